@@ -1,0 +1,142 @@
+//! What can be typed. The comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Hunts AWS CloudTrail archives for AWS quarantining a compromised key.
+///
+/// When AWS finds one of your access keys in public, it attaches its policy AWSCompromisedKeyQuarantine to
+/// the IAM user that the key belongs to. trailsift finds each time that happened, by Elastic's prebuilt
+/// rule, in years of logs at the speed of the hardware.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Args {
+    /// When text on standard error has colours.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Reporting"
+    )]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Hunt through files and directories, and write the alerts.
+    Hunt(HuntArgs),
+    Synth(super::synth_args::SynthArgs),
+    /// Print the rule: its query, severity, MITRE ATT&CK techniques and references.
+    Rule,
+    /// Print a completion script for a shell.
+    ///
+    /// For bash: trailsift completions bash > ~/.local/share/bash-completion/completions/trailsift
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man -l -`.
+    Man,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was read
+  1    the run failed: the output cannot be written, say; no output was written
+  2    what was typed makes no sense
+  3    it ran to the end, but something could not be read or decided: see the diagnostics
+  130  interrupted (143: terminated); no output was written
+  141  the reader of standard output went away";
+
+const EXAMPLES: &str = "\
+Examples:
+  Was any of our keys ever quarantined?
+    trailsift hunt /archive/AWSLogs
+
+  As JSON lines, for jq:
+    trailsift hunt -o - /archive/AWSLogs | jq '{event_time, account_id, target_user_name}'
+
+  From another program:
+    zcat -f old/*.gz | trailsift hunt -
+
+  For a machine: no text but diagnostics, and a report that says what was not read:
+    trailsift hunt --quiet --report report.json -o alerts.parquet /archive/AWSLogs";
+
+/// Hunt through files and directories, and write the alerts.
+///
+/// Files are told by their content: plain, gzip or zstd; CloudTrail's `{\"Records\":[...]}`, arrays, JSON
+/// lines, documents back to back and any mixture, raw or as Elastic stores them. What cannot be read is a
+/// diagnostic, and the exit code tells.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct HuntArgs {
+    /// Files and directories to hunt through, in this order; `-` is standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Follow symbolic links inside directories. Each file is read once all the same.
+    #[arg(long, help_heading = "Input")]
+    pub(crate) follow: bool,
+
+    /// Do not map large files into memory, but read them.
+    ///
+    /// A mapped file that is truncated by another program while it is read ends this one (SIGBUS), and a
+    /// file on a network may do so when the network fails. Reading is safe from that, and slower.
+    #[arg(long, help_heading = "Scan")]
+    pub(crate) no_mmap: bool,
+
+    /// How many threads scan; 0 is one for each core.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Scan")]
+    pub(crate) threads: usize,
+
+    /// Where the alerts go; `-` is standard output.
+    ///
+    /// A file appears whole or not at all: until the run is at its end, an older one stays as it was.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "alerts.parquet",
+        help_heading = "Output"
+    )]
+    pub(crate) output: PathBuf,
+
+    /// How the alerts are written. Without it the name of the output tells: .parquet, or .ndjson, .jsonl and
+    /// .json; standard output gets ndjson.
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<FormatArg>,
+
+    /// Write a report of the run as JSON: counts, and a diagnostic for all that was not read; `-` is standard
+    /// output.
+    #[arg(long, value_name = "FILE", help_heading = "Reporting")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Show no progress, no table and no summary; diagnostics stay.
+    #[arg(short, long, help_heading = "Reporting")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Apache Parquet.
+    Parquet,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

@@ -1,0 +1,50 @@
+//! What the program's exit code says.
+
+use std::process::ExitCode;
+
+use super::terminal;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All was read and decided.
+    Complete,
+    /// The run failed.
+    Failed,
+    /// What was typed makes no sense.
+    Usage,
+    /// It ran to its end, but something could not be read or decided.
+    Incomplete,
+    /// Ctrl-C.
+    Interrupted,
+    /// The reader of standard output went away, as `head` does.
+    OutputClosed,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Complete => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            // 128 and the signal's number, as shells have it.
+            Exit::Interrupted => 130,
+            Exit::OutputClosed => 141,
+            Exit::Terminated => 143,
+        })
+    }
+}
+
+/// Says what went wrong, once, with its causes.
+pub(super) fn explain(error: &anyhow::Error) -> Exit {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        // Nothing can be done about a standard error that takes no text.
+        usage.print().ok();
+        return Exit::Usage;
+    }
+    terminal::line(&format!("{}: {error:#}", terminal::red("error")));
+    Exit::Failed
+}

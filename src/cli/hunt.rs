@@ -1,0 +1,116 @@
+//! `trailsift hunt`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use anyhow::Context as _;
+use indicatif::{BinaryBytes, HumanCount};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use trailsift::Error;
+use trailsift::config::{Destination, HuntConfig};
+use trailsift::output::{Alert, WholeFile};
+use trailsift::pipeline::{self, Notice};
+use trailsift::report::{Report, Severity};
+
+use super::args::HuntArgs;
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{print, resolve, summary, terminal};
+
+/// Alerts that the table shows; the output has them all.
+const ALERTS_SHOWN: usize = 20;
+
+/// Runs a hunt and says what came of it.
+pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
+    let config = resolve::resolve(&args)?;
+    let signal = watch_signals(&config)?;
+    let mut shown: Vec<Alert> = Vec::new();
+    let result = {
+        let bar = Bar::new(&config.progress, !args.quiet);
+        pipeline::run(&config, &mut |notice| match notice {
+            Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
+            Notice::Alert(_) => {}
+            Notice::Diagnostic(diagnostic) => {
+                let severity = match diagnostic.severity {
+                    Severity::Warning => terminal::yellow("warning"),
+                    Severity::Error => terminal::red("error"),
+                };
+                let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
+                bar.line(&format!("{severity}: {text}"));
+            }
+        })
+    };
+    let report = match result {
+        Ok(report) => report,
+        Err(Error::Interrupted) => return Ok(say_interrupted(&config, &signal)),
+        Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(path) = &args.report {
+        write_report(path, &report)?;
+    }
+    if !args.quiet {
+        summary::show(&report, &shown, &config.destination);
+    }
+    Ok(if report.complete {
+        Exit::Complete
+    } else {
+        Exit::Incomplete
+    })
+}
+
+/// Lets Ctrl-C and SIGTERM end the run in an orderly way, and at once the second time. The number of the
+/// signal that came is in the value given back.
+fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
+    let came = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGINT, SIGTERM] {
+        let number = usize::try_from(signal).expect("signals are positive");
+        let stop = &config.progress.stop;
+        // First, so that it sees the flag as the signals before left it.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))
+            .and_then(|_| flag::register_usize(signal, Arc::clone(&came), number))
+            .and_then(|_| flag::register(signal, Arc::clone(stop)))
+            .context("cannot watch for signals")?;
+    }
+    Ok(came)
+}
+
+fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
+    let progress = &config.progress;
+    let more = if progress.all_found.load(Relaxed) {
+        ""
+    } else {
+        " or more"
+    };
+    let output = match &config.destination {
+        Destination::File(path) => format!("nothing was written to {}", path.display()),
+        Destination::Stdout => "the alerts on standard output are not all".to_owned(),
+    };
+    terminal::line(&format!(
+        "{}: {} of {}{more} files were read ({} as stored), {} alerts found; {output}",
+        terminal::red("interrupted"),
+        HumanCount(progress.n_done.load(Relaxed)),
+        HumanCount(progress.n_found.load(Relaxed)),
+        BinaryBytes(progress.stored_bytes.load(Relaxed)),
+        HumanCount(progress.n_alerts.load(Relaxed)),
+    ));
+    match i32::try_from(signal.load(Relaxed)) {
+        Ok(SIGTERM) => Exit::Terminated,
+        _ => Exit::Interrupted,
+    }
+}
+
+fn write_report(path: &Path, report: &Report) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(report).context("the report cannot be encoded")?;
+    json.push(b'\n');
+    if path.as_os_str() == "-" {
+        print(&json)?;
+        return Ok(());
+    }
+    WholeFile::create(path)
+        .and_then(|mut file| file.write_all(&json).and_then(|()| file.commit()))
+        .with_context(|| format!("{}: cannot be written", path.display()))
+}

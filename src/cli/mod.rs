@@ -1,0 +1,70 @@
+//! The command line: from what was typed to a configuration, and from a report to text.
+//!
+//! The only place that prints, reads the environment, knows signals and gives exit codes.
+
+mod args;
+mod exit;
+mod hunt;
+mod progress;
+mod resolve;
+mod summary;
+mod synth;
+mod synth_args;
+mod terminal;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Args, Command};
+use exit::Exit;
+
+/// Runs what was typed.
+pub(crate) fn run() -> ExitCode {
+    let args = Args::parse();
+    terminal::set_color(args.color);
+    let result = match args.command {
+        Command::Hunt(args) => hunt::run(args),
+        Command::Synth(args) => synth::run(args),
+        Command::Rule => print(trailsift::rule::Rule::quarantine().render().as_bytes()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "trailsift", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            render_man(&mut page)
+                .map_err(anyhow::Error::from)
+                .and_then(|()| print(&page))
+        }
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::explain(&error).into(),
+    }
+}
+
+/// The page of the program, followed by those of its commands.
+fn render_man(page: &mut Vec<u8>) -> io::Result<()> {
+    let mut command = Args::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(page)?;
+    for subcommand in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        let name = format!("trailsift-{}", subcommand.get_name());
+        let subcommand = subcommand.clone().name(name);
+        clap_mangen::Man::new(subcommand).render(page)?;
+    }
+    Ok(())
+}
+
+/// Writes data to standard output.
+fn print(data: &[u8]) -> anyhow::Result<Exit> {
+    let mut out = io::stdout().lock();
+    match out.write_all(data).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Exit::Complete),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::OutputClosed),
+        Err(error) => Err(error.into()),
+    }
+}

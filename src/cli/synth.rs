@@ -1,0 +1,28 @@
+//! `trailsift synth`.
+
+use indicatif::{BinaryBytes, HumanCount};
+
+use super::exit::Exit;
+use super::synth_args::SynthArgs;
+use super::terminal;
+
+/// Makes an archive and says what is in it.
+pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
+    let config = args.resolve();
+    let made = trailsift::synth::run(&config)?;
+    terminal::line(&format!(
+        "made {} files of {} records ({} of JSON, {} as stored) in {}",
+        HumanCount(made.files),
+        HumanCount(made.records),
+        BinaryBytes(made.json_bytes),
+        BinaryBytes(made.stored_bytes),
+        config.out.display(),
+    ));
+    terminal::line(&format!(
+        "planted {} matches and {} near misses, listed in {}",
+        HumanCount(made.matches),
+        HumanCount(made.near_misses),
+        config.planted_path().display(),
+    ));
+    Ok(Exit::Complete)
+}

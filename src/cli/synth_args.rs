@@ -1,0 +1,231 @@
+//! `trailsift synth`: what was typed, and how it becomes a [`SynthConfig`].
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use jiff::civil::Date;
+use trailsift::synth::{Compression, Shape, SynthConfig};
+
+const EXAMPLES: &str = "\
+Examples:
+  A hundred files over two years, with ten matches and fourteen near misses:
+    trailsift synth trail --matches 10 --near-misses 14
+
+  One uncompressed file of two million records, one in a hundred a match:
+    trailsift synth big --files 1 --records-per-file 2000000 --density 0.01 --compression none
+
+  Eight thousand small files of zstd-compressed lines, another archive for another seed:
+    trailsift synth many --files 8000 --records-per-file 8 --shape ndjson --compression zstd --seed 7";
+
+/// Make a synthetic CloudTrail archive, with attachments of the quarantine policy planted in it
+///
+/// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
+/// beside it, one line of JSON for each event, so that what a hunt finds can be checked. The same options
+/// make the same archive, whatever the number of threads. All accounts, names, keys and addresses in it
+/// are invented.
+#[derive(Debug, Parser)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct SynthArgs {
+    /// The folder to make; if it is there, it must be empty
+    out: PathBuf,
+
+    /// Where all that is random comes from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// How many files to make
+    #[arg(long, default_value_t = 100, help_heading = "Size")]
+    files: u64,
+
+    /// How many records a file holds, on average; a single file holds exactly so many
+    #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Size")]
+    records_per_file: u64,
+
+    /// How many events to plant that the rule must find
+    ///
+    /// Their variants take turns, ten in all: the four versions of the policy, three partitions, AWS or a
+    /// person attaching it, escaped letters, a customer's policy of that name, an event that is delivered
+    /// twice.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "What is planted"
+    )]
+    matches: u64,
+
+    /// How many events to plant that resemble matches and are none
+    ///
+    /// Their variants take turns, fourteen in all: failed attempts, other actions that name the policy,
+    /// policies of similar names, a record quoted within another.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "What is planted"
+    )]
+    near_misses: u64,
+
+    /// The share of all other records that match too, from 0 to 1; puts all files into us-east-1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.0,
+        help_heading = "What is planted"
+    )]
+    density: f64,
+
+    /// Where to list what was planted [default: OUT.planted.ndjson]
+    #[arg(long, value_name = "FILE", help_heading = "What is planted")]
+    planted: Option<PathBuf>,
+
+    /// How records are wrapped
+    #[arg(long, value_enum, default_value_t = ShapeArg::Delivery, help_heading = "Format")]
+    shape: ShapeArg,
+
+    /// How files are compressed
+    #[arg(long, value_enum, default_value_t = CompressionArg::Gzip, help_heading = "Format")]
+    compression: CompressionArg,
+
+    /// How hard to compress: gzip 0 to 9 [default: 6], zstd 1 to 22 [default: 3]
+    #[arg(long, value_name = "N", help_heading = "Format")]
+    level: Option<u8>,
+
+    /// How many accounts the events are of
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        help_heading = "Where and when"
+    )]
+    accounts: u64,
+
+    /// Which regions; named twice, a region gets twice the files
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "us-east-1,us-west-2,eu-central-1,ap-southeast-2",
+        help_heading = "Where and when"
+    )]
+    regions: Vec<String>,
+
+    /// The first day of deliveries
+    #[arg(
+        long,
+        value_name = "DATE",
+        default_value = "2023-01-01",
+        help_heading = "Where and when"
+    )]
+    start: Date,
+
+    /// How many days there are deliveries
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 730,
+        help_heading = "Where and when"
+    )]
+    days: u32,
+
+    /// How many threads to use; 0 for one a core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ShapeArg {
+    /// {"Records":[…]} in one line, as CloudTrail delivers
+    Delivery,
+    /// One record a line
+    Ndjson,
+    /// {"Records":[…]}, indented
+    Pretty,
+    /// Record after record with nothing between
+    Concatenated,
+    /// […] in one line
+    Array,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CompressionArg {
+    /// Not at all; a level has no meaning
+    None,
+    /// One gzip member
+    Gzip,
+    /// One Zstandard frame
+    Zstd,
+}
+
+impl SynthArgs {
+    /// What to make. Whether it can be made, `synth::run` says.
+    pub(crate) fn resolve(self) -> SynthConfig {
+        let shape = match self.shape {
+            ShapeArg::Delivery => Shape::Delivery,
+            ShapeArg::Ndjson => Shape::Ndjson,
+            ShapeArg::Pretty => Shape::Pretty,
+            ShapeArg::Concatenated => Shape::Concatenated,
+            ShapeArg::Array => Shape::Array,
+        };
+        let compression = match self.compression {
+            CompressionArg::None => Compression::None,
+            CompressionArg::Gzip => Compression::Gzip(self.level.unwrap_or(6).into()),
+            CompressionArg::Zstd => Compression::Zstd(self.level.unwrap_or(3).into()),
+        };
+        SynthConfig {
+            out: self.out,
+            planted: self.planted,
+            seed: self.seed,
+            files: self.files,
+            records_per_file: self.records_per_file,
+            matches: self.matches,
+            near_misses: self.near_misses,
+            density: self.density,
+            shape,
+            compression,
+            accounts: self.accounts,
+            regions: self.regions,
+            start: self.start,
+            days: self.days,
+            threads: self.threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn resolved(typed: &[&str]) -> SynthConfig {
+        let typed = ["synth", "out"].iter().chain(typed);
+        SynthArgs::try_parse_from(typed).unwrap().resolve()
+    }
+
+    #[test]
+    fn the_options_are_consistent() {
+        SynthArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_the_configurations_own() {
+        assert_eq!(resolved(&[]), SynthConfig::new("out"));
+    }
+
+    #[test]
+    fn regions_are_split_and_levels_go_to_their_compressor() {
+        let config = resolved(&[
+            "--regions",
+            "a-1,b-2",
+            "--compression",
+            "zstd",
+            "--level",
+            "9",
+        ]);
+        assert_eq!(config.regions, ["a-1", "b-2"]);
+        assert_eq!(config.compression, Compression::Zstd(9));
+        let config = resolved(&["--compression", "none", "--start", "2020-02-29"]);
+        assert_eq!(config.compression, Compression::None);
+        assert_eq!(config.start.to_string(), "2020-02-29");
+    }
+}

@@ -1,0 +1,62 @@
+//! All that a hunt is told: plain data, checked and complete, with no type of the command line in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::input::Root;
+use crate::output::Format;
+use crate::rule::Rule;
+
+/// Where the alerts go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// To a file, which appears whole or not at all.
+    File(PathBuf),
+    /// To standard output, as they come.
+    Stdout,
+}
+
+/// All that a hunt is told.
+#[derive(Debug, Clone)]
+pub struct HuntConfig {
+    /// What is hunted through, in this order.
+    pub roots: Vec<Root>,
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// Where the alerts go.
+    pub destination: Destination,
+    /// How they are written.
+    pub format: Format,
+    /// How many threads scan.
+    pub n_threads: usize,
+    /// Whether large files are mapped rather than streamed.
+    pub maps: bool,
+    /// Whether symbolic links inside a tree are followed.
+    pub follows_links: bool,
+    /// Files that are no input although they may lie below a root: an older output, the report.
+    pub own_files: Vec<PathBuf>,
+    /// How far the run came, for whoever shows it; and the wish that it stop.
+    pub progress: Arc<Progress>,
+}
+
+/// How far a run came. Written a few times per file, read by another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Sources found so far.
+    pub n_found: AtomicU64,
+    /// Stored bytes of the sources found so far.
+    pub found_bytes: AtomicU64,
+    /// Whether all sources are found.
+    pub all_found: AtomicBool,
+    /// Sources done.
+    pub n_done: AtomicU64,
+    /// Stored bytes read.
+    pub stored_bytes: AtomicU64,
+    /// Bytes searched, after decompression.
+    pub text_bytes: AtomicU64,
+    /// Alerts found.
+    pub n_alerts: AtomicU64,
+    /// Set to end the run before its end: [`crate::Error::Interrupted`].
+    pub stop: Arc<AtomicBool>,
+}

@@ -1,0 +1,39 @@
+//! What ends a run. Bad *input* never does: that is a [`crate::report::Defect`].
+
+use std::path::PathBuf;
+
+/// The run could not be carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The alerts or the report cannot be written where they were asked for.
+    #[error("{path}: cannot be written", path = path.display())]
+    Output {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The alerts cannot be laid out as Parquet or NDJSON.
+    #[error("{path}: alerts cannot be encoded", path = path.display())]
+    Encode {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// What the encoder said.
+        source: arrow::error::ArrowError,
+    },
+    /// The reader of standard output went away.
+    #[error("the reader of standard output closed it")]
+    OutputClosed,
+    /// No threads could be started.
+    #[error("cannot start {n_threads} threads")]
+    Threads {
+        /// How many were asked for.
+        n_threads: usize,
+        /// What rayon said.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// The run was asked to stop before its end; no output was written.
+    #[error("interrupted")]
+    Interrupted,
+}

@@ -1,0 +1,159 @@
+//! JSON as Elastic's pipeline prints it: Java's `Map.toString()`, in the key order of Java's `HashMap`.
+//!
+//! `{"policyArn":"arn:…","userName":"alice"}` becomes `{policyArn=arn:…, userName=alice}`. The order is
+//! that of the table's buckets (`String.hashCode`, spread by `h ^ (h >>> 16)`, 16 buckets doubling at a
+//! load of 0.75) and, inside a bucket, of insertion. Java turns a bucket of more than eight keys into a
+//! tree, which is not followed. A key that stands twice is printed twice, since every reading counts.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::json::Value;
+use simd_json::StaticNode;
+
+/// The text of a value. A string is printed as it stands.
+pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
+    if let Some(text) = value.as_str() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    write_value(value, &mut out);
+    Cow::Owned(out)
+}
+
+fn write_value(value: Value<'_>, out: &mut String) {
+    if let Some(text) = value.as_str() {
+        out.push_str(text);
+    } else if value.is_object() {
+        let mut entries: Vec<(&str, Value<'_>)> = value.members().collect();
+        let buckets = n_buckets(entries.len());
+        // The sort is stable: inside a bucket the order is that of insertion.
+        entries.sort_by_key(|(key, _)| bucket(key, buckets));
+        out.push('{');
+        for (i, (key, value)) in entries.into_iter().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            out.push_str(key);
+            out.push('=');
+            write_value(value, out);
+        }
+        out.push('}');
+    } else if value.is_array() {
+        out.push('[');
+        for (i, value) in value.elements().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            write_value(value, out);
+        }
+        out.push(']');
+    } else if let Some(node) = value.as_static() {
+        match node {
+            StaticNode::F64(number) => write_double(number, out),
+            // Writing to a String cannot fail.
+            node => write!(out, "{node}").expect("a String takes all"),
+        }
+    }
+}
+
+/// `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent, and always with a fraction.
+fn write_double(number: f64, out: &mut String) {
+    let size = number.abs();
+    let text = if size == 0.0 || (1e-3..1e7).contains(&size) {
+        format!("{number:?}")
+    } else {
+        let text = format!("{number:E}");
+        match text.split_once('E') {
+            Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+            _ => text,
+        }
+    };
+    out.push_str(&text);
+}
+
+/// The size of a `HashMap`'s table that holds `n` keys.
+fn n_buckets(n: usize) -> u32 {
+    let mut buckets = 16_u32;
+    while n > buckets as usize / 4 * 3 {
+        buckets = buckets.saturating_mul(2);
+    }
+    buckets
+}
+
+/// The bucket of a key: `String.hashCode` over UTF-16, spread.
+fn bucket(key: &str, buckets: u32) -> u32 {
+    let hash = key.encode_utf16().fold(0_u32, |h, unit| {
+        h.wrapping_mul(31).wrapping_add(unit.into())
+    });
+    (hash ^ (hash >> 16)) & (buckets - 1)
+}
+
+/// The value of a key at the top of a printed map: as good as the text allows, since the printing does
+/// not escape separators.
+pub(crate) fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    entries(text).find_map(|(name, value)| (name == key).then_some(value))
+}
+
+/// The key at the top of a printed map in which, or in whose value, `literal` stands.
+pub(crate) fn key_of<'t>(text: &'t str, literal: &str) -> Option<&'t str> {
+    entries(text)
+        .find_map(|(key, value)| (key.contains(literal) || value.contains(literal)).then_some(key))
+}
+
+fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = text
+        .strip_prefix('{')
+        .and_then(|t| t.strip_suffix('}'))
+        .unwrap_or_default();
+    inside.split(", ").filter_map(|entry| entry.split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(json: &str) -> String {
+        let mut bytes = json.as_bytes().to_vec();
+        let tape = simd_json::to_tape(&mut bytes).unwrap();
+        print(Value::of(&tape)).into_owned()
+    }
+
+    #[test]
+    fn maps_lists_and_nulls_are_printed_as_java_does() {
+        assert_eq!(
+            printed(r#"{"a":{"b":"c"},"d":["e","f"],"n":null,"t":true}"#),
+            "{a={b=c}, d=[e, f], n=null, t=true}"
+        );
+        assert_eq!(
+            printed(r#"[1,-2,1.5,100.0,1e10,1e-5,12345678.9,{}]"#),
+            "[1, -2, 1.5, 100.0, 1.0E10, 1.0E-5, 1.23456789E7, {}]"
+        );
+        assert_eq!(printed(r#""{as it is}""#), "{as it is}");
+    }
+
+    #[test]
+    fn keys_stand_in_the_order_of_java_s_hash_map() {
+        // Bucket order: policyArn before userName, whichever comes first in the JSON.
+        assert_eq!(
+            printed(r#"{"userName":"u","policyArn":"p"}"#),
+            "{policyArn=p, userName=u}"
+        );
+        assert_eq!(
+            printed(r#"{"policyArn":"p","userName":"u"}"#),
+            "{policyArn=p, userName=u}"
+        );
+    }
+
+    #[test]
+    fn a_table_doubles_at_three_quarters() {
+        assert_eq!(
+            [n_buckets(0), n_buckets(12), n_buckets(13), n_buckets(25)],
+            [16, 16, 32, 64]
+        );
+    }
+
+    #[test]
+    fn a_printed_map_gives_its_fields_back() {
+        let text = "{policyArn=arn:aws:iam::aws:policy/X, userName=alice}";
+        assert_eq!(field(text, "userName"), Some("alice"));
+        assert_eq!(field(text, "other"), None);
+        assert_eq!(key_of(text, "policy/X"), Some("policyArn"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Looking into a parsed JSON value. Unlike a map, simd-json's tape keeps every key that stands twice.
+//!
+//! simd-json's own view of its tape borrows strings from the view; this one borrows them from the tape,
+//! so that an event can hold them.
+
+use std::borrow::Cow;
+
+use simd_json::{Node, StaticNode, Tape};
+
+use super::Scalar;
+
+/// A value on the tape: its own node, followed by those of what it holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Value<'v>(&'v [Node<'v>]);
+
+/// The number of nodes of the value that begins with `node`.
+fn n_nodes(node: &Node<'_>) -> usize {
+    match node {
+        Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
+        Node::String(_) | Node::Static(_) => 1,
+    }
+}
+
+impl<'v> Value<'v> {
+    /// The value on a tape that was filled.
+    pub(crate) fn of(tape: &'v Tape<'v>) -> Self {
+        Self(&tape.0)
+    }
+
+    /// The text of a string.
+    pub(crate) fn as_str(self) -> Option<&'v str> {
+        match self.0.first()? {
+            Node::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number, `true`, `false` or null.
+    pub(crate) fn as_static(self) -> Option<StaticNode> {
+        match self.0.first()? {
+            Node::Static(node) => Some(*node),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        matches!(self.0.first(), Some(Node::Object { .. }))
+    }
+
+    pub(crate) fn is_array(self) -> bool {
+        matches!(self.0.first(), Some(Node::Array { .. }))
+    }
+
+    /// Whether Elastic's pipeline drops this value: null, and empty strings, objects and arrays.
+    pub(crate) fn is_empty(self) -> bool {
+        match self.0.first() {
+            None | Some(Node::Static(StaticNode::Null)) => true,
+            Some(Node::Static(_)) => false,
+            Some(Node::String(text)) => text.is_empty(),
+            Some(Node::Object { len, .. } | Node::Array { len, .. }) => *len == 0,
+        }
+    }
+
+    /// The members of an object, in their order, duplicates included; none if it is no object.
+    pub(crate) fn members(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+        let mut children = Children(if self.is_object() { &self.0[1..] } else { &[] });
+        std::iter::from_fn(move || Some((children.next()?.as_str()?, children.next()?)))
+    }
+
+    /// The elements of an array; none if it is no array.
+    pub(crate) fn elements(self) -> impl Iterator<Item = Value<'v>> {
+        Children(if self.is_array() { &self.0[1..] } else { &[] })
+    }
+
+    /// The value as a scalar; nothing for null, objects and arrays.
+    pub(crate) fn scalar(self) -> Option<Scalar<'v>> {
+        match *self.0.first()? {
+            Node::String(text) => Some(Scalar::Text(Cow::Borrowed(text))),
+            Node::Static(StaticNode::Bool(b)) => Some(Scalar::Boolean(b)),
+            Node::Static(StaticNode::I64(n)) => Some(Scalar::Integer(n)),
+            Node::Static(StaticNode::F64(n)) => Some(Scalar::Float(n)),
+            // Beyond i64 a float is as near as ECS's `long` comes.
+            Node::Static(StaticNode::U64(n)) => Some(match i64::try_from(n) {
+                Ok(n) => Scalar::Integer(n),
+                Err(_) => Scalar::Text(Cow::Owned(n.to_string())),
+            }),
+            Node::Static(StaticNode::Null) | Node::Object { .. } | Node::Array { .. } => None,
+        }
+    }
+
+    /// Whether a key stands more than once in this object.
+    pub(crate) fn has_duplicate_keys(self) -> bool {
+        let mut keys: Vec<&str> = self.members().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// The path of the first key or string that contains `literal`, appended to `path`.
+    pub(crate) fn locate(self, literal: &str, path: &str) -> Option<String> {
+        if let Some(text) = self.as_str() {
+            return text.contains(literal).then(|| path.to_owned());
+        }
+        for (key, child) in self.members() {
+            let place = format!("{path}.{key}");
+            if key.contains(literal) {
+                return Some(place);
+            }
+            if let Some(found) = child.locate(literal, &place) {
+                return Some(found);
+            }
+        }
+        let mut elements = self.elements().enumerate();
+        elements.find_map(|(i, child)| child.locate(literal, &format!("{path}[{i}]")))
+    }
+}
+
+/// The values that follow one another in a run of nodes.
+struct Children<'v>(&'v [Node<'v>]);
+
+impl<'v> Iterator for Children<'v> {
+    type Item = Value<'v>;
+
+    fn next(&mut self) -> Option<Value<'v>> {
+        let (value, rest) = self.0.split_at_checked(n_nodes(self.0.first()?))?;
+        self.0 = rest;
+        Some(Value(value))
+    }
+}

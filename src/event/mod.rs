@@ -1,0 +1,172 @@
+//! The ECS view of one record: what a rule asks of it, by the names of the Elastic Common Schema.
+//!
+//! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
+//! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` for documents
+//! that Elastic already made of them; `java_map` prints objects as Elastic's pipeline does. No rule is
+//! known here, and nothing is copied but text that has to be made.
+//!
+//! A record with duplicate keys is read in every way it can be read: a field that stands twice has two
+//! values, and `event.outcome` has each outcome that some reading gives.
+
+pub(crate) mod cloudtrail;
+pub(crate) mod ecs;
+pub(crate) mod java_map;
+pub(crate) mod json;
+
+use std::borrow::Cow;
+
+use json::Value;
+
+/// One value of an ECS field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar<'a> {
+    /// A keyword or text.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Float(f64),
+    /// `true` or `false`.
+    Boolean(bool),
+}
+
+/// The ECS view of one event. A field may have no value, one, or several.
+pub trait Fields {
+    /// Calls `visit` with each value of `field`, in the order of the record.
+    fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>));
+}
+
+/// How a field's value relates to the bytes of the record that it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The text stands in the record, perhaps with JSON's escapes.
+    Verbatim,
+    /// Elastic's text of a JSON object: its keys and leaves stand in the record, its `=`, commas,
+    /// braces and numbers need not.
+    ElasticText,
+    /// Computed: its text need not be in the record.
+    Derived,
+}
+
+/// How the value of `field` relates to the bytes of any record, whatever its schema.
+#[must_use]
+pub fn standing(field: &str) -> Standing {
+    match field {
+        "event.action"
+        | "event.provider"
+        | "event.id"
+        | "user.name"
+        | "source.address"
+        | "user_agent.original"
+        | "cloud.account.id"
+        | "cloud.region" => Standing::Verbatim,
+        "aws.cloudtrail.request_parameters" | "aws.cloudtrail.response_elements" => {
+            Standing::ElasticText
+        }
+        _ if field.starts_with("aws.cloudtrail.flattened.") => Standing::ElasticText,
+        _ => Standing::Derived,
+    }
+}
+
+/// The schema that a record is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// As AWS writes it.
+    CloudTrail,
+    /// As Elastic stores it.
+    Ecs,
+}
+
+/// One event.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'v> {
+    schema: Schema,
+    record: Value<'v>,
+}
+
+impl<'v> Event<'v> {
+    /// The event in `record`, if that is a record in a schema we know.
+    pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
+        if cloudtrail::is_record(record) {
+            Some(Self {
+                schema: Schema::CloudTrail,
+                record,
+            })
+        } else if ecs::is_record(record) {
+            Some(Self {
+                schema: Schema::Ecs,
+                record,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The schema that it is written in.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        self.schema
+    }
+
+    /// The first value of `field`, as text.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<String> {
+        let mut first = None;
+        self.each_value(field, &mut |value| {
+            if first.is_none() {
+                first = Some(match value {
+                    Scalar::Text(text) => text.into_owned(),
+                    Scalar::Integer(n) => n.to_string(),
+                    Scalar::Float(n) => n.to_string(),
+                    Scalar::Boolean(b) => b.to_string(),
+                });
+            }
+        });
+        first
+    }
+
+    /// A parameter of the request by its own name, wherever this schema keeps it.
+    #[must_use]
+    pub fn request_parameter(&self, name: &str) -> Option<String> {
+        match self.schema {
+            Schema::CloudTrail => cloudtrail::request_parameter(self.record, name),
+            Schema::Ecs => self
+                .text(&format!(
+                    "aws.cloudtrail.flattened.request_parameters.{name}"
+                ))
+                .or_else(|| {
+                    let text = self.text("aws.cloudtrail.request_parameters")?;
+                    java_map::field(&text, name).map(str::to_owned)
+                }),
+        }
+    }
+
+    /// Where `literal` stands in the request: `requestParameters.policyArn`, say. If it stands in no
+    /// single key or leaf (it goes across Elastic's separators), the whole of the request.
+    #[must_use]
+    pub fn locate_in_request(&self, literal: &str) -> String {
+        let place = match self.schema {
+            Schema::CloudTrail => cloudtrail::locate_in_request(self.record, literal),
+            Schema::Ecs => ecs::locate_in_request(self.record, literal),
+        };
+        place.unwrap_or_else(|| "requestParameters".to_owned())
+    }
+
+    /// Whether a key stands twice in the record itself, its identity or its request.
+    #[must_use]
+    pub fn has_duplicate_keys(&self) -> bool {
+        match self.schema {
+            Schema::CloudTrail => cloudtrail::has_duplicate_keys(self.record),
+            Schema::Ecs => self.record.has_duplicate_keys(),
+        }
+    }
+}
+
+impl Fields for Event<'_> {
+    fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+        match self.schema {
+            Schema::CloudTrail => cloudtrail::each_value(self.record, field, visit),
+            Schema::Ecs => ecs::each_value(self.record, field, visit),
+        }
+    }
+}

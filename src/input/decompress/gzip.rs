@@ -1,0 +1,282 @@
+//! gzip (RFC 1952): every member of a file, whole ones with libdeflate, others as a stream.
+//!
+//! A member is inflated whole when all stored bytes are at hand and its text fits into the buffer; else,
+//! and when libdeflate finds fault with it, it is streamed from its start: the stream gives out all that
+//! can be decoded before the fault, and tells where the fault is.
+
+use std::io;
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+
+use super::libdeflate::{Inflated, Inflater};
+use super::{Filled, Input, Stored};
+use crate::input::sniff::GZIP_MAGIC;
+use crate::report::{Code, Defect};
+
+/// The greatest ratio that deflate can reach: 258 bytes from two bits, less the blocks' heads.
+const RATIO_MAX: u64 = 1032;
+
+/// The least room given to a stream's step.
+const STEP_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Gzip {
+    inflater: Inflater,
+    stream: Decompress,
+}
+
+impl Default for Gzip {
+    fn default() -> Self {
+        Self {
+            inflater: Inflater::new(),
+            stream: Decompress::new(false),
+        }
+    }
+}
+
+/// Where in the file the decoder is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Before a member, the first or a further one.
+    Between {
+        n_members: u64,
+    },
+    /// Inside the deflate stream of a member.
+    Inside {
+        n_members: u64,
+        start: u64,
+        crc: Box<Crc>,
+    },
+    Ended,
+}
+
+impl Gzip {
+    pub(super) fn start(&mut self) -> State {
+        State::Between { n_members: 0 }
+    }
+
+    pub(super) fn fill(
+        &mut self,
+        state: &mut State,
+        input: &mut Input<'_>,
+        text: &mut Vec<u8>,
+        limit: usize,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<Filled> {
+        while text.len() < limit {
+            let result = match state {
+                State::Between { n_members } => {
+                    let n_members = *n_members;
+                    self.begin(n_members, input, text, limit)?
+                }
+                State::Inside {
+                    n_members,
+                    start,
+                    crc,
+                } => {
+                    let n_members = *n_members;
+                    match self.step(crc, *start, input, text, limit)? {
+                        Ok(true) => Ok(State::Between {
+                            n_members: n_members + 1,
+                        }),
+                        Ok(false) => continue,
+                        Err(defect) => Err(defect),
+                    }
+                }
+                State::Ended => return Ok(Filled::End),
+            };
+            *state = result.unwrap_or_else(|defect| {
+                defects.push(defect);
+                State::Ended
+            });
+        }
+        Ok(Filled::More)
+    }
+
+    /// Begins a member, and inflates it whole if it can.
+    fn begin(
+        &mut self,
+        n_members: u64,
+        input: &mut Input<'_>,
+        text: &mut Vec<u8>,
+        limit: usize,
+    ) -> io::Result<Result<State, Defect>> {
+        if n_members > 0 {
+            match input.skip_zeros()? {
+                None => return Ok(Ok(State::Ended)),
+                Some(byte) if byte != GZIP_MAGIC[0] => return Ok(Err(trailing(input)?)),
+                Some(_) => {}
+            }
+        }
+        if let Stored::Slice(stored) = input.stored {
+            if let Inflated::Member { stored_bytes } = self.append_whole(stored, text, limit) {
+                input.take(stored_bytes);
+                return Ok(Ok(State::Between {
+                    n_members: n_members + 1,
+                }));
+            }
+        }
+        let start = input.offset;
+        match read_header(input)? {
+            Header::Read => {}
+            Header::NotGzip if n_members > 0 => return Ok(Err(trailing(input)?)),
+            Header::NotGzip => {
+                return Ok(Err(Defect::stored(
+                    Code::CorruptStream,
+                    start,
+                    "gzip header has a method or flags that are not known",
+                )));
+            }
+            Header::CutOff => return Ok(Err(cut_off(input, start))),
+        }
+        self.stream.reset(false);
+        Ok(Ok(State::Inside {
+            n_members,
+            start,
+            crc: Box::new(Crc::new()),
+        }))
+    }
+
+    /// Inflates the member at the start of `stored` whole, if its text fits below `limit`.
+    ///
+    /// The length in the last four bytes of the file is the last member's, and may be damaged: it is a
+    /// guess that is tested by the room it needs, and cheap to be wrong about.
+    fn append_whole(&mut self, stored: &[u8], text: &mut Vec<u8>, limit: usize) -> Inflated {
+        let Some(trailer) = stored.last_chunk::<4>() else {
+            return Inflated::Damaged;
+        };
+        let room_max = limit - text.len();
+        let most = usize::try_from(stored.len() as u64 * RATIO_MAX).unwrap_or(usize::MAX);
+        let mut room = (u32::from_le_bytes(*trailer) as usize)
+            .min(most)
+            .max(stored.len());
+        while room <= room_max {
+            text.reserve_exact(room);
+            match self.inflater.append_member(stored, text) {
+                Inflated::NoRoom => room = room.saturating_mul(4).max(STEP_BYTES),
+                done => return done,
+            }
+        }
+        Inflated::NoRoom
+    }
+
+    /// Inflates on; true at the member's end.
+    fn step(
+        &mut self,
+        crc: &mut Crc,
+        start: u64,
+        input: &mut Input<'_>,
+        text: &mut Vec<u8>,
+        limit: usize,
+    ) -> io::Result<Result<bool, Defect>> {
+        let from = text.len();
+        text.reserve(STEP_BYTES.min(limit - from));
+        let (n_in, n_out) = (self.stream.total_in(), self.stream.total_out());
+        let at_hand = input.peek()?;
+        let at_end = at_hand.is_empty();
+        let status = self
+            .stream
+            .decompress_vec(at_hand, text, FlushDecompress::None);
+        let taken = usize::try_from(self.stream.total_in() - n_in).expect("taken from a slice");
+        input.take(taken);
+        crc.update(&text[from..]);
+        let moved = taken > 0 || self.stream.total_out() > n_out;
+        match status {
+            Ok(Status::StreamEnd) => Ok(end_member(crc, start, input)?.map(|()| true)),
+            Ok(_) if moved => Ok(Ok(false)),
+            Ok(_) if at_end => Ok(Err(cut_off(input, start))),
+            Ok(_) => Ok(Err(corrupt(input, "deflate stream makes no progress"))),
+            Err(error) => Ok(Err(corrupt(
+                input,
+                &format!("deflate stream is damaged ({error})"),
+            ))),
+        }
+    }
+}
+
+/// Compares the member's trailer with what was decoded.
+fn end_member(crc: &Crc, start: u64, input: &mut Input<'_>) -> io::Result<Result<(), Defect>> {
+    let offset = input.offset;
+    let mut trailer = [0; 8];
+    if !input.read_exact(&mut trailer)? {
+        return Ok(Err(cut_off(input, start)));
+    }
+    let [c0, c1, c2, c3, l0, l1, l2, l3] = trailer;
+    let message = if u32::from_le_bytes([c0, c1, c2, c3]) != crc.sum() {
+        "gzip checksum does not fit the content"
+    } else if u32::from_le_bytes([l0, l1, l2, l3]) != crc.amount() {
+        "gzip length does not fit the content"
+    } else {
+        return Ok(Ok(()));
+    };
+    Ok(Err(Defect::stored(Code::Checksum, offset, message)))
+}
+
+fn cut_off(input: &Input<'_>, start: u64) -> Defect {
+    let message = format!("gzip stream ends early; its member began at {start}");
+    Defect::stored(Code::Truncated, input.offset, message)
+}
+
+fn corrupt(input: &Input<'_>, message: &str) -> Defect {
+    Defect::stored(Code::CorruptStream, input.offset, message)
+}
+
+fn trailing(input: &mut Input<'_>) -> io::Result<Defect> {
+    let offset = input.offset;
+    let mut n_bytes = 0;
+    loop {
+        let n = input.peek()?.len();
+        if n == 0 {
+            break;
+        }
+        input.take(n);
+        n_bytes += n;
+    }
+    let message = format!("{n_bytes} bytes after the gzip stream are no gzip member");
+    Ok(Defect::stored(Code::TrailingBytes, offset, message))
+}
+
+enum Header {
+    Read,
+    NotGzip,
+    CutOff,
+}
+
+/// Flags of a member's header (RFC 1952, 2.3.1).
+const FHCRC: u8 = 1 << 1;
+const FEXTRA: u8 = 1 << 2;
+const FNAME: u8 = 1 << 3;
+const FCOMMENT: u8 = 1 << 4;
+const RESERVED: u8 = 0b1110_0000;
+
+fn read_header(input: &mut Input<'_>) -> io::Result<Header> {
+    let mut fixed = [0; 10];
+    if !input.read_exact(&mut fixed)? {
+        return Ok(Header::CutOff);
+    }
+    let [magic_1, magic_2, method, flags, ..] = fixed;
+    // Method 8 is deflate, the only one there is.
+    if [magic_1, magic_2] != GZIP_MAGIC || method != 8 || flags & RESERVED != 0 {
+        return Ok(Header::NotGzip);
+    }
+    if flags & FEXTRA != 0 {
+        let mut length = [0; 2];
+        let is_whole = input.read_exact(&mut length)?
+            && input.read_exact(&mut vec![0; u16::from_le_bytes(length).into()])?;
+        if !is_whole {
+            return Ok(Header::CutOff);
+        }
+    }
+    for flag in [FNAME, FCOMMENT] {
+        let mut byte = [u8::from(flags & flag != 0)];
+        while byte != [0] {
+            if !input.read_exact(&mut byte)? {
+                return Ok(Header::CutOff);
+            }
+        }
+    }
+    if flags & FHCRC != 0 && !input.read_exact(&mut [0; 2])? {
+        return Ok(Header::CutOff);
+    }
+    Ok(Header::Read)
+}

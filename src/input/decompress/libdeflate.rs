@@ -1,0 +1,82 @@
+//! Whole gzip members with libdeflate, which inflates twice as fast as a stream can (1.85 GB/s against
+//! 0.95 GB/s of zlib-rs on one core), since it has the whole input and the whole output at hand.
+//!
+//! The safe `libdeflater` crate does not tell how much of the input a member took, and without that a file
+//! of several members would lose all but one in silence. So this calls `libdeflate-sys` itself.
+#![expect(unsafe_code, reason = "libdeflate is a C library; see each block")]
+
+use std::ptr::NonNull;
+
+use libdeflate_sys::{
+    libdeflate_alloc_decompressor, libdeflate_decompressor, libdeflate_free_decompressor,
+    libdeflate_gzip_decompress_ex, libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE,
+    libdeflate_result_LIBDEFLATE_SUCCESS,
+};
+
+/// What became of a member.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Inflated {
+    /// It was appended, checksum and length tested; it took so many bytes of the input.
+    Member { stored_bytes: usize },
+    /// The output has no room for it; nothing was appended.
+    NoRoom,
+    /// It is damaged or cut off; nothing was appended. A stream can tell what and where.
+    Damaged,
+}
+
+/// A libdeflate decompressor.
+#[derive(Debug)]
+pub(super) struct Inflater(NonNull<libdeflate_decompressor>);
+
+// SAFETY: the decompressor is plain memory that this value alone points to; libdeflate keeps no thread's
+// state and no globals besides its CPU features, which it reads atomically.
+unsafe impl Send for Inflater {}
+
+impl Inflater {
+    pub(super) fn new() -> Self {
+        // SAFETY: the call has no preconditions.
+        let decompressor = unsafe { libdeflate_alloc_decompressor() };
+        Self(NonNull::new(decompressor).expect("11 kB of memory are there"))
+    }
+
+    /// Appends the first gzip member of `stored` to `text`, if it fits into its spare capacity.
+    pub(super) fn append_member(&mut self, stored: &[u8], text: &mut Vec<u8>) -> Inflated {
+        let room = text.spare_capacity_mut();
+        let (mut n_in, mut n_out) = (0, 0);
+        // SAFETY: both pointers are valid for the lengths that go with them, as the slices they come
+        // from are; libdeflate writes to the output alone, and both counts outlive the call.
+        let result = unsafe {
+            libdeflate_gzip_decompress_ex(
+                self.0.as_ptr(),
+                stored.as_ptr().cast(),
+                stored.len(),
+                room.as_mut_ptr().cast(),
+                room.len(),
+                &raw mut n_in,
+                &raw mut n_out,
+            )
+        };
+        #[expect(non_upper_case_globals, reason = "libdeflate's own names")]
+        match result {
+            libdeflate_result_LIBDEFLATE_SUCCESS => {
+                assert!(
+                    n_out <= room.len() && n_in <= stored.len(),
+                    "libdeflate went too far"
+                );
+                let len = text.len() + n_out;
+                // SAFETY: libdeflate says that it wrote `n_out` bytes from the spare capacity's start.
+                unsafe { text.set_len(len) };
+                Inflated::Member { stored_bytes: n_in }
+            }
+            libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE => Inflated::NoRoom,
+            _ => Inflated::Damaged,
+        }
+    }
+}
+
+impl Drop for Inflater {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `libdeflate_alloc_decompressor` and is freed once.
+        unsafe { libdeflate_free_decompressor(self.0.as_ptr()) };
+    }
+}

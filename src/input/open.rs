@@ -1,0 +1,189 @@
+//! From a source to its stored bytes: mapped, read, or streamed.
+//!
+//! Large files are mapped: nothing is copied, and the page cache is the only memory. Small ones are read
+//! into a kept buffer, which measured faster than mapping them (2,000 files of 36 kB: 18 ms against
+//! 28 ms). Pipes and standard input are streamed.
+#![expect(unsafe_code, reason = "mapping a file is unsafe; see the block")]
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use super::decompress::Stored;
+use super::discover::{Source, SourceKind};
+
+/// Files from this size on are mapped.
+pub const MAP_BYTES: u64 = 4 << 20;
+
+/// The buffer of a stream.
+const STREAM_BYTES: usize = 256 * 1024;
+
+/// A source that is open.
+#[derive(Debug)]
+pub struct Opened(Holding);
+
+#[derive(Debug)]
+enum Holding {
+    Mapped(memmap2::Mmap),
+    Read,
+    Stream(Option<Stream>),
+}
+
+#[derive(Debug)]
+enum Stream {
+    File(File),
+    Pipe(PipeReader),
+}
+
+/// How a source is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions<'a> {
+    /// Whether large files are mapped. If not, they are streamed.
+    pub maps: bool,
+    /// Set to end a wait for a pipe that has nothing to say.
+    pub stop: &'a Arc<AtomicBool>,
+}
+
+impl Opened {
+    /// Opens a source; a small file is read into `buffer`, which must outlive the use.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(
+        source: &Source,
+        options: OpenOptions<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Self> {
+        buffer.clear();
+        let mut file = match source.kind {
+            SourceKind::Stdin => {
+                return Ok(Self(Holding::Stream(Some(Stream::Pipe(PipeReader::new(
+                    io::stdin(),
+                    options.stop,
+                ))))));
+            }
+            SourceKind::Stream => {
+                let pipe = PipeReader::new(File::open(&source.path)?, options.stop);
+                return Ok(Self(Holding::Stream(Some(Stream::Pipe(pipe)))));
+            }
+            SourceKind::File => File::open(&source.path)?,
+        };
+        if source.stored_bytes >= MAP_BYTES && !options.maps {
+            return Ok(Self(Holding::Stream(Some(Stream::File(file)))));
+        }
+        if source.stored_bytes >= MAP_BYTES {
+            // SAFETY: the mapping is read-only and private to this process, and lives as long as the
+            // slices taken of it. That nobody truncates or changes the file meanwhile is the user's
+            // promise, which the README and the help of `--no-mmap` name: truncation ends the process
+            // with SIGBUS, a change may be read in part.
+            let map = unsafe { memmap2::Mmap::map(&file)? };
+            return Ok(Self(Holding::Mapped(map)));
+        }
+        // One byte more than the file is said to have, so that its end is seen without another read.
+        let expected = usize::try_from(source.stored_bytes).unwrap_or(0) + 1;
+        buffer.reserve(expected);
+        file.read_to_end(buffer)?;
+        Ok(Self(Holding::Read))
+    }
+
+    /// Its stored bytes. A stream can be had once.
+    pub fn stored<'a>(&'a mut self, buffer: &'a [u8]) -> Stored<'a> {
+        match &mut self.0 {
+            Holding::Mapped(map) => Stored::Slice(map),
+            Holding::Read => Stored::Slice(buffer),
+            Holding::Stream(stream) => match stream.take() {
+                Some(Stream::File(file)) => {
+                    Stored::Stream(Box::new(BufReader::with_capacity(STREAM_BYTES, file)))
+                }
+                Some(Stream::Pipe(pipe)) => Stored::Stream(Box::new(pipe)),
+                None => Stored::Slice(&[]),
+            },
+        }
+    }
+}
+
+/// Reads a pipe on a thread of its own: reading goes on while text is scanned, and a pipe that says
+/// nothing does not keep the run from stopping.
+#[derive(Debug)]
+struct PipeReader {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    /// How much of the chunk was taken.
+    n_taken: usize,
+    stop: Arc<AtomicBool>,
+}
+
+/// Chunks read ahead.
+const CHUNKS_AHEAD: usize = 4;
+/// How often a silent pipe is left to see whether the run should stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl PipeReader {
+    fn new(mut pipe: impl Read + Send + 'static, stop: &Arc<AtomicBool>) -> Self {
+        let (sender, chunks) = bounded(CHUNKS_AHEAD);
+        // Never joined: it may wait in a read for as long as the process lives.
+        std::thread::spawn(move || {
+            loop {
+                let mut chunk = vec![0; STREAM_BYTES];
+                let read = match pipe.read(&mut chunk) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => read,
+                };
+                let is_last = !matches!(read, Ok(1..));
+                let read = read.map(|n| {
+                    chunk.truncate(n);
+                    chunk
+                });
+                // A receiver that is gone wants no more.
+                if sender.send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self {
+            chunks,
+            chunk: Vec::new(),
+            n_taken: 0,
+            stop: Arc::clone(stop),
+        }
+    }
+}
+
+impl BufRead for PipeReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.n_taken == self.chunk.len() {
+            match self.chunks.recv_timeout(PATIENCE) {
+                Ok(chunk) => {
+                    self.chunk = chunk?;
+                    self.n_taken = 0;
+                    if self.chunk.is_empty() {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if self.stop.load(Relaxed) => {
+                    return Err(io::Error::other("the run was stopped"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        Ok(&self.chunk[self.n_taken..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.n_taken += n;
+    }
+}
+
+impl Read for PipeReader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(bytes)?;
+        self.consume(n);
+        Ok(n)
+    }
+}

@@ -1,0 +1,53 @@
+//! trailsift hunts through archives of AWS CloudTrail logs for AWS quarantining a compromised key: the
+//! attachment of its policy `AWSCompromisedKeyQuarantine` to an IAM user, by Elastic's prebuilt rule.
+//!
+//! The modules stand in the order in which the data meets them:
+//!
+//! ```text
+//!  input                                scan                               event     rule      output
+//!  discover ▶ open ▶ decompress ──▶ prefilter ▶ frame ▶ parse ▶ envelope ──▶ ECS ──▶ EQL ──▶ alert ▶ file
+//!  files      bytes   text              hits      units   values  records     view    yes/no   row
+//! ```
+//!
+//! [`pipeline::run`] is the whole way. What a record means is told by `event` and `rule`; everything before
+//! them only makes sure that no record that could match is passed over, and that nothing which could not be
+//! read goes unsaid ([`report`]). The command line is no part of the library.
+//!
+//! The stages' own interfaces are public for tests and benches, and may change before 1.0.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use trailsift::{config::{Destination, HuntConfig}, input::Root, output::Format, rule::Rule};
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let logs = folder.path().join("logs");
+//! # std::fs::create_dir(&logs).unwrap();
+//! # let alerts = folder.path().join("alerts.parquet");
+//! let config = HuntConfig {
+//!     roots: vec![Root::Path(logs)],
+//!     destination: Destination::File(alerts),
+//!     format: Format::Parquet,
+//!     rule: Arc::new(Rule::quarantine()),
+//!     n_threads: 2,
+//!     maps: true,
+//!     follows_links: false,
+//!     own_files: Vec::new(),
+//!     progress: Arc::default(),
+//! };
+//! let report = trailsift::pipeline::run(&config, &mut |_notice| ())?;
+//! assert!(report.complete && report.alerts == 0);
+//! # Ok::<(), trailsift::Error>(())
+//! ```
+
+pub mod config;
+pub mod pipeline;
+pub mod input;
+pub mod scan;
+pub mod event;
+pub mod rule;
+pub mod output;
+pub mod report;
+pub mod error;
+pub mod synth;
+
+pub use error::Error;

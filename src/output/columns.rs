@@ -1,0 +1,449 @@
+//! What a row of alerts has: one table, from which the schema, the rows and the README's table come.
+//!
+//! Names are flat lower snake_case, types are those that Spark, Athena, DuckDB, Polars, pandas,
+//! ClickHouse and Iceberg all read.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// UTF-8 text.
+    Text,
+    /// A list of texts, none of them null.
+    Texts,
+    /// 32 bits, signed.
+    Int32,
+    /// 64 bits, signed.
+    Int64,
+    /// Microseconds since 1970, UTC.
+    Timestamp,
+}
+
+impl Type {
+    /// Its name in the README.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Texts => "list of string",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Timestamp => "timestamp (µs, UTC)",
+        }
+    }
+
+    fn data_type(self, zone: &str) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Texts => DataType::List(Arc::new(element())),
+            Self::Int32 => DataType::Int32,
+            Self::Int64 => DataType::Int64,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
+        }
+    }
+}
+
+/// The field of a list's elements, by the name that Parquet's specification asks for.
+fn element() -> Field {
+    Field::new("element", DataType::Utf8, true)
+}
+
+/// A column of the alerts.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Type,
+    /// Whether a row may have no value.
+    pub nullable: bool,
+    /// The ECS field of the same meaning, if there is one.
+    pub ecs: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn column(
+    name: &'static str,
+    kind: Type,
+    ecs: &'static str,
+    meaning: &'static str,
+) -> Column {
+    Column {
+        name,
+        kind,
+        nullable: true,
+        ecs,
+        meaning,
+    }
+}
+
+const fn required(mut column: Column) -> Column {
+    column.nullable = false;
+    column
+}
+
+/// All columns, in their order.
+pub const COLUMNS: [Column; 41] = [
+    required(column("rule_id", Type::Text, "rule.uuid", "the rule's id")),
+    required(column(
+        "rule_name",
+        Type::Text,
+        "rule.name",
+        "the rule's name",
+    )),
+    required(column(
+        "rule_version",
+        Type::Int32,
+        "rule.version",
+        "the rule's version",
+    )),
+    required(column("severity", Type::Text, "", "the rule's severity")),
+    required(column(
+        "risk_score",
+        Type::Int32,
+        "event.risk_score",
+        "the rule's risk score, 0 to 100",
+    )),
+    required(column(
+        "mitre_tactic_ids",
+        Type::Texts,
+        "threat.tactic.id",
+        "MITRE ATT&CK tactics",
+    )),
+    required(column(
+        "mitre_technique_ids",
+        Type::Texts,
+        "threat.technique.id",
+        "MITRE ATT&CK techniques",
+    )),
+    required(column(
+        "alert_id",
+        Type::Text,
+        "",
+        "a hash of the rule, the place and the record: the same archive gives the same ids",
+    )),
+    column(
+        "event_time",
+        Type::Timestamp,
+        "@timestamp",
+        "when it happened; null if the record's time cannot be read",
+    ),
+    column(
+        "event_time_text",
+        Type::Text,
+        "",
+        "the record's time as it stands",
+    ),
+    column(
+        "event_id",
+        Type::Text,
+        "event.id",
+        "CloudTrail's id of the event",
+    ),
+    column("event_action", Type::Text, "event.action", "the API call"),
+    column(
+        "event_provider",
+        Type::Text,
+        "event.provider",
+        "the service that was called",
+    ),
+    column(
+        "event_outcome",
+        Type::Text,
+        "event.outcome",
+        "`success` or `failure`",
+    ),
+    column(
+        "event_version",
+        Type::Text,
+        "aws.cloudtrail.event_version",
+        "the version of the record's format",
+    ),
+    column(
+        "account_id",
+        Type::Text,
+        "cloud.account.id",
+        "the account of the actor, else the one that got the event",
+    ),
+    column(
+        "recipient_account_id",
+        Type::Text,
+        "aws.cloudtrail.recipient_account_id",
+        "the account that got the event",
+    ),
+    column("aws_region", Type::Text, "cloud.region", "the region"),
+    column(
+        "target_user_name",
+        Type::Text,
+        "user.target.name",
+        "the user the policy was attached to: whose keys leaked",
+    ),
+    column("policy_arn", Type::Text, "", "the policy that was attached"),
+    column("policy_name", Type::Text, "", "the last part of its ARN"),
+    column(
+        "matched_field",
+        Type::Text,
+        "",
+        "where the needle stood, such as `requestParameters.policyArn`",
+    ),
+    column(
+        "actor_type",
+        Type::Text,
+        "aws.cloudtrail.user_identity.type",
+        "what attached it: `IAMUser`, `AssumedRole`, `Root` …",
+    ),
+    column(
+        "actor_name",
+        Type::Text,
+        "user.name",
+        "its user name, or its role's",
+    ),
+    column(
+        "actor_arn",
+        Type::Text,
+        "aws.cloudtrail.user_identity.arn",
+        "its ARN",
+    ),
+    column(
+        "actor_principal_id",
+        Type::Text,
+        "user.id",
+        "its principal id",
+    ),
+    column("actor_account_id", Type::Text, "", "its account"),
+    column(
+        "access_key_id",
+        Type::Text,
+        "aws.cloudtrail.user_identity.access_key_id",
+        "the key it used",
+    ),
+    column(
+        "invoked_by",
+        Type::Text,
+        "aws.cloudtrail.user_identity.invoked_by",
+        "the AWS service that called for it",
+    ),
+    column(
+        "source_address",
+        Type::Text,
+        "source.address",
+        "the address as it stands: an IP address, a service, or `AWS Internal`",
+    ),
+    column(
+        "source_ip",
+        Type::Text,
+        "source.ip",
+        "the address, if it is an IP address",
+    ),
+    column(
+        "user_agent",
+        Type::Text,
+        "user_agent.original",
+        "the user agent",
+    ),
+    column(
+        "request_id",
+        Type::Text,
+        "aws.cloudtrail.request_id",
+        "the id of the request",
+    ),
+    column(
+        "shared_event_id",
+        Type::Text,
+        "aws.cloudtrail.shared_event_id",
+        "the id shared by the copies that several accounts get",
+    ),
+    column(
+        "request_parameters",
+        Type::Text,
+        "aws.cloudtrail.request_parameters",
+        "the request in Elastic's text form, which the rule searches",
+    ),
+    required(column(
+        "raw_event",
+        Type::Text,
+        "event.original",
+        "the record as it stands in the archive",
+    )),
+    required(column(
+        "source",
+        Type::Text,
+        "log.file.path",
+        "the file, as reached from the path that was typed",
+    )),
+    column(
+        "source_member",
+        Type::Text,
+        "",
+        "the log inside the file, where that is an archive",
+    ),
+    required(column(
+        "record_index",
+        Type::Int64,
+        "",
+        "which element of the array round it the record is, from 0; 0 if there is none",
+    )),
+    required(column(
+        "byte_offset",
+        Type::Int64,
+        "log.offset",
+        "where the record begins in the decompressed text, in bytes",
+    )),
+    required(column(
+        "sighting",
+        Type::Int64,
+        "",
+        "1 the first time this event is seen in source order, then 2, 3 …",
+    )),
+];
+
+/// How Arrow names the time zone of all times.
+pub(crate) const UTC: &str = "UTC";
+/// The same zone, for Arrow's JSON writer: it knows names of zones only with a database of them.
+pub(crate) const UTC_AS_OFFSET: &str = "+00:00";
+
+/// The schema of the alerts.
+#[must_use]
+pub fn schema() -> SchemaRef {
+    schema_in(UTC)
+}
+
+fn schema_in(zone: &str) -> SchemaRef {
+    let fields = COLUMNS
+        .iter()
+        .map(|c| Field::new(c.name, c.kind.data_type(zone), c.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, Copy)]
+pub enum Cell<'a> {
+    /// For [`Type::Text`].
+    Text(Option<&'a str>),
+    /// For [`Type::Texts`].
+    Texts(&'a [String]),
+    /// For [`Type::Int32`].
+    Int32(i32),
+    /// For [`Type::Int64`].
+    Int64(i64),
+    /// For [`Type::Timestamp`].
+    Timestamp(Option<i64>),
+}
+
+enum Builder {
+    Text(StringBuilder),
+    Texts(ListBuilder<StringBuilder>),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+}
+
+impl Builder {
+    fn new(kind: Type, zone: &str) -> Self {
+        match kind {
+            Type::Text => Self::Text(StringBuilder::new()),
+            Type::Texts => {
+                Self::Texts(ListBuilder::new(StringBuilder::new()).with_field(element()))
+            }
+            Type::Int32 => Self::Int32(Int32Builder::new()),
+            Type::Int64 => Self::Int64(Int64Builder::new()),
+            Type::Timestamp => {
+                Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone(zone))
+            }
+        }
+    }
+
+    fn append(&mut self, cell: Cell<'_>) {
+        match (self, cell) {
+            (Self::Text(builder), Cell::Text(text)) => builder.append_option(text),
+            (Self::Texts(builder), Cell::Texts(texts)) => {
+                builder.append_value(texts.iter().map(Some));
+            }
+            (Self::Int32(builder), Cell::Int32(n)) => builder.append_value(n),
+            (Self::Int64(builder), Cell::Int64(n)) => builder.append_value(n),
+            (Self::Timestamp(builder), Cell::Timestamp(time)) => builder.append_option(time),
+            _ => unreachable!("a row's cells have the types of COLUMNS"),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Texts(builder) => Arc::new(builder.finish()),
+            Self::Int32(builder) => Arc::new(builder.finish()),
+            Self::Int64(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// Rows on their way to a batch.
+pub struct Rows {
+    schema: SchemaRef,
+    builders: Vec<Builder>,
+    n_rows: usize,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows")
+            .field("n_rows", &self.n_rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    /// No rows yet; the zone of all times under this name.
+    pub(crate) fn new(zone: &str) -> Self {
+        let builders = COLUMNS.iter().map(|c| Builder::new(c.kind, zone)).collect();
+        Self {
+            schema: schema_in(zone),
+            builders,
+            n_rows: 0,
+        }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.n_rows == 0
+    }
+
+    /// Adds a row, whose cells are those of [`COLUMNS`].
+    ///
+    /// # Panics
+    ///
+    /// If a cell has another type than its column.
+    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()]) {
+        for (builder, cell) in self.builders.iter_mut().zip(cells) {
+            builder.append(cell);
+        }
+        self.n_rows += 1;
+    }
+
+    /// Makes the rows a batch and begins anew.
+    ///
+    /// # Errors
+    ///
+    /// If a value is missing in a column that requires one.
+    pub fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.n_rows = 0;
+        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+    }
+}

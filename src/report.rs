@@ -1,0 +1,445 @@
+//! What a hunt says about itself: counts that balance, and a diagnostic for all that was not read.
+//!
+//! In: what each source came to ([`Outcome`]). Out: a [`Report`], which serialises to the JSON of
+//! `--report`. A [`Defect`] is bad *input*, a value and never a control flow; an error that ends the
+//! run is [`crate::Error`]. Nothing here prints, and nothing here knows files or rules.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+/// How much a diagnostic weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Everything was read and decided; something about it is worth knowing.
+    Warning,
+    /// Something was not read, or a candidate was not decided: the hunt is not complete.
+    Error,
+}
+
+/// What kind of defect it is: the stable word of `diagnostics[].code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// A file or directory could not be opened or read.
+    Unreadable,
+    /// A pipe, socket or device inside a directory: not opened, since reading it could block for ever.
+    NotAFile,
+    /// The content is a container or encoding that is not read yet.
+    UnsupportedFormat,
+    /// A compressed stream ends before its end.
+    Truncated,
+    /// A checksum or length in a compressed stream does not fit what was decoded.
+    Checksum,
+    /// A compressed stream holds something its format does not allow.
+    CorruptStream,
+    /// Bytes after the end of a compressed stream that are neither padding nor a further stream.
+    TrailingBytes,
+    /// A candidate is not valid JSON.
+    InvalidJson,
+    /// A candidate is cut off: its document ends inside it.
+    RecordCut,
+    /// A candidate is larger than the largest record that is held in memory.
+    RecordTooLarge,
+    /// The needle is in the text, but no record that holds it came out.
+    NeedleWithoutRecord,
+    /// A candidate holds bytes that are not UTF-8; it was judged with U+FFFD in their place.
+    InvalidUtf8,
+    /// A candidate names a field more than once; every reading of it was judged.
+    DuplicateKeys,
+    /// An alert's time cannot be read; its `event_time` is null.
+    EventTimeUnreadable,
+    /// The program failed on this source; the run went on with the next.
+    Panic,
+}
+
+impl Code {
+    /// Its stable word, in snake case.
+    #[must_use]
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => unreachable!("a unit variant is a string"),
+        }
+    }
+
+    /// Whether this defect leaves something unread or undecided.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::InvalidUtf8 | Self::DuplicateKeys | Self::EventTimeUnreadable => {
+                Severity::Warning
+            }
+            Self::Unreadable
+            | Self::NotAFile
+            | Self::UnsupportedFormat
+            | Self::Truncated
+            | Self::Checksum
+            | Self::CorruptStream
+            | Self::TrailingBytes
+            | Self::InvalidJson
+            | Self::RecordCut
+            | Self::RecordTooLarge
+            | Self::NeedleWithoutRecord
+            | Self::Panic => Severity::Error,
+        }
+    }
+}
+
+/// What the offset of a defect counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Space {
+    /// Bytes of the file as it is stored.
+    Stored,
+    /// Bytes of the decompressed text.
+    Text,
+}
+
+/// One thing that is wrong with the input, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// What kind it is.
+    pub code: Code,
+    /// Where it starts, if it has a place.
+    pub offset: Option<(Space, u64)>,
+    /// In words: lower case, no final full stop.
+    pub message: String,
+}
+
+impl Defect {
+    /// A defect with no place inside its source.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            offset: None,
+            message: message.into(),
+        }
+    }
+
+    /// A defect at a byte of the stored file.
+    pub fn stored(code: Code, offset: u64, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            offset: Some((Space::Stored, offset)),
+            message: message.into(),
+        }
+    }
+
+    /// A defect at a byte of the decompressed text.
+    pub fn text(code: Code, offset: u64, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            offset: Some((Space::Text, offset)),
+            message: message.into(),
+        }
+    }
+}
+
+/// A [`Defect`] and the source it was met in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// `error` where something was not read or not decided, else `warning`.
+    pub severity: Severity,
+    /// The stable word for its kind.
+    pub code: Code,
+    /// The path, as it was reached from the root that was typed.
+    pub source: String,
+    /// The log inside the source, where the source is an archive.
+    pub member: Option<String>,
+    /// Where it starts, in bytes.
+    pub offset: Option<u64>,
+    /// What `offset` counts.
+    pub offset_in: Option<Space>,
+    /// In words.
+    pub message: String,
+}
+
+impl Diagnostic {
+    /// Places a defect in its source.
+    #[must_use]
+    pub fn new(source: &str, defect: Defect) -> Self {
+        let Defect {
+            code,
+            offset,
+            message,
+        } = defect;
+        Self {
+            severity: code.severity(),
+            code,
+            source: source.to_owned(),
+            member: None,
+            offset: offset.map(|(_, bytes)| bytes),
+            offset_in: offset.map(|(space, _)| space),
+            message,
+        }
+    }
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.source)?;
+        if let Some(member) = &self.member {
+            write!(f, "!{member}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, "@{offset}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// What a source came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Read to its end, every candidate decided.
+    Read,
+    /// Read to its end; it holds no byte.
+    Empty,
+    /// Opened, but a part of it was not read or not decided.
+    Partial,
+    /// Nothing of it was read.
+    Failed,
+}
+
+/// Counts of one worker or one run, merged by value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Bytes read, as stored.
+    pub stored_bytes: u64,
+    /// Bytes searched, after decompression.
+    pub text_bytes: u64,
+    /// Regions of text that hold a needle and were cut out to be parsed.
+    pub candidates: u64,
+    /// Candidates that were parsed.
+    pub candidates_parsed: u64,
+    /// Candidates that could not be parsed; each is a diagnostic.
+    pub candidates_defective: u64,
+    /// CloudTrail events found in the candidates and judged by the rule.
+    pub events_judged: u64,
+    /// Documents known to hold no event (digest and Insight files, other services' notifications).
+    pub documents_without_events: u64,
+}
+
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        // Without `..`: a new counter that is not merged does not compile.
+        let Self {
+            stored_bytes,
+            text_bytes,
+            candidates,
+            candidates_parsed,
+            candidates_defective,
+            events_judged,
+            documents_without_events,
+        } = other;
+        self.stored_bytes += stored_bytes;
+        self.text_bytes += text_bytes;
+        self.candidates += candidates;
+        self.candidates_parsed += candidates_parsed;
+        self.candidates_defective += candidates_defective;
+        self.events_judged += events_judged;
+        self.documents_without_events += documents_without_events;
+    }
+}
+
+/// How many sources came to each [`Outcome`], and their bytes as stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sources {
+    /// Sources met.
+    pub found: u64,
+    /// [`Outcome::Read`].
+    pub read: u64,
+    /// [`Outcome::Empty`].
+    pub empty: u64,
+    /// [`Outcome::Partial`].
+    pub partial: u64,
+    /// [`Outcome::Failed`].
+    pub failed: u64,
+    /// Stored bytes of the sources read whole.
+    pub read_bytes: u64,
+    /// Stored bytes read of the partial sources.
+    pub partial_bytes: u64,
+    /// Symbolic links that were not followed; they are no sources.
+    pub links_not_followed: u64,
+    /// Files met again by another path; they are read once.
+    pub repeated: u64,
+}
+
+/// Diagnostics kept word for word; beyond this they are counted only, so that a million bad files
+/// do not fill the memory.
+pub const DIAGNOSTICS_KEPT: usize = 10_000;
+
+/// All that a hunt says about itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The program's version.
+    pub version: &'static str,
+    /// This run's id, which is also in the alerts' file.
+    pub run_id: String,
+    /// The rule's id.
+    pub rule_id: String,
+    /// The rule's version.
+    pub rule_version: u32,
+    /// When the run started, UTC.
+    pub started_at: jiff::Timestamp,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// True when everything was read and every candidate decided: the exit code is then 0, else 3.
+    pub complete: bool,
+    /// Alert rows written.
+    pub alerts: u64,
+    /// Sources by outcome.
+    pub sources: Sources,
+    /// Counts over all sources.
+    #[serde(flatten)]
+    pub stats: Stats,
+    /// How many diagnostics there were of each code.
+    pub diagnostics_by_code: BTreeMap<Code, u64>,
+    /// The first [`DIAGNOSTICS_KEPT`] of them, in source order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// An empty report of a run that starts now.
+    #[must_use]
+    pub fn new(run_id: String, rule_id: String, rule_version: u32) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            run_id,
+            rule_id,
+            rule_version,
+            started_at: jiff::Timestamp::now(),
+            elapsed_ms: 0,
+            complete: true,
+            alerts: 0,
+            sources: Sources::default(),
+            stats: Stats::default(),
+            diagnostics_by_code: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Takes in what one source came to.
+    pub fn add_source(&mut self, outcome: Outcome, stats: Stats) {
+        let sources = &mut self.sources;
+        sources.found += 1;
+        match outcome {
+            Outcome::Read => {
+                sources.read += 1;
+                sources.read_bytes += stats.stored_bytes;
+            }
+            Outcome::Empty => sources.empty += 1,
+            Outcome::Partial => {
+                sources.partial += 1;
+                sources.partial_bytes += stats.stored_bytes;
+            }
+            Outcome::Failed => sources.failed += 1,
+        }
+        self.stats += stats;
+    }
+
+    /// Takes in one diagnostic.
+    pub fn add_diagnostic(&mut self, diagnostic: Diagnostic) {
+        self.complete &= diagnostic.severity < Severity::Error;
+        *self.diagnostics_by_code.entry(diagnostic.code).or_default() += 1;
+        if self.diagnostics.len() < DIAGNOSTICS_KEPT {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// How many diagnostics there were in all.
+    #[must_use]
+    pub fn n_diagnostics(&self) -> u64 {
+        self.diagnostics_by_code.values().sum()
+    }
+
+    /// Closes the report.
+    ///
+    /// # Panics
+    ///
+    /// If the counts do not balance: a source or a candidate was then lost without a word, which is
+    /// the one thing this program must never do.
+    pub fn finish(&mut self, elapsed: std::time::Duration) {
+        let Sources {
+            found,
+            read,
+            empty,
+            partial,
+            failed,
+            read_bytes,
+            partial_bytes,
+            ..
+        } = self.sources;
+        assert_eq!(
+            found,
+            read + empty + partial + failed,
+            "a source has no outcome"
+        );
+        assert_eq!(
+            self.stats.stored_bytes,
+            read_bytes + partial_bytes,
+            "bytes have no outcome"
+        );
+        assert_eq!(
+            self.stats.candidates,
+            self.stats.candidates_parsed + self.stats.candidates_defective,
+            "a candidate has no outcome"
+        );
+        assert!(
+            !self.complete || partial + failed == 0,
+            "a source was not read whole, and no diagnostic says so"
+        );
+        self.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_leaves_the_run_complete_and_an_error_does_not() {
+        let mut report = Report::new("r".into(), "rule".into(), 1);
+        report.add_diagnostic(Diagnostic::new(
+            "a",
+            Defect::new(Code::DuplicateKeys, "twice"),
+        ));
+        assert!(report.complete);
+        report.add_diagnostic(Diagnostic::new(
+            "a",
+            Defect::text(Code::RecordCut, 7, "cut off"),
+        ));
+        assert!(!report.complete);
+        assert_eq!(report.n_diagnostics(), 2);
+        assert_eq!(report.diagnostics[1].to_string(), "a@7: cut off");
+    }
+
+    #[test]
+    #[should_panic(expected = "a candidate has no outcome")]
+    fn a_lost_candidate_is_noticed() {
+        let mut report = Report::new("r".into(), "rule".into(), 1);
+        report.add_source(
+            Outcome::Read,
+            Stats {
+                candidates: 1,
+                ..Stats::default()
+            },
+        );
+        report.finish(std::time::Duration::ZERO);
+    }
+
+    #[test]
+    fn diagnostics_beyond_the_kept_ones_are_still_counted() {
+        let mut report = Report::new("r".into(), "rule".into(), 1);
+        for _ in 0..DIAGNOSTICS_KEPT + 5 {
+            report.add_diagnostic(Diagnostic::new("a", Defect::new(Code::Unreadable, "x")));
+        }
+        assert_eq!(report.diagnostics.len(), DIAGNOSTICS_KEPT);
+        assert_eq!(report.n_diagnostics(), DIAGNOSTICS_KEPT as u64 + 5);
+    }
+}

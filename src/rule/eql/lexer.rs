@@ -1,0 +1,266 @@
+//! Text of a query -> tokens, one at a time.
+//!
+//! A token is read only when the parser asks for the next, so a fault further on (the `[` of a
+//! sequence) does not hide what the parser has to say first (that sequences are not supported).
+
+use super::Literal;
+use super::error::{Fault, Problem};
+
+/// A token and where it begins, in bytes.
+#[derive(Debug)]
+pub(super) struct Token<'q> {
+    pub(super) kind: Kind<'q>,
+    pub(super) offset: usize,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Kind<'q> {
+    /// A bare name or a keyword; which of them, the parser knows.
+    Name(&'q str),
+    /// A name in backticks, which is never a keyword.
+    QuotedName(String),
+    Text(String),
+    Number(Literal),
+    /// One of [`SYMBOLS`].
+    Symbol(&'static str),
+    End,
+}
+
+/// The longer before the shorter that begins it.
+const SYMBOLS: [&str; 11] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", ",", ".", "?"];
+
+/// What EQL knows and this engine does not.
+const UNSUPPORTED: [(&str, &str); 13] = [
+    ("?\"", "raw strings as `?\"...\"`; write `\"\"\"...\"\"\"`"),
+    ("?'", "raw strings as `?'...'`; write `\"\"\"...\"\"\"`"),
+    ("'", "strings in single quotes; write `\"...\"`"),
+    (":", "the case-insensitive `:`; write `==`"),
+    ("~", "the case-insensitive forms with `~`"),
+    ("|", "pipes"),
+    ("[", "array indexes and the steps of sequences"),
+    ("]", "array indexes and the steps of sequences"),
+    ("+", ARITHMETIC),
+    ("-", ARITHMETIC),
+    ("*", ARITHMETIC),
+    ("/", ARITHMETIC),
+    ("%", ARITHMETIC),
+];
+const ARITHMETIC: &str = "arithmetic (a field's name that is not a word goes in backticks)";
+
+#[derive(Debug)]
+pub(super) struct Lexer<'q> {
+    query_bytes: usize,
+    rest: &'q str,
+}
+
+impl<'q> Lexer<'q> {
+    pub(super) fn new(query: &'q str) -> Self {
+        Self {
+            query_bytes: query.len(),
+            rest: query,
+        }
+    }
+
+    /// The next token; at the end, [`Kind::End`] as often as asked.
+    pub(super) fn next(&mut self) -> Result<Token<'q>, Fault> {
+        self.skip_blanks()?;
+        Ok(Token {
+            offset: self.offset(),
+            kind: self.kind()?,
+        })
+    }
+
+    fn kind(&mut self) -> Result<Kind<'q>, Fault> {
+        let mut ahead = self.rest.chars();
+        let Some(first) = ahead.next() else {
+            return Ok(Kind::End);
+        };
+        match first {
+            'a'..='z' | 'A'..='Z' | '_' | '@' => Ok(Kind::Name(self.name())),
+            '0'..='9' => self.number(),
+            '-' | '.' if ahead.next().is_some_and(|c| c.is_ascii_digit()) => self.number(),
+            '`' => self.quoted_name(),
+            '"' if self.rest.starts_with("\"\"\"") => self.raw_text(),
+            '"' => self.text(),
+            _ => self.symbol(first),
+        }
+    }
+
+    /// Skips white space and comments. Comments do not nest: what follows the first `*/` is read,
+    /// and where Elasticsearch would nest, the `*/` left over is an error.
+    fn skip_blanks(&mut self) -> Result<(), Fault> {
+        loop {
+            self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            if let Some(comment) = self.rest.strip_prefix("//") {
+                self.rest = comment.trim_start_matches(|c| c != '\n' && c != '\r');
+            } else if let Some(comment) = self.rest.strip_prefix("/*") {
+                let Some((_, after)) = comment.split_once("*/") else {
+                    return Err(self.fault(Problem::Unclosed("comment")));
+                };
+                self.rest = after;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn name(&mut self) -> &'q str {
+        let at = self.rest;
+        self.accept("@");
+        self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        at.split_at(at.len() - self.rest.len()).0
+    }
+
+    /// A number, with its minus sign: no arithmetic is read, so none can be meant.
+    fn number(&mut self) -> Result<Kind<'q>, Fault> {
+        let at = self.rest;
+        self.accept("-");
+        self.take_while(|c| c.is_ascii_digit());
+        if self.accept(".") {
+            self.take_while(|c| c.is_ascii_digit());
+        }
+        let before_exponent = self.rest;
+        if self.accept("e") || self.accept("E") {
+            if !self.accept("+") {
+                self.accept("-");
+            }
+            if self.take_while(|c| c.is_ascii_digit()).is_empty() {
+                self.rest = before_exponent;
+            }
+        }
+        let (text, _) = at.split_at(at.len() - self.rest.len());
+        if let Ok(integer) = text.parse() {
+            return Ok(Kind::Number(Literal::Integer(integer)));
+        }
+        // A whole number too large for 64 bits is a double in Elasticsearch too
+        // (ExpressionBuilder.visitIntegerLiteral).
+        match text.parse() {
+            Ok(float) if f64::is_finite(float) => Ok(Kind::Number(Literal::Float(float))),
+            _ => {
+                self.rest = at;
+                Err(self.fault(Problem::NumberTooLarge))
+            }
+        }
+    }
+
+    /// A name in backticks; two of them stand for one.
+    fn quoted_name(&mut self) -> Result<Kind<'q>, Fault> {
+        let unclosed = self.fault(Problem::Unclosed("name"));
+        self.accept("`");
+        let mut name = String::new();
+        loop {
+            name.push_str(self.take_while(|c| c != '`'));
+            if self.accept("``") {
+                name.push('`');
+            } else if self.accept("`") {
+                return Ok(Kind::QuotedName(name));
+            } else {
+                return Err(unclosed);
+            }
+        }
+    }
+
+    fn text(&mut self) -> Result<Kind<'q>, Fault> {
+        let unclosed = self.fault(Problem::Unclosed("string"));
+        self.accept("\"");
+        let mut text = String::new();
+        loop {
+            text.push_str(self.take_while(|c| !matches!(c, '"' | '\\' | '\n' | '\r')));
+            if self.accept("\"") {
+                return Ok(Kind::Text(text));
+            } else if self.rest.starts_with('\\') {
+                text.push(self.escape()?);
+            } else {
+                return Err(unclosed);
+            }
+        }
+    }
+
+    /// `"""..."""`, with no escapes, on one line. Up to two quotes before the closing three are
+    /// the text's own (EqlBase.g4: `'"""' (~[\r\n])*? '"""' '"'? '"'?`).
+    fn raw_text(&mut self) -> Result<Kind<'q>, Fault> {
+        let unclosed = self.fault(Problem::Unclosed("string"));
+        self.accept("\"\"\"");
+        let at = self.rest;
+        let Some((text, _)) = at
+            .split_once("\"\"\"")
+            .filter(|(text, _)| !text.contains(['\n', '\r']))
+        else {
+            return Err(unclosed);
+        };
+        self.rest = at.split_at(text.len()).1;
+        let quotes = self.take_while(|c| c == '"').len();
+        let own_quotes = (quotes - 3).min(2);
+        let (text, after) = at.split_at(text.len() + own_quotes);
+        self.rest = after;
+        self.accept("\"\"\"");
+        Ok(Kind::Text(text.to_owned()))
+    }
+
+    fn escape(&mut self) -> Result<char, Fault> {
+        const PLAIN: [(&str, char); 7] = [
+            ("\\b", '\u{8}'),
+            ("\\t", '\t'),
+            ("\\n", '\n'),
+            ("\\f", '\u{c}'),
+            ("\\r", '\r'),
+            ("\\\"", '"'),
+            ("\\\\", '\\'),
+        ];
+        let not_an_escape = self.fault(Problem::Escape);
+        for (escape, meaning) in PLAIN {
+            if self.accept(escape) {
+                return Ok(meaning);
+            }
+        }
+        if !self.accept("\\u{") {
+            return Err(not_an_escape);
+        }
+        let hex = self.take_while(|c| c.is_ascii_hexdigit());
+        let character = Some(hex)
+            .filter(|hex| (2..=8).contains(&hex.len()) && self.accept("}"))
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+            .and_then(char::from_u32);
+        character.ok_or(not_an_escape)
+    }
+
+    fn symbol(&mut self, first: char) -> Result<Kind<'q>, Fault> {
+        if let Some((_, what)) = UNSUPPORTED
+            .iter()
+            .find(|(symbol, _)| self.rest.starts_with(symbol))
+        {
+            return Err(self.fault(Problem::Unsupported((*what).to_owned())));
+        }
+        if let Some(symbol) = SYMBOLS.into_iter().find(|symbol| self.accept(symbol)) {
+            return Ok(Kind::Symbol(symbol));
+        }
+        Err(self.fault(match first {
+            '=' => Problem::SingleEquals,
+            other => Problem::Character(other),
+        }))
+    }
+
+    fn offset(&self) -> usize {
+        self.query_bytes - self.rest.len()
+    }
+
+    fn fault(&self, problem: Problem) -> Fault {
+        Fault {
+            offset: self.offset(),
+            problem,
+        }
+    }
+
+    fn accept(&mut self, prefix: &str) -> bool {
+        let after = self.rest.strip_prefix(prefix);
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
+    }
+
+    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'q str {
+        let bytes = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
+        let (taken, after) = self.rest.split_at(bytes);
+        self.rest = after;
+        taken
+    }
+}

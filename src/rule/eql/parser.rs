@@ -1,0 +1,639 @@
+//! Tokens -> a query, by recursive descent with one token of lookahead.
+//!
+//! Lowest first: `or`, `and`, `not`, then comparisons. Operands of one `and` or `or` are kept in
+//! one list, so the depth of the result is bounded by [`NESTING_MAX`] and never by a query's length.
+
+use std::mem;
+
+use super::error::{Fault, Problem};
+use super::lexer::{Kind, Lexer, Token};
+use super::{Condition, Field, Literal, Operator, Query};
+
+/// How deep parentheses and `not` may be inside each other. Elastic's own rules stay under ten. At
+/// 64 an unoptimised build needs less than 384 KiB of stack, of the 2 MiB that a thread has
+/// (measured by running the test of this limit with `RUST_MIN_STACK`).
+pub(super) const NESTING_MAX: usize = 64;
+
+/// The words that are no field names unless in backticks (EqlBase.g4).
+const KEYWORDS: [&str; 19] = [
+    "and", "any", "by", "false", "in", "join", "like", "maxspan", "not", "null", "of", "or",
+    "regex", "sample", "sequence", "true", "until", "where", "with",
+];
+
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
+pub(super) fn parse(text: &str) -> Result<Query, Fault> {
+    let mut lexer = Lexer::new(text);
+    let mut parser = Parser {
+        token: lexer.next()?,
+        lexer,
+        depth: 0,
+    };
+    let category = parser.category()?;
+    parser.expect(&Kind::Name("where"), "`where`")?;
+    let condition = parser.disjunction()?;
+    parser.expect(&Kind::End, "`and`, `or` or the end of the query")?;
+    Ok(Query {
+        category,
+        condition,
+    })
+}
+
+struct Parser<'q> {
+    lexer: Lexer<'q>,
+    /// The next token, not yet used.
+    token: Token<'q>,
+    depth: usize,
+}
+
+impl<'q> Parser<'q> {
+    fn category(&mut self) -> Result<Option<String>, Fault> {
+        const EXPECTED: &str = "`any` or an event category";
+        let category = match &self.token.kind {
+            Kind::Name("any") => None,
+            Kind::Name("sequence" | "sample" | "join") => {
+                return Err(self.unsupported("sequences, samples and joins"));
+            }
+            Kind::Name(name) if !is_keyword(name) => Some((*name).to_owned()),
+            Kind::Text(name) => Some(name.clone()),
+            _ => return Err(self.unexpected(EXPECTED)),
+        };
+        self.advance()?;
+        Ok(category)
+    }
+
+    fn disjunction(&mut self) -> Result<Condition, Fault> {
+        self.chain("or", Self::conjunction, Condition::Or)
+    }
+
+    fn conjunction(&mut self) -> Result<Condition, Fault> {
+        self.chain("and", Self::negation, Condition::And)
+    }
+
+    /// One operand, or several joined by `keyword`.
+    fn chain(
+        &mut self,
+        keyword: &'static str,
+        operand: fn(&mut Self) -> Result<Condition, Fault>,
+        join: fn(Vec<Condition>) -> Condition,
+    ) -> Result<Condition, Fault> {
+        let first = operand(self)?;
+        if self.token.kind != Kind::Name(keyword) {
+            return Ok(first);
+        }
+        let mut operands = vec![first];
+        while self.accept(&Kind::Name(keyword))? {
+            operands.push(operand(self)?);
+        }
+        Ok(join(operands))
+    }
+
+    fn negation(&mut self) -> Result<Condition, Fault> {
+        if self.token.kind == Kind::Name("not") {
+            let negated = self.nested(Self::negation)?;
+            return Ok(Condition::Not(Box::new(negated)));
+        }
+        if self.token.kind == Kind::Symbol("(") {
+            let inner = self.nested(Self::disjunction)?;
+            self.expect(&Kind::Symbol(")"), "`and`, `or` or `)`")?;
+            return Ok(inner);
+        }
+        self.test()
+    }
+
+    /// Passes over the `not` or `(` that opens a level, and reads what is in it.
+    fn nested(
+        &mut self,
+        inner: fn(&mut Self) -> Result<Condition, Fault>,
+    ) -> Result<Condition, Fault> {
+        if self.depth == NESTING_MAX {
+            return Err(self.fault(Problem::TooDeep));
+        }
+        self.advance()?;
+        self.depth += 1;
+        let condition = inner(self)?;
+        self.depth -= 1;
+        Ok(condition)
+    }
+
+    /// A constant, a comparison, a lookup, a call, or a field that is its own condition.
+    fn test(&mut self) -> Result<Condition, Fault> {
+        if let Some(literal) = self.literal()? {
+            return self.test_of_literal(literal);
+        }
+        let offset = self.token.offset;
+        let field = self.field("a condition")?;
+        if self.token.kind == Kind::Symbol("(") {
+            return self.call(&field, offset);
+        }
+        if let Some(operator) = self.operator()? {
+            let literal = self.comparand()?;
+            return Ok(Condition::Compare {
+                field,
+                operator,
+                literal,
+            });
+        }
+        if self.accept(&Kind::Name("not"))? {
+            self.expect(&Kind::Name("in"), "`in`")?;
+            return Ok(Condition::Not(Box::new(self.lookup(field)?)));
+        }
+        if self.accept(&Kind::Name("in"))? {
+            return self.lookup(field);
+        }
+        if let Kind::Name(word @ ("like" | "regex" | "of")) = self.token.kind {
+            return Err(self.unsupported(&format!("`{word}`")));
+        }
+        // `where flag` is `where flag == true` (querytranslator_tests.txt, fieldNoEquals).
+        Ok(Condition::Compare {
+            field,
+            operator: Operator::Equal,
+            literal: Literal::Boolean(true),
+        })
+    }
+
+    /// A literal that comes first: on the left of a comparison, or a condition by itself.
+    fn test_of_literal(&mut self, literal: Literal) -> Result<Condition, Fault> {
+        if let Some(operator) = self.operator()? {
+            return Ok(Condition::Compare {
+                field: self.field("a field")?,
+                operator: operator.mirrored(),
+                literal,
+            });
+        }
+        match literal {
+            Literal::Boolean(constant) => Ok(Condition::Constant(Some(constant))),
+            Literal::Null => Ok(Condition::Constant(None)),
+            Literal::Text(_) | Literal::Integer(_) | Literal::Float(_) => {
+                Err(self.unexpected("a comparison of this literal with a field"))
+            }
+        }
+    }
+
+    /// The call of the function `name`, which begins at `offset`; its `(` is next.
+    fn call(&mut self, name: &Field, offset: usize) -> Result<Condition, Fault> {
+        if name.optional {
+            return Err(self.unexpected("a condition on the optional field"));
+        }
+        if name.name != "stringContains" {
+            let what = format!("the function `{}`; only `stringContains` is", name.name);
+            let problem = Problem::Unsupported(what);
+            return Err(Fault { offset, problem });
+        }
+        self.advance()?;
+        let field = self.field("a field")?;
+        self.expect(&Kind::Symbol(","), "`,`")?;
+        let Kind::Text(literal) = &mut self.token.kind else {
+            return Err(self.unexpected("a string"));
+        };
+        let literal = mem::take(literal);
+        self.advance()?;
+        self.expect(&Kind::Symbol(")"), "`)`")?;
+        Ok(Condition::Contains { field, literal })
+    }
+
+    /// What follows `in`.
+    fn lookup(&mut self, field: Field) -> Result<Condition, Fault> {
+        self.expect(&Kind::Symbol("("), "`(`")?;
+        let mut literals = vec![self.comparand()?];
+        while self.accept(&Kind::Symbol(","))? {
+            literals.push(self.comparand()?);
+        }
+        self.expect(&Kind::Symbol(")"), "`,` or `)`")?;
+        Ok(Condition::In { field, literals })
+    }
+
+    fn field(&mut self, expected: &'static str) -> Result<Field, Fault> {
+        let optional = self.accept(&Kind::Symbol("?"))?;
+        let mut name = self.name(expected)?;
+        while self.accept(&Kind::Symbol("."))? {
+            name.push('.');
+            name.push_str(&self.name("the rest of the field's name")?);
+        }
+        Ok(Field { name, optional })
+    }
+
+    /// One segment of a field's name.
+    fn name(&mut self, expected: &'static str) -> Result<String, Fault> {
+        match &mut self.token.kind {
+            Kind::Name(name) if !is_keyword(name) => {
+                let name = (*name).to_owned();
+                self.advance()?;
+                Ok(name)
+            }
+            Kind::QuotedName(name) => {
+                let name = mem::take(name);
+                self.advance()?;
+                Ok(name)
+            }
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    fn operator(&mut self) -> Result<Option<Operator>, Fault> {
+        let Kind::Symbol(symbol) = self.token.kind else {
+            return Ok(None);
+        };
+        let operator = Operator::ALL
+            .into_iter()
+            .find(|operator| operator.symbol() == symbol);
+        if operator.is_some() {
+            self.advance()?;
+        }
+        Ok(operator)
+    }
+
+    /// The literal that a field is compared with.
+    fn comparand(&mut self) -> Result<Literal, Fault> {
+        if let Some(literal) = self.literal()? {
+            return Ok(literal);
+        }
+        Err(match &self.token.kind {
+            Kind::QuotedName(_) | Kind::Symbol("?") => self.unsupported(COMPARED_FIELDS),
+            Kind::Name(name) if !is_keyword(name) => self.unsupported(COMPARED_FIELDS),
+            _ => self.unexpected("a literal"),
+        })
+    }
+
+    fn literal(&mut self) -> Result<Option<Literal>, Fault> {
+        let literal = match &self.token.kind {
+            Kind::Text(text) => Literal::Text(text.clone()),
+            Kind::Number(number) => number.clone(),
+            Kind::Name("true") => Literal::Boolean(true),
+            Kind::Name("false") => Literal::Boolean(false),
+            Kind::Name("null") => Literal::Null,
+            _ => return Ok(None),
+        };
+        self.advance()?;
+        Ok(Some(literal))
+    }
+
+    fn advance(&mut self) -> Result<(), Fault> {
+        self.token = self.lexer.next()?;
+        Ok(())
+    }
+
+    fn accept(&mut self, kind: &Kind<'_>) -> Result<bool, Fault> {
+        let is_next = self.token.kind == *kind;
+        if is_next {
+            self.advance()?;
+        }
+        Ok(is_next)
+    }
+
+    fn expect(&mut self, kind: &Kind<'_>, expected: &'static str) -> Result<(), Fault> {
+        if self.accept(kind)? {
+            Ok(())
+        } else {
+            Err(self.unexpected(expected))
+        }
+    }
+
+    fn unexpected(&self, expected: &'static str) -> Fault {
+        let found = match &self.token.kind {
+            Kind::Name(name) if !is_keyword(name) && is_keyword(&name.to_ascii_lowercase()) => {
+                format!("`{name}` (keywords are lower-case)")
+            }
+            Kind::Name(name) => format!("`{name}`"),
+            Kind::QuotedName(name) => format!("`{name}`"),
+            Kind::Text(_) => "a string".to_owned(),
+            Kind::Number(_) => "a number".to_owned(),
+            Kind::Symbol(symbol) => format!("`{symbol}`"),
+            Kind::End => "the end of the query".to_owned(),
+        };
+        self.fault(Problem::Unexpected { expected, found })
+    }
+
+    fn unsupported(&self, what: &str) -> Fault {
+        self.fault(Problem::Unsupported(what.to_owned()))
+    }
+
+    fn fault(&self, problem: Problem) -> Fault {
+        Fault {
+            offset: self.token.offset,
+            problem,
+        }
+    }
+}
+
+/// Elasticsearch refuses it too: "comparisons against fields are not (currently) supported".
+const COMPARED_FIELDS: &str = "comparing a field with another field or a function";
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::super::Query;
+    use super::NESTING_MAX;
+
+    /// Each query, and below it what is wrong with it and where.
+    #[track_caller]
+    fn check<const N: usize>(queries: [&str; N], expected: Expect) {
+        let told = queries.map(|query| {
+            let error = Query::parse(query).unwrap_err();
+            let at = (error.offset, error.line, error.column);
+            format!("{query:?}\n  {at:?} {}\n", error.problem)
+        });
+        expected.assert_eq(&told.concat());
+    }
+
+    #[test]
+    fn the_shape_of_a_query() {
+        check(
+            [
+                "",
+                "where true",
+                "any true",
+                "any where",
+                "ANY WHERE true",
+                "any where a and",
+                "any where a AND b",
+                "any where (a or b",
+                "any where a)",
+                "any where a == 1 b",
+                "any where a == b == c",
+                "any where a == 1 == 2",
+                "any where a not b",
+                "any where a in ()",
+                "any where a in (1, )",
+                "any where a in (1 2)",
+                "any where a in 1",
+                "any where 5",
+                r#"any where "x" == "y""#,
+                "any where a..b",
+                "any where a == ",
+            ],
+            expect![[r#"
+                ""
+                  (0, 1, 1) expected `any` or an event category, found the end of the query
+                "where true"
+                  (0, 1, 1) expected `any` or an event category, found `where`
+                "any true"
+                  (4, 1, 5) expected `where`, found `true`
+                "any where"
+                  (9, 1, 10) expected a condition, found the end of the query
+                "ANY WHERE true"
+                  (4, 1, 5) expected `where`, found `WHERE` (keywords are lower-case)
+                "any where a and"
+                  (15, 1, 16) expected a condition, found the end of the query
+                "any where a AND b"
+                  (12, 1, 13) expected `and`, `or` or the end of the query, found `AND` (keywords are lower-case)
+                "any where (a or b"
+                  (17, 1, 18) expected `and`, `or` or `)`, found the end of the query
+                "any where a)"
+                  (11, 1, 12) expected `and`, `or` or the end of the query, found `)`
+                "any where a == 1 b"
+                  (17, 1, 18) expected `and`, `or` or the end of the query, found `b`
+                "any where a == b == c"
+                  (15, 1, 16) not supported: comparing a field with another field or a function
+                "any where a == 1 == 2"
+                  (17, 1, 18) expected `and`, `or` or the end of the query, found `==`
+                "any where a not b"
+                  (16, 1, 17) expected `in`, found `b`
+                "any where a in ()"
+                  (16, 1, 17) expected a literal, found `)`
+                "any where a in (1, )"
+                  (19, 1, 20) expected a literal, found `)`
+                "any where a in (1 2)"
+                  (18, 1, 19) expected `,` or `)`, found a number
+                "any where a in 1"
+                  (15, 1, 16) expected `(`, found a number
+                "any where 5"
+                  (11, 1, 12) expected a comparison of this literal with a field, found the end of the query
+                "any where \"x\" == \"y\""
+                  (17, 1, 18) expected a field, found a string
+                "any where a..b"
+                  (12, 1, 13) expected the rest of the field's name, found `.`
+                "any where a == "
+                  (15, 1, 16) expected a literal, found the end of the query
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_stands_in_a_call() {
+        check(
+            [
+                "any where stringContains(a)",
+                "any where stringContains(a, 1)",
+                "any where stringContains(a, b)",
+                r#"any where stringContains("a", "b")"#,
+                r#"any where stringContains(a, "b", true)"#,
+                r#"any where ?stringContains(a, "b")"#,
+            ],
+            expect![[r#"
+                "any where stringContains(a)"
+                  (26, 1, 27) expected `,`, found `)`
+                "any where stringContains(a, 1)"
+                  (28, 1, 29) expected a string, found a number
+                "any where stringContains(a, b)"
+                  (28, 1, 29) expected a string, found `b`
+                "any where stringContains(\"a\", \"b\")"
+                  (25, 1, 26) expected a field, found a string
+                "any where stringContains(a, \"b\", true)"
+                  (31, 1, 32) expected `)`, found `,`
+                "any where ?stringContains(a, \"b\")"
+                  (25, 1, 26) expected a condition on the optional field, found `(`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn the_position_is_told_in_lines_and_characters_and_shown() {
+        let error = Query::parse("any where\n  a == \"é\" and\n\tb = 1\n  and c").unwrap_err();
+        assert_eq!((error.offset, error.line, error.column), (29, 3, 4));
+        expect![[r#"
+            line 3, column 4: `=` does not compare; write `==`
+              	b = 1
+              	  ^"#]]
+        .assert_eq(&error.to_string());
+        let error = Query::parse("any where \"é\" = a").unwrap_err();
+        assert_eq!((error.offset, error.line, error.column), (15, 1, 15));
+        assert_eq!(Query::parse("").unwrap_err().offset, 0);
+    }
+
+    #[test]
+    fn what_is_not_a_token() {
+        check(
+            [
+                "any where a = 1",
+                "any where a # 1",
+                "any where é == 1",
+                "any where !a",
+                r#"any where a == "x"#,
+                "any where a == \"x\n\"",
+                r#"any where a == """x"" "#,
+                "any where a == \"\"\"x\n\"\"\"",
+                "any where `a",
+                "any where /* a",
+                r#"any where a == "x\w""#,
+                r#"any where a == "x\'""#,
+                r#"any where a == "\u{1}""#,
+                r#"any where a == "\u{d800}""#,
+                r#"any where a == "\u0041""#,
+                "any where a == 1e999",
+            ],
+            expect![[r#"
+                "any where a = 1"
+                  (12, 1, 13) `=` does not compare; write `==`
+                "any where a # 1"
+                  (12, 1, 13) unexpected character '#'
+                "any where é == 1"
+                  (10, 1, 11) unexpected character 'é'
+                "any where !a"
+                  (10, 1, 11) unexpected character '!'
+                "any where a == \"x"
+                  (15, 1, 16) this string is not closed
+                "any where a == \"x\n\""
+                  (15, 1, 16) this string is not closed
+                "any where a == \"\"\"x\"\" "
+                  (15, 1, 16) this string is not closed
+                "any where a == \"\"\"x\n\"\"\""
+                  (15, 1, 16) this string is not closed
+                "any where `a"
+                  (10, 1, 11) this name is not closed
+                "any where /* a"
+                  (10, 1, 11) this comment is not closed
+                "any where a == \"x\\w\""
+                  (17, 1, 18) not an escape; strings know \b \t \n \f \r \" \\ and \u{2 to 8 hex digits}, and """raw strings""" take backslashes as they stand
+                "any where a == \"x\\'\""
+                  (17, 1, 18) not an escape; strings know \b \t \n \f \r \" \\ and \u{2 to 8 hex digits}, and """raw strings""" take backslashes as they stand
+                "any where a == \"\\u{1}\""
+                  (16, 1, 17) not an escape; strings know \b \t \n \f \r \" \\ and \u{2 to 8 hex digits}, and """raw strings""" take backslashes as they stand
+                "any where a == \"\\u{d800}\""
+                  (16, 1, 17) not an escape; strings know \b \t \n \f \r \" \\ and \u{2 to 8 hex digits}, and """raw strings""" take backslashes as they stand
+                "any where a == \"\\u0041\""
+                  (16, 1, 17) not an escape; strings know \b \t \n \f \r \" \\ and \u{2 to 8 hex digits}, and """raw strings""" take backslashes as they stand
+                "any where a == 1e999"
+                  (15, 1, 16) this number is too large
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_eql_but_not_supported() {
+        check(
+            [
+                "sequence by a [any where true] [any where true]",
+                "sample by a [any where true]",
+                "any where true | head 1",
+                "any where a : \"x\"",
+                "any where a in~ (\"x\")",
+                "any where stringContains~(a, \"x\")",
+                "any where a like \"x*\"",
+                "any where endsWith(a, \"x\")",
+                "any where a == b",
+                "any where a in (b)",
+                "any where a + 1 == 2",
+                "any where my-field == 2",
+                "any where a[0] == 2",
+                "any where a == 'x'",
+                "any where a == ?\"x\"",
+                "any where child of [any where true]",
+            ],
+            expect![[r#"
+                "sequence by a [any where true] [any where true]"
+                  (0, 1, 1) not supported: sequences, samples and joins
+                "sample by a [any where true]"
+                  (0, 1, 1) not supported: sequences, samples and joins
+                "any where true | head 1"
+                  (15, 1, 16) not supported: pipes
+                "any where a : \"x\""
+                  (12, 1, 13) not supported: the case-insensitive `:`; write `==`
+                "any where a in~ (\"x\")"
+                  (14, 1, 15) not supported: the case-insensitive forms with `~`
+                "any where stringContains~(a, \"x\")"
+                  (24, 1, 25) not supported: the case-insensitive forms with `~`
+                "any where a like \"x*\""
+                  (12, 1, 13) not supported: `like`
+                "any where endsWith(a, \"x\")"
+                  (10, 1, 11) not supported: the function `endsWith`; only `stringContains` is
+                "any where a == b"
+                  (15, 1, 16) not supported: comparing a field with another field or a function
+                "any where a in (b)"
+                  (16, 1, 17) not supported: comparing a field with another field or a function
+                "any where a + 1 == 2"
+                  (12, 1, 13) not supported: arithmetic (a field's name that is not a word goes in backticks)
+                "any where my-field == 2"
+                  (12, 1, 13) not supported: arithmetic (a field's name that is not a word goes in backticks)
+                "any where a[0] == 2"
+                  (11, 1, 12) not supported: array indexes and the steps of sequences
+                "any where a == 'x'"
+                  (15, 1, 16) not supported: strings in single quotes; write `"..."`
+                "any where a == ?\"x\""
+                  (15, 1, 16) not supported: raw strings as `?"..."`; write `"""..."""`
+                "any where child of [any where true]"
+                  (16, 1, 17) not supported: `of`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |open: &str, depth, close: &str| {
+            let query = format!("any where {}a{}", open.repeat(depth), close.repeat(depth));
+            Query::parse(&query).map_err(|error| error.problem.to_string())
+        };
+        let too_deep = Err("conditions are nested more than 64 deep".to_owned());
+        assert!(nested("(", NESTING_MAX, ")").is_ok());
+        assert!(nested("not ", NESTING_MAX, "").is_ok());
+        assert_eq!(nested("(", NESTING_MAX + 1, ")"), too_deep);
+        assert_eq!(nested("not ", NESTING_MAX + 1, ""), too_deep);
+        assert_eq!(nested("(not ", 1_000_000, ""), too_deep);
+    }
+
+    #[test]
+    fn spelling_does_not_matter_where_eql_says_so() {
+        let same =
+            |a: &str, b: &str| assert_eq!(Query::parse(a).unwrap(), Query::parse(b).unwrap());
+        same(
+            "any where // a comment\r\n a/* another\n== 2 */==/**/1 // the last",
+            "any where a == 1",
+        );
+        same(
+            r#"any where a == "\\\"\u{e9}\u{0001F600}""#,
+            r#"any where a == """\"é😀""""#,
+        );
+        let raw_of_two_quotes = format!("any where a == {}", "\"".repeat(8));
+        same(&raw_of_two_quotes, r#"any where a == "\"\"""#);
+        let raw_of_nothing = format!("any where a == {}", "\"".repeat(6));
+        same(&raw_of_nothing, r#"any where a == """#);
+        same(
+            "any where a == 1e2 or a == .5 or a == 2.",
+            "any where a == 100.0 or a == 0.5 or a == 2.0",
+        );
+        same(
+            "any where a == -9223372036854775808",
+            "any where a==-9223372036854775808",
+        );
+        same(
+            "any where a == 9223372036854775808",
+            "any where a == 9223372036854775808.0",
+        );
+        same("any where `a`.`b` . c", "any where a.b.c == true");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(words in proptest::collection::vec(
+            prop_oneof![
+                proptest::sample::select(vec![
+                    "any", "where", "and", "not", "in", "(", ")", ",", ".", "?", "==", "<", "=", "1",
+                    "-", "a", "stringContains", "\"", "\"\"\"", "\\", "\\u{", "`", "/*", "*/", "//", "é", "\n",
+                ]).prop_map(str::to_owned),
+                ".{0,3}",
+            ],
+            0..12,
+        ), gap in proptest::sample::select(vec!["", " "])) {
+            let text = words.join(gap);
+            for text in [format!("any where {text}"), text] {
+                if let Err(error) = Query::parse(&text) {
+                    prop_assert!(error.offset <= text.len());
+                }
+            }
+        }
+    }
+}

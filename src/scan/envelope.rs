@@ -1,0 +1,45 @@
+//! Which values inside a parsed candidate are records?
+//!
+//! One recogniser, by content: it goes down through objects, arrays and strings that hold JSON, until it
+//! meets something that is a record. It never looks for further events inside a record: CloudTrail JSON
+//! quoted in somebody's request is data.
+
+use crate::event::json::Value;
+use crate::event::{Event, cloudtrail};
+
+/// What the recogniser met.
+pub(crate) enum Met<'v> {
+    /// An event.
+    Event(Event<'v>),
+    /// A string that may hold JSON.
+    Text(&'v str),
+    /// A document that is known to hold no event.
+    NoEvent,
+}
+
+/// Calls `visit` with all that is met in `value`, in its order.
+///
+/// The depth of the recursion is the value's, which the parser limits to 1,024.
+pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
+    if let Some(text) = value.as_str() {
+        if matches!(
+            text.trim_start().as_bytes().first(),
+            Some(b'{' | b'[' | b'"')
+        ) {
+            visit(Met::Text(text));
+        }
+    } else if let Some(event) = Event::recognise(value) {
+        visit(Met::Event(event));
+    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) {
+        visit(Met::NoEvent);
+    } else {
+        // Another service's notification holds no event of its own, but SNS and SQS carry messages.
+        if cloudtrail::is_notification(value) {
+            visit(Met::NoEvent);
+        }
+        value
+            .members()
+            .for_each(|(_, child)| recognise(child, visit));
+        value.elements().for_each(|child| recognise(child, visit));
+    }
+}

@@ -1,0 +1,281 @@
+//! From text to the events that may match: prefilter, frame, parse, recognise.
+//!
+//! In: text, whole or window by window. Out: a [`Candidate`] for each event in text that holds a needle,
+//! and a [`Defect`] for each such text that could not be decided. No I/O, no thread, no clock, no output:
+//! what is found depends on the text alone, however it is divided into windows.
+//!
+//! ```text
+//! text ──prefilter──▶ hits ──frame──▶ units ──parse──▶ values ──envelope──▶ events
+//! ```
+
+mod envelope;
+mod frame;
+mod parse;
+mod prefilter;
+
+use std::sync::Arc;
+
+pub use frame::{Unit, Window};
+pub use prefilter::{Hits, Prefilter};
+
+use crate::event::Event;
+use crate::report::{Code, Defect, Stats};
+use envelope::Met;
+use frame::{Framed, Limits, Progress, Walker, last_anchor};
+use parse::Parser;
+
+/// An event in text that holds a needle.
+#[derive(Debug)]
+pub struct Candidate<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// Where it stands in the text.
+    pub unit: Unit,
+    /// The record as it stands in the text; for a record inside a string, the string's content.
+    pub raw: &'a [u8],
+}
+
+/// Text after the last anchor that is rather waited for than walked: a line of usual length is then
+/// searched once with its end in sight, while a document of one long line is walked as it comes.
+const TAIL_BYTES: usize = 256 * 1024;
+
+/// How many levels of JSON in strings are looked into.
+const STRING_LEVELS_MAX: usize = 16;
+
+/// Scans one text after the other; owns all memory that this needs. One per worker.
+#[derive(Debug)]
+pub struct Scanner {
+    prefilter: Arc<Prefilter>,
+    walker: Walker,
+    is_walking: bool,
+    /// Up to where the text is dealt with, if not walking: a document's end.
+    boundary: u64,
+    framed: Vec<Framed>,
+    /// One for each level of JSON in strings.
+    parsers: Vec<Parser>,
+    /// Counts since [`Scanner::start`].
+    pub stats: Stats,
+    /// Defects since [`Scanner::start`].
+    pub defects: Vec<Defect>,
+}
+
+impl Scanner {
+    /// A scanner for texts that `prefilter` searches.
+    #[must_use]
+    pub fn new(prefilter: Arc<Prefilter>) -> Self {
+        Self::with_limits(prefilter, Limits::default())
+    }
+
+    fn with_limits(prefilter: Arc<Prefilter>, limits: Limits) -> Self {
+        let walker = Walker::new(limits, prefilter.lets_all_through());
+        Self {
+            prefilter,
+            walker,
+            is_walking: false,
+            boundary: 0,
+            framed: Vec::new(),
+            parsers: Vec::new(),
+            stats: Stats::default(),
+            defects: Vec::new(),
+        }
+    }
+
+    /// Begins a new text at this offset, which must be the start of a document.
+    pub fn start(&mut self, offset: u64) {
+        self.walker = Walker::new(self.walker.limits(), self.prefilter.lets_all_through());
+        self.is_walking = false;
+        self.boundary = offset;
+        self.stats = Stats::default();
+        self.defects.clear();
+    }
+
+    /// Scans a window and gives the offset from which on the text must be in the next one.
+    ///
+    /// The next window must hold more than this one from there on, or be the last. Calls `visit` for
+    /// each candidate, in the order of the text.
+    pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
+        let prefilter = Arc::clone(&self.prefilter);
+        let mut hits = prefilter.hits(window.bytes);
+        let closed = if window.is_last {
+            window.bytes.len()
+        } else {
+            last_anchor(window.bytes, window.bytes.len()).unwrap_or(0)
+        };
+        loop {
+            if self.is_walking {
+                let progress = self.walker.walk(window, &mut hits, &mut self.framed);
+                self.judge_framed(window, visit);
+                match progress {
+                    Progress::NeedsMore(keep) => return keep,
+                    Progress::DocumentEnd(end) => {
+                        self.is_walking = false;
+                        self.boundary = end;
+                    }
+                }
+            }
+            let at = window.at(self.boundary);
+            if at < closed {
+                // Only whole documents stand before `closed`: those without a hit are passed over.
+                let start = match hits.first_from(at).filter(|&hit| hit < closed) {
+                    None => {
+                        self.boundary = window.base + closed as u64;
+                        continue;
+                    }
+                    Some(hit) => last_anchor(&window.bytes[at..], hit - at).map_or(at, |a| at + a),
+                };
+                self.boundary = window.base + start as u64;
+            } else if window.bytes.len() - at < TAIL_BYTES || window.is_last {
+                return self.boundary;
+            }
+            self.walker.start(self.boundary);
+            self.is_walking = true;
+        }
+    }
+
+    fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
+        for framed in std::mem::take(&mut self.framed) {
+            match framed {
+                Framed::Unit(unit) => self.judge(unit, window.slice(unit.start, unit.end), visit),
+                Framed::Defect(defect) => {
+                    self.stats.candidates += 1;
+                    self.stats.candidates_defective += 1;
+                    self.defects.push(defect);
+                }
+                Framed::Unframed(offset) => {
+                    let at = window.at(offset.max(window.base));
+                    let line = around(window.bytes, at);
+                    if self.prefilter.holds_needle(line) {
+                        self.needle_without_record(offset, line);
+                    }
+                }
+            }
+        }
+    }
+
+    fn needle_without_record(&mut self, offset: u64, text: &[u8]) {
+        let excerpt: String = String::from_utf8_lossy(text)
+            .chars()
+            .take(EXCERPT_CHARS)
+            .collect();
+        let message = format!("the needle stands in no record: {}", excerpt.escape_debug());
+        self.defects
+            .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
+    }
+
+    fn judge(&mut self, unit: Unit, bytes: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+        self.stats.candidates += 1;
+        let mut judging = Judging {
+            prefilter: Arc::clone(&self.prefilter),
+            unit,
+            n_events: 0,
+            n_documents: 0,
+            is_lossy: false,
+            is_duplicate: false,
+            invalid_text: None,
+        };
+        match judging.text(&mut self.parsers, 0, bytes, visit) {
+            Ok(()) => self.stats.candidates_parsed += 1,
+            Err(error) => {
+                self.stats.candidates_defective += 1;
+                let message = format!("candidate of {} bytes is {error}", bytes.len());
+                self.defects
+                    .push(Defect::text(Code::InvalidJson, unit.start, message));
+                return;
+            }
+        }
+        self.stats.events_judged += judging.n_events;
+        self.stats.documents_without_events += judging.n_documents;
+        if let Some(error) = judging.invalid_text {
+            let message = format!("a string in the candidate holds the needle, and is {error}");
+            self.defects
+                .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
+        } else if judging.n_events + judging.n_documents == 0 && self.prefilter.holds_needle(bytes)
+        {
+            self.needle_without_record(unit.start, bytes);
+        }
+        if judging.is_lossy {
+            let message = "record holds bytes that are not UTF-8; judged with U+FFFD instead";
+            self.defects
+                .push(Defect::text(Code::InvalidUtf8, unit.start, message));
+        }
+        if judging.is_duplicate {
+            let message = "record names a field more than once; every reading was judged";
+            self.defects
+                .push(Defect::text(Code::DuplicateKeys, unit.start, message));
+        }
+    }
+}
+
+/// How much of a text a message shows.
+const EXCERPT_CHARS: usize = 80;
+
+/// The line round `at`, or what of it lies within an excerpt's reach.
+fn around(bytes: &[u8], at: usize) -> &[u8] {
+    const REACH: usize = 4096;
+    let at = at.min(bytes.len());
+    let from = memchr::memrchr(b'\n', &bytes[..at])
+        .map_or(0, |i| i + 1)
+        .max(at.saturating_sub(60));
+    let to = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
+    &bytes[from..to.min(at + REACH)]
+}
+
+/// What is met while one candidate is judged.
+struct Judging {
+    prefilter: Arc<Prefilter>,
+    unit: Unit,
+    n_events: u64,
+    n_documents: u64,
+    is_lossy: bool,
+    is_duplicate: bool,
+    /// A string that begins as JSON, holds the needle and is no JSON.
+    invalid_text: Option<parse::ParseError>,
+}
+
+impl Judging {
+    /// Judges a text that is one JSON value: the candidate, or a string inside it.
+    fn text(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        level: usize,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> Result<(), parse::ParseError> {
+        if parsers.len() <= level {
+            parsers.resize_with(level + 1, Parser::default);
+        }
+        // Taken out, since the texts inside are judged while this one is borrowed.
+        let mut parser = std::mem::take(&mut parsers[level]);
+        let parsed = parser.parse(bytes, |value, is_lossy| {
+            self.is_lossy |= is_lossy;
+            let mut texts = Vec::new();
+            envelope::recognise(value, &mut |met| match met {
+                Met::Event(event) => {
+                    self.n_events += 1;
+                    self.is_duplicate |= event.has_duplicate_keys();
+                    visit(&Candidate {
+                        event,
+                        unit: self.unit,
+                        raw: bytes,
+                    });
+                }
+                Met::NoEvent => self.n_documents += 1,
+                Met::Text(text) => texts.push(text),
+            });
+            for text in texts {
+                // Text without a hit holds no record that could match.
+                let has_hit = self.prefilter.hits(text.as_bytes()).first_from(0).is_some();
+                if !has_hit || level == STRING_LEVELS_MAX {
+                    continue;
+                }
+                if let Err(error) = self.text(parsers, level + 1, text.as_bytes(), visit) {
+                    if self.prefilter.holds_needle(text.as_bytes()) {
+                        self.invalid_text.get_or_insert(error);
+                    }
+                }
+            }
+        });
+        parsers[level] = parser;
+        parsed
+    }
+}

@@ -1,0 +1,125 @@
+//! From the bytes of one candidate to a value.
+//!
+//! simd-json parses in place and wants its input to be writable; the text may be a read-only mapping. So
+//! the candidate is copied, never the text round it. All memory is kept from one candidate to the next.
+
+use simd_json::{Buffers, INPUT_PADDING, Tape};
+
+use crate::event::json::Value;
+
+/// Why a candidate did not parse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseError {
+    #[error("not valid JSON ({0})")]
+    Invalid(String),
+}
+
+/// A parser and its memory.
+pub(crate) struct Parser {
+    bytes: Vec<u8>,
+    buffers: Buffers,
+    /// Between two candidates: the empty tape, for its memory.
+    tape: Tape<'static>,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            buffers: Buffers::new(4096),
+            tape: Tape::null().reset(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Parser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parser").finish_non_exhaustive()
+    }
+}
+
+/// Memory kept from one candidate to the next; a larger one's is given back.
+const KEPT_BYTES: usize = 4 << 20;
+
+impl Parser {
+    /// Parses one JSON value and gives it to `visit`, with whether it had bytes that are not UTF-8:
+    /// these read as U+FFFD.
+    pub(crate) fn parse<R>(
+        &mut self,
+        json: &[u8],
+        visit: impl FnOnce(Value<'_>, bool) -> R,
+    ) -> Result<R, ParseError> {
+        // Told apart before the parse, and not by its error: that need not name the first fault.
+        match std::str::from_utf8(json) {
+            Ok(_) => self.parse_utf8(json, |value| visit(value, false)),
+            Err(_) => {
+                let text = String::from_utf8_lossy(json);
+                self.parse_utf8(text.as_bytes(), |value| visit(value, true))
+            }
+        }
+    }
+
+    fn parse_utf8<R>(
+        &mut self,
+        json: &[u8],
+        visit: impl FnOnce(Value<'_>) -> R,
+    ) -> Result<R, ParseError> {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(json);
+        self.bytes.resize(json.len() + INPUT_PADDING, 0);
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed =
+            simd_json::fill_tape_padded(&mut self.bytes, json.len(), &mut self.buffers, &mut tape);
+        let result = match parsed {
+            Ok(()) => Ok(visit(Value::of(&tape))),
+            Err(error) => Err(ParseError::Invalid(error.to_string())),
+        };
+        self.tape = tape.reset();
+        if json.len() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(json: &[u8]) -> Result<(Vec<String>, bool), ParseError> {
+        Parser::default().parse(json, |value, is_lossy| {
+            (
+                value.members().map(|(key, _)| key.to_owned()).collect(),
+                is_lossy,
+            )
+        })
+    }
+
+    #[test]
+    fn every_key_is_kept_also_where_it_stands_twice() {
+        let (keys, _) = keys(br#"{"a":1,"b":{},"a":[2]}"#).unwrap();
+        assert_eq!(keys, ["a", "b", "a"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_replaced_and_told() {
+        assert_eq!(
+            keys(b"{\"a\xff\":1}").unwrap(),
+            (vec!["a\u{fffd}".to_owned()], true)
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_is_told() {
+        assert!(keys(br#"{"a":}"#).is_err());
+        assert!(keys(br#"{"a":1"#).is_err());
+        assert!(keys(b"").is_err());
+    }
+
+    #[test]
+    fn a_parser_serves_again_after_a_fault() {
+        let mut parser = Parser::default();
+        assert!(parser.parse(b"{", |_, _| ()).is_err());
+        assert!(parser.parse(b"{}", |_, _| ()).is_ok());
+    }
+}

@@ -1,0 +1,249 @@
+//! Where could a record that matches stand? A search for bytes, before anything is parsed.
+//!
+//! In: text and the rule's needles. Out: the offsets of *hits*, in order. A record of which no byte is
+//! at a hit cannot match the rule, so it is never framed and never parsed.
+//!
+//! **Soundness.** A needle is ASCII letters and digits, and for a match it must stand in the JSON value
+//! of some string. JSON can write such a character in two ways: as itself, or as `\u00XX`, where `XX` is
+//! 30-39 for a digit and 41-5a or 61-7a for a letter. A JSON text inside a string has its backslashes
+//! doubled, or written `\u005c`: the first leaves `\u00` in place, the second is itself an escape that
+//! is looked for. So looking for the needles, for `\u003` and a digit, and for `\u004` to `\u007` and a
+//! hex digit loses no match, at any depth of nesting. (`\u003c` and `\u0026`, which real logs hold
+//! often, are no hits; escaped letters, which real logs hold never, are.)
+
+use memchr::memmem::Finder;
+
+/// Bytes searched for every pattern before going on: a stretch that stays in the second-level cache
+/// while the second pattern is looked for.
+const STRETCH_BYTES: usize = 128 * 1024;
+
+/// Finds hits in text. Made once per hunt; searching it allocates nothing.
+#[derive(Debug)]
+pub struct Prefilter {
+    finders: Vec<Finder<'static>>,
+    /// No needle could be derived from the rule: every byte is a hit.
+    every_record: bool,
+}
+
+/// How an escape of an ASCII character begins. The character after it decides.
+const ESCAPE: &[u8] = b"\\u00";
+
+impl Prefilter {
+    /// A prefilter that looks for any of `needles`: ASCII letters and digits, none of them empty. With
+    /// no needle at all every record is a candidate.
+    #[must_use]
+    pub fn new<N: AsRef<str>>(needles: &[N]) -> Self {
+        let patterns = std::iter::once(ESCAPE).chain(needles.iter().map(|n| n.as_ref().as_bytes()));
+        Self {
+            finders: patterns
+                .map(|pattern| Finder::new(pattern).into_owned())
+                .collect(),
+            every_record: needles.is_empty(),
+        }
+    }
+
+    /// Whether every record is a candidate, because the rule has no needle.
+    pub(crate) fn lets_all_through(&self) -> bool {
+        self.every_record
+    }
+
+    /// The hits of a text.
+    #[must_use]
+    pub fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
+        Hits {
+            prefilter: self,
+            text,
+            stretch: 0..0,
+            next: vec![None; self.finders.len()],
+        }
+    }
+
+    /// The first hit of pattern `i` that starts in `from..to`.
+    fn find(&self, i: usize, text: &[u8], mut from: usize, to: usize) -> Option<usize> {
+        let finder = &self.finders[i];
+        let end = text.len().min(to + finder.needle().len() - 1);
+        loop {
+            let at = from + finder.find(text.get(from..end)?)?;
+            if i > 0 || is_escape(&text[at..]) {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+    }
+
+    /// Whether a needle stands in `text`, in plain or behind any number of levels of escapes.
+    ///
+    /// Costs a copy of the text: for text that did not come out as a record, to tell whether it should
+    /// have.
+    pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
+        let literal = |text: &[u8]| self.finders.iter().skip(1).any(|f| f.find(text).is_some());
+        let mut text = std::borrow::Cow::Borrowed(text);
+        loop {
+            if literal(&text) {
+                return true;
+            }
+            let Some(plainer) = unescape(&text) else {
+                return false;
+            };
+            text = plainer.into();
+        }
+    }
+}
+
+/// Whether text that begins with [`ESCAPE`] goes on as an escaped ASCII letter or digit may.
+fn is_escape(text: &[u8]) -> bool {
+    match text {
+        [_, _, _, _, b'3', digit, ..] => digit.is_ascii_digit(),
+        [_, _, _, _, b'4'..=b'7', hex, ..] => hex.is_ascii_hexdigit(),
+        _ => false,
+    }
+}
+
+/// The text with each escape that hides an ASCII character taken off once, or nothing if it has none.
+fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let mut rest = text;
+    for at in memchr::memmem::find_iter(text, ESCAPE) {
+        let start = text.len() - rest.len();
+        if at < start || !is_escape(&text[at..]) {
+            continue;
+        }
+        let digits = std::str::from_utf8(&text[at + 4..at + 6]).ok()?;
+        plain.extend_from_slice(&text[start..at]);
+        plain.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = &text[at + 6..];
+    }
+    if rest.len() == text.len() {
+        return None;
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
+}
+
+/// The hits of one text, in order.
+#[derive(Debug)]
+pub struct Hits<'a> {
+    prefilter: &'a Prefilter,
+    text: &'a [u8],
+    /// The part of the text in which `next` is known.
+    stretch: std::ops::Range<usize>,
+    /// For each pattern, its first hit in the stretch that has not been passed.
+    next: Vec<Option<usize>>,
+}
+
+impl Hits<'_> {
+    /// The first hit at or after `from`. `from` must not go back from one call to the next.
+    pub fn first_from(&mut self, mut from: usize) -> Option<usize> {
+        if self.prefilter.every_record {
+            return (from < self.text.len()).then_some(from);
+        }
+        while from < self.text.len() {
+            if from >= self.stretch.end {
+                self.stretch = from..self.text.len().min(from + STRETCH_BYTES);
+                self.next.fill(Some(from));
+            }
+            for (i, next) in self.next.iter_mut().enumerate() {
+                // `stretch.start` marks a pattern that is yet to be looked for.
+                if next.is_some_and(|at| at < from || at == self.stretch.start) {
+                    *next = self.prefilter.find(i, self.text, from, self.stretch.end);
+                }
+            }
+            if let Some(hit) = self.next.iter().flatten().min() {
+                return Some(*hit);
+            }
+            from = self.stretch.end;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn prefilter() -> Prefilter {
+        Prefilter::new(&["Quarantine7", "Other"])
+    }
+
+    fn all(text: &[u8]) -> Vec<usize> {
+        let prefilter = prefilter();
+        let mut hits = prefilter.hits(text);
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(at) = hits.first_from(from) {
+            found.push(at);
+            from = at + 1;
+        }
+        found
+    }
+
+    #[test]
+    fn needles_and_escaped_letters_are_hits_and_other_escapes_are_not() {
+        assert_eq!(all(br"Quarantine7"), [0]);
+        assert_eq!(all(br"xOtherOther"), [1, 6]);
+        assert_eq!(all(br"\u0041"), [0]);
+        assert_eq!(all(br"\\\u006fx"), [2]);
+        assert_eq!(all(br"\u0037 \u007A"), [0, 7]);
+        assert_eq!(
+            all(br"\u00e9 \u000a \u0026 \u004 \u004g \u0"),
+            [] as [usize; 0]
+        );
+        assert_eq!(all(br"quarantine7 Quarantine Othe"), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn hits_on_both_sides_of_a_stretch_and_across_it_are_found_once() {
+        for shift in 0..20 {
+            let mut text = vec![b'.'; 3 * STRETCH_BYTES];
+            let places = [STRETCH_BYTES - shift, 2 * STRETCH_BYTES - 10 + shift];
+            for at in places {
+                text[at..at + 11].copy_from_slice(b"Quarantine7");
+            }
+            assert_eq!(all(&text), places);
+        }
+    }
+
+    #[test]
+    fn a_rule_without_needles_makes_every_byte_a_hit() {
+        let prefilter = Prefilter::new::<&str>(&[]);
+        let mut hits = prefilter.hits(b"ab");
+        assert_eq!(hits.first_from(0), Some(0));
+        assert_eq!(hits.first_from(1), Some(1));
+        assert_eq!(hits.first_from(2), None);
+    }
+
+    #[test]
+    fn a_needle_is_seen_through_nested_escapes() {
+        let prefilter = prefilter();
+        assert!(prefilter.holds_needle(br"\u004fther"));
+        assert!(prefilter.holds_needle(br"\u005cu004fther"));
+        assert!(prefilter.holds_needle(br"Quarantine\u0037"));
+        assert!(!prefilter.holds_needle(br"\u0041nother"));
+    }
+
+    /// Every character of `needle`, escaped where `mask` says so, `depth` levels of JSON strings deep.
+    fn spell(needle: &str, mask: u64, depth: u32) -> String {
+        let mut text: String = needle
+            .chars()
+            .enumerate()
+            .map(|(i, c)| match mask >> i & 1 {
+                1 => format!("\\u{:04x}", c as u32),
+                _ => c.to_string(),
+            })
+            .collect();
+        for _ in 0..depth {
+            text = serde_json::to_string(&text).unwrap();
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_a_needle_is_missed(mask: u64, depth in 0u32..4, before in 0usize..40) {
+            let spelt = spell("Quarantine7", mask, depth);
+            let text = format!("{}{spelt}", " ".repeat(before));
+            prop_assert!(!all(text.as_bytes()).is_empty());
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One file of the archive: its path, its frame round the records, its compression.
+//!
+//! Records go through one buffer of some 64 kB into the compressor and on into the file, so a file of
+//! any size takes the same memory.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+
+use super::Summary;
+use super::config::{Compression, Shape, SynthError};
+use super::plan::{FilePlan, Plan};
+use super::record;
+use super::scene::Place;
+use super::time;
+
+/// Enough for the compressor to be called seldom, little enough for the cache.
+const BUFFER: usize = 64 * 1024;
+
+/// The organisation whose trail delivers some events again.
+const ORGANIZATION: &str = "o-exampleorg";
+
+/// Memory that a thread uses again for each file.
+#[derive(Default)]
+pub(super) struct Scratch {
+    text: Vec<u8>,
+    record: Vec<u8>,
+}
+
+/// Makes one file, and says what is in it.
+pub(super) fn write(
+    plan: &Plan<'_>,
+    index: u64,
+    scratch: &mut Scratch,
+) -> Result<Summary, SynthError> {
+    let file = plan.file(index);
+    let path = plan.config.out.join(relative_path(plan, &file));
+    let opened = create(&path).and_then(|opened| Encoder::new(opened, plan.config.compression));
+    let mut encoder = opened.map_err(SynthError::write(&path))?;
+    let result = write_records(plan, &file, scratch, &mut encoder);
+    let json_bytes = result.map_err(SynthError::write(&path))?;
+    let stored = encoder.finish().and_then(|stored| stored.metadata());
+    Ok(Summary {
+        files: 1,
+        records: file.records,
+        json_bytes,
+        stored_bytes: stored.map_err(SynthError::write(&path))?.len(),
+        ..Summary::default()
+    })
+}
+
+/// Where a file is, seen from the archive's folder; with `/` on every system.
+pub(super) fn relative_path(plan: &Plan<'_>, file: &FilePlan<'_>) -> String {
+    let Place {
+        account,
+        region,
+        delivered,
+        organization,
+        partition: _,
+    } = file.place;
+    let account = String::from_utf8_lossy(&account.id);
+    let organization = match organization {
+        true => format!("{ORGANIZATION}/"),
+        false => String::new(),
+    };
+    let delivered = time::civil(delivered);
+    let (mut day, mut minute) = (Vec::new(), Vec::new());
+    time::push_day(delivered, &mut day);
+    time::push_minute(delivered, &mut minute);
+    let (day, minute) = (
+        String::from_utf8_lossy(&day),
+        String::from_utf8_lossy(&minute),
+    );
+    let name = String::from_utf8_lossy(&file.name);
+    let extension = match plan.config.shape {
+        Shape::Ndjson => "ndjson",
+        Shape::Delivery | Shape::Pretty | Shape::Concatenated | Shape::Array => "json",
+    };
+    let suffix = match plan.config.compression {
+        Compression::None => "",
+        Compression::Gzip(_) => ".gz",
+        Compression::Zstd(_) => ".zst",
+    };
+    format!(
+        "AWSLogs/{organization}{account}/CloudTrail/{region}/{day}/\
+         {account}_CloudTrail_{region}_{minute}_{name}.{extension}{suffix}"
+    )
+}
+
+/// Makes the file, and its folder if it must: asking for every file would cost more.
+fn create(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().map(PathBuf::from).unwrap_or_default())?;
+            File::create_new(path)
+        }
+        result => result,
+    }
+}
+
+/// Writes all records and what is round them; gives their bytes before compression.
+fn write_records(
+    plan: &Plan<'_>,
+    file: &FilePlan<'_>,
+    scratch: &mut Scratch,
+    encoder: &mut Encoder,
+) -> io::Result<u64> {
+    let Scratch { text, record } = scratch;
+    let frame = Frame::of(plan.config.shape);
+    let mut written = 0;
+    text.clear();
+    text.extend_from_slice(frame.before);
+    for nth in 0..file.records {
+        if nth > 0 {
+            text.extend_from_slice(frame.between);
+        }
+        let scene = plan.scene(file, nth);
+        if frame.indent {
+            record.clear();
+            record::write(plan.catalog, scene, record);
+            indent(record, 2, text);
+        } else {
+            record::write(plan.catalog, scene, text);
+        }
+        text.extend_from_slice(frame.after_each);
+        if text.len() >= BUFFER {
+            encoder.write_all(text)?;
+            written += text.len() as u64;
+            text.clear();
+        }
+    }
+    text.extend_from_slice(frame.after);
+    encoder.write_all(text)?;
+    Ok(written + text.len() as u64)
+}
+
+/// What stands round records.
+struct Frame {
+    before: &'static [u8],
+    between: &'static [u8],
+    after_each: &'static [u8],
+    after: &'static [u8],
+    indent: bool,
+}
+
+impl Frame {
+    fn of(shape: Shape) -> Self {
+        let nothing = Self {
+            before: b"",
+            between: b"",
+            after_each: b"",
+            after: b"",
+            indent: false,
+        };
+        match shape {
+            Shape::Delivery => Self {
+                before: b"{\"Records\":[",
+                between: b",",
+                after: b"]}",
+                ..nothing
+            },
+            Shape::Ndjson => Self {
+                after_each: b"\n",
+                ..nothing
+            },
+            Shape::Pretty => Self {
+                before: b"{\n  \"Records\": [\n",
+                between: b",\n",
+                after: b"\n  ]\n}\n",
+                indent: true,
+                ..nothing
+            },
+            Shape::Concatenated => nothing,
+            Shape::Array => Self {
+                before: b"[",
+                between: b",",
+                after: b"]",
+                ..nothing
+            },
+        }
+    }
+}
+
+/// Appends compact JSON with a line for each member, two blanks a level.
+fn indent(compact: &[u8], level: usize, out: &mut Vec<u8>) {
+    let mut level = level;
+    let line = |level: usize, out: &mut Vec<u8>| {
+        out.push(b'\n');
+        out.resize(out.len() + 2 * level, b' ');
+    };
+    out.resize(out.len() + 2 * level, b' ');
+    let (mut in_string, mut escaped) = (false, false);
+    let mut bytes = compact.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if in_string {
+            out.push(byte);
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => {
+                out.push(byte);
+                // An empty object or array stays on its line.
+                if let Some(end) = bytes.next_if(|next| matches!(next, b'}' | b']')) {
+                    out.push(end);
+                } else {
+                    level += 1;
+                    line(level, out);
+                }
+            }
+            b'}' | b']' => {
+                level -= 1;
+                line(level, out);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(level, out);
+            }
+            b':' => out.extend_from_slice(b": "),
+            _ => {
+                in_string = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+}
+
+/// A compressor with a file at its end.
+enum Encoder {
+    None(File),
+    Gzip(GzEncoder<File>),
+    Zstd(zstd::Encoder<'static, File>),
+}
+
+impl Encoder {
+    fn new(file: File, compression: Compression) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::None => Self::None(file),
+            Compression::Gzip(level) => {
+                Self::Gzip(GzEncoder::new(file, flate2::Compression::new(level)))
+            }
+            Compression::Zstd(level) => Self::Zstd(zstd::Encoder::new(file, level)?),
+        })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::None(file) => file.write_all(bytes),
+            Self::Gzip(encoder) => encoder.write_all(bytes),
+            Self::Zstd(encoder) => encoder.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> io::Result<File> {
+        match self {
+            Self::None(file) => Ok(file),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A synthetic CloudTrail archive from a seed, for demonstrations, tests and benchmarks.
+//!
+//! In goes a [`SynthConfig`]; out come a folder of log files, laid out as CloudTrail delivers them, and a
+//! list of the events that were planted in it: matches, which the rule must find, and near misses, which
+//! it must not. Everything in them is invented.
+//!
+//! ```text
+//! seed ─ plan ─ scene ─ record ─ archive      a file: pure functions, then bytes, then the disk
+//!          └─── scene ─ list                  the plants: the same functions asked again
+//! ```
+//!
+//! * `rng`: numbers that depend on the seed alone. `template`, `action` (with `actions.txt` and
+//!   `plants.txt`) and `identity`: what there is to say. `time`: how dates are spelled.
+//! * `plan`: what each file holds. `scene`: what each record is about. `record`: its text.
+//! * `archive` and `list` are the only ones that write.
+//!
+//! What a file holds depends on the configuration and its index, never on threads or on other files.
+//! Nothing is overwritten, and nothing is read but whether the folder is empty.
+
+mod action;
+mod archive;
+mod config;
+mod identity;
+mod list;
+mod plan;
+mod record;
+mod rng;
+mod scene;
+mod template;
+mod time;
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::AddAssign;
+
+use rayon::ThreadPoolBuilder;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+pub use self::config::{Compression, Shape, SynthConfig, SynthError};
+
+/// What was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Log files.
+    pub files: u64,
+    /// Records in them, plants among them.
+    pub records: u64,
+    /// Bytes of the files before compression.
+    pub json_bytes: u64,
+    /// Bytes of the files on the disk.
+    pub stored_bytes: u64,
+    /// Events planted that the rule must find, those of `density` among them. An event that was
+    /// delivered twice counts once.
+    pub matches: u64,
+    /// Events planted that the rule must not find.
+    pub near_misses: u64,
+}
+
+impl AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            files,
+            records,
+            json_bytes,
+            stored_bytes,
+            matches,
+            near_misses,
+        } = other;
+        self.files += files;
+        self.records += records;
+        self.json_bytes += json_bytes;
+        self.stored_bytes += stored_bytes;
+        self.matches += matches;
+        self.near_misses += near_misses;
+    }
+}
+
+/// Makes the archive and its list.
+///
+/// # Errors
+///
+/// If a value makes no sense, before anything is written; if the folder holds anything, or the list is
+/// there already; if the system cannot write. What was written until then stays.
+pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
+    config.check()?;
+    let list = prepare(config)?;
+    let catalog = action::Catalog::new();
+    let plan = plan::Plan::new(config, &catalog);
+    let pool = ThreadPoolBuilder::new().num_threads(config.threads).build();
+    let pool = pool.map_err(|source| SynthError::Threads {
+        threads: config.threads,
+        source,
+    })?;
+    let mut summary = pool.install(|| {
+        (0..config.files)
+            .into_par_iter()
+            .map_init(archive::Scratch::default, |scratch, index| {
+                archive::write(&plan, index, scratch)
+            })
+            .try_reduce(Summary::default, |mut sum, file| {
+                sum += file;
+                Ok(sum)
+            })
+    })?;
+    summary += list::write(&plan, list).map_err(SynthError::write(config.planted_path()))?;
+    Ok(summary)
+}
+
+/// Makes the folder and opens the list, if neither is there.
+fn prepare(config: &SynthConfig) -> Result<File, SynthError> {
+    let out = &config.out;
+    match fs::read_dir(out).map(|mut entries| entries.next().is_some()) {
+        Ok(false) => {}
+        Ok(true) => return Err(SynthError::NotEmpty { path: out.clone() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(SynthError::write(out)(error)),
+    }
+    let planted = config.planted_path();
+    let inside = std::path::absolute(out)
+        .and_then(|out| Ok(std::path::absolute(&planted)?.starts_with(out)))
+        .map_err(SynthError::write(&planted))?;
+    if inside {
+        return Err(SynthError::PlantedInside { path: planted });
+    }
+    fs::create_dir_all(out).map_err(SynthError::write(out))?;
+    File::create_new(&planted).map_err(SynthError::write(planted))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! Which file holds what: a pure function of the configuration, asked file by file.
+//!
+//! So files can be made in any order by any thread, the list of plants needs nothing from them, and an
+//! archive of any size is planned in the memory of its plants alone. Density takes no memory at all.
+
+use std::ops::Range;
+
+use super::action::{Action, Catalog};
+use super::config::SynthConfig;
+use super::identity::{Account, Caller, Partition};
+use super::rng::{ALNUM, Rng, nth};
+use super::scene::{PROGRESS, Place, Scene};
+use super::time;
+
+/// What a random stream is for: streams of different purposes have nothing in common.
+#[derive(Clone, Copy)]
+enum Stream {
+    Place,
+    Name,
+    Size,
+    Slot,
+    Match,
+    NearMiss,
+    Density,
+    Habit,
+    Record,
+}
+
+/// How uneven files are, in per cent of the mean; 100 on average.
+const SIZES: [u64; 10] = [12, 25, 40, 60, 80, 100, 110, 140, 183, 250];
+
+/// Callers repeat themselves: so many records in a row are of one action by one caller. Without that,
+/// gzip makes less of an archive than of a real one.
+const HABIT_RECORDS: u64 = 4;
+
+/// Deliveries are five minutes apart.
+const DELIVERY_SECONDS: i64 = 300;
+
+/// One delivery of one plant.
+#[derive(Debug, Clone, Copy)]
+struct Delivery {
+    matches: bool,
+    /// Among the matches, or among the near misses.
+    number: u64,
+    /// By the organisation's trail, after the account's own.
+    again: bool,
+}
+
+/// The whole archive.
+pub(super) struct Plan<'a> {
+    pub(super) config: &'a SynthConfig,
+    pub(super) catalog: &'a Catalog,
+    /// Sorted by partition, so that a file need not mix them; copies follow their originals.
+    deliveries: Vec<Delivery>,
+}
+
+/// One file of it.
+pub(super) struct FilePlan<'a> {
+    pub(super) index: u64,
+    pub(super) place: Place<'a>,
+    /// How many records it holds.
+    pub(super) records: u64,
+    /// The sixteen letters that end its name.
+    pub(super) name: [u8; 16],
+    /// Its plants, by record.
+    slots: Vec<Slot<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot<'a> {
+    record: u64,
+    delivery: Delivery,
+    /// Where the plant was first delivered: both its copies say what happened there.
+    origin: Place<'a>,
+}
+
+/// A scene that belongs in the list of plants.
+pub(super) struct Planted<'a> {
+    pub(super) record: u64,
+    pub(super) scene: Scene<'a>,
+    /// How many records tell of it.
+    pub(super) sightings: u64,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(config: &'a SynthConfig, catalog: &'a Catalog) -> Self {
+        let mut plan = Self {
+            config,
+            catalog,
+            deliveries: Vec::new(),
+        };
+        let mut deliveries = Vec::new();
+        for (matches, count) in [(true, config.matches), (false, config.near_misses)] {
+            for number in 0..count {
+                let first = Delivery {
+                    matches,
+                    number,
+                    again: false,
+                };
+                deliveries.push(first);
+                if plan.action(first).twice {
+                    deliveries.push(Delivery {
+                        again: true,
+                        ..first
+                    });
+                }
+            }
+        }
+        deliveries.sort_by_key(|&delivery| plan.action(delivery).partition);
+        plan.deliveries = deliveries;
+        plan
+    }
+
+    /// Plans one file.
+    pub(super) fn file(&self, index: u64) -> FilePlan<'a> {
+        let place = self.place(index);
+        let hosted = self.hosted(index);
+        let plants = hosted.end - hosted.start;
+        let records = self.size(index).max(plants);
+        let mut rng = self.stream(Stream::Slot, index, 0);
+        let slots = hosted
+            .zip(0..)
+            .map(|(nth, turn)| {
+                let from = portion(turn, records, plants);
+                let to = portion(turn + 1, records, plants);
+                Slot {
+                    record: from + rng.below(to - from),
+                    delivery: self.delivery(nth),
+                    origin: self.origin(nth, place),
+                }
+            })
+            .collect();
+        let mut name = Vec::new();
+        self.stream(Stream::Name, index, 0)
+            .text(ALNUM, 16, &mut name);
+        FilePlan {
+            index,
+            place,
+            records,
+            name: name.try_into().expect("sixteen letters"),
+            slots,
+        }
+    }
+
+    /// What a record of that file is about.
+    pub(super) fn scene(&self, file: &FilePlan<'a>, record: u64) -> Scene<'a> {
+        if let Some(slot) = file.slot(record) {
+            return self.planted_scene(slot);
+        }
+        let place = file.place;
+        let mut rng = self.stream(Stream::Record, file.index, record);
+        let mut habit = self.stream(Stream::Habit, file.index, record / HABIT_RECORDS);
+        let action = if self.is_dense(file, record) {
+            self.catalog.draw_match(&mut rng)
+        } else {
+            let at_home = place.region == place.partition.home();
+            self.catalog.draw(&mut habit, at_home)
+        };
+        let caller = Caller::draw(action.by, &mut habit);
+        let progress = portion(record, PROGRESS, file.records);
+        Scene::new(rng, self.at_home(place, action), action, caller, progress)
+    }
+
+    /// What is planted in that file, each plant where it is delivered first.
+    pub(super) fn planted(&self, file: &FilePlan<'a>) -> impl Iterator<Item = Planted<'a>> {
+        (0..file.records).filter_map(|record| {
+            let slot = file.slot(record);
+            let listed = match slot {
+                Some(slot) => !slot.delivery.again,
+                None => self.is_dense(file, record),
+            };
+            let scene = listed.then(|| self.scene(file, record))?;
+            Some(Planted {
+                record,
+                sightings: if scene.action.twice { 2 } else { 1 },
+                scene,
+            })
+        })
+    }
+
+    /// Both copies of a plant are drawn from the same stream, and so the same to the last byte.
+    fn planted_scene(&self, slot: &Slot<'a>) -> Scene<'a> {
+        let stream = match slot.delivery.matches {
+            true => Stream::Match,
+            false => Stream::NearMiss,
+        };
+        let mut rng = self.stream(stream, slot.delivery.number, 0);
+        let progress = rng.below(PROGRESS);
+        let action = self.action(slot.delivery);
+        let caller = Caller::draw(action.by, &mut rng);
+        let place = self.at_home(slot.origin, action);
+        Scene::new(rng, place, action, caller, progress)
+    }
+
+    fn is_dense(&self, file: &FilePlan<'_>, record: u64) -> bool {
+        let density = self.config.density;
+        density > 0.0 && self.stream(Stream::Density, file.index, record).unit() < density
+    }
+
+    /// The variant that is delivered: they take turns.
+    fn action(&self, delivery: Delivery) -> &'a Action {
+        let variants = match delivery.matches {
+            true => &self.catalog.matches,
+            false => &self.catalog.near_misses,
+        };
+        nth(variants, delivery.number)
+    }
+
+    /// Where and when a file is delivered.
+    ///
+    /// A file of plants is one of their partition's home region. If each plant has a file of its own,
+    /// a second delivery is the organisation trail's, five minutes after the first.
+    fn place(&self, index: u64) -> Place<'a> {
+        let config = self.config;
+        let hosted = self.hosted(index);
+        if !hosted.is_empty() && self.delivery(hosted.start).again && self.has_room() {
+            let first = self.place(self.host(hosted.start - 1));
+            return Place {
+                delivered: first.delivered + DELIVERY_SECONDS,
+                organization: true,
+                ..first
+            };
+        }
+        let mut rng = self.stream(Stream::Place, index, 0);
+        let slots = 24 * 3600 / DELIVERY_SECONDS * i64::from(config.days);
+        let slot = rng.below(slots.unsigned_abs()).cast_signed();
+        let account = Account::new(rng.below(config.accounts));
+        let region: &'a String = rng.pick(&config.regions);
+        let mut place = Place {
+            account,
+            partition: Partition::Aws,
+            region,
+            delivered: time::midnight(config.start) + slot * DELIVERY_SECONDS,
+            organization: false,
+        };
+        if !hosted.is_empty() {
+            let partition = self.action(self.delivery(hosted.start)).partition;
+            self.move_home(&mut place, partition);
+        } else if config.density > 0.0 {
+            self.move_home(&mut place, Partition::Aws);
+        }
+        place
+    }
+
+    /// The place that an action's record names: of a global service, always its home.
+    fn at_home(&self, mut place: Place<'a>, action: &Action) -> Place<'a> {
+        if action.global && action.weight.is_none() {
+            self.move_home(&mut place, action.partition);
+        }
+        place
+    }
+
+    /// To the home region of a partition, in which each partition but aws has one account.
+    fn move_home(&self, place: &mut Place<'a>, partition: Partition) {
+        if place.partition != partition {
+            place.account = match partition {
+                Partition::Aws => Account::new(0),
+                Partition::China => Account::new(self.config.accounts),
+                Partition::GovCloud => Account::new(self.config.accounts + 1),
+            };
+        }
+        place.partition = partition;
+        place.region = partition.home();
+    }
+
+    /// Where the plant of a delivery was delivered first.
+    fn origin(&self, nth: u64, place: Place<'a>) -> Place<'a> {
+        match self.delivery(nth).again {
+            true => self.place(self.host(nth - 1)),
+            false => place,
+        }
+    }
+
+    fn delivery(&self, number: u64) -> Delivery {
+        *nth(&self.deliveries, number)
+    }
+
+    /// The file that holds a delivery: they are spread evenly.
+    fn host(&self, nth: u64) -> u64 {
+        portion(nth, self.config.files, self.deliveries.len() as u64)
+    }
+
+    /// The deliveries that a file holds: those that `host` sends to it.
+    fn hosted(&self, file: u64) -> Range<u64> {
+        let (files, deliveries) = (self.config.files, self.deliveries.len() as u64);
+        portion_up(file, deliveries, files)..portion_up(file + 1, deliveries, files)
+    }
+
+    /// Whether each delivery has a file of its own.
+    fn has_room(&self) -> bool {
+        self.deliveries.len() as u64 <= self.config.files
+    }
+
+    /// How many records a file would hold without plants.
+    fn size(&self, index: u64) -> u64 {
+        let mean = self.config.records_per_file;
+        if self.config.files == 1 || mean == 0 {
+            return mean;
+        }
+        let mut rng = self.stream(Stream::Size, index, 0);
+        let percent = rng.pick(&SIZES) + rng.below(11) - 5;
+        portion(percent, mean, 100).max(1)
+    }
+
+    fn stream(&self, stream: Stream, index: u64, part: u64) -> Rng {
+        Rng::of(&[self.config.seed, stream as u64, index, part])
+    }
+}
+
+impl<'a> FilePlan<'a> {
+    /// The plant that is to be at that record.
+    fn slot(&self, record: u64) -> Option<&Slot<'a>> {
+        let found = self.slots.binary_search_by_key(&record, |slot| slot.record);
+        found.ok().map(|index| &self.slots[index]) // not found is an answer, not an error
+    }
+}
+
+/// `part` of `parts`, as a share of `whole`, rounded down.
+fn portion(part: u64, whole: u64, parts: u64) -> u64 {
+    let share = u128::from(part) * u128::from(whole) / u128::from(parts);
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+/// The same, rounded up.
+fn portion_up(part: u64, whole: u64, parts: u64) -> u64 {
+    let share = (u128::from(part) * u128::from(whole)).div_ceil(u128::from(parts));
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
