@@ -480,7 +480,12 @@ impl Walker {
         } else if let (Some(hit), false) = (frame.hit, self.every_record) {
             let holds_record = self.pending[inside..].iter().any(|p| p.marked);
             if holds_record || !self.is_undecided(frame, end) || frame.start < self.held_from {
-                out.push(Framed::Unframed(hit));
+                // Not a unit of its own; it may still lie in a record.
+                let is_in_doubt = self.frames.iter().any(|f| self.is_undecided(f, end));
+                match self.frames.last_mut() {
+                    Some(parent) if is_in_doubt => parent.hit = parent.hit.or(Some(hit)),
+                    _ => out.push(Framed::Unframed(hit)),
+                }
             } else {
                 self.pending.truncate(inside);
                 self.pending.push(Pending {

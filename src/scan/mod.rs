@@ -35,6 +35,15 @@ pub struct Candidate<'a> {
     pub raw: &'a [u8],
 }
 
+/// Calls `visit` with each event in a JSON value, whether it holds a needle or not, and gives back whether
+/// the value parsed: the last stages alone, for tests and benches.
+pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
+    let everything = Arc::new(Prefilter::new::<&str>(&[]));
+    let end = json.len() as u64;
+    let mut judging = Judging::new(everything, Unit { start: 0, end, record_index: 0 });
+    judging.text(&mut Vec::new(), 0, json, &mut |candidate| visit(&candidate.event)).is_ok()
+}
+
 /// Text after the last anchor that is rather waited for than walked: a line of usual length is then
 /// searched once with its end in sight, while a document of one long line is walked as it comes.
 const TAIL_BYTES: usize = 256 * 1024;
@@ -164,15 +173,7 @@ impl Scanner {
 
     fn judge(&mut self, unit: Unit, bytes: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
         self.stats.candidates += 1;
-        let mut judging = Judging {
-            prefilter: Arc::clone(&self.prefilter),
-            unit,
-            n_events: 0,
-            n_documents: 0,
-            is_lossy: false,
-            is_duplicate: false,
-            invalid_text: None,
-        };
+        let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
         match judging.text(&mut self.parsers, 0, bytes, visit) {
             Ok(()) => self.stats.candidates_parsed += 1,
             Err(error) => {
@@ -233,6 +234,18 @@ struct Judging {
 }
 
 impl Judging {
+    fn new(prefilter: Arc<Prefilter>, unit: Unit) -> Self {
+        Self {
+            prefilter,
+            unit,
+            n_events: 0,
+            n_documents: 0,
+            is_lossy: false,
+            is_duplicate: false,
+            invalid_text: None,
+        }
+    }
+
     /// Judges a text that is one JSON value: the candidate, or a string inside it.
     fn text(
         &mut self,

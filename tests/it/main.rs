@@ -1,0 +1,16 @@
+//! The integration tests: one binary. Most of them run the real program.
+//!
+//! `agreement` is the main one: the fast way must give the alerts of `reference`, the slow and obvious
+//! one. `lake` builds archives and runs hunts over them.
+#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+mod agreement;
+mod cli;
+mod conformance;
+mod corpora;
+mod crash;
+mod damage;
+mod formats;
+mod lake;
+mod reference;
+mod tidy;
