@@ -30,8 +30,8 @@ pub struct HuntConfig {
     pub format: Format,
     /// How many threads scan.
     pub n_threads: usize,
-    /// Whether large files are mapped rather than streamed.
-    pub maps: bool,
+    /// Files from this size on are mapped; without it none is, and large ones are streamed.
+    pub map_from_bytes: Option<u64>,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

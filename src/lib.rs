@@ -29,7 +29,7 @@
 //!     format: Format::Parquet,
 //!     rule: Arc::new(Rule::quarantine()),
 //!     n_threads: 2,
-//!     maps: true,
+//!     map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     progress: Arc::default(),

@@ -317,7 +317,7 @@ impl<'a> Worker<'a> {
             rule: &config.rule,
             progress: &config.progress,
             open: OpenOptions {
-                maps: config.maps,
+                map_from_bytes: config.map_from_bytes,
                 stop: &config.progress.stop,
             },
             scanner: Scanner::new(Arc::clone(prefilter)),

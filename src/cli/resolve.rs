@@ -9,6 +9,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use trailsift::config::{Destination, HuntConfig, Progress};
 use trailsift::input::Root;
+use trailsift::input::open::MAP_BYTES;
 use trailsift::output::Format;
 use trailsift::rule::Rule;
 
@@ -56,7 +57,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         destination,
         format,
         n_threads: n_threads(args.threads),
-        maps: !args.no_mmap,
+        map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
         follows_links: args.follow,
         progress: Arc::new(Progress::default()),
     })

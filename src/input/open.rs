@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use super::decompress::Stored;
 use super::discover::{Source, SourceKind};
 
-/// Files from this size on are mapped.
+/// Files from this size on are mapped, unless something else is asked for, and streamed if none is to be.
 pub const MAP_BYTES: u64 = 4 << 20;
 
 /// The buffer of a stream.
@@ -42,8 +42,8 @@ enum Stream {
 /// How a source is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions<'a> {
-    /// Whether large files are mapped. If not, they are streamed.
-    pub maps: bool,
+    /// Files from this size on are mapped; without it none is, and large ones are streamed.
+    pub map_from_bytes: Option<u64>,
     /// Set to end a wait for a pipe that has nothing to say.
     pub stop: &'a Arc<AtomicBool>,
 }
@@ -73,10 +73,11 @@ impl Opened {
             }
             SourceKind::File => File::open(&source.path)?,
         };
-        if source.stored_bytes >= MAP_BYTES && !options.maps {
+        if options.map_from_bytes.is_none() && source.stored_bytes >= MAP_BYTES {
             return Ok(Self(Holding::Stream(Some(Stream::File(file)))));
         }
-        if source.stored_bytes >= MAP_BYTES {
+        // A file without a byte cannot be mapped, and need not be.
+        if options.map_from_bytes.is_some_and(|from| source.stored_bytes >= from.max(1)) {
             // SAFETY: the mapping is read-only and private to this process, and lives as long as the
             // slices taken of it. That nobody truncates or changes the file meanwhile is the user's
             // promise, which the README and the help of `--no-mmap` name: truncation ends the process
