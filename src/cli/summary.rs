@@ -28,7 +28,7 @@ pub(super) fn show(report: &Report, shown: &[Alert], destination: &Destination) 
 fn table(alerts: &[Alert]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header([
             "time",

@@ -13,4 +13,5 @@ mod damage;
 mod formats;
 mod lake;
 mod reference;
+mod shared;
 mod tidy;
