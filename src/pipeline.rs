@@ -180,6 +180,9 @@ fn collect(
         match turn {
             Turn::Source(path, messages) => {
                 for message in messages {
+                    if config.progress.stop.load(Relaxed) {
+                        return Err(Error::Interrupted);
+                    }
                     match message {
                         Message::Alerts(alerts) => {
                             for alert in alerts {
@@ -238,7 +241,9 @@ fn work(jobs: &Receiver<Job>, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
         alerts.send();
         // A sink that is gone has ended the run, and knows why.
         messages.send(Message::Done(report)).ok();
-        config.progress.n_done.fetch_add(1, Relaxed);
+        if !config.progress.stop.load(Relaxed) {
+            config.progress.n_done.fetch_add(1, Relaxed);
+        }
     }
 }
 

@@ -77,7 +77,10 @@ impl Opened {
             return Ok(Self(Holding::Stream(Some(Stream::File(file)))));
         }
         // A file without a byte cannot be mapped, and need not be.
-        if options.map_from_bytes.is_some_and(|from| source.stored_bytes >= from.max(1)) {
+        if options
+            .map_from_bytes
+            .is_some_and(|from| source.stored_bytes >= from.max(1))
+        {
             // SAFETY: the mapping is read-only and private to this process, and lives as long as the
             // slices taken of it. That nobody truncates or changes the file meanwhile is the user's
             // promise, which the README and the help of `--no-mmap` name: truncation ends the process

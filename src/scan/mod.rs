@@ -40,8 +40,19 @@ pub struct Candidate<'a> {
 pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
     let everything = Arc::new(Prefilter::new::<&str>(&[]));
     let end = json.len() as u64;
-    let mut judging = Judging::new(everything, Unit { start: 0, end, record_index: 0 });
-    judging.text(&mut Vec::new(), 0, json, &mut |candidate| visit(&candidate.event)).is_ok()
+    let mut judging = Judging::new(
+        everything,
+        Unit {
+            start: 0,
+            end,
+            record_index: 0,
+        },
+    );
+    judging
+        .text(&mut Vec::new(), 0, json, &mut |candidate| {
+            visit(&candidate.event)
+        })
+        .is_ok()
 }
 
 /// Text after the last anchor that is rather waited for than walked: a line of usual length is then

@@ -21,16 +21,34 @@ use crate::reference::{self, Found};
 fn record() -> impl Strategy<Value = String> {
     let id = "[a-f0-9]{8}";
     let near = select(vec![
-        (r#""eventName":"AttachUserPolicy""#, r#""eventName":"AttachRolePolicy""#),
-        (r#""eventName":"AttachUserPolicy""#, r#""eventName":"attachUserPolicy""#),
+        (
+            r#""eventName":"AttachUserPolicy""#,
+            r#""eventName":"AttachRolePolicy""#,
+        ),
+        (
+            r#""eventName":"AttachUserPolicy""#,
+            r#""eventName":"attachUserPolicy""#,
+        ),
         (r#""readOnly":false"#, r#""errorCode":"AccessDenied""#),
         (r#""readOnly":false"#, r#""errorMessage":"no""#),
-        (r#""readOnly":false"#, r#""errorCode":"","errorMessage":null"#),
+        (
+            r#""readOnly":false"#,
+            r#""errorCode":"","errorMessage":null"#,
+        ),
         (r#""readOnly":false"#, r#""errorCode":"x","errorCode":"""#),
-        (r#""userName":"alice""#, r#""userName":"AWSCompromisedKeyQuarantine""#),
+        (
+            r#""userName":"alice""#,
+            r#""userName":"AWSCompromisedKeyQuarantine""#,
+        ),
         (r#""eventID""#, r#""pad":"{\"[}]\\","eventID""#),
-        (r#""eventID""#, r#""note":"AWSCompromisedKeyQuarantine é \u00e9 \ud83d\ude00","eventID""#),
-        (r#""userName":"alice""#, r#""deep":[[{"a":["AWSCompromisedKeyQuarantine"]}]]"#),
+        (
+            r#""eventID""#,
+            r#""note":"AWSCompromisedKeyQuarantine é \u00e9 \ud83d\ude00","eventID""#,
+        ),
+        (
+            r#""userName":"alice""#,
+            r#""deep":[[{"a":["AWSCompromisedKeyQuarantine"]}]]"#,
+        ),
     ]);
     prop_oneof![
         2 => id.prop_map(|id| attach(&id)),
@@ -50,12 +68,23 @@ fn escaped(record: &str, mask: u32) -> String {
     let mut escape = |word: &str| {
         let letters = word.chars().map(|c| {
             bits = bits.rotate_left(1);
-            if bits & 1 == 1 { format!("\\u{:04x}", c as u32) } else { c.to_string() }
+            if bits & 1 == 1 {
+                format!("\\u{:04x}", c as u32)
+            } else {
+                c.to_string()
+            }
         });
         letters.collect::<String>()
     };
-    let words = ["AWSCompromisedKeyQuarantine", "AttachUserPolicy", "eventName", "policyArn"];
-    words.iter().fold(record.to_owned(), |record, word| record.replace(word, &escape(word)))
+    let words = [
+        "AWSCompromisedKeyQuarantine",
+        "AttachUserPolicy",
+        "eventName",
+        "policyArn",
+    ];
+    words.iter().fold(record.to_owned(), |record, word| {
+        record.replace(word, &escape(word))
+    })
 }
 
 /// The record with its members in another order.
@@ -69,7 +98,11 @@ fn shuffled(record: &str, order: &[Index]) -> String {
             text.push(format!("{}:{value}", serde_json::to_string(&key).unwrap()));
         }
     }
-    text.extend(members.into_iter().map(|(key, value)| format!("\"{key}\":{value}")));
+    text.extend(
+        members
+            .into_iter()
+            .map(|(key, value)| format!("\"{key}\":{value}")),
+    );
     format!("{{{}}}", text.join(" , "))
 }
 
@@ -85,8 +118,19 @@ fn quoting(record: &str) -> String {
 /// A document: records in some shape that CloudTrail is found in.
 fn document() -> impl Strategy<Value = String> {
     let shape = select(vec![
-        "delivery", "array", "ndjson", "concatenated", "pretty", "pretty-array", "lines", "nested",
-        "crlf", "no-event", "string", "detail", "late",
+        "delivery",
+        "array",
+        "ndjson",
+        "concatenated",
+        "pretty",
+        "pretty-array",
+        "lines",
+        "nested",
+        "crlf",
+        "no-event",
+        "string",
+        "detail",
+        "late",
     ]);
     (shape, vec(record(), 0..6)).prop_map(|(shape, records)| {
         let join = |separator: &str| records.join(separator);
@@ -105,16 +149,24 @@ fn document() -> impl Strategy<Value = String> {
             "nested" => format!("[[],{{\"a\":[{{\"Records\":[{}]}}]}}]", join(" ,\t")),
             "crlf" => format!("{}\r\n", join("\r\n\r\n")),
             "no-event" => "{\"digestStartTime\":\"x\",\"logFiles\":[]} null 17 \"x\" []".to_owned(),
-            "detail" => {
-                records.iter().map(|r| format!("{{ \"source\":\"aws.iam\", \"detail\" : {r} }}")).collect()
-            }
+            "detail" => records
+                .iter()
+                .map(|r| format!("{{ \"source\":\"aws.iam\", \"detail\" : {r} }}"))
+                .collect(),
             "string" => {
                 let events = records.iter().map(|r| {
-                    format!("{{\"EventId\":\"x\",\"CloudTrailEvent\":{}}}", serde_json::to_string(r).unwrap())
+                    format!(
+                        "{{\"EventId\":\"x\",\"CloudTrailEvent\":{}}}",
+                        serde_json::to_string(r).unwrap()
+                    )
                 });
                 format!("{{\"Events\":[{}]}}", events.collect::<Vec<_>>().join(","))
             }
-            _ => format!("{{\"pad\":\"{}\",\"Records\":[{}]}}", "p".repeat(2000), join(",")),
+            _ => format!(
+                "{{\"pad\":\"{}\",\"Records\":[{}]}}",
+                "p".repeat(2000),
+                join(",")
+            ),
         }
     })
 }
@@ -135,8 +187,12 @@ fn file() -> impl Strategy<Value = File> {
     let separator = select(vec!["\n", "", " ", "\r\n", "\n\n"]);
     let documents = vec((document(), separator), 0..5);
     let parts = vec(any::<Index>(), 0..3);
-    (documents, select(vec!["plain", "bom", "gzip", "zstd"]), parts).prop_map(
-        |(documents, storing, parts)| {
+    (
+        documents,
+        select(vec!["plain", "bom", "gzip", "zstd"]),
+        parts,
+    )
+        .prop_map(|(documents, storing, parts)| {
             let mut text: String = documents.iter().map(|(d, s)| format!("{d}{s}")).collect();
             if storing == "bom" {
                 text.insert(0, '\u{feff}');
@@ -152,8 +208,7 @@ fn file() -> impl Strategy<Value = File> {
                 _ => bytes.to_vec(),
             };
             File { text, stored }
-        },
-    )
+        })
 }
 
 /// Hunts in this process and gives the output's bytes.
@@ -183,9 +238,24 @@ fn found(ndjson: &[u8], lake: &Lake) -> Vec<(String, Found)> {
         let raw = row["raw_event"].as_str().unwrap().to_owned();
         let number = |name: &str| usize::try_from(row[name].as_u64().unwrap()).unwrap();
         let offset = number("byte_offset");
-        let file = row["source"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let file = row["source"]
+            .as_str()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .to_owned();
         let event_id = row["event_id"].as_str().map(str::to_owned);
-        (file, Found { offset, end: offset + raw.len(), index: number("record_index"), event_id, raw })
+        (
+            file,
+            Found {
+                offset,
+                end: offset + raw.len(),
+                index: number("record_index"),
+                event_id,
+                raw,
+            },
+        )
     });
     rows.collect()
 }
@@ -194,7 +264,9 @@ fn lake_of(files: &[File]) -> Lake {
     files
         .iter()
         .enumerate()
-        .fold(Lake::new(), |lake, (i, file)| lake.file(&format!("{i:03}"), &file.stored))
+        .fold(Lake::new(), |lake, (i, file)| {
+            lake.file(&format!("{i:03}"), &file.stored)
+        })
 }
 
 proptest! {

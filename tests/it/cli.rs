@@ -1,1 +1,224 @@
-//! To come.
+//! The command line: what it takes, prints and gives back.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use trailsift::output::COLUMNS;
+
+use crate::lake::{Lake, TRAILSIFT, attach, gzip};
+
+fn trailsift(args: &[&str]) -> Output {
+    Command::new(TRAILSIFT).args(args).output().unwrap()
+}
+
+#[track_caller]
+fn refuses(args: &[&str], why: &str) {
+    let output = trailsift(args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains(why), "{why:?} is not in {stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_read() {
+    refuses(&["hunt"], "required");
+    refuses(
+        &["hunt", "/no/such/path"],
+        "/no/such/path: no such file or directory",
+    );
+    refuses(
+        &["hunt", "-o", "alerts.xlsx", "."],
+        "does not tell the format",
+    );
+    refuses(&["hunt", "-o", "-", "--report", "-", "."], "both");
+    refuses(
+        &["hunt", "-o", "a.json", "--report", "a.json", "."],
+        "same file",
+    );
+    refuses(&["hunt", "-", "-"], "more than once");
+    refuses(&["hunt", "--threads", "x", "."], "invalid");
+}
+
+#[test]
+fn standard_output_holds_data_only() {
+    let lake = Lake::new().file("a", attach("1"));
+    let output = Command::new(TRAILSIFT)
+        .args(["hunt", "-o", "-"])
+        .arg(lake.logs())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let row: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(row["event_id"], "1");
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("everything was read")
+    );
+}
+
+#[test]
+fn the_report_can_go_to_standard_output_and_quiet_says_nothing() {
+    let lake = Lake::new().file("a", attach("1"));
+    let output = Command::new(TRAILSIFT)
+        .current_dir(lake.beside(""))
+        .args(["hunt", "--quiet", "--report", "-", "logs"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["alerts"], &report["complete"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn parquet_has_the_schema_its_types_and_what_the_run_says_of_itself() {
+    for records in [String::new(), attach("1")] {
+        let lake = Lake::new().file("a", &records);
+        let output = Command::new(TRAILSIFT)
+            .current_dir(lake.beside(""))
+            .args(["hunt", "logs"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let file = fs::File::open(lake.beside("alerts.parquet")).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let metadata = reader.metadata().file_metadata();
+        assert_eq!(metadata.num_rows(), i64::from(!records.is_empty()));
+        assert!(
+            metadata
+                .created_by()
+                .unwrap()
+                .starts_with("trailsift version")
+        );
+        let fields = metadata.schema().get_fields();
+        let names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+        assert_eq!(names, COLUMNS.map(|column| column.name));
+        let keys: Vec<_> = metadata
+            .key_value_metadata()
+            .unwrap()
+            .iter()
+            .map(|kv| kv.key.as_str())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "trailsift.version",
+                "trailsift.run_id",
+                "trailsift.rule_id",
+                "trailsift.rule_version"
+            ]
+        );
+        let schema = format!("{:?}", metadata.schema());
+        assert!(schema.contains("\"element\""));
+        assert!(
+            schema.contains("is_adjusted_to_u_t_c: true") && schema.contains("MICROS"),
+            "{schema}"
+        );
+    }
+}
+
+#[test]
+fn the_alerts_are_the_same_for_any_number_of_threads_mapped_and_read() {
+    let lake = (0..40).fold(Lake::new(), |lake, i| {
+        let records: Vec<_> = (0..i % 4).map(|j| attach(&format!("{i}-{j}"))).collect();
+        lake.file(&format!("{i}.gz"), gzip(records.concat().as_bytes()))
+    });
+    let mut outputs = Vec::new();
+    for args in [
+        &["--threads", "1"][..],
+        &["--threads", "8"],
+        &["--threads", "3", "--no-mmap"],
+    ] {
+        let hunt = lake.hunt(args).exits(0);
+        assert_eq!(hunt.alerts.len(), 60);
+        outputs.push(fs::read(lake.beside("alerts.ndjson")).unwrap());
+    }
+    assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn the_rule_is_printed_as_it_is() {
+    let output = trailsift(&["rule"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "0b79f5c0-2c31-4fea-86cd-e62644278205",
+        "any where event.dataset == \"aws.cloudtrail\"",
+        "stringContains(aws.cloudtrail.request_parameters, \"AWSCompromisedKeyQuarantine\")",
+        "T1552",
+        "73",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+}
+
+#[test]
+fn help_completions_and_manual_come_from_the_same_definitions() {
+    let help = String::from_utf8(trailsift(&["hunt", "--help"]).stdout).unwrap();
+    assert!(
+        help.contains("Examples:") && help.contains("Exit codes:"),
+        "{help}"
+    );
+    let script = String::from_utf8(trailsift(&["completions", "bash"]).stdout).unwrap();
+    assert!(script.contains("--no-mmap"));
+    let page = String::from_utf8(trailsift(&["man"]).stdout).unwrap();
+    assert!(
+        page.contains(".TH trailsift") && page.contains("no\\-mmap"),
+        "{page}"
+    );
+    assert!(trailsift(&["--version"]).stdout.starts_with(b"trailsift "));
+}
+
+#[test]
+fn what_synth_plants_is_what_a_hunt_finds() {
+    let lake = Lake::new();
+    let folder = lake.beside("made");
+    let made = Command::new(TRAILSIFT)
+        .arg("synth")
+        .arg(&folder)
+        .args([
+            "--files",
+            "30",
+            "--records-per-file",
+            "8",
+            "--matches",
+            "20",
+            "--near-misses",
+            "28",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(
+        made.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let hunt = lake
+        .hunted(lake.command(&[]).arg("made").output().unwrap())
+        .exits(0);
+    let planted = crate::lake::rows(&lake.beside("made.planted.ndjson"));
+    let mut expected: Vec<_> = planted
+        .iter()
+        .filter(|plant| plant["kind"] == "match")
+        .flat_map(|plant| {
+            let sightings = usize::try_from(plant["sightings"].as_u64().unwrap()).unwrap();
+            std::iter::repeat_n(plant["event_id"].to_string(), sightings)
+        })
+        .collect();
+    let mut found: Vec<_> = hunt
+        .alerts
+        .iter()
+        .map(|row| row["event_id"].to_string())
+        .collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    assert!(expected.len() > 20, "an event is delivered twice");
+}

@@ -1,1 +1,178 @@
-//! To come.
+//! Whole or not at all: whatever ends a run, an older output stays as it was.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::lake::{Lake, TRAILSIFT, attach};
+
+/// A hunt over standard input that has found an alert, and waits for more.
+fn waiting(lake: &Lake) -> Child {
+    fs::write(lake.beside("alerts.ndjson"), "older").unwrap();
+    let mut child = lake
+        .command(&["-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.as_mut().unwrap();
+    stdin
+        .write_all(format!("{}\n", attach("1")).as_bytes())
+        .unwrap();
+    stdin.flush().unwrap();
+    // The hidden file is there once the run is under way.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !names(lake).iter().any(|name| name.ends_with(".tmp")) {
+        assert!(
+            Instant::now() < deadline,
+            "no hidden file: {:?}",
+            names(lake)
+        );
+        std::thread::yield_now();
+    }
+    child
+}
+
+fn names(lake: &Lake) -> Vec<String> {
+    let entries = fs::read_dir(lake.beside("")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .arg(name)
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn kill_9_leaves_the_older_output_and_no_file_that_looks_like_one() {
+    let lake = Lake::new();
+    let mut child = waiting(&lake);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
+    let left: Vec<_> = names(&lake)
+        .into_iter()
+        .filter(|n| n.ends_with(".ndjson") || n.ends_with(".parquet"))
+        .collect();
+    assert_eq!(left, ["alerts.ndjson"]);
+}
+
+#[test]
+fn ctrl_c_and_sigterm_say_how_far_it_came_and_leave_nothing() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let lake = Lake::new();
+        let mut child = waiting(&lake);
+        signal(&child, name);
+        let mut stderr = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{stderr}");
+        assert!(stderr.contains("interrupted: 0 of 1"), "{stderr}");
+        assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
+        assert!(
+            !names(&lake).iter().any(|name| name.ends_with(".tmp")),
+            "{:?}",
+            names(&lake)
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_the_older_output_stays() {
+    // `/dev/full` takes nothing; a regular file system that is full answers alike.
+    let lake = Lake::new().file("a", attach("1"));
+    for format in ["parquet", "ndjson"] {
+        let output = Command::new(TRAILSIFT)
+            .args(["hunt", "-o", "/dev/full", "--format", format])
+            .arg(lake.logs())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("/dev/full: cannot be written"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_limit_on_the_file_s_size_is_an_error_and_the_older_output_stays() {
+    let records: String = (0..4000).map(|i| attach(&i.to_string()) + "\n").collect();
+    let lake = Lake::new().file("a", records);
+    fs::write(lake.beside("alerts.ndjson"), "older").unwrap();
+    // The shell ignores SIGXFSZ for us, so that writing fails instead.
+    let script =
+        format!("trap '' XFSZ; ulimit -f 100; exec {TRAILSIFT} hunt -o alerts.ndjson logs");
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(script)
+        .current_dir(lake.beside(""))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("alerts.ndjson: cannot be written"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
+    assert!(
+        !names(&lake).iter().any(|name| name.ends_with(".tmp")),
+        "{:?}",
+        names(&lake)
+    );
+}
+
+#[test]
+fn a_folder_that_takes_no_file_is_an_error_before_anything_is_read() {
+    let lake = Lake::new().file("a", attach("1"));
+    let missing = Command::new(TRAILSIFT)
+        .args(["hunt", "-o"])
+        .arg(lake.beside("no/alerts.parquet"))
+        .arg(lake.logs())
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    let locked = lake.beside("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(locked.join("probe"), "").is_ok() {
+        println!("skipped: this user may write everywhere");
+        return;
+    }
+    let refused = Command::new(TRAILSIFT)
+        .args(["hunt", "-o"])
+        .arg(locked.join("alerts.parquet"))
+        .arg(lake.logs())
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let records: String = (0..20_000).map(|i| attach(&i.to_string()) + "\n").collect();
+    let lake = Lake::new().file("a", records);
+    let mut child = Command::new(TRAILSIFT)
+        .args(["hunt", "-o", "-"])
+        .arg(lake.logs())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 100];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

@@ -1,1 +1,247 @@
-//! To come.
+//! What cannot be read: it is told with its place, and costs nothing but itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::lake::{Lake, attach, attach_with, delivery, gzip, other, zstd};
+
+#[test]
+fn a_gzip_file_that_is_cut_off_gives_what_stands_before_the_cut() {
+    let text = delivery(&[attach("1"), other("2"), attach("3")]);
+    let len = gzip(text.as_bytes()).len();
+    let hunt = Lake::new()
+        .gzip("a.json.gz", &text)
+        .file("b.json", attach("4"))
+        .cut_at("a.json.gz", len - 12)
+        .hunt(&[])
+        .exits(3)
+        .says("logs/a.json.gz@")
+        .says("gzip stream ends early");
+    assert_eq!(hunt.alerts.first().unwrap()["event_id"], "1");
+    assert_eq!(hunt.alerts.last().unwrap()["event_id"], "4");
+    assert_eq!(hunt.report["sources"]["partial"], 1);
+    assert_eq!(
+        hunt.report["diagnostics"].as_array().unwrap().len() as u64,
+        {
+            let by_code = hunt.report["diagnostics_by_code"].as_object().unwrap();
+            by_code.values().map(|n| n.as_u64().unwrap()).sum::<u64>()
+        }
+    );
+}
+
+#[test]
+fn a_wrong_checksum_is_told_and_the_alert_is_given() {
+    let mut stored = gzip(attach("1").as_bytes());
+    let crc = stored.len() - 8;
+    stored[crc] ^= 1;
+    let mut frame = zstd(attach("2").as_bytes());
+    *frame.last_mut().unwrap() ^= 1;
+    Lake::new()
+        .file("a.gz", stored)
+        .file("b.zst", frame)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1", "2"])
+        .tells(&["checksum", "corrupt_stream"]);
+}
+
+#[test]
+fn zero_padding_is_no_fault_and_foreign_bytes_are() {
+    let mut padded = gzip(attach("1").as_bytes());
+    padded.extend([0; 1000]);
+    Lake::new()
+        .file("a.gz", &padded)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+    padded.extend(b"more");
+    Lake::new()
+        .file("a.gz", &padded)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["trailing_bytes"]);
+}
+
+#[test]
+fn a_bad_record_costs_only_itself() {
+    let bad = r#"{"eventName":"AttachUserPolicy","eventSource":AWSCompromisedKeyQuarantine,}"#;
+    let text = delivery(&[attach("1"), bad.to_owned(), attach("2")]);
+    let hunt = Lake::new()
+        .file("a", &text)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1", "2"]);
+    let diagnostic = &hunt.report["diagnostics"][0];
+    assert_eq!(diagnostic["code"], "invalid_json");
+    assert_eq!(diagnostic["offset"], text.find(bad).unwrap());
+    assert_eq!(diagnostic["source"], "logs/a");
+    assert_eq!(hunt.report["candidates_defective"], 1);
+}
+
+#[test]
+fn a_bad_record_without_the_needle_is_no_candidate() {
+    let bad = r#"{"eventName":"GetObject","eventSource":s3,}"#;
+    Lake::new()
+        .file("a", delivery(&[attach("1"), bad.to_owned(), attach("2")]))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2"]);
+}
+
+#[test]
+fn a_line_that_is_cut_off_does_not_cost_the_next() {
+    let whole = attach("1");
+    let cut = &whole[..whole.find("responseElements").unwrap()];
+    Lake::new()
+        .file("a", format!("{}\n{cut}\n{}\n", attach("2"), attach("3")))
+        .hunt(&[])
+        .exits(3)
+        .finds(&["2", "3"])
+        .tells(&["record_cut"]);
+}
+
+#[test]
+fn a_needle_in_no_record_is_told() {
+    let hunt = Lake::new()
+        .file(
+            "README.txt",
+            "look for AttachUserPolicy\nand AWSCompromisedKeyQuarantineV2\n",
+        )
+        .file("other.json", r#"{"note":"AWSCompromisedKeyQuarantine"}"#)
+        .file("harmless.txt", r"C:\u0041nother")
+        .hunt(&[])
+        .exits(3)
+        .finds(&[])
+        .tells(&["needle_without_record", "needle_without_record"]);
+    assert_eq!(hunt.report["diagnostics"][0]["source"], "logs/README.txt");
+    assert_eq!(hunt.report["diagnostics"][0]["offset"], 30);
+}
+
+#[test]
+fn bytes_that_are_no_utf8_do_not_hide_an_alert() {
+    let mut record = attach("1").into_bytes();
+    let at = attach("1").find("aws-internal").unwrap();
+    record[at] = 0xff;
+    let hunt = Lake::new()
+        .file("a", record)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"])
+        .tells(&["invalid_utf8"]);
+    assert_eq!(hunt.alerts[0]["user_agent"], "\u{fffd}ws-internal/3");
+}
+
+#[test]
+fn an_alert_whose_time_cannot_be_read_is_kept_and_told() {
+    let record = attach("1").replace("2024-05-01T12:00:00Z", "yesterday");
+    let hunt = Lake::new()
+        .file("a", record)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+    assert!(hunt.alerts[0].get("event_time").is_none());
+    assert_eq!(hunt.alerts[0]["event_time_text"], "yesterday");
+    hunt.tells(&["event_time_unreadable"]);
+}
+
+#[test]
+fn a_container_that_is_not_read_is_told() {
+    Lake::new()
+        .file("a.zip", b"PK\x03\x04....")
+        .file("b.parquet", b"PAR1....")
+        .gzip("c.gz.gz", gzip(attach("1").as_bytes()))
+        .hunt(&[])
+        .exits(3)
+        .tells(&["unsupported_format"; 3])
+        .says("zip")
+        .says("Parquet");
+}
+
+#[test]
+fn pipes_and_sockets_in_a_tree_are_told_and_never_opened() {
+    let lake = Lake::new().file("z", attach("1"));
+    let _socket = std::os::unix::net::UnixListener::bind(lake.logs().join("socket")).unwrap();
+    let made = Command::new("mkfifo")
+        .arg(lake.logs().join("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let hunt = lake
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["not_a_file", "not_a_file"]);
+    assert_eq!(hunt.report["sources"]["failed"], 2);
+}
+
+#[test]
+fn what_may_not_be_read_is_told() {
+    let lake = Lake::new()
+        .file("a", attach("1"))
+        .file("b", attach("2"))
+        .file("c/x", attach("3"));
+    for name in ["a", "c"] {
+        let path = lake.logs().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    }
+    if fs::read(lake.logs().join("a")).is_ok() {
+        println!("skipped: this user may read everything");
+        return;
+    }
+    lake.hunt(&[])
+        .exits(3)
+        .finds(&["2"])
+        .tells(&["unreadable", "unreadable"]);
+    fs::set_permissions(lake.logs().join("c"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn nesting_of_any_depth_overflows_no_stack() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let deep = format!(
+            "{}{}{}",
+            open.repeat(100_000),
+            attach("1"),
+            close.repeat(100_000)
+        );
+        let record = attach("2").replace(
+            r#""responseElements":null"#,
+            &format!(
+                r#""responseElements":{}1{}"#,
+                open.repeat(900),
+                close.repeat(900)
+            ),
+        );
+        let hunt = Lake::new().file("a", deep).file("b", record).hunt(&[]);
+        assert!(matches!(hunt.exit, Some(0 | 3)), "{}", hunt.stderr);
+        assert_eq!(hunt.alerts.last().unwrap()["event_id"], "2");
+    }
+}
+
+#[test]
+fn names_in_logs_cannot_command_the_terminal() {
+    let record = attach("1").replace("alice", "a\\u001b[31mlice\\u202e");
+    let hunt = Lake::new().file("a", record).hunt(&[]).exits(0);
+    assert!(
+        !hunt.stderr.contains(['\u{1b}', '\u{202e}']),
+        "{}",
+        hunt.stderr
+    );
+    assert!(hunt.stderr.contains("a\\u{1b}[31mlice\\u{202e}"));
+    assert_eq!(
+        hunt.alerts[0]["target_user_name"],
+        "a\u{1b}[31mlice\u{202e}"
+    );
+}
+
+#[test]
+fn a_policy_of_another_name_is_no_alert() {
+    Lake::new()
+        .file("a", attach_with("1", "awscompromisedkeyquarantine"))
+        .file("b", attach_with("2", "AWSCompromisedKey"))
+        .hunt(&[])
+        .exits(0)
+        .finds(&[]);
+}

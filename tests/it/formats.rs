@@ -1,1 +1,317 @@
-//! To come.
+//! What is read: shapes, compressions, encodings, and what is no event.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::lake::{Lake, attach, delivery, gzip, other, zstd};
+
+#[test]
+fn a_delivery_file_gives_its_alert_with_its_place_and_its_fields() {
+    let text = delivery(&[other("1"), attach("2")]);
+    let hunt = Lake::new()
+        .gzip("a/x.json.gz", &text)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["2"]);
+    let row = &hunt.alerts[0];
+    assert_eq!(row["source"], "logs/a/x.json.gz");
+    assert_eq!(row["record_index"], 1);
+    assert_eq!(row["byte_offset"], text.find(&attach("2")).unwrap());
+    assert_eq!(row["raw_event"], attach("2"));
+    assert_eq!(row["event_time"], "2024-05-01T12:00:00Z");
+    assert_eq!(row["target_user_name"], "alice");
+    assert_eq!(row["policy_name"], "AWSCompromisedKeyQuarantineV2");
+    assert_eq!(row["matched_field"], "requestParameters.policyArn");
+    assert_eq!(row["source_ip"], "203.0.113.7");
+    assert_eq!(row["account_id"], "111122223333");
+    assert_eq!(
+        row["request_parameters"],
+        "{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2, userName=alice}"
+    );
+    assert_eq!(row["mitre_technique_ids"], serde_json::json!(["T1552"]));
+    assert_eq!(
+        (&row["severity"], &row["risk_score"]),
+        (&"high".into(), &73.into())
+    );
+    assert_eq!(row["sighting"], 1);
+}
+
+#[test]
+fn every_gzip_member_and_every_zstd_frame_is_read() {
+    let texts = [attach("1"), other("2"), attach("3")];
+    let members: Vec<u8> = texts.iter().flat_map(|t| gzip(t.as_bytes())).collect();
+    let mut frames = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    frames.extend(texts.iter().flat_map(|t| zstd(t.as_bytes())));
+    Lake::new()
+        .file("a.gz", members)
+        .file("b.zst", frames)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "3", "1", "3"]);
+}
+
+#[test]
+fn a_zstd_window_of_two_gibibytes_is_read() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder
+        .set_parameter(zstd::zstd_safe::CParameter::WindowLog(31))
+        .unwrap();
+    encoder.include_contentsize(false).unwrap();
+    encoder.write_all(attach("1").as_bytes()).unwrap();
+    Lake::new()
+        .file("a.zst", encoder.finish().unwrap())
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+}
+
+#[test]
+fn a_file_is_what_its_bytes_say_and_not_what_its_name_says() {
+    Lake::new()
+        .file("plain.gz", attach("1"))
+        .gzip("gzip.json", attach("2"))
+        .file("zstd.txt", zstd(attach("3").as_bytes()))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["2", "1", "3"]);
+}
+
+#[test]
+fn documents_that_hold_no_event_are_recognised_and_no_fault() {
+    let needle = "AWSCompromisedKeyQuarantine";
+    let digest = format!(
+        r#"{{"awsAccountId":"1","digestStartTime":"t","digestS3Bucket":"{needle}","logFiles":[{{"s3Object":"{needle}"}}]}}"#
+    );
+    let insight = format!(
+        concat!(
+            r#"{{"Records":[{{"eventVersion":"1.07","eventType":"AwsCloudTrailInsight","eventID":"i","#,
+            r#""insightDetails":{{"eventName":"AttachUserPolicy","eventSource":"iam.amazonaws.com","#,
+            r#""requestParameters":{{"x":"{}"}}}}}}]}}"#
+        ),
+        needle
+    );
+    let notification = format!(
+        r#"{{"Records":[{{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"AttachUserPolicy","requestParameters":{{"k":"{needle}"}}}}]}}"#
+    );
+    let hunt = Lake::new()
+        .file("digest", digest)
+        .file("insight", insight)
+        .file("notification", notification)
+        .hunt(&[])
+        .exits(0)
+        .finds(&[])
+        .tells(&[]);
+    assert_eq!(hunt.report["documents_without_events"], 3);
+}
+
+#[test]
+fn a_document_as_elastic_stores_it_gives_the_same_alert_nested_and_dotted() {
+    let nested = concat!(
+        r#"{"expected":[{"@timestamp":"2024-05-01T12:00:00Z","event":{"action":"AttachUserPolicy","#,
+        r#""outcome":"success","id":"n","provider":"iam.amazonaws.com","dataset":"aws.cloudtrail"},"#,
+        r#""user":{"target":{"name":"alice"}},"aws":{"cloudtrail":{"request_parameters":"#,
+        r#""{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine, userName=alice}"}}}]}"#
+    );
+    let dotted = concat!(
+        r#"{"@timestamp":"2024-05-01T12:00:00Z","event.action":"AttachUserPolicy","#,
+        r#""event.outcome":"success","event.id":"d","user.target.name":"alice","#,
+        r#""aws.cloudtrail.request_parameters":"#,
+        r#""{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine, userName=alice}"}"#
+    );
+    let failed = dotted.replace("success", "failure");
+    let hunt = Lake::new()
+        .file("dotted", format!("{dotted}\n{failed}\n"))
+        .file("nested", nested)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["d", "n"]);
+    for row in &hunt.alerts {
+        assert_eq!(row["target_user_name"], "alice");
+        assert_eq!(row["policy_name"], "AWSCompromisedKeyQuarantine");
+        assert_eq!(row["matched_field"], "requestParameters.policyArn");
+    }
+}
+
+#[test]
+fn a_text_larger_than_every_buffer_is_read_plain_and_compressed() {
+    // 40 MB: more than what is inflated whole (16 MiB) and than a window of a mapped file (32 MiB).
+    let mut lines = String::new();
+    let filler = other("filler");
+    while lines.len() < 40 << 20 {
+        lines.push_str(&filler);
+        lines.push('\n');
+    }
+    lines.push_str(&attach("last"));
+    let document = format!("{{\"Records\":[{}]}}", lines.replace("}\n{", "},{"));
+    let lake = Lake::new()
+        .file("a.ndjson", &lines)
+        .gzip("b.ndjson.gz", &lines)
+        .file("c.json.zst", zstd(document.as_bytes()))
+        .file("d.json", &document);
+    for args in [&["--threads", "1"][..], &["--threads", "3", "--no-mmap"]] {
+        let hunt = lake.hunt(args).exits(0).finds(&["last"; 4]);
+        let index = hunt.alerts[3]["record_index"].as_u64().unwrap();
+        assert_eq!(
+            index,
+            document.matches("\"eventVersion\"").count() as u64 - 1
+        );
+        assert_eq!(hunt.alerts[2]["record_index"], index);
+        assert_eq!(
+            hunt.alerts[0]["byte_offset"],
+            lines.rfind("{\"eventVersion").unwrap()
+        );
+    }
+}
+
+#[test]
+fn standard_input_is_read_in_every_compression() {
+    let lake = Lake::new();
+    for stored in [
+        attach("1").into_bytes(),
+        gzip(attach("1").as_bytes()),
+        zstd(attach("1").as_bytes()),
+    ] {
+        let mut child = lake
+            .command(&["-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&stored).unwrap();
+        let hunt = lake
+            .hunted(child.wait_with_output().unwrap())
+            .exits(0)
+            .finds(&["1"]);
+        assert_eq!(hunt.alerts[0]["source"], "-");
+    }
+}
+
+#[test]
+fn empty_inputs_are_read_and_counted() {
+    let hunt = Lake::new()
+        .file("a.json", "")
+        .gzip("b.json.gz", "")
+        .file("c.json", " \n\t ")
+        .file("d.json", "null")
+        .file("e.json", "{\"Records\":[]}")
+        .hunt(&[])
+        .exits(0)
+        .finds(&[])
+        .tells(&[]);
+    assert_eq!(hunt.report["sources"]["found"], 5);
+    assert_eq!(hunt.report["sources"]["empty"], 1);
+}
+
+#[test]
+fn the_same_event_again_is_a_further_sighting() {
+    let hunt = Lake::new()
+        .file("a", attach("1"))
+        .file("b", attach("2") + &attach("1"))
+        .file("c", attach("1"))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2", "1", "1"]);
+    let sightings: Vec<_> = hunt
+        .alerts
+        .iter()
+        .map(|row| row["sighting"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sightings, [1, 1, 2, 3]);
+    let mut ids: Vec<_> = hunt
+        .alerts
+        .iter()
+        .map(|row| row["alert_id"].to_string())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn an_alert_s_id_is_the_same_wherever_the_archive_lies() {
+    let ids = |lake: &Lake| {
+        let hunt = lake.hunt(&[]).exits(0);
+        hunt.alerts
+            .iter()
+            .map(|row| row["alert_id"].clone())
+            .collect::<Vec<_>>()
+    };
+    let lake = || {
+        Lake::new()
+            .file("x/a", attach("1") + &attach("2"))
+            .file("b", attach("1"))
+    };
+    assert_eq!(ids(&lake()), ids(&lake()));
+}
+
+#[test]
+fn every_reading_of_a_record_with_duplicate_keys_counts_and_is_told() {
+    let twice = attach("1").replace(
+        r#""eventName":"AttachUserPolicy""#,
+        r#""eventName":"ListUsers","eventName":"AttachUserPolicy""#,
+    );
+    Lake::new()
+        .file("a", twice)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"])
+        .tells(&["duplicate_keys"]);
+}
+
+#[test]
+fn a_link_is_not_followed_unless_asked_for_and_each_file_is_read_once() {
+    let lake = Lake::new().file("real/a.json", attach("1"));
+    std::os::unix::fs::symlink("..", lake.logs().join("real/up")).unwrap();
+    std::os::unix::fs::symlink("a.json", lake.logs().join("real/copy.json")).unwrap();
+    fs::hard_link(
+        lake.logs().join("real/a.json"),
+        lake.logs().join("same.json"),
+    )
+    .unwrap();
+    let hunt = lake.hunt(&[]).exits(0).finds(&["1"]);
+    assert_eq!(hunt.report["sources"]["links_not_followed"], 2);
+    assert_eq!(hunt.report["sources"]["repeated"], 1);
+    lake.hunt(&["--follow"]).exits(0).finds(&["1"]);
+    // Roots that overlap.
+    lake.hunt(&["logs/real", "logs/real/a.json"])
+        .exits(0)
+        .finds(&["1"]);
+}
+
+#[test]
+fn roots_keep_their_order_and_below_a_root_paths_have_theirs() {
+    let lake = Lake::new()
+        .file("b/x", attach("1"))
+        .file("b-", attach("2"))
+        .file("b.json", attach("3"))
+        .file("a", attach("4"));
+    lake.hunt(&[]).exits(0).finds(&["4", "2", "3", "1"]);
+    lake.hunt(&["logs/b.json", "logs/a"])
+        .exits(0)
+        .finds(&["3", "4", "2", "1"]);
+}
+
+#[test]
+fn the_run_s_own_output_is_no_input() {
+    let lake = Lake::new().file("a", attach("1"));
+    for _ in 0..2 {
+        let output = std::process::Command::new(crate::lake::TRAILSIFT)
+            .current_dir(lake.logs())
+            .args(["hunt", "--report", "report.json", "."])
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let report = fs::read(lake.logs().join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        (&report["alerts"], &report["sources"]["found"]),
+        (&1.into(), &1.into())
+    );
+}

@@ -129,7 +129,6 @@ impl Lake {
             alerts: rows(&self.beside("alerts.ndjson")),
             report: report.map_or(Value::Null, |json| serde_json::from_slice(&json).unwrap()),
             stderr: String::from_utf8(output.stderr).unwrap(),
-            stdout: output.stdout,
         }
     }
 }
@@ -137,7 +136,10 @@ impl Lake {
 /// The rows of an NDJSON file; none if it is not there.
 pub(crate) fn rows(path: &Path) -> Vec<Value> {
     let ndjson = fs::read(path).unwrap_or_default();
-    serde_json::Deserializer::from_slice(&ndjson).into_iter().map(Result::unwrap).collect()
+    serde_json::Deserializer::from_slice(&ndjson)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
 }
 
 /// What a run came to.
@@ -146,7 +148,6 @@ pub(crate) struct Hunt {
     pub(crate) alerts: Vec<Value>,
     pub(crate) report: Value,
     pub(crate) stderr: String,
-    pub(crate) stdout: Vec<u8>,
 }
 
 impl Hunt {
@@ -164,7 +165,11 @@ impl Hunt {
     /// Asserts the event ids of the alerts, in their order.
     #[track_caller]
     pub(crate) fn finds(self, ids: &[&str]) -> Self {
-        let found: Vec<_> = self.alerts.iter().map(|row| row["event_id"].as_str().unwrap()).collect();
+        let found: Vec<_> = self
+            .alerts
+            .iter()
+            .map(|row| row["event_id"].as_str().unwrap())
+            .collect();
         assert_eq!(found, ids, "{}", self.stderr);
         self
     }
@@ -173,11 +178,18 @@ impl Hunt {
     #[track_caller]
     pub(crate) fn tells(self, codes: &[&str]) -> Self {
         let diagnostics = self.report["diagnostics"].as_array().unwrap();
-        let told: Vec<_> = diagnostics.iter().map(|d| d["code"].as_str().unwrap()).collect();
+        let told: Vec<_> = diagnostics
+            .iter()
+            .map(|d| d["code"].as_str().unwrap())
+            .collect();
         assert_eq!(told, codes, "{}", self.stderr);
         for diagnostic in diagnostics {
             let source = diagnostic["source"].as_str().unwrap();
-            assert!(self.stderr.contains(source), "{source} is not in {}", self.stderr);
+            assert!(
+                self.stderr.contains(source),
+                "{source} is not in {}",
+                self.stderr
+            );
         }
         self
     }
@@ -185,7 +197,11 @@ impl Hunt {
     /// Asserts a text on standard error.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "{text:?} is not in {}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "{text:?} is not in {}",
+            self.stderr
+        );
         self
     }
 }

@@ -24,7 +24,9 @@ pub(crate) struct Found {
 pub(crate) fn decompress(stored: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     if stored.starts_with(b"\x1f\x8b") {
-        flate2::read::MultiGzDecoder::new(stored).read_to_end(&mut text).unwrap();
+        flate2::read::MultiGzDecoder::new(stored)
+            .read_to_end(&mut text)
+            .unwrap();
     } else if stored.starts_with(b"\x28\xb5\x2f\xfd") {
         text = zstd::decode_all(stored).unwrap();
     } else {
@@ -36,7 +38,10 @@ pub(crate) fn decompress(stored: &[u8]) -> Vec<u8> {
 /// All alerts of a text, in its order.
 pub(crate) fn alerts(text: &[u8]) -> Vec<Found> {
     let text = std::str::from_utf8(text).unwrap();
-    let mut walk = Walk { text, found: Vec::new() };
+    let mut walk = Walk {
+        text,
+        found: Vec::new(),
+    };
     let json = text.trim_start_matches('\u{feff}');
     for value in serde_json::Deserializer::from_str(json).into_iter::<&RawValue>() {
         walk.value(value.unwrap().get(), 0, None);
@@ -83,7 +88,13 @@ impl<'a> Walk<'a> {
                         let (offset, end) = place.unwrap_or_else(|| self.place(json));
                         let event_id = text_of(&members, "eventID");
                         let raw = json.to_owned();
-                        self.found.push(Found { offset, end, index, event_id, raw });
+                        self.found.push(Found {
+                            offset,
+                            end,
+                            index,
+                            event_id,
+                            raw,
+                        });
                     }
                     return;
                 }
@@ -113,20 +124,28 @@ impl<'a> Walk<'a> {
 }
 
 fn all<'a>(members: &'a [(String, &RawValue)], name: &str) -> Vec<&'a RawValue> {
-    members.iter().filter(|(key, _)| key == name).map(|(_, value)| *value).collect()
+    members
+        .iter()
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| *value)
+        .collect()
 }
 
 fn text_of(members: &[(String, &RawValue)], name: &str) -> Option<String> {
-    all(members, name).into_iter().find_map(|value| match shape(value.get()) {
-        Shape::Text(text) => Some(text),
-        _ => None,
-    })
+    all(members, name)
+        .into_iter()
+        .find_map(|value| match shape(value.get()) {
+            Shape::Text(text) => Some(text),
+            _ => None,
+        })
 }
 
 fn is_record(members: &[(String, &RawValue)]) -> bool {
     let source = text_of(members, "eventSource").unwrap_or_default();
     text_of(members, "eventName").is_some()
-        && NAMES_BESIDE.iter().any(|name| !all(members, name).is_empty())
+        && NAMES_BESIDE
+            .iter()
+            .any(|name| !all(members, name).is_empty())
         && !source.starts_with("aws:")
 }
 
@@ -139,7 +158,9 @@ fn is_alert(members: &[(String, &RawValue)]) -> bool {
         let values = all(members, field);
         values.is_empty() || values.iter().any(|v| is_empty(v.get()))
     });
-    let named = all(members, "requestParameters").iter().any(|request| mentions(request.get()));
+    let named = all(members, "requestParameters")
+        .iter()
+        .any(|request| mentions(request.get()));
     attaches && can_succeed && named
 }
 
@@ -155,9 +176,9 @@ fn is_empty(json: &str) -> bool {
 fn mentions(json: &str) -> bool {
     const LITERAL: &str = "AWSCompromisedKeyQuarantine";
     match shape(json) {
-        Shape::Object(members) => {
-            members.iter().any(|(key, value)| key.contains(LITERAL) || mentions(value.get()))
-        }
+        Shape::Object(members) => members
+            .iter()
+            .any(|(key, value)| key.contains(LITERAL) || mentions(value.get())),
         Shape::Array(elements) => elements.iter().any(|element| mentions(element.get())),
         Shape::Text(text) => text.contains(LITERAL),
         Shape::Other => false,
