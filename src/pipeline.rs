@@ -595,3 +595,87 @@ fn random_id() -> String {
     let half = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", half(), half())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Root;
+    use crate::output::Format;
+
+    fn config(folder: &Path) -> HuntConfig {
+        HuntConfig {
+            roots: vec![Root::Path(folder.join("logs"))],
+            rule: Arc::new(Rule::quarantine()),
+            destination: Destination::File(folder.join("alerts.ndjson")),
+            format: Format::Ndjson,
+            n_threads: 2,
+            map_from_bytes: None,
+            follows_links: false,
+            own_files: Vec::new(),
+            progress: Arc::default(),
+        }
+    }
+
+    const MATCH: &str = concat!(
+        r#"{"eventTime":"2024-05-01T12:00:00Z","eventName":"AttachUserPolicy","eventID":"1","#,
+        r#""requestParameters":{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine"}}"#
+    );
+
+    #[test]
+    fn a_panic_over_one_file_is_its_diagnostic_and_the_others_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        for name in ["a.json", "panics.json", "z.json"] {
+            std::fs::write(logs.join(name), MATCH).unwrap();
+        }
+        let report = run(&config(folder.path()), &mut |_| ()).unwrap();
+        assert_eq!(
+            (report.alerts, report.sources.read, report.sources.failed),
+            (2, 2, 1)
+        );
+        assert!(!report.complete);
+        assert_eq!(report.diagnostics[0].code, Code::Panic);
+        assert!(
+            report.diagnostics[0]
+                .to_string()
+                .contains("panics.json: the program failed")
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_is_an_error_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        std::fs::write(logs.join("a.json"), MATCH).unwrap();
+        let config = config(folder.path());
+        config.progress.stop.store(true, Relaxed);
+        assert!(matches!(run(&config, &mut |_| ()), Err(Error::Interrupted)));
+        let names = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["logs"]);
+    }
+
+    #[test]
+    fn alerts_of_many_sources_come_in_the_sources_order_though_their_channels_fill_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        // Each file gives more batches than wait for its turn, and there are more files than threads.
+        let n_alerts = (BATCHES_IN_FLIGHT + 3) * BATCH_BYTES / MATCH.len();
+        for name in ["a", "b", "c", "d"] {
+            std::fs::write(logs.join(name), MATCH.repeat(n_alerts)).unwrap();
+        }
+        let mut places = Vec::new();
+        let report = run(&config(folder.path()), &mut |notice| {
+            if let Notice::Alert(alert) = notice {
+                places.push((alert.source.clone(), alert.byte_offset));
+            }
+        });
+        assert_eq!(report.unwrap().alerts, places.len() as u64);
+        assert_eq!(places.len(), 4 * n_alerts);
+        assert!(places.is_sorted());
+    }
+}

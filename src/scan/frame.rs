@@ -29,20 +29,30 @@
 //! that is not marked in its first [`Limits::envelope_bytes`] never will be: it is an *envelope*. So text
 //! that is larger than memory is walked with no more held than the envelopes' first bytes and one record.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use memchr::{memchr3, memrchr};
 
-use super::prefilter::Hits;
+use super::prefilter::{Hits, Prefilter};
 use crate::report::{Code, Defect};
 
-/// The sizes that bound what the walk holds.
+/// The sizes that bound what the walk holds. None of them changes what is found in text whose records are
+/// smaller than the largest that is held.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// In how many of its first bytes an object must show a schema's key. The largest record in the
     /// public corpora is 48 kB and shows its first key after one byte.
     pub(crate) envelope_bytes: u64,
     /// The largest record that is held: one record may not take all memory, and simd-json indexes a
-    /// document with 32 bits.
+    /// document with 32 bits. At least [`Limits::envelope_bytes`] and a key.
     pub(crate) record_bytes_max: u64,
+    /// What is kept before the cursor, and left after it, so that a needle across a seam between two
+    /// windows is seen. No needle is longer.
+    pub(crate) seam_bytes: usize,
+    /// Text after the last anchor that is rather waited for than walked: a line of usual length is then
+    /// searched once with its end in sight, while a document of one long line is walked as it comes.
+    pub(crate) tail_bytes: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +60,8 @@ impl Default for Limits {
         Self {
             envelope_bytes: 1 << 20,
             record_bytes_max: 1 << 30,
+            seam_bytes: 256,
+            tail_bytes: 256 * 1024,
         }
     }
 }
@@ -58,8 +70,8 @@ impl Default for Limits {
 /// costs no memory; simd-json judges 1,024 levels.
 const DEPTH_MAX: usize = 2048;
 
-/// What is kept of a string that is too large to be held, so that a hit across the seam is seen.
-const SEAM_BYTES: u64 = 256;
+/// How much of a text a message shows.
+pub(super) const EXCERPT_CHARS: usize = 80;
 
 /// A region of text that is to be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +91,16 @@ pub(crate) enum Framed {
     Unit(Unit),
     /// A candidate that has no end, or whose start is no longer held.
     Defect(Defect),
-    /// A hit that lies in no object: text in another format, JSON beyond repair, or an envelope's own.
-    Unframed(u64),
+    /// A needle that lies in no candidate: text in another format, JSON beyond repair, or an envelope's
+    /// own. What stands between two documents is told once.
+    Unframed(Needle),
+}
+
+/// A hit that is a needle for sure, and the text from there on, which need not be held any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Needle {
+    pub(crate) offset: u64,
+    pub(crate) excerpt: String,
 }
 
 /// Where the walk came to.
@@ -122,11 +142,10 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Whether a line beginning with these bytes is an anchor as far as it tells itself; nothing where it
-/// has only blanks so far.
-fn opens(line: &[u8]) -> Option<bool> {
-    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r'))?;
-    Some(matches!(first, b'{' | b'['))
+/// Whether a line that begins with these bytes is an anchor as far as it tells itself.
+fn opens(line: &[u8]) -> bool {
+    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+    matches!(first, Some(b'{' | b'['))
 }
 
 /// Whether a bracket after this byte lies inside a value.
@@ -134,20 +153,15 @@ fn continues(before: u8) -> bool {
     matches!(before, b'[' | b',' | b':' | b'{')
 }
 
-/// The last significant byte, or a byte that continues nothing.
-fn last_byte(bytes: &[u8]) -> u8 {
-    bytes
-        .iter()
-        .rev()
-        .find(|b| !is_blank(**b))
-        .copied()
-        .unwrap_or(b' ')
+/// The last byte that is no blank.
+fn last_byte(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|b| !is_blank(**b)).copied()
 }
 
 /// The last anchor in `bytes[..end]` that is not at its very start.
 pub(crate) fn last_anchor(bytes: &[u8], mut end: usize) -> Option<usize> {
     while let Some(newline) = memrchr(b'\n', &bytes[..end]) {
-        if opens(&bytes[newline + 1..]) == Some(true) && !continues(last_byte(&bytes[..newline])) {
+        if opens(&bytes[newline + 1..]) && !last_byte(&bytes[..newline]).is_some_and(continues) {
             return Some(newline + 1);
         }
         end = newline;
@@ -182,8 +196,10 @@ struct Frame {
     /// Under which key this value stands.
     role: Role,
     marked: bool,
-    /// The first hit that lies in this value and in no object inside it.
-    hit: Option<u64>,
+    /// Whether a hit lies in this value and in no candidate inside it.
+    has_hit: bool,
+    /// The first of these hits that is a needle; not looked for inside a record.
+    needle: Option<Needle>,
 }
 
 /// A unit that is closed but may turn out to lie inside a marked object.
@@ -193,30 +209,42 @@ struct Pending {
     marked: bool,
 }
 
+/// A string that the cursor stands in.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    start: u64,
+    /// Its bytes before this are no longer held.
+    held_from: u64,
+}
+
 /// The walk over one document. See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Walker {
     limits: Limits,
-    /// Whether every marked object is a unit, with or without a hit.
-    every_record: bool,
+    prefilter: Arc<Prefilter>,
     /// The open brackets, outermost first.
     frames: Vec<Frame>,
     /// Open brackets beyond [`DEPTH_MAX`].
     n_deeper: u64,
+    /// How many open objects are marked.
+    n_marked: usize,
+    /// How many of the outermost open brackets are known to be no record.
+    n_decided: usize,
     pending: Vec<Pending>,
     /// Where the walk stands.
     cursor: u64,
-    /// Where the string that the cursor stands in begins.
-    string: Option<u64>,
+    string: Option<Open>,
     /// Where the line began, as long as only blanks came after its start.
     line: Option<u64>,
-    /// The last significant byte before the cursor.
+    /// The last significant byte before the cursor; inside a string, before the line.
     before: u8,
     /// Whether a string at the cursor would be a key.
     expects_key: bool,
     /// The role of the key just read.
     role: Role,
-    /// Bytes before this are no longer held.
+    /// Whether a needle outside of all brackets was told.
+    is_told: bool,
+    /// Objects that began before this are no longer held whole.
     held_from: u64,
 }
 
@@ -225,18 +253,35 @@ impl Walker {
         self.limits
     }
 
-    pub(crate) fn new(limits: Limits, every_record: bool) -> Self {
+    /// With a prefilter that lets all through, every marked object is a unit.
+    pub(crate) fn new(limits: Limits, prefilter: Arc<Prefilter>) -> Self {
+        debug_assert!(
+            limits.record_bytes_max > limits.envelope_bytes + KEY_BYTES_MAX,
+            "what may turn out to be a record is held"
+        );
         Self {
             limits,
-            every_record,
-            ..Self::default()
+            prefilter,
+            frames: Vec::new(),
+            n_deeper: 0,
+            n_marked: 0,
+            n_decided: 0,
+            pending: Vec::new(),
+            cursor: 0,
+            string: None,
+            line: None,
+            before: b' ',
+            expects_key: false,
+            role: Role::Other,
+            is_told: false,
+            held_from: 0,
         }
     }
 
     /// Begins at a document's start.
     pub(crate) fn start(&mut self, offset: u64) {
         debug_assert!(
-            self.frames.is_empty() && self.pending.is_empty(),
+            self.frames.is_empty() && self.pending.is_empty() && self.n_marked == 0,
             "a document is open"
         );
         self.cursor = offset;
@@ -244,8 +289,10 @@ impl Walker {
         self.line = None;
         self.before = b' ';
         self.n_deeper = 0;
+        self.n_decided = 0;
         self.expects_key = false;
         self.role = Role::Other;
+        self.is_told = false;
         self.held_from = offset;
     }
 
@@ -259,60 +306,68 @@ impl Walker {
         out: &mut Vec<Framed>,
     ) -> Progress {
         let bytes = window.bytes;
+        let end = match window.is_last {
+            true => bytes.len(),
+            false => bytes.len().saturating_sub(self.limits.seam_bytes),
+        };
         let mut i = window.at(self.cursor);
-        let from = self.string.map_or(i, |start| window.at(start));
+        let from = self.string.map_or(i, |string| window.at(string.held_from));
         let mut next_hit = hits.first_from(from).unwrap_or(usize::MAX);
-        if self.string.is_some() {
-            match self.string_end(window, i) {
-                StringEnd::At(end) => i = self.close_string(window, end, &mut next_hit, hits, out),
-                StringEnd::Anchor(line) => return self.cut(line, next_hit, window, out),
-                StringEnd::Unknown => return self.suspend(window, next_hit, out),
-            }
-        }
-        while let Some(&byte) = bytes.get(i) {
-            match byte {
-                b'"' if !self.frames.is_empty() => {
-                    self.string = Some(window.base + i as u64);
-                    self.line = None;
-                    match self.string_end(window, i + 1) {
-                        StringEnd::At(end) => {
-                            i = self.close_string(window, end, &mut next_hit, hits, out);
+        loop {
+            if self.string.is_some() {
+                match self.string_end(window, i) {
+                    StringEnd::At(end) => {
+                        self.close_string(window, end, next_hit, out);
+                        if next_hit < end {
+                            next_hit = hits.first_from(end).unwrap_or(usize::MAX);
                         }
-                        StringEnd::Anchor(line) => return self.cut(line, next_hit, window, out),
-                        StringEnd::Unknown => return self.suspend(window, next_hit, out),
+                        i = end;
                     }
+                    StringEnd::Anchor(line) => return self.cut(line, next_hit, window, out),
+                    StringEnd::Unknown => return self.suspend(window, next_hit, out),
+                }
+            }
+            if i >= end {
+                break;
+            }
+            let (at, byte) = (i, bytes[i]);
+            let offset = window.base + at as u64;
+            i += 1;
+            match byte {
+                b' ' | b'\t' | b'\r' => continue,
+                b'\n' => {
+                    self.line = Some(offset + 1);
                     continue;
                 }
-                b' ' | b'\t' | b'\r' => {}
-                b'\n' => self.line = Some(window.base + i as u64 + 1),
+                b'"' if !self.frames.is_empty() => {
+                    self.string = Some(Open {
+                        start: offset,
+                        held_from: offset,
+                    });
+                }
                 b'{' | b'[' => match self.line {
                     Some(line) if !self.frames.is_empty() && !continues(self.before) => {
                         return self.cut(line, next_hit, window, out);
                     }
-                    _ => self.open(byte, window.base + i as u64),
+                    _ => self.open(byte, offset),
                 },
                 b'}' | b']' => {
-                    if self.close(window.base + i as u64 + 1, out) {
-                        return Progress::DocumentEnd(window.base + i as u64 + 1);
+                    if self.close(offset + 1, out) {
+                        return Progress::DocumentEnd(offset + 1);
                     }
                 }
-                _ => {
-                    if byte == b',' {
-                        self.next_element();
-                    }
-                    if i == next_hit {
-                        self.hit(window.base + i as u64, out);
-                        next_hit = hits.first_from(i + 1).unwrap_or(usize::MAX);
-                    }
+                b',' => self.next_element(),
+                _ if at == next_hit => {
+                    let text = text_around(bytes, at, self.limits.seam_bytes);
+                    self.hit(window, at, text, false, out);
+                    next_hit = hits.first_from(i).unwrap_or(usize::MAX);
                 }
+                _ => {}
             }
-            if !is_blank(byte) {
-                self.before = byte;
-                self.line = None;
-            }
-            i += 1;
+            self.before = byte;
+            self.line = None;
         }
-        self.cursor = window.end();
+        self.cursor = window.base + i as u64;
         if window.is_last {
             return self.cut(window.end(), next_hit, window, out);
         }
@@ -322,29 +377,43 @@ impl Walker {
     /// Finds where the string ends that goes on at index `i`.
     fn string_end(&mut self, window: Window<'_>, mut i: usize) -> StringEnd {
         let bytes = window.bytes;
-        while let Some(step) = bytes
-            .get(i..)
-            .and_then(|rest| memchr3(b'"', b'\\', b'\n', rest))
-        {
-            i += step;
-            match bytes[i] {
-                b'"' => return StringEnd::At(i + 1),
-                b'\\' if i + 1 < bytes.len() => i += 2,
-                b'\\' => break,
-                // No JSON string holds a raw newline: it may have lost its end, or its writer was lax.
-                _ => match opens(&bytes[i + 1..]) {
-                    None if !window.is_last => break,
-                    Some(true) if !continues(last_byte(&bytes[..i])) => {
-                        return StringEnd::Anchor(window.base + i as u64 + 1);
+        let mut line_start = i;
+        loop {
+            // No JSON string holds a raw newline: it may have lost its end, or its writer was lax.
+            if let Some(line) = self.line {
+                let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
+                i += bytes[i..].iter().take_while(|b| is_blank(b)).count();
+                match bytes.get(i) {
+                    None => break,
+                    Some(b'{' | b'[') if !continues(self.before) => {
+                        return StringEnd::Anchor(line);
                     }
-                    _ => i += 1,
-                },
+                    Some(_) => self.line = None,
+                }
+            }
+            let Some(step) = memchr3(b'"', b'\\', b'\n', &bytes[i..]) else {
+                i = bytes.len();
+                break;
+            };
+            i += step;
+            match (bytes[i], bytes.get(i + 1)) {
+                (b'"', _) => return StringEnd::At(i + 1),
+                (b'\n', _) => {
+                    self.before = last_byte(&bytes[line_start..i]).unwrap_or(self.before);
+                    i += 1;
+                    line_start = i;
+                    self.line = Some(window.base + i as u64);
+                }
+                (_, Some(b'\n')) => i += 1,
+                (_, Some(_)) => i += 2,
+                (_, None) => break,
             }
         }
         if window.is_last {
             return StringEnd::Anchor(window.end());
         }
-        self.cursor = window.base + i.min(bytes.len()) as u64;
+        self.before = last_byte(&bytes[line_start..i]).unwrap_or(self.before);
+        self.cursor = window.base + i as u64;
         StringEnd::Unknown
     }
 
@@ -353,20 +422,34 @@ impl Walker {
         &mut self,
         window: Window<'_>,
         end: usize,
-        next_hit: &mut usize,
-        hits: &mut Hits<'_>,
+        next_hit: usize,
         out: &mut Vec<Framed>,
-    ) -> usize {
-        let start = self.string.take().expect("a string is open");
-        if std::mem::take(&mut self.expects_key) {
-            self.key(start, window.slice(start + 1, window.base + end as u64 - 1));
+    ) {
+        let string = self.string.take().expect("a string is open");
+        let end_offset = window.base + end as u64;
+        if std::mem::take(&mut self.expects_key) && self.n_deeper == 0 {
+            self.key(string.start, window.slice(string.start + 1, end_offset - 1));
         }
-        if *next_hit < end {
-            self.hit(window.base + *next_hit as u64, out);
-            *next_hit = hits.first_from(end).unwrap_or(usize::MAX);
-        }
+        self.string_hit(string, window, end_offset, next_hit, out);
         self.before = b'"';
-        end
+        self.line = None;
+    }
+
+    /// Takes in a hit, if it lies in the string that ends or is cut off at `end`.
+    fn string_hit(
+        &mut self,
+        string: Open,
+        window: Window<'_>,
+        end: u64,
+        hit: usize,
+        out: &mut Vec<Framed>,
+    ) {
+        if hit < window.at(end) {
+            let text = window.at(string.held_from)..window.at(end);
+            // Of a string that is too large to be held, a hit is not compared with the rest.
+            let is_held = end - string.start <= self.limits.record_bytes_max;
+            self.hit(window, hit, text, !is_held, out);
+        }
     }
 
     fn key(&mut self, offset: u64, key: &[u8]) {
@@ -381,8 +464,9 @@ impl Walker {
             Marks::ObjectRound(role) if object.role == role => around.last_mut(),
             Marks::ObjectRound(_) => None,
         };
-        if let Some(frame) = marked {
-            frame.marked |= offset - frame.start <= self.limits.envelope_bytes;
+        if let Some(frame) = marked.filter(|frame| !frame.marked) {
+            frame.marked = offset - frame.start <= self.limits.envelope_bytes;
+            self.n_marked += usize::from(frame.marked);
         }
     }
 
@@ -414,7 +498,8 @@ impl Walker {
             n_before: 0,
             role,
             marked: false,
-            hit: None,
+            has_hit: false,
+            needle: None,
         });
     }
 
@@ -432,10 +517,35 @@ impl Walker {
         }
     }
 
-    fn hit(&mut self, offset: u64, out: &mut Vec<Framed>) {
+    /// Takes in the hit at index `hit`. It is a needle if one stands in `text` round it, or for sure.
+    fn hit(
+        &mut self,
+        window: Window<'_>,
+        hit: usize,
+        text: Range<usize>,
+        is_sure: bool,
+        out: &mut Vec<Framed>,
+    ) {
+        // In a record it is the parsed value that tells.
+        let is_asked = match self.frames.last() {
+            Some(frame) => self.n_marked == 0 && frame.needle.is_none(),
+            None => !self.is_told,
+        } && !self.prefilter.lets_all_through();
+        let is_needle =
+            is_asked && (is_sure || self.prefilter.holds_needle(&window.bytes[text.clone()]));
+        let needle = is_needle.then(|| Needle {
+            offset: window.base + hit as u64,
+            excerpt: excerpt(&window.bytes[hit..text.end.min(hit + self.limits.seam_bytes)]),
+        });
         match self.frames.last_mut() {
-            Some(frame) => frame.hit = frame.hit.or(Some(offset)),
-            None => out.push(Framed::Unframed(offset)),
+            Some(frame) => {
+                frame.has_hit = true;
+                frame.needle = frame.needle.take().or(needle);
+            }
+            None => {
+                self.is_told |= is_needle;
+                out.extend(needle.map(Framed::Unframed));
+            }
         }
     }
 
@@ -450,63 +560,85 @@ impl Walker {
         let Some(frame) = self.frames.pop() else {
             return false;
         };
+        self.n_marked -= usize::from(frame.marked);
+        self.n_decided = self.n_decided.min(self.frames.len());
         match frame.kind {
-            Kind::Array => match (frame.hit, self.frames.last_mut()) {
-                (Some(hit), Some(parent)) => parent.hit = parent.hit.or(Some(hit)),
-                (Some(hit), None) => out.push(Framed::Unframed(hit)),
-                (None, _) => {}
-            },
-            Kind::Object => self.close_object(&frame, end, out),
+            Kind::Array => self.pass_up(frame, out),
+            Kind::Object => self.close_object(frame, end, out),
         }
         self.flush(end, out);
         self.frames.is_empty()
     }
 
-    fn close_object(&mut self, frame: &Frame, end: u64, out: &mut Vec<Framed>) {
-        let inside = self.pending.partition_point(|p| p.unit.start < frame.start);
-        let unit = Unit {
-            start: frame.start,
-            end,
-            record_index: frame.record_index,
-        };
-        let has_hit = frame.hit.is_some() || inside < self.pending.len();
-        if frame.marked && (has_hit || self.every_record) {
-            self.pending.truncate(inside);
-            if frame.start < self.held_from {
-                out.push(Framed::Defect(too_large(frame.start, end, self.limits)));
-            } else {
-                self.pending.push(Pending { unit, marked: true });
+    /// Makes the hit of a value that is no candidate one of the value round it.
+    fn pass_up(&mut self, frame: Frame, out: &mut Vec<Framed>) {
+        match self.frames.last_mut() {
+            Some(parent) => {
+                parent.has_hit |= frame.has_hit;
+                parent.needle = parent.needle.take().or(frame.needle);
             }
-        } else if let (Some(hit), false) = (frame.hit, self.every_record) {
-            let holds_record = self.pending[inside..].iter().any(|p| p.marked);
-            if holds_record || !self.is_undecided(frame, end) || frame.start < self.held_from {
-                // Not a unit of its own; it may still lie in a record.
-                let is_in_doubt = self.frames.iter().any(|f| self.is_undecided(f, end));
-                match self.frames.last_mut() {
-                    Some(parent) if is_in_doubt => parent.hit = parent.hit.or(Some(hit)),
-                    _ => out.push(Framed::Unframed(hit)),
-                }
-            } else {
-                self.pending.truncate(inside);
-                self.pending.push(Pending {
-                    unit,
-                    marked: false,
-                });
-            }
+            None => out.extend(frame.needle.map(Framed::Unframed)),
         }
     }
 
-    /// Whether this object may yet turn out to be a record, at `offset`.
+    fn close_object(&mut self, frame: Frame, end: u64, out: &mut Vec<Framed>) {
+        let inside = self.pending.partition_point(|p| p.unit.start < frame.start);
+        let is_unit = if self.n_marked > 0 {
+            // What lies inside a record is data.
+            return self.pass_up(frame, out);
+        } else if self.prefilter.lets_all_through() {
+            frame.marked
+        } else if frame.marked {
+            frame.has_hit || inside < self.pending.len()
+        } else {
+            let holds_record = self.pending[inside..].iter().any(|p| p.marked);
+            frame.has_hit && !holds_record && self.is_undecided(&frame, end)
+        };
+        if is_unit {
+            self.pending.truncate(inside);
+            self.pending.push(Pending {
+                unit: Unit {
+                    start: frame.start,
+                    end,
+                    record_index: frame.record_index,
+                },
+                marked: frame.marked,
+            });
+        } else if self.outermost_undecided(end).is_some() {
+            self.pass_up(frame, out);
+        } else {
+            out.extend(frame.needle.map(Framed::Unframed));
+        }
+    }
+
+    /// Whether this value may yet turn out to be a record, if it is still open at `offset`.
     fn is_undecided(&self, frame: &Frame, offset: u64) -> bool {
         let may_be_marked = offset - frame.start <= self.limits.envelope_bytes;
         frame.kind == Kind::Object && (frame.marked || may_be_marked)
     }
 
-    /// Gives out the pending units, if no object round them can be a record any more.
+    /// The outermost open object that may yet turn out to be a record, if no key before `offset` is
+    /// still to come.
+    fn outermost_undecided(&mut self, offset: u64) -> Option<usize> {
+        let first = self.frames.get(self.n_decided..)?.iter();
+        self.n_decided += first.take_while(|f| !self.is_undecided(f, offset)).count();
+        (self.n_decided < self.frames.len()).then_some(self.n_decided)
+    }
+
+    /// Gives out the pending units round which no object can be a record any more.
     fn flush(&mut self, offset: u64, out: &mut Vec<Framed>) {
-        if !self.pending.is_empty() && !self.frames.iter().any(|f| self.is_undecided(f, offset)) {
-            out.extend(self.pending.drain(..).map(|p| Framed::Unit(p.unit)));
+        if self.pending.is_empty() {
+            return;
         }
+        let n = match self
+            .outermost_undecided(offset)
+            .map(|i| self.frames[i].start)
+        {
+            Some(start) => self.pending.partition_point(|p| p.unit.start < start),
+            None => self.pending.len(),
+        };
+        let limits = self.limits;
+        out.extend(self.pending.drain(..n).map(|p| candidate(p.unit, limits)));
     }
 
     /// Ends the document inside its value: at an anchor, or at the end of the text.
@@ -517,13 +649,12 @@ impl Walker {
         window: Window<'_>,
         out: &mut Vec<Framed>,
     ) -> Progress {
-        // A hit in a string that has no end was not attributed yet.
-        if self.string.take().is_some() && next_hit < window.at(at) {
-            self.hit(window.base + next_hit as u64, out);
+        if let Some(string) = self.string.take() {
+            self.string_hit(string, window, at, next_hit, out);
         }
         let has_hit_from = |i: usize, walker: &Self| {
             let start = walker.frames[i].start;
-            walker.frames[i..].iter().any(|f| f.hit.is_some())
+            walker.frames[i..].iter().any(|f| f.has_hit)
                 || walker.pending.iter().any(|p| p.unit.start > start)
         };
         let record =
@@ -539,58 +670,94 @@ impl Walker {
             self.pending.retain(|p| p.unit.start < start);
             self.frames.truncate(i);
         }
-        out.extend(
-            self.frames
-                .drain(..)
-                .filter_map(|f| f.hit)
-                .map(Framed::Unframed),
-        );
-        out.extend(self.pending.drain(..).map(|p| Framed::Unit(p.unit)));
+        self.n_marked = 0;
+        let needles = self.frames.drain(..).filter_map(|f| f.needle);
+        out.extend(needles.map(Framed::Unframed));
+        self.flush(at, out);
         Progress::DocumentEnd(at)
     }
 
     /// Stops at the end of a window that is not the last.
     fn suspend(&mut self, window: Window<'_>, next_hit: usize, out: &mut Vec<Framed>) -> Progress {
-        self.flush(window.end(), out);
-        let undecided = self
-            .frames
-            .iter()
-            .position(|f| self.is_undecided(f, window.end()));
-        let keep = self
+        // A key of which the end is yet to come may still mark its object.
+        let key = self
             .string
-            .into_iter()
-            .chain(
-                undecided
-                    .map(|i| self.frames[i].start)
-                    .filter(|&s| s >= self.held_from),
-            )
-            .chain(self.pending.first().map(|p| p.unit.start))
-            .fold(self.cursor, u64::min);
-        if window.end() - keep <= self.limits.record_bytes_max {
-            return Progress::NeedsMore(keep);
+            .map(|string| string.start)
+            .filter(|start| self.expects_key && self.cursor - start <= KEY_BYTES_MAX + 1);
+        let decided_to = key.unwrap_or(self.cursor);
+        self.flush(decided_to, out);
+        let undecided = self.outermost_undecided(decided_to);
+        let object = undecided
+            .map(|i| self.frames[i].start)
+            .filter(|&start| start >= self.held_from);
+        let string = self.string.map(|string| string.held_from);
+        let seam = self.cursor.saturating_sub(self.limits.seam_bytes as u64);
+        let held_from = object.or(string).unwrap_or(self.cursor);
+        if self.cursor - held_from <= self.limits.record_bytes_max {
+            return Progress::NeedsMore(held_from.min(seam.max(window.base)));
         }
         // Too large to be held: let go of it, and remember whether it had a hit.
         self.held_from = self.cursor;
-        let hit = (next_hit != usize::MAX).then(|| window.base + next_hit as u64);
-        let hit = self.pending.drain(..).map(|p| p.unit.start).next().or(hit);
-        if let (Some(hit), Some(i)) = (hit, undecided.or(self.frames.len().checked_sub(1))) {
-            self.frames[i].hit = self.frames[i].hit.or(Some(hit));
+        if let Some(i) = undecided {
+            self.frames[i].has_hit |= !self.pending.is_empty();
+            self.pending.clear();
         }
-        if let Some(start) = self.string {
-            self.string = Some(start.max(self.cursor.saturating_sub(SEAM_BYTES)));
+        if let Some(string) = self.string {
+            let held_from = string.held_from.max(seam);
+            if next_hit < window.at(held_from) {
+                let text = window.at(string.held_from)..window.at(self.cursor);
+                self.hit(window, next_hit, text, true, out);
+            }
+            self.string = Some(Open {
+                held_from,
+                ..string
+            });
             self.expects_key = false;
         }
-        Progress::NeedsMore(self.string.unwrap_or(self.cursor))
+        Progress::NeedsMore(seam.max(window.base))
     }
 }
 
-fn too_large(start: u64, end: u64, limits: Limits) -> Defect {
+/// A unit as a candidate, or why it is none.
+fn candidate(unit: Unit, limits: Limits) -> Framed {
+    let Unit { start, end, .. } = unit;
+    if end - start <= limits.record_bytes_max {
+        return Framed::Unit(unit);
+    }
     let message = format!(
         "record of {} bytes is larger than {} bytes, the most that is held",
         end - start,
         limits.record_bytes_max
     );
-    Defect::text(Code::RecordTooLarge, start, message)
+    Framed::Defect(Defect::text(Code::RecordTooLarge, start, message))
+}
+
+/// The line from `at` on and the word before it, `reach` bytes to each side at most.
+fn text_around(bytes: &[u8], at: usize, reach: usize) -> Range<usize> {
+    let is_in_word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'\\';
+    let (before, after) = bytes.split_at(at);
+    let n_before = before
+        .iter()
+        .rev()
+        .take(reach)
+        .take_while(is_in_word)
+        .count();
+    let n_after = after
+        .iter()
+        .take(reach)
+        .take_while(|b| **b != b'\n')
+        .count();
+    at - n_before..at + n_after
+}
+
+/// The first characters of a text, fit for a message.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    let some = &text[..text.len().min(4 * EXCERPT_CHARS)];
+    let shown: String = String::from_utf8_lossy(some)
+        .chars()
+        .take(EXCERPT_CHARS)
+        .collect();
+    shown.escape_debug().to_string()
 }
 
 enum StringEnd {
@@ -626,7 +793,7 @@ const KEYS: [(&str, Role, Marks); 9] = [
 ];
 
 /// The longest of [`KEYS`] with each byte written as an escape.
-const KEY_BYTES_MAX: usize = 15 * 6;
+const KEY_BYTES_MAX: u64 = 15 * 6;
 
 fn classify(key: &[u8]) -> (Role, Marks) {
     if !matches!(
@@ -638,7 +805,7 @@ fn classify(key: &[u8]) -> (Role, Marks) {
     }
     let plain;
     let mut key = key;
-    if key.contains(&b'\\') && key.len() <= KEY_BYTES_MAX {
+    if key.contains(&b'\\') && key.len() as u64 <= KEY_BYTES_MAX {
         let quoted = [b"\"", key, b"\""].concat();
         let Ok(text) = serde_json::from_slice::<String>(&quoted) else {
             // Not a JSON string: the candidate will not parse, and that is told then.

@@ -21,7 +21,7 @@ pub use prefilter::{Hits, Prefilter};
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
 use envelope::Met;
-use frame::{Framed, Limits, Progress, Walker, last_anchor};
+use frame::{Framed, Limits, Needle, Progress, Walker, excerpt, last_anchor};
 use parse::Parser;
 
 /// An event in text that holds a needle.
@@ -55,10 +55,6 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         .is_ok()
 }
 
-/// Text after the last anchor that is rather waited for than walked: a line of usual length is then
-/// searched once with its end in sight, while a document of one long line is walked as it comes.
-const TAIL_BYTES: usize = 256 * 1024;
-
 /// How many levels of JSON in strings are looked into.
 const STRING_LEVELS_MAX: usize = 16;
 
@@ -87,7 +83,7 @@ impl Scanner {
     }
 
     fn with_limits(prefilter: Arc<Prefilter>, limits: Limits) -> Self {
-        let walker = Walker::new(limits, prefilter.lets_all_through());
+        let walker = Walker::new(limits, Arc::clone(&prefilter));
         Self {
             prefilter,
             walker,
@@ -102,7 +98,7 @@ impl Scanner {
 
     /// Begins a new text at this offset, which must be the start of a document.
     pub fn start(&mut self, offset: u64) {
-        self.walker = Walker::new(self.walker.limits(), self.prefilter.lets_all_through());
+        self.walker = Walker::new(self.walker.limits(), Arc::clone(&self.prefilter));
         self.is_walking = false;
         self.boundary = offset;
         self.stats = Stats::default();
@@ -121,6 +117,9 @@ impl Scanner {
         } else {
             last_anchor(window.bytes, window.bytes.len()).unwrap_or(0)
         };
+        // Up to where no anchor stands but those behind: back-to-back documents on one line are many, and
+        // the way to the next hit may be long.
+        let mut sought_to = 0;
         loop {
             if self.is_walking {
                 let progress = self.walker.walk(window, &mut hits, &mut self.framed);
@@ -141,10 +140,14 @@ impl Scanner {
                         self.boundary = window.base + closed as u64;
                         continue;
                     }
-                    Some(hit) => last_anchor(&window.bytes[at..], hit - at).map_or(at, |a| at + a),
+                    Some(hit) if hit <= sought_to => at,
+                    Some(hit) => {
+                        sought_to = hit;
+                        last_anchor(&window.bytes[at..], hit - at).map_or(at, |a| at + a)
+                    }
                 };
                 self.boundary = window.base + start as u64;
-            } else if window.bytes.len() - at < TAIL_BYTES || window.is_last {
+            } else if window.bytes.len() - at < self.walker.limits().tail_bytes || window.is_last {
                 return self.boundary;
             }
             self.walker.start(self.boundary);
@@ -161,23 +164,15 @@ impl Scanner {
                     self.stats.candidates_defective += 1;
                     self.defects.push(defect);
                 }
-                Framed::Unframed(offset) => {
-                    let at = window.at(offset.max(window.base));
-                    let line = around(window.bytes, at);
-                    if self.prefilter.holds_needle(line) {
-                        self.needle_without_record(offset, line);
-                    }
+                Framed::Unframed(Needle { offset, excerpt }) => {
+                    self.needle_without_record(offset, &excerpt);
                 }
             }
         }
     }
 
-    fn needle_without_record(&mut self, offset: u64, text: &[u8]) {
-        let excerpt: String = String::from_utf8_lossy(text)
-            .chars()
-            .take(EXCERPT_CHARS)
-            .collect();
-        let message = format!("the needle stands in no record: {}", excerpt.escape_debug());
+    fn needle_without_record(&mut self, offset: u64, excerpt: &str) {
+        let message = format!("the needle stands in no record: {excerpt}");
         self.defects
             .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
     }
@@ -203,7 +198,7 @@ impl Scanner {
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
         } else if judging.n_events + judging.n_documents == 0 && self.prefilter.holds_needle(bytes)
         {
-            self.needle_without_record(unit.start, bytes);
+            self.needle_without_record(unit.start, &excerpt(bytes));
         }
         if judging.is_lossy {
             let message = "record holds bytes that are not UTF-8; judged with U+FFFD instead";
@@ -216,20 +211,6 @@ impl Scanner {
                 .push(Defect::text(Code::DuplicateKeys, unit.start, message));
         }
     }
-}
-
-/// How much of a text a message shows.
-const EXCERPT_CHARS: usize = 80;
-
-/// The line round `at`, or what of it lies within an excerpt's reach.
-fn around(bytes: &[u8], at: usize) -> &[u8] {
-    const REACH: usize = 4096;
-    let at = at.min(bytes.len());
-    let from = memchr::memrchr(b'\n', &bytes[..at])
-        .map_or(0, |i| i + 1)
-        .max(at.saturating_sub(60));
-    let to = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
-    &bytes[from..to.min(at + REACH)]
 }
 
 /// What is met while one candidate is judged.

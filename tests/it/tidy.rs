@@ -1,1 +1,424 @@
-//! To come.
+//! What a compiler does not check: who may use whom, what may stand where, and how long a file may be.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trailsift::output::COLUMNS;
+
+/// What each module may name of the others, and why nothing else. Tests may look across.
+const EDGES: [(&str, &[&str], &str); 12] = [
+    (
+        "event",
+        &[],
+        "what a record says hangs on nothing but the record",
+    ),
+    (
+        "rule",
+        &["event"],
+        "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
+    ),
+    (
+        "scan",
+        &["event", "report"],
+        "it finds records for any rule: the literals to look for are given to it",
+    ),
+    (
+        "input",
+        &["report"],
+        "bytes are read alike whatever is looked for in them",
+    ),
+    (
+        "output",
+        &["event", "rule", "input::discover"],
+        "a row is made of an event and its rule, however that was found; of the input it knows how \
+         one file is told from another, so as not to hunt through what it writes",
+    ),
+    (
+        "report",
+        &[],
+        "anyone may report, so it must not depend on anyone",
+    ),
+    ("error", &[], "likewise"),
+    (
+        "config",
+        &["input", "output", "rule"],
+        "plain data in the words of the stages, which get their own slice of it and never see the whole",
+    ),
+    (
+        "pipeline",
+        &[
+            "config", "error", "input", "scan", "event", "rule", "output", "report",
+        ],
+        "it alone knows the order of the stages; what was typed is no concern of it",
+    ),
+    (
+        "synth",
+        &[],
+        "an archive to test the stages with must not be made by them",
+    ),
+    (
+        "cli",
+        &[
+            "config", "pipeline", "input", "rule", "output", "report", "error", "synth",
+        ],
+        "it tells what was typed and what came of it; no record and no scanner is known there",
+    ),
+    (
+        "main",
+        &[],
+        "it starts `cli`, its own module, which nothing else can name",
+    ),
+];
+
+/// Words that stand in few files: where, and why there alone.
+const WORDS: [(&str, &[&str], &str); 13] = [
+    (
+        "rayon",
+        &["pipeline.rs", "synth/", "error.rs"],
+        "one file decides what runs in parallel; `error` holds rayon's own error",
+    ),
+    (
+        "crossbeam_channel",
+        &["pipeline.rs", "input/open.rs"],
+        "likewise; a pipe is read beside the scan so that a wish to stop is heard",
+    ),
+    (
+        "std::thread",
+        &["pipeline.rs", "input/open.rs", "cli/"],
+        "likewise; `cli` draws the progress",
+    ),
+    (
+        "std::fs",
+        &[
+            "input/",
+            "output/whole_file.rs",
+            "pipeline.rs",
+            "synth/",
+            "cli/",
+        ],
+        "`scan`, `event` and `rule` see bytes, never files",
+    ),
+    (
+        "std::io",
+        &[
+            "input/",
+            "output/",
+            "pipeline.rs",
+            "error.rs",
+            "synth/",
+            "cli/",
+        ],
+        "likewise",
+    ),
+    (
+        "std::env",
+        &[],
+        "what a hunt depends on stands in its configuration",
+    ),
+    (
+        "Instant",
+        &["pipeline.rs", "cli/"],
+        "what is found does not depend on a clock",
+    ),
+    ("SystemTime", &[], "likewise"),
+    ("Timestamp::now", &["report.rs"], "likewise"),
+    (
+        "println",
+        &[],
+        "text for people goes through `cli`, which bears with an output that is gone",
+    ),
+    ("eprintln", &[], "likewise"),
+    ("anyhow", &["cli/"], "the library's errors have types"),
+    ("cli", &["main.rs"], "the library has no command line"),
+];
+
+/// Where unsafe code is: each needs a measured reason.
+const UNSAFE: [&str; 2] = ["input/decompress/libdeflate.rs", "input/open.rs"];
+
+const LINES_MAX: usize = 500;
+const ARCHITECTURE_LINES_MAX: usize = 100;
+
+#[test]
+fn modules_name_only_what_they_may() {
+    let mut faults = Vec::new();
+    let mut n_edges = 0;
+    for source in sources() {
+        let Some((_, allowed, reason)) = EDGES.iter().find(|(from, ..)| *from == source.module)
+        else {
+            assert_eq!(source.module, "lib", "a module without edges");
+            continue;
+        };
+        for line in &source.code {
+            assert!(
+                !line.contains("crate::{") && !line.contains("trailsift::{"),
+                "{}: one module a line, so that this test sees it: {line}",
+                source.name
+            );
+            for path in paths_from_root(line, source.depth) {
+                let is_under = |allowed: &&str| {
+                    let rest = path.strip_prefix(*allowed);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                };
+                n_edges += 1;
+                if !is_under(&&*source.module) && !allowed.iter().any(is_under) {
+                    let name = &source.name;
+                    faults.push(format!("{name} names {path}: {reason}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(n_edges > 50, "only {n_edges} were seen");
+}
+
+#[test]
+fn files_threads_clocks_and_printing_stand_where_they_may() {
+    let mut faults = Vec::new();
+    let sources = sources();
+    for (word, places, reason) in WORDS {
+        for source in &sources {
+            let may = places.iter().any(|place| source.name.starts_with(place));
+            for line in &source.code {
+                if !may && has_word(line, word) {
+                    faults.push(format!("{}: {word}: {reason}: {line}", source.name));
+                }
+            }
+        }
+        for place in places {
+            let is_used = |s: &Source| {
+                s.name.starts_with(place) && s.code.iter().any(|line| has_word(line, word))
+            };
+            if !sources.iter().any(is_used) {
+                faults.push(format!("{place} may use {word} and does not"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn unsafe_code_stands_in_two_files() {
+    let has_unsafe = |source: &Source| source.all.iter().any(|line| has_word(line, "unsafe"));
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(has_unsafe)
+        .map(|source| source.name)
+        .collect();
+    assert_eq!(found, UNSAFE);
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines_without_its_tests() {
+    let long: Vec<(String, usize)> = sources()
+        .into_iter()
+        .filter(|source| !source.is_all_test && source.n_lines > LINES_MAX)
+        .map(|source| (source.name, source.n_lines))
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest = text("Cargo.toml");
+    let mut is_dependencies = false;
+    let mut above = "";
+    let mut n_dependencies = 0;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_dependencies = line.ends_with("dependencies]");
+        } else if is_dependencies && line.contains('=') {
+            n_dependencies += 1;
+            assert!(
+                line.contains(" # ") || above.starts_with("# "),
+                "no reason is given for {line}"
+            );
+        }
+        above = line;
+    }
+    assert!(n_dependencies > 25, "only {n_dependencies} were seen");
+}
+
+#[test]
+fn the_architecture_is_told_in_100_lines() {
+    let n_lines = text("ARCHITECTURE.md").lines().count();
+    assert!(n_lines <= ARCHITECTURE_LINES_MAX, "{n_lines} lines");
+}
+
+/// `UPDATE_EXPECT=1` writes the table instead.
+#[test]
+fn the_readme_has_the_table_of_columns() {
+    const BEGIN: &str = "<!-- columns -->\n\n";
+    const END: &str = "\n<!-- /columns -->\n";
+    let mut table = "| column | type | ECS field | what it is |\n|---|---|---|---|\n".to_owned();
+    for column in COLUMNS {
+        let ecs = match column.ecs {
+            "" => String::new(),
+            ecs => format!("`{ecs}`"),
+        };
+        let (name, kind, meaning) = (column.name, column.kind.name(), column.meaning);
+        assert!(!meaning.contains('|'), "{name}: it would break the table");
+        writeln!(table, "| `{name}` | {kind} | {ecs} | {meaning} |").unwrap();
+    }
+    let readme = text("README.md");
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (found, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        let readme = format!("{before}{BEGIN}{table}{END}{after}");
+        fs::write(root().join("README.md"), readme).unwrap();
+    } else {
+        assert_eq!(found, table, "UPDATE_EXPECT=1 cargo test writes it anew");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(name: &str) -> String {
+    let bytes = fs::read(root().join(name));
+    String::from_utf8(bytes.unwrap_or_else(|error| panic!("{name}: {error}"))).unwrap()
+}
+
+/// A file of `src`.
+struct Source {
+    /// From `src` on, with `/`.
+    name: String,
+    /// The module right under the root that it belongs to.
+    module: String,
+    /// How deep its own module is: 1 for `scan/mod.rs`, 2 for `scan/frame.rs`.
+    depth: usize,
+    /// All its lines without comments and the content of strings.
+    all: Vec<String>,
+    /// The same without its tests.
+    code: Vec<String>,
+    /// How many lines it has without its tests.
+    n_lines: usize,
+    /// Whether all of it is for tests.
+    is_all_test: bool,
+}
+
+/// All files, sorted by name.
+fn sources() -> Vec<Source> {
+    let mut paths = Vec::new();
+    list(&root().join("src"), &mut paths);
+    let mut sources: Vec<Source> = paths.iter().map(|path| source(path)).collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(sources.len() > 30, "only {} files were seen", sources.len());
+    sources
+}
+
+fn list(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list(&path, paths);
+        } else if path.extension().is_some_and(|suffix| suffix == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+fn source(path: &Path) -> Source {
+    let name = path.strip_prefix(root().join("src")).unwrap();
+    let name = name.to_str().unwrap().replace('\\', "/");
+    let content = text(&format!("src/{name}"));
+    let lines: Vec<&str> = content.lines().collect();
+    let is_all_test = ["tests.rs", "testing.rs"].contains(&name.rsplit('/').next().unwrap());
+    // By custom a file's tests are its end.
+    let is_tests_start =
+        |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].ends_with("mod tests {");
+    let tests_start = lines.windows(2).position(is_tests_start);
+    let n_lines = tests_start.unwrap_or(lines.len());
+    let all: Vec<String> = lines.iter().map(|line| code_of(line)).collect();
+    let mut parts: Vec<&str> = name.strip_suffix(".rs").unwrap().split('/').collect();
+    if parts.last() == Some(&"mod") {
+        parts.pop();
+    }
+    Source {
+        module: parts[0].to_owned(),
+        depth: parts.len(),
+        code: match is_all_test {
+            true => Vec::new(),
+            false => all[..n_lines].to_vec(),
+        },
+        name,
+        all,
+        n_lines,
+        is_all_test,
+    }
+}
+
+/// A line without its comment and without what its strings hold.
+fn code_of(line: &str) -> String {
+    let mut code = String::new();
+    let mut chars = line.replace("'\"'", "' '").chars().collect::<Vec<_>>();
+    chars.push('\n');
+    let (mut is_string, mut i) = (false, 0);
+    while chars[i] != '\n' {
+        match (is_string, chars[i], chars[i + 1]) {
+            (false, '/', '/') => break,
+            (true, '\\', next) if next != '\n' => i += 1,
+            (_, '"', _) => {
+                is_string = !is_string;
+                code.push('"');
+            }
+            (true, ..) => {}
+            (false, c, _) => code.push(c),
+        }
+        i += 1;
+    }
+    code
+}
+
+/// The paths in a line that begin at the library's root, as `a::b::c`: those of `crate::` and
+/// `trailsift::`, and those of `super::` that reach it from a module so deep.
+fn paths_from_root(line: &str, depth: usize) -> Vec<String> {
+    let mut paths = Vec::new();
+    for path in line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        let mut parts = path.split("::").peekable();
+        let n_up = std::iter::from_fn(|| parts.next_if_eq(&"super")).count();
+        let from_root = match n_up {
+            0 => parts
+                .next_if(|part| ["crate", "trailsift"].contains(part))
+                .is_some(),
+            n => n >= depth,
+        };
+        let rest: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        if from_root && !rest.is_empty() {
+            // `Error` is named at the root too.
+            paths.push(rest.join("::").replace("Error", "error"));
+        }
+    }
+    paths
+}
+
+/// Whether a word, or a path of words, stands in a line.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + word.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+#[test]
+fn the_checks_see_what_they_look_for() {
+    assert_eq!(
+        code_of(r#"let a = "x // \" unsafe"; b('"'); // unsafe"#),
+        r#"let a = ""; b(' '); "#
+    );
+    assert!(has_word("unsafe { x }", "unsafe"));
+    assert!(!has_word("#![expect(unsafe_code)]", "unsafe"));
+    assert!(has_word("use std::fs::File;", "std::fs"));
+    assert_eq!(
+        paths_from_root("use crate::input::discover::{Identity, identity};", 2),
+        ["input::discover"]
+    );
+    assert_eq!(
+        paths_from_root("use super::super::scan::X;", 2),
+        ["scan::X"]
+    );
+    assert_eq!(paths_from_root("use super::frame;", 2), [""; 0]);
+    assert_eq!(paths_from_root("pub(crate) fn f()", 1), [""; 0]);
+}
