@@ -85,8 +85,11 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
                 listing_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
             let mut feed = |found| dispatch(found, &config.progress, &turns_in, &jobs_in);
-            // Broken off only when the run ends before its end, which the other side knows.
-            let _ = discover::discover(&config.roots, &discover_options, &list_all, &mut feed);
+            let flow = discover::discover(&config.roots, &discover_options, &list_all, &mut feed);
+            debug_assert!(
+                flow.is_continue() || config.progress.stop.load(Relaxed) || turns_in.is_empty(),
+                "the walk is broken off only by a run that ends before its end"
+            );
             config.progress.all_found.store(true, Relaxed);
             drop((turns_in, jobs_in));
         });

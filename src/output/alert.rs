@@ -43,7 +43,7 @@ impl RuleColumns {
             rule_name: metadata.name.clone(),
             rule_version: i32::try_from(metadata.version).unwrap_or(i32::MAX),
             severity: metadata.severity.to_string(),
-            risk_score: i32::try_from(metadata.risk_score).unwrap_or(i32::MAX),
+            risk_score: i32::from(metadata.risk_score),
             mitre_tactic_ids: metadata
                 .threat
                 .iter()

@@ -195,7 +195,6 @@ fn properties(run: &RunIdentity) -> WriterProperties {
 }
 
 /// The I/O error inside an encoder's error, where there is one.
-#[must_use]
 pub fn io_error(error: ArrowError) -> Result<io::Error, ArrowError> {
     match error {
         ArrowError::IoError(_, error) => Ok(error),

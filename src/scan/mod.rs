@@ -12,6 +12,8 @@ mod envelope;
 mod frame;
 mod parse;
 mod prefilter;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -184,7 +184,7 @@ fn what_may_not_be_read_is_told() {
         .file("c/x", attach("3"));
     for name in ["a", "c"] {
         let path = lake.logs().join(name);
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
     }
     if fs::read(lake.logs().join("a")).is_ok() {
         println!("skipped: this user may read everything");

@@ -2,7 +2,12 @@
 //!
 //! `agreement` is the main one: the fast way must give the alerts of `reference`, the slow and obvious
 //! one. `lake` builds archives and runs hunts over them.
-#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "a test's helper may fail the test"
+)]
+#![expect(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod agreement;
 mod cli;
