@@ -5,17 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::input::Root;
-use crate::output::Format;
+use crate::output::{Destination, Format};
 use crate::rule::Rule;
-
-/// Where the alerts go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// To a file, which appears whole or not at all.
-    File(PathBuf),
-    /// To standard output, as they come.
-    Stdout,
-}
 
 /// All that a hunt is told.
 #[derive(Debug, Clone)]

@@ -17,7 +17,10 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use trailsift::{config::{Destination, HuntConfig}, input::Root, output::Format, rule::Rule};
+//! use trailsift::config::HuntConfig;
+//! use trailsift::input::Root;
+//! use trailsift::output::{Destination, Format};
+//! use trailsift::rule::Rule;
 //!
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let logs = folder.path().join("logs");
@@ -41,6 +44,7 @@
 
 pub mod config;
 pub mod pipeline;
+mod worker;
 pub mod input;
 pub mod scan;
 pub mod event;

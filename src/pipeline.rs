@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! roots ─discover─▶ sources ─open, decompress─▶ text ─scan─▶ candidates ─rule─▶ alerts ─sink─▶ file
-//!        1 thread            └──────────── each source on one of n threads ───┘  1 thread
+//!        1 thread            └─────── `worker`: each source on one of n threads ────┘  1 thread
 //! ```
 //!
 //! Sources are numbered as they are discovered. Each has a channel of its own for its alerts; the sink
@@ -11,7 +11,6 @@
 //! for each. A thread whose channel is full waits for its turn; the source whose turn it is always has a
 //! thread, since sources are taken up in their order.
 
-use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,18 +21,16 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rayon::prelude::*;
 
-use crate::config::{Destination, HuntConfig, Progress};
+use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
-use crate::input::decompress::Filled;
-use crate::input::discover::{self, DiscoverOptions, Found, Identity, Source};
-use crate::input::open::{OpenOptions, Opened};
-use crate::input::{Codecs, Text};
-use crate::output::alert::RuleColumns;
-use crate::output::sink::io_error;
-use crate::output::{Alert, AlertSink, Place, RunIdentity, WholeFile};
-use crate::report::{Code, Defect, Diagnostic, Outcome, Report, Severity, Stats};
-use crate::rule::{Needles, Rule};
-use crate::scan::{Candidate, Prefilter, Scanner, Window};
+use crate::input::Source;
+use crate::input::discover::{self, DiscoverOptions, Found, Identity};
+use crate::output::destination::Output;
+use crate::output::{Alert, RunIdentity};
+use crate::report::{Code, Defect, Diagnostic, Outcome, Report, Stats};
+use crate::rule::Needles;
+use crate::scan::Prefilter;
+use crate::worker::{SourceReport, Worker};
 
 /// Sources that are being scanned or wait to be: enough that a large one does not hold up the threads.
 const SOURCES_IN_FLIGHT: usize = 1024;
@@ -41,12 +38,6 @@ const SOURCES_IN_FLIGHT: usize = 1024;
 const BATCHES_IN_FLIGHT: usize = 2;
 /// Alerts of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
-/// The most text that is held for a source before it is scanned. A member of a gzip file whose text fits
-/// is inflated whole, at twice the speed of a stream.
-const TEXT_BYTES: usize = 16 << 20;
-/// The part of a mapped file that is scanned at once: for progress, and for the wish to stop.
-const MAPPED_WINDOW_BYTES: usize = 32 << 20;
-
 /// What a run tells while it runs, in the order of the output.
 #[derive(Debug)]
 pub enum Notice<'a> {
@@ -66,7 +57,12 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let started = Instant::now();
     let rule = &config.rule.metadata;
     let mut report = Report::new(random_id(), rule.rule_id.clone(), rule.version);
-    let mut output = Output::open(config, &report)?;
+    let run = RunIdentity {
+        run_id: report.run_id.clone(),
+        rule_id: rule.rule_id.clone(),
+        rule_version: rule.version,
+    };
+    let mut output = Output::open(&config.destination, config.format, &config.rule, &run)?;
     let discover_options = DiscoverOptions {
         follows_links: config.follows_links,
         own_files: own_files(config, output.identity()?),
@@ -135,13 +131,6 @@ struct Job {
 enum Message {
     Alerts(Vec<Alert>),
     Done(SourceReport),
-}
-
-/// What a source came to.
-struct SourceReport {
-    outcome: Outcome,
-    stats: Stats,
-    defects: Vec<Defect>,
 }
 
 /// Gives what was found its turn, and a source also to the threads.
@@ -230,8 +219,14 @@ fn work(jobs: &Receiver<Job>, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
         if config.progress.stop.load(Relaxed) {
             continue;
         }
-        let mut alerts = Batch::new(&messages);
-        let scanned = catch_unwind(AssertUnwindSafe(|| worker.scan(&source, &mut alerts)));
+        let mut alerts = Batch {
+            alerts: Vec::new(),
+            n_bytes: 0,
+            messages: &messages,
+        };
+        let scanned = catch_unwind(AssertUnwindSafe(|| {
+            worker.scan(&source, &mut |alert| alerts.push(alert))
+        }));
         let report = scanned.unwrap_or_else(|panic| {
             // Nothing of the worker is used again: the panic may have left it half changed.
             worker = Worker::new(config, prefilter);
@@ -264,30 +259,10 @@ struct Batch<'a> {
     alerts: Vec<Alert>,
     n_bytes: usize,
     messages: &'a Sender<Message>,
-    /// What is worth knowing about the alerts themselves.
-    defects: Vec<Defect>,
 }
 
-impl<'a> Batch<'a> {
-    fn new(messages: &'a Sender<Message>) -> Self {
-        Self {
-            alerts: Vec::new(),
-            n_bytes: 0,
-            messages,
-            defects: Vec::new(),
-        }
-    }
-
+impl Batch<'_> {
     fn push(&mut self, alert: Alert) {
-        if alert.event_time.is_none() {
-            let offset = alert.byte_offset.unsigned_abs();
-            let message = match &alert.event_time_text {
-                Some(text) => format!("time of an alert cannot be read: {}", text.escape_debug()),
-                None => "an alert has no time".to_owned(),
-            };
-            self.defects
-                .push(Defect::text(Code::EventTimeUnreadable, offset, message));
-        }
         self.n_bytes += alert.size_bytes();
         self.alerts.push(alert);
         if self.n_bytes >= BATCH_BYTES {
@@ -303,281 +278,6 @@ impl<'a> Batch<'a> {
                 .send(Message::Alerts(std::mem::take(&mut self.alerts)))
                 .ok();
         }
-    }
-}
-
-/// What one thread scans with: all its memory is kept from source to source.
-struct Worker<'a> {
-    rule: &'a Rule,
-    progress: &'a Progress,
-    open: OpenOptions<'a>,
-    scanner: Scanner,
-    codecs: Codecs,
-    /// A small file as it is stored.
-    stored: Vec<u8>,
-    /// Decompressed text.
-    text: Vec<u8>,
-}
-
-impl<'a> Worker<'a> {
-    fn new(config: &'a HuntConfig, prefilter: &Arc<Prefilter>) -> Self {
-        Self {
-            rule: &config.rule,
-            progress: &config.progress,
-            open: OpenOptions {
-                map_from_bytes: config.map_from_bytes,
-                stop: &config.progress.stop,
-            },
-            scanner: Scanner::new(Arc::clone(prefilter)),
-            codecs: Codecs::default(),
-            stored: Vec::new(),
-            text: Vec::new(),
-        }
-    }
-
-    /// The way of one source: open, decompress, scan, judge.
-    fn scan(&mut self, source: &Source, alerts: &mut Batch<'_>) -> SourceReport {
-        #[cfg(test)]
-        assert!(!source.path.ends_with("panics.json"), "a test asked for it");
-        self.scanner.start(0);
-        let mut defects = Vec::new();
-        let opened = Opened::open(source, self.open, &mut self.stored);
-        let stored_bytes = opened.and_then(|mut opened| {
-            let stored = opened.stored(&self.stored);
-            let mut text = Text::new(stored, &mut self.codecs, &mut defects)?;
-            let mut judge = |candidate: &Candidate<'_>| {
-                if let Some(alert) = judge(self.rule, candidate, source) {
-                    self.progress.n_alerts.fetch_add(1, Relaxed);
-                    alerts.push(alert);
-                }
-            };
-            match text.as_slice() {
-                Some(bytes) => {
-                    scan_slice(bytes, &mut self.scanner, self.progress, &mut judge);
-                    Ok(bytes.len() as u64)
-                }
-                None => {
-                    let (buffer, scanner) = (&mut self.text, &mut self.scanner);
-                    scan_text(
-                        &mut text,
-                        buffer,
-                        scanner,
-                        self.progress,
-                        &mut defects,
-                        &mut judge,
-                    );
-                    Ok(text.stored_bytes())
-                }
-            }
-        });
-        let outcome_if_failed = match &stored_bytes {
-            Ok(_) => None,
-            Err(error) => {
-                defects.push(Defect::new(
-                    Code::Unreadable,
-                    format!("cannot be read: {error}"),
-                ));
-                Some(Outcome::Failed)
-            }
-        };
-        let stored_bytes = stored_bytes.unwrap_or(0);
-        defects.append(&mut alerts.defects);
-        self.report(outcome_if_failed, stored_bytes, defects)
-    }
-
-    fn report(
-        &mut self,
-        failed: Option<Outcome>,
-        stored_bytes: u64,
-        mut defects: Vec<Defect>,
-    ) -> SourceReport {
-        defects.append(&mut self.scanner.defects);
-        // Where a window ended decides when a defect is met, but must not show.
-        defects.sort_by_key(|defect| defect.offset.map(|(_, offset)| offset));
-        let is_complete = defects.iter().all(|d| d.code.severity() < Severity::Error);
-        let outcome = match failed {
-            Some(failed) => failed,
-            None if !is_complete => Outcome::Partial,
-            None if stored_bytes == 0 => Outcome::Empty,
-            None => Outcome::Read,
-        };
-        let stats = Stats {
-            stored_bytes,
-            ..self.scanner.stats
-        };
-        SourceReport {
-            outcome,
-            stats,
-            defects,
-        }
-    }
-}
-
-/// The rule's answer for a candidate.
-fn judge(rule: &Rule, candidate: &Candidate<'_>, source: &Source) -> Option<Alert> {
-    let place = Place {
-        source: &source.path,
-        below_root: &source.below_root,
-        record_index: candidate.unit.record_index,
-        byte_offset: candidate.unit.start,
-    };
-    let matches = rule.matches(&candidate.event);
-    matches.then(|| Alert::new(rule, &candidate.event, candidate.raw, place))
-}
-
-/// Scans text that is all at hand.
-fn scan_slice(
-    bytes: &[u8],
-    scanner: &mut Scanner,
-    progress: &Progress,
-    judge: &mut dyn FnMut(&Candidate<'_>),
-) {
-    let (mut from, mut to) = (0, 0);
-    while to < bytes.len() && !progress.stop.load(Relaxed) {
-        // Twice what is held, so that a record of any size takes few rounds.
-        let next = bytes.len().min(to + MAPPED_WINDOW_BYTES.max(to - from));
-        progress.stored_bytes.fetch_add((next - to) as u64, Relaxed);
-        progress.text_bytes.fetch_add((next - to) as u64, Relaxed);
-        scanner.stats.text_bytes += (next - to) as u64;
-        to = next;
-        let window = Window {
-            bytes: &bytes[from..to],
-            base: from as u64,
-            is_last: to == bytes.len(),
-        };
-        from = usize::try_from(scanner.scan(window, judge)).expect("an offset into a slice");
-    }
-}
-
-/// Scans text as it is decompressed.
-fn scan_text(
-    text: &mut Text<'_>,
-    buffer: &mut Vec<u8>,
-    scanner: &mut Scanner,
-    progress: &Progress,
-    defects: &mut Vec<Defect>,
-    judge: &mut dyn FnMut(&Candidate<'_>),
-) {
-    buffer.clear();
-    let mut base = 0;
-    while !progress.stop.load(Relaxed) {
-        let (held, stored_bytes) = (buffer.len(), text.stored_bytes());
-        let filled = text.fill(buffer, TEXT_BYTES.max(2 * held), defects);
-        progress
-            .stored_bytes
-            .fetch_add(text.stored_bytes() - stored_bytes, Relaxed);
-        progress
-            .text_bytes
-            .fetch_add((buffer.len() - held) as u64, Relaxed);
-        scanner.stats.text_bytes += (buffer.len() - held) as u64;
-        let window = Window {
-            bytes: buffer,
-            base,
-            is_last: filled == Filled::End,
-        };
-        let keep = scanner.scan(window, judge);
-        if window.is_last {
-            break;
-        }
-        let n_done = usize::try_from(keep - base).expect("an offset into the buffer");
-        buffer.drain(..n_done);
-        base = keep;
-    }
-    if buffer.capacity() > 2 * TEXT_BYTES {
-        // One huge record does not keep its memory.
-        *buffer = Vec::new();
-    }
-}
-
-/// Where the alerts go.
-enum Output {
-    File(PathBuf, AlertSink<WholeFile>),
-    Stdout(AlertSink<io::BufWriter<io::Stdout>>),
-}
-
-impl Output {
-    fn open(config: &HuntConfig, report: &Report) -> Result<Self, Error> {
-        let run = RunIdentity {
-            run_id: report.run_id.clone(),
-            rule_id: report.rule_id.clone(),
-            rule_version: report.rule_version,
-        };
-        let rule = RuleColumns::new(&config.rule);
-        match &config.destination {
-            Destination::File(path) => {
-                let fail = |source| Error::Output {
-                    path: path.clone(),
-                    source,
-                };
-                let file = WholeFile::create(path).map_err(fail)?;
-                let sink = AlertSink::new(file, config.format, rule, &run);
-                Ok(Self::File(
-                    path.clone(),
-                    sink.map_err(|e| write_error(path, e))?,
-                ))
-            }
-            Destination::Stdout => {
-                let sink =
-                    AlertSink::new(io::BufWriter::new(io::stdout()), config.format, rule, &run);
-                Ok(Self::Stdout(
-                    sink.map_err(|e| write_error(Path::new("-"), e))?,
-                ))
-            }
-        }
-    }
-
-    fn identity(&self) -> Result<Option<Identity>, Error> {
-        match self {
-            Self::File(path, sink) => {
-                sink.get_ref()
-                    .identity()
-                    .map(Some)
-                    .map_err(|source| Error::Output {
-                        path: path.clone(),
-                        source,
-                    })
-            }
-            Self::Stdout(_) => Ok(None),
-        }
-    }
-
-    fn append(&mut self, alert: Alert) -> Result<(), Error> {
-        match self {
-            Self::File(path, sink) => sink.append(alert).map_err(|e| write_error(path, e)),
-            Self::Stdout(sink) => sink
-                .append(alert)
-                .map_err(|e| write_error(Path::new("-"), e)),
-        }
-    }
-
-    /// Only now does the file get its name.
-    fn finish(self) -> Result<(), Error> {
-        match self {
-            Self::File(path, sink) => {
-                let file = sink.finish().map_err(|e| write_error(&path, e))?;
-                file.commit()
-                    .map_err(|source| Error::Output { path, source })
-            }
-            Self::Stdout(sink) => {
-                let path = Path::new("-");
-                let mut out = sink.finish().map_err(|e| write_error(path, e))?;
-                out.flush().map_err(|e| write_error(path, e.into()))
-            }
-        }
-    }
-}
-
-fn write_error(path: &Path, error: arrow::error::ArrowError) -> Error {
-    match io_error(error) {
-        Ok(e) if e.kind() == io::ErrorKind::BrokenPipe => Error::OutputClosed,
-        Ok(source) => Error::Output {
-            path: path.to_owned(),
-            source,
-        },
-        Err(source) => Error::Encode {
-            path: path.to_owned(),
-            source,
-        },
     }
 }
 
@@ -603,7 +303,8 @@ fn random_id() -> String {
 mod tests {
     use super::*;
     use crate::input::Root;
-    use crate::output::Format;
+    use crate::output::{Destination, Format};
+    use crate::rule::Rule;
 
     fn config(folder: &Path) -> HuntConfig {
         HuntConfig {

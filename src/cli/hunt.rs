@@ -10,8 +10,8 @@ use indicatif::{BinaryBytes, HumanCount};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
-use trailsift::config::{Destination, HuntConfig};
-use trailsift::output::{Alert, WholeFile};
+use trailsift::config::HuntConfig;
+use trailsift::output::{Alert, Destination, WholeFile};
 use trailsift::pipeline::{self, Notice};
 use trailsift::report::{Report, Severity};
 

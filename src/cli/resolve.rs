@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use trailsift::config::{Destination, HuntConfig, Progress};
+use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::Format;
+use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
 use super::args::{Args, FormatArg, HuntArgs};

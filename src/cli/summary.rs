@@ -2,8 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
-use trailsift::config::Destination;
-use trailsift::output::Alert;
+use trailsift::output::{Alert, Destination};
 use trailsift::report::{Code, Report};
 
 use super::terminal::{self, green, harmless, red, yellow};

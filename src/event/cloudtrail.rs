@@ -70,10 +70,13 @@ pub(crate) fn is_notification(value: Value<'_>) -> bool {
     sources.peek().is_some() && sources.all(|source| source.starts_with("aws:"))
 }
 
-/// Whether this is an Insight event: a statement about many calls, not an event of its own.
+/// Whether this is an Insight event or the details of one, which name the calls that it speaks of: a
+/// statement about many events, and none of its own.
 pub(crate) fn is_insight(value: Value<'_>) -> bool {
-    get(value, "insightDetails").any(|details| details.is_object())
-        && get(value, "eventType").any(|t| t.as_str() == Some("AwsCloudTrailInsight"))
+    let is_insight_event = |t: Value<'_>| t.as_str() == Some("AwsCloudTrailInsight");
+    let has_details = get(value, "insightDetails").any(Value::is_object);
+    has_details && get(value, "eventType").any(is_insight_event)
+        || get(value, "insightType").any(|t| t.as_str().is_some())
 }
 
 /// Whether this is a digest file's document.

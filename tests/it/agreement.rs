@@ -9,9 +9,9 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use trailsift::config::{Destination, HuntConfig};
+use trailsift::config::HuntConfig;
 use trailsift::input::Root;
-use trailsift::output::Format;
+use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
 use crate::lake::{Lake, attach, attach_with, gzip, other, rows, zstd};

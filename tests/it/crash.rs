@@ -146,17 +146,20 @@ fn a_folder_that_takes_no_file_is_an_error_before_anything_is_read() {
     let locked = lake.beside("locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
-    if fs::write(locked.join("probe"), "").is_ok() {
+    let Some(mut command) = lake.unprivileged() else {
         println!("skipped: this user may write everywhere");
         return;
-    }
-    let refused = Command::new(TRAILSIFT)
-        .args(["hunt", "-o"])
-        .arg(locked.join("alerts.parquet"))
-        .arg(lake.logs())
+    };
+    let refused = command
+        .args(["hunt", "-o", "locked/alerts.parquet", "logs"])
         .output()
         .unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("locked/alerts.parquet: cannot be written"),
+        "{stderr}"
+    );
 }
 
 #[test]

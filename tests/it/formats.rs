@@ -315,3 +315,40 @@ fn the_run_s_own_output_is_no_input() {
         (&1.into(), &1.into())
     );
 }
+
+#[test]
+fn a_rule_without_needles_is_asked_about_every_record() {
+    use std::sync::Arc;
+    use trailsift::config::HuntConfig;
+    use trailsift::output::Destination;
+    use trailsift::rule::{Needles, Rule};
+
+    let rule = include_str!("../../src/rule/quarantine.toml");
+    let query = rule.find("any where").unwrap()..rule.rfind(")").unwrap() + 1;
+    let rule = rule.replace(&rule[query], "any where event.outcome == \"failure\"");
+    let rule = Rule::from_toml(&rule).unwrap();
+    assert_eq!(rule.needles(), &Needles::EveryRecord);
+    let failed = other("2").replace(r#""readOnly":false"#, r#""errorCode":"AccessDenied""#);
+    let lake = Lake::new()
+        .gzip("a.gz", delivery(&[attach("1"), failed.clone(), other("3")]))
+        .file(
+            "b.json",
+            format!("{failed}\n{}\n{{\"Events\":[]}}\nno JSON\n", attach("4")),
+        );
+    let config = HuntConfig {
+        roots: vec![trailsift::input::Root::Path(lake.logs())],
+        rule: Arc::new(rule),
+        destination: Destination::File(lake.beside("alerts.ndjson")),
+        format: trailsift::output::Format::Ndjson,
+        n_threads: 2,
+        map_from_bytes: Some(1),
+        follows_links: false,
+        own_files: Vec::new(),
+        progress: Arc::default(),
+    };
+    let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    assert_eq!(
+        (report.alerts, report.stats.events_judged, report.complete),
+        (2, 5, true)
+    );
+}

@@ -1,7 +1,8 @@
 //! Builds archives and runs hunts over them, so that a test reads as a story.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -113,6 +114,30 @@ impl Lake {
             .args(args)
             .stdin(Stdio::null());
         command
+    }
+
+    /// The program as a user who may not do everything: the present one, or `nobody` where that is root.
+    /// Nothing where root cannot become another.
+    pub(crate) fn unprivileged(&self) -> Option<Command> {
+        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+        let mut command = if is_root {
+            // The folder of the build may be closed to others; the archive's is opened to them.
+            let program = self.beside("trailsift");
+            fs::hard_link(TRAILSIFT, &program)
+                .or_else(|_| fs::copy(TRAILSIFT, &program).map(drop))
+                .unwrap();
+            fs::set_permissions(self.folder.path(), Permissions::from_mode(0o777)).unwrap();
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(program);
+            command
+        } else {
+            Command::new(TRAILSIFT)
+        };
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        let can_run = Command::new("setpriv").arg("--version").output().is_ok();
+        (can_run || !is_root).then_some(command)
     }
 
     /// Hunts the archive.

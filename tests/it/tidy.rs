@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use trailsift::output::COLUMNS;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 12] = [
+const EDGES: [(&str, &[&str], &str); 13] = [
     (
         "event",
         &[],
@@ -30,9 +30,10 @@ const EDGES: [(&str, &[&str], &str); 12] = [
     ),
     (
         "output",
-        &["event", "rule", "input::discover"],
-        "a row is made of an event and its rule, however that was found; of the input it knows how \
-         one file is told from another, so as not to hunt through what it writes",
+        &["event", "rule", "error", "input::discover"],
+        "a row is made of an event and its rule, however that was found; an output that cannot be \
+         written ends the run; of the input it knows how one file is told from another, so as not to \
+         hunt through what it writes",
     ),
     (
         "report",
@@ -48,9 +49,14 @@ const EDGES: [(&str, &[&str], &str); 12] = [
     (
         "pipeline",
         &[
-            "config", "error", "input", "scan", "event", "rule", "output", "report",
+            "config", "error", "input", "scan", "rule", "output", "report", "worker",
         ],
         "it alone knows the order of the stages; what was typed is no concern of it",
+    ),
+    (
+        "worker",
+        &["config", "input", "scan", "rule", "output", "report"],
+        "the way of one source, which knows of no thread and of no other source",
     ),
     (
         "synth",
@@ -104,7 +110,6 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         &[
             "input/",
             "output/",
-            "pipeline.rs",
             "error.rs",
             "synth/",
             "cli/",
