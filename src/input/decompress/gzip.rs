@@ -108,13 +108,13 @@ impl Gzip {
                 Some(_) => {}
             }
         }
-        if let Stored::Slice(stored) = input.stored {
-            if let Inflated::Member { stored_bytes } = self.append_whole(stored, text, limit) {
-                input.take(stored_bytes);
-                return Ok(Ok(State::Between {
-                    n_members: n_members + 1,
-                }));
-            }
+        if let Stored::Slice(stored) = input.stored
+            && let Inflated::Member { stored_bytes } = self.append_whole(stored, text, limit)
+        {
+            input.take(stored_bytes);
+            return Ok(Ok(State::Between {
+                n_members: n_members + 1,
+            }));
         }
         let start = input.offset;
         match read_header(input)? {

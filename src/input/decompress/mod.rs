@@ -41,6 +41,8 @@ impl std::fmt::Debug for Stored<'_> {
 /// Stored bytes and how far they were taken.
 struct Input<'a> {
     stored: Stored<'a>,
+    /// All of them, if they are at hand.
+    whole: &'a [u8],
     /// The offset of the next byte.
     offset: u64,
 }
@@ -51,6 +53,26 @@ impl Input<'_> {
         match &mut self.stored {
             Stored::Slice(bytes) => Ok(bytes),
             Stored::Stream(stream) => stream.fill_buf(),
+        }
+    }
+
+    /// Whether all stored bytes are at hand.
+    fn is_at_hand(&self) -> bool {
+        matches!(self.stored, Stored::Slice(_))
+    }
+
+    /// Goes back to an offset that was passed, if all stored bytes are at hand.
+    fn rewind(&mut self, offset: u64) -> bool {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|at| self.whole.get(at..));
+        match (&mut self.stored, rest) {
+            (Stored::Slice(bytes), Some(rest)) => {
+                *bytes = rest;
+                self.offset = offset;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -162,7 +184,14 @@ impl<'a> Text<'a> {
             }
         };
         Ok(Self {
-            input: Input { stored, offset: 0 },
+            input: Input {
+                whole: match stored {
+                    Stored::Slice(bytes) => bytes,
+                    Stored::Stream(_) => &[],
+                },
+                stored,
+                offset: 0,
+            },
             decoding,
             codecs,
         })
@@ -211,13 +240,14 @@ impl<'a> Text<'a> {
             ));
             Filled::End
         });
-        if is_first && !matches!(self.decoding, Decoding::Plain) {
-            if let Some(name) = nested(&text[from..]) {
-                defects.push(unsupported(name, "decompressed content"));
-                text.truncate(from);
-                self.decoding = Decoding::Ended;
-                return Filled::End;
-            }
+        if is_first
+            && !matches!(self.decoding, Decoding::Plain)
+            && let Some(name) = nested(&text[from..])
+        {
+            defects.push(unsupported(name, "decompressed content"));
+            text.truncate(from);
+            self.decoding = Decoding::Ended;
+            return Filled::End;
         }
         filled
     }

@@ -1,4 +1,8 @@
 //! zstd (RFC 8878): every frame of a file, skippable ones passed over, windows up to 2 GiB.
+//!
+//! The library gives out nothing of a call that meets a fault, be it the checksum after the last block. Where
+//! all stored bytes are at hand it is given them all, which is fastest, and a frame with a fault is decoded
+//! again with care: block by block, so that all before the fault comes out. A stream is always decoded so.
 
 use std::io;
 
@@ -17,6 +21,9 @@ const STEP_BYTES: usize = 128 * 1024;
 
 /// The bytes that tell what follows a frame.
 const MAGIC_BYTES: usize = 4;
+
+/// What the decoder wants of a frame before it has told (the shortest head of a frame).
+const FRAME_HEAD_BYTES: usize = 6;
 
 pub(super) struct Zstd {
     context: DCtx<'static>,
@@ -42,8 +49,22 @@ impl Default for Zstd {
 #[derive(Debug)]
 pub(super) enum State {
     Between { n_frames: u64 },
-    Inside { n_frames: u64, start: u64 },
+    Inside(Frame),
     Ended,
+}
+
+/// A frame that is being decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    n_before: u64,
+    /// Its offset in the file.
+    start: u64,
+    /// How much text came out of it.
+    text_bytes: u64,
+    /// With care: how many bytes the decoder wants next, which is a block's head or body.
+    care: Option<usize>,
+    /// With care, after a fault: how much of the text came out before and is not wanted again.
+    skip: u64,
 }
 
 impl Zstd {
@@ -60,20 +81,12 @@ impl Zstd {
         defects: &mut Vec<Defect>,
     ) -> io::Result<Filled> {
         while text.len() < limit {
-            let result = match *state {
+            let next = match *state {
                 State::Between { n_frames } => self.begin(n_frames, input)?,
-                State::Inside { n_frames, start } => {
-                    self.step(start, input, text, limit)?
-                        .map(|is_end| match is_end {
-                            true => State::Between {
-                                n_frames: n_frames + 1,
-                            },
-                            false => State::Inside { n_frames, start },
-                        })
-                }
+                State::Inside(frame) => self.step(frame, input, text, limit)?,
                 State::Ended => return Ok(Filled::End),
             };
-            *state = result.unwrap_or_else(|defect| {
+            *state = next.unwrap_or_else(|defect| {
                 defects.push(defect);
                 State::Ended
             });
@@ -81,56 +94,88 @@ impl Zstd {
         Ok(Filled::More)
     }
 
+    fn reset(&mut self) {
+        self.context
+            .reset(ResetDirective::SessionOnly)
+            .expect("a session can always be reset");
+    }
+
     fn begin(&mut self, n_frames: u64, input: &mut Input<'_>) -> io::Result<Result<State, Defect>> {
         if n_frames > 0 && input.skip_zeros()?.is_none() {
             return Ok(Ok(State::Ended));
         }
+        self.reset();
         let start = input.offset;
-        self.context
-            .reset(ResetDirective::SessionOnly)
-            .expect("a session can always be reset");
         // What comes next may be split over two reads: then the decoder itself tells.
         let magic = input.peek()?;
-        let is_frame =
-            magic.len() < MAGIC_BYTES || magic.starts_with(ZSTD_MAGIC) || is_zstd_skippable(magic);
+        let is_frame = magic.len() < MAGIC_BYTES
+            || magic.starts_with(ZSTD_MAGIC)
+            || is_zstd_skippable(magic);
         if !is_frame {
             let message = "bytes after the zstd frames are no zstd frame";
             return Ok(Err(Defect::stored(Code::TrailingBytes, start, message)));
         }
-        Ok(Ok(State::Inside { n_frames, start }))
+        Ok(Ok(State::Inside(Frame {
+            n_before: n_frames,
+            start,
+            text_bytes: 0,
+            care: (!input.is_at_hand()).then_some(FRAME_HEAD_BYTES),
+            skip: 0,
+        })))
     }
 
-    /// Decodes on; true at the frame's end.
+    /// Decodes on, to the frame's end, the limit, or the end of what is at hand.
     fn step(
         &mut self,
-        start: u64,
+        mut frame: Frame,
         input: &mut Input<'_>,
         text: &mut Vec<u8>,
         limit: usize,
-    ) -> io::Result<Result<bool, Defect>> {
+    ) -> io::Result<Result<State, Defect>> {
         let from = text.len();
         text.reserve(STEP_BYTES.min(limit - from));
-        let at_hand = input.peek()?;
+        let mut at_hand = input.peek()?;
         let at_end = at_hand.is_empty();
+        if let Some(wanted) = frame.care {
+            at_hand = at_hand.get(..wanted).unwrap_or(at_hand);
+        }
         let mut source = InBuffer::around(at_hand);
         let mut target = OutBuffer::around_pos(text, from);
         let result = self.context.decompress_stream(&mut target, &mut source);
         let taken = source.pos();
-        let moved = taken > 0 || target.pos() > from;
-        drop(target);
         input.take(taken);
+        let n_out = text.len() - from;
+        frame.text_bytes += n_out as u64;
+        let n_again = usize::try_from(frame.skip).map_or(n_out, |skip| skip.min(n_out));
+        frame.skip -= n_again as u64;
+        text.drain(from..from + n_again);
         Ok(match result {
-            Ok(0) => Ok(true),
-            Ok(_) if moved => Ok(false),
+            Ok(0) => Ok(State::Between {
+                n_frames: frame.n_before + 1,
+            }),
+            Ok(wanted) if taken > 0 || n_out > 0 => {
+                frame.care = frame.care.map(|_| wanted);
+                Ok(State::Inside(frame))
+            }
             Ok(_) if at_end => {
+                let start = frame.start;
                 let message = format!("zstd stream ends early; its frame began at {start}");
                 Err(Defect::stored(Code::Truncated, input.offset, message))
             }
             Ok(_) => Err(corrupt(input, "zstd stream makes no progress")),
-            Err(code) => Err(corrupt(
-                input,
-                &format!("zstd stream is damaged ({})", get_error_name(code)),
-            )),
+            Err(_) if frame.care.is_none() && input.rewind(frame.start) => {
+                self.reset();
+                Ok(State::Inside(Frame {
+                    skip: frame.text_bytes,
+                    text_bytes: 0,
+                    care: Some(FRAME_HEAD_BYTES),
+                    ..frame
+                }))
+            }
+            Err(code) => {
+                let message = format!("zstd stream is damaged ({})", get_error_name(code));
+                Err(corrupt(input, &message))
+            }
         })
     }
 }
