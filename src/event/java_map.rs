@@ -119,7 +119,7 @@ mod tests {
     fn maps_lists_and_nulls_are_printed_as_java_does() {
         assert_eq!(
             printed(r#"{"a":{"b":"c"},"d":["e","f"],"n":null,"t":true}"#),
-            "{a={b=c}, d=[e, f], n=null, t=true}"
+            "{a={b=c}, d=[e, f], t=true, n=null}"
         );
         assert_eq!(
             printed(r#"[1,-2,1.5,100.0,1e10,1e-5,12345678.9,{}]"#),

@@ -10,21 +10,27 @@
 
 mod envelope;
 mod frame;
+mod keys;
+mod nest;
 mod parse;
 mod prefilter;
+mod window;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-pub use frame::{Unit, Window};
+pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
+pub use window::Window;
 
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
 use envelope::Met;
-use frame::{Framed, Limits, Needle, Progress, Walker, excerpt, last_anchor};
+use frame::{Progress, Walker};
+use nest::{Framed, Limits, Needle};
 use parse::Parser;
+use window::{excerpt, last_anchor};
 
 /// An event in text that holds a needle.
 #[derive(Debug)]
@@ -275,10 +281,10 @@ impl Judging {
                 if !has_hit || level == STRING_LEVELS_MAX {
                     continue;
                 }
-                if let Err(error) = self.text(parsers, level + 1, text.as_bytes(), visit) {
-                    if self.prefilter.holds_needle(text.as_bytes()) {
-                        self.invalid_text.get_or_insert(error);
-                    }
+                if let Err(error) = self.text(parsers, level + 1, text.as_bytes(), visit)
+                    && self.prefilter.holds_needle(text.as_bytes())
+                {
+                    self.invalid_text.get_or_insert(error);
                 }
             }
         });

@@ -107,13 +107,7 @@ const WORDS: [(&str, &[&str], &str); 13] = [
     ),
     (
         "std::io",
-        &[
-            "input/",
-            "output/",
-            "error.rs",
-            "synth/",
-            "cli/",
-        ],
+        &["input/", "output/", "error.rs", "synth/", "cli/"],
         "likewise",
     ),
     (

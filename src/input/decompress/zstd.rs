@@ -108,9 +108,8 @@ impl Zstd {
         let start = input.offset;
         // What comes next may be split over two reads: then the decoder itself tells.
         let magic = input.peek()?;
-        let is_frame = magic.len() < MAGIC_BYTES
-            || magic.starts_with(ZSTD_MAGIC)
-            || is_zstd_skippable(magic);
+        let is_frame =
+            magic.len() < MAGIC_BYTES || magic.starts_with(ZSTD_MAGIC) || is_zstd_skippable(magic);
         if !is_frame {
             let message = "bytes after the zstd frames are no zstd frame";
             return Ok(Err(Defect::stored(Code::TrailingBytes, start, message)));

@@ -1,0 +1,66 @@
+//! Which keys show that an object is a record? By the key alone, as it is written.
+//!
+//! A key that is meant but spelt otherwise than any writer spells it is no matter: the object is then a
+//! candidate with a hit like any other.
+
+/// The role of the value that stands under a key, and what the key marks.
+pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
+    if !matches!(
+        key.first(),
+        Some(b'e' | b'E' | b'a' | b'A' | b'i' | b'I' | b'd' | b'D' | b'o' | b'O' | b'\\')
+    ) && !key.contains(&b'\\')
+    {
+        return (Role::Other, Marks::Nothing);
+    }
+    let plain;
+    let mut key = key;
+    if key.contains(&b'\\') && key.len() as u64 <= KEY_BYTES_MAX {
+        let quoted = [b"\"", key, b"\""].concat();
+        let Ok(text) = serde_json::from_slice::<String>(&quoted) else {
+            // Not a JSON string: the candidate will not parse, and that is told then.
+            return (Role::Other, Marks::Nothing);
+        };
+        plain = text;
+        key = plain.as_bytes();
+    }
+    KEYS.iter()
+        .find(|(name, ..)| name.len() == key.len() && name.as_bytes().eq_ignore_ascii_case(key))
+        .map_or((Role::Other, Marks::Nothing), |&(_, role, marks)| {
+            (role, marks)
+        })
+}
+
+/// The keys of which the value's own keys can mark the object round them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Role {
+    Event,
+    Api,
+    #[default]
+    Other,
+}
+
+/// Which object a key marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    Nothing,
+    ThisObject,
+    /// The object round this one, if this one stands there under a key with that role.
+    ObjectRound(Role),
+}
+
+/// Keys that records, and the documents that must not be taken for records, carry. Lower-case forms
+/// (Athena) and `EventName` (lookup-events) count too: what it is in truth, the parsed value tells.
+const KEYS: [(&str, Role, Marks); 9] = [
+    ("eventName", Role::Other, Marks::ThisObject),
+    ("eventVersion", Role::Other, Marks::ThisObject),
+    ("insightDetails", Role::Other, Marks::ThisObject),
+    ("digestStartTime", Role::Other, Marks::ThisObject),
+    ("event.action", Role::Other, Marks::ThisObject),
+    ("event", Role::Event, Marks::Nothing),
+    ("action", Role::Other, Marks::ObjectRound(Role::Event)),
+    ("api", Role::Api, Marks::Nothing),
+    ("operation", Role::Other, Marks::ObjectRound(Role::Api)),
+];
+
+/// The longest of [`KEYS`] with each byte written as an escape.
+pub(super) const KEY_BYTES_MAX: u64 = 15 * 6;

@@ -1,0 +1,90 @@
+//! A window of the text, and what its bytes tell without a walk.
+
+use std::ops::Range;
+
+use memchr::memrchr;
+
+/// A window of the text: its bytes and where they lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The offset of the first byte, from the start of the text.
+    pub base: u64,
+    /// Whether the text ends with this window.
+    pub is_last: bool,
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.bytes.len() as u64
+    }
+
+    /// The index into the window of an offset that lies in it.
+    pub(crate) fn at(&self, offset: u64) -> usize {
+        usize::try_from(offset - self.base).expect("a window fits into memory")
+    }
+
+    pub(crate) fn slice(&self, start: u64, end: u64) -> &'a [u8] {
+        &self.bytes[self.at(start)..self.at(end)]
+    }
+}
+
+/// Whether JSON lets this byte stand between any two tokens.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether a line that begins with these bytes is an anchor as far as it tells itself.
+fn opens(line: &[u8]) -> bool {
+    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+    matches!(first, Some(b'{' | b'['))
+}
+
+/// Whether a bracket after this byte lies inside a value.
+pub(super) fn continues(before: u8) -> bool {
+    matches!(before, b'[' | b',' | b':' | b'{')
+}
+
+/// The last byte that is no blank.
+pub(super) fn last_byte(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|b| !is_blank(**b)).copied()
+}
+
+/// The last anchor in `bytes[..end]` that is not at its very start.
+pub(super) fn last_anchor(bytes: &[u8], mut end: usize) -> Option<usize> {
+    while let Some(newline) = memrchr(b'\n', &bytes[..end]) {
+        if opens(&bytes[newline + 1..]) && !last_byte(&bytes[..newline]).is_some_and(continues) {
+            return Some(newline + 1);
+        }
+        end = newline;
+    }
+    None
+}
+
+/// How much of a text a message shows.
+pub(super) const EXCERPT_CHARS: usize = 80;
+
+/// The bytes round `at` that a needle may consist of, `reach` to each side at most.
+pub(super) fn word_around(bytes: &[u8], at: usize, reach: usize) -> Range<usize> {
+    let is_in_word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'\\';
+    let (before, after) = bytes.split_at(at);
+    let n_before = before
+        .iter()
+        .rev()
+        .take(reach)
+        .take_while(is_in_word)
+        .count();
+    let n_after = after.iter().take(reach).take_while(is_in_word).count();
+    at - n_before..at + n_after
+}
+
+/// The first characters of a text, fit for a message.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    let some = &text[..text.len().min(4 * EXCERPT_CHARS)];
+    let shown: String = String::from_utf8_lossy(some)
+        .chars()
+        .take(EXCERPT_CHARS)
+        .collect();
+    shown.escape_debug().to_string()
+}
