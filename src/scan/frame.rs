@@ -158,7 +158,8 @@ impl Walker {
                     _ => self.nest.open(byte, offset),
                 },
                 b'}' | b']' => {
-                    if self.nest.close(offset + 1, out) {
+                    let is_document_end = self.nest.close(offset + 1, out);
+                    if is_document_end {
                         return Progress::DocumentEnd(offset + 1);
                     }
                 }

@@ -585,7 +585,7 @@ fn piece() -> impl Strategy<Value = String> {
         1 => records.clone().prop_map(|all| format!("{{\"Records\":[{}]}}", all.join(","))),
         1 => records.clone().prop_map(|all| all.join("\n") + "\n"),
         1 => records.prop_map(|all| format!("[\n{}\n]\n", all.join(",\n"))),
-        2 => (record, 0usize..80).prop_map(|(json, n)| format!("{}\n", &json[..n.min(json.len())])),
+        2 => (record, 0usize..80).prop_map(|(json, n)| format!("{}\n", json.chars().take(n).collect::<String>())),
         1 => (prop::sample::select(vec![" ", "\n", "\t", " \n", "x", "\\\"", "[", "{", "\\u0041"]), 0usize..120)
             .prop_map(|(what, n)| what.repeat(n)),
     ]
