@@ -1,7 +1,8 @@
 //! From what was typed to a configuration. All that is wrong with it is said here, before any file is
 //! opened.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,15 +46,11 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
             "Parquet is not for a terminal; name a file, or add --format ndjson",
         ));
     }
+    let own_files = own_files(args, &roots)?;
     Ok(HuntConfig {
         roots,
+        own_files,
         rule: Arc::new(Rule::quarantine()),
-        own_files: args
-            .report
-            .iter()
-            .chain([&args.output])
-            .map(PathBuf::clone)
-            .collect(),
         destination,
         format,
         n_threads: n_threads(args.threads),
@@ -93,6 +90,57 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
             args.output.display()
         ))),
     }
+}
+
+/// The files that the run will replace and that are no input: what an earlier run wrote.
+///
+/// Anything else that lies where the hunt looks is evidence, and is not replaced.
+fn own_files(args: &HuntArgs, roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
+    let mut own_files = Vec::new();
+    for path in args.report.iter().chain([&args.output]) {
+        let Ok(target) = path.canonicalize() else {
+            continue;
+        };
+        if target.is_file() && is_own_output(&target) {
+            own_files.push(target);
+        } else if target.is_file() && roots.iter().any(|root| holds(root, &target)) {
+            return Err(usage(&format!(
+                "{}: the output would replace a file that is hunted through",
+                path.display()
+            )));
+        }
+    }
+    Ok(own_files)
+}
+
+fn holds(root: &Root, target: &Path) -> bool {
+    match root {
+        Root::Stdin => false,
+        // A root that cannot be looked at holds nothing that could be replaced.
+        Root::Path(path) => path
+            .canonicalize()
+            .is_ok_and(|root| target.starts_with(root)),
+    }
+}
+
+/// Whether this program wrote a file, by its first or last bytes. An empty file holds nothing to lose.
+fn is_own_output(path: &Path) -> bool {
+    const SEEN_BYTES: u64 = 64 * 1024;
+    let seen = File::open(path).and_then(|mut file| {
+        let (mut start, mut end) = (Vec::new(), Vec::new());
+        (&mut file).take(SEEN_BYTES).read_to_end(&mut start)?;
+        let from = file.metadata()?.len().saturating_sub(SEEN_BYTES);
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut end)?;
+        Ok((start, end))
+    });
+    let holds = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+    seen.is_ok_and(|(start, end)| {
+        start.is_empty()
+            || start.starts_with(b"PAR1") && holds(&end, "trailsift.run_id")
+            || start.starts_with(b"{\"rule_id\":\"") && holds(&start, "\"alert_id\":\"")
+            || start.starts_with(b"{\n  \"version\":") && holds(&start, "\"run_id\":")
+    })
 }
 
 fn n_threads(asked: usize) -> usize {

@@ -60,6 +60,61 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
         && !is_insight(value)
 }
 
+/// The fields of a record, by AWS's reference of its contents. What an API caller can choose stands in
+/// them alone.
+const OWN_FIELDS: [&str; 33] = [
+    "additionalEventData",
+    "addendum",
+    "annotation",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventContext",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "insightDetails",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
+    "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
+
+/// Whether `name` is one of a record's own fields.
+pub(crate) fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|field| is_field(name, field))
+}
+
+/// Whether the record says what was asked for.
+pub(crate) fn has_request(record: Value<'_>) -> bool {
+    get(record, "requestParameters").any(|request| !request.is_empty())
+}
+
+/// Whether this is a row of this program's own alerts, which quotes a record and is none.
+pub(crate) fn is_alert_row(value: Value<'_>) -> bool {
+    ["alert_id", "rule_id", "raw_event"]
+        .iter()
+        .all(|column| get(value, column).any(|v| v.as_str().is_some()))
+}
+
 /// Whether this is another AWS service's event notification.
 pub(crate) fn is_notification(value: Value<'_>) -> bool {
     let mut sources = value

@@ -41,15 +41,27 @@ fn has_under(value: Value<'_>, path: &str) -> bool {
 
 /// Whether this is an ECS document made of a CloudTrail record.
 pub(crate) fn is_record(value: Value<'_>) -> bool {
-    let is_text = |v: &Value<'_>| v.as_str().is_some_and(|text| !text.is_empty());
-    all_at(value, "event.action").iter().any(is_text)
+    // Arrays too: the `fields` of a search hold nothing else.
+    let any_text = |path, is_wanted: fn(&str) -> bool| {
+        let mut any = false;
+        each_at(value, path, &mut |found| {
+            let mut texts = std::iter::once(found).chain(found.elements());
+            any |= texts.any(|v| v.as_str().is_some_and(is_wanted));
+        });
+        any
+    };
+    any_text("event.action", |action| !action.is_empty())
         && (has_under(value, "aws.cloudtrail")
-            || datasets(value)
-                .iter()
-                .any(|d| d.as_str() == Some("aws.cloudtrail"))
-            || all_at(value, "event.provider")
-                .iter()
-                .any(|p| p.as_str().is_some_and(|p| p.ends_with(".amazonaws.com"))))
+            || any_text("event.dataset", |dataset| dataset == "aws.cloudtrail")
+            || any_text("data_stream.dataset", |dataset| dataset == "aws.cloudtrail")
+            || any_text("event.provider", |provider| {
+                provider.ends_with(".amazonaws.com")
+            }))
+}
+
+/// Whether the document says what was asked for.
+pub(crate) fn has_request(document: Value<'_>) -> bool {
+    has_under(document, REQUEST) || has_under(document, FLATTENED_REQUEST)
 }
 
 fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
@@ -78,8 +90,12 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             if found.is_empty() {
                 found = all_at(document, FLATTENED_REQUEST);
             }
+            // Several texts stand in an array; an array in the request itself has its own brackets in them.
             for value in found {
-                if !value.is_empty() {
+                let is_list = value.elements().any(|v| v.as_str().is_some());
+                let texts = value.elements().filter(|_| is_list);
+                let whole = std::iter::once(value).filter(|_| !is_list);
+                for value in whole.chain(texts).filter(|v| !v.is_empty()) {
                     visit(Scalar::Text(java_map::print(value)));
                 }
             }

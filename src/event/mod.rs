@@ -102,6 +102,24 @@ impl<'v> Event<'v> {
         }
     }
 
+    /// Members of the record that its schema does not know, where the record has no request of its own:
+    /// then it may be a wrapper that carries the record in one of them, as log shippers' documents do, with
+    /// some of the record's fields beside it.
+    pub(crate) fn wrapped(self) -> impl Iterator<Item = Value<'v>> {
+        let has_request = match self.schema {
+            Schema::CloudTrail => cloudtrail::has_request(self.record),
+            Schema::Ecs => ecs::has_request(self.record),
+        };
+        let is_foreign = move |name: &str| match self.schema {
+            Schema::CloudTrail => !cloudtrail::is_own_field(name),
+            Schema::Ecs => true,
+        };
+        let members = self.record.members().filter(move |_| !has_request);
+        members
+            .filter(move |(name, _)| is_foreign(name))
+            .map(|(_, value)| value)
+    }
+
     /// The schema that it is written in.
     #[must_use]
     pub fn schema(&self) -> Schema {

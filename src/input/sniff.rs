@@ -23,7 +23,7 @@ pub(crate) fn is_zstd_skippable(bytes: &[u8]) -> bool {
 }
 
 /// Marks at the start of formats that hide text from a search for bytes.
-const UNSUPPORTED: [(&[u8], &str); 15] = [
+const UNSUPPORTED: [(&[u8], &str); 23] = [
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"BZh", "bzip2"),
@@ -37,6 +37,14 @@ const UNSUPPORTED: [(&[u8], &str); 15] = [
     (b"ORC", "ORC"),
     (b"Obj\x01", "Avro"),
     (b"ARROW1", "Arrow"),
+    (b"\x1f\x9d", "compress"),
+    (b"\x1f\xa0", "compress"),
+    (b"\x5d\0\0", "lzma"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP"),
+    (b"age-encryption.org/", "encrypted with age"),
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 ];

@@ -2,7 +2,8 @@
 //!
 //! One recogniser, by content: it goes down through objects, arrays and strings that hold JSON, until it
 //! meets something that is a record. It never looks for further events inside a record: CloudTrail JSON
-//! quoted in somebody's request is data.
+//! quoted in somebody's request is data. Only where a record has no request of its own are the members that
+//! no record has looked into: log shippers put fields of a record beside the record itself.
 
 use crate::event::json::Value;
 use crate::event::{Event, cloudtrail};
@@ -13,6 +14,8 @@ pub(crate) enum Met<'v> {
     Event(Event<'v>),
     /// A string that may hold JSON.
     Text(&'v str),
+    /// An event that may be a mere wrapper: it is one if a record comes out of any of these strings.
+    Wrapper(Event<'v>, Vec<&'v str>),
     /// A document that is known to hold no event.
     NoEvent,
 }
@@ -29,8 +32,28 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
             visit(Met::Text(text));
         }
     } else if let Some(event) = Event::recognise(value) {
-        visit(Met::Event(event));
-    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) {
+        let (mut texts, mut n_events) = (Vec::new(), 0);
+        for child in event.wrapped() {
+            recognise(child, &mut |met| match met {
+                Met::Text(text) => texts.push(text),
+                Met::NoEvent => visit(met),
+                Met::Event(_) | Met::Wrapper(..) => {
+                    n_events += 1;
+                    visit(met);
+                }
+            });
+        }
+        if n_events > 0 {
+            texts.into_iter().for_each(|text| visit(Met::Text(text)));
+        } else if texts.is_empty() {
+            visit(Met::Event(event));
+        } else {
+            visit(Met::Wrapper(event, texts));
+        }
+    } else if cloudtrail::is_digest(value)
+        || cloudtrail::is_insight(value)
+        || cloudtrail::is_alert_row(value)
+    {
         visit(Met::NoEvent);
     } else {
         // Another service's notification holds no event of its own, but SNS and SQS carry messages.

@@ -18,7 +18,7 @@
 //!
 //! An object is *marked* when it carries a key of a schema that we know (`eventName` and so on). The
 //! unit of a hit is the **outermost marked object** round it, since what lies inside a record is data; if
-//! none is marked, the innermost object. A delivery file is so cut into its records:
+//! none is marked, the string round it if that may hold JSON, else the innermost object. A delivery file is so cut into its records:
 //!
 //! ```text
 //! {"Records":[{"eventVersion":…},{"eventVersion":…,"requestParameters":{…hit…}},…]}
@@ -236,8 +236,17 @@ impl Walker {
         let end_offset = window.base + end as u64;
         let is_held = string.held_from == string.start;
         let content = is_held.then(|| window.slice(string.start + 1, end_offset - 1));
+        let was_key = self.nest.expects_key();
         self.nest.string(string.start, content);
-        self.string_hit(string, window, end_offset, next_hit, out);
+        let may_be_json = content.is_some_and(|content| {
+            let first = content.trim_ascii_start();
+            matches!(first.first(), Some(b'{' | b'[')) || first.starts_with(b"\\\"")
+        });
+        if may_be_json && !was_key && next_hit < end {
+            self.nest.text(string.start, end_offset);
+        } else {
+            self.string_hit(string, window, end_offset, next_hit, out);
+        }
         self.string = None;
         self.before = b'"';
         self.line = None;

@@ -261,34 +261,57 @@ impl Judging {
         let mut parser = std::mem::take(&mut parsers[level]);
         let parsed = parser.parse(bytes, |value, is_lossy| {
             self.is_lossy |= is_lossy;
-            let mut texts = Vec::new();
+            let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
             envelope::recognise(value, &mut |met| match met {
-                Met::Event(event) => {
-                    self.n_events += 1;
-                    self.is_duplicate |= event.has_duplicate_keys();
-                    visit(&Candidate {
-                        event,
-                        unit: self.unit,
-                        raw: bytes,
-                    });
-                }
+                Met::Event(event) => self.event(event, bytes, visit),
                 Met::NoEvent => self.n_documents += 1,
                 Met::Text(text) => texts.push(text),
+                Met::Wrapper(event, texts) => wrappers.push((event, texts)),
             });
             for text in texts {
-                // Text without a hit holds no record that could match.
-                let has_hit = self.prefilter.hits(text.as_bytes()).first_from(0).is_some();
-                if !has_hit || level == STRING_LEVELS_MAX {
-                    continue;
+                self.string(parsers, level, text, visit);
+            }
+            for (event, texts) in wrappers {
+                let n_before = self.n_events;
+                for text in texts {
+                    self.string(parsers, level, text, visit);
                 }
-                if let Err(error) = self.text(parsers, level + 1, text.as_bytes(), visit)
-                    && self.prefilter.holds_needle(text.as_bytes())
-                {
-                    self.invalid_text.get_or_insert(error);
+                if self.n_events == n_before {
+                    self.event(event, bytes, visit);
                 }
             }
         });
         parsers[level] = parser;
         parsed
+    }
+
+    fn event(&mut self, event: Event<'_>, raw: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+        self.n_events += 1;
+        self.is_duplicate |= event.has_duplicate_keys();
+        visit(&Candidate {
+            event,
+            unit: self.unit,
+            raw,
+        });
+    }
+
+    /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match.
+    fn string(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        level: usize,
+        text: &str,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let text = text.as_bytes();
+        let has_hit = self.prefilter.hits(text).first_from(0).is_some();
+        if !has_hit || level == STRING_LEVELS_MAX {
+            return;
+        }
+        if let Err(error) = self.text(parsers, level + 1, text, visit)
+            && self.prefilter.holds_needle(text)
+        {
+            self.invalid_text.get_or_insert(error);
+        }
     }
 }

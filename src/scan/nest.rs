@@ -265,6 +265,35 @@ impl Nest {
         }
     }
 
+    /// Takes in a string that holds a hit and may hold JSON: a candidate of its own, unless a record turns
+    /// out to lie round it.
+    pub(super) fn text(&mut self, start: u64, end: u64) {
+        if self.n_marked > 0 || self.every_record {
+            // What lies inside a record is data.
+            if let Some(frame) = self.frames.last_mut() {
+                frame.has_hit = true;
+            }
+            return;
+        }
+        let record_index = match self.frames.last() {
+            None => 0,
+            Some(Frame {
+                kind: Kind::Array,
+                n_before,
+                ..
+            }) => *n_before,
+            Some(object) => object.record_index,
+        };
+        self.pending.push(Pending {
+            unit: Unit {
+                start,
+                end,
+                record_index,
+            },
+            marked: false,
+        });
+    }
+
     /// Closes the innermost bracket, of whichever kind. True if that ends the document.
     pub(super) fn close(&mut self, end: u64, out: &mut Vec<Framed>) -> bool {
         self.expects_key = false;

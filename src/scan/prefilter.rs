@@ -110,6 +110,9 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
         }
         let digits = std::str::from_utf8(&text[at + 4..at + 6]).ok()?;
         plain.extend_from_slice(&text[start..at]);
+        // In JSON inside a string the escape's backslash is itself escaped, once for each level.
+        let n_plain = plain.iter().rev().take_while(|b| **b == b'\\').count();
+        plain.truncate(plain.len() - n_plain);
         plain.push(u8::from_str_radix(digits, 16).ok()?);
         rest = &text[at + 6..];
     }
@@ -219,6 +222,8 @@ mod tests {
         assert!(prefilter.holds_needle(br"\u004fther"));
         assert!(prefilter.holds_needle(br"\u005cu004fther"));
         assert!(prefilter.holds_needle(br"Quarantine\u0037"));
+        assert!(prefilter.holds_needle(br"Quarant\\u0069ne7"));
+        assert!(prefilter.holds_needle(br"Quarant\\\\u0069ne7"));
         assert!(!prefilter.holds_needle(br"\u0041nother"));
     }
 
@@ -244,6 +249,7 @@ mod tests {
             let spelt = spell("Quarantine7", mask, depth);
             let text = format!("{}{spelt}", " ".repeat(before));
             prop_assert!(!all(text.as_bytes()).is_empty());
+            prop_assert!(prefilter().holds_needle(text.as_bytes()));
         }
     }
 }

@@ -42,6 +42,65 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn an_output_never_replaces_a_file_that_is_hunted_through() {
+    let lake = Lake::new()
+        .file("a.ndjson", attach("1"))
+        .file("b/c.json", attach("2"));
+    std::os::unix::fs::symlink("logs/a.ndjson", lake.beside("link.ndjson")).unwrap();
+    for args in [
+        &["-o", "logs/a.ndjson", "logs/a.ndjson"][..],
+        &["-o", "logs/a.ndjson", "logs"],
+        &["-o", "link.ndjson", "logs"],
+        &["--report", "logs/b/c.json", "logs"],
+    ] {
+        let output = Command::new(TRAILSIFT)
+            .current_dir(lake.beside(""))
+            .arg("hunt")
+            .args(args)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains("would replace a file that is hunted through"),
+            "{stderr}"
+        );
+    }
+    assert_eq!(
+        fs::read(lake.logs().join("a.ndjson")).unwrap(),
+        attach("1").as_bytes()
+    );
+    assert_eq!(
+        fs::read(lake.logs().join("b/c.json")).unwrap(),
+        attach("2").as_bytes()
+    );
+}
+
+#[test]
+fn earlier_outputs_in_the_archive_are_replaced_or_read_as_no_event() {
+    let lake = Lake::new().file("a", attach("1"));
+    let run = |output: &str| {
+        let output = Command::new(TRAILSIFT)
+            .current_dir(lake.logs())
+            .args(["hunt", "--report", "report.json", "-o", output, "."])
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let report = fs::read(lake.logs().join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["alerts"], 1);
+    };
+    run("first.ndjson");
+    run("first.ndjson");
+    run("second.ndjson");
+}
+
+#[test]
 fn standard_output_holds_data_only() {
     let lake = Lake::new().file("a", attach("1"));
     let output = Command::new(TRAILSIFT)

@@ -352,3 +352,96 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         (2, 5, true)
     );
 }
+
+#[test]
+fn a_record_in_a_wrapper_that_has_some_of_its_fields_is_found_once() {
+    let inner = |id: &str| serde_json::to_string(&attach(id)).unwrap();
+    let wrappers = [
+        format!(
+            r#"{{"result":{{"_raw":{},"eventName":"AttachUserPolicy","eventSource":"iam.amazonaws.com"}}}}"#,
+            inner("1")
+        ),
+        format!(
+            r#"{{"@timestamp":"x","message":{},"eventName":"AttachUserPolicy","eventID":"2"}}"#,
+            inner("2")
+        ),
+        format!(
+            r#"{{"_raw":{},"eventname":"AttachUserPolicy","eventsource":"iam"}}"#,
+            inner("3")
+        ),
+        format!(
+            r#"{{"eventName":"w","eventVersion":"v","Records":[{}]}}"#,
+            attach("4")
+        ),
+        format!(
+            r#"{{"eventName":"w","eventVersion":"v","requestParameters":null,"detail":{}}}"#,
+            attach("5")
+        ),
+        format!(
+            r#"{{"event":{{"dataset":"aws.cloudtrail","action":"z"}},"Records":[{}]}}"#,
+            attach("6")
+        ),
+        format!(
+            r#"{{"event":{{"dataset":"aws.cloudtrail","action":"z","original":{}}}}}"#,
+            inner("7")
+        ),
+        format!(
+            r#"{{"a":{{"event\u004eame":null}},"message":{}}}"#,
+            inner("8")
+        ),
+        format!(
+            r#"{{"fields":{{"event.action":["AttachUserPolicy"],"event.outcome":["success"],"event.id":["9"],"aws.cloudtrail.request_parameters":["{{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine}}"]}}}}"#
+        ),
+    ];
+    let hunt = Lake::new()
+        .file("a", wrappers.join("\n"))
+        .hunt(&[])
+        .exits(0);
+    hunt.finds(&["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+}
+
+#[test]
+fn a_record_in_a_string_is_found_however_large_the_documents_round_it_are() {
+    let escaped = attach("1").replace("Compromised", "\\u0043ompromised");
+    let string = |text: &str| serde_json::to_string(text).unwrap();
+    let pad = "q".repeat(3 << 20);
+    let hunt = Lake::new()
+        .file(
+            "a",
+            format!(r#"{{"z":{},"junk":"{pad}"}}"#, string(&escaped)),
+        )
+        .file(
+            "b",
+            format!(r#"{{"junk":"{pad}","z":{}}}"#, string(&string(&escaped))),
+        )
+        .gzip(
+            "c",
+            format!(
+                r#"{{"Message":{}}}"#,
+                string(&format!(r#"{{"pad":"{pad}","Records":[{escaped}]}}"#))
+            ),
+        )
+        .hunt(&[])
+        .exits(0);
+    hunt.finds(&["1", "1", "1"]);
+}
+
+#[test]
+fn a_needle_that_is_hidden_by_nested_escapes_is_told_where_no_record_comes_out() {
+    let escaped = attach("1").replace("Compromised", "\\u0043ompromised");
+    let string = |text: &str| serde_json::to_string(text).unwrap();
+    for text in [
+        string(&escaped),
+        format!("msg={}", string(&escaped)),
+        format!(r#"{{"m":{}}}"#, string(&format!("2024 {escaped}"))),
+        format!(r#"{{"m":{},"x":""#, string(&escaped)),
+        format!("[[{}]]", string(&format!("x{escaped}"))),
+    ] {
+        let hunt = Lake::new().file("a", &text).hunt(&[]);
+        assert!(
+            hunt.exit == Some(3) || hunt.alerts.len() == 1,
+            "{text}: {}",
+            hunt.stderr
+        );
+    }
+}
