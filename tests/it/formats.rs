@@ -389,9 +389,12 @@ fn a_record_in_a_wrapper_that_has_some_of_its_fields_is_found_once() {
             r#"{{"a":{{"event\u004eame":null}},"message":{}}}"#,
             inner("8")
         ),
-        format!(
-            r#"{{"fields":{{"event.action":["AttachUserPolicy"],"event.outcome":["success"],"event.id":["9"],"aws.cloudtrail.request_parameters":["{{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine}}"]}}}}"#
-        ),
+        concat!(
+            r#"{"fields":{"event.action":["AttachUserPolicy"],"event.outcome":["success"],"#,
+            r#""event.id":["9"],"aws.cloudtrail.request_parameters":"#,
+            r#"["{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine}"]}}"#
+        )
+        .to_owned(),
     ];
     let hunt = Lake::new()
         .file("a", wrappers.join("\n"))
