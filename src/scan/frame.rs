@@ -18,7 +18,8 @@
 //!
 //! An object is *marked* when it carries a key of a schema that we know (`eventName` and so on). The
 //! unit of a hit is the **outermost marked object** round it, since what lies inside a record is data; if
-//! none is marked, the string round it if that may hold JSON, else the innermost object. A delivery file is so cut into its records:
+//! none is marked, the string round it if that may hold JSON, else the innermost object. A delivery file is
+//! so cut into its records:
 //!
 //! ```text
 //! {"Records":[{"eventVersion":…},{"eventVersion":…,"requestParameters":{…hit…}},…]}
@@ -238,7 +239,9 @@ impl Walker {
         let content = is_held.then(|| window.slice(string.start + 1, end_offset - 1));
         let was_key = self.nest.expects_key();
         self.nest.string(string.start, content);
-        let may_be_json = content.is_some_and(|content| {
+        // Not by whether it is still held: that is a matter of windows.
+        let is_small = end_offset - string.start <= self.limits.record_bytes_max;
+        let may_be_json = content.filter(|_| is_small).is_some_and(|content| {
             let first = content.trim_ascii_start();
             matches!(first.first(), Some(b'{' | b'[')) || first.starts_with(b"\\\"")
         });

@@ -240,6 +240,28 @@ fn an_object_without_a_mark_is_a_unit_if_it_holds_no_record() {
 }
 
 #[test]
+fn a_string_that_may_hold_json_is_a_unit_of_its_own_outside_of_a_record() {
+    check(
+        r#"{"a":[{"Message":"{\"x\":\"NEEDLE\"}"},"[NEEDLE]"],"b":"{NEEDLE"}{"eventName":"a","b":"{NEEDLE"}"#,
+        expect![[r#"
+            17..37 [0] \"{\\\"x\\\":\\\"NEEDLE\\\"}\"
+            39..49 [1] \"[NEEDLE]\"
+            55..64 [0] \"{NEEDLE\"
+            65..96 [0] {\"eventName\":\"a\",\"b\":\"{NEEDLE\"}
+        "#]],
+    );
+    // With a plain needle beside it, it is part of that object's unit.
+    check(r#"{"Message":"{NEEDLE","b":"NEEDLE"}"#, expect![[r#"
+        0..34 [0] {\"Message\":\"{NEEDLE\",\"b\":\"NEEDLE\"}
+    "#]]);
+    // One that cannot be held is told as any other string.
+    let long = format!(r#"["{{NEEDLE{}"]"#, "x".repeat(200));
+    check_with(tight(), &["NEEDLE"], &long, expect![[r#"
+        3 unframed: NEEDLExxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    "#]]);
+}
+
+#[test]
 fn a_needle_in_an_envelope_that_holds_a_record_is_told() {
     check(
         r#"{"note":"NEEDLE","Records":[{"eventName":"NEEDLE"}]}"#,
@@ -539,6 +561,10 @@ fn pretty(json: &str) -> String {
     serde_json::to_string_pretty(&value).unwrap()
 }
 
+fn quoted(json: &str) -> String {
+    serde_json::to_string(json).unwrap()
+}
+
 /// A piece of a text: a whole document, a damaged one, or a scrap.
 fn piece() -> impl Strategy<Value = String> {
     let record = prop::sample::select(vec![RECORD, LATE, OTHER, r#"{"x":"NEEDLE"}"#]);
@@ -582,6 +608,8 @@ fn piece() -> impl Strategy<Value = String> {
         4 => prop::sample::select(scraps.map(str::to_owned).to_vec()),
         2 => record.clone().prop_map(str::to_owned),
         1 => record.clone().prop_map(pretty),
+        1 => record.clone().prop_map(|json| format!("{{\"Message\":{}}}", quoted(json))),
+        1 => record.clone().prop_map(|json| quoted(&quoted(json))),
         1 => records.clone().prop_map(|all| format!("{{\"Records\":[{}]}}", all.join(","))),
         1 => records.clone().prop_map(|all| all.join("\n") + "\n"),
         1 => records.prop_map(|all| format!("[\n{}\n]\n", all.join(",\n"))),

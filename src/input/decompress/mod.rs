@@ -8,6 +8,8 @@
 mod gzip;
 mod libdeflate;
 mod zstd;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufRead, Read as _};
 
@@ -212,7 +214,8 @@ impl<'a> Text<'a> {
         self.input.offset
     }
 
-    /// Appends text to `text` until that holds `limit` bytes or the text ends.
+    /// Appends text to `text` until that holds `limit` bytes, or as many more as its memory has room for, or
+    /// the text ends.
     ///
     /// A fault in what is stored ends the text and is a defect; so does an error of the system.
     pub fn fill(&mut self, text: &mut Vec<u8>, limit: usize, defects: &mut Vec<Defect>) -> Filled {

@@ -2,7 +2,8 @@
 //!
 //! The library gives out nothing of a call that meets a fault, be it the checksum after the last block. Where
 //! all stored bytes are at hand it is given them all, which is fastest, and a frame with a fault is decoded
-//! again with care: block by block, so that all before the fault comes out. A stream is always decoded so.
+//! again with care: block by block, and each given out before the next is taken in, so that all before the
+//! block with the fault comes out. A stream is always decoded so.
 
 use std::io;
 
@@ -61,7 +62,8 @@ pub(super) struct Frame {
     start: u64,
     /// How much text came out of it.
     text_bytes: u64,
-    /// With care: how many bytes the decoder wants next, which is a block's head or body.
+    /// With care: how many bytes the decoder gets next, a block's head or body; none while it may have more
+    /// to give out.
     care: Option<usize>,
     /// With care, after a fault: how much of the text came out before and is not wanted again.
     skip: u64,
@@ -144,6 +146,8 @@ impl Zstd {
         let taken = source.pos();
         input.take(taken);
         let n_out = text.len() - from;
+        let may_have_more = text.len() == text.capacity();
+        let gave_way = frame.care == Some(0);
         frame.text_bytes += n_out as u64;
         let n_again = usize::try_from(frame.skip).map_or(n_out, |skip| skip.min(n_out));
         frame.skip -= n_again as u64;
@@ -152,8 +156,8 @@ impl Zstd {
             Ok(0) => Ok(State::Between {
                 n_frames: frame.n_before + 1,
             }),
-            Ok(wanted) if taken > 0 || n_out > 0 => {
-                frame.care = frame.care.map(|_| wanted);
+            Ok(wanted) if taken > 0 || n_out > 0 || gave_way => {
+                frame.care = frame.care.map(|_| if may_have_more { 0 } else { wanted });
                 Ok(State::Inside(frame))
             }
             Ok(_) if at_end => {
