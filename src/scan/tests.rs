@@ -251,14 +251,22 @@ fn a_string_that_may_hold_json_is_a_unit_of_its_own_outside_of_a_record() {
         "#]],
     );
     // With a plain needle beside it, it is part of that object's unit.
-    check(r#"{"Message":"{NEEDLE","b":"NEEDLE"}"#, expect![[r#"
+    check(
+        r#"{"Message":"{NEEDLE","b":"NEEDLE"}"#,
+        expect![[r#"
         0..34 [0] {\"Message\":\"{NEEDLE\",\"b\":\"NEEDLE\"}
-    "#]]);
+    "#]],
+    );
     // One that cannot be held is told as any other string.
     let long = format!(r#"["{{NEEDLE{}"]"#, "x".repeat(200));
-    check_with(tight(), &["NEEDLE"], &long, expect![[r#"
+    check_with(
+        tight(),
+        &["NEEDLE"],
+        &long,
+        expect![[r#"
         3 unframed: NEEDLExxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

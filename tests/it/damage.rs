@@ -255,3 +255,24 @@ fn a_policy_of_another_name_is_no_alert() {
         .exits(0)
         .finds(&[]);
 }
+
+#[test]
+fn a_link_to_nothing_is_told_when_links_are_followed() {
+    let lake = Lake::new().file("a", attach("1"));
+    std::os::unix::fs::symlink("/nowhere", lake.logs().join("link")).unwrap();
+    lake.hunt(&[]).exits(0).finds(&["1"]);
+    lake.hunt(&["--follow"])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["unreadable"]);
+}
+
+#[test]
+fn a_file_name_that_is_no_utf8_is_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let lake = Lake::new();
+    let name = std::ffi::OsStr::from_bytes(b"a\xff\n.json");
+    fs::write(lake.logs().join(name), attach("1")).unwrap();
+    let hunt = lake.hunt(&[]).exits(0).finds(&["1"]);
+    assert_eq!(hunt.alerts[0]["source"], "logs/a\u{fffd}\n.json");
+}

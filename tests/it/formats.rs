@@ -448,3 +448,31 @@ fn a_needle_that_is_hidden_by_nested_escapes_is_told_where_no_record_comes_out()
         );
     }
 }
+
+#[test]
+fn directories_keep_their_order_however_many_are_listed_at_once() {
+    let ids: Vec<String> = (0..200).map(|i| format!("{i:03}")).collect();
+    let lake = ids.iter().rev().fold(Lake::new(), |lake, id| {
+        lake.file(&format!("d{id}/sub/{id}.json"), attach(id))
+    });
+    let expected: Vec<&str> = ids.iter().map(String::as_str).collect();
+    lake.hunt(&["--threads", "4"]).exits(0).finds(&expected);
+}
+
+#[test]
+fn a_pipe_that_is_named_as_a_root_is_read() {
+    let lake = Lake::new();
+    let pipe = lake.beside("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, gzip(attach("1").as_bytes())).unwrap()
+    });
+    let output = lake.command(&["pipe"]).output().unwrap();
+    writer.join().unwrap();
+    lake.hunted(output).exits(0).finds(&["1"]);
+}

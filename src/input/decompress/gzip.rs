@@ -9,12 +9,15 @@ use std::io;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
-use super::{Filled, Input, Stored};
+use super::{Filled, Input, Stored, make_room, trailing};
 use crate::input::sniff::GZIP_MAGIC;
 use crate::report::{Code, Defect};
 
 /// The greatest ratio that deflate can reach: 258 bytes from two bits, less the blocks' heads.
 const RATIO_MAX: u64 = 1032;
+
+/// What a message calls it.
+const MEMBER: &str = "gzip member";
 
 /// The least room given to a stream's step.
 const STEP_BYTES: usize = 64 * 1024;
@@ -104,7 +107,9 @@ impl Gzip {
         if n_members > 0 {
             match input.skip_zeros()? {
                 None => return Ok(Ok(State::Ended)),
-                Some(byte) if byte != GZIP_MAGIC[0] => return Ok(Err(trailing(input)?)),
+                Some(byte) if byte != GZIP_MAGIC[0] => {
+                    return Ok(Err(trailing(input, input.offset, MEMBER)?));
+                }
                 Some(_) => {}
             }
         }
@@ -119,7 +124,7 @@ impl Gzip {
         let start = input.offset;
         match read_header(input)? {
             Header::Read => {}
-            Header::NotGzip if n_members > 0 => return Ok(Err(trailing(input)?)),
+            Header::NotGzip if n_members > 0 => return Ok(Err(trailing(input, start, MEMBER)?)),
             Header::NotGzip => {
                 return Ok(Err(Defect::stored(
                     Code::CorruptStream,
@@ -140,18 +145,16 @@ impl Gzip {
     /// Inflates the member at the start of `stored` whole, if its text fits below `limit`.
     ///
     /// The length in the last four bytes of the file is the last member's, and may be damaged: it is a
-    /// guess that is tested by the room it needs, and cheap to be wrong about.
+    /// guess, right for a file of one member and often for the first of many, and cheap to be wrong about.
     fn append_whole(&mut self, stored: &[u8], text: &mut Vec<u8>, limit: usize) -> Inflated {
         let Some(trailer) = stored.last_chunk::<4>() else {
             return Inflated::Damaged;
         };
         let room_max = limit - text.len();
         let most = usize::try_from(stored.len() as u64 * RATIO_MAX).unwrap_or(usize::MAX);
-        let mut room = (u32::from_le_bytes(*trailer) as usize)
-            .min(most)
-            .max(stored.len());
+        let mut room = (u32::from_le_bytes(*trailer) as usize).min(most).max(1);
         while room <= room_max {
-            text.reserve_exact(room);
+            make_room(text, room, limit);
             match self.inflater.append_member(stored, text) {
                 Inflated::NoRoom => room = room.saturating_mul(4).max(STEP_BYTES),
                 done => return done,
@@ -170,7 +173,7 @@ impl Gzip {
         limit: usize,
     ) -> io::Result<Result<bool, Defect>> {
         let from = text.len();
-        text.reserve(STEP_BYTES.min(limit - from));
+        make_room(text, STEP_BYTES.min(limit - from), limit);
         let (n_in, n_out) = (self.stream.total_in(), self.stream.total_out());
         let at_hand = input.peek()?;
         let at_end = at_hand.is_empty();
@@ -219,21 +222,6 @@ fn cut_off(input: &Input<'_>, start: u64) -> Defect {
 
 fn corrupt(input: &Input<'_>, message: &str) -> Defect {
     Defect::stored(Code::CorruptStream, input.offset, message)
-}
-
-fn trailing(input: &mut Input<'_>) -> io::Result<Defect> {
-    let offset = input.offset;
-    let mut n_bytes = 0;
-    loop {
-        let n = input.peek()?.len();
-        if n == 0 {
-            break;
-        }
-        input.take(n);
-        n_bytes += n;
-    }
-    let message = format!("{n_bytes} bytes after the gzip stream are no gzip member");
-    Ok(Defect::stored(Code::TrailingBytes, offset, message))
 }
 
 enum Header {

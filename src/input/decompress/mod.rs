@@ -274,6 +274,29 @@ fn nested(text: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Makes room for `least` more bytes. Memory that must grow is doubled, so that text which comes in small
+/// pieces is not copied for each, but not beyond `limit`.
+fn make_room(text: &mut Vec<u8>, least: usize, limit: usize) {
+    if text.capacity() - text.len() < least {
+        let doubled = text.capacity().min(limit.saturating_sub(text.len()));
+        text.reserve_exact(doubled.max(least));
+    }
+}
+
+/// The defect of bytes from `offset` on that are no stream; takes the rest of them.
+fn trailing(input: &mut Input<'_>, offset: u64, what: &str) -> io::Result<Defect> {
+    loop {
+        let n = input.peek()?.len();
+        if n == 0 {
+            break;
+        }
+        input.take(n);
+    }
+    let n_bytes = input.offset - offset;
+    let message = format!("{n_bytes} bytes after the last {what} are none");
+    Ok(Defect::stored(Code::TrailingBytes, offset, message))
+}
+
 fn fill_plain(input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> io::Result<Filled> {
     while text.len() < limit {
         let at_hand = input.peek()?;
@@ -281,6 +304,7 @@ fn fill_plain(input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> io::Re
             return Ok(Filled::End);
         }
         let n = at_hand.len().min(limit - text.len());
+        make_room(text, n, limit);
         text.extend_from_slice(&at_hand[..n]);
         input.take(n);
     }

@@ -9,7 +9,7 @@ use std::io;
 
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
-use super::{Filled, Input};
+use super::{Filled, Input, make_room, trailing};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
 use crate::report::{Code, Defect};
 
@@ -134,7 +134,7 @@ impl Zstd {
         limit: usize,
     ) -> io::Result<Result<State, Defect>> {
         let from = text.len();
-        text.reserve(STEP_BYTES.min(limit - from));
+        make_room(text, STEP_BYTES.min(limit - from), limit);
         let mut at_hand = input.peek()?;
         let at_end = at_hand.is_empty();
         if let Some(wanted) = frame.care {
