@@ -10,8 +10,9 @@ use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirEntryExt as _, FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::vec;
 
 use crate::report::{Code, Defect};
 
@@ -117,6 +118,8 @@ enum EntryKind {
     Directory,
     File(io::Result<Metadata>),
     Link,
+    /// A link that is followed, and what it leads to.
+    Followed(io::Result<Metadata>),
     Other(&'static str),
 }
 
@@ -129,32 +132,48 @@ pub fn list(directory: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        debug_assert_ne!(entry.ino(), 0, "an entry that is gone is not listed");
-        let file_type = entry.file_type()?;
-        let kind = if file_type.is_dir() {
-            EntryKind::Directory
-        } else if file_type.is_symlink() {
-            EntryKind::Link
-        } else if file_type.is_file() {
-            EntryKind::File(entry.metadata())
-        } else {
-            EntryKind::Other(special(file_type))
+        let kind = match entry.file_type() {
+            Ok(file_type) if file_type.is_dir() => EntryKind::Directory,
+            Ok(file_type) if file_type.is_symlink() => EntryKind::Link,
+            Ok(file_type) if file_type.is_file() => EntryKind::File(entry.metadata()),
+            Ok(file_type) => EntryKind::Other(special(file_type)),
+            // It is gone by now, say. That leaves the others.
+            Err(error) => EntryKind::File(Err(error)),
         };
         entries.push(Entry {
             name: entry.file_name(),
             kind,
         });
     }
-    entries.sort_unstable_by(|a, b| a.sort_key().cmp(b.sort_key()));
+    sort(&mut entries);
     Ok(entries)
+}
+
+fn sort(entries: &mut [Entry]) {
+    entries.sort_unstable_by(|a, b| a.sort_key().cmp(b.sort_key()));
 }
 
 impl Entry {
     /// The bytes by which it sorts: those that stand in the paths below it.
     fn sort_key(&self) -> impl Iterator<Item = u8> + '_ {
-        let slash = matches!(self.kind, EntryKind::Directory).then_some(b'/');
+        let is_directory = match &self.kind {
+            EntryKind::Directory => true,
+            EntryKind::Followed(Ok(metadata)) => metadata.is_dir(),
+            _ => false,
+        };
+        let slash = is_directory.then_some(b'/');
         self.name.as_bytes().iter().copied().chain(slash)
     }
+}
+
+/// Looks where the links of a directory lead: that decides their places in the order.
+fn follow(directory: &Path, entries: &mut [Entry]) {
+    for entry in &mut *entries {
+        if let EntryKind::Link = entry.kind {
+            entry.kind = EntryKind::Followed(fs::metadata(directory.join(&entry.name)));
+        }
+    }
+    sort(entries);
 }
 
 fn special(file_type: FileType) -> &'static str {
@@ -169,6 +188,30 @@ fn special(file_type: FileType) -> &'static str {
 
 /// Directories listed at once: enough to keep slow file systems busy, few enough to hold.
 const LISTED_AT_ONCE: usize = 64;
+
+/// A directory that the walk is in.
+struct Level {
+    path: PathBuf,
+    below_root: PathBuf,
+    /// Its entries that are yet to come.
+    entries: vec::IntoIter<Entry>,
+    /// Its subdirectories that are yet to be listed.
+    to_list: vec::IntoIter<PathBuf>,
+    /// The listings of those before them: some are made at once, ahead of their turn.
+    listed: vec::IntoIter<io::Result<Vec<Entry>>>,
+}
+
+impl Level {
+    fn next_listing(&mut self, list_all: ListAll<'_>) -> io::Result<Vec<Entry>> {
+        if self.listed.as_slice().is_empty() {
+            let next: Vec<PathBuf> = self.to_list.by_ref().take(LISTED_AT_ONCE).collect();
+            self.listed = list_all(&next).into_iter();
+        }
+        self.listed
+            .next()
+            .expect("every directory is listed, in order")
+    }
+}
 
 struct Walk<'a> {
     options: &'a DiscoverOptions,
@@ -200,11 +243,7 @@ impl Walk<'_> {
                 if !self.is_new_directory(&metadata) {
                     return ControlFlow::Continue(());
                 }
-                let [listing] = self
-                    .list([path.clone()].as_slice())
-                    .try_into()
-                    .expect("one for one");
-                self.directory(path, Path::new(""), listing)
+                self.directory(path)
             }
             Ok(metadata) if metadata.is_file() => self.file(path, &name, &metadata),
             Ok(_) => (self.visit)(Found::Source(Source {
@@ -216,47 +255,41 @@ impl Walk<'_> {
         }
     }
 
-    fn list(&self, directories: &[PathBuf]) -> Vec<io::Result<Vec<Entry>>> {
-        (self.list_all)(directories)
-    }
-
-    /// Goes through a directory's entries. Subdirectories are listed some at once, ahead of their turn.
-    fn directory(
-        &mut self,
-        path: &Path,
-        below_root: &Path,
-        listing: io::Result<Vec<Entry>>,
-    ) -> ControlFlow<()> {
-        let entries = match listing {
-            Ok(entries) => entries,
-            Err(error) => return self.unreadable(path, &error),
-        };
-        let mut to_list: Vec<PathBuf> = entries
-            .iter()
-            .filter(|e| matches!(e.kind, EntryKind::Directory))
-            .map(|e| path.join(&e.name))
-            .rev()
-            .collect();
-        let mut listed = Vec::new().into_iter();
-        for Entry { name, kind } in entries {
-            let path = path.join(&name);
-            let below_root = below_root.join(&name);
+    /// Walks a directory. Its depth costs no stack: a tree may be as deep as a path can be long.
+    fn directory(&mut self, path: &Path) -> ControlFlow<()> {
+        let mut listings = (self.list_all)(&[path.to_owned()]).into_iter();
+        let listing = listings.next().expect("one for one");
+        let mut levels = Vec::new();
+        levels.extend(self.enter(path.to_owned(), PathBuf::new(), listing)?);
+        while let Some(level) = levels.last_mut() {
+            let Some(Entry { name, kind }) = level.entries.next() else {
+                levels.pop();
+                continue;
+            };
+            let path = level.path.join(&name);
+            let below_root = level.below_root.join(&name);
             match kind {
                 EntryKind::Directory => {
-                    if listed.as_slice().is_empty() {
-                        let rest = to_list.len().saturating_sub(LISTED_AT_ONCE);
-                        let next: Vec<PathBuf> = to_list.drain(rest..).rev().collect();
-                        listed = self.list(&next).into_iter();
+                    let listing = level.next_listing(self.list_all);
+                    if !self.options.follows_links || self.is_new_at(&path) {
+                        levels.extend(self.enter(path, below_root, listing)?);
                     }
-                    let listing = listed.next().expect("every directory is listed, in order");
-                    if self.options.follows_links && !self.is_new_at(&path) {
-                        continue;
-                    }
-                    self.directory(&path, &below_root, listing)?;
                 }
-                EntryKind::File(Ok(metadata)) => self.file(&path, &below_root, &metadata)?,
-                EntryKind::File(Err(error)) => self.unreadable(&path, &error)?,
-                EntryKind::Link if self.options.follows_links => self.link(&path, &below_root)?,
+                EntryKind::Followed(Ok(metadata)) if metadata.is_dir() => {
+                    if self.is_new_directory(&metadata) {
+                        let listing = list(&path);
+                        levels.extend(self.enter(path, below_root, listing)?);
+                    }
+                }
+                EntryKind::Followed(Ok(metadata)) if !metadata.is_file() => {
+                    self.not_a_file(&path, special(metadata.file_type()))?;
+                }
+                EntryKind::File(Ok(metadata)) | EntryKind::Followed(Ok(metadata)) => {
+                    self.file(&path, &below_root, &metadata)?;
+                }
+                EntryKind::File(Err(error)) | EntryKind::Followed(Err(error)) => {
+                    self.unreadable(&path, &error)?;
+                }
                 EntryKind::Link => (self.visit)(Found::Link)?,
                 EntryKind::Other(what) => self.not_a_file(&path, what)?,
             }
@@ -264,18 +297,33 @@ impl Walk<'_> {
         ControlFlow::Continue(())
     }
 
-    fn link(&mut self, path: &Path, below_root: &Path) -> ControlFlow<()> {
-        match fs::metadata(path) {
-            Err(error) => self.unreadable(path, &error),
-            Ok(metadata) if metadata.is_dir() => {
-                if !self.is_new_directory(&metadata) {
-                    return ControlFlow::Continue(());
-                }
-                self.directory(path, below_root, list(path))
+    /// The level of a directory that was listed, if it could be.
+    fn enter(
+        &mut self,
+        path: PathBuf,
+        below_root: PathBuf,
+        listing: io::Result<Vec<Entry>>,
+    ) -> ControlFlow<(), Option<Level>> {
+        let mut entries = match listing {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.unreadable(&path, &error)?;
+                return ControlFlow::Continue(None);
             }
-            Ok(metadata) if metadata.is_file() => self.file(path, below_root, &metadata),
-            Ok(metadata) => self.not_a_file(path, special(metadata.file_type())),
+        };
+        if self.options.follows_links {
+            follow(&path, &mut entries);
         }
+        let is_directory = |e: &&Entry| matches!(e.kind, EntryKind::Directory);
+        let directories = entries.iter().filter(is_directory);
+        let to_list: Vec<_> = directories.map(|e| path.join(&e.name)).collect();
+        ControlFlow::Continue(Some(Level {
+            path,
+            below_root,
+            to_list: to_list.into_iter(),
+            entries: entries.into_iter(),
+            listed: Vec::new().into_iter(),
+        }))
     }
 
     fn file(&mut self, path: &Path, below_root: &Path, metadata: &Metadata) -> ControlFlow<()> {
@@ -320,5 +368,345 @@ impl Walk<'_> {
             path: path.to_owned(),
             defect,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::net::UnixListener;
+    use std::process::Command;
+
+    use expect_test::{Expect, expect};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A directory with these files (a name that ends in `/` is a directory), made in this order.
+    fn tree(names: &[&str]) -> TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = tree.path().join(name);
+            if name.ends_with('/') {
+                fs::create_dir_all(path).unwrap();
+            } else {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, name).unwrap();
+            }
+        }
+        tree
+    }
+
+    /// What is met below these roots of a tree, until `n_max` things were.
+    fn met(tree: &TempDir, roots: &[&str], options: &DiscoverOptions, n_max: usize) -> Vec<String> {
+        let roots: Vec<Root> = roots
+            .iter()
+            .map(|r| Root::Path(tree.path().join(r)))
+            .collect();
+        let below = |path: &Path| format!("{:?}", path.strip_prefix(tree.path()).unwrap());
+        let list_all = |paths: &[PathBuf]| paths.iter().map(|p| list(p)).collect();
+        let mut met = Vec::new();
+        let flow = discover(&roots, options, &list_all, &mut |found| {
+            met.push(match found {
+                Found::Source(source) => {
+                    format!("{:?} {}", source.kind, below(&source.path)).replace('"', "")
+                }
+                Found::Defect { path, defect } => format!(
+                    "{} {}: {}",
+                    defect.code.name(),
+                    below(&path),
+                    defect.message
+                )
+                .replace('"', ""),
+                Found::Link => "link".to_owned(),
+                Found::Repeated => "repeated".to_owned(),
+            });
+            if met.len() < n_max {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        assert_eq!(
+            flow.is_break(),
+            met.len() == n_max,
+            "it ends when it is told to"
+        );
+        met
+    }
+
+    #[track_caller]
+    fn check(tree: &TempDir, roots: &[&str], follows_links: bool, expected: Expect) {
+        let options = DiscoverOptions {
+            follows_links,
+            own_files: Vec::new(),
+        };
+        expected.assert_eq(&(met(tree, roots, &options, usize::MAX).join("\n") + "\n"));
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_paths_bytes_whatever_was_made_first() {
+        let names = [
+            "a/x", "a.json", "a-b/z", "a0", "a/b/c", "a/b.json", "a/b-", "B", "ä", "A/",
+        ];
+        let backwards: Vec<&str> = names.iter().rev().copied().collect();
+        for names in [&names[..], &backwards] {
+            check(
+                &tree(names),
+                &[""],
+                false,
+                expect![[r#"
+                File B
+                File a-b/z
+                File a.json
+                File a/b-
+                File a/b.json
+                File a/b/c
+                File a/x
+                File a0
+                File ä
+            "#]],
+            );
+        }
+    }
+
+    #[test]
+    fn more_directories_than_are_listed_at_once_keep_their_order() {
+        let mut names: Vec<String> = (0..3 * LISTED_AT_ONCE + 1)
+            .map(|i| format!("{:03}/{}/x", i * 7 % 193, i % 3))
+            .collect();
+        let tree = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        names.sort();
+        let expected: Vec<String> = names.iter().map(|name| format!("File {name}")).collect();
+        assert_eq!(
+            met(&tree, &[""], &DiscoverOptions::default(), usize::MAX),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_tree_as_deep_as_paths_may_be_is_walked() {
+        let tree = tempfile::tempdir().unwrap();
+        let room = 4_080 - tree.path().as_os_str().len();
+        let deep = "a/".repeat(room / 2) + "x";
+        fs::create_dir_all(tree.path().join(&deep).parent().unwrap()).unwrap();
+        fs::write(tree.path().join(&deep), "").unwrap();
+        let found = met(&tree, &[""], &DiscoverOptions::default(), usize::MAX);
+        // Deeper than the standard library can remove it, with an open file for each level.
+        Command::new("rm")
+            .arg("-r")
+            .arg(tree.path().join("a"))
+            .status()
+            .unwrap();
+        assert_eq!(found, [format!("File {deep}")]);
+    }
+
+    #[test]
+    fn a_file_with_two_names_is_met_once() {
+        let tree = tree(&["a", "b/", "c"]);
+        fs::hard_link(tree.path().join("a"), tree.path().join("b/a")).unwrap();
+        check(
+            &tree,
+            &[""],
+            false,
+            expect![[r#"
+            File a
+            repeated
+            File c
+        "#]],
+        );
+    }
+
+    /// Links to a file, to a directory, to their own directory, to each other, and to nothing.
+    fn linked() -> TempDir {
+        let tree = tree(&["a.json", "real/x", "real/y", "z/"]);
+        for (to, name) in [
+            ("real", "a"),
+            ("real/x", "b"),
+            ("..", "z/loop"),
+            ("nothing", "dangling"),
+            ("self", "self"),
+        ] {
+            symlink(to, tree.path().join(name)).unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn a_link_is_counted_and_not_followed() {
+        check(
+            &linked(),
+            &[""],
+            false,
+            expect![[r#"
+            link
+            File a.json
+            link
+            link
+            File real/x
+            File real/y
+            link
+            link
+        "#]],
+        );
+        check(
+            &linked(),
+            &["a", "b"],
+            false,
+            expect![[r#"
+            File a/x
+            File a/y
+            repeated
+        "#]],
+        );
+    }
+
+    #[test]
+    fn each_file_behind_followed_links_is_met_once_in_the_order_of_the_paths() {
+        check(
+            &linked(),
+            &[""],
+            true,
+            expect![[r#"
+            File a.json
+            File a/x
+            File a/y
+            repeated
+            unreadable dangling: cannot be read: No such file or directory (os error 2)
+            unreadable self: cannot be read: Too many levels of symbolic links (os error 40)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn roots_that_lie_in_each_other_give_each_file_once() {
+        let tree = tree(&["a/b/x", "a/y"]);
+        check(
+            &tree,
+            &["a/b", "a", "a/b/x", "a/b"],
+            false,
+            expect![[r#"
+            File a/b/x
+            repeated
+            File a/y
+            repeated
+        "#]],
+        );
+    }
+
+    #[test]
+    fn pipes_and_sockets_are_told_and_a_pipe_that_was_typed_is_read() {
+        let tree = tree(&["d/x"]);
+        let pipe = tree.path().join("d/pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let _socket = UnixListener::bind(tree.path().join("d/socket")).unwrap();
+        symlink("pipe", tree.path().join("d/z")).unwrap();
+        check(
+            &tree,
+            &["d"],
+            true,
+            expect![[r#"
+            not_a_file d/pipe: not read, since it is a pipe; name it as a root to read it
+            not_a_file d/socket: not read, since it is a socket; name it as a root to read it
+            File d/x
+            not_a_file d/z: not read, since it is a pipe; name it as a root to read it
+        "#]],
+        );
+        check(
+            &tree,
+            &["d/pipe", "d/z"],
+            false,
+            expect![[r#"
+            Stream d/pipe
+            Stream d/z
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_or_may_not_be_listed_is_told() {
+        let tree = tree(&["a/x", "b"]);
+        check(
+            &tree,
+            &["c", "b/x", "b"],
+            false,
+            expect![[r#"
+            unreadable c: cannot be read: No such file or directory (os error 2)
+            unreadable b/x: cannot be read: Not a directory (os error 20)
+            File b
+        "#]],
+        );
+        fs::set_permissions(tree.path().join("a"), fs::Permissions::from_mode(0o000)).unwrap();
+        if fs::read_dir(tree.path().join("a")).is_err() {
+            check(
+                &tree,
+                &[""],
+                false,
+                expect![[r#"
+                unreadable a: cannot be read: Permission denied (os error 13)
+                File b
+            "#]],
+            );
+        }
+    }
+
+    #[test]
+    fn the_runs_own_files_are_passed_over_by_whatever_path() {
+        let tree = tree(&["a", "b/", "c"]);
+        fs::hard_link(tree.path().join("a"), tree.path().join("b/a")).unwrap();
+        let own_files = vec![identity(&fs::metadata(tree.path().join("a")).unwrap())];
+        let options = DiscoverOptions {
+            follows_links: false,
+            own_files,
+        };
+        assert_eq!(met(&tree, &["", "a"], &options, usize::MAX), ["File c"]);
+    }
+
+    #[test]
+    fn a_walk_that_is_broken_off_ends_there() {
+        let tree = tree(&["a/b/c", "a/b/d", "a/e", "f"]);
+        let all = met(&tree, &["", "f"], &DiscoverOptions::default(), usize::MAX);
+        for n in 1..=all.len() {
+            assert_eq!(
+                met(&tree, &["", "f"], &DiscoverOptions::default(), n),
+                all[..n]
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_utf8_is_kept_as_it_is() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let tree = tempfile::tempdir().unwrap();
+        let name = Path::new(std::ffi::OsStr::from_bytes(b"a\xff"));
+        // Some file systems do not take it.
+        if fs::write(tree.path().join(name), "").is_ok() {
+            let roots = [Root::Path(tree.path().to_owned())];
+            let list_all = |paths: &[PathBuf]| paths.iter().map(|p| list(p)).collect();
+            let mut found = Vec::new();
+            let flow = discover(
+                &roots,
+                &DiscoverOptions::default(),
+                &list_all,
+                &mut |item| {
+                    found.push(item);
+                    ControlFlow::Continue(())
+                },
+            );
+            assert!(flow.is_continue());
+            let [Found::Source(source)] = &found[..] else {
+                panic!("{found:?}");
+            };
+            assert_eq!(
+                (&*source.below_root, &source.path),
+                (name, &tree.path().join(name))
+            );
+        }
     }
 }

@@ -62,13 +62,12 @@ impl Opened {
         buffer.clear();
         let mut file = match source.kind {
             SourceKind::Stdin => {
-                return Ok(Self(Holding::Stream(Some(Stream::Pipe(PipeReader::new(
-                    io::stdin(),
-                    options.stop,
-                ))))));
+                let pipe = PipeReader::new(|| Ok(io::stdin()), options.stop);
+                return Ok(Self(Holding::Stream(Some(Stream::Pipe(pipe)))));
             }
             SourceKind::Stream => {
-                let pipe = PipeReader::new(File::open(&source.path)?, options.stop);
+                let path = source.path.clone();
+                let pipe = PipeReader::new(|| File::open(path), options.stop);
                 return Ok(Self(Holding::Stream(Some(Stream::Pipe(pipe)))));
             }
             SourceKind::File => File::open(&source.path)?,
@@ -128,10 +127,18 @@ const CHUNKS_AHEAD: usize = 4;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl PipeReader {
-    fn new(mut pipe: impl Read + Send + 'static, stop: &Arc<AtomicBool>) -> Self {
+    /// Reads what `open` gives. That too is called on the other thread: it waits until a pipe has a writer.
+    fn new<R: Read>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        stop: &Arc<AtomicBool>,
+    ) -> Self {
         let (sender, chunks) = bounded(CHUNKS_AHEAD);
-        // Never joined: it may wait in a read for as long as the process lives.
+        // Never joined: it may wait for as long as the process lives. A receiver that is gone wants no more.
         std::thread::spawn(move || {
+            let mut pipe = match open() {
+                Ok(pipe) => pipe,
+                Err(error) => return sender.send(Err(error)).is_ok(),
+            };
             loop {
                 let mut chunk = vec![0; STREAM_BYTES];
                 let read = match pipe.read(&mut chunk) {
@@ -143,9 +150,8 @@ impl PipeReader {
                     chunk.truncate(n);
                     chunk
                 });
-                // A receiver that is gone wants no more.
                 if sender.send(read).is_err() || is_last {
-                    return;
+                    return is_last;
                 }
             }
         });
@@ -189,5 +195,110 @@ impl Read for PipeReader {
         let n = self.fill_buf()?.read(bytes)?;
         self.consume(n);
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use super::*;
+
+    fn source(path: PathBuf, kind: SourceKind, stored_bytes: u64) -> Source {
+        Source {
+            below_root: PathBuf::from("x"),
+            path,
+            kind,
+            stored_bytes,
+        }
+    }
+
+    /// What is stored, and whether it is all at hand.
+    fn read(
+        source: &Source,
+        map_from_bytes: Option<u64>,
+        stop: bool,
+    ) -> io::Result<(Vec<u8>, bool)> {
+        let stop = Arc::new(AtomicBool::new(stop));
+        let options = OpenOptions {
+            map_from_bytes,
+            stop: &stop,
+        };
+        let mut buffer = b"of the source before".to_vec();
+        let mut opened = Opened::open(source, options, &mut buffer)?;
+        let stored = match opened.stored(&buffer) {
+            Stored::Slice(bytes) => (bytes.to_vec(), true),
+            Stored::Stream(mut stream) => {
+                let mut bytes = Vec::new();
+                stream.read_to_end(&mut bytes)?;
+                (bytes, false)
+            }
+        };
+        assert!(matches!(stored, (_, true)) || matches!(opened.stored(&[]), Stored::Slice([])));
+        Ok(stored)
+    }
+
+    #[test]
+    fn a_file_is_the_same_mapped_read_or_streamed_also_if_it_has_grown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        for len in [0, 1, 5000] {
+            let bytes = vec![b'a'; len];
+            std::fs::write(&path, &bytes).unwrap();
+            let found = |stored_bytes| source(path.clone(), SourceKind::File, stored_bytes);
+            for map_from_bytes in [None, Some(0), Some(len as u64), Some(MAP_BYTES)] {
+                let (stored, is_at_hand) = read(&found(len as u64), map_from_bytes, false).unwrap();
+                assert!(stored == bytes && is_at_hand, "{len}, {map_from_bytes:?}");
+            }
+            assert_eq!(read(&found(0), None, false).unwrap(), (bytes.clone(), true));
+            assert_eq!(
+                read(&found(MAP_BYTES), None, false).unwrap(),
+                (bytes, false)
+            );
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_was_typed_is_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let bytes = vec![b'a'; 3 * STREAM_BYTES + 1];
+        let (to, written) = (path.clone(), bytes.clone());
+        let writer = std::thread::spawn(move || std::fs::write(to, written).unwrap());
+        let read = read(&source(path, SourceKind::Stream, 0), None, false).unwrap();
+        writer.join().unwrap();
+        assert!(read == (bytes, false));
+    }
+
+    #[test]
+    fn a_pipe_without_a_writer_does_not_keep_the_run_from_stopping() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let error = read(&source(path, SourceKind::Stream, 0), None, true).unwrap_err();
+        assert_eq!(error.to_string(), "the run was stopped");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_an_error() {
+        for kind in [SourceKind::File, SourceKind::Stream] {
+            let nothing = source(PathBuf::from("/nowhere/at/all"), kind, 0);
+            let error = read(&nothing, None, false).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        }
     }
 }

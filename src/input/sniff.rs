@@ -51,9 +51,12 @@ const UNSUPPORTED: [(&[u8], &str); 23] = [
 
 /// Tells the format from a file's first bytes, at best [`SNIFF_BYTES`] of them.
 pub(crate) fn sniff(start: &[u8]) -> Format {
-    if start.starts_with(GZIP_MAGIC) {
+    // A file that is cut off inside its magic is told as cut off. (One byte of zstd's is a parenthesis.)
+    let is_cut_gzip = !start.is_empty() && GZIP_MAGIC.starts_with(start);
+    let is_cut_zstd = start.len() > 1 && ZSTD_MAGIC.starts_with(start);
+    if start.starts_with(GZIP_MAGIC) || is_cut_gzip {
         Format::Gzip
-    } else if start.starts_with(ZSTD_MAGIC) || is_zstd_skippable(start) {
+    } else if start.starts_with(ZSTD_MAGIC) || is_zstd_skippable(start) || is_cut_zstd {
         Format::Zstd
     } else if start.get(257..262) == Some(b"ustar") {
         Format::Unsupported("tar")
@@ -73,6 +76,9 @@ mod tests {
     fn formats_are_told_by_their_first_bytes() {
         assert_eq!(sniff(b""), Format::Plain);
         assert_eq!(sniff(b"{\"Records\":[]}"), Format::Plain);
+        assert_eq!(sniff(b"\x1f"), Format::Gzip);
+        assert_eq!(sniff(b"\x28\xb5"), Format::Zstd);
+        assert_eq!(sniff(b"("), Format::Plain);
         assert_eq!(sniff(b"\x1f\x8b\x08"), Format::Gzip);
         assert_eq!(sniff(b"\x28\xb5\x2f\xfd"), Format::Zstd);
         assert_eq!(sniff(b"\x5a\x2a\x4d\x18"), Format::Zstd);

@@ -5,6 +5,7 @@
 //! divided.
 
 use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
+use super::prefilter::NEEDLE_BYTES_MAX;
 use crate::report::{Code, Defect};
 
 /// The sizes that bound what the walk holds. None of them changes what is found in text whose records are
@@ -30,7 +31,7 @@ impl Default for Limits {
         Self {
             envelope_bytes: 1 << 20,
             record_bytes_max: 1 << 30,
-            seam_bytes: 256,
+            seam_bytes: NEEDLE_BYTES_MAX,
             tail_bytes: 256 * 1024,
         }
     }

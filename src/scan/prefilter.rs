@@ -33,7 +33,8 @@ impl Prefilter {
     /// no needle at all every record is a candidate.
     #[must_use]
     pub fn new<N: AsRef<str>>(needles: &[N]) -> Self {
-        let patterns = std::iter::once(ESCAPE).chain(needles.iter().map(|n| n.as_ref().as_bytes()));
+        let patterns = std::iter::once(ESCAPE)
+            .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
         Self {
             finders: patterns
                 .map(|pattern| Finder::new(pattern).into_owned())
@@ -78,7 +79,7 @@ impl Prefilter {
     pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
         let literal = |text: &[u8]| self.finders.iter().skip(1).any(|f| f.find(text).is_some());
         let mut text = std::borrow::Cow::Borrowed(text);
-        loop {
+        for _ in 0..ESCAPE_LEVELS_MAX {
             if literal(&text) {
                 return true;
             }
@@ -87,8 +88,21 @@ impl Prefilter {
             };
             text = plainer.into();
         }
+        // Nobody escapes so often by chance: rather too much is told than too little.
+        true
     }
 }
+
+/// The longest needle that is looked for; what holds a longer one holds its beginning. The framer keeps so
+/// much across the seam between two windows.
+pub(super) const NEEDLE_BYTES_MAX: usize = 256;
+
+fn first_bytes(needle: &[u8]) -> &[u8] {
+    needle.get(..NEEDLE_BYTES_MAX).unwrap_or(needle)
+}
+
+/// How many levels of escapes are taken off; each costs a pass over the text.
+const ESCAPE_LEVELS_MAX: usize = 64;
 
 /// Whether text that begins with [`ESCAPE`] goes on as an escaped ASCII letter or digit may.
 fn is_escape(text: &[u8]) -> bool {
@@ -135,19 +149,18 @@ pub struct Hits<'a> {
 }
 
 impl Hits<'_> {
-    /// The first hit at or after `from`. `from` must not go back from one call to the next.
+    /// The first hit at or after `from`. `from` must not go back past a hit from one call to the next.
     pub fn first_from(&mut self, mut from: usize) -> Option<usize> {
         if self.prefilter.every_record {
             return (from < self.text.len()).then_some(from);
         }
         while from < self.text.len() {
-            if from >= self.stretch.end {
+            let is_new = from >= self.stretch.end;
+            if is_new {
                 self.stretch = from..self.text.len().min(from + STRETCH_BYTES);
-                self.next.fill(Some(from));
             }
             for (i, next) in self.next.iter_mut().enumerate() {
-                // `stretch.start` marks a pattern that is yet to be looked for.
-                if next.is_some_and(|at| at < from || at == self.stretch.start) {
+                if is_new || next.is_some_and(|at| at < from) {
                     *next = self.prefilter.find(i, self.text, from, self.stretch.end);
                 }
             }

@@ -58,11 +58,6 @@ impl Input<'_> {
         }
     }
 
-    /// Whether all stored bytes are at hand.
-    fn is_at_hand(&self) -> bool {
-        matches!(self.stored, Stored::Slice(_))
-    }
-
     /// Goes back to an offset that was passed, if all stored bytes are at hand.
     fn rewind(&mut self, offset: u64) -> bool {
         let rest = usize::try_from(offset)

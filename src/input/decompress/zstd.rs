@@ -7,7 +7,9 @@
 
 use std::io;
 
-use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
+use zstd::zstd_safe::{
+    DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, get_error_name,
+};
 
 use super::{Filled, Input, make_room, trailing};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
@@ -22,6 +24,9 @@ const STEP_BYTES: usize = 128 * 1024;
 
 /// The bytes that tell what follows a frame.
 const MAGIC_BYTES: usize = 4;
+
+/// What the decoder fails with where the checksum does not fit: `ZSTD_error_checksum_wrong`, which is stable.
+const CHECKSUM_WRONG: ErrorCode = 0_usize.wrapping_sub(22);
 
 /// What the decoder wants of a frame before it has told (the shortest head of a frame).
 const FRAME_HEAD_BYTES: usize = 6;
@@ -108,19 +113,29 @@ impl Zstd {
         }
         self.reset();
         let start = input.offset;
-        // What comes next may be split over two reads: then the decoder itself tells.
-        let magic = input.peek()?;
-        let is_frame =
-            magic.len() < MAGIC_BYTES || magic.starts_with(ZSTD_MAGIC) || is_zstd_skippable(magic);
-        if !is_frame {
-            let message = "bytes after the zstd frames are no zstd frame";
-            return Ok(Err(Defect::stored(Code::TrailingBytes, start, message)));
+        // The magic may be split over two reads.
+        let mut magic = [0; MAGIC_BYTES];
+        input.read_exact(&mut magic)?;
+        let n_read = usize::try_from(input.offset - start).expect("as many as were asked for");
+        let magic = &magic[..n_read];
+        if !ZSTD_MAGIC.starts_with(magic) && !is_zstd_skippable(magic) {
+            return Ok(Err(trailing(input, start, "zstd frame")?));
         }
+        let care = if input.rewind(start) {
+            None
+        } else {
+            let mut nothing = Vec::new();
+            let mut target = OutBuffer::around(&mut nothing);
+            let mut source = InBuffer::around(magic);
+            let wanted = self.context.decompress_stream(&mut target, &mut source);
+            // A fault is met again by the next call.
+            Some(wanted.unwrap_or(FRAME_HEAD_BYTES))
+        };
         Ok(Ok(State::Inside(Frame {
             n_before: n_frames,
             start,
             text_bytes: 0,
-            care: (!input.is_at_hand()).then_some(FRAME_HEAD_BYTES),
+            care,
             skip: 0,
         })))
     }
@@ -174,6 +189,10 @@ impl Zstd {
                     care: Some(FRAME_HEAD_BYTES),
                     ..frame
                 }))
+            }
+            Err(CHECKSUM_WRONG) => {
+                let message = "zstd checksum does not fit the content";
+                Err(Defect::stored(Code::Checksum, input.offset, message))
             }
             Err(code) => {
                 let message = format!("zstd stream is damaged ({})", get_error_name(code));
