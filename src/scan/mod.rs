@@ -229,7 +229,7 @@ struct Judging {
     n_documents: u64,
     is_lossy: bool,
     is_duplicate: bool,
-    /// A string that begins as JSON, holds the needle and is no JSON.
+    /// Why a string that begins as JSON and holds the needle was not judged.
     invalid_text: Option<parse::ParseError>,
 }
 
@@ -305,10 +305,14 @@ impl Judging {
     ) {
         let text = text.as_bytes();
         let has_hit = self.prefilter.hits(text).first_from(0).is_some();
-        if !has_hit || level == STRING_LEVELS_MAX {
+        if !has_hit {
             return;
         }
-        if let Err(error) = self.text(parsers, level + 1, text, visit)
+        let judged = match level {
+            STRING_LEVELS_MAX => Err(parse::ParseError::TooDeep),
+            _ => self.text(parsers, level + 1, text, visit),
+        };
+        if let Err(error) = judged
             && self.prefilter.holds_needle(text)
         {
             self.invalid_text.get_or_insert(error);

@@ -12,6 +12,8 @@ use crate::event::json::Value;
 pub(crate) enum ParseError {
     #[error("not valid JSON ({0})")]
     Invalid(String),
+    #[error("JSON inside more strings than are looked into")]
+    TooDeep,
 }
 
 /// A parser and its memory.

@@ -276,3 +276,31 @@ fn a_file_name_that_is_no_utf8_is_read() {
     let hunt = lake.hunt(&[]).exits(0).finds(&["1"]);
     assert_eq!(hunt.alerts[0]["source"], "logs/a\u{fffd}\n.json");
 }
+
+#[test]
+fn json_inside_more_strings_than_are_looked_into_is_told_beside_other_events() {
+    // Escapes of one backslash each, so that a level adds to the text and does not multiply it.
+    let wrap = |text: &str| {
+        let content = text.replace('\\', "\\u005c").replace('"', "\\u0022");
+        format!(r#"{{"m":"{content}"}}"#)
+    };
+    let nested = |n_levels| (0..n_levels).fold(attach("2"), |text, _| wrap(&text));
+    let hunt = |n_levels| {
+        let text = format!("[{},{}]", attach("1"), nested(n_levels));
+        Lake::new().file("a", text).hunt(&[])
+    };
+    hunt(12).exits(0).finds(&["1", "2"]);
+    hunt(30)
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["needle_without_record"]);
+    // A document of other fields round it is an event of its own, and hides nothing.
+    let wrapper = format!(r#"{{"eventName":"x","eventVersion":"1","message":{}}}"#, {
+        serde_json::to_string(&nested(30)).unwrap()
+    });
+    Lake::new()
+        .file("a", wrapper)
+        .hunt(&[])
+        .exits(3)
+        .tells(&["needle_without_record"]);
+}
