@@ -5,8 +5,8 @@
 //!        1 thread            └─────── `worker`: each source on one of n threads ────┘  1 thread
 //! ```
 //!
-//! Sources are numbered as they are discovered. Each has a channel of its own for its alerts; the sink
-//! empties the channels in the sources' order, so that the output is the same for any number of threads.
+//! Each source has a channel of its own for its alerts, and the sink empties the channels in the order in
+//! which the sources are discovered, so that the output is the same for any number of threads.
 //! Everything in flight is bounded: [`SOURCES_IN_FLIGHT`] sources, [`BATCHES_IN_FLIGHT`] batches of alerts
 //! for each. A thread whose channel is full waits for its turn; the source whose turn it is always has a
 //! thread, since sources are taken up in their order.
@@ -38,6 +38,7 @@ const SOURCES_IN_FLIGHT: usize = 1024;
 const BATCHES_IN_FLIGHT: usize = 2;
 /// Alerts of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
+
 /// What a run tells while it runs, in the order of the output.
 #[derive(Debug)]
 pub enum Notice<'a> {
@@ -81,12 +82,12 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
                 listing_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
             let mut feed = |found| dispatch(found, &config.progress, &turns_in, &jobs_in);
-            let flow = discover::discover(&config.roots, &discover_options, &list_all, &mut feed);
-            debug_assert!(
-                flow.is_continue() || config.progress.stop.load(Relaxed) || turns_in.is_empty(),
-                "the walk is broken off only by a run that ends before its end"
-            );
-            config.progress.all_found.store(true, Relaxed);
+            // Broken off only by a run that ends before its end, which the other side knows.
+            if discover::discover(&config.roots, &discover_options, &list_all, &mut feed)
+                .is_continue()
+            {
+                config.progress.all_found.store(true, Relaxed);
+            }
             drop((turns_in, jobs_in));
         });
         pool.in_place_scope(|workers| {

@@ -95,39 +95,24 @@ impl<'a> Worker<'a> {
                 }
             }
         });
-        let outcome_if_failed = match &stored_bytes {
-            Ok(_) => None,
-            Err(error) => {
-                defects.push(Defect::new(
-                    Code::Unreadable,
-                    format!("cannot be read: {error}"),
-                ));
-                Some(Outcome::Failed)
-            }
-        };
-        let stored_bytes = stored_bytes.unwrap_or(0);
         defects.append(&mut untimed);
-        self.report(outcome_if_failed, stored_bytes, defects)
-    }
-
-    fn report(
-        &mut self,
-        failed: Option<Outcome>,
-        stored_bytes: u64,
-        mut defects: Vec<Defect>,
-    ) -> SourceReport {
         defects.append(&mut self.scanner.defects);
         // Where a window ended decides when a defect is met, but must not show.
         defects.sort_by_key(|defect| defect.offset.map(|(_, offset)| offset));
         let is_complete = defects.iter().all(|d| d.code.severity() < Severity::Error);
-        let outcome = match failed {
-            Some(failed) => failed,
-            None if !is_complete => Outcome::Partial,
-            None if stored_bytes == 0 => Outcome::Empty,
-            None => Outcome::Read,
+        let outcome = match stored_bytes {
+            Err(ref error) => {
+                let message = format!("cannot be read: {error}");
+                defects.push(Defect::new(Code::Unreadable, message));
+                Outcome::Failed
+            }
+            Ok(_) if !is_complete => Outcome::Partial,
+            Ok(0) => Outcome::Empty,
+            Ok(_) => Outcome::Read,
         };
         let stats = Stats {
-            stored_bytes,
+            // Of a source that failed nothing was read.
+            stored_bytes: stored_bytes.unwrap_or_default(),
             ..self.scanner.stats
         };
         SourceReport {
@@ -160,6 +145,13 @@ fn judge(rule: &Rule, candidate: &Candidate<'_>, source: &Source) -> Option<Aler
     matches.then(|| Alert::new(rule, &candidate.event, candidate.raw, place))
 }
 
+/// Counts what is about to be scanned, for the report and for whoever watches.
+fn count(stored_bytes: u64, text_bytes: u64, scanner: &mut Scanner, progress: &Progress) {
+    progress.stored_bytes.fetch_add(stored_bytes, Relaxed);
+    progress.text_bytes.fetch_add(text_bytes, Relaxed);
+    scanner.stats.text_bytes += text_bytes;
+}
+
 /// Scans text that is all at hand.
 fn scan_slice(
     bytes: &[u8],
@@ -171,9 +163,8 @@ fn scan_slice(
     while to < bytes.len() && !progress.stop.load(Relaxed) {
         // Twice what is held, so that a record of any size takes few rounds.
         let next = bytes.len().min(to + MAPPED_WINDOW_BYTES.max(to - from));
-        progress.stored_bytes.fetch_add((next - to) as u64, Relaxed);
-        progress.text_bytes.fetch_add((next - to) as u64, Relaxed);
-        scanner.stats.text_bytes += (next - to) as u64;
+        let n_bytes = (next - to) as u64;
+        count(n_bytes, n_bytes, scanner, progress);
         to = next;
         let window = Window {
             bytes: &bytes[from..to],
@@ -198,13 +189,13 @@ fn scan_text(
     while !progress.stop.load(Relaxed) {
         let (held, stored_bytes) = (buffer.len(), text.stored_bytes());
         let filled = text.fill(buffer, TEXT_BYTES.max(2 * held), defects);
-        progress
-            .stored_bytes
-            .fetch_add(text.stored_bytes() - stored_bytes, Relaxed);
-        progress
-            .text_bytes
-            .fetch_add((buffer.len() - held) as u64, Relaxed);
-        scanner.stats.text_bytes += (buffer.len() - held) as u64;
+        let n_stored_bytes = text.stored_bytes() - stored_bytes;
+        count(
+            n_stored_bytes,
+            (buffer.len() - held) as u64,
+            scanner,
+            progress,
+        );
         let window = Window {
             bytes: buffer,
             base,

@@ -143,7 +143,7 @@ pub(crate) fn is_digest(value: Value<'_>) -> bool {
 }
 
 /// ECS fields and the record's fields that they are copied from.
-const COPIED: [(&str, &str); 22] = [
+const COPIED: [(&str, &str); 30] = [
     ("event.action", "eventName"),
     ("event.provider", "eventSource"),
     ("event.id", "eventID"),
@@ -165,32 +165,34 @@ const COPIED: [(&str, &str); 22] = [
     ("aws.cloudtrail.management_event", "managementEvent"),
     ("aws.cloudtrail.vpc_endpoint_id", "vpcEndpointId"),
     ("aws.cloudtrail.api_version", "apiVersion"),
+    ("aws.cloudtrail.user_identity.type", "userIdentity.type"),
+    ("aws.cloudtrail.user_identity.arn", "userIdentity.arn"),
     (
         "aws.cloudtrail.user_identity.account_id",
         "userIdentity.accountId",
     ),
-];
-
-/// Fields of the identity, under `aws.cloudtrail.user_identity.`.
-const IDENTITY: [(&str, &str); 8] = [
-    ("type", "userIdentity.type"),
-    ("arn", "userIdentity.arn"),
-    ("access_key_id", "userIdentity.accessKeyId"),
-    ("invoked_by", "userIdentity.invokedBy"),
     (
-        "session_context.mfa_authenticated",
+        "aws.cloudtrail.user_identity.access_key_id",
+        "userIdentity.accessKeyId",
+    ),
+    (
+        "aws.cloudtrail.user_identity.invoked_by",
+        "userIdentity.invokedBy",
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.mfa_authenticated",
         "userIdentity.sessionContext.attributes.mfaAuthenticated",
     ),
     (
-        "session_context.creation_date",
+        "aws.cloudtrail.user_identity.session_context.creation_date",
         "userIdentity.sessionContext.attributes.creationDate",
     ),
     (
-        "session_context.session_issuer.arn",
+        "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
         "userIdentity.sessionContext.sessionIssuer.arn",
     ),
     (
-        "session_context.session_issuer.type",
+        "aws.cloudtrail.user_identity.session_context.session_issuer.type",
         "userIdentity.sessionContext.sessionIssuer.type",
     ),
 ];
@@ -234,10 +236,6 @@ pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(S
         _ => {
             if let Some((_, path)) = COPIED.iter().find(|(name, _)| *name == field) {
                 copy(path);
-            } else if let Some(name) = field.strip_prefix("aws.cloudtrail.user_identity.") {
-                if let Some((_, path)) = IDENTITY.iter().find(|(ecs, _)| *ecs == name) {
-                    copy(path);
-                }
             } else if let Some(path) =
                 field.strip_prefix("aws.cloudtrail.flattened.request_parameters.")
             {

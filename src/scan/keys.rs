@@ -5,24 +5,21 @@
 
 /// The role of the value that stands under a key, and what the key marks.
 pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
-    if !matches!(
-        key.first(),
-        Some(b'e' | b'E' | b'a' | b'A' | b'i' | b'I' | b'd' | b'D' | b'o' | b'O' | b'\\')
-    ) && !key.contains(&b'\\')
-    {
-        return (Role::Other, Marks::Nothing);
-    }
-    let plain;
-    let mut key = key;
-    if key.contains(&b'\\') && key.len() as u64 <= KEY_BYTES_MAX {
+    let decoded;
+    let key = if key.contains(&b'\\') {
+        if key.len() as u64 > KEY_BYTES_MAX {
+            return (Role::Other, Marks::Nothing);
+        }
         let quoted = [b"\"", key, b"\""].concat();
         let Ok(text) = serde_json::from_slice::<String>(&quoted) else {
             // Not a JSON string: the candidate will not parse, and that is told then.
             return (Role::Other, Marks::Nothing);
         };
-        plain = text;
-        key = plain.as_bytes();
-    }
+        decoded = text;
+        decoded.as_bytes()
+    } else {
+        key
+    };
     KEYS.iter()
         .find(|(name, ..)| name.len() == key.len() && name.as_bytes().eq_ignore_ascii_case(key))
         .map_or((Role::Other, Marks::Nothing), |&(_, role, marks)| {

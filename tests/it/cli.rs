@@ -77,27 +77,30 @@ fn an_output_never_replaces_a_file_that_is_hunted_through() {
 }
 
 #[test]
-fn earlier_outputs_in_the_archive_are_replaced_or_read_as_no_event() {
+fn the_run_s_own_outputs_are_no_input_and_those_of_other_runs_hold_no_event() {
     let lake = Lake::new().file("a", attach("1"));
-    let run = |output: &str| {
+    let run = |args: &[&str], n_found: u64| {
         let output = Command::new(TRAILSIFT)
             .current_dir(lake.logs())
-            .args(["hunt", "--report", "report.json", "-o", output, "."])
+            .args(["hunt", "--report", "report.json"])
+            .args(args)
+            .arg(".")
             .output()
             .unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
         let report = fs::read(lake.logs().join("report.json")).unwrap();
         let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
         assert_eq!(report["alerts"], 1);
+        assert_eq!(report["sources"]["found"], n_found);
     };
-    run("first.ndjson");
-    run("first.ndjson");
-    run("second.ndjson");
+    // The default, twice; it is then out of the way, since Parquet is not read yet.
+    run(&[], 1);
+    run(&[], 1);
+    fs::remove_file(lake.logs().join("alerts.parquet")).unwrap();
+    run(&["-o", "first.ndjson"], 1);
+    run(&["-o", "first.ndjson"], 1);
+    run(&["-o", "second.ndjson"], 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::lake::{Lake, TRAILSIFT, attach};
@@ -40,6 +40,27 @@ fn names(lake: &Lake) -> Vec<String> {
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect()
+}
+
+#[track_caller]
+fn leaves_only_the_older_output(lake: &Lake) {
+    assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
+    let names = names(lake);
+    assert!(
+        !names.iter().any(|name| name.ends_with(".tmp")),
+        "{names:?}"
+    );
+}
+
+/// Asserts that a run failed since this path cannot be written.
+#[track_caller]
+fn cannot_write(output: Output, path: &str) {
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains(&format!("{path}: cannot be written")),
+        "{stderr}"
+    );
 }
 
 fn signal(child: &Child, name: &str) {
@@ -80,12 +101,7 @@ fn ctrl_c_and_sigterm_say_how_far_it_came_and_leave_nothing() {
             .unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code), "{stderr}");
         assert!(stderr.contains("interrupted: 0 of 1"), "{stderr}");
-        assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
-        assert!(
-            !names(&lake).iter().any(|name| name.ends_with(".tmp")),
-            "{:?}",
-            names(&lake)
-        );
+        leaves_only_the_older_output(&lake);
     }
 }
 
@@ -99,9 +115,7 @@ fn a_full_disk_is_an_error_and_the_older_output_stays() {
             .arg(lake.logs())
             .output()
             .unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stderr.contains("/dev/full: cannot be written"), "{stderr}");
+        cannot_write(output, "/dev/full");
     }
 }
 
@@ -119,18 +133,8 @@ fn a_limit_on_the_file_s_size_is_an_error_and_the_older_output_stays() {
         .current_dir(lake.beside(""))
         .output()
         .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(
-        stderr.contains("alerts.ndjson: cannot be written"),
-        "{stderr}"
-    );
-    assert_eq!(fs::read(lake.beside("alerts.ndjson")).unwrap(), b"older");
-    assert!(
-        !names(&lake).iter().any(|name| name.ends_with(".tmp")),
-        "{:?}",
-        names(&lake)
-    );
+    cannot_write(output, "alerts.ndjson");
+    leaves_only_the_older_output(&lake);
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn a_folder_that_takes_no_file_is_an_error_before_anything_is_read() {
         .arg(lake.logs())
         .output()
         .unwrap();
-    assert_eq!(missing.status.code(), Some(1));
+    cannot_write(missing, "no/alerts.parquet");
     let locked = lake.beside("locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
@@ -154,12 +158,7 @@ fn a_folder_that_takes_no_file_is_an_error_before_anything_is_read() {
         .args(["hunt", "-o", "locked/alerts.parquet", "logs"])
         .output()
         .unwrap();
-    let stderr = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1), "{stderr}");
-    assert!(
-        stderr.contains("locked/alerts.parquet: cannot be written"),
-        "{stderr}"
-    );
+    cannot_write(refused, "locked/alerts.parquet");
 }
 
 #[test]

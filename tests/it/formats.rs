@@ -293,30 +293,6 @@ fn roots_keep_their_order_and_below_a_root_paths_have_theirs() {
 }
 
 #[test]
-fn the_run_s_own_output_is_no_input() {
-    let lake = Lake::new().file("a", attach("1"));
-    for _ in 0..2 {
-        let output = std::process::Command::new(crate::lake::TRAILSIFT)
-            .current_dir(lake.logs())
-            .args(["hunt", "--report", "report.json", "."])
-            .output()
-            .unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    let report = fs::read(lake.logs().join("report.json")).unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
-    assert_eq!(
-        (&report["alerts"], &report["sources"]["found"]),
-        (&1.into(), &1.into())
-    );
-}
-
-#[test]
 fn a_rule_without_needles_is_asked_about_every_record() {
     use std::sync::Arc;
     use trailsift::config::HuntConfig;
