@@ -1,0 +1,236 @@
+//! The least that a hunt must do, each with the same libraries and nothing beside: the measure for
+//! `scripts/limits.sh`.
+//!
+//! ```text
+//! bare tree    THREADS FOLDER  walk, then read, inflate and search every gzip file
+//! bare inflate THREADS FOLDER  the same without the search
+//! bare map     THREADS FILE    map a file and search it for the needle and for escaped letters
+//! bare zstd    THREADS PATH    decode every frame of every zstd file, a frame on one thread
+//! bare gzip    THREADS FILE    inflate a file as one stream, on one thread whatever THREADS says
+//! bare members THREADS FILE    inflate the members of a file with libdeflate, a member on one thread
+//! bare parse   THREADS FILE    parse each line with simd-json to a tape
+//! ```
+//!
+//! Each prints the bytes that it handled and how often the needle stood in them (or how many values parsed).
+//! None survives input that is not as it expects, tells what it could not read, or keeps an order.
+#![expect(clippy::unwrap_used, reason = "a measure may fail")]
+#![expect(clippy::print_stdout, reason = "it prints what it did")]
+#![expect(unsafe_code, reason = "mapping a file is unsafe; see the block")]
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+use libdeflater::Decompressor;
+use memchr::memmem::Finder;
+use rayon::prelude::*;
+use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, find_frame_compressed_size};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const NEEDLE: &[u8] = b"AWSCompromisedKeyQuarantine";
+const ESCAPE: &[u8] = b"\\u00";
+
+/// What a stretch of a search is: what stays in the second-level cache for the second pattern.
+const STRETCH_BYTES: usize = 128 * 1024;
+/// The part of a mapped file that a thread takes at once.
+const PART_BYTES: usize = 8 << 20;
+/// The buffer of a stream.
+const STREAM_BYTES: usize = 128 * 1024;
+
+/// Bytes handled and things found.
+type Sum = (u64, u64);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [mode, n_threads, path] = arguments.as_slice() else {
+        panic!("usage: bare MODE THREADS PATH");
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(n_threads.parse().unwrap())
+        .build()
+        .unwrap();
+    let path = Path::new(path);
+    let (n_bytes, n_found) = pool.install(|| match mode.as_str() {
+        "tree" => tree(path, true),
+        "inflate" => tree(path, false),
+        "map" => map(path),
+        "zstd" => zstd(path),
+        "gzip" => gzip(path),
+        "members" => members(path),
+        "parse" => parse(path),
+        _ => panic!("no such mode"),
+    });
+    println!("{n_bytes} bytes, {n_found} found");
+}
+
+fn add((a, b): Sum, (c, d): Sum) -> Sum {
+    (a + c, b + d)
+}
+
+fn count(finder: &Finder<'_>, text: &[u8]) -> u64 {
+    finder.find_iter(text).count() as u64
+}
+
+/// All files below a path, each directory listed on a thread.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let (folders, files): (Vec<_>, Vec<_>) = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .partition(|entry| entry.file_type().unwrap().is_dir());
+    let below = folders
+        .par_iter()
+        .flat_map(|entry| self::files(&entry.path()));
+    let files = files.par_iter().map(fs::DirEntry::path);
+    below.chain(files).collect()
+}
+
+/// The length that a gzip file's last four bytes tell.
+fn text_bytes(stored: &[u8]) -> usize {
+    let length = stored[stored.len() - 4..].try_into().unwrap();
+    u32::from_le_bytes(length) as usize
+}
+
+fn read(path: &Path, stored: &mut Vec<u8>) {
+    stored.clear();
+    File::open(path).unwrap().read_to_end(stored).unwrap();
+}
+
+fn tree(path: &Path, searches: bool) -> Sum {
+    let finder = Finder::new(NEEDLE);
+    files(path)
+        .par_iter()
+        .map_init(
+            || (Decompressor::new(), Vec::new(), Vec::new()),
+            |(inflater, stored, text), path| {
+                read(path, stored);
+                let n_bytes = text_bytes(stored);
+                if text.len() < n_bytes {
+                    text.resize(n_bytes, 0);
+                }
+                let n_bytes = inflater.gzip_decompress(stored, text).unwrap();
+                let n_found = if searches {
+                    count(&finder, &text[..n_bytes])
+                } else {
+                    1
+                };
+                (n_bytes as u64, n_found)
+            },
+        )
+        .reduce(Sum::default, add)
+}
+
+fn mapped(path: &Path) -> memmap2::Mmap {
+    // SAFETY: nobody changes the corpus while it is measured.
+    unsafe { memmap2::Mmap::map(&File::open(path).unwrap()).unwrap() }
+}
+
+fn map(path: &Path) -> Sum {
+    let finders = [Finder::new(NEEDLE), Finder::new(ESCAPE)];
+    mapped(path)
+        .par_chunks(PART_BYTES)
+        .map(|part| {
+            let stretches = part.chunks(STRETCH_BYTES);
+            let n_found = stretches
+                .map(|stretch| finders.iter().map(|f| count(f, stretch)).sum::<u64>())
+                .sum();
+            (part.len() as u64, n_found)
+        })
+        .reduce(Sum::default, add)
+}
+
+fn zstd(path: &Path) -> Sum {
+    let files: Vec<_> = files(path).iter().map(|path| mapped(path)).collect();
+    let frames: Vec<&[u8]> = files.iter().flat_map(|file| frames(file)).collect();
+    frames
+        .par_iter()
+        .map_init(
+            || (DCtx::create(), vec![0; STREAM_BYTES]),
+            |(context, text), frame| {
+                let mut source = InBuffer::around(frame);
+                let mut n_bytes = 0;
+                loop {
+                    let mut target = OutBuffer::around(text.as_mut_slice());
+                    let wanted = context.decompress_stream(&mut target, &mut source).unwrap();
+                    n_bytes += target.pos() as u64;
+                    if wanted == 0 {
+                        break (n_bytes, 1);
+                    }
+                }
+            },
+        )
+        .reduce(Sum::default, add)
+}
+
+fn frames(mut stored: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while !stored.is_empty() {
+        let (frame, rest) = stored.split_at(find_frame_compressed_size(stored).unwrap());
+        frames.push(frame);
+        stored = rest;
+    }
+    frames
+}
+
+fn gzip(path: &Path) -> Sum {
+    let stored = mapped(path);
+    let mut stream = MultiGzDecoder::new(&stored[..]);
+    let mut text = vec![0; STREAM_BYTES];
+    let mut n_bytes = 0;
+    loop {
+        match stream.read(&mut text).unwrap() {
+            0 => return (n_bytes, 1),
+            n => n_bytes += n as u64,
+        }
+    }
+}
+
+/// Members are told by their magic number: a guess that a measure may make, and a hunt may not.
+fn members(path: &Path) -> Sum {
+    let stored = mapped(path);
+    let magic = Finder::new(b"\x1f\x8b\x08");
+    let mut starts: Vec<usize> = magic.find_iter(&stored).collect();
+    starts.push(stored.len());
+    starts
+        .par_windows(2)
+        .map_init(
+            || (Decompressor::new(), Vec::new()),
+            |(inflater, text), ends| {
+                let member = &stored[ends[0]..ends[1]];
+                let n_bytes = text_bytes(member);
+                if text.len() < n_bytes {
+                    text.resize(n_bytes, 0);
+                }
+                (inflater.gzip_decompress(member, text).unwrap() as u64, 1)
+            },
+        )
+        .reduce(Sum::default, add)
+}
+
+fn parse(path: &Path) -> Sum {
+    let text = mapped(path);
+    let parts: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    parts
+        .par_chunks(1024)
+        .map_init(
+            || (simd_json::Buffers::default(), Vec::new()),
+            |(buffers, line), lines| {
+                let mut tape = simd_json::Tape::null().reset();
+                for bytes in lines {
+                    line.clear();
+                    line.extend_from_slice(bytes);
+                    let mut filled = tape.reset();
+                    simd_json::fill_tape(line, buffers, &mut filled).unwrap();
+                    tape = filled.reset();
+                }
+                let n_bytes = lines.iter().map(|line| line.len() as u64).sum();
+                (n_bytes, lines.len() as u64)
+            },
+        )
+        .reduce(Sum::default, add)
+}
