@@ -23,6 +23,9 @@ pub struct HuntConfig {
     pub n_threads: usize,
     /// Files from this size on are mapped; without it none is, and large ones are streamed.
     pub map_from_bytes: Option<u64>,
+    /// How much of a large source a thread takes at once, in bytes of text: streams, and files that store
+    /// as much, are divided so. What is found does not depend on it.
+    pub block_bytes: usize,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

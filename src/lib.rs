@@ -33,6 +33,7 @@
 //!     rule: Arc::new(Rule::quarantine()),
 //!     n_threads: 2,
 //!     map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
+//!     block_bytes: trailsift::input::blocks::BLOCK_BYTES,
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     progress: Arc::default(),

@@ -270,6 +270,59 @@ pub struct Sources {
     pub repeated: u64,
 }
 
+/// What sources came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    sources: Sources,
+    stats: Stats,
+}
+
+impl Tally {
+    /// Takes in what one source came to.
+    pub fn add(&mut self, outcome: Outcome, stats: Stats) {
+        let sources = &mut self.sources;
+        sources.found += 1;
+        match outcome {
+            Outcome::Read => {
+                sources.read += 1;
+                sources.read_bytes += stats.stored_bytes;
+            }
+            Outcome::Empty => sources.empty += 1,
+            Outcome::Partial => {
+                sources.partial += 1;
+                sources.partial_bytes += stats.stored_bytes;
+            }
+            Outcome::Failed => sources.failed += 1,
+        }
+        self.stats += stats;
+    }
+}
+
+impl AddAssign for Sources {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            found,
+            read,
+            empty,
+            partial,
+            failed,
+            read_bytes,
+            partial_bytes,
+            links_not_followed,
+            repeated,
+        } = other;
+        self.found += found;
+        self.read += read;
+        self.empty += empty;
+        self.partial += partial;
+        self.failed += failed;
+        self.read_bytes += read_bytes;
+        self.partial_bytes += partial_bytes;
+        self.links_not_followed += links_not_followed;
+        self.repeated += repeated;
+    }
+}
+
 /// Diagnostics kept word for word; beyond this they are counted only, so that a million bad files
 /// do not fill the memory.
 pub const DIAGNOSTICS_KEPT: usize = 10_000;
@@ -324,23 +377,10 @@ impl Report {
         }
     }
 
-    /// Takes in what one source came to.
-    pub fn add_source(&mut self, outcome: Outcome, stats: Stats) {
-        let sources = &mut self.sources;
-        sources.found += 1;
-        match outcome {
-            Outcome::Read => {
-                sources.read += 1;
-                sources.read_bytes += stats.stored_bytes;
-            }
-            Outcome::Empty => sources.empty += 1,
-            Outcome::Partial => {
-                sources.partial += 1;
-                sources.partial_bytes += stats.stored_bytes;
-            }
-            Outcome::Failed => sources.failed += 1,
-        }
-        self.stats += stats;
+    /// Takes in what sources came to.
+    pub fn add_sources(&mut self, tally: &Tally) {
+        self.sources += tally.sources;
+        self.stats += tally.stats;
     }
 
     /// Takes in one diagnostic.
@@ -423,13 +463,15 @@ mod tests {
     #[should_panic(expected = "a candidate has no outcome")]
     fn a_lost_candidate_is_noticed() {
         let mut report = Report::new("r".into(), "rule".into(), 1);
-        report.add_source(
+        let mut tally = Tally::default();
+        tally.add(
             Outcome::Read,
             Stats {
                 candidates: 1,
                 ..Stats::default()
             },
         );
+        report.add_sources(&tally);
         report.finish(std::time::Duration::ZERO);
     }
 

@@ -55,6 +55,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         format,
         n_threads: n_threads(args.threads),
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
+        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         follows_links: args.follow,
         progress: Arc::new(Progress::default()),
     })

@@ -4,6 +4,7 @@
 //! [`Defect`](crate::report::Defect) for every byte that could not be had. What a file is is told by its
 //! bytes, never by its name. No record and no rule is known here.
 
+pub mod blocks;
 pub mod decompress;
 pub mod discover;
 pub mod open;

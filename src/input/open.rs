@@ -28,7 +28,7 @@ pub struct Opened(Holding);
 
 #[derive(Debug)]
 enum Holding {
-    Mapped(memmap2::Mmap),
+    Mapped(Arc<memmap2::Mmap>),
     Read,
     Stream(Option<Stream>),
 }
@@ -37,6 +37,15 @@ enum Holding {
 enum Stream {
     File(File),
     Pipe(PipeReader),
+}
+
+impl Stream {
+    fn stored(self) -> Stored<'static> {
+        Stored::Stream(match self {
+            Self::File(file) => Box::new(BufReader::with_capacity(STREAM_BYTES, file)),
+            Self::Pipe(pipe) => Box::new(pipe),
+        })
+    }
 }
 
 /// How a source is opened.
@@ -85,7 +94,7 @@ impl Opened {
             // promise, which the README and the help of `--no-mmap` name: truncation ends the process
             // with SIGBUS, a change may be read in part.
             let map = unsafe { memmap2::Mmap::map(&file)? };
-            return Ok(Self(Holding::Mapped(map)));
+            return Ok(Self(Holding::Mapped(Arc::new(map))));
         }
         // One byte more than the file is said to have, so that its end is seen without another read.
         let expected = usize::try_from(source.stored_bytes).unwrap_or(0) + 1;
@@ -99,13 +108,16 @@ impl Opened {
         match &mut self.0 {
             Holding::Mapped(map) => Stored::Slice(map),
             Holding::Read => Stored::Slice(buffer),
-            Holding::Stream(stream) => match stream.take() {
-                Some(Stream::File(file)) => {
-                    Stored::Stream(Box::new(BufReader::with_capacity(STREAM_BYTES, file)))
-                }
-                Some(Stream::Pipe(pipe)) => Stored::Stream(Box::new(pipe)),
-                None => Stored::Slice(&[]),
-            },
+            Holding::Stream(stream) => stream.take().map_or(Stored::Slice(&[]), Stream::stored),
+        }
+    }
+
+    /// Its stored bytes, to be held by several threads. What was read into the buffer is taken out of it.
+    pub fn into_stored(self, buffer: &mut Vec<u8>) -> Stored<'static> {
+        match self.0 {
+            Holding::Mapped(map) => Stored::Mapped(map),
+            Holding::Read => Stored::Stream(Box::new(io::Cursor::new(std::mem::take(buffer)))),
+            Holding::Stream(stream) => stream.map_or(Stored::Slice(&[]), Stream::stored),
         }
     }
 }
@@ -229,6 +241,7 @@ mod tests {
         let mut opened = Opened::open(source, options, &mut buffer)?;
         let stored = match opened.stored(&buffer) {
             Stored::Slice(bytes) => (bytes.to_vec(), true),
+            Stored::Mapped(map) => (map.to_vec(), true),
             Stored::Stream(mut stream) => {
                 let mut bytes = Vec::new();
                 stream.read_to_end(&mut bytes)?;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
-pub use window::Window;
+pub use window::{Window, anchors, last_byte};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memrchr;
+use memchr::{memchr_iter, memrchr};
 
 /// A window of the text: its bytes and where they lie.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,8 @@ pub(super) fn continues(before: u8) -> bool {
 }
 
 /// The last byte that is no blank.
-pub(super) fn last_byte(bytes: &[u8]) -> Option<u8> {
+#[must_use]
+pub fn last_byte(bytes: &[u8]) -> Option<u8> {
     bytes.iter().rev().find(|b| !is_blank(**b)).copied()
 }
 
@@ -60,6 +61,22 @@ pub(super) fn last_anchor(bytes: &[u8], mut end: usize) -> Option<usize> {
         end = newline;
     }
     None
+}
+
+/// The first and the last anchor in `bytes`, equal if it is one. Documents stand between them that can be
+/// scanned without the text round them.
+///
+/// `last_before` is the last byte before `bytes` that is no blank. An anchor at the very start, or one that
+/// shows its bracket only after the end, is not seen: any anchor does to divide a text.
+#[must_use]
+pub fn anchors(bytes: &[u8], last_before: Option<u8>) -> Option<Range<usize>> {
+    let is_anchor = |&newline: &usize| {
+        let before = last_byte(&bytes[..newline]).or(last_before);
+        opens(&bytes[newline + 1..]) && !before.is_some_and(continues)
+    };
+    let first = memchr_iter(b'\n', bytes).find(is_anchor)? + 1;
+    let last = last_anchor(&bytes[first..], bytes.len() - first).map_or(first, |at| first + at);
+    Some(first..last)
 }
 
 /// How much of a text a message shows.

@@ -211,9 +211,15 @@ fn file() -> impl Strategy<Value = File> {
         })
 }
 
-/// Hunts in this process and gives the output's bytes.
-fn hunt(lake: &Lake, n_threads: usize, map_from_bytes: Option<u64>) -> (Vec<u8>, bool) {
-    let path = lake.beside(&format!("alerts-{n_threads}-{map_from_bytes:?}.ndjson"));
+/// How a hunt is done, which must not matter: threads, whether files are mapped, the size of blocks.
+type Way = (usize, Option<u64>, usize);
+
+/// What a hunt gives: the output's bytes, the diagnostics, whether all was read.
+type Given = (Vec<u8>, Vec<String>, bool);
+
+/// Hunts in this process.
+fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
+    let path = lake.beside("alerts.ndjson");
     let config = HuntConfig {
         roots: vec![Root::Path(lake.logs())],
         rule: Arc::new(Rule::quarantine()),
@@ -221,13 +227,36 @@ fn hunt(lake: &Lake, n_threads: usize, map_from_bytes: Option<u64>) -> (Vec<u8>,
         format: Format::Ndjson,
         n_threads,
         map_from_bytes,
+        block_bytes,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),
     };
     let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
-    (fs::read(path).unwrap(), report.complete)
+    let diagnostics = report.diagnostics.iter();
+    let diagnostics = diagnostics.map(|diagnostic| format!("{:?} {diagnostic}", diagnostic.code));
+    (
+        fs::read(path).unwrap(),
+        diagnostics.collect(),
+        report.complete,
+    )
 }
+
+fn codes(diagnostics: &[String]) -> Vec<Option<&str>> {
+    let words = diagnostics.iter().map(|d| d.split(' ').next());
+    words.collect()
+}
+
+/// Any way but the plain one.
+fn way() -> impl Strategy<Value = Way> {
+    let map_from_bytes = select(vec![None, Some(1)]);
+    // Smaller than a record, than a document, than a file; and such that no file is large.
+    let block_bytes = prop_oneof![1usize..200, 200usize..5000, Just(usize::MAX)];
+    (1usize..=8, map_from_bytes, block_bytes)
+}
+
+/// One thread, mapped, no blocks.
+const PLAIN_WAY: Way = (1, Some(1), usize::MAX);
 
 /// What the alerts say of their records. The place of a record inside a string is that of its wrapper,
 /// which the reference sees otherwise: it is left out.
@@ -271,9 +300,10 @@ fn lake_of(files: &[File]) -> Lake {
 
 proptest! {
     #[test]
-    fn the_fast_way_finds_what_the_slow_one_finds(files in vec(file(), 1..6), threads in 2usize..=8) {
+    fn the_fast_way_finds_what_the_slow_one_finds(files in vec(file(), 1..6), ways in vec(way(), 3)) {
         let lake = lake_of(&files);
-        let (ndjson, is_complete) = hunt(&lake, 1, Some(1));
+        let given = hunt(&lake, PLAIN_WAY);
+        let (ndjson, _, is_complete) = &given;
         prop_assert!(is_complete);
         let mut expected = Vec::new();
         for (i, file) in files.iter().enumerate() {
@@ -281,7 +311,7 @@ proptest! {
             let alerts = reference::alerts(file.text.as_bytes());
             expected.extend(alerts.into_iter().map(|found| (format!("{i:03}"), found)));
         }
-        let found = found(&ndjson, &lake);
+        let found = found(ndjson, &lake);
         prop_assert_eq!(found.len(), expected.len());
         for ((file, found), (expected_file, expected)) in found.iter().zip(&expected) {
             prop_assert_eq!(file, expected_file);
@@ -293,8 +323,64 @@ proptest! {
                 prop_assert!(found.offset <= expected.offset && expected.index == found.index);
             }
         }
-        for (n_threads, map) in [(threads, Some(1)), (threads, None), (1, None)] {
-            prop_assert_eq!(&hunt(&lake, n_threads, map).0, &ndjson);
+        for way in ways {
+            prop_assert_eq!(&hunt(&lake, way), &given, "{:?}", way);
+        }
+    }
+
+    #[test]
+    fn damaged_text_gives_the_same_in_any_way(
+        file in file(),
+        damages in vec((any::<Index>(), select(vec!["\"", "\n", "{", "}", "[", "]", ",", "\\", "\n{", "\u{0}"]), 0usize..30), 1..5),
+        ways in vec(way(), 3),
+    ) {
+        let mut text = file.text.into_bytes();
+        for (at, put, n_taken) in damages {
+            let at = at.index(text.len() + 1);
+            let end = text.len().min(at + n_taken);
+            text.splice(at..end, put.bytes());
+        }
+        let middle = text.len() / 2;
+        let members = [gzip(&text[..middle]), gzip(&text[middle..])].concat();
+        let frames = [zstd(&text[..middle]), zstd(&text[middle..])].concat();
+        let mut outputs = Vec::new();
+        for stored in [text, members, frames] {
+            let lake = lake_of(&[File { text: String::new(), stored }]);
+            let given = hunt(&lake, PLAIN_WAY);
+            for way in &ways {
+                prop_assert_eq!(&hunt(&lake, *way), &given, "{:?}", way);
+            }
+            let found = found(&given.0, &lake);
+            outputs.push(found.into_iter().map(|(_, found)| found.raw).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(&outputs[0], &outputs[1]);
+        prop_assert_eq!(&outputs[0], &outputs[2]);
+    }
+
+    #[test]
+    fn damage_to_what_is_stored_gives_the_same_in_any_way(
+        file in file(),
+        damages in vec((any::<Index>(), any::<u8>()), 1..3),
+        ways in vec(way(), 3),
+    ) {
+        let mut stored = file.stored;
+        for (at, byte) in damages {
+            if !stored.is_empty() {
+                let at = at.index(stored.len());
+                stored[at] ^= byte;
+            }
+        }
+        let lake = lake_of(&[File { text: String::new(), stored }]);
+        let given = hunt(&lake, PLAIN_WAY);
+        for way in ways {
+            let (ndjson, diagnostics, is_complete) = hunt(&lake, way);
+            prop_assert_eq!((&ndjson, is_complete), (&given.0, given.2), "{:?}", way);
+            if way.1.is_some() {
+                prop_assert_eq!(&diagnostics, &given.1, "{:?}", way);
+            } else {
+                // A stream shows a fault in what came at once, not always at its very byte.
+                prop_assert_eq!(codes(&diagnostics), codes(&given.1), "{:?}", way);
+            }
         }
     }
 
@@ -305,7 +391,7 @@ proptest! {
         let cut = cut.index(file.stored.len() + 1);
         let stored = file.stored[..cut].to_vec();
         let lake = lake_of(&[File { text: String::new(), stored }]);
-        let (ndjson, is_complete) = hunt(&lake, 2, None);
+        let (ndjson, _, is_complete) = hunt(&lake, (2, None, usize::MAX));
         let found = found(&ndjson, &lake);
         // What is found is a beginning of what the whole gives.
         prop_assert!(found.len() <= whole.len());
@@ -322,6 +408,6 @@ proptest! {
             });
             prop_assert!(!(is_inside && is_complete), "a candidate that is cut off is told");
         }
-        prop_assert_eq!(&hunt(&lake, 1, Some(1)).0, &ndjson);
+        prop_assert_eq!(&hunt(&lake, (1, Some(1), 300)).0, &ndjson);
     }
 }

@@ -81,17 +81,17 @@ const EDGES: [(&str, &[&str], &str); 13] = [
 const WORDS: [(&str, &[&str], &str); 13] = [
     (
         "rayon",
-        &["pipeline.rs", "synth/", "error.rs"],
+        &["pipeline/", "synth/", "error.rs"],
         "one file decides what runs in parallel; `error` holds rayon's own error",
     ),
     (
         "crossbeam_channel",
-        &["pipeline.rs", "input/open.rs"],
+        &["pipeline/", "input/open.rs"],
         "likewise; a pipe is read beside the scan so that a wish to stop is heard",
     ),
     (
         "std::thread",
-        &["pipeline.rs", "input/open.rs", "cli/"],
+        &["pipeline/", "input/open.rs", "cli/"],
         "likewise; `cli` draws the progress",
     ),
     (
@@ -99,7 +99,7 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         &[
             "input/",
             "output/whole_file.rs",
-            "pipeline.rs",
+            "pipeline/",
             "synth/",
             "cli/",
         ],
@@ -117,7 +117,7 @@ const WORDS: [(&str, &[&str], &str); 13] = [
     ),
     (
         "Instant",
-        &["pipeline.rs", "cli/"],
+        &["pipeline/", "cli/"],
         "what is found does not depend on a clock",
     ),
     ("SystemTime", &[], "likewise"),

@@ -12,6 +12,9 @@ mod zstd;
 mod tests;
 
 use std::io::{self, BufRead, Read as _};
+use std::sync::Arc;
+
+use memmap2::Mmap;
 
 use super::sniff::{self, Format, SNIFF_BYTES};
 use crate::report::{Code, Defect};
@@ -27,14 +30,17 @@ pub struct Codecs {
 pub enum Stored<'a> {
     /// All of them, mapped or read.
     Slice(&'a [u8]),
+    /// All of them, mapped, to be held by several threads.
+    Mapped(Arc<Mmap>),
     /// As they come.
-    Stream(Box<dyn BufRead + 'a>),
+    Stream(Box<dyn BufRead + Send + 'a>),
 }
 
 impl std::fmt::Debug for Stored<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Slice(bytes) => f.debug_tuple("Slice").field(&bytes.len()).finish(),
+            Self::Mapped(map) => f.debug_tuple("Mapped").field(&map.len()).finish(),
             Self::Stream(_) => f.debug_tuple("Stream").finish_non_exhaustive(),
         }
     }
@@ -43,41 +49,44 @@ impl std::fmt::Debug for Stored<'_> {
 /// Stored bytes and how far they were taken.
 struct Input<'a> {
     stored: Stored<'a>,
-    /// All of them, if they are at hand.
-    whole: &'a [u8],
     /// The offset of the next byte.
     offset: u64,
+    /// The offset at or after which no further member or frame is begun.
+    until: u64,
 }
 
 impl Input<'_> {
+    /// The bytes from here on, if all of them are at hand.
+    fn rest(&self) -> Option<&[u8]> {
+        match &self.stored {
+            Stored::Slice(bytes) => Some(from(bytes, self.offset)),
+            Stored::Mapped(map) => Some(from(map, self.offset)),
+            Stored::Stream(_) => None,
+        }
+    }
+
     /// The bytes at hand, at least one unless the input is at its end.
     fn peek(&mut self) -> io::Result<&[u8]> {
         match &mut self.stored {
-            Stored::Slice(bytes) => Ok(bytes),
+            Stored::Slice(bytes) => Ok(from(bytes, self.offset)),
+            Stored::Mapped(map) => Ok(from(map, self.offset)),
             Stored::Stream(stream) => stream.fill_buf(),
         }
     }
 
     /// Goes back to an offset that was passed, if all stored bytes are at hand.
     fn rewind(&mut self, offset: u64) -> bool {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|at| self.whole.get(at..));
-        match (&mut self.stored, rest) {
-            (Stored::Slice(bytes), Some(rest)) => {
-                *bytes = rest;
-                self.offset = offset;
-                true
-            }
-            _ => false,
+        let is_at_hand = !matches!(self.stored, Stored::Stream(_));
+        if is_at_hand {
+            self.offset = offset;
         }
+        is_at_hand
     }
 
     fn take(&mut self, n: usize) {
         self.offset += n as u64;
-        match &mut self.stored {
-            Stored::Slice(bytes) => *bytes = &bytes[n..],
-            Stored::Stream(stream) => stream.consume(n),
+        if let Stored::Stream(stream) = &mut self.stored {
+            stream.consume(n);
         }
     }
 
@@ -95,6 +104,19 @@ impl Input<'_> {
             filled += n;
         }
         Ok(true)
+    }
+
+    /// Whether a part ends here, or behind the padding here.
+    fn is_part_end(&mut self) -> bool {
+        if self.until < u64::MAX
+            && let Some(rest) = self.rest()
+        {
+            let left =
+                usize::try_from(self.until.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+            let n_zeros = rest.iter().take(left).take_while(|b| **b == 0).count();
+            self.take(n_zeros);
+        }
+        self.offset >= self.until
     }
 
     /// Takes all zero bytes at hand and after: padding of tapes and blocks. The first other byte, if any.
@@ -117,6 +139,10 @@ impl Input<'_> {
     }
 }
 
+fn from(whole: &[u8], offset: u64) -> &[u8] {
+    &whole[usize::try_from(offset).expect("an offset into a slice")..]
+}
+
 /// Whether a text goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
@@ -124,6 +150,8 @@ pub enum Filled {
     More,
     /// The text is at its end.
     End,
+    /// The end of a [`Part`] is reached, or passed.
+    PartEnd,
 }
 
 enum Decoding {
@@ -137,7 +165,6 @@ enum Decoding {
 pub struct Text<'a> {
     input: Input<'a>,
     decoding: Decoding,
-    codecs: &'a mut Codecs,
 }
 
 impl std::fmt::Debug for Text<'_> {
@@ -153,11 +180,12 @@ impl<'a> Text<'a> {
     /// a defect.
     pub fn new(
         stored: Stored<'a>,
-        codecs: &'a mut Codecs,
+        codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Self> {
         let (format, stored) = match stored {
             Stored::Slice(bytes) => (sniff::sniff(bytes), Stored::Slice(bytes)),
+            Stored::Mapped(map) => (sniff::sniff(&map), Stored::Mapped(map)),
             Stored::Stream(mut stream) => {
                 let mut start = Vec::with_capacity(SNIFF_BYTES);
                 stream
@@ -182,15 +210,11 @@ impl<'a> Text<'a> {
         };
         Ok(Self {
             input: Input {
-                whole: match stored {
-                    Stored::Slice(bytes) => bytes,
-                    Stored::Stream(_) => &[],
-                },
                 stored,
                 offset: 0,
+                until: u64::MAX,
             },
             decoding,
-            codecs,
         })
     }
 
@@ -209,25 +233,36 @@ impl<'a> Text<'a> {
         self.input.offset
     }
 
+    /// The mapped text, where it is stored as it is: nothing need be copied.
+    #[must_use]
+    pub fn as_mapped(&self) -> Option<&Arc<Mmap>> {
+        match (&self.decoding, &self.input.stored) {
+            (Decoding::Plain, Stored::Mapped(map)) => Some(map),
+            _ => None,
+        }
+    }
+
     /// Appends text to `text` until that holds `limit` bytes, or as many more as its memory has room for, or
-    /// the text ends.
+    /// the text ends. `codecs` are the same from call to call.
     ///
     /// A fault in what is stored ends the text and is a defect; so does an error of the system.
-    pub fn fill(&mut self, text: &mut Vec<u8>, limit: usize, defects: &mut Vec<Defect>) -> Filled {
+    pub fn fill(
+        &mut self,
+        text: &mut Vec<u8>,
+        limit: usize,
+        codecs: &mut Codecs,
+        defects: &mut Vec<Defect>,
+    ) -> Filled {
         let is_first = self.input.offset == 0;
         let from = text.len();
         let filled = match &mut self.decoding {
             Decoding::Plain => fill_plain(&mut self.input, text, limit),
-            Decoding::Gzip(state) => {
-                self.codecs
-                    .gzip
-                    .fill(state, &mut self.input, text, limit, defects)
-            }
-            Decoding::Zstd(state) => {
-                self.codecs
-                    .zstd
-                    .fill(state, &mut self.input, text, limit, defects)
-            }
+            Decoding::Gzip(state) => codecs
+                .gzip
+                .fill(state, &mut self.input, text, limit, defects),
+            Decoding::Zstd(state) => codecs
+                .zstd
+                .fill(state, &mut self.input, text, limit, defects),
             Decoding::Ended => Ok(Filled::End),
         };
         let filled = filled.unwrap_or_else(|error| {
@@ -248,6 +283,81 @@ impl<'a> Text<'a> {
             return Filled::End;
         }
         filled
+    }
+}
+
+/// Whole members or frames of a mapped file, as far as that can be told without decoding them.
+#[derive(Debug)]
+pub struct Part {
+    text: Text<'static>,
+    start: u64,
+}
+
+impl Text<'static> {
+    /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
+    /// elsewhere while this text goes on after them.
+    ///
+    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where the
+    /// next member's end cannot be told from the next `8 * n_stored` bytes. The end of a zstd frame is known,
+    /// that of a gzip member is guessed: [`Part::is_whole`] tells in the end.
+    pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
+        let Stored::Mapped(map) = &self.input.stored else {
+            return None;
+        };
+        let rest = self.input.rest()?;
+        let (n_bytes, decoding) = match &self.decoding {
+            Decoding::Gzip(state) => (
+                gzip::members(state, rest, n_stored)?,
+                Decoding::Gzip(gzip::State::after_a_member()),
+            ),
+            Decoding::Zstd(state) => (
+                zstd::frames(state, rest, n_stored)?,
+                Decoding::Zstd(zstd::State::after_a_frame()),
+            ),
+            Decoding::Plain | Decoding::Ended => return None,
+        };
+        let start = self.input.offset;
+        let stored = Stored::Mapped(Arc::clone(map));
+        self.input.offset += n_bytes as u64;
+        let input = Input {
+            stored,
+            offset: start,
+            until: self.input.offset,
+        };
+        Some(Part {
+            text: Text { input, decoding },
+            start,
+        })
+    }
+}
+
+impl Part {
+    /// Decodes on, as [`Text::fill`] does, to the end of the part.
+    pub fn fill(
+        &mut self,
+        text: &mut Vec<u8>,
+        limit: usize,
+        codecs: &mut Codecs,
+        defects: &mut Vec<Defect>,
+    ) -> Filled {
+        self.text.fill(text, limit, codecs, defects)
+    }
+
+    /// How many of its stored bytes were taken.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.text.input.offset - self.start
+    }
+
+    /// Whether its end was that of a member or frame.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.text.input.offset == self.text.input.until
+    }
+
+    /// Makes this the whole rest of the file.
+    pub fn extend(&mut self) {
+        self.text.input.until = u64::MAX;
     }
 }
 

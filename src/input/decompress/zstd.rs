@@ -8,7 +8,8 @@
 use std::io;
 
 use zstd::zstd_safe::{
-    DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, get_error_name,
+    DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, find_frame_compressed_size,
+    get_error_name,
 };
 
 use super::{Filled, Input, make_room, trailing};
@@ -59,6 +60,28 @@ pub(super) enum State {
     Ended,
 }
 
+impl State {
+    pub(super) fn after_a_frame() -> Self {
+        Self::Between { n_frames: 1 }
+    }
+}
+
+/// How many bytes the next frames take: `n_stored` or more, all of the last one. Nothing if the first takes
+/// much more.
+pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usize> {
+    if !matches!(state, State::Between { n_frames: 1.. }) {
+        return None;
+    }
+    let mut n_bytes = 0;
+    while n_bytes < n_stored && n_bytes < rest.len() {
+        match find_frame_compressed_size(&rest[n_bytes..]) {
+            Ok(n) if n_bytes + n <= 8 * n_stored => n_bytes += n,
+            _ => break,
+        }
+    }
+    (n_bytes > 0).then_some(n_bytes)
+}
+
 /// A frame that is being decoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
@@ -89,7 +112,12 @@ impl Zstd {
     ) -> io::Result<Filled> {
         while text.len() < limit {
             let next = match *state {
-                State::Between { n_frames } => self.begin(n_frames, input)?,
+                State::Between { n_frames } => {
+                    if input.is_part_end() {
+                        return Ok(Filled::PartEnd);
+                    }
+                    self.begin(n_frames, input)?
+                }
                 State::Inside(frame) => self.step(frame, input, text, limit)?,
                 State::Ended => return Ok(Filled::End),
             };

@@ -1,40 +1,48 @@
-//! The whole way on one screen: the only file that knows threads and the order of the stages.
+//! The whole way on one screen, and the only folder that knows threads and the order of the stages.
 //!
 //! ```text
-//! roots ─discover─▶ sources ─open, decompress─▶ text ─scan─▶ candidates ─rule─▶ alerts ─sink─▶ file
-//!        1 thread            └─────── `worker`: each source on one of n threads ────┘  1 thread
+//! roots ─discover─▶ jobs ─open, decompress─▶ text ─scan─▶ candidates ─rule─▶ alerts ─sink─▶ file
+//!        1 thread            └──── `worker`: each job on one of n threads ────┘  1 thread
 //! ```
 //!
-//! Each source has a channel of its own for its alerts, and the sink empties the channels in the order in
-//! which the sources are discovered, so that the output is the same for any number of threads.
-//! Everything in flight is bounded: [`SOURCES_IN_FLIGHT`] sources, [`BATCHES_IN_FLIGHT`] batches of alerts
-//! for each. A thread whose channel is full waits for its turn; the source whose turn it is always has a
-//! thread, since sources are taken up in their order.
+//! A job is a few small sources, or a large one, of which the threads cut off piece after piece
+//! ([`feed`], [`schedule`]). Each job, and each piece, has a channel of its own for its alerts, and the sink
+//! empties the channels in the order in which the sources are discovered ([`collect`]), so that the output is
+//! the same for any number of threads.
+//!
+//! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, [`BATCHES_IN_FLIGHT`] batches of alerts for
+//! each, and for a large source two pieces more than there are threads. A thread whose channel is full waits
+//! for its turn. No two wait for each other: a free thread takes the first job that has something left, so
+//! the one whose turn it is always has a thread, and nobody waits for a later one.
 
-use std::ops::ControlFlow;
+mod collect;
+mod feed;
+mod schedule;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::prelude::*;
 
 use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
-use crate::input::Source;
-use crate::input::discover::{self, DiscoverOptions, Found, Identity};
+use crate::input::discover::{self, DiscoverOptions, Identity};
 use crate::output::destination::Output;
 use crate::output::{Alert, RunIdentity};
-use crate::report::{Code, Defect, Diagnostic, Outcome, Report, Stats};
+use crate::report::{Defect, Diagnostic, Report, Tally};
 use crate::rule::Needles;
 use crate::scan::Prefilter;
 use crate::worker::{SourceReport, Worker};
+use feed::Feed;
+use schedule::{Schedule, Work};
 
-/// Sources that are being scanned or wait to be: enough that a large one does not hold up the threads.
-const SOURCES_IN_FLIGHT: usize = 1024;
-/// Batches of alerts that wait for their source's turn.
+/// Jobs that are being scanned or wait to be: enough that a large one does not hold up the threads.
+const JOBS_IN_FLIGHT: usize = 256;
+/// Batches of alerts that wait for their turn.
 const BATCHES_IN_FLIGHT: usize = 2;
 /// Alerts of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -46,6 +54,29 @@ pub enum Notice<'a> {
     Alert(&'a Alert),
     /// A diagnostic.
     Diagnostic(&'a Diagnostic),
+}
+
+/// What the sink takes up next.
+enum Turn {
+    /// Small sources.
+    Batch(Receiver<Message>),
+    /// A large source: its pieces, as they are cut.
+    Large(PathBuf, Receiver<Receiver<Message>>),
+    /// Something else that was met on the way.
+    Defect(PathBuf, Defect),
+    Link,
+    Repeated,
+}
+
+/// What a thread tells of its job.
+enum Message {
+    Alerts(Vec<Alert>),
+    /// Small sources of which there is nothing to tell.
+    Tally(Tally),
+    /// A small source of which there is.
+    Source(PathBuf, SourceReport),
+    /// What a piece of a large source came to.
+    Piece(SourceReport),
 }
 
 /// Hunts: from roots to a file of alerts and a report.
@@ -74,27 +105,29 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         Needles::AnyOf(literals) => literals.as_slice(),
         Needles::EveryRecord => &[],
     }));
-    let (turns_in, turns) = bounded(SOURCES_IN_FLIGHT);
-    let (jobs_in, jobs) = unbounded();
+    let schedule = Schedule::default();
+    let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
             let list_all = |directories: &[PathBuf]| {
                 listing_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
-            let mut feed = |found| dispatch(found, &config.progress, &turns_in, &jobs_in);
+            let mut feed = Feed::new(config, turns_in, &schedule);
             // Broken off only by a run that ends before its end, which the other side knows.
-            if discover::discover(&config.roots, &discover_options, &list_all, &mut feed)
-                .is_continue()
-            {
+            let walk =
+                discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
+                    feed.take_in(found)
+                });
+            if walk.is_continue() && feed.flush().is_continue() {
                 config.progress.all_found.store(true, Relaxed);
             }
-            drop((turns_in, jobs_in));
+            schedule.close();
         });
         pool.in_place_scope(|workers| {
             for _ in 0..config.n_threads {
-                workers.spawn(|_| work(&jobs, config, &prefilter));
+                workers.spawn(|_| work(&schedule, config, &prefilter));
             }
-            let result = collect(turns, &mut output, &mut report, config, notify);
+            let result = collect::collect(turns, &mut output, &mut report, config, notify);
             if result.is_err() {
                 config.progress.stop.store(true, Relaxed);
             }
@@ -114,135 +147,71 @@ fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
         .map_err(|source| Error::Threads { n_threads, source })
 }
 
-/// What the sink takes up next.
-enum Turn {
-    /// A source: its messages, the last of which is [`Message::Done`].
-    Source(PathBuf, Receiver<Message>),
-    /// Something else that was met on the way.
-    Defect(PathBuf, Defect),
-    Link,
-    Repeated,
-}
-
-struct Job {
-    source: Source,
-    messages: Sender<Message>,
-}
-
-enum Message {
-    Alerts(Vec<Alert>),
-    Done(SourceReport),
-}
-
-/// Gives what was found its turn, and a source also to the threads.
-fn dispatch(
-    found: Found,
-    progress: &Progress,
-    turns: &Sender<Turn>,
-    jobs: &Sender<Job>,
-) -> ControlFlow<()> {
-    let (turn, job) = match found {
-        Found::Source(source) => {
-            progress.n_found.fetch_add(1, Relaxed);
-            progress.found_bytes.fetch_add(source.stored_bytes, Relaxed);
-            let (messages, receiver) = bounded(BATCHES_IN_FLIGHT);
-            let turn = Turn::Source(source.path.clone(), receiver);
-            (turn, Some(Job { source, messages }))
-        }
-        Found::Defect { path, defect } => (Turn::Defect(path, defect), None),
-        Found::Link => (Turn::Link, None),
-        Found::Repeated => (Turn::Repeated, None),
-    };
-    let is_sent = turns.send(turn).is_ok() && job.is_none_or(|job| jobs.send(job).is_ok());
-    if is_sent {
-        ControlFlow::Continue(())
-    } else {
-        ControlFlow::Break(())
-    }
-}
-
-/// Empties the sources' channels in their order.
-fn collect(
-    turns: Receiver<Turn>,
-    output: &mut Output,
-    report: &mut Report,
-    config: &HuntConfig,
-    notify: &mut dyn FnMut(Notice<'_>),
-) -> Result<(), Error> {
-    for turn in turns {
-        match turn {
-            Turn::Source(path, messages) => {
-                for message in messages {
-                    if config.progress.stop.load(Relaxed) {
-                        return Err(Error::Interrupted);
-                    }
-                    match message {
-                        Message::Alerts(alerts) => {
-                            for alert in alerts {
-                                notify(Notice::Alert(&alert));
-                                output.append(alert)?;
-                                report.alerts += 1;
-                            }
-                        }
-                        Message::Done(source) => {
-                            report.add_source(source.outcome, source.stats);
-                            for defect in source.defects {
-                                tell(&path, defect, report, notify);
-                            }
-                        }
-                    }
-                }
-            }
-            Turn::Defect(path, defect) => {
-                report.add_source(Outcome::Failed, Stats::default());
-                tell(&path, defect, report, notify);
-            }
-            Turn::Link => report.sources.links_not_followed += 1,
-            Turn::Repeated => report.sources.repeated += 1,
-        }
-        if config.progress.stop.load(Relaxed) {
-            return Err(Error::Interrupted);
-        }
-    }
-    Ok(())
-}
-
-fn tell(path: &Path, defect: Defect, report: &mut Report, notify: &mut dyn FnMut(Notice<'_>)) {
-    let diagnostic = Diagnostic::new(&path.to_string_lossy(), defect);
-    notify(Notice::Diagnostic(&diagnostic));
-    report.add_diagnostic(diagnostic);
-}
-
-/// Scans sources until there are no more.
-fn work(jobs: &Receiver<Job>, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
+/// Scans until nothing is left.
+fn work(schedule: &Schedule, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
     let mut worker = Worker::new(config, prefilter);
-    for Job { source, messages } in jobs {
-        if config.progress.stop.load(Relaxed) {
-            continue;
-        }
-        let mut alerts = Batch {
-            alerts: Vec::new(),
-            n_bytes: 0,
-            messages: &messages,
-        };
-        let scanned = catch_unwind(AssertUnwindSafe(|| {
-            worker.scan(&source, &mut |alert| alerts.push(alert))
-        }));
-        let report = scanned.unwrap_or_else(|panic| {
-            // Nothing of the worker is used again: the panic may have left it half changed.
-            worker = Worker::new(config, prefilter);
-            SourceReport {
-                outcome: Outcome::Failed,
-                stats: Stats::default(),
-                defects: vec![Defect::new(Code::Panic, panic_message(panic.as_ref()))],
+    let progress = &config.progress;
+    while let Some(work) = schedule.next() {
+        match work {
+            Work::Batch { sources, messages } => {
+                let mut lane = Lane::new(&messages);
+                let mut tally = Tally::default();
+                for source in sources {
+                    if progress.stop.load(Relaxed) {
+                        break;
+                    }
+                    let scanned = catch_unwind(AssertUnwindSafe(|| {
+                        worker.scan(&source, &mut |alert| lane.push(alert))
+                    }));
+                    let report = scanned.unwrap_or_else(|panic| {
+                        // Nothing of the worker is used again: the panic may have left it half changed.
+                        worker = Worker::new(config, prefilter);
+                        SourceReport::of_panic(panic_message(panic.as_ref()))
+                    });
+                    if report.defects.is_empty() {
+                        let (outcome, stats, _) = report.finish();
+                        tally.add(outcome, stats);
+                    } else {
+                        lane.send(Message::Source(source.path, report));
+                    }
+                    done(progress);
+                }
+                lane.send(Message::Tally(tally));
             }
-        });
-        alerts.send();
-        // A sink that is gone has ended the run, and knows why.
-        messages.send(Message::Done(report)).ok();
-        if !config.progress.stop.load(Relaxed) {
-            config.progress.n_done.fetch_add(1, Relaxed);
+            Work::Large { order, large } => {
+                let source = Arc::clone(&large.cutter.source);
+                let (messages, receiver) = bounded(BATCHES_IN_FLIGHT);
+                // A sink that is gone has ended the run, and knows why.
+                large.pieces.send(receiver).ok();
+                let mut lane = Lane::new(&messages);
+                let mut report = SourceReport::default();
+                let mut large = Some(large);
+                let scanned = catch_unwind(AssertUnwindSafe(|| {
+                    let cutter = large.as_mut().map(|large| &mut *large.cutter)?;
+                    let piece = worker.cut(cutter, &mut report)?;
+                    schedule.give_back(order, large.take()?);
+                    let emit = &mut |alert| lane.push(alert);
+                    worker.scan_piece(&source, piece, &mut report, emit);
+                    Some(())
+                }));
+                if large.take().is_some() {
+                    schedule.finish(order);
+                    done(progress);
+                }
+                if let Err(panic) = scanned {
+                    worker = Worker::new(config, prefilter);
+                    report = SourceReport::of_panic(panic_message(panic.as_ref()));
+                }
+                lane.send(Message::Piece(report));
+            }
         }
+    }
+}
+
+/// Counts a source as done, unless it was broken off.
+fn done(progress: &Progress) {
+    if !progress.stop.load(Relaxed) {
+        progress.n_done.fetch_add(1, Relaxed);
     }
 }
 
@@ -255,30 +224,44 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     format!("the program failed on this file; please report it: {text}")
 }
 
-/// Alerts of one source on their way to the sink.
-struct Batch<'a> {
+/// The way of one job's messages to the sink.
+struct Lane<'a> {
     alerts: Vec<Alert>,
     n_bytes: usize,
     messages: &'a Sender<Message>,
 }
 
-impl Batch<'_> {
+impl<'a> Lane<'a> {
+    fn new(messages: &'a Sender<Message>) -> Self {
+        Self {
+            alerts: Vec::new(),
+            n_bytes: 0,
+            messages,
+        }
+    }
+
     fn push(&mut self, alert: Alert) {
         self.n_bytes += alert.size_bytes();
         self.alerts.push(alert);
         if self.n_bytes >= BATCH_BYTES {
-            self.send();
+            self.flush();
         }
     }
 
-    fn send(&mut self) {
+    fn flush(&mut self) {
         self.n_bytes = 0;
         if !self.alerts.is_empty() {
+            let alerts = std::mem::take(&mut self.alerts);
             // A sink that is gone has ended the run, and knows why.
-            self.messages
-                .send(Message::Alerts(std::mem::take(&mut self.alerts)))
-                .ok();
+            self.messages.send(Message::Alerts(alerts)).ok();
         }
+    }
+
+    /// Sends a message behind the alerts.
+    fn send(&mut self, message: Message) {
+        self.flush();
+        // Likewise.
+        self.messages.send(message).ok();
     }
 }
 
@@ -302,9 +285,12 @@ fn random_id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::input::Root;
     use crate::output::{Destination, Format};
+    use crate::report::Code;
     use crate::rule::Rule;
 
     fn config(folder: &Path) -> HuntConfig {
@@ -315,6 +301,7 @@ mod tests {
             format: Format::Ndjson,
             n_threads: 2,
             map_from_bytes: None,
+            block_bytes: crate::input::blocks::BLOCK_BYTES,
             follows_links: false,
             own_files: Vec::new(),
             progress: Arc::default(),

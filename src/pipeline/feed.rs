@@ -1,0 +1,99 @@
+//! From what the walk finds to jobs and turns.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::schedule::{Job, Large, Schedule};
+use super::{BATCHES_IN_FLIGHT, Turn};
+use crate::config::HuntConfig;
+use crate::input::Source;
+use crate::input::discover::{Found, SourceKind};
+use crate::worker::large::Cutter;
+
+/// The most small sources of a job: what is done once for a job is then little beside them.
+const BATCH_SOURCES: usize = 64;
+/// The most stored bytes of a job of several sources: the last jobs end at about the same time.
+const BATCH_STORED_BYTES: u64 = 256 * 1024;
+
+/// Gives what was found its turn, and sources also to the threads.
+pub(super) struct Feed<'a> {
+    config: &'a HuntConfig,
+    turns: Sender<Turn>,
+    schedule: &'a Schedule,
+    batch: Vec<Source>,
+    batch_bytes: u64,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(config: &'a HuntConfig, turns: Sender<Turn>, schedule: &'a Schedule) -> Self {
+        Self {
+            config,
+            turns,
+            schedule,
+            batch: Vec::new(),
+            batch_bytes: 0,
+        }
+    }
+
+    pub(super) fn take_in(&mut self, found: Found) -> ControlFlow<()> {
+        match found {
+            Found::Source(source) => {
+                let progress = &self.config.progress;
+                progress.n_found.fetch_add(1, Relaxed);
+                progress.found_bytes.fetch_add(source.stored_bytes, Relaxed);
+                let is_large = source.kind != SourceKind::File
+                    || source.stored_bytes >= self.config.block_bytes as u64;
+                if is_large {
+                    self.flush()?;
+                    return self.large(source);
+                }
+                self.batch_bytes += source.stored_bytes;
+                self.batch.push(source);
+                let is_full =
+                    self.batch.len() >= BATCH_SOURCES || self.batch_bytes >= BATCH_STORED_BYTES;
+                // A thread that has nothing to do does not wait for a full batch.
+                if is_full || self.schedule.is_empty() {
+                    return self.flush();
+                }
+                ControlFlow::Continue(())
+            }
+            Found::Defect { path, defect } => {
+                self.flush()?;
+                self.turn(Turn::Defect(path, defect))
+            }
+            Found::Link => self.turn(Turn::Link),
+            Found::Repeated => self.turn(Turn::Repeated),
+        }
+    }
+
+    /// Sends off what waits for more.
+    pub(super) fn flush(&mut self) -> ControlFlow<()> {
+        if self.batch.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.batch_bytes = 0;
+        let sources = std::mem::take(&mut self.batch);
+        let (messages, receiver) = bounded(BATCHES_IN_FLIGHT);
+        self.turn(Turn::Batch(receiver))?;
+        self.schedule.push(Job::Batch { sources, messages });
+        ControlFlow::Continue(())
+    }
+
+    fn large(&mut self, source: Source) -> ControlFlow<()> {
+        let (pieces, receiver) = bounded(self.config.n_threads + 2);
+        self.turn(Turn::Large(source.path.clone(), receiver))?;
+        let cutter = Box::new(Cutter::new(source, self.config.block_bytes));
+        self.schedule.push(Job::Large(Large { cutter, pieces }));
+        ControlFlow::Continue(())
+    }
+
+    fn turn(&self, turn: Turn) -> ControlFlow<()> {
+        match self.turns.send(turn) {
+            Ok(()) => ControlFlow::Continue(()),
+            // The sink has ended the run.
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}

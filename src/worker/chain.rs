@@ -1,0 +1,134 @@
+//! What a block of a large source hands on to the next one, so that the text is scanned as if by one thread.
+//!
+//! Two things, each as soon as it is known: where in the text the next block begins ([`Seam`]), and what this
+//! one leaves over ([`Carry`]): the text behind its last anchor. A block that has an anchor knows both
+//! before it is scanned, so the next need not wait for that.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use crate::scan::{Candidate, Prefilter, Scanner, Window};
+
+/// Where two blocks meet.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seam {
+    /// Its offset in the text.
+    pub(crate) offset: u64,
+    /// The last byte before it that is no blank.
+    pub(crate) last_byte: Option<u8>,
+}
+
+/// Text that is not dealt with, from some offset to a seam.
+#[derive(Debug)]
+pub(crate) struct Carry {
+    /// The offset of the first byte.
+    base: u64,
+    bytes: Vec<u8>,
+    /// How many of the bytes a scan has seen and wants again.
+    n_seen: usize,
+    /// The scanner, if it stands inside a document.
+    scanner: Option<Box<Scanner>>,
+}
+
+impl Carry {
+    /// Text from an anchor on.
+    pub(crate) fn new(base: u64, bytes: &[u8]) -> Self {
+        Self {
+            base,
+            bytes: bytes.to_vec(),
+            n_seen: 0,
+            scanner: None,
+        }
+    }
+
+    /// Scans on. `is_closed`: the text behind `more` is of no matter, since it ends, or an anchor is there.
+    ///
+    /// Gives back the scanner for what it has counted and met.
+    pub(crate) fn scan(
+        &mut self,
+        more: &[u8],
+        is_closed: bool,
+        prefilter: &Arc<Prefilter>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> Option<&mut Scanner> {
+        self.bytes.extend_from_slice(more);
+        // Only when twice as much is there, so that a record of any size takes few rounds.
+        if !is_closed && self.bytes.len() < 2 * self.n_seen {
+            return None;
+        }
+        let base = self.base;
+        let scanner = self.scanner.get_or_insert_with(|| {
+            let mut scanner = Scanner::new(Arc::clone(prefilter));
+            scanner.start(base);
+            Box::new(scanner)
+        });
+        let window = Window {
+            bytes: &self.bytes,
+            base,
+            is_last: is_closed,
+        };
+        let keep = scanner.scan(window, visit);
+        let n_done = usize::try_from(keep - base).expect("an offset into the text at hand");
+        self.bytes.drain(..n_done);
+        self.base = keep;
+        self.n_seen = self.bytes.len();
+        Some(scanner)
+    }
+}
+
+/// Hands on to the next block; when it is dropped before, the next block knows that it has no text.
+#[derive(Debug)]
+pub(crate) struct Giver {
+    seam: SyncSender<Seam>,
+    carry: SyncSender<Carry>,
+}
+
+/// Takes from the block before.
+#[derive(Debug)]
+pub(crate) struct Taker {
+    seam: Receiver<Seam>,
+    carry: Receiver<Carry>,
+}
+
+/// The link between two blocks.
+pub(crate) fn link() -> (Giver, Taker) {
+    let (seam_in, seam) = sync_channel(1);
+    let (carry_in, carry) = sync_channel(1);
+    let giver = Giver {
+        seam: seam_in,
+        carry: carry_in,
+    };
+    (giver, Taker { seam, carry })
+}
+
+/// What the first block takes.
+pub(crate) fn beginning() -> Taker {
+    let (giver, taker) = link();
+    giver.seam(Seam::default());
+    giver.carry(Carry::new(0, &[]));
+    taker
+}
+
+impl Giver {
+    pub(crate) fn seam(&self, seam: Seam) {
+        // A next block that is gone has failed, and was told of.
+        self.seam.send(seam).ok();
+    }
+
+    pub(crate) fn carry(&self, carry: Carry) {
+        // Likewise.
+        self.carry.send(carry).ok();
+    }
+}
+
+impl Taker {
+    /// Waits for the seam; nothing if the text ended before it.
+    pub(crate) fn seam(&self) -> Option<Seam> {
+        self.seam.recv().ok()
+    }
+
+    /// Waits for what is left over; nothing if the block before failed.
+    pub(crate) fn carry(&self) -> Option<Carry> {
+        self.carry.recv().ok()
+    }
+}

@@ -1,0 +1,239 @@
+//! The way of a large source: cut into blocks, each scanned by whichever thread is free.
+//!
+//! What is found is what one thread would find, since a block is scanned by itself only between two anchors,
+//! where documents begin whatever stands round them; the text between one block's last anchor and the next
+//! one's first is scanned as one, by the second block.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::chain::{Carry, Giver, Seam, Taker, beginning, link};
+use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
+use crate::input::blocks::{Block, Blocks};
+use crate::input::decompress::{Filled, Part};
+use crate::input::open::Opened;
+use crate::input::{Codecs, Source};
+use crate::output::Alert;
+use crate::scan::{Candidate, Prefilter, Scanner, anchors, last_byte};
+
+/// A source that is being cut. One thread has it at a time.
+#[derive(Debug)]
+pub(crate) struct Cutter {
+    pub(crate) source: Arc<Source>,
+    /// Nothing before the source is opened.
+    blocks: Option<Blocks>,
+    block_bytes: usize,
+    before_next: Taker,
+    /// Set by a block that could not stop where it should, and so takes all the rest.
+    is_taken_over: Arc<AtomicBool>,
+}
+
+/// A block and its neighbours.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    block: Block,
+    is_last: bool,
+    before: Taker,
+    after: Giver,
+    is_taken_over: Arc<AtomicBool>,
+}
+
+impl Cutter {
+    pub(crate) fn new(source: Source, block_bytes: usize) -> Self {
+        Self {
+            source: Arc::new(source),
+            blocks: None,
+            block_bytes,
+            before_next: beginning(),
+            is_taken_over: Arc::default(),
+        }
+    }
+}
+
+impl Worker<'_> {
+    /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker is to scan it. What
+    /// went wrong on the way is in `report`; a source that cannot be opened has no piece.
+    pub(crate) fn cut(&mut self, cutter: &mut Cutter, report: &mut SourceReport) -> Option<Piece> {
+        if cutter.is_taken_over.load(Relaxed) || self.progress.stop.load(Relaxed) {
+            return None;
+        }
+        if cutter.blocks.is_none() {
+            let opened = Opened::open(&cutter.source, self.open, &mut self.stored);
+            let blocks = opened.and_then(|opened| {
+                let stored = opened.into_stored(&mut self.stored);
+                Blocks::new(stored, cutter.block_bytes, &mut report.defects)
+            });
+            match blocks {
+                Ok(blocks) => cutter.blocks = Some(blocks),
+                Err(error) => {
+                    report.fail(&error);
+                    return None;
+                }
+            }
+        }
+        let blocks = cutter.blocks.as_mut()?;
+        let (block, is_last) = blocks.next(&mut self.text, &mut report.defects)?;
+        let (after, before_next) = link();
+        Some(Piece {
+            block,
+            is_last,
+            before: std::mem::replace(&mut cutter.before_next, before_next),
+            after,
+            is_taken_over: Arc::clone(&cutter.is_taken_over),
+        })
+    }
+
+    /// Scans a piece that this worker has cut off.
+    pub(crate) fn scan_piece(
+        &mut self,
+        source: &Source,
+        piece: Piece,
+        report: &mut SourceReport,
+        emit: &mut dyn FnMut(Alert),
+    ) {
+        let Piece {
+            block,
+            is_last,
+            before,
+            after,
+            is_taken_over,
+        } = piece;
+        let mut scan = PieceScan {
+            prefilter: self.prefilter,
+            scanner: &mut self.scanner,
+            before,
+            after: Some(after),
+            judge: Judge {
+                rule: self.rule,
+                source,
+                progress: self.progress,
+                report,
+                emit,
+            },
+        };
+        match block {
+            Block::Plain(map, range) => {
+                let n_bytes = range.len() as u64;
+                scan.text(&map[range], n_bytes, is_last);
+            }
+            Block::Decoded(stored_bytes) => scan.text(&self.text, stored_bytes, is_last),
+            Block::Part(part) => scan.part(part, &mut self.text, &mut self.codecs, &is_taken_over),
+        }
+        shrink(&mut self.text);
+    }
+}
+
+/// The scan of one piece.
+struct PieceScan<'a> {
+    prefilter: &'a Arc<Prefilter>,
+    scanner: &'a mut Scanner,
+    before: Taker,
+    /// Nothing after this piece has taken over all the rest.
+    after: Option<Giver>,
+    judge: Judge<'a>,
+}
+
+impl PieceScan<'_> {
+    /// Scans the piece's text, and tells the next one where it begins.
+    fn text(&mut self, text: &[u8], stored_bytes: u64, is_last: bool) {
+        let Some(seam) = self.before.seam() else {
+            // The text ended in a block before this one, which told why.
+            *self.judge.report = SourceReport::default();
+            return;
+        };
+        self.judge.count(stored_bytes, text.len() as u64);
+        let own = anchors(text, seam.last_byte).map(|own| match is_last {
+            true => own.start..text.len(),
+            false => own,
+        });
+        self.give_seam(seam, text);
+        if let (Some(own), Some(after)) = (&own, &self.after) {
+            after.carry(Carry::new(seam.offset + own.end as u64, &text[own.end..]));
+        }
+        // A block before that failed has told so.
+        if let Some(mut carry) = self.before.carry() {
+            let before_own = own.as_ref().map_or(text, |own| &text[..own.start]);
+            self.go_on(&mut carry, before_own, own.is_some() || is_last);
+            if let (None, Some(after)) = (&own, &self.after) {
+                after.carry(carry);
+            }
+        }
+        if let Some(own) = own {
+            let base = seam.offset + own.start as u64;
+            self.judge.scan(self.scanner, &text[own], base);
+        }
+    }
+
+    fn give_seam(&self, seam: Seam, text: &[u8]) {
+        if let Some(after) = &self.after {
+            after.seam(Seam {
+                offset: seam.offset + text.len() as u64,
+                last_byte: last_byte(text).or(seam.last_byte),
+            });
+        }
+    }
+
+    fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
+        let judge = &mut self.judge;
+        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate);
+        if let Some(scanner) = carry.scan(more, is_closed, self.prefilter, visit) {
+            self.judge.take_in(scanner);
+        }
+    }
+
+    /// Decodes a part and scans its text.
+    fn part(
+        &mut self,
+        mut part: Part,
+        text: &mut Vec<u8>,
+        codecs: &mut Codecs,
+        is_taken_over: &AtomicBool,
+    ) {
+        text.clear();
+        let mut defects = Vec::new();
+        let mut filled = part.fill(text, TEXT_BYTES, codecs, &mut defects);
+        if filled == Filled::PartEnd && part.is_whole() {
+            return self.text(text, part.stored_bytes(), false);
+        }
+        // There is more text than is held at once, or a fault, or its end was guessed wrong. So it is decoded
+        // step by step; and if its end proves to be none, on to that of the file.
+        let Some(mut seam) = self.before.seam() else {
+            return;
+        };
+        let Some(mut carry) = self.before.carry() else {
+            return;
+        };
+        let mut n_counted = 0;
+        loop {
+            let is_at_end = filled == Filled::PartEnd && part.is_whole() && self.after.is_some();
+            if !is_at_end && filled != Filled::More {
+                is_taken_over.store(true, Relaxed);
+                self.after = None;
+                part.extend();
+            }
+            let stored_bytes = part.stored_bytes();
+            self.judge
+                .count(stored_bytes - n_counted, text.len() as u64);
+            n_counted = stored_bytes;
+            self.judge.report.defects.append(&mut defects);
+            let is_last = filled == Filled::End;
+            self.go_on(&mut carry, text, is_last);
+            if is_at_end {
+                self.give_seam(seam, text);
+                if let Some(after) = &self.after {
+                    after.carry(carry);
+                }
+                return;
+            }
+            if is_last || self.judge.progress.stop.load(Relaxed) {
+                return;
+            }
+            seam = Seam {
+                offset: seam.offset + text.len() as u64,
+                last_byte: last_byte(text).or(seam.last_byte),
+            };
+            text.clear();
+            filled = part.fill(text, TEXT_BYTES, codecs, &mut defects);
+        }
+    }
+}
