@@ -97,13 +97,19 @@ pub struct Alert {
     pub byte_offset: i64,
     /// 0 until the alerts before it are known.
     pub sighting: i64,
+    /// No column: what makes two alerts sightings of one event, its id, or the whole record if it has none.
+    pub event_key: [u8; 16],
 }
 
 impl Alert {
     /// The alert that `rule` gives for `event`, whose record is `raw`.
     #[must_use]
     pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
-        let raw_event = String::from_utf8_lossy(raw).into_owned();
+        let raw_event = match std::str::from_utf8(raw) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(raw).into_owned(),
+        };
+        let event_id = event.text("event.id");
         let event_time_text = event.text("@timestamp");
         let policy_arn = event.request_parameter("policyArn");
         let identity = |name| event.text(&format!("aws.cloudtrail.user_identity.{name}"));
@@ -111,7 +117,8 @@ impl Alert {
         Self {
             alert_id: alert_id(rule, place, raw),
             event_time: event_time_text.as_deref().and_then(micros),
-            event_id: event.text("event.id"),
+            event_key: event_key(event_id.as_deref(), &raw_event),
+            event_id,
             event_action: event.text("event.action"),
             event_provider: event.text("event.provider"),
             event_outcome: event.text("event.outcome"),
@@ -151,17 +158,6 @@ impl Alert {
             event_time_text,
             raw_event,
         }
-    }
-
-    /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
-    #[must_use]
-    pub fn event_key(&self) -> [u8; 16] {
-        let mut hash = Sha256::new();
-        match &self.event_id {
-            Some(id) => hash.update([b"id:", id.as_bytes()].concat()),
-            None => hash.update([b"record:", self.raw_event.as_bytes()].concat()),
-        }
-        first_half(hash)
     }
 
     /// How much memory it takes, roughly.
@@ -220,6 +216,15 @@ impl Alert {
             Cell::Int64(self.sighting),
         ]
     }
+}
+
+fn event_key(id: Option<&str>, raw_event: &str) -> [u8; 16] {
+    let (kind, value) = match id {
+        Some(id) => ("id:", id),
+        None => ("record:", raw_event),
+    };
+    let hash = Sha256::new_with_prefix(kind).chain_update(value);
+    first_half(hash)
 }
 
 /// The first 128 bits of a hash.

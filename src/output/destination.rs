@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use arrow::error::ArrowError;
 
 use super::alert::{Alert, RuleColumns};
-use super::sink::{AlertSink, Format, RunIdentity, io_error};
+use super::sink::{AlertSink, Encoded, Encoder, Format, Group, RunIdentity, io_error};
 use super::whole_file::WholeFile;
 use crate::error::Error;
 use crate::input::discover::Identity;
@@ -96,10 +96,20 @@ impl Output {
         }
     }
 
-    /// Writes an alert.
-    pub(crate) fn append(&mut self, alert: Alert) -> Result<(), Error> {
-        self.sink
-            .append(alert)
+    /// Takes an alert, and gives a group when it is full.
+    pub(crate) fn append(&mut self, alert: Alert) -> Option<Group> {
+        self.sink.append(alert)
+    }
+
+    /// What encodes the groups.
+    pub(crate) fn encoder(&self) -> Encoder {
+        self.sink.encoder()
+    }
+
+    /// Writes a group, if it could be encoded.
+    pub(crate) fn write(&mut self, encoded: Result<Encoded, ArrowError>) -> Result<(), Error> {
+        encoded
+            .and_then(|encoded| self.sink.write(encoded))
             .map_err(|error| write_error(self.path.clone(), error))
     }
 

@@ -1,32 +1,37 @@
 //! Rows to Parquet or NDJSON, as they come.
 //!
-//! Both are made from the same columns. Memory does not grow with the number of rows: a batch is written
-//! out after [`BATCH_ROWS`] or [`BATCH_BYTES`], a row group after [`ROW_GROUP_BYTES`]. What grows is the
-//! account of events seen, for `sighting`: some 40 bytes for each distinct event that alerted.
+//! Alerts are taken in order, and every so many of them are a *group*: a row group of Parquet, some lines of
+//! NDJSON. An [`Encoder`] encodes a group, on any thread; the [`AlertSink`] writes the groups in their order.
+//! Which alerts are a group depends on the alerts alone. Memory does not grow with the number of rows but
+//! for the account of events seen, for `sighting`: some 40 bytes for each distinct event that alerted.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::alert::{Alert, RuleColumns};
 use super::columns::{Rows, UTC, UTC_AS_OFFSET, schema};
 
-/// Rows of a batch.
+/// Rows that are laid out as columns at once.
 const BATCH_ROWS: usize = 1024;
-/// Bytes of a batch, roughly: with records of the usual size, [`BATCH_ROWS`] come first.
-const BATCH_BYTES: usize = 4 << 20;
-/// Encoded bytes of a row group: bounds the writer's memory. Alerts are few; readers that want larger
-/// groups have other files to worry about.
+/// Bytes of a row group before it is encoded, roughly: several are held at a time, one a thread. Alerts are
+/// few; readers that want larger groups have other files to worry about.
 const ROW_GROUP_BYTES: usize = 16 << 20;
+/// Bytes of lines that are written at once.
+const LINES_BYTES: usize = 1 << 20;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,24 +53,114 @@ pub struct RunIdentity {
     pub rule_version: u32,
 }
 
+/// Alerts that are encoded and written at once.
+#[derive(Debug)]
+pub struct Group {
+    alerts: Vec<Alert>,
+    n_bytes: usize,
+    /// How many groups come before.
+    index: usize,
+}
+
+/// A group, encoded.
+#[derive(Debug)]
+pub struct Encoded(Form);
+
+enum Form {
+    RowGroup(Vec<ArrowColumnChunk>),
+    Lines(Vec<u8>),
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RowGroup(columns) => f.debug_tuple("RowGroup").field(&columns.len()).finish(),
+            Self::Lines(bytes) => f.debug_tuple("Lines").field(&bytes.len()).finish(),
+        }
+    }
+}
+
+/// Encodes groups. It may be shared between threads.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    rule: Arc<RuleColumns>,
+    /// Nothing for NDJSON.
+    row_groups: Option<Arc<ArrowRowGroupWriterFactory>>,
+}
+
+impl Encoder {
+    /// Encodes a group.
+    ///
+    /// # Errors
+    ///
+    /// What the encoder says.
+    pub fn encode(&self, group: Group) -> Result<Encoded, ArrowError> {
+        match &self.row_groups {
+            Some(factory) => {
+                let mut columns = factory.create_column_writers(group.index)?;
+                let schema = schema();
+                self.each_batch(group, UTC, |batch| {
+                    let arrays = schema.fields().iter().zip(batch.columns());
+                    let mut columns = columns.iter_mut();
+                    for (field, array) in arrays {
+                        for leaf in compute_leaves(field, array)? {
+                            let column = columns.next().expect("a writer for each leaf");
+                            column.write(&leaf)?;
+                        }
+                    }
+                    Ok(())
+                })?;
+                let closed = columns.into_iter().map(|column| column.close());
+                Ok(Encoded(Form::RowGroup(closed.collect::<Result<_, _>>()?)))
+            }
+            None => {
+                let mut writer = LineDelimitedWriter::new(Vec::new());
+                self.each_batch(group, UTC_AS_OFFSET, |batch| writer.write(batch))?;
+                writer.finish()?;
+                Ok(Encoded(Form::Lines(writer.into_inner())))
+            }
+        }
+    }
+
+    /// Lays out the alerts as columns, and lets go of each when that is done.
+    fn each_batch(
+        &self,
+        group: Group,
+        zone: &str,
+        mut visit: impl FnMut(&arrow::array::RecordBatch) -> Result<(), ArrowError>,
+    ) -> Result<(), ArrowError> {
+        let mut rows = Rows::new(zone);
+        for alert in group.alerts {
+            rows.append(alert.cells(&self.rule));
+            if rows.len() == BATCH_ROWS {
+                visit(&rows.take_batch()?)?;
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        visit(&rows.take_batch()?)
+    }
+}
+
 enum Writer<W: Write + Send> {
-    Parquet(Box<ArrowWriter<W>>),
-    Ndjson(LineDelimitedWriter<W>),
+    Parquet(Box<SerializedFileWriter<W>>),
+    Ndjson(W),
 }
 
 /// Takes alerts in their order and writes them as rows.
 pub struct AlertSink<W: Write + Send> {
     writer: Writer<W>,
-    rule: RuleColumns,
-    rows: Rows,
-    rows_bytes: usize,
+    encoder: Encoder,
+    /// The group that is being filled.
+    group: Group,
     sightings: HashMap<[u8; 16], u32>,
 }
 
 impl<W: Write + Send> std::fmt::Debug for AlertSink<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AlertSink")
-            .field("rows", &self.rows)
+            .field("n_alerts", &self.group.alerts.len())
             .finish_non_exhaustive()
     }
 }
@@ -82,30 +177,30 @@ impl<W: Write + Send> AlertSink<W> {
         rule: RuleColumns,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
-        let writer = match format {
+        let (writer, row_groups) = match format {
             Format::Parquet => {
                 // Without the embedded Arrow schema: readers that are not Arrow's have no use for it, and
                 // Arrow's would let it overrule the file's own types.
                 let options = ArrowWriterOptions::new()
                     .with_skip_arrow_metadata(true)
                     .with_properties(properties(run));
-                Writer::Parquet(Box::new(ArrowWriter::try_new_with_options(
-                    out,
-                    schema(),
-                    options,
-                )?))
+                let writer = ArrowWriter::try_new_with_options(out, schema(), options)?;
+                let (writer, factory) = writer.into_serialized_writer()?;
+                (Writer::Parquet(Box::new(writer)), Some(Arc::new(factory)))
             }
-            Format::Ndjson => Writer::Ndjson(LineDelimitedWriter::new(out)),
+            Format::Ndjson => (Writer::Ndjson(out), None),
         };
-        let rows = Rows::new(match format {
-            Format::Parquet => UTC,
-            Format::Ndjson => UTC_AS_OFFSET,
-        });
         Ok(Self {
             writer,
-            rule,
-            rows,
-            rows_bytes: 0,
+            encoder: Encoder {
+                rule: Arc::new(rule),
+                row_groups,
+            },
+            group: Group {
+                alerts: Vec::new(),
+                n_bytes: 0,
+                index: 0,
+            },
             sightings: HashMap::new(),
         })
     }
@@ -114,43 +209,59 @@ impl<W: Write + Send> AlertSink<W> {
     pub fn get_ref(&self) -> &W {
         match &self.writer {
             Writer::Parquet(writer) => writer.inner(),
-            Writer::Ndjson(writer) => writer.get_ref(),
+            Writer::Ndjson(writer) => writer,
         }
     }
 
-    /// Writes an alert; all alerts before it in the order of sources were written before.
+    /// What encodes the groups.
+    #[must_use]
+    pub fn encoder(&self) -> Encoder {
+        self.encoder.clone()
+    }
+
+    /// Takes an alert; all alerts before it in the order of sources were taken before. Gives a group when it
+    /// is full, to be [encoded](Encoder::encode) and [written](Self::write).
+    pub fn append(&mut self, mut alert: Alert) -> Option<Group> {
+        let sightings = self.sightings.entry(alert.event_key).or_default();
+        *sightings += 1;
+        alert.sighting = i64::from(*sightings);
+        self.group.n_bytes += alert.size_bytes();
+        self.group.alerts.push(alert);
+        let is_full = match &self.writer {
+            Writer::Parquet(_) => self.group.n_bytes >= ROW_GROUP_BYTES,
+            Writer::Ndjson(_) => self.group.n_bytes >= LINES_BYTES,
+        };
+        is_full.then(|| self.take_group())
+    }
+
+    /// The group that is being filled, as far as it is.
+    pub fn take_group(&mut self) -> Group {
+        let next = Group {
+            alerts: Vec::new(),
+            n_bytes: 0,
+            index: self.group.index + 1,
+        };
+        std::mem::replace(&mut self.group, next)
+    }
+
+    /// Writes a group; all groups before it were written before.
     ///
     /// # Errors
     ///
     /// What the output says.
-    pub fn append(&mut self, mut alert: Alert) -> Result<(), ArrowError> {
-        let sightings = self.sightings.entry(alert.event_key()).or_default();
-        *sightings += 1;
-        alert.sighting = i64::from(*sightings);
-        self.rows_bytes += alert.size_bytes();
-        self.rows.append(alert.cells(&self.rule));
-        if self.rows.len() >= BATCH_ROWS || self.rows_bytes >= BATCH_BYTES {
-            self.write_batch()?;
+    pub fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
+        match (&mut self.writer, encoded.0) {
+            (Writer::Parquet(writer), Form::RowGroup(columns)) => {
+                let mut row_group = writer.next_row_group()?;
+                for column in columns {
+                    column.append_to_row_group(&mut row_group)?;
+                }
+                row_group.close()?;
+            }
+            (Writer::Ndjson(writer), Form::Lines(bytes)) => writer.write_all(&bytes)?,
+            _ => unreachable!("the encoder is this sink's"),
         }
         Ok(())
-    }
-
-    fn write_batch(&mut self) -> Result<(), ArrowError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        self.rows_bytes = 0;
-        let batch = self.rows.take_batch()?;
-        match &mut self.writer {
-            Writer::Parquet(writer) => {
-                writer.write(&batch)?;
-                if writer.memory_size() >= ROW_GROUP_BYTES {
-                    writer.flush()?;
-                }
-                Ok(())
-            }
-            Writer::Ndjson(writer) => writer.write(&batch),
-        }
     }
 
     /// Writes what is left and the file's end, and gives the output back. With no alert at all the file is
@@ -160,13 +271,14 @@ impl<W: Write + Send> AlertSink<W> {
     ///
     /// What the output says.
     pub fn finish(mut self) -> Result<W, ArrowError> {
-        self.write_batch()?;
+        if !self.group.alerts.is_empty() {
+            let group = self.take_group();
+            let encoded = self.encoder.encode(group)?;
+            self.write(encoded)?;
+        }
         match self.writer {
             Writer::Parquet(writer) => Ok(writer.into_inner()?),
-            Writer::Ndjson(mut writer) => {
-                writer.finish()?;
-                Ok(writer.into_inner())
-            }
+            Writer::Ndjson(writer) => Ok(writer),
         }
     }
 }

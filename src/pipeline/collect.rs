@@ -1,28 +1,37 @@
 //! The sink's side: the turns, emptied in their order.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crossbeam_channel::Receiver;
+use arrow::error::ArrowError;
+use crossbeam_channel::{Receiver, bounded};
+use rayon::ThreadPool;
 
-use super::{Message, Notice, Turn};
+use super::{Message, Notice, Turn, panic_message};
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::output::Alert;
 use crate::output::destination::Output;
+use crate::output::sink::{Encoded, Encoder, Group};
 use crate::report::{Defect, Diagnostic, Outcome, Report, Stats, Tally};
 use crate::worker::SourceReport;
 
-/// Writes the alerts and tells the defects of all turns.
+/// Writes the alerts and tells the defects of all turns. Full groups of alerts are encoded in `pool`.
 pub(super) fn collect(
     turns: Receiver<Turn>,
     output: &mut Output,
     report: &mut Report,
     config: &HuntConfig,
+    pool: &ThreadPool,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
     let mut sink = Sink {
+        encoder: output.encoder(),
         output,
+        groups: VecDeque::new(),
+        pool,
         report,
         config,
         notify,
@@ -48,11 +57,15 @@ pub(super) fn collect(
         }
         sink.check_stop()?;
     }
-    Ok(())
+    sink.write_groups(0)
 }
 
 struct Sink<'a> {
     output: &'a mut Output,
+    encoder: Encoder,
+    /// Groups that are being encoded, in their order.
+    groups: VecDeque<Receiver<Result<Encoded, ArrowError>>>,
+    pool: &'a ThreadPool,
     report: &'a mut Report,
     config: &'a HuntConfig,
     notify: &'a mut dyn FnMut(Notice<'_>),
@@ -93,8 +106,37 @@ impl Sink<'_> {
 
     fn alert(&mut self, alert: Alert) -> Result<(), Error> {
         (self.notify)(Notice::Alert(&alert));
-        self.output.append(alert)?;
         self.report.alerts += 1;
+        match self.output.append(alert) {
+            Some(group) => self.encode(group),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a group encoded, as many at once as there are threads.
+    fn encode(&mut self, group: Group) -> Result<(), Error> {
+        self.write_groups(self.config.n_threads.saturating_sub(1))?;
+        let (encoded, receiver) = bounded(1);
+        self.groups.push_back(receiver);
+        let encoder = self.encoder.clone();
+        self.pool.spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| encoder.encode(group)));
+            let result = result.unwrap_or_else(|panic| {
+                Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
+            });
+            // A sink that is gone has ended the run, and knows why.
+            encoded.send(result).ok();
+        });
+        Ok(())
+    }
+
+    /// Writes groups that are encoded, until only so many are left to wait for.
+    fn write_groups(&mut self, n_left: usize) -> Result<(), Error> {
+        while self.groups.len() > n_left {
+            let group = self.groups.pop_front().and_then(|group| group.recv().ok());
+            self.output
+                .write(group.expect("every group is encoded, or told why not"))?;
+        }
         Ok(())
     }
 

@@ -100,7 +100,8 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         own_files: own_files(config, output.identity()?),
     };
     let pool = threads(config.n_threads)?;
-    let listing_pool = threads(config.n_threads)?;
+    // For what is done beside the scan: directories are listed, groups of alerts encoded.
+    let side_pool = threads(config.n_threads)?;
     let prefilter = Arc::new(Prefilter::new(match config.rule.needles() {
         Needles::AnyOf(literals) => literals.as_slice(),
         Needles::EveryRecord => &[],
@@ -110,7 +111,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
             let list_all = |directories: &[PathBuf]| {
-                listing_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
+                side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
             let mut feed = Feed::new(config, turns_in, &schedule);
             // Broken off only by a run that ends before its end, which the other side knows.
@@ -127,7 +128,8 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
             for _ in 0..config.n_threads {
                 workers.spawn(|_| work(&schedule, config, &prefilter));
             }
-            let result = collect::collect(turns, &mut output, &mut report, config, notify);
+            let result =
+                collect::collect(turns, &mut output, &mut report, config, &side_pool, notify);
             if result.is_err() {
                 config.progress.stop.store(true, Relaxed);
             }

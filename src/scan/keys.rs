@@ -27,6 +27,17 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
         })
 }
 
+/// Whether this text begins with an object whose first key, written without escapes, marks it.
+pub(super) fn marks_object(text: &[u8]) -> bool {
+    let key = text.trim_ascii_start().strip_prefix(b"{");
+    let key = key.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"\""));
+    let Some(key) = key else {
+        return false;
+    };
+    let key = key.split(|byte| *byte == b'"').next().unwrap_or_default();
+    !key.contains(&b'\\') && classify(key).1 == Marks::ThisObject
+}
+
 /// The keys of which the value's own keys can mark the object round them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Role {

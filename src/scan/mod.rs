@@ -20,6 +20,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use memchr::memchr;
+
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
 pub use window::{Window, anchors, last_byte};
@@ -65,6 +67,9 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
 
 /// How many levels of JSON in strings are looked into.
 const STRING_LEVELS_MAX: usize = 16;
+
+/// The longest line that is judged by itself: one that proves to be none is then parsed in vain, and walked.
+const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Scans one text after the other; owns all memory that this needs. One per worker.
 #[derive(Debug)]
@@ -155,6 +160,10 @@ impl Scanner {
                     }
                 };
                 self.boundary = window.base + start as u64;
+                if let Some(end) = self.line(window, start, &mut hits, visit) {
+                    self.boundary = end;
+                    continue;
+                }
             } else if window.bytes.len() - at < self.walker.limits().tail_bytes || window.is_last {
                 return self.boundary;
             }
@@ -163,10 +172,55 @@ impl Scanner {
         }
     }
 
+    /// Judges the line at a document's start by itself, without a walk, if it holds a hit and is a record: its
+    /// first key marks it, and it parses. Gives the offset of its end.
+    ///
+    /// Nothing else comes of it than of a walk: a line that is one JSON value is one document, and an
+    /// object that is marked and lies in no other is the unit of all its hits.
+    fn line(
+        &mut self,
+        window: Window<'_>,
+        start: usize,
+        hits: &mut Hits<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> Option<u64> {
+        let rest = &window.bytes[start..];
+        let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
+        let line = match memchr(b'\n', near) {
+            Some(end) => &near[..end],
+            None if window.is_last && near.len() == rest.len() => near,
+            None => return None,
+        };
+        let is_hit = hits.first_from(start)? < start + line.len();
+        let is_held = line.len() as u64 <= self.walker.limits().record_bytes_max;
+        if !is_hit || !is_held || !keys::marks_object(line) {
+            return None;
+        }
+        let n_before = line.len() - line.trim_ascii_start().len();
+        let record = line.trim_ascii();
+        let start = window.base + (start + n_before) as u64;
+        let end = start + record.len() as u64;
+        let unit = Unit {
+            start,
+            end,
+            record_index: 0,
+        };
+        self.judge(unit, record, visit).ok().map(|()| end)
+    }
+
     fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
         for framed in std::mem::take(&mut self.framed) {
             match framed {
-                Framed::Unit(unit) => self.judge(unit, window.slice(unit.start, unit.end), visit),
+                Framed::Unit(unit) => {
+                    let bytes = window.slice(unit.start, unit.end);
+                    if let Err(error) = self.judge(unit, bytes, visit) {
+                        self.stats.candidates += 1;
+                        self.stats.candidates_defective += 1;
+                        let message = format!("candidate of {} bytes is {error}", bytes.len());
+                        self.defects
+                            .push(Defect::text(Code::InvalidJson, unit.start, message));
+                    }
+                }
                 Framed::Defect(defect) => {
                     self.stats.candidates += 1;
                     self.stats.candidates_defective += 1;
@@ -185,19 +239,17 @@ impl Scanner {
             .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
     }
 
-    fn judge(&mut self, unit: Unit, bytes: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
-        self.stats.candidates += 1;
+    /// Judges a candidate, and counts it if it parses.
+    fn judge(
+        &mut self,
+        unit: Unit,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> Result<(), parse::ParseError> {
         let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
-        match judging.text(&mut self.parsers, 0, bytes, visit) {
-            Ok(()) => self.stats.candidates_parsed += 1,
-            Err(error) => {
-                self.stats.candidates_defective += 1;
-                let message = format!("candidate of {} bytes is {error}", bytes.len());
-                self.defects
-                    .push(Defect::text(Code::InvalidJson, unit.start, message));
-                return;
-            }
-        }
+        judging.text(&mut self.parsers, 0, bytes, visit)?;
+        self.stats.candidates += 1;
+        self.stats.candidates_parsed += 1;
         self.stats.events_judged += judging.n_events;
         self.stats.documents_without_events += judging.n_documents;
         if let Some(error) = judging.invalid_text {
@@ -218,6 +270,7 @@ impl Scanner {
             self.defects
                 .push(Defect::text(Code::DuplicateKeys, unit.start, message));
         }
+        Ok(())
     }
 }
 
