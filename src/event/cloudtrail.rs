@@ -23,8 +23,10 @@ const BESIDE_EVENT_NAME: [&str; 9] = [
 
 /// Whether `name` is the field `field`, in CloudTrail's spelling or all in lower case.
 fn is_field(name: &str, field: &str) -> bool {
-    name == field
-        || (name.eq_ignore_ascii_case(field) && !name.bytes().any(|b| b.is_ascii_uppercase()))
+    // The length decides nearly always.
+    name.len() == field.len()
+        && name.eq_ignore_ascii_case(field)
+        && (name == field || !name.bytes().any(|b| b.is_ascii_uppercase()))
 }
 
 /// The values of a field, duplicates included.
@@ -34,14 +36,14 @@ fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
         .filter_map(move |(name, value)| is_field(name, field).then_some(value))
 }
 
-/// The values at a path of fields, duplicates included at each step.
-fn get_path<'v>(record: Value<'v>, path: &str) -> Vec<Value<'v>> {
-    path.split('.').fold(vec![record], |values, field| {
-        values
-            .into_iter()
-            .flat_map(|value| get(value, field).collect::<Vec<_>>())
-            .collect()
-    })
+/// Calls `visit` with each value at a path of fields, duplicates included at each step.
+fn each_at<'v>(record: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
+    match path.split_once('.') {
+        None => get(record, path).for_each(visit),
+        Some((field, rest)) => {
+            get(record, field).for_each(|value| each_at(value, rest, &mut *visit));
+        }
+    }
 }
 
 /// Whether this is a raw CloudTrail record, by its own fields.
@@ -201,12 +203,12 @@ const COPIED: [(&str, &str); 30] = [
 pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut copy = |path: &str| {
         let mut n_copied = 0;
-        for value in get_path(record, path) {
+        each_at(record, path, &mut |value| {
             if let Some(value) = value.scalar().filter(|_| !value.is_empty()) {
                 visit(value);
                 n_copied += 1;
             }
-        }
+        });
         n_copied > 0
     };
     match field {
@@ -222,12 +224,9 @@ pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(S
             let _ = copy("userIdentity.accountId") || copy("recipientAccountId");
         }
         "source.ip" => {
-            for value in get_path(record, "sourceIPAddress") {
-                if value
-                    .as_str()
-                    .is_some_and(|a| a.parse::<std::net::IpAddr>().is_ok())
-                {
-                    visit(text(value.as_str().unwrap_or_default()));
+            for address in get(record, "sourceIPAddress").filter_map(Value::as_str) {
+                if address.parse::<std::net::IpAddr>().is_ok() {
+                    visit(text(address));
                 }
             }
         }
@@ -254,15 +253,10 @@ fn text(text: &str) -> Scalar<'_> {
 /// Empty values are dropped first; then it is a failure if `errorCode` or `errorMessage` is still there.
 fn outcomes(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     if get(record, "eventName").any(|name| name.as_str() == Some("ConsoleLogin")) {
-        for value in get_path(record, "responseElements.ConsoleLogin") {
-            visit(Scalar::Text(
-                value
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_ascii_lowercase()
-                    .into(),
-            ));
-        }
+        each_at(record, "responseElements.ConsoleLogin", &mut |value| {
+            let outcome = value.as_str().unwrap_or_default().to_ascii_lowercase();
+            visit(Scalar::Text(outcome.into()));
+        });
         return;
     }
     let (mut can_succeed, mut can_fail) = (true, false);

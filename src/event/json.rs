@@ -4,6 +4,7 @@
 //! so that an event can hold them.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use simd_json::{Node, StaticNode, Tape};
 
@@ -90,6 +91,14 @@ impl<'v> Value<'v> {
 
     /// Whether a key stands more than once in this object.
     pub(crate) fn has_duplicate_keys(self) -> bool {
+        let n_members = self.members().count();
+        if n_members <= FEW_MEMBERS {
+            // Comparing all with all, most by their length alone, is quicker than a sorted list.
+            let mut members = self.members();
+            return std::iter::from_fn(|| members.next())
+                .enumerate()
+                .any(|(i, (key, _))| self.members().take(i).any(|(before, _)| before == key));
+        }
         let mut keys: Vec<&str> = self.members().map(|(key, _)| key).collect();
         keys.sort_unstable();
         keys.windows(2).any(|pair| pair[0] == pair[1])
@@ -97,22 +106,38 @@ impl<'v> Value<'v> {
 
     /// The path of the first key or string that contains `literal`, appended to `path`.
     pub(crate) fn locate(self, literal: &str, path: &str) -> Option<String> {
+        let mut place = path.to_owned();
+        self.locate_below(literal, &mut place).then_some(place)
+    }
+
+    /// Whether `literal` stands below `place`, and if so, `place` extended to where.
+    fn locate_below(self, literal: &str, place: &mut String) -> bool {
         if let Some(text) = self.as_str() {
-            return text.contains(literal).then(|| path.to_owned());
+            return text.contains(literal);
         }
+        let n = place.len();
         for (key, child) in self.members() {
-            let place = format!("{path}.{key}");
-            if key.contains(literal) {
-                return Some(place);
+            place.push('.');
+            place.push_str(key);
+            if key.contains(literal) || child.locate_below(literal, place) {
+                return true;
             }
-            if let Some(found) = child.locate(literal, &place) {
-                return Some(found);
-            }
+            place.truncate(n);
         }
-        let mut elements = self.elements().enumerate();
-        elements.find_map(|(i, child)| child.locate(literal, &format!("{path}[{i}]")))
+        for (i, child) in self.elements().enumerate() {
+            // Writing to a String cannot fail.
+            write!(place, "[{i}]").expect("a String takes all");
+            if child.locate_below(literal, place) {
+                return true;
+            }
+            place.truncate(n);
+        }
+        false
     }
 }
+
+/// As many members as a record has.
+const FEW_MEMBERS: usize = 32;
 
 /// The values that follow one another in a run of nodes.
 struct Children<'v>(&'v [Node<'v>]);

@@ -112,7 +112,6 @@ impl Alert {
         let event_id = event.text("event.id");
         let event_time_text = event.text("@timestamp");
         let policy_arn = event.request_parameter("policyArn");
-        let identity = |name| event.text(&format!("aws.cloudtrail.user_identity.{name}"));
         let atoms = rule.query().contains_atoms();
         Self {
             alert_id: alert_id(rule, place, raw),
@@ -137,13 +136,13 @@ impl Alert {
             matched_field: atoms
                 .first()
                 .map(|(_, literal)| event.locate_in_request(literal)),
-            actor_type: identity("type"),
+            actor_type: event.text("aws.cloudtrail.user_identity.type"),
             actor_name: event.text("user.name"),
-            actor_arn: identity("arn"),
+            actor_arn: event.text("aws.cloudtrail.user_identity.arn"),
             actor_principal_id: event.text("user.id"),
-            actor_account_id: identity("account_id"),
-            access_key_id: identity("access_key_id"),
-            invoked_by: identity("invoked_by"),
+            actor_account_id: event.text("aws.cloudtrail.user_identity.account_id"),
+            access_key_id: event.text("aws.cloudtrail.user_identity.access_key_id"),
+            invoked_by: event.text("aws.cloudtrail.user_identity.invoked_by"),
             source_address: event.text("source.address"),
             source_ip: event.text("source.ip"),
             user_agent: event.text("user_agent.original"),

@@ -80,7 +80,7 @@ impl Sink<'_> {
         for message in messages {
             self.check_stop()?;
             match message {
-                Message::Alerts(alerts) => {
+                Message::Alerts(alerts, _room) => {
                     for alert in alerts {
                         self.alert(alert)?;
                     }

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 
+use super::Turn;
 use super::schedule::{Job, Large, Schedule};
-use super::{BATCHES_IN_FLIGHT, Turn};
 use crate::config::HuntConfig;
 use crate::input::Source;
 use crate::input::discover::{Found, SourceKind};
@@ -75,7 +75,7 @@ impl<'a> Feed<'a> {
         }
         self.batch_bytes = 0;
         let sources = std::mem::take(&mut self.batch);
-        let (messages, receiver) = bounded(BATCHES_IN_FLIGHT);
+        let (messages, receiver) = unbounded();
         self.turn(Turn::Batch(receiver))?;
         self.schedule.push(Job::Batch { sources, messages });
         ControlFlow::Continue(())

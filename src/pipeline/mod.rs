@@ -10,13 +10,13 @@
 //! empties the channels in the order in which the sources are discovered ([`collect`]), so that the output is
 //! the same for any number of threads.
 //!
-//! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, [`BATCHES_IN_FLIGHT`] batches of alerts for
-//! each, and for a large source two pieces more than there are threads. A thread whose channel is full waits
-//! for its turn. No two wait for each other: a free thread takes the first job that has something left, so
+//! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, for a large source two pieces more than there are
+//! threads, and the alerts that wait for their turn ([`room`]). No two wait for each other: a free thread takes the first job that has something left, so
 //! the one whose turn it is always has a thread, and nobody waits for a later one.
 
 mod collect;
 mod feed;
+mod room;
 mod schedule;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rayon::prelude::*;
 
 use crate::config::{HuntConfig, Progress};
@@ -38,14 +38,15 @@ use crate::rule::Needles;
 use crate::scan::Prefilter;
 use crate::worker::{SourceReport, Worker};
 use feed::Feed;
+use room::{BatchRoom, JobRoom, Room};
 use schedule::{Schedule, Work};
 
 /// Jobs that are being scanned or wait to be: enough that a large one does not hold up the threads.
 const JOBS_IN_FLIGHT: usize = 256;
-/// Batches of alerts that wait for their turn.
-const BATCHES_IN_FLIGHT: usize = 2;
 /// Alerts of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
+/// Batches of alerts that wait for their turn, for each thread: those of a block where every record alerts.
+const BATCHES_A_THREAD: usize = 32;
 
 /// What a run tells while it runs, in the order of the output.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ enum Turn {
 
 /// What a thread tells of its job.
 enum Message {
-    Alerts(Vec<Alert>),
+    Alerts(Vec<Alert>, BatchRoom),
     /// Small sources of which there is nothing to tell.
     Tally(Tally),
     /// A small source of which there is.
@@ -107,6 +108,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         Needles::EveryRecord => &[],
     }));
     let schedule = Schedule::default();
+    let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
     let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -126,7 +128,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         });
         pool.in_place_scope(|workers| {
             for _ in 0..config.n_threads {
-                workers.spawn(|_| work(&schedule, config, &prefilter));
+                workers.spawn(|_| work(&schedule, &room, config, &prefilter));
             }
             let result =
                 collect::collect(turns, &mut output, &mut report, config, &side_pool, notify);
@@ -150,13 +152,13 @@ fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
 }
 
 /// Scans until nothing is left.
-fn work(schedule: &Schedule, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
+fn work(schedule: &Schedule, room: &Arc<Room>, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
     let mut worker = Worker::new(config, prefilter);
     let progress = &config.progress;
     while let Some(work) = schedule.next() {
         match work {
             Work::Batch { sources, messages } => {
-                let mut lane = Lane::new(&messages);
+                let mut lane = Lane::new(&messages, room);
                 let mut tally = Tally::default();
                 for source in sources {
                     if progress.stop.load(Relaxed) {
@@ -182,10 +184,10 @@ fn work(schedule: &Schedule, config: &HuntConfig, prefilter: &Arc<Prefilter>) {
             }
             Work::Large { order, large } => {
                 let source = Arc::clone(&large.cutter.source);
-                let (messages, receiver) = bounded(BATCHES_IN_FLIGHT);
+                let (messages, receiver) = unbounded();
                 // A sink that is gone has ended the run, and knows why.
                 large.pieces.send(receiver).ok();
-                let mut lane = Lane::new(&messages);
+                let mut lane = Lane::new(&messages, room);
                 let mut report = SourceReport::default();
                 let mut large = Some(large);
                 let scanned = catch_unwind(AssertUnwindSafe(|| {
@@ -231,11 +233,13 @@ struct Lane<'a> {
     alerts: Vec<Alert>,
     n_bytes: usize,
     messages: &'a Sender<Message>,
+    room: JobRoom,
 }
 
 impl<'a> Lane<'a> {
-    fn new(messages: &'a Sender<Message>) -> Self {
+    fn new(messages: &'a Sender<Message>, room: &Arc<Room>) -> Self {
         Self {
+            room: room.for_job(),
             alerts: Vec::new(),
             n_bytes: 0,
             messages,
@@ -254,8 +258,9 @@ impl<'a> Lane<'a> {
         self.n_bytes = 0;
         if !self.alerts.is_empty() {
             let alerts = std::mem::take(&mut self.alerts);
+            let message = Message::Alerts(alerts, self.room.take());
             // A sink that is gone has ended the run, and knows why.
-            self.messages.send(Message::Alerts(alerts)).ok();
+            self.messages.send(message).ok();
         }
     }
 
@@ -358,7 +363,7 @@ mod tests {
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
         // Each file gives more batches than wait for its turn, and there are more files than threads.
-        let n_alerts = (BATCHES_IN_FLIGHT + 3) * BATCH_BYTES / MATCH.len();
+        let n_alerts = (3 * BATCHES_A_THREAD + 3) * BATCH_BYTES / MATCH.len();
         for name in ["a", "b", "c", "d"] {
             std::fs::write(logs.join(name), MATCH.repeat(n_alerts)).unwrap();
         }

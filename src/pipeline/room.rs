@@ -1,0 +1,83 @@
+//! How many alerts may wait for their turn: enough to keep all threads busy where every record alerts, few
+//! enough to bound the memory.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a count that threads wait for, once for some hundred alerts"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Batches that any job may have waiting, whatever the others have: so the one whose turn it is goes on.
+const OF_EACH_JOB: usize = 2;
+
+/// The room for batches of alerts that wait.
+pub(super) struct Room {
+    /// How many wait in all.
+    n_taken: Mutex<usize>,
+    n_max: usize,
+    changed: Condvar,
+}
+
+/// The part of the room that one job has taken.
+pub(super) struct JobRoom {
+    room: Arc<Room>,
+    n_taken: Arc<AtomicUsize>,
+}
+
+/// The room of one batch, given back when this is dropped.
+pub(super) struct BatchRoom {
+    room: Arc<Room>,
+    n_taken_by_job: Arc<AtomicUsize>,
+}
+
+impl Room {
+    /// Room for so many batches, and a few more.
+    pub(super) fn new(n_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            n_taken: Mutex::new(0),
+            n_max,
+            changed: Condvar::new(),
+        })
+    }
+
+    pub(super) fn for_job(self: &Arc<Self>) -> JobRoom {
+        JobRoom {
+            room: Arc::clone(self),
+            n_taken: Arc::default(),
+        }
+    }
+
+    fn n_taken(&self) -> MutexGuard<'_, usize> {
+        // Nothing that can panic runs under the lock.
+        self.n_taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl JobRoom {
+    /// Waits until there is room for a batch.
+    pub(super) fn take(&self) -> BatchRoom {
+        let mut n_taken = self.room.n_taken();
+        // The job's own count changes under the lock alone.
+        while *n_taken >= self.room.n_max && self.n_taken.load(Relaxed) >= OF_EACH_JOB {
+            let waited = self.room.changed.wait(n_taken);
+            n_taken = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        *n_taken += 1;
+        self.n_taken.fetch_add(1, Relaxed);
+        BatchRoom {
+            room: Arc::clone(&self.room),
+            n_taken_by_job: Arc::clone(&self.n_taken),
+        }
+    }
+}
+
+impl Drop for BatchRoom {
+    fn drop(&mut self) {
+        let mut n_taken = self.room.n_taken();
+        *n_taken -= 1;
+        self.n_taken_by_job.fetch_sub(1, Relaxed);
+        drop(n_taken);
+        self.room.changed.notify_all();
+    }
+}
