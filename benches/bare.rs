@@ -214,8 +214,11 @@ fn members(path: &Path) -> Sum {
 
 fn parse(path: &Path) -> Sum {
     let text = mapped(path);
-    let parts: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
-    parts
+    let mut start = 0;
+    let lines = memchr::memchr_iter(b'\n', &text)
+        .map(|end| &text[std::mem::replace(&mut start, end + 1)..end]);
+    let lines: Vec<&[u8]> = lines.collect();
+    lines
         .par_chunks(1024)
         .map_init(
             || (simd_json::Buffers::default(), Vec::new()),

@@ -41,18 +41,14 @@ fn table(alerts: &[Alert]) -> Table {
         table.set_width(width.0);
     }
     for alert in alerts {
-        let actor = alert
-            .actor_arn
-            .as_ref()
-            .or(alert.actor_name.as_ref())
-            .or(alert.invoked_by.as_ref());
+        let actor = ["actor_arn", "actor_name", "invoked_by", "actor_type"];
         let cells = [
-            alert.event_time_text.as_ref(),
-            alert.account_id.as_ref(),
-            alert.target_user_name.as_ref(),
-            alert.policy_name.as_ref(),
-            actor.or(alert.actor_type.as_ref()),
-            alert.source_address.as_ref(),
+            alert.text("event_time_text"),
+            alert.text("account_id"),
+            alert.text("target_user_name"),
+            alert.text("policy_name"),
+            actor.iter().find_map(|column| alert.text(column)),
+            alert.text("source_address"),
         ];
         table.add_row(cells.map(|cell| cell.map_or("-".into(), |text| harmless(text, CELL_CHARS))));
     }

@@ -296,16 +296,16 @@ fn printed(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
 }
 
 /// A parameter of the request by name. Where the request is a string, that string is read as JSON.
-pub(crate) fn request_parameter(record: Value<'_>, name: &str) -> Option<String> {
+pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
     get(record, "requestParameters").find_map(|request| match request.as_str() {
-        None => get(request, name).find_map(|value| value.as_str().map(str::to_owned)),
+        None => get(request, name).find_map(|value| value.as_str().map(Cow::Borrowed)),
         Some(json) => {
             let object: serde_json::Value = serde_json::from_str(json).ok()?;
             let (_, value) = object
                 .as_object()?
                 .iter()
                 .find(|(key, _)| is_field(key, name))?;
-            value.as_str().map(str::to_owned)
+            value.as_str().map(|text| Cow::Owned(text.to_owned()))
         }
     })
 }

@@ -91,13 +91,15 @@ impl<'v> Value<'v> {
 
     /// Whether a key stands more than once in this object.
     pub(crate) fn has_duplicate_keys(self) -> bool {
+        let mut few = [""; FEW_MEMBERS];
         let n_members = self.members().count();
-        if n_members <= FEW_MEMBERS {
-            // Comparing all with all, most by their length alone, is quicker than a sorted list.
-            let mut members = self.members();
-            return std::iter::from_fn(|| members.next())
-                .enumerate()
-                .any(|(i, (key, _))| self.members().take(i).any(|(before, _)| before == key));
+        if let Some(few) = few.get_mut(..n_members) {
+            for (slot, (key, _)) in few.iter_mut().zip(self.members()) {
+                *slot = key;
+            }
+            // Comparing all with all, most by their length alone, is quicker than sorting.
+            let mut keys = few.iter().enumerate();
+            return keys.any(|(i, key)| few[..i].contains(key));
         }
         let mut keys: Vec<&str> = self.members().map(|(key, _)| key).collect();
         keys.sort_unstable();

@@ -14,6 +14,7 @@ pub(crate) mod java_map;
 pub(crate) mod json;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use json::Value;
 
@@ -129,23 +130,32 @@ impl<'v> Event<'v> {
     /// The first value of `field`, as text.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<String> {
-        let mut first = None;
+        let mut text = String::new();
+        self.append_text(field, &mut text).then_some(text)
+    }
+
+    /// Appends the first value of `field`, as text, to `out`. False if it has none.
+    pub fn append_text(&self, field: &str, out: &mut String) -> bool {
+        let mut is_found = false;
         self.each_value(field, &mut |value| {
-            if first.is_none() {
-                first = Some(match value {
-                    Scalar::Text(text) => text.into_owned(),
-                    Scalar::Integer(n) => n.to_string(),
-                    Scalar::Float(n) => n.to_string(),
-                    Scalar::Boolean(b) => b.to_string(),
-                });
+            if std::mem::replace(&mut is_found, true) {
+                return;
             }
+            // Writing to a String cannot fail.
+            match value {
+                Scalar::Text(text) => Ok(out.push_str(&text)),
+                Scalar::Integer(n) => write!(out, "{n}"),
+                Scalar::Float(n) => write!(out, "{n}"),
+                Scalar::Boolean(b) => write!(out, "{b}"),
+            }
+            .expect("a String takes all");
         });
-        first
+        is_found
     }
 
     /// A parameter of the request by its own name, wherever this schema keeps it.
     #[must_use]
-    pub fn request_parameter(&self, name: &str) -> Option<String> {
+    pub fn request_parameter(&self, name: &str) -> Option<Cow<'v, str>> {
         match self.schema {
             Schema::CloudTrail => cloudtrail::request_parameter(self.record, name),
             Schema::Ecs => self
@@ -155,7 +165,8 @@ impl<'v> Event<'v> {
                 .or_else(|| {
                     let text = self.text("aws.cloudtrail.request_parameters")?;
                     java_map::field(&text, name).map(str::to_owned)
-                }),
+                })
+                .map(Cow::Owned),
         }
     }
 

@@ -1,5 +1,6 @@
 //! An alert: a finding and where it was made, as one row.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -58,47 +59,102 @@ impl RuleColumns {
     }
 }
 
-/// One alert. The fields are the columns of the same names; see [`COLUMNS`].
+/// One alert: a row but for what the rule says of itself.
+///
+/// All its text is one piece of memory: where every record alerts, a piece for each of thirty columns is what
+/// takes the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "COLUMNS documents each field")]
 pub struct Alert {
-    pub alert_id: String,
-    pub event_time: Option<i64>,
-    pub event_time_text: Option<String>,
-    pub event_id: Option<String>,
-    pub event_action: Option<String>,
-    pub event_provider: Option<String>,
-    pub event_outcome: Option<String>,
-    pub event_version: Option<String>,
-    pub account_id: Option<String>,
-    pub recipient_account_id: Option<String>,
-    pub aws_region: Option<String>,
-    pub target_user_name: Option<String>,
-    pub policy_arn: Option<String>,
-    pub policy_name: Option<String>,
-    pub matched_field: Option<String>,
-    pub actor_type: Option<String>,
-    pub actor_name: Option<String>,
-    pub actor_arn: Option<String>,
-    pub actor_principal_id: Option<String>,
-    pub actor_account_id: Option<String>,
-    pub access_key_id: Option<String>,
-    pub invoked_by: Option<String>,
-    pub source_address: Option<String>,
-    pub source_ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub request_id: Option<String>,
-    pub shared_event_id: Option<String>,
-    pub request_parameters: Option<String>,
-    pub raw_event: String,
-    pub source: String,
-    pub source_member: Option<String>,
-    pub record_index: i64,
-    pub byte_offset: i64,
-    /// 0 until the alerts before it are known.
-    pub sighting: i64,
-    /// No column: what makes two alerts sightings of one event, its id, or the whole record if it has none.
-    pub event_key: [u8; 16],
+    /// The values of [`TEXTS`], one after the other.
+    texts: String,
+    /// Where each ends.
+    ends: [u32; TEXTS.len()],
+    /// Which have a value, from the lowest bit on.
+    present: u32,
+    /// `event_time`.
+    pub(crate) event_time: Option<i64>,
+    /// `record_index`.
+    record_index: i64,
+    /// `byte_offset`.
+    pub(crate) byte_offset: i64,
+    /// `sighting`; 0 until the alerts before it are known.
+    pub(crate) sighting: i64,
+    /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
+    pub(crate) event_key: [u8; 16],
+}
+
+/// The columns of text that differ from alert to alert, in their order among [`COLUMNS`].
+const TEXTS: [&str; 30] = [
+    "alert_id",
+    "event_time_text",
+    "event_id",
+    "event_action",
+    "event_provider",
+    "event_outcome",
+    "event_version",
+    "account_id",
+    "recipient_account_id",
+    "aws_region",
+    "target_user_name",
+    "policy_arn",
+    "policy_name",
+    "matched_field",
+    "actor_type",
+    "actor_name",
+    "actor_arn",
+    "actor_principal_id",
+    "actor_account_id",
+    "access_key_id",
+    "invoked_by",
+    "source_address",
+    "source_ip",
+    "user_agent",
+    "request_id",
+    "shared_event_id",
+    "request_parameters",
+    "raw_event",
+    "source",
+    "source_member",
+];
+
+/// The values of [`TEXTS`] on their way to an alert.
+struct Texts {
+    all: String,
+    ends: [u32; TEXTS.len()],
+    n_ended: usize,
+    present: u32,
+}
+
+impl Texts {
+    fn with_capacity(n_bytes: usize) -> Self {
+        Self {
+            all: String::with_capacity(n_bytes),
+            ends: [0; TEXTS.len()],
+            n_ended: 0,
+            present: 0,
+        }
+    }
+
+    /// Ends the next column's value; it is what was appended, if there was something to append.
+    fn end(&mut self, column: &str, is_present: bool) {
+        let i = self.n_ended;
+        debug_assert_eq!(TEXTS.get(i), Some(&column), "columns in their order");
+        self.present |= u32::from(is_present) << i;
+        let end = u32::try_from(self.all.len());
+        self.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
+        self.n_ended += 1;
+    }
+
+    fn put(&mut self, column: &str, value: Option<&str>) {
+        self.all.push_str(value.unwrap_or_default());
+        self.end(column, value.is_some());
+    }
+
+    /// The first value of an ECS field.
+    fn field(&mut self, column: &str, event: &Event<'_>, field: &str) {
+        let is_present = event.append_text(field, &mut self.all);
+        self.end(column, is_present);
+    }
 }
 
 impl Alert {
@@ -106,71 +162,123 @@ impl Alert {
     #[must_use]
     pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
         let raw_event = match std::str::from_utf8(raw) {
-            Ok(text) => text.to_owned(),
-            Err(_) => String::from_utf8_lossy(raw).into_owned(),
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(raw),
         };
-        let event_id = event.text("event.id");
+        let source = match place.source.to_str() {
+            Some(path) => Cow::Borrowed(path),
+            None => place.source.to_string_lossy(),
+        };
         let event_time_text = event.text("@timestamp");
+        let event_id = event.text("event.id");
         let policy_arn = event.request_parameter("policyArn");
+        let policy_name = match &policy_arn {
+            Some(arn) => arn.rsplit('/').next().map(Cow::Borrowed),
+            None => event.request_parameter("policyName"),
+        };
         let atoms = rule.query().contains_atoms();
+        let matched = atoms
+            .first()
+            .map(|(_, literal)| event.locate_in_request(literal));
+
+        let mut texts = Texts::with_capacity(raw.len() + raw.len() / 4 + 1024);
+        texts.put("alert_id", Some(&alert_id(rule, place, raw)));
+        texts.put("event_time_text", event_time_text.as_deref());
+        texts.put("event_id", event_id.as_deref());
+        texts.field("event_action", event, "event.action");
+        texts.field("event_provider", event, "event.provider");
+        texts.field("event_outcome", event, "event.outcome");
+        texts.field("event_version", event, "aws.cloudtrail.event_version");
+        texts.field("account_id", event, "cloud.account.id");
+        texts.field(
+            "recipient_account_id",
+            event,
+            "aws.cloudtrail.recipient_account_id",
+        );
+        texts.field("aws_region", event, "cloud.region");
+        if event.append_text("user.target.name", &mut texts.all) {
+            texts.end("target_user_name", true);
+        } else {
+            texts.put(
+                "target_user_name",
+                event.request_parameter("userName").as_deref(),
+            );
+        }
+        texts.put("policy_arn", policy_arn.as_deref());
+        texts.put("policy_name", policy_name.as_deref());
+        texts.put("matched_field", matched.as_deref());
+        texts.field("actor_type", event, "aws.cloudtrail.user_identity.type");
+        texts.field("actor_name", event, "user.name");
+        texts.field("actor_arn", event, "aws.cloudtrail.user_identity.arn");
+        texts.field("actor_principal_id", event, "user.id");
+        texts.field(
+            "actor_account_id",
+            event,
+            "aws.cloudtrail.user_identity.account_id",
+        );
+        texts.field(
+            "access_key_id",
+            event,
+            "aws.cloudtrail.user_identity.access_key_id",
+        );
+        texts.field(
+            "invoked_by",
+            event,
+            "aws.cloudtrail.user_identity.invoked_by",
+        );
+        texts.field("source_address", event, "source.address");
+        texts.field("source_ip", event, "source.ip");
+        texts.field("user_agent", event, "user_agent.original");
+        texts.field("request_id", event, "aws.cloudtrail.request_id");
+        texts.field("shared_event_id", event, "aws.cloudtrail.shared_event_id");
+        texts.field(
+            "request_parameters",
+            event,
+            "aws.cloudtrail.request_parameters",
+        );
+        texts.put("raw_event", Some(&raw_event));
+        texts.put("source", Some(&source));
+        texts.put("source_member", None);
         Self {
-            alert_id: alert_id(rule, place, raw),
             event_time: event_time_text.as_deref().and_then(micros),
-            event_key: event_key(event_id.as_deref(), &raw_event),
-            event_id,
-            event_action: event.text("event.action"),
-            event_provider: event.text("event.provider"),
-            event_outcome: event.text("event.outcome"),
-            event_version: event.text("aws.cloudtrail.event_version"),
-            account_id: event.text("cloud.account.id"),
-            recipient_account_id: event.text("aws.cloudtrail.recipient_account_id"),
-            aws_region: event.text("cloud.region"),
-            target_user_name: event
-                .text("user.target.name")
-                .or_else(|| event.request_parameter("userName")),
-            policy_name: policy_arn
-                .as_deref()
-                .and_then(|arn| arn.rsplit('/').next().map(str::to_owned))
-                .or_else(|| event.request_parameter("policyName")),
-            policy_arn,
-            matched_field: atoms
-                .first()
-                .map(|(_, literal)| event.locate_in_request(literal)),
-            actor_type: event.text("aws.cloudtrail.user_identity.type"),
-            actor_name: event.text("user.name"),
-            actor_arn: event.text("aws.cloudtrail.user_identity.arn"),
-            actor_principal_id: event.text("user.id"),
-            actor_account_id: event.text("aws.cloudtrail.user_identity.account_id"),
-            access_key_id: event.text("aws.cloudtrail.user_identity.access_key_id"),
-            invoked_by: event.text("aws.cloudtrail.user_identity.invoked_by"),
-            source_address: event.text("source.address"),
-            source_ip: event.text("source.ip"),
-            user_agent: event.text("user_agent.original"),
-            request_id: event.text("aws.cloudtrail.request_id"),
-            shared_event_id: event.text("aws.cloudtrail.shared_event_id"),
-            request_parameters: event.text("aws.cloudtrail.request_parameters"),
-            source: place.source.to_string_lossy().into_owned(),
-            source_member: None,
             record_index: i64::try_from(place.record_index).unwrap_or(i64::MAX),
             byte_offset: i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
             sighting: 0,
-            event_time_text,
-            raw_event,
+            event_key: event_key(event_id.as_deref(), &raw_event),
+            texts: texts.all,
+            ends: texts.ends,
+            present: texts.present,
         }
+    }
+
+    /// The values of [`TEXTS`], in their order.
+    fn texts(&self) -> impl Iterator<Item = Option<&str>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let places = starts.zip(&self.ends).enumerate();
+        places.map(|(i, (start, end))| {
+            let is_present = self.present & (1 << i) != 0;
+            is_present.then(|| self.texts.get(start as usize..*end as usize))?
+        })
+    }
+
+    /// The value of a column of text that differs from alert to alert.
+    #[must_use]
+    pub fn text(&self, column: &str) -> Option<&str> {
+        let mut values = TEXTS.iter().zip(self.texts());
+        values.find_map(|(name, value)| value.filter(|_| *name == column))
     }
 
     /// How much memory it takes, roughly.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.raw_event.len()
-            + self.request_parameters.as_ref().map_or(0, String::len)
+        size_of::<Self>() + self.texts.len()
     }
 
     /// Its row.
     #[must_use]
     pub fn cells<'a>(&'a self, rule: &'a RuleColumns) -> [Cell<'a>; COLUMNS.len()] {
-        let text = |text: &'a Option<String>| Cell::Text(text.as_deref());
+        let mut texts = self.texts();
+        let mut next = || Cell::Text(texts.next().flatten());
         [
             Cell::Text(Some(&rule.rule_id)),
             Cell::Text(Some(&rule.rule_name)),
@@ -179,37 +287,37 @@ impl Alert {
             Cell::Int32(rule.risk_score),
             Cell::Texts(&rule.mitre_tactic_ids),
             Cell::Texts(&rule.mitre_technique_ids),
-            Cell::Text(Some(&self.alert_id)),
+            next(),
             Cell::Timestamp(self.event_time),
-            text(&self.event_time_text),
-            text(&self.event_id),
-            text(&self.event_action),
-            text(&self.event_provider),
-            text(&self.event_outcome),
-            text(&self.event_version),
-            text(&self.account_id),
-            text(&self.recipient_account_id),
-            text(&self.aws_region),
-            text(&self.target_user_name),
-            text(&self.policy_arn),
-            text(&self.policy_name),
-            text(&self.matched_field),
-            text(&self.actor_type),
-            text(&self.actor_name),
-            text(&self.actor_arn),
-            text(&self.actor_principal_id),
-            text(&self.actor_account_id),
-            text(&self.access_key_id),
-            text(&self.invoked_by),
-            text(&self.source_address),
-            text(&self.source_ip),
-            text(&self.user_agent),
-            text(&self.request_id),
-            text(&self.shared_event_id),
-            text(&self.request_parameters),
-            Cell::Text(Some(&self.raw_event)),
-            Cell::Text(Some(&self.source)),
-            text(&self.source_member),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
+            next(),
             Cell::Int64(self.record_index),
             Cell::Int64(self.byte_offset),
             Cell::Int64(self.sighting),
@@ -247,9 +355,10 @@ fn alert_id(rule: &Rule, place: Place<'_>, raw: &[u8]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    first_half(hash)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
+    let digit = |half: u8| char::from_digit(half.into(), 16).expect("four bits");
+    let bytes = first_half(hash).into_iter();
+    bytes
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
         .collect()
 }
 
@@ -278,6 +387,16 @@ fn micros(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::columns::Type;
+
+    #[test]
+    fn the_texts_are_the_columns_of_text_that_the_rule_does_not_fill() {
+        let of_alert = COLUMNS
+            .iter()
+            .skip_while(|column| column.name != "alert_id");
+        let texts = of_alert.filter(|column| column.kind == Type::Text);
+        assert_eq!(texts.map(|column| column.name).collect::<Vec<_>>(), TEXTS);
+    }
 
     #[test]
     fn times_are_read_in_any_zone_and_without_one() {

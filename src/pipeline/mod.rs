@@ -370,7 +370,7 @@ mod tests {
         let mut places = Vec::new();
         let report = run(&config(folder.path()), &mut |notice| {
             if let Notice::Alert(alert) = notice {
-                places.push((alert.source.clone(), alert.byte_offset));
+                places.push((alert.text("source").map(str::to_owned), alert.byte_offset));
             }
         });
         assert_eq!(report.unwrap().alerts, places.len() as u64);

@@ -7,10 +7,10 @@
 //! # Documents
 //!
 //! A *document* is a JSON value that no other value holds. Its end is where the walk closes its first
-//! bracket. Its start is known without a walk in one place: at an **anchor**, a line whose first byte is
-//! `{` or `[` when the last byte before it (blanks left out) is none of `[ , : {`. In valid JSON a bracket
-//! inside a value always follows one of these four, and no string holds a raw newline, so an anchor is a
-//! document's start. In damaged text it is where the walk takes hold again: a document that is still open
+//! bracket. Its start is known without a walk in two places: at an **anchor**. One is a line whose first byte
+//! is `{` or `[` when the last byte before it (blanks left out) is none of `[ , : {`. In valid JSON a bracket
+//! inside a value always follows one of these four, and no string holds a raw newline. The other is the
+//! second bracket of `}{"`, if what follows cannot follow the end of a string ([`is_joint`]). In damaged text it is where the walk takes hold again: a document that is still open
 //! at an anchor is cut off there. What a document is depends on the text alone, never on how it was divided
 //! into windows or over threads.
 //!
@@ -38,7 +38,7 @@ use memchr::{memchr, memchr3};
 use super::keys::KEY_BYTES_MAX;
 use super::nest::{Framed, Limits, Needle, Nest};
 use super::prefilter::{Hits, Prefilter};
-use super::window::{Window, continues, excerpt, last_byte, word_around};
+use super::window::{Window, continues, excerpt, first_joint, is_joint, last_byte, word_around};
 
 /// Where the walk came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,9 @@ impl Walker {
                     Some(line) if !self.nest.is_empty() && !continues(self.before) => {
                         return self.cut(line, next_hit, window, out);
                     }
+                    _ if !self.nest.is_empty() && is_joint(bytes, at) => {
+                        return self.cut(offset, next_hit, window, out);
+                    }
                     _ => self.nest.open(byte, offset),
                 },
                 b'}' | b']' => {
@@ -205,6 +208,11 @@ impl Walker {
             };
             i += step;
             match (bytes[i], bytes.get(i + 1)) {
+                // The string has lost its end, or this quote would be it.
+                (b'"', _) if i > 0 && is_joint(bytes, i - 1) => {
+                    return StringEnd::Anchor(window.base + i as u64 - 1);
+                }
+                (b'"', None) if !window.is_last => break,
                 (b'"', _) => return StringEnd::At(i + 1),
                 (b'\n', _) => {
                     self.before = last_byte(&bytes[line_start..i]).unwrap_or(self.before);
@@ -290,7 +298,11 @@ impl Walker {
                 Some(_) => text.end,
                 None => window.bytes.len(),
             };
-            let rest = &window.bytes[hit..end.min(hit + self.limits.seam_bytes)];
+            // No text behind an anchor is shown: where that begins may be another window.
+            let n_max = self.limits.seam_bytes;
+            let near = &window.bytes[hit..end.min(hit + n_max + 2)];
+            let n_shown = first_joint(near).unwrap_or(near.len()).min(n_max);
+            let rest = &near[..n_shown];
             let line = &rest[..memchr(b'\n', rest).unwrap_or(rest.len())];
             Needle {
                 offset: window.base + hit as u64,

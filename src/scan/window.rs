@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr_iter, memmem, memrchr};
 
 /// A window of the text: its bytes and where they lie.
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +52,58 @@ pub fn last_byte(bytes: &[u8]) -> Option<u8> {
     bytes.iter().rev().find(|b| !is_blank(**b)).copied()
 }
 
+/// Between two documents that stand back to back, and nowhere else in valid JSON: see [`is_joint`].
+const JOINT: &[u8] = b"}{\"";
+
+/// Whether a document begins with the bracket at `at`, right behind another one: `}{"` and then what cannot
+/// follow the end of a string.
+///
+/// Outside of strings no value has `}{`. Inside of one, the quote ends the string (were it a part of it, a
+/// backslash would stand before it), and then a comma, a colon, a bracket or a blank follows.
+pub(super) fn is_joint(bytes: &[u8], at: usize) -> bool {
+    let round = at.checked_sub(1).and_then(|from| bytes.get(from..at + 3));
+    matches!(round, Some([b'}', b'{', b'"', after]) if !ends_string(*after))
+}
+
+/// Whether this may stand behind the quote that ends a string.
+fn ends_string(after: u8) -> bool {
+    matches!(after, b',' | b':' | b']' | b'}') || is_blank(after)
+}
+
+/// The joints in `bytes`, in order: where their second documents begin.
+fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let places = memmem::find_iter(bytes, JOINT).map(|at| at + 1);
+    places.filter(|&at| is_joint(bytes, at))
+}
+
+/// The first joint in `bytes`.
+pub(super) fn first_joint(bytes: &[u8]) -> Option<usize> {
+    joints(bytes).next()
+}
+
 /// The last anchor in `bytes[..end]` that is not at its very start.
-pub(super) fn last_anchor(bytes: &[u8], mut end: usize) -> Option<usize> {
-    while let Some(newline) = memrchr(b'\n', &bytes[..end]) {
-        if opens(&bytes[newline + 1..]) && !last_byte(&bytes[..newline]).is_some_and(continues) {
-            return Some(newline + 1);
+pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
+    let mut from = end;
+    let line = loop {
+        match memrchr(b'\n', &bytes[..from]) {
+            None => break None,
+            Some(newline) => {
+                let is_first = opens(&bytes[newline + 1..]);
+                if is_first && !last_byte(&bytes[..newline]).is_some_and(continues) {
+                    break Some(newline + 1);
+                }
+                from = newline;
+            }
         }
-        end = newline;
-    }
-    None
+    };
+    let behind = line.unwrap_or(0);
+    // What stands right behind a joint is seen too, so that what `end` is does not matter.
+    let tail = &bytes[behind..bytes.len().min(end + 2)];
+    let joint = joints(tail)
+        .map(|at| behind + at)
+        .take_while(|&at| at < end)
+        .last();
+    joint.or(line)
 }
 
 /// The first and the last anchor in `bytes`, equal if it is one. Documents stand between them that can be
@@ -74,7 +117,11 @@ pub fn anchors(bytes: &[u8], last_before: Option<u8>) -> Option<Range<usize>> {
         let before = last_byte(&bytes[..newline]).or(last_before);
         opens(&bytes[newline + 1..]) && !before.is_some_and(continues)
     };
-    let first = memchr_iter(b'\n', bytes).find(is_anchor)? + 1;
+    let line = memchr_iter(b'\n', bytes)
+        .find(is_anchor)
+        .map(|newline| newline + 1);
+    let before_line = &bytes[..line.unwrap_or(bytes.len())];
+    let first = first_joint(before_line).or(line)?;
     let last = last_anchor(&bytes[first..], bytes.len() - first).map_or(first, |at| first + at);
     Some(first..last)
 }

@@ -245,7 +245,7 @@ fn shrink(buffer: &mut Vec<u8>) {
 
 /// What is worth knowing of an alert without a time.
 fn time_defect(alert: &Alert) -> Defect {
-    let message = match &alert.event_time_text {
+    let message = match alert.text("event_time_text") {
         Some(text) => format!("time of an alert cannot be read: {}", text.escape_debug()),
         None => "an alert has no time".to_owned(),
     };
