@@ -194,7 +194,13 @@ fn gzip(path: &Path) -> Sum {
 fn members(path: &Path) -> Sum {
     let stored = mapped(path);
     let magic = Finder::new(b"\x1f\x8b\x08");
-    let mut starts: Vec<usize> = magic.find_iter(&stored).collect();
+    let is_member = |at: &usize| {
+        matches!(
+            stored[*at..],
+            [_, _, _, 0, _, _, _, _, 0 | 2 | 4, 3 | 255, ..]
+        )
+    };
+    let mut starts: Vec<usize> = magic.find_iter(&stored).filter(is_member).collect();
     starts.push(stored.len());
     starts
         .par_windows(2)

@@ -82,14 +82,15 @@ impl Blocks {
         }
         let before = self.text.stored_bytes();
         let limit = self.block_bytes.div_ceil(DECODED_SHARE);
-        let filled = self.text.fill(buffer, limit, &mut self.codecs, defects);
+        let codecs = &mut self.codecs;
+        let filled = self.text.fill_to_boundary(buffer, limit, codecs, defects);
         self.is_ended = filled == Filled::End;
         let n_stored = self.text.stored_bytes() - before;
         Some((Block::Decoded(n_stored), self.is_ended))
     }
 }
 
-/// Stored bytes of a part: logs come to eight times their size or more.
-const STORED_SHARE: usize = 8;
-/// Text that is decoded in order is scanned in smaller pieces, which stay in a core's second-level cache.
-const DECODED_SHARE: usize = 4;
+/// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
+const DECODED_SHARE: usize = 8;
+/// Logs come to eight times what is stored, or more.
+const STORED_SHARE: usize = 8 * 4;

@@ -33,12 +33,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memmem};
 
 use super::keys::KEY_BYTES_MAX;
 use super::nest::{Framed, Limits, Needle, Nest};
 use super::prefilter::{Hits, Prefilter};
-use super::window::{Window, continues, excerpt, first_joint, is_joint, last_byte, word_around};
+use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
 
 /// Where the walk came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,10 +298,9 @@ impl Walker {
                 Some(_) => text.end,
                 None => window.bytes.len(),
             };
-            // No text behind an anchor is shown: where that begins may be another window.
-            let n_max = self.limits.seam_bytes;
-            let near = &window.bytes[hit..end.min(hit + n_max + 2)];
-            let n_shown = first_joint(near).unwrap_or(near.len()).min(n_max);
+            let near = &window.bytes[hit..end.min(hit + self.limits.seam_bytes)];
+            // Nor what may be another document: whether it is one may show in the next window.
+            let n_shown = memmem::find(near, b"}{").map_or(near.len(), |at| at + 1);
             let rest = &near[..n_shown];
             let line = &rest[..memchr(b'\n', rest).unwrap_or(rest.len())];
             Needle {

@@ -27,15 +27,17 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
         })
 }
 
-/// Whether this text begins with an object whose first key, written without escapes, marks it.
-pub(super) fn marks_object(text: &[u8]) -> bool {
-    let key = text.trim_ascii_start().strip_prefix(b"{");
-    let key = key.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"\""));
-    let Some(key) = key else {
-        return false;
-    };
-    let key = key.split(|byte| *byte == b'"').next().unwrap_or_default();
-    !key.contains(&b'\\') && classify(key).1 == Marks::ThisObject
+/// Where the first key of an object stands that begins this text, if it is written without escapes and
+/// marks the object.
+pub(super) fn marking_key(object: &[u8]) -> Option<usize> {
+    let rest = object.strip_prefix(b"{")?.trim_ascii_start();
+    let offset = object.len() - rest.len();
+    let key = rest
+        .strip_prefix(b"\"")?
+        .split(|byte| *byte == b'"')
+        .next()?;
+    let is_mark = !key.contains(&b'\\') && classify(key).1 == Marks::ThisObject;
+    is_mark.then_some(offset)
 }
 
 /// The keys of which the value's own keys can mark the object round them.

@@ -24,7 +24,7 @@ use memchr::memchr;
 
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
-pub use window::{Window, anchors, last_byte};
+pub use window::{Before, Window, anchors};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
@@ -191,13 +191,18 @@ impl Scanner {
             None if window.is_last && near.len() == rest.len() => near,
             None => return None,
         };
-        let is_hit = hits.first_from(start)? < start + line.len();
-        let is_held = line.len() as u64 <= self.walker.limits().record_bytes_max;
-        if !is_hit || !is_held || !keys::marks_object(line) {
-            return None;
-        }
         let n_before = line.len() - line.trim_ascii_start().len();
         let record = line.trim_ascii();
+        let limits = self.walker.limits();
+        let is_hit = hits.first_from(start)? < start + line.len();
+        let is_held = record.len() as u64 <= limits.record_bytes_max;
+        let is_marked = || {
+            let key = keys::marking_key(record);
+            key.is_some_and(|offset| offset as u64 <= limits.envelope_bytes)
+        };
+        if !is_hit || !is_held || !is_marked() {
+            return None;
+        }
         let start = window.base + (start + n_before) as u64;
         let end = start + record.len() as u64;
         let unit = Unit {

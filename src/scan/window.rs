@@ -47,8 +47,7 @@ pub(super) fn continues(before: u8) -> bool {
 }
 
 /// The last byte that is no blank.
-#[must_use]
-pub fn last_byte(bytes: &[u8]) -> Option<u8> {
+pub(super) fn last_byte(bytes: &[u8]) -> Option<u8> {
     bytes.iter().rev().find(|b| !is_blank(**b)).copied()
 }
 
@@ -76,11 +75,6 @@ fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
     places.filter(|&at| is_joint(bytes, at))
 }
 
-/// The first joint in `bytes`.
-pub(super) fn first_joint(bytes: &[u8]) -> Option<usize> {
-    joints(bytes).next()
-}
-
 /// The last anchor in `bytes[..end]` that is not at its very start.
 pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
     let mut from = end;
@@ -96,32 +90,84 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
             }
         }
     };
-    let behind = line.unwrap_or(0);
     // What stands right behind a joint is seen too, so that what `end` is does not matter.
+    let behind = line.unwrap_or(0);
     let tail = &bytes[behind..bytes.len().min(end + 2)];
-    let joint = joints(tail)
+    last_joint(tail, end - behind)
         .map(|at| behind + at)
-        .take_while(|&at| at < end)
-        .last();
-    joint.or(line)
+        .or(line)
+}
+
+/// The last joint in `bytes` that is before `end`.
+fn last_joint(bytes: &[u8], end: usize) -> Option<usize> {
+    // From behind, in stretches of doubled size: a search forward is many times quicker than one backward.
+    let (mut to, mut n_bytes) = (bytes.len(), LAST_STRETCH_BYTES);
+    loop {
+        let from = to.saturating_sub(n_bytes);
+        // A joint has three bytes behind its start, which the stretch before may have to see.
+        let stretch = &bytes[from..bytes.len().min(to + JOINT.len())];
+        let last = joints(stretch)
+            .map(|at| from + at)
+            .take_while(|&at| at < end)
+            .last();
+        if last.is_some() || from == 0 {
+            return last;
+        }
+        (to, n_bytes) = (from, n_bytes * 2);
+    }
+}
+
+/// The first stretch in which the last joint is looked for.
+const LAST_STRETCH_BYTES: usize = 16 * 1024;
+
+/// What stands before a part of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// The last byte; nothing at the start of the text.
+    last: Option<u8>,
+    /// The last byte that is no blank.
+    last_significant: Option<u8>,
+}
+
+impl Before {
+    /// What stands before what follows `bytes`, if this stands before them.
+    #[must_use]
+    pub fn and(self, bytes: &[u8]) -> Self {
+        Self {
+            last: bytes.last().copied().or(self.last),
+            last_significant: last_byte(bytes).or(self.last_significant),
+        }
+    }
 }
 
 /// The first and the last anchor in `bytes`, equal if it is one. Documents stand between them that can be
 /// scanned without the text round them.
 ///
-/// `last_before` is the last byte before `bytes` that is no blank. An anchor at the very start, or one that
-/// shows its bracket only after the end, is not seen: any anchor does to divide a text.
+/// An anchor that shows only in what stands behind `bytes` is not seen: any anchor does to divide a text.
 #[must_use]
-pub fn anchors(bytes: &[u8], last_before: Option<u8>) -> Option<Range<usize>> {
-    let is_anchor = |&newline: &usize| {
-        let before = last_byte(&bytes[..newline]).or(last_before);
-        opens(&bytes[newline + 1..]) && !before.is_some_and(continues)
+pub fn anchors(bytes: &[u8], before: Before) -> Option<Range<usize>> {
+    let is_value = |last: Option<u8>| last.is_some_and(continues);
+    let is_first_joint = || {
+        let start = &bytes[..bytes.len().min(3)];
+        before.last == Some(b'}') && is_joint(&[b"}", start].concat(), 1)
     };
-    let line = memchr_iter(b'\n', bytes)
-        .find(is_anchor)
-        .map(|newline| newline + 1);
-    let before_line = &bytes[..line.unwrap_or(bytes.len())];
-    let first = first_joint(before_line).or(line)?;
+    let is_at_start = match before.last {
+        None => true,
+        Some(b'\n') => opens(bytes) && !is_value(before.last_significant),
+        Some(_) => is_first_joint(),
+    };
+    let first = if is_at_start {
+        0
+    } else {
+        let is_anchor = |&newline: &usize| {
+            let significant = last_byte(&bytes[..newline]).or(before.last_significant);
+            opens(&bytes[newline + 1..]) && !is_value(significant)
+        };
+        let newline = memchr_iter(b'\n', bytes).find(is_anchor);
+        let line = newline.map(|newline| newline + 1);
+        let before_line = &bytes[..line.unwrap_or(bytes.len())];
+        joints(before_line).next().or(line)?
+    };
     let last = last_anchor(&bytes[first..], bytes.len() - first).map_or(first, |at| first + at);
     Some(first..last)
 }

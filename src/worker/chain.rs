@@ -7,15 +7,25 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::scan::{Candidate, Prefilter, Scanner, Window};
+use crate::scan::{Before, Candidate, Prefilter, Scanner, Window};
 
 /// Where two blocks meet.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seam {
     /// Its offset in the text.
     pub(crate) offset: u64,
-    /// The last byte before it that is no blank.
-    pub(crate) last_byte: Option<u8>,
+    /// What stands before it.
+    pub(crate) before: Before,
+}
+
+impl Seam {
+    /// The seam behind this text.
+    pub(crate) fn behind(self, text: &[u8]) -> Self {
+        Self {
+            offset: self.offset + text.len() as u64,
+            before: self.before.and(text),
+        }
+    }
 }
 
 /// Text that is not dealt with, from some offset to a seam.
@@ -31,14 +41,21 @@ pub(crate) struct Carry {
 }
 
 impl Carry {
-    /// Text from an anchor on.
-    pub(crate) fn new(base: u64, bytes: &[u8]) -> Self {
+    /// Text from an anchor on, in memory that is given for it.
+    pub(crate) fn new(base: u64, bytes: &[u8], mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        memory.extend_from_slice(bytes);
         Self {
             base,
-            bytes: bytes.to_vec(),
+            bytes: memory,
             n_seen: 0,
             scanner: None,
         }
+    }
+
+    /// Its memory.
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Scans on. `is_closed`: the text behind `more` is of no matter, since it ends, or an anchor is there.
@@ -105,7 +122,7 @@ pub(crate) fn link() -> (Giver, Taker) {
 pub(crate) fn beginning() -> Taker {
     let (giver, taker) = link();
     giver.seam(Seam::default());
-    giver.carry(Carry::new(0, &[]));
+    giver.carry(Carry::new(0, &[], Vec::new()));
     taker
 }
 

@@ -14,7 +14,7 @@ use crate::input::decompress::{Filled, Part};
 use crate::input::open::Opened;
 use crate::input::{Codecs, Source};
 use crate::output::Alert;
-use crate::scan::{Candidate, Prefilter, Scanner, anchors, last_byte};
+use crate::scan::{Candidate, Prefilter, Scanner, anchors};
 
 /// A source that is being cut. One thread has it at a time.
 #[derive(Debug)]
@@ -101,6 +101,7 @@ impl Worker<'_> {
         let mut scan = PieceScan {
             prefilter: self.prefilter,
             scanner: &mut self.scanner,
+            memory: &mut self.carried,
             before,
             after: Some(after),
             judge: Judge {
@@ -127,6 +128,8 @@ impl Worker<'_> {
 struct PieceScan<'a> {
     prefilter: &'a Arc<Prefilter>,
     scanner: &'a mut Scanner,
+    /// For what is carried over.
+    memory: &'a mut Vec<u8>,
     before: Taker,
     /// Nothing after this piece has taken over all the rest.
     after: Option<Giver>,
@@ -142,20 +145,26 @@ impl PieceScan<'_> {
             return;
         };
         self.judge.count(stored_bytes, text.len() as u64);
-        let own = anchors(text, seam.last_byte).map(|own| match is_last {
+        let own = anchors(text, seam.before).map(|own| match is_last {
             true => own.start..text.len(),
             false => own,
         });
         self.give_seam(seam, text);
         if let (Some(own), Some(after)) = (&own, &self.after) {
-            after.carry(Carry::new(seam.offset + own.end as u64, &text[own.end..]));
+            let memory = std::mem::take(self.memory);
+            let base = seam.offset + own.end as u64;
+            after.carry(Carry::new(base, &text[own.end..], memory));
         }
         // A block before that failed has told so.
         if let Some(mut carry) = self.before.carry() {
             let before_own = own.as_ref().map_or(text, |own| &text[..own.start]);
             self.go_on(&mut carry, before_own, own.is_some() || is_last);
-            if let (None, Some(after)) = (&own, &self.after) {
-                after.carry(carry);
+            match &self.after {
+                Some(after) if own.is_none() => after.carry(carry),
+                _ => {
+                    *self.memory = carry.into_memory();
+                    shrink(self.memory);
+                }
             }
         }
         if let Some(own) = own {
@@ -166,10 +175,7 @@ impl PieceScan<'_> {
 
     fn give_seam(&self, seam: Seam, text: &[u8]) {
         if let Some(after) = &self.after {
-            after.seam(Seam {
-                offset: seam.offset + text.len() as u64,
-                last_byte: last_byte(text).or(seam.last_byte),
-            });
+            after.seam(seam.behind(text));
         }
     }
 
@@ -228,10 +234,7 @@ impl PieceScan<'_> {
             if is_last || self.judge.progress.stop.load(Relaxed) {
                 return;
             }
-            seam = Seam {
-                offset: seam.offset + text.len() as u64,
-                last_byte: last_byte(text).or(seam.last_byte),
-            };
+            seam = seam.behind(text);
             text.clear();
             filled = part.fill(text, TEXT_BYTES, codecs, &mut defects);
         }

@@ -87,6 +87,8 @@ pub(crate) struct Worker<'a> {
     stored: Vec<u8>,
     /// Decompressed text.
     text: Vec<u8>,
+    /// Memory for what is carried from one piece to the next.
+    carried: Vec<u8>,
 }
 
 impl<'a> Worker<'a> {
@@ -103,6 +105,7 @@ impl<'a> Worker<'a> {
             codecs: Codecs::default(),
             stored: Vec::new(),
             text: Vec::new(),
+            carried: Vec::new(),
         }
     }
 

@@ -6,7 +6,8 @@
 
 use std::io;
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use crc32fast::Hasher;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
 use super::{Filled, Input, make_room, trailing};
@@ -48,9 +49,29 @@ pub(super) enum State {
     Inside {
         n_members: u64,
         start: u64,
-        crc: Box<Crc>,
+        sum: Sum,
     },
     Ended,
+}
+
+/// What a member's trailer holds of its text (RFC 1952, 2.3.1).
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    crc: Hasher,
+    /// Modulo 2^32.
+    n_bytes: u32,
+}
+
+impl Sum {
+    fn update(&mut self, text: &[u8]) {
+        self.crc.update(text);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is the length modulo 2^32"
+        )]
+        let n_bytes = text.len() as u32;
+        self.n_bytes = self.n_bytes.wrapping_add(n_bytes);
+    }
 }
 
 impl State {
@@ -120,10 +141,10 @@ impl Gzip {
                 State::Inside {
                     n_members,
                     start,
-                    crc,
+                    sum,
                 } => {
                     let n_members = *n_members;
-                    match self.step(crc, *start, input, text, limit)? {
+                    match self.step(sum, *start, input, text, limit)? {
                         Ok(true) => Ok(State::Between {
                             n_members: n_members + 1,
                         }),
@@ -183,7 +204,7 @@ impl Gzip {
         Ok(Ok(State::Inside {
             n_members,
             start,
-            crc: Box::new(Crc::new()),
+            sum: Sum::default(),
         }))
     }
 
@@ -214,7 +235,7 @@ impl Gzip {
     /// Inflates on; true at the member's end.
     fn step(
         &mut self,
-        crc: &mut Crc,
+        sum: &mut Sum,
         start: u64,
         input: &mut Input<'_>,
         text: &mut Vec<u8>,
@@ -230,10 +251,10 @@ impl Gzip {
             .decompress_vec(at_hand, text, FlushDecompress::None);
         let taken = usize::try_from(self.stream.total_in() - n_in).expect("taken from a slice");
         input.take(taken);
-        crc.update(&text[from..]);
+        sum.update(&text[from..]);
         let moved = taken > 0 || self.stream.total_out() > n_out;
         match status {
-            Ok(Status::StreamEnd) => Ok(end_member(crc, start, input)?.map(|()| true)),
+            Ok(Status::StreamEnd) => Ok(end_member(sum, start, input)?.map(|()| true)),
             Ok(_) if moved => Ok(Ok(false)),
             Ok(_) if at_end => Ok(Err(cut_off(input, start))),
             Ok(_) => Ok(Err(corrupt(input, "deflate stream makes no progress"))),
@@ -244,16 +265,16 @@ impl Gzip {
 }
 
 /// Compares the member's trailer with what was decoded.
-fn end_member(crc: &Crc, start: u64, input: &mut Input<'_>) -> io::Result<Result<(), Defect>> {
+fn end_member(sum: &Sum, start: u64, input: &mut Input<'_>) -> io::Result<Result<(), Defect>> {
     let offset = input.offset;
     let mut trailer = [0; 8];
     if !input.read_exact(&mut trailer)? {
         return Ok(Err(cut_off(input, start)));
     }
     let [c0, c1, c2, c3, l0, l1, l2, l3] = trailer;
-    let message = if u32::from_le_bytes([c0, c1, c2, c3]) != crc.sum() {
+    let message = if u32::from_le_bytes([c0, c1, c2, c3]) != sum.crc.clone().finalize() {
         "gzip checksum does not fit the content"
-    } else if u32::from_le_bytes([l0, l1, l2, l3]) != crc.amount() {
+    } else if u32::from_le_bytes([l0, l1, l2, l3]) != sum.n_bytes {
         "gzip length does not fit the content"
     } else {
         return Ok(Ok(()));

@@ -331,6 +331,26 @@ impl Text<'static> {
     }
 }
 
+impl Text<'static> {
+    /// Decodes on as [`Text::fill`] does, but no further than to the end of a member or frame: there a part
+    /// may be cut off.
+    pub fn fill_to_boundary(
+        &mut self,
+        text: &mut Vec<u8>,
+        limit: usize,
+        codecs: &mut Codecs,
+        defects: &mut Vec<Defect>,
+    ) -> Filled {
+        self.input.until = self.input.offset + 1;
+        let filled = self.fill(text, limit, codecs, defects);
+        self.input.until = u64::MAX;
+        match filled {
+            Filled::PartEnd => Filled::More,
+            filled => filled,
+        }
+    }
+}
+
 impl Part {
     /// Decodes on, as [`Text::fill`] does, to the end of the part.
     pub fn fill(

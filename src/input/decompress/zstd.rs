@@ -5,11 +5,11 @@
 //! again with care: block by block, and each given out before the next is taken in, so that all before the
 //! block with the fault comes out. A stream is always decoded so.
 
-use std::io;
+use std::io::{self, Cursor};
 
 use zstd::zstd_safe::{
-    DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, find_frame_compressed_size,
-    get_error_name,
+    DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, decompress_bound,
+    find_frame_compressed_size, get_error_name,
 };
 
 use super::{Filled, Input, make_room, trailing};
@@ -116,7 +116,7 @@ impl Zstd {
                     if input.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
-                    self.begin(n_frames, input)?
+                    self.begin(n_frames, input, text, limit)?
                 }
                 State::Inside(frame) => self.step(frame, input, text, limit)?,
                 State::Ended => return Ok(Filled::End),
@@ -135,7 +135,13 @@ impl Zstd {
             .expect("a session can always be reset");
     }
 
-    fn begin(&mut self, n_frames: u64, input: &mut Input<'_>) -> io::Result<Result<State, Defect>> {
+    fn begin(
+        &mut self,
+        n_frames: u64,
+        input: &mut Input<'_>,
+        text: &mut Vec<u8>,
+        limit: usize,
+    ) -> io::Result<Result<State, Defect>> {
         if n_frames > 0 && input.skip_zeros()?.is_none() {
             return Ok(Ok(State::Ended));
         }
@@ -150,6 +156,11 @@ impl Zstd {
             return Ok(Err(trailing(input, start, "zstd frame")?));
         }
         let care = if input.rewind(start) {
+            if self.append_whole(input, text, limit) {
+                return Ok(Ok(State::Between {
+                    n_frames: n_frames + 1,
+                }));
+            }
             None
         } else {
             let mut nothing = Vec::new();
@@ -166,6 +177,37 @@ impl Zstd {
             care,
             skip: 0,
         })))
+    }
+
+    /// Decodes the frame here whole, if it is all at hand, without a fault, and its text fits below `limit`:
+    /// without a copy, that is.
+    fn append_whole(&mut self, input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> bool {
+        let Some(rest) = input.rest() else {
+            return false;
+        };
+        let Ok(n_stored) = find_frame_compressed_size(rest) else {
+            return false;
+        };
+        let frame = &rest[..n_stored];
+        let from = text.len();
+        let fits = decompress_bound(frame)
+            .ok()
+            .and_then(|bound| usize::try_from(bound).ok())
+            .filter(|&bound| bound <= limit.saturating_sub(from));
+        let Some(bound) = fits else {
+            return false;
+        };
+        make_room(text, bound, limit);
+        let mut room = Cursor::new(&mut *text);
+        room.set_position(from as u64);
+        match self.context.decompress(&mut room, frame) {
+            Ok(_) => input.take(n_stored),
+            Err(_) => {
+                text.truncate(from);
+                return false;
+            }
+        }
+        true
     }
 
     /// Decodes on, to the frame's end, the limit, or the end of what is at hand.
