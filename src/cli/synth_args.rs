@@ -75,6 +75,15 @@ pub(crate) struct SynthArgs {
     )]
     density: f64,
 
+    /// The share of all other records that are near misses and name the policy, from 0 to 1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.0,
+        help_heading = "What is planted"
+    )]
+    near_miss_density: f64,
+
     /// Where to list what was planted [default: OUT.planted.ndjson]
     #[arg(long, value_name = "FILE", help_heading = "What is planted")]
     planted: Option<PathBuf>,
@@ -181,6 +190,7 @@ impl SynthArgs {
             matches: self.matches,
             near_misses: self.near_misses,
             density: self.density,
+            near_miss_density: self.near_miss_density,
             shape,
             compression,
             accounts: self.accounts,

@@ -143,7 +143,7 @@ impl<'v> Event<'v> {
             }
             // Writing to a String cannot fail.
             match value {
-                Scalar::Text(text) => Ok(out.push_str(&text)),
+                Scalar::Text(text) => out.write_str(&text),
                 Scalar::Integer(n) => write!(out, "{n}"),
                 Scalar::Float(n) => write!(out, "{n}"),
                 Scalar::Boolean(b) => write!(out, "{b}"),

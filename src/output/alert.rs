@@ -83,172 +83,129 @@ pub struct Alert {
     pub(crate) event_key: [u8; 16],
 }
 
-/// The columns of text that differ from alert to alert, in their order among [`COLUMNS`].
-const TEXTS: [&str; 30] = [
-    "alert_id",
-    "event_time_text",
-    "event_id",
-    "event_action",
-    "event_provider",
-    "event_outcome",
-    "event_version",
-    "account_id",
-    "recipient_account_id",
-    "aws_region",
-    "target_user_name",
-    "policy_arn",
-    "policy_name",
-    "matched_field",
-    "actor_type",
-    "actor_name",
-    "actor_arn",
-    "actor_principal_id",
-    "actor_account_id",
-    "access_key_id",
-    "invoked_by",
-    "source_address",
-    "source_ip",
-    "user_agent",
-    "request_id",
-    "shared_event_id",
-    "request_parameters",
-    "raw_event",
-    "source",
-    "source_member",
+/// The columns of text that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS
+/// field that it is a copy of, if it is one.
+const TEXTS: [(&str, Option<&str>); 30] = [
+    ("alert_id", None),
+    ("event_time_text", Some("@timestamp")),
+    ("event_id", Some("event.id")),
+    ("event_action", Some("event.action")),
+    ("event_provider", Some("event.provider")),
+    ("event_outcome", Some("event.outcome")),
+    ("event_version", Some("aws.cloudtrail.event_version")),
+    ("account_id", Some("cloud.account.id")),
+    (
+        "recipient_account_id",
+        Some("aws.cloudtrail.recipient_account_id"),
+    ),
+    ("aws_region", Some("cloud.region")),
+    ("target_user_name", None),
+    ("policy_arn", None),
+    ("policy_name", None),
+    ("matched_field", None),
+    ("actor_type", Some("aws.cloudtrail.user_identity.type")),
+    ("actor_name", Some("user.name")),
+    ("actor_arn", Some("aws.cloudtrail.user_identity.arn")),
+    ("actor_principal_id", Some("user.id")),
+    (
+        "actor_account_id",
+        Some("aws.cloudtrail.user_identity.account_id"),
+    ),
+    (
+        "access_key_id",
+        Some("aws.cloudtrail.user_identity.access_key_id"),
+    ),
+    (
+        "invoked_by",
+        Some("aws.cloudtrail.user_identity.invoked_by"),
+    ),
+    ("source_address", Some("source.address")),
+    ("source_ip", Some("source.ip")),
+    ("user_agent", Some("user_agent.original")),
+    ("request_id", Some("aws.cloudtrail.request_id")),
+    ("shared_event_id", Some("aws.cloudtrail.shared_event_id")),
+    (
+        "request_parameters",
+        Some("aws.cloudtrail.request_parameters"),
+    ),
+    ("raw_event", None),
+    ("source", None),
+    ("source_member", None),
 ];
 
-/// The values of [`TEXTS`] on their way to an alert.
-struct Texts {
-    all: String,
-    ends: [u32; TEXTS.len()],
-    n_ended: usize,
-    present: u32,
+/// The value of a column of [`TEXTS`] that is no copy of an ECS field.
+fn computed<'v>(
+    column: &str,
+    rule: &Rule,
+    event: &Event<'v>,
+    raw: &'v [u8],
+    place: Place<'v>,
+) -> Option<Cow<'v, str>> {
+    match column {
+        "alert_id" => Some(alert_id(rule, place, raw).into()),
+        "target_user_name" => match event.text("user.target.name") {
+            Some(name) => Some(name.into()),
+            None => event.request_parameter("userName"),
+        },
+        "policy_arn" => event.request_parameter("policyArn"),
+        "policy_name" => match event.request_parameter("policyArn") {
+            Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
+            None => event.request_parameter("policyName"),
+        },
+        "matched_field" => {
+            let atoms = rule.query().contains_atoms();
+            let literal = atoms.first().map(|(_, literal)| *literal);
+            literal.map(|literal| event.locate_in_request(literal).into())
+        }
+        "raw_event" => Some(lossy(raw)),
+        "source" => Some(match place.source.to_str() {
+            Some(path) => path.into(),
+            None => place.source.to_string_lossy(),
+        }),
+        // No file is read yet that holds others.
+        "source_member" => None,
+        _ => unreachable!("all other columns are copies"),
+    }
 }
 
-impl Texts {
-    fn with_capacity(n_bytes: usize) -> Self {
-        Self {
-            all: String::with_capacity(n_bytes),
-            ends: [0; TEXTS.len()],
-            n_ended: 0,
-            present: 0,
-        }
-    }
-
-    /// Ends the next column's value; it is what was appended, if there was something to append.
-    fn end(&mut self, column: &str, is_present: bool) {
-        let i = self.n_ended;
-        debug_assert_eq!(TEXTS.get(i), Some(&column), "columns in their order");
-        self.present |= u32::from(is_present) << i;
-        let end = u32::try_from(self.all.len());
-        self.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
-        self.n_ended += 1;
-    }
-
-    fn put(&mut self, column: &str, value: Option<&str>) {
-        self.all.push_str(value.unwrap_or_default());
-        self.end(column, value.is_some());
-    }
-
-    /// The first value of an ECS field.
-    fn field(&mut self, column: &str, event: &Event<'_>, field: &str) {
-        let is_present = event.append_text(field, &mut self.all);
-        self.end(column, is_present);
-    }
+fn lossy(raw: &[u8]) -> Cow<'_, str> {
+    // Most are UTF-8, which is quicker to see this way.
+    std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
 }
 
 impl Alert {
     /// The alert that `rule` gives for `event`, whose record is `raw`.
     #[must_use]
     pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
-        let raw_event = match std::str::from_utf8(raw) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(raw),
-        };
-        let source = match place.source.to_str() {
-            Some(path) => Cow::Borrowed(path),
-            None => place.source.to_string_lossy(),
-        };
-        let event_time_text = event.text("@timestamp");
-        let event_id = event.text("event.id");
-        let policy_arn = event.request_parameter("policyArn");
-        let policy_name = match &policy_arn {
-            Some(arn) => arn.rsplit('/').next().map(Cow::Borrowed),
-            None => event.request_parameter("policyName"),
-        };
-        let atoms = rule.query().contains_atoms();
-        let matched = atoms
-            .first()
-            .map(|(_, literal)| event.locate_in_request(literal));
-
-        let mut texts = Texts::with_capacity(raw.len() + raw.len() / 4 + 1024);
-        texts.put("alert_id", Some(&alert_id(rule, place, raw)));
-        texts.put("event_time_text", event_time_text.as_deref());
-        texts.put("event_id", event_id.as_deref());
-        texts.field("event_action", event, "event.action");
-        texts.field("event_provider", event, "event.provider");
-        texts.field("event_outcome", event, "event.outcome");
-        texts.field("event_version", event, "aws.cloudtrail.event_version");
-        texts.field("account_id", event, "cloud.account.id");
-        texts.field(
-            "recipient_account_id",
-            event,
-            "aws.cloudtrail.recipient_account_id",
-        );
-        texts.field("aws_region", event, "cloud.region");
-        if event.append_text("user.target.name", &mut texts.all) {
-            texts.end("target_user_name", true);
-        } else {
-            texts.put(
-                "target_user_name",
-                event.request_parameter("userName").as_deref(),
-            );
-        }
-        texts.put("policy_arn", policy_arn.as_deref());
-        texts.put("policy_name", policy_name.as_deref());
-        texts.put("matched_field", matched.as_deref());
-        texts.field("actor_type", event, "aws.cloudtrail.user_identity.type");
-        texts.field("actor_name", event, "user.name");
-        texts.field("actor_arn", event, "aws.cloudtrail.user_identity.arn");
-        texts.field("actor_principal_id", event, "user.id");
-        texts.field(
-            "actor_account_id",
-            event,
-            "aws.cloudtrail.user_identity.account_id",
-        );
-        texts.field(
-            "access_key_id",
-            event,
-            "aws.cloudtrail.user_identity.access_key_id",
-        );
-        texts.field(
-            "invoked_by",
-            event,
-            "aws.cloudtrail.user_identity.invoked_by",
-        );
-        texts.field("source_address", event, "source.address");
-        texts.field("source_ip", event, "source.ip");
-        texts.field("user_agent", event, "user_agent.original");
-        texts.field("request_id", event, "aws.cloudtrail.request_id");
-        texts.field("shared_event_id", event, "aws.cloudtrail.shared_event_id");
-        texts.field(
-            "request_parameters",
-            event,
-            "aws.cloudtrail.request_parameters",
-        );
-        texts.put("raw_event", Some(&raw_event));
-        texts.put("source", Some(&source));
-        texts.put("source_member", None);
-        Self {
-            event_time: event_time_text.as_deref().and_then(micros),
+        let mut alert = Self {
+            texts: String::with_capacity(raw.len() + raw.len() / 4 + 1024),
+            ends: [0; TEXTS.len()],
+            present: 0,
+            event_time: None,
             record_index: i64::try_from(place.record_index).unwrap_or(i64::MAX),
             byte_offset: i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
             sighting: 0,
-            event_key: event_key(event_id.as_deref(), &raw_event),
-            texts: texts.all,
-            ends: texts.ends,
-            present: texts.present,
+            event_key: [0; 16],
+        };
+        for (i, (column, field)) in TEXTS.into_iter().enumerate() {
+            let is_present = match field {
+                Some(field) => event.append_text(field, &mut alert.texts),
+                None => {
+                    let value = computed(column, rule, event, raw, place);
+                    alert.texts.push_str(value.as_deref().unwrap_or_default());
+                    value.is_some()
+                }
+            };
+            alert.present |= u32::from(is_present) << i;
+            let end = u32::try_from(alert.texts.len());
+            alert.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
         }
+        alert.event_time = alert.text("event_time_text").and_then(micros);
+        alert.event_key = match alert.text("event_id") {
+            Some(id) => event_key("id:", id.as_bytes()),
+            None => event_key("record:", lossy(raw).as_bytes()),
+        };
+        alert
     }
 
     /// The values of [`TEXTS`], in their order.
@@ -265,7 +222,7 @@ impl Alert {
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&str> {
         let mut values = TEXTS.iter().zip(self.texts());
-        values.find_map(|(name, value)| value.filter(|_| *name == column))
+        values.find_map(|((name, _), value)| value.filter(|_| *name == column))
     }
 
     /// How much memory it takes, roughly.
@@ -325,13 +282,8 @@ impl Alert {
     }
 }
 
-fn event_key(id: Option<&str>, raw_event: &str) -> [u8; 16] {
-    let (kind, value) = match id {
-        Some(id) => ("id:", id),
-        None => ("record:", raw_event),
-    };
-    let hash = Sha256::new_with_prefix(kind).chain_update(value);
-    first_half(hash)
+fn event_key(kind: &str, value: &[u8]) -> [u8; 16] {
+    first_half(Sha256::new_with_prefix(kind).chain_update(value))
 }
 
 /// The first 128 bits of a hash.
@@ -395,7 +347,10 @@ mod tests {
             .iter()
             .skip_while(|column| column.name != "alert_id");
         let texts = of_alert.filter(|column| column.kind == Type::Text);
-        assert_eq!(texts.map(|column| column.name).collect::<Vec<_>>(), TEXTS);
+        assert_eq!(
+            texts.map(|column| column.name).collect::<Vec<_>>(),
+            TEXTS.map(|(name, _)| name)
+        );
     }
 
     #[test]

@@ -152,14 +152,9 @@ impl Walker {
                         held_from: offset,
                     });
                 }
-                b'{' | b'[' => match self.line {
-                    Some(line) if !self.nest.is_empty() && !continues(self.before) => {
-                        return self.cut(line, next_hit, window, out);
-                    }
-                    _ if !self.nest.is_empty() && is_joint(bytes, at) => {
-                        return self.cut(offset, next_hit, window, out);
-                    }
-                    _ => self.nest.open(byte, offset),
+                b'{' | b'[' => match self.anchor(bytes, at, offset) {
+                    Some(anchor) => return self.cut(anchor, next_hit, window, out),
+                    None => self.nest.open(byte, offset),
                 },
                 b'}' | b']' => {
                     let is_document_end = self.nest.close(offset + 1, out);
@@ -183,6 +178,15 @@ impl Walker {
             return self.cut(window.end(), next_hit, window, out);
         }
         self.suspend(window, next_hit, out)
+    }
+
+    /// The anchor that the bracket here shows, if a document is open that this cuts off.
+    fn anchor(&self, bytes: &[u8], at: usize, offset: u64) -> Option<u64> {
+        if self.nest.is_empty() {
+            return None;
+        }
+        let line = self.line.filter(|_| !continues(self.before));
+        line.or_else(|| is_joint(bytes, at).then_some(offset))
     }
 
     /// Finds where the string ends that goes on at index `i`.

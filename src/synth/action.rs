@@ -28,6 +28,8 @@ pub(super) struct Action {
     pub(super) matches: bool,
     /// Two trails deliver it.
     pub(super) twice: bool,
+    /// The policy's name stands in what is planted.
+    pub(super) has_needle: bool,
     /// `requestParameters.userName` is the scene's user.
     pub(super) names_user: bool,
     pub(super) request: Option<Template>,
@@ -61,6 +63,7 @@ impl Action {
             global: false,
             matches: false,
             twice: false,
+            has_needle: true,
             names_user: false,
             request: None,
             response: None,
@@ -77,6 +80,7 @@ impl Action {
                 ("global", _) => action.global = true,
                 ("match", _) => action.matches = true,
                 ("twice", _) => action.twice = true,
+                ("no-needle", _) => action.has_needle = false,
                 ("by", "person") => action.by = By::Person,
                 ("by", "outsider") => action.by = By::Outsider,
                 ("by", "aws") => action.by = By::Aws,
@@ -178,6 +182,15 @@ impl Catalog {
     /// A match for any file of the aws partition's home region.
     pub(super) fn draw_match(&self, rng: &mut Rng) -> &Action {
         rng.pick(&self.matches[..self.fit_anywhere])
+    }
+
+    /// A near miss in which the policy's name stands.
+    pub(super) fn draw_near_miss(&self, rng: &mut Rng) -> &Action {
+        let mut plant = rng.pick(&self.near_misses);
+        while !plant.has_needle {
+            plant = rng.pick(&self.near_misses);
+        }
+        plant
     }
 }
 

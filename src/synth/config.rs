@@ -61,6 +61,9 @@ pub struct SynthConfig {
     /// The share of all other records that are matches too, from 0 to 1. If it is not 0, every file
     /// is of us-east-1, where IAM's events are delivered.
     pub density: f64,
+    /// The share of all other records that are near misses in which the policy's name stands, from 0 to 1;
+    /// not more than `density` leaves.
+    pub near_miss_density: f64,
     /// How records are wrapped.
     pub shape: Shape,
     /// How files are compressed.
@@ -89,6 +92,7 @@ impl SynthConfig {
             matches: 0,
             near_misses: 0,
             density: 0.0,
+            near_miss_density: 0.0,
             shape: Shape::Delivery,
             compression: Compression::Gzip(6),
             accounts: 4,
@@ -99,6 +103,11 @@ impl SynthConfig {
             days: 730,
             threads: 0,
         }
+    }
+
+    /// The share of records that one of the densities makes.
+    pub(super) fn dense_share(&self) -> f64 {
+        self.density + self.near_miss_density
     }
 
     /// Where the list of what was planted goes.
@@ -134,6 +143,12 @@ impl SynthConfig {
         };
         need("density", (0.0..=1.0).contains(&self.density), || {
             format!("{} is not between 0 and 1", self.density)
+        })?;
+        let both = self.dense_share();
+        let fits = self.near_miss_density >= 0.0 && (0.0..=1.0).contains(&both);
+        need("near-miss density", fits, || {
+            let share = self.near_miss_density;
+            format!("{share} is not between 0 and what the density of matches leaves")
         })?;
         need("plants", plants <= PLANTS_MAX, || {
             format!("{plants} are more than {PLANTS_MAX}: use a density instead")

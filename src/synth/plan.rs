@@ -150,11 +150,13 @@ impl<'a> Plan<'a> {
         let place = file.place;
         let mut rng = self.stream(Stream::Record, file.index, record);
         let mut habit = self.stream(Stream::Habit, file.index, record / HABIT_RECORDS);
-        let action = if self.is_dense(file, record) {
-            self.catalog.draw_match(&mut rng)
-        } else {
-            let at_home = place.region == place.partition.home();
-            self.catalog.draw(&mut habit, at_home)
+        let action = match self.dense(file, record) {
+            Some(true) => self.catalog.draw_match(&mut rng),
+            Some(false) => self.catalog.draw_near_miss(&mut rng),
+            None => {
+                let at_home = place.region == place.partition.home();
+                self.catalog.draw(&mut habit, at_home)
+            }
         };
         let caller = Caller::draw(action.by, &mut habit);
         let progress = portion(record, PROGRESS, file.records);
@@ -167,7 +169,7 @@ impl<'a> Plan<'a> {
             let slot = file.slot(record);
             let listed = match slot {
                 Some(slot) => !slot.delivery.again,
-                None => self.is_dense(file, record),
+                None => self.dense(file, record).is_some(),
             };
             let scene = listed.then(|| self.scene(file, record))?;
             Some(Planted {
@@ -192,9 +194,14 @@ impl<'a> Plan<'a> {
         Scene::new(rng, place, action, caller, progress)
     }
 
-    fn is_dense(&self, file: &FilePlan<'_>, record: u64) -> bool {
-        let density = self.config.density;
-        density > 0.0 && self.stream(Stream::Density, file.index, record).unit() < density
+    /// Whether a record is a match or a near miss by one of the densities; nothing for most.
+    fn dense(&self, file: &FilePlan<'_>, record: u64) -> Option<bool> {
+        let (matches, both) = (self.config.density, self.config.dense_share());
+        if both == 0.0 {
+            return None;
+        }
+        let point = self.stream(Stream::Density, file.index, record).unit();
+        (point < both).then_some(point < matches)
     }
 
     /// The variant that is delivered: they take turns.
@@ -236,7 +243,7 @@ impl<'a> Plan<'a> {
         if !hosted.is_empty() {
             let partition = self.action(self.delivery(hosted.start)).partition;
             self.move_home(&mut place, partition);
-        } else if config.density > 0.0 {
+        } else if config.dense_share() > 0.0 {
             self.move_home(&mut place, Partition::Aws);
         }
         place

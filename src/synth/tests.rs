@@ -277,6 +277,30 @@ fn the_list_and_the_files_agree_at_any_density() {
 }
 
 #[test]
+fn near_misses_of_any_density_are_listed_and_hold_the_needle() {
+    let made = Made::new(|config| {
+        config.shape = Shape::Ndjson;
+        config.density = 0.25;
+        config.near_miss_density = 0.75;
+    });
+    made.check_list();
+    assert_eq!(
+        made.summary.matches + made.summary.near_misses,
+        made.summary.records
+    );
+    let share = made.summary.near_misses as f64 / made.summary.records as f64;
+    assert!((share - 0.75).abs() < 0.1, "{share}");
+    let plain = |line: &str| line.replace("\\u0041", "A").replace("\\u004b", "K");
+    for (name, text) in made.texts() {
+        assert!(
+            text.lines()
+                .all(|line| plain(line).contains("AWSCompromisedKeyQuarantine")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_second_delivery_is_the_organisations_and_the_same_to_the_byte() {
     let made = Made::new(|config| {
         config.shape = Shape::Ndjson;
@@ -527,6 +551,9 @@ fn values_that_make_no_sense_are_refused_before_anything_is_written() {
         "density: NaN is not between 0 and 1"
     );
     assert!(refused(|config| config.density = 1.5).contains("1.5"));
+    assert!(refused(|config| config.near_miss_density = -0.5).contains("-0.5"));
+    let more_than_all = refused(|config| (config.density, config.near_miss_density) = (0.5, 0.6));
+    assert!(more_than_all.contains("0.6"));
     assert!(refused(|config| config.matches = u64::MAX).contains("use a density"));
     assert!(refused(|config| (config.files, config.matches) = (0, 1)).contains("need a file"));
     assert!(refused(|config| config.accounts = 0).contains("accounts: 0 is"));
