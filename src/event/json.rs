@@ -91,16 +91,23 @@ impl<'v> Value<'v> {
 
     /// Whether a key stands more than once in this object.
     pub(crate) fn has_duplicate_keys(self) -> bool {
-        let mut few = [""; FEW_MEMBERS];
-        let n_members = self.members().count();
-        if let Some(few) = few.get_mut(..n_members) {
-            for (slot, (key, _)) in few.iter_mut().zip(self.members()) {
-                *slot = key;
+        let mut seen = [0_u64; 4];
+        for (n_before, (key, _)) in self.members().enumerate() {
+            if n_before == FEW_MEMBERS {
+                return self.has_duplicate_among_many();
             }
-            // Comparing all with all, most by their length alone, is quicker than sorting.
-            let mut keys = few.iter().enumerate();
-            return keys.any(|(i, key)| few[..i].contains(key));
+            let mark = mark(key);
+            let bits = &mut seen[usize::from(mark / 64)];
+            let may_be_seen = *bits >> (mark % 64) & 1 == 1;
+            *bits |= 1 << (mark % 64);
+            if may_be_seen && self.members().take(n_before).any(|(other, _)| other == key) {
+                return true;
+            }
         }
+        false
+    }
+
+    fn has_duplicate_among_many(self) -> bool {
         let mut keys: Vec<&str> = self.members().map(|(key, _)| key).collect();
         keys.sort_unstable();
         keys.windows(2).any(|pair| pair[0] == pair[1])
@@ -140,6 +147,16 @@ impl<'v> Value<'v> {
 
 /// As many members as a record has.
 const FEW_MEMBERS: usize = 32;
+
+/// A number for a key that the names of a record's fields seldom share.
+fn mark(key: &str) -> u8 {
+    let bytes = key.as_bytes();
+    let n = bytes.len();
+    let [middle, last] =
+        [n / 2, n.saturating_sub(1)].map(|at| bytes.get(at).map_or(0, |b| u64::from(*b)));
+    let mixed = (n as u64 ^ last << 8 ^ middle << 16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed.to_be_bytes()[0]
+}
 
 /// The values that follow one another in a run of nodes.
 struct Children<'v>(&'v [Node<'v>]);

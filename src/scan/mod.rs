@@ -13,6 +13,7 @@ mod frame;
 mod keys;
 mod nest;
 mod parse;
+mod patterns;
 mod prefilter;
 mod window;
 #[cfg(test)]

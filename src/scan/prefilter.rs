@@ -11,22 +11,23 @@
 //! hex digit loses no match, at any depth of nesting. (`\u003c` and `\u0026`, which real logs hold
 //! often, are no hits; escaped letters, which real logs hold never, are.)
 
-use memchr::memmem::Finder;
+use std::ops::Range;
 
-/// Bytes searched for every pattern before going on: a stretch that stays in the second-level cache
-/// while the second pattern is looked for.
-const STRETCH_BYTES: usize = 128 * 1024;
+use super::patterns::Patterns;
 
 /// Finds hits in text. Made once per hunt; searching it allocates nothing.
 #[derive(Debug)]
 pub struct Prefilter {
-    finders: Vec<Finder<'static>>,
+    /// The first is [`ESCAPE`].
+    patterns: Patterns,
     /// No needle could be derived from the rule: every byte is a hit.
     every_record: bool,
 }
 
 /// How an escape of an ASCII character begins. The character after it decides.
 const ESCAPE: &[u8] = b"\\u00";
+/// Its number among the patterns.
+const ESCAPE_PATTERN: usize = 0;
 
 impl Prefilter {
     /// A prefilter that looks for any of `needles`: ASCII letters and digits, none of them empty. With
@@ -36,9 +37,7 @@ impl Prefilter {
         let patterns = std::iter::once(ESCAPE)
             .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
         Self {
-            finders: patterns
-                .map(|pattern| Finder::new(pattern).into_owned())
-                .collect(),
+            patterns: Patterns::new(patterns),
             every_record: needles.is_empty(),
         }
     }
@@ -54,22 +53,16 @@ impl Prefilter {
         Hits {
             prefilter: self,
             text,
-            stretch: 0..0,
-            next: vec![None; self.finders.len()],
+            known: None,
         }
     }
 
-    /// The first hit of pattern `i` that starts in `from..to`.
-    fn find(&self, i: usize, text: &[u8], mut from: usize, to: usize) -> Option<usize> {
-        let finder = &self.finders[i];
-        let end = text.len().min(to + finder.needle().len() - 1);
-        loop {
-            let at = from + finder.find(text.get(from..end)?)?;
-            if i > 0 || is_escape(&text[at..]) {
-                return Some(at);
-            }
-            from = at + 1;
-        }
+    /// The first hit at or after `from`.
+    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        let mut found = self.patterns.each_from(text, from);
+        let is_hit =
+            |&(at, pattern): &(usize, usize)| pattern != ESCAPE_PATTERN || is_escape(&text[at..]);
+        found.find(is_hit).map(|(at, _)| at)
     }
 
     /// Whether a needle stands in `text`, in plain or behind any number of levels of escapes.
@@ -77,7 +70,10 @@ impl Prefilter {
     /// Costs a copy of the text: for text that did not come out as a record, to tell whether it should
     /// have.
     pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
-        let literal = |text: &[u8]| self.finders.iter().skip(1).any(|f| f.find(text).is_some());
+        let literal = |text: &[u8]| {
+            let mut found = self.patterns.each_from(text, 0);
+            found.any(|(_, pattern)| pattern != ESCAPE_PATTERN)
+        };
         let mut text = std::borrow::Cow::Borrowed(text);
         for _ in 0..ESCAPE_LEVELS_MAX {
             if literal(&text) {
@@ -142,34 +138,27 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
 pub struct Hits<'a> {
     prefilter: &'a Prefilter,
     text: &'a [u8],
-    /// The part of the text in which `next` is known.
-    stretch: std::ops::Range<usize>,
-    /// For each pattern, its first hit in the stretch that has not been passed.
-    next: Vec<Option<usize>>,
+    /// Where no hit is; there is one at its end, or the end of the text.
+    known: Option<Range<usize>>,
 }
 
 impl Hits<'_> {
-    /// The first hit at or after `from`. `from` must not go back past a hit from one call to the next.
-    pub fn first_from(&mut self, mut from: usize) -> Option<usize> {
+    /// The first hit at or after `from`.
+    pub fn first_from(&mut self, from: usize) -> Option<usize> {
         if self.prefilter.every_record {
             return (from < self.text.len()).then_some(from);
         }
-        while from < self.text.len() {
-            let is_new = from >= self.stretch.end;
-            if is_new {
-                self.stretch = from..self.text.len().min(from + STRETCH_BYTES);
+        let is_known = |known: &Range<usize>| known.start <= from && from <= known.end;
+        let known = match self.known.take().filter(is_known) {
+            Some(known) => known,
+            None => {
+                let hit = self.prefilter.find(self.text, from);
+                from..hit.unwrap_or(self.text.len())
             }
-            for (i, next) in self.next.iter_mut().enumerate() {
-                if is_new || next.is_some_and(|at| at < from) {
-                    *next = self.prefilter.find(i, self.text, from, self.stretch.end);
-                }
-            }
-            if let Some(hit) = self.next.iter().flatten().min() {
-                return Some(*hit);
-            }
-            from = self.stretch.end;
-        }
-        None
+        };
+        let hit = known.end;
+        self.known = Some(known);
+        (hit < self.text.len()).then_some(hit)
     }
 }
 
@@ -206,18 +195,6 @@ mod tests {
             [] as [usize; 0]
         );
         assert_eq!(all(br"quarantine7 Quarantine Othe"), [] as [usize; 0]);
-    }
-
-    #[test]
-    fn hits_on_both_sides_of_a_stretch_and_across_it_are_found_once() {
-        for shift in 0..20 {
-            let mut text = vec![b'.'; 3 * STRETCH_BYTES];
-            let places = [STRETCH_BYTES - shift, 2 * STRETCH_BYTES - 10 + shift];
-            for at in places {
-                text[at..at + 11].copy_from_slice(b"Quarantine7");
-            }
-            assert_eq!(all(&text), places);
-        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A window of the text, and what its bytes tell without a walk.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memmem, memrchr};
+use memchr::memmem::Finder;
+use memchr::{memchr_iter, memrchr_iter};
 
 /// A window of the text: its bytes and where they lie.
 #[derive(Debug, Clone, Copy)]
@@ -71,45 +73,23 @@ fn ends_string(after: u8) -> bool {
 
 /// The joints in `bytes`, in order: where their second documents begin.
 fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    let places = memmem::find_iter(bytes, JOINT).map(|at| at + 1);
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(JOINT));
+    let places = FINDER.find_iter(bytes).map(|at| at + 1);
     places.filter(|&at| is_joint(bytes, at))
 }
 
 /// The last anchor in `bytes[..end]` that is not at its very start.
 pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
-    let mut from = end;
-    let line = loop {
-        match memrchr(b'\n', &bytes[..from]) {
-            None => break None,
-            Some(newline) => {
-                let is_first = opens(&bytes[newline + 1..]);
-                if is_first && !last_byte(&bytes[..newline]).is_some_and(continues) {
-                    break Some(newline + 1);
-                }
-                from = newline;
-            }
-        }
-    };
-    // What stands right behind a joint is seen too, so that what `end` is does not matter.
-    let behind = line.unwrap_or(0);
-    let tail = &bytes[behind..bytes.len().min(end + 2)];
-    last_joint(tail, end - behind)
-        .map(|at| behind + at)
-        .or(line)
-}
-
-/// The last joint in `bytes` that is before `end`.
-fn last_joint(bytes: &[u8], end: usize) -> Option<usize> {
-    // From behind, in stretches of doubled size: a search forward is many times quicker than one backward.
-    let (mut to, mut n_bytes) = (bytes.len(), LAST_STRETCH_BYTES);
+    // In stretches of doubled size: mostly the first has one, and joints are sought forward, which is many times
+    // quicker than backward.
+    let (mut to, mut n_bytes) = (end, LAST_STRETCH_BYTES);
     loop {
         let from = to.saturating_sub(n_bytes);
-        // A joint has three bytes behind its start, which the stretch before may have to see.
+        // What stands right behind a joint is seen too, so that what `end` is does not matter.
         let stretch = &bytes[from..bytes.len().min(to + JOINT.len())];
-        let last = joints(stretch)
-            .map(|at| from + at)
-            .take_while(|&at| at < end)
-            .last();
+        let joints = joints(stretch).map(|at| from + at);
+        let joint = joints.take_while(|&at| at <= to && at < end).last();
+        let last = last_line(bytes, from..to).max(joint);
         if last.is_some() || from == 0 {
             return last;
         }
@@ -117,7 +97,17 @@ fn last_joint(bytes: &[u8], end: usize) -> Option<usize> {
     }
 }
 
-/// The first stretch in which the last joint is looked for.
+/// The last line that is an anchor and that begins behind a newline in this part of `bytes`.
+fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
+    let from = newlines.start;
+    let mut lines = memrchr_iter(b'\n', &bytes[newlines]).map(|newline| from + newline + 1);
+    lines.find(|&line| {
+        let before = last_byte(&bytes[..line]);
+        opens(&bytes[line..]) && !before.is_some_and(continues)
+    })
+}
+
+/// The first stretch in which the last anchor is looked for.
 const LAST_STRETCH_BYTES: usize = 16 * 1024;
 
 /// What stands before a part of a text.
