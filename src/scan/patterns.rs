@@ -198,7 +198,7 @@ mod tests {
             let places = from..text.len();
             let standing: Vec<_> = places
                 .filter_map(|at| {
-                    let pattern = patterns.iter().position(|p| text[at..].starts_with(p))?;
+                    let pattern = patterns.iter().position(|p| text.as_bytes()[at..].starts_with(p.as_bytes()))?;
                     Some((at, pattern))
                 })
                 .collect();

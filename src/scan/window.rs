@@ -101,10 +101,8 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
 fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
     let from = newlines.start;
     let mut lines = memrchr_iter(b'\n', &bytes[newlines]).map(|newline| from + newline + 1);
-    lines.find(|&line| {
-        let before = last_byte(&bytes[..line]);
-        opens(&bytes[line..]) && !before.is_some_and(continues)
-    })
+    let continues = |line: usize| last_byte(&bytes[..line]).is_some_and(continues);
+    lines.find(|&line| opens(&bytes[line..]) && !continues(line))
 }
 
 /// The first stretch in which the last anchor is looked for.

@@ -133,7 +133,11 @@ const WORDS: [(&str, &[&str], &str); 13] = [
 ];
 
 /// Where unsafe code is: each needs a measured reason.
-const UNSAFE: [&str; 2] = ["input/decompress/libdeflate.rs", "input/open.rs"];
+const UNSAFE: [&str; 3] = [
+    "input/decompress/libdeflate.rs",
+    "input/open.rs",
+    "scan/patterns.rs",
+];
 
 const LINES_MAX: usize = 500;
 const ARCHITECTURE_LINES_MAX: usize = 100;
@@ -197,7 +201,7 @@ fn files_threads_clocks_and_printing_stand_where_they_may() {
 }
 
 #[test]
-fn unsafe_code_stands_in_two_files() {
+fn unsafe_code_stands_in_three_files() {
     let has_unsafe = |source: &Source| source.all.iter().any(|line| has_word(line, "unsafe"));
     let found: Vec<String> = sources()
         .into_iter()
