@@ -139,6 +139,17 @@ impl Defect {
     }
 }
 
+impl Defect {
+    /// The same in a text before which another one of `n_bytes` is put.
+    #[must_use]
+    pub fn behind(mut self, n_bytes: u64) -> Self {
+        if let Some((Space::Text, offset)) = &mut self.offset {
+            *offset += n_bytes;
+        }
+        self
+    }
+}
+
 /// A [`Defect`] and the source it was met in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::decompress::{Codecs, Filled, Part, Stored, Text};
+use super::decompress::{Codecs, Filled, Limit, Part, Stored, Text};
 use crate::report::Defect;
 
 /// The usual size: a thread is busy with it for a millisecond or so, so that all end at about the same time.
@@ -81,7 +81,7 @@ impl Blocks {
             return Some((Block::Part(part), false));
         }
         let before = self.text.stored_bytes();
-        let limit = self.block_bytes.div_ceil(DECODED_SHARE);
+        let limit = Limit::at(self.block_bytes.div_ceil(DECODED_SHARE));
         let codecs = &mut self.codecs;
         let filled = self.text.fill_to_boundary(buffer, limit, codecs, defects);
         self.is_ended = filled == Filled::End;
@@ -92,5 +92,5 @@ impl Blocks {
 
 /// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
 const DECODED_SHARE: usize = 8;
-/// Logs come to eight times what is stored, or more.
-const STORED_SHARE: usize = 8 * 4;
+/// Logs come to eight times what is stored.
+const STORED_SHARE: usize = 8;

@@ -25,7 +25,7 @@ use memchr::memchr;
 
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
-pub use window::{Before, Window, anchors};
+pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
@@ -117,6 +117,11 @@ impl Scanner {
         self.boundary = offset;
         self.stats = Stats::default();
         self.defects.clear();
+    }
+
+    /// Whether what was scanned last ends inside a document that is being walked.
+    pub(crate) fn is_walking(&self) -> bool {
+        self.is_walking
     }
 
     /// Scans a window and gives the offset from which on the text must be in the next one.

@@ -21,8 +21,8 @@ pub(crate) struct Limits {
     /// What is kept before the cursor, and left after it, so that a needle across a seam between two
     /// windows is seen. No needle is longer.
     pub(crate) seam_bytes: usize,
-    /// Text after the last anchor that is rather waited for than walked: a line of usual length is then
-    /// searched once with its end in sight, while a document of one long line is walked as it comes.
+    /// Text after the last anchor that is rather waited for than walked: a delivery of usual length is then
+    /// searched once with its end in sight, while a document of one very long line is walked as it comes.
     pub(crate) tail_bytes: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for Limits {
             envelope_bytes: 1 << 20,
             record_bytes_max: 1 << 30,
             seam_bytes: NEEDLE_BYTES_MAX,
-            tail_bytes: 256 * 1024,
+            tail_bytes: 1 << 20,
         }
     }
 }

@@ -118,13 +118,28 @@ pub struct Before {
 }
 
 impl Before {
+    /// Nothing is known of it: an anchor is one only if that shows in the text itself.
+    pub const UNKNOWN: Self = Self {
+        last: Some(b','),
+        last_significant: Some(b','),
+    };
+
+    /// What stands before what follows a part that ends as `part` does, if this stands before that part.
+    #[must_use]
+    pub fn then(self, part: Self) -> Self {
+        Self {
+            last: part.last.or(self.last),
+            last_significant: part.last_significant.or(self.last_significant),
+        }
+    }
+
     /// What stands before what follows `bytes`, if this stands before them.
     #[must_use]
     pub fn and(self, bytes: &[u8]) -> Self {
-        Self {
-            last: bytes.last().copied().or(self.last),
-            last_significant: last_byte(bytes).or(self.last_significant),
-        }
+        self.then(Self {
+            last: bytes.last().copied(),
+            last_significant: last_byte(bytes),
+        })
     }
 }
 
@@ -134,6 +149,14 @@ impl Before {
 /// An anchor that shows only in what stands behind `bytes` is not seen: any anchor does to divide a text.
 #[must_use]
 pub fn anchors(bytes: &[u8], before: Before) -> Option<Range<usize>> {
+    let first = first_anchor(bytes, before)?;
+    let last = last_anchor(&bytes[first..], bytes.len() - first).map_or(first, |at| first + at);
+    Some(first..last)
+}
+
+/// The first anchor in `bytes`, where a document begins whatever stands before it.
+#[must_use]
+pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     let is_value = |last: Option<u8>| last.is_some_and(continues);
     let is_first_joint = || {
         let start = &bytes[..bytes.len().min(3)];
@@ -144,20 +167,17 @@ pub fn anchors(bytes: &[u8], before: Before) -> Option<Range<usize>> {
         Some(b'\n') => opens(bytes) && !is_value(before.last_significant),
         Some(_) => is_first_joint(),
     };
-    let first = if is_at_start {
-        0
-    } else {
-        let is_anchor = |&newline: &usize| {
-            let significant = last_byte(&bytes[..newline]).or(before.last_significant);
-            opens(&bytes[newline + 1..]) && !is_value(significant)
-        };
-        let newline = memchr_iter(b'\n', bytes).find(is_anchor);
-        let line = newline.map(|newline| newline + 1);
-        let before_line = &bytes[..line.unwrap_or(bytes.len())];
-        joints(before_line).next().or(line)?
+    if is_at_start {
+        return Some(0);
+    }
+    let is_anchor = |&newline: &usize| {
+        let significant = last_byte(&bytes[..newline]).or(before.last_significant);
+        opens(&bytes[newline + 1..]) && !is_value(significant)
     };
-    let last = last_anchor(&bytes[first..], bytes.len() - first).map_or(first, |at| first + at);
-    Some(first..last)
+    let newline = memchr_iter(b'\n', bytes).find(is_anchor);
+    let line = newline.map(|newline| newline + 1);
+    let before_line = &bytes[..line.unwrap_or(bytes.len())];
+    joints(before_line).next().or(line)
 }
 
 /// How much of a text a message shows.

@@ -19,6 +19,14 @@ pub(crate) struct Seam {
 }
 
 impl Seam {
+    /// The seam `part` behind this one.
+    pub(crate) fn then(self, part: Self) -> Self {
+        Self {
+            offset: self.offset + part.offset,
+            before: self.before.then(part.before),
+        }
+    }
+
     /// The seam behind this text.
     pub(crate) fn behind(self, text: &[u8]) -> Self {
         Self {
@@ -31,6 +39,8 @@ impl Seam {
 /// Text that is not dealt with, from some offset to a seam.
 #[derive(Debug)]
 pub(crate) struct Carry {
+    /// Where the offsets in it count from.
+    origin: u64,
     /// The offset of the first byte.
     base: u64,
     bytes: Vec<u8>,
@@ -46,11 +56,31 @@ impl Carry {
         memory.clear();
         memory.extend_from_slice(bytes);
         Self {
+            origin: 0,
             base,
             bytes: memory,
             n_seen: 0,
             scanner: None,
         }
+    }
+
+    /// The same behind a text that ends at `origin`.
+    pub(crate) fn counted_from(self, origin: u64) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The same after `scanner` has seen it all, from the start of a document on that does not end in it.
+    pub(crate) fn seen_by(self, scanner: Scanner) -> Self {
+        Self {
+            n_seen: self.bytes.len(),
+            scanner: Some(Box::new(scanner)),
+            ..self
+        }
+    }
+
+    /// Where its offsets, and those of its scanner, count from.
+    pub(crate) fn origin(&self) -> u64 {
+        self.origin
     }
 
     /// Its memory.
@@ -103,7 +133,9 @@ pub(crate) struct Giver {
 /// Takes from the block before.
 #[derive(Debug)]
 pub(crate) struct Taker {
-    seam: Receiver<Seam>,
+    seams: Receiver<Seam>,
+    /// The seam, once it came.
+    seam: Option<Seam>,
     carry: Receiver<Carry>,
 }
 
@@ -115,7 +147,12 @@ pub(crate) fn link() -> (Giver, Taker) {
         seam: seam_in,
         carry: carry_in,
     };
-    (giver, Taker { seam, carry })
+    let taker = Taker {
+        seams: seam,
+        seam: None,
+        carry,
+    };
+    (giver, taker)
 }
 
 /// What the first block takes.
@@ -140,8 +177,15 @@ impl Giver {
 
 impl Taker {
     /// Waits for the seam; nothing if the text ended before it.
-    pub(crate) fn seam(&self) -> Option<Seam> {
-        self.seam.recv().ok()
+    pub(crate) fn seam(&mut self) -> Option<Seam> {
+        self.seam = self.seam.or_else(|| self.seams.recv().ok());
+        self.seam
+    }
+
+    /// The seam, if it is there already.
+    pub(crate) fn seam_at_hand(&mut self) -> Option<Seam> {
+        self.seam = self.seam.or_else(|| self.seams.try_recv().ok());
+        self.seam
     }
 
     /// Waits for what is left over; nothing if the block before failed.

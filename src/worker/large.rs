@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::chain::{Carry, Giver, Seam, Taker, beginning, link};
-use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
+use super::part::Decoding;
+use super::{Judge, SourceReport, Worker, shrink};
+use crate::input::Source;
 use crate::input::blocks::{Block, Blocks};
-use crate::input::decompress::{Filled, Part};
 use crate::input::open::Opened;
-use crate::input::{Codecs, Source};
 use crate::output::Alert;
 use crate::scan::{Candidate, Prefilter, Scanner, anchors};
 
@@ -36,7 +36,12 @@ pub(crate) struct Piece {
     before: Taker,
     after: Giver,
     is_taken_over: Arc<AtomicBool>,
+    /// How much text of a part is decoded before it is scanned.
+    window_bytes: usize,
 }
+
+/// What is decoded is scanned while a core's second-level cache still holds it: so many times in a block.
+const WINDOWS_A_BLOCK: usize = 4;
 
 impl Cutter {
     pub(crate) fn new(source: Source, block_bytes: usize) -> Self {
@@ -80,6 +85,7 @@ impl Worker<'_> {
             before: std::mem::replace(&mut cutter.before_next, before_next),
             after,
             is_taken_over: Arc::clone(&cutter.is_taken_over),
+            window_bytes: cutter.block_bytes.div_ceil(WINDOWS_A_BLOCK),
         })
     }
 
@@ -97,10 +103,11 @@ impl Worker<'_> {
             before,
             after,
             is_taken_over,
+            window_bytes,
         } = piece;
+        let scanner = &mut self.scanner;
         let mut scan = PieceScan {
             prefilter: self.prefilter,
-            scanner: &mut self.scanner,
             memory: &mut self.carried,
             before,
             after: Some(after),
@@ -115,33 +122,44 @@ impl Worker<'_> {
         match block {
             Block::Plain(map, range) => {
                 let n_bytes = range.len() as u64;
-                scan.text(&map[range], n_bytes, is_last);
+                scan.text(scanner, &map[range], n_bytes, is_last);
             }
-            Block::Decoded(stored_bytes) => scan.text(&self.text, stored_bytes, is_last),
-            Block::Part(part) => scan.part(part, &mut self.text, &mut self.codecs, &is_taken_over),
+            Block::Decoded(stored_bytes) => {
+                scan.text(scanner, &self.text, stored_bytes, is_last);
+            }
+            Block::Part(part) => {
+                let decoding = Decoding {
+                    part,
+                    text: &mut self.text,
+                    codecs: &mut self.codecs,
+                    window_bytes,
+                    is_taken_over: &is_taken_over,
+                };
+                if scan.part(scanner, decoding).is_none() {
+                    *scan.judge.report = SourceReport::default();
+                }
+            }
         }
         shrink(&mut self.text);
     }
 }
 
 /// The scan of one piece.
-struct PieceScan<'a> {
-    prefilter: &'a Arc<Prefilter>,
-    scanner: &'a mut Scanner,
+pub(super) struct PieceScan<'a> {
+    pub(super) prefilter: &'a Arc<Prefilter>,
     /// For what is carried over.
-    memory: &'a mut Vec<u8>,
-    before: Taker,
+    pub(super) memory: &'a mut Vec<u8>,
+    pub(super) before: Taker,
     /// Nothing after this piece has taken over all the rest.
-    after: Option<Giver>,
-    judge: Judge<'a>,
+    pub(super) after: Option<Giver>,
+    pub(super) judge: Judge<'a>,
 }
 
 impl PieceScan<'_> {
     /// Scans the piece's text, and tells the next one where it begins.
-    fn text(&mut self, text: &[u8], stored_bytes: u64, is_last: bool) {
+    fn text(&mut self, scanner: &mut Scanner, text: &[u8], stored_bytes: u64, is_last: bool) {
         let Some(seam) = self.before.seam() else {
             // The text ended in a block before this one, which told why.
-            *self.judge.report = SourceReport::default();
             return;
         };
         self.judge.count(stored_bytes, text.len() as u64);
@@ -169,7 +187,7 @@ impl PieceScan<'_> {
         }
         if let Some(own) = own {
             let base = seam.offset + own.start as u64;
-            self.judge.scan(self.scanner, &text[own], base);
+            self.judge.scan(scanner, &text[own], base);
         }
     }
 
@@ -179,64 +197,13 @@ impl PieceScan<'_> {
         }
     }
 
-    fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
+    /// Goes on with what the blocks before left over.
+    pub(super) fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
         let judge = &mut self.judge;
-        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate);
+        let origin = carry.origin();
+        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, origin);
         if let Some(scanner) = carry.scan(more, is_closed, self.prefilter, visit) {
-            self.judge.take_in(scanner);
-        }
-    }
-
-    /// Decodes a part and scans its text.
-    fn part(
-        &mut self,
-        mut part: Part,
-        text: &mut Vec<u8>,
-        codecs: &mut Codecs,
-        is_taken_over: &AtomicBool,
-    ) {
-        text.clear();
-        let mut defects = Vec::new();
-        let mut filled = part.fill(text, TEXT_BYTES, codecs, &mut defects);
-        if filled == Filled::PartEnd && part.is_whole() {
-            return self.text(text, part.stored_bytes(), false);
-        }
-        // There is more text than is held at once, or a fault, or its end was guessed wrong. So it is decoded
-        // step by step; and if its end proves to be none, on to that of the file.
-        let Some(mut seam) = self.before.seam() else {
-            return;
-        };
-        let Some(mut carry) = self.before.carry() else {
-            return;
-        };
-        let mut n_counted = 0;
-        loop {
-            let is_at_end = filled == Filled::PartEnd && part.is_whole() && self.after.is_some();
-            if !is_at_end && filled != Filled::More {
-                is_taken_over.store(true, Relaxed);
-                self.after = None;
-                part.extend();
-            }
-            let stored_bytes = part.stored_bytes();
-            self.judge
-                .count(stored_bytes - n_counted, text.len() as u64);
-            n_counted = stored_bytes;
-            self.judge.report.defects.append(&mut defects);
-            let is_last = filled == Filled::End;
-            self.go_on(&mut carry, text, is_last);
-            if is_at_end {
-                self.give_seam(seam, text);
-                if let Some(after) = &self.after {
-                    after.carry(carry);
-                }
-                return;
-            }
-            if is_last || self.judge.progress.stop.load(Relaxed) {
-                return;
-            }
-            seam = seam.behind(text);
-            text.clear();
-            filled = part.fill(text, TEXT_BYTES, codecs, &mut defects);
+            self.judge.take_in(scanner, origin);
         }
     }
 }

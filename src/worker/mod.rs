@@ -6,13 +6,14 @@
 
 mod chain;
 pub(crate) mod large;
+mod part;
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::config::{HuntConfig, Progress};
-use crate::input::decompress::Filled;
+use crate::input::decompress::{Filled, Limit};
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::{Codecs, Source, Text};
 use crate::output::{Alert, Place};
@@ -157,8 +158,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The rule's answer for a candidate.
-    fn candidate(&mut self, candidate: &Candidate<'_>) {
+    /// The rule's answer for a candidate, whose offset counts from `origin`.
+    fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
         if !self.rule.matches(&candidate.event) {
             return;
         }
@@ -166,7 +167,7 @@ impl Judge<'_> {
             source: &self.source.path,
             below_root: &self.source.below_root,
             record_index: candidate.unit.record_index,
-            byte_offset: candidate.unit.start,
+            byte_offset: origin + candidate.unit.start,
         };
         let alert = Alert::new(self.rule, &candidate.event, candidate.raw, place);
         self.progress.n_alerts.fetch_add(1, Relaxed);
@@ -184,10 +185,14 @@ impl Judge<'_> {
         self.report.stats.text_bytes += text_bytes;
     }
 
-    /// Takes over what a scanner has counted and met.
-    fn take_in(&mut self, scanner: &mut Scanner) {
+    /// Takes over what a scanner, whose offsets count from `origin`, has counted and met.
+    fn take_in(&mut self, scanner: &mut Scanner, origin: u64) {
         self.report.stats += std::mem::take(&mut scanner.stats);
-        self.report.defects.append(&mut scanner.defects);
+        let defects = scanner
+            .defects
+            .drain(..)
+            .map(|defect| defect.behind(origin));
+        self.report.defects.extend(defects);
     }
 
     /// Scans text from a document's start at this offset to its end, or to an anchor.
@@ -198,8 +203,8 @@ impl Judge<'_> {
             base,
             is_last: true,
         };
-        scanner.scan(window, &mut |candidate| self.candidate(candidate));
-        self.take_in(scanner);
+        scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
+        self.take_in(scanner, 0);
     }
 
     /// Scans text as it is decompressed.
@@ -215,7 +220,7 @@ impl Judge<'_> {
         let mut base = 0;
         while !self.progress.stop.load(Relaxed) {
             let (held, stored_bytes) = (buffer.len(), text.stored_bytes());
-            let limit = TEXT_BYTES.max(2 * held);
+            let limit = Limit::at(TEXT_BYTES.max(2 * held));
             let filled = text.fill(buffer, limit, codecs, &mut self.report.defects);
             self.count(
                 text.stored_bytes() - stored_bytes,
@@ -226,8 +231,8 @@ impl Judge<'_> {
                 base,
                 is_last: filled == Filled::End,
             };
-            let keep = scanner.scan(window, &mut |candidate| self.candidate(candidate));
-            self.take_in(scanner);
+            let keep = scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
+            self.take_in(scanner, 0);
             if window.is_last {
                 break;
             }

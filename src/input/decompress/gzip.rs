@@ -10,7 +10,7 @@ use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
-use super::{Filled, Input, make_room, trailing};
+use super::{Filled, Input, Limit, make_room, trailing};
 use crate::input::sniff::GZIP_MAGIC;
 use crate::report::{Code, Defect};
 
@@ -126,17 +126,17 @@ impl Gzip {
         state: &mut State,
         input: &mut Input<'_>,
         text: &mut Vec<u8>,
-        limit: usize,
+        limit: Limit,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Filled> {
-        while text.len() < limit {
+        while text.len() < limit.enough {
             let result = match state {
                 State::Between { n_members } => {
                     let n_members = *n_members;
                     if input.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
-                    self.begin(n_members, input, text, limit)?
+                    self.begin(n_members, input, text, limit.most)?
                 }
                 State::Inside {
                     n_members,
@@ -144,7 +144,7 @@ impl Gzip {
                     sum,
                 } => {
                     let n_members = *n_members;
-                    match self.step(sum, *start, input, text, limit)? {
+                    match self.step(sum, *start, input, text, limit.most)? {
                         Ok(true) => Ok(State::Between {
                             n_members: n_members + 1,
                         }),

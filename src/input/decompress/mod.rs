@@ -154,6 +154,26 @@ pub enum Filled {
     PartEnd,
 }
 
+/// How much text a buffer shall hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// With so much of it no further member, frame or step is begun.
+    pub enough: usize,
+    /// Members and frames are decoded whole, which is fastest, as long as there is not more than this.
+    pub most: usize,
+}
+
+impl Limit {
+    /// So many bytes, or as many more as the buffer's memory has room for.
+    #[must_use]
+    pub fn at(n_bytes: usize) -> Self {
+        Self {
+            enough: n_bytes,
+            most: n_bytes,
+        }
+    }
+}
+
 enum Decoding {
     Plain,
     Gzip(gzip::State),
@@ -242,21 +262,21 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends text to `text` until that holds `limit` bytes, or as many more as its memory has room for, or
-    /// the text ends. `codecs` are the same from call to call.
+    /// Appends text to `text` until that holds enough, or the text ends. `codecs` are the same from call to
+    /// call.
     ///
     /// A fault in what is stored ends the text and is a defect; so does an error of the system.
     pub fn fill(
         &mut self,
         text: &mut Vec<u8>,
-        limit: usize,
+        limit: Limit,
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
         let is_first = self.input.offset == 0;
         let from = text.len();
         let filled = match &mut self.decoding {
-            Decoding::Plain => fill_plain(&mut self.input, text, limit),
+            Decoding::Plain => fill_plain(&mut self.input, text, limit.enough),
             Decoding::Gzip(state) => codecs
                 .gzip
                 .fill(state, &mut self.input, text, limit, defects),
@@ -297,9 +317,9 @@ impl Text<'static> {
     /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
     /// elsewhere while this text goes on after them.
     ///
-    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where the
-    /// next member's end cannot be told from the next `8 * n_stored` bytes. The end of a zstd frame is known,
-    /// that of a gzip member is guessed: [`Part::is_whole`] tells in the end.
+    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where no end
+    /// of a gzip member shows in the next `8 * n_stored` bytes. The end of a zstd frame is known, that of a
+    /// gzip member is guessed: [`Part::is_whole`] tells in the end.
     pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
         let Stored::Mapped(map) = &self.input.stored else {
             return None;
@@ -337,7 +357,7 @@ impl Text<'static> {
     pub fn fill_to_boundary(
         &mut self,
         text: &mut Vec<u8>,
-        limit: usize,
+        limit: Limit,
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
@@ -356,7 +376,7 @@ impl Part {
     pub fn fill(
         &mut self,
         text: &mut Vec<u8>,
-        limit: usize,
+        limit: Limit,
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {

@@ -39,7 +39,7 @@ fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
     let (mut all, mut buffer) = (Vec::new(), Vec::new());
     loop {
         buffer.clear();
-        let filled = text.fill(&mut buffer, limit, &mut codecs, &mut defects);
+        let filled = text.fill(&mut buffer, Limit::at(limit), &mut codecs, &mut defects);
         assert!(
             buffer.len() < limit + (1 << 20),
             "little more than asked for"
@@ -168,7 +168,12 @@ fn foreign_bytes_after_a_stream_are_told() {
                 assert_eq!(read_every_way(&all), told, "{foreign}");
                 let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
                 let mut text = Text::new(Stored::Slice(&all), &mut codecs, &mut defects).unwrap();
-                text.fill(&mut Vec::new(), 1 << 20, &mut codecs, &mut defects);
+                text.fill(
+                    &mut Vec::new(),
+                    Limit::at(1 << 20),
+                    &mut codecs,
+                    &mut defects,
+                );
                 let start = (stored.len() + 9) as u64;
                 assert_eq!(defects[0].offset, Some((Space::Stored, start)));
                 assert_eq!(text.stored_bytes(), all.len() as u64, "all of it was taken");
@@ -345,7 +350,7 @@ fn a_bomb_goes_through_in_bounded_memory() {
     let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
     let mut text = Text::new(Stored::Slice(&stored), &mut codecs, &mut defects).unwrap();
     let (mut n_bytes, mut buffer) = (0, Vec::new());
-    while text.fill(&mut buffer, 1 << 20, &mut codecs, &mut defects) == Filled::More {
+    while text.fill(&mut buffer, Limit::at(1 << 20), &mut codecs, &mut defects) == Filled::More {
         n_bytes += buffer.len();
         assert!(buffer.capacity() <= 1 << 20, "{}", buffer.capacity());
         buffer.clear();

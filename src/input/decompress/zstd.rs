@@ -12,7 +12,7 @@ use zstd::zstd_safe::{
     find_frame_compressed_size, get_error_name,
 };
 
-use super::{Filled, Input, make_room, trailing};
+use super::{Filled, Input, Limit, make_room, trailing};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
 use crate::report::{Code, Defect};
 
@@ -66,8 +66,7 @@ impl State {
     }
 }
 
-/// How many bytes the next frames take: `n_stored` or more, all of the last one. Nothing if the first takes
-/// much more.
+/// How many bytes the next frames take: `n_stored` or more, all of the last one. Nothing where no frame is.
 pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usize> {
     if !matches!(state, State::Between { n_frames: 1.. }) {
         return None;
@@ -75,8 +74,8 @@ pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usiz
     let mut n_bytes = 0;
     while n_bytes < n_stored && n_bytes < rest.len() {
         match find_frame_compressed_size(&rest[n_bytes..]) {
-            Ok(n) if n_bytes + n <= 8 * n_stored => n_bytes += n,
-            _ => break,
+            Ok(n) => n_bytes += n,
+            Err(_) => break,
         }
     }
     (n_bytes > 0).then_some(n_bytes)
@@ -107,18 +106,18 @@ impl Zstd {
         state: &mut State,
         input: &mut Input<'_>,
         text: &mut Vec<u8>,
-        limit: usize,
+        limit: Limit,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Filled> {
-        while text.len() < limit {
+        while text.len() < limit.enough {
             let next = match *state {
                 State::Between { n_frames } => {
                     if input.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
-                    self.begin(n_frames, input, text, limit)?
+                    self.begin(n_frames, input, text, limit.most)?
                 }
-                State::Inside(frame) => self.step(frame, input, text, limit)?,
+                State::Inside(frame) => self.step(frame, input, text, limit.most)?,
                 State::Ended => return Ok(Filled::End),
             };
             *state = next.unwrap_or_else(|defect| {
