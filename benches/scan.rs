@@ -57,6 +57,7 @@ fn scan(criterion: &mut Criterion) {
                     bytes: text,
                     base: 0,
                     is_last: true,
+                    likely_start: None,
                 },
                 &mut |candidate| {
                     n_found += u64::from(rule.matches(&candidate.event));

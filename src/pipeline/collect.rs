@@ -86,10 +86,10 @@ impl Sink<'_> {
                     }
                 }
                 Message::Tally(tally) => self.report.add_sources(&tally),
-                Message::Source(path, source) => self.source(&path, source),
+                Message::Source(path, source) => self.source(&path, *source),
                 Message::Piece(piece) => {
                     if let Some(whole) = &mut whole {
-                        whole.add(piece);
+                        whole.add(*piece);
                     }
                 }
             }

@@ -69,15 +69,15 @@ enum Turn {
     Repeated,
 }
 
-/// What a thread tells of its job.
+/// What a thread tells of its job. Small, since a channel has room for some dozen from the start.
 enum Message {
     Alerts(Vec<Alert>, BatchRoom),
     /// Small sources of which there is nothing to tell.
-    Tally(Tally),
+    Tally(Box<Tally>),
     /// A small source of which there is.
-    Source(PathBuf, SourceReport),
+    Source(PathBuf, Box<SourceReport>),
     /// What a piece of a large source came to.
-    Piece(SourceReport),
+    Piece(Box<SourceReport>),
 }
 
 /// Hunts: from roots to a file of alerts and a report.
@@ -176,11 +176,11 @@ fn work(schedule: &Schedule, room: &Arc<Room>, config: &HuntConfig, prefilter: &
                         let (outcome, stats, _) = report.finish();
                         tally.add(outcome, stats);
                     } else {
-                        lane.send(Message::Source(source.path, report));
+                        lane.send(Message::Source(source.path, Box::new(report)));
                     }
                     done(progress);
                 }
-                lane.send(Message::Tally(tally));
+                lane.send(Message::Tally(Box::new(tally)));
             }
             Work::Large { order, large } => {
                 let source = Arc::clone(&large.cutter.source);
@@ -206,7 +206,7 @@ fn work(schedule: &Schedule, room: &Arc<Room>, config: &HuntConfig, prefilter: &
                     worker = Worker::new(config, prefilter);
                     report = SourceReport::of_panic(panic_message(panic.as_ref()));
                 }
-                lane.send(Message::Piece(report));
+                lane.send(Message::Piece(Box::new(report)));
             }
         }
     }

@@ -33,7 +33,7 @@ use envelope::Met;
 use frame::{Progress, Walker};
 use nest::{Framed, Limits, Needle};
 use parse::Parser;
-use window::{excerpt, last_anchor};
+use window::{excerpt, is_anchor, last_anchor};
 
 /// An event in text that holds a needle.
 #[derive(Debug)]
@@ -134,7 +134,11 @@ impl Scanner {
         let closed = if window.is_last {
             window.bytes.len()
         } else {
-            last_anchor(window.bytes, window.bytes.len()).unwrap_or(0)
+            let (bytes, tail_bytes) = (window.bytes, self.walker.limits().tail_bytes);
+            let is_last = |&at: &usize| bytes.len() - at < tail_bytes && is_anchor(bytes, at);
+            let likely = window.likely_start.filter(is_last);
+            let last = likely.or_else(|| last_anchor(bytes, bytes.len()));
+            last.unwrap_or(0)
         };
         // Up to where no anchor stands but those behind: back-to-back documents on one line are many, and
         // the way to the next hit may be long.
@@ -154,7 +158,7 @@ impl Scanner {
             let at = window.at(self.boundary);
             if at < closed {
                 // Only whole documents stand before `closed`: those without a hit are passed over.
-                let start = match hits.first_from(at).filter(|&hit| hit < closed) {
+                let start = match hits.first_in(at..closed) {
                     None => {
                         self.boundary = window.base + closed as u64;
                         continue;
@@ -200,7 +204,7 @@ impl Scanner {
         let n_before = line.len() - line.trim_ascii_start().len();
         let record = line.trim_ascii();
         let limits = self.walker.limits();
-        let is_hit = hits.first_from(start)? < start + line.len();
+        let is_hit = hits.first_in(start..start + line.len()).is_some();
         let is_held = record.len() as u64 <= limits.record_bytes_max;
         let is_marked = || {
             let key = keys::marking_key(record);

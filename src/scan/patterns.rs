@@ -4,6 +4,8 @@
 //! of text is compared with two rare bytes of every pattern at once; only where both stand at their places
 //! is the pattern itself compared. Measured over 2 GB of JSON lines with two patterns: see `benches/README.md`.
 
+use std::ops::Range;
+
 use memchr::arch::all::packedpair::Pair;
 
 /// Text looked at in one step: what a few vector registers hold.
@@ -39,6 +41,16 @@ impl Pattern {
             second,
         }
     }
+
+    /// The first of these places where the pattern stands.
+    fn find(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
+        let start = places.start + self.first;
+        let end = text.len().min(places.end + self.first);
+        let rare_bytes = text.get(start..end)?;
+        memchr::memchr_iter(self.bytes[self.first], rare_bytes)
+            .map(|i| places.start + i)
+            .find(|&at| text[at..].starts_with(&self.bytes))
+    }
 }
 
 impl Patterns {
@@ -55,32 +67,27 @@ impl Patterns {
     pub(super) fn each_from(
         &self,
         text: &[u8],
-        from: usize,
+        mut from: usize,
     ) -> impl Iterator<Item = (usize, usize)> {
-        let blocks = self.blocks(text, from);
-        let places = blocks.flat_map(|block| block..text.len().min(block + BLOCK_BYTES));
-        places.filter_map(|at| Some((at, self.at(text, at)?)))
-    }
-
-    /// The starts of the blocks, from `from` on, that may hold a pattern's start.
-    fn blocks(&self, text: &[u8], mut from: usize) -> impl Iterator<Item = usize> {
         std::iter::from_fn(move || {
-            let block = self.first_block(text, from)?;
-            from = block + BLOCK_BYTES;
-            Some(block)
+            let (at, pattern) = self.find(text, from)?;
+            from = at + 1;
+            Some((at, pattern))
         })
     }
 
-    /// The pattern that stands at `at`.
-    fn at(&self, text: &[u8], at: usize) -> Option<usize> {
-        let is_rare_byte = |offset: usize, pattern: &Pattern| {
-            text.get(at + offset) == Some(&pattern.bytes[offset])
-        };
-        self.patterns.iter().position(|pattern| {
-            is_rare_byte(pattern.first, pattern)
-                && is_rare_byte(pattern.second, pattern)
-                && text[at..].starts_with(&pattern.bytes)
-        })
+    /// The first place at or after `from` where a pattern stands, and which one.
+    fn find(&self, text: &[u8], mut from: usize) -> Option<(usize, usize)> {
+        loop {
+            let block = self.first_block(text, from)?;
+            let end = text.len().min(block + BLOCK_BYTES);
+            let patterns = self.patterns.iter().enumerate();
+            let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
+            if let Some(first) = found.min() {
+                return Some(first);
+            }
+            from = end;
+        }
     }
 
     /// The start of the first block from `from` on that may hold a pattern's start.

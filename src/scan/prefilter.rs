@@ -53,7 +53,8 @@ impl Prefilter {
         Hits {
             prefilter: self,
             text,
-            known: None,
+            searched: 0..0,
+            is_hit: false,
         }
     }
 
@@ -138,27 +139,36 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
 pub struct Hits<'a> {
     prefilter: &'a Prefilter,
     text: &'a [u8],
-    /// Where no hit is; there is one at its end, or the end of the text.
-    known: Option<Range<usize>>,
+    /// Where no hit is.
+    searched: Range<usize>,
+    /// Whether one is at the end of that.
+    is_hit: bool,
 }
 
 impl Hits<'_> {
     /// The first hit at or after `from`.
     pub fn first_from(&mut self, from: usize) -> Option<usize> {
+        self.first_in(from..self.text.len())
+    }
+
+    /// The first hit in a part of the text of which no hit reaches out.
+    pub(crate) fn first_in(&mut self, part: Range<usize>) -> Option<usize> {
         if self.prefilter.every_record {
-            return (from < self.text.len()).then_some(from);
+            return (!part.is_empty()).then_some(part.start);
         }
-        let is_known = |known: &Range<usize>| known.start <= from && from <= known.end;
-        let known = match self.known.take().filter(is_known) {
-            Some(known) => known,
-            None => {
-                let hit = self.prefilter.find(self.text, from);
-                from..hit.unwrap_or(self.text.len())
-            }
-        };
-        let hit = known.end;
-        self.known = Some(known);
-        (hit < self.text.len()).then_some(hit)
+        let is_searched = self.searched.start <= part.start && part.start <= self.searched.end;
+        if !is_searched {
+            self.searched = part.start..part.start;
+            self.is_hit = false;
+        }
+        if !self.is_hit && self.searched.end < part.end {
+            let hit = self
+                .prefilter
+                .find(&self.text[..part.end], self.searched.end);
+            self.is_hit = hit.is_some();
+            self.searched.end = hit.unwrap_or(part.end);
+        }
+        (self.is_hit && self.searched.end < part.end).then_some(self.searched.end)
     }
 }
 

@@ -14,6 +14,7 @@ fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
         bytes: text,
         base: 0,
         is_last: true,
+        likely_start: None,
     };
     let mut walker = Walker::new(limits, Arc::clone(&prefilter));
     let mut hits = prefilter.hits(text);
@@ -521,6 +522,7 @@ fn scan(text: &[u8], limits: Limits, needles: &[&str], steps: &[usize]) -> Scann
             bytes: &text[from..to],
             base: from as u64,
             is_last,
+            likely_start: None,
         };
         let keep = scanner.scan(window, &mut |candidate| {
             candidates.push((candidate.unit, candidate.raw.to_vec()));

@@ -15,6 +15,9 @@ pub struct Window<'a> {
     pub base: u64,
     /// Whether the text ends with this window.
     pub is_last: bool,
+    /// The index of a byte with which a document may well begin, such as the first of a frame: worth a look
+    /// before one is sought.
+    pub likely_start: Option<usize>,
 }
 
 impl<'a> Window<'a> {
@@ -95,6 +98,15 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
         }
         (to, n_bytes) = (from, n_bytes * 2);
     }
+}
+
+/// Whether an anchor is at `at`, as far as the bytes themselves tell.
+pub(super) fn is_anchor(bytes: &[u8], at: usize) -> bool {
+    let before = &bytes[..at];
+    is_joint(bytes, at)
+        || before.last() == Some(&b'\n')
+            && opens(&bytes[at..])
+            && !last_byte(before).is_some_and(continues)
 }
 
 /// The last line that is an anchor and that begins behind a newline in this part of `bytes`.

@@ -113,6 +113,7 @@ impl Carry {
             bytes: &self.bytes,
             base,
             is_last: is_closed,
+            likely_start: None,
         };
         let keep = scanner.scan(window, visit);
         let n_done = usize::try_from(keep - base).expect("an offset into the text at hand");

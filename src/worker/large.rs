@@ -132,6 +132,7 @@ impl Worker<'_> {
                     part,
                     text: &mut self.text,
                     codecs: &mut self.codecs,
+                    head: &mut self.head,
                     window_bytes,
                     is_taken_over: &is_taken_over,
                 };

@@ -90,6 +90,8 @@ pub(crate) struct Worker<'a> {
     text: Vec<u8>,
     /// Memory for what is carried from one piece to the next.
     carried: Vec<u8>,
+    /// Memory for the start of a piece.
+    head: Vec<u8>,
 }
 
 impl<'a> Worker<'a> {
@@ -107,6 +109,7 @@ impl<'a> Worker<'a> {
             stored: Vec::new(),
             text: Vec::new(),
             carried: Vec::new(),
+            head: Vec::new(),
         }
     }
 
@@ -202,6 +205,7 @@ impl Judge<'_> {
             bytes,
             base,
             is_last: true,
+            likely_start: None,
         };
         scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
         self.take_in(scanner, 0);
@@ -230,6 +234,7 @@ impl Judge<'_> {
                 bytes: buffer,
                 base,
                 is_last: filled == Filled::End,
+                likely_start: text.last_start(),
             };
             let keep = scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
             self.take_in(scanner, 0);

@@ -20,6 +20,8 @@ pub(super) struct Decoding<'a> {
     pub(super) part: Part,
     pub(super) text: &'a mut Vec<u8>,
     pub(super) codecs: &'a mut Codecs,
+    /// Memory for the text before the first anchor.
+    pub(super) head: &'a mut Vec<u8>,
     /// How much is decoded before it is scanned.
     pub(super) window_bytes: usize,
     /// Set when this part could not stop where it should, and so takes all the rest.
@@ -38,8 +40,8 @@ impl Decoding<'_> {
 
 /// Where in the text a part begins.
 enum Start {
-    /// The pieces before have not told yet. The text before the part's first anchor waits for them.
-    Unknown { head: Vec<u8> },
+    /// The pieces before have not told yet, for whom the text before the first anchor waits.
+    Unknown,
     /// Nothing if the text ended before it.
     Known(Option<u64>),
 }
@@ -55,19 +57,19 @@ enum Ahead {
 impl PieceScan<'_> {
     /// Where in the text the part begins, once the pieces before have told, and what they left over is dealt
     /// with. Nothing if the text ended before it.
-    fn resolve(&mut self, start: &mut Start) -> Option<u64> {
-        let head = match start {
-            Start::Known(origin) => return *origin,
-            Start::Unknown { head } => std::mem::take(head),
-        };
+    fn resolve(&mut self, start: &mut Start, head: &mut Vec<u8>) -> Option<u64> {
+        if let Start::Known(origin) = start {
+            return *origin;
+        }
         let origin = self.before.seam().map(|seam| seam.offset);
         *start = Start::Known(origin);
         // A piece before that failed has told so.
         if let Some(mut carry) = self.before.carry() {
-            self.go_on(&mut carry, &head, true);
+            self.go_on(&mut carry, head, true);
             *self.memory = carry.into_memory();
             shrink(self.memory);
         }
+        shrink(head);
         origin
     }
 
@@ -83,11 +85,13 @@ impl PieceScan<'_> {
         let (mut start, mut ahead) = match first_anchor(decoding.text, before) {
             Some(first) => {
                 self.judge.count(0, first as u64);
-                let head: Vec<u8> = decoding.text.drain(..first).collect();
-                seam = seam.behind(&head);
+                let head = &mut decoding.head;
+                head.clear();
+                head.extend(decoding.text.drain(..first));
+                seam = seam.behind(head);
                 let base = seam.offset;
                 scanner.start(base);
-                (Start::Unknown { head }, Ahead::Own { base })
+                (Start::Unknown, Ahead::Own { base })
             }
             None => {
                 let origin = self.before.seam()?.offset;
@@ -98,12 +102,14 @@ impl PieceScan<'_> {
             }
         };
         let (mut n_held, mut n_counted) = (0, 0);
+        // Of what was decoded last, how much does not stand in the buffer any more.
+        let mut n_gone = usize::try_from(seam.offset).expect("text at hand");
         loop {
             let is_at_end =
                 filled == Filled::PartEnd && decoding.part.is_whole() && self.after.is_some();
             if !is_at_end && filled != Filled::More {
                 // A fault, or the part's end was guessed wrong: on to the end of the file.
-                self.resolve(&mut start)?;
+                self.resolve(&mut start, decoding.head)?;
                 decoding.is_taken_over.store(true, Relaxed);
                 self.after = None;
                 decoding.part.extend();
@@ -121,9 +127,13 @@ impl PieceScan<'_> {
                         bytes: decoding.text,
                         base: *base,
                         is_last,
+                        likely_start: decoding
+                            .part
+                            .last_start()
+                            .and_then(|at| at.checked_sub(n_gone)),
                     };
                     let keep = scanner.scan(window, &mut |candidate| {
-                        if let Some(origin) = self.resolve(&mut start) {
+                        if let Some(origin) = self.resolve(&mut start, decoding.head) {
                             self.judge.candidate(candidate, origin);
                         }
                     });
@@ -143,9 +153,10 @@ impl PieceScan<'_> {
                 return Some(());
             }
             n_held = decoding.text.len();
+            n_gone = 0;
             filled = decoding.fill(&mut defects);
         }
-        let origin = self.resolve(&mut start)?;
+        let origin = self.resolve(&mut start, decoding.head)?;
         let begin = self.before.seam()?;
         if let Some(after) = &self.after {
             after.seam(begin.then(seam));

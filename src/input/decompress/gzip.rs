@@ -136,6 +136,7 @@ impl Gzip {
                     if input.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
+                    input.last_start = Some(text.len());
                     self.begin(n_members, input, text, limit.most)?
                 }
                 State::Inside {

@@ -53,6 +53,8 @@ struct Input<'a> {
     offset: u64,
     /// The offset at or after which no further member or frame is begun.
     until: u64,
+    /// Where in the buffer that was filled last the last member or frame begins, if any does in it.
+    last_start: Option<usize>,
 }
 
 impl Input<'_> {
@@ -233,6 +235,7 @@ impl<'a> Text<'a> {
                 stored,
                 offset: 0,
                 until: u64::MAX,
+                last_start: None,
             },
             decoding,
         })
@@ -251,6 +254,12 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.input.offset
+    }
+
+    /// Where in the buffer the last member or frame begins, of those that the last [`Text::fill`] began.
+    #[must_use]
+    pub fn last_start(&self) -> Option<usize> {
+        self.input.last_start
     }
 
     /// The mapped text, where it is stored as it is: nothing need be copied.
@@ -275,6 +284,7 @@ impl<'a> Text<'a> {
     ) -> Filled {
         let is_first = self.input.offset == 0;
         let from = text.len();
+        self.input.last_start = None;
         let filled = match &mut self.decoding {
             Decoding::Plain => fill_plain(&mut self.input, text, limit.enough),
             Decoding::Gzip(state) => codecs
@@ -343,6 +353,7 @@ impl Text<'static> {
             stored,
             offset: start,
             until: self.input.offset,
+            last_start: None,
         };
         Some(Part {
             text: Text { input, decoding },
@@ -381,6 +392,12 @@ impl Part {
         defects: &mut Vec<Defect>,
     ) -> Filled {
         self.text.fill(text, limit, codecs, defects)
+    }
+
+    /// As [`Text::last_start`].
+    #[must_use]
+    pub fn last_start(&self) -> Option<usize> {
+        self.text.last_start()
     }
 
     /// How many of its stored bytes were taken.

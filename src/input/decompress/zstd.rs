@@ -115,6 +115,7 @@ impl Zstd {
                     if input.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
+                    input.last_start = Some(text.len());
                     self.begin(n_frames, input, text, limit.most)?
                 }
                 State::Inside(frame) => self.step(frame, input, text, limit.most)?,
