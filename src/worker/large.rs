@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::chain::{Carry, Giver, Seam, Taker, beginning, link};
-use super::part::Decoding;
+use super::part::{Decoding, PartScan};
 use super::{Judge, SourceReport, Worker, shrink};
 use crate::input::Source;
 use crate::input::blocks::{Block, Blocks};
@@ -41,7 +41,7 @@ pub(crate) struct Piece {
 }
 
 /// What is decoded is scanned while a core's second-level cache still holds it: so many times in a block.
-const WINDOWS_A_BLOCK: usize = 4;
+const WINDOWS_A_BLOCK: usize = 8;
 
 impl Cutter {
     pub(crate) fn new(source: Source, block_bytes: usize) -> Self {
@@ -136,7 +136,7 @@ impl Worker<'_> {
                     window_bytes,
                     is_taken_over: &is_taken_over,
                 };
-                if scan.part(scanner, decoding).is_none() {
+                if PartScan::new(&mut scan, decoding).run(scanner).is_none() {
                     *scan.judge.report = SourceReport::default();
                 }
             }

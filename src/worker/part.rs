@@ -29,22 +29,19 @@ pub(super) struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Decodes the next window, behind what the buffer holds.
+    /// Decodes the next window, behind what the buffer holds. The more that is, the larger, so that little is
+    /// moved to and fro.
     fn fill(&mut self, defects: &mut Vec<Defect>) -> Filled {
-        let enough = self.text.len() + self.window_bytes;
+        let n_held = self.text.len();
+        let enough = n_held + self.window_bytes.max(WINDOW_TO_HELD * n_held);
         let most = TEXT_BYTES.max(2 * enough);
         let limit = Limit { enough, most };
         self.part.fill(self.text, limit, self.codecs, defects)
     }
 }
 
-/// Where in the text a part begins.
-enum Start {
-    /// The pieces before have not told yet, for whom the text before the first anchor waits.
-    Unknown,
-    /// Nothing if the text ended before it.
-    Known(Option<u64>),
-}
+/// How many times as large as what is held a window is at least.
+const WINDOW_TO_HELD: usize = 3;
 
 /// What is scanned next.
 enum Ahead {
@@ -54,131 +51,181 @@ enum Ahead {
     Carried(Carry),
 }
 
-impl PieceScan<'_> {
-    /// Where in the text the part begins, once the pieces before have told, and what they left over is dealt
-    /// with. Nothing if the text ended before it.
-    fn resolve(&mut self, start: &mut Start, head: &mut Vec<u8>) -> Option<u64> {
-        if let Start::Known(origin) = start {
-            return *origin;
+/// The scan of a part.
+pub(super) struct PartScan<'p, 'a> {
+    piece: &'p mut PieceScan<'a>,
+    decoding: Decoding<'p>,
+    /// Where in the text the part begins, once the pieces before have told; nothing inside if the text ended
+    /// before it. Until then the text before its first anchor waits.
+    origin: Option<Option<u64>>,
+    /// Behind what was decoded, with offsets that count from the part's start.
+    seam: Seam,
+    /// How much of the buffer was there before it was filled last.
+    n_held: usize,
+    /// How much of what was decoded last is not there any more.
+    n_gone: usize,
+    /// How many of the stored bytes were counted.
+    n_counted: u64,
+    defects: Vec<Defect>,
+}
+
+impl<'p, 'a> PartScan<'p, 'a> {
+    pub(super) fn new(piece: &'p mut PieceScan<'a>, decoding: Decoding<'p>) -> Self {
+        Self {
+            piece,
+            decoding,
+            origin: None,
+            seam: Seam::default(),
+            n_held: 0,
+            n_gone: 0,
+            n_counted: 0,
+            defects: Vec::new(),
         }
-        let origin = self.before.seam().map(|seam| seam.offset);
-        *start = Start::Known(origin);
-        // A piece before that failed has told so.
-        if let Some(mut carry) = self.before.carry() {
-            self.go_on(&mut carry, head, true);
-            *self.memory = carry.into_memory();
-            shrink(self.memory);
-        }
-        shrink(head);
-        origin
     }
 
-    /// Decodes a part and scans its text. Nothing if the text ended before it: in a piece that has told why.
-    pub(super) fn part(&mut self, scanner: &mut Scanner, mut decoding: Decoding<'_>) -> Option<()> {
-        decoding.text.clear();
-        let mut defects = Vec::new();
-        let mut filled = decoding.fill(&mut defects);
-        let before = self.before.seam_at_hand();
-        let before = before.map_or(Before::UNKNOWN, |seam| seam.before);
-        // Behind what was decoded, with offsets that count from the part's start.
-        let mut seam = Seam::default();
-        let (mut start, mut ahead) = match first_anchor(decoding.text, before) {
-            Some(first) => {
-                self.judge.count(0, first as u64);
-                let head = &mut decoding.head;
-                head.clear();
-                head.extend(decoding.text.drain(..first));
-                seam = seam.behind(head);
-                let base = seam.offset;
-                scanner.start(base);
-                (Start::Unknown, Ahead::Own { base })
-            }
-            None => {
-                let origin = self.before.seam()?.offset;
-                (
-                    Start::Known(Some(origin)),
-                    Ahead::Carried(self.before.carry()?),
-                )
-            }
-        };
-        let (mut n_held, mut n_counted) = (0, 0);
-        // Of what was decoded last, how much does not stand in the buffer any more.
-        let mut n_gone = usize::try_from(seam.offset).expect("text at hand");
+    /// Decodes the part and scans its text. Nothing if the text ended before it: in a piece that has told why.
+    pub(super) fn run(mut self, scanner: &mut Scanner) -> Option<()> {
+        self.decoding.text.clear();
+        let mut filled = self.decoding.fill(&mut self.defects);
+        let mut ahead = self.begin(scanner)?;
         loop {
-            let is_at_end =
-                filled == Filled::PartEnd && decoding.part.is_whole() && self.after.is_some();
+            let is_whole = filled == Filled::PartEnd && self.decoding.part.is_whole();
+            let is_at_end = is_whole && self.piece.after.is_some();
             if !is_at_end && filled != Filled::More {
-                // A fault, or the part's end was guessed wrong: on to the end of the file.
-                self.resolve(&mut start, decoding.head)?;
-                decoding.is_taken_over.store(true, Relaxed);
-                self.after = None;
-                decoding.part.extend();
+                // A fault, or the part's end was guessed wrong.
+                self.take_over()?;
             }
-            seam = seam.behind(&decoding.text[n_held..]);
-            let n_stored = decoding.part.stored_bytes();
-            let n_text = (decoding.text.len() - n_held) as u64;
-            self.judge.count(n_stored - n_counted, n_text);
-            n_counted = n_stored;
-            self.judge.report.defects.append(&mut defects);
+            self.count();
             let is_last = filled == Filled::End;
             match &mut ahead {
-                Ahead::Own { base } => {
-                    let window = Window {
-                        bytes: decoding.text,
-                        base: *base,
-                        is_last,
-                        likely_start: decoding
-                            .part
-                            .last_start()
-                            .and_then(|at| at.checked_sub(n_gone)),
-                    };
-                    let keep = scanner.scan(window, &mut |candidate| {
-                        if let Some(origin) = self.resolve(&mut start, decoding.head) {
-                            self.judge.candidate(candidate, origin);
-                        }
-                    });
-                    let n_done = usize::try_from(keep - *base).expect("an offset into the text");
-                    decoding.text.drain(..n_done);
-                    *base = keep;
-                }
+                Ahead::Own { base } => *base = self.scan(scanner, *base, is_last),
                 Ahead::Carried(carry) => {
-                    self.go_on(carry, decoding.text, is_last);
-                    decoding.text.clear();
+                    self.piece.go_on(carry, self.decoding.text, is_last);
+                    self.decoding.text.clear();
                 }
             }
             if is_at_end || is_last {
-                break;
+                return self.end(scanner, ahead);
             }
-            if self.judge.progress.stop.load(Relaxed) {
+            if self.piece.judge.progress.stop.load(Relaxed) {
                 return Some(());
             }
-            n_held = decoding.text.len();
-            n_gone = 0;
-            filled = decoding.fill(&mut defects);
+            self.n_held = self.decoding.text.len();
+            self.n_gone = 0;
+            filled = self.decoding.fill(&mut self.defects);
         }
-        let origin = self.resolve(&mut start, decoding.head)?;
-        let begin = self.before.seam()?;
-        if let Some(after) = &self.after {
-            after.seam(begin.then(seam));
-        }
-        let left = match ahead {
-            Ahead::Carried(carry) => carry,
-            Ahead::Own { base } => {
-                self.judge.take_in(scanner, origin);
-                let memory = std::mem::take(self.memory);
-                let carry = Carry::new(base, decoding.text, memory).counted_from(origin);
-                match scanner.is_walking() {
-                    true => {
-                        let next = Scanner::new(Arc::clone(self.prefilter));
-                        carry.seen_by(std::mem::replace(scanner, next))
-                    }
-                    false => carry,
-                }
-            }
+    }
+
+    /// Puts aside the text before the first anchor; waits for the pieces before only if there is none.
+    fn begin(&mut self, scanner: &mut Scanner) -> Option<Ahead> {
+        let before = self.piece.before.seam_at_hand();
+        let before = before.map_or(Before::UNKNOWN, |seam| seam.before);
+        let Decoding { text, head, .. } = &mut self.decoding;
+        let Some(first) = first_anchor(text, before) else {
+            self.origin = Some(Some(self.piece.before.seam()?.offset));
+            return Some(Ahead::Carried(self.piece.before.carry()?));
         };
-        if let Some(after) = &self.after {
-            after.carry(left);
-        }
+        head.clear();
+        head.extend(text.drain(..first));
+        self.seam = self.seam.behind(head);
+        self.n_gone = first;
+        self.piece.judge.count(0, first as u64);
+        let base = self.seam.offset;
+        scanner.start(base);
+        Some(Ahead::Own { base })
+    }
+
+    /// Counts what was decoded last.
+    fn count(&mut self) {
+        let new = &self.decoding.text[self.n_held..];
+        self.seam = self.seam.behind(new);
+        let n_stored = self.decoding.part.stored_bytes();
+        let judge = &mut self.piece.judge;
+        judge.count(n_stored - self.n_counted, new.len() as u64);
+        judge.report.defects.append(&mut self.defects);
+        self.n_counted = n_stored;
+    }
+
+    /// Scans the buffer, which begins at `base`, and keeps what is wanted again: from the offset on that is given
+    /// back.
+    fn scan(&mut self, scanner: &mut Scanner, base: u64, is_last: bool) -> u64 {
+        let likely_start = self.decoding.part.last_start();
+        let window = Window {
+            bytes: self.decoding.text,
+            base,
+            is_last,
+            likely_start: likely_start.and_then(|at| at.checked_sub(self.n_gone)),
+        };
+        let (piece, origin, head) = (&mut *self.piece, &mut self.origin, &mut *self.decoding.head);
+        let keep = scanner.scan(window, &mut |candidate| {
+            if let Some(origin) = resolve(piece, origin, head) {
+                piece.judge.candidate(candidate, origin);
+            }
+        });
+        let n_done = usize::try_from(keep - base).expect("an offset into the text");
+        self.decoding.text.drain(..n_done);
+        keep
+    }
+
+    /// Goes on to the end of the file, in place of all pieces after this one.
+    fn take_over(&mut self) -> Option<()> {
+        self.resolve()?;
+        self.decoding.is_taken_over.store(true, Relaxed);
+        self.piece.after = None;
+        self.decoding.part.extend();
         Some(())
     }
+
+    fn resolve(&mut self) -> Option<u64> {
+        resolve(self.piece, &mut self.origin, self.decoding.head)
+    }
+
+    /// Hands on to the next piece what this one knows and leaves over.
+    fn end(mut self, scanner: &mut Scanner, ahead: Ahead) -> Option<()> {
+        let origin = self.resolve()?;
+        let piece = self.piece;
+        let begin = piece.before.seam()?;
+        if matches!(ahead, Ahead::Own { .. }) {
+            piece.judge.take_in(scanner, origin);
+        }
+        let Some(after) = &piece.after else {
+            return Some(());
+        };
+        after.seam(begin.then(self.seam));
+        after.carry(match ahead {
+            Ahead::Carried(carry) => carry,
+            Ahead::Own { base } => {
+                let memory = std::mem::take(piece.memory);
+                let carry = Carry::new(base, self.decoding.text, memory).counted_from(origin);
+                if scanner.is_walking() {
+                    let next = Scanner::new(Arc::clone(piece.prefilter));
+                    carry.seen_by(std::mem::replace(scanner, next))
+                } else {
+                    carry
+                }
+            }
+        });
+        Some(())
+    }
+}
+
+/// Where in the text the part begins, once the pieces before have told, and what they left over is dealt with,
+/// up to the part's first anchor. Nothing if the text ended before it.
+fn resolve(
+    piece: &mut PieceScan<'_>,
+    origin: &mut Option<Option<u64>>,
+    head: &mut Vec<u8>,
+) -> Option<u64> {
+    if let Some(origin) = origin {
+        return *origin;
+    }
+    *origin = Some(piece.before.seam().map(|seam| seam.offset));
+    // A piece before that failed has told so.
+    if let Some(mut carry) = piece.before.carry() {
+        piece.go_on(&mut carry, head, true);
+        *piece.memory = carry.into_memory();
+        shrink(piece.memory);
+    }
+    shrink(head);
+    origin.flatten()
 }

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Runs trailsift and the bare programs in turn, and tells the ratios of their times and what memory they take.
+
+Start it with scripts/limits.sh, which builds both and makes the corpora. Times are of whole processes, with the
+page cache warm; a ratio is of the two medians. Memory is RssAnon, looked at each millisecond.
+"""
+
+import argparse
+import csv
+import datetime
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+OURS = "target/release/trailsift"
+BARE = "target/release/examples/bare"
+CORPORA = pathlib.Path("target/corpora")
+OUTPUT = pathlib.Path("target/limits")
+# What a hunt exits with that has read everything, also if some candidates are warnings.
+COLUMNS = ["point", "what", "threads", "bare", "ours", "unit", "value", "limit", "met", "bare_command", "our_command"]
+ABOUT = ["date", "cpu", "cores", "kernel", "rustc", "trailsift"]
+
+
+@dataclass
+class Ratio:
+    """A corpus, the bare program that does the least of it, and how many times as long a hunt may take."""
+
+    point: str
+    what: str
+    mode: str
+    corpus: str
+    limit: float
+    n_runs: int = 15
+
+
+RATIOS = [
+    Ratio("1", "delivery tree", "tree", "tree", 1.08, 31),
+    Ratio("2", "tiny files", "inflate", "tiny", 1.2, 21),
+    Ratio("3", "one NDJSON file, mapped", "map", "ndjson", 1.15, 21),
+    Ratio("4", "many zstd files", "zstd", "zstd", 1.08, 31),
+    Ratio("4", "one zstd file, frames of 4 MB", "zstd", "lines", 1.08),
+    Ratio("4", "one zstd file, each delivery a frame", "zstd", "frames", 1.08),
+    # At most 1 / 0.95 of the time is at least 0.95 of the speed.
+    Ratio("5", "one gzip member of 2 GB", "gzip", "gzip", 1 / 0.95, 5),
+    Ratio("5", "one gzip file of many members", "members", "members", 1 / 0.95),
+    Ratio("6", "1 % of the records hold the name", "parse", "one", 2.0),
+    Ratio("6", "all records hold the name", "parse", "near", 2.0),
+    Ratio("6", "all records are alerts", "parse", "all", 2.0, 5),
+]
+# Two threads against one.
+SCALING = [("7", "tree"), ("7", "zstd"), ("7", "lines"), ("7", "one"), ("7", "near")]
+SCALING_LIMIT = 1.9
+MEMORY = ["tree", "tiny", "ndjson", "zstd", "frames", "lines", "gzip", "members"]
+MIB = 1 << 20
+# A record of the corpus is some 1.4 kB, so this is a matter of what is held for each thread, not of the document.
+DOCUMENT_LIMIT = 32
+SAME = ["tree", "tiny", "ndjson", "zstd", "frames", "lines", "gzip", "members", "one", "near", "all", "document"]
+START_LIMIT = 10.0
+
+
+def first_file(corpus):
+    return next(path for path in sorted((CORPORA / corpus).rglob("*")) if path.is_file())
+
+
+def bare(mode, corpus, threads):
+    is_file = mode in ("map", "gzip", "members", "parse")
+    path = first_file(corpus) if is_file else CORPORA / corpus
+    return [BARE, mode, str(threads), str(path)]
+
+
+def hunt(path, threads, output="alerts.parquet", *options):
+    return [OURS, "hunt", "--quiet", "--threads", str(threads), "--output", str(OUTPUT / output), *options, str(path)]
+
+
+def seconds(command):
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def in_turn(commands, n_runs):
+    """The median time of each command, all run in turn so that what disturbs one disturbs all."""
+    times = [[] for _ in commands]
+    for _ in range(n_runs + 1):
+        for command, taken in zip(commands, times):
+            taken.append(seconds(command))
+    # The first run only warms up.
+    return [statistics.median(taken[1:]) for taken in times]
+
+
+def rss_anon(command):
+    """The most anonymous memory of a process, in MiB, as often as it can be looked at."""
+    most = 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        status = pathlib.Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            found = re.search(r"RssAnon:\s+(\d+) kB", status.read_text())
+            most = max(most, int(found[1]) * 1024 if found else 0)
+            time.sleep(0.001)
+    if process.returncode:
+        sys.exit(f"{command} exits with {process.returncode}")
+    return most / MIB
+
+
+def planted(corpus):
+    """How many alerts a hunt must find."""
+    with open(CORPORA / f"{corpus}.planted.ndjson", encoding="utf-8") as lines:
+        plants = [json.loads(line) for line in lines]
+    return sum(plant["sightings"] for plant in plants if plant["kind"] == "match")
+
+
+def report_of(command):
+    path = OUTPUT / "report.json"
+    subprocess.run([*command, "--report", str(path)], check=True)
+    return json.loads(path.read_text())
+
+
+class Record:
+    """The table: printed as it grows, and kept."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, point, what, threads, value, limit, *, is_least=False, unit="", times=(), commands=("", "")):
+        met = value >= limit if is_least else value <= limit
+        shown = [f"{t * 1e3:.1f}" for t in times] + [""] * (2 - len(times))
+        row = [point, what, threads, *shown, unit, f"{value:.3f}", f"{limit:.3f}", "yes" if met else "NO"]
+        self.rows.append([*row, *(" ".join(map(str, c)) if c else "" for c in commands)])
+        sign = ">=" if is_least else "<="
+        measured = " ".join(f"{text:>8}" for text in shown)
+        print(f"{point:2} {what:38} {threads:2} {measured} {value:9.3f} {sign} {limit:7.3f} {unit:6} {'' if met else 'MISSED'}", flush=True)
+
+    def n_missed(self):
+        return sum(row[8] == "NO" for row in self.rows)
+
+
+def check_ratios(record, wanted, threads, factor):
+    for ratio in RATIOS:
+        if ratio.point not in wanted:
+            continue
+        commands = [bare(ratio.mode, ratio.corpus, threads), hunt(CORPORA / ratio.corpus, threads)]
+        # A hunt that is quick and wrong is worth nothing.
+        n_alerts, n_planted = report_of(commands[1])["alerts"], planted(ratio.corpus)
+        if n_alerts != n_planted:
+            sys.exit(f"{ratio.corpus}: {n_alerts} alerts, {n_planted} were planted")
+        times = in_turn(commands, max(1, round(ratio.n_runs * factor)))
+        record.add(ratio.point, ratio.what, threads, times[1] / times[0], ratio.limit, times=times, commands=commands)
+
+
+def check_scaling(record, wanted, factor):
+    for point, corpus in SCALING:
+        if point in wanted:
+            # The bare program is shown beside it: it tells what the machine itself gives.
+            ratio = next(ratio for ratio in RATIOS if ratio.corpus == corpus)
+            commands = [hunt(CORPORA / corpus, n) for n in (1, 2)] + [bare(ratio.mode, corpus, n) for n in (1, 2)]
+            one, two, bare_one, bare_two = in_turn(commands, max(1, round(15 * factor)))
+            what = f"{corpus}: 2 threads (bare: {bare_one / bare_two:.2f})"
+            record.add(point, what, 2, one / two, SCALING_LIMIT, is_least=True, times=(one, two), commands=commands[:2])
+
+
+def check_memory(record, wanted, threads):
+    if "8" not in wanted:
+        return
+    for corpus in MEMORY:
+        for mapped, options in (("mapped", ()), ("read", ("--no-mmap",))):
+            command = hunt(CORPORA / corpus, threads, "alerts.parquet", *options)
+            limit = 64 + 24 * threads
+            record.add("8", f"RssAnon, {corpus}, {mapped}", threads, rss_anon(command), limit, unit="MiB", commands=("", command))
+    command = hunt(CORPORA / "document", threads)
+    record.add("8", "RssAnon, 60 MB on one line", threads, rss_anon(command), DOCUMENT_LIMIT, unit="MiB", commands=("", command))
+
+
+def check_start(record, wanted, threads):
+    if "9" in wanted:
+        empty = OUTPUT / "empty"
+        empty.mkdir(exist_ok=True)
+        command = hunt(empty, threads)
+        [taken] = in_turn([command], 50)
+        record.add("9", "an empty folder", threads, taken * 1e3, START_LIMIT, unit="ms", commands=("", command))
+
+
+def digest(path):
+    """Of an output, without the id of its run, which is made anew for each."""
+    content = path.read_bytes()
+    run_ids = set(re.findall(rb"trailsift\.run_id[^0-9a-f]{1,8}([0-9a-f]{32})", content))
+    for run_id in run_ids:
+        content = content.replace(run_id, b"0" * 32)
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_same(record, wanted):
+    """Whether the output is the same, byte for byte, for 1 and for 8 threads, mapped and read."""
+    if "same" not in wanted:
+        return
+    for corpus in SAME:
+        for output in ("alerts.parquet", "alerts.ndjson"):
+            digests = set()
+            for threads in (1, 8):
+                for options in ((), ("--no-mmap",)):
+                    subprocess.run(hunt(CORPORA / corpus, threads, output, *options), check=True)
+                    digests.add(digest(OUTPUT / output))
+            what = f"different {output}, {corpus}"
+            record.add("=", what, 8, len(digests), 1, unit="files")
+
+
+def about():
+    def first_line(*command):
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[0]
+
+    cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    date = datetime.date.today().isoformat()
+    name = cpu[1] if cpu else platform.machine()
+    return [date, name, os.cpu_count(), platform.release(), first_line("rustc", "--version"), first_line(OURS, "--version")]
+
+
+def main():
+    points = [*"123456789", "same"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("points", nargs="*", metavar="POINT", help="1 to 9 or `same`; all unless given")
+    parser.add_argument("--csv", type=pathlib.Path, help="write the table there too")
+    parser.add_argument("--threads", type=int, default=2, help="of both (default: 2)")
+    parser.add_argument("--runs", type=float, default=1, metavar="FACTOR", help="so many times the usual runs")
+    given = parser.parse_args()
+    wanted = given.points or points
+    if not set(wanted) <= set(points):
+        parser.error(f"points are {' '.join(points)}")
+    target = given.csv and given.csv.resolve()
+    os.chdir(REPOSITORY)
+    OUTPUT.mkdir(exist_ok=True)
+
+    machine = about()
+    print(*(f"{name}: {value}" for name, value in zip(ABOUT, machine)), sep="\n")
+    print(f"{'':2} {'what':38} {'t':2} {'bare ms':>8} {'ours ms':>8} {'value':>9}    {'limit':>7}")
+    record = Record()
+    check_ratios(record, wanted, given.threads, given.runs)
+    check_scaling(record, wanted, given.runs)
+    check_memory(record, wanted, given.threads)
+    check_start(record, wanted, given.threads)
+    check_same(record, wanted)
+    if target:
+        with open(target, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*ABOUT, *COLUMNS])
+            writer.writerows([*machine, *row] for row in record.rows)
+    n_missed = record.n_missed()
+    print(f"{len(record.rows) - n_missed} of {len(record.rows)} limits met")
+    sys.exit(1 if n_missed else 0)
+
+
+if __name__ == "__main__":
+    main()
