@@ -41,7 +41,7 @@ pub(crate) struct Piece {
 }
 
 /// What is decoded is scanned while a core's second-level cache still holds it: so many times in a block.
-const WINDOWS_A_BLOCK: usize = 8;
+const WINDOWS_A_BLOCK: usize = 4;
 
 impl Cutter {
     pub(crate) fn new(source: Source, block_bytes: usize) -> Self {

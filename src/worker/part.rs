@@ -29,19 +29,14 @@ pub(super) struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Decodes the next window, behind what the buffer holds. The more that is, the larger, so that little is
-    /// moved to and fro.
+    /// Decodes the next window, behind what the buffer holds.
     fn fill(&mut self, defects: &mut Vec<Defect>) -> Filled {
-        let n_held = self.text.len();
-        let enough = n_held + self.window_bytes.max(WINDOW_TO_HELD * n_held);
+        let enough = self.text.len() + self.window_bytes;
         let most = TEXT_BYTES.max(2 * enough);
         let limit = Limit { enough, most };
         self.part.fill(self.text, limit, self.codecs, defects)
     }
 }
-
-/// How many times as large as what is held a window is at least.
-const WINDOW_TO_HELD: usize = 3;
 
 /// What is scanned next.
 enum Ahead {
