@@ -81,3 +81,35 @@ impl Drop for BatchRoom {
         self.room.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const IN_THE_END: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_job_may_take_all_the_room_and_each_other_one_a_little() {
+        let room = Room::new(3);
+        let (greedy, other) = (room.for_job(), room.for_job());
+        let taken: Vec<BatchRoom> = (0..3).map(|_| greedy.take()).collect();
+        // The room is full, and the other job still has its share at once.
+        let mut shared: Vec<BatchRoom> = (0..OF_EACH_JOB).map(|_| other.take()).collect();
+        let (told, telling) = crossbeam_channel::unbounded();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let batch = other.take();
+                told.send(()).unwrap();
+                drop(batch);
+            });
+            assert!(telling.recv_timeout(SOON).is_err(), "it waits");
+            shared.pop();
+            telling.recv_timeout(IN_THE_END).unwrap();
+        });
+        drop((taken, shared));
+        assert_eq!(*room.n_taken(), 0);
+    }
+}

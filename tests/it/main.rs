@@ -18,5 +18,6 @@ mod damage;
 mod formats;
 mod lake;
 mod reference;
+mod same;
 mod shared;
 mod tidy;

@@ -91,7 +91,7 @@ pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usi
     if !is_between || !is_header(rest) {
         return None;
     }
-    let near = rest.get(..8 * n_stored).unwrap_or(rest);
+    let near = rest.get(..n_stored.saturating_mul(8)).unwrap_or(rest);
     let from = n_stored.max(MEMBER_BYTES_MIN);
     let mut magic = memchr::memmem::find_iter(near.get(from..).unwrap_or(&[]), MAGIC_AND_METHOD);
     let next = magic.find(|at| is_header(&rest[from + at..]));

@@ -371,3 +371,33 @@ proptest! {
         prop_assert_eq!(read_every_way(&stored), (whole, vec![]));
     }
 }
+
+#[test]
+fn a_fault_in_a_frame_shows_at_the_same_place_however_much_is_asked_for_at_once() {
+    let text: Vec<u8> = (0..1500_usize)
+        .map(|i| br#"{"eventID":"d0aaa000" , "eventType":"AwsApiCall"}"#[i * i / 7 % 49])
+        .collect();
+    let stored = ::zstd::encode_all(&text[..], 3).unwrap();
+    let faults = |stored: &[u8], limit: usize| {
+        let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
+        let mut text = Text::new(Stored::Slice(stored), &mut codecs, &mut defects).unwrap();
+        let mut fill = || {
+            let limit = Limit::at(limit);
+            text.fill(&mut Vec::new(), limit, &mut codecs, &mut defects)
+        };
+        while fill() != Filled::End {}
+        defects
+    };
+    // The frame's head but for its magic number, the head of its block, and more.
+    for at in 4..16 {
+        for byte in 0..=u8::MAX {
+            let mut stored = stored.clone();
+            stored[at] = byte;
+            assert_eq!(
+                faults(&stored, 6),
+                faults(&stored, 1 << 20),
+                "{byte:#x} at {at}"
+            );
+        }
+    }
+}

@@ -32,6 +32,9 @@ const CHECKSUM_WRONG: ErrorCode = 0_usize.wrapping_sub(22);
 /// What the decoder wants of a frame before it has told (the shortest head of a frame).
 const FRAME_HEAD_BYTES: usize = 6;
 
+/// The head of a block (RFC 8878, 3.1.1.2).
+const BLOCK_HEAD_BYTES: usize = 3;
+
 pub(super) struct Zstd {
     context: DCtx<'static>,
 }
@@ -223,7 +226,14 @@ impl Zstd {
         let mut at_hand = input.peek()?;
         let at_end = at_hand.is_empty();
         if let Some(wanted) = frame.care {
-            at_hand = at_hand.get(..wanted).unwrap_or(at_hand);
+            // The head of the next block is asked for with a block's body, and would take the body's text with
+            // it if the head is damaged.
+            let n = if wanted > BLOCK_HEAD_BYTES {
+                wanted - BLOCK_HEAD_BYTES
+            } else {
+                wanted
+            };
+            at_hand = at_hand.get(..n).unwrap_or(at_hand);
         }
         let mut source = InBuffer::around(at_hand);
         let mut target = OutBuffer::around_pos(text, from);
