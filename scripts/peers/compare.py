@@ -299,7 +299,7 @@ def main():
         every += rows
     if csv_file:
         with csv_file.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(every)
     if any(row["peer"] == "trailsift" and (row["missed"], row["false"]) != (0, 0) for row in every):
