@@ -113,6 +113,10 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
             let list_all = |directories: &[PathBuf]| {
+                // While the threads have enough to do, several that list would only be in their way.
+                if directories.len() == 1 || !schedule.is_empty() {
+                    return directories.iter().map(|d| discover::list(d)).collect();
+                }
                 side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
             let mut feed = Feed::new(config, turns_in, &schedule);
