@@ -48,6 +48,11 @@ joined() {
     for ((i = 0; i < times; i++)); do
         find "$corpora/$name" -type f -print0 | sort -z | xargs -0 cat
     done >"$corpora/$name.joined/joined.${file##*.}"
+    # What stands in the file so many times was planted so many times.
+    for ((i = 0; i < times; i++)); do
+        cat "$corpora/$name.planted.ndjson"
+    done >"$corpora/$name.joined.ndjson"
+    mv "$corpora/$name.joined.ndjson" "$corpora/$name.planted.ndjson"
     rm -r "${corpora:?}/$name"
     mv "$corpora/$name.joined" "$corpora/$name"
 }

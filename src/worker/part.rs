@@ -81,6 +81,8 @@ impl<'p, 'a> PartScan<'p, 'a> {
     /// Decodes the part and scans its text. Nothing if the text ended before it: in a piece that has told why.
     pub(super) fn run(mut self, scanner: &mut Scanner) -> Option<()> {
         self.decoding.text.clear();
+        // At once, since memory that grows is copied; what is not used of it costs nothing.
+        self.decoding.text.reserve_exact(TEXT_BYTES);
         let mut filled = self.decoding.fill(&mut self.defects);
         let mut ahead = self.begin(scanner)?;
         loop {
