@@ -102,19 +102,19 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
 
 /// Whether an anchor is at `at`, as far as the bytes themselves tell.
 pub(super) fn is_anchor(bytes: &[u8], at: usize) -> bool {
-    let before = &bytes[..at];
-    is_joint(bytes, at)
-        || before.last() == Some(&b'\n')
-            && opens(&bytes[at..])
-            && !last_byte(before).is_some_and(continues)
+    is_joint(bytes, at) || bytes[..at].ends_with(b"\n") && is_anchor_line(bytes, at)
+}
+
+/// Whether the line that begins at `line` is an anchor, by what stands before it in `bytes`.
+fn is_anchor_line(bytes: &[u8], line: usize) -> bool {
+    opens(&bytes[line..]) && !last_byte(&bytes[..line]).is_some_and(continues)
 }
 
 /// The last line that is an anchor and that begins behind a newline in this part of `bytes`.
 fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
     let from = newlines.start;
     let mut lines = memrchr_iter(b'\n', &bytes[newlines]).map(|newline| from + newline + 1);
-    let continues = |line: usize| last_byte(&bytes[..line]).is_some_and(continues);
-    lines.find(|&line| opens(&bytes[line..]) && !continues(line))
+    lines.find(|&line| is_anchor_line(bytes, line))
 }
 
 /// The first stretch in which the last anchor is looked for.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::chain::{Carry, Giver, Seam, Taker, beginning, link};
+use super::chain::{Carry, Giver, Taker, beginning, link};
 use super::part::{Decoding, PartScan};
 use super::{Judge, SourceReport, Worker, shrink};
 use crate::input::Source;
@@ -168,11 +168,13 @@ impl PieceScan<'_> {
             true => own.start..text.len(),
             false => own,
         });
-        self.give_seam(seam, text);
-        if let (Some(own), Some(after)) = (&own, &self.after) {
-            let memory = std::mem::take(self.memory);
-            let base = seam.offset + own.end as u64;
-            after.carry(Carry::new(base, &text[own.end..], memory));
+        if let Some(after) = &self.after {
+            after.seam(seam.behind(text));
+            if let Some(own) = &own {
+                let memory = std::mem::take(self.memory);
+                let base = seam.offset + own.end as u64;
+                after.carry(Carry::new(base, &text[own.end..], memory));
+            }
         }
         // A block before that failed has told so.
         if let Some(mut carry) = self.before.carry() {
@@ -189,12 +191,6 @@ impl PieceScan<'_> {
         if let Some(own) = own {
             let base = seam.offset + own.start as u64;
             self.judge.scan(scanner, &text[own], base);
-        }
-    }
-
-    fn give_seam(&self, seam: Seam, text: &[u8]) {
-        if let Some(after) = &self.after {
-            after.seam(seam.behind(text));
         }
     }
 

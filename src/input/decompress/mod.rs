@@ -360,9 +360,7 @@ impl Text<'static> {
             start,
         })
     }
-}
 
-impl Text<'static> {
     /// Decodes on as [`Text::fill`] does, but no further than to the end of a member or frame: there a part
     /// may be cut off.
     pub fn fill_to_boundary(
