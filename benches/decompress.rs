@@ -9,13 +9,15 @@ mod corpus;
 
 use std::hint::black_box;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use corpus::{Archive, COMPRESSIONS, RARE};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use flate2::write::GzEncoder;
-use trailsift::input::decompress::{Filled, Limit, Stored};
-use trailsift::input::{Codecs, Text};
+use trailsift::input::archive::{Entry, Opened};
+use trailsift::input::decompress::{Filled, Limit};
+use trailsift::input::{Codecs, Stored};
 use trailsift::synth::{Compression, Shape};
 
 /// Text that is held at once: of a source with all stored bytes at hand, and of a stream.
@@ -32,7 +34,10 @@ fn decode(
     buffer: &mut Vec<u8>,
 ) -> (u64, usize) {
     let (mut n_bytes, mut defects) = (0, Vec::new());
-    let mut text = Text::new(stored, codecs, &mut defects).unwrap();
+    let entry = Entry::source(stored, Arc::default());
+    let Opened::Text(mut text) = entry.open(codecs, &mut defects).unwrap() else {
+        panic!("no text");
+    };
     loop {
         buffer.clear();
         let filled = text.fill(buffer, limit, codecs, &mut defects);

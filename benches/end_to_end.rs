@@ -38,6 +38,7 @@ fn hunt(
         n_threads: 2,
         map_from_bytes: Some(MAP_BYTES.min(block_bytes as u64)),
         block_bytes,
+        max_decoded_bytes: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

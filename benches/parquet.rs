@@ -24,6 +24,7 @@ fn alerts(rule: &Rule, corpus: &Corpus) -> Vec<Alert> {
         let place = Place {
             source: path,
             below_root: path,
+            member: None,
             record_index: candidate.unit.record_index,
             byte_offset: candidate.unit.start,
         };

@@ -26,6 +26,8 @@ pub struct HuntConfig {
     /// How much of a large source a thread takes at once, in bytes of text: streams, and files that store
     /// as much, are divided so. What is found does not depend on it.
     pub block_bytes: usize,
+    /// The most text that may come out of one source, in bytes: what is beyond is not read, and told.
+    pub max_decoded_bytes: Option<u64>,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

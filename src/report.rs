@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,6 +14,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Nothing is wrong; something about the file is worth knowing.
+    Info,
     /// Everything was read and decided; something about it is worth knowing.
     Warning,
     /// Something was not read, or a candidate was not decided: the hunt is not complete.
@@ -28,8 +31,14 @@ pub enum Code {
     Unreadable,
     /// A pipe, socket or device inside a directory: not opened, since reading it could block for ever.
     NotAFile,
-    /// The content is a container or encoding that is not read yet.
+    /// The content is a container or encoding that is not read.
     UnsupportedFormat,
+    /// The content is encrypted.
+    Encrypted,
+    /// Containers lie in one another deeper than is looked into.
+    NestedTooDeep,
+    /// More text came out of the file than was allowed; its rest was not read.
+    DecodedLimit,
     /// A compressed stream ends before its end.
     Truncated,
     /// A checksum or length in a compressed stream does not fit what was decoded.
@@ -50,8 +59,16 @@ pub enum Code {
     InvalidUtf8,
     /// A candidate names a field more than once; every reading of it was judged.
     DuplicateKeys,
+    /// A candidate is no strict JSON (comments, trailing commas, raw control characters, half a surrogate
+    /// pair); it was judged as what it means.
+    LenientJson,
     /// An alert's time cannot be read; its `event_time` is null.
     EventTimeUnreadable,
+    /// A gzip file has more than one member. CloudTrail delivers files with one: this one was packed again,
+    /// or data was added to it.
+    GzipMembers,
+    /// The text is UTF-16; offsets count the bytes of the same text as UTF-8.
+    Utf16,
     /// The program failed on this source; the run went on with the next.
     Panic,
 }
@@ -70,12 +87,17 @@ impl Code {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::InvalidUtf8 | Self::DuplicateKeys | Self::EventTimeUnreadable => {
-                Severity::Warning
-            }
+            Self::GzipMembers | Self::Utf16 => Severity::Info,
+            Self::InvalidUtf8
+            | Self::DuplicateKeys
+            | Self::LenientJson
+            | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile
             | Self::UnsupportedFormat
+            | Self::Encrypted
+            | Self::NestedTooDeep
+            | Self::DecodedLimit
             | Self::Truncated
             | Self::Checksum
             | Self::CorruptStream
@@ -99,11 +121,23 @@ pub enum Space {
     Text,
 }
 
+/// A log inside a source that is an archive.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// How many entries came before it in its archive, with those of the archives round it before that: what
+    /// orders what is told of them.
+    pub index: Vec<u64>,
+    /// Its path inside the source; the paths of archives in archives are joined by `!`.
+    pub path: String,
+}
+
 /// One thing that is wrong with the input, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
     /// What kind it is.
     pub code: Code,
+    /// The log inside the source that it is in; nothing if it is in the source itself.
+    pub member: Option<Arc<Member>>,
     /// Where it starts, if it has a place.
     pub offset: Option<(Space, u64)>,
     /// In words: lower case, no final full stop.
@@ -115,6 +149,7 @@ impl Defect {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
+            member: None,
             offset: None,
             message: message.into(),
         }
@@ -124,6 +159,7 @@ impl Defect {
     pub fn stored(code: Code, offset: u64, message: impl Into<String>) -> Self {
         Self {
             code,
+            member: None,
             offset: Some((Space::Stored, offset)),
             message: message.into(),
         }
@@ -133,6 +169,7 @@ impl Defect {
     pub fn text(code: Code, offset: u64, message: impl Into<String>) -> Self {
         Self {
             code,
+            member: None,
             offset: Some((Space::Text, offset)),
             message: message.into(),
         }
@@ -140,6 +177,13 @@ impl Defect {
 }
 
 impl Defect {
+    /// The same in this member, unless it is known to be in one.
+    #[must_use]
+    pub fn within(mut self, member: Option<&Arc<Member>>) -> Self {
+        self.member = self.member.or_else(|| member.cloned());
+        self
+    }
+
     /// The same in a text before which another one of `n_bytes` is put.
     #[must_use]
     pub fn behind(mut self, n_bytes: u64) -> Self {
@@ -175,6 +219,7 @@ impl Diagnostic {
     pub fn new(source: &str, defect: Defect) -> Self {
         let Defect {
             code,
+            member,
             offset,
             message,
         } = defect;
@@ -182,7 +227,7 @@ impl Diagnostic {
             severity: code.severity(),
             code,
             source: source.to_owned(),
-            member: None,
+            member: member.map(|member| member.path.clone()),
             offset: offset.map(|(_, bytes)| bytes),
             offset_in: offset.map(|(space, _)| space),
             message,

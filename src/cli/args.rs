@@ -95,6 +95,13 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Scan")]
     pub(crate) threads: usize,
 
+    /// Read no more than this of what comes out of one file by decompression, and tell where that leaves
+    /// something unread. Without it there is no limit: memory is bounded anyway.
+    ///
+    /// A number of bytes, or one with KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (of 1024).
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Scan")]
+    pub(crate) max_decoded: Option<u64>,
+
     /// Where the alerts go; `-` is standard output.
     ///
     /// A file appears whole or not at all: until the run is at its end, an older one stays as it was.
@@ -139,4 +146,9 @@ pub(crate) enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// A number of bytes, with or without a unit.
+fn size(text: &str) -> Result<u64, String> {
+    text.parse().map(|size: bytesize::ByteSize| size.0)
 }

@@ -35,6 +35,8 @@ pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
             Notice::Alert(_) => {}
             Notice::Diagnostic(diagnostic) => {
                 let severity = match diagnostic.severity {
+                    // The summary counts them, and the report has them.
+                    Severity::Info => return,
                     Severity::Warning => terminal::yellow("warning"),
                     Severity::Error => terminal::red("error"),
                 };

@@ -56,6 +56,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         n_threads: n_threads(args.threads),
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
+        max_decoded_bytes: args.max_decoded,
         follows_links: args.follow,
         progress: Arc::new(Progress::default()),
     })

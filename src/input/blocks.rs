@@ -1,42 +1,97 @@
 //! A large source, cut into blocks that several threads scan.
 //!
 //! Cutting is quick where blocks can be told apart by what is stored: text that is stored as it is, members
-//! of gzip, frames of zstd. Any thread then decodes its block. Where they cannot, the text is decoded here,
-//! in order, and the threads only scan it; while one scans, another decodes on.
+//! of gzip, frames of zstd, small entries of an archive. Any thread then decodes its block. Where they cannot,
+//! the text is decoded here, in order, and the threads only scan it; while one scans, another decodes on.
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use memmap2::Mmap;
 
-use super::decompress::{Codecs, Filled, Limit, Part, Stored, Text};
-use crate::report::Defect;
+use super::archive::{Archive, Coded, Entry, Opened};
+use super::decompress::{Budget, Codecs, Filled, Limit, Part, Text};
+use super::stored::Stored;
+use crate::report::{Code, Defect, Member};
 
 /// The usual size: a thread is busy with it for a millisecond or so, so that all end at about the same time.
 pub const BLOCK_BYTES: usize = 4 << 20;
 
-/// The next piece of a source's text.
+/// The next piece of a source.
 #[derive(Debug)]
-pub enum Block {
+pub struct Block {
+    /// What there is to scan.
+    pub content: Content,
+    /// The log that it is of; nothing if that is the source itself.
+    pub member: Option<Arc<Member>>,
+    /// Whether a log begins with it.
+    pub is_first: bool,
+    /// Whether a log ends with it, or there is a fault behind it: what follows does not belong to it.
+    pub is_last: bool,
+    /// How many stored bytes were read for it, beside those that a part reads.
+    pub stored_bytes: u64,
+    /// Of gzip: how many members were begun, beside those of a part.
+    pub n_gzip_members: u64,
+}
+
+/// What a block holds.
+#[derive(Debug)]
+pub enum Content {
     /// A part of text that is stored as it is.
     Plain(Arc<Mmap>, Range<usize>),
     /// Members or frames, to be decoded.
     Part(Part),
-    /// Text that was decoded into the buffer, and how many stored bytes that took.
-    Decoded(u64),
+    /// Text that was decoded into the buffer.
+    Decoded,
+    /// Small entries of an archive, whose stored bytes are in the buffer.
+    Entries(Vec<Packed>),
+}
+
+/// An entry of an archive, read into a buffer.
+#[derive(Debug)]
+pub struct Packed {
+    /// What it is called.
+    pub member: Option<Arc<Member>>,
+    /// How it is coded.
+    pub coded: Coded,
+    /// Where its stored bytes are.
+    pub range: Range<usize>,
 }
 
 /// A source that is being cut.
 #[derive(Debug)]
 pub struct Blocks {
-    text: Text<'static>,
+    /// The archives that are open, each inside the one before.
+    archives: Vec<Box<Archive<'static>>>,
+    log: Option<Log>,
+    /// An entry that waits until those before it are given out.
+    pending: Option<Entry<'static>>,
+    /// Whether the source is a log itself.
+    is_one_log: bool,
     codecs: Codecs,
     /// The most text of a block, roughly.
     block_bytes: usize,
+    /// Stored bytes of the source that were taken, and how many of these were told.
+    counter: Arc<AtomicU64>,
+    n_told: u64,
+    /// What goes wrong in a text from which another one is read.
+    told: (Sender<Defect>, Receiver<Defect>),
+}
+
+/// A log that is being cut.
+#[derive(Debug)]
+struct Log {
+    text: Text<'static>,
+    member: Option<Arc<Member>>,
+    coded: Coded,
     /// How much of a text that is mapped as it is was given out.
     n_given: usize,
-    is_ended: bool,
+    n_gzip_members: u64,
+    /// Whether no block of it was given out.
+    is_at_start: bool,
 }
 
 impl Blocks {
@@ -48,52 +103,215 @@ impl Blocks {
     pub fn new(
         stored: Stored<'static>,
         block_bytes: usize,
+        budget: Option<Arc<Budget>>,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Self> {
+        let counter = Arc::<AtomicU64>::default();
         let mut codecs = Codecs::default();
-        Ok(Self {
-            text: Text::new(stored, &mut codecs, defects)?,
+        codecs.limit(budget);
+        let mut blocks = Self {
+            archives: Vec::new(),
+            log: None,
+            pending: None,
+            is_one_log: true,
             codecs,
             block_bytes: block_bytes.max(1),
-            n_given: 0,
-            is_ended: false,
-        })
+            counter: Arc::clone(&counter),
+            n_told: 0,
+            told: unbounded(),
+        };
+        blocks.open(Entry::source(stored, counter), defects)?;
+        Ok(blocks)
     }
 
-    /// The next block, and whether it is the last one. `buffer` is cleared.
-    pub fn next(
+    /// Leaves what is left of the log from which the last block came: another has taken it over.
+    pub fn leave_log(&mut self) {
+        self.log = None;
+    }
+
+    /// Whether the source is a log itself.
+    #[must_use]
+    pub fn is_one_log(&self) -> bool {
+        self.is_one_log
+    }
+
+    fn open(&mut self, entry: Entry<'static>, defects: &mut Vec<Defect>) -> io::Result<()> {
+        let (member, coded) = (entry.member.clone(), entry.coded);
+        match entry.open(&mut self.codecs, defects)? {
+            Opened::Nothing => {}
+            Opened::Archive(archive) => {
+                self.is_one_log = false;
+                self.archives.push(archive);
+            }
+            Opened::Text(text) => {
+                self.log = Some(Log {
+                    text,
+                    member,
+                    coded,
+                    n_given: 0,
+                    n_gzip_members: 0,
+                    is_at_start: true,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The next block. `buffer` is cleared.
+    pub fn next(&mut self, buffer: &mut Vec<u8>, defects: &mut Vec<Defect>) -> Option<Block> {
+        buffer.clear();
+        loop {
+            let block = if let Some(log) = self.log.take() {
+                self.cut(log, buffer, defects)
+            } else if let Some(entry) = self.pending.take() {
+                let member = entry.member.clone();
+                if let Err(error) = self.open(entry, defects) {
+                    defects.push(unreadable(&error).within(member.as_ref()));
+                }
+                None
+            } else if !self.archives.is_empty() {
+                self.pack(buffer, defects)
+            } else {
+                defects.extend(self.told.1.try_iter());
+                return None;
+            };
+            defects.extend(self.told.1.try_iter());
+            if let Some(content) = block {
+                return Some(content);
+            }
+        }
+    }
+
+    /// Stored bytes that were taken and not told yet.
+    fn stored_bytes(&mut self) -> u64 {
+        let n_taken = self.counter.load(Relaxed);
+        n_taken - std::mem::replace(&mut self.n_told, n_taken)
+    }
+
+    /// Cuts a block off the log, which goes on where that is not its end.
+    fn cut(
         &mut self,
+        mut log: Log,
         buffer: &mut Vec<u8>,
         defects: &mut Vec<Defect>,
-    ) -> Option<(Block, bool)> {
-        buffer.clear();
-        if self.is_ended {
+    ) -> Option<Block> {
+        let is_first = std::mem::replace(&mut log.is_at_start, false);
+        let mut block = Block {
+            content: Content::Decoded,
+            member: log.member.clone(),
+            is_first,
+            is_last: false,
+            stored_bytes: 0,
+            n_gzip_members: 0,
+        };
+        if let Some((map, range)) = log.text.as_mapped() {
+            let start = range.start + log.n_given;
+            let end = range.end.min(start.saturating_add(self.block_bytes));
+            block.content = Content::Plain(Arc::clone(map), start..end);
+            block.is_last = end == range.end;
+            // Those of an archive are counted when the archive goes on behind them.
+            if self.is_one_log {
+                block.stored_bytes = (end - start) as u64;
+            }
+            log.n_given = end - range.start;
+            self.log = Some(log).filter(|_| !block.is_last);
+            return Some(block);
+        }
+        let n_stored = self.block_bytes.div_ceil(STORED_SHARE);
+        // What comes out of parts is not known when they are cut.
+        let can_cut = self.codecs.budget().is_none();
+        if let Some(part) = can_cut.then(|| log.text.cut(n_stored)).flatten() {
+            block.content = Content::Part(part);
+            block.stored_bytes = self.stored_bytes();
+            self.log = Some(log);
+            return Some(block);
+        }
+        let limit = Limit::at(self.block_bytes.div_ceil(DECODED_SHARE));
+        let from = defects.len();
+        let codecs = &mut self.codecs;
+        let filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
+        for defect in &mut defects[from..] {
+            defect.member.clone_from(&log.member);
+        }
+        if filled == Filled::Layer {
+            let begun = std::mem::take(buffer);
+            let told = self.told.0.clone();
+            let stored = log.text.into_layer(begun, codecs, log.member.clone(), told);
+            let inner = Entry::inside(stored, log.coded.inner(), log.member.clone());
+            if let Err(error) = self.open(inner, defects) {
+                defects.push(unreadable(&error).within(log.member.as_ref()));
+            }
             return None;
         }
-        if let Some(map) = self.text.as_mapped() {
-            let start = self.n_given;
-            let end = map.len().min(start.saturating_add(self.block_bytes));
-            self.n_given = end;
-            self.is_ended = end == map.len();
-            return Some((Block::Plain(Arc::clone(map), start..end), self.is_ended));
-        }
-        if let Some(part) = self.text.cut(self.block_bytes.div_ceil(STORED_SHARE)) {
-            return Some((Block::Part(part), false));
-        }
-        let before = self.text.stored_bytes();
-        let limit = Limit::at(self.block_bytes.div_ceil(DECODED_SHARE));
-        let codecs = &mut self.codecs;
-        let filled = self.text.fill_to_boundary(buffer, limit, codecs, defects);
-        self.is_ended = filled == Filled::End;
-        let n_stored = self.text.stored_bytes() - before;
-        Some((Block::Decoded(n_stored), self.is_ended))
+        let n_gzip_members = log.text.n_gzip_members();
+        block.n_gzip_members = n_gzip_members - log.n_gzip_members;
+        log.n_gzip_members = n_gzip_members;
+        block.is_last = matches!(filled, Filled::End | Filled::Break);
+        block.stored_bytes = self.stored_bytes();
+        self.log = Some(log).filter(|_| filled != Filled::End);
+        Some(block)
     }
+
+    /// Reads the next small entries of the innermost archive.
+    fn pack(&mut self, buffer: &mut Vec<u8>, defects: &mut Vec<Defect>) -> Option<Block> {
+        let archive = self.archives.last_mut()?;
+        let mut entries = Vec::new();
+        while buffer.len() < PACK_BYTES && entries.len() < PACK_ENTRIES {
+            let entry = match archive.next(defects) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => {
+                    self.archives.pop();
+                    break;
+                }
+                Err(error) => {
+                    defects.push(unreadable(&error));
+                    self.archives.pop();
+                    break;
+                }
+            };
+            if entry
+                .stored_bytes
+                .is_none_or(|n| n > self.block_bytes as u64)
+            {
+                self.pending = Some(entry);
+                break;
+            }
+            let (member, coded, start) = (entry.member.clone(), entry.coded, buffer.len());
+            if let Err(error) = entry.append_to(buffer) {
+                defects.push(unreadable(&error).within(member.as_ref()));
+            }
+            let range = start..buffer.len();
+            entries.push(Packed {
+                member,
+                coded,
+                range,
+            });
+        }
+        let stored_bytes = self.stored_bytes();
+        (!entries.is_empty() || stored_bytes > 0).then(|| Block {
+            content: Content::Entries(entries),
+            member: None,
+            is_first: true,
+            is_last: true,
+            stored_bytes,
+            n_gzip_members: 0,
+        })
+    }
+}
+
+fn unreadable(error: &io::Error) -> Defect {
+    Defect::new(Code::Unreadable, format!("cannot be read: {error}"))
 }
 
 /// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
 const DECODED_SHARE: usize = 8;
 /// Logs come to eight times what is stored.
 const STORED_SHARE: usize = 8;
+
+/// The most small entries of a block: what is done once for a block is then little beside them.
+const PACK_ENTRIES: usize = 256;
+/// With so many stored bytes no further entry is put into a block.
+const PACK_BYTES: usize = 512 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -117,18 +335,19 @@ mod tests {
     fn cut(stored: &[u8], block_bytes: usize) -> Cut {
         let mut map = MmapMut::map_anon(stored.len()).unwrap();
         map.copy_from_slice(stored);
-        let stored = Stored::Mapped(Arc::new(map.make_read_only().unwrap()));
+        let stored = Stored::mapped(Arc::new(map.make_read_only().unwrap()));
         let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
-        let mut blocks = Blocks::new(stored, block_bytes, &mut defects).unwrap();
+        let mut blocks = Blocks::new(stored, block_bytes, None, &mut defects).unwrap();
         let (mut cut, mut buffer) = (Cut::default(), Vec::new());
         while !cut.is_taken_over
-            && let Some((block, _)) = blocks.next(&mut buffer, &mut defects)
+            && let Some(block) = blocks.next(&mut buffer, &mut defects)
         {
             cut.n_blocks += 1;
-            match block {
-                Block::Plain(map, range) => cut.text.extend_from_slice(&map[range]),
-                Block::Decoded(_) => cut.text.append(&mut buffer),
-                Block::Part(mut part) => {
+            match block.content {
+                Content::Entries(_) => panic!("no archive"),
+                Content::Plain(map, range) => cut.text.extend_from_slice(&map[range]),
+                Content::Decoded => cut.text.append(&mut buffer),
+                Content::Part(mut part) => {
                     cut.n_parts += 1;
                     let mut fill = |part: &mut Part| {
                         let limit = Limit::at(cut.text.len() + 100);
@@ -194,16 +413,15 @@ mod tests {
 
     #[test]
     fn a_header_inside_a_member_is_found_to_be_none() {
-        let before = gzip(b"{}\n", 6);
+        // As much as is looked at before anything is cut off.
+        let first = b"{}\n".repeat(200);
+        let before = gzip(&first, 6);
         // Level 0 stores its text as it is: what looks like a member stands in the member.
         let text = [vec![b'x'; 3000], gzip(b"[]\n", 6), vec![b'y'; 3000]].concat();
         let stored = [before, gzip(&text, 0), gzip(b"end\n", 6)].concat();
         let cut = cut(&stored, 4000);
-        assert!(cut.is_taken_over, "{cut:?}");
-        assert_eq!(
-            cut.text,
-            [b"{}\n".to_vec(), text, b"end\n".to_vec()].concat()
-        );
+        assert!(cut.is_taken_over, "{} blocks", cut.n_blocks);
+        assert!(cut.text == [first, text, b"end\n".to_vec()].concat());
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! From what was typed to decompressed text.
 //!
-//! In: roots. Out: [`Source`]s in a fixed order, and for each of them its text, window by window, with a
-//! [`Defect`](crate::report::Defect) for every byte that could not be had. What a file is is told by its
-//! bytes, never by its name. No record and no rule is known here.
+//! In: roots. Out: [`Source`]s in a fixed order, and for each of them the text of its log, or of the logs
+//! inside it, window by window, with a [`Defect`](crate::report::Defect) for every byte that could not be
+//! had. What a file is is told by its bytes, never by its name. No record and no rule is known here.
 
-pub mod blocks;
-pub mod decompress;
 pub mod discover;
 pub mod open;
+pub mod stored;
 pub(crate) mod sniff;
+pub mod archive;
+pub mod decompress;
+pub mod blocks;
 
 pub use decompress::{Codecs, Text};
 pub use discover::{Root, Source};
+pub use stored::Stored;

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use super::decompress::Stored;
 use super::discover::{Source, SourceKind};
+use super::stored::Stored;
 
 /// Files from this size on are mapped, unless something else is asked for, and streamed if none is to be.
 pub const MAP_BYTES: u64 = 4 << 20;
@@ -115,7 +115,7 @@ impl Opened {
     /// Its stored bytes, to be held by several threads. What was read into the buffer is taken out of it.
     pub fn into_stored(self, buffer: &mut Vec<u8>) -> Stored<'static> {
         match self.0 {
-            Holding::Mapped(map) => Stored::Mapped(map),
+            Holding::Mapped(map) => Stored::mapped(map),
             Holding::Read => Stored::Stream(Box::new(io::Cursor::new(std::mem::take(buffer)))),
             Holding::Stream(stream) => stream.map_or(Stored::Slice(&[]), Stream::stored),
         }
@@ -241,7 +241,7 @@ mod tests {
         let mut opened = Opened::open(source, options, &mut buffer)?;
         let stored = match opened.stored(&buffer) {
             Stored::Slice(bytes) => (bytes.to_vec(), true),
-            Stored::Mapped(map) => (map.to_vec(), true),
+            Stored::Mapped(map, _) => (map.to_vec(), true),
             Stored::Stream(mut stream) => {
                 let mut bytes = Vec::new();
                 stream.read_to_end(&mut bytes)?;

@@ -16,6 +16,8 @@ pub struct Place<'a> {
     pub source: &'a Path,
     /// Its path below the root: the same wherever the archive lies.
     pub below_root: &'a Path,
+    /// The log inside the file, where that is an archive.
+    pub member: Option<&'a str>,
     /// The index of the record in the array round it.
     pub record_index: u64,
     /// The record's offset in the decompressed text.
@@ -162,8 +164,7 @@ fn computed<'v>(
             Some(path) => path.into(),
             None => place.source.to_string_lossy(),
         }),
-        // No file is read yet that holds others.
-        "source_member" => None,
+        "source_member" => place.member.map(Cow::Borrowed),
         _ => unreachable!("all other columns are copies"),
     }
 }
@@ -302,7 +303,8 @@ fn alert_id(rule: &Rule, place: Place<'_>, raw: &[u8]) -> String {
         &place.byte_offset.to_le_bytes(),
         raw,
     ];
-    for part in parts {
+    let member = place.member.map(str::as_bytes);
+    for part in parts.into_iter().chain(member) {
         // Each part with its length, so that no two lists of parts read the same.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

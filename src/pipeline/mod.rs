@@ -313,6 +313,7 @@ mod tests {
             n_threads: 2,
             map_from_bytes: None,
             block_bytes: crate::input::blocks::BLOCK_BYTES,
+            max_decoded_bytes: None,
             follows_links: false,
             own_files: Vec::new(),
             progress: Arc::default(),

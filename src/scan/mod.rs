@@ -10,29 +10,34 @@
 
 mod envelope;
 mod frame;
+mod judging;
 mod keys;
 mod nest;
 mod parse;
 mod patterns;
 mod prefilter;
+mod rows;
 mod window;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memchr;
 
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
+pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
-use envelope::Met;
 use frame::{Progress, Walker};
+use judging::Judging;
 use nest::{Framed, Limits, Needle};
 use parse::Parser;
+use rows::{Header, ROW_BYTES_MAX};
 use window::{excerpt, is_anchor, last_anchor};
 
 /// An event in text that holds a needle.
@@ -60,14 +65,11 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         },
     );
     judging
-        .text(&mut Vec::new(), 0, json, &mut |candidate| {
+        .text(&mut Vec::new(), 0, json, json, &mut |candidate| {
             visit(&candidate.event)
         })
         .is_ok()
 }
-
-/// How many levels of JSON in strings are looked into.
-const STRING_LEVELS_MAX: usize = 16;
 
 /// The longest line that is judged by itself: one that proves to be none is then parsed in vain, and walked.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -81,6 +83,12 @@ pub struct Scanner {
     /// Up to where the text is dealt with, if not walking: a document's end.
     boundary: u64,
     framed: Vec<Framed>,
+    /// Whether nothing of the text was seen.
+    is_at_start: bool,
+    /// The header, if the text has rows.
+    header: Option<Header>,
+    /// A row as JSON.
+    json: Vec<u8>,
     /// One for each level of JSON in strings.
     parsers: Vec<Parser>,
     /// Counts since [`Scanner::start`].
@@ -104,6 +112,9 @@ impl Scanner {
             is_walking: false,
             boundary: 0,
             framed: Vec::new(),
+            is_at_start: false,
+            header: None,
+            json: Vec::new(),
             parsers: Vec::new(),
             stats: Stats::default(),
             defects: Vec::new(),
@@ -115,8 +126,16 @@ impl Scanner {
         self.walker = Walker::new(self.walker.limits(), Arc::clone(&self.prefilter));
         self.is_walking = false;
         self.boundary = offset;
+        self.is_at_start = false;
+        self.header = None;
         self.stats = Stats::default();
         self.defects.clear();
+    }
+
+    /// Begins a new text at this offset, of which nothing came before: it may begin with a header of rows.
+    pub fn start_text(&mut self, offset: u64) {
+        self.start(offset);
+        self.is_at_start = true;
     }
 
     /// Whether what was scanned last ends inside a document that is being walked.
@@ -129,6 +148,21 @@ impl Scanner {
     /// The next window must hold more than this one from there on, or be the last. Calls `visit` for
     /// each candidate, in the order of the text.
     pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
+        if std::mem::take(&mut self.is_at_start) {
+            self.header = Header::read(window.bytes);
+            self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
+        }
+        match self.header.take() {
+            None => self.scan_documents(window, visit),
+            Some(header) => {
+                let keep = self.scan_rows(&header, window, visit);
+                self.header = Some(header);
+                keep
+            }
+        }
+    }
+
+    fn scan_documents(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
         let prefilter = Arc::clone(&self.prefilter);
         let mut hits = prefilter.hits(window.bytes);
         let closed = if window.is_last {
@@ -182,6 +216,97 @@ impl Scanner {
         }
     }
 
+    /// As [`Scanner::scan`], of rows.
+    fn scan_rows(
+        &mut self,
+        header: &Header,
+        window: Window<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> u64 {
+        let (bytes, prefilter) = (window.bytes, Arc::clone(&self.prefilter));
+        let mut hits = prefilter.hits(bytes);
+        let end = match window.is_last {
+            true => bytes.len(),
+            // A needle may go on in the next window.
+            false => bytes.len().saturating_sub(self.walker.limits().seam_bytes),
+        };
+        let mut at = window.at(self.boundary).min(bytes.len());
+        while let Some(hit) = hits.first_from(at).filter(|&hit| hit < end) {
+            let row = rows::row_round(bytes, at, hit, window.is_last);
+            let row = row.filter(|row| row.len() <= ROW_BYTES_MAX);
+            let is_whole = row.as_ref().is_some_and(|row| {
+                self.json.clear();
+                header.object(&bytes[row.clone()], &mut self.json)
+            });
+            let is_near_end = bytes.len() - at <= ROW_BYTES_MAX;
+            if row.is_none() && !window.is_last && is_near_end {
+                // Its end may be in the next window.
+                at = rows::last_row_before(bytes, at, hit);
+                break;
+            }
+            let row = match row {
+                Some(row) if is_whole => row,
+                row => {
+                    let line = rows::line_round(bytes, at, hit);
+                    let mut json = Vec::new();
+                    let is_whole = header.object(&bytes[line.clone()], &mut json);
+                    self.tell_row(window.base + line.start as u64);
+                    match row {
+                        Some(row) if !is_whole => row,
+                        _ => {
+                            self.json = json;
+                            line
+                        }
+                    }
+                }
+            };
+            self.judge_row(window, row.clone(), visit);
+            at = (row.end + 1).min(bytes.len());
+        }
+        if hits.first_from(at).is_none_or(|hit| hit >= end) {
+            let row = rows::last_row_before(bytes, at, end.max(at));
+            let is_lost = end.saturating_sub(row) > ROW_BYTES_MAX;
+            at = if is_lost { end } else { row };
+        }
+        if window.is_last {
+            at = bytes.len();
+        }
+        self.boundary = window.base + at as u64;
+        self.boundary
+    }
+
+    fn tell_row(&mut self, offset: u64) {
+        let message = "row has not as many cells as the header; it was judged by those that it has";
+        self.defects
+            .push(Defect::text(Code::LenientJson, offset, message));
+    }
+
+    fn judge_row(
+        &mut self,
+        window: Window<'_>,
+        row: Range<usize>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let unit = Unit {
+            start: window.base + row.start as u64,
+            end: window.base + row.end as u64,
+            record_index: 0,
+        };
+        let json = std::mem::take(&mut self.json);
+        if let Err(error) = self.judge(unit, &json, Some(&window.bytes[row]), visit) {
+            self.tell_invalid(unit, &error);
+        }
+        self.json = json;
+    }
+
+    fn tell_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
+        self.stats.candidates += 1;
+        self.stats.candidates_defective += 1;
+        let message = format!("candidate of {} bytes is {error}", unit.end - unit.start);
+        self.defects
+            .push(Defect::text(Code::InvalidJson, unit.start, message));
+    }
+
     /// Judges the line at a document's start by itself, without a walk, if it holds a hit and is a record: its
     /// first key marks it, and it parses. Gives the offset of its end.
     ///
@@ -220,7 +345,7 @@ impl Scanner {
             end,
             record_index: 0,
         };
-        self.judge(unit, record, visit).ok().map(|()| end)
+        self.judge(unit, record, None, visit).ok().map(|()| end)
     }
 
     fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
@@ -228,12 +353,8 @@ impl Scanner {
             match framed {
                 Framed::Unit(unit) => {
                     let bytes = window.slice(unit.start, unit.end);
-                    if let Err(error) = self.judge(unit, bytes, visit) {
-                        self.stats.candidates += 1;
-                        self.stats.candidates_defective += 1;
-                        let message = format!("candidate of {} bytes is {error}", bytes.len());
-                        self.defects
-                            .push(Defect::text(Code::InvalidJson, unit.start, message));
+                    if let Err(error) = self.judge(unit, bytes, None, visit) {
+                        self.tell_invalid(unit, &error);
                     }
                 }
                 Framed::Defect(defect) => {
@@ -254,15 +375,16 @@ impl Scanner {
             .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
     }
 
-    /// Judges a candidate, and counts it if it parses.
+    /// Judges a candidate, and counts it if it parses. `row` is what its JSON was made of, if it was.
     fn judge(
         &mut self,
         unit: Unit,
         bytes: &[u8],
+        row: Option<&[u8]>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
         let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
-        judging.text(&mut self.parsers, 0, bytes, visit)?;
+        judging.text(&mut self.parsers, 0, bytes, row.unwrap_or(bytes), visit)?;
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;
         self.stats.events_judged += judging.n_events;
@@ -286,104 +408,5 @@ impl Scanner {
                 .push(Defect::text(Code::DuplicateKeys, unit.start, message));
         }
         Ok(())
-    }
-}
-
-/// What is met while one candidate is judged.
-struct Judging {
-    prefilter: Arc<Prefilter>,
-    unit: Unit,
-    n_events: u64,
-    n_documents: u64,
-    is_lossy: bool,
-    is_duplicate: bool,
-    /// Why a string that begins as JSON and holds the needle was not judged.
-    invalid_text: Option<parse::ParseError>,
-}
-
-impl Judging {
-    fn new(prefilter: Arc<Prefilter>, unit: Unit) -> Self {
-        Self {
-            prefilter,
-            unit,
-            n_events: 0,
-            n_documents: 0,
-            is_lossy: false,
-            is_duplicate: false,
-            invalid_text: None,
-        }
-    }
-
-    /// Judges a text that is one JSON value: the candidate, or a string inside it.
-    fn text(
-        &mut self,
-        parsers: &mut Vec<Parser>,
-        level: usize,
-        bytes: &[u8],
-        visit: &mut dyn FnMut(&Candidate<'_>),
-    ) -> Result<(), parse::ParseError> {
-        if parsers.len() <= level {
-            parsers.resize_with(level + 1, Parser::default);
-        }
-        // Taken out, since the texts inside are judged while this one is borrowed.
-        let mut parser = std::mem::take(&mut parsers[level]);
-        let parsed = parser.parse(bytes, |value, is_lossy| {
-            self.is_lossy |= is_lossy;
-            let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
-            envelope::recognise(value, &mut |met| match met {
-                Met::Event(event) => self.event(event, bytes, visit),
-                Met::NoEvent => self.n_documents += 1,
-                Met::Text(text) => texts.push(text),
-                Met::Wrapper(event, texts) => wrappers.push((event, texts)),
-            });
-            for text in texts {
-                self.string(parsers, level, text, visit);
-            }
-            for (event, texts) in wrappers {
-                let n_before = self.n_events;
-                for text in texts {
-                    self.string(parsers, level, text, visit);
-                }
-                if self.n_events == n_before {
-                    self.event(event, bytes, visit);
-                }
-            }
-        });
-        parsers[level] = parser;
-        parsed
-    }
-
-    fn event(&mut self, event: Event<'_>, raw: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
-        self.n_events += 1;
-        self.is_duplicate |= event.has_duplicate_keys();
-        visit(&Candidate {
-            event,
-            unit: self.unit,
-            raw,
-        });
-    }
-
-    /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match.
-    fn string(
-        &mut self,
-        parsers: &mut Vec<Parser>,
-        level: usize,
-        text: &str,
-        visit: &mut dyn FnMut(&Candidate<'_>),
-    ) {
-        let text = text.as_bytes();
-        let has_hit = self.prefilter.hits(text).first_from(0).is_some();
-        if !has_hit {
-            return;
-        }
-        let judged = match level {
-            STRING_LEVELS_MAX => Err(parse::ParseError::TooDeep),
-            _ => self.text(parsers, level + 1, text, visit),
-        };
-        if let Err(error) = judged
-            && self.prefilter.holds_needle(text)
-        {
-            self.invalid_text.get_or_insert(error);
-        }
     }
 }

@@ -46,10 +46,12 @@ fn check_with(limits: Limits, needles: &[&str], text: &str, expected: Expect) {
                 code,
                 offset,
                 message,
+                member: None,
             }) => {
                 let (_, offset) = offset.unwrap();
                 writeln!(told, "{offset} {}: {message}", code.name()).unwrap();
             }
+            Framed::Defect(defect) => panic!("no log is known here: {defect:?}"),
             Framed::Unframed(Needle { offset, excerpt }) => {
                 writeln!(told, "{offset} unframed: {excerpt}").unwrap();
             }

@@ -48,6 +48,8 @@ pub(crate) struct Carry {
     n_seen: usize,
     /// The scanner, if it stands inside a document.
     scanner: Option<Box<Scanner>>,
+    /// Whether the text begins here, with a header of rows.
+    begins_rows: bool,
 }
 
 impl Carry {
@@ -61,6 +63,7 @@ impl Carry {
             bytes: memory,
             n_seen: 0,
             scanner: None,
+            begins_rows: false,
         }
     }
 
@@ -106,7 +109,10 @@ impl Carry {
         let base = self.base;
         let scanner = self.scanner.get_or_insert_with(|| {
             let mut scanner = Scanner::new(Arc::clone(prefilter));
-            scanner.start(base);
+            match self.begins_rows {
+                true => scanner.start_text(base),
+                false => scanner.start(base),
+            }
             Box::new(scanner)
         });
         let window = Window {
@@ -157,14 +163,26 @@ pub(crate) fn link() -> (Giver, Taker) {
 }
 
 /// What the first block takes.
-pub(crate) fn beginning() -> Taker {
+pub(crate) fn beginning(begins_rows: bool) -> Taker {
     let (giver, taker) = link();
     giver.seam(Seam::default());
-    giver.carry(Carry::new(0, &[], Vec::new()));
+    giver.carry(Carry {
+        begins_rows,
+        ..Carry::new(0, &[], Vec::new())
+    });
     taker
 }
 
 impl Giver {
+    /// Tells the next block that a text begins with it, at this offset.
+    pub(crate) fn close(&self, offset: u64) {
+        self.seam(Seam {
+            offset,
+            before: Before::default(),
+        });
+        self.carry(Carry::new(offset, &[], Vec::new()));
+    }
+
     pub(crate) fn seam(&self, seam: Seam) {
         // A next block that is gone has failed, and was told of.
         self.seam.send(seam).ok();

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::chain::{Carry, Giver, Taker, beginning, link};
+use super::logs::Logs;
 use super::part::{Decoding, PartScan};
 use super::{Judge, SourceReport, Worker, shrink};
-use crate::input::Source;
-use crate::input::blocks::{Block, Blocks};
+use crate::input::archive::Entry;
+use crate::input::blocks::{Block, Blocks, Content, Packed};
+use crate::input::decompress::Budget;
 use crate::input::open::Opened;
+use crate::input::{Source, Stored};
 use crate::output::Alert;
-use crate::scan::{Candidate, Prefilter, Scanner, anchors};
+use crate::scan::{Candidate, Prefilter, Scanner, anchors, is_rows};
 
 /// A source that is being cut. One thread has it at a time.
 #[derive(Debug)]
@@ -24,18 +27,25 @@ pub(crate) struct Cutter {
     blocks: Option<Blocks>,
     block_bytes: usize,
     before_next: Taker,
-    /// Set by a block that could not stop where it should, and so takes all the rest.
+    /// Set by a block that could not stop where it should, and so takes all the rest of its log.
     is_taken_over: Arc<AtomicBool>,
+    /// How much text may come out of the source.
+    budget: Option<Arc<Budget>>,
+    /// Whether the log that is being cut has no place where it could be scanned from.
+    is_chained: bool,
 }
 
 /// A block and its neighbours.
 #[derive(Debug)]
 pub(crate) struct Piece {
     block: Block,
-    is_last: bool,
     before: Taker,
     after: Giver,
     is_taken_over: Arc<AtomicBool>,
+    is_chained: bool,
+    /// Whether a part counts the stored bytes that it reads: those of an archive's entry the archive counts.
+    counts_stored: bool,
+    budget: Option<Arc<Budget>>,
     /// How much text of a part is decoded before it is scanned.
     window_bytes: usize,
 }
@@ -49,8 +59,10 @@ impl Cutter {
             source: Arc::new(source),
             blocks: None,
             block_bytes,
-            before_next: beginning(),
+            before_next: beginning(false),
             is_taken_over: Arc::default(),
+            budget: None,
+            is_chained: false,
         }
     }
 }
@@ -59,14 +71,16 @@ impl Worker<'_> {
     /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker is to scan it. What
     /// went wrong on the way is in `report`; a source that cannot be opened has no piece.
     pub(crate) fn cut(&mut self, cutter: &mut Cutter, report: &mut SourceReport) -> Option<Piece> {
-        if cutter.is_taken_over.load(Relaxed) || self.progress.stop.load(Relaxed) {
+        if self.progress.stop.load(Relaxed) {
             return None;
         }
         if cutter.blocks.is_none() {
+            cutter.budget = self.max_decoded_bytes.map(Budget::new);
             let opened = Opened::open(&cutter.source, self.open, &mut self.stored);
             let blocks = opened.and_then(|opened| {
                 let stored = opened.into_stored(&mut self.stored);
-                Blocks::new(stored, cutter.block_bytes, &mut report.defects)
+                let (budget, defects) = (cutter.budget.clone(), &mut report.defects);
+                Blocks::new(stored, cutter.block_bytes, budget, defects)
             });
             match blocks {
                 Ok(blocks) => cutter.blocks = Some(blocks),
@@ -77,16 +91,13 @@ impl Worker<'_> {
             }
         }
         let blocks = cutter.blocks.as_mut()?;
-        let (block, is_last) = blocks.next(&mut self.text, &mut report.defects)?;
-        let (after, before_next) = link();
-        Some(Piece {
-            block,
-            is_last,
-            before: std::mem::replace(&mut cutter.before_next, before_next),
-            after,
-            is_taken_over: Arc::clone(&cutter.is_taken_over),
-            window_bytes: cutter.block_bytes.div_ceil(WINDOWS_A_BLOCK),
-        })
+        if cutter.is_taken_over.load(Relaxed) {
+            blocks.leave_log();
+            cutter.is_taken_over = Arc::default();
+        }
+        let block = blocks.next(&mut self.text, &mut report.defects)?;
+        let counts_stored = blocks.is_one_log();
+        Some(cutter.link(block, &self.text, counts_stored))
     }
 
     /// Scans a piece that this worker has cut off.
@@ -99,35 +110,40 @@ impl Worker<'_> {
     ) {
         let Piece {
             block,
-            is_last,
             before,
             after,
             is_taken_over,
+            is_chained,
+            counts_stored,
+            budget,
             window_bytes,
         } = piece;
+        let member = block.member;
         let scanner = &mut self.scanner;
         let mut scan = PieceScan {
             prefilter: self.prefilter,
             memory: &mut self.carried,
             before,
             after: Some(after),
+            is_chained,
             judge: Judge {
                 rule: self.rule,
                 source,
+                member: member.as_ref(),
                 progress: self.progress,
                 report,
                 emit,
             },
         };
-        match block {
-            Block::Plain(map, range) => {
-                let n_bytes = range.len() as u64;
-                scan.text(scanner, &map[range], n_bytes, is_last);
-            }
-            Block::Decoded(stored_bytes) => {
-                scan.text(scanner, &self.text, stored_bytes, is_last);
-            }
-            Block::Part(part) => {
+        scan.judge.count(block.stored_bytes, 0);
+        let n_gzip_members = block.n_gzip_members;
+        scan.judge
+            .report
+            .add_gzip_members(member.as_ref(), n_gzip_members);
+        match block.content {
+            Content::Plain(map, range) => scan.text(scanner, &map[range], block.is_last),
+            Content::Decoded => scan.text(scanner, &self.text, block.is_last),
+            Content::Part(part) => {
                 let decoding = Decoding {
                     part,
                     text: &mut self.text,
@@ -135,13 +151,62 @@ impl Worker<'_> {
                     head: &mut self.head,
                     window_bytes,
                     is_taken_over: &is_taken_over,
+                    counts_stored,
                 };
+                let of_cut = std::mem::take(scan.judge.report);
                 if PartScan::new(&mut scan, decoding).run(scanner).is_none() {
                     *scan.judge.report = SourceReport::default();
                 }
+                report.add(of_cut);
+            }
+            Content::Entries(entries) => {
+                self.codecs.limit(budget);
+                self.entries(source, &entries, report, emit);
             }
         }
         shrink(&mut self.text);
+    }
+
+    /// Scans small entries of an archive, whose stored bytes are in this worker's buffer.
+    fn entries(
+        &mut self,
+        source: &Source,
+        entries: &[Packed],
+        report: &mut SourceReport,
+        emit: &mut dyn FnMut(Alert),
+    ) {
+        let stored = std::mem::take(&mut self.text);
+        let mut logs = Logs::new(self, source, report, emit);
+        for packed in entries {
+            let bytes = Stored::Slice(&stored[packed.range.clone()]);
+            logs.inside(Entry::inside(bytes, packed.coded, packed.member.clone()));
+        }
+    }
+}
+
+impl Cutter {
+    /// Links a block to the one before it, if that is of the same text. Its text may be in `buffer`.
+    fn link(&mut self, block: Block, buffer: &[u8], counts_stored: bool) -> Piece {
+        if block.is_first {
+            self.is_taken_over = Arc::default();
+            self.is_chained = match &block.content {
+                Content::Plain(map, range) => is_rows(&map[range.clone()]),
+                Content::Decoded => is_rows(buffer),
+                Content::Part(_) | Content::Entries(_) => false,
+            };
+            self.before_next = beginning(self.is_chained);
+        }
+        let (after, before_next) = link();
+        Piece {
+            block,
+            before: std::mem::replace(&mut self.before_next, before_next),
+            after,
+            is_taken_over: Arc::clone(&self.is_taken_over),
+            is_chained: self.is_chained,
+            counts_stored,
+            budget: self.budget.clone(),
+            window_bytes: self.block_bytes.div_ceil(WINDOWS_A_BLOCK),
+        }
     }
 }
 
@@ -153,35 +218,47 @@ pub(super) struct PieceScan<'a> {
     pub(super) before: Taker,
     /// Nothing after this piece has taken over all the rest.
     pub(super) after: Option<Giver>,
+    /// Whether the text has no place where it could be scanned from, but its start.
+    pub(super) is_chained: bool,
     pub(super) judge: Judge<'a>,
 }
 
 impl PieceScan<'_> {
-    /// Scans the piece's text, and tells the next one where it begins.
-    fn text(&mut self, scanner: &mut Scanner, text: &[u8], stored_bytes: u64, is_last: bool) {
+    /// Scans the piece's text, and tells the next one where it begins. `is_closed`: what follows does not belong
+    /// to it.
+    fn text(&mut self, scanner: &mut Scanner, text: &[u8], is_closed: bool) {
         let Some(seam) = self.before.seam() else {
             // The text ended in a block before this one, which told why.
             return;
         };
-        self.judge.count(stored_bytes, text.len() as u64);
-        let own = anchors(text, seam.before).map(|own| match is_last {
+        self.judge.count(0, text.len() as u64);
+        let own = match self.is_chained {
+            true => None,
+            false => anchors(text, seam.before),
+        };
+        let own = own.map(|own| match is_closed {
             true => own.start..text.len(),
             false => own,
         });
         if let Some(after) = &self.after {
-            after.seam(seam.behind(text));
-            if let Some(own) = &own {
-                let memory = std::mem::take(self.memory);
-                let base = seam.offset + own.end as u64;
-                after.carry(Carry::new(base, &text[own.end..], memory));
+            let behind = seam.behind(text);
+            if is_closed {
+                after.close(behind.offset);
+            } else {
+                after.seam(behind);
+                if let Some(own) = &own {
+                    let memory = std::mem::take(self.memory);
+                    let base = seam.offset + own.end as u64;
+                    after.carry(Carry::new(base, &text[own.end..], memory));
+                }
             }
         }
         // A block before that failed has told so.
         if let Some(mut carry) = self.before.carry() {
             let before_own = own.as_ref().map_or(text, |own| &text[..own.start]);
-            self.go_on(&mut carry, before_own, own.is_some() || is_last);
+            self.go_on(&mut carry, before_own, own.is_some() || is_closed);
             match &self.after {
-                Some(after) if own.is_none() => after.carry(carry),
+                Some(after) if own.is_none() && !is_closed => after.carry(carry),
                 _ => {
                     *self.memory = carry.into_memory();
                     shrink(self.memory);

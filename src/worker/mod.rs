@@ -1,25 +1,28 @@
 //! The way of one source: open, decompress, scan, judge.
 //!
 //! In: a [`Source`]. Out: its alerts, as they are found, and what it came to. A small source is scanned by one
-//! worker; a [`large`] one is cut into pieces that several scan, and a [`chain`] holds these together. A
+//! worker, one log in it after the other ([`logs`]); a [`large`] one is cut into pieces that several scan, and a [`chain`] holds these together. A
 //! worker runs on one thread, and knows nothing of the others.
 
 mod chain;
 pub(crate) mod large;
+mod logs;
 mod part;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::config::{HuntConfig, Progress};
-use crate::input::decompress::{Filled, Limit};
+use crate::input::archive::Entry;
+use crate::input::decompress::Budget;
 use crate::input::open::{OpenOptions, Opened};
-use crate::input::{Codecs, Source, Text};
+use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
-use crate::report::{Code, Defect, Outcome, Severity, Stats};
+use crate::report::{Code, Defect, Member, Outcome, Severity, Stats};
 use crate::rule::Rule;
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
+use logs::Logs;
 
 /// The most text that is held before it is scanned. A member of a gzip file whose text fits is inflated
 /// whole, at twice the speed of a stream.
@@ -30,6 +33,8 @@ const TEXT_BYTES: usize = 16 << 20;
 pub(crate) struct SourceReport {
     pub(crate) stats: Stats,
     pub(crate) defects: Vec<Defect>,
+    /// How many members of gzip were met in each log, by the pieces of a large source.
+    gzip_members: Vec<(Option<Arc<Member>>, u64)>,
     /// Nothing of it was read.
     is_failed: bool,
 }
@@ -40,6 +45,7 @@ impl SourceReport {
         Self {
             stats: Stats::default(),
             defects: vec![Defect::new(Code::Panic, message)],
+            gzip_members: Vec::new(),
             is_failed: true,
         }
     }
@@ -54,14 +60,31 @@ impl SourceReport {
     pub(crate) fn add(&mut self, piece: Self) {
         self.stats += piece.stats;
         self.defects.extend(piece.defects);
+        for (member, n_members) in piece.gzip_members {
+            self.add_gzip_members(member.as_ref(), n_members);
+        }
         self.is_failed |= piece.is_failed;
+    }
+
+    /// Takes account of members of gzip that were met in a log; one is what all have.
+    fn add_gzip_members(&mut self, member: Option<&Arc<Member>>, n_members: u64) {
+        match self.gzip_members.last_mut() {
+            Some((last, n)) if last.as_ref() == member => *n += n_members,
+            _ if n_members > 0 => self.gzip_members.push((member.cloned(), n_members)),
+            _ => {}
+        }
     }
 
     /// What it came to in all, and its defects in the order of their offsets: where a window or piece ended
     /// decides when a defect is met, but must not show.
     pub(crate) fn finish(mut self) -> (Outcome, Stats, Vec<Defect>) {
+        for (member, n_members) in std::mem::take(&mut self.gzip_members) {
+            self.defects
+                .extend(gzip_members(member.as_ref(), n_members));
+        }
+        let offset = |defect: &Defect| defect.offset.map(|(_, offset)| offset);
         self.defects
-            .sort_by_key(|defect| defect.offset.map(|(_, offset)| offset));
+            .sort_by(|a, b| (&a.member, offset(a)).cmp(&(&b.member, offset(b))));
         let is_complete = self
             .defects
             .iter()
@@ -84,6 +107,10 @@ pub(crate) struct Worker<'a> {
     prefilter: &'a Arc<Prefilter>,
     scanner: Scanner,
     codecs: Codecs,
+    /// The most text that may come out of one source.
+    max_decoded_bytes: Option<u64>,
+    /// Stored bytes that were taken of the sources scanned by this worker alone.
+    counter: Arc<AtomicU64>,
     /// A small file as it is stored.
     stored: Vec<u8>,
     /// Decompressed text.
@@ -106,6 +133,8 @@ impl<'a> Worker<'a> {
             prefilter,
             scanner: Scanner::new(Arc::clone(prefilter)),
             codecs: Codecs::default(),
+            max_decoded_bytes: config.max_decoded_bytes,
+            counter: Arc::default(),
             stored: Vec::new(),
             text: Vec::new(),
             carried: Vec::new(),
@@ -118,35 +147,17 @@ impl<'a> Worker<'a> {
         #[cfg(test)]
         assert!(!source.path.ends_with("panics.json"), "a test asked for it");
         let mut report = SourceReport::default();
-        let opened = Opened::open(source, self.open, &mut self.stored);
-        let text = opened.and_then(|mut opened| {
-            let stored = opened.stored(&self.stored);
-            let mut text = Text::new(stored, &mut self.codecs, &mut report.defects)?;
-            let mut judge = Judge {
-                rule: self.rule,
-                source,
-                progress: self.progress,
-                report: &mut report,
-                emit,
-            };
-            self.scanner.start(0);
-            match text.as_slice() {
-                Some(bytes) => {
-                    judge.count(bytes.len() as u64, bytes.len() as u64);
-                    judge.scan(&mut self.scanner, bytes, 0);
-                }
-                None => judge.scan_text(
-                    &mut self.scanner,
-                    &mut text,
-                    &mut self.text,
-                    &mut self.codecs,
-                ),
-            }
-            Ok(())
+        self.codecs.limit(self.max_decoded_bytes.map(Budget::new));
+        let mut buffer = std::mem::take(&mut self.stored);
+        let opened = Opened::open(source, self.open, &mut buffer);
+        let scanned = opened.and_then(|mut opened| {
+            let entry = Entry::source(opened.stored(&buffer), Arc::clone(&self.counter));
+            Logs::new(self, source, &mut report, emit).entry(entry)
         });
-        if let Err(error) = text {
+        if let Err(error) = scanned {
             report.fail(&error);
         }
+        self.stored = buffer;
         report
     }
 }
@@ -155,6 +166,8 @@ impl<'a> Worker<'a> {
 struct Judge<'a> {
     rule: &'a Rule,
     source: &'a Source,
+    /// The log inside the source.
+    member: Option<&'a Arc<Member>>,
     progress: &'a Progress,
     report: &'a mut SourceReport,
     emit: &'a mut dyn FnMut(Alert),
@@ -169,13 +182,15 @@ impl Judge<'_> {
         let place = Place {
             source: &self.source.path,
             below_root: &self.source.below_root,
+            member: self.member.map(|member| member.path.as_str()),
             record_index: candidate.unit.record_index,
             byte_offset: origin + candidate.unit.start,
         };
         let alert = Alert::new(self.rule, &candidate.event, candidate.raw, place);
         self.progress.n_alerts.fetch_add(1, Relaxed);
         if alert.event_time.is_none() {
-            self.report.defects.push(time_defect(&alert));
+            let defect = time_defect(&alert).within(self.member);
+            self.report.defects.push(defect);
         }
         (self.emit)(alert);
     }
@@ -194,7 +209,7 @@ impl Judge<'_> {
         let defects = scanner
             .defects
             .drain(..)
-            .map(|defect| defect.behind(origin));
+            .map(|defect| defect.behind(origin).within(self.member));
         self.report.defects.extend(defects);
     }
 
@@ -210,43 +225,13 @@ impl Judge<'_> {
         scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
         self.take_in(scanner, 0);
     }
+}
 
-    /// Scans text as it is decompressed.
-    fn scan_text(
-        &mut self,
-        scanner: &mut Scanner,
-        text: &mut Text<'_>,
-        buffer: &mut Vec<u8>,
-        codecs: &mut Codecs,
-    ) {
-        scanner.start(0);
-        buffer.clear();
-        let mut base = 0;
-        while !self.progress.stop.load(Relaxed) {
-            let (held, stored_bytes) = (buffer.len(), text.stored_bytes());
-            let limit = Limit::at(TEXT_BYTES.max(2 * held));
-            let filled = text.fill(buffer, limit, codecs, &mut self.report.defects);
-            self.count(
-                text.stored_bytes() - stored_bytes,
-                (buffer.len() - held) as u64,
-            );
-            let window = Window {
-                bytes: buffer,
-                base,
-                is_last: filled == Filled::End,
-                likely_start: text.last_start(),
-            };
-            let keep = scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
-            self.take_in(scanner, 0);
-            if window.is_last {
-                break;
-            }
-            let n_done = usize::try_from(keep - base).expect("an offset into the buffer");
-            buffer.drain(..n_done);
-            base = keep;
-        }
-        shrink(buffer);
-    }
+/// What is worth knowing of a log of so many members of gzip.
+fn gzip_members(member: Option<&Arc<Member>>, n_members: u64) -> Option<Defect> {
+    let message = format!("gzip file has {n_members} members; CloudTrail delivers files with one");
+    let defect = Defect::new(Code::GzipMembers, message);
+    (n_members > 1).then(|| defect.within(member))
 }
 
 /// One huge record does not keep its memory.

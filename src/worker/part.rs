@@ -26,6 +26,8 @@ pub(super) struct Decoding<'a> {
     pub(super) window_bytes: usize,
     /// Set when this part could not stop where it should, and so takes all the rest.
     pub(super) is_taken_over: &'a AtomicBool,
+    /// Whether the stored bytes are counted here.
+    pub(super) counts_stored: bool,
 }
 
 impl Decoding<'_> {
@@ -93,16 +95,19 @@ impl<'p, 'a> PartScan<'p, 'a> {
                 self.take_over()?;
             }
             self.count();
-            let is_last = filled == Filled::End;
+            let is_closed = matches!(filled, Filled::End | Filled::Break);
             match &mut ahead {
-                Ahead::Own { base } => *base = self.scan(scanner, *base, is_last),
+                Ahead::Own { base } => *base = self.scan(scanner, *base, is_closed),
                 Ahead::Carried(carry) => {
-                    self.piece.go_on(carry, self.decoding.text, is_last);
+                    self.piece.go_on(carry, self.decoding.text, is_closed);
                     self.decoding.text.clear();
                 }
             }
-            if is_at_end || is_last {
+            if is_at_end || filled == Filled::End {
                 return self.end(scanner, ahead);
+            }
+            if filled == Filled::Break {
+                ahead = self.begin_behind_fault(scanner, ahead)?;
             }
             if self.piece.judge.progress.stop.load(Relaxed) {
                 return Some(());
@@ -118,7 +123,11 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let before = self.piece.before.seam_at_hand();
         let before = before.map_or(Before::UNKNOWN, |seam| seam.before);
         let Decoding { text, head, .. } = &mut self.decoding;
-        let Some(first) = first_anchor(text, before) else {
+        let first = match self.piece.is_chained {
+            true => None,
+            false => first_anchor(text, before),
+        };
+        let Some(first) = first else {
             self.origin = Some(Some(self.piece.before.seam()?.offset));
             return Some(Ahead::Carried(self.piece.before.carry()?));
         };
@@ -136,11 +145,29 @@ impl<'p, 'a> PartScan<'p, 'a> {
     fn count(&mut self) {
         let new = &self.decoding.text[self.n_held..];
         self.seam = self.seam.behind(new);
-        let n_stored = self.decoding.part.stored_bytes();
+        let n_stored = match self.decoding.counts_stored {
+            true => self.decoding.part.stored_bytes(),
+            false => 0,
+        };
         let judge = &mut self.piece.judge;
         judge.count(n_stored - self.n_counted, new.len() as u64);
-        judge.report.defects.append(&mut self.defects);
+        for defect in self.defects.drain(..) {
+            judge.report.defects.push(defect.within(judge.member));
+        }
         self.n_counted = n_stored;
+    }
+
+    /// Begins anew with the text behind a fault; all before it is scanned.
+    fn begin_behind_fault(&mut self, scanner: &mut Scanner, ahead: Ahead) -> Option<Ahead> {
+        let origin = self.resolve()?;
+        match ahead {
+            Ahead::Own { .. } => self.piece.judge.take_in(scanner, origin),
+            Ahead::Carried(carry) => *self.piece.memory = carry.into_memory(),
+        }
+        self.decoding.text.clear();
+        let base = self.seam.offset;
+        scanner.start(base);
+        Some(Ahead::Own { base })
     }
 
     /// Scans the buffer, which begins at `base`, and keeps what is wanted again: from the offset on that is given
@@ -182,6 +209,9 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let origin = self.resolve()?;
         let piece = self.piece;
         let begin = piece.before.seam()?;
+        let n_gzip_members = self.decoding.part.n_gzip_members();
+        let member = piece.judge.member;
+        piece.judge.report.add_gzip_members(member, n_gzip_members);
         if matches!(ahead, Ahead::Own { .. }) {
             piece.judge.take_in(scanner, origin);
         }

@@ -149,13 +149,13 @@ fn an_alert_whose_time_cannot_be_read_is_kept_and_told() {
 #[test]
 fn a_container_that_is_not_read_is_told() {
     Lake::new()
-        .file("a.zip", b"PK\x03\x04....")
+        .file("a.7z", b"7z\xbc\xaf\x27\x1c....")
         .file("b.parquet", b"PAR1....")
-        .gzip("c.gz.gz", gzip(attach("1").as_bytes()))
+        .gzip("c.parquet.gz", b"PAR1....")
         .hunt(&[])
         .exits(3)
         .tells(&["unsupported_format"; 3])
-        .says("zip")
+        .says("7-Zip")
         .says("Parquet");
 }
 

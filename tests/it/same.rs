@@ -30,6 +30,7 @@ fn output(
         n_threads,
         map_from_bytes: is_mapped.then_some(1),
         block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },
+        max_decoded_bytes: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

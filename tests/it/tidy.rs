@@ -86,8 +86,16 @@ const WORDS: [(&str, &[&str], &str); 13] = [
     ),
     (
         "crossbeam_channel",
-        &["pipeline/", "input/open.rs"],
-        "likewise; a pipe is read beside the scan so that a wish to stop is heard",
+        &[
+            "pipeline/",
+            "input/open.rs",
+            "input/archive/lent.rs",
+            "input/blocks.rs",
+            "input/decompress/layer.rs",
+            "worker/logs.rs",
+        ],
+        "likewise; a pipe is read beside the scan so that a wish to stop is heard; what lies in another text or \
+         archive gives it back, and tells its faults, from wherever it is dropped",
     ),
     (
         "std::thread",
@@ -107,7 +115,14 @@ const WORDS: [(&str, &[&str], &str); 13] = [
     ),
     (
         "std::io",
-        &["input/", "output/", "error.rs", "synth/", "cli/"],
+        &[
+            "input/",
+            "output/",
+            "error.rs",
+            "synth/",
+            "cli/",
+            "worker/logs.rs",
+        ],
         "likewise",
     ),
     (

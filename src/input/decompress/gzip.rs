@@ -2,7 +2,10 @@
 //!
 //! A member is inflated whole when all stored bytes are at hand and its text fits into the buffer; else,
 //! and when libdeflate finds fault with it, it is streamed from its start: the stream gives out all that
-//! can be decoded before the fault, and tells where the fault is.
+//! can be decoded before the fault, and tells where the fault is. Behind a fault the next header is looked
+//! for, from the damaged member's start on, since that may have been decoded on beyond its end.
+//!
+//! Deflate without a head, as it stands in a zip, is inflated here too.
 
 use std::io;
 
@@ -10,8 +13,9 @@ use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
-use super::{Filled, Input, Limit, make_room, trailing};
+use super::{Filled, Limit, Reading, go_on_after, make_room};
 use crate::input::sniff::GZIP_MAGIC;
+use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
 /// The greatest ratio that deflate can reach: 258 bytes from two bits, less the blocks' heads.
@@ -51,6 +55,11 @@ pub(super) enum State {
         start: u64,
         sum: Sum,
     },
+    /// Before deflate without a head, of which this much should come out.
+    BeforeBare {
+        n_bytes: Option<u64>,
+    },
+    InsideBare,
     Ended,
 }
 
@@ -76,7 +85,14 @@ impl Sum {
 
 impl State {
     pub(super) fn after_a_member() -> Self {
-        Self::Between { n_members: 1 }
+        Self::after(0)
+    }
+
+    /// Between the member after so many others and the next one.
+    fn after(n_members: u64) -> Self {
+        Self::Between {
+            n_members: n_members + 1,
+        }
     }
 }
 
@@ -93,13 +109,22 @@ pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usi
     }
     let near = rest.get(..n_stored.saturating_mul(8)).unwrap_or(rest);
     let from = n_stored.max(MEMBER_BYTES_MIN);
-    let mut magic = memchr::memmem::find_iter(near.get(from..).unwrap_or(&[]), MAGIC_AND_METHOD);
-    let next = magic.find(|at| is_header(&rest[from + at..]));
-    match next {
+    // A header may go on behind what is near.
+    let to = rest.len().min(near.len() + HEAD_BYTES);
+    match find_header(rest.get(from..to).unwrap_or(&[])) {
         Some(at) => Some(from + at),
         None if near.len() == rest.len() => Some(rest.len()),
         None => None,
     }
+}
+
+/// What [`is_header`] looks at.
+const HEAD_BYTES: usize = 10;
+
+/// Where a member may begin in these bytes.
+fn find_header(bytes: &[u8]) -> Option<usize> {
+    let mut magic = memchr::memmem::find_iter(bytes, MAGIC_AND_METHOD);
+    magic.find(|at| is_header(&bytes[*at..]))
 }
 
 /// The first three bytes of every member: the method is always deflate.
@@ -121,44 +146,85 @@ impl Gzip {
         State::Between { n_members: 0 }
     }
 
+    /// For deflate without a head, of which so much should come out.
+    pub(super) fn start_without_head(&mut self, n_bytes: Option<u64>) -> State {
+        State::BeforeBare { n_bytes }
+    }
+
     pub(super) fn fill(
         &mut self,
         state: &mut State,
-        input: &mut Input<'_>,
+        reading: &mut Reading<'_>,
         text: &mut Vec<u8>,
         limit: Limit,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Filled> {
         while text.len() < limit.enough {
-            let result = match state {
+            let input = &mut reading.input;
+            let (start, result) = match state {
                 State::Between { n_members } => {
                     let n_members = *n_members;
-                    if input.is_part_end() {
+                    if reading.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
-                    input.last_start = Some(text.len());
-                    self.begin(n_members, input, text, limit.most)?
+                    let input = &mut reading.input;
+                    if n_members > 0 && input.skip_zeros()?.is_none() {
+                        *state = State::Ended;
+                        continue;
+                    }
+                    let (start, at) = (input.offset, text.len());
+                    let begun = self.begin(n_members, input, text, limit.most)?;
+                    if begun.is_ok() {
+                        reading.begin(at);
+                    }
+                    (start, begun)
                 }
                 State::Inside {
                     n_members,
                     start,
                     sum,
                 } => {
-                    let n_members = *n_members;
-                    match self.step(sum, *start, input, text, limit.most)? {
-                        Ok(true) => Ok(State::Between {
-                            n_members: n_members + 1,
-                        }),
+                    let (n_members, start) = (*n_members, *start);
+                    match self.step(Some((sum, start)), input, text, limit.most)? {
+                        Ok(true) => (start, Ok(State::after(n_members))),
                         Ok(false) => continue,
-                        Err(defect) => Err(defect),
+                        Err(defect) => (start, Err(defect)),
                     }
+                }
+                State::BeforeBare { n_bytes } => {
+                    let is_done = self.bare_whole(*n_bytes, input, text, limit.most);
+                    self.stream.reset(false);
+                    *state = match is_done {
+                        true => State::Ended,
+                        false => State::InsideBare,
+                    };
+                    continue;
+                }
+                State::InsideBare => {
+                    match self.step(None, input, text, limit.most)? {
+                        Ok(true) => *state = State::Ended,
+                        Ok(false) => {}
+                        Err(defect) => {
+                            defects.push(defect);
+                            *state = State::Ended;
+                        }
+                    }
+                    continue;
                 }
                 State::Ended => return Ok(Filled::End),
             };
-            *state = result.unwrap_or_else(|defect| {
-                defects.push(defect);
-                State::Ended
-            });
+            match result {
+                Ok(next) => *state = next,
+                Err(defect) => {
+                    let find = &find_header;
+                    let goes_on = go_on_after(reading, start, HEAD_BYTES, find, defect, defects)?;
+                    *state = match goes_on {
+                        true => State::after_a_member(),
+                        false => State::Ended,
+                    };
+                    return Ok(if goes_on { Filled::Break } else { Filled::End });
+                }
+            }
         }
         Ok(Filled::More)
     }
@@ -171,27 +237,22 @@ impl Gzip {
         text: &mut Vec<u8>,
         limit: usize,
     ) -> io::Result<Result<State, Defect>> {
-        if n_members > 0 {
-            match input.skip_zeros()? {
-                None => return Ok(Ok(State::Ended)),
-                Some(byte) if byte != GZIP_MAGIC[0] => {
-                    return Ok(Err(trailing(input, input.offset, MEMBER)?));
-                }
-                Some(_) => {}
-            }
-        }
         if let Some(stored) = input.rest()
             && let Inflated::Member { stored_bytes } = self.append_whole(stored, text, limit)
         {
             input.take(stored_bytes);
-            return Ok(Ok(State::Between {
-                n_members: n_members + 1,
-            }));
+            return Ok(Ok(State::after(n_members)));
         }
         let start = input.offset;
+        if n_members > 0 && input.peek()?.first() != GZIP_MAGIC.first() {
+            return Ok(Err(trailing(start, MEMBER)));
+        }
+        input.keep_from_here();
         match read_header(input)? {
             Header::Read => {}
-            Header::NotGzip if n_members > 0 => return Ok(Err(trailing(input, start, MEMBER)?)),
+            Header::NotGzip if n_members > 0 => {
+                return Ok(Err(trailing(start, MEMBER)));
+            }
             Header::NotGzip => {
                 return Ok(Err(Defect::stored(
                     Code::CorruptStream,
@@ -207,6 +268,29 @@ impl Gzip {
             start,
             sum: Sum::default(),
         }))
+    }
+
+    /// Inflates what has no head whole, if it is all at hand and its text fits below `limit`.
+    fn bare_whole(
+        &mut self,
+        n_bytes: Option<u64>,
+        input: &mut Input<'_>,
+        text: &mut Vec<u8>,
+        limit: usize,
+    ) -> bool {
+        let told = n_bytes.and_then(|n| usize::try_from(n).ok());
+        let room = told.filter(|&n| n <= limit.saturating_sub(text.len()));
+        let (Some(room), Some(stored)) = (room, input.rest()) else {
+            return false;
+        };
+        make_room(text, room.max(1), limit);
+        match self.inflater.append_bare(stored, text) {
+            Inflated::Member { stored_bytes } => {
+                input.take(stored_bytes);
+                true
+            }
+            Inflated::NoRoom | Inflated::Damaged => false,
+        }
     }
 
     /// Inflates the member at the start of `stored` whole, if its text fits below `limit`.
@@ -233,11 +317,10 @@ impl Gzip {
         Inflated::NoRoom
     }
 
-    /// Inflates on; true at the member's end.
+    /// Inflates on; true at the end of the member, or of deflate without a head.
     fn step(
         &mut self,
-        sum: &mut Sum,
-        start: u64,
+        member: Option<(&mut Sum, u64)>,
         input: &mut Input<'_>,
         text: &mut Vec<u8>,
         limit: usize,
@@ -252,12 +335,22 @@ impl Gzip {
             .decompress_vec(at_hand, text, FlushDecompress::None);
         let taken = usize::try_from(self.stream.total_in() - n_in).expect("taken from a slice");
         input.take(taken);
-        sum.update(&text[from..]);
+        let start = member.as_ref().map(|(_, start)| *start);
+        let sum = member.map(|(sum, _)| {
+            sum.update(&text[from..]);
+            sum
+        });
         let moved = taken > 0 || self.stream.total_out() > n_out;
         match status {
-            Ok(Status::StreamEnd) => Ok(end_member(sum, start, input)?.map(|()| true)),
+            Ok(Status::StreamEnd) => match (sum, start) {
+                (Some(sum), Some(start)) => Ok(end_member(sum, start, input)?.map(|()| true)),
+                _ => Ok(Ok(true)),
+            },
             Ok(_) if moved => Ok(Ok(false)),
-            Ok(_) if at_end => Ok(Err(cut_off(input, start))),
+            Ok(_) if at_end => Ok(Err(match start {
+                Some(start) => cut_off(input, start),
+                None => Defect::stored(Code::Truncated, input.offset, "deflate stream ends early"),
+            })),
             Ok(_) => Ok(Err(corrupt(input, "deflate stream makes no progress"))),
             // What zlib says depends on how much it was given at once.
             Err(_) => Ok(Err(corrupt(input, "deflate stream is damaged"))),

@@ -5,12 +5,13 @@
 //! of several members would lose all but one in silence. So this calls `libdeflate-sys` itself.
 #![expect(unsafe_code, reason = "libdeflate is a C library; see each block")]
 
+use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use libdeflate_sys::{
-    libdeflate_alloc_decompressor, libdeflate_decompressor, libdeflate_free_decompressor,
-    libdeflate_gzip_decompress_ex, libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE,
-    libdeflate_result_LIBDEFLATE_SUCCESS,
+    libdeflate_alloc_decompressor, libdeflate_decompressor, libdeflate_deflate_decompress_ex,
+    libdeflate_free_decompressor, libdeflate_gzip_decompress_ex, libdeflate_result,
+    libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE, libdeflate_result_LIBDEFLATE_SUCCESS,
 };
 
 /// What became of a member.
@@ -41,12 +42,21 @@ impl Inflater {
 
     /// Appends the first gzip member of `stored` to `text`, if it fits into its spare capacity.
     pub(super) fn append_member(&mut self, stored: &[u8], text: &mut Vec<u8>) -> Inflated {
+        self.append(libdeflate_gzip_decompress_ex, stored, text)
+    }
+
+    /// Appends deflate without a head; no checksum is tested.
+    pub(super) fn append_bare(&mut self, stored: &[u8], text: &mut Vec<u8>) -> Inflated {
+        self.append(libdeflate_deflate_decompress_ex, stored, text)
+    }
+
+    fn append(&mut self, decompress: Decompress, stored: &[u8], text: &mut Vec<u8>) -> Inflated {
         let room = text.spare_capacity_mut();
         let (mut n_in, mut n_out) = (0, 0);
         // SAFETY: both pointers are valid for the lengths that go with them, as the slices they come
         // from are; libdeflate writes to the output alone, and both counts outlive the call.
         let result = unsafe {
-            libdeflate_gzip_decompress_ex(
+            decompress(
                 self.0.as_ptr(),
                 stored.as_ptr().cast(),
                 stored.len(),
@@ -73,6 +83,18 @@ impl Inflater {
         }
     }
 }
+
+/// A function of libdeflate: decompressor, input and its length, output and its length, how much of each was
+/// used.
+type Decompress = unsafe extern "C" fn(
+    *mut libdeflate_decompressor,
+    *const c_void,
+    usize,
+    *mut c_void,
+    usize,
+    *mut usize,
+    *mut usize,
+) -> libdeflate_result;
 
 impl Drop for Inflater {
     fn drop(&mut self) {

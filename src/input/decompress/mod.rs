@@ -1,22 +1,34 @@
 //! From stored bytes to text, in steps of a bounded size.
 //!
-//! In: a file's bytes, as one slice or as a stream. Out: [`Text`], which appends decompressed bytes to a
-//! buffer on each [`Text::fill`], and defects with their offset in the stored file. All members of a gzip
-//! file and all frames of a zstd file make one text. What can be decoded before a fault is given out;
-//! nothing after it is (a later version goes on at the next member).
+//! In: stored bytes, as one slice or as a stream, and how they are coded. Out: [`Text`], which appends
+//! decoded bytes to a buffer on each [`Text::fill`], and defects with their offset in what is stored. All
+//! members of a gzip file, all frames of zstd, all streams of bzip2 and xz make one text. What can be decoded
+//! before a fault is given out, and then what stands after the next place where a member begins
+//! ([`Filled::Break`] between them).
+//!
+//! A text that proves to be a container again is a [`Filled::Layer`], for `archive` to open.
 
 mod gzip;
+mod layer;
 mod libdeflate;
+mod part;
+mod streams;
+mod utf16;
 mod zstd;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, Read as _};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crc32fast::Hasher;
 use memmap2::Mmap;
 
+pub use part::Part;
+
 use super::sniff::{self, Format, SNIFF_BYTES};
+use super::stored::{Input, Stored};
 use crate::report::{Code, Defect};
 
 /// Decoders and their memory, kept from one source to the next. One per worker.
@@ -24,125 +36,59 @@ use crate::report::{Code, Defect};
 pub struct Codecs {
     gzip: gzip::Gzip,
     zstd: zstd::Zstd,
+    /// How much text may come out of the source.
+    budget: Option<Arc<Budget>>,
 }
 
-/// The stored bytes of a source.
-pub enum Stored<'a> {
-    /// All of them, mapped or read.
-    Slice(&'a [u8]),
-    /// All of them, mapped, to be held by several threads.
-    Mapped(Arc<Mmap>),
-    /// As they come.
-    Stream(Box<dyn BufRead + Send + 'a>),
+/// How much text may still come out of a source, by whichever of its layers.
+#[derive(Debug)]
+pub struct Budget {
+    left: AtomicU64,
+    /// How much it was in the beginning.
+    n_bytes: u64,
 }
 
-impl std::fmt::Debug for Stored<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Slice(bytes) => f.debug_tuple("Slice").field(&bytes.len()).finish(),
-            Self::Mapped(map) => f.debug_tuple("Mapped").field(&map.len()).finish(),
-            Self::Stream(_) => f.debug_tuple("Stream").finish_non_exhaustive(),
-        }
-    }
-}
-
-/// Stored bytes and how far they were taken.
-struct Input<'a> {
-    stored: Stored<'a>,
-    /// The offset of the next byte.
-    offset: u64,
-    /// The offset at or after which no further member or frame is begun.
-    until: u64,
-    /// Where in the buffer that was filled last the last member or frame begins, if any does in it.
-    last_start: Option<usize>,
-}
-
-impl Input<'_> {
-    /// The bytes from here on, if all of them are at hand.
-    fn rest(&self) -> Option<&[u8]> {
-        match &self.stored {
-            Stored::Slice(bytes) => Some(from(bytes, self.offset)),
-            Stored::Mapped(map) => Some(from(map, self.offset)),
-            Stored::Stream(_) => None,
-        }
+impl Budget {
+    /// So many bytes.
+    #[must_use]
+    pub fn new(n_bytes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicU64::new(n_bytes),
+            n_bytes,
+        })
     }
 
-    /// The bytes at hand, at least one unless the input is at its end.
-    fn peek(&mut self) -> io::Result<&[u8]> {
-        match &mut self.stored {
-            Stored::Slice(bytes) => Ok(from(bytes, self.offset)),
-            Stored::Mapped(map) => Ok(from(map, self.offset)),
-            Stored::Stream(stream) => stream.fill_buf(),
-        }
-    }
-
-    /// Goes back to an offset that was passed, if all stored bytes are at hand.
-    fn rewind(&mut self, offset: u64) -> bool {
-        let is_at_hand = !matches!(self.stored, Stored::Stream(_));
-        if is_at_hand {
-            self.offset = offset;
-        }
-        is_at_hand
-    }
-
-    fn take(&mut self, n: usize) {
-        self.offset += n as u64;
-        if let Stored::Stream(stream) = &mut self.stored {
-            stream.consume(n);
-        }
-    }
-
-    /// Reads on until `bytes` is full. False if the input ends before.
-    fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            let at_hand = self.peek()?;
-            if at_hand.is_empty() {
-                return Ok(false);
-            }
-            let n = at_hand.len().min(bytes.len() - filled);
-            bytes[filled..filled + n].copy_from_slice(&at_hand[..n]);
-            self.take(n);
-            filled += n;
-        }
-        Ok(true)
-    }
-
-    /// Whether a part ends here, or behind the padding here.
-    fn is_part_end(&mut self) -> bool {
-        if self.until < u64::MAX
-            && let Some(rest) = self.rest()
-        {
-            let left =
-                usize::try_from(self.until.saturating_sub(self.offset)).unwrap_or(usize::MAX);
-            let n_zeros = rest.iter().take(left).take_while(|b| **b == 0).count();
-            self.take(n_zeros);
-        }
-        self.offset >= self.until
-    }
-
-    /// Takes all zero bytes at hand and after: padding of tapes and blocks. The first other byte, if any.
-    fn skip_zeros(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            let at_hand = self.peek()?;
-            match at_hand.iter().position(|&byte| byte != 0) {
-                Some(n) => {
-                    let byte = at_hand[n];
-                    self.take(n);
-                    return Ok(Some(byte));
-                }
-                None if at_hand.is_empty() => return Ok(None),
-                None => {
-                    let n = at_hand.len();
-                    self.take(n);
-                }
-            }
-        }
+    /// Takes so much of it; false if that is more than is left.
+    fn take(&self, n_bytes: usize) -> bool {
+        let take = |left: u64| Some(left.saturating_sub(n_bytes as u64));
+        let before = self.left.fetch_update(Relaxed, Relaxed, take);
+        before.is_ok_and(|left| n_bytes as u64 <= left)
     }
 }
 
-fn from(whole: &[u8], offset: u64) -> &[u8] {
-    &whole[usize::try_from(offset).expect("an offset into a slice")..]
+impl Codecs {
+    /// From now on no more text may come out than this.
+    pub fn limit(&mut self, budget: Option<Arc<Budget>>) {
+        self.budget = budget;
+    }
+
+    /// Its budget.
+    #[must_use]
+    pub fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
+    }
+
+    /// All that is kept, in exchange for new decoders with the same budget.
+    fn take(&mut self) -> Self {
+        let budget = self.budget.clone();
+        std::mem::replace(
+            self,
+            Self {
+                budget,
+                ..Self::default()
+            },
+        )
+    }
 }
 
 /// Whether a text goes on.
@@ -150,6 +96,10 @@ fn from(whole: &[u8], offset: u64) -> &[u8] {
 pub enum Filled {
     /// There may be more.
     More,
+    /// What follows does not belong to what came so far: there was a fault between them.
+    Break,
+    /// The text begins as a container or another coding does: see [`Text::into_layer`].
+    Layer,
     /// The text is at its end.
     End,
     /// The end of a [`Part`] is reached, or passed.
@@ -176,75 +126,160 @@ impl Limit {
     }
 }
 
+/// How bytes are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// As their first bytes tell.
+    Sniffed,
+    /// As a zip says: deflate without a head.
+    Deflate,
+    /// As a zip says.
+    Zstd,
+    /// As a zip says.
+    Bzip2,
+    /// As a zip says.
+    Xz,
+}
+
+/// What a zip says of a decoded entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) crc: u32,
+    pub(super) n_bytes: u64,
+}
+
+/// What was decoded of a zip's entry, and what it should come to.
+struct Check {
+    expected: Expected,
+    crc: Hasher,
+    n_bytes: u64,
+}
+
+/// The decoder of a text, and where it stands.
 enum Decoding {
     Plain,
     Gzip(gzip::State),
     Zstd(zstd::State),
+    Stream(streams::State),
+    Utf16(utf16::State),
     Ended,
 }
 
-/// The text of one source.
+/// Where a decoder stands, and what it reads.
+pub(super) struct Reading<'a> {
+    pub(super) input: Input<'a>,
+    /// The offset at or after which no further member or frame is begun.
+    until: u64,
+    /// Where in the buffer that was filled last the last member or frame begins, if any does in it.
+    last_start: Option<usize>,
+    /// How many members or frames were begun.
+    n_begun: u64,
+}
+
+impl Reading<'_> {
+    fn begin(&mut self, at: usize) {
+        self.last_start = Some(at);
+        self.n_begun += 1;
+    }
+
+    /// Whether a part ends here, or behind the padding here.
+    fn is_part_end(&mut self) -> bool {
+        if self.until < u64::MAX
+            && let Some(rest) = self.input.rest()
+        {
+            let left = self.until.saturating_sub(self.input.offset);
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            let n_zeros = rest.iter().take(left).take_while(|b| **b == 0).count();
+            self.input.take(n_zeros);
+        }
+        self.input.offset >= self.until
+    }
+}
+
+/// The text of one log.
 pub struct Text<'a> {
-    input: Input<'a>,
+    reading: Reading<'a>,
     decoding: Decoding,
+    check: Option<Check>,
+    /// Whether its beginning was looked at.
+    is_begun: bool,
 }
 
 impl std::fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Text")
-            .field("offset", &self.input.offset)
+            .field("offset", &self.reading.input.offset)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Text<'a> {
-    /// The text of what is stored, by its first bytes. A container that is not read yet gives no text and
-    /// a defect.
-    pub fn new(
-        stored: Stored<'a>,
+    /// The text of what is stored in this format; nothing if that is an archive or not read.
+    pub(super) fn new(
+        input: Input<'a>,
+        format: Format,
         codecs: &mut Codecs,
-        defects: &mut Vec<Defect>,
-    ) -> io::Result<Self> {
-        let (format, stored) = match stored {
-            Stored::Slice(bytes) => (sniff::sniff(bytes), Stored::Slice(bytes)),
-            Stored::Mapped(map) => (sniff::sniff(&map), Stored::Mapped(map)),
-            Stored::Stream(mut stream) => {
-                let mut start = Vec::with_capacity(SNIFF_BYTES);
-                stream
-                    .by_ref()
-                    .take(SNIFF_BYTES as u64)
-                    .read_to_end(&mut start)?;
-                let format = sniff::sniff(&start);
-                (
-                    format,
-                    Stored::Stream(Box::new(io::Cursor::new(start).chain(stream))),
-                )
-            }
-        };
+    ) -> Result<Self, Input<'a>> {
         let decoding = match format {
             Format::Plain => Decoding::Plain,
             Format::Gzip => Decoding::Gzip(codecs.gzip.start()),
             Format::Zstd => Decoding::Zstd(codecs.zstd.start()),
-            Format::Unsupported(name) => {
-                defects.push(unsupported(name, "file"));
-                Decoding::Ended
+            Format::Bzip2 => Decoding::Stream(streams::State::bzip2()),
+            Format::Xz => Decoding::Stream(streams::State::xz()),
+            Format::Utf16(endian) => Decoding::Utf16(utf16::State::new(endian)),
+            Format::Tar | Format::Zip | Format::Unsupported(_) => return Err(input),
+        };
+        Ok(Self::decoded_by(decoding, input))
+    }
+
+    /// The text of a zip's entry, which tells by itself how it is coded.
+    pub(super) fn of_entry(
+        input: Input<'a>,
+        coding: Coding,
+        expected: Option<Expected>,
+        codecs: &mut Codecs,
+    ) -> Result<Self, Input<'a>> {
+        let format = match coding {
+            Coding::Sniffed => return Err(input),
+            Coding::Deflate => None,
+            Coding::Zstd => Some(Format::Zstd),
+            Coding::Bzip2 => Some(Format::Bzip2),
+            Coding::Xz => Some(Format::Xz),
+        };
+        let text = match format {
+            Some(format) => Self::new(input, format, codecs)?,
+            None => {
+                let n_bytes = expected.map(|expected| expected.n_bytes);
+                let state = codecs.gzip.start_without_head(n_bytes);
+                Self::decoded_by(Decoding::Gzip(state), input)
             }
         };
-        Ok(Self {
-            input: Input {
-                stored,
-                offset: 0,
+        let check = expected.map(|expected| Check {
+            expected,
+            crc: Hasher::new(),
+            n_bytes: 0,
+        });
+        Ok(Self { check, ..text })
+    }
+
+    fn decoded_by(decoding: Decoding, input: Input<'a>) -> Self {
+        Self {
+            reading: Reading {
+                input,
                 until: u64::MAX,
                 last_start: None,
+                n_begun: 0,
             },
             decoding,
-        })
+            check: None,
+            is_begun: false,
+        }
     }
 
     /// The whole text, where it is stored as it is and already at hand: nothing need be copied.
     #[must_use]
     pub fn as_slice(&self) -> Option<&'a [u8]> {
-        match (&self.decoding, &self.input.stored) {
+        match (&self.decoding, &self.reading.input.stored) {
             (Decoding::Plain, Stored::Slice(bytes)) => Some(bytes),
             _ => None,
         }
@@ -253,20 +288,29 @@ impl<'a> Text<'a> {
     /// How many stored bytes were taken.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.input.offset
+        self.reading.input.offset
     }
 
     /// Where in the buffer the last member or frame begins, of those that the last [`Text::fill`] began.
     #[must_use]
     pub fn last_start(&self) -> Option<usize> {
-        self.input.last_start
+        self.reading.last_start
+    }
+
+    /// How many members of gzip it has so far; 0 if it is not gzip.
+    #[must_use]
+    pub fn n_gzip_members(&self) -> u64 {
+        match self.decoding {
+            Decoding::Gzip(_) => self.reading.n_begun,
+            _ => 0,
+        }
     }
 
     /// The mapped text, where it is stored as it is: nothing need be copied.
     #[must_use]
-    pub fn as_mapped(&self) -> Option<&Arc<Mmap>> {
-        match (&self.decoding, &self.input.stored) {
-            (Decoding::Plain, Stored::Mapped(map)) => Some(map),
+    pub fn as_mapped(&self) -> Option<(&Arc<Mmap>, std::ops::Range<usize>)> {
+        match (&self.decoding, &self.reading.input.stored) {
+            (Decoding::Plain, Stored::Mapped(map, range)) => Some((map, range.clone())),
             _ => None,
         }
     }
@@ -274,7 +318,7 @@ impl<'a> Text<'a> {
     /// Appends text to `text` until that holds enough, or the text ends. `codecs` are the same from call to
     /// call.
     ///
-    /// A fault in what is stored ends the text and is a defect; so does an error of the system.
+    /// A fault in what is stored is a defect, and so is an error of the system, which ends the text.
     pub fn fill(
         &mut self,
         text: &mut Vec<u8>,
@@ -282,156 +326,102 @@ impl<'a> Text<'a> {
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
-        let is_first = self.input.offset == 0;
         let from = text.len();
-        self.input.last_start = None;
-        let filled = match &mut self.decoding {
-            Decoding::Plain => fill_plain(&mut self.input, text, limit.enough),
-            Decoding::Gzip(state) => codecs
-                .gzip
-                .fill(state, &mut self.input, text, limit, defects),
-            Decoding::Zstd(state) => codecs
-                .zstd
-                .fill(state, &mut self.input, text, limit, defects),
-            Decoding::Ended => Ok(Filled::End),
+        let mut filled = self.fill_some(text, limit, codecs, defects);
+        let is_plain = matches!(self.decoding, Decoding::Plain);
+        if self.is_begun || is_plain {
+            return filled;
+        }
+        // So much shows what it is, however little of it was asked for, and whichever member it is in.
+        let enough = from + SNIFF_BYTES;
+        let limit = Limit {
+            enough: limit.enough.max(enough),
+            most: limit.most.max(enough),
         };
-        let filled = filled.unwrap_or_else(|error| {
-            defects.push(Defect::stored(
-                Code::Unreadable,
-                self.input.offset,
-                error.to_string(),
-            ));
-            Filled::End
-        });
-        if is_first
-            && !matches!(self.decoding, Decoding::Plain)
-            && let Some(name) = nested(&text[from..])
-        {
-            defects.push(unsupported(name, "decompressed content"));
-            text.truncate(from);
-            self.decoding = Decoding::Ended;
-            return Filled::End;
+        while text.len() < enough && matches!(filled, Filled::More | Filled::PartEnd) {
+            if self.reading.until < u64::MAX {
+                self.reading.until = self.reading.input.offset + 1;
+            }
+            filled = self.fill_some(text, limit, codecs, defects);
+        }
+        self.is_begun = true;
+        if is_layer(&text[from..]) {
+            return Filled::Layer;
         }
         filled
     }
-}
 
-/// Whole members or frames of a mapped file, as far as that can be told without decoding them.
-#[derive(Debug)]
-pub struct Part {
-    text: Text<'static>,
-    start: u64,
-}
-
-impl Text<'static> {
-    /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
-    /// elsewhere while this text goes on after them.
-    ///
-    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where no end
-    /// of a gzip member shows in the next `8 * n_stored` bytes. The end of a zstd frame is known, that of a
-    /// gzip member is guessed: [`Part::is_whole`] tells in the end.
-    pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
-        let Stored::Mapped(map) = &self.input.stored else {
-            return None;
-        };
-        let rest = self.input.rest()?;
-        let (n_bytes, decoding) = match &self.decoding {
-            Decoding::Gzip(state) => (
-                gzip::members(state, rest, n_stored)?,
-                Decoding::Gzip(gzip::State::after_a_member()),
-            ),
-            Decoding::Zstd(state) => (
-                zstd::frames(state, rest, n_stored)?,
-                Decoding::Zstd(zstd::State::after_a_frame()),
-            ),
-            Decoding::Plain | Decoding::Ended => return None,
-        };
-        let start = self.input.offset;
-        let stored = Stored::Mapped(Arc::clone(map));
-        self.input.offset += n_bytes as u64;
-        let input = Input {
-            stored,
-            offset: start,
-            until: self.input.offset,
-            last_start: None,
-        };
-        Some(Part {
-            text: Text { input, decoding },
-            start,
-        })
-    }
-
-    /// Decodes on as [`Text::fill`] does, but no further than to the end of a member or frame: there a part
-    /// may be cut off.
-    pub fn fill_to_boundary(
+    fn fill_some(
         &mut self,
         text: &mut Vec<u8>,
         limit: Limit,
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
-        self.input.until = self.input.offset + 1;
-        let filled = self.fill(text, limit, codecs, defects);
-        self.input.until = u64::MAX;
-        match filled {
-            Filled::PartEnd => Filled::More,
-            filled => filled,
+        let from = text.len();
+        let reading = &mut self.reading;
+        reading.last_start = None;
+        let filled = match &mut self.decoding {
+            Decoding::Plain => fill_plain(&mut reading.input, text, limit.enough),
+            Decoding::Gzip(state) => codecs.gzip.fill(state, reading, text, limit, defects),
+            Decoding::Zstd(state) => codecs.zstd.fill(state, reading, text, limit, defects),
+            Decoding::Stream(state) => state.fill(reading, text, limit, defects),
+            Decoding::Utf16(state) => state.fill(reading, text, limit, defects),
+            Decoding::Ended => Ok(Filled::End),
+        };
+        let mut filled = filled.unwrap_or_else(|error| {
+            let offset = reading.input.offset;
+            defects.push(Defect::stored(Code::Unreadable, offset, error.to_string()));
+            Filled::End
+        });
+        let is_plain = matches!(self.decoding, Decoding::Plain);
+        if let Some(budget) = codecs.budget.as_ref().filter(|_| !is_plain)
+            && !budget.take(text.len() - from)
+        {
+            let message = format!(
+                "more than {} bytes of text came out; the rest is not read",
+                budget.n_bytes
+            );
+            let offset = self.reading.input.offset;
+            defects.push(Defect::stored(Code::DecodedLimit, offset, message));
+            self.decoding = Decoding::Ended;
+            self.check = None;
+            filled = Filled::End;
         }
+        self.check(&text[from..], filled, defects);
+        filled
+    }
+
+    /// Takes account of what came out of a zip's entry, and at its end compares it with what the zip says.
+    fn check(&mut self, text: &[u8], filled: Filled, defects: &mut Vec<Defect>) {
+        let Some(check) = &mut self.check else {
+            return;
+        };
+        check.crc.update(text);
+        check.n_bytes += text.len() as u64;
+        if filled != Filled::End {
+            return;
+        }
+        let Check {
+            expected,
+            crc,
+            n_bytes,
+        } = self.check.take().expect("it is there");
+        let message = if crc.finalize() != expected.crc {
+            "zip checksum does not fit the content"
+        } else if n_bytes != expected.n_bytes {
+            "zip length does not fit the content"
+        } else {
+            return;
+        };
+        let offset = self.reading.input.offset;
+        defects.push(Defect::stored(Code::Checksum, offset, message));
     }
 }
 
-impl Part {
-    /// Decodes on, as [`Text::fill`] does, to the end of the part.
-    pub fn fill(
-        &mut self,
-        text: &mut Vec<u8>,
-        limit: Limit,
-        codecs: &mut Codecs,
-        defects: &mut Vec<Defect>,
-    ) -> Filled {
-        self.text.fill(text, limit, codecs, defects)
-    }
-
-    /// As [`Text::last_start`].
-    #[must_use]
-    pub fn last_start(&self) -> Option<usize> {
-        self.text.last_start()
-    }
-
-    /// How many of its stored bytes were taken.
-    #[must_use]
-    pub fn stored_bytes(&self) -> u64 {
-        self.text.input.offset - self.start
-    }
-
-    /// Whether its end was that of a member or frame.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.text.input.offset == self.text.input.until
-    }
-
-    /// Makes this the whole rest of the file.
-    pub fn extend(&mut self) {
-        self.text.input.until = u64::MAX;
-    }
-}
-
-fn unsupported(name: &str, what: &str) -> Defect {
-    Defect::stored(
-        Code::UnsupportedFormat,
-        0,
-        format!("{what} is {name}, which is not read yet"),
-    )
-}
-
-/// The name of the container that decompressed content is, if it is one.
-fn nested(text: &[u8]) -> Option<&'static str> {
-    match sniff::sniff(&text[..text.len().min(SNIFF_BYTES)]) {
-        Format::Plain => None,
-        Format::Gzip => Some("gzip again"),
-        Format::Zstd => Some("zstd"),
-        Format::Unsupported(name) => Some(name),
-    }
+/// Whether decoded content is to be decoded again.
+fn is_layer(text: &[u8]) -> bool {
+    sniff::sniff(&text[..text.len().min(SNIFF_BYTES)]) != Format::Plain
 }
 
 /// Makes room for `least` more bytes. Memory that must grow is doubled, so that text which comes in small
@@ -443,18 +433,23 @@ fn make_room(text: &mut Vec<u8>, least: usize, limit: usize) {
     }
 }
 
-/// The defect of bytes from `offset` on that are no stream; takes the rest of them.
-fn trailing(input: &mut Input<'_>, offset: u64, what: &str) -> io::Result<Defect> {
-    loop {
-        let n = input.peek()?.len();
-        if n == 0 {
-            break;
-        }
-        input.take(n);
+/// What becomes of a decoder that met a fault: it goes on at the next place where a member begins, if there is
+/// one. `start` is where the one with the fault began.
+fn go_on_after(
+    reading: &mut Reading<'_>,
+    start: u64,
+    head_bytes: usize,
+    find: &dyn Fn(&[u8]) -> Option<usize>,
+    mut defect: Defect,
+    defects: &mut Vec<Defect>,
+) -> io::Result<bool> {
+    let is_found = reading.input.find_next(start, head_bytes, find)?;
+    if is_found {
+        let next = reading.input.offset;
+        defect.message += &format!("; went on at {next}");
     }
-    let n_bytes = input.offset - offset;
-    let message = format!("{n_bytes} bytes after the last {what} are none");
-    Ok(Defect::stored(Code::TrailingBytes, offset, message))
+    defects.push(defect);
+    Ok(is_found)
 }
 
 fn fill_plain(input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> io::Result<Filled> {

@@ -3,7 +3,7 @@
 //! The library gives out nothing of a call that meets a fault, be it the checksum after the last block. Where
 //! all stored bytes are at hand it is given them all, which is fastest, and a frame with a fault is decoded
 //! again with care: block by block, and each given out before the next is taken in, so that all before the
-//! block with the fault comes out. A stream is always decoded so.
+//! block with the fault comes out. A stream is always decoded so. Behind a fault the next frame is looked for.
 
 use std::io::{self, Cursor};
 
@@ -12,8 +12,9 @@ use zstd::zstd_safe::{
     find_frame_compressed_size, get_error_name,
 };
 
-use super::{Filled, Input, Limit, make_room, trailing};
+use super::{Filled, Limit, Reading, go_on_after, make_room};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
+use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
 /// The largest window, as a power of two: what `zstd --long=31` makes. A file with a larger one cannot be
@@ -84,6 +85,22 @@ pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usiz
     (n_bytes > 0).then_some(n_bytes)
 }
 
+/// What [`find_frame`] looks at: magic, and the first two bytes of the head.
+const HEAD_BYTES: usize = 6;
+
+/// Where a frame may begin in these bytes. By chance its magic stands somewhere once in 4 GB; the reserved bit
+/// of its head must not be set, and no window is beyond what is read (RFC 8878, 3.1.1.1).
+fn find_frame(bytes: &[u8]) -> Option<usize> {
+    let mut magic = memchr::memmem::find_iter(bytes, ZSTD_MAGIC);
+    magic.find(|at| {
+        let head = bytes.get(at + MAGIC_BYTES..at + HEAD_BYTES);
+        head.is_some_and(|head| {
+            let is_single = head[0] & 0x20 != 0;
+            head[0] & 0x08 == 0 && (is_single || u32::from(head[1] >> 3) + 10 <= WINDOW_LOG_MAX)
+        })
+    })
+}
+
 /// A frame that is being decoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
@@ -107,27 +124,44 @@ impl Zstd {
     pub(super) fn fill(
         &mut self,
         state: &mut State,
-        input: &mut Input<'_>,
+        reading: &mut Reading<'_>,
         text: &mut Vec<u8>,
         limit: Limit,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Filled> {
         while text.len() < limit.enough {
-            let next = match *state {
+            let (start, next) = match *state {
                 State::Between { n_frames } => {
-                    if input.is_part_end() {
+                    if reading.is_part_end() {
                         return Ok(Filled::PartEnd);
                     }
-                    input.last_start = Some(text.len());
-                    self.begin(n_frames, input, text, limit.most)?
+                    if n_frames > 0 && reading.input.skip_zeros()?.is_none() {
+                        *state = State::Ended;
+                        continue;
+                    }
+                    reading.begin(text.len());
+                    let input = &mut reading.input;
+                    (input.offset, self.begin(n_frames, input, text, limit.most)?)
                 }
-                State::Inside(frame) => self.step(frame, input, text, limit.most)?,
+                State::Inside(frame) => {
+                    let input = &mut reading.input;
+                    (frame.start, self.step(frame, input, text, limit.most)?)
+                }
                 State::Ended => return Ok(Filled::End),
             };
-            *state = next.unwrap_or_else(|defect| {
-                defects.push(defect);
-                State::Ended
-            });
+            match next {
+                Ok(next) => *state = next,
+                Err(defect) => {
+                    self.reset();
+                    let find = &find_frame;
+                    let goes_on = go_on_after(reading, start, HEAD_BYTES, find, defect, defects)?;
+                    *state = match goes_on {
+                        true => State::after_a_frame(),
+                        false => State::Ended,
+                    };
+                    return Ok(if goes_on { Filled::Break } else { Filled::End });
+                }
+            }
         }
         Ok(Filled::More)
     }
@@ -145,18 +179,16 @@ impl Zstd {
         text: &mut Vec<u8>,
         limit: usize,
     ) -> io::Result<Result<State, Defect>> {
-        if n_frames > 0 && input.skip_zeros()?.is_none() {
-            return Ok(Ok(State::Ended));
-        }
         self.reset();
         let start = input.offset;
+        input.keep_from_here();
         // The magic may be split over two reads.
         let mut magic = [0; MAGIC_BYTES];
         input.read_exact(&mut magic)?;
         let n_read = usize::try_from(input.offset - start).expect("as many as were asked for");
         let magic = &magic[..n_read];
         if !ZSTD_MAGIC.starts_with(magic) && !is_zstd_skippable(magic) {
-            return Ok(Err(trailing(input, start, "zstd frame")?));
+            return Ok(Err(trailing(start, "zstd frame")));
         }
         let care = if input.rewind(start) {
             if self.append_whole(input, text, limit) {

@@ -1,0 +1,184 @@
+//! An archive's bytes, lent to whoever reads an entry.
+//!
+//! Where all bytes are at hand an entry has a part of them, and the archive goes on behind it. A stream passes
+//! by once: its entry holds the stream itself, and gives it back when it is dropped.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use crc32fast::Hasher;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::Expected;
+use crate::input::stored::{Input, Stored};
+use crate::report::{Code, Defect, Member};
+
+/// An archive's bytes and where its walk stands, or that they are lent.
+pub(super) struct Lending<'a> {
+    /// Nothing while it is lent.
+    input: Option<Input<'a>>,
+    home: (Sender<Returned<'a>>, Receiver<Returned<'a>>),
+    /// The entry that was lent last.
+    lent: Option<Loan>,
+}
+
+/// What an entry gives back.
+struct Returned<'a> {
+    input: Input<'a>,
+    left: Option<u64>,
+    crc: Option<Hasher>,
+}
+
+/// What is to be seen to when an entry is done with.
+struct Loan {
+    member: Arc<Member>,
+    /// Where it ends in the archive, if that is known.
+    end: Option<u64>,
+    expected: Option<Expected>,
+    /// Of a part of bytes that are at hand.
+    crc: Option<Hasher>,
+}
+
+impl std::fmt::Debug for Lending<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lending").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Lending<'a> {
+    pub(super) fn new(input: Input<'a>) -> Self {
+        Self {
+            input: Some(input),
+            home: bounded(1),
+            lent: None,
+        }
+    }
+
+    /// The next `n_stored` bytes, or, where that is not known, as many as are taken. If their sum is known
+    /// it is tested when they are done with.
+    pub(super) fn lend(
+        &mut self,
+        n_stored: Option<u64>,
+        expected: Option<Expected>,
+        member: &Arc<Member>,
+    ) -> Stored<'a> {
+        let input = self.input.take().expect("the entry before was dropped");
+        let mut loan = Loan {
+            member: Arc::clone(member),
+            end: n_stored.map(|n| input.offset + n),
+            expected,
+            crc: None,
+        };
+        let part = n_stored.and_then(|n| input.part(n));
+        let Some(part) = part else {
+            self.lent = Some(loan);
+            return Stored::Stream(Box::new(Lent {
+                crc: expected.map(|_| Hasher::new()),
+                input: Some(input),
+                left: n_stored,
+                home: self.home.0.clone(),
+            }));
+        };
+        if expected.is_some() {
+            let mut crc = Hasher::new();
+            crc.update(match &part {
+                Stored::Slice(bytes) => bytes,
+                Stored::Mapped(map, range) => &map[range.clone()],
+                Stored::Stream(_) => unreachable!("a part is at hand"),
+            });
+            loan.crc = Some(crc);
+        }
+        self.lent = Some(loan);
+        self.input = Some(input);
+        part
+    }
+
+    /// The archive's bytes behind the entry that was lent last.
+    pub(super) fn take_back(&mut self, defects: &mut Vec<Defect>) -> io::Result<&mut Input<'a>> {
+        if let Some(loan) = self.lent.take() {
+            let (mut crc, mut is_taken) = (loan.crc, true);
+            if self.input.is_none() {
+                let returned = self.home.1.try_recv();
+                let returned = returned.expect("the entry before was dropped");
+                self.input = Some(returned.input);
+                is_taken = returned.left == Some(0) || loan.end.is_none();
+                crc = returned.crc;
+            }
+            let input = self.input.as_mut().expect("it was given back");
+            if let Some(end) = loan.end {
+                let missing = input.skip(end - input.offset)?;
+                if missing > 0 {
+                    let message = format!("archive ends {missing} bytes before the entry does");
+                    let defect = Defect::stored(Code::Truncated, input.offset, message);
+                    defects.push(defect.within(Some(&loan.member)));
+                    is_taken = false;
+                }
+            }
+            if let (Some(expected), Some(crc), true) = (loan.expected, crc, is_taken)
+                && crc.finalize() != expected.crc
+            {
+                let message = "zip checksum does not fit the content";
+                let defect = Defect::stored(Code::Checksum, input.offset, message);
+                defects.push(defect.within(Some(&loan.member)));
+            }
+        }
+        Ok(self.input.as_mut().expect("it is back"))
+    }
+}
+
+/// An entry of an archive that passes by.
+struct Lent<'a> {
+    /// Nothing when it is given back.
+    input: Option<Input<'a>>,
+    left: Option<u64>,
+    crc: Option<Hasher>,
+    home: Sender<Returned<'a>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(input) = self.input.take() {
+            let returned = Returned {
+                input,
+                left: self.left,
+                crc: self.crc.take(),
+            };
+            // An archive that is gone needs it no more.
+            self.home.try_send(returned).ok();
+        }
+    }
+}
+
+impl BufRead for Lent<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let Some(input) = &mut self.input else {
+            return Ok(&[]);
+        };
+        let left = self.left.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        });
+        if left == 0 {
+            return Ok(&[]);
+        }
+        let at_hand = input.peek()?;
+        Ok(&at_hand[..at_hand.len().min(left)])
+    }
+
+    fn consume(&mut self, n: usize) {
+        if let Some(input) = &mut self.input {
+            if let (Some(crc), Ok(at_hand)) = (&mut self.crc, input.peek()) {
+                crc.update(&at_hand[..n]);
+            }
+            input.take(n);
+            self.left = self.left.map(|left| left - n as u64);
+        }
+    }
+}
+
+impl Read for Lent<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(bytes)?;
+        self.consume(n);
+        Ok(n)
+    }
+}

@@ -1,0 +1,273 @@
+//! From stored bytes to logs: what is a log, what an archive of logs, and what lies in it.
+//!
+//! In: the stored bytes of a source, or of an entry of an archive. Out: a [`Text`], or an [`Archive`] that gives
+//! its entries one after the other, each to be opened in its turn. Nothing is unpacked to disk or held whole:
+//! an entry's bytes are a part of the archive's where these are at hand, else they are lent
+//! ([`lent`]) while they pass by. What is not read, and what is damaged, is a defect with its place.
+
+mod lent;
+mod tar;
+mod zip;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::decompress::{Codecs, Coding, Expected, Text};
+use super::sniff::{self, Format, SNIFF_BYTES};
+use super::stored::{Input, Stored};
+use crate::report::{Code, Defect, Member};
+use lent::Lending;
+
+/// How many containers and codings may lie in one another. `logs.zip` that holds `x.tar.gz` that holds
+/// `y.json.gz` has five; more than that is seldom an accident.
+pub const DEPTH_MAX: u32 = 8;
+
+/// Stored bytes that are to be opened: a source, or an entry of an archive.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// What it is called inside the source; nothing for the source itself.
+    pub member: Option<Arc<Member>>,
+    /// How many bytes are stored, where that is known.
+    pub stored_bytes: Option<u64>,
+    /// How they are coded.
+    pub coded: Coded,
+    input: EntryInput<'a>,
+}
+
+/// How an entry's bytes are coded.
+#[derive(Debug, Clone, Copy)]
+pub struct Coded {
+    coding: Coding,
+    expected: Option<Expected>,
+    depth: u32,
+}
+
+enum EntryInput<'a> {
+    Own(Input<'a>),
+    Lent(Stored<'a>),
+}
+
+impl std::fmt::Debug for EntryInput<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own(_) => f.debug_tuple("Own").finish_non_exhaustive(),
+            Self::Lent(stored) => f.debug_tuple("Lent").field(stored).finish(),
+        }
+    }
+}
+
+/// What stored bytes are.
+#[derive(Debug)]
+pub enum Opened<'a> {
+    /// A log.
+    Text(Text<'a>),
+    /// An archive of logs.
+    Archive(Box<Archive<'a>>),
+    /// Nothing that is read; a defect tells why.
+    Nothing,
+}
+
+impl Coded {
+    /// Of a source.
+    const SOURCE: Self = Self {
+        coding: Coding::Sniffed,
+        expected: None,
+        depth: 0,
+    };
+
+    /// Whether it is a source's, and not what was found in one.
+    #[must_use]
+    pub fn is_source(self) -> bool {
+        self.depth == 0
+    }
+
+    /// Of what is found by decoding this.
+    #[must_use]
+    pub fn inner(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..Self::SOURCE
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// A source. What is taken of its stored bytes is counted.
+    #[must_use]
+    pub fn source(stored: Stored<'a>, counter: Arc<AtomicU64>) -> Self {
+        Self {
+            member: None,
+            stored_bytes: None,
+            coded: Coded::SOURCE,
+            input: EntryInput::Own(Input::new(stored, Some(counter))),
+        }
+    }
+
+    /// An entry, or what came out of one.
+    #[must_use]
+    pub fn inside(stored: Stored<'a>, coded: Coded, member: Option<Arc<Member>>) -> Self {
+        Self {
+            member,
+            stored_bytes: None,
+            coded,
+            input: EntryInput::Own(Input::new(stored, None)),
+        }
+    }
+
+    /// Its stored bytes, all of them, appended to `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn append_to(self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut input = self.into_input();
+        loop {
+            let at_hand = input.peek()?;
+            if at_hand.is_empty() {
+                return Ok(());
+            }
+            let n = at_hand.len();
+            bytes.extend_from_slice(at_hand);
+            input.take(n);
+        }
+    }
+
+    fn into_input(self) -> Input<'a> {
+        match self.input {
+            EntryInput::Own(input) => input,
+            EntryInput::Lent(stored) => Input::new(stored, None),
+        }
+    }
+
+    /// Opens it, by its first bytes. What is wrong with it is a defect of [`Entry::member`].
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(self, codecs: &mut Codecs, defects: &mut Vec<Defect>) -> io::Result<Opened<'a>> {
+        let (member, coded) = (self.member.clone(), self.coded);
+        let mut tell = |code, message: String| {
+            let defect = Defect::stored(code, 0, message);
+            defects.push(defect.within(member.as_ref()));
+        };
+        let input = self.into_input();
+        if coded.depth > DEPTH_MAX {
+            let message = format!("more than {DEPTH_MAX} containers lie in one another");
+            tell(Code::NestedTooDeep, message);
+            return Ok(Opened::Nothing);
+        }
+        let mut input = match Text::of_entry(input, coded.coding, coded.expected, codecs) {
+            Ok(text) => return Ok(Opened::Text(text)),
+            Err(input) => input,
+        };
+        let format = match input.rest() {
+            Some(rest) => sniff::sniff(&rest[..rest.len().min(SNIFF_BYTES)]),
+            None => sniff::sniff(&input.look_ahead(SNIFF_BYTES)?),
+        };
+        let input = match Text::new(input, format, codecs) {
+            Ok(text) => return Ok(Opened::Text(text)),
+            Err(input) => input,
+        };
+        let walk = match format {
+            Format::Tar => Walk::Tar(tar::Walk::default()),
+            Format::Zip => Walk::Zip(zip::Walk::new(&input)),
+            Format::Unsupported(name) => {
+                tell(
+                    Code::UnsupportedFormat,
+                    format!("content is {name}, which is not read"),
+                );
+                return Ok(Opened::Nothing);
+            }
+            _ => unreachable!("all other formats are texts"),
+        };
+        Ok(Opened::Archive(Box::new(Archive {
+            lending: Lending::new(input),
+            walk,
+            member,
+            depth: coded.depth,
+            n_entries: 0,
+        })))
+    }
+}
+
+/// An archive that is open.
+#[derive(Debug)]
+pub struct Archive<'a> {
+    lending: Lending<'a>,
+    walk: Walk,
+    /// What it is itself called inside the source.
+    member: Option<Arc<Member>>,
+    depth: u32,
+    /// How many entries were given out.
+    n_entries: u64,
+}
+
+#[derive(Debug)]
+enum Walk {
+    Tar(tar::Walk),
+    Zip(zip::Walk),
+}
+
+/// What a walk finds.
+struct Found {
+    /// The path, as it stands in the archive.
+    path: Vec<u8>,
+    /// How many bytes are stored; unknown if they show their end themselves.
+    n_stored: Option<u64>,
+    coding: Coding,
+    /// What should come out, by the archive.
+    expected: Option<Expected>,
+}
+
+impl<'a> Archive<'a> {
+    /// The next entry; the one before must be dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn next(&mut self, defects: &mut Vec<Defect>) -> io::Result<Option<Entry<'a>>> {
+        let own = self.member.clone();
+        let from = defects.len();
+        let found = self.find_next(defects);
+        for defect in &mut defects[from..] {
+            if defect.member.is_none() {
+                defect.member.clone_from(&own);
+            }
+        }
+        let Some(found) = found? else {
+            return Ok(None);
+        };
+        let path = String::from_utf8_lossy(&found.path);
+        let (mut index, path) = match &self.member {
+            Some(archive) => (archive.index.clone(), format!("{}!{path}", archive.path)),
+            None => (Vec::new(), path.into_owned()),
+        };
+        index.push(self.n_entries);
+        self.n_entries += 1;
+        let member = Arc::new(Member { index, path });
+        let is_stored = found.coding == Coding::Sniffed;
+        let sum = found.expected.filter(|_| is_stored);
+        let stored = self.lending.lend(found.n_stored, sum, &member);
+        Ok(Some(Entry {
+            member: Some(member),
+            stored_bytes: found.n_stored,
+            coded: Coded {
+                coding: found.coding,
+                expected: found.expected.filter(|_| !is_stored),
+                depth: self.depth + 1,
+            },
+            input: EntryInput::Lent(stored),
+        }))
+    }
+
+    fn find_next(&mut self, defects: &mut Vec<Defect>) -> io::Result<Option<Found>> {
+        let input = self.lending.take_back(defects)?;
+        match &mut self.walk {
+            Walk::Tar(walk) => walk.next(input, defects),
+            Walk::Zip(walk) => walk.next(input, defects),
+        }
+    }
+}

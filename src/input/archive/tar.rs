@@ -1,0 +1,213 @@
+//! tar, of every kind: v7, ustar, GNU and pax (POSIX.1-2024, `pax`; GNU tar manual, "Basic Tar Format").
+//!
+//! Behind two empty blocks GNU tar reads no further; what stands there is an archive that was appended, or
+//! somebody's hiding place, and is read. Behind damage the next header is looked for, by its magic and its
+//! checksum.
+
+use std::io;
+
+use memchr::memmem;
+use tar::{EntryType, Header, PaxExtensions};
+
+use super::Found;
+use crate::input::decompress::Coding;
+use crate::input::sniff::is_tar_header;
+use crate::input::stored::{Input, trailing};
+use crate::report::{Code, Defect};
+
+const BLOCK_BYTES: usize = 512;
+const BLOCK_BYTES_64: u64 = BLOCK_BYTES as u64;
+
+/// The longest path or set of pax fields that is held.
+const EXTENSION_BYTES_MAX: u64 = 1 << 20;
+
+/// Where the walk stands.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Where the next header is, behind the padding of the entry before.
+    next_header: u64,
+    /// Whether an empty block was met: what follows need not be an archive any more.
+    is_past_end: bool,
+}
+
+/// What the headers before an entry's own say of it.
+#[derive(Debug, Default)]
+struct Extensions {
+    path: Option<Vec<u8>>,
+    n_bytes: Option<u64>,
+}
+
+impl Walk {
+    pub(super) fn next(
+        &mut self,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<Option<Found>> {
+        let mut extensions = Extensions::default();
+        loop {
+            // An entry that ends early was told.
+            input.skip(self.next_header.saturating_sub(input.offset))?;
+            let start = input.offset;
+            let mut block = [0; BLOCK_BYTES];
+            let n_read = input.read_up_to(&mut block)?;
+            self.next_header = input.offset;
+            if block[..n_read].iter().all(|byte| *byte == 0) {
+                // Some writers leave the empty blocks out.
+                if n_read < BLOCK_BYTES {
+                    return Ok(None);
+                }
+                self.is_past_end = true;
+                continue;
+            }
+            if !is_tar_header(&block[..n_read]) {
+                if !self.resynchronise(start, n_read, input, defects)? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            self.is_past_end = false;
+            let header = Header::from_byte_slice(&block);
+            let found = self.entry(header, start, &mut extensions, input, defects)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Goes on at the next header behind what is none.
+    fn resynchronise(
+        &mut self,
+        start: u64,
+        n_read: usize,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<bool> {
+        let mut defect = if self.is_past_end {
+            trailing(start, "tar entry")
+        } else if n_read < BLOCK_BYTES {
+            Defect::stored(Code::Truncated, input.offset, "tar ends inside a header")
+        } else {
+            Defect::stored(Code::CorruptStream, start, "tar header is damaged")
+        };
+        let is_found = input.find_next(start, BLOCK_BYTES, &find_header)?;
+        if is_found {
+            defect.message += &format!("; went on at {}", input.offset);
+        }
+        defects.push(defect);
+        self.next_header = input.offset;
+        Ok(is_found)
+    }
+
+    /// The entry with this header, if that is one with content.
+    fn entry(
+        &mut self,
+        header: &Header,
+        start: u64,
+        extensions: &mut Extensions,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<Option<Found>> {
+        let Ok(told) = header.entry_size() else {
+            let message = "tar entry has a size that is no number";
+            defects.push(Defect::stored(Code::CorruptStream, start, message));
+            return Ok(None);
+        };
+        let kind = header.entry_type();
+        let is_extension = matches!(
+            kind,
+            EntryType::GNULongName
+                | EntryType::XHeader
+                | EntryType::GNULongLink
+                | EntryType::XGlobalHeader
+        );
+        let n_bytes = match extensions.n_bytes.filter(|_| !is_extension) {
+            Some(n_bytes) => n_bytes,
+            None => told,
+        };
+        // Counted from the header: behind damage none need stand at a whole block.
+        let n_blocks = n_bytes.div_ceil(BLOCK_BYTES_64);
+        self.next_header = (input.offset).saturating_add(n_blocks.saturating_mul(BLOCK_BYTES_64));
+        match kind {
+            EntryType::GNULongName | EntryType::XHeader if n_bytes > EXTENSION_BYTES_MAX => {
+                let message = format!("tar path of {n_bytes} bytes is not read");
+                defects.push(Defect::stored(Code::CorruptStream, start, message));
+            }
+            EntryType::GNULongName => {
+                let mut path = read(input, n_bytes)?;
+                path.truncate(path.iter().position(|b| *b == 0).unwrap_or(path.len()));
+                extensions.path = Some(path);
+            }
+            EntryType::XHeader => {
+                let fields = read(input, n_bytes)?;
+                // A field that cannot be read leaves what the header itself says.
+                for field in PaxExtensions::new(&fields).flatten() {
+                    match field.key_bytes() {
+                        b"path" | b"GNU.sparse.name" => {
+                            extensions.path = Some(field.value_bytes().to_vec());
+                        }
+                        b"size" => {
+                            extensions.n_bytes = field.value().ok().and_then(|n| n.parse().ok());
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            EntryType::GNUSparse => {
+                let message = "tar entry is a sparse file of GNU tar's old kind, which is not read";
+                defects.push(Defect::stored(Code::UnsupportedFormat, start, message));
+                self.skip_sparse_map(header, input)?;
+                *extensions = Extensions::default();
+            }
+            EntryType::Link
+            | EntryType::Symlink
+            | EntryType::Char
+            | EntryType::Block
+            | EntryType::Directory
+            | EntryType::Fifo
+            | EntryType::GNULongLink
+            | EntryType::XGlobalHeader => {
+                if !is_extension {
+                    *extensions = Extensions::default();
+                }
+            }
+            // What is not known is to be taken for a file, by POSIX.
+            _ => {
+                let own = || header.path_bytes().into_owned();
+                return Ok(Some(Found {
+                    path: std::mem::take(extensions).path.unwrap_or_else(own),
+                    n_stored: Some(n_bytes),
+                    coding: Coding::Sniffed,
+                    expected: None,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Passes over the blocks that tell where the parts of a sparse file belong.
+    fn skip_sparse_map(&mut self, header: &Header, input: &mut Input<'_>) -> io::Result<()> {
+        let mut is_more = header.as_bytes()[482] != 0;
+        while is_more {
+            let mut block = [0; BLOCK_BYTES];
+            is_more = input.read_exact(&mut block)? && block[504] != 0;
+            self.next_header += BLOCK_BYTES_64;
+        }
+        Ok(())
+    }
+}
+
+/// The next bytes, or as many as there are.
+fn read(input: &mut Input<'_>, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(n_bytes).expect("a small number")];
+    let n_read = input.read_up_to(&mut bytes)?;
+    bytes.truncate(n_read);
+    Ok(bytes)
+}
+
+/// Where a header with a magic stands in these bytes.
+fn find_header(bytes: &[u8]) -> Option<usize> {
+    const MAGIC_AT: usize = 257;
+    let magic = memmem::find_iter(bytes.get(MAGIC_AT..)?, b"ustar");
+    let mut headers = magic.filter(|at| is_tar_header(&bytes[*at..]));
+    headers.next()
+}

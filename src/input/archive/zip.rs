@@ -1,0 +1,360 @@
+//! zip (PKWARE's APPNOTE 6.3.10): every entry, in the order in which they stand.
+//!
+//! The walk goes from header to header, as the entries stand, so that one way does for what is at hand, what
+//! passes by, and what is cut off before its directory. The directory at the end is asked for one thing alone:
+//! how long an entry is of which the header says that its length comes behind it. Where that cannot be had,
+//! deflate shows its end itself. Behind damage the next header is looked for.
+
+use std::io;
+
+use memchr::memmem;
+
+use super::Found;
+use crate::input::decompress::{Coding, Expected};
+use crate::input::stored::{Input, trailing};
+use crate::report::{Code, Defect};
+
+const LOCAL: &[u8; 4] = b"PK\x03\x04";
+const CENTRAL: &[u8; 4] = b"PK\x01\x02";
+const END: &[u8; 4] = b"PK\x05\x06";
+const ZIP64_END: &[u8; 4] = b"PK\x06\x06";
+const ZIP64_LOCATOR: &[u8; 4] = b"PK\x06\x07";
+const EXTRA_DATA: &[u8; 4] = b"PK\x06\x08";
+/// Before the first entry of an archive that was made to be split.
+const SPLIT: &[u8; 4] = b"PK\x07\x08";
+/// The same, of one that was not split in the end.
+const NOT_SPLIT: &[u8; 4] = b"PK00";
+
+/// The longest descriptor, which may stand behind an entry: a mark, a checksum and two lengths.
+const DESCRIPTOR_BYTES_MAX: u64 = 24;
+
+const IS_ENCRYPTED: u16 = 1;
+const HAS_DESCRIPTOR: u16 = 1 << 3;
+
+/// A header's fixed bytes.
+const HEADER_BYTES: usize = 30;
+
+/// Where the walk stands.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Where the directory's next record is, if all is at hand: a search in it goes forward.
+    central: Option<u64>,
+    /// Where the first header stands: offsets in the directory count from there.
+    base: Option<u64>,
+    /// Whether the end of an archive was met: what follows need not be one any more.
+    is_past_end: bool,
+    /// Whether something of which only the end shows may stand behind the entry that was lent.
+    is_open: bool,
+}
+
+/// What a header, or a record of the directory, says of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    crc: u32,
+    n_stored: u64,
+    n_bytes: u64,
+}
+
+impl Walk {
+    pub(super) fn new(input: &Input<'_>) -> Self {
+        Self {
+            central: input.rest().and_then(find_directory),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn next(
+        &mut self,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<Option<Found>> {
+        if std::mem::take(&mut self.is_open) {
+            let start = input.offset;
+            if !input.find_next(start.saturating_sub(1), 4, &find_mark)? {
+                return Ok(None);
+            }
+            let n_between = input.offset - start;
+            if n_between > DESCRIPTOR_BYTES_MAX {
+                let message =
+                    format!("{n_between} bytes behind a zip entry are not its descriptor");
+                defects.push(Defect::stored(Code::CorruptStream, start, message));
+            }
+        }
+        loop {
+            let start = input.offset;
+            let mut mark = [0; 4];
+            let n_read = input.read_up_to(&mut mark)?;
+            let is_passed = match &mark {
+                _ if n_read == 0 => return Ok(None),
+                _ if n_read < 4 => Ok(false),
+                LOCAL => {
+                    self.base = self.base.or(Some(start));
+                    self.is_past_end = false;
+                    if let Some(found) = self.entry(start, input, defects)? {
+                        return Ok(Some(found));
+                    }
+                    continue;
+                }
+                NOT_SPLIT | SPLIT => Ok(true),
+                CENTRAL => skip_record(input, 42, [24, 26, 28]),
+                END => {
+                    self.is_past_end = true;
+                    skip_record(input, 18, [16, 18, 18])
+                }
+                ZIP64_END | EXTRA_DATA => skip_sized(input, mark == *ZIP64_END),
+                ZIP64_LOCATOR => Ok(input.skip(16)? == 0),
+                _ => Ok(false),
+            }?;
+            if !is_passed && !self.resynchronise(start, n_read, input, defects)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn resynchronise(
+        &mut self,
+        start: u64,
+        n_read: usize,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<bool> {
+        let is_cut = n_read < 4 || input.peek()?.is_empty();
+        let mut defect = if self.is_past_end {
+            trailing(start, "zip entry")
+        } else if is_cut {
+            Defect::stored(Code::Truncated, start, "zip ends early")
+        } else {
+            Defect::stored(Code::CorruptStream, start, "no zip header stands here")
+        };
+        let is_found = input.find_next(start, HEADER_BYTES, &find_header)?;
+        if is_found {
+            defect.message += &format!("; went on at {}", input.offset);
+        }
+        defects.push(defect);
+        Ok(is_found)
+    }
+
+    /// The entry whose header begins at `start`, behind its mark, if it is one with content that is read.
+    fn entry(
+        &mut self,
+        start: u64,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<Option<Found>> {
+        let mut header = [0; HEADER_BYTES - 4];
+        if !input.read_exact(&mut header)? {
+            let message = "zip ends inside a header";
+            defects.push(Defect::stored(Code::Truncated, input.offset, message));
+            return Ok(None);
+        }
+        let flags = u16_at(&header, 2);
+        let method = u16_at(&header, 4);
+        let (n_path, n_extra) = (u16_at(&header, 22), u16_at(&header, 24));
+        let (mut path, mut extra) = (vec![0; n_path.into()], vec![0; n_extra.into()]);
+        if !input.read_exact(&mut path)? || !input.read_exact(&mut extra)? {
+            let message = "zip ends inside a header";
+            defects.push(Defect::stored(Code::Truncated, input.offset, message));
+            return Ok(None);
+        }
+        let of_header = Sizes {
+            crc: u32_at(&header, 10),
+            n_stored: u32_at(&header, 14).into(),
+            n_bytes: u32_at(&header, 18).into(),
+        }
+        .or_by_zip64(&extra);
+        let sizes = match flags & HAS_DESCRIPTOR {
+            0 => Some(of_header),
+            _ => self.sizes_by_directory(start, input),
+        };
+        if path.ends_with(b"/") && sizes.is_none_or(|sizes| sizes.n_stored == 0) {
+            return Ok(None);
+        }
+        let coding = match method {
+            _ if flags & IS_ENCRYPTED != 0 => Err((Code::Encrypted, "is encrypted".to_owned())),
+            0 => Ok(Coding::Sniffed),
+            8 => Ok(Coding::Deflate),
+            12 => Ok(Coding::Bzip2),
+            93 => Ok(Coding::Zstd),
+            95 => Ok(Coding::Xz),
+            n => {
+                let message = format!("is compressed by method {n}, which is not read");
+                Err((Code::UnsupportedFormat, message))
+            }
+        };
+        // What does not show its own end cannot be read on the way.
+        let coding = coding.and_then(|coding| match (sizes, coding) {
+            (Some(_), _) | (None, Coding::Deflate) => Ok(coding),
+            _ => {
+                let message = "has a length that comes only behind it".to_owned();
+                Err((Code::UnsupportedFormat, message))
+            }
+        });
+        match coding {
+            Ok(coding) => {
+                self.is_open = flags & HAS_DESCRIPTOR != 0;
+                Ok(Some(Found {
+                    path,
+                    n_stored: sizes.map(|sizes| sizes.n_stored),
+                    coding,
+                    expected: sizes.map(|sizes| Expected {
+                        crc: sizes.crc,
+                        n_bytes: sizes.n_bytes,
+                    }),
+                }))
+            }
+            Err((code, why)) => {
+                let path = String::from_utf8_lossy(&path);
+                defects.push(Defect::stored(
+                    code,
+                    start,
+                    format!("zip entry {path:?} {why}"),
+                ));
+                if let Some(sizes) = sizes {
+                    input.skip(sizes.n_stored)?;
+                }
+                let is_behind = input.find_next(input.offset.saturating_sub(1), 4, &find_mark)?;
+                if !is_behind {
+                    let message = "zip ends without its directory";
+                    defects.push(Defect::stored(Code::Truncated, input.offset, message));
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// What the directory says of the entry whose header begins at `start`. Its records stand in the order of
+    /// the entries, as all writers put them: each is looked at once.
+    fn sizes_by_directory(&mut self, start: u64, input: &Input<'_>) -> Option<Sizes> {
+        let whole = input.whole()?;
+        loop {
+            let at = usize::try_from(self.central?).ok()?;
+            let record = whole.get(at..)?;
+            let fixed = record
+                .first_chunk::<46>()
+                .filter(|r| r.starts_with(CENTRAL))?;
+            let [n_path, n_extra, n_comment] =
+                [28, 30, 32].map(|at| usize::from(u16_at(fixed, at)));
+            let extra = record.get(46 + n_path..46 + n_path + n_extra)?;
+            let offset = u64::from(u32_at(fixed, 42));
+            let sizes = Sizes {
+                crc: u32_at(fixed, 16),
+                n_stored: u32_at(fixed, 20).into(),
+                n_bytes: u32_at(fixed, 24).into(),
+            };
+            let (sizes, offset) = sizes.and_offset_by_zip64(offset, extra);
+            let offset = offset.checked_add(self.base.unwrap_or(0))?;
+            if offset > start {
+                return None;
+            }
+            self.central = Some((at + 46 + n_path + n_extra + n_comment) as u64);
+            if offset == start {
+                return Some(sizes);
+            }
+        }
+    }
+}
+
+impl Sizes {
+    /// The sizes in full, if they do not fit into 32 bits (APPNOTE, 4.5.3).
+    fn or_by_zip64(self, extra: &[u8]) -> Self {
+        self.and_offset_by_zip64(0, extra).0
+    }
+
+    fn and_offset_by_zip64(mut self, mut offset: u64, extra: &[u8]) -> (Self, u64) {
+        const IN_EXTRA: u64 = u32::MAX as u64;
+        let mut rest = extra;
+        while let Some((head, behind)) = rest.split_first_chunk::<4>() {
+            let n = usize::from(u16_at(head, 2));
+            let (field, next) = behind.split_at_checked(n).unwrap_or((behind, &[]));
+            if u16_at(head, 0) == 1 {
+                let mut numbers = field
+                    .as_chunks::<8>()
+                    .0
+                    .iter()
+                    .map(|n| u64::from_le_bytes(*n));
+                for size in [&mut self.n_bytes, &mut self.n_stored, &mut offset] {
+                    if *size == IN_EXTRA
+                        && let Some(number) = numbers.next()
+                    {
+                        *size = number;
+                    }
+                }
+            }
+            rest = next;
+        }
+        (self, offset)
+    }
+}
+
+/// Where the directory begins, by the record at the end of the archive.
+fn find_directory(bytes: &[u8]) -> Option<u64> {
+    const END_BYTES: usize = 22;
+    // A comment of at most 64 KiB may follow.
+    let from = bytes
+        .len()
+        .saturating_sub(END_BYTES + usize::from(u16::MAX));
+    let at = from + memmem::rfind(&bytes[from..], END)?;
+    let end = bytes.get(at..at + END_BYTES)?;
+    let (n_bytes, offset) = (u32_at(end, 12), u32_at(end, 16));
+    if offset == u32::MAX || n_bytes == u32::MAX {
+        let locator = bytes.get(at.checked_sub(20)?..at)?;
+        let zip64 = usize::try_from(u64_at(locator.strip_prefix(ZIP64_LOCATOR)?, 4)).ok()?;
+        let zip64 = bytes.get(zip64..zip64.checked_add(56)?)?;
+        return Some(u64_at(zip64.strip_prefix(ZIP64_END)?, 44));
+    }
+    // By where it ends, since something may stand before the archive.
+    (at as u64).checked_sub(n_bytes.into())
+}
+
+/// The next place where any mark stands.
+fn find_mark(bytes: &[u8]) -> Option<usize> {
+    const MARKS: [&[u8; 4]; 5] = [LOCAL, CENTRAL, END, ZIP64_END, EXTRA_DATA];
+    let mut places = memmem::find_iter(bytes, b"PK");
+    places.find(|at| {
+        let mark = bytes.get(*at..at + 4);
+        mark.is_some_and(|mark| MARKS.iter().any(|m| mark == m.as_slice()))
+    })
+}
+
+/// The next place where the header of an entry may stand: its mark, a version and a method that there are.
+fn find_header(bytes: &[u8]) -> Option<usize> {
+    let mut places = memmem::find_iter(bytes, LOCAL);
+    places.find(|at| {
+        let header = bytes.get(at + 4..at + HEADER_BYTES);
+        header.is_some_and(|header| header[0] <= 63 && u16_at(header, 4) <= 99)
+    })
+}
+
+/// Passes over a record behind its mark: `n_fixed` bytes, and as many as the numbers at these places say. A
+/// place that is beyond the fixed bytes counts for nothing.
+fn skip_record(input: &mut Input<'_>, n_fixed: usize, lengths: [usize; 3]) -> io::Result<bool> {
+    let mut fixed = vec![0; n_fixed];
+    if !input.read_exact(&mut fixed)? {
+        return Ok(false);
+    }
+    let length = |at: &usize| {
+        fixed
+            .get(*at..at + 2)
+            .map_or(0, |n| u64::from(u16_at(n, 0)))
+    };
+    Ok(input.skip(lengths.iter().map(length).sum())? == 0)
+}
+
+/// Passes over a record that begins with its length behind its mark.
+fn skip_sized(input: &mut Input<'_>, is_long: bool) -> io::Result<bool> {
+    let mut length = [0; 8];
+    let n = if is_long { 8 } else { 4 };
+    Ok(input.read_exact(&mut length[..n])? && input.skip(u64::from_le_bytes(length))? == 0)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}

@@ -1,0 +1,110 @@
+//! Parts of a text, cut off so that they can be decoded elsewhere.
+
+use std::sync::Arc;
+
+use super::{Codecs, Decoding, Filled, Limit, Text, gzip, zstd};
+use crate::input::stored::{Input, Stored};
+use crate::report::Defect;
+
+/// Whole members or frames of a mapped file, as far as that can be told without decoding them.
+#[derive(Debug)]
+pub struct Part {
+    text: Text<'static>,
+    start: u64,
+}
+
+impl Text<'static> {
+    /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
+    /// elsewhere while this text goes on after them.
+    ///
+    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where no end
+    /// of a gzip member shows in the next `8 * n_stored` bytes. The end of a zstd frame is known, that of a
+    /// gzip member is guessed: [`Part::is_whole`] tells in the end.
+    pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
+        let input = &mut self.reading.input;
+        let Stored::Mapped(map, range) = &input.stored else {
+            return None;
+        };
+        let rest = input.rest()?;
+        let (n_bytes, decoding) = match &self.decoding {
+            Decoding::Gzip(state) => (
+                gzip::members(state, rest, n_stored)?,
+                Decoding::Gzip(gzip::State::after_a_member()),
+            ),
+            Decoding::Zstd(state) => (
+                zstd::frames(state, rest, n_stored)?,
+                Decoding::Zstd(zstd::State::after_a_frame()),
+            ),
+            _ => return None,
+        };
+        let start = input.offset;
+        let mut own = Input::new(Stored::Mapped(Arc::clone(map), range.clone()), None);
+        own.offset = start;
+        input.offset += n_bytes as u64;
+        let until = input.offset;
+        let mut text = Text::decoded_by(decoding, own);
+        text.reading.until = until;
+        text.is_begun = true;
+        Some(Part { text, start })
+    }
+
+    /// Decodes on as [`Text::fill`] does, but no further than to the end of a member or frame: there a part
+    /// may be cut off.
+    pub fn fill_to_boundary(
+        &mut self,
+        text: &mut Vec<u8>,
+        limit: Limit,
+        codecs: &mut Codecs,
+        defects: &mut Vec<Defect>,
+    ) -> Filled {
+        self.reading.until = self.reading.input.offset + 1;
+        let filled = self.fill(text, limit, codecs, defects);
+        self.reading.until = u64::MAX;
+        match filled {
+            Filled::PartEnd => Filled::More,
+            filled => filled,
+        }
+    }
+}
+
+impl Part {
+    /// Decodes on, as [`Text::fill`] does, to the end of the part.
+    pub fn fill(
+        &mut self,
+        text: &mut Vec<u8>,
+        limit: Limit,
+        codecs: &mut Codecs,
+        defects: &mut Vec<Defect>,
+    ) -> Filled {
+        self.text.fill(text, limit, codecs, defects)
+    }
+
+    /// As [`Text::last_start`].
+    #[must_use]
+    pub fn last_start(&self) -> Option<usize> {
+        self.text.last_start()
+    }
+
+    /// As [`Text::n_gzip_members`].
+    #[must_use]
+    pub fn n_gzip_members(&self) -> u64 {
+        self.text.n_gzip_members()
+    }
+
+    /// How many of its stored bytes were taken.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.text.reading.input.offset - self.start
+    }
+
+    /// Whether its end was that of a member or frame.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.text.reading.input.offset == self.text.reading.until
+    }
+
+    /// Makes this the whole rest of the file.
+    pub fn extend(&mut self) {
+        self.text.reading.until = u64::MAX;
+    }
+}

@@ -1,0 +1,292 @@
+//! Stored bytes, and how far they were taken.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use memmap2::Mmap;
+
+use crate::report::{Code, Defect};
+
+/// The stored bytes of a source, or of a log inside one.
+pub enum Stored<'a> {
+    /// All of them, mapped or read.
+    Slice(&'a [u8]),
+    /// A part of a mapped file, to be held by several threads.
+    Mapped(Arc<Mmap>, Range<usize>),
+    /// As they come.
+    Stream(Box<dyn BufRead + Send + 'a>),
+}
+
+impl Stored<'_> {
+    /// All of a mapped file.
+    #[must_use]
+    pub fn mapped(map: Arc<Mmap>) -> Self {
+        let whole = 0..map.len();
+        Self::Mapped(map, whole)
+    }
+}
+
+impl std::fmt::Debug for Stored<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Slice(bytes) => f.debug_tuple("Slice").field(&bytes.len()).finish(),
+            Self::Mapped(_, range) => f.debug_tuple("Mapped").field(range).finish(),
+            Self::Stream(_) => f.debug_tuple("Stream").finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Stored bytes and how far they were taken.
+pub(super) struct Input<'a> {
+    pub(super) stored: Stored<'a>,
+    /// The offset of the next byte.
+    pub(super) offset: u64,
+    /// Of a stream: bytes that were read and are to be taken again.
+    pushed: VecDeque<u8>,
+    /// Of a stream: the bytes before the offset, as far as they are kept.
+    kept: Option<Vec<u8>>,
+    /// Where the bytes that are taken are counted, if this is what the source itself stores.
+    counter: Option<Arc<AtomicU64>>,
+}
+
+/// How far before a fault the next member is looked for: a damaged one may be decoded on beyond its end, until
+/// a block that makes no sense. Blocks of deflate have some 100 kB at most as compressors make them.
+const LOOK_BACK_BYTES: usize = 1 << 20;
+
+impl<'a> Input<'a> {
+    pub(super) fn new(stored: Stored<'a>, counter: Option<Arc<AtomicU64>>) -> Self {
+        Self {
+            stored,
+            offset: 0,
+            pushed: VecDeque::new(),
+            kept: None,
+            counter,
+        }
+    }
+
+    /// The bytes from here on, if all of them are at hand.
+    pub(super) fn rest(&self) -> Option<&[u8]> {
+        self.whole().map(|whole| from(whole, self.offset))
+    }
+
+    /// All bytes from the first on, if all of them are at hand.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        match &self.stored {
+            Stored::Slice(bytes) => Some(bytes),
+            Stored::Mapped(map, range) => Some(&map[range.clone()]),
+            Stored::Stream(_) => None,
+        }
+    }
+
+    /// The next `n` bytes as stored bytes of their own, if all are at hand; all that is left if that is less.
+    pub(super) fn part(&self, n: u64) -> Option<Stored<'a>> {
+        let at = usize::try_from(self.offset).expect("an offset into a slice");
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        match &self.stored {
+            Stored::Slice(bytes) => {
+                let end = at.saturating_add(n).min(bytes.len());
+                Some(Stored::Slice(&bytes[at..end]))
+            }
+            Stored::Mapped(map, range) => {
+                let start = range.start + at;
+                let end = start.saturating_add(n).min(range.end);
+                Some(Stored::Mapped(Arc::clone(map), start..end))
+            }
+            Stored::Stream(_) => None,
+        }
+    }
+
+    /// The bytes at hand, at least one unless the input is at its end.
+    pub(super) fn peek(&mut self) -> io::Result<&[u8]> {
+        match &mut self.stored {
+            Stored::Slice(bytes) => Ok(from(bytes, self.offset)),
+            Stored::Mapped(map, range) => Ok(from(&map[range.clone()], self.offset)),
+            Stored::Stream(stream) => {
+                if !self.pushed.is_empty() {
+                    return Ok(self.pushed.as_slices().0);
+                }
+                loop {
+                    // An interrupted read is no error; the borrow ends before the next try.
+                    match stream.fill_buf() {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                        Ok(_) => break,
+                    }
+                }
+                stream.fill_buf()
+            }
+        }
+    }
+
+    /// Goes back to an offset that was passed, if all stored bytes are at hand.
+    pub(super) fn rewind(&mut self, offset: u64) -> bool {
+        let is_at_hand = !matches!(self.stored, Stored::Stream(_));
+        if is_at_hand {
+            self.uncount(self.offset - offset);
+            self.offset = offset;
+        }
+        is_at_hand
+    }
+
+    pub(super) fn take(&mut self, n: usize) {
+        self.offset += n as u64;
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(n as u64, Relaxed);
+        }
+        if let Stored::Stream(stream) = &mut self.stored {
+            let n_pushed = n.min(self.pushed.len());
+            if let Some(kept) = &mut self.kept {
+                if kept.len() > 2 * LOOK_BACK_BYTES {
+                    kept.drain(..kept.len() - LOOK_BACK_BYTES);
+                }
+                kept.extend(self.pushed.iter().take(n_pushed));
+                if n > n_pushed {
+                    // What is consumed was given by `fill_buf` before, which gives the same again.
+                    let buffer = stream.fill_buf().unwrap_or_default();
+                    kept.extend(buffer.iter().take(n - n_pushed));
+                }
+            }
+            self.pushed.drain(..n_pushed);
+            stream.consume(n - n_pushed);
+        }
+    }
+
+    fn uncount(&mut self, n: u64) {
+        if let Some(counter) = &self.counter {
+            counter.fetch_sub(n, Relaxed);
+        }
+    }
+
+    /// Keeps what is taken from here on, as far as [`Input::find_next`] looks back.
+    pub(super) fn keep_from_here(&mut self) {
+        if matches!(self.stored, Stored::Stream(_)) {
+            self.kept.get_or_insert_default().clear();
+        }
+    }
+
+    /// Reads on until `bytes` is full. False if the input ends before.
+    pub(super) fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
+        Ok(self.read_up_to(bytes)? == bytes.len())
+    }
+
+    /// Reads on until `bytes` is full or the input ends. How many were read.
+    pub(super) fn read_up_to(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let at_hand = self.peek()?;
+            if at_hand.is_empty() {
+                break;
+            }
+            let n = at_hand.len().min(bytes.len() - filled);
+            bytes[filled..filled + n].copy_from_slice(&at_hand[..n]);
+            self.take(n);
+            filled += n;
+        }
+        Ok(filled)
+    }
+
+    /// The next `n` bytes, or as many as there are, without taking them.
+    pub(super) fn look_ahead(&mut self, n: usize) -> io::Result<Vec<u8>> {
+        if let Some(rest) = self.rest() {
+            return Ok(rest[..rest.len().min(n)].to_vec());
+        }
+        let mut bytes = vec![0; n];
+        let kept = self.kept.take();
+        let n_read = self.read_up_to(&mut bytes)?;
+        self.kept = kept;
+        bytes.truncate(n_read);
+        self.push_back(&bytes);
+        Ok(bytes)
+    }
+
+    /// Gives back bytes of a stream that were taken last.
+    fn push_back(&mut self, bytes: &[u8]) {
+        bytes.iter().rev().for_each(|b| self.pushed.push_front(*b));
+        self.offset -= bytes.len() as u64;
+        self.uncount(bytes.len() as u64);
+    }
+
+    /// Takes all zero bytes at hand and after: padding of tapes and blocks. The first other byte, if any.
+    pub(super) fn skip_zeros(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let at_hand = self.peek()?;
+            match at_hand.iter().position(|&byte| byte != 0) {
+                Some(n) => {
+                    let byte = at_hand[n];
+                    self.take(n);
+                    return Ok(Some(byte));
+                }
+                None if at_hand.is_empty() => return Ok(None),
+                None => {
+                    let n = at_hand.len();
+                    self.take(n);
+                }
+            }
+        }
+    }
+
+    /// Takes the next `n` bytes. How many of them are missing.
+    pub(super) fn skip(&mut self, n: u64) -> io::Result<u64> {
+        let mut left = n;
+        while left > 0 {
+            let at_hand = self.peek()?.len();
+            if at_hand == 0 {
+                break;
+            }
+            let step = at_hand.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.take(step);
+            left -= step as u64;
+        }
+        Ok(left)
+    }
+
+    /// Takes all bytes up to the next place that `find` finds, or all there are. It is called with some of the
+    /// bytes, and must see `head_bytes` of them to tell.
+    ///
+    /// The search begins behind the first byte at `start`, or [`LOOK_BACK_BYTES`] before here.
+    pub(super) fn find_next(
+        &mut self,
+        start: u64,
+        head_bytes: usize,
+        find: &dyn Fn(&[u8]) -> Option<usize>,
+    ) -> io::Result<bool> {
+        let back = self.offset.saturating_sub(LOOK_BACK_BYTES as u64);
+        let begin = (start + 1).max(back).min(self.offset);
+        if self.rewind(begin) {
+            let rest = self.rest().unwrap_or_default();
+            let (found, n_all) = (find(rest), rest.len());
+            self.take(found.unwrap_or(n_all));
+            return Ok(found.is_some());
+        }
+        let kept = self.kept.take().unwrap_or_default();
+        let n_back = usize::try_from(self.offset - begin).unwrap_or(usize::MAX);
+        let mut seen = kept[kept.len().saturating_sub(n_back)..].to_vec();
+        loop {
+            if let Some(at) = find(&seen) {
+                self.push_back(&seen[at..]);
+                return Ok(true);
+            }
+            seen.drain(..seen.len().saturating_sub(head_bytes));
+            let at_hand = self.peek()?;
+            if at_hand.is_empty() {
+                return Ok(false);
+            }
+            let n = at_hand.len();
+            seen.extend_from_slice(at_hand);
+            self.take(n);
+        }
+    }
+}
+
+fn from(whole: &[u8], offset: u64) -> &[u8] {
+    &whole[usize::try_from(offset).expect("an offset into a slice")..]
+}
+
+/// The defect of bytes from `offset` on with which no further member or frame begins.
+pub(super) fn trailing(offset: u64, what: &str) -> Defect {
+    let message = format!("what follows the last {what} is none");
+    Defect::stored(Code::TrailingBytes, offset, message)
+}

@@ -1,0 +1,232 @@
+//! The logs of one source, or of an entry of an archive, one after the other on one thread.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::{Judge, SourceReport, TEXT_BYTES, Worker, gzip_members, shrink};
+use crate::input::archive::{Coded, Entry, Opened};
+use crate::input::decompress::{Filled, Limit};
+use crate::input::{Source, Stored, Text};
+use crate::output::Alert;
+use crate::report::{Code, Defect, Member};
+use crate::scan::{Candidate, Window};
+
+/// A way through all that lies in a source.
+pub(super) struct Logs<'w, 'a> {
+    worker: &'w mut Worker<'a>,
+    source: &'w Source,
+    report: &'w mut SourceReport,
+    emit: &'w mut dyn FnMut(Alert),
+    /// How many of the stored bytes that were taken were counted.
+    n_counted: u64,
+    /// What goes wrong in a text from which another one is read; made when there is one.
+    told: Option<(Sender<Defect>, Receiver<Defect>)>,
+}
+
+impl<'w, 'a> Logs<'w, 'a> {
+    pub(super) fn new(
+        worker: &'w mut Worker<'a>,
+        source: &'w Source,
+        report: &'w mut SourceReport,
+        emit: &'w mut dyn FnMut(Alert),
+    ) -> Self {
+        let n_counted = worker.counter.load(Relaxed);
+        Self {
+            worker,
+            source,
+            report,
+            emit,
+            n_counted,
+            told: None,
+        }
+    }
+
+    /// Scans all that lies in an entry. An error of the system is given back.
+    pub(super) fn entry(&mut self, entry: Entry<'_>) -> io::Result<()> {
+        let (member, coded) = (entry.member.clone(), entry.coded);
+        let opened = entry.open(&mut self.worker.codecs, &mut self.report.defects)?;
+        match opened {
+            Opened::Nothing => {}
+            Opened::Text(text) => self.text(text, member.as_ref(), coded)?,
+            Opened::Archive(mut archive) => {
+                while !self.worker.progress.stop.load(Relaxed) {
+                    let next = archive.next(&mut self.report.defects);
+                    self.count(0);
+                    let Some(entry) = next? else {
+                        break;
+                    };
+                    self.inside(entry);
+                }
+            }
+        }
+        if let Some((_, told)) = &self.told {
+            self.report.defects.extend(told.try_iter());
+        }
+        self.count(0);
+        Ok(())
+    }
+
+    /// Scans an entry of which the errors are its own.
+    pub(super) fn inside(&mut self, entry: Entry<'_>) {
+        let member = entry.member.clone();
+        if let Err(error) = self.entry(entry) {
+            let defect = Defect::new(Code::Unreadable, format!("cannot be read: {error}"));
+            self.report.defects.push(defect.within(member.as_ref()));
+        }
+    }
+
+    /// Counts what was taken of the source, and so much text.
+    fn count(&mut self, n_text: usize) {
+        let n_taken = self.worker.counter.load(Relaxed);
+        let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
+        if n_stored + n_text as u64 > 0 {
+            self.judge(None).count(n_stored, n_text as u64);
+        }
+    }
+
+    /// Takes account of a text's members of gzip, if there are more than all files have.
+    fn note_gzip_members(&mut self, member: Option<&Arc<Member>>, text: &Text<'_>) {
+        let defect = gzip_members(member, text.n_gzip_members());
+        self.report.defects.extend(defect);
+    }
+
+    fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> Judge<'b> {
+        Judge {
+            rule: self.worker.rule,
+            source: self.source,
+            member,
+            progress: self.worker.progress,
+            report: self.report,
+            emit: self.emit,
+        }
+    }
+
+    /// Scans a text as it is decompressed.
+    fn text(
+        &mut self,
+        mut text: Text<'_>,
+        member: Option<&Arc<Member>>,
+        coded: Coded,
+    ) -> io::Result<()> {
+        if let Some(bytes) = text.as_slice() {
+            self.whole(bytes, member, coded);
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.worker.text);
+        buffer.clear();
+        self.worker.scanner.start_text(0);
+        let mut base = 0;
+        while !self.worker.progress.stop.load(Relaxed) {
+            let held = buffer.len();
+            let limit = Limit::at(TEXT_BYTES.max(2 * held));
+            let filled = self.fill(&mut text, &mut buffer, limit, member);
+            if filled == Filled::Layer {
+                return self.layer(text, buffer, member, coded);
+            }
+            self.count(buffer.len() - held);
+            let window = Window {
+                bytes: &buffer,
+                base,
+                is_last: matches!(filled, Filled::End | Filled::Break),
+                likely_start: text.last_start(),
+            };
+            let keep = self.scan(window, member);
+            if filled == Filled::End {
+                break;
+            }
+            if filled == Filled::Break {
+                base = window.end();
+                buffer.clear();
+                self.worker.scanner.start_text(base);
+                continue;
+            }
+            let n_done = usize::try_from(keep - base).expect("an offset into the buffer");
+            buffer.drain(..n_done);
+            base = keep;
+        }
+        self.note_gzip_members(member, &text);
+        shrink(&mut buffer);
+        self.worker.text = buffer;
+        Ok(())
+    }
+
+    /// Decodes on; what goes wrong is the member's.
+    fn fill(
+        &mut self,
+        text: &mut Text<'_>,
+        buffer: &mut Vec<u8>,
+        limit: Limit,
+        member: Option<&Arc<Member>>,
+    ) -> Filled {
+        let defects = &mut self.report.defects;
+        let from = defects.len();
+        let filled = text.fill(buffer, limit, &mut self.worker.codecs, defects);
+        for defect in &mut defects[from..] {
+            defect.member = member.cloned();
+        }
+        filled
+    }
+
+    fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
+        let worker = &mut *self.worker;
+        let mut judge = Judge {
+            rule: worker.rule,
+            source: self.source,
+            member,
+            progress: worker.progress,
+            report: self.report,
+            emit: self.emit,
+        };
+        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, 0);
+        let keep = worker.scanner.scan(window, visit);
+        judge.take_in(&mut worker.scanner, 0);
+        keep
+    }
+
+    /// Scans a text that is all at hand.
+    fn whole(&mut self, bytes: &[u8], member: Option<&Arc<Member>>, coded: Coded) {
+        if coded.is_source() {
+            self.worker.counter.fetch_add(bytes.len() as u64, Relaxed);
+        }
+        self.count(bytes.len());
+        self.worker.scanner.start_text(0);
+        let window = Window {
+            bytes,
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        self.scan(window, member);
+    }
+
+    /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in
+    /// `begun`.
+    fn layer(
+        &mut self,
+        mut text: Text<'_>,
+        mut begun: Vec<u8>,
+        member: Option<&Arc<Member>>,
+        coded: Coded,
+    ) -> io::Result<()> {
+        // A small one is decoded to its end, which leaves the fastest ways for what is in it.
+        let mut filled = Filled::More;
+        while begun.len() < TEXT_BYTES && filled != Filled::End {
+            filled = self.fill(&mut text, &mut begun, Limit::at(TEXT_BYTES), member);
+        }
+        self.count(0);
+        if filled == Filled::End {
+            self.note_gzip_members(member, &text);
+            let stored = Stored::Slice(&begun);
+            let result = self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
+            self.worker.text = begun;
+            return result;
+        }
+        let (told, _) = self.told.get_or_insert_with(unbounded);
+        let told = told.clone();
+        let stored = text.into_layer(begun, &mut self.worker.codecs, member.cloned(), told);
+        self.entry(Entry::inside(stored, coded.inner(), member.cloned()))
+    }
+}
