@@ -43,7 +43,7 @@ pub enum Content {
     /// A part of text that is stored as it is.
     Plain(Arc<Mmap>, Range<usize>),
     /// Members or frames, to be decoded.
-    Part(Part),
+    Part(Box<Part>),
     /// Text that was decoded into the buffer.
     Decoded,
     /// Small entries of an archive, whose stored bytes are in the buffer.
@@ -65,7 +65,7 @@ pub struct Packed {
 #[derive(Debug)]
 pub struct Blocks {
     /// The archives that are open, each inside the one before.
-    archives: Vec<Box<Archive<'static>>>,
+    archives: Vec<Archive<'static>>,
     log: Option<Log>,
     /// An entry that waits until those before it are given out.
     pending: Option<Entry<'static>>,
@@ -221,7 +221,7 @@ impl Blocks {
         // What comes out of parts is not known when they are cut.
         let can_cut = self.codecs.budget().is_none();
         if let Some(part) = can_cut.then(|| log.text.cut(n_stored)).flatten() {
-            block.content = Content::Part(part);
+            block.content = Content::Part(Box::new(part));
             block.stored_bytes = self.stored_bytes();
             self.log = Some(log);
             return Some(block);

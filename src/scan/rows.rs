@@ -183,7 +183,7 @@ pub(super) fn last_row_before(bytes: &[u8], from: usize, to: usize) -> usize {
     for newline in memrchr_iter(b'\n', part) {
         n_quotes -= memchr_iter(b'"', &part[newline..behind]).count();
         behind = newline;
-        if n_quotes % 2 == 0 {
+        if n_quotes.is_multiple_of(2) {
             return from + newline + 1;
         }
     }

@@ -145,7 +145,7 @@ impl Worker<'_> {
             Content::Decoded => scan.text(scanner, &self.text, block.is_last),
             Content::Part(part) => {
                 let decoding = Decoding {
-                    part,
+                    part: *part,
                     text: &mut self.text,
                     codecs: &mut self.codecs,
                     head: &mut self.head,

@@ -65,7 +65,7 @@ pub enum Opened<'a> {
     /// A log.
     Text(Text<'a>),
     /// An archive of logs.
-    Archive(Box<Archive<'a>>),
+    Archive(Archive<'a>),
     /// Nothing that is read; a defect tells why.
     Nothing,
 }
@@ -183,13 +183,13 @@ impl<'a> Entry<'a> {
             }
             _ => unreachable!("all other formats are texts"),
         };
-        Ok(Opened::Archive(Box::new(Archive {
+        Ok(Opened::Archive(Archive {
             lending: Lending::new(input),
             walk,
             member,
             depth: coded.depth,
             n_entries: 0,
-        })))
+        }))
     }
 }
 

@@ -37,6 +37,19 @@ struct Extensions {
     n_bytes: Option<u64>,
 }
 
+impl Extensions {
+    /// Takes in fields of pax. One that cannot be read leaves what the header itself says.
+    fn take_in(&mut self, fields: &[u8]) {
+        for field in PaxExtensions::new(fields).flatten() {
+            match field.key_bytes() {
+                b"path" | b"GNU.sparse.name" => self.path = Some(field.value_bytes().to_vec()),
+                b"size" => self.n_bytes = field.value().ok().and_then(|n| n.parse().ok()),
+                _ => {}
+            }
+        }
+    }
+}
+
 impl Walk {
     pub(super) fn next(
         &mut self,
@@ -137,21 +150,7 @@ impl Walk {
                 path.truncate(path.iter().position(|b| *b == 0).unwrap_or(path.len()));
                 extensions.path = Some(path);
             }
-            EntryType::XHeader => {
-                let fields = read(input, n_bytes)?;
-                // A field that cannot be read leaves what the header itself says.
-                for field in PaxExtensions::new(&fields).flatten() {
-                    match field.key_bytes() {
-                        b"path" | b"GNU.sparse.name" => {
-                            extensions.path = Some(field.value_bytes().to_vec());
-                        }
-                        b"size" => {
-                            extensions.n_bytes = field.value().ok().and_then(|n| n.parse().ok());
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            EntryType::XHeader => extensions.take_in(&read(input, n_bytes)?),
             EntryType::GNUSparse => {
                 let message = "tar entry is a sparse file of GNU tar's old kind, which is not read";
                 defects.push(Defect::stored(Code::UnsupportedFormat, start, message));

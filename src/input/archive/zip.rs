@@ -141,48 +141,21 @@ impl Walk {
         input: &mut Input<'_>,
         defects: &mut Vec<Defect>,
     ) -> io::Result<Option<Found>> {
-        let mut header = [0; HEADER_BYTES - 4];
-        if !input.read_exact(&mut header)? {
+        let Some(header) = Header::read(input)? else {
             let message = "zip ends inside a header";
             defects.push(Defect::stored(Code::Truncated, input.offset, message));
             return Ok(None);
-        }
-        let flags = u16_at(&header, 2);
-        let method = u16_at(&header, 4);
-        let (n_path, n_extra) = (u16_at(&header, 22), u16_at(&header, 24));
-        let (mut path, mut extra) = (vec![0; n_path.into()], vec![0; n_extra.into()]);
-        if !input.read_exact(&mut path)? || !input.read_exact(&mut extra)? {
-            let message = "zip ends inside a header";
-            defects.push(Defect::stored(Code::Truncated, input.offset, message));
+        };
+        let has_descriptor = header.flags & HAS_DESCRIPTOR != 0;
+        let sizes = match has_descriptor {
+            false => Some(header.sizes),
+            true => self.sizes_by_directory(start, input),
+        };
+        if header.path.ends_with(b"/") && sizes.is_none_or(|sizes| sizes.n_stored == 0) {
             return Ok(None);
         }
-        let of_header = Sizes {
-            crc: u32_at(&header, 10),
-            n_stored: u32_at(&header, 14).into(),
-            n_bytes: u32_at(&header, 18).into(),
-        }
-        .or_by_zip64(&extra);
-        let sizes = match flags & HAS_DESCRIPTOR {
-            0 => Some(of_header),
-            _ => self.sizes_by_directory(start, input),
-        };
-        if path.ends_with(b"/") && sizes.is_none_or(|sizes| sizes.n_stored == 0) {
-            return Ok(None);
-        }
-        let coding = match method {
-            _ if flags & IS_ENCRYPTED != 0 => Err((Code::Encrypted, "is encrypted".to_owned())),
-            0 => Ok(Coding::Sniffed),
-            8 => Ok(Coding::Deflate),
-            12 => Ok(Coding::Bzip2),
-            93 => Ok(Coding::Zstd),
-            95 => Ok(Coding::Xz),
-            n => {
-                let message = format!("is compressed by method {n}, which is not read");
-                Err((Code::UnsupportedFormat, message))
-            }
-        };
         // What does not show its own end cannot be read on the way.
-        let coding = coding.and_then(|coding| match (sizes, coding) {
+        let coding = header.coding().and_then(|coding| match (sizes, coding) {
             (Some(_), _) | (None, Coding::Deflate) => Ok(coding),
             _ => {
                 let message = "has a length that comes only behind it".to_owned();
@@ -191,9 +164,9 @@ impl Walk {
         });
         match coding {
             Ok(coding) => {
-                self.is_open = flags & HAS_DESCRIPTOR != 0;
+                self.is_open = has_descriptor;
                 Ok(Some(Found {
-                    path,
+                    path: header.path,
                     n_stored: sizes.map(|sizes| sizes.n_stored),
                     coding,
                     expected: sizes.map(|sizes| Expected {
@@ -203,7 +176,7 @@ impl Walk {
                 }))
             }
             Err((code, why)) => {
-                let path = String::from_utf8_lossy(&path);
+                let path = String::from_utf8_lossy(&header.path);
                 defects.push(Defect::stored(
                     code,
                     start,
@@ -249,6 +222,58 @@ impl Walk {
             self.central = Some((at + 46 + n_path + n_extra + n_comment) as u64);
             if offset == start {
                 return Some(sizes);
+            }
+        }
+    }
+}
+
+/// The header before an entry.
+struct Header {
+    flags: u16,
+    method: u16,
+    sizes: Sizes,
+    path: Vec<u8>,
+}
+
+impl Header {
+    /// Reads it, behind its mark; nothing if the archive ends before its end.
+    fn read(input: &mut Input<'_>) -> io::Result<Option<Self>> {
+        let mut fixed = [0; HEADER_BYTES - 4];
+        if !input.read_exact(&mut fixed)? {
+            return Ok(None);
+        }
+        let (n_path, n_extra) = (u16_at(&fixed, 22), u16_at(&fixed, 24));
+        let (mut path, mut extra) = (vec![0; n_path.into()], vec![0; n_extra.into()]);
+        if !input.read_exact(&mut path)? || !input.read_exact(&mut extra)? {
+            return Ok(None);
+        }
+        let sizes = Sizes {
+            crc: u32_at(&fixed, 10),
+            n_stored: u32_at(&fixed, 14).into(),
+            n_bytes: u32_at(&fixed, 18).into(),
+        };
+        Ok(Some(Self {
+            flags: u16_at(&fixed, 2),
+            method: u16_at(&fixed, 4),
+            sizes: sizes.or_by_zip64(&extra),
+            path,
+        }))
+    }
+
+    /// How the entry is coded, or why it is not read.
+    fn coding(&self) -> Result<Coding, (Code, String)> {
+        match self.method {
+            _ if self.flags & IS_ENCRYPTED != 0 => {
+                Err((Code::Encrypted, "is encrypted".to_owned()))
+            }
+            0 => Ok(Coding::Sniffed),
+            8 => Ok(Coding::Deflate),
+            12 => Ok(Coding::Bzip2),
+            93 => Ok(Coding::Zstd),
+            95 => Ok(Coding::Xz),
+            n => {
+                let message = format!("is compressed by method {n}, which is not read");
+                Err((Code::UnsupportedFormat, message))
             }
         }
     }
