@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::json::Value;
-use super::{Scalar, java_map};
+use super::{Scalar, java_map, object_text};
 
 /// Fields of which at least one stands beside `eventName` in a CloudTrail record.
 const BESIDE_EVENT_NAME: [&str; 9] = [
@@ -22,7 +22,7 @@ const BESIDE_EVENT_NAME: [&str; 9] = [
 ];
 
 /// Whether `name` is the field `field`, in CloudTrail's spelling or all in lower case.
-fn is_field(name: &str, field: &str) -> bool {
+pub(crate) fn is_field(name: &str, field: &str) -> bool {
     // The length decides nearly always.
     name.len() == field.len()
         && name.eq_ignore_ascii_case(field)
@@ -209,6 +209,17 @@ pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(S
                 n_copied += 1;
             }
         });
+        // Exports of tables have an object as one text.
+        if n_copied == 0
+            && let Some((outer, rest)) = path.split_once('.')
+        {
+            for text in get(record, outer).filter_map(Value::as_str) {
+                if let Some(found) = object_text::at(text, rest) {
+                    visit(Scalar::Text(found.into()));
+                    n_copied += 1;
+                }
+            }
+        }
         n_copied > 0
     };
     match field {
@@ -286,41 +297,33 @@ fn categories(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// An object of the record as Elastic prints it. A string (Athena and Glue) is what it is.
+/// An object of the record as Elastic prints it. A string (Athena and Glue) is what it is, and also what it says
+/// behind its own escapes.
 fn printed(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     for value in get(record, field) {
         if !value.is_empty() {
             visit(Scalar::Text(java_map::print(value)));
         }
+        if let Some(text) = value.as_str().and_then(object_text::unescaped) {
+            visit(Scalar::Text(text.into()));
+        }
     }
 }
 
-/// A parameter of the request by name. Where the request is a string, that string is read as JSON.
+/// A parameter of the request by name. Where the request is a string, that string is read as an object.
 pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
     get(record, "requestParameters").find_map(|request| match request.as_str() {
         None => get(request, name).find_map(|value| value.as_str().map(Cow::Borrowed)),
-        Some(json) => {
-            let object: serde_json::Value = serde_json::from_str(json).ok()?;
-            let (_, value) = object
-                .as_object()?
-                .iter()
-                .find(|(key, _)| is_field(key, name))?;
-            value.as_str().map(|text| Cow::Owned(text.to_owned()))
-        }
+        Some(text) => object_text::at(text, name).map(Cow::Owned),
     })
 }
 
 /// Where `literal` stands in the request.
 pub(crate) fn locate_in_request(record: Value<'_>, literal: &str) -> Option<String> {
-    get(record, "requestParameters").find_map(|request| {
-        if let Some(json) = request.as_str() {
-            let object: serde_json::Value = serde_json::from_str(json).ok()?;
-            let (key, _) = object.as_object()?.iter().find(|(key, value)| {
-                key.contains(literal) || value.as_str().is_some_and(|v| v.contains(literal))
-            })?;
-            return Some(format!("requestParameters.{key}"));
-        }
-        request.locate(literal, "requestParameters")
+    const REQUEST: &str = "requestParameters";
+    get(record, REQUEST).find_map(|request| match request.as_str() {
+        None => request.locate(literal, REQUEST),
+        Some(text) => object_text::locate(text, literal, REQUEST),
     })
 }
 

@@ -9,7 +9,7 @@ const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const FLATTENED_REQUEST: &str = "aws.cloudtrail.flattened.request_parameters";
 
 /// Calls `visit` with each value at `path`, whichever way its dots are written.
-fn each_at<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
+pub(super) fn each_at<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
     for (key, child) in value.members() {
         if key == path {
             visit(child);

@@ -97,12 +97,30 @@ pub(crate) fn key_of<'t>(text: &'t str, literal: &str) -> Option<&'t str> {
         .find_map(|(key, value)| (key.contains(literal) || value.contains(literal)).then_some(key))
 }
 
-fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let inside = text
+/// The entries at the top of a printed map.
+pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = text
         .strip_prefix('{')
         .and_then(|t| t.strip_suffix('}'))
         .unwrap_or_default();
-    inside.split(", ").filter_map(|entry| entry.split_once('='))
+    let mut parts = std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut depth = 0_usize;
+        let end = rest.bytes().enumerate().position(|(at, byte)| {
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && rest.as_bytes()[at..].starts_with(b", ")
+        });
+        let (part, next) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = next.strip_prefix(", ").unwrap_or(next);
+        Some(part)
+    });
+    std::iter::from_fn(move || parts.by_ref().find_map(|entry| entry.split_once('=')))
 }
 
 #[cfg(test)]

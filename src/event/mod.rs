@@ -1,9 +1,9 @@
 //! The ECS view of one record: what a rule asks of it, by the names of the Elastic Common Schema.
 //!
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
-//! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` for documents
-//! that Elastic already made of them; `java_map` prints objects as Elastic's pipeline does. No rule is
-//! known here, and nothing is copied but text that has to be made.
+//! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
+//! documents that Elastic and Security Lake already made of them; `java_map` prints objects as Elastic's
+//! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is copied but text that has to be made.
 //!
 //! A record with duplicate keys is read in every way it can be read: a field that stands twice has two
 //! values, and `event.outcome` has each outcome that some reading gives.
@@ -12,6 +12,8 @@ pub(crate) mod cloudtrail;
 pub(crate) mod ecs;
 pub(crate) mod java_map;
 pub(crate) mod json;
+pub(crate) mod object_text;
+pub(crate) mod ocsf;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -76,6 +78,8 @@ pub enum Schema {
     CloudTrail,
     /// As Elastic stores it.
     Ecs,
+    /// As Security Lake stores it.
+    Ocsf,
 }
 
 /// One event.
@@ -88,19 +92,16 @@ pub struct Event<'v> {
 impl<'v> Event<'v> {
     /// The event in `record`, if that is a record in a schema we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
-        if cloudtrail::is_record(record) {
-            Some(Self {
-                schema: Schema::CloudTrail,
-                record,
-            })
+        let schema = if cloudtrail::is_record(record) {
+            Schema::CloudTrail
         } else if ecs::is_record(record) {
-            Some(Self {
-                schema: Schema::Ecs,
-                record,
-            })
+            Schema::Ecs
+        } else if ocsf::is_record(record) {
+            Schema::Ocsf
         } else {
-            None
-        }
+            return None;
+        };
+        Some(Self { schema, record })
     }
 
     /// Members of the record that its schema does not know, where the record has no request of its own:
@@ -110,10 +111,13 @@ impl<'v> Event<'v> {
         let has_request = match self.schema {
             Schema::CloudTrail => cloudtrail::has_request(self.record),
             Schema::Ecs => ecs::has_request(self.record),
+            Schema::Ocsf => ocsf::has_request(self.record),
         };
         let is_foreign = move |name: &str| match self.schema {
             Schema::CloudTrail => !cloudtrail::is_own_field(name),
             Schema::Ecs => true,
+            // OCSF's own field for the record that a document was made of.
+            Schema::Ocsf => name == "raw_data",
         };
         let members = self.record.members().filter(move |_| !has_request);
         members
@@ -167,6 +171,7 @@ impl<'v> Event<'v> {
                     java_map::field(&text, name).map(str::to_owned)
                 })
                 .map(Cow::Owned),
+            Schema::Ocsf => ocsf::request_parameter(self.record, name),
         }
     }
 
@@ -177,6 +182,7 @@ impl<'v> Event<'v> {
         let place = match self.schema {
             Schema::CloudTrail => cloudtrail::locate_in_request(self.record, literal),
             Schema::Ecs => ecs::locate_in_request(self.record, literal),
+            Schema::Ocsf => ocsf::locate_in_request(self.record, literal),
         };
         place.unwrap_or_else(|| "requestParameters".to_owned())
     }
@@ -186,7 +192,7 @@ impl<'v> Event<'v> {
     pub fn has_duplicate_keys(&self) -> bool {
         match self.schema {
             Schema::CloudTrail => cloudtrail::has_duplicate_keys(self.record),
-            Schema::Ecs => self.record.has_duplicate_keys(),
+            Schema::Ecs | Schema::Ocsf => self.record.has_duplicate_keys(),
         }
     }
 }
@@ -196,6 +202,7 @@ impl Fields for Event<'_> {
         match self.schema {
             Schema::CloudTrail => cloudtrail::each_value(self.record, field, visit),
             Schema::Ecs => ecs::each_value(self.record, field, visit),
+            Schema::Ocsf => ocsf::each_value(self.record, field, visit),
         }
     }
 }

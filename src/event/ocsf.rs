@@ -1,0 +1,258 @@
+//! CloudTrail as OCSF, as Security Lake stores it: versions 1.0.0-rc.2 and 1.1.0 and later.
+//!
+//! Source: AWS's mappings (OCSF's examples, and pairs of CloudTrail and Security Lake files). CloudTrail becomes
+//! several classes, so a document is known by the product that it names. The request is in
+//! `api.request.data`, as JSON text; in early versions it is flattened into `unmapped`, as
+//! `requestParameters.policyArn` and so on, with text alone and lists as `name[]`.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::ecs::each_at;
+use super::json::Value;
+use super::{Scalar, java_map, object_text};
+
+const UNMAPPED_REQUEST: &str = "requestParameters";
+
+/// The classes that CloudTrail becomes: Account Change, Authentication, API Activity (by its number in the
+/// release candidate, and later).
+const CLASSES: [i64; 4] = [3001, 3002, 3005, 6003];
+
+fn first_text<'v>(document: Value<'v>, path: &str) -> Option<&'v str> {
+    let mut first = None;
+    each_at(document, path, &mut |value| {
+        first = first.or(value.as_str().filter(|text| !text.is_empty()));
+    });
+    first
+}
+
+/// Whether this is an OCSF document made of a CloudTrail record.
+pub(crate) fn is_record(value: Value<'_>) -> bool {
+    if first_text(value, "api.operation").is_none() {
+        return false;
+    }
+    match first_text(value, "metadata.product.name") {
+        Some(product) => {
+            let product = product.to_ascii_lowercase();
+            matches!(
+                &*product,
+                "cloudtrail" | "aws cloudtrail" | "amazon cloudtrail"
+            )
+        }
+        None => {
+            let mut is_known = false;
+            each_at(value, "class_uid", &mut |class| {
+                is_known |=
+                    matches!(class.scalar(), Some(Scalar::Integer(n)) if CLASSES.contains(&n));
+            });
+            is_known
+        }
+    }
+}
+
+/// Calls `visit` with the name below the request and the value of each parameter in `unmapped`.
+fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    each_at(document, "unmapped", &mut |unmapped| {
+        for (key, value) in unmapped.members() {
+            if let Some(name) = key
+                .strip_prefix(UNMAPPED_REQUEST)
+                .and_then(|n| n.strip_prefix('.'))
+            {
+                visit(name, value);
+            } else if key == UNMAPPED_REQUEST {
+                value.members().for_each(|(name, value)| visit(name, value));
+            }
+        }
+    });
+}
+
+/// Whether the document says what was asked for.
+pub(crate) fn has_request(document: Value<'_>) -> bool {
+    let mut has_request = first_text(document, "api.request.data").is_some();
+    each_unmapped(document, &mut |_, _| has_request = true);
+    has_request
+}
+
+/// ECS fields, and the fields of which the first that has a value is their own.
+const COPIED: [(&str, &[&str]); 20] = [
+    ("event.action", &["api.operation"]),
+    ("event.provider", &["api.service.name"]),
+    ("event.id", &["metadata.uid"]),
+    ("@timestamp", &["time_dt", "time"]),
+    ("user.name", &["actor.user.name"]),
+    ("user.target.name", &["user.name"]),
+    (
+        "source.address",
+        &["src_endpoint.ip", "src_endpoint.domain"],
+    ),
+    ("user_agent.original", &["http_request.user_agent"]),
+    ("cloud.region", &["cloud.region"]),
+    ("aws.cloudtrail.error_code", &["api.response.error"]),
+    (
+        "aws.cloudtrail.error_message",
+        &["api.response.message", "api.response.error_message"],
+    ),
+    (
+        "aws.cloudtrail.event_version",
+        &["metadata.product.version"],
+    ),
+    ("aws.cloudtrail.event_type", &["metadata.event_code"]),
+    ("aws.cloudtrail.request_id", &["api.request.uid"]),
+    ("aws.cloudtrail.api_version", &["api.version"]),
+    (
+        "aws.cloudtrail.shared_event_id",
+        &["unmapped.sharedEventID"],
+    ),
+    ("aws.cloudtrail.user_identity.type", &["actor.user.type"]),
+    (
+        "aws.cloudtrail.user_identity.access_key_id",
+        &["actor.user.credential_uid", "actor.session.credential_uid"],
+    ),
+    (
+        "aws.cloudtrail.user_identity.invoked_by",
+        &["actor.invoked_by"],
+    ),
+    (
+        "aws.cloudtrail.user_identity.account_id",
+        &["actor.user.account.uid", "actor.user.account_uid"],
+    ),
+];
+
+/// The actor's names: the ARN stands under another one of them in each version.
+const ACTOR_NAMES: [&str; 3] = ["actor.user.uid", "actor.user.uuid", "actor.user.uid_alt"];
+
+/// Where the account that got the event stands.
+const RECIPIENTS: [&str; 3] = [
+    "unmapped.recipientAccountId",
+    "cloud.account.uid",
+    "cloud.account_uid",
+];
+
+/// Calls `visit` with each value of an ECS field.
+pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+    let mut copy = |paths: &[&str]| {
+        paths.iter().any(|path| {
+            let mut is_found = false;
+            each_at(document, path, &mut |value| {
+                if let Some(scalar) = value.scalar().filter(|_| !value.is_empty()) {
+                    visit(scalar);
+                    is_found = true;
+                }
+            });
+            is_found
+        })
+    };
+    if let Some((_, paths)) = COPIED.iter().find(|(name, _)| *name == field) {
+        copy(paths);
+        return;
+    }
+    match field {
+        "event.dataset" | "data_stream.dataset" => visit(text("aws.cloudtrail")),
+        "event.kind" => visit(text("event")),
+        "event.category" if is_iam(document) => visit(text("iam")),
+        "event.outcome" => outcomes(document, visit),
+        "source.ip" => {
+            let address = first_text(document, "src_endpoint.ip");
+            let is_ip = |address: &&str| address.parse::<std::net::IpAddr>().is_ok();
+            address
+                .filter(is_ip)
+                .into_iter()
+                .for_each(|a| visit(text(a)));
+        }
+        "user.id" | "aws.cloudtrail.user_identity.arn" => {
+            let wants_arn = field != "user.id";
+            let names = ACTOR_NAMES
+                .iter()
+                .filter_map(|path| first_text(document, path));
+            let mut wanted = names.filter(|name| name.starts_with("arn:") == wants_arn);
+            wanted.next().into_iter().for_each(|name| visit(text(name)));
+        }
+        "cloud.account.id" => {
+            let _ =
+                copy(&["actor.user.account.uid", "actor.user.account_uid"]) || copy(&RECIPIENTS);
+        }
+        "aws.cloudtrail.recipient_account_id" => _ = copy(&RECIPIENTS),
+        "aws.cloudtrail.request_parameters" => requests(document, visit),
+        _ => {
+            let flattened = "aws.cloudtrail.flattened.request_parameters.";
+            if let Some(name) = field.strip_prefix(flattened)
+                && let Some(value) = request_parameter(document, name)
+            {
+                visit(Scalar::Text(value));
+            }
+        }
+    }
+}
+
+fn text(text: &str) -> Scalar<'_> {
+    Scalar::Text(Cow::Borrowed(text))
+}
+
+fn is_iam(document: Value<'_>) -> bool {
+    first_text(document, "api.service.name") == Some("iam.amazonaws.com")
+        || first_text(document, "api.operation") == Some("AttachUserPolicy")
+}
+
+fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    let mut is_failure = first_text(document, "status") == Some("Failure");
+    for path in ["api.response.error", "api.response.message"] {
+        each_at(document, path, &mut |value| is_failure |= !value.is_empty());
+    }
+    each_at(document, "status_id", &mut |id| {
+        is_failure |= id.scalar() == Some(Scalar::Integer(2));
+    });
+    visit(text(if is_failure { "failure" } else { "success" }));
+}
+
+/// Each text of the request: as it stands, behind its own escapes, and what of it is in `unmapped`.
+fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    each_at(document, "api.request.data", &mut |data| {
+        if !data.is_empty() {
+            visit(Scalar::Text(java_map::print(data)));
+        }
+        let unescaped = data.as_str().and_then(object_text::unescaped);
+        unescaped
+            .into_iter()
+            .for_each(|text| visit(Scalar::Text(text.into())));
+    });
+    let mut printed = String::new();
+    each_unmapped(document, &mut |name, value| {
+        let separator = if printed.is_empty() { "{" } else { ", " };
+        // Writing to a String cannot fail.
+        write!(printed, "{separator}{name}={}", java_map::print(value))
+            .expect("a String takes all");
+    });
+    if !printed.is_empty() {
+        printed.push('}');
+        visit(Scalar::Text(printed.into()));
+    }
+}
+
+/// A parameter of the request by name.
+pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
+    let mut found = None;
+    each_unmapped(document, &mut |key, value| {
+        let text = value.as_str().filter(|_| key == name);
+        found = found.take().or(text.map(Cow::Borrowed));
+    });
+    found.or_else(|| {
+        let data = first_text(document, "api.request.data")?;
+        object_text::at(data, name).map(Cow::Owned)
+    })
+}
+
+/// Where `literal` stands in the request.
+pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
+    let mut found = None;
+    each_unmapped(document, &mut |name, value| {
+        let place = format!("requestParameters.{name}");
+        found = found.take().or_else(|| match name.contains(literal) {
+            true => Some(place),
+            false => value.locate(literal, &place),
+        });
+    });
+    found.or_else(|| {
+        let data = first_text(document, "api.request.data")?;
+        object_text::locate(data, literal, "requestParameters")
+    })
+}
