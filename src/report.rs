@@ -177,6 +177,14 @@ impl Defect {
 }
 
 impl Defect {
+    /// What is worth knowing of a log of so many members of gzip, if it is.
+    #[must_use]
+    pub fn gzip_members(n_members: u64) -> Option<Self> {
+        let message =
+            format!("gzip file has {n_members} members; CloudTrail delivers files with one");
+        (n_members > 1).then(|| Self::new(Code::GzipMembers, message))
+    }
+
     /// The same in this member, unless it is known to be in one.
     #[must_use]
     pub fn within(mut self, member: Option<&Arc<Member>>) -> Self {

@@ -184,7 +184,8 @@ impl Blocks {
 
     /// Stored bytes that were taken and not told yet.
     fn stored_bytes(&mut self) -> u64 {
-        let n_taken = self.counter.load(Relaxed);
+        // Behind a fault it goes on from further back: what was told is not told again.
+        let n_taken = self.counter.load(Relaxed).max(self.n_told);
         n_taken - std::mem::replace(&mut self.n_told, n_taken)
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{Judge, SourceReport, TEXT_BYTES, Worker, gzip_members, shrink};
+use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
 use crate::input::archive::{Coded, Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
 use crate::input::{Source, Stored, Text};
@@ -80,7 +80,8 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     /// Counts what was taken of the source, and so much text.
     fn count(&mut self, n_text: usize) {
-        let n_taken = self.worker.counter.load(Relaxed);
+        // Behind a fault it goes on from further back: what was counted is not counted again.
+        let n_taken = self.worker.counter.load(Relaxed).max(self.n_counted);
         let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
         if n_stored + n_text as u64 > 0 {
             self.judge(None).count(n_stored, n_text as u64);
@@ -89,8 +90,8 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     /// Takes account of a text's members of gzip, if there are more than all files have.
     fn note_gzip_members(&mut self, member: Option<&Arc<Member>>, text: &Text<'_>) {
-        let defect = gzip_members(member, text.n_gzip_members());
-        self.report.defects.extend(defect);
+        let defect = Defect::gzip_members(text.n_gzip_members());
+        self.report.defects.extend(defect.map(|d| d.within(member)));
     }
 
     fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> Judge<'b> {

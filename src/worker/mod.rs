@@ -79,12 +79,15 @@ impl SourceReport {
     /// decides when a defect is met, but must not show.
     pub(crate) fn finish(mut self) -> (Outcome, Stats, Vec<Defect>) {
         for (member, n_members) in std::mem::take(&mut self.gzip_members) {
-            self.defects
-                .extend(gzip_members(member.as_ref(), n_members));
+            let defect = Defect::gzip_members(n_members);
+            let defect = defect.map(|d| d.within(member.as_ref()));
+            self.defects.extend(defect);
         }
-        let offset = |defect: &Defect| defect.offset.map(|(_, offset)| offset);
-        self.defects
-            .sort_by(|a, b| (&a.member, offset(a)).cmp(&(&b.member, offset(b))));
+        fn place(d: &Defect) -> (&Option<Arc<Member>>, Option<u64>, Code, &str) {
+            let offset = d.offset.map(|(_, offset)| offset);
+            (&d.member, offset, d.code, &d.message)
+        }
+        self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
         let is_complete = self
             .defects
             .iter()
@@ -225,13 +228,6 @@ impl Judge<'_> {
         scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
         self.take_in(scanner, 0);
     }
-}
-
-/// What is worth knowing of a log of so many members of gzip.
-fn gzip_members(member: Option<&Arc<Member>>, n_members: u64) -> Option<Defect> {
-    let message = format!("gzip file has {n_members} members; CloudTrail delivers files with one");
-    let defect = Defect::new(Code::GzipMembers, message);
-    (n_members > 1).then(|| defect.within(member))
 }
 
 /// One huge record does not keep its memory.

@@ -146,7 +146,8 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let new = &self.decoding.text[self.n_held..];
         self.seam = self.seam.behind(new);
         let n_stored = match self.decoding.counts_stored {
-            true => self.decoding.part.stored_bytes(),
+            // Behind a fault it goes on from further back: what was counted is not counted again.
+            true => self.decoding.part.stored_bytes().max(self.n_counted),
             false => 0,
         };
         let judge = &mut self.piece.judge;

@@ -3,6 +3,7 @@
 //!
 //! The fast way sees fewer faults than the reference would: it parses only candidates.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
 use crate::lake::{Lake, attach, attach_with, gzip, other, rows, zstd};
+use crate::packing::{self, PACKINGS, Packing};
 use crate::reference::{self, Found};
 
 /// A record: sometimes a match, sometimes near one, often neither.
@@ -175,11 +177,26 @@ fn document() -> impl Strategy<Value = String> {
 struct File {
     text: String,
     stored: Vec<u8>,
+    how: String,
 }
 
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes stored of {:?}", self.stored.len(), self.text)
+        write!(
+            f,
+            "{}, {} bytes stored of {:?}",
+            self.how,
+            self.stored.len(),
+            self.text
+        )
+    }
+}
+
+fn stored_only(stored: Vec<u8>) -> File {
+    File {
+        text: String::new(),
+        stored,
+        how: String::new(),
     }
 }
 
@@ -189,10 +206,11 @@ fn file() -> impl Strategy<Value = File> {
     let parts = vec(any::<Index>(), 0..3);
     (
         documents,
-        select(vec!["plain", "bom", "gzip", "zstd"]),
+        select(vec!["plain", "bom", "gzip", "zstd", "utf16le", "utf16be"]),
         parts,
+        packings(),
     )
-        .prop_map(|(documents, storing, parts)| {
+        .prop_map(|(documents, storing, parts, packings)| {
             let mut text: String = documents.iter().map(|(d, s)| format!("{d}{s}")).collect();
             if storing == "bom" {
                 text.insert(0, '\u{feff}');
@@ -205,10 +223,27 @@ fn file() -> impl Strategy<Value = File> {
             let stored = match storing {
                 "gzip" => parts.flat_map(gzip).collect(),
                 "zstd" => parts.flat_map(zstd).collect(),
+                "utf16le" => utf16("\u{feff}", &text, u16::to_le_bytes),
+                "utf16be" => utf16("\u{feff}", &text, u16::to_be_bytes),
                 _ => bytes.to_vec(),
             };
-            File { text, stored }
+            let stored = packings.iter().fold(stored, |stored, p| p.pack(&stored));
+            let how = format!("{storing} in {packings:?}");
+            File { text, stored, how }
         })
+}
+
+/// Containers round a file; mostly none.
+fn packings() -> impl Strategy<Value = Vec<Packing>> {
+    prop_oneof![
+        2 => Just(Vec::new()),
+        1 => vec(select(PACKINGS.to_vec()), 1..4),
+    ]
+}
+
+fn utf16(mark: &str, text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let units = mark.encode_utf16().chain(text.encode_utf16());
+    units.flat_map(bytes).collect()
 }
 
 /// How a hunt is done, which must not matter: threads, whether files are mapped, the size of blocks.
@@ -243,7 +278,8 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
     )
 }
 
-fn codes(diagnostics: &[String]) -> Vec<Option<&str>> {
+/// The codes that are there.
+fn codes(diagnostics: &[String]) -> BTreeSet<Option<&str>> {
     let words = diagnostics.iter().map(|d| d.split(' ').next());
     words.collect()
 }
@@ -261,7 +297,7 @@ const PLAIN_WAY: Way = (1, Some(1), usize::MAX);
 
 /// What the alerts say of their records. The place of a record inside a string is that of its wrapper,
 /// which the reference sees otherwise: it is left out.
-fn found(ndjson: &[u8], lake: &Lake) -> Vec<(String, Found)> {
+fn found(ndjson: &[u8], lake: &Lake) -> Vec<((String, Option<String>), Found)> {
     let path = lake.beside("found.ndjson");
     fs::write(&path, ndjson).unwrap();
     let rows = rows(&path).into_iter().map(|row| {
@@ -276,8 +312,9 @@ fn found(ndjson: &[u8], lake: &Lake) -> Vec<(String, Found)> {
             .unwrap()
             .to_owned();
         let event_id = row["event_id"].as_str().map(str::to_owned);
+        let member = row["source_member"].as_str().map(str::to_owned);
         (
-            file,
+            (file, member),
             Found {
                 offset,
                 end: offset + raw.len(),
@@ -308,16 +345,21 @@ proptest! {
         prop_assert!(is_complete);
         let mut expected = Vec::new();
         for (i, file) in files.iter().enumerate() {
-            prop_assert_eq!(&reference::decompress(&file.stored), file.text.as_bytes());
-            let alerts = reference::alerts(file.text.as_bytes());
-            expected.extend(alerts.into_iter().map(|found| (format!("{i:03}"), found)));
+            let texts = packing::texts(&file.stored);
+            let is_there = texts.iter().any(|(_, text)| text == file.text.as_bytes());
+            prop_assert!(is_there || file.text.is_empty());
+            for (member, text) in texts {
+                let alerts = reference::alerts(&text);
+                let file = (format!("{i:03}"), member);
+                expected.extend(alerts.into_iter().map(|found| (file.clone(), found)));
+            }
         }
         let found = found(ndjson, &lake);
         prop_assert_eq!(found.len(), expected.len());
         for ((file, found), (expected_file, expected)) in found.iter().zip(&expected) {
             prop_assert_eq!(file, expected_file);
             prop_assert_eq!((&found.event_id, &found.raw), (&expected.event_id, &expected.raw));
-            let text = &files[file.parse::<usize>().unwrap()].text;
+            let text = &files[file.0.parse::<usize>().unwrap()].text;
             if text.get(expected.offset..expected.end) == Some(expected.raw.as_str()) {
                 prop_assert_eq!((found.offset, found.index), (expected.offset, expected.index));
             } else {
@@ -346,7 +388,7 @@ proptest! {
         let frames = [zstd(&text[..middle]), zstd(&text[middle..])].concat();
         let mut outputs = Vec::new();
         for stored in [text, members, frames] {
-            let lake = lake_of(&[File { text: String::new(), stored }]);
+            let lake = lake_of(&[stored_only(stored)]);
             let given = hunt(&lake, PLAIN_WAY);
             for way in &ways {
                 prop_assert_eq!(&hunt(&lake, *way), &given, "{:?}", way);
@@ -364,22 +406,27 @@ proptest! {
         damages in vec((any::<Index>(), any::<u8>()), 1..3),
         ways in vec(way(), 3),
     ) {
-        let mut stored = file.stored;
+        let File { mut stored, how, .. } = file;
         for (at, byte) in damages {
             if !stored.is_empty() {
                 let at = at.index(stored.len());
                 stored[at] ^= byte;
             }
         }
-        let lake = lake_of(&[File { text: String::new(), stored }]);
+        let lake = lake_of(&[stored_only(stored)]);
         let given = hunt(&lake, PLAIN_WAY);
         for way in ways {
             let (ndjson, diagnostics, is_complete) = hunt(&lake, way);
-            prop_assert_eq!((&ndjson, is_complete), (&given.0, given.2), "{:?}", way);
-            if way.1.is_some() {
+            prop_assert_eq!(&ndjson, &given.0, "{:?}", way);
+            // A stream shows a fault in what came at once, not always at its very byte. Of a zip it does not see
+            // the directory at the end, which some headers leave the lengths and sums to.
+            let sees_less = how.contains("Zip");
+            prop_assert!(is_complete == given.2 || sees_less, "{:?}", way);
+            if sees_less {
+                prop_assert!(is_complete || !diagnostics.is_empty(), "{:?}", way);
+            } else if way.1.is_some() {
                 prop_assert_eq!(&diagnostics, &given.1, "{:?}", way);
             } else {
-                // A stream shows a fault in what came at once, not always at its very byte.
                 prop_assert_eq!(codes(&diagnostics), codes(&given.1), "{:?}", way);
             }
         }
@@ -391,7 +438,7 @@ proptest! {
         let is_plain = file.stored == file.text.as_bytes();
         let cut = cut.index(file.stored.len() + 1);
         let stored = file.stored[..cut].to_vec();
-        let lake = lake_of(&[File { text: String::new(), stored }]);
+        let lake = lake_of(&[stored_only(stored)]);
         let (ndjson, _, is_complete) = hunt(&lake, (2, None, usize::MAX));
         let found = found(&ndjson, &lake);
         // What is found is a beginning of what the whole gives.

@@ -17,6 +17,7 @@ mod crash;
 mod damage;
 mod formats;
 mod lake;
+mod packing;
 mod reference;
 mod same;
 mod shared;

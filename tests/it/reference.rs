@@ -1,11 +1,9 @@
 //! The slow, obvious scanner that the fast one must agree with.
 //!
-//! It decompresses everything with other decoders, parses everything with serde_json, applies the rule by
+//! What is stored is decoded by other libraries (`packing`). It parses everything with serde_json, applies the rule by
 //! hand, and has no prefilter, no framer, no EQL and no thread. What it says of a record's place comes from
 //! where serde_json found it. It knows the shapes of whole, valid JSON; what becomes of damage is tested by
 //! cutting what it says of the whole.
-
-use std::io::Read as _;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -18,21 +16,6 @@ pub(crate) struct Found {
     pub(crate) index: usize,
     pub(crate) event_id: Option<String>,
     pub(crate) raw: String,
-}
-
-/// Decompresses what is stored, by its first bytes.
-pub(crate) fn decompress(stored: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    if stored.starts_with(b"\x1f\x8b") {
-        flate2::read::MultiGzDecoder::new(stored)
-            .read_to_end(&mut text)
-            .unwrap();
-    } else if stored.starts_with(b"\x28\xb5\x2f\xfd") {
-        text = zstd::decode_all(stored).unwrap();
-    } else {
-        text = stored.to_vec();
-    }
-    text
 }
 
 /// All alerts of a text, in its order.

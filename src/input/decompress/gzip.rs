@@ -217,7 +217,8 @@ impl Gzip {
                 Ok(next) => *state = next,
                 Err(defect) => {
                     let find = &find_header;
-                    let goes_on = go_on_after(reading, start, HEAD_BYTES, find, defect, defects)?;
+                    let goes_on =
+                        go_on_after(reading, text, start, HEAD_BYTES, find, defect, defects)?;
                     *state = match goes_on {
                         true => State::after_a_member(),
                         false => State::Ended,

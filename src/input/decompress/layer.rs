@@ -55,6 +55,9 @@ impl BufRead for Decoded<'_> {
             let filled = (self.text).fill(&mut self.buffer, limit, &mut self.codecs, &mut defects);
             // A fault leaves a gap, over which whoever reads this must find a way.
             self.is_ended = filled == Filled::End;
+            if self.is_ended {
+                defects.extend(Defect::gzip_members(self.text.n_gzip_members()));
+            }
             for defect in defects {
                 // Nobody who listens is nobody who asks.
                 self.told.send(defect.within(self.member.as_ref())).ok();

@@ -150,7 +150,8 @@ pub(super) struct Expected {
 
 /// What was decoded of a zip's entry, and what it should come to.
 struct Check {
-    expected: Expected,
+    /// Nothing if it stands behind the entry.
+    expected: Option<Expected>,
     crc: Hasher,
     n_bytes: u64,
 }
@@ -174,6 +175,10 @@ pub(super) struct Reading<'a> {
     last_start: Option<usize>,
     /// How many members or frames were begun.
     n_begun: u64,
+    /// Where in the buffer the text begins, as long as it is not known what it is.
+    begun_at: usize,
+    /// Whether the text is a container again, once that is known.
+    is_layer: Option<bool>,
 }
 
 impl Reading<'_> {
@@ -201,8 +206,6 @@ pub struct Text<'a> {
     reading: Reading<'a>,
     decoding: Decoding,
     check: Option<Check>,
-    /// Whether its beginning was looked at.
-    is_begun: bool,
 }
 
 impl std::fmt::Debug for Text<'_> {
@@ -254,7 +257,7 @@ impl<'a> Text<'a> {
                 Self::decoded_by(Decoding::Gzip(state), input)
             }
         };
-        let check = expected.map(|expected| Check {
+        let check = Some(Check {
             expected,
             crc: Hasher::new(),
             n_bytes: 0,
@@ -269,10 +272,11 @@ impl<'a> Text<'a> {
                 until: u64::MAX,
                 last_start: None,
                 n_begun: 0,
+                begun_at: 0,
+                is_layer: None,
             },
             decoding,
             check: None,
-            is_begun: false,
         }
     }
 
@@ -327,9 +331,10 @@ impl<'a> Text<'a> {
         defects: &mut Vec<Defect>,
     ) -> Filled {
         let from = text.len();
+        self.reading.begun_at = from;
         let mut filled = self.fill_some(text, limit, codecs, defects);
         let is_plain = matches!(self.decoding, Decoding::Plain);
-        if self.is_begun || is_plain {
+        if self.reading.is_layer.is_some() || is_plain {
             return filled;
         }
         // So much shows what it is, however little of it was asked for, and whichever member it is in.
@@ -344,11 +349,12 @@ impl<'a> Text<'a> {
             }
             filled = self.fill_some(text, limit, codecs, defects);
         }
-        self.is_begun = true;
-        if is_layer(&text[from..]) {
-            return Filled::Layer;
+        let is_layer = is_layer(&text[from..]);
+        self.reading.is_layer = Some(is_layer);
+        match is_layer {
+            true => Filled::Layer,
+            false => filled,
         }
-        filled
     }
 
     fn fill_some(
@@ -358,7 +364,7 @@ impl<'a> Text<'a> {
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
-        let from = text.len();
+        let (from, n_defects) = (text.len(), defects.len());
         let reading = &mut self.reading;
         reading.last_start = None;
         let filled = match &mut self.decoding {
@@ -385,10 +391,14 @@ impl<'a> Text<'a> {
             let offset = self.reading.input.offset;
             defects.push(Defect::stored(Code::DecodedLimit, offset, message));
             self.decoding = Decoding::Ended;
-            self.check = None;
             filled = Filled::End;
         }
-        self.check(&text[from..], filled, defects);
+        if defects.len() > n_defects {
+            // That it does not come to what it should is told already.
+            self.check = None;
+        } else {
+            self.check(&text[from..], filled, defects);
+        }
         filled
     }
 
@@ -407,16 +417,28 @@ impl<'a> Text<'a> {
             crc,
             n_bytes,
         } = self.check.take().expect("it is there");
-        let message = if crc.finalize() != expected.crc {
+        let input = &mut self.reading.input;
+        let offset = input.offset;
+        let told = expected.map(|expected| expected.crc);
+        // An entry that ends without its descriptor is told by the walk over the archive.
+        let told = told.or_else(|| descriptor_crc(input).ok().flatten());
+        let message = if told.is_some_and(|told| told != crc.finalize()) {
             "zip checksum does not fit the content"
-        } else if n_bytes != expected.n_bytes {
+        } else if expected.is_some_and(|expected| n_bytes != expected.n_bytes) {
             "zip length does not fit the content"
         } else {
             return;
         };
-        let offset = self.reading.input.offset;
         defects.push(Defect::stored(Code::Checksum, offset, message));
     }
+}
+
+/// The checksum that stands behind a zip's entry, after a mark or without one (APPNOTE, 4.3.9).
+fn descriptor_crc(input: &mut Input<'_>) -> io::Result<Option<u32>> {
+    let mut word = [0; 4];
+    let is_there =
+        input.read_exact(&mut word)? && (word != *b"PK\x07\x08" || input.read_exact(&mut word)?);
+    Ok(is_there.then(|| u32::from_le_bytes(word)))
 }
 
 /// Whether decoded content is to be decoded again.
@@ -434,15 +456,24 @@ fn make_room(text: &mut Vec<u8>, least: usize, limit: usize) {
 }
 
 /// What becomes of a decoder that met a fault: it goes on at the next place where a member begins, if there is
-/// one. `start` is where the one with the fault began.
+/// one. `start` is where the one with the fault began, `text` the buffer.
+///
+/// A damaged member may be decoded on beyond its end, so the search begins before the fault. But where the text
+/// is a container again, what stands there may be its own, stored as it is.
 fn go_on_after(
     reading: &mut Reading<'_>,
+    text: &[u8],
     start: u64,
     head_bytes: usize,
     find: &dyn Fn(&[u8]) -> Option<usize>,
     mut defect: Defect,
     defects: &mut Vec<Defect>,
 ) -> io::Result<bool> {
+    let is_layer = reading.is_layer;
+    let start = match is_layer.unwrap_or_else(|| self::is_layer(&text[reading.begun_at..])) {
+        true => reading.input.offset.saturating_sub(1),
+        false => start,
+    };
     let is_found = reading.input.find_next(start, head_bytes, find)?;
     if is_found {
         let next = reading.input.offset;

@@ -17,10 +17,13 @@ impl Text<'static> {
     /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
     /// elsewhere while this text goes on after them.
     ///
-    /// Nothing where this text stands inside a member, where not all stored bytes are mapped, or where no end
+    /// Nothing where this text stands inside a member, where it is summed up as a whole, where not all stored bytes are mapped, or where no end
     /// of a gzip member shows in the next `8 * n_stored` bytes. The end of a zstd frame is known, that of a
     /// gzip member is guessed: [`Part::is_whole`] tells in the end.
     pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
+        if self.check.is_some() {
+            return None;
+        }
         let input = &mut self.reading.input;
         let Stored::Mapped(map, range) = &input.stored else {
             return None;
@@ -44,7 +47,7 @@ impl Text<'static> {
         let until = input.offset;
         let mut text = Text::decoded_by(decoding, own);
         text.reading.until = until;
-        text.is_begun = true;
+        text.reading.is_layer = Some(false);
         Some(Part { text, start })
     }
 

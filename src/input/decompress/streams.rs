@@ -10,8 +10,8 @@ use crate::input::sniff::{BZIP2_MAGIC, XZ_MAGIC, is_bzip2};
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
-/// The least room given to a step.
-const STEP_BYTES: usize = 64 * 1024;
+/// The room given to a step.
+const STEP_BYTES: usize = 16 * 1024;
 
 /// The most memory that a stream of xz may ask for: its dictionary. `xz -9` makes 64 MiB, and its format allows
 /// 4 GiB, which it would be given as soon as it is named.
@@ -193,7 +193,15 @@ impl State {
                 },
             };
             let find = &|bytes: &[u8]| kind.find(bytes);
-            let goes_on = go_on_after(reading, start, kind.head_bytes(), find, result, defects)?;
+            let goes_on = go_on_after(
+                reading,
+                text,
+                start,
+                kind.head_bytes(),
+                find,
+                result,
+                defects,
+            )?;
             if goes_on {
                 self.place = Place::Between { n_streams: 1 };
                 return Ok(Filled::Break);
@@ -214,16 +222,15 @@ fn step(
     text: &mut Vec<u8>,
     limit: usize,
 ) -> io::Result<Result<bool, Defect>> {
+    // Always as much room, since what comes out before a fault may depend on it.
     let from = text.len();
-    make_room(
-        text,
-        STEP_BYTES.min(limit.max(from + 1) - from),
-        limit.max(from + 1),
-    );
+    let mut room = Vec::with_capacity(STEP_BYTES);
     let at_hand = input.peek()?;
     let at_end = at_hand.is_empty();
-    let Step { n_taken, result } = coder.step(at_hand, text);
+    let Step { n_taken, result } = coder.step(at_hand, &mut room);
     input.take(n_taken);
+    make_room(text, room.len(), limit);
+    text.extend_from_slice(&room);
     let moved = n_taken > 0 || text.len() > from;
     let name = kind.name();
     Ok(match result {
@@ -233,13 +240,14 @@ fn step(
             let message = format!("{name} stream ends early; it began at {start}");
             Err(Defect::stored(Code::Truncated, input.offset, message))
         }
-        Ok(false) => {
-            let message = format!("{name} stream makes no progress");
-            Err(Defect::stored(Code::CorruptStream, input.offset, message))
-        }
-        Err(error) => {
-            let message = format!("{name} stream is damaged ({error})");
-            Err(Defect::stored(Code::CorruptStream, input.offset, message))
+        // How far the decoder has come when it finds the fault depends on how much it is given at once.
+        Ok(false) | Err(_) => {
+            let why = result.err().map_or_else(
+                || "it makes no progress".to_owned(),
+                |error| error.to_ascii_lowercase(),
+            );
+            let message = format!("{name} stream that begins here is damaged ({why})");
+            Err(Defect::stored(Code::CorruptStream, start, message))
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
 
 use super::{Filled, Limit, Reading};
 use crate::input::sniff::Endian;
@@ -54,18 +54,25 @@ impl State {
             let from = text.len();
             text.resize(from + STEP_BYTES, 0);
             let input = &mut reading.input;
-            let offset = input.offset;
             let at_hand = input.peek()?;
             let is_last = at_hand.is_empty();
-            let (result, n_taken, n_out, is_lossy) =
-                self.decoder
-                    .decode_to_utf8(at_hand, &mut text[from..], is_last);
+            let (result, n_taken, n_out) = self.decoder.decode_to_utf8_without_replacement(
+                at_hand,
+                &mut text[from..],
+                is_last,
+            );
             text.truncate(from + n_out);
             input.take(n_taken);
-            self.is_ended = is_last && result == CoderResult::InputEmpty;
-            if is_lossy && !std::mem::replace(&mut self.is_told, true) {
-                let message = "half a surrogate pair, or half a unit at the end, reads as U+FFFD";
-                defects.push(Defect::stored(Code::InvalidUtf8, offset, message));
+            self.is_ended = is_last && result == DecoderResult::InputEmpty;
+            if let DecoderResult::Malformed(n_bad, n_behind) = result {
+                text.extend_from_slice("\u{fffd}".as_bytes());
+                let n_back = u64::from(n_bad) + u64::from(n_behind);
+                if !std::mem::replace(&mut self.is_told, true) {
+                    let message =
+                        "half a surrogate pair, or half a unit at the end, reads as U+FFFD";
+                    let offset = input.offset.saturating_sub(n_back);
+                    defects.push(Defect::stored(Code::InvalidUtf8, offset, message));
+                }
             }
         }
         Ok(match self.is_ended {

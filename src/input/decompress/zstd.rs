@@ -154,7 +154,8 @@ impl Zstd {
                 Err(defect) => {
                     self.reset();
                     let find = &find_frame;
-                    let goes_on = go_on_after(reading, start, HEAD_BYTES, find, defect, defects)?;
+                    let goes_on =
+                        go_on_after(reading, text, start, HEAD_BYTES, find, defect, defects)?;
                     *state = match goes_on {
                         true => State::after_a_frame(),
                         false => State::Ended,

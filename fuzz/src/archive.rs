@@ -1,0 +1,159 @@
+//! Stored bytes that may be archives in archives: every entry, as slices and as streams.
+//!
+//! One way has all bytes at hand, and decodes each coded archive whole. The other reads everything as it passes
+//! by. Where nothing is wrong both give the same logs of the same names, and always an end. A zip may say of an
+//! entry's length only behind it, or twice and not the same: a stream then cannot do what its directory makes
+//! easy. So where one way meets a defect only an end is asserted of the other.
+
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, unbounded};
+use trailsift::input::archive::{Archive, Coded, Entry, Opened};
+use trailsift::input::decompress::{Filled, Limit};
+use trailsift::input::{Codecs, Stored, Text};
+use trailsift::report::{Code, Defect, Member};
+
+use crate::numbers;
+use crate::trickle::trickle;
+
+/// The most text that is looked at, of all logs.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// Asserts that what is stored holds the same logs, however it is read.
+pub fn archive(data: &[u8]) {
+    let Some(whole) = Walk::of(Stored::Slice(data), Way::Whole) else {
+        return;
+    };
+    let step = numbers(data).next().map_or(1, |number| 1 + number % 700);
+    for step in [1, step] {
+        let Some(passing) = Walk::of(trickle(data, step), Way::Passing) else {
+            continue;
+        };
+        if whole.is_sound() && passing.is_sound() {
+            assert_eq!(whole.logs, passing.logs, "logs in steps of {step}");
+        }
+        if whole.is_sound() && !passing.is_sound() {
+            let codes = passing.codes();
+            let is_known = codes.contains(&Code::UnsupportedFormat);
+            assert!(is_known, "a stream alone has {:?}", passing.defects);
+        }
+        if !whole.is_sound() && passing.is_sound() {
+            panic!("a slice alone has {:?}", whole.defects);
+        }
+    }
+}
+
+/// How codings in codings are read.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Decoded to their end first.
+    Whole,
+    /// As they pass by.
+    Passing,
+}
+
+/// A log: its name inside the source, and its text.
+type Log = (Option<String>, Vec<u8>);
+
+/// A way through all that is stored, and what was met on it.
+struct Walk {
+    way: Way,
+    codecs: Codecs,
+    defects: Vec<Defect>,
+    logs: Vec<Log>,
+    n_bytes: usize,
+    is_too_much: bool,
+}
+
+impl Walk {
+    /// Nothing if there is too much text.
+    fn of(stored: Stored<'_>, way: Way) -> Option<Self> {
+        let mut walk = Self {
+            way,
+            codecs: Codecs::default(),
+            defects: Vec::new(),
+            logs: Vec::new(),
+            n_bytes: 0,
+            is_too_much: false,
+        };
+        let entry = Entry::source(stored, Arc::default());
+        walk.entry(entry).expect("memory gives no error");
+        (!walk.is_too_much).then_some(walk)
+    }
+
+    fn codes(&self) -> Vec<Code> {
+        self.defects.iter().map(|defect| defect.code).collect()
+    }
+
+    fn is_sound(&self) -> bool {
+        self.defects.is_empty()
+    }
+
+    fn entry(&mut self, entry: Entry<'_>) -> io::Result<()> {
+        let (member, coded) = (entry.member.clone(), entry.coded);
+        match entry.open(&mut self.codecs, &mut self.defects)? {
+            Opened::Nothing => Ok(()),
+            Opened::Text(text) => self.text(text, member.as_ref(), coded),
+            Opened::Archive(archive) => self.archive(archive),
+        }
+    }
+
+    fn archive(&mut self, mut archive: Archive<'_>) -> io::Result<()> {
+        while let Some(entry) = archive.next(&mut self.defects)? {
+            self.entry(entry)?;
+            if self.is_too_much {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn text(
+        &mut self,
+        mut text: Text<'_>,
+        member: Option<&Arc<Member>>,
+        coded: Coded,
+    ) -> io::Result<()> {
+        let (mut all, mut is_layer) = (Vec::new(), false);
+        loop {
+            let before = all.len();
+            let limit = Limit::at(all.len() + 4096);
+            let filled = text.fill(&mut all, limit, &mut self.codecs, &mut self.defects);
+            self.n_bytes += all.len() - before;
+            self.is_too_much |= self.n_bytes > TEXT_BYTES_MAX;
+            if self.is_too_much {
+                return Ok(());
+            }
+            match (filled, self.way) {
+                (Filled::Layer, Way::Passing) => return self.layer(text, all, member, coded),
+                (Filled::Layer, Way::Whole) => is_layer = true,
+                (Filled::More | Filled::Break, _) => {}
+                (Filled::End, _) => break,
+                (Filled::PartEnd, _) => panic!("no part was cut off"),
+            }
+        }
+        if is_layer {
+            let stored = Stored::Slice(&all);
+            return self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
+        }
+        self.logs
+            .push((member.map(|member| member.path.clone()), all));
+        Ok(())
+    }
+
+    /// What is in a text that is coded again, while that is still being decoded.
+    fn layer(
+        &mut self,
+        text: Text<'_>,
+        begun: Vec<u8>,
+        member: Option<&Arc<Member>>,
+        coded: Coded,
+    ) -> io::Result<()> {
+        let (told, tells): (Sender<Defect>, _) = unbounded();
+        let stored = text.into_layer(begun, &mut self.codecs, member.cloned(), told);
+        let result = self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
+        self.defects.extend(tells.try_iter());
+        result
+    }
+}

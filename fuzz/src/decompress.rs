@@ -1,0 +1,87 @@
+//! Stored bytes that are one log: as a slice and as a stream of any steps, under any limit, the same text and
+//! the same kinds of defects.
+//!
+//! Archives are not looked into: see `archive`. Of a block that a fault is in one way may give more text than
+//! another, since how much of it was decoded before the fault showed depends on how much was asked for: behind a
+//! fault one text need only begin as the other.
+
+use trailsift::input::archive::{Entry, Opened};
+use trailsift::input::decompress::{Filled, Limit};
+use trailsift::input::{Codecs, Stored};
+use trailsift::report::Code;
+
+use crate::numbers;
+use crate::trickle::trickle;
+
+/// The most text that is looked at: four bytes of zstd can be 128 KiB of text, which says no more than less does.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// What came out of one log.
+#[derive(Debug, PartialEq)]
+struct Read {
+    /// The text, divided where there was a fault.
+    texts: Vec<Vec<u8>>,
+    codes: Vec<Code>,
+}
+
+/// Asserts that what is stored gives one text, however it is read.
+pub fn decompress(data: &[u8]) {
+    let Some(whole) = read(Stored::Slice(data), 1 << 20) else {
+        return;
+    };
+    let (mut numbers, mut some) = (numbers(data), |most: usize| {
+        1 + numbers.next().map_or(0, |number| number % most)
+    });
+    let (limit, step) = (some(2000), some(64));
+    for (name, stored, limit) in [
+        ("slice", Stored::Slice(data), limit),
+        ("stream", trickle(data, 1), 1 << 20),
+        ("stream", trickle(data, step), limit),
+        ("stream", trickle(data, 4096), 1 << 20),
+    ] {
+        let way = format!("{name}, limit {limit}, steps of {step}");
+        if let Some(read) = read(stored, limit) {
+            compare(&whole, &read, &way);
+        }
+    }
+}
+
+fn compare(whole: &Read, read: &Read, way: &str) {
+    assert_eq!(whole.codes, read.codes, "defects: {way}");
+    assert_eq!(whole.texts.len(), read.texts.len(), "faults: {way}");
+    for (text, other) in whole.texts.iter().zip(&read.texts) {
+        let is_beginning = text.starts_with(other) || other.starts_with(text);
+        assert!(is_beginning, "text: {way}");
+    }
+    assert!(!whole.codes.is_empty() || whole == read, "text: {way}");
+}
+
+/// Reads what is stored in steps of `limit`. Nothing if it is no log, or has too much text.
+fn read(stored: Stored<'_>, limit: usize) -> Option<Read> {
+    let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
+    let entry = Entry::source(stored, std::sync::Arc::default());
+    let opened = entry.open(&mut codecs, &mut defects);
+    let Opened::Text(mut text) = opened.expect("memory gives no error") else {
+        return None;
+    };
+    let (mut texts, mut buffer) = (vec![Vec::new()], Vec::new());
+    let mut n_bytes = 0;
+    loop {
+        buffer.clear();
+        let filled = text.fill(&mut buffer, Limit::at(limit), &mut codecs, &mut defects);
+        n_bytes += buffer.len();
+        if n_bytes > TEXT_BYTES_MAX {
+            return None;
+        }
+        texts.last_mut()?.extend_from_slice(&buffer);
+        match filled {
+            // What is coded again is read no further: one text is enough here.
+            Filled::More | Filled::Layer => {}
+            Filled::Break => texts.push(Vec::new()),
+            Filled::End => break,
+            Filled::PartEnd => panic!("no part was cut off"),
+        }
+    }
+    let codes = defects.into_iter().map(|defect| defect.code).collect();
+    Some(Read { texts, codes })
+}

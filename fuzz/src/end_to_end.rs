@@ -1,0 +1,117 @@
+//! Whole hunts through one file of any bytes: threads, blocks, and whether it is mapped change no byte of the
+//! alerts and no diagnostic, and nothing in the program panics.
+//!
+//! A file that is read as a stream may show a fault at another place than a mapped one, and tell more than once
+//! of what lies between two entries: there the kinds of diagnostics are compared.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use trailsift::config::HuntConfig;
+use trailsift::input::Root;
+use trailsift::output::{Destination, Format};
+use trailsift::report::Code;
+use trailsift::rule::Rule;
+
+use crate::numbers;
+
+/// The most text that is read: bombs say no more than less does.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+
+/// How a hunt is done, which must not matter.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    n_threads: usize,
+    is_mapped: bool,
+    block_bytes: usize,
+}
+
+/// What a hunt gives.
+struct Given {
+    ndjson: Vec<u8>,
+    diagnostics: Vec<(Code, String)>,
+    is_complete: bool,
+}
+
+/// Asserts that a hunt gives the same in any way.
+pub fn end_to_end(data: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("log");
+    fs::write(&log, data).expect("the folder can be written");
+    let plain = Way {
+        n_threads: 1,
+        is_mapped: true,
+        block_bytes: usize::MAX,
+    };
+    let given = hunt(folder.path(), plain);
+    let block_bytes = numbers(data)
+        .next()
+        .map_or(1, |number| 1 + number % (data.len() + 1));
+    for is_mapped in [true, false] {
+        let way = Way {
+            n_threads: 3,
+            is_mapped,
+            block_bytes,
+        };
+        let other = hunt(folder.path(), way);
+        if given.is_limited() || other.is_limited() {
+            continue;
+        }
+        let alerts = [&given, &other].map(|given| String::from_utf8_lossy(&given.ndjson));
+        assert_eq!(alerts[0], alerts[1], "alerts: {way:?}");
+        assert_eq!(given.is_complete, other.is_complete, "complete: {way:?}");
+        if is_mapped {
+            assert_eq!(
+                given.diagnostics, other.diagnostics,
+                "diagnostics: {way:?}"
+            );
+        } else {
+            assert_eq!(given.codes(), other.codes(), "codes: {way:?}");
+        }
+    }
+}
+
+impl Given {
+    /// Whether there was too much text: where it is cut off depends on how much is decoded at once.
+    fn is_limited(&self) -> bool {
+        let mut codes = self.diagnostics.iter().map(|(code, _)| *code);
+        codes.any(|code| code == Code::DecodedLimit)
+    }
+
+    /// The kinds of diagnostics, each once however often it is told in a row.
+    fn codes(&self) -> Vec<Code> {
+        let mut codes: Vec<_> = self.diagnostics.iter().map(|(code, _)| *code).collect();
+        codes.dedup();
+        codes
+    }
+}
+
+fn hunt(folder: &Path, way: Way) -> Given {
+    let alerts = folder.join("alerts.ndjson");
+    let config = HuntConfig {
+        roots: vec![Root::Path(folder.join("log"))],
+        rule: Arc::new(Rule::quarantine()),
+        destination: Destination::File(alerts.clone()),
+        format: Format::Ndjson,
+        n_threads: way.n_threads,
+        map_from_bytes: way.is_mapped.then_some(1),
+        block_bytes: way.block_bytes,
+        max_decoded_bytes: Some(TEXT_BYTES_MAX),
+        follows_links: false,
+        own_files: Vec::new(),
+        progress: Arc::default(),
+    };
+    let report = trailsift::pipeline::run(&config, &mut |_| ()).expect("the run ends");
+    let diagnostics = report.diagnostics.iter();
+    let diagnostics: Vec<_> = diagnostics
+        .map(|diagnostic| (diagnostic.code, diagnostic.to_string()))
+        .collect();
+    let panic = diagnostics.iter().find(|(code, _)| *code == Code::Panic);
+    assert_eq!(panic, None, "{way:?}");
+    Given {
+        ndjson: fs::read(alerts).expect("the output is there"),
+        diagnostics,
+        is_complete: report.complete,
+    }
+}

@@ -1,0 +1,66 @@
+//! Any text as a query: no panic; what parses prints, and the print parses to the same query and prints the same.
+//! And no query is true of a record that holds none of its needles.
+
+use trailsift::rule::{Needles, Query};
+use trailsift::scan::{Prefilter, each_event};
+
+/// Records that queries are asked about: one of each schema, with values of all types, and little else.
+const RECORDS: [&str; 4] = [
+    concat!(
+        r#"{"eventVersion":"1.09","userIdentity":{"type":"IAMUser","userName":"alice"},"#,
+        r#""eventTime":"2024-05-01T12:00:00Z","eventSource":"iam.amazonaws.com","#,
+        r#""eventName":"AttachUserPolicy","sourceIPAddress":"203.0.113.7","readOnly":false,"#,
+        r#""requestParameters":{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2","#,
+        r#""userName":"alice","n":7,"x":1.5,"list":["a",null,true]},"eventID":"e1"}"#
+    ),
+    r#"{"eventTime":"","eventName":"a","eventName":"b","errorCode":"","requestParameters":null}"#,
+    concat!(
+        r#"{"event":{"action":"AttachUserPolicy","dataset":"aws.cloudtrail","outcome":["success","failure"]},"#,
+        r#""aws.cloudtrail.request_parameters":"{userName=alice, n=7}","a":{"b":7,"c":[1.5,"x",true]}}"#
+    ),
+    concat!(
+        r#"{"class_uid":3001,"api":{"operation":"AttachUserPolicy","service":{"name":"iam.amazonaws.com"},"#,
+        r#""request":{"data":"{\"userName\":\"alice\"}"}},"metadata":{"product":{"name":"CloudTrail"}},"time":1714564800000}"#
+    ),
+];
+
+/// Asserts that a query is what it prints, and that its needles miss no record that it matches.
+pub fn eql(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let query = match Query::parse(text) {
+        Ok(query) => query,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return;
+        }
+    };
+    let printed = query.to_string();
+    let again = Query::parse(&printed);
+    assert_eq!(again.as_ref(), Ok(&query), "{printed}");
+    assert_eq!(again.map(|query| query.to_string()), Ok(printed));
+    query.contains_atoms();
+    let Needles::AnyOf(needles) = query.needles() else {
+        RECORDS.iter().for_each(|record| {
+            is_match(&query, record);
+        });
+        return;
+    };
+    let prefilter = Prefilter::new(&needles);
+    for record in RECORDS {
+        let has_hit = prefilter.hits(record.as_bytes()).first_from(0).is_some();
+        let is_lost = is_match(&query, record) && !has_hit;
+        assert!(!is_lost, "{query} is true of {record} without {needles:?}");
+    }
+}
+
+fn is_match(query: &Query, record: &str) -> bool {
+    let (mut n_events, mut is_match) = (0, false);
+    let is_parsed = each_event(record.as_bytes(), &mut |event| {
+        n_events += 1;
+        is_match |= query.matches(event);
+    });
+    assert!(is_parsed && n_events == 1, "{record}");
+    is_match
+}

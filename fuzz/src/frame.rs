@@ -1,0 +1,131 @@
+//! Any text in one window and in many: the same candidates, defects and counts.
+//!
+//! Small texts are seldom walked before their end is seen, since a scanner waits for the end of a line that is
+//! not too long. So each text is also put behind a long blank inside an open document, where it is walked window
+//! by window.
+
+use std::sync::{Arc, LazyLock};
+
+use trailsift::report::{Code, Stats};
+use trailsift::rule::{Needles, Rule};
+use trailsift::scan::{Prefilter, Scanner, Unit, Window, is_rows};
+
+use crate::numbers;
+
+/// More than a scanner waits for.
+const BLANK_BYTES: usize = (1 << 20) + 64;
+
+/// What a scan comes to. Where windows end decides when a defect is met: they are sorted, as the program does.
+#[derive(Debug, PartialEq)]
+struct Scanned {
+    candidates: Vec<(Unit, Vec<u8>)>,
+    defects: Vec<(Option<u64>, Code, String)>,
+    stats: Stats,
+}
+
+/// How a text is divided into windows.
+struct Steps {
+    /// How many bytes the first window has.
+    first: usize,
+    /// By how many bytes the others grow, over and over.
+    grow: Vec<usize>,
+    /// A byte of a window that may begin a document, over and over.
+    likely: Vec<usize>,
+}
+
+/// Asserts that windows do not matter.
+pub fn frame(data: &[u8]) {
+    static PREFILTER: LazyLock<Arc<Prefilter>> = LazyLock::new(|| {
+        Arc::new(Prefilter::new(match Rule::quarantine().needles() {
+            Needles::AnyOf(needles) => needles.as_slice(),
+            Needles::EveryRecord => panic!("the rule has needles"),
+        }))
+    });
+    check(&PREFILTER, data, header_bytes(data));
+    let open: &[u8] = match data.len() % 3 {
+        0 => b"[",
+        1 => b"{\"Records\":[",
+        _ => b"{\"message\":\"",
+    };
+    let mut behind_blank = open.to_vec();
+    behind_blank.resize(BLANK_BYTES, b' ');
+    behind_blank.extend_from_slice(data);
+    check(&PREFILTER, &behind_blank, BLANK_BYTES);
+}
+
+fn check(prefilter: &Arc<Prefilter>, text: &[u8], first: usize) {
+    let whole = Steps {
+        first: text.len(),
+        grow: vec![1],
+        likely: Vec::new(),
+    };
+    let expected = scan(prefilter, text, &whole);
+    let mut numbers = numbers(text);
+    let mut some = |most: usize| -> Vec<usize> {
+        let some = numbers.by_ref().take(4);
+        some.map(|number| 1 + number % most).collect()
+    };
+    for grow in [vec![1], some(16), some(400)] {
+        let likely = some(4096);
+        let steps = Steps {
+            first,
+            grow,
+            likely,
+        };
+        let scanned = scan(prefilter, text, &steps);
+        assert_eq!(expected, scanned, "windows grow by {:?}", steps.grow);
+    }
+}
+
+/// How many bytes show whether the text has rows: that must be told by the first window.
+fn header_bytes(text: &[u8]) -> usize {
+    let mut ends = 0..text.len();
+    let is_shown = |end: &usize| is_rows(&text[..*end]);
+    match is_rows(text) {
+        true => ends.find(is_shown).unwrap_or(text.len()),
+        false => text.len().min(1),
+    }
+}
+
+fn scan(prefilter: &Arc<Prefilter>, text: &[u8], steps: &Steps) -> Scanned {
+    let mut scanner = Scanner::new(Arc::clone(prefilter));
+    scanner.start_text(0);
+    let mut candidates = Vec::new();
+    let (mut from, mut to) = (0, text.len().min(steps.first));
+    let mut grow = steps.grow.iter().cycle();
+    let mut likely = steps.likely.iter().cycle();
+    loop {
+        let is_last = to == text.len();
+        let bytes = &text[from..to];
+        let window = Window {
+            bytes,
+            base: from as u64,
+            is_last,
+            likely_start: likely.next().copied().filter(|at| *at < bytes.len()),
+        };
+        let keep = scanner.scan(window, &mut |candidate| {
+            candidates.push((candidate.unit, candidate.raw.to_vec()));
+        });
+        let keep = usize::try_from(keep).expect("an offset into the text");
+        assert!(from <= keep && keep <= to, "{keep} is kept of {from}..{to}");
+        from = keep;
+        if is_last {
+            assert_eq!(from, to, "all is dealt with");
+            break;
+        }
+        to = text.len().min(to + grow.next().map_or(1, |step| *step));
+    }
+    let defects = scanner.defects.drain(..);
+    let mut defects: Vec<_> = defects
+        .map(|defect| {
+            let offset = defect.offset.map(|(_, offset)| offset);
+            (offset, defect.code, defect.message)
+        })
+        .collect();
+    defects.sort();
+    Scanned {
+        candidates,
+        defects,
+        stats: scanner.stats,
+    }
+}
