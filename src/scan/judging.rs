@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Candidate;
 use super::envelope::{self, Met};
 use super::nest::Unit;
-use super::parse::{self, Parser};
+use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
 use crate::event::Event;
 
@@ -18,7 +18,7 @@ pub(super) struct Judging {
     unit: Unit,
     pub(super) n_events: u64,
     pub(super) n_documents: u64,
-    pub(super) is_lossy: bool,
+    pub(super) quality: Quality,
     pub(super) is_duplicate: bool,
     /// Why a string that begins as JSON and holds the needle was not judged.
     pub(super) invalid_text: Option<parse::ParseError>,
@@ -31,7 +31,7 @@ impl Judging {
             unit,
             n_events: 0,
             n_documents: 0,
-            is_lossy: false,
+            quality: Quality::default(),
             is_duplicate: false,
             invalid_text: None,
         }
@@ -51,8 +51,9 @@ impl Judging {
         }
         // Taken out, since the texts inside are judged while this one is borrowed.
         let mut parser = std::mem::take(&mut parsers[level]);
-        let parsed = parser.parse(bytes, |value, is_lossy| {
-            self.is_lossy |= is_lossy;
+        let parsed = parser.parse(bytes, |value, quality| {
+            self.quality.is_lossy |= quality.is_lossy;
+            self.quality.is_lenient |= quality.is_lenient;
             let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
             envelope::recognise(value, &mut |met| match met {
                 Met::Event(event) => self.event(event, raw, visit),

@@ -12,6 +12,7 @@ mod envelope;
 mod frame;
 mod judging;
 mod keys;
+mod lenient;
 mod nest;
 mod parse;
 mod patterns;
@@ -397,10 +398,15 @@ impl Scanner {
         {
             self.needle_without_record(unit.start, &excerpt(bytes));
         }
-        if judging.is_lossy {
-            let message = "record holds bytes that are not UTF-8; judged with U+FFFD instead";
+        if judging.quality.is_lossy {
+            let message = "record holds bytes that are not UTF-8, or half a surrogate pair; judged with U+FFFD instead";
             self.defects
                 .push(Defect::text(Code::InvalidUtf8, unit.start, message));
+        }
+        if judging.quality.is_lenient {
+            let message = "record is no strict JSON; judged as what it means";
+            self.defects
+                .push(Defect::text(Code::LenientJson, unit.start, message));
         }
         if judging.is_duplicate {
             let message = "record names a field more than once; every reading was judged";

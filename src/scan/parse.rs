@@ -5,6 +5,7 @@
 
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
+use super::lenient::lenient;
 use crate::event::json::Value;
 
 /// Why a candidate did not parse.
@@ -14,6 +15,15 @@ pub(crate) enum ParseError {
     Invalid(String),
     #[error("JSON inside more strings than are looked into")]
     TooDeep,
+}
+
+/// How a candidate was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Quality {
+    /// Something of it reads as U+FFFD: bytes that are not UTF-8, half a surrogate pair.
+    pub(crate) is_lossy: bool,
+    /// It is no JSON to the letter.
+    pub(crate) is_lenient: bool,
 }
 
 /// A parser and its memory.
@@ -44,21 +54,36 @@ impl std::fmt::Debug for Parser {
 const KEPT_BYTES: usize = 4 << 20;
 
 impl Parser {
-    /// Parses one JSON value and gives it to `visit`, with whether it had bytes that are not UTF-8:
-    /// these read as U+FFFD.
+    /// Parses one JSON value and gives it to `visit`, with how it was read.
     pub(crate) fn parse<R>(
         &mut self,
         json: &[u8],
-        visit: impl FnOnce(Value<'_>, bool) -> R,
+        visit: impl FnOnce(Value<'_>, Quality) -> R,
     ) -> Result<R, ParseError> {
         // Told apart before the parse, and not by its error: that need not name the first fault.
-        match std::str::from_utf8(json) {
-            Ok(_) => self.parse_utf8(json, |value| visit(value, false)),
-            Err(_) => {
-                let text = String::from_utf8_lossy(json);
-                self.parse_utf8(text.as_bytes(), |value| visit(value, true))
-            }
-        }
+        let lossy = match std::str::from_utf8(json) {
+            Ok(_) => None,
+            Err(_) => Some(String::from_utf8_lossy(json)),
+        };
+        let mut quality = Quality {
+            is_lossy: lossy.is_some(),
+            is_lenient: false,
+        };
+        let json = lossy.as_ref().map_or(json, |text| text.as_bytes());
+        let mut visit = Some(visit);
+        let mut give = |value: Value<'_>, quality| {
+            let visit = visit.take().expect("a value is given once");
+            visit(value, quality)
+        };
+        let error = match self.parse_utf8(json, |value| give(value, quality)) {
+            Ok(given) => return Ok(given),
+            Err(error) => error,
+        };
+        let made = lenient(json);
+        quality.is_lossy |= made.is_lossy;
+        quality.is_lenient = made.is_lenient;
+        self.parse_utf8(&made.json, |value| give(value, quality))
+            .map_err(|_| error)
     }
 
     fn parse_utf8<R>(
@@ -89,10 +114,10 @@ mod tests {
     use super::*;
 
     fn keys(json: &[u8]) -> Result<(Vec<String>, bool), ParseError> {
-        Parser::default().parse(json, |value, is_lossy| {
+        Parser::default().parse(json, |value, quality| {
             (
                 value.members().map(|(key, _)| key.to_owned()).collect(),
-                is_lossy,
+                quality.is_lossy,
             )
         })
     }

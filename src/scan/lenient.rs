@@ -1,0 +1,320 @@
+//! JSON that is none to the letter, or more than the parser takes, made into JSON that says the same.
+//!
+//! In: a candidate that did not parse. Out: what it means, if that can be told: numbers of any size (as text),
+//! half a surrogate pair (as U+FFFD), raw control characters and NUL, comments, commas too many, names without
+//! quotes, `NaN` and its like. A value that is missing or a word that means nothing stays a fault.
+
+/// What a candidate means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Lenient {
+    pub(super) json: Vec<u8>,
+    /// Something of it was not to be had.
+    pub(super) is_lossy: bool,
+    /// It is no JSON by RFC 8259.
+    pub(super) is_lenient: bool,
+}
+
+/// Makes JSON of a text, as far as it goes: whether it is JSON then, the parser tells.
+pub(super) fn lenient(text: &[u8]) -> Lenient {
+    let mut reader = Reader {
+        rest: text,
+        out: Lenient {
+            json: Vec::with_capacity(text.len() + 64),
+            is_lossy: false,
+            is_lenient: false,
+        },
+    };
+    while let Some((&byte, behind)) = reader.rest.split_first() {
+        match byte {
+            b'"' => {
+                reader.keep(1);
+                reader.string();
+            }
+            b'/' if matches!(behind.first(), Some(b'/' | b'*')) => reader.comment(),
+            b',' => reader.comma(),
+            b'}' | b']' => {
+                reader.drop_comma();
+                reader.keep(1);
+            }
+            0 => {
+                // A hole that a disk or a copy left.
+                reader.out.is_lenient = true;
+                reader.rest = behind;
+            }
+            b'-' | b'+' | b'.' | b'0'..=b'9' => reader.number(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$' => reader.word(),
+            _ => reader.keep(1),
+        }
+    }
+    reader.out
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    out: Lenient,
+}
+
+impl Reader<'_> {
+    /// Takes over so many bytes as they are.
+    fn keep(&mut self, n: usize) {
+        let (kept, rest) = self.rest.split_at(n);
+        self.out.json.extend_from_slice(kept);
+        self.rest = rest;
+    }
+
+    /// Leaves out so many bytes, and puts others in their place.
+    fn replace(&mut self, n: usize, with: &[u8]) {
+        self.out.json.extend_from_slice(with);
+        self.rest = &self.rest[n..];
+    }
+
+    /// The rest of a string, behind its first quote.
+    fn string(&mut self) {
+        while let Some(&byte) = self.rest.first() {
+            match byte {
+                b'"' => return self.keep(1),
+                b'\\' => self.escape(),
+                0..0x20 => {
+                    self.out.is_lenient = true;
+                    self.replace(1, format!("\\u{byte:04x}").as_bytes());
+                }
+                _ => self.keep(1),
+            }
+        }
+    }
+
+    fn escape(&mut self) {
+        match self.rest.get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.keep(2),
+            Some(b'u') => match unit(self.rest) {
+                Some(0xd800..=0xdbff) => match self.rest.get(6..).and_then(unit) {
+                    Some(0xdc00..=0xdfff) => self.keep(12),
+                    _ => self.half_a_pair(),
+                },
+                Some(0xdc00..=0xdfff) => self.half_a_pair(),
+                Some(_) => self.keep(6),
+                None => self.literal_backslash(),
+            },
+            Some(b'\'') => {
+                self.out.is_lenient = true;
+                self.replace(2, b"'");
+            }
+            _ => self.literal_backslash(),
+        }
+    }
+
+    fn half_a_pair(&mut self) {
+        self.out.is_lossy = true;
+        self.replace(6, b"\\ufffd");
+    }
+
+    fn literal_backslash(&mut self) {
+        self.out.is_lenient = true;
+        self.replace(1, b"\\\\");
+    }
+
+    fn comment(&mut self) {
+        self.out.is_lenient = true;
+        let is_line = self.rest.starts_with(b"//");
+        let end = match is_line {
+            true => memchr::memchr(b'\n', self.rest),
+            false => memchr::memmem::find(&self.rest[2..], b"*/").map(|at| at + 4),
+        };
+        self.replace(end.unwrap_or(self.rest.len()), b" ");
+    }
+
+    fn comma(&mut self) {
+        let last = self
+            .out
+            .json
+            .iter()
+            .rev()
+            .find(|b| !b.is_ascii_whitespace());
+        if matches!(last, Some(b',' | b'[' | b'{')) {
+            self.out.is_lenient = true;
+            self.replace(1, b" ");
+        } else {
+            self.keep(1);
+        }
+    }
+
+    /// Leaves out a comma before a bracket that closes.
+    fn drop_comma(&mut self) {
+        let json = &mut self.out.json;
+        let last = json.iter().rposition(|b| !b.is_ascii_whitespace());
+        if let Some(at) = last.filter(|&at| json[at] == b',') {
+            json[at] = b' ';
+            self.out.is_lenient = true;
+        }
+    }
+
+    fn number(&mut self) {
+        let is_part = |b: &&u8| matches!(b, b'+' | b'-' | b'.') || b.is_ascii_alphanumeric();
+        let n = self.rest.iter().take_while(is_part).count();
+        let number = &self.rest[..n];
+        if !is_json_number(number) {
+            self.out.is_lenient = true;
+            self.quote(n);
+        } else if fits(number) {
+            self.keep(n);
+        } else {
+            self.quote(n);
+        }
+    }
+
+    fn word(&mut self) {
+        let is_part = |b: &&u8| matches!(b, b'_' | b'$') || b.is_ascii_alphanumeric();
+        let n = self.rest.iter().take_while(is_part).count();
+        let (word, behind) = self.rest.split_at(n);
+        if behind.trim_ascii_start().starts_with(b":") {
+            self.out.is_lenient = true;
+            return self.quote(n);
+        }
+        let value: &[u8] = match word {
+            b"true" | b"false" | b"null" => return self.keep(n),
+            b"NaN" | b"Infinity" | b"undefined" | b"None" => b"null",
+            b"True" => b"true",
+            b"False" => b"false",
+            _ => return self.keep(n),
+        };
+        self.out.is_lenient = true;
+        self.replace(n, value);
+    }
+
+    fn quote(&mut self, n: usize) {
+        self.out.json.push(b'"');
+        self.keep(n);
+        self.out.json.push(b'"');
+    }
+}
+
+/// The unit of a `\uXXXX` that begins here.
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+}
+
+/// RFC 8259, section 6.
+fn is_json_number(number: &[u8]) -> bool {
+    fn digits(text: &[u8]) -> (usize, &[u8]) {
+        let n = text.iter().take_while(|b| b.is_ascii_digit()).count();
+        (n, &text[n..])
+    }
+    let number = number.strip_prefix(b"-").unwrap_or(number);
+    let (n, mut rest) = digits(number);
+    if n == 0 || n > 1 && number.starts_with(b"0") {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let (n, behind) = digits(fraction);
+        if n == 0 {
+            return false;
+        }
+        rest = behind;
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
+        let sign = exponent
+            .strip_prefix(b"+")
+            .or_else(|| exponent.strip_prefix(b"-"));
+        let (n, behind) = digits(sign.unwrap_or(exponent));
+        if n == 0 {
+            return false;
+        }
+        rest = behind;
+    }
+    rest.is_empty()
+}
+
+/// Whether the parser takes this number.
+fn fits(number: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(number) else {
+        return false;
+    };
+    match text.bytes().all(|b| b == b'-' || b.is_ascii_digit()) {
+        true => text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok(),
+        false => text.parse::<f64>().is_ok_and(f64::is_finite),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str, is_lossy: bool, is_lenient: bool) {
+        let made = lenient(text.as_bytes());
+        let json = String::from_utf8(made.json).unwrap();
+        let flags = (made.is_lossy, made.is_lenient);
+        assert_eq!(
+            (&*json, flags),
+            (expected, (is_lossy, is_lenient)),
+            "{text}"
+        );
+        serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    }
+
+    #[test]
+    fn what_is_json_says_the_same() {
+        for text in [
+            r#"{"a":[1,-2.5e+3,true,false,null,"x\n\u0041\ud83d\ude00,//]"]}"#,
+            "[0, 18446744073709551615, -9223372036854775808]",
+        ] {
+            check(text, text, false, false);
+        }
+        check(
+            "[18446744073709551616, -9223372036854775809, 1e400]",
+            r#"["18446744073709551616", "-9223372036854775809", "1e400"]"#,
+            false,
+            false,
+        );
+        check(
+            r#"["\ud800x", "\udc00"]"#,
+            r#"["\ufffdx", "\ufffd"]"#,
+            true,
+            false,
+        );
+    }
+
+    #[test]
+    fn what_is_nearly_json_says_what_it_means() {
+        for (text, expected) in [
+            ("[1,2,]", "[1,2 ]"),
+            ("{\"a\":1,\n}", "{\"a\":1 \n}"),
+            ("[1,,2]", "[1, 2]"),
+            ("[,1]", "[ 1]"),
+            ("[1, // one\n2]", "[1,  \n2]"),
+            ("[1, /* one, ] */ 2]", "[1,   2]"),
+            ("{a: 1, $b_2 : NaN}", "{\"a\": 1, \"$b_2\" : null}"),
+            (
+                "[True, None, 01, +1, .5, 0x1f]",
+                r#"[true, null, "01", "+1", ".5", "0x1f"]"#,
+            ),
+            ("[\"a\tb\0\"]", "[\"a\\u0009b\\u0000\"]"),
+            ("[1,\0\0 2]", "[1, 2]"),
+            (r#"["\x41 \' \u12"]"#, r#"["\\x41 ' \\u12"]"#),
+        ] {
+            check(text, expected, false, true);
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_stays_a_fault() {
+        for text in [
+            r#"{"a":}"#,
+            r#"{"a":b}"#,
+            "[1 2]",
+            "{\"a\":1",
+            "[\"a]",
+            "",
+            "[1]]",
+        ] {
+            let made = lenient(text.as_bytes());
+            assert!(
+                serde_json::from_slice::<serde_json::Value>(&made.json).is_err(),
+                "{text}"
+            );
+        }
+    }
+}
