@@ -29,9 +29,8 @@ pub fn decompress(data: &[u8]) {
     let Some(whole) = read(Stored::Slice(data), 1 << 20) else {
         return;
     };
-    let (mut numbers, mut some) = (numbers(data), |most: usize| {
-        1 + numbers.next().map_or(0, |number| number % most)
-    });
+    let mut numbers = numbers(data);
+    let mut some = |most: usize| 1 + numbers.next().map_or(0, |number| number % most);
     let (limit, step) = (some(2000), some(64));
     for (name, stored, limit) in [
         ("slice", Stored::Slice(data), limit),

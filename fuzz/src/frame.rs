@@ -8,9 +8,9 @@ use std::sync::{Arc, LazyLock};
 
 use trailsift::report::{Code, Stats};
 use trailsift::rule::{Needles, Rule};
-use trailsift::scan::{Prefilter, Scanner, Unit, Window, is_rows};
+use trailsift::scan::{Prefilter, Scanner, Unit, Window};
 
-use crate::numbers;
+use crate::{header_bytes, numbers};
 
 /// More than a scanner waits for.
 const BLANK_BYTES: usize = (1 << 20) + 64;
@@ -74,16 +74,6 @@ fn check(prefilter: &Arc<Prefilter>, text: &[u8], first: usize) {
         };
         let scanned = scan(prefilter, text, &steps);
         assert_eq!(expected, scanned, "windows grow by {:?}", steps.grow);
-    }
-}
-
-/// How many bytes show whether the text has rows: that must be told by the first window.
-fn header_bytes(text: &[u8]) -> usize {
-    let mut ends = 0..text.len();
-    let is_shown = |end: &usize| is_rows(&text[..*end]);
-    match is_rows(text) {
-        true => ends.find(is_shown).unwrap_or(text.len()),
-        false => text.len().min(1),
     }
 }
 

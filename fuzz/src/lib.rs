@@ -13,6 +13,8 @@ mod envelope;
 mod eql;
 mod end_to_end;
 
+use trailsift::scan::is_rows;
+
 pub use archive::archive;
 pub use decompress::decompress;
 pub use end_to_end::end_to_end;
@@ -47,4 +49,14 @@ fn numbers(data: &[u8]) -> impl Iterator<Item = usize> + use<> {
             .wrapping_add(1_442_695_040_888_963_407);
         usize::from((state >> 48) as u16)
     })
+}
+
+/// How many bytes show whether a text has rows: that must be told by the first window, or block, of it.
+fn header_bytes(text: &[u8]) -> usize {
+    let mut ends = 0..text.len();
+    let is_shown = |end: &usize| is_rows(&text[..*end]);
+    match is_rows(text) {
+        true => ends.find(is_shown).unwrap_or(text.len()),
+        false => text.len().min(1),
+    }
 }

@@ -20,15 +20,19 @@ pub(crate) enum Met<'v> {
     NoEvent,
 }
 
+/// Whether a string begins as one does that holds JSON.
+pub(crate) fn begins_as_json(text: &str) -> bool {
+    let first = text.trim_start().as_bytes().first();
+    matches!(first, Some(b'{' | b'[' | b'"'))
+}
+
 /// Calls `visit` with all that is met in `value`, in its order.
 ///
 /// The depth of the recursion is the value's, which the parser limits to 1,024.
 pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if let Some(text) = value.as_str() {
-        if matches!(
-            text.trim_start().as_bytes().first(),
-            Some(b'{' | b'[' | b'"')
-        ) {
+        // Some writers put a time or the like before the JSON.
+        if begins_as_json(text) || text.contains('{') {
             visit(Met::Text(text));
         }
     } else if let Some(event) = Event::recognise(value) {

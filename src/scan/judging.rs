@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Candidate;
 use super::envelope::{self, Met};
 use super::nest::Unit;
 use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
+use super::window::Window;
+use super::{Candidate, Scanner};
 use crate::event::Event;
+use crate::report::Code;
 
 /// How many levels of JSON in strings are looked into.
 const STRING_LEVELS_MAX: usize = 16;
@@ -20,8 +22,8 @@ pub(super) struct Judging {
     pub(super) n_documents: u64,
     pub(super) quality: Quality,
     pub(super) is_duplicate: bool,
-    /// Why a string that begins as JSON and holds the needle was not judged.
-    pub(super) invalid_text: Option<parse::ParseError>,
+    /// Why a string that holds the needle was not judged, or not all of it.
+    pub(super) invalid_text: Option<String>,
 }
 
 impl Judging {
@@ -67,7 +69,12 @@ impl Judging {
             for (event, texts) in wrappers {
                 let n_before = self.n_events;
                 for text in texts {
+                    let told = self.invalid_text.clone();
                     self.string(parsers, level, text, visit);
+                    // Prose in a record is data of the record, which holds the needle.
+                    if !envelope::begins_as_json(text) {
+                        self.invalid_text = told;
+                    }
                 }
                 if self.n_events == n_before {
                     self.event(event, raw, visit);
@@ -88,7 +95,8 @@ impl Judging {
         });
     }
 
-    /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match.
+    /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match. Mostly it
+    /// is one JSON value; if not, it is a text like any other: several documents, or other text round them.
     fn string(
         &mut self,
         parsers: &mut Vec<Parser>,
@@ -97,18 +105,50 @@ impl Judging {
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) {
         let text = text.as_bytes();
-        let has_hit = self.prefilter.hits(text).first_from(0).is_some();
-        if !has_hit {
+        if self.prefilter.hits(text).first_from(0).is_none() {
             return;
         }
-        let judged = match level {
-            STRING_LEVELS_MAX => Err(parse::ParseError::TooDeep),
-            _ => self.text(parsers, level + 1, text, text, visit),
+        let judged = match level + 1 {
+            STRING_LEVELS_MAX.. => Err(parse::ParseError::TooDeep),
+            level => self.text(parsers, level, text, text, visit),
         };
-        if let Err(error) = judged
-            && self.prefilter.holds_needle(text)
-        {
-            self.invalid_text.get_or_insert(error);
+        match judged {
+            Ok(()) => {}
+            Err(parse::ParseError::TooDeep) if self.prefilter.holds_needle(text) => {
+                self.invalid_text
+                    .get_or_insert(judged.expect_err("it is one").to_string());
+            }
+            Err(parse::ParseError::TooDeep) => {}
+            Err(parse::ParseError::Invalid(_)) => self.documents(level + 1, text, visit),
+        }
+    }
+
+    /// Judges the documents in a string.
+    fn documents(&mut self, level: usize, text: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+        let mut scanner = Scanner::new(Arc::clone(&self.prefilter)).at_level(level);
+        scanner.start(0);
+        let window = Window {
+            bytes: text,
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        let unit = self.unit;
+        scanner.scan(window, &mut |candidate| {
+            visit(&Candidate { unit, ..*candidate });
+        });
+        self.n_events += scanner.stats.events_judged;
+        self.n_documents += scanner.stats.documents_without_events;
+        for defect in &scanner.defects {
+            match defect.code {
+                Code::InvalidUtf8 => self.quality.is_lossy = true,
+                Code::LenientJson => self.quality.is_lenient = true,
+                Code::DuplicateKeys => self.is_duplicate = true,
+                _ => {
+                    self.invalid_text
+                        .get_or_insert_with(|| defect.message.clone());
+                }
+            }
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct Scanner {
     header: Option<Header>,
     /// A row as JSON.
     json: Vec<u8>,
+    /// In how many strings the text lies.
+    level: usize,
     /// One for each level of JSON in strings.
     parsers: Vec<Parser>,
     /// Counts since [`Scanner::start`].
@@ -116,10 +118,16 @@ impl Scanner {
             is_at_start: false,
             header: None,
             json: Vec::new(),
+            level: 0,
             parsers: Vec::new(),
             stats: Stats::default(),
             defects: Vec::new(),
         }
+    }
+
+    /// The same for what lies in so many strings.
+    fn at_level(self, level: usize) -> Self {
+        Self { level, ..self }
     }
 
     /// Begins a new text at this offset, which must be the start of a document.
@@ -385,13 +393,14 @@ impl Scanner {
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
         let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
-        judging.text(&mut self.parsers, 0, bytes, row.unwrap_or(bytes), visit)?;
+        let raw = row.unwrap_or(bytes);
+        judging.text(&mut self.parsers, self.level, bytes, raw, visit)?;
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;
         self.stats.events_judged += judging.n_events;
         self.stats.documents_without_events += judging.n_documents;
         if let Some(error) = judging.invalid_text {
-            let message = format!("a string in the candidate holds the needle, and is {error}");
+            let message = format!("a string in the candidate holds the needle: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
         } else if judging.n_events + judging.n_documents == 0 && self.prefilter.holds_needle(bytes)

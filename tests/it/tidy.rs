@@ -136,7 +136,7 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         "what is found does not depend on a clock",
     ),
     ("SystemTime", &[], "likewise"),
-    ("Timestamp::now", &["report.rs"], "likewise"),
+    ("Timestamp::now", &["report/"], "likewise"),
     (
         "println",
         &[],
