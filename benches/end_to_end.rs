@@ -39,6 +39,7 @@ fn hunt(
         map_from_bytes: Some(MAP_BYTES.min(block_bytes as u64)),
         block_bytes,
         max_decoded_bytes: None,
+        related: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

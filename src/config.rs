@@ -19,6 +19,9 @@ pub struct HuntConfig {
     pub destination: Destination,
     /// How they are written.
     pub format: Format,
+    /// Where the events beside the alerts go that name the policy, and how these are written; without it they
+    /// are counted only.
+    pub related: Option<(Destination, Format)>,
     /// How many threads scan.
     pub n_threads: usize,
     /// Files from this size on are mapped; without it none is, and large ones are streamed.

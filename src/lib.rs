@@ -35,6 +35,7 @@
 //!     map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
 //!     block_bytes: trailsift::input::blocks::BLOCK_BYTES,
 //!     max_decoded_bytes: None,
+//!     related: None,
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     progress: Arc::default(),

@@ -114,6 +114,12 @@ pub(crate) struct HuntArgs {
     )]
     pub(crate) output: PathBuf,
 
+    /// Write every other event that names the policy: failed attachments, detachments, attachments to roles and
+    /// groups, the inline policy that AWS used before 2020, reads and mentions. The columns of the alerts, and
+    /// `relation`; the name tells the format. They are counted in any case.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) related: Option<PathBuf>,
+
     /// How the alerts are written. Without it the name of the output tells: .parquet, or .ndjson, .jsonl and
     /// .json; standard output gets ndjson.
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]

@@ -27,12 +27,15 @@ const ALERTS_SHOWN: usize = 20;
 pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
     let config = resolve::resolve(&args)?;
     let signal = watch_signals(&config)?;
-    let mut shown: Vec<Alert> = Vec::new();
+    let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
         let bar = Bar::new(&config.progress, !args.quiet);
         pipeline::run(&config, &mut |notice| match notice {
             Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
-            Notice::Alert(_) => {}
+            Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
+                beside.push(event.clone());
+            }
+            Notice::Alert(_) | Notice::Related(_) => {}
             Notice::Diagnostic(diagnostic) => {
                 let severity = match diagnostic.severity {
                     // The summary counts them, and the report has them.
@@ -55,7 +58,7 @@ pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
         write_report(path, &report)?;
     }
     if !args.quiet {
-        summary::show(&report, &shown, &config.destination);
+        summary::show(&report, &shown, &beside, &config);
     }
     Ok(if report.complete {
         Exit::Complete

@@ -46,6 +46,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
             "Parquet is not for a terminal; name a file, or add --format ndjson",
         ));
     }
+    let related = related(args)?;
     let own_files = own_files(args, &roots)?;
     Ok(HuntConfig {
         roots,
@@ -53,6 +54,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         rule: Arc::new(Rule::quarantine()),
         destination,
         format,
+        related,
         n_threads: n_threads(args.threads),
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
@@ -81,15 +83,44 @@ fn root(path: &Path) -> Result<Root, clap::Error> {
 }
 
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
-    let suffix = args.output.extension().and_then(|suffix| suffix.to_str());
-    match (args.format, destination, suffix) {
-        (Some(FormatArg::Parquet), ..) => Ok(Format::Parquet),
-        (Some(FormatArg::Ndjson), ..) | (None, Destination::Stdout, _) => Ok(Format::Ndjson),
-        (None, _, Some("parquet")) => Ok(Format::Parquet),
-        (None, _, Some("ndjson" | "jsonl" | "json")) => Ok(Format::Ndjson),
-        (None, ..) => Err(usage(&format!(
-            "{}: its name does not tell the format; add --format parquet or --format ndjson",
-            args.output.display()
+    match (args.format, destination) {
+        (Some(FormatArg::Parquet), _) => Ok(Format::Parquet),
+        (Some(FormatArg::Ndjson), _) | (None, Destination::Stdout) => Ok(Format::Ndjson),
+        (None, Destination::File(path)) => format_of(path).ok_or_else(|| {
+            usage(&format!(
+                "{}: its name does not tell the format; add --format parquet or --format ndjson",
+                path.display()
+            ))
+        }),
+    }
+}
+
+/// The format that a file's name tells.
+fn format_of(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()? {
+        "parquet" => Some(Format::Parquet),
+        "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
+        _ => None,
+    }
+}
+
+/// Where the events beside the alerts go.
+fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error> {
+    let Some(path) = &args.related else {
+        return Ok(None);
+    };
+    if *path == args.output || Some(path) == args.report.as_ref() {
+        return Err(usage("alerts, related events and report need a file each"));
+    }
+    if path.as_os_str() == "-" {
+        let message = "related events go to a file; name one that ends in .parquet or .ndjson";
+        return Err(usage(message));
+    }
+    match format_of(path) {
+        Some(format) => Ok(Some((Destination::File(path.clone()), format))),
+        None => Err(usage(&format!(
+            "{}: its name does not tell the format; end it in .parquet or .ndjson",
+            path.display()
         ))),
     }
 }
@@ -99,7 +130,8 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
 /// Anything else that lies where the hunt looks is evidence, and is not replaced.
 fn own_files(args: &HuntArgs, roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
     let mut own_files = Vec::new();
-    for path in args.report.iter().chain([&args.output]) {
+    let outputs = args.report.iter().chain(&args.related);
+    for path in outputs.chain([&args.output]) {
         let Ok(target) = path.canonicalize() else {
             continue;
         };

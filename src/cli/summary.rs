@@ -2,8 +2,9 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
+use trailsift::config::HuntConfig;
 use trailsift::output::{Alert, Destination};
-use trailsift::report::{Code, Report};
+use trailsift::report::{RelatedCounts, Relation, Report, Severity};
 
 use super::terminal::{self, green, harmless, red, yellow};
 
@@ -11,32 +12,70 @@ use super::terminal::{self, green, harmless, red, yellow};
 const CELL_CHARS: usize = 60;
 
 /// Shows the table and the summary on standard error.
-pub(super) fn show(report: &Report, shown: &[Alert], destination: &Destination) {
-    if !shown.is_empty() {
-        terminal::line(&table(shown).to_string());
-        let n_more = report.alerts - shown.len() as u64;
-        if n_more > 0 {
-            terminal::line(&format!("and {} more", HumanCount(n_more)));
-        }
+pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &HuntConfig) {
+    show_table(shown, report.alerts);
+    let related = &report.stats.related;
+    if !beside.is_empty() {
+        terminal::line(
+            "Not alerts, but to be looked at: quarantines that were lifted, or that failed.",
+        );
+        show_table(
+            beside,
+            SHOWN.iter().map(|relation| related.of(*relation)).sum(),
+        );
     }
-    for (name, text) in lines(report, destination) {
+    for (name, text) in lines(report, config) {
         terminal::line(&format!("{name:<11} {text}"));
+    }
+}
+
+/// Events beside the alerts that an analyst must see.
+const SHOWN: [Relation; 2] = [Relation::FailedAttach, Relation::Detach];
+
+/// Whether this event beside the alerts is one that an analyst must see.
+pub(super) fn is_shown(event: &Alert) -> bool {
+    event
+        .relation()
+        .is_some_and(|relation| SHOWN.contains(&relation))
+}
+
+fn show_table(events: &[Alert], n_all: u64) {
+    if events.is_empty() {
+        return;
+    }
+    terminal::line(&table(events).to_string());
+    let n_more = n_all - events.len() as u64;
+    if n_more > 0 {
+        terminal::line(&format!("and {} more", HumanCount(n_more)));
+    }
+}
+
+fn related(counts: &RelatedCounts) -> String {
+    let all = Relation::ALL.map(|relation| (relation, counts.of(relation)));
+    let some = all.iter().filter(|(_, n)| *n > 0);
+    let words: Vec<_> = some
+        .map(|(relation, n)| format!("{} {relation}", HumanCount(*n)))
+        .collect();
+    match words.is_empty() {
+        true => "none".to_owned(),
+        false => words.join(", "),
     }
 }
 
 fn table(alerts: &[Alert]) -> Table {
     let mut table = Table::new();
+    let has_relation = alerts.iter().any(|alert| alert.relation().is_some());
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header([
+        .set_header(has_relation.then_some("relation").into_iter().chain([
             "time",
             "account",
             "user",
             "policy",
             "actor",
             "source address",
-        ]);
+        ]));
     if let Some((width, _)) = terminal_size::terminal_size_of(std::io::stderr()) {
         table.set_width(width.0);
     }
@@ -50,12 +89,14 @@ fn table(alerts: &[Alert]) -> Table {
             actor.iter().find_map(|column| alert.text(column)),
             alert.text("source_address"),
         ];
-        table.add_row(cells.map(|cell| cell.map_or("-".into(), |text| harmless(text, CELL_CHARS))));
+        let relation = alert.relation().map(|relation| relation.to_string());
+        let cells = cells.map(|cell| cell.map_or("-".into(), |text| harmless(text, CELL_CHARS)));
+        table.add_row(relation.into_iter().chain(cells));
     }
     table
 }
 
-fn lines(report: &Report, destination: &Destination) -> Vec<(&'static str, String)> {
+fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let count = HumanCount;
     let (sources, stats) = (&report.sources, &report.stats);
     let alerts = match report.alerts {
@@ -75,10 +116,14 @@ fn lines(report: &Report, destination: &Destination) -> Vec<(&'static str, Strin
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let output = match destination {
+    let name = |destination: &Destination| match destination {
         Destination::File(path) => path.display().to_string(),
         Destination::Stdout => "standard output".to_owned(),
     };
+    let mut output = name(&config.destination);
+    if let Some((destination, _)) = &config.related {
+        output += &format!(", {}", name(destination));
+    }
     vec![
         ("alerts", alerts),
         ("files", files),
@@ -106,31 +151,31 @@ fn lines(report: &Report, destination: &Destination) -> Vec<(&'static str, Strin
                 count(stats.events_judged)
             ),
         ),
+        ("related", related(&stats.related)),
         ("complete", complete(report)),
         ("written", output),
     ]
 }
 
 fn complete(report: &Report) -> String {
-    let kinds = |by: fn(Code) -> bool| {
-        let kinds = report
-            .diagnostics_by_code
-            .iter()
-            .filter(|(code, _)| by(**code));
+    let kinds = |severity: Severity| {
+        let kinds = report.diagnostics_by_code.iter();
+        let kinds = kinds.filter(|(code, _)| code.severity() == severity);
         kinds
             .map(|(code, n)| format!("{n} {}", code.name()))
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let is_error = |code: Code| code.severity() == trailsift::report::Severity::Error;
-    let is_warning = |code: Code| code.severity() == trailsift::report::Severity::Warning;
     let mut text = match report.complete {
         true => format!("{}: everything was read", green("yes")),
-        false => format!("{}: {}", red("no"), kinds(is_error)),
+        false => format!("{}: {}", red("no"), kinds(Severity::Error)),
     };
-    let warnings = kinds(is_warning);
+    let (warnings, notes) = (kinds(Severity::Warning), kinds(Severity::Info));
     if !warnings.is_empty() {
         text += &format!(" ({}: {warnings})", yellow("warnings"));
+    }
+    if !notes.is_empty() {
+        text += &format!(" (worth knowing: {notes})");
     }
     text
 }

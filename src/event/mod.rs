@@ -175,16 +175,24 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// Where `literal` stands in the request: `requestParameters.policyArn`, say. If it stands in no
-    /// single key or leaf (it goes across Elastic's separators), the whole of the request.
+    /// Where the first of these literals that does stands in the request: `requestParameters.policyArn`, say.
     #[must_use]
-    pub fn locate_in_request(&self, literal: &str) -> String {
-        let place = match self.schema {
+    pub fn locate_in_request(&self, literals: &[&str]) -> Option<String> {
+        literals.iter().find_map(|literal| match self.schema {
             Schema::CloudTrail => cloudtrail::locate_in_request(self.record, literal),
             Schema::Ecs => ecs::locate_in_request(self.record, literal),
             Schema::Ocsf => ocsf::locate_in_request(self.record, literal),
-        };
-        place.unwrap_or_else(|| "requestParameters".to_owned())
+        })
+    }
+
+    /// Where the first of these literals that does stands in the record.
+    #[must_use]
+    pub fn locate(&self, literals: &[&str]) -> Option<String> {
+        let places = literals
+            .iter()
+            .map(|literal| self.record.locate(literal, ""));
+        let place = places.flatten().next()?;
+        Some(place.strip_prefix('.').unwrap_or(&place).to_owned())
     }
 
     /// Whether a key stands twice in the record itself, its identity or its request.

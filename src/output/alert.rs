@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell};
 use crate::event::Event;
+use crate::report::Relation;
 use crate::rule::Rule;
 
 /// Where a record stands.
@@ -81,6 +82,8 @@ pub struct Alert {
     pub(crate) byte_offset: i64,
     /// `sighting`; 0 until the alerts before it are known.
     pub(crate) sighting: i64,
+    /// How it relates to a quarantine, if it is no alert.
+    pub(crate) relation: Option<Relation>,
     /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
     pub(crate) event_key: [u8; 16],
 }
@@ -155,9 +158,9 @@ fn computed<'v>(
             None => event.request_parameter("policyName"),
         },
         "matched_field" => {
-            let atoms = rule.query().contains_atoms();
-            let literal = atoms.first().map(|(_, literal)| *literal);
-            literal.map(|literal| event.locate_in_request(literal).into())
+            let literals = rule.literals();
+            let place = event.locate_in_request(&literals);
+            place.or_else(|| event.locate(&literals)).map(Cow::Owned)
         }
         "raw_event" => Some(lossy(raw)),
         "source" => Some(match place.source.to_str() {
@@ -186,6 +189,7 @@ impl Alert {
             record_index: i64::try_from(place.record_index).unwrap_or(i64::MAX),
             byte_offset: i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
             sighting: 0,
+            relation: None,
             event_key: [0; 16],
         };
         for (i, (column, field)) in TEXTS.into_iter().enumerate() {
@@ -207,6 +211,27 @@ impl Alert {
             None => event_key("record:", lossy(raw).as_bytes()),
         };
         alert
+    }
+
+    /// The row of an event that names the policy and is no alert.
+    #[must_use]
+    pub fn related(
+        relation: Relation,
+        rule: &Rule,
+        event: &Event<'_>,
+        raw: &[u8],
+        place: Place<'_>,
+    ) -> Self {
+        Self {
+            relation: Some(relation),
+            ..Self::new(rule, event, raw, place)
+        }
+    }
+
+    /// How it relates to a quarantine; nothing for an alert.
+    #[must_use]
+    pub fn relation(&self) -> Option<Relation> {
+        self.relation
     }
 
     /// The values of [`TEXTS`], in their order.

@@ -306,21 +306,41 @@ pub const COLUMNS: [Column; 41] = [
     )),
 ];
 
+/// The column that rows of events beside the alerts have behind the others.
+pub const RELATION: Column = required(column(
+    "relation",
+    Type::Text,
+    "",
+    "how it relates to a quarantine: `failed_attach`, `detach`, `other_attach`, `legacy_quarantine`, `read` or `mention`",
+));
+
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Alerts.
+    Alerts,
+    /// Events beside them, which have [`RELATION`] too.
+    Related,
+}
+
 /// How Arrow names the time zone of all times.
 pub(crate) const UTC: &str = "UTC";
 /// The same zone, for Arrow's JSON writer: it knows names of zones only with a database of them.
 pub(crate) const UTC_AS_OFFSET: &str = "+00:00";
 
-/// The schema of the alerts.
+/// The schema of a file.
 #[must_use]
-pub fn schema() -> SchemaRef {
-    schema_in(UTC)
+pub fn schema(kind: Kind) -> SchemaRef {
+    schema_in(kind, UTC)
 }
 
-fn schema_in(zone: &str) -> SchemaRef {
-    let fields = COLUMNS
-        .iter()
-        .map(|c| Field::new(c.name, c.kind.data_type(zone), c.nullable));
+fn columns(kind: Kind) -> impl Iterator<Item = Column> {
+    let relation = (kind == Kind::Related).then_some(RELATION);
+    COLUMNS.into_iter().chain(relation)
+}
+
+fn schema_in(kind: Kind, zone: &str) -> SchemaRef {
+    let fields = columns(kind).map(|c| Field::new(c.name, c.kind.data_type(zone), c.nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -409,10 +429,10 @@ impl std::fmt::Debug for Rows {
 
 impl Rows {
     /// No rows yet; the zone of all times under this name.
-    pub(crate) fn new(zone: &str) -> Self {
-        let builders = COLUMNS.iter().map(|c| Builder::new(c.kind, zone)).collect();
+    pub(crate) fn new(kind: Kind, zone: &str) -> Self {
+        let builders = columns(kind).map(|c| Builder::new(c.kind, zone)).collect();
         Self {
-            schema: schema_in(zone),
+            schema: schema_in(kind, zone),
             builders,
             n_rows: 0,
         }
@@ -430,12 +450,13 @@ impl Rows {
         self.n_rows == 0
     }
 
-    /// Adds a row, whose cells are those of [`COLUMNS`].
+    /// Adds a row, whose cells are those of [`COLUMNS`] and, where the file has it, [`RELATION`].
     ///
     /// # Panics
     ///
     /// If a cell has another type than its column.
-    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()]) {
+    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], relation: Option<&str>) {
+        let cells = cells.into_iter().chain([Cell::Text(relation)]);
         for (builder, cell) in self.builders.iter_mut().zip(cells) {
             builder.append(cell);
         }

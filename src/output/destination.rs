@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use arrow::error::ArrowError;
 
 use super::alert::{Alert, RuleColumns};
+use super::columns::Kind;
 use super::sink::{AlertSink, Encoded, Encoder, Format, Group, RunIdentity, io_error};
 use super::whole_file::WholeFile;
 use crate::error::Error;
@@ -63,6 +64,7 @@ impl Output {
     pub(crate) fn open(
         destination: &Destination,
         format: Format,
+        kind: Kind,
         rule: &Rule,
         run: &RunIdentity,
     ) -> Result<Self, Error> {
@@ -79,7 +81,7 @@ impl Output {
                 (PathBuf::from(STDOUT), Target::Stdout(out))
             }
         };
-        match AlertSink::new(target, format, RuleColumns::new(rule), run) {
+        match AlertSink::new(target, format, kind, RuleColumns::new(rule), run) {
             Ok(sink) => Ok(Self { path, sink }),
             Err(error) => Err(write_error(path, error)),
         }

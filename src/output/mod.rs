@@ -11,7 +11,7 @@ pub mod sink;
 pub mod whole_file;
 
 pub use alert::{Alert, Place};
-pub use columns::{COLUMNS, Column};
+pub use columns::{COLUMNS, Column, Kind, RELATION};
 pub use destination::Destination;
 pub use sink::{AlertSink, Format, RunIdentity};
 pub use whole_file::WholeFile;

@@ -23,7 +23,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::{Rows, UTC, UTC_AS_OFFSET, schema};
+use super::columns::{Kind, Rows, UTC, UTC_AS_OFFSET, schema};
+use crate::report::Relation;
 
 /// Rows that are laid out as columns at once.
 const BATCH_ROWS: usize = 1024;
@@ -83,6 +84,7 @@ impl std::fmt::Debug for Form {
 /// Encodes groups. It may be shared between threads.
 #[derive(Debug, Clone)]
 pub struct Encoder {
+    kind: Kind,
     rule: Arc<RuleColumns>,
     /// Nothing for NDJSON.
     row_groups: Option<Arc<ArrowRowGroupWriterFactory>>,
@@ -98,7 +100,7 @@ impl Encoder {
         match &self.row_groups {
             Some(factory) => {
                 let mut columns = factory.create_column_writers(group.index)?;
-                let schema = schema();
+                let schema = schema(self.kind);
                 self.each_batch(group, UTC, |batch| {
                     let arrays = schema.fields().iter().zip(batch.columns());
                     let mut columns = columns.iter_mut();
@@ -129,9 +131,10 @@ impl Encoder {
         zone: &str,
         mut visit: impl FnMut(&arrow::array::RecordBatch) -> Result<(), ArrowError>,
     ) -> Result<(), ArrowError> {
-        let mut rows = Rows::new(zone);
+        let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
-            rows.append(alert.cells(&self.rule));
+            let relation = alert.relation.map(Relation::name);
+            rows.append(alert.cells(&self.rule), relation);
             if rows.len() == BATCH_ROWS {
                 visit(&rows.take_batch()?)?;
             }
@@ -174,6 +177,7 @@ impl<W: Write + Send> AlertSink<W> {
     pub fn new(
         out: W,
         format: Format,
+        kind: Kind,
         rule: RuleColumns,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
@@ -184,7 +188,7 @@ impl<W: Write + Send> AlertSink<W> {
                 let options = ArrowWriterOptions::new()
                     .with_skip_arrow_metadata(true)
                     .with_properties(properties(run));
-                let writer = ArrowWriter::try_new_with_options(out, schema(), options)?;
+                let writer = ArrowWriter::try_new_with_options(out, schema(kind), options)?;
                 let (writer, factory) = writer.into_serialized_writer()?;
                 (Writer::Parquet(Box::new(writer)), Some(Arc::new(factory)))
             }
@@ -193,6 +197,7 @@ impl<W: Write + Send> AlertSink<W> {
         Ok(Self {
             writer,
             encoder: Encoder {
+                kind,
                 rule: Arc::new(rule),
                 row_groups,
             },

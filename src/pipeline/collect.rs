@@ -12,6 +12,7 @@ use rayon::ThreadPool;
 use super::{Message, Notice, Turn, panic_message};
 use crate::config::HuntConfig;
 use crate::error::Error;
+use crate::input::discover::Identity;
 use crate::output::Alert;
 use crate::output::destination::Output;
 use crate::output::sink::{Encoded, Encoder, Group};
@@ -21,16 +22,14 @@ use crate::worker::SourceReport;
 /// Writes the alerts and tells the defects of all turns. Full groups of alerts are encoded in `pool`.
 pub(super) fn collect(
     turns: Receiver<Turn>,
-    output: &mut Output,
+    tables: &mut Tables,
     report: &mut Report,
     config: &HuntConfig,
     pool: &ThreadPool,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
     let mut sink = Sink {
-        encoder: output.encoder(),
-        output,
-        groups: VecDeque::new(),
+        tables,
         pool,
         report,
         config,
@@ -57,14 +56,94 @@ pub(super) fn collect(
         }
         sink.check_stop()?;
     }
-    sink.write_groups(0)
+    let Tables { alerts, related } = sink.tables;
+    alerts.write_groups(0)?;
+    related
+        .iter_mut()
+        .try_for_each(|table| table.write_groups(0))
 }
 
-struct Sink<'a> {
-    output: &'a mut Output,
+/// The files that are written.
+pub(super) struct Tables {
+    pub(super) alerts: Table,
+    /// The events beside the alerts, where they are asked for.
+    pub(super) related: Option<Table>,
+}
+
+/// A file of rows.
+pub(super) struct Table {
+    output: Output,
     encoder: Encoder,
     /// Groups that are being encoded, in their order.
     groups: VecDeque<Receiver<Result<Encoded, ArrowError>>>,
+}
+
+impl Tables {
+    /// Which files these are.
+    pub(super) fn identities(&self) -> Result<Vec<Identity>, Error> {
+        let tables = std::iter::once(&self.alerts).chain(&self.related);
+        let identities = tables.map(|table| table.output.identity());
+        Ok(identities
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+
+    /// Gives the files their names.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        // The alerts last: where they are, all is there.
+        self.related.map_or(Ok(()), |table| table.output.finish())?;
+        self.alerts.output.finish()
+    }
+}
+
+impl Table {
+    pub(super) fn new(output: Output) -> Self {
+        Self {
+            encoder: output.encoder(),
+            output,
+            groups: VecDeque::new(),
+        }
+    }
+
+    fn append(&mut self, alert: Alert, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
+        match self.output.append(alert) {
+            Some(group) => self.encode(group, pool, n_threads),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a group encoded, as many at once as there are threads.
+    fn encode(&mut self, group: Group, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
+        self.write_groups(n_threads.saturating_sub(1))?;
+        let (encoded, receiver) = bounded(1);
+        self.groups.push_back(receiver);
+        let encoder = self.encoder.clone();
+        pool.spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| encoder.encode(group)));
+            let result = result.unwrap_or_else(|panic| {
+                Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
+            });
+            // A sink that is gone has ended the run, and knows why.
+            encoded.send(result).ok();
+        });
+        Ok(())
+    }
+
+    /// Writes groups that are encoded, until only so many are left to wait for.
+    fn write_groups(&mut self, n_left: usize) -> Result<(), Error> {
+        while self.groups.len() > n_left {
+            let group = self.groups.pop_front().and_then(|group| group.recv().ok());
+            self.output
+                .write(group.expect("every group is encoded, or told why not"))?;
+        }
+        Ok(())
+    }
+}
+
+struct Sink<'a> {
+    tables: &'a mut Tables,
     pool: &'a ThreadPool,
     report: &'a mut Report,
     config: &'a HuntConfig,
@@ -105,39 +184,15 @@ impl Sink<'_> {
     }
 
     fn alert(&mut self, alert: Alert) -> Result<(), Error> {
+        let (pool, n_threads) = (self.pool, self.config.n_threads);
+        if alert.relation().is_some() {
+            (self.notify)(Notice::Related(&alert));
+            let table = self.tables.related.as_mut();
+            return table.map_or(Ok(()), |table| table.append(alert, pool, n_threads));
+        }
         (self.notify)(Notice::Alert(&alert));
         self.report.alerts += 1;
-        match self.output.append(alert) {
-            Some(group) => self.encode(group),
-            None => Ok(()),
-        }
-    }
-
-    /// Has a group encoded, as many at once as there are threads.
-    fn encode(&mut self, group: Group) -> Result<(), Error> {
-        self.write_groups(self.config.n_threads.saturating_sub(1))?;
-        let (encoded, receiver) = bounded(1);
-        self.groups.push_back(receiver);
-        let encoder = self.encoder.clone();
-        self.pool.spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| encoder.encode(group)));
-            let result = result.unwrap_or_else(|panic| {
-                Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
-            });
-            // A sink that is gone has ended the run, and knows why.
-            encoded.send(result).ok();
-        });
-        Ok(())
-    }
-
-    /// Writes groups that are encoded, until only so many are left to wait for.
-    fn write_groups(&mut self, n_left: usize) -> Result<(), Error> {
-        while self.groups.len() > n_left {
-            let group = self.groups.pop_front().and_then(|group| group.recv().ok());
-            self.output
-                .write(group.expect("every group is encoded, or told why not"))?;
-        }
-        Ok(())
+        self.tables.alerts.append(alert, pool, n_threads)
     }
 
     fn source(&mut self, path: &Path, source: SourceReport) {

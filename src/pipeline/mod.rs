@@ -32,11 +32,12 @@ use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
 use crate::input::discover::{self, DiscoverOptions, Identity};
 use crate::output::destination::Output;
-use crate::output::{Alert, RunIdentity};
+use crate::output::{Alert, Kind, RunIdentity};
 use crate::report::{Defect, Diagnostic, Report, Tally};
-use crate::rule::Needles;
+use crate::rule::{LEGACY_NEEDLE, Needles};
 use crate::scan::Prefilter;
 use crate::worker::{SourceReport, Worker};
+use collect::{Table, Tables};
 use feed::Feed;
 use room::{BatchRoom, JobRoom, Room};
 use schedule::{Schedule, Work};
@@ -53,6 +54,9 @@ const BATCHES_A_THREAD: usize = 32;
 pub enum Notice<'a> {
     /// An alert that is being written; its `sighting` is not set yet.
     Alert(&'a Alert),
+    /// An event beside the alerts: all of them where they are asked for, else the first failed attachments and
+    /// detachments.
+    Related(&'a Alert),
     /// A diagnostic.
     Diagnostic(&'a Diagnostic),
 }
@@ -95,18 +99,32 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         rule_id: rule.rule_id.clone(),
         rule_version: rule.version,
     };
-    let mut output = Output::open(&config.destination, config.format, &config.rule, &run)?;
+    let open = |destination, format, kind| {
+        let output = Output::open(destination, format, kind, &config.rule, &run)?;
+        Ok::<_, Error>(Table::new(output))
+    };
+    let alerts = open(&config.destination, config.format, Kind::Alerts)?;
+    let related = config.related.as_ref();
+    let related = related.map(|(to, format)| open(to, *format, Kind::Related));
+    let mut tables = Tables {
+        alerts,
+        related: related.transpose()?,
+    };
     let discover_options = DiscoverOptions {
         follows_links: config.follows_links,
-        own_files: own_files(config, output.identity()?),
+        own_files: own_files(config, tables.identities()?),
     };
     let pool = threads(config.n_threads)?;
     // For what is done beside the scan: directories are listed, groups of alerts encoded.
     let side_pool = threads(config.n_threads)?;
-    let prefilter = Arc::new(Prefilter::new(match config.rule.needles() {
-        Needles::AnyOf(literals) => literals.as_slice(),
-        Needles::EveryRecord => &[],
-    }));
+    let needles: Vec<&str> = match config.rule.needles() {
+        Needles::AnyOf(needles) => {
+            let own = needles.iter().map(String::as_str);
+            own.chain([LEGACY_NEEDLE]).collect()
+        }
+        Needles::EveryRecord => Vec::new(),
+    };
+    let prefilter = Arc::new(Prefilter::new(&needles));
     let schedule = Schedule::default();
     let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
     let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
@@ -135,7 +153,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
                 workers.spawn(|_| work(&schedule, &room, config, &prefilter));
             }
             let result =
-                collect::collect(turns, &mut output, &mut report, config, &side_pool, notify);
+                collect::collect(turns, &mut tables, &mut report, config, &side_pool, notify);
             if result.is_err() {
                 config.progress.stop.store(true, Relaxed);
             }
@@ -143,7 +161,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         })
     });
     result?;
-    output.finish()?;
+    tables.finish()?;
     report.finish(started.elapsed());
     Ok(report)
 }
@@ -277,7 +295,7 @@ impl<'a> Lane<'a> {
 }
 
 /// The run's own files that may lie below a root.
-fn own_files(config: &HuntConfig, hidden: Option<Identity>) -> Vec<Identity> {
+fn own_files(config: &HuntConfig, hidden: Vec<Identity>) -> Vec<Identity> {
     let named = config.own_files.iter().filter_map(|path| {
         // A file that is not there yet, or cannot be seen, is not met by the walk either.
         std::fs::metadata(path)
@@ -314,6 +332,7 @@ mod tests {
             map_from_bytes: None,
             block_bytes: crate::input::blocks::BLOCK_BYTES,
             max_decoded_bytes: None,
+            related: None,
             follows_links: false,
             own_files: Vec::new(),
             progress: Arc::default(),

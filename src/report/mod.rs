@@ -5,6 +5,7 @@
 //! run is [`crate::Error`]. Nothing here prints, and nothing here knows files or rules.
 
 mod defect;
+mod related;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -12,6 +13,7 @@ use std::ops::AddAssign;
 use serde::Serialize;
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
+pub use related::{RelatedCounts, Relation};
 
 /// What a source came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -44,6 +46,8 @@ pub struct Stats {
     pub events_judged: u64,
     /// Documents known to hold no event (digest and Insight files, other services' notifications).
     pub documents_without_events: u64,
+    /// Events that name the policy and are no alerts, by how they relate to a quarantine.
+    pub related: RelatedCounts,
 }
 
 impl AddAssign for Stats {
@@ -57,6 +61,7 @@ impl AddAssign for Stats {
             candidates_defective,
             events_judged,
             documents_without_events,
+            related,
         } = other;
         self.stored_bytes += stored_bytes;
         self.text_bytes += text_bytes;
@@ -65,6 +70,7 @@ impl AddAssign for Stats {
         self.candidates_defective += candidates_defective;
         self.events_judged += events_judged;
         self.documents_without_events += documents_without_events;
+        self.related += related;
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Deserialize;
 
 use super::eql::{Needles, ParseError, Query};
+use super::related::LEGACY_POLICY;
 use crate::event::Fields;
 
 /// A detection rule.
@@ -57,6 +58,15 @@ impl Rule {
     #[must_use]
     pub fn query(&self) -> &Query {
         &self.query
+    }
+
+    /// The literals by which events are told that belong to this rule's story: those that its query looks for,
+    /// and [`LEGACY_POLICY`].
+    #[must_use]
+    pub fn literals(&self) -> Vec<&str> {
+        let atoms = self.query.contains_atoms();
+        let own = atoms.into_iter().map(|(_, literal)| literal);
+        own.chain([LEGACY_POLICY]).collect()
     }
 
     /// The query as its author wrote it, without white space at its end.

@@ -131,6 +131,8 @@ impl Worker<'_> {
                 source,
                 member: member.as_ref(),
                 progress: self.progress,
+                prefilter: self.prefilter,
+                related: &self.related,
                 report,
                 emit,
             },

@@ -100,6 +100,8 @@ impl<'w, 'a> Logs<'w, 'a> {
             source: self.source,
             member,
             progress: self.worker.progress,
+            prefilter: self.worker.prefilter,
+            related: &self.worker.related,
             report: self.report,
             emit: self.emit,
         }
@@ -178,6 +180,8 @@ impl<'w, 'a> Logs<'w, 'a> {
             source: self.source,
             member,
             progress: worker.progress,
+            prefilter: worker.prefilter,
+            related: &worker.related,
             report: self.report,
             emit: self.emit,
         };

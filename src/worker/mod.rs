@@ -19,8 +19,8 @@ use crate::input::decompress::Budget;
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
-use crate::report::{Code, Defect, Member, Outcome, Severity, Stats};
-use crate::rule::Rule;
+use crate::report::{Code, Defect, Member, Outcome, Relation, Severity, Stats};
+use crate::rule::{Rule, relation};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 use logs::Logs;
 
@@ -35,9 +35,23 @@ pub(crate) struct SourceReport {
     pub(crate) defects: Vec<Defect>,
     /// How many members of gzip were met in each log, by the pieces of a large source.
     gzip_members: Vec<(Option<Arc<Member>>, u64)>,
+    /// How many rows were made of events beside the alerts.
+    n_related_rows: u64,
     /// Nothing of it was read.
     is_failed: bool,
 }
+
+/// What is made of events beside the alerts.
+#[derive(Debug)]
+struct RelatedRows {
+    /// The literals of the rule's query, by which they are told.
+    literals: Vec<String>,
+    /// Whether all of them become rows.
+    is_asked_for: bool,
+}
+
+/// Rows of a source, or a piece of one, that are made of such events to be shown, where they are not asked for.
+const RELATED_ROWS_SHOWN: u64 = 20;
 
 impl SourceReport {
     /// Of a source over which the program failed.
@@ -46,6 +60,7 @@ impl SourceReport {
             stats: Stats::default(),
             defects: vec![Defect::new(Code::Panic, message)],
             gzip_members: Vec::new(),
+            n_related_rows: 0,
             is_failed: true,
         }
     }
@@ -108,6 +123,7 @@ pub(crate) struct Worker<'a> {
     progress: &'a Progress,
     open: OpenOptions<'a>,
     prefilter: &'a Arc<Prefilter>,
+    related: Arc<RelatedRows>,
     scanner: Scanner,
     codecs: Codecs,
     /// The most text that may come out of one source.
@@ -134,6 +150,15 @@ impl<'a> Worker<'a> {
                 stop: &config.progress.stop,
             },
             prefilter,
+            related: Arc::new(RelatedRows {
+                literals: config
+                    .rule
+                    .literals()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+                is_asked_for: config.related.is_some(),
+            }),
             scanner: Scanner::new(Arc::clone(prefilter)),
             codecs: Codecs::default(),
             max_decoded_bytes: config.max_decoded_bytes,
@@ -172,6 +197,8 @@ struct Judge<'a> {
     /// The log inside the source.
     member: Option<&'a Arc<Member>>,
     progress: &'a Progress,
+    prefilter: &'a Prefilter,
+    related: &'a RelatedRows,
     report: &'a mut SourceReport,
     emit: &'a mut dyn FnMut(Alert),
 }
@@ -179,7 +206,8 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// The rule's answer for a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
-        if !self.rule.matches(&candidate.event) {
+        let is_alert = self.rule.matches(&candidate.event);
+        if !is_alert && !self.prefilter.holds_needle(candidate.raw) {
             return;
         }
         let place = Place {
@@ -189,6 +217,9 @@ impl Judge<'_> {
             record_index: candidate.unit.record_index,
             byte_offset: origin + candidate.unit.start,
         };
+        if !is_alert {
+            return self.related(candidate, place);
+        }
         let alert = Alert::new(self.rule, &candidate.event, candidate.raw, place);
         self.progress.n_alerts.fetch_add(1, Relaxed);
         if alert.event_time.is_none() {
@@ -196,6 +227,20 @@ impl Judge<'_> {
             self.report.defects.push(defect);
         }
         (self.emit)(alert);
+    }
+
+    /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.
+    fn related(&mut self, candidate: &Candidate<'_>, place: Place<'_>) {
+        let event = &candidate.event;
+        let relation = relation(event, self.related.literals.as_slice());
+        self.report.stats.related.add(relation);
+        let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
+            && self.report.n_related_rows < RELATED_ROWS_SHOWN;
+        if self.related.is_asked_for || is_shown {
+            self.report.n_related_rows += 1;
+            let raw = candidate.raw;
+            (self.emit)(Alert::related(relation, self.rule, event, raw, place));
+        }
     }
 
     /// Counts what is about to be scanned, for the report and for whoever watches.

@@ -264,6 +264,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         map_from_bytes,
         block_bytes,
         max_decoded_bytes: None,
+        related: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

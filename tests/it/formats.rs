@@ -320,6 +320,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         map_from_bytes: Some(1),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
+        related: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

@@ -31,6 +31,7 @@ fn output(
         map_from_bytes: is_mapped.then_some(1),
         block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },
         max_decoded_bytes: None,
+        related: None,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

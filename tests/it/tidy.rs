@@ -15,7 +15,7 @@ const EDGES: [(&str, &[&str], &str); 13] = [
     ),
     (
         "rule",
-        &["event"],
+        &["event", "report"],
         "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
     ),
     (
@@ -30,7 +30,7 @@ const EDGES: [(&str, &[&str], &str); 13] = [
     ),
     (
         "output",
-        &["event", "rule", "error", "input::discover"],
+        &["event", "rule", "report", "error", "input::discover"],
         "a row is made of an event and its rule, however that was found; an output that cannot be \
          written ends the run; of the input it knows how one file is told from another, so as not to \
          hunt through what it writes",

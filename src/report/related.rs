@@ -1,0 +1,120 @@
+//! How events relate to a quarantine that are no alerts: words and counts. What makes an event one of them is told
+//! by `rule`.
+
+use std::fmt::{self, Display, Formatter};
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+/// How an event relates to a quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Relation {
+    /// The policy should have been attached to a user, and was not.
+    FailedAttach,
+    /// The policy was taken from a user, or somebody tried.
+    Detach,
+    /// The policy was attached to a role or group, or an inline policy names it.
+    OtherAttach,
+    /// The inline policy of before 2020 was put on a user.
+    LegacyQuarantine,
+    /// The policy was read or listed.
+    Read,
+    /// It is named in any other way.
+    Mention,
+}
+
+impl Relation {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::FailedAttach,
+        Self::Detach,
+        Self::OtherAttach,
+        Self::LegacyQuarantine,
+        Self::Read,
+        Self::Mention,
+    ];
+
+    /// Its stable word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FailedAttach => "failed_attach",
+            Self::Detach => "detach",
+            Self::OtherAttach => "other_attach",
+            Self::LegacyQuarantine => "legacy_quarantine",
+            Self::Read => "read",
+            Self::Mention => "mention",
+        }
+    }
+}
+
+impl Display for Relation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How many events there were of each relation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RelatedCounts {
+    /// [`Relation::FailedAttach`].
+    pub failed_attach: u64,
+    /// [`Relation::Detach`].
+    pub detach: u64,
+    /// [`Relation::OtherAttach`].
+    pub other_attach: u64,
+    /// [`Relation::LegacyQuarantine`].
+    pub legacy_quarantine: u64,
+    /// [`Relation::Read`].
+    pub read: u64,
+    /// [`Relation::Mention`].
+    pub mention: u64,
+}
+
+impl RelatedCounts {
+    /// Counts one.
+    pub fn add(&mut self, relation: Relation) {
+        let count = match relation {
+            Relation::FailedAttach => &mut self.failed_attach,
+            Relation::Detach => &mut self.detach,
+            Relation::OtherAttach => &mut self.other_attach,
+            Relation::LegacyQuarantine => &mut self.legacy_quarantine,
+            Relation::Read => &mut self.read,
+            Relation::Mention => &mut self.mention,
+        };
+        *count += 1;
+    }
+
+    /// How many there were of one.
+    #[must_use]
+    pub fn of(&self, relation: Relation) -> u64 {
+        match relation {
+            Relation::FailedAttach => self.failed_attach,
+            Relation::Detach => self.detach,
+            Relation::OtherAttach => self.other_attach,
+            Relation::LegacyQuarantine => self.legacy_quarantine,
+            Relation::Read => self.read,
+            Relation::Mention => self.mention,
+        }
+    }
+}
+
+impl AddAssign for RelatedCounts {
+    fn add_assign(&mut self, other: Self) {
+        // Without `..`: a new counter that is not merged does not compile.
+        let Self {
+            failed_attach,
+            detach,
+            other_attach,
+            legacy_quarantine,
+            read,
+            mention,
+        } = other;
+        self.failed_attach += failed_attach;
+        self.detach += detach;
+        self.other_attach += other_attach;
+        self.legacy_quarantine += legacy_quarantine;
+        self.read += read;
+        self.mention += mention;
+    }
+}
