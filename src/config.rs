@@ -56,6 +56,8 @@ pub struct Progress {
     pub text_bytes: AtomicU64,
     /// Alerts found.
     pub n_alerts: AtomicU64,
+    /// Set when enough events beside the alerts were shown: where they are not written, no more rows are made.
+    pub has_shown_related: AtomicBool,
     /// Set to end the run before its end: [`crate::Error::Interrupted`].
     pub stop: Arc<AtomicBool>,
 }

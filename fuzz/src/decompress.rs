@@ -1,9 +1,12 @@
 //! Stored bytes that are one log: as a slice and as a stream of any steps, under any limit, the same text and
 //! the same kinds of defects.
 //!
-//! Archives are not looked into: see `archive`. Of a block that a fault is in one way may give more text than
-//! another, since how much of it was decoded before the fault showed depends on how much was asked for: behind a
-//! fault one text need only begin as the other.
+//! Archives, and what is coded again, are not looked into: see `archive`. Of a block that a fault is in one way may
+//! give more text than another, since how much of it was decoded before the fault showed depends on how much was
+//! asked for: behind a fault one text need only begin as the other.
+//!
+//! Members of gzip that are at hand go through libdeflate, which reads two symbols that RFC 1951 (3.2.6) does not
+//! allow as the longest match. zlib, which decodes streams, refuses them. Such a stream is damaged one way alone.
 
 use trailsift::input::archive::{Entry, Opened};
 use trailsift::input::decompress::{Filled, Limit};
@@ -40,7 +43,10 @@ pub fn decompress(data: &[u8]) {
     ] {
         let way = format!("{name}, limit {limit}, steps of {step}");
         if let Some(read) = read(stored, limit) {
-            compare(&whole, &read, &way);
+            let is_lax = data.starts_with(b"\x1f\x8b") && whole.codes.is_empty();
+            if !(is_lax && read.codes.contains(&Code::CorruptStream)) {
+                compare(&whole, &read, &way);
+            }
         }
     }
 }
@@ -74,8 +80,8 @@ fn read(stored: Stored<'_>, limit: usize) -> Option<Read> {
         }
         texts.last_mut()?.extend_from_slice(&buffer);
         match filled {
-            // What is coded again is read no further: one text is enough here.
-            Filled::More | Filled::Layer => {}
+            Filled::More => {}
+            Filled::Layer => return None,
             Filled::Break => texts.push(Vec::new()),
             Filled::End => break,
             Filled::PartEnd => panic!("no part was cut off"),

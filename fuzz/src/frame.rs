@@ -24,6 +24,7 @@ struct Scanned {
 }
 
 /// How a text is divided into windows.
+#[derive(Debug)]
 struct Steps {
     /// How many bytes the first window has.
     first: usize,
@@ -41,7 +42,21 @@ pub fn frame(data: &[u8]) {
             Needles::EveryRecord => panic!("the rule has needles"),
         }))
     });
-    check(&PREFILTER, data, header_bytes(data));
+    let mut numbers = numbers(data);
+    let mut steps = |first: usize, grow_most: usize| {
+        let mut some = |most: usize| -> Vec<usize> {
+            let some = numbers.by_ref().take(4);
+            some.map(|number| 1 + number % most).collect()
+        };
+        Steps {
+            first,
+            grow: some(grow_most),
+            likely: some(4096),
+        }
+    };
+    let header_bytes = header_bytes(data);
+    let ways = [1, 16, 400].map(|grow_most| steps(header_bytes, grow_most));
+    check(&PREFILTER, data, &ways);
     let open: &[u8] = match data.len() % 3 {
         0 => b"[",
         1 => b"{\"Records\":[",
@@ -50,30 +65,19 @@ pub fn frame(data: &[u8]) {
     let mut behind_blank = open.to_vec();
     behind_blank.resize(BLANK_BYTES, b' ');
     behind_blank.extend_from_slice(data);
-    check(&PREFILTER, &behind_blank, BLANK_BYTES);
+    check(&PREFILTER, &behind_blank, &[steps(BLANK_BYTES, 40)]);
 }
 
-fn check(prefilter: &Arc<Prefilter>, text: &[u8], first: usize) {
+fn check(prefilter: &Arc<Prefilter>, text: &[u8], ways: &[Steps]) {
     let whole = Steps {
         first: text.len(),
         grow: vec![1],
         likely: Vec::new(),
     };
     let expected = scan(prefilter, text, &whole);
-    let mut numbers = numbers(text);
-    let mut some = |most: usize| -> Vec<usize> {
-        let some = numbers.by_ref().take(4);
-        some.map(|number| 1 + number % most).collect()
-    };
-    for grow in [vec![1], some(16), some(400)] {
-        let likely = some(4096);
-        let steps = Steps {
-            first,
-            grow,
-            likely,
-        };
-        let scanned = scan(prefilter, text, &steps);
-        assert_eq!(expected, scanned, "windows grow by {:?}", steps.grow);
+    for way in ways {
+        let scanned = scan(prefilter, text, way);
+        assert_eq!(expected, scanned, "{way:?}");
     }
 }
 

@@ -310,6 +310,23 @@ fn printed(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
+/// Calls `visit` with each key and string of the request.
+pub(crate) fn each_text_of_request(record: Value<'_>, visit: &mut dyn FnMut(&str)) {
+    fn walk(value: Value<'_>, visit: &mut dyn FnMut(&str)) {
+        value.as_str().into_iter().for_each(&mut *visit);
+        for (key, child) in value.members() {
+            visit(key);
+            walk(child, visit);
+        }
+        value.elements().for_each(|child| walk(child, visit));
+    }
+    for request in get(record, "requestParameters") {
+        walk(request, visit);
+        let unescaped = request.as_str().and_then(object_text::unescaped);
+        unescaped.iter().for_each(|text| visit(text));
+    }
+}
+
 /// A parameter of the request by name. Where the request is a string, that string is read as an object.
 pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
     get(record, "requestParameters").find_map(|request| match request.as_str() {

@@ -37,6 +37,15 @@ pub enum Scalar<'a> {
 pub trait Fields {
     /// Calls `visit` with each value of `field`, in the order of the record.
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>));
+
+    /// Calls `visit` with texts of the request that together hold all its keys and strings.
+    fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
+        self.each_value("aws.cloudtrail.request_parameters", &mut |value| {
+            if let Scalar::Text(text) = value {
+                visit(&text);
+            }
+        });
+    }
 }
 
 /// How a field's value relates to the bytes of the record that it came from.
@@ -211,6 +220,20 @@ impl Fields for Event<'_> {
             Schema::CloudTrail => cloudtrail::each_value(self.record, field, visit),
             Schema::Ecs => ecs::each_value(self.record, field, visit),
             Schema::Ocsf => ocsf::each_value(self.record, field, visit),
+        }
+    }
+
+    fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
+        match self.schema {
+            // Without printing it, which costs more than all else that is asked of most records.
+            Schema::CloudTrail => cloudtrail::each_text_of_request(self.record, visit),
+            Schema::Ecs | Schema::Ocsf => {
+                self.each_value("aws.cloudtrail.request_parameters", &mut |value| {
+                    if let Scalar::Text(text) = value {
+                        visit(&text);
+                    }
+                });
+            }
         }
     }
 }

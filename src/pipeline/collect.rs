@@ -17,7 +17,7 @@ use crate::output::Alert;
 use crate::output::destination::Output;
 use crate::output::sink::{Encoded, Encoder, Group};
 use crate::report::{Defect, Diagnostic, Outcome, Report, Stats, Tally};
-use crate::worker::SourceReport;
+use crate::worker::{RELATED_SHOWN, SourceReport};
 
 /// Writes the alerts and tells the defects of all turns. Full groups of alerts are encoded in `pool`.
 pub(super) fn collect(
@@ -30,6 +30,7 @@ pub(super) fn collect(
 ) -> Result<(), Error> {
     let mut sink = Sink {
         tables,
+        n_related: 0,
         pool,
         report,
         config,
@@ -144,6 +145,8 @@ impl Table {
 
 struct Sink<'a> {
     tables: &'a mut Tables,
+    /// Rows of events beside the alerts that came.
+    n_related: u64,
     pool: &'a ThreadPool,
     report: &'a mut Report,
     config: &'a HuntConfig,
@@ -187,6 +190,11 @@ impl Sink<'_> {
         let (pool, n_threads) = (self.pool, self.config.n_threads);
         if alert.relation().is_some() {
             (self.notify)(Notice::Related(&alert));
+            // The ones before it came before it: no later one is among the first any more.
+            self.n_related += 1;
+            if self.n_related == RELATED_SHOWN {
+                self.config.progress.has_shown_related.store(true, Relaxed);
+            }
             let table = self.tables.related.as_mut();
             return table.map_or(Ok(()), |table| table.append(alert, pool, n_threads));
         }

@@ -3,6 +3,9 @@
 //! An analyst must see who lifted a quarantine, and that one failed: AWS attaches its policy as the user
 //! whose key leaked, so that an explicit deny can keep it from doing so.
 
+use memchr::memmem::Finder;
+
+use super::Rule;
 use crate::event::{Fields, Scalar};
 use crate::report::Relation;
 
@@ -12,59 +15,85 @@ pub const LEGACY_POLICY: &str = "AWSExposedCredentialPolicy_DO_NOT_REMOVE";
 /// What of [`LEGACY_POLICY`] the prefilter looks for: the run of letters that no encoding of JSON breaks.
 pub const LEGACY_NEEDLE: &str = "AWSExposedCredentialPolicy";
 
-/// How an event that names the policy, and is no finding, relates to a quarantine. `literals` are those that
-/// the rule's query looks for.
-#[must_use]
-pub fn relation<L: AsRef<str>>(event: &dyn Fields, literals: &[L]) -> Relation {
-    let any = |field: &str, is_wanted: &dyn Fn(&str) -> bool| {
-        let mut any = false;
-        event.each_value(field, &mut |value| {
-            any |= match value {
-                Scalar::Text(text) => is_wanted(&text),
-                Scalar::Boolean(b) => is_wanted(if b { "true" } else { "false" }),
-                Scalar::Integer(_) | Scalar::Float(_) => false,
-            };
-        });
-        any
-    };
-    let request = "aws.cloudtrail.request_parameters";
-    let is_named = any(request, &|text| {
-        literals.iter().any(|l| text.contains(l.as_ref()))
-    });
-    let is_legacy = any(request, &|text| text.contains(LEGACY_POLICY));
-    let has_failed = any("event.outcome", &|outcome| outcome == "failure");
-    let does = |names: &[&str]| any("event.action", &|action| names.contains(&action));
-    let reads = |action: &str| READS.iter().any(|verb| action.starts_with(verb));
-    if is_named && does(&["AttachUserPolicy"]) {
-        Relation::FailedAttach
-    } else if is_legacy && does(&["PutUserPolicy"]) {
-        match has_failed {
-            true => Relation::FailedAttach,
-            false => Relation::LegacyQuarantine,
+/// Tells how events relate to a quarantine.
+#[derive(Debug)]
+pub struct Relations {
+    /// For the literals that the rule's query looks for.
+    own: Vec<Finder<'static>>,
+    legacy: Finder<'static>,
+}
+
+impl Relations {
+    /// Of quarantines as `rule` finds them.
+    #[must_use]
+    pub fn new(rule: &Rule) -> Self {
+        let own = rule.query().contains_atoms().into_iter();
+        Self {
+            own: own
+                .map(|(_, literal)| Finder::new(literal.as_bytes()).into_owned())
+                .collect(),
+            legacy: Finder::new(LEGACY_POLICY),
         }
-    } else if is_named && does(&["DetachUserPolicy"]) || is_legacy && does(&["DeleteUserPolicy"]) {
-        Relation::Detach
-    } else if (is_named || is_legacy) && does(&OTHER_ATTACHMENTS) {
-        Relation::OtherAttach
-    } else if any("event.action", &reads)
-        || any("aws.cloudtrail.read_only", &|read_only| read_only == "true")
-    {
-        Relation::Read
-    } else {
-        Relation::Mention
     }
+
+    /// How an event that names the policy, and is no finding, relates to a quarantine.
+    #[must_use]
+    pub fn of(&self, event: &dyn Fields) -> Relation {
+        let (mut is_named, mut is_legacy) = (false, false);
+        event.each_text_of_request(&mut |text| {
+            let holds = |finder: &Finder<'_>| finder.find(text.as_bytes()).is_some();
+            is_named = is_named || self.own.iter().any(holds);
+            is_legacy = is_legacy || holds(&self.legacy);
+        });
+        let mut found = Relation::Mention;
+        event.each_value("event.action", &mut |value| {
+            if let Scalar::Text(action) = value {
+                // The first of them in their order, where a record names several.
+                found = found.min(by_action(&action, is_named, is_legacy));
+            }
+        });
+        match found {
+            Relation::LegacyQuarantine if has(event, "event.outcome", "failure") => {
+                Relation::FailedAttach
+            }
+            Relation::Mention if has(event, "aws.cloudtrail.read_only", "true") => Relation::Read,
+            found => found,
+        }
+    }
+}
+
+fn by_action(action: &str, is_named: bool, is_legacy: bool) -> Relation {
+    match action {
+        "AttachUserPolicy" if is_named => Relation::FailedAttach,
+        "PutUserPolicy" if is_legacy => Relation::LegacyQuarantine,
+        "DetachUserPolicy" if is_named => Relation::Detach,
+        "DeleteUserPolicy" if is_legacy => Relation::Detach,
+        "AttachRolePolicy" | "AttachGroupPolicy" | "PutUserPolicy" | "PutRolePolicy"
+        | "PutGroupPolicy"
+            if is_named || is_legacy =>
+        {
+            Relation::OtherAttach
+        }
+        _ if READS.iter().any(|verb| action.starts_with(verb)) => Relation::Read,
+        _ => Relation::Mention,
+    }
+}
+
+/// Whether a value of the field reads so.
+fn has(event: &dyn Fields, field: &str, wanted: &str) -> bool {
+    let mut has = false;
+    event.each_value(field, &mut |value| {
+        has |= match value {
+            Scalar::Text(text) => text == wanted,
+            Scalar::Boolean(true) => wanted == "true",
+            Scalar::Boolean(false) | Scalar::Integer(_) | Scalar::Float(_) => false,
+        };
+    });
+    has
 }
 
 /// How the names of calls begin that change nothing.
 const READS: [&str; 6] = ["Get", "List", "Describe", "Simulate", "Lookup", "BatchGet"];
-
-const OTHER_ATTACHMENTS: [&str; 5] = [
-    "AttachRolePolicy",
-    "AttachGroupPolicy",
-    "PutUserPolicy",
-    "PutRolePolicy",
-    "PutGroupPolicy",
-];
 
 #[cfg(test)]
 mod tests {
@@ -74,6 +103,7 @@ mod tests {
     #[test]
     fn each_event_has_its_relation() {
         let named = "{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2}";
+        let relations = Relations::new(&Rule::quarantine());
         let legacy = "{policyName=AWSExposedCredentialPolicy_DO_NOT_REMOVE, userName=alice}";
         for (action, outcome, request, expected) in [
             ("AttachUserPolicy", "failure", named, Relation::FailedAttach),
@@ -109,7 +139,7 @@ mod tests {
                 .text("event.action", action)
                 .text("event.outcome", outcome)
                 .text("aws.cloudtrail.request_parameters", request);
-            let found = relation(&event, &["AWSCompromisedKeyQuarantine"]);
+            let found = relations.of(&event);
             assert_eq!(found, expected, "{action} {outcome} {request}");
         }
     }

@@ -20,7 +20,7 @@ use crate::input::open::{OpenOptions, Opened};
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
 use crate::report::{Code, Defect, Member, Outcome, Relation, Severity, Stats};
-use crate::rule::{Rule, relation};
+use crate::rule::{Relations, Rule};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 use logs::Logs;
 
@@ -44,14 +44,14 @@ pub(crate) struct SourceReport {
 /// What is made of events beside the alerts.
 #[derive(Debug)]
 struct RelatedRows {
-    /// The literals of the rule's query, by which they are told.
-    literals: Vec<String>,
+    relations: Relations,
     /// Whether all of them become rows.
     is_asked_for: bool,
 }
 
-/// Rows of a source, or a piece of one, that are made of such events to be shown, where they are not asked for.
-const RELATED_ROWS_SHOWN: u64 = 20;
+/// How many of such events are shown: as many rows are made of a source, or a piece of one, at most, where they
+/// are not written.
+pub(crate) const RELATED_SHOWN: u64 = 20;
 
 impl SourceReport {
     /// Of a source over which the program failed.
@@ -151,12 +151,7 @@ impl<'a> Worker<'a> {
             },
             prefilter,
             related: Arc::new(RelatedRows {
-                literals: config
-                    .rule
-                    .literals()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
+                relations: Relations::new(&config.rule),
                 is_asked_for: config.related.is_some(),
             }),
             scanner: Scanner::new(Arc::clone(prefilter)),
@@ -232,10 +227,11 @@ impl Judge<'_> {
     /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.
     fn related(&mut self, candidate: &Candidate<'_>, place: Place<'_>) {
         let event = &candidate.event;
-        let relation = relation(event, self.related.literals.as_slice());
+        let relation = self.related.relations.of(event);
         self.report.stats.related.add(relation);
         let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
-            && self.report.n_related_rows < RELATED_ROWS_SHOWN;
+            && self.report.n_related_rows < RELATED_SHOWN
+            && !self.progress.has_shown_related.load(Relaxed);
         if self.related.is_asked_for || is_shown {
             self.report.n_related_rows += 1;
             let raw = candidate.raw;
