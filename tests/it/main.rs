@@ -12,6 +12,7 @@
 mod agreement;
 mod cli;
 mod conformance;
+mod containers;
 mod corpora;
 mod crash;
 mod damage;

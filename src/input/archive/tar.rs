@@ -65,8 +65,11 @@ impl Walk {
             let n_read = input.read_up_to(&mut block)?;
             self.next_header = input.offset;
             if block[..n_read].iter().all(|byte| *byte == 0) {
-                // Some writers leave the empty blocks out.
                 if n_read < BLOCK_BYTES {
+                    if !std::mem::replace(&mut self.is_past_end, true) {
+                        let message = "tar ends without the empty blocks that mark its end";
+                        defects.push(Defect::stored(Code::Truncated, input.offset, message));
+                    }
                     return Ok(None);
                 }
                 self.is_past_end = true;

@@ -39,8 +39,8 @@ const HEADER_BYTES: usize = 30;
 pub(super) struct Walk {
     /// Where the directory's next record is, if all is at hand: a search in it goes forward.
     central: Option<u64>,
-    /// Where the first header stands: offsets in the directory count from there.
-    base: Option<u64>,
+    /// Where offsets in the directory count from: something may stand before the archive, another one even.
+    base: u64,
     /// Whether the end of an archive was met: what follows need not be one any more.
     is_past_end: bool,
     /// Whether something of which only the end shows may stand behind the entry that was lent.
@@ -57,8 +57,10 @@ struct Sizes {
 
 impl Walk {
     pub(super) fn new(input: &Input<'_>) -> Self {
+        let directory = input.rest().and_then(find_directory);
         Self {
-            central: input.rest().and_then(find_directory),
+            central: directory.map(|(start, _)| start),
+            base: directory.map_or(0, |(_, base)| base),
             ..Self::default()
         }
     }
@@ -71,7 +73,7 @@ impl Walk {
         if std::mem::take(&mut self.is_open) {
             let start = input.offset;
             if !input.find_next(start.saturating_sub(1), 4, &find_mark)? {
-                return Ok(None);
+                return Ok(self.end(input, defects));
             }
             let n_between = input.offset - start;
             if n_between > DESCRIPTOR_BYTES_MAX {
@@ -85,10 +87,9 @@ impl Walk {
             let mut mark = [0; 4];
             let n_read = input.read_up_to(&mut mark)?;
             let is_passed = match &mark {
-                _ if n_read == 0 => return Ok(None),
+                _ if n_read == 0 => return Ok(self.end(input, defects)),
                 _ if n_read < 4 => Ok(false),
                 LOCAL => {
-                    self.base = self.base.or(Some(start));
                     self.is_past_end = false;
                     if let Some(found) = self.entry(start, input, defects)? {
                         return Ok(Some(found));
@@ -109,6 +110,15 @@ impl Walk {
                 return Ok(None);
             }
         }
+    }
+
+    /// No entry any more. A zip ends with its directory: without that there may have been more.
+    fn end(&mut self, input: &Input<'_>, defects: &mut Vec<Defect>) -> Option<Found> {
+        if !std::mem::replace(&mut self.is_past_end, true) {
+            let message = "zip ends without its directory";
+            defects.push(Defect::stored(Code::Truncated, input.offset, message));
+        }
+        None
     }
 
     fn resynchronise(
@@ -185,11 +195,8 @@ impl Walk {
                 if let Some(sizes) = sizes {
                     input.skip(sizes.n_stored)?;
                 }
-                let is_behind = input.find_next(input.offset.saturating_sub(1), 4, &find_mark)?;
-                if !is_behind {
-                    let message = "zip ends without its directory";
-                    defects.push(Defect::stored(Code::Truncated, input.offset, message));
-                }
+                // Whether anything follows, the walk tells.
+                input.find_next(input.offset.saturating_sub(1), 4, &find_mark)?;
                 Ok(None)
             }
         }
@@ -215,7 +222,7 @@ impl Walk {
                 n_bytes: u32_at(fixed, 24).into(),
             };
             let (sizes, offset) = sizes.and_offset_by_zip64(offset, extra);
-            let offset = offset.checked_add(self.base.unwrap_or(0))?;
+            let offset = offset.checked_add(self.base)?;
             if offset > start {
                 return None;
             }
@@ -311,8 +318,8 @@ impl Sizes {
     }
 }
 
-/// Where the directory begins, by the record at the end of the archive.
-fn find_directory(bytes: &[u8]) -> Option<u64> {
+/// Where the directory begins, and where the offsets in it count from, by the record at the end of the archive.
+fn find_directory(bytes: &[u8]) -> Option<(u64, u64)> {
     const END_BYTES: usize = 22;
     // A comment of at most 64 KiB may follow.
     let from = bytes
@@ -325,10 +332,10 @@ fn find_directory(bytes: &[u8]) -> Option<u64> {
         let locator = bytes.get(at.checked_sub(20)?..at)?;
         let zip64 = usize::try_from(u64_at(locator.strip_prefix(ZIP64_LOCATOR)?, 4)).ok()?;
         let zip64 = bytes.get(zip64..zip64.checked_add(56)?)?;
-        return Some(u64_at(zip64.strip_prefix(ZIP64_END)?, 44));
+        return Some((u64_at(zip64.strip_prefix(ZIP64_END)?, 44), 0));
     }
-    // By where it ends, since something may stand before the archive.
-    (at as u64).checked_sub(n_bytes.into())
+    let start = (at as u64).checked_sub(n_bytes.into())?;
+    Some((start, start.checked_sub(offset.into())?))
 }
 
 /// The next place where any mark stands.
