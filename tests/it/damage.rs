@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use crate::lake::{Lake, attach, attach_with, delivery, gzip, other, zstd};
+use crate::packing::{bzip2, xz};
 
 #[test]
 fn a_gzip_file_that_is_cut_off_gives_what_stands_before_the_cut() {
@@ -303,4 +304,155 @@ fn json_inside_more_strings_than_are_looked_into_is_told_beside_other_events() {
         .hunt(&[])
         .exits(3)
         .tells(&["needle_without_record"]);
+}
+
+#[test]
+fn behind_a_damaged_member_of_each_compression_the_next_one_is_read() {
+    let text = |ids: std::ops::Range<u32>| -> String {
+        ids.map(|id| format!("{}\n", attach(&id.to_string())))
+            .collect()
+    };
+    for pack in [gzip, zstd, bzip2, xz] {
+        let (first, last) = (pack(text(0..3).as_bytes()), pack(text(100..103).as_bytes()));
+        let middle = pack(text(10..60).as_bytes());
+        for at in (20..middle.len() - 4).step_by(31) {
+            let mut bad = middle.clone();
+            bad[at] ^= 0x55;
+            let stored = [&first[..], &bad, &last].concat();
+            let hunt = Lake::new().file("a", stored).hunt(&[]);
+            // An id inside the damage may read as anything.
+            let ids = hunt
+                .alerts
+                .iter()
+                .map(|row| row["event_id"].as_str().unwrap());
+            let ids: Vec<u32> = ids.filter_map(|id| id.parse().ok()).collect();
+            assert!(
+                ids.starts_with(&[0, 1, 2]) && ids.ends_with(&[100, 101, 102]),
+                "{at}: {ids:?}"
+            );
+            // Some bits of a head say nothing of the text.
+            let is_whole = ids.len() == 56;
+            assert!(is_whole || hunt.exit == Some(3), "{at}: {}", hunt.stderr);
+        }
+    }
+}
+
+#[test]
+fn foreign_bytes_between_members_are_told_and_the_members_behind_them_read() {
+    let stored = [
+        gzip(attach("1").as_bytes()),
+        b"not gzip at all".to_vec(),
+        gzip(attach("2").as_bytes()),
+    ]
+    .concat();
+    Lake::new()
+        .file("a.gz", &stored)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1", "2"])
+        .says("went on at");
+    let hunt = Lake::new().gzip("a.gz", attach("1")).hunt(&[]).exits(0);
+    assert!(hunt.report["diagnostics"].as_array().unwrap().is_empty());
+    let two = [gzip(attach("1").as_bytes()), gzip(attach("2").as_bytes())].concat();
+    let hunt = Lake::new()
+        .file("a.gz", two)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2"]);
+    assert_eq!(hunt.report["diagnostics"][0]["code"], "gzip_members");
+    assert_eq!(hunt.report["diagnostics"][0]["severity"], "info");
+    hunt.says("1 gzip_members");
+}
+
+#[test]
+fn what_is_nearly_json_is_judged_as_what_it_means() {
+    let with = |from: &str, to: &str| attach("1").replace(from, to);
+    for (record, codes) in [
+        (
+            with(
+                r#""readOnly":false"#,
+                r#""n":123456789012345678901234567890"#,
+            ),
+            &[][..],
+        ),
+        (with(r#""readOnly":false"#, r#""n":1e999"#), &[]),
+        (with("alice", r"al\ud800ice"), &["invalid_utf8"]),
+        (with("alice", "al\0ice"), &["lenient_json"]),
+        (
+            with(r#""readOnly":false,"#, "\"readOnly\":false,,"),
+            &["lenient_json"],
+        ),
+        (
+            with(
+                r#""readOnly":false"#,
+                "/* not \"read\" only */ \"readOnly\":false",
+            ),
+            &["lenient_json"],
+        ),
+        (
+            with(
+                r#""eventCategory":"Management"}"#,
+                r#""eventCategory":"Management",}"#,
+            ),
+            &["lenient_json"],
+        ),
+        (
+            with(r#""readOnly":false"#, "readOnly: false"),
+            &["lenient_json"],
+        ),
+    ] {
+        Lake::new()
+            .file("a", delivery(&[other("0"), record, attach("2")]))
+            .hunt(&[])
+            .exits(0)
+            .finds(&["1", "2"])
+            .tells(codes);
+    }
+}
+
+#[test]
+fn holes_of_zeros_cost_only_what_they_cover() {
+    let text = format!("{}\n{}\n{}\n", attach("1"), attach("2"), attach("3"));
+    let mut holed = text.clone().into_bytes();
+    let second = text.find(&attach("2")).unwrap();
+    holed[second + 100..second + 300].fill(0);
+    let ends = [&vec![0; 5000][..], text.as_bytes(), &vec![0; 5000]].concat();
+    let hunt = Lake::new().file("a", holed).hunt(&[]);
+    let ids: Vec<_> = hunt
+        .alerts
+        .iter()
+        .map(|row| row["event_id"].as_str().unwrap())
+        .collect();
+    assert!(
+        ids.first() == Some(&"1") && ids.last() == Some(&"3"),
+        "{ids:?}"
+    );
+    Lake::new()
+        .file("a", ends)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2", "3"]);
+}
+
+#[test]
+fn a_thousand_levels_are_judged_and_more_are_told() {
+    let nested = |n: usize| {
+        let deep = format!("{}{}", "[".repeat(n), "]".repeat(n));
+        attach("1").replace(
+            r#""responseElements":null"#,
+            &format!(r#""responseElements":{deep}"#),
+        )
+    };
+    Lake::new()
+        .file("a", nested(1000))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+    Lake::new()
+        .file("a", nested(100_000))
+        .file("b", "[".repeat(3_000_000))
+        .hunt(&[])
+        .exits(3)
+        .finds(&[])
+        .tells(&["invalid_json"]);
 }

@@ -455,3 +455,179 @@ fn a_pipe_that_is_named_as_a_root_is_read() {
     writer.join().unwrap();
     lake.hunted(output).exits(0).finds(&["1"]);
 }
+
+#[test]
+fn rows_of_csv_are_judged_by_their_header() {
+    let request = r#"{""policyArn"": ""arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"", ""userName"": ""alice""}"#;
+    let athena = format!(
+        concat!(
+            "eventversion,useridentity,eventtime,eventsource,eventname,errorcode,requestparameters,eventid\r\n",
+            "1.09,\"{{type=IAMUser, arn=arn:aws:iam::111122223333:user/ops, accountid=111122223333}}\",",
+            "2024-05-01T12:00:00Z,iam.amazonaws.com,AttachUserPolicy,,\"{request}\",1\r\n",
+            "1.09,,2024-05-01T12:00:01Z,iam.amazonaws.com,AttachUserPolicy,AccessDenied,\"{request}\",2\r\n",
+            "1.09,\"a\nb\",2024-05-01T12:00:02Z,iam.amazonaws.com,AttachUserPolicy,,",
+            "\"{{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine, userName=bob}}\",3"
+        ),
+        request = request
+    );
+    let raw = attach("4").replace('"', "\"\"");
+    let splunk = format!("_time,_raw\n2024-05-01,\"{raw}\"\n");
+    let tabs = "eventName\teventTime\teventID\trequestParameters\n\
+        AttachUserPolicy\t2024-05-01T12:00:00Z\t5\tAWSCompromisedKeyQuarantineV3\n";
+    let hunt = Lake::new()
+        .gzip("a.csv.gz", &athena)
+        .file("b.csv", splunk)
+        .file("c.tsv", tabs)
+        .hunt(&["--related", "related.ndjson"])
+        .exits(0)
+        .finds(&["1", "3", "4", "5"]);
+    let row = &hunt.alerts[0];
+    assert_eq!(row["target_user_name"], "alice");
+    assert_eq!(row["actor_arn"], "arn:aws:iam::111122223333:user/ops");
+    assert_eq!(row["matched_field"], "requestParameters.policyArn");
+    assert_eq!(row["byte_offset"], athena.find("1.09").unwrap());
+    assert!(
+        row["raw_event"]
+            .as_str()
+            .unwrap()
+            .starts_with("1.09,\"{type=IAMUser")
+    );
+    assert_eq!(hunt.alerts[1]["target_user_name"], "bob");
+    assert_eq!(hunt.alerts[2]["raw_event"], attach("4"));
+    assert_eq!(hunt.report["related"]["failed_attach"], 1);
+}
+
+#[test]
+fn csv_of_any_size_is_the_same_in_any_way() {
+    let rows: String = (0..30_000)
+        .map(|i| match i % 1000 {
+            7 => format!(
+                "AttachUserPolicy,{i},\"{{\"\"a\"\":\n\"\"AWSCompromisedKeyQuarantine\"\"}}\"\n"
+            ),
+            _ => format!(
+                "ListUsers,{i},\"{{\"\"pad\"\":\"\"{}\"\"\n{{}}\"\n",
+                "x".repeat(200)
+            ),
+        })
+        .collect();
+    let text = format!("eventname,eventid,requestparameters\n{rows}");
+    let expected: Vec<String> = (0..30).map(|i| (i * 1000 + 7).to_string()).collect();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    let lake = Lake::new()
+        .file("a.csv", &text)
+        .gzip("b.csv.gz", &text)
+        .file(
+            "c.csv.zst",
+            [
+                zstd(&text.as_bytes()[..3_000_000]),
+                zstd(&text.as_bytes()[3_000_000..]),
+            ]
+            .concat(),
+        );
+    let expected = [&expected[..], &expected[..], &expected[..]].concat();
+    for args in [&["--threads", "1"][..], &["--threads", "4", "--no-mmap"]] {
+        lake.hunt(args).exits(0).finds(&expected);
+    }
+}
+
+#[test]
+fn ocsf_of_each_version_gives_the_fields_of_the_record() {
+    let later = concat!(
+        r#"{"class_uid":3001,"metadata":{"product":{"name":"CloudTrail"},"uid":"1"},"time":1714564800000,"#,
+        r#""api":{"operation":"AttachUserPolicy","service":{"name":"iam.amazonaws.com"},"request":{"data":"#,
+        r#""{\"policyArn\":\"arn:aws:iam::aws:policy/AWS\\u0043ompromisedKeyQuarantineV2\",\"userName\":\"alice\"}"},"#,
+        r#""response":{"error":null}},"status":"Success","status_id":1,"cloud":{"region":"us-east-1"},"#,
+        r#""actor":{"user":{"type":"IAMUser","uid":"arn:aws:iam::111122223333:user/ops","uid_alt":"AIDAEXAMPLE","#,
+        r#""account":{"uid":"111122223333"}}},"src_endpoint":{"ip":"203.0.113.7"}}"#
+    );
+    let early = concat!(
+        r#"{"class_uid":3005,"metadata":{"product":{"name":"CloudTrail"},"uid":"2"},"time":1714564800000,"#,
+        r#""api":{"operation":"AttachUserPolicy","service":{"name":"iam.amazonaws.com"}},"status_id":1,"#,
+        r#""actor":{"user":{"uid":"AIDAEXAMPLE","uuid":"arn:aws:iam::111122223333:user/ops"}},"unmapped":"#,
+        r#"{"requestParameters.policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine","#,
+        r#""requestParameters.userName":"bob"}}"#
+    );
+    let other_product = later.replace("CloudTrail", "Route 53");
+    let failed = early.replace(r#""status_id":1"#, r#""status":"Failure""#);
+    let hunt = Lake::new()
+        .file("a", format!("{later}\n{early}\n{failed}"))
+        .file("b", other_product)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1", "2"])
+        .tells(&["needle_without_record"]);
+    for (row, user) in hunt.alerts.iter().zip(["alice", "bob"]) {
+        assert_eq!(row["target_user_name"], user);
+        assert_eq!(row["actor_arn"], "arn:aws:iam::111122223333:user/ops");
+        assert_eq!(row["actor_principal_id"], "AIDAEXAMPLE");
+        assert_eq!(row["event_time"], "2024-05-01T12:00:00Z");
+        assert_eq!(row["matched_field"], "requestParameters.policyArn");
+    }
+}
+
+#[test]
+fn utf_16_is_read_with_and_without_a_mark() {
+    let text = delivery(&[attach("1").replace("alice", "älice \u{1f600}")]);
+    let units = |mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("{mark}{text}")
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect()
+    };
+    let mut hunt = Lake::new()
+        .file("a", units("\u{feff}", u16::to_le_bytes))
+        .file("b", units("\u{feff}", u16::to_be_bytes))
+        .file("c", units("", u16::to_le_bytes))
+        .file("d", gzip(&units("", u16::to_be_bytes)))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "1", "1", "1"]);
+    for row in &hunt.alerts {
+        assert_eq!(row["target_user_name"], "älice \u{1f600}");
+        assert_eq!(row["byte_offset"], text.find("{\"eventVersion").unwrap());
+    }
+    assert_eq!(hunt.report["diagnostics_by_code"]["utf16"], 4);
+    let mut broken = units("\u{feff}", u16::to_le_bytes);
+    broken.extend([0x3d, 0xd8, b' ']);
+    hunt = Lake::new()
+        .file("a", broken)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+    assert_eq!(hunt.report["diagnostics_by_code"]["invalid_utf8"], 1);
+}
+
+#[test]
+fn a_string_may_hold_several_documents_and_text_before_them() {
+    let quote = |text: &str| serde_json::to_string(text).unwrap();
+    let two = format!("{}{}", attach("1"), attach("2"));
+    let line = format!("2024-05-01T12:00:00.000Z {}", attach("3"));
+    let syslog = format!("<134>May  1 12:00:00 host trail[1]: {}\n", attach("4"));
+    let bad = format!(
+        "{}{{\"eventName\":\"AttachUserPolicy\",AWSCompromisedKeyQuarantine}}",
+        attach("5")
+    );
+    Lake::new()
+        .file("a", format!("{{\"body\":{}}}", quote(&two)))
+        .file(
+            "b",
+            format!("{{\"events\":[{{\"message\":{}}}]}}", quote(&line)),
+        )
+        .file(
+            "c",
+            format!(
+                "{{\"log\":{}}}",
+                quote(&format!("{{\"m\":{}}}", quote(&syslog)))
+            ),
+        )
+        .file("d", &line)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2", "3", "4", "3"]);
+    Lake::new()
+        .file("a", format!("{{\"body\":{}}}", quote(&bad)))
+        .hunt(&[])
+        .exits(3)
+        .finds(&["5"])
+        .tells(&["needle_without_record"]);
+}

@@ -20,6 +20,7 @@ mod formats;
 mod lake;
 mod packing;
 mod reference;
+mod related;
 mod same;
 mod shared;
 mod tidy;
