@@ -1,5 +1,5 @@
 //! Whole hunts through one file of any bytes: threads, blocks, and whether it is mapped change no byte of the
-//! alerts and no diagnostic, and nothing in the program panics.
+//! alerts, of the events beside them, and no diagnostic, and nothing in the program panics.
 //!
 //! A file that is read as a stream may show a fault at another place than a mapped one, and tell more than once
 //! of what lies between two entries: there the kinds of diagnostics are compared. Of a zip that tells lengths behind
@@ -31,7 +31,8 @@ struct Way {
 
 /// What a hunt gives.
 struct Given {
-    ndjson: Vec<u8>,
+    alerts: Vec<u8>,
+    related: Vec<u8>,
     diagnostics: Vec<(Code, String)>,
     is_complete: bool,
 }
@@ -60,8 +61,13 @@ pub fn end_to_end(data: &[u8]) {
         if given.is_limited() || other.is_limited() || asks_directory {
             continue;
         }
-        let alerts = [&given, &other].map(|given| String::from_utf8_lossy(&given.ndjson));
-        assert_eq!(alerts[0], alerts[1], "alerts: {way:?}");
+        for [ndjson, of_other] in [
+            [&given.alerts, &other.alerts],
+            [&given.related, &other.related],
+        ] {
+            let texts = [ndjson, of_other].map(|ndjson| String::from_utf8_lossy(ndjson));
+            assert_eq!(texts[0], texts[1], "rows: {way:?}");
+        }
         assert_eq!(given.is_complete, other.is_complete, "complete: {way:?}");
         if is_mapped {
             assert_eq!(given.diagnostics, other.diagnostics, "diagnostics: {way:?}");
@@ -104,12 +110,13 @@ impl Given {
 }
 
 fn hunt(folder: &Path, way: Way) -> Given {
-    let alerts = folder.join("alerts.ndjson");
+    let [alerts, related] = ["alerts.ndjson", "related.ndjson"].map(|name| folder.join(name));
     let config = HuntConfig {
         roots: vec![Root::Path(folder.join("log"))],
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(alerts.clone()),
         format: Format::Ndjson,
+        related: Some((Destination::File(related.clone()), Format::Ndjson)),
         n_threads: way.n_threads,
         map_from_bytes: way.is_mapped.then_some(1),
         block_bytes: way.block_bytes,
@@ -126,7 +133,8 @@ fn hunt(folder: &Path, way: Way) -> Given {
     let panic = diagnostics.iter().find(|(code, _)| *code == Code::Panic);
     assert_eq!(panic, None, "{way:?}");
     Given {
-        ndjson: fs::read(alerts).expect("the output is there"),
+        alerts: fs::read(alerts).expect("the output is there"),
+        related: fs::read(related).expect("the output is there"),
         diagnostics,
         is_complete: report.complete,
     }

@@ -91,8 +91,8 @@ fn ask_all(event: &Event<'_>) {
     for name in ["policyArn", "userName", "", "."] {
         black_box(event.request_parameter(name));
     }
-    black_box(event.locate_in_request("AWSCompromisedKeyQuarantine"));
-    black_box(event.locate_in_request(""));
+    black_box(event.locate_in_request(&["AWSCompromisedKeyQuarantine"]));
+    black_box(event.locate_in_request(&["", "x"]));
 }
 
 /// The match that an event is, if it is one. An alert can be made of any event.

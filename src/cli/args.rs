@@ -65,14 +65,18 @@ Examples:
   From another program:
     zcat -f old/*.gz | trailsift hunt -
 
+  What lifted a quarantine, what kept one from being made, what else names the policy:
+    trailsift hunt --related related.parquet /archive/AWSLogs
+
   For a machine: no text but diagnostics, and a report that says what was not read:
     trailsift hunt --quiet --report report.json -o alerts.parquet /archive/AWSLogs";
 
 /// Hunt through files and directories, and write the alerts.
 ///
-/// Files are told by their content: plain, gzip or zstd; CloudTrail's `{\"Records\":[...]}`, arrays, JSON
-/// lines, documents back to back and any mixture, raw or as Elastic stores them. What cannot be read is a
-/// diagnostic, and the exit code tells.
+/// Files are told by their content: plain, gzip, zstd, bzip2, xz, tar and zip, in one another; CloudTrail's
+/// `{\"Records\":[...]}`, arrays, JSON lines, documents back to back and any mixture, CSV, raw or as Elastic, Athena
+/// and Security Lake store them, in whatever is wrapped round them. What cannot be read is a diagnostic, and the
+/// exit code tells.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct HuntArgs {
