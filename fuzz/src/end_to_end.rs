@@ -18,7 +18,7 @@ use trailsift::scan::is_rows;
 
 use crate::{header_bytes, numbers};
 
-/// The most text that is read: bombs say no more than less does.
+/// The most text: bombs say no more than less does.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 /// How a hunt is done, which must not matter.
@@ -27,6 +27,7 @@ struct Way {
     n_threads: usize,
     is_mapped: bool,
     block_bytes: usize,
+    max_decoded_bytes: Option<u64>,
 }
 
 /// What a hunt gives.
@@ -46,8 +47,12 @@ pub fn end_to_end(data: &[u8]) {
         n_threads: 1,
         is_mapped: true,
         block_bytes: usize::MAX,
+        max_decoded_bytes: Some(TEXT_BYTES_MAX),
     };
     let given = hunt(folder.path(), plain);
+    if given.is_limited() {
+        return;
+    }
     let number = numbers(data).next().unwrap_or_default();
     let block_bytes = (1 + number % (data.len() + 1)).max(least_block_bytes(data));
     for is_mapped in [true, false] {
@@ -55,10 +60,11 @@ pub fn end_to_end(data: &[u8]) {
             n_threads: 3,
             is_mapped,
             block_bytes,
+            // With a limit no part of a file is cut off to be decoded beside the others.
+            max_decoded_bytes: None,
         };
         let other = hunt(folder.path(), way);
-        let asks_directory = !is_mapped && has_descriptor(data) && !given.is_complete;
-        if given.is_limited() || other.is_limited() || asks_directory {
+        if !is_mapped && has_descriptor(data) && !given.is_complete {
             continue;
         }
         for [ndjson, of_other] in [
@@ -95,7 +101,7 @@ fn has_descriptor(data: &[u8]) -> bool {
 }
 
 impl Given {
-    /// Whether there was too much text: where it is cut off depends on how much is decoded at once.
+    /// Whether there was too much text.
     fn is_limited(&self) -> bool {
         let mut codes = self.diagnostics.iter().map(|(code, _)| *code);
         codes.any(|code| code == Code::DecodedLimit)
@@ -120,7 +126,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         n_threads: way.n_threads,
         map_from_bytes: way.is_mapped.then_some(1),
         block_bytes: way.block_bytes,
-        max_decoded_bytes: Some(TEXT_BYTES_MAX),
+        max_decoded_bytes: way.max_decoded_bytes,
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

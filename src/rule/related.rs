@@ -36,15 +36,19 @@ impl Relations {
         }
     }
 
-    /// How an event that names the policy, and is no finding, relates to a quarantine.
+    /// How an event that is no finding relates to a quarantine; nothing if it does not name the policy. Where its
+    /// request does not, `is_mentioned` is asked whether the rest does.
     #[must_use]
-    pub fn of(&self, event: &dyn Fields) -> Relation {
+    pub fn of(&self, event: &dyn Fields, is_mentioned: &dyn Fn() -> bool) -> Option<Relation> {
         let (mut is_named, mut is_legacy) = (false, false);
         event.each_text_of_request(&mut |text| {
             let holds = |finder: &Finder<'_>| finder.find(text.as_bytes()).is_some();
             is_named = is_named || self.own.iter().any(holds);
-            is_legacy = is_legacy || holds(&self.legacy);
+            is_legacy = is_legacy || !is_named && holds(&self.legacy);
         });
+        if !is_named && !is_legacy && !is_mentioned() {
+            return None;
+        }
         let mut found = Relation::Mention;
         event.each_value("event.action", &mut |value| {
             if let Scalar::Text(action) = value {
@@ -52,13 +56,13 @@ impl Relations {
                 found = found.min(by_action(&action, is_named, is_legacy));
             }
         });
-        match found {
+        Some(match found {
             Relation::LegacyQuarantine if has(event, "event.outcome", "failure") => {
                 Relation::FailedAttach
             }
             Relation::Mention if has(event, "aws.cloudtrail.read_only", "true") => Relation::Read,
             found => found,
-        }
+        })
     }
 }
 
@@ -139,8 +143,9 @@ mod tests {
                 .text("event.action", action)
                 .text("event.outcome", outcome)
                 .text("aws.cloudtrail.request_parameters", request);
-            let found = relations.of(&event);
+            let found = relations.of(&event, &|| true).unwrap();
             assert_eq!(found, expected, "{action} {outcome} {request}");
         }
+        assert_eq!(relations.of(&Event::new(), &|| false), None);
     }
 }

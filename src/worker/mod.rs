@@ -202,9 +202,6 @@ impl Judge<'_> {
     /// The rule's answer for a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
         let is_alert = self.rule.matches(&candidate.event);
-        if !is_alert && !self.prefilter.holds_needle(candidate.raw) {
-            return;
-        }
         let place = Place {
             source: &self.source.path,
             below_root: &self.source.below_root,
@@ -227,7 +224,11 @@ impl Judge<'_> {
     /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.
     fn related(&mut self, candidate: &Candidate<'_>, place: Place<'_>) {
         let event = &candidate.event;
-        let relation = self.related.relations.of(event);
+        let is_mentioned = || self.prefilter.holds_needle(candidate.raw);
+        let relations = &self.related.relations;
+        let Some(relation) = relations.of(event, &is_mentioned) else {
+            return;
+        };
         self.report.stats.related.add(relation);
         let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
             && self.report.n_related_rows < RELATED_SHOWN
