@@ -269,7 +269,7 @@ impl Nest {
     /// Takes in a string that holds a hit and may hold JSON: a candidate of its own, unless a record turns
     /// out to lie round it.
     pub(super) fn text(&mut self, start: u64, end: u64) {
-        if self.n_marked > 0 || self.every_record {
+        if self.n_marked > 0 {
             // What lies inside a record is data.
             if let Some(frame) = self.frames.last_mut() {
                 frame.has_hit = true;

@@ -21,9 +21,9 @@ pub(super) const ROW_BYTES_MAX: usize = 16 << 20;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 const NAME_BYTES_MAX: usize = 128;
 
-/// Columns by which a header shows that its rows hold events, in lower case: CloudTrail's own, and those in
+/// Columns by which a header shows that its rows hold events: CloudTrail's own, all in lower case, and those in
 /// which exports put whole records.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 22] = [
     "eventversion",
     "useridentity",
     "eventtime",
@@ -33,17 +33,27 @@ const COLUMNS: [&str; 20] = [
     "sourceipaddress",
     "useragent",
     "errorcode",
+    "errormessage",
     "requestparameters",
     "responseelements",
     "requestid",
     "eventid",
+    "eventtype",
     "recipientaccountid",
     "eventdata",
     "cloudtrailevent",
-    "_raw",
-    "@message",
+    "raw",
     "message",
-    "event.original",
+    "original",
+    "eventoriginal",
+];
+
+/// What people call some of them instead.
+const ALIASES: [(&str, &str); 4] = [
+    ("eventdatetime", "eventtime"),
+    ("sourceip", "sourceipaddress"),
+    ("region", "awsregion"),
+    ("requestuseragent", "useragent"),
 ];
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -84,10 +94,11 @@ impl Header {
         [b',', b'\t', b';'].into_iter().find_map(|delimiter| {
             let names = cells(line, delimiter);
             let is_header = names.iter().all(|name| is_name(name));
-            let is_known = names.iter().any(|name| is_column(name));
+            let is_known = names.iter().any(|name| column(name).is_some());
             let is_ours = is_header && (is_known && names.len() > 1 || holds_json());
+            let own = |name: String| column(&name).map_or(name, str::to_owned);
             is_ours.then(|| Self {
-                names,
+                names: names.into_iter().map(own).collect(),
                 delimiter,
                 n_bytes: text.len() - body.len() + end + 1,
             })
@@ -123,9 +134,13 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(is_part)
 }
 
-fn is_column(name: &str) -> bool {
-    let plain = name.to_ascii_lowercase().replace(' ', "");
-    COLUMNS.contains(&plain.as_str())
+/// CloudTrail's name for a column, however it is written: `Event Name`, `event_name`, `@message`.
+fn column(name: &str) -> Option<&'static str> {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == plain);
+    let plain = alias.map_or(&*plain, |(_, column)| column);
+    COLUMNS.into_iter().find(|column| *column == plain)
 }
 
 /// The cells of a row, without the quotes round them. Bytes that are not UTF-8 read as U+FFFD.
@@ -216,7 +231,7 @@ mod tests {
         );
         assert_eq!(
             object("\u{feff}\"Event Name\";eventTime\r\nA;\"x\ny\""),
-            r#"{"Event Name":"A" ,"eventTime":"x\ny" }"#
+            r#"{"eventname":"A" ,"eventtime":"x\ny" }"#
         );
     }
 
