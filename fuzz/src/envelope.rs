@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use trailsift::event::{Event, Fields};
 use trailsift::output::{Alert, Place};
-use trailsift::rule::{Needles, Relations, Rule};
+use trailsift::rule::{Needles, Rule};
 use trailsift::scan::{Prefilter, Scanner, Window, each_event};
 
 /// ECS fields that some schema has, and some that none has.
@@ -95,7 +95,7 @@ fn ask_all(event: &Event<'_>) {
     black_box(event.locate_in_request(&["", "x"]));
 }
 
-/// The match that an event is, if it is one. A row can be made of any event.
+/// The match that an event is, if it is one. An alert can be made of any event.
 fn judge(rule: &Rule, event: &Event<'_>, raw: &[u8]) -> Option<Match> {
     let place = Place {
         source: Path::new("logs/a.json"),
@@ -105,8 +105,6 @@ fn judge(rule: &Rule, event: &Event<'_>, raw: &[u8]) -> Option<Match> {
         byte_offset: 0,
     };
     let alert = Alert::new(rule, event, raw, place);
-    let relation = Relations::new(rule).of(event);
-    black_box(Alert::related(relation, rule, event, raw, place));
     let told = TELLING.map(|column| alert.text(column).map(str::to_owned));
     rule.matches(event).then_some(told)
 }

@@ -8,8 +8,6 @@
 mod lent;
 mod tar;
 mod zip;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 use std::sync::Arc;
