@@ -14,9 +14,8 @@ use trailsift::input::Root;
 use trailsift::output::{Destination, Format};
 use trailsift::report::Code;
 use trailsift::rule::Rule;
-use trailsift::scan::is_rows;
 
-use crate::{header_bytes, numbers};
+use crate::numbers;
 
 /// The most text: bombs say no more than less does.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -54,7 +53,7 @@ pub fn end_to_end(data: &[u8]) {
         return;
     }
     let number = numbers(data).next().unwrap_or_default();
-    let block_bytes = (1 + number % (data.len() + 1)).max(least_block_bytes(data));
+    let block_bytes = 1 + number % (data.len() + 1);
     for is_mapped in [true, false] {
         let way = Way {
             n_threads: 3,
@@ -80,15 +79,6 @@ pub fn end_to_end(data: &[u8]) {
         } else {
             assert_eq!(given.codes(), other.codes(), "codes: {way:?}");
         }
-    }
-}
-
-/// The size of blocks from which on the first one shows whether the text has rows: a block of a stream is an
-/// eighth of what is told.
-fn least_block_bytes(data: &[u8]) -> usize {
-    match is_rows(data) {
-        true => 8 * header_bytes(data),
-        false => 1,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Block {
     pub content: Content,
     /// The log that it is of; nothing if that is the source itself.
     pub member: Option<Arc<Member>>,
+    /// Of the first block of a log that is mapped: where its beginning is, so much of it that shows what it is.
+    pub beginning: Range<usize>,
     /// Whether a log begins with it.
     pub is_first: bool,
     /// Whether a log ends with it, or there is a fault behind it: what follows does not belong to it.
@@ -200,6 +202,7 @@ impl Blocks {
         let mut block = Block {
             content: Content::Decoded,
             member: log.member.clone(),
+            beginning: 0..0,
             is_first,
             is_last: false,
             stored_bytes: 0,
@@ -209,6 +212,7 @@ impl Blocks {
             let start = range.start + log.n_given;
             let end = range.end.min(start.saturating_add(self.block_bytes));
             block.content = Content::Plain(Arc::clone(map), start..end);
+            block.beginning = range.start..range.end.min(range.start + BEGINNING_BYTES);
             block.is_last = end == range.end;
             // Those of an archive are counted when the archive goes on behind them.
             if self.is_one_log {
@@ -230,7 +234,16 @@ impl Blocks {
         let limit = Limit::at(self.block_bytes.div_ceil(DECODED_SHARE));
         let from = defects.len();
         let codecs = &mut self.codecs;
-        let filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
+        let mut filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
+        // What is no JSON may have a header, which must be seen whole.
+        while is_first
+            && filled == Filled::More
+            && buffer.len() < BEGINNING_BYTES
+            && !matches!(buffer.trim_ascii_start().first(), Some(b'{' | b'['))
+        {
+            let limit = Limit::at(BEGINNING_BYTES);
+            filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
+        }
         for defect in &mut defects[from..] {
             defect.member.clone_from(&log.member);
         }
@@ -292,6 +305,7 @@ impl Blocks {
         (!entries.is_empty() || stored_bytes > 0).then(|| Block {
             content: Content::Entries(entries),
             member: None,
+            beginning: 0..0,
             is_first: true,
             is_last: true,
             stored_bytes,
@@ -303,6 +317,9 @@ impl Blocks {
 fn unreadable(error: &io::Error) -> Defect {
     Defect::new(Code::Unreadable, format!("cannot be read: {error}"))
 }
+
+/// How much of a log shows whether it has a header of rows.
+const BEGINNING_BYTES: usize = 128 * 1024;
 
 /// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
 const DECODED_SHARE: usize = 8;

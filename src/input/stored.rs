@@ -167,6 +167,11 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Keeps no more of what is taken.
+    pub(super) fn keep_no_more(&mut self) {
+        self.kept = None;
+    }
+
     /// Reads on until `bytes` is full. False if the input ends before.
     pub(super) fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
         Ok(self.read_up_to(bytes)? == bytes.len())

@@ -86,6 +86,8 @@ pub struct Scanner {
     framed: Vec<Framed>,
     /// Whether nothing of the text was seen.
     is_at_start: bool,
+    /// Whether it is known to begin with a header, however little of that is seen yet.
+    awaits_header: bool,
     /// The header, if the text has rows.
     header: Option<Header>,
     /// A row as JSON.
@@ -116,6 +118,7 @@ impl Scanner {
             boundary: 0,
             framed: Vec::new(),
             is_at_start: false,
+            awaits_header: false,
             header: None,
             json: Vec::new(),
             level: 0,
@@ -123,6 +126,12 @@ impl Scanner {
             stats: Stats::default(),
             defects: Vec::new(),
         }
+    }
+
+    /// Begins a new text at this offset, which is known to begin with a header of rows.
+    pub(crate) fn start_rows(&mut self, offset: u64) {
+        self.start_text(offset);
+        self.awaits_header = true;
     }
 
     /// The same for what lies in so many strings.
@@ -136,6 +145,7 @@ impl Scanner {
         self.is_walking = false;
         self.boundary = offset;
         self.is_at_start = false;
+        self.awaits_header = false;
         self.header = None;
         self.stats = Stats::default();
         self.defects.clear();
@@ -157,8 +167,12 @@ impl Scanner {
     /// The next window must hold more than this one from there on, or be the last. Calls `visit` for
     /// each candidate, in the order of the text.
     pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
-        if std::mem::take(&mut self.is_at_start) {
+        if self.is_at_start {
             self.header = Header::read(window.bytes);
+            if self.header.is_none() && self.awaits_header && !window.is_last {
+                return self.boundary;
+            }
+            self.is_at_start = false;
             self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
         }
         match self.header.take() {

@@ -110,7 +110,7 @@ impl Carry {
         let scanner = self.scanner.get_or_insert_with(|| {
             let mut scanner = Scanner::new(Arc::clone(prefilter));
             match self.begins_rows {
-                true => scanner.start_text(base),
+                true => scanner.start_rows(base),
                 false => scanner.start(base),
             }
             Box::new(scanner)

@@ -137,11 +137,16 @@ impl Worker<'_> {
                 emit,
             },
         };
-        scan.judge.count(block.stored_bytes, 0);
-        let n_gzip_members = block.n_gzip_members;
-        scan.judge
-            .report
-            .add_gzip_members(member.as_ref(), n_gzip_members);
+        let is_reached = match &block.content {
+            // A block of a log that one before it took over has told why, and counted it.
+            Content::Plain(..) | Content::Decoded => scan.before.seam().is_some(),
+            Content::Part(_) | Content::Entries(_) => true,
+        };
+        if is_reached {
+            scan.judge.count(block.stored_bytes, 0);
+            let report = &mut *scan.judge.report;
+            report.add_gzip_members(member.as_ref(), block.n_gzip_members);
+        }
         match block.content {
             Content::Plain(map, range) => scan.text(scanner, &map[range], block.is_last),
             Content::Decoded => scan.text(scanner, &self.text, block.is_last),
@@ -192,7 +197,7 @@ impl Cutter {
         if block.is_first {
             self.is_taken_over = Arc::default();
             self.is_chained = match &block.content {
-                Content::Plain(map, range) => is_rows(&map[range.clone()]),
+                Content::Plain(map, _) => is_rows(&map[block.beginning.clone()]),
                 Content::Decoded => is_rows(buffer),
                 Content::Part(_) | Content::Entries(_) => false,
             };

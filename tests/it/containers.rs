@@ -278,3 +278,53 @@ fn more_text_than_is_allowed_is_told_and_not_read() {
     let hunt = Lake::new().file("a", "").hunt(&["--max-decoded", "many"]);
     assert_eq!(hunt.exit, Some(2));
 }
+
+#[test]
+fn an_entry_that_is_said_to_be_longer_than_it_is_is_told() {
+    let mut stored = Packing::ZipDeflated.pack(attach("1").as_bytes());
+    // README is the first entry with content; its stored length stands 18 bytes into the header.
+    let readme = memchr::memmem::find(&stored, b"README").unwrap();
+    let directory = memchr::memmem::find(&stored, b"PK\x01\x02").unwrap();
+    let too_long = u32::try_from(directory - readme - 6).unwrap();
+    stored[readme - 12..readme - 8].copy_from_slice(&too_long.to_le_bytes());
+    Lake::new()
+        .file("a.zip", stored)
+        .hunt(&[])
+        .exits(3)
+        .tells(&["trailing_bytes"]);
+}
+
+#[test]
+fn behind_damage_the_next_entry_is_read_from_standard_input_too() {
+    let tree = tar(&[("a", b"{}"), ("b", attach("1").as_bytes())]);
+    let zip = Packing::ZipStored.pack(attach("1").as_bytes());
+    let [of_tar, of_zip] = [&tree, &zip].map(|stored| {
+        // A byte before the last header but one.
+        let name: &[u8] = if stored == &tree {
+            b"b\0"
+        } else {
+            b"AWSLogs/deep"
+        };
+        let header = memchr::memmem::find(stored, name).unwrap();
+        let at = if stored == &tree { header } else { header - 30 };
+        [&stored[..at], b"x", &stored[at..]].concat()
+    });
+    for stored in [
+        of_tar,
+        of_zip,
+        [&xz(b"[1,2,3]\n")[..40], &xz(attach("1").as_bytes())].concat(),
+        [&bzip2(b"[1,2,3]\n")[..40], &bzip2(attach("1").as_bytes())].concat(),
+        [&zstd(b"[1,2,3]\n")[..12], &zstd(attach("1").as_bytes())].concat(),
+        [&gzip(b"[1,2,3]\n")[..15], &gzip(attach("1").as_bytes())].concat(),
+    ] {
+        let lake = Lake::new().file("a", &stored);
+        lake.hunt(&[]).exits(3).finds(&["1"]).says("went on at");
+        let mut command = lake.command(&["-"]);
+        command.stdin(std::fs::File::open(lake.logs().join("a")).unwrap());
+        let output = command.output().unwrap();
+        lake.hunted(output)
+            .exits(3)
+            .finds(&["1"])
+            .says("went on at");
+    }
+}

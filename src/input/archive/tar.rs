@@ -61,6 +61,7 @@ impl Walk {
             // An entry that ends early was told.
             input.skip(self.next_header.saturating_sub(input.offset))?;
             let start = input.offset;
+            input.keep_from_here();
             let mut block = [0; BLOCK_BYTES];
             let n_read = input.read_up_to(&mut block)?;
             self.next_header = input.offset;
@@ -82,6 +83,7 @@ impl Walk {
                 continue;
             }
             self.is_past_end = false;
+            input.keep_no_more();
             let header = Header::from_byte_slice(&block);
             let found = self.entry(header, start, &mut extensions, input, defects)?;
             if found.is_some() {

@@ -84,12 +84,14 @@ impl Walk {
         }
         loop {
             let start = input.offset;
+            input.keep_from_here();
             let mut mark = [0; 4];
             let n_read = input.read_up_to(&mut mark)?;
             let is_passed = match &mark {
                 _ if n_read == 0 => return Ok(self.end(input, defects)),
                 _ if n_read < 4 => Ok(false),
                 LOCAL => {
+                    input.keep_no_more();
                     self.is_past_end = false;
                     if let Some(found) = self.entry(start, input, defects)? {
                         return Ok(Some(found));

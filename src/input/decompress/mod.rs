@@ -8,6 +8,7 @@
 //!
 //! A text that proves to be a container again is a [`Filled::Layer`], for `archive` to open.
 
+mod budget;
 mod gzip;
 mod layer;
 mod libdeflate;
@@ -20,11 +21,11 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crc32fast::Hasher;
 use memmap2::Mmap;
 
+pub use budget::Budget;
 pub use part::Part;
 
 use super::sniff::{self, Format, SNIFF_BYTES};
@@ -38,32 +39,6 @@ pub struct Codecs {
     zstd: zstd::Zstd,
     /// How much text may come out of the source.
     budget: Option<Arc<Budget>>,
-}
-
-/// How much text may still come out of a source, by whichever of its layers.
-#[derive(Debug)]
-pub struct Budget {
-    left: AtomicU64,
-    /// How much it was in the beginning.
-    n_bytes: u64,
-}
-
-impl Budget {
-    /// So many bytes.
-    #[must_use]
-    pub fn new(n_bytes: u64) -> Arc<Self> {
-        Arc::new(Self {
-            left: AtomicU64::new(n_bytes),
-            n_bytes,
-        })
-    }
-
-    /// Takes so much of it; false if that is more than is left.
-    fn take(&self, n_bytes: usize) -> bool {
-        let take = |left: u64| Some(left.saturating_sub(n_bytes as u64));
-        let before = self.left.fetch_update(Relaxed, Relaxed, take);
-        before.is_ok_and(|left| n_bytes as u64 <= left)
-    }
 }
 
 impl Codecs {
@@ -386,7 +361,7 @@ impl<'a> Text<'a> {
         {
             let message = format!(
                 "more than {} bytes of text came out; the rest is not read",
-                budget.n_bytes
+                budget.n_bytes()
             );
             let offset = self.reading.input.offset;
             defects.push(Defect::stored(Code::DecodedLimit, offset, message));
@@ -420,12 +395,17 @@ impl<'a> Text<'a> {
         let input = &mut self.reading.input;
         let offset = input.offset;
         let told = expected.map(|expected| expected.crc);
+        let is_more = expected.is_some() && input.peek().is_ok_and(|rest| !rest.is_empty());
         // An entry that ends without its descriptor is told by the walk over the archive.
         let told = told.or_else(|| descriptor_crc(input).ok().flatten());
         let message = if told.is_some_and(|told| told != crc.finalize()) {
             "zip checksum does not fit the content"
         } else if expected.is_some_and(|expected| n_bytes != expected.n_bytes) {
             "zip length does not fit the content"
+        } else if is_more {
+            let message = "what follows the end of the zip's entry is not read, and counted to it";
+            defects.push(Defect::stored(Code::TrailingBytes, offset, message));
+            return;
         } else {
             return;
         };

@@ -168,6 +168,7 @@ impl State {
                     let head = input.look_ahead(kind.head_bytes())?;
                     if kind.begins(&head) {
                         let coder = kind.coder();
+                        input.keep_from_here();
                         reading.begin(text.len());
                         self.place = Place::Inside {
                             n_streams,
