@@ -61,7 +61,11 @@ const SUPPORTED: [(&[u8], Format); 7] = [
 ];
 
 /// Marks at the start of formats that hide text from a search for bytes.
-const UNSUPPORTED: [(&[u8], &str); 17] = [
+const UNSUPPORTED: [(&[u8], &str); 20] = [
+    // Deflate with the heads that compressors write (RFC 1950, 2.2).
+    (b"x\x01", "zlib"),
+    (b"x\x9c", "zlib"),
+    (b"x\xda", "zlib"),
     (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
     (b"Rar!\x1a\x07", "rar"),
     (b"\x04\x22\x4d\x18", "lz4"),
@@ -125,10 +129,10 @@ pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
     told == sum(header.as_bytes()) - sum(&header.as_old().cksum) + 8 * 32 && bytes[0] != 0
 }
 
-/// Units of ASCII that show UTF-16 without a byte order mark.
-const PLAIN_UNITS: usize = 8;
+/// Units that show UTF-16 without a byte order mark, if two thirds of them are ASCII.
+const PLAIN_UNITS: usize = 48;
 
-/// UTF-16, by its byte order mark or by the first units, all of which are then ASCII.
+/// UTF-16, by its byte order mark or by the first units: most are then ASCII, and so is the very first.
 fn utf16(start: &[u8]) -> Option<Endian> {
     match start {
         [0xff, 0xfe, ..] => return Some(Endian::Little),
@@ -138,15 +142,23 @@ fn utf16(start: &[u8]) -> Option<Endian> {
     let units = start.as_chunks::<2>().0;
     let first = units.get(..PLAIN_UNITS).unwrap_or(units);
     let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    if first.len() < 2 {
-        None
-    } else if first.iter().all(|[low, high]| *high == 0 && is_text(*low)) {
+    let shows = |is_plain: &dyn Fn(&[u8; 2]) -> bool| {
+        let n_plain = first.iter().filter(|unit| is_plain(unit)).count();
+        first.len() >= 2 && is_plain(&first[0]) && n_plain * 3 >= first.len() * 2
+    };
+    if shows(&|[low, high]| *high == 0 && is_text(*low)) {
         Some(Endian::Little)
-    } else if first.iter().all(|[high, low]| *high == 0 && is_text(*low)) {
+    } else if shows(&|[high, low]| *high == 0 && is_text(*low)) {
         Some(Endian::Big)
     } else {
         None
     }
+}
+
+/// Whether what is no format that is known is no text either: it has control characters that text has not.
+pub(crate) fn is_binary(start: &[u8]) -> bool {
+    let is_control = |b: &u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
+    start.iter().filter(|b| is_control(b)).count() * 16 > start.len()
 }
 
 #[cfg(test)]
@@ -186,7 +198,10 @@ mod tests {
             (b"{\0\"\0R\0", Format::Utf16(Endian::Little)),
             (b"\0{\0\"\0R", Format::Utf16(Endian::Big)),
             (b"{\0", Format::Plain),
-            (b"a\0b\0\x01\x02", Format::Plain),
+            (b"\x01\0b\0\x01\x02", Format::Plain),
+            ("{\0\"\0".as_bytes(), Format::Utf16(Endian::Little)),
+            (b"{\0\"\0\xe9\0a\0\"\0:\0", Format::Utf16(Endian::Little)),
+            (b"x\x9c\xab\x56", Format::Unsupported("zlib")),
         ] {
             assert_eq!(sniff(start), format, "{start:?}");
         }

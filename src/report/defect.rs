@@ -61,6 +61,8 @@ pub enum Code {
     /// A gzip file has more than one member. CloudTrail delivers files with one: this one was packed again,
     /// or data was added to it.
     GzipMembers,
+    /// The content is neither text nor of any kind that is known; it was searched as it is.
+    NotText,
     /// The text is UTF-16; offsets count the bytes of the same text as UTF-8.
     Utf16,
     /// The program failed on this source; the run went on with the next.
@@ -81,7 +83,7 @@ impl Code {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::GzipMembers | Self::Utf16 => Severity::Info,
+            Self::GzipMembers | Self::NotText | Self::Utf16 => Severity::Info,
             Self::InvalidUtf8
             | Self::DuplicateKeys
             | Self::LenientJson

@@ -328,3 +328,41 @@ fn behind_damage_the_next_entry_is_read_from_standard_input_too() {
             .says("went on at");
     }
 }
+
+#[test]
+fn a_zip_behind_other_bytes_is_read_and_the_bytes_are_told() {
+    let zip = Packing::ZipDeflated.pack(attach("1").as_bytes());
+    for before in [
+        &b"MZ\x90\0\x03 a stub that extracts it"[..],
+        b"\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ] {
+        Lake::new()
+            .file("a.exe", [before, &zip].concat())
+            .hunt(&[])
+            .exits(3)
+            .finds(&["1"])
+            .tells(&["corrupt_stream"]);
+    }
+}
+
+#[test]
+fn content_of_no_known_kind_is_worth_knowing() {
+    let hunt = Lake::new()
+        .file(
+            "image",
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01",
+        )
+        .file("text", "no log at all, but text\n")
+        .hunt(&[])
+        .exits(0);
+    assert_eq!(hunt.report["diagnostics_by_code"]["not_text"], 1);
+    Lake::new()
+        .file(
+            "zlib",
+            b"x\x9c\xabV*I-.Q\xb2R*\xc9\xc8,V\x00\xa2D\x85\x92\xd4\xe2\x12\x00",
+        )
+        .hunt(&[])
+        .exits(3)
+        .tells(&["unsupported_format"]);
+}

@@ -162,9 +162,26 @@ impl<'a> Entry<'a> {
             Err(input) => input,
         };
         let format = match input.rest() {
-            Some(rest) => sniff::sniff(&rest[..rest.len().min(SNIFF_BYTES)]),
+            Some(rest) => {
+                let start = &rest[..rest.len().min(SNIFF_BYTES)];
+                match sniff::sniff(start) {
+                    // A program that extracts itself, say. Text ends otherwise than a zip does.
+                    Format::Plain if zip::ends(rest) => Format::Zip,
+                    format => format,
+                }
+            }
             None => sniff::sniff(&input.look_ahead(SNIFF_BYTES)?),
         };
+        if format == Format::Plain {
+            let is_binary = match input.rest() {
+                Some(rest) => sniff::is_binary(&rest[..rest.len().min(SNIFF_BYTES)]),
+                None => sniff::is_binary(&input.look_ahead(SNIFF_BYTES)?),
+            };
+            if is_binary {
+                let message = "content is of no kind that is known; it is searched as it is";
+                tell(Code::NotText, message.to_owned());
+            }
+        }
         let input = match Text::new(input, format, codecs) {
             Ok(text) => return Ok(Opened::Text(text)),
             Err(input) => input,

@@ -320,6 +320,19 @@ impl Sizes {
     }
 }
 
+/// Whether these bytes end as a zip does, whatever they begin with.
+pub(super) fn ends(bytes: &[u8]) -> bool {
+    // Nearly all texts have no such byte at their end, which is cheaper to see than that there is no mark.
+    let near = &bytes[bytes.len().saturating_sub(22)..];
+    near.contains(&0)
+        && find_directory(bytes).is_some_and(|(start, _)| {
+            let at = usize::try_from(start).unwrap_or(usize::MAX);
+            bytes
+                .get(at..)
+                .is_some_and(|directory| directory.starts_with(CENTRAL))
+        })
+}
+
 /// Where the directory begins, and where the offsets in it count from, by the record at the end of the archive.
 fn find_directory(bytes: &[u8]) -> Option<(u64, u64)> {
     const END_BYTES: usize = 22;
