@@ -199,7 +199,11 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
         each_at(document, path, &mut |value| is_failure |= !value.is_empty());
     }
     each_at(document, "status_id", &mut |id| {
-        is_failure |= id.scalar() == Some(Scalar::Integer(2));
+        is_failure |= match id.scalar() {
+            Some(Scalar::Integer(n)) => n == 2,
+            Some(Scalar::Text(text)) => text == "2",
+            _ => false,
+        };
     });
     visit(text(if is_failure { "failure" } else { "success" }));
 }

@@ -157,6 +157,10 @@ fn utf16(start: &[u8]) -> Option<Endian> {
 
 /// Whether what is no format that is known is no text either: it has control characters that text has not.
 pub(crate) fn is_binary(start: &[u8]) -> bool {
+    // What macOS puts beside each file in an archive: its own attributes of the file.
+    if start.starts_with(b"\0\x05\x16\x07") {
+        return false;
+    }
     let is_control = |b: &u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
     start.iter().filter(|b| is_control(b)).count() * 16 > start.len()
 }

@@ -83,10 +83,11 @@ impl Code {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::GzipMembers | Self::NotText | Self::Utf16 => Severity::Info,
+            Self::GzipMembers | Self::Utf16 => Severity::Info,
             Self::InvalidUtf8
             | Self::DuplicateKeys
             | Self::LenientJson
+            | Self::NotText
             | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile

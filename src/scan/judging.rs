@@ -14,6 +14,16 @@ use crate::report::Code;
 /// How many levels of JSON in strings are looked into.
 const STRING_LEVELS_MAX: usize = 16;
 
+/// A text that is one JSON value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole<'a> {
+    pub(super) bytes: &'a [u8],
+    /// What an event in it is told to be as it stands.
+    pub(super) raw: &'a [u8],
+    /// Whether it may also be what is nearly JSON.
+    pub(super) is_lenient: bool,
+}
+
 /// What is met while one candidate is judged.
 pub(super) struct Judging {
     prefilter: Arc<Prefilter>,
@@ -44,8 +54,7 @@ impl Judging {
         &mut self,
         parsers: &mut Vec<Parser>,
         level: usize,
-        bytes: &[u8],
-        raw: &[u8],
+        text: Whole<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
         if parsers.len() <= level {
@@ -53,7 +62,12 @@ impl Judging {
         }
         // Taken out, since the texts inside are judged while this one is borrowed.
         let mut parser = std::mem::take(&mut parsers[level]);
-        let parsed = parser.parse(bytes, |value, quality| {
+        let Whole {
+            bytes,
+            raw,
+            is_lenient,
+        } = text;
+        let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
             let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
@@ -110,7 +124,15 @@ impl Judging {
         }
         let judged = match level + 1 {
             STRING_LEVELS_MAX.. => Err(parse::ParseError::TooDeep),
-            level => self.text(parsers, level, text, text, visit),
+            level => {
+                // To the letter: where it is several documents, a comment between them would hide all that follow.
+                let text = Whole {
+                    bytes: text,
+                    raw: text,
+                    is_lenient: false,
+                };
+                self.text(parsers, level, text, visit)
+            }
         };
         match judged {
             Ok(()) => {}

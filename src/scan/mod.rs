@@ -35,7 +35,7 @@ pub use window::{Before, Window, anchors, first_anchor};
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
 use frame::{Progress, Walker};
-use judging::Judging;
+use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
 use parse::Parser;
 use rows::{Header, ROW_BYTES_MAX};
@@ -65,8 +65,13 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
             record_index: 0,
         },
     );
+    let text = Whole {
+        bytes: json,
+        raw: json,
+        is_lenient: true,
+    };
     judging
-        .text(&mut Vec::new(), 0, json, json, &mut |candidate| {
+        .text(&mut Vec::new(), 0, text, &mut |candidate| {
             visit(&candidate.event)
         })
         .is_ok()
@@ -316,7 +321,12 @@ impl Scanner {
             record_index: 0,
         };
         let json = std::mem::take(&mut self.json);
-        if let Err(error) = self.judge(unit, &json, Some(&window.bytes[row]), visit) {
+        let text = Whole {
+            bytes: &json,
+            raw: &window.bytes[row],
+            is_lenient: false,
+        };
+        if let Err(error) = self.judge(unit, text, visit) {
             self.tell_invalid(unit, &error);
         }
         self.json = json;
@@ -368,7 +378,13 @@ impl Scanner {
             end,
             record_index: 0,
         };
-        self.judge(unit, record, None, visit).ok().map(|()| end)
+        // To the letter, or the walk tells where it ends.
+        let text = Whole {
+            bytes: record,
+            raw: record,
+            is_lenient: false,
+        };
+        self.judge(unit, text, visit).ok().map(|()| end)
     }
 
     fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
@@ -376,7 +392,12 @@ impl Scanner {
             match framed {
                 Framed::Unit(unit) => {
                     let bytes = window.slice(unit.start, unit.end);
-                    if let Err(error) = self.judge(unit, bytes, None, visit) {
+                    let text = Whole {
+                        bytes,
+                        raw: bytes,
+                        is_lenient: true,
+                    };
+                    if let Err(error) = self.judge(unit, text, visit) {
                         self.tell_invalid(unit, &error);
                     }
                 }
@@ -398,17 +419,15 @@ impl Scanner {
             .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
     }
 
-    /// Judges a candidate, and counts it if it parses. `row` is what its JSON was made of, if it was.
+    /// Judges a candidate, and counts it if it parses.
     fn judge(
         &mut self,
         unit: Unit,
-        bytes: &[u8],
-        row: Option<&[u8]>,
+        text: Whole<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
         let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
-        let raw = row.unwrap_or(bytes);
-        judging.text(&mut self.parsers, self.level, bytes, raw, visit)?;
+        judging.text(&mut self.parsers, self.level, text, visit)?;
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;
         self.stats.events_judged += judging.n_events;
@@ -417,9 +436,10 @@ impl Scanner {
             let message = format!("a string in the candidate holds the needle: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
-        } else if judging.n_events + judging.n_documents == 0 && self.prefilter.holds_needle(bytes)
+        } else if judging.n_events + judging.n_documents == 0
+            && self.prefilter.holds_needle(text.bytes)
         {
-            self.needle_without_record(unit.start, &excerpt(bytes));
+            self.needle_without_record(unit.start, &excerpt(text.bytes));
         }
         if judging.quality.is_lossy {
             let message = "record holds bytes that are not UTF-8, or half a surrogate pair; judged with U+FFFD instead";

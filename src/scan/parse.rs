@@ -54,10 +54,11 @@ impl std::fmt::Debug for Parser {
 const KEPT_BYTES: usize = 4 << 20;
 
 impl Parser {
-    /// Parses one JSON value and gives it to `visit`, with how it was read.
+    /// Parses one JSON value and gives it to `visit`, with how it was read: to the letter, unless `is_lenient`.
     pub(crate) fn parse<R>(
         &mut self,
         json: &[u8],
+        is_lenient: bool,
         visit: impl FnOnce(Value<'_>, Quality) -> R,
     ) -> Result<R, ParseError> {
         // Told apart before the parse, and not by its error: that need not name the first fault.
@@ -79,6 +80,9 @@ impl Parser {
             Ok(given) => return Ok(given),
             Err(error) => error,
         };
+        if !is_lenient {
+            return Err(error);
+        }
         let made = lenient(json);
         quality.is_lossy |= made.is_lossy;
         quality.is_lenient = made.is_lenient;
@@ -114,7 +118,7 @@ mod tests {
     use super::*;
 
     fn keys(json: &[u8]) -> Result<(Vec<String>, bool), ParseError> {
-        Parser::default().parse(json, |value, quality| {
+        Parser::default().parse(json, true, |value, quality| {
             (
                 value.members().map(|(key, _)| key.to_owned()).collect(),
                 quality.is_lossy,
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn a_parser_serves_again_after_a_fault() {
         let mut parser = Parser::default();
-        assert!(parser.parse(b"{", |_, _| ()).is_err());
-        assert!(parser.parse(b"{}", |_, _| ()).is_ok());
+        assert!(parser.parse(b"{", true, |_, _| ()).is_err());
+        assert!(parser.parse(b"{}", true, |_, _| ()).is_ok());
     }
 }

@@ -92,7 +92,8 @@ impl Header {
             memmem::find(&row[..row.len().min(HEADER_BYTES_MAX)], b"{\"\"").is_some()
         };
         [b',', b'\t', b';'].into_iter().find_map(|delimiter| {
-            let names = cells(line, delimiter);
+            let (names, _) = cells(line, delimiter);
+            let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
             let is_header = names.iter().all(|name| is_name(name));
             let is_known = names.iter().any(|name| column(name).is_some());
             let is_ours = is_header && (is_known && names.len() > 1 || holds_json());
@@ -108,23 +109,24 @@ impl Header {
     /// A row as a JSON object, appended to `json`: cells without content are left out. False if it has not as
     /// many cells as the header; those that it has are there all the same.
     pub(super) fn object(&self, row: &[u8], json: &mut Vec<u8>) -> bool {
-        let cells = cells(row, self.delimiter);
+        let (cells, is_all) = cells(row, self.delimiter);
         let n_before = json.len();
         json.push(b'{');
         for (name, cell) in self.names.iter().zip(&cells) {
+            let cell = cell.trim();
             if cell.is_empty() {
                 continue;
             }
             if json.len() > n_before + 1 {
                 json.push(b',');
             }
-            for (text, after) in [(name, b':'), (cell, b' ')] {
+            for (text, after) in [(name.as_str(), b':'), (cell, b' ')] {
                 serde_json::to_writer(&mut *json, text).expect("a string can always be written");
                 json.push(after);
             }
         }
         json.push(b'}');
-        cells.len() == self.names.len()
+        is_all && cells.len() == self.names.len()
     }
 }
 
@@ -143,8 +145,9 @@ fn column(name: &str) -> Option<&'static str> {
     COLUMNS.into_iter().find(|column| *column == plain)
 }
 
-/// The cells of a row, without the quotes round them. Bytes that are not UTF-8 read as U+FFFD.
-fn cells(row: &[u8], delimiter: u8) -> Vec<String> {
+/// The cells of a row, without the quotes round them, and whether it ends where they do: a quote that opens
+/// nothing may have joined it with the next. Bytes that are not UTF-8 read as U+FFFD.
+fn cells(row: &[u8], delimiter: u8) -> (Vec<String>, bool) {
     let mut reader: Reader = ReaderBuilder::new().delimiter(delimiter).build();
     let row = row.strip_suffix(b"\r").unwrap_or(row);
     let (mut cells, mut cell, mut buffer) = (Vec::new(), Vec::new(), [0; 4096]);
@@ -162,10 +165,10 @@ fn cells(row: &[u8], delimiter: u8) -> Vec<String> {
                 cells.push(String::from_utf8_lossy(&cell).into_owned());
                 cell.clear();
                 if record_end {
-                    return cells;
+                    return (cells, rest.is_empty());
                 }
             }
-            ReadFieldResult::End => return cells,
+            ReadFieldResult::End => return (cells, rest.is_empty()),
         }
     }
 }

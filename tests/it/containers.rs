@@ -347,7 +347,7 @@ fn a_zip_behind_other_bytes_is_read_and_the_bytes_are_told() {
 }
 
 #[test]
-fn content_of_no_known_kind_is_worth_knowing() {
+fn content_of_no_known_kind_is_told() {
     let hunt = Lake::new()
         .file(
             "image",
@@ -365,4 +365,22 @@ fn content_of_no_known_kind_is_worth_knowing() {
         .hunt(&[])
         .exits(3)
         .tells(&["unsupported_format"]);
+}
+
+#[test]
+fn a_damaged_or_foreign_head_hides_no_archive() {
+    let record = gzip(attach("1").as_bytes());
+    let mut tree = tar(&[("a.gz", &gzip(b"[]")), ("b.gz", &record)]);
+    tree[3] ^= 1;
+    let behind_zeros = [&[0; 100][..], &record].concat();
+    let mut zip = Packing::ZipDeflated.pack(attach("1").as_bytes());
+    zip[0] = 0;
+    for stored in [tree, behind_zeros, zip] {
+        let lake = Lake::new().file("a", &stored);
+        lake.hunt(&[]).exits(3).finds(&["1"]).says("went on");
+        let mut command = lake.command(&["-"]);
+        command.stdin(std::fs::File::open(lake.logs().join("a")).unwrap());
+        let output = command.output().unwrap();
+        lake.hunted(output).exits(3).finds(&["1"]);
+    }
 }

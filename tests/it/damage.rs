@@ -456,3 +456,42 @@ fn a_thousand_levels_are_judged_and_more_are_told() {
         .finds(&[])
         .tells(&["invalid_json"]);
 }
+
+#[test]
+fn a_comment_between_records_hides_none_of_them() {
+    let quote = |text: &str| serde_json::to_string(text).unwrap();
+    let line = format!("{} // {}", other("0"), attach("1"));
+    let block = format!("{}/*{}", other("0"), attach("2"));
+    Lake::new()
+        .file("a", &line)
+        .file("b", &block)
+        .file("c", format!("{{\"m\":{}}}", quote(&line)))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2", "1"]);
+}
+
+#[test]
+fn a_quote_in_a_cell_hides_no_row_of_csv() {
+    let cell = r#""{""policyArn"":""AWSCompromisedKeyQuarantine""}""#;
+    let text = format!(
+        "eventname,useragent,requestparameters,eventid\nListUsers,5\" disk,x,0\nAttachUserPolicy,,{cell},1\nAttachUserPolicy ,\" \",{cell},2\n"
+    );
+    Lake::new()
+        .file("a.csv", text)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "2"]);
+}
+
+#[test]
+fn a_string_with_many_records_is_read() {
+    let records = format!("{},", other("0")).repeat(20_000);
+    let text =
+        serde_json::to_string(&format!("{{\"Records\":[{records}{}]}}", attach("1"))).unwrap();
+    Lake::new()
+        .file("a", format!("{{\"m\":{text}}}"))
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+}

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::decompress::{Codecs, Coding, Expected, Text};
+use super::decompress::{self, Codecs, Coding, Expected, Text};
 use super::sniff::{self, Format, SNIFF_BYTES};
 use super::stored::{Input, Stored};
 use crate::report::{Code, Defect, Member};
@@ -172,16 +172,10 @@ impl<'a> Entry<'a> {
             }
             None => sniff::sniff(&input.look_ahead(SNIFF_BYTES)?),
         };
-        if format == Format::Plain {
-            let is_binary = match input.rest() {
-                Some(rest) => sniff::is_binary(&rest[..rest.len().min(SNIFF_BYTES)]),
-                None => sniff::is_binary(&input.look_ahead(SNIFF_BYTES)?),
-            };
-            if is_binary {
-                let message = "content is of no kind that is known; it is searched as it is";
-                tell(Code::NotText, message.to_owned());
-            }
-        }
+        let format = match format {
+            Format::Plain => beyond_unknown(&mut input, &mut tell)?,
+            format => format,
+        };
         let input = match Text::new(input, format, codecs) {
             Ok(text) => return Ok(Opened::Text(text)),
             Err(input) => input,
@@ -207,6 +201,36 @@ impl<'a> Entry<'a> {
         }))
     }
 }
+
+/// What content is that begins as no kind that is known, and not as text either: its head may be damaged, or
+/// something be put before it. Goes on where it begins.
+fn beyond_unknown(input: &mut Input<'_>, tell: &mut dyn FnMut(Code, String)) -> io::Result<Format> {
+    let near;
+    let seen = match input.rest() {
+        Some(rest) => rest,
+        None => {
+            near = input.look_ahead(UNKNOWN_BYTES)?;
+            &near
+        }
+    };
+    if !sniff::is_binary(&seen[..seen.len().min(SNIFF_BYTES)]) {
+        return Ok(Format::Plain);
+    }
+    let finds = [decompress::find_start, tar::find_header, zip::find_header];
+    let Some(at) = finds.iter().filter_map(|find| find(seen)).min() else {
+        let message = "content is of no kind that is known; it is searched as it is";
+        tell(Code::NotText, message.to_owned());
+        return Ok(Format::Plain);
+    };
+    let format = sniff::sniff(&seen[at..seen.len().min(at + SNIFF_BYTES)]);
+    let message = format!("content is of no kind that is known before {at}; went on there");
+    tell(Code::CorruptStream, message);
+    input.skip(at as u64)?;
+    Ok(format)
+}
+
+/// How much of a stream of no kind that is known is looked through for one.
+const UNKNOWN_BYTES: usize = 1 << 20;
 
 /// An archive that is open.
 #[derive(Debug)]

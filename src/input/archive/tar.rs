@@ -209,7 +209,7 @@ fn read(input: &mut Input<'_>, n_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Where a header with a magic stands in these bytes.
-fn find_header(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     const MAGIC_AT: usize = 257;
     let magic = memmem::find_iter(bytes.get(MAGIC_AT..)?, b"ustar");
     let mut headers = magic.filter(|at| is_tar_header(&bytes[*at..]));

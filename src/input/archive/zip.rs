@@ -364,7 +364,7 @@ fn find_mark(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The next place where the header of an entry may stand: its mark, a version and a method that there are.
-fn find_header(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut places = memmem::find_iter(bytes, LOCAL);
     places.find(|at| {
         let header = bytes.get(at + 4..at + HEADER_BYTES);

@@ -122,7 +122,7 @@ pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usi
 const HEAD_BYTES: usize = 10;
 
 /// Where a member may begin in these bytes.
-fn find_header(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut magic = memchr::memmem::find_iter(bytes, MAGIC_AND_METHOD);
     magic.find(|at| is_header(&bytes[*at..]))
 }

@@ -421,6 +421,12 @@ fn descriptor_crc(input: &mut Input<'_>) -> io::Result<Option<u32>> {
     Ok(is_there.then(|| u32::from_le_bytes(word)))
 }
 
+/// Where something compressed begins in these bytes.
+pub(super) fn find_start(bytes: &[u8]) -> Option<usize> {
+    let finds = [gzip::find_header, zstd::find_frame, streams::find_stream];
+    finds.iter().filter_map(|find| find(bytes)).min()
+}
+
 /// Whether decoded content is to be decoded again.
 fn is_layer(text: &[u8]) -> bool {
     sniff::sniff(&text[..text.len().min(SNIFF_BYTES)]) != Format::Plain

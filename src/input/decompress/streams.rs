@@ -24,6 +24,12 @@ enum Kind {
     Xz,
 }
 
+/// Where a stream of either kind begins in these bytes.
+pub(super) fn find_stream(bytes: &[u8]) -> Option<usize> {
+    let kinds = [Kind::Bzip2, Kind::Xz];
+    kinds.iter().filter_map(|kind| kind.find(bytes)).min()
+}
+
 impl Kind {
     fn name(self) -> &'static str {
         match self {

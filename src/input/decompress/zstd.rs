@@ -90,7 +90,7 @@ const HEAD_BYTES: usize = 6;
 
 /// Where a frame may begin in these bytes. By chance its magic stands somewhere once in 4 GB; the reserved bit
 /// of its head must not be set, and no window is beyond what is read (RFC 8878, 3.1.1.1).
-fn find_frame(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_frame(bytes: &[u8]) -> Option<usize> {
     let mut magic = memchr::memmem::find_iter(bytes, ZSTD_MAGIC);
     magic.find(|at| {
         let head = bytes.get(at + MAGIC_BYTES..at + HEAD_BYTES);
