@@ -105,9 +105,22 @@ pub(crate) fn is_own_field(name: &str) -> bool {
     OWN_FIELDS.iter().any(|field| is_field(name, field))
 }
 
+/// The parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or with
+/// another separator. Each with its name below the request.
+fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    record.members().filter_map(|(key, value)| {
+        let (own, rest) = key.split_at_checked(REQUEST.len())?;
+        let name = rest.strip_prefix(['.', '_', '/'])?;
+        is_field(own, REQUEST).then_some((name, value))
+    })
+}
+
+const REQUEST: &str = "requestParameters";
+
 /// Whether the record says what was asked for.
 pub(crate) fn has_request(record: Value<'_>) -> bool {
-    get(record, "requestParameters").any(|request| !request.is_empty())
+    get(record, REQUEST).any(|request| !request.is_empty())
+        || spread_request(record).next().is_some()
 }
 
 /// Whether this is a row of this program's own alerts, which quotes a record and is none.
@@ -241,7 +254,13 @@ pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(S
                 }
             }
         }
-        "aws.cloudtrail.request_parameters" => printed(record, "requestParameters", visit),
+        "aws.cloudtrail.request_parameters" => {
+            printed(record, REQUEST, visit);
+            for (name, value) in spread_request(record) {
+                let value = java_map::print(value);
+                visit(Scalar::Text(format!("{{{name}={value}}}").into()));
+            }
+        }
         "aws.cloudtrail.response_elements" => printed(record, "responseElements", visit),
         _ => {
             if let Some((_, path)) = COPIED.iter().find(|(name, _)| *name == field) {
@@ -325,22 +344,38 @@ pub(crate) fn each_text_of_request(record: Value<'_>, visit: &mut dyn FnMut(&str
         let unescaped = request.as_str().and_then(object_text::unescaped);
         unescaped.iter().for_each(|text| visit(text));
     }
+    for (name, value) in spread_request(record) {
+        visit(name);
+        walk(value, visit);
+    }
 }
 
 /// A parameter of the request by name. Where the request is a string, that string is read as an object.
 pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
-    get(record, "requestParameters").find_map(|request| match request.as_str() {
+    let own = get(record, REQUEST).find_map(|request| match request.as_str() {
         None => get(request, name).find_map(|value| value.as_str().map(Cow::Borrowed)),
         Some(text) => object_text::at(text, name).map(Cow::Owned),
+    });
+    own.or_else(|| {
+        let mut spread = spread_request(record).filter(|(key, _)| is_field(key, name));
+        spread.find_map(|(_, value)| value.as_str().map(Cow::Borrowed))
     })
 }
 
 /// Where `literal` stands in the request.
 pub(crate) fn locate_in_request(record: Value<'_>, literal: &str) -> Option<String> {
-    const REQUEST: &str = "requestParameters";
-    get(record, REQUEST).find_map(|request| match request.as_str() {
+    let own = get(record, REQUEST).find_map(|request| match request.as_str() {
         None => request.locate(literal, REQUEST),
         Some(text) => object_text::locate(text, literal, REQUEST),
+    });
+    own.or_else(|| {
+        spread_request(record).find_map(|(name, value)| {
+            let place = format!("{REQUEST}.{name}");
+            match name.contains(literal) {
+                true => Some(place),
+                false => value.locate(literal, &place),
+            }
+        })
     })
 }
 

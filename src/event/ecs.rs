@@ -59,9 +59,11 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
             }))
 }
 
-/// Whether the document says what was asked for.
+/// Whether the document says what was asked for, and what came of it: all that the original would say of it.
 pub(crate) fn has_request(document: Value<'_>) -> bool {
-    has_under(document, REQUEST) || has_under(document, FLATTENED_REQUEST)
+    let has_value = |path| all_at(document, path).iter().any(|value| !value.is_empty());
+    let has_request = has_value(REQUEST) || has_under(document, FLATTENED_REQUEST);
+    has_request && has_value("event.outcome")
 }
 
 fn datasets(value: Value<'_>) -> Vec<Value<'_>> {

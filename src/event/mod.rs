@@ -124,7 +124,7 @@ impl<'v> Event<'v> {
         };
         let is_foreign = move |name: &str| match self.schema {
             Schema::CloudTrail => !cloudtrail::is_own_field(name),
-            Schema::Ecs => true,
+            Schema::Ecs => name != "aws" && !name.starts_with("aws."),
             // OCSF's own field for the record that a document was made of.
             Schema::Ocsf => name == "raw_data",
         };

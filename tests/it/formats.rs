@@ -631,3 +631,50 @@ fn a_string_may_hold_several_documents_and_text_before_them() {
         .finds(&["5"])
         .tells(&["needle_without_record"]);
 }
+
+#[test]
+fn a_request_that_is_spread_over_the_record_is_read() {
+    let spread = |separator: &str| {
+        let arn = r#""requestParameters":{"userName":"alice","policyArn":"#;
+        let spread = format!(
+            r#""requestParameters{separator}userName":"alice","requestParameters{separator}policyArn":"#
+        );
+        attach("1")
+            .replace(arn, &spread)
+            .replace(r#"V2"},"#, r#"V2","#)
+    };
+    let csv = "eventVersion,eventName,requestParameters.policyArn,eventID\n\
+        1,AttachUserPolicy,AWSCompromisedKeyQuarantine,2\n";
+    let hunt = Lake::new()
+        .file("a", spread("."))
+        .file("b", spread("_"))
+        .file("c", csv)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "1", "2"]);
+    assert_eq!(hunt.alerts[0]["target_user_name"], "alice");
+    assert_eq!(
+        hunt.alerts[0]["matched_field"],
+        "requestParameters.policyArn"
+    );
+}
+
+#[test]
+fn the_original_of_an_elastic_document_is_used_where_fields_are_missing() {
+    let original = serde_json::to_string(&attach("1")).unwrap();
+    let event =
+        format!(r#""action":"AttachUserPolicy","dataset":"aws.cloudtrail","original":{original}"#);
+    let request = r#""{policyArn=x/AWSCompromisedKeyQuarantine}""#;
+    let no_outcome = format!(
+        r#"{{"event":{{{event}}},"aws":{{"cloudtrail":{{"request_parameters":{request}}}}}}}"#
+    );
+    let no_request = format!(
+        r#"{{"event":{{{event},"outcome":"success"}},"aws":{{"cloudtrail":{{"request_parameters":null}}}}}}"#
+    );
+    Lake::new()
+        .file("a", no_outcome)
+        .file("b", no_request)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1", "1"]);
+}
