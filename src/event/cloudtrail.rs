@@ -339,7 +339,7 @@ pub(crate) fn each_text_of_request(record: Value<'_>, visit: &mut dyn FnMut(&str
         }
         value.elements().for_each(|child| walk(child, visit));
     }
-    for request in get(record, "requestParameters") {
+    for request in get(record, REQUEST) {
         walk(request, visit);
         let unescaped = request.as_str().and_then(object_text::unescaped);
         unescaped.iter().for_each(|text| visit(text));
@@ -369,13 +369,7 @@ pub(crate) fn locate_in_request(record: Value<'_>, literal: &str) -> Option<Stri
         Some(text) => object_text::locate(text, literal, REQUEST),
     });
     own.or_else(|| {
-        spread_request(record).find_map(|(name, value)| {
-            let place = format!("{REQUEST}.{name}");
-            match name.contains(literal) {
-                true => Some(place),
-                false => value.locate(literal, &place),
-            }
-        })
+        spread_request(record).find_map(|(name, value)| value.locate_named(name, literal, REQUEST))
     })
 }
 

@@ -119,6 +119,15 @@ impl<'v> Value<'v> {
         self.locate_below(literal, &mut place).then_some(place)
     }
 
+    /// As [`Value::locate`], of a value that stands under `name` at `path`.
+    pub(crate) fn locate_named(self, name: &str, literal: &str, path: &str) -> Option<String> {
+        let place = format!("{path}.{name}");
+        match name.contains(literal) {
+            true => Some(place),
+            false => self.locate(literal, &place),
+        }
+    }
+
     /// Whether `literal` stands below `place`, and if so, `place` extended to where.
     fn locate_below(self, literal: &str, place: &mut String) -> bool {
         if let Some(text) = self.as_str() {

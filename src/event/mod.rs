@@ -3,7 +3,8 @@
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
 //! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake already made of them; `java_map` prints objects as Elastic's
-//! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is copied but text that has to be made.
+//! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is
+//! copied but text that has to be made.
 //!
 //! A record with duplicate keys is read in every way it can be read: a field that stands twice has two
 //! values, and `event.outcome` has each outcome that some reading gives.
@@ -40,6 +41,11 @@ pub trait Fields {
 
     /// Calls `visit` with texts of the request that together hold all its keys and strings.
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
+        self.each_printed_request(visit);
+    }
+
+    /// Calls `visit` with each text of the request as Elastic prints it.
+    fn each_printed_request(&self, visit: &mut dyn FnMut(&str)) {
         self.each_value("aws.cloudtrail.request_parameters", &mut |value| {
             if let Scalar::Text(text) = value {
                 visit(&text);
@@ -227,13 +233,7 @@ impl Fields for Event<'_> {
         match self.schema {
             // Without printing it, which costs more than all else that is asked of most records.
             Schema::CloudTrail => cloudtrail::each_text_of_request(self.record, visit),
-            Schema::Ecs | Schema::Ocsf => {
-                self.each_value("aws.cloudtrail.request_parameters", &mut |value| {
-                    if let Scalar::Text(text) = value {
-                        visit(&text);
-                    }
-                });
-            }
+            Schema::Ecs | Schema::Ocsf => self.each_printed_request(visit),
         }
     }
 }

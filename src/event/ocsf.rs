@@ -249,14 +249,11 @@ pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<C
 pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
     let mut found = None;
     each_unmapped(document, &mut |name, value| {
-        let place = format!("requestParameters.{name}");
-        found = found.take().or_else(|| match name.contains(literal) {
-            true => Some(place),
-            false => value.locate(literal, &place),
-        });
+        let locate = || value.locate_named(name, literal, UNMAPPED_REQUEST);
+        found = found.take().or_else(locate);
     });
     found.or_else(|| {
         let data = first_text(document, "api.request.data")?;
-        object_text::locate(data, literal, "requestParameters")
+        object_text::locate(data, literal, UNMAPPED_REQUEST)
     })
 }

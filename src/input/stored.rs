@@ -52,6 +52,15 @@ pub(super) struct Input<'a> {
     counter: Option<Arc<AtomicU64>>,
 }
 
+impl std::fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input")
+            .field("stored", &self.stored)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How far before a fault the next member is looked for: a damaged one may be decoded on beyond its end, until
 /// a block that makes no sense. Blocks of deflate have some 100 kB at most as compressors make them.
 const LOOK_BACK_BYTES: usize = 1 << 20;
@@ -246,6 +255,23 @@ impl<'a> Input<'a> {
             left -= step as u64;
         }
         Ok(left)
+    }
+
+    /// Goes on behind a fault as [`Input::find_next`] does, and tells it, and where that is.
+    pub(super) fn go_on_after(
+        &mut self,
+        mut defect: Defect,
+        start: u64,
+        head_bytes: usize,
+        find: &dyn Fn(&[u8]) -> Option<usize>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<bool> {
+        let is_found = self.find_next(start, head_bytes, find)?;
+        if is_found {
+            defect.message += &format!("; went on at {}", self.offset);
+        }
+        defects.push(defect);
+        Ok(is_found)
     }
 
     /// Takes all bytes up to the next place that `find` finds, or all there are. It is called with some of the

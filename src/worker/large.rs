@@ -93,7 +93,6 @@ impl Worker<'_> {
         let blocks = cutter.blocks.as_mut()?;
         if cutter.is_taken_over.load(Relaxed) {
             blocks.leave_log();
-            cutter.is_taken_over = Arc::default();
         }
         let block = blocks.next(&mut self.text, &mut report.defects)?;
         let counts_stored = blocks.is_one_log();

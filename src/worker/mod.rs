@@ -1,8 +1,8 @@
 //! The way of one source: open, decompress, scan, judge.
 //!
 //! In: a [`Source`]. Out: its alerts, as they are found, and what it came to. A small source is scanned by one
-//! worker, one log in it after the other ([`logs`]); a [`large`] one is cut into pieces that several scan, and a [`chain`] holds these together. A
-//! worker runs on one thread, and knows nothing of the others.
+//! worker, one log in it after the other ([`logs`]); a [`large`] one is cut into pieces that several scan, and a
+//! [`chain`] holds these together. A worker runs on one thread, and knows nothing of the others.
 
 mod chain;
 pub(crate) mod large;
@@ -127,7 +127,7 @@ pub(crate) struct Worker<'a> {
     progress: &'a Progress,
     open: OpenOptions<'a>,
     prefilter: &'a Arc<Prefilter>,
-    related: Arc<RelatedRows>,
+    related: RelatedRows,
     scanner: Scanner,
     codecs: Codecs,
     /// The most text that may come out of one source.
@@ -154,10 +154,10 @@ impl<'a> Worker<'a> {
                 stop: &config.progress.stop,
             },
             prefilter,
-            related: Arc::new(RelatedRows {
+            related: RelatedRows {
                 relations: Relations::new(&config.rule),
                 is_asked_for: config.related.is_some(),
-            }),
+            },
             scanner: Scanner::new(Arc::clone(prefilter)),
             codecs: Codecs::default(),
             max_decoded_bytes: config.max_decoded_bytes,

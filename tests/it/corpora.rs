@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -24,15 +24,10 @@ use super::shared;
 ///   the oracle passes over that, and the program says that no record holds it.
 #[test]
 fn the_alerts_in_real_public_data_are_those_of_the_oracle() {
-    let (Some(corpora), Some(oracle)) = (shared::folder("corpora"), shared::folder("oracle"))
-    else {
+    let Some((corpora, oracle)) = at_hand() else {
         return;
     };
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not there");
-        return;
-    }
-    let (expected, mentions, totals) = ask(&oracle.join("oracle.py"), &corpora);
+    let (expected, mentions, totals) = ask(&oracle, &corpora);
     assert_eq!(
         (expected.len(), mentions.len()),
         (2, 2),
@@ -89,19 +84,34 @@ fn the_alerts_in_real_public_data_are_those_of_the_oracle() {
     }
 }
 
+/// The corpora and the oracle, if they are there, and Python too.
+fn at_hand() -> Option<(PathBuf, PathBuf)> {
+    let (corpora, oracle) = (shared::folder("corpora")?, shared::folder("oracle")?);
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: python3 is not there");
+        return None;
+    }
+    Some((corpora, oracle.join("oracle.py")))
+}
+
+/// What the oracle says of the corpora.
+fn answer(oracle: &Path, args: &[&str], corpora: &Path) -> String {
+    let answer = Command::new("python3")
+        .arg(oracle)
+        .args(args)
+        .arg(corpora)
+        .output()
+        .unwrap();
+    assert!(answer.status.success());
+    String::from_utf8(answer.stdout).unwrap()
+}
+
 /// A file and an event's id.
 type Event = (String, String);
 
 /// The oracle's alerts, the other events that mention the policy, both sorted, and its totals.
 fn ask(oracle: &Path, corpora: &Path) -> (Vec<Event>, Vec<Event>, Value) {
-    let answer = Command::new("python3")
-        .arg(oracle)
-        .args(["--alerts", "--json"])
-        .arg(corpora)
-        .output()
-        .unwrap();
-    assert!(answer.status.success());
-    let answer = String::from_utf8(answer.stdout).unwrap();
+    let answer = answer(oracle, &["--alerts", "--json"], corpora);
     let events = |kind: &str| {
         let lines = answer
             .lines()
@@ -121,21 +131,10 @@ fn ask(oracle: &Path, corpora: &Path) -> (Vec<Event>, Vec<Event>, Value) {
 /// Every event in every file, whatever shape it is in: as many as the oracle finds, but for what it passes over.
 #[test]
 fn the_events_in_real_public_data_are_as_many_as_the_oracle_s_file_by_file() {
-    let (Some(corpora), Some(oracle)) = (shared::folder("corpora"), shared::folder("oracle"))
-    else {
+    let Some((corpora, oracle)) = at_hand() else {
         return;
     };
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not there");
-        return;
-    }
-    let answer = Command::new("python3")
-        .arg(oracle.join("oracle.py"))
-        .arg("--files")
-        .arg(&corpora)
-        .output()
-        .unwrap();
-    let answer = String::from_utf8(answer.stdout).unwrap();
+    let answer = answer(&oracle, &["--files"], &corpora);
     let expected: BTreeMap<String, u64> = answer
         .lines()
         .map(|line| line.split('\t').collect::<Vec<_>>())

@@ -32,7 +32,7 @@ pub struct Entry<'a> {
     pub stored_bytes: Option<u64>,
     /// How they are coded.
     pub coded: Coded,
-    input: EntryInput<'a>,
+    input: Input<'a>,
 }
 
 /// How an entry's bytes are coded.
@@ -41,20 +41,6 @@ pub struct Coded {
     coding: Coding,
     expected: Option<Expected>,
     depth: u32,
-}
-
-enum EntryInput<'a> {
-    Own(Input<'a>),
-    Lent(Stored<'a>),
-}
-
-impl std::fmt::Debug for EntryInput<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Own(_) => f.debug_tuple("Own").finish_non_exhaustive(),
-            Self::Lent(stored) => f.debug_tuple("Lent").field(stored).finish(),
-        }
-    }
 }
 
 /// What stored bytes are.
@@ -100,7 +86,7 @@ impl<'a> Entry<'a> {
             member: None,
             stored_bytes: None,
             coded: Coded::SOURCE,
-            input: EntryInput::Own(Input::new(stored, Some(counter))),
+            input: Input::new(stored, Some(counter)),
         }
     }
 
@@ -111,7 +97,7 @@ impl<'a> Entry<'a> {
             member,
             stored_bytes: None,
             coded,
-            input: EntryInput::Own(Input::new(stored, None)),
+            input: Input::new(stored, None),
         }
     }
 
@@ -121,7 +107,7 @@ impl<'a> Entry<'a> {
     ///
     /// What the system says.
     pub fn append_to(self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let mut input = self.into_input();
+        let mut input = self.input;
         loop {
             let at_hand = input.peek()?;
             if at_hand.is_empty() {
@@ -133,25 +119,22 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn into_input(self) -> Input<'a> {
-        match self.input {
-            EntryInput::Own(input) => input,
-            EntryInput::Lent(stored) => Input::new(stored, None),
-        }
-    }
-
     /// Opens it, by its first bytes. What is wrong with it is a defect of [`Entry::member`].
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn open(self, codecs: &mut Codecs, defects: &mut Vec<Defect>) -> io::Result<Opened<'a>> {
-        let (member, coded) = (self.member.clone(), self.coded);
+        let Self {
+            member,
+            coded,
+            input,
+            ..
+        } = self;
         let mut tell = |code, message: String| {
             let defect = Defect::stored(code, 0, message);
             defects.push(defect.within(member.as_ref()));
         };
-        let input = self.into_input();
         if coded.depth > DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} containers lie in one another");
             tell(Code::NestedTooDeep, message);
@@ -298,7 +281,7 @@ impl<'a> Archive<'a> {
                 expected: found.expected.filter(|_| !is_stored),
                 depth: self.depth + 1,
             },
-            input: EntryInput::Lent(stored),
+            input: Input::new(stored, None),
         }))
     }
 

@@ -100,18 +100,14 @@ impl Walk {
         input: &mut Input<'_>,
         defects: &mut Vec<Defect>,
     ) -> io::Result<bool> {
-        let mut defect = if self.is_past_end {
+        let defect = if self.is_past_end {
             trailing(start, "tar entry")
         } else if n_read < BLOCK_BYTES {
             Defect::stored(Code::Truncated, input.offset, "tar ends inside a header")
         } else {
             Defect::stored(Code::CorruptStream, start, "tar header is damaged")
         };
-        let is_found = input.find_next(start, BLOCK_BYTES, &find_header)?;
-        if is_found {
-            defect.message += &format!("; went on at {}", input.offset);
-        }
-        defects.push(defect);
+        let is_found = input.go_on_after(defect, start, BLOCK_BYTES, &find_header, defects)?;
         self.next_header = input.offset;
         Ok(is_found)
     }

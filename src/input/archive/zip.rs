@@ -131,19 +131,14 @@ impl Walk {
         defects: &mut Vec<Defect>,
     ) -> io::Result<bool> {
         let is_cut = n_read < 4 || input.peek()?.is_empty();
-        let mut defect = if self.is_past_end {
+        let defect = if self.is_past_end {
             trailing(start, "zip entry")
         } else if is_cut {
             Defect::stored(Code::Truncated, start, "zip ends early")
         } else {
             Defect::stored(Code::CorruptStream, start, "no zip header stands here")
         };
-        let is_found = input.find_next(start, HEADER_BYTES, &find_header)?;
-        if is_found {
-            defect.message += &format!("; went on at {}", input.offset);
-        }
-        defects.push(defect);
-        Ok(is_found)
+        input.go_on_after(defect, start, HEADER_BYTES, &find_header, defects)
     }
 
     /// The entry whose header begins at `start`, behind its mark, if it is one with content that is read.

@@ -452,7 +452,7 @@ fn go_on_after(
     start: u64,
     head_bytes: usize,
     find: &dyn Fn(&[u8]) -> Option<usize>,
-    mut defect: Defect,
+    defect: Defect,
     defects: &mut Vec<Defect>,
 ) -> io::Result<bool> {
     let is_layer = reading.is_layer;
@@ -460,13 +460,8 @@ fn go_on_after(
         true => reading.input.offset.saturating_sub(1),
         false => start,
     };
-    let is_found = reading.input.find_next(start, head_bytes, find)?;
-    if is_found {
-        let next = reading.input.offset;
-        defect.message += &format!("; went on at {next}");
-    }
-    defects.push(defect);
-    Ok(is_found)
+    let input = &mut reading.input;
+    input.go_on_after(defect, start, head_bytes, find, defects)
 }
 
 fn fill_plain(input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> io::Result<Filled> {
