@@ -48,6 +48,7 @@
 pub mod config;
 pub mod pipeline;
 mod worker;
+mod binary;
 pub mod input;
 pub mod scan;
 pub mod event;

@@ -260,9 +260,15 @@ impl Blocks {
         let n_gzip_members = log.text.n_gzip_members();
         block.n_gzip_members = n_gzip_members - log.n_gzip_members;
         log.n_gzip_members = n_gzip_members;
-        block.is_last = matches!(filled, Filled::End | Filled::Break);
+        block.is_last = matches!(filled, Filled::End | Filled::Break | Filled::Other);
         block.stored_bytes = self.stored_bytes();
-        self.log = Some(log).filter(|_| filled != Filled::End);
+        match filled {
+            Filled::End => {}
+            Filled::Other => {
+                self.pending = Some(Entry::behind(log.text, log.coded, log.member));
+            }
+            _ => self.log = Some(log),
+        }
         Some(block)
     }
 

@@ -112,6 +112,9 @@ pub(crate) fn sniff(start: &[u8]) -> Format {
     if let Some((_, name)) = unsupported.find(|(magic, _)| start.starts_with(magic)) {
         return Format::Unsupported(name);
     }
+    if is_utf32(start) {
+        return Format::Unsupported("UTF-32");
+    }
     utf16(start).map_or(Format::Plain, Format::Utf16)
 }
 
@@ -127,6 +130,14 @@ pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
     let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
     // The field itself counts as eight blanks. Of a header of nothing but zeros the sum is that, too.
     told == sum(header.as_bytes()) - sum(&header.as_old().cksum) + 8 * 32 && bytes[0] != 0
+}
+
+/// Whether this is UTF-32 without a byte order mark: three zeros with each of the first characters.
+fn is_utf32(start: &[u8]) -> bool {
+    let units = start.as_chunks::<4>().0;
+    let first = units.get(..4).unwrap_or_default();
+    let is_plain = |unit: &[u8; 4]| matches!(unit, [1..=127, 0, 0, 0] | [0, 0, 0, 1..=127]);
+    !first.is_empty() && first.iter().all(is_plain)
 }
 
 /// Units that show UTF-16 without a byte order mark, if two thirds of them are ASCII.
@@ -153,16 +164,6 @@ fn utf16(start: &[u8]) -> Option<Endian> {
     } else {
         None
     }
-}
-
-/// Whether what is no format that is known is no text either: it has control characters that text has not.
-pub(crate) fn is_binary(start: &[u8]) -> bool {
-    // What macOS puts beside each file in an archive: its own attributes of the file.
-    if start.starts_with(b"\0\x05\x16\x07") {
-        return false;
-    }
-    let is_control = |b: &u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
-    start.iter().filter(|b| is_control(b)).count() * 16 > start.len()
 }
 
 #[cfg(test)]
@@ -206,6 +207,14 @@ mod tests {
             ("{\0\"\0".as_bytes(), Format::Utf16(Endian::Little)),
             (b"{\0\"\0\xe9\0a\0\"\0:\0", Format::Utf16(Endian::Little)),
             (b"x\x9c\xab\x56", Format::Unsupported("zlib")),
+            (
+                b"{\0\0\0\"\0\0\0a\0\0\0b\0\0\0",
+                Format::Unsupported("UTF-32"),
+            ),
+            (
+                b"\0\0\0{\0\0\0\"\0\0\0a\0\0\0b",
+                Format::Unsupported("UTF-32"),
+            ),
         ] {
             assert_eq!(sniff(start), format, "{start:?}");
         }

@@ -61,8 +61,16 @@ pub enum Code {
     /// A gzip file has more than one member. CloudTrail delivers files with one: this one was packed again,
     /// or data was added to it.
     GzipMembers,
-    /// The content is neither text nor of any kind that is known; it was searched as it is.
+    /// The content is of a kind that holds no logs, such as a picture; it was searched as it is.
     NotText,
+    /// The content, or what comes from a place on, is neither text nor of any kind that is known: damaged,
+    /// encrypted, or of a kind that is not read. It was searched as it is.
+    UnknownContent,
+    /// Behind a text something of another kind is stored, which was read by itself.
+    Appended,
+    /// UTF-16 and UTF-8 stand in one text, or a byte is missing or too much between two units; it was read as what
+    /// it is from place to place.
+    MixedEncodings,
     /// The text is UTF-16; offsets count the bytes of the same text as UTF-8.
     Utf16,
     /// The program failed on this source; the run went on with the next.
@@ -88,10 +96,13 @@ impl Code {
             | Self::DuplicateKeys
             | Self::LenientJson
             | Self::NotText
+            | Self::Appended
+            | Self::MixedEncodings
             | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile
             | Self::UnsupportedFormat
+            | Self::UnknownContent
             | Self::Encrypted
             | Self::NestedTooDeep
             | Self::DecodedLimit

@@ -32,6 +32,7 @@ pub use prefilter::{Hits, Prefilter};
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 
+use crate::binary;
 use crate::event::Event;
 use crate::report::{Code, Defect, Stats};
 use frame::{Progress, Walker};
@@ -97,6 +98,8 @@ pub struct Scanner {
     header: Option<Header>,
     /// A row as JSON.
     json: Vec<u8>,
+    /// Whether it is told that it is not all text.
+    is_binary_told: bool,
     /// In how many strings the text lies.
     level: usize,
     /// One for each level of JSON in strings.
@@ -126,6 +129,7 @@ impl Scanner {
             awaits_header: false,
             header: None,
             json: Vec::new(),
+            is_binary_told: false,
             level: 0,
             parsers: Vec::new(),
             stats: Stats::default(),
@@ -152,6 +156,7 @@ impl Scanner {
         self.is_at_start = false;
         self.awaits_header = false;
         self.header = None;
+        self.is_binary_told = false;
         self.stats = Stats::default();
         self.defects.clear();
     }
@@ -180,19 +185,48 @@ impl Scanner {
             self.is_at_start = false;
             self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
         }
-        match self.header.take() {
-            None => self.scan_documents(window, visit),
+        let prefilter = Arc::clone(&self.prefilter);
+        let mut hits = prefilter.hits(window.bytes);
+        let keep = match self.header.take() {
+            None => self.scan_documents(window, &mut hits, visit),
             Some(header) => {
-                let keep = self.scan_rows(&header, window, visit);
+                let keep = self.scan_rows(&header, window, &mut hits, visit);
                 self.header = Some(header);
                 keep
             }
+        };
+        if let Some(control) = hits.control().filter(|_| !self.is_binary_told) {
+            self.look_for_binary(window, control);
         }
+        keep
     }
 
-    fn scan_documents(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
-        let prefilter = Arc::clone(&self.prefilter);
-        let mut hits = prefilter.hits(window.bytes);
+    /// Tells, once, where what is no text begins. What is not text cannot be told from what was made unreadable.
+    fn look_for_binary(&mut self, window: Window<'_>, from: usize) {
+        let Some(at) = binary::find_binary(&window.bytes[from..]) else {
+            return;
+        };
+        self.is_binary_told = true;
+        let at = from + at;
+        let offset = window.base + at as u64;
+        self.defects.push(match binary::foreign(&window.bytes[at..]).filter(|_| offset == 0) {
+            Some(name) => {
+                let message = format!("content is {name}; it is searched as it is");
+                Defect::text(Code::NotText, offset, message)
+            }
+            None => {
+                let message = "what follows is no text: damaged, encrypted, or of a kind that is not read; it is searched as it is";
+                Defect::text(Code::UnknownContent, offset, message)
+            }
+        });
+    }
+
+    fn scan_documents(
+        &mut self,
+        window: Window<'_>,
+        hits: &mut Hits<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> u64 {
         let closed = if window.is_last {
             window.bytes.len()
         } else {
@@ -207,7 +241,7 @@ impl Scanner {
         let mut sought_to = 0;
         loop {
             if self.is_walking {
-                let progress = self.walker.walk(window, &mut hits, &mut self.framed);
+                let progress = self.walker.walk(window, hits, &mut self.framed);
                 self.judge_framed(window, visit);
                 match progress {
                     Progress::NeedsMore(keep) => return keep,
@@ -232,7 +266,7 @@ impl Scanner {
                     }
                 };
                 self.boundary = window.base + start as u64;
-                if let Some(end) = self.line(window, start, &mut hits, visit) {
+                if let Some(end) = self.line(window, start, hits, visit) {
                     self.boundary = end;
                     continue;
                 }
@@ -249,10 +283,10 @@ impl Scanner {
         &mut self,
         header: &Header,
         window: Window<'_>,
+        hits: &mut Hits<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> u64 {
-        let (bytes, prefilter) = (window.bytes, Arc::clone(&self.prefilter));
-        let mut hits = prefilter.hits(bytes);
+        let bytes = window.bytes;
         let end = match window.is_last {
             true => bytes.len(),
             // A needle may go on in the next window.

@@ -3,11 +3,13 @@
 //! `memmem` takes a pass for each pattern, which costs more than decoding zstd leaves room for. Here a block
 //! of text is compared with two rare bytes of every pattern at once; only where both stand at their places
 //! is the pattern itself compared. Patterns that have two rare bytes at the same places are looked for as one.
-//! `cargo bench --bench prefilter` measures it.
+//! `cargo bench --bench prefilter` measures it. In the same pass bytes are met that text does not have.
 
 use std::ops::Range;
 
 use memchr::arch::all::packedpair::Pair;
+
+use crate::binary::CONTROL_MAX;
 
 /// Text looked at in one step: what a few vector registers hold.
 const BLOCK_BYTES: usize = 64;
@@ -130,23 +132,35 @@ impl Patterns {
     }
 
     /// The places at or after `from` where a pattern stands, in order, each with the number of that pattern.
+    /// `control` is where the first control character is that is met, if it was nothing before.
     pub(super) fn each_from(
         &self,
         text: &[u8],
         mut from: usize,
+        control: &mut Option<usize>,
     ) -> impl Iterator<Item = (usize, usize)> {
         std::iter::from_fn(move || {
-            let (at, pattern) = self.find(text, from)?;
+            let (at, pattern) = self.find(text, from, control)?;
             from = at + 1;
             Some((at, pattern))
         })
     }
 
     /// The first place at or after `from` where a pattern stands, and which one.
-    fn find(&self, text: &[u8], mut from: usize) -> Option<(usize, usize)> {
+    fn find(
+        &self,
+        text: &[u8],
+        mut from: usize,
+        control: &mut Option<usize>,
+    ) -> Option<(usize, usize)> {
         loop {
             let block = self.first_block(text, from)?;
             let end = text.len().min(block + BLOCK_BYTES);
+            if control.is_none() {
+                let seen = &text[block..text.len().min(end + self.reach)];
+                let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
+                *control = at.map(|at| block + at);
+            }
             let patterns = self.patterns.iter().enumerate();
             let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
             if let Some(first) = found.min() {
@@ -199,7 +213,8 @@ impl Patterns {
     }
 }
 
-/// The first of `n_blocks` blocks of `text` in which both bytes of a probe stand, all whose bytes lie in `text`.
+/// The first of `n_blocks` blocks of `text` in which both bytes of a probe stand, or a control character where the
+/// first probe has its first byte; all these bytes lie in `text`.
 /// Written so that the compiler makes vector instructions of it.
 #[inline(always)]
 fn first_block<const N: usize>(probes: [&Probe; N], n_blocks: usize, text: &[u8]) -> Option<usize> {
@@ -219,7 +234,8 @@ fn first_block<const N: usize>(probes: [&Probe; N], n_blocks: usize, text: &[u8]
             .map(|row| row.map(|(blocks, byte)| (&blocks[block], byte)));
         let mut marks = 0;
         for i in 0..BLOCK_BYTES {
-            let mut difference = u8::MAX;
+            // A control character makes a mark, too: one instruction more.
+            let mut difference = seen[0][0].0[i].saturating_sub(CONTROL_MAX);
             for [(first, x), (second, y)] in &seen {
                 difference = difference.min((first[i] ^ x) | (second[i] ^ y));
             }
@@ -239,7 +255,7 @@ mod tests {
 
     fn all(patterns: &[&str], text: &[u8], from: usize) -> Vec<(usize, usize)> {
         let patterns = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
-        patterns.each_from(text, from).collect()
+        patterns.each_from(text, from, &mut None).collect()
     }
 
     #[test]
@@ -270,6 +286,18 @@ mod tests {
             all(&policies, text.as_bytes(), 0),
             [(203, 2), (208, 1), (214, 0)]
         );
+    }
+
+    #[test]
+    fn a_control_character_is_met_wherever_it_stands_before_a_place_that_is_found() {
+        let patterns = Patterns::new([&b"Other"[..], b"Quarantine"].into_iter());
+        for at in 0..300 {
+            let mut text = [vec![b'.'; 400], b"Other".to_vec()].concat();
+            text[at] = 3;
+            let mut control = None;
+            let found: Vec<_> = patterns.each_from(&text, 0, &mut control).collect();
+            assert_eq!((found, control), (vec![(400, 0)], Some(at)));
+        }
     }
 
     proptest! {

@@ -55,12 +55,13 @@ impl Prefilter {
             text,
             searched: 0..0,
             is_hit: false,
+            control: None,
         }
     }
 
     /// The first hit at or after `from`.
-    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
-        let mut found = self.patterns.each_from(text, from);
+    fn find(&self, text: &[u8], from: usize, control: &mut Option<usize>) -> Option<usize> {
+        let mut found = self.patterns.each_from(text, from, control);
         let is_hit =
             |&(at, pattern): &(usize, usize)| pattern != ESCAPE_PATTERN || is_escape(&text[at..]);
         found.find(is_hit).map(|(at, _)| at)
@@ -72,7 +73,8 @@ impl Prefilter {
     /// have.
     pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
         let literal = |text: &[u8]| {
-            let mut found = self.patterns.each_from(text, 0);
+            let mut control = None;
+            let mut found = self.patterns.each_from(text, 0, &mut control);
             found.any(|(_, pattern)| pattern != ESCAPE_PATTERN)
         };
         let mut text = std::borrow::Cow::Borrowed(text);
@@ -143,9 +145,16 @@ pub struct Hits<'a> {
     searched: Range<usize>,
     /// Whether one is at the end of that.
     is_hit: bool,
+    /// Where the first character was met that text does not have.
+    control: Option<usize>,
 }
 
 impl Hits<'_> {
+    /// Where the first character was met, in what was searched so far, that text does not have.
+    pub(crate) fn control(&self) -> Option<usize> {
+        self.control
+    }
+
     /// The first hit at or after `from`.
     pub fn first_from(&mut self, from: usize) -> Option<usize> {
         self.first_in(from..self.text.len())
@@ -162,9 +171,8 @@ impl Hits<'_> {
             self.is_hit = false;
         }
         if !self.is_hit && self.searched.end < part.end {
-            let hit = self
-                .prefilter
-                .find(&self.text[..part.end], self.searched.end);
+            let text = &self.text[..part.end];
+            let hit = (self.prefilter).find(text, self.searched.end, &mut self.control);
             self.is_hit = hit.is_some();
             self.searched.end = hit.unwrap_or(part.end);
         }

@@ -114,14 +114,14 @@ impl<'w, 'a> Logs<'w, 'a> {
         member: Option<&Arc<Member>>,
         coded: Coded,
     ) -> io::Result<()> {
-        if let Some(bytes) = text.as_slice() {
-            self.whole(bytes, member, coded);
+        if let Some(bytes) = text.take_slice() {
+            self.whole(bytes, member);
             return Ok(());
         }
         let mut buffer = std::mem::take(&mut self.worker.text);
         buffer.clear();
         self.worker.scanner.start_text(0);
-        let mut base = 0;
+        let (mut base, mut is_other_behind) = (0, false);
         while !self.worker.progress.stop.load(Relaxed) {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
@@ -133,11 +133,12 @@ impl<'w, 'a> Logs<'w, 'a> {
             let window = Window {
                 bytes: &buffer,
                 base,
-                is_last: matches!(filled, Filled::End | Filled::Break),
+                is_last: matches!(filled, Filled::End | Filled::Break | Filled::Other),
                 likely_start: text.last_start(),
             };
             let keep = self.scan(window, member);
-            if filled == Filled::End {
+            if matches!(filled, Filled::End | Filled::Other) {
+                is_other_behind = filled == Filled::Other;
                 break;
             }
             if filled == Filled::Break {
@@ -153,7 +154,10 @@ impl<'w, 'a> Logs<'w, 'a> {
         self.note_gzip_members(member, &text);
         shrink(&mut buffer);
         self.worker.text = buffer;
-        Ok(())
+        match is_other_behind {
+            true => self.entry(Entry::behind(text, coded, member.cloned())),
+            false => Ok(()),
+        }
     }
 
     /// Decodes on; what goes wrong is the member's.
@@ -192,10 +196,7 @@ impl<'w, 'a> Logs<'w, 'a> {
     }
 
     /// Scans a text that is all at hand.
-    fn whole(&mut self, bytes: &[u8], member: Option<&Arc<Member>>, coded: Coded) {
-        if coded.is_source() {
-            self.worker.counter.fetch_add(bytes.len() as u64, Relaxed);
-        }
+    fn whole(&mut self, bytes: &[u8], member: Option<&Arc<Member>>) {
         self.count(bytes.len());
         self.worker.scanner.start_text(0);
         let window = Window {
@@ -218,16 +219,20 @@ impl<'w, 'a> Logs<'w, 'a> {
     ) -> io::Result<()> {
         // A small one is decoded to its end, which leaves the fastest ways for what is in it.
         let mut filled = Filled::More;
-        while begun.len() < TEXT_BYTES && filled != Filled::End {
+        while begun.len() < TEXT_BYTES && !matches!(filled, Filled::End | Filled::Other) {
             filled = self.fill(&mut text, &mut begun, Limit::at(TEXT_BYTES), member);
         }
         self.count(0);
-        if filled == Filled::End {
+        if matches!(filled, Filled::End | Filled::Other) {
             self.note_gzip_members(member, &text);
             let stored = Stored::Slice(&begun);
             let result = self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
             self.worker.text = begun;
-            return result;
+            result?;
+            return match filled {
+                Filled::Other => self.entry(Entry::behind(text, coded, member.cloned())),
+                _ => Ok(()),
+            };
         }
         let (told, _) = self.told.get_or_insert_with(unbounded);
         let told = told.clone();

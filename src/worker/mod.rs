@@ -107,6 +107,7 @@ impl SourceReport {
             (&d.member, offset, d.code, &d.message)
         }
         self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.tell_binary_once();
         let is_complete = self
             .defects
             .iter()
@@ -118,6 +119,21 @@ impl SourceReport {
             _ => Outcome::Read,
         };
         (outcome, self.stats, self.defects)
+    }
+}
+
+impl SourceReport {
+    /// Each piece tells what is no text in it; of a log the first is told.
+    fn tell_binary_once(&mut self) {
+        let mut told: Option<Option<Arc<Member>>> = None;
+        self.defects.retain(|defect| {
+            let is_binary = matches!(defect.code, Code::NotText | Code::UnknownContent);
+            let is_again = is_binary && told.as_ref() == Some(&defect.member);
+            if is_binary {
+                told = Some(defect.member.clone());
+            }
+            !is_again
+        });
     }
 }
 

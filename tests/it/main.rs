@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod agreement;
+mod appended;
 mod cli;
 mod conformance;
 mod containers;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use trailsift::output::COLUMNS;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 13] = [
+const EDGES: [(&str, &[&str], &str); 14] = [
     (
         "event",
         &[],
@@ -18,14 +18,15 @@ const EDGES: [(&str, &[&str], &str); 13] = [
         &["event", "report"],
         "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
     ),
+    ("binary", &[], "what is no text shows by its bytes alone"),
     (
         "scan",
-        &["event", "report"],
+        &["binary", "event", "report"],
         "it finds records for any rule: the literals to look for are given to it",
     ),
     (
         "input",
-        &["report"],
+        &["binary", "report"],
         "bytes are read alike whatever is looked for in them",
     ),
     (

@@ -6,6 +6,7 @@
 //! ([`lent`]) while they pass by. What is not read, and what is damaged, is a defect with its place.
 
 mod lent;
+mod other;
 mod tar;
 mod zip;
 
@@ -13,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::decompress::{self, Codecs, Coding, Expected, Text};
+use super::decompress::{Codecs, Coding, Expected, Text};
 use super::sniff::{self, Format, SNIFF_BYTES};
 use super::stored::{Input, Stored};
 use crate::report::{Code, Defect, Member};
@@ -62,12 +63,6 @@ impl Coded {
         depth: 0,
     };
 
-    /// Whether it is a source's, and not what was found in one.
-    #[must_use]
-    pub fn is_source(self) -> bool {
-        self.depth == 0
-    }
-
     /// Of what is found by decoding this.
     #[must_use]
     pub fn inner(self) -> Self {
@@ -101,6 +96,19 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// What is stored behind a text that ended before its stored bytes did ([`Filled::Other`]).
+    ///
+    /// [`Filled::Other`]: decompress::Filled::Other
+    #[must_use]
+    pub fn behind(text: Text<'a>, coded: Coded, member: Option<Arc<Member>>) -> Self {
+        Self {
+            member,
+            stored_bytes: None,
+            coded: coded.inner(),
+            input: text.into_input(),
+        }
+    }
+
     /// Its stored bytes, all of them, appended to `bytes`.
     ///
     /// # Errors
@@ -131,13 +139,13 @@ impl<'a> Entry<'a> {
             input,
             ..
         } = self;
-        let mut tell = |code, message: String| {
+        let tell = |code, message: String, defects: &mut Vec<Defect>| {
             let defect = Defect::stored(code, 0, message);
             defects.push(defect.within(member.as_ref()));
         };
         if coded.depth > DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} containers lie in one another");
-            tell(Code::NestedTooDeep, message);
+            tell(Code::NestedTooDeep, message, defects);
             return Ok(Opened::Nothing);
         }
         let mut input = match Text::of_entry(input, coded.coding, coded.expected, codecs) {
@@ -145,20 +153,19 @@ impl<'a> Entry<'a> {
             Err(input) => input,
         };
         let format = match input.rest() {
-            Some(rest) => {
-                let start = &rest[..rest.len().min(SNIFF_BYTES)];
-                match sniff::sniff(start) {
-                    // A program that extracts itself, say. Text ends otherwise than a zip does.
-                    Format::Plain if zip::ends(rest) => Format::Zip,
-                    format => format,
-                }
-            }
+            Some(rest) => sniff::sniff(&rest[..rest.len().min(SNIFF_BYTES)]),
             None => sniff::sniff(&input.look_ahead(SNIFF_BYTES)?),
         };
-        let format = match format {
-            Format::Plain => beyond_unknown(&mut input, &mut tell)?,
-            format => format,
-        };
+        if format == Format::Plain {
+            let from = defects.len();
+            let end = other::find(&mut input, defects)?;
+            for defect in &mut defects[from..] {
+                defect.member.clone_from(&member);
+            }
+            if let Some(end) = end {
+                return Ok(Opened::Text(Text::plain_up_to(input, end)));
+            }
+        }
         let input = match Text::new(input, format, codecs) {
             Ok(text) => return Ok(Opened::Text(text)),
             Err(input) => input,
@@ -170,6 +177,7 @@ impl<'a> Entry<'a> {
                 tell(
                     Code::UnsupportedFormat,
                     format!("content is {name}, which is not read"),
+                    defects,
                 );
                 return Ok(Opened::Nothing);
             }
@@ -184,36 +192,6 @@ impl<'a> Entry<'a> {
         }))
     }
 }
-
-/// What content is that begins as no kind that is known, and not as text either: its head may be damaged, or
-/// something be put before it. Goes on where it begins.
-fn beyond_unknown(input: &mut Input<'_>, tell: &mut dyn FnMut(Code, String)) -> io::Result<Format> {
-    let near;
-    let seen = match input.rest() {
-        Some(rest) => rest,
-        None => {
-            near = input.look_ahead(UNKNOWN_BYTES)?;
-            &near
-        }
-    };
-    if !sniff::is_binary(&seen[..seen.len().min(SNIFF_BYTES)]) {
-        return Ok(Format::Plain);
-    }
-    let finds = [decompress::find_start, tar::find_header, zip::find_header];
-    let Some(at) = finds.iter().filter_map(|find| find(seen)).min() else {
-        let message = "content is of no kind that is known; it is searched as it is";
-        tell(Code::NotText, message.to_owned());
-        return Ok(Format::Plain);
-    };
-    let format = sniff::sniff(&seen[at..seen.len().min(at + SNIFF_BYTES)]);
-    let message = format!("content is of no kind that is known before {at}; went on there");
-    tell(Code::CorruptStream, message);
-    input.skip(at as u64)?;
-    Ok(format)
-}
-
-/// How much of a stream of no kind that is known is looked through for one.
-const UNKNOWN_BYTES: usize = 1 << 20;
 
 /// An archive that is open.
 #[derive(Debug)]

@@ -13,7 +13,8 @@ use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
-use super::{Filled, Limit, Reading, go_on_after, make_room};
+use super::onward::go_on_after;
+use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::GZIP_MAGIC;
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};

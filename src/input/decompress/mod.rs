@@ -12,7 +12,9 @@ mod budget;
 mod gzip;
 mod layer;
 mod libdeflate;
+mod onward;
 mod part;
+pub(super) mod plain;
 mod streams;
 mod utf16;
 mod zstd;
@@ -75,6 +77,8 @@ pub enum Filled {
     Break,
     /// The text begins as a container or another coding does: see [`Text::into_layer`].
     Layer,
+    /// The text is at its end, and what is stored behind it is something else: see `Entry::behind`.
+    Other,
     /// The text is at its end.
     End,
     /// The end of a [`Part`] is reached, or passed.
@@ -133,7 +137,7 @@ struct Check {
 
 /// The decoder of a text, and where it stands.
 enum Decoding {
-    Plain,
+    Plain(plain::State),
     Gzip(gzip::State),
     Zstd(zstd::State),
     Stream(streams::State),
@@ -154,6 +158,8 @@ pub(super) struct Reading<'a> {
     begun_at: usize,
     /// Whether the text is a container again, once that is known.
     is_layer: Option<bool>,
+    /// Whether something else is stored behind the end.
+    is_other_behind: bool,
 }
 
 impl Reading<'_> {
@@ -199,7 +205,7 @@ impl<'a> Text<'a> {
         codecs: &mut Codecs,
     ) -> Result<Self, Input<'a>> {
         let decoding = match format {
-            Format::Plain => Decoding::Plain,
+            Format::Plain => Decoding::Plain(plain::State::default()),
             Format::Gzip => Decoding::Gzip(codecs.gzip.start()),
             Format::Zstd => Decoding::Zstd(codecs.zstd.start()),
             Format::Bzip2 => Decoding::Stream(streams::State::bzip2()),
@@ -240,6 +246,16 @@ impl<'a> Text<'a> {
         Ok(Self { check, ..text })
     }
 
+    /// The text that is stored as it is up to this offset, where something else begins.
+    pub(super) fn plain_up_to(input: Input<'a>, end: u64) -> Self {
+        Self::decoded_by(Decoding::Plain(plain::State { end: Some(end) }), input)
+    }
+
+    /// What is stored and was not taken.
+    pub(super) fn into_input(self) -> Input<'a> {
+        self.reading.input
+    }
+
     fn decoded_by(decoding: Decoding, input: Input<'a>) -> Self {
         Self {
             reading: Reading {
@@ -249,17 +265,23 @@ impl<'a> Text<'a> {
                 n_begun: 0,
                 begun_at: 0,
                 is_layer: None,
+                is_other_behind: false,
             },
             decoding,
             check: None,
         }
     }
 
-    /// The whole text, where it is stored as it is and already at hand: nothing need be copied.
+    /// Takes the whole text, where it is stored as it is and already at hand: nothing need be copied.
     #[must_use]
-    pub fn as_slice(&self) -> Option<&'a [u8]> {
-        match (&self.decoding, &self.reading.input.stored) {
-            (Decoding::Plain, Stored::Slice(bytes)) => Some(bytes),
+    pub fn take_slice(&mut self) -> Option<&'a [u8]> {
+        let input = &mut self.reading.input;
+        match (&self.decoding, &input.stored) {
+            (Decoding::Plain(plain::State { end: None }), Stored::Slice(bytes)) => {
+                let rest = &bytes[usize::try_from(input.offset).expect("an offset into a slice")..];
+                input.take(rest.len());
+                Some(rest)
+            }
             _ => None,
         }
     }
@@ -289,7 +311,10 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn as_mapped(&self) -> Option<(&Arc<Mmap>, std::ops::Range<usize>)> {
         match (&self.decoding, &self.reading.input.stored) {
-            (Decoding::Plain, Stored::Mapped(map, range)) => Some((map, range.clone())),
+            (Decoding::Plain(plain::State { end: None }), Stored::Mapped(map, range)) => {
+                let at = usize::try_from(self.reading.input.offset).expect("an offset into a map");
+                Some((map, range.start + at..range.end))
+            }
             _ => None,
         }
     }
@@ -308,7 +333,7 @@ impl<'a> Text<'a> {
         let from = text.len();
         self.reading.begun_at = from;
         let mut filled = self.fill_some(text, limit, codecs, defects);
-        let is_plain = matches!(self.decoding, Decoding::Plain);
+        let is_plain = matches!(self.decoding, Decoding::Plain(_));
         if self.reading.is_layer.is_some() || is_plain {
             return filled;
         }
@@ -343,7 +368,7 @@ impl<'a> Text<'a> {
         let reading = &mut self.reading;
         reading.last_start = None;
         let filled = match &mut self.decoding {
-            Decoding::Plain => fill_plain(&mut reading.input, text, limit.enough),
+            Decoding::Plain(state) => state.fill(reading, text, limit),
             Decoding::Gzip(state) => codecs.gzip.fill(state, reading, text, limit, defects),
             Decoding::Zstd(state) => codecs.zstd.fill(state, reading, text, limit, defects),
             Decoding::Stream(state) => state.fill(reading, text, limit, defects),
@@ -355,7 +380,10 @@ impl<'a> Text<'a> {
             defects.push(Defect::stored(Code::Unreadable, offset, error.to_string()));
             Filled::End
         });
-        let is_plain = matches!(self.decoding, Decoding::Plain);
+        if reading.is_other_behind && filled == Filled::End {
+            filled = Filled::Other;
+        }
+        let is_plain = matches!(self.decoding, Decoding::Plain(_));
         if let Some(budget) = codecs.budget.as_ref().filter(|_| !is_plain)
             && !budget.take(text.len() - from)
         {
@@ -384,7 +412,7 @@ impl<'a> Text<'a> {
         };
         check.crc.update(text);
         check.n_bytes += text.len() as u64;
-        if filled != Filled::End {
+        if !matches!(filled, Filled::End | Filled::Other) {
             return;
         }
         let Check {
@@ -439,41 +467,4 @@ fn make_room(text: &mut Vec<u8>, least: usize, limit: usize) {
         let doubled = text.capacity().min(limit.saturating_sub(text.len()));
         text.reserve_exact(doubled.max(least));
     }
-}
-
-/// What becomes of a decoder that met a fault: it goes on at the next place where a member begins, if there is
-/// one. `start` is where the one with the fault began, `text` the buffer.
-///
-/// A damaged member may be decoded on beyond its end, so the search begins before the fault. But where the text
-/// is a container again, what stands there may be its own, stored as it is.
-fn go_on_after(
-    reading: &mut Reading<'_>,
-    text: &[u8],
-    start: u64,
-    head_bytes: usize,
-    find: &dyn Fn(&[u8]) -> Option<usize>,
-    defect: Defect,
-    defects: &mut Vec<Defect>,
-) -> io::Result<bool> {
-    let is_layer = reading.is_layer;
-    let start = match is_layer.unwrap_or_else(|| self::is_layer(&text[reading.begun_at..])) {
-        true => reading.input.offset.saturating_sub(1),
-        false => start,
-    };
-    let input = &mut reading.input;
-    input.go_on_after(defect, start, head_bytes, find, defects)
-}
-
-fn fill_plain(input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> io::Result<Filled> {
-    while text.len() < limit {
-        let at_hand = input.peek()?;
-        if at_hand.is_empty() {
-            return Ok(Filled::End);
-        }
-        let n = at_hand.len().min(limit - text.len());
-        make_room(text, n, limit);
-        text.extend_from_slice(&at_hand[..n]);
-        input.take(n);
-    }
-    Ok(Filled::More)
 }

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use super::{Filled, Limit, Reading, go_on_after, make_room};
+use super::onward::go_on_after;
+use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::{BZIP2_MAGIC, XZ_MAGIC, is_bzip2};
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};

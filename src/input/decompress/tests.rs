@@ -178,15 +178,19 @@ fn foreign_bytes_after_a_stream_are_told() {
                 assert_eq!(read_every_way(&all), told, "{foreign}");
                 let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
                 let mut text = open(Stored::Slice(&all), &mut codecs, &mut defects);
-                text.fill(
-                    &mut Vec::new(),
-                    Limit::at(1 << 20),
-                    &mut codecs,
-                    &mut defects,
-                );
+                let (mut out, limit) = (Vec::new(), Limit::at(1 << 20));
+                let mut filled = Filled::More;
+                while filled == Filled::More {
+                    filled = text.fill(&mut out, limit, &mut codecs, &mut defects);
+                }
                 let start = (stored.len() + 9) as u64;
                 assert_eq!(defects[0].offset, Some((Space::Stored, start)));
-                assert_eq!(text.stored_bytes(), all.len() as u64, "all of it was taken");
+                // What looks like text is left for who reads on.
+                let taken = match filled {
+                    Filled::Other => start,
+                    _ => all.len() as u64,
+                };
+                assert_eq!(text.stored_bytes(), taken);
             }
         }
     }

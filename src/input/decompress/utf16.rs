@@ -1,36 +1,76 @@
-//! UTF-16 to UTF-8. Windows' tools write logs so.
+//! UTF-16 to UTF-8. Windows' tools write logs so, and a shell's `>>` mixes both in one file.
+//!
+//! What comes is looked at in chunks: where one is plainly the other encoding, or plainly half a unit off since a
+//! byte was lost or added, the decoder changes to what it is.
 
 use std::io;
 
-use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::{Filled, Limit, Reading};
 use crate::input::sniff::Endian;
 use crate::report::{Code, Defect};
 
-/// The least room given to a step; a character takes at most 4 bytes.
+/// The least room given to a step.
 const STEP_BYTES: usize = 16 * 1024;
+/// How many stored bytes a step takes: of 2 bytes come 3 at most, and of a byte that is not UTF-8 come 3.
+const TAKEN_BYTES: usize = STEP_BYTES / 4;
+
+/// What shows an encoding. Of sixteen Chinese characters all bytes may be ASCII characters, too, but by chance
+/// only once in ten million times.
+const CHUNK_BYTES: usize = 32;
+/// How many zeros a chunk of UTF-16 has at least, all at places of one kind: units that are ASCII.
+const ZEROS_LEAST: usize = 12;
+/// How many characters of ASCII a chunk of UTF-8 has at least.
+const ASCII_LEAST: usize = 28;
 
 /// Where the decoder is.
 pub(super) struct State {
     decoder: Decoder,
     endian: Endian,
+    /// Whether it reads UTF-8 at the moment.
+    is_utf8: bool,
     is_begun: bool,
     is_told: bool,
+    is_mix_told: bool,
     is_ended: bool,
+}
+
+/// What a chunk plainly is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Utf8,
+    /// UTF-16 with its zeros at these places.
+    Zeros(Places),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    Even,
+    Odd,
+}
+
+/// What a chunk shows, if anything.
+fn shown(chunk: &[u8]) -> Option<Shown> {
+    let zeros = |first: usize| chunk.iter().skip(first).step_by(2).filter(|b| **b == 0);
+    let is_ascii = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    match (zeros(0).count(), zeros(1).count()) {
+        (0, 0) if chunk.iter().filter(is_ascii).count() >= ASCII_LEAST => Some(Shown::Utf8),
+        (0, ZEROS_LEAST..) => Some(Shown::Zeros(Places::Odd)),
+        (ZEROS_LEAST.., 0) => Some(Shown::Zeros(Places::Even)),
+        _ => None,
+    }
 }
 
 impl State {
     pub(super) fn new(endian: Endian) -> Self {
-        let encoding = match endian {
-            Endian::Little => UTF_16LE,
-            Endian::Big => UTF_16BE,
-        };
         Self {
-            decoder: encoding.new_decoder_with_bom_removal(),
+            decoder: decoder(endian),
             endian,
+            is_utf8: false,
             is_begun: false,
             is_told: false,
+            is_mix_told: false,
             is_ended: false,
         }
     }
@@ -51,27 +91,30 @@ impl State {
             defects.push(Defect::stored(Code::Utf16, 0, message));
         }
         while text.len() < limit.enough && !self.is_ended {
-            let from = text.len();
-            text.resize(from + STEP_BYTES, 0);
             let input = &mut reading.input;
-            let at_hand = input.peek()?;
-            let is_last = at_hand.is_empty();
-            let (result, n_taken, n_out) = self.decoder.decode_to_utf8_without_replacement(
-                at_hand,
-                &mut text[from..],
-                is_last,
-            );
-            text.truncate(from + n_out);
-            input.take(n_taken);
-            self.is_ended = is_last && result == DecoderResult::InputEmpty;
-            if let DecoderResult::Malformed(n_bad, n_behind) = result {
-                text.extend_from_slice("\u{fffd}".as_bytes());
-                let n_back = u64::from(n_bad) + u64::from(n_behind);
-                if !std::mem::replace(&mut self.is_told, true) {
-                    let message =
-                        "half a surrogate pair, or half a unit at the end, reads as U+FFFD";
-                    let offset = input.offset.saturating_sub(n_back);
-                    defects.push(Defect::stored(Code::InvalidUtf8, offset, message));
+            let mut seen = input.look_ahead(TAKEN_BYTES)?;
+            let is_last = seen.len() < TAKEN_BYTES;
+            let change = self.change(&seen);
+            if let Some((at, _)) = change {
+                seen.truncate(at);
+            }
+            let start = input.offset;
+            self.decode(&seen, is_last || change.is_some(), text, start, defects);
+            input.take(seen.len());
+            self.is_ended = is_last && change.is_none();
+            if let Some((_, shown)) = change {
+                let skipped = self.turn_to(shown, &input.look_ahead(2)?);
+                input.take(skipped);
+                if !std::mem::replace(&mut self.is_mix_told, true) {
+                    let offset = input.offset;
+                    let message = match shown {
+                        Shown::Utf8 => "text goes on as UTF-8",
+                        Shown::Zeros(_) if skipped > 0 => {
+                            "a byte too much or too few in UTF-16; one was passed over"
+                        }
+                        Shown::Zeros(_) => "text goes on as UTF-16",
+                    };
+                    defects.push(Defect::stored(Code::MixedEncodings, offset, message));
                 }
             }
         }
@@ -79,5 +122,180 @@ impl State {
             true => Filled::End,
             false => Filled::More,
         })
+    }
+
+    /// Where these bytes, which begin with a unit, become what the decoder does not read.
+    fn change(&self, bytes: &[u8]) -> Option<(usize, Shown)> {
+        let own = match (self.is_utf8, self.endian) {
+            (true, _) => Shown::Utf8,
+            (false, Endian::Little) => Shown::Zeros(Places::Odd),
+            (false, Endian::Big) => Shown::Zeros(Places::Even),
+        };
+        let mut chunks = bytes.chunks_exact(CHUNK_BYTES).map(shown);
+        let (n, other) = chunks
+            .by_ref()
+            .enumerate()
+            .find_map(|(n, shown)| Some((n, shown.filter(|shown| *shown != own)?)))?;
+        let mut at = n * CHUNK_BYTES;
+        match other {
+            // Back to the last zero, which belongs to a unit; of a big-endian one the other half follows.
+            Shown::Utf8 => {
+                while at > 0 && bytes[at - 1] != 0 {
+                    at -= 1;
+                }
+                if at > 0 && self.endian == Endian::Big {
+                    at += 1;
+                }
+            }
+            // Back over the units before, of which the first zero stands behind its character: if the order is the
+            // other one, that differs only for what is no ASCII.
+            Shown::Zeros(_) if self.is_utf8 => {
+                let zero = bytes[at..].iter().position(|byte| *byte == 0);
+                at = (at + zero.unwrap_or_default()).saturating_sub(1);
+                while at > 1 && bytes[at - 1] == 0 {
+                    at -= 2;
+                }
+                if bytes[..at].ends_with(b"\xff\xfe") {
+                    at -= 2;
+                }
+            }
+            Shown::Zeros(places) => {
+                let zero = usize::from(places == Places::Odd);
+                while at > 1 && bytes[at - 2 + zero] == 0 {
+                    at -= 2;
+                }
+            }
+        }
+        Some((at, other))
+    }
+
+    /// Reads on as this; gives back how many bytes are to be passed over.
+    fn turn_to(&mut self, shown: Shown, ahead: &[u8]) -> usize {
+        let was_utf8 = std::mem::replace(&mut self.is_utf8, shown == Shown::Utf8);
+        if self.is_utf8 {
+            self.decoder = UTF_8.new_decoder_with_bom_removal();
+            return 0;
+        }
+        if was_utf8 {
+            self.endian = match ahead {
+                [0xfe, 0xff] => Endian::Big,
+                _ => Endian::Little,
+            };
+        }
+        self.decoder = decoder(self.endian);
+        usize::from(!was_utf8)
+    }
+
+    /// Decodes whole bytes, of which the last may be half a unit that goes on in the next call.
+    fn decode(
+        &mut self,
+        mut bytes: &[u8],
+        is_last: bool,
+        text: &mut Vec<u8>,
+        mut offset: u64,
+        defects: &mut Vec<Defect>,
+    ) {
+        loop {
+            let from = text.len();
+            text.resize(from + STEP_BYTES, 0);
+            let (result, n_taken, n_out) =
+                self.decoder
+                    .decode_to_utf8_without_replacement(bytes, &mut text[from..], is_last);
+            text.truncate(from + n_out);
+            bytes = &bytes[n_taken..];
+            offset += n_taken as u64;
+            match result {
+                DecoderResult::InputEmpty => return,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(n_bad, n_behind) => {
+                    text.extend_from_slice("\u{fffd}".as_bytes());
+                    let n_back = u64::from(n_bad) + u64::from(n_behind);
+                    if !std::mem::replace(&mut self.is_told, true) {
+                        let message = "half a surrogate pair, or half a unit, reads as U+FFFD";
+                        let offset = offset.saturating_sub(n_back);
+                        defects.push(Defect::stored(Code::InvalidUtf8, offset, message));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn decoder(endian: Endian) -> Decoder {
+    match endian {
+        Endian::Little => UTF_16LE.new_decoder_with_bom_removal(),
+        Endian::Big => UTF_16BE.new_decoder_with_bom_removal(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::decompress::{Codecs, Text};
+    use crate::input::sniff::Format;
+    use crate::input::stored::{Input, Stored};
+
+    fn units(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    /// The text, and what is told beside that it is UTF-16; the same whether it comes whole or bit by bit.
+    fn read(stored: &[u8], endian: Endian) -> (String, Vec<Code>) {
+        let ways = [
+            Stored::Slice(stored),
+            Stored::Stream(Box::new(io::BufReader::with_capacity(7, stored))),
+        ];
+        let [a, b] = ways.map(|stored| {
+            let (mut codecs, mut text, mut defects) = (Codecs::default(), Vec::new(), Vec::new());
+            let input = Input::new(stored, None);
+            let mut utf16 = Text::new(input, Format::Utf16(endian), &mut codecs).unwrap();
+            while utf16.fill(&mut text, Limit::at(usize::MAX), &mut codecs, &mut defects)
+                != Filled::End
+            {}
+            let codes = defects.iter().map(|d| d.code).filter(|c| *c != Code::Utf16);
+            (String::from_utf8(text).unwrap(), codes.collect::<Vec<_>>())
+        });
+        assert_eq!(a, b);
+        a
+    }
+
+    #[test]
+    fn utf8_behind_utf16_and_utf16_behind_that_are_read_as_what_they_are() {
+        let line = "{\"eventName\": \"AttachUserPolicy\", \"userName\": \"Zoë\"}\r\n";
+        for (endian, bytes) in [
+            (Endian::Little, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            (Endian::Big, u16::to_be_bytes),
+        ] {
+            for n in [1, 2, 3, 100] {
+                let lines = line.repeat(n);
+                let wide = units(&lines, bytes);
+                let mixed = [&wide, lines.as_bytes(), &units(&lines, u16::to_le_bytes)].concat();
+                let (text, codes) = read(&mixed, endian);
+                assert_eq!(text, lines.repeat(3), "{endian:?} {n}");
+                assert_eq!(codes, [Code::MixedEncodings]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_too_much_costs_a_character() {
+        let line = "{\"eventName\": \"AttachUserPolicy\", \"userName\": \"alice\"}\r\n".repeat(40);
+        let stored = units(&line, u16::to_le_bytes);
+        for at in [600, 601, 602, 603] {
+            let (text, codes) = read(
+                &[&stored[..at], b"x", &stored[at..]].concat(),
+                Endian::Little,
+            );
+            assert!(codes.contains(&Code::MixedEncodings), "{at}");
+            assert!(text.starts_with(line.get(..299).unwrap()), "{at}: {text}");
+            assert!(text.ends_with(line.get(304..).unwrap()), "{at}: {text}");
+        }
+    }
+
+    #[test]
+    fn chinese_is_no_utf8() {
+        let line = "{\"description\": \"这是一个用于测试的说明文字，没有任何特殊含义，只是为了占用足够的空间并且看起来自然\"}\n";
+        let (text, codes) = read(&units(line, u16::to_le_bytes), Endian::Little);
+        assert_eq!((text.as_str(), codes), (line, vec![]));
     }
 }

@@ -12,7 +12,8 @@ use zstd::zstd_safe::{
     find_frame_compressed_size, get_error_name,
 };
 
-use super::{Filled, Limit, Reading, go_on_after, make_room};
+use super::onward::go_on_after;
+use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};

@@ -1,0 +1,108 @@
+//! What is no text: by bytes that text does not have.
+
+/// What holds no logs, by the marks at its start.
+const FOREIGN: [(&[u8], &str); 10] = [
+    (b"\x89PNG\r\n", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"RIFF", "a picture or a sound (RIFF)"),
+    (b"%PDF-", "a PDF"),
+    (b"\x7fELF", "a program (ELF)"),
+    (b"MZ", "a program (PE)"),
+    (b"\xcf\xfa\xed\xfe", "a program (Mach-O)"),
+    (b"\xca\xfe\xba\xbe", "a program (Java or Mach-O)"),
+    (b"\0\0\0\x01Bud1", "a folder's layout (.DS_Store)"),
+];
+
+/// What macOS puts beside each file in an archive: its own attributes of the file. Not worth a word.
+const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07";
+
+/// How much of what may be binary is looked at.
+const LOOK_BYTES: usize = 512;
+/// How many control characters behind text are more than an accident at its end.
+const CONTROLS_LEAST: usize = 4;
+
+/// What this is, by its start, if that is something without logs.
+pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
+    let mut foreign = FOREIGN.iter();
+    let (_, name) = foreign.find(|(magic, _)| start.starts_with(magic))?;
+    is_binary(start).then_some(name)
+}
+
+/// Whether what begins so has more control characters than text has.
+pub(crate) fn is_binary(start: &[u8]) -> bool {
+    if start.starts_with(APPLE_DOUBLE) {
+        return false;
+    }
+    n_controls(start) * 16 > start.len().min(LOOK_BYTES)
+}
+
+fn n_controls(start: &[u8]) -> usize {
+    let start = &start[..start.len().min(LOOK_BYTES)];
+    let is_control = |b: &&u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
+    start.iter().filter(is_control).count()
+}
+
+/// The greatest byte that text does not have: there are others, but what is binary has these too.
+pub(crate) const CONTROL_MAX: u8 = 8;
+
+/// The first byte that text does not have.
+pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
+    // Whole chunks at first, which the compiler makes vector instructions of.
+    let (chunks, _) = bytes.as_chunks::<256>();
+    let least = |chunk: &[u8; 256]| chunk.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+    let is_clean = |chunk: &&[u8; 256]| least(chunk) > CONTROL_MAX;
+    let from = chunks.iter().take_while(is_clean).count() * 256;
+    let at = bytes[from..].iter().position(|byte| *byte <= CONTROL_MAX)?;
+    Some(from + at)
+}
+
+/// Where the first of these bytes begin that are no text, though neither a hole of zeros nor single characters
+/// that text should not have.
+pub(crate) fn find_binary(bytes: &[u8]) -> Option<usize> {
+    if bytes.starts_with(APPLE_DOUBLE) {
+        return None;
+    }
+    let mut from = 0;
+    while let Some(control) = find_control(&bytes[from..]) {
+        let at = from + control;
+        let run = bytes[at..].iter().take_while(|b| **b == bytes[at]).count();
+        let is_hole = bytes[at] == 0 && run > 1;
+        if !is_hole && is_binary(&bytes[at..]) && n_controls(&bytes[at..]) >= CONTROLS_LEAST {
+            return Some(at);
+        }
+        from = at + run;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_and_stray_characters_are_no_binary_and_what_is_dense_with_them_is() {
+        let text = br#"{"eventName":"AttachUserPolicy"}"#.repeat(40);
+        let after = |bytes: &[u8]| find_binary(&[&text, bytes, &text].concat());
+        assert_eq!(find_control(&text), None);
+        assert_eq!(after(b""), None);
+        assert_eq!(after(b"\x01"), None);
+        assert_eq!(after(&[0; 4096]), None);
+        assert_eq!(after(b"A\0B\0C\0D\0").map(|at| at - text.len()), None);
+        assert_eq!(after(&b"A\0".repeat(99)), Some(text.len() + 1));
+        assert_eq!(after(&b"\x03\x99\xb1".repeat(200)), Some(text.len()));
+        assert_eq!(
+            find_binary(&[APPLE_DOUBLE, &[0, 2, 0, 0].repeat(99)].concat()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_picture_is_told_by_its_mark_and_text_that_begins_so_is_text() {
+        assert_eq!(
+            foreign(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+            Some("a picture (PNG)")
+        );
+        assert_eq!(foreign(b"MZ is how programs begin"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Where something else begins in stored bytes that are not, or not all, of a kind that is known.
+//!
+//! `cat a.json b.json.gz`, a shell that appends UTF-16 to UTF-8, a program that extracts itself, and a file with
+//! a damaged head are all the same here: text up to a place, and from there on what [`sniff`](sniff::sniff) knows.
+
+use std::io;
+
+use super::{tar, zip};
+use crate::binary;
+use crate::input::decompress;
+use crate::input::sniff::{self, Format, SNIFF_BYTES};
+use crate::input::stored::{Input, Stored};
+use crate::report::{Code, Defect};
+
+/// How much of a stream of no kind that is known is looked through for one.
+const UNKNOWN_BYTES: usize = 1 << 20;
+
+/// Where something else begins in an input that does not begin as any kind that is known, if it does.
+pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Result<Option<u64>> {
+    let base = input.offset;
+    let is_slice = matches!(input.stored, Stored::Slice(_));
+    let mut near;
+    let seen = match input.rest() {
+        Some(rest) => rest,
+        None => {
+            near = input.look_ahead(SNIFF_BYTES)?;
+            if !binary::is_binary(&near) {
+                return Ok(None);
+            }
+            near = input.look_ahead(UNKNOWN_BYTES)?;
+            &near
+        }
+    };
+    let n_zeros = seen.iter().take_while(|byte| **byte == 0).count();
+    // Zeros before text are a hole.
+    let start = if n_zeros > 1 { &seen[n_zeros..] } else { seen };
+    let start = &start[..start.len().min(SNIFF_BYTES)];
+    let foreign = binary::foreign(start);
+    if let Some(name) = foreign {
+        let message = format!("content is {name}; it is searched as it is");
+        defects.push(Defect::stored(Code::NotText, base, message));
+    } else if binary::is_binary(start) {
+        let found = first_start(seen);
+        let message = match found {
+            Some(at) => {
+                let at = base + at as u64;
+                format!("content is of no kind that is known before {at}; went on there")
+            }
+            None => "content is of no kind that is known, damaged, or encrypted; it is searched as it is".to_owned(),
+        };
+        let code = match found {
+            Some(_) => Code::CorruptStream,
+            None => Code::UnknownContent,
+        };
+        defects.push(Defect::stored(code, base, message));
+        return Ok(found.map(|at| base + at as u64));
+    }
+    let found = match is_slice {
+        true if foreign.is_none() => behind_text(seen),
+        // A program that extracts itself, say. All of a large file is not read for the sake of others.
+        _ if zip::ends(seen) => zip::find_header(seen),
+        _ => None,
+    };
+    if let Some(at) = found {
+        let at = base + at as u64;
+        let message = format!(
+            "text ends at {at}; what is behind it is of another kind, and was read by itself"
+        );
+        defects.push(Defect::stored(Code::Appended, at, message));
+    }
+    Ok(found.map(|at| base + at as u64))
+}
+
+/// The first place where something compressed, or an archive, begins.
+fn first_start(bytes: &[u8]) -> Option<usize> {
+    let finds = [decompress::find_start, tar::find_header, zip::find_header];
+    finds.iter().filter_map(|find| find(bytes)).min()
+}
+
+/// The first place behind text where something else begins. All that is known has a byte near its start that no
+/// text has.
+fn behind_text(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(control) = binary::find_control(&bytes[from..]) {
+        let control = from + control;
+        let near = &bytes[..bytes.len().min(control + SNIFF_BYTES)];
+        let first = control.saturating_sub(SNIFF_BYTES).max(from);
+        let found = first_start(&near[first..]).map(|at| first + at);
+        let found = found
+            .filter(|at| *at <= control)
+            .or_else(|| utf16_start(near, first, control));
+        if found.is_some() {
+            return found;
+        }
+        if binary::is_binary(&near[control..]) && bytes[control] != 0 {
+            return first_start(&bytes[control..]).map(|at| control + at);
+        }
+        // A stray one, or a hole.
+        let run = bytes[control..]
+            .iter()
+            .take_while(|b| **b == bytes[control]);
+        from = control + run.count();
+    }
+    None
+}
+
+/// Where UTF-16 begins whose first zero is at `zero`: at its byte order mark, or at the character.
+fn utf16_start(bytes: &[u8], from: usize, zero: usize) -> Option<usize> {
+    let first = zero.saturating_sub(3).max(from);
+    (first..=zero).find(|at| matches!(sniff::sniff(&bytes[*at..]), Format::Utf16(_)))
+}

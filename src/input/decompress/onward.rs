@@ -1,0 +1,53 @@
+//! Where a decoder goes on behind a fault, or behind the end.
+
+use std::io;
+
+use super::{Reading, is_layer};
+use crate::binary;
+use crate::input::sniff::{self, Format, SNIFF_BYTES};
+use crate::report::{Code, Defect};
+
+/// Whether what is stored at this offset is a text or of a kind that is known. Goes there if so.
+fn is_other_at(reading: &mut Reading<'_>, offset: u64) -> bool {
+    let input = &mut reading.input;
+    let (was_at, is_at_hand) = (input.offset, input.rewind(offset));
+    let start = input.rest().unwrap_or_default();
+    let start = &start[..start.len().min(SNIFF_BYTES)];
+    let is_other =
+        is_at_hand && (sniff::sniff(start) != Format::Plain || !binary::is_binary(start));
+    if is_at_hand && !is_other {
+        input.take(usize::try_from(was_at - offset).expect("a few bytes of a slice"));
+    }
+    is_other
+}
+
+/// What becomes of a decoder that met a fault: it goes on at the next place where a member begins, if there is
+/// one. `start` is where the one with the fault began, `text` the buffer.
+///
+/// A damaged member may be decoded on beyond its end, so the search begins before the fault. But where the text
+/// is a container again, what stands there may be its own, stored as it is.
+pub(super) fn go_on_after(
+    reading: &mut Reading<'_>,
+    text: &[u8],
+    start: u64,
+    head_bytes: usize,
+    find: &dyn Fn(&[u8]) -> Option<usize>,
+    defect: Defect,
+    defects: &mut Vec<Defect>,
+) -> io::Result<bool> {
+    if defect.code == Code::TrailingBytes
+        && reading.until == u64::MAX
+        && is_other_at(reading, start)
+    {
+        reading.is_other_behind = true;
+        defects.push(defect);
+        return Ok(false);
+    }
+    let known = reading.is_layer;
+    let start = match known.unwrap_or_else(|| is_layer(&text[reading.begun_at..])) {
+        true => reading.input.offset.saturating_sub(1),
+        false => start,
+    };
+    let input = &mut reading.input;
+    input.go_on_after(defect, start, head_bytes, find, defects)
+}
