@@ -291,7 +291,7 @@ fn outcomes(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
     let (mut can_succeed, mut can_fail) = (true, false);
     for field in ["errorCode", "errorMessage"] {
-        let mut values = get(record, field).map(Value::is_empty).peekable();
+        let mut values = get(record, field).map(Value::is_hollow).peekable();
         if values.peek().is_some() {
             let empty: Vec<bool> = values.collect();
             can_succeed &= empty.contains(&true);

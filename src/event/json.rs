@@ -62,6 +62,18 @@ impl<'v> Value<'v> {
         }
     }
 
+    /// Whether nothing is left of it when nulls and empty texts, objects and lists are dropped, from the innermost
+    /// out.
+    pub(crate) fn is_hollow(self) -> bool {
+        match self.is_object() || self.is_array() {
+            false => self.is_empty(),
+            true => {
+                self.members().all(|(_, value)| value.is_hollow())
+                    && self.elements().all(Value::is_hollow)
+            }
+        }
+    }
+
     /// The members of an object, in their order, duplicates included; none if it is no object.
     pub(crate) fn members(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
         let mut children = Children(if self.is_object() { &self.0[1..] } else { &[] });

@@ -53,23 +53,63 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
 /// Calls `visit` with the name below the request and the value of each parameter in `unmapped`.
 fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     each_at(document, "unmapped", &mut |unmapped| {
-        for (key, value) in unmapped.members() {
+        each_entry(unmapped, &mut |key, value| {
             if let Some(name) = key
                 .strip_prefix(UNMAPPED_REQUEST)
                 .and_then(|n| n.strip_prefix('.'))
             {
                 visit(name, value);
             } else if key == UNMAPPED_REQUEST {
-                value.members().for_each(|(name, value)| visit(name, value));
+                each_entry(value, visit);
             }
-        }
+        });
     });
+    // Flattened as a whole, as some tools do with each document.
+    for (key, value) in document.members() {
+        let flat = key.strip_prefix("unmapped.");
+        let name = flat.and_then(|flat| flat.strip_prefix(UNMAPPED_REQUEST)?.strip_prefix('.'));
+        if let Some(name) = name {
+            visit(name, value);
+        }
+    }
+}
+
+/// The entries of a map, however it was written: as an object, or as a list of pairs or of objects with `key` and
+/// `value`, in which readers of Parquet give it.
+fn each_entry<'v>(map: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    map.members().for_each(|(key, value)| visit(key, value));
+    for entry in map.elements() {
+        let mut pair = entry.elements();
+        let named = |name| {
+            let mut members = entry.members();
+            members.find_map(|(key, value)| (key == name).then_some(value))
+        };
+        let (key, value) = match (pair.next(), pair.next()) {
+            (Some(key), Some(value)) => (Some(key), Some(value)),
+            _ => (named("key"), named("value")),
+        };
+        if let (Some(key), Some(value)) = (key.and_then(Value::as_str), value) {
+            visit(key, value);
+        }
+    }
+}
+
+/// `unmapped`, or the request in it, as text: JSON, or as a map is printed.
+fn each_unmapped_text<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str)) {
+    for path in ["unmapped", "unmapped.requestParameters"] {
+        each_at(document, path, &mut |value| {
+            let text = value.as_str();
+            let text = text.filter(|text| path != "unmapped" || text.contains(UNMAPPED_REQUEST));
+            text.into_iter().for_each(&mut *visit);
+        });
+    }
 }
 
 /// Whether the document says what was asked for.
 pub(crate) fn has_request(document: Value<'_>) -> bool {
     let mut has_request = first_text(document, "api.request.data").is_some();
     each_unmapped(document, &mut |_, _| has_request = true);
+    each_unmapped_text(document, &mut |_| has_request = true);
     has_request
 }
 
@@ -196,7 +236,9 @@ fn is_iam(document: Value<'_>) -> bool {
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_failure = first_text(document, "status") == Some("Failure");
     for path in ["api.response.error", "api.response.message"] {
-        each_at(document, path, &mut |value| is_failure |= !value.is_empty());
+        each_at(document, path, &mut |value| {
+            is_failure |= !value.is_hollow()
+        });
     }
     each_at(document, "status_id", &mut |id| {
         is_failure |= match id.scalar() {
@@ -215,6 +257,13 @@ fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
             visit(Scalar::Text(java_map::print(data)));
         }
         let unescaped = data.as_str().and_then(object_text::unescaped);
+        unescaped
+            .into_iter()
+            .for_each(|text| visit(Scalar::Text(text.into())));
+    });
+    each_unmapped_text(document, &mut |text| {
+        visit(Scalar::Text(text.into()));
+        let unescaped = object_text::unescaped(text);
         unescaped
             .into_iter()
             .for_each(|text| visit(Scalar::Text(text.into())));
@@ -239,6 +288,11 @@ pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<C
         let text = value.as_str().filter(|_| key == name);
         found = found.take().or(text.map(Cow::Borrowed));
     });
+    each_unmapped_text(document, &mut |text| {
+        let at = || object_text::at(text, &format!("{UNMAPPED_REQUEST}.{name}"));
+        let at = || object_text::at(text, name).or_else(at).map(Cow::Owned);
+        found = found.take().or_else(at);
+    });
     found.or_else(|| {
         let data = first_text(document, "api.request.data")?;
         object_text::at(data, name).map(Cow::Owned)
@@ -250,6 +304,10 @@ pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<St
     let mut found = None;
     each_unmapped(document, &mut |name, value| {
         let locate = || value.locate_named(name, literal, UNMAPPED_REQUEST);
+        found = found.take().or_else(locate);
+    });
+    each_unmapped_text(document, &mut |text| {
+        let locate = || object_text::locate(text, literal, UNMAPPED_REQUEST);
         found = found.take().or_else(locate);
     });
     found.or_else(|| {

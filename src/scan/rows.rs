@@ -20,6 +20,8 @@ pub(super) const ROW_BYTES_MAX: usize = 16 << 20;
 /// The longest header, and the longest name in it.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 const NAME_BYTES_MAX: usize = 128;
+/// Up to which line a header is looked for: titles and remarks may stand before it.
+const LINES_TO_HEADER_MAX: usize = 8;
 
 /// Columns by which a header shows that its rows hold events: CloudTrail's own, all in lower case, and those in
 /// which exports put whole records.
@@ -73,6 +75,27 @@ pub(super) struct Header {
     pub(super) n_bytes: usize,
 }
 
+/// The names in a line, if it is a header, and what stands between them. Behind other lines only one with names
+/// that are known is.
+fn names(line: &[u8], rest: &[u8], is_behind_others: bool) -> Option<(Vec<String>, u8)> {
+    let holds_json = || {
+        let row = rest.trim_ascii_start();
+        memmem::find(&row[..row.len().min(HEADER_BYTES_MAX)], b"{\"\"").is_some()
+    };
+    [b',', b'\t', b';', b'|'].into_iter().find_map(|delimiter| {
+        let (names, _) = cells(line, delimiter);
+        let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+        let is_header = names.iter().all(|name| is_name(name));
+        let n_known = names.iter().filter(|name| column(name).is_some()).count();
+        let is_ours = match is_behind_others {
+            true => n_known > 1,
+            false => n_known > 0 && names.len() > 1 || holds_json(),
+        };
+        let own = |name: String| column(&name).map_or(name, str::to_owned);
+        (is_header && is_ours).then(|| (names.into_iter().map(own).collect(), delimiter))
+    })
+}
+
 impl Header {
     /// The header with which a text begins, if one does.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
@@ -80,30 +103,26 @@ impl Header {
         // Nearly all texts are JSON, and are not looked at further.
         if !body
             .first()
-            .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'"' | b'_' | b'@'))
+            .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'"' | b'_' | b'@' | b'#'))
         {
             return None;
         }
         let near = &body[..body.len().min(HEADER_BYTES_MAX)];
-        let end = memchr(b'\n', near)?;
-        let (line, rest) = (&near[..end], &near[end + 1..]);
-        let holds_json = || {
-            let row = rest.trim_ascii_start();
-            memmem::find(&row[..row.len().min(HEADER_BYTES_MAX)], b"{\"\"").is_some()
-        };
-        [b',', b'\t', b';'].into_iter().find_map(|delimiter| {
-            let (names, _) = cells(line, delimiter);
-            let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
-            let is_header = names.iter().all(|name| is_name(name));
-            let is_known = names.iter().any(|name| column(name).is_some());
-            let is_ours = is_header && (is_known && names.len() > 1 || holds_json());
-            let own = |name: String| column(&name).map_or(name, str::to_owned);
-            is_ours.then(|| Self {
-                names: names.into_iter().map(own).collect(),
-                delimiter,
-                n_bytes: text.len() - body.len() + end + 1,
-            })
-        })
+        let n_before = text.len() - body.len();
+        let mut start = 0;
+        for _ in 0..LINES_TO_HEADER_MAX {
+            let end = start + memchr(b'\n', &near[start..])?;
+            let (line, rest) = (&near[start..end], &body[end + 1..]);
+            if let Some((names, delimiter)) = names(line, rest, start > 0) {
+                return Some(Self {
+                    names,
+                    delimiter,
+                    n_bytes: n_before + end + 1,
+                });
+            }
+            start = end + 1;
+        }
+        None
     }
 
     /// A row as a JSON object, appended to `json`: cells without content are left out. False if it has not as

@@ -285,6 +285,12 @@ fn codes(diagnostics: &[String]) -> BTreeSet<Option<&str>> {
     words.collect()
 }
 
+/// Whether it is told that something stands behind the end of what was decoded.
+fn is_behind_told(diagnostics: &[String]) -> bool {
+    let codes = codes(diagnostics);
+    codes.contains(&Some("TrailingBytes")) || codes.contains(&Some("Appended"))
+}
+
 /// Any way but the plain one.
 fn way() -> impl Strategy<Value = Way> {
     let map_from_bytes = select(vec![None, Some(1)]);
@@ -418,6 +424,12 @@ proptest! {
         let given = hunt(&lake, PLAIN_WAY);
         for way in ways {
             let (ndjson, diagnostics, is_complete) = hunt(&lake, way);
+            // Only of a file that is at hand as a whole what stands behind its end is opened by itself.
+            if is_behind_told(&diagnostics) || is_behind_told(&given.1) {
+                prop_assert!(!(is_complete && ndjson.len() < given.0.len()), "{:?}", way);
+                prop_assert!(!(given.2 && given.0.len() < ndjson.len()), "{:?}", way);
+                continue;
+            }
             prop_assert_eq!(&ndjson, &given.0, "{:?}", way);
             // A stream shows a fault in what came at once, not always at its very byte. Of a zip it does not see
             // the directory at the end, which some headers leave the lengths and sums to.

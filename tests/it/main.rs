@@ -17,6 +17,7 @@ mod containers;
 mod corpora;
 mod crash;
 mod damage;
+mod exports;
 mod formats;
 mod lake;
 mod packing;

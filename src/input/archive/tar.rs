@@ -165,8 +165,14 @@ impl Walk {
             | EntryType::Directory
             | EntryType::Fifo
             | EntryType::GNULongLink
-            | EntryType::XGlobalHeader => {
+            | EntryType::XGlobalHeader
+                if is_extension
+                    || n_bytes == 0
+                    || is_tar_header(&input.look_ahead(BLOCK_BYTES)?) =>
+            {
+                // Old programs tell the size of what a link leads to, and store nothing.
                 if !is_extension {
+                    self.next_header = input.offset;
                     *extensions = Extensions::default();
                 }
             }
