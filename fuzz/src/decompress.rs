@@ -64,7 +64,19 @@ pub fn decompress(data: &[u8]) {
     }
 }
 
+/// Whether something stands behind a text that is opened by itself where all bytes are at hand, and told where not.
+fn has_other_behind(read: &Read) -> bool {
+    let codes = [Code::Appended, Code::UnknownContent, Code::TrailingBytes];
+    codes.iter().any(|code| read.codes.contains(code))
+}
+
 fn compare(whole: &Read, read: &Read, way: &str) {
+    if has_other_behind(whole) || has_other_behind(read) {
+        let is_beginning = whole.texts[0].starts_with(&read.texts[0])
+            || read.texts[0].starts_with(&whole.texts[0]);
+        assert!(is_beginning, "text before what is behind it: {way}");
+        return;
+    }
     assert_eq!(whole.codes, read.codes, "defects: {way}");
     assert_eq!(whole.texts.len(), read.texts.len(), "faults: {way}");
     for (text, other) in whole.texts.iter().zip(&read.texts) {
@@ -96,7 +108,7 @@ fn read(stored: Stored<'_>, limit: usize) -> Option<Read> {
             Filled::More => {}
             Filled::Layer => return None,
             Filled::Break => texts.push(Vec::new()),
-            Filled::End => break,
+            Filled::End | Filled::Other => break,
             Filled::PartEnd => panic!("no part was cut off"),
         }
     }

@@ -158,6 +158,8 @@ pub(super) struct Reading<'a> {
     begun_at: usize,
     /// Whether the text is a container again, once that is known.
     is_layer: Option<bool>,
+    /// Whether this is a [`Part`], which opens nothing behind its end.
+    is_part: bool,
     /// Whether something else is stored behind the end.
     is_other_behind: bool,
 }
@@ -265,6 +267,7 @@ impl<'a> Text<'a> {
                 n_begun: 0,
                 begun_at: 0,
                 is_layer: None,
+                is_part: false,
                 is_other_behind: false,
             },
             decoding,

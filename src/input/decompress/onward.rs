@@ -35,10 +35,7 @@ pub(super) fn go_on_after(
     defect: Defect,
     defects: &mut Vec<Defect>,
 ) -> io::Result<bool> {
-    if defect.code == Code::TrailingBytes
-        && reading.until == u64::MAX
-        && is_other_at(reading, start)
-    {
+    if defect.code == Code::TrailingBytes && !reading.is_part && is_other_at(reading, start) {
         reading.is_other_behind = true;
         defects.push(defect);
         return Ok(false);

@@ -47,6 +47,7 @@ impl Text<'static> {
         let until = input.offset;
         let mut text = Text::decoded_by(decoding, own);
         text.reading.until = until;
+        text.reading.is_part = true;
         text.reading.is_layer = Some(false);
         Some(Part { text, start })
     }

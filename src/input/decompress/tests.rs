@@ -55,7 +55,7 @@ fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
             "little more than asked for"
         );
         all.extend_from_slice(&buffer);
-        if filled == Filled::End {
+        if matches!(filled, Filled::End | Filled::Other) {
             return (all, defects.into_iter().map(|defect| defect.code).collect());
         }
     }
