@@ -98,7 +98,7 @@ impl<'a> Entry<'a> {
 
     /// What is stored behind a text that ended before its stored bytes did ([`Filled::Other`]).
     ///
-    /// [`Filled::Other`]: decompress::Filled::Other
+    /// [`Filled::Other`]: super::decompress::Filled::Other
     #[must_use]
     pub fn behind(text: Text<'a>, coded: Coded, member: Option<Arc<Member>>) -> Self {
         Self {
