@@ -14,6 +14,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
 use trailsift::input::blocks::BLOCK_BYTES;
+use trailsift::input::layout::Wanted;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
@@ -40,6 +41,7 @@ fn hunt(
         block_bytes,
         max_decoded_bytes: None,
         related: None,
+        wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

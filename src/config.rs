@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::input::Root;
+use crate::input::layout::Wanted;
 use crate::output::{Destination, Format};
 use crate::rule::Rule;
 
@@ -31,6 +32,8 @@ pub struct HuntConfig {
     pub block_bytes: usize,
     /// The most text that may come out of one source, in bytes: what is beyond is not read, and told.
     pub max_decoded_bytes: Option<u64>,
+    /// Which events are wanted; folders that can hold none of them are not listed.
+    pub wanted: Wanted,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

@@ -19,6 +19,7 @@
 //! use std::sync::Arc;
 //! use trailsift::config::HuntConfig;
 //! use trailsift::input::Root;
+//! use trailsift::input::layout::Wanted;
 //! use trailsift::output::{Destination, Format};
 //! use trailsift::rule::Rule;
 //!
@@ -36,6 +37,7 @@
 //!     block_bytes: trailsift::input::blocks::BLOCK_BYTES,
 //!     max_decoded_bytes: None,
 //!     related: None,
+//!     wanted: Wanted::default(),
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     progress: Arc::default(),

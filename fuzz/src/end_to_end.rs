@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
+use trailsift::input::layout::Wanted;
 use trailsift::output::{Destination, Format};
 use trailsift::report::Code;
 use trailsift::rule::Rule;
@@ -137,6 +138,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         map_from_bytes: way.is_mapped.then_some(1),
         block_bytes: way.block_bytes,
         max_decoded_bytes: way.max_decoded_bytes,
+        wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+
+use super::when;
 
 /// Hunts AWS CloudTrail archives for AWS quarantining a compromised key.
 ///
@@ -87,6 +90,39 @@ pub(crate) struct HuntArgs {
     /// Follow symbolic links inside directories. Each file is read once all the same.
     #[arg(long, help_heading = "Input")]
     pub(crate) follow: bool,
+
+    /// Only events from this time on: 2024-05-01T12:00:00Z, a date (its beginning, UTC), or an age such as 30d, 12h.
+    ///
+    /// Folders of a CloudTrail archive (AWSLogs/.../account/CloudTrail/region/yyyy/mm/dd) that can hold no such event are
+    /// not listed; all other files are read. An event whose time cannot be read is kept, with a warning.
+    #[arg(long, value_name = "TIME", value_parser = when::since, help_heading = "Only")]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Only events before this time; a date is its end, UTC.
+    #[arg(long, value_name = "TIME", value_parser = when::until, help_heading = "Only")]
+    pub(crate) until: Option<Timestamp>,
+
+    /// Only events of these accounts, by twelve digits; may be given several times, or with commas.
+    #[arg(long, value_name = "ID", value_parser = when::account, value_delimiter = ',', help_heading = "Only")]
+    pub(crate) account: Vec<String>,
+
+    /// Only events of these regions. IAM's events, and so a quarantine, are of us-east-1 (in other partitions
+    /// cn-north-1, us-gov-west-1 ...).
+    #[arg(long, value_name = "REGION", value_parser = when::region, value_delimiter = ',', help_heading = "Only")]
+    pub(crate) region: Vec<String>,
+
+    /// List only the home region's folders (us-east-1, cn-north-1, us-gov-west-1 ...), to which IAM's events are
+    /// delivered: about a twentieth of an archive of all regions.
+    ///
+    /// Before November 2021 a trail of a single other region could get them under that region's folder, too: for such
+    /// an archive leave this out.
+    #[arg(long, help_heading = "Only")]
+    pub(crate) home_region: bool,
+
+    /// How long before --since and after --until a folder's day may lie to be read all the same: its day is that of the
+    /// delivery, which comes minutes, rarely hours after the event.
+    #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "2d", help_heading = "Only")]
+    pub(crate) late: SignedDuration,
 
     /// Do not map large files into memory, but read them.
     ///

@@ -11,6 +11,7 @@ mod summary;
 mod synth;
 mod synth_args;
 mod terminal;
+mod when;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

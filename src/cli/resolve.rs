@@ -10,6 +10,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
+use trailsift::input::layout::Wanted;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
@@ -59,9 +60,28 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: args.max_decoded,
+        wanted: wanted(args)?,
         follows_links: args.follow,
         progress: Arc::new(Progress::default()),
     })
+}
+
+/// Which events are asked for.
+fn wanted(args: &HuntArgs) -> Result<Wanted, clap::Error> {
+    let wanted = Wanted {
+        since: args.since,
+        until: args.until,
+        margin: args.late,
+        accounts: args.account.iter().cloned().collect(),
+        regions: args.region.iter().cloned().collect(),
+        is_home_region_only: args.home_region,
+    };
+    match (wanted.since, wanted.until) {
+        (Some(since), Some(until)) if since >= until => Err(usage(&format!(
+            "nothing lies between --since {since} and --until {until}"
+        ))),
+        _ => Ok(wanted),
+    }
 }
 
 fn usage(message: &str) -> clap::Error {

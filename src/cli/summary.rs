@@ -110,6 +110,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.failed, "not read"),
         (sources.repeated, "met twice"),
         (sources.links_not_followed, "links not followed"),
+        (sources.folders_passed_over, "folders passed over"),
     ] {
         if n > 0 {
             files += &format!(", {} {what}", count(n));
@@ -123,6 +124,17 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let mut output = name(&config.destination);
     if let Some((destination, _)) = &config.related {
         output += &format!(", {}", name(destination));
+    }
+    let mut candidates = format!(
+        "{}, {} events in them judged",
+        count(stats.candidates),
+        count(stats.events_judged)
+    );
+    if stats.events_outside > 0 {
+        candidates += &format!(
+            ", {} of them outside of what was asked for",
+            count(stats.events_outside)
+        );
     }
     vec![
         ("alerts", alerts),
@@ -143,14 +155,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
                 BinaryBytes(u64::try_from(rate).unwrap_or(u64::MAX))
             ),
         ),
-        (
-            "candidates",
-            format!(
-                "{}, {} events in them judged",
-                count(stats.candidates),
-                count(stats.events_judged)
-            ),
-        ),
+        ("candidates", candidates),
         ("related", related(&stats.related)),
         ("complete", complete(report)),
         ("written", output),

@@ -15,6 +15,7 @@ pub(crate) mod java_map;
 pub(crate) mod json;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+pub(crate) mod time;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -151,6 +152,12 @@ impl<'v> Event<'v> {
     pub fn text(&self, field: &str) -> Option<String> {
         let mut text = String::new();
         self.append_text(field, &mut text).then_some(text)
+    }
+
+    /// Its time in microseconds since 1970, UTC, if it can be read.
+    #[must_use]
+    pub fn time_micros(&self) -> Option<i64> {
+        time::micros(&self.text("@timestamp")?)
     }
 
     /// Appends the first value of `field`, as text, to `out`. False if it has none.

@@ -14,6 +14,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::vec;
 
+use super::layout::Wanted;
 use crate::report::{Code, Defect};
 
 /// What was typed.
@@ -65,6 +66,8 @@ pub enum Found {
     Link,
     /// A file that was met before, by another path.
     Repeated,
+    /// A folder that holds nothing that is wanted.
+    PassedOver,
 }
 
 /// Device and inode: what a file is, by whatever path.
@@ -83,6 +86,8 @@ pub struct DiscoverOptions {
     pub follows_links: bool,
     /// Files that are never sources: the run's own output.
     pub own_files: Vec<Identity>,
+    /// Which events are wanted: a folder that can hold none is passed over.
+    pub wanted: Wanted,
 }
 
 /// Lists directories, in parallel if it can, in the order given.
@@ -314,6 +319,7 @@ impl Walk<'_> {
         if self.options.follows_links {
             follow(&path, &mut entries);
         }
+        self.pass_over(&path, &mut entries)?;
         let is_directory = |e: &&Entry| matches!(e.kind, EntryKind::Directory);
         let directories = entries.iter().filter(is_directory);
         let to_list: Vec<_> = directories.map(|e| path.join(&e.name)).collect();
@@ -324,6 +330,26 @@ impl Walk<'_> {
             entries: entries.into_iter(),
             listed: Vec::new().into_iter(),
         }))
+    }
+
+    /// Takes out the folders that hold nothing that is wanted.
+    fn pass_over(&mut self, path: &Path, entries: &mut Vec<Entry>) -> ControlFlow<()> {
+        let wanted = &self.options.wanted;
+        if wanted.is_everything() {
+            return ControlFlow::Continue(());
+        }
+        // What was typed may be a part of the layout itself.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let n_before = entries.len();
+        entries.retain(|entry| {
+            let is_directory = match &entry.kind {
+                EntryKind::Directory => true,
+                EntryKind::Followed(Ok(metadata)) => metadata.is_dir(),
+                _ => false,
+            };
+            !is_directory || wanted.may_lie_below(&path.join(&entry.name))
+        });
+        (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::PassedOver))
     }
 
     fn file(&mut self, path: &Path, below_root: &Path, metadata: &Metadata) -> ControlFlow<()> {
@@ -419,6 +445,7 @@ mod tests {
                 )
                 .replace('"', ""),
                 Found::Link => "link".to_owned(),
+                Found::PassedOver => "passed over".to_owned(),
                 Found::Repeated => "repeated".to_owned(),
             });
             if met.len() < n_max {
@@ -438,6 +465,7 @@ mod tests {
     #[track_caller]
     fn check(tree: &TempDir, roots: &[&str], follows_links: bool, expected: Expect) {
         let options = DiscoverOptions {
+            wanted: Wanted::default(),
             follows_links,
             own_files: Vec::new(),
         };
@@ -662,6 +690,7 @@ mod tests {
         fs::hard_link(tree.path().join("a"), tree.path().join("b/a")).unwrap();
         let own_files = vec![identity(&fs::metadata(tree.path().join("a")).unwrap())];
         let options = DiscoverOptions {
+            wanted: Wanted::default(),
             follows_links: false,
             own_files,
         };

@@ -65,6 +65,7 @@ impl<'a> Feed<'a> {
             }
             Found::Link => self.turn(Turn::Link),
             Found::Repeated => self.turn(Turn::Repeated),
+            Found::PassedOver => self.turn(Turn::PassedOver),
         }
     }
 

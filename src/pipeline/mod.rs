@@ -71,6 +71,7 @@ enum Turn {
     Defect(PathBuf, Defect),
     Link,
     Repeated,
+    PassedOver,
 }
 
 /// What a thread tells of its job. Small, since a channel has room for some dozen from the start.
@@ -113,18 +114,12 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let discover_options = DiscoverOptions {
         follows_links: config.follows_links,
         own_files: own_files(config, tables.identities()?),
+        wanted: config.wanted.clone(),
     };
     let pool = threads(config.n_threads)?;
     // For what is done beside the scan: directories are listed, groups of alerts encoded.
     let side_pool = threads(config.n_threads)?;
-    let needles: Vec<&str> = match config.rule.needles() {
-        Needles::AnyOf(needles) => {
-            let own = needles.iter().map(String::as_str);
-            own.chain([LEGACY_NEEDLE]).collect()
-        }
-        Needles::EveryRecord => Vec::new(),
-    };
-    let prefilter = Arc::new(Prefilter::new(&needles));
+    let prefilter = Arc::new(prefilter(config));
     let schedule = Schedule::default();
     let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
     let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
@@ -164,6 +159,18 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     tables.finish()?;
     report.finish(started.elapsed());
     Ok(report)
+}
+
+/// What is looked for.
+fn prefilter(config: &HuntConfig) -> Prefilter {
+    let needles: Vec<&str> = match config.rule.needles() {
+        Needles::AnyOf(needles) => {
+            let own = needles.iter().map(String::as_str);
+            own.chain([LEGACY_NEEDLE]).collect()
+        }
+        Needles::EveryRecord => Vec::new(),
+    };
+    Prefilter::new(&needles)
 }
 
 fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
@@ -318,6 +325,7 @@ mod tests {
 
     use super::*;
     use crate::input::Root;
+    use crate::input::layout::Wanted;
     use crate::output::{Destination, Format};
     use crate::report::Code;
     use crate::rule::Rule;
@@ -333,6 +341,7 @@ mod tests {
             block_bytes: crate::input::blocks::BLOCK_BYTES,
             max_decoded_bytes: None,
             related: None,
+            wanted: Wanted::default(),
             follows_links: false,
             own_files: Vec::new(),
             progress: Arc::default(),

@@ -46,6 +46,8 @@ pub struct Stats {
     pub events_judged: u64,
     /// Documents known to hold no event (digest and Insight files, other services' notifications).
     pub documents_without_events: u64,
+    /// Of the events judged, those outside of the times, accounts or regions that were asked for: they are left out.
+    pub events_outside: u64,
     /// Events that name the policy and are no alerts, by how they relate to a quarantine.
     pub related: RelatedCounts,
 }
@@ -61,6 +63,7 @@ impl AddAssign for Stats {
             candidates_defective,
             events_judged,
             documents_without_events,
+            events_outside,
             related,
         } = other;
         self.stored_bytes += stored_bytes;
@@ -70,6 +73,7 @@ impl AddAssign for Stats {
         self.candidates_defective += candidates_defective;
         self.events_judged += events_judged;
         self.documents_without_events += documents_without_events;
+        self.events_outside += events_outside;
         self.related += related;
     }
 }
@@ -95,6 +99,8 @@ pub struct Sources {
     pub links_not_followed: u64,
     /// Files met again by another path; they are read once.
     pub repeated: u64,
+    /// Folders that were not listed, since by the layout of the archive nothing below them is wanted.
+    pub folders_passed_over: u64,
 }
 
 /// What sources came to.
@@ -137,6 +143,7 @@ impl AddAssign for Sources {
             partial_bytes,
             links_not_followed,
             repeated,
+            folders_passed_over,
         } = other;
         self.found += found;
         self.read += read;
@@ -147,6 +154,7 @@ impl AddAssign for Sources {
         self.partial_bytes += partial_bytes;
         self.links_not_followed += links_not_followed;
         self.repeated += repeated;
+        self.folders_passed_over += folders_passed_over;
     }
 }
 

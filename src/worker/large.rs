@@ -127,6 +127,7 @@ impl Worker<'_> {
             is_chained,
             judge: Judge {
                 rule: self.rule,
+                wanted: self.wanted,
                 source,
                 member: member.as_ref(),
                 progress: self.progress,

@@ -97,6 +97,7 @@ impl<'w, 'a> Logs<'w, 'a> {
     fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> Judge<'b> {
         Judge {
             rule: self.worker.rule,
+            wanted: self.worker.wanted,
             source: self.source,
             member,
             progress: self.worker.progress,
@@ -181,6 +182,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         let worker = &mut *self.worker;
         let mut judge = Judge {
             rule: worker.rule,
+            wanted: worker.wanted,
             source: self.source,
             member,
             progress: worker.progress,

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::config::{HuntConfig, Progress};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
+use crate::input::layout::Wanted;
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
@@ -140,6 +141,7 @@ impl SourceReport {
 /// What one thread scans with: all its memory is kept from source to source.
 pub(crate) struct Worker<'a> {
     rule: &'a Rule,
+    wanted: &'a Wanted,
     progress: &'a Progress,
     open: OpenOptions<'a>,
     prefilter: &'a Arc<Prefilter>,
@@ -164,6 +166,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn new(config: &'a HuntConfig, prefilter: &'a Arc<Prefilter>) -> Self {
         Self {
             rule: &config.rule,
+            wanted: &config.wanted,
             progress: &config.progress,
             open: OpenOptions {
                 map_from_bytes: config.map_from_bytes,
@@ -208,6 +211,7 @@ impl<'a> Worker<'a> {
 /// Where candidates go: to the rule, and what comes of them to the sink and the report.
 struct Judge<'a> {
     rule: &'a Rule,
+    wanted: &'a Wanted,
     source: &'a Source,
     /// The log inside the source.
     member: Option<&'a Arc<Member>>,
@@ -221,6 +225,10 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// The rule's answer for a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
+        if !is_wanted(self.wanted, candidate) {
+            self.report.stats.events_outside += 1;
+            return;
+        }
         let is_alert = self.rule.matches(&candidate.event);
         let place = Place {
             source: &self.source.path,
@@ -294,6 +302,22 @@ impl Judge<'_> {
         scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
         self.take_in(scanner, 0);
     }
+}
+
+/// Whether an event is of the times, accounts and regions that are wanted. In another account's log an event is of
+/// both accounts.
+fn is_wanted(wanted: &Wanted, candidate: &Candidate<'_>) -> bool {
+    if wanted.is_everything() {
+        return true;
+    }
+    let event = &candidate.event;
+    let accounts = ["cloud.account.id", "aws.cloudtrail.recipient_account_id"];
+    let accounts: Vec<String> = accounts
+        .iter()
+        .filter_map(|field| event.text(field))
+        .collect();
+    let region = event.text("cloud.region");
+    wanted.includes(event.time_micros(), &accounts, region.as_deref())
 }
 
 /// One huge record does not keep its memory.

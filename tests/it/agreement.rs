@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
+use trailsift::input::layout::Wanted;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
@@ -265,6 +266,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         block_bytes,
         max_decoded_bytes: None,
         related: None,
+        wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
+use trailsift::input::layout::Wanted;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
@@ -158,6 +159,7 @@ fn the_events_in_real_public_data_are_as_many_as_the_oracle_s_file_by_file() {
         map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
+        wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

@@ -321,6 +321,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         related: None,
+        wanted: trailsift::input::layout::Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

@@ -20,6 +20,7 @@ mod damage;
 mod exports;
 mod formats;
 mod lake;
+mod only;
 mod packing;
 mod reference;
 mod related;

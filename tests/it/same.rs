@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
+use trailsift::input::layout::Wanted;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 use trailsift::synth::{Compression, Shape, SynthConfig};
@@ -32,6 +33,7 @@ fn output(
         block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },
         max_decoded_bytes: None,
         related: None,
+        wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
         progress: Arc::default(),

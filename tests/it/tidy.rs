@@ -137,7 +137,11 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         "what is found does not depend on a clock",
     ),
     ("SystemTime", &[], "likewise"),
-    ("Timestamp::now", &["report/"], "likewise"),
+    (
+        "Timestamp::now",
+        &["report/", "cli/"],
+        "likewise; what is typed may be an age",
+    ),
     (
         "println",
         &[],

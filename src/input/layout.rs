@@ -1,0 +1,320 @@
+//! What the folders of a CloudTrail archive say of the files below them, and which of these can matter.
+//!
+//! CloudTrail delivers to `AWSLogs/[o-id/]account/CloudTrail/region/yyyy/mm/dd/` below any prefix (the user guide,
+//! "CloudTrail log file names"). A folder of which all that lies below it is outside of what is wanted need not
+//! even be listed. What is outside the layout is never passed over.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
+
+/// Which events are wanted; all of them by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Events from this time on.
+    pub since: Option<Timestamp>,
+    /// Events before this time.
+    pub until: Option<Timestamp>,
+    /// A folder's day is that of the delivery, which may be so much later than the event. Folders that are as much
+    /// older than what is wanted are read, too: nobody's clock is trusted.
+    pub margin: SignedDuration,
+    /// Events of these accounts; of all if it is empty.
+    pub accounts: BTreeSet<String>,
+    /// Events of these regions; of all if it is empty.
+    pub regions: BTreeSet<String>,
+    /// Only what was delivered under the home region of its partition, to which IAM's events go.
+    pub is_home_region_only: bool,
+}
+
+/// The region of each partition to which the events of global services go (AWS's documentation of partitions).
+const HOME_REGIONS: [&str; 6] = [
+    "us-east-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "us-iso-east-1",
+    "us-isob-east-1",
+    "eusc-de-east-1",
+];
+
+/// What a folder of the layout says of all that lies below it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Folder<'p> {
+    account: Option<&'p str>,
+    region: Option<&'p str>,
+    /// The first day of delivery, and the day after the last.
+    days: Option<Range<Date>>,
+}
+
+impl<'p> Folder<'p> {
+    /// What a path says; nothing where it is outside the layout.
+    fn of(path: &'p Path) -> Self {
+        let names: Vec<&str> = path.iter().filter_map(|name| name.to_str()).collect();
+        let mut starts = names.iter().enumerate().rev();
+        let roots = starts.by_ref().filter(|(_, name)| **name == "AWSLogs");
+        let mut folders = roots.map(|(at, _)| Self::below_root(&names[at + 1..]));
+        folders
+            .find(|folder| folder.account.is_some())
+            .unwrap_or_default()
+    }
+
+    fn below_root(names: &[&'p str]) -> Self {
+        let mut folder = Self::default();
+        let mut names = names.iter().copied().peekable();
+        names.next_if(|name| name.starts_with("o-"));
+        let is_account = |name: &&str| name.len() == 12 && is_number(name);
+        folder.account = names.next().filter(is_account);
+        if folder.account.is_none() || names.next() != Some("CloudTrail") {
+            return folder;
+        }
+        folder.region = names.next().filter(|name| is_region(name));
+        if folder.region.is_none() {
+            return folder;
+        }
+        let mut number = |n_digits| {
+            let name = names.next_if(|name| name.len() == n_digits && is_number(name))?;
+            name.parse::<i16>().ok()
+        };
+        let (year, month, day) = (number(4), number(2), number(2));
+        folder.days = days(year, month, day);
+        folder
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this may be the name of a region, such as `us-gov-west-1`.
+#[must_use]
+pub fn is_region(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.split_last() {
+        Some((number, words)) => words.len() >= 2 && words.iter().all(is_word) && is_number(number),
+        None => false,
+    }
+}
+
+/// The days of a year, of a month, or one day.
+fn days(year: Option<i16>, month: Option<i16>, day: Option<i16>) -> Option<Range<Date>> {
+    let narrow = |n: i16| i8::try_from(n).ok();
+    let year = year?;
+    match (month, day) {
+        (None, _) => Some(Date::new(year, 1, 1).ok()?..Date::new(year.checked_add(1)?, 1, 1).ok()?),
+        (Some(month), None) => {
+            let first = Date::new(year, narrow(month)?, 1).ok()?;
+            Some(first..first.last_of_month().tomorrow().ok()?)
+        }
+        (Some(month), Some(day)) => {
+            let day = Date::new(year, narrow(month)?, narrow(day)?).ok()?;
+            Some(day..day.tomorrow().ok()?)
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether all events are wanted.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        *self
+            == Self {
+                margin: self.margin,
+                ..Self::default()
+            }
+    }
+
+    /// Whether something that is wanted may lie below this folder, of which the whole path is given.
+    #[must_use]
+    pub fn may_lie_below(&self, folder: &Path) -> bool {
+        let Folder {
+            account,
+            region,
+            days,
+        } = Folder::of(folder);
+        let is_among = |all: &BTreeSet<String>, one: Option<&str>| {
+            all.is_empty() || one.is_none_or(|one| all.contains(one))
+        };
+        let is_home =
+            |region: Option<&str>| region.is_none_or(|region| HOME_REGIONS.contains(&region));
+        is_among(&self.accounts, account)
+            && is_among(&self.regions, region)
+            && (!self.is_home_region_only || is_home(region))
+            && days.is_none_or(|days| self.may_be_delivered(&days))
+    }
+
+    fn may_be_delivered(&self, days: &Range<Date>) -> bool {
+        let midnight =
+            |day: Date| Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+        let (Ok(start), Ok(end)) = (midnight(days.start), midnight(days.end)) else {
+            return true;
+        };
+        // A time that is too far off to reckon with leaves everything in.
+        let is_too_early =
+            |since: Timestamp| end.checked_add(self.margin).is_ok_and(|end| end <= since);
+        let is_too_late = |until: Timestamp| {
+            until
+                .checked_add(self.margin)
+                .is_ok_and(|until| start >= until)
+        };
+        !self.since.is_some_and(is_too_early) && !self.until.is_some_and(is_too_late)
+    }
+
+    /// Whether an event of this time, in microseconds since 1970, these accounts and this region is wanted: what is
+    /// not known is no reason to leave it out.
+    #[must_use]
+    pub fn includes(&self, time: Option<i64>, accounts: &[String], region: Option<&str>) -> bool {
+        let is_in_time = time.is_none_or(|time| {
+            let is_before = |limit: Timestamp| time < limit.as_microsecond();
+            !self.since.is_some_and(is_before) && self.until.is_none_or(is_before)
+        });
+        let is_of_account = self.accounts.is_empty()
+            || accounts.is_empty()
+            || accounts
+                .iter()
+                .any(|account| self.accounts.contains(account));
+        let is_of_region =
+            self.regions.is_empty() || region.is_none_or(|region| self.regions.contains(region));
+        is_in_time && is_of_account && is_of_region
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            margin: SignedDuration::from_hours(48),
+            ..Wanted::default()
+        }
+    }
+
+    fn time(text: &str) -> Option<Timestamp> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_folder_says_what_lies_below_it() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        let own = "AWSLogs/111122223333";
+        for (below, region, days) in [
+            ("", None, None),
+            ("/CloudTrail/us-east-1", Some("us-east-1"), None),
+            (
+                "/CloudTrail/us-gov-west-1/2023",
+                Some("us-gov-west-1"),
+                Some(["2023-01-01", "2024-01-01"]),
+            ),
+            (
+                "/CloudTrail/us-east-1/2024/02",
+                Some("us-east-1"),
+                Some(["2024-02-01", "2024-03-01"]),
+            ),
+            (
+                "/CloudTrail/us-east-1/2024/12/31/x",
+                Some("us-east-1"),
+                Some(["2024-12-31", "2025-01-01"]),
+            ),
+            ("/CloudTrail/us-east-1/2024/13", Some("us-east-1"), None),
+            ("/Config/us-east-1/2024", None, None),
+            ("/CloudTrail-Digest/us-east-1/2024", None, None),
+        ] {
+            let days = days.map(|[start, end]| day(start)..day(end));
+            let account = Some("111122223333");
+            let folder = Folder {
+                account,
+                region,
+                days,
+            };
+            let path = format!("/a/{own}{below}");
+            assert_eq!(Folder::of(Path::new(&path)), folder, "{path}");
+            let path = format!("AWSLogs/copy/AWSLogs/o-ab12cd34ef/111122223333{below}");
+            assert_eq!(Folder::of(Path::new(&path)), folder, "{path}");
+        }
+        for path in [
+            "AWSLogs/CloudTrail/us-east-1/2024",
+            "logs/111122223333/CloudTrail/us-east-1/2024",
+            "AWSLogs/1111/CloudTrail/us-east-1/2024",
+        ] {
+            assert_eq!(Folder::of(Path::new(path)), Folder::default(), "{path}");
+        }
+    }
+
+    #[test]
+    fn days_are_passed_over_only_beyond_the_margin() {
+        let wanted = Wanted {
+            since: time("2024-05-10T00:00:00Z"),
+            until: time("2024-05-12T00:00:00Z"),
+            ..wanted()
+        };
+        let folder = |day: &str| format!("AWSLogs/111122223333/CloudTrail/us-east-1/{day}");
+        for (day, may) in [
+            ("2024/05/07", false),
+            ("2024/05/08", true),
+            ("2024/05/13", true),
+            ("2024/05/14", false),
+            ("2024/04", false),
+            ("2024/05", true),
+            ("2023", false),
+            ("2024", true),
+            ("2024/xx", true),
+        ] {
+            assert_eq!(wanted.may_lie_below(Path::new(&folder(day))), may, "{day}");
+        }
+    }
+
+    #[test]
+    fn accounts_and_regions_are_told_by_their_folders() {
+        let path = |account: &str, region: &str| format!("AWSLogs/{account}/CloudTrail/{region}");
+        let of_account = Wanted {
+            accounts: ["111122223333".to_owned()].into(),
+            ..wanted()
+        };
+        assert!(of_account.may_lie_below(Path::new(&path("111122223333", "eu-west-1"))));
+        assert!(!of_account.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
+        let of_region = Wanted {
+            regions: ["eu-west-1".to_owned()].into(),
+            ..wanted()
+        };
+        assert!(of_region.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
+        assert!(!of_region.may_lie_below(Path::new(&path("444455556666", "us-east-1"))));
+        let at_home = Wanted {
+            is_home_region_only: true,
+            ..wanted()
+        };
+        assert!(at_home.may_lie_below(Path::new(&path("444455556666", "us-east-1"))));
+        assert!(at_home.may_lie_below(Path::new(&path("444455556666", "cn-north-1"))));
+        assert!(!at_home.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
+        assert!(at_home.may_lie_below(Path::new("eu-west-1")));
+    }
+
+    #[test]
+    fn an_event_is_left_out_by_what_is_known_of_it() {
+        let wanted = Wanted {
+            since: time("1970-01-01T00:00:10Z"),
+            until: time("1970-01-01T00:00:20Z"),
+            accounts: ["111122223333".to_owned()].into(),
+            regions: ["us-east-1".to_owned()].into(),
+            ..wanted()
+        };
+        let accounts = |text: &str| vec![text.to_owned()];
+        let (own, other) = (accounts("111122223333"), accounts("444455556666"));
+        for (seconds, accounts, region, is_in) in [
+            (Some(10), &own, Some("us-east-1"), true),
+            (Some(9), &own, Some("us-east-1"), false),
+            (Some(20), &own, Some("us-east-1"), false),
+            (None, &own, Some("us-east-1"), true),
+            (Some(10), &other, Some("us-east-1"), false),
+            (Some(10), &vec![], Some("us-east-1"), true),
+            (Some(10), &own, Some("eu-west-1"), false),
+            (Some(10), &own, None, true),
+        ] {
+            let time = seconds.map(|s: i64| s * 1_000_000);
+            assert_eq!(wanted.includes(time, accounts, region), is_in);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Hunts over a part of an archive: by times, accounts and regions, told by its folders and by the events.
+
+use crate::lake::{Lake, attach};
+
+/// An attachment of this id, time, account and region.
+fn event(id: &str, time: &str, account: &str, region: &str) -> String {
+    attach(id)
+        .replace("2024-05-01T12:00:00Z", time)
+        .replace("111122223333", account)
+        .replace("us-east-1", region)
+}
+
+/// Where CloudTrail delivers it on this day.
+fn key(prefix: &str, account: &str, region: &str, day: &str, name: &str) -> String {
+    format!("{prefix}AWSLogs/{account}/CloudTrail/{region}/{day}/{name}.json")
+}
+
+const OWN: &str = "111122223333";
+const OTHER: &str = "444455556666";
+
+fn archive() -> Lake {
+    let at = |day: &str, hour: &str| format!("2024-05-{day}T{hour}:00:00Z");
+    Lake::new()
+        .file(
+            &key("", OWN, "us-east-1", "2024/05/01", "a"),
+            event("1", &at("01", "12"), OWN, "us-east-1"),
+        )
+        // Delivered on the day after.
+        .file(
+            &key("", OWN, "us-east-1", "2024/05/11", "a"),
+            event("2", &at("10", "23"), OWN, "us-east-1"),
+        )
+        .file(
+            &key("", OWN, "eu-west-1", "2024/05/10", "a"),
+            event("3", &at("10", "12"), OWN, "eu-west-1"),
+        )
+        .file(
+            &key("p/", OTHER, "us-east-1", "2024/05/10", "a"),
+            event("4", &at("10", "12"), OTHER, "us-east-1"),
+        )
+        // Outside of the layout.
+        .file(
+            "copies/a.json",
+            format!(
+                "{}\n{}",
+                event("5", &at("10", "12"), OWN, "us-east-1"),
+                event("6", &at("20", "12"), OWN, "us-east-1")
+            ),
+        )
+        .file("copies/b.json", event("7", "some day", OWN, "us-east-1"))
+}
+
+#[test]
+fn a_hunt_over_some_days_passes_over_the_others_and_judges_by_the_events_own_times() {
+    let hunt = archive()
+        .hunt(&[
+            "--since",
+            "2024-05-10",
+            "--until",
+            "2024-05-10",
+            "--late",
+            "1d",
+        ])
+        .exits(0)
+        .finds(&["3", "2", "5", "7", "4"])
+        .tells(&["event_time_unreadable"])
+        .says("1 folders passed over")
+        .says("1 of them outside");
+    assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
+    assert_eq!(hunt.report["sources"]["found"], 5);
+    assert_eq!(hunt.report["events_outside"], 1);
+    archive()
+        .hunt(&[
+            "--since",
+            "2024-05-10T23:00:00Z",
+            "--until",
+            "2024-05-10T23:00:00Z",
+        ])
+        .exits(2);
+    archive()
+        .hunt(&["--since", "2024-05-10T13:00:00Z"])
+        .exits(0)
+        .finds(&["2", "6", "7"]);
+    archive().hunt(&["--since", "1d"]).exits(0).finds(&["7"]);
+}
+
+#[test]
+fn a_hunt_over_some_accounts_or_regions_passes_over_the_others() {
+    let hunt = archive().hunt(&["--account", OTHER]).exits(0).finds(&["4"]);
+    assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
+    archive()
+        .hunt(&[
+            "--account",
+            &format!("{OTHER},{OWN}"),
+            "--region",
+            "eu-west-1",
+        ])
+        .exits(0)
+        .finds(&["3"]);
+    let hunt = archive()
+        .hunt(&["--home-region"])
+        .exits(0)
+        .finds(&["1", "2", "5", "6", "7", "4"]);
+    assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
+    archive()
+        .hunt(&["--account", "1234"])
+        .exits(2)
+        .says("twelve digits");
+    archive()
+        .hunt(&["--region", "Europe"])
+        .exits(2)
+        .says("us-east-1");
+}
+
+#[test]
+fn what_was_typed_may_be_a_part_of_the_layout() {
+    let lake = archive();
+    let folder = format!("logs/AWSLogs/{OWN}/CloudTrail/us-east-1");
+    let output = lake
+        .command(&["--since", "2024-05-10"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    let hunt = lake.hunted(output).exits(0).finds(&["2"]);
+    assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
+}
