@@ -84,8 +84,17 @@ Examples:
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct HuntArgs {
     /// Files and directories to hunt through, in this order; `-` is standard input.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Hunt through the files and directories that FILE names, one a line, after those that are typed; `-` is standard
+    /// input. What it names and is not there is told, and the exit code is 3.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) files_from: Option<PathBuf>,
+
+    /// A zero byte ends each name of --files-from, as `find -print0` writes them.
+    #[arg(short = '0', long, requires = "files_from", help_heading = "Input")]
+    pub(crate) null: bool,
 
     /// Follow symbolic links inside directories. Each file is read once all the same.
     #[arg(long, help_heading = "Input")]

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
+use trailsift::input::list::List;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
@@ -19,12 +20,10 @@ use super::args::{Args, FormatArg, HuntArgs};
 
 /// A hunt's configuration.
 pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
-    let roots = args
-        .paths
-        .iter()
-        .map(|path| root(path))
-        .collect::<Result<Vec<_>, _>>()?;
-    if roots.iter().filter(|root| **root == Root::Stdin).count() > 1 {
+    let typed = args.paths.iter().map(|path| root(path));
+    let listed = args.files_from.iter().map(|path| list(path, args.null));
+    let roots = typed.chain(listed).collect::<Result<Vec<_>, _>>()?;
+    if roots.iter().filter(|root| is_stdin(root)).count() > 1 {
         return Err(usage("`-` (standard input) is named more than once"));
     }
     let destination = match args.output.as_os_str() == "-" {
@@ -102,6 +101,25 @@ fn root(path: &Path) -> Result<Root, clap::Error> {
     }
 }
 
+fn list(path: &Path, is_zero_separated: bool) -> Result<Root, clap::Error> {
+    let file = (path.as_os_str() != "-").then(|| path.to_owned());
+    if let Some(Err(error)) = file.as_ref().map(File::open) {
+        return Err(usage(&format!("{}: {error}", path.display())));
+    }
+    Ok(Root::List(List {
+        file,
+        is_zero_separated,
+    }))
+}
+
+fn is_stdin(root: &Root) -> bool {
+    match root {
+        Root::Stdin => true,
+        Root::List(list) => list.file.is_none(),
+        Root::Path(_) => false,
+    }
+}
+
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
     match (args.format, destination) {
         (Some(FormatArg::Parquet), _) => Ok(Format::Parquet),
@@ -170,6 +188,11 @@ fn own_files(args: &HuntArgs, roots: &[Root]) -> Result<Vec<PathBuf>, clap::Erro
 fn holds(root: &Root, target: &Path) -> bool {
     match root {
         Root::Stdin => false,
+        // What comes on standard input is not known before it is read: better too careful.
+        Root::List(list) if list.file.is_none() => true,
+        Root::List(list) => list.paths().is_ok_and(|mut paths| {
+            paths.any(|path| path.is_ok_and(|path| holds(&Root::Path(path), target)))
+        }),
         // A root that cannot be looked at holds nothing that could be replaced.
         Root::Path(path) => path
             .canonicalize()

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::vec;
 
 use super::layout::Wanted;
+use super::list::List;
 use crate::report::{Code, Defect};
 
 /// What was typed.
@@ -24,6 +25,8 @@ pub enum Root {
     Path(PathBuf),
     /// `-`.
     Stdin,
+    /// The files and directories in a list.
+    List(List),
 }
 
 /// How a source is read.
@@ -104,7 +107,9 @@ pub fn discover(
         options,
         list_all,
         visit,
-        remembers_all: options.follows_links || roots.len() > 1,
+        remembers_all: options.follows_links
+            || roots.len() > 1
+            || roots.iter().any(|root| matches!(root, Root::List(_))),
         files: HashSet::new(),
         directories: HashSet::new(),
     };
@@ -232,6 +237,7 @@ impl Walk<'_> {
     fn root(&mut self, root: &Root) -> ControlFlow<()> {
         let path = match root {
             Root::Path(path) => path,
+            Root::List(list) => return self.list(list),
             Root::Stdin => {
                 return (self.visit)(Found::Source(Source {
                     path: PathBuf::from("-"),
@@ -258,6 +264,21 @@ impl Walk<'_> {
                 stored_bytes: 0,
             })),
         }
+    }
+
+    /// Walks what a list names, in its order.
+    fn list(&mut self, list: &List) -> ControlFlow<()> {
+        let paths = match list.paths() {
+            Ok(paths) => paths,
+            Err(error) => return self.unreadable(list.name(), &error),
+        };
+        for path in paths {
+            match path {
+                Ok(path) => self.root(&Root::Path(path))?,
+                Err(error) => return self.unreadable(list.name(), &error),
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Walks a directory. Its depth costs no stack: a tree may be as deep as a path can be long.

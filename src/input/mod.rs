@@ -6,6 +6,7 @@
 
 pub mod discover;
 pub mod layout;
+pub mod list;
 pub mod open;
 pub mod stored;
 pub(crate) mod sniff;

@@ -124,3 +124,68 @@ fn what_was_typed_may_be_a_part_of_the_layout() {
     let hunt = lake.hunted(output).exits(0).finds(&["2"]);
     assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
 }
+
+#[test]
+fn a_list_names_what_is_hunted_through() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("b/b.json", attach("2"))
+        .file("b/c\nd.json", attach("3"))
+        .file("e.json", attach("4"));
+    let hunt = |args: &[&str], list: &[u8], is_stdin: bool| {
+        std::fs::write(lake.beside("list"), list).unwrap();
+        let mut command = lake.command(args);
+        if is_stdin {
+            command.stdin(std::fs::File::open(lake.beside("list")).unwrap());
+        }
+        lake.hunted(command.output().unwrap())
+    };
+    let lines = b"logs/e.json\r\nlogs/a.json\n\nlogs/e.json";
+    hunt(&["--files-from", "list"], lines, false)
+        .exits(0)
+        .finds(&["4", "1"]);
+    let hunt_stdin = hunt(&["--files-from", "-", "logs/b/b.json"], lines, true);
+    let repeated = hunt_stdin.exits(0).finds(&["2", "4", "1"]);
+    assert_eq!(repeated.report["sources"]["repeated"], 1);
+    hunt(
+        &["-0", "--files-from", "-"],
+        b"logs/b/c\nd.json\0logs/b",
+        true,
+    )
+    .exits(0)
+    .finds(&["3", "2"]);
+    hunt(
+        &["--files-from", "list"],
+        b"logs/gone.json\nlogs/a.json",
+        false,
+    )
+    .exits(3)
+    .finds(&["1"])
+    .says("logs/gone.json: cannot be read");
+}
+
+#[test]
+fn a_list_that_makes_no_sense_is_refused() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    std::fs::write(lake.beside("list"), "logs/a.json\n").unwrap();
+    for (args, words) in [
+        (&["--files-from", "gone"][..], "gone: No such file"),
+        (&["--files-from", "-", "-"], "more than once"),
+        (&["-0", "logs"], "--files-from"),
+        (
+            &["--files-from", "list", "-o", "logs/a.json"],
+            "would replace",
+        ),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_trailsift"));
+        let output = command
+            .current_dir(lake.beside(""))
+            .arg("hunt")
+            .args(args)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+}
