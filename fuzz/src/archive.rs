@@ -134,11 +134,14 @@ impl Walk {
                 break;
             }
         }
-        // Of an entry that cannot be read without the directory a stream has a defect alone.
+        // Of an entry that cannot be read without the directory a stream has a defect alone; and where one ends that is
+        // not read is in the directory, if its header does not say it.
         let tells = |defect: &Defect| {
-            defect
-                .message
-                .contains("a length that comes only behind it")
+            let words = [
+                "a length that comes only behind it",
+                "is compressed by method",
+            ];
+            words.iter().any(|words| defect.message.contains(words))
         };
         self.asks_directory |= self.defects.iter().any(tells);
         Ok(())
