@@ -133,6 +133,10 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "2d", help_heading = "Only")]
     pub(crate) late: SignedDuration,
 
+    /// Open nothing; print how many files and bytes would be read, by account, region and year of the delivery.
+    #[arg(long, help_heading = "Only")]
+    pub(crate) dry_run: bool,
+
     /// Do not map large files into memory, but read them.
     ///
     /// A mapped file that is truncated by another program while it is read ends this one (SIGBUS), and a

@@ -18,7 +18,7 @@ use trailsift::report::{Report, Severity};
 use super::args::HuntArgs;
 use super::exit::Exit;
 use super::progress::Bar;
-use super::{print, resolve, summary, terminal};
+use super::{dry_run, print, resolve, summary, terminal};
 
 /// Alerts that the table shows; the output has them all.
 const ALERTS_SHOWN: usize = 20;
@@ -26,6 +26,9 @@ const ALERTS_SHOWN: usize = 20;
 /// Runs a hunt and says what came of it.
 pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
     let config = resolve::resolve(&args)?;
+    if args.dry_run {
+        return dry_run::run(&config);
+    }
     let signal = watch_signals(&config)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {

@@ -84,6 +84,31 @@ impl<'p> Folder<'p> {
     }
 }
 
+/// Which part of an archive a file belongs to, as far as its folders say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The account.
+    pub account: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The year of the delivery.
+    pub year: Option<String>,
+}
+
+impl Origin {
+    /// Of a file, as it was reached.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = Folder::of(path.parent().unwrap_or(Path::new("")));
+        Self {
+            account: folder.account.map(str::to_owned),
+            region: folder.region.map(str::to_owned),
+            year: folder.days.map(|days| days.start.year().to_string()),
+        }
+    }
+}
+
 fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -19,6 +19,7 @@ mod feed;
 mod room;
 mod schedule;
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use rayon::prelude::*;
 
 use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
-use crate::input::discover::{self, DiscoverOptions, Identity};
+use crate::input::discover::{self, DiscoverOptions, Found, Identity};
 use crate::output::destination::Output;
 use crate::output::{Alert, Kind, RunIdentity};
 use crate::report::{Defect, Diagnostic, Report, Tally};
@@ -159,6 +160,24 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     tables.finish()?;
     report.finish(started.elapsed());
     Ok(report)
+}
+
+/// Walks as a hunt would, and gives what it meets to `visit`; nothing is opened but folders.
+pub fn plan(config: &HuntConfig, visit: &mut dyn FnMut(Found)) {
+    let options = DiscoverOptions {
+        follows_links: config.follows_links,
+        own_files: own_files(config, Vec::new()),
+        wanted: config.wanted.clone(),
+    };
+    let list_all = |directories: &[PathBuf]| {
+        let listings = directories.par_iter().map(|d| discover::list(d));
+        listings.collect()
+    };
+    let walk = discover::discover(&config.roots, &options, &list_all, &mut |found| {
+        visit(found);
+        ControlFlow::Continue(())
+    });
+    debug_assert!(walk.is_continue(), "nobody broke it off");
 }
 
 /// What is looked for.

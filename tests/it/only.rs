@@ -189,3 +189,38 @@ fn a_list_that_makes_no_sense_is_refused() {
         assert!(text.contains(words), "{text}");
     }
 }
+
+#[test]
+fn a_dry_run_prints_what_would_be_read_and_writes_nothing() {
+    let lake = archive();
+    let dry_run = |args: &[&str]| {
+        let mut command = lake.command(args);
+        let output = command.args(["--dry-run", "logs"]).output().unwrap();
+        assert!(!lake.beside("alerts.ndjson").try_exists().unwrap());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let rows: Vec<Vec<String>> = text
+            .lines()
+            .filter(|line| line.starts_with('│'))
+            .map(|line| {
+                line.split(['│', '┆'])
+                    .map(|cell| cell.trim().to_owned())
+                    .collect()
+            })
+            .collect();
+        let rows: Vec<String> = rows.iter().skip(1).map(|row| row[1..5].join(" ")).collect();
+        (output.status.code(), rows, text)
+    };
+    let (exit, rows, text) = dry_run(&[]);
+    assert_eq!(exit, Some(0));
+    let expected = [
+        "- - - 2",
+        "111122223333 eu-west-1 2024 1",
+        "111122223333 us-east-1 2024 2",
+        "444455556666 us-east-1 2024 1",
+    ];
+    assert_eq!(rows, expected, "{text}");
+    assert!(text.contains("6 files, "), "{text}");
+    let (_, rows, text) = dry_run(&["--account", OTHER]);
+    assert_eq!(rows, ["- - - 2", "444455556666 us-east-1 2024 1"], "{text}");
+    assert!(text.contains("1 folders passed over"), "{text}");
+}
