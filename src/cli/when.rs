@@ -3,6 +3,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+use trailsift::input::layout;
 
 /// What may be typed, for messages.
 const FORMS: &str = "give a time as 2024-05-01T12:00:00Z, a date, or an age such as 30d or 12h";
@@ -60,15 +61,14 @@ pub(super) fn age(text: &str) -> Result<SignedDuration, String> {
 
 /// An account's id: twelve digits.
 pub(super) fn account(text: &str) -> Result<String, String> {
-    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account
+    layout::is_account(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "an account id has twelve digits".to_owned())
 }
 
 /// A region's name.
 pub(super) fn region(text: &str) -> Result<String, String> {
-    trailsift::input::layout::is_region(text)
+    layout::is_region(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "a region has a name such as us-east-1".to_owned())
 }

@@ -252,21 +252,22 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
 
 /// Each text of the request: as it stands, behind its own escapes, and what of it is in `unmapped`.
 fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    let unescaped = |text: &str, visit: &mut dyn FnMut(Scalar<'_>)| {
+        if let Some(text) = object_text::unescaped(text) {
+            visit(Scalar::Text(text.into()));
+        }
+    };
     each_at(document, "api.request.data", &mut |data| {
         if !data.is_empty() {
             visit(Scalar::Text(java_map::print(data)));
         }
-        let unescaped = data.as_str().and_then(object_text::unescaped);
-        unescaped
-            .into_iter()
-            .for_each(|text| visit(Scalar::Text(text.into())));
+        if let Some(text) = data.as_str() {
+            unescaped(text, visit);
+        }
     });
     each_unmapped_text(document, &mut |text| {
         visit(Scalar::Text(text.into()));
-        let unescaped = object_text::unescaped(text);
-        unescaped
-            .into_iter()
-            .for_each(|text| visit(Scalar::Text(text.into())));
+        unescaped(text, visit);
     });
     let mut printed = String::new();
     each_unmapped(document, &mut |name, value| {

@@ -164,14 +164,18 @@ fn sort(entries: &mut [Entry]) {
 }
 
 impl Entry {
-    /// The bytes by which it sorts: those that stand in the paths below it.
-    fn sort_key(&self) -> impl Iterator<Item = u8> + '_ {
-        let is_directory = match &self.kind {
+    /// Whether it is a directory, or a link to one that is followed.
+    fn is_directory(&self) -> bool {
+        match &self.kind {
             EntryKind::Directory => true,
             EntryKind::Followed(Ok(metadata)) => metadata.is_dir(),
             _ => false,
-        };
-        let slash = is_directory.then_some(b'/');
+        }
+    }
+
+    /// The bytes by which it sorts: those that stand in the paths below it.
+    fn sort_key(&self) -> impl Iterator<Item = u8> + '_ {
+        let slash = self.is_directory().then_some(b'/');
         self.name.as_bytes().iter().copied().chain(slash)
     }
 }
@@ -362,14 +366,8 @@ impl Walk<'_> {
         // What was typed may be a part of the layout itself.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let n_before = entries.len();
-        entries.retain(|entry| {
-            let is_directory = match &entry.kind {
-                EntryKind::Directory => true,
-                EntryKind::Followed(Ok(metadata)) => metadata.is_dir(),
-                _ => false,
-            };
-            !is_directory || wanted.may_lie_below(&path.join(&entry.name))
-        });
+        entries
+            .retain(|entry| !entry.is_directory() || wanted.may_lie_below(&path.join(&entry.name)));
         (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::PassedOver))
     }
 

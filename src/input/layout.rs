@@ -65,8 +65,7 @@ impl<'p> Folder<'p> {
         let mut folder = Self::default();
         let mut names = names.iter().copied().peekable();
         names.next_if(|name| name.starts_with("o-"));
-        let is_account = |name: &&str| name.len() == 12 && is_number(name);
-        folder.account = names.next().filter(is_account);
+        folder.account = names.next().filter(|name| is_account(name));
         if folder.account.is_none() || names.next() != Some("CloudTrail") {
             return folder;
         }
@@ -111,6 +110,12 @@ impl Origin {
 
 fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this may be an account's id: twelve digits.
+#[must_use]
+pub fn is_account(name: &str) -> bool {
+    name.len() == 12 && is_number(name)
 }
 
 /// Whether this may be the name of a region, such as `us-gov-west-1`.

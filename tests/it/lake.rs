@@ -187,6 +187,15 @@ impl Hunt {
         self
     }
 
+    /// Asserts the event ids of the first and the last alert, whatever is between them.
+    #[track_caller]
+    pub(crate) fn begins_and_ends_with(&self, first: &str, last: &str) {
+        let id = |row: &Value| row["event_id"].as_str().unwrap().to_owned();
+        let ids: Vec<_> = self.alerts.iter().map(id).collect();
+        let ends = [ids.first(), ids.last()].map(|id| id.map(String::as_str));
+        assert_eq!(ends, [Some(first), Some(last)], "{ids:?}");
+    }
+
     /// Asserts the event ids of the alerts, in their order.
     #[track_caller]
     pub(crate) fn finds(self, ids: &[&str]) -> Self {
