@@ -44,6 +44,8 @@ fn hunt(
         wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     let made = archive.made;

@@ -8,6 +8,7 @@ use crate::input::Root;
 use crate::input::layout::Wanted;
 use crate::output::{Destination, Format};
 use crate::rule::Rule;
+use crate::store::Stores;
 
 /// All that a hunt is told.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub struct HuntConfig {
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.
     pub own_files: Vec<PathBuf>,
+    /// Objects that are none, likewise.
+    pub own_uris: Vec<String>,
+    /// The buckets of roots and outputs.
+    pub stores: Arc<Stores>,
     /// How far the run came, for whoever shows it; and the wish that it stop.
     pub progress: Arc<Progress>,
 }

@@ -40,6 +40,8 @@
 //!     wanted: Wanted::default(),
 //!     follows_links: false,
 //!     own_files: Vec::new(),
+//!     own_uris: Vec::new(),
+//!     stores: Arc::default(),
 //!     progress: Arc::default(),
 //! };
 //! let report = trailsift::pipeline::run(&config, &mut |_notice| ())?;
@@ -51,6 +53,7 @@ pub mod config;
 pub mod pipeline;
 mod worker;
 mod binary;
+pub mod store;
 pub mod input;
 pub mod scan;
 pub mod event;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+use trailsift::store::CONCURRENT_FETCHES;
+
 use super::when;
 
 /// Hunts AWS CloudTrail archives for AWS quarantining a compromised key.
@@ -65,6 +67,9 @@ Examples:
   As JSON lines, for jq:
     trailsift hunt -o - /archive/AWSLogs | jq '{event_time, account_id, target_user_name}'
 
+  In a bucket, with the credentials of a profile:
+    AWS_PROFILE=security trailsift hunt s3://my-trail-bucket/AWSLogs
+
   From another program:
     zcat -f old/*.gz | trailsift hunt -
 
@@ -83,11 +88,12 @@ Examples:
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct HuntArgs {
-    /// Files and directories to hunt through, in this order; `-` is standard input.
+    /// Files and directories to hunt through, in this order, and s3://bucket/prefix (or gs://, az://) for objects;
+    /// `-` is standard input.
     #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Hunt through the files and directories that FILE names, one a line, after those that are typed; `-` is standard
+    /// Hunt through the files, directories and addresses that FILE names, one a line, after those that are typed; `-` is standard
     /// input. What it names and is not there is told, and the exit code is 3.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) files_from: Option<PathBuf>,
@@ -155,7 +161,33 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Scan")]
     pub(crate) max_decoded: Option<u64>,
 
-    /// Where the alerts go; `-` is standard output.
+    /// Send requests to this address: a store of your own that speaks S3. Without it AWS_ENDPOINT_URL counts.
+    #[arg(long, value_name = "URL", help_heading = "Buckets")]
+    pub(crate) endpoint_url: Option<String>,
+
+    /// The region that the S3 buckets are in. Without it S3 is asked; with an endpoint AWS_REGION or the profile tells.
+    #[arg(long, value_name = "REGION", help_heading = "Buckets")]
+    pub(crate) bucket_region: Option<String>,
+
+    /// Send requests without a signature, to read a public bucket.
+    #[arg(long, help_heading = "Buckets")]
+    pub(crate) no_sign_request: bool,
+
+    /// Pay for the requests and what they bring, as the owners of some buckets demand.
+    #[arg(long, conflicts_with = "no_sign_request", help_heading = "Buckets")]
+    pub(crate) request_payer: bool,
+
+    /// How many objects are fetched at once.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = CONCURRENT_FETCHES,
+        value_parser = at_least_one,
+        help_heading = "Buckets"
+    )]
+    pub(crate) io_concurrency: usize,
+
+    /// Where the alerts go: a file, or s3://bucket/key; `-` is standard output.
     ///
     /// A file appears whole or not at all: until the run is at its end, an older one stays as it was.
     #[arg(
@@ -205,6 +237,15 @@ pub(crate) enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// A number that is not 0.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(n) => Ok(n),
+        Err(error) => Err(format!("{error}")),
+    }
 }
 
 /// A number of bytes, with or without a unit.

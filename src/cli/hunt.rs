@@ -11,9 +11,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
 use trailsift::config::HuntConfig;
-use trailsift::output::{Alert, Destination, WholeFile};
+use trailsift::output::{Alert, Destination, Target};
 use trailsift::pipeline::{self, Notice};
 use trailsift::report::{Report, Severity};
+use trailsift::store::Stores;
 
 use super::args::HuntArgs;
 use super::exit::Exit;
@@ -58,7 +59,7 @@ pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
         Err(error) => return Err(error.into()),
     };
     if let Some(path) = &args.report {
-        write_report(path, &report)?;
+        write_report(path, &report, &config.stores)?;
     }
     if !args.quiet {
         summary::show(&report, &shown, &beside, &config);
@@ -95,6 +96,7 @@ fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
     };
     let output = match &config.destination {
         Destination::File(path) => format!("nothing was written to {}", path.display()),
+        Destination::Object(uri) => format!("nothing was written to {uri}"),
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
     };
     terminal::line(&format!(
@@ -111,14 +113,17 @@ fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
     }
 }
 
-fn write_report(path: &Path, report: &Report) -> anyhow::Result<()> {
+fn write_report(path: &Path, report: &Report, stores: &Stores) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(report).context("the report cannot be encoded")?;
     json.push(b'\n');
     if path.as_os_str() == "-" {
         print(&json)?;
         return Ok(());
     }
-    WholeFile::create(path)
-        .and_then(|mut file| file.write_all(&json).and_then(|()| file.commit()))
-        .with_context(|| format!("{}: cannot be written", path.display()))
+    let written = || {
+        let mut target = Target::open(&resolve::written(path)?, stores)?;
+        target.write_all(&json)?;
+        anyhow::Ok(target.commit()?)
+    };
+    written().with_context(|| format!("{}: the report cannot be written", path.display()))
 }

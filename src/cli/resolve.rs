@@ -15,6 +15,7 @@ use trailsift::input::list::List;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
+use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs};
 
@@ -28,8 +29,11 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
     }
     let destination = match args.output.as_os_str() == "-" {
         true => Destination::Stdout,
-        false => Destination::File(args.output.clone()),
+        false => written(&args.output)?,
     };
+    if let Some(path) = args.report.as_ref().filter(|path| path.as_os_str() != "-") {
+        written(path)?;
+    }
     let report_to_stdout = args.report.as_deref() == Some(Path::new("-"));
     if report_to_stdout && destination == Destination::Stdout {
         return Err(usage("alerts and report cannot both go to standard output"));
@@ -48,9 +52,19 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
     }
     let related = related(args)?;
     let own_files = own_files(args, &roots)?;
+    let stores = Stores::new(StoreOptions {
+        endpoint_url: args.endpoint_url.clone(),
+        bucket_region: args.bucket_region.clone(),
+        is_unsigned: args.no_sign_request,
+        is_requester_pays: args.request_payer,
+        n_concurrent: args.io_concurrency,
+    });
+    let own_uris = own_uris(args, &roots, &stores)?;
     Ok(HuntConfig {
         roots,
         own_files,
+        own_uris,
+        stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
         destination,
         format,
@@ -87,9 +101,29 @@ fn usage(message: &str) -> clap::Error {
     Args::command().error(ErrorKind::ValueValidation, message)
 }
 
+/// The address that was typed, if it is one.
+fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
+    let named = Uri::of(path).transpose();
+    named.map_err(|message| usage(&format!("{}: {message}", path.display())))
+}
+
+/// Where something is written that is not for standard output.
+pub(super) fn written(path: &Path) -> Result<Destination, clap::Error> {
+    match uri(path)? {
+        Some(uri) if uri.key().is_empty() || uri.key().ends_with('/') => {
+            Err(usage(&format!("{uri}: it names no object")))
+        }
+        Some(uri) => Ok(Destination::Object(uri)),
+        None => Ok(Destination::File(path.to_owned())),
+    }
+}
+
 fn root(path: &Path) -> Result<Root, clap::Error> {
     if path.as_os_str() == "-" {
         return Ok(Root::Stdin);
+    }
+    if uri(path)?.is_some() {
+        return Ok(Root::Path(path.to_owned()));
     }
     // A root that cannot be looked at for another reason is a diagnostic of the run.
     match std::fs::metadata(path) {
@@ -121,10 +155,11 @@ fn is_stdin(root: &Root) -> bool {
 }
 
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
+    let path = &args.output;
     match (args.format, destination) {
         (Some(FormatArg::Parquet), _) => Ok(Format::Parquet),
         (Some(FormatArg::Ndjson), _) | (None, Destination::Stdout) => Ok(Format::Ndjson),
-        (None, Destination::File(path)) => format_of(path).ok_or_else(|| {
+        (None, Destination::File(_) | Destination::Object(_)) => format_of(path).ok_or_else(|| {
             usage(&format!(
                 "{}: its name does not tell the format; add --format parquet or --format ndjson",
                 path.display()
@@ -154,8 +189,9 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
         let message = "related events go to a file; name one that ends in .parquet or .ndjson";
         return Err(usage(message));
     }
+    let destination = written(path)?;
     match format_of(path) {
-        Some(format) => Ok(Some((Destination::File(path.clone()), format))),
+        Some(format) => Ok(Some((destination, format))),
         None => Err(usage(&format!(
             "{}: its name does not tell the format; end it in .parquet or .ndjson",
             path.display()
@@ -200,9 +236,11 @@ fn holds(root: &Root, target: &Path) -> bool {
     }
 }
 
+/// How much of a file is looked at, from its start and to its end.
+const SEEN_BYTES: u64 = 64 * 1024;
+
 /// Whether this program wrote a file, by its first or last bytes. An empty file holds nothing to lose.
 fn is_own_output(path: &Path) -> bool {
-    const SEEN_BYTES: u64 = 64 * 1024;
     let seen = File::open(path).and_then(|mut file| {
         let (mut start, mut end) = (Vec::new(), Vec::new());
         (&mut file).take(SEEN_BYTES).read_to_end(&mut start)?;
@@ -211,13 +249,52 @@ fn is_own_output(path: &Path) -> bool {
         file.read_to_end(&mut end)?;
         Ok((start, end))
     });
+    seen.is_ok_and(|(start, end)| is_written_here(&start, &end))
+}
+
+/// Whether this program wrote what begins and ends so.
+fn is_written_here(start: &[u8], end: &[u8]) -> bool {
     let holds = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-    seen.is_ok_and(|(start, end)| {
-        start.is_empty()
-            || start.starts_with(b"PAR1") && holds(&end, "trailsift.run_id")
-            || start.starts_with(b"{\"rule_id\":\"") && holds(&start, "\"alert_id\":\"")
-            || start.starts_with(b"{\n  \"version\":") && holds(&start, "\"run_id\":")
-    })
+    start.is_empty()
+        || start.starts_with(b"PAR1") && holds(end, "trailsift.run_id")
+        || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
+        || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
+}
+
+/// The objects that the run will replace and that are no input, likewise.
+fn own_uris(args: &HuntArgs, roots: &[Root], stores: &Stores) -> Result<Vec<String>, clap::Error> {
+    let outputs = args.report.iter().chain(&args.related);
+    let mut own_uris = Vec::new();
+    for path in outputs.chain([&args.output]) {
+        let Some(target) = uri(path)? else { continue };
+        own_uris.push(target.to_string());
+        if !roots.iter().any(|root| holds_uri(root, &target)) {
+            continue;
+        }
+        // A store that gives no answer tells why when the output is begun.
+        let ends = stores
+            .bucket(&target)
+            .and_then(|bucket| bucket.ends(target.key(), SEEN_BYTES));
+        if let Ok(Some((start, end))) = ends
+            && !is_written_here(&start, &end)
+        {
+            return Err(usage(&format!(
+                "{target}: the output would replace an object that is hunted through"
+            )));
+        }
+    }
+    Ok(own_uris)
+}
+
+fn holds_uri(root: &Root, target: &Uri) -> bool {
+    match root {
+        Root::Stdin => false,
+        // What a list names may be long, and is not read twice: better too careful.
+        Root::List(_) => true,
+        Root::Path(path) => Uri::of(path).and_then(Result::ok).is_some_and(|root| {
+            root.bucket_uri() == target.bucket_uri() && target.key().starts_with(root.key())
+        }),
+    }
 }
 
 fn n_threads(asked: usize) -> usize {

@@ -119,6 +119,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
     let name = |destination: &Destination| match destination {
         Destination::File(path) => path.display().to_string(),
+        Destination::Object(uri) => uri.to_string(),
         Destination::Stdout => "standard output".to_owned(),
     };
     let mut output = name(&config.destination);

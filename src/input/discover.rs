@@ -12,16 +12,18 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::vec;
 
 use super::layout::Wanted;
 use super::list::List;
 use crate::report::{Code, Defect};
+use crate::store::{Object, Stores, Uri};
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Root {
-    /// A file or a directory.
+    /// A file or a directory, or the address of an object or of a prefix.
     Path(PathBuf),
     /// `-`.
     Stdin,
@@ -30,7 +32,7 @@ pub enum Root {
 }
 
 /// How a source is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
     /// A regular file.
     File,
@@ -38,6 +40,8 @@ pub enum SourceKind {
     Stream,
     /// Standard input.
     Stdin,
+    /// An object of a bucket.
+    Object(Object),
 }
 
 /// A file to be read.
@@ -89,8 +93,12 @@ pub struct DiscoverOptions {
     pub follows_links: bool,
     /// Files that are never sources: the run's own output.
     pub own_files: Vec<Identity>,
+    /// Objects that are never sources, likewise.
+    pub own_uris: Vec<String>,
     /// Which events are wanted: a folder that can hold none is passed over.
     pub wanted: Wanted,
+    /// The buckets.
+    pub stores: Arc<Stores>,
 }
 
 /// Lists directories, in parallel if it can, in the order given.
@@ -111,6 +119,7 @@ pub fn discover(
             || roots.len() > 1
             || roots.iter().any(|root| matches!(root, Root::List(_))),
         files: HashSet::new(),
+        objects: HashSet::new(),
         directories: HashSet::new(),
     };
     roots.iter().try_for_each(|root| walk.root(root))
@@ -227,13 +236,15 @@ impl Level {
     }
 }
 
-struct Walk<'a> {
-    options: &'a DiscoverOptions,
+pub(super) struct Walk<'a> {
+    pub(super) options: &'a DiscoverOptions,
     list_all: ListAll<'a>,
-    visit: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
+    pub(super) visit: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
     /// Whether one file may be met by two paths even if it has one name.
-    remembers_all: bool,
+    pub(super) remembers_all: bool,
     files: HashSet<Identity>,
+    /// Objects that were met, by hashes of their addresses.
+    pub(super) objects: HashSet<u128>,
     directories: HashSet<Identity>,
 }
 
@@ -251,6 +262,11 @@ impl Walk<'_> {
                 }));
             }
         };
+        match Uri::of(path) {
+            Some(Ok(uri)) => return self.in_bucket(path, &uri),
+            Some(Err(message)) => return self.unreadable(path, &io::Error::other(message)),
+            None => {}
+        }
         let name = path.file_name().map_or_else(PathBuf::new, PathBuf::from);
         match fs::metadata(path) {
             Err(error) => self.unreadable(path, &error),
@@ -398,7 +414,7 @@ impl Walk<'_> {
         fs::metadata(path).map_or(true, |metadata| self.is_new_directory(&metadata))
     }
 
-    fn unreadable(&mut self, path: &Path, error: &io::Error) -> ControlFlow<()> {
+    pub(super) fn unreadable(&mut self, path: &Path, error: &io::Error) -> ControlFlow<()> {
         let defect = Defect::new(Code::Unreadable, format!("cannot be read: {error}"));
         (self.visit)(Found::Defect {
             path: path.to_owned(),
@@ -487,6 +503,7 @@ mod tests {
             wanted: Wanted::default(),
             follows_links,
             own_files: Vec::new(),
+            ..DiscoverOptions::default()
         };
         expected.assert_eq(&(met(tree, roots, &options, usize::MAX).join("\n") + "\n"));
     }
@@ -712,6 +729,7 @@ mod tests {
             wanted: Wanted::default(),
             follows_links: false,
             own_files,
+            ..DiscoverOptions::default()
         };
         assert_eq!(met(&tree, &["", "a"], &options, usize::MAX), ["File c"]);
     }

@@ -176,6 +176,34 @@ impl Wanted {
             && days.is_none_or(|days| self.may_be_delivered(&days))
     }
 
+    /// Whether the folders of a folder are to be told apart: because some may hold nothing that is wanted, or since
+    /// each is large enough to be listed by itself. Nothing for one outside the layout.
+    #[must_use]
+    pub fn divides(&self, folder: &Path) -> Option<bool> {
+        let mut names = folder.iter().rev().filter_map(|name| name.to_str());
+        let last = names.next()?;
+        let before = names.next();
+        if last == "AWSLogs" || before == Some("AWSLogs") && last.starts_with("o-") {
+            return Some(true);
+        }
+        let Folder {
+            account,
+            region,
+            days,
+        } = Folder::of(folder);
+        account?;
+        let has_times = self.since.is_some() || self.until.is_some();
+        let is_month = |days: &Range<Date>| {
+            days.end <= days.start.last_of_month().tomorrow().unwrap_or(days.end)
+        };
+        Some(match (region, days) {
+            // Below an account other services' logs lie beside CloudTrail's.
+            (None, _) => is_account(last) || last == "CloudTrail",
+            (Some(_), None) => has_times && is_region(last),
+            (Some(_), Some(days)) => has_times && !is_month(&days),
+        })
+    }
+
     fn may_be_delivered(&self, days: &Range<Date>) -> bool {
         let midnight =
             |day: Date| Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));

@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::discover::{Source, SourceKind};
 use super::stored::Stored;
+use crate::store::{Fetched, RangeReader};
 
 /// Files from this size on are mapped, unless something else is asked for, and streamed if none is to be.
 pub const MAP_BYTES: u64 = 4 << 20;
@@ -30,6 +31,7 @@ pub struct Opened(Holding);
 enum Holding {
     Mapped(Arc<memmap2::Mmap>),
     Read,
+    Fetched(Fetched),
     Stream(Option<Stream>),
 }
 
@@ -37,6 +39,7 @@ enum Holding {
 enum Stream {
     File(File),
     Pipe(PipeReader),
+    Object(RangeReader),
 }
 
 impl Stream {
@@ -44,6 +47,7 @@ impl Stream {
         Stored::Stream(match self {
             Self::File(file) => Box::new(BufReader::with_capacity(STREAM_BYTES, file)),
             Self::Pipe(pipe) => Box::new(pipe),
+            Self::Object(ranges) => Box::new(ranges),
         })
     }
 }
@@ -69,7 +73,14 @@ impl Opened {
         buffer: &mut Vec<u8>,
     ) -> io::Result<Self> {
         buffer.clear();
-        let mut file = match source.kind {
+        let mut file = match &source.kind {
+            SourceKind::Object(object) if object.meta().size < MAP_BYTES => {
+                return Ok(Self(Holding::Fetched(object.take(options.stop)?)));
+            }
+            SourceKind::Object(object) => {
+                let ranges = object.stream(options.stop);
+                return Ok(Self(Holding::Stream(Some(Stream::Object(ranges)))));
+            }
             SourceKind::Stdin => {
                 let pipe = PipeReader::new(|| Ok(io::stdin()), options.stop);
                 return Ok(Self(Holding::Stream(Some(Stream::Pipe(pipe)))));
@@ -108,6 +119,7 @@ impl Opened {
         match &mut self.0 {
             Holding::Mapped(map) => Stored::Slice(map),
             Holding::Read => Stored::Slice(buffer),
+            Holding::Fetched(fetched) => Stored::Slice(fetched.bytes()),
             Holding::Stream(stream) => stream.take().map_or(Stored::Slice(&[]), Stream::stored),
         }
     }
@@ -117,6 +129,9 @@ impl Opened {
         match self.0 {
             Holding::Mapped(map) => Stored::mapped(map),
             Holding::Read => Stored::Stream(Box::new(io::Cursor::new(std::mem::take(buffer)))),
+            Holding::Fetched(fetched) => {
+                Stored::Stream(Box::new(io::Cursor::new(fetched.bytes().clone())))
+            }
             Holding::Stream(stream) => stream.map_or(Stored::Slice(&[]), Stream::stored),
         }
     }

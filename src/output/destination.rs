@@ -12,12 +12,15 @@ use super::whole_file::WholeFile;
 use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::rule::Rule;
+use crate::store::{Stores, Upload, Uri};
 
 /// Where the alerts go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// To a file, which appears whole or not at all.
     File(PathBuf),
+    /// To an object of a bucket, likewise.
+    Object(Uri),
     /// To standard output, as they come.
     Stdout,
 }
@@ -32,69 +35,107 @@ pub(crate) struct Output {
     sink: AlertSink<Target>,
 }
 
+/// What is written to.
 #[derive(Debug)]
-enum Target {
+pub struct Target {
+    path: PathBuf,
+    writer: Writer,
+}
+
+#[derive(Debug)]
+enum Writer {
     File(WholeFile),
+    Object(Upload),
     Stdout(io::BufWriter<io::Stdout>),
 }
 
-impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.write_all(bytes)?,
-            Self::Stdout(out) => out.write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::File(file) => file.flush(),
-            Self::Stdout(out) => out.flush(),
-        }
-    }
-}
-
-impl Output {
+impl Target {
     /// Opens a destination.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
-    pub(crate) fn open(
-        destination: &Destination,
+    pub fn open(destination: &Destination, stores: &Stores) -> Result<Self, Error> {
+        let (path, writer) = match destination {
+            Destination::File(path) => (path.clone(), WholeFile::create(path).map(Writer::File)),
+            Destination::Object(uri) => {
+                let bucket = stores.bucket(uri);
+                let upload = bucket.and_then(|bucket| Upload::create(&bucket, uri.key()));
+                (PathBuf::from(uri.to_string()), upload.map(Writer::Object))
+            }
+            Destination::Stdout => {
+                let out = io::BufWriter::new(io::stdout());
+                (PathBuf::from(STDOUT), Ok(Writer::Stdout(out)))
+            }
+        };
+        match writer {
+            Ok(writer) => Ok(Self { path, writer }),
+            Err(source) => Err(Error::Output { path, source }),
+        }
+    }
+
+    /// Gives it its name: only now is it there.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done; nothing is there then.
+    pub fn commit(self) -> Result<(), Error> {
+        let committed = match self.writer {
+            Writer::File(file) => file.commit(),
+            Writer::Object(upload) => upload.commit(),
+            Writer::Stdout(mut out) => out.flush(),
+        };
+        committed.map_err(|error| write_error(self.path, error.into()))
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.writer {
+            Writer::File(file) => file.write_all(bytes)?,
+            Writer::Object(upload) => upload.write_all(bytes)?,
+            Writer::Stdout(out) => out.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::File(file) => file.flush(),
+            Writer::Object(upload) => upload.flush(),
+            Writer::Stdout(out) => out.flush(),
+        }
+    }
+}
+
+impl Output {
+    /// Rows on their way to a target.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn new(
+        target: Target,
         format: Format,
         kind: Kind,
         rule: &Rule,
         run: &RunIdentity,
     ) -> Result<Self, Error> {
-        let (path, target) = match destination {
-            Destination::File(path) => match WholeFile::create(path) {
-                Ok(file) => (path.clone(), Target::File(file)),
-                Err(source) => {
-                    let path = path.clone();
-                    return Err(Error::Output { path, source });
-                }
-            },
-            Destination::Stdout => {
-                let out = io::BufWriter::new(io::stdout());
-                (PathBuf::from(STDOUT), Target::Stdout(out))
-            }
-        };
+        let path = target.path.clone();
         match AlertSink::new(target, format, kind, RuleColumns::new(rule), run) {
             Ok(sink) => Ok(Self { path, sink }),
             Err(error) => Err(write_error(path, error)),
         }
     }
 
-    /// Which file this is, so that a hunt does not read what it writes; nothing for standard output.
+    /// Which file this is, so that a hunt does not read what it writes; nothing for what is no file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        match self.sink.get_ref() {
-            Target::File(file) => file.identity().map(Some).map_err(|source| Error::Output {
+        match &self.sink.get_ref().writer {
+            Writer::File(file) => file.identity().map(Some).map_err(|source| Error::Output {
                 path: self.path.clone(),
                 source,
             }),
-            Target::Stdout(_) => Ok(None),
+            Writer::Object(_) | Writer::Stdout(_) => Ok(None),
         }
     }
 
@@ -118,12 +159,10 @@ impl Output {
     /// Writes the end. Only now does a file get its name.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let Self { path, sink } = self;
-        let committed = match sink.finish() {
-            Ok(Target::File(file)) => file.commit(),
-            Ok(Target::Stdout(mut out)) => out.flush(),
-            Err(error) => return Err(write_error(path, error)),
-        };
-        committed.map_err(|error| write_error(path, error.into()))
+        match sink.finish() {
+            Ok(target) => target.commit(),
+            Err(error) => Err(write_error(path, error)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
 use crate::input::discover::{Found, SourceKind};
+use crate::input::open::MAP_BYTES;
 use crate::worker::large::Cutter;
 
 /// The most small sources of a job: what is done once for a job is then little beside them.
@@ -43,11 +44,21 @@ impl<'a> Feed<'a> {
                 let progress = &self.config.progress;
                 progress.n_found.fetch_add(1, Relaxed);
                 progress.found_bytes.fetch_add(source.stored_bytes, Relaxed);
-                let is_large = source.kind != SourceKind::File
-                    || source.stored_bytes >= self.config.block_bytes as u64;
+                let is_large = match source.kind {
+                    SourceKind::File => source.stored_bytes >= self.config.block_bytes as u64,
+                    SourceKind::Object(_) => source.stored_bytes >= MAP_BYTES,
+                    SourceKind::Stream | SourceKind::Stdin => true,
+                };
                 if is_large {
                     self.flush()?;
                     return self.large(source);
+                }
+                if let SourceKind::Object(object) = &source.kind
+                    && !object.try_fetch()
+                {
+                    // What takes the room must be on its way to the threads before anyone waits for it.
+                    self.flush()?;
+                    object.fetch();
                 }
                 self.batch_bytes += source.stored_bytes;
                 self.batch.push(source);

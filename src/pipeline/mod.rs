@@ -32,7 +32,7 @@ use rayon::prelude::*;
 use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
 use crate::input::discover::{self, DiscoverOptions, Found, Identity};
-use crate::output::destination::Output;
+use crate::output::destination::{Output, Target};
 use crate::output::{Alert, Kind, RunIdentity};
 use crate::report::{Defect, Diagnostic, Report, Tally};
 use crate::rule::{LEGACY_NEEDLE, Needles};
@@ -102,7 +102,8 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         rule_version: rule.version,
     };
     let open = |destination, format, kind| {
-        let output = Output::open(destination, format, kind, &config.rule, &run)?;
+        let target = Target::open(destination, &config.stores)?;
+        let output = Output::new(target, format, kind, &config.rule, &run)?;
         Ok::<_, Error>(Table::new(output))
     };
     let alerts = open(&config.destination, config.format, Kind::Alerts)?;
@@ -115,7 +116,9 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let discover_options = DiscoverOptions {
         follows_links: config.follows_links,
         own_files: own_files(config, tables.identities()?),
+        own_uris: config.own_uris.clone(),
         wanted: config.wanted.clone(),
+        stores: Arc::clone(&config.stores),
     };
     let pool = threads(config.n_threads)?;
     // For what is done beside the scan: directories are listed, groups of alerts encoded.
@@ -167,7 +170,9 @@ pub fn plan(config: &HuntConfig, visit: &mut dyn FnMut(Found)) {
     let options = DiscoverOptions {
         follows_links: config.follows_links,
         own_files: own_files(config, Vec::new()),
+        own_uris: config.own_uris.clone(),
         wanted: config.wanted.clone(),
+        stores: Arc::clone(&config.stores),
     };
     let list_all = |directories: &[PathBuf]| {
         let listings = directories.par_iter().map(|d| discover::list(d));
@@ -363,6 +368,8 @@ mod tests {
             wanted: Wanted::default(),
             follows_links: false,
             own_files: Vec::new(),
+            own_uris: Vec::new(),
+            stores: Arc::default(),
             progress: Arc::default(),
         }
     }

@@ -269,6 +269,8 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();

@@ -162,6 +162,8 @@ fn the_events_in_real_public_data_are_as_many_as_the_oracle_s_file_by_file() {
         wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     trailsift::pipeline::run(&config, &mut |_| ()).unwrap();

@@ -324,6 +324,8 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         wanted: trailsift::input::layout::Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();

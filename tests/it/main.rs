@@ -11,6 +11,7 @@
 
 mod agreement;
 mod appended;
+mod buckets;
 mod cli;
 mod conformance;
 mod containers;
@@ -24,6 +25,7 @@ mod only;
 mod packing;
 mod reference;
 mod related;
+mod s3;
 mod same;
 mod shared;
 mod tidy;

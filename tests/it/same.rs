@@ -36,6 +36,8 @@ fn output(
         wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use trailsift::output::COLUMNS;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 14] = [
+const EDGES: [(&str, &[&str], &str); 15] = [
     (
         "event",
         &[],
@@ -24,14 +24,22 @@ const EDGES: [(&str, &[&str], &str); 14] = [
         &["binary", "event", "report"],
         "it finds records for any rule: the literals to look for are given to it",
     ),
+    ("store", &[], "objects are moved alike whatever is in them"),
     (
         "input",
-        &["binary", "report"],
+        &["binary", "report", "store"],
         "bytes are read alike whatever is looked for in them",
     ),
     (
         "output",
-        &["event", "rule", "report", "error", "input::discover"],
+        &[
+            "event",
+            "rule",
+            "report",
+            "error",
+            "input::discover",
+            "store",
+        ],
         "a row is made of an event and its rule, however that was found; an output that cannot be \
          written ends the run; of the input it knows how one file is told from another, so as not to \
          hunt through what it writes",
@@ -44,7 +52,7 @@ const EDGES: [(&str, &[&str], &str); 14] = [
     ("error", &[], "likewise"),
     (
         "config",
-        &["input", "output", "rule"],
+        &["input", "output", "rule", "store"],
         "plain data in the words of the stages, which get their own slice of it and never see the whole",
     ),
     (
@@ -67,7 +75,7 @@ const EDGES: [(&str, &[&str], &str); 14] = [
     (
         "cli",
         &[
-            "config", "pipeline", "input", "rule", "output", "report", "error", "synth",
+            "config", "pipeline", "input", "rule", "output", "report", "error", "store", "synth",
         ],
         "it tells what was typed and what came of it; no record and no scanner is known there",
     ),
@@ -79,16 +87,22 @@ const EDGES: [(&str, &[&str], &str); 14] = [
 ];
 
 /// Words that stand in few files: where, and why there alone.
-const WORDS: [(&str, &[&str], &str); 13] = [
+const WORDS: [(&str, &[&str], &str); 14] = [
     (
         "rayon",
         &["pipeline/", "synth/", "error.rs"],
         "one file decides what runs in parallel; `error` holds rayon's own error",
     ),
     (
+        "tokio",
+        &["store/"],
+        "futures stay where the network is; everything else has threads",
+    ),
+    (
         "crossbeam_channel",
         &[
             "pipeline/",
+            "store/",
             "input/open.rs",
             "input/archive/lent.rs",
             "input/blocks.rs",
@@ -100,8 +114,8 @@ const WORDS: [(&str, &[&str], &str); 13] = [
     ),
     (
         "std::thread",
-        &["pipeline/", "input/open.rs", "cli/"],
-        "likewise; `cli` draws the progress",
+        &["pipeline/", "input/open.rs", "store/mod.rs", "cli/"],
+        "likewise; `cli` draws the progress; a network is waited for beside the scan",
     ),
     (
         "std::fs",
@@ -118,6 +132,7 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         "std::io",
         &[
             "input/",
+            "store/",
             "output/",
             "error.rs",
             "synth/",
@@ -136,7 +151,11 @@ const WORDS: [(&str, &[&str], &str); 13] = [
         &["pipeline/", "cli/"],
         "what is found does not depend on a clock",
     ),
-    ("SystemTime", &[], "likewise"),
+    (
+        "SystemTime",
+        &["store/credentials.rs"],
+        "likewise; credentials expire",
+    ),
     (
         "Timestamp::now",
         &["report/", "cli/"],

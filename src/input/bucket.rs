@@ -1,0 +1,134 @@
+//! Roots in buckets: an object, or all that lies below a prefix.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::discover::{Found, Source, SourceKind, Walk};
+use super::layout::Wanted;
+use crate::store::{Below, Bucket, Met, Object, ObjectMeta, Uri};
+
+/// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:
+/// `AWSLogs` lies below some folders of the bucket owner's.
+const FOLDERS_DEEP: usize = 3;
+
+impl Walk<'_> {
+    /// Walks an object, or what lies below a prefix.
+    pub(super) fn in_bucket(&mut self, path: &Path, uri: &Uri) -> ControlFlow<()> {
+        let bucket = match self.options.stores.bucket(uri) {
+            Ok(bucket) => bucket,
+            Err(error) => return self.unreadable(path, &error),
+        };
+        let key = uri.key();
+        let is_folder = key.is_empty() || key.ends_with('/');
+        if !is_folder {
+            // Without the right to list, whether it is there is not told; the list below tells what is wrong.
+            if let Ok(Some(meta)) = bucket.head(key) {
+                let name = key.rsplit('/').next().unwrap_or(key);
+                return self.object(&bucket, meta, PathBuf::from(name));
+            }
+        }
+        let prefix = match is_folder {
+            true => key.to_owned(),
+            false => format!("{key}/"),
+        };
+        self.prefix(path, &bucket, &prefix)
+    }
+
+    fn prefix(&mut self, root: &Path, bucket: &Arc<Bucket>, prefix: &str) -> ControlFlow<()> {
+        let wanted = self.options.wanted.clone();
+        let address = bucket.clone();
+        let survey =
+            move |prefix: &str, n_deep| survey(&wanted, Path::new(&address.uri_of(prefix)), n_deep);
+        let mut is_empty = true;
+        let mut passed_over = None;
+        for met in bucket.walk(prefix, Arc::new(survey)) {
+            is_empty = false;
+            match met {
+                Met::Objects(objects) => {
+                    for meta in objects {
+                        self.below(bucket, prefix, meta, &mut passed_over)?;
+                    }
+                }
+                Met::PassedOver => (self.visit)(Found::PassedOver)?,
+                Met::Failed(prefix, error) => {
+                    self.unreadable(Path::new(&bucket.uri_of(&prefix)), &error)?;
+                }
+            }
+        }
+        if is_empty {
+            let message = "no object has this key, and none lies below it";
+            return self.unreadable(root, &io::Error::new(io::ErrorKind::NotFound, message));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// An object below a prefix, unless its folder, which was not asked for by itself, holds nothing that is wanted.
+    fn below(
+        &mut self,
+        bucket: &Arc<Bucket>,
+        prefix: &str,
+        meta: ObjectMeta,
+        passed_over: &mut Option<String>,
+    ) -> ControlFlow<()> {
+        let wanted = &self.options.wanted;
+        if !wanted.is_everything() {
+            let folder = meta.key.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if passed_over.as_deref() == Some(folder) {
+                return ControlFlow::Continue(());
+            }
+            if !wanted.may_lie_below(Path::new(&bucket.uri_of(folder))) {
+                *passed_over = Some(folder.to_owned());
+                return (self.visit)(Found::PassedOver);
+            }
+        }
+        let below_root = PathBuf::from(meta.key.get(prefix.len()..).unwrap_or(&meta.key));
+        self.object(bucket, meta, below_root)
+    }
+
+    fn object(
+        &mut self,
+        bucket: &Arc<Bucket>,
+        meta: ObjectMeta,
+        below_root: PathBuf,
+    ) -> ControlFlow<()> {
+        let uri = bucket.uri_of(&meta.key);
+        if self.options.own_uris.contains(&uri) {
+            return ControlFlow::Continue(());
+        }
+        if self.remembers_all && !self.objects.insert(hash(&uri)) {
+            return (self.visit)(Found::Repeated);
+        }
+        (self.visit)(Found::Source(Source {
+            path: PathBuf::from(uri),
+            below_root,
+            stored_bytes: meta.size,
+            kind: SourceKind::Object(Object::new(bucket, meta)),
+        }))
+    }
+}
+
+/// How a folder of a bucket is listed.
+fn survey(wanted: &Wanted, folder: &Path, n_deep: usize) -> Below {
+    if !wanted.is_everything() && !wanted.may_lie_below(folder) {
+        return Below::Nothing;
+    }
+    match wanted.divides(folder) {
+        Some(true) => Below::Folders,
+        None if n_deep < FOLDERS_DEEP => Below::Folders,
+        Some(false) | None => Below::All,
+    }
+}
+
+/// 128 bits of an address: that two objects have the same is less likely than that the machine fails.
+fn hash(uri: &str) -> u128 {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        salt.hash(&mut hasher);
+        uri.hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
+}

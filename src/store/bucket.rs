@@ -1,0 +1,150 @@
+//! A bucket that is open.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::list::PaginatedListStore;
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
+use tokio::runtime::Handle;
+
+use super::courier::Notes;
+use super::explain::explain;
+use super::{Limits, key};
+
+/// A bucket that is open. What is asked of it is asked in the runtime of its [`Stores`](super::Stores).
+#[derive(Clone)]
+pub struct Bucket {
+    /// Its address, with no slash at its end.
+    pub(super) uri: String,
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) lister: Arc<dyn PaginatedListStore>,
+    pub(super) notes: Arc<Notes>,
+    pub(super) runtime: Handle,
+    pub(super) limits: Arc<Limits>,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket")
+            .field("uri", &self.uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a store says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What changes whenever the object does.
+    pub e_tag: Option<String>,
+}
+
+impl From<object_store::ObjectMeta> for ObjectMeta {
+    fn from(meta: object_store::ObjectMeta) -> Self {
+        Self {
+            key: key::of_path(meta.location.as_ref()).into_owned(),
+            size: meta.size,
+            e_tag: meta.e_tag,
+        }
+    }
+}
+
+impl Bucket {
+    /// The address of an object in it.
+    #[must_use]
+    pub fn uri_of(&self, key: &str) -> String {
+        format!("{}/{key}", self.uri)
+    }
+
+    /// What the store says of an object; nothing if there is none of this key.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, in words.
+    pub fn head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
+        self.wait(self.ask_head(key))
+    }
+
+    /// The first and the last bytes of an object, so many of each at most; nothing if there is none of this key.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, in words.
+    pub fn ends(&self, key: &str, n_bytes: u64) -> io::Result<Option<(Bytes, Bytes)>> {
+        self.wait(async {
+            let Some(meta) = self.ask_head(key).await? else {
+                return Ok(None);
+            };
+            if meta.size == 0 {
+                return Ok(Some((Bytes::new(), Bytes::new())));
+            }
+            let start = self.get(&meta, 0..meta.size.min(n_bytes)).await?;
+            let end = self
+                .get(&meta, meta.size.saturating_sub(n_bytes)..meta.size)
+                .await?;
+            Ok(Some((start, end)))
+        })
+    }
+
+    /// Runs to its end what is asked of the bucket.
+    pub(super) fn wait<F: Future>(&self, asked: F) -> F::Output {
+        self.runtime.block_on(asked)
+    }
+
+    pub(super) fn explain(&self, error: &object_store::Error) -> io::Error {
+        explain(error, &self.notes)
+    }
+
+    pub(super) fn path(key: &str) -> io::Result<Path> {
+        // It cannot fail: what it would refuse is escaped.
+        Path::parse(key::to_path(key)).map_err(io::Error::other)
+    }
+
+    pub(super) async fn ask_head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
+        let path = Self::path(key)?;
+        match self.store.head(&path).await {
+            // The name is that which was asked for: a store may have shortened it.
+            Ok(meta) => Ok(Some(ObjectMeta {
+                key: key.to_owned(),
+                ..meta.into()
+            })),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.explain(&error)),
+        }
+    }
+
+    /// The bytes of an object, or of a range of it, if it is still the one that was found.
+    pub(super) async fn get(
+        &self,
+        meta: &ObjectMeta,
+        range: std::ops::Range<u64>,
+    ) -> io::Result<Bytes> {
+        let is_whole = range == (0..meta.size);
+        let options = GetOptions {
+            if_match: meta.e_tag.clone(),
+            range: (!is_whole).then(|| range.clone().into()),
+            ..GetOptions::default()
+        };
+        let path = Self::path(&meta.key)?;
+        let got = self.store.get_opts(&path, options).await;
+        let got = got.map_err(|error| self.explain(&error))?;
+        // Some stores do not know `If-Match`.
+        if meta.e_tag.is_some() && got.meta.e_tag.is_some() && got.meta.e_tag != meta.e_tag {
+            return Err(io::Error::other(super::explain::CHANGED));
+        }
+        let bytes = got.bytes().await.map_err(|error| self.explain(&error))?;
+        let n_expected = range.end - range.start;
+        if bytes.len() as u64 != n_expected {
+            let n = bytes.len();
+            let message = format!("{n} bytes came, where its listing says {n_expected}");
+            return Err(io::Error::other(message));
+        }
+        Ok(bytes)
+    }
+}

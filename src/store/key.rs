@@ -1,0 +1,144 @@
+//! Keys that `object_store` has no path for.
+//!
+//! An S3 key is any text: `logs//AWSLogs/…` is what a trail gets whose prefix was typed with a slash at its end. A path
+//! of `object_store` has no empty segment, no `.` and `..`, no control character, no slash at its ends; one list page
+//! with such a key would fail as a whole. So such keys are [escaped](to_path) with a character of the private use
+//! area, and [`courier`](super::courier) puts the real key into the request, and the escaped one into the list.
+
+use std::borrow::Cow;
+
+/// Begins an escape.
+const MARK: char = '\u{F8FF}';
+/// What stands behind it for an empty segment.
+const EMPTY: char = '-';
+/// The mark as it stands in a URL.
+const MARK_IN_URL: &str = "%EF%A3%BF";
+
+/// Whether a segment is one that a path cannot have.
+fn is_odd(segment: &str) -> bool {
+    matches!(segment, "" | "." | "..")
+        || segment.contains(|c: char| c.is_ascii_control() || c == MARK)
+}
+
+/// The path that stands for a key.
+pub(super) fn to_path(key: &str) -> Cow<'_, str> {
+    if key.is_empty() || !key.split('/').any(is_odd) {
+        return Cow::Borrowed(key);
+    }
+    let mut path = String::with_capacity(key.len() + 8);
+    for (n, segment) in key.split('/').enumerate() {
+        if n > 0 {
+            path.push('/');
+        }
+        match segment {
+            "" => path.extend([MARK, EMPTY]),
+            _ => {
+                let is_dots = matches!(segment, "." | "..");
+                for c in segment.chars() {
+                    match c {
+                        MARK => path.extend([MARK, MARK]),
+                        c if is_dots || c.is_ascii_control() => {
+                            path.push(MARK);
+                            path.push_str(&format!("{:02x}", u32::from(c)));
+                        }
+                        c => path.push(c),
+                    }
+                }
+            }
+        }
+    }
+    Cow::Owned(path)
+}
+
+/// The key that a path stands for.
+pub(super) fn of_path(path: &str) -> Cow<'_, str> {
+    if !path.contains(MARK) {
+        return Cow::Borrowed(path);
+    }
+    let mut key = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((plain, escaped)) = rest.split_once(MARK) {
+        key.push_str(plain);
+        let mut chars = escaped.chars();
+        match chars.next() {
+            Some(EMPTY) | None => {}
+            Some(MARK) => key.push(MARK),
+            Some(high) => {
+                let digits = high
+                    .to_digit(16)
+                    .zip(chars.next().and_then(|low| low.to_digit(16)));
+                key.extend(digits.and_then(|(high, low)| char::from_u32(high * 16 + low)));
+            }
+        }
+        rest = chars.as_str();
+    }
+    key.push_str(rest);
+    Cow::Owned(key)
+}
+
+/// The path of a URL with the keys' own characters in the place of escapes; `Err` if it cannot be asked for.
+pub(super) fn in_url(path: &str) -> Result<Option<String>, &'static str> {
+    if !path.contains(MARK_IN_URL) {
+        return Ok(None);
+    }
+    let mut url = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((plain, escaped)) = rest.split_once(MARK_IN_URL) {
+        url.push_str(plain);
+        if let Some(behind) = escaped.strip_prefix(EMPTY) {
+            rest = behind;
+        } else if let Some(behind) = escaped.strip_prefix(MARK_IN_URL) {
+            url.push_str(MARK_IN_URL);
+            rest = behind;
+        } else if escaped.starts_with("2e") {
+            // Every URL library takes them out, escaped or not.
+            return Err("its key has a part `.` or `..`, which a URL cannot have");
+        } else {
+            let (digits, behind) = escaped.split_at_checked(2).unwrap_or((escaped, ""));
+            url.push('%');
+            url.push_str(digits);
+            rest = behind;
+        }
+    }
+    url.push_str(rest);
+    Ok(Some(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::path::Path;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_key_has_a_path_of_its_own(key in "[a/.\n\u{F8FF}é-]{0,12}") {
+            let path = to_path(&key);
+            let parsed = Path::parse(&path);
+            prop_assert!(parsed.is_ok(), "{path:?}");
+            let parsed = parsed.unwrap();
+            prop_assert_eq!(parsed.as_ref(), &*path, "it was changed");
+            prop_assert_eq!(&*of_path(&path), &*key);
+        }
+    }
+
+    #[test]
+    fn a_usual_key_is_its_own_path() {
+        let key = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01/a_b.json.gz";
+        assert!(matches!(to_path(key), Cow::Borrowed(path) if path == key));
+    }
+
+    #[test]
+    fn a_url_has_the_key_itself() {
+        let path = |key: &str| {
+            let path = to_path(key).replace(MARK, MARK_IN_URL);
+            in_url(&path).map(|url| url.unwrap_or(path))
+        };
+        assert_eq!(path("a/b").as_deref(), Ok("a/b"));
+        assert_eq!(path("/a//b/").as_deref(), Ok("/a//b/"));
+        assert_eq!(path("a\nb").as_deref(), Ok("a%0ab"));
+        assert_eq!(path("a\u{F8FF}").as_deref(), Ok("a%EF%A3%BF"));
+        assert!(path("a/../b").is_err() && path("./b").is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! All objects below a prefix, in the order of their keys' bytes, with several lists in flight.
+//!
+//! A list gives a thousand keys, and the next page can be asked for only with the one before it. So a bucket is listed
+//! folder by folder as far as its layout divides it, some folders ahead of their turn, and from there on as it comes.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::bucket::{Bucket, ObjectMeta};
+use super::listing::PageEntry;
+
+/// What lies below a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Nothing that is wanted.
+    Nothing,
+    /// Folders, which are asked for one by one.
+    Folders,
+    /// What is listed as it comes.
+    All,
+}
+
+/// What is told of a prefix that ends in a slash, and how many folders it lies below the first.
+pub type Survey = dyn Fn(&str, usize) -> Below + Send + Sync;
+
+/// What a walk meets.
+#[derive(Debug)]
+pub enum Met {
+    /// Objects.
+    Objects(Vec<ObjectMeta>),
+    /// A folder that holds nothing that is wanted.
+    PassedOver,
+    /// A prefix that could not be listed, or not to its end.
+    Failed(String, io::Error),
+}
+
+/// What a walk meets, one after the other.
+#[derive(Debug)]
+pub struct Walk(Receiver<Met>);
+
+impl Iterator for Walk {
+    type Item = Met;
+
+    fn next(&mut self) -> Option<Met> {
+        self.0.blocking_recv()
+    }
+}
+
+/// Folders of a folder that are listed ahead of their turn. Each level of folders multiplies what is in flight, and
+/// only the first two divide an archive into many.
+const AHEAD: [usize; 3] = [8, 8, 2];
+/// Pages that wait for their turn, of each list.
+const PAGES: usize = 1;
+
+impl Bucket {
+    /// Walks through what lies below a prefix, which is empty or ends in a slash.
+    #[must_use]
+    pub fn walk(self: &Arc<Self>, prefix: &str, survey: Arc<Survey>) -> Walk {
+        Walk(self.start(prefix.to_owned(), 0, 0, survey))
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        prefix: String,
+        n_deep: usize,
+        n_branched: usize,
+        survey: Arc<Survey>,
+    ) -> Receiver<Met> {
+        let (met, receiver) = channel(PAGES);
+        let folder = Folder {
+            bucket: Arc::clone(self),
+            prefix,
+            n_deep,
+            n_branched,
+            survey,
+            met,
+        };
+        self.runtime.spawn(folder.list());
+        receiver
+    }
+}
+
+/// A folder that is being listed.
+struct Folder {
+    bucket: Arc<Bucket>,
+    prefix: String,
+    /// How many folders lie above it.
+    n_deep: usize,
+    /// How many of them have several folders.
+    n_branched: usize,
+    survey: Arc<Survey>,
+    met: Sender<Met>,
+}
+
+impl Folder {
+    /// Lists it to its end, or until nobody wants to know.
+    fn list(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
+            let mut from = None;
+            loop {
+                let page = match self.bucket.page(&self.prefix, to_slash, from).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        // One who is gone wants it no more.
+                        self.met.send(Met::Failed(self.prefix, error)).await.ok();
+                        return;
+                    }
+                };
+                if self.give(page.entries).await.is_none() || page.next.is_none() {
+                    return;
+                }
+                from = page.next;
+            }
+        })
+    }
+
+    /// Gives what is on a page, and below it; nothing when nobody wants to know.
+    async fn give(&self, entries: Vec<PageEntry>) -> Option<()> {
+        let is_wanted = |prefix: &str| (self.survey)(prefix, self.n_deep + 1) != Below::Nothing;
+        let wanted = entries.iter().filter_map(|entry| match entry {
+            PageEntry::Prefix(prefix) if is_wanted(prefix) => Some(prefix.clone()),
+            _ => None,
+        });
+        let mut to_list: VecDeque<String> = wanted.collect();
+        let is_branch = usize::from(to_list.len() > 1);
+        let n_ahead = AHEAD[self.n_branched.min(AHEAD.len() - 1)];
+        let mut ahead = VecDeque::new();
+        let mut objects = Vec::new();
+        for entry in entries {
+            match entry {
+                PageEntry::Object(meta) => objects.push(meta),
+                PageEntry::Prefix(prefix) => {
+                    self.objects(&mut objects).await?;
+                    if !is_wanted(&prefix) {
+                        self.met.send(Met::PassedOver).await.ok()?;
+                        continue;
+                    }
+                    while ahead.len() < n_ahead
+                        && let Some(next) = to_list.pop_front()
+                    {
+                        let n_branched = self.n_branched + is_branch;
+                        let survey = Arc::clone(&self.survey);
+                        ahead.push_back(self.bucket.start(
+                            next,
+                            self.n_deep + 1,
+                            n_branched,
+                            survey,
+                        ));
+                    }
+                    let mut below = ahead.pop_front()?;
+                    while let Some(met) = below.recv().await {
+                        self.met.send(met).await.ok()?;
+                    }
+                }
+            }
+        }
+        self.objects(&mut objects).await
+    }
+
+    async fn objects(&self, objects: &mut Vec<ObjectMeta>) -> Option<()> {
+        if objects.is_empty() {
+            return Some(());
+        }
+        self.met
+            .send(Met::Objects(std::mem::take(objects)))
+            .await
+            .ok()
+    }
+}

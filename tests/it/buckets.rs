@@ -1,0 +1,470 @@
+//! Hunts through buckets, over the network's own protocol.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "what a proxy met is remembered by the threads of its connections"
+)]
+
+use std::collections::HashMap;
+use std::fs;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::lake::{Hunt, Lake, attach, delivery, other, rows};
+use crate::s3::memory::MemoryS3;
+use crate::s3::proxy::{self, Fate};
+use crate::s3::{self, Server};
+
+const KEY: &str = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05";
+
+/// The lake's archive in a bucket of the same name, hunted.
+fn hunt(lake: &Lake, server: &Server, args: &[&str]) -> Hunt {
+    let mut command = lake.command(args);
+    lake.hunted(server.serves(&mut command).output().unwrap())
+}
+
+fn served(lake: &Lake) -> Server {
+    Server::of_folder(lake.logs().parent().unwrap())
+}
+
+fn memory(objects: &[(&str, &[u8])]) -> Server {
+    let objects = objects
+        .iter()
+        .map(|(key, bytes)| ((*key).to_owned(), Bytes::copy_from_slice(bytes)));
+    Server::of_memory(objects.collect::<MemoryS3>())
+}
+
+/// Rows without what differs from run to run, and with paths below the root only.
+fn same(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        let row = row.as_object_mut().unwrap();
+        row.remove("source");
+        row.retain(|name, _| !name.starts_with("run_"));
+    }
+    rows
+}
+
+#[test]
+fn a_bucket_gives_the_alerts_of_the_same_files() {
+    let mut lake = Lake::new();
+    // More than two pages of a list.
+    for n in 0..2600 {
+        let text = match n % 500 {
+            7 => delivery(&[other("0"), attach(&format!("{n}"))]),
+            _ => delivery(&[other("0")]),
+        };
+        lake = lake.gzip(&format!("{KEY}/{:02}/{n}.json.gz", 1 + n / 1000), text);
+    }
+    lake = lake
+        .file("zz/last.json", attach("last"))
+        .file("a.json", attach("first"));
+    let local = lake.hunt(&[]).exits(0);
+    let server = served(&lake);
+    let far = hunt(&lake, &server, &["s3://logs"]).exits(0).says("2,602");
+    assert_eq!(far.alerts.len(), 8);
+    assert_eq!(same(far.alerts), same(local.alerts));
+    assert_eq!(far.report["sources"], local.report["sources"]);
+    for root in [format!("s3://logs/{KEY}"), format!("s3://logs/{KEY}/")] {
+        let hunt = hunt(&lake, &server, &[&root]).exits(0);
+        assert_eq!(hunt.alerts.len(), 6, "{root}");
+    }
+    hunt(&lake, &server, &["s3://logs/a.json", "logs/zz"])
+        .exits(0)
+        .finds(&["first", "last"]);
+}
+
+#[test]
+fn a_large_object_comes_in_ranges_and_is_read_like_a_file() {
+    let mut text = String::new();
+    for n in 0..40_000 {
+        let record = if n % 13_000 == 9 {
+            attach(&n.to_string())
+        } else {
+            other("0")
+        };
+        text += &record;
+        text.push('\n');
+    }
+    assert!(text.len() > 20 << 20);
+    let lake = Lake::new()
+        .file("large.ndjson", &text)
+        .gzip("large.ndjson.gz", &text);
+    let local = lake.hunt(&[]).exits(0);
+    let server = served(&lake);
+    let far = hunt(&lake, &server, &["s3://logs/"]).exits(0);
+    assert_eq!(far.alerts.len(), 8);
+    assert_eq!(same(far.alerts), same(local.alerts));
+}
+
+#[test]
+fn whatever_the_network_does_the_alerts_are_those_of_the_files_or_the_object_is_named() {
+    let mut lake = Lake::new();
+    for n in 0..60 {
+        lake = lake.gzip(
+            &format!("{KEY}/01/{n:02}.json.gz"),
+            delivery(&[attach(&format!("{n}"))]),
+        );
+    }
+    let lines: String = (0..12_000)
+        .map(|n| if n == 11_000 { attach("l") } else { other("0") } + "\n")
+        .collect();
+    lake = lake.file("large.ndjson", lines);
+    let local = lake.hunt(&[]).exits(0);
+    let server = served(&lake);
+    let fates = [
+        Fate::SlowDown,
+        Fate::Failure,
+        Fate::Cut,
+        Fate::Closed,
+        Fate::Slow,
+    ];
+    for fate in fates {
+        // The first time of each request, and so also of each page, range and object.
+        let met = Mutex::new(HashMap::<String, usize>::new());
+        let proxy = proxy::before(server.address(), move |_, line| {
+            let mut met = met.lock().unwrap();
+            let n = met.entry(line.to_owned()).or_default();
+            *n += 1;
+            if *n == 1 { fate } else { Fate::Whole }
+        });
+        let mut command = lake.command(&["s3://logs"]);
+        let hunt = lake
+            .hunted(s3::serves(proxy, &mut command).output().unwrap())
+            .exits(0);
+        assert_eq!(same(hunt.alerts), same(local.alerts.clone()), "{fate:?}");
+    }
+    for fate in [Fate::SlowDown, Fate::Cut] {
+        let proxy = proxy::before(server.address(), move |_, line| {
+            if line.contains("/07.json.gz") {
+                fate
+            } else {
+                Fate::Whole
+            }
+        });
+        let mut command = lake.command(&["s3://logs"]);
+        let hunt = lake.hunted(s3::serves(proxy, &mut command).output().unwrap());
+        let hunt = hunt
+            .exits(3)
+            .tells(&["unreadable"])
+            .says("01/07.json.gz: cannot be read");
+        assert_eq!(hunt.alerts.len(), 60, "{fate:?}");
+    }
+}
+
+#[test]
+fn any_key_is_read() {
+    let record = attach("1");
+    let keys = [
+        "/lead",
+        "a b+c%20?#&é.json",
+        "logs//AWSLogs/x",
+        "tail/",
+        "x/\u{F8FF}",
+        "y/'\"<>*!()~",
+    ];
+    let objects: Vec<(&str, &[u8])> = keys.iter().map(|key| (*key, record.as_bytes())).collect();
+    let server = memory(&objects);
+    let lake = Lake::new();
+    let hunt_all = hunt(&lake, &server, &["s3://trail"]).exits(0);
+    let sources: Vec<_> = hunt_all
+        .alerts
+        .iter()
+        .map(|row| row["source"].as_str().unwrap())
+        .collect();
+    let expected: Vec<_> = keys.iter().map(|key| format!("s3://trail/{key}")).collect();
+    assert_eq!(sources, expected);
+    for uri in &expected {
+        hunt(&lake, &server, &[uri]).exits(0).finds(&["1"]);
+    }
+    // Libraries take such parts out of an address: it must not be another object that is read.
+    let server = memory(&[("a/../b", record.as_bytes()), ("b", record.as_bytes())]);
+    hunt(&lake, &server, &["s3://trail"])
+        .exits(3)
+        .says("s3://trail/a/../b: cannot be read: its key has a part");
+}
+
+#[test]
+fn what_cannot_be_had_is_told_in_words_and_the_rest_is_read() {
+    let record = attach("1");
+    let stored = record.as_bytes();
+    let server = memory(&[("a", stored), ("changing", stored), ("glacier", stored)]);
+    let lake = Lake::new().file("here.json", attach("2"));
+    hunt(&lake, &server, &["s3://trail"])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["unreadable", "unreadable"])
+        .says("s3://trail/changing: cannot be read: it was changed")
+        .says("s3://trail/glacier: cannot be read: it is archived (S3 Glacier");
+    for (root, words) in [
+        (
+            "s3://trail/none",
+            "s3://trail/none: cannot be read: no object has this key",
+        ),
+        ("s3://nobody", "there is no bucket of this name"),
+    ] {
+        hunt(&lake, &server, &[root, "logs"])
+            .exits(3)
+            .finds(&["2"])
+            .says(words);
+    }
+    let refused = |change: &dyn Fn(&mut Command)| {
+        let mut command = lake.command(&["s3://trail", "logs"]);
+        server.serves(&mut command);
+        change(&mut command);
+        lake.hunted(command.output().unwrap())
+            .exits(3)
+            .finds(&["2"])
+    };
+    refused(&|command| {
+        command.env("AWS_SECRET_ACCESS_KEY", "another");
+    })
+    .says("the secret key is not the one that belongs to the access key");
+    refused(&|command| {
+        command.env("AWS_ACCESS_KEY_ID", "AKIAI44QH8DHBEXAMPLE");
+    })
+    .says("the store does not know the access key");
+    refused(&|command| {
+        command
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY");
+    })
+    .says("no AWS credentials: none were found; set AWS_PROFILE and run `aws sso login`");
+    refused(&|command| {
+        command.arg("--no-sign-request");
+    })
+    .says("access is denied");
+    // Nobody listens there; a minute of trying would not help.
+    refused(&|command| {
+        command.args(["--endpoint-url", "http://127.0.0.1:9"]);
+    })
+    .says("onnect");
+}
+
+#[test]
+fn credentials_come_from_profiles_and_processes() {
+    let server = memory(&[("a", attach("1").as_bytes())]);
+    let lake = Lake::new();
+    let json = concat!(
+        r#"{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","#,
+        r#""SecretAccessKey":"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}"#
+    );
+    fs::write(lake.beside("credentials.json"), json).unwrap();
+    let config = format!(
+        "[profile process]\ncredential_process = cat {}\n\n[profile keys]\naws_access_key_id = {}\n\
+         aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
+        lake.beside("credentials.json").display(),
+        s3::ACCESS_KEY,
+    );
+    fs::write(lake.beside("config"), config).unwrap();
+    for profile in ["process", "keys"] {
+        let mut command = lake.command(&["s3://trail"]);
+        server
+            .serves(&mut command)
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
+            .env("AWS_CONFIG_FILE", lake.beside("config"))
+            .env("AWS_PROFILE", profile);
+        lake.hunted(command.output().unwrap())
+            .exits(0)
+            .finds(&["1"]);
+    }
+}
+
+/// The trail of an organisation, with something beside it.
+fn two_accounts() -> MemoryS3 {
+    let record = attach("1");
+    let object = |key: &str| (key.to_owned(), Bytes::copy_from_slice(record.as_bytes()));
+    let mut objects = Vec::new();
+    for account in ["111122223333", "444455556666"] {
+        for region in ["eu-west-1", "us-east-1"] {
+            for day in [
+                "2023/12/31",
+                "2024/04/30",
+                "2024/05/01",
+                "2024/05/02",
+                "2024/05/09",
+            ] {
+                objects.push(object(&format!(
+                    "p/AWSLogs/o-1/{account}/CloudTrail/{region}/{day}/a"
+                )));
+            }
+        }
+        objects.push(object(&format!(
+            "p/AWSLogs/o-1/{account}/Config/us-east-1/2024/1/1/a"
+        )));
+    }
+    objects.push(object("p/other/a"));
+    objects.into_iter().collect()
+}
+
+#[test]
+fn only_the_folders_that_can_matter_are_listed() {
+    let server = Server::of_memory(two_accounts());
+    let lake = Lake::new();
+    let listed = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&listed);
+    let proxy = proxy::before(server.address(), move |_, line| {
+        if let Some((_, query)) = line.split_once("prefix=") {
+            seen.lock()
+                .unwrap()
+                .push(query.split(['&', ' ']).next().unwrap().replace("%2F", "/"));
+        }
+        Fate::Whole
+    });
+    let hunt = |args: &[&str]| {
+        listed.lock().unwrap().clear();
+        let mut command = lake.command(args);
+        lake.hunted(s3::serves(proxy, &mut command).output().unwrap())
+            .exits(0)
+    };
+    let all = hunt(&["s3://trail"]);
+    assert_eq!(all.report["sources"]["found"], 23);
+    let some = hunt(&[
+        "s3://trail",
+        "--account",
+        "111122223333",
+        "--home-region",
+        "--since",
+        "2024-05-01",
+        "--until",
+        "2024-05-01",
+        "--late",
+        "0h",
+    ]);
+    assert_eq!(
+        some.report["sources"]["found"], 3,
+        "the day, the other service, what is outside"
+    );
+    let listed = listed.lock().unwrap().clone();
+    assert!(
+        listed
+            .iter()
+            .any(|p| p == "p/AWSLogs/o-1/111122223333/CloudTrail/us-east-1/2024/05/"),
+        "{listed:?}"
+    );
+    for nothing in ["444455556666", "eu-west-1", "2023", "2024/04"] {
+        assert!(
+            listed.iter().all(|prefix| !prefix.contains(nothing)),
+            "{listed:?}"
+        );
+    }
+}
+
+#[test]
+fn lists_name_objects_and_prefixes_and_each_is_read_once() {
+    let record = attach("1");
+    let server = memory(&[("a", record.as_bytes()), ("b/c", record.as_bytes())]);
+    let lake = Lake::new().file("here.json", attach("2"));
+    fs::write(
+        lake.beside("list"),
+        "s3://trail/b/\nlogs/here.json\ns3://trail/a\ns3://trail/b/c\n",
+    )
+    .unwrap();
+    let hunt = hunt(&lake, &server, &["--files-from", "list"])
+        .exits(0)
+        .finds(&["1", "2", "1"]);
+    assert_eq!(hunt.report["sources"]["repeated"], 1);
+}
+
+#[test]
+fn output_and_report_go_to_a_bucket_whole_or_not_at_all() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    fs::create_dir(lake.beside("out")).unwrap();
+    let server = served(&lake);
+    let mut command = Command::new(crate::lake::TRAILSIFT);
+    command.current_dir(lake.beside("")).args([
+        "hunt",
+        "s3://logs",
+        "-o",
+        "s3://out/x/alerts.ndjson",
+        "--report",
+        "s3://out/report.json",
+        "--related",
+        "s3://out/related.parquet",
+    ]);
+    // Twice: it replaces what it wrote.
+    for _ in 0..2 {
+        let output = server.serves(&mut command).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let alerts = rows(&lake.beside("out/x/alerts.ndjson"));
+        assert_eq!(alerts[0]["source"], "s3://logs/a.json");
+        let report: Value =
+            serde_json::from_slice(&fs::read(lake.beside("out/report.json")).unwrap()).unwrap();
+        assert_eq!(report["alerts"], 1);
+        assert!(
+            fs::read(lake.beside("out/related.parquet"))
+                .unwrap()
+                .starts_with(b"PAR1")
+        );
+    }
+}
+
+#[test]
+fn evidence_is_not_replaced_and_what_cannot_be_written_is_known_at_once() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    let server = served(&lake);
+    let refused = |output: &str, code: i32, words: &str| {
+        let mut command = Command::new(crate::lake::TRAILSIFT);
+        command.current_dir(lake.beside("")).args([
+            "hunt",
+            "s3://logs",
+            "--format",
+            "ndjson",
+            "-o",
+            output,
+        ]);
+        let output = server.serves(&mut command).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+    };
+    refused(
+        "s3://logs/a.json",
+        2,
+        "would replace an object that is hunted through",
+    );
+    assert_eq!(
+        fs::read(lake.logs().join("a.json")).unwrap(),
+        attach("1").as_bytes()
+    );
+    // Where nothing can be written, that is known before anything is read.
+    let cannot = memory(&[]);
+    let mut command = lake.command(&["logs", "--related", "s3://trail/x.parquet"]);
+    let hunt = lake
+        .hunted(cannot.serves(&mut command).output().unwrap())
+        .exits(1);
+    hunt.says("s3://trail/x.parquet: cannot be written: the store does not know how to do that");
+    // Its own output below the root is no input.
+    let mut command = lake.command(&["s3://logs"]);
+    command.args(["--related", "s3://logs/b.ndjson"]);
+    for _ in 0..2 {
+        let hunt = lake
+            .hunted(server.serves(&mut command).output().unwrap())
+            .exits(0);
+        assert_eq!(hunt.report["sources"]["found"], 1);
+    }
+}
+
+#[test]
+fn addresses_that_make_no_sense_are_refused_before_the_run() {
+    let lake = Lake::new();
+    lake.hunt(&["s3:///key"])
+        .exits(2)
+        .says("it names no bucket");
+    for output in ["s3://out", "s3://out/x/"] {
+        lake.hunt(&["--related", output])
+            .exits(2)
+            .says("it names no object");
+    }
+    lake.hunt(&["--io-concurrency", "0"]).exits(2);
+    lake.hunt(&["--request-payer", "--no-sign-request"])
+        .exits(2);
+}
