@@ -45,6 +45,7 @@ fn hunt(
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
+        state: None,
         stores: Arc::default(),
         progress: Arc::default(),
     };

@@ -41,6 +41,8 @@ pub struct HuntConfig {
     pub own_files: Vec<PathBuf>,
     /// Objects that are none, likewise.
     pub own_uris: Vec<String>,
+    /// The ledger, if there is one: what it says to be done is not done again.
+    pub state: Option<PathBuf>,
     /// The buckets of roots and outputs.
     pub stores: Arc<Stores>,
     /// How far the run came, for whoever shows it; and the wish that it stop.

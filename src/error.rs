@@ -22,6 +22,23 @@ pub enum Error {
         /// What the encoder said.
         source: arrow::error::ArrowError,
     },
+    /// The ledger cannot be used.
+    #[error("{path}", path = path.display())]
+    Ledger {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        source: crate::ledger::LedgerError,
+    },
+    /// An output holds alerts of an earlier run, and would be replaced.
+    #[error(
+        "{path}: it holds alerts of an earlier run with this ledger, which are in no other place; name another output",
+        path = path.display()
+    )]
+    OutputTaken {
+        /// The output.
+        path: PathBuf,
+    },
     /// The reader of standard output went away.
     #[error("the reader of standard output closed it")]
     OutputClosed,

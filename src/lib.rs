@@ -41,6 +41,7 @@
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     own_uris: Vec::new(),
+//!     state: None,
 //!     stores: Arc::default(),
 //!     progress: Arc::default(),
 //! };
@@ -59,6 +60,7 @@ pub mod scan;
 pub mod event;
 pub mod rule;
 pub mod output;
+pub mod ledger;
 pub mod report;
 pub mod error;
 pub mod synth;

@@ -36,6 +36,14 @@ pub(crate) enum Command {
     /// Hunt through files and directories, and write the alerts.
     Hunt(HuntArgs),
     Synth(super::synth_args::SynthArgs),
+    /// Show what a ledger of `hunt --state` holds.
+    State {
+        /// The ledger.
+        file: PathBuf,
+        /// Print the sources that could not be read whole, one a line, for `hunt --files-from`.
+        #[arg(long)]
+        failed: bool,
+    },
     /// Print the rule: its query, severity, MITRE ATT&CK techniques and references.
     Rule,
     /// Print a completion script for a shell.
@@ -204,6 +212,13 @@ pub(crate) struct HuntArgs {
     /// `relation`; the name tells the format. They are counted in any case.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) related: Option<PathBuf>,
+
+    /// Keep a ledger of what is done in FILE. A hunt that was broken off, in whatever way, goes on where it was, and a later
+    /// one reads only what is new or has changed, and writes only the alerts of that.
+    ///
+    /// The ledger holds for one rule and one choice of --since and the like. What could not be read is tried again.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) state: Option<PathBuf>,
 
     /// How the alerts are written. Without it the name of the output tells: .parquet, or .ndjson, .jsonl and
     /// .json; standard output gets ndjson.

@@ -1,13 +1,17 @@
 //! `trailsift hunt --dry-run`: what would be read, without opening any of it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{BinaryBytes, HumanCount};
+use indicatif::{BinaryBytes, HumanCount, HumanDuration};
 use trailsift::config::HuntConfig;
-use trailsift::input::discover::Found;
+use trailsift::input::discover::{Found, SourceKind};
 use trailsift::input::layout::Origin;
+use trailsift::input::open::MAP_BYTES;
 use trailsift::pipeline;
+use trailsift::store::RANGE_BYTES;
 
 use super::exit::Exit;
 use super::{print, terminal};
@@ -28,11 +32,16 @@ impl Sum {
 
 /// Walks, and prints how many files and bytes a hunt would read, by account, region and year.
 pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let mut far = Far::default();
     let mut sums: BTreeMap<Origin, Sum> = BTreeMap::new();
     let (mut all, mut n_passed_over, mut is_complete) = (Sum::default(), 0_u64, true);
     pipeline::plan(config, &mut |found| match found {
         Found::Source(source) => {
             all.add(source.stored_bytes);
+            if let SourceKind::Object(_) = source.kind {
+                far.add(source.stored_bytes);
+            }
             let sum = sums.entry(Origin::of(&source.path)).or_default();
             sum.add(source.stored_bytes);
         }
@@ -45,6 +54,10 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
         Found::PassedOver => n_passed_over += 1,
         Found::Link | Found::Repeated => {}
     });
+    let listed = (
+        started.elapsed(),
+        config.stores.traffic().n_requests.load(Relaxed),
+    );
     let mut table = table(&sums).to_string();
     table += &format!(
         "\n{} files, {} as stored, would be read; {} folders passed over\n",
@@ -52,11 +65,61 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
         BinaryBytes(all.n_bytes),
         HumanCount(n_passed_over)
     );
+    table += &estimate(all, &far, listed, config);
     print(table.as_bytes())?;
     Ok(match is_complete {
         true => Exit::Complete,
         false => Exit::Incomplete,
     })
+}
+
+/// What lies in buckets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Far {
+    sum: Sum,
+    n_requests: u64,
+}
+
+impl Far {
+    fn add(&mut self, n_bytes: u64) {
+        self.sum.add(n_bytes);
+        self.n_requests += match n_bytes {
+            0 => 0,
+            ..MAP_BYTES => 1,
+            _ => n_bytes.div_ceil(RANGE_BYTES),
+        };
+    }
+}
+
+/// How long an object of some kilobytes takes to come from S3 in the same region, nearly all of it waiting: AWS's
+/// documentation ("Performance design patterns for Amazon S3") speaks of 100 to 200 ms for the first byte.
+const FETCH_SECONDS: f64 = 0.15;
+/// What a thread scans of a compressed archive of usual files, in stored bytes a second: `benches/README.md`, rounded
+/// down.
+const STORED_BYTES_A_SECOND: f64 = 100e6;
+
+/// A word on what a hunt takes.
+fn estimate(all: Sum, far: &Far, listed: (Duration, u64), config: &HuntConfig) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
+    let float = |n: u64| n as f64;
+    let threads = float(config.n_threads as u64);
+    let scan = float(all.n_bytes) / (STORED_BYTES_A_SECOND * threads);
+    let fetch = float(far.n_requests) * FETCH_SECONDS / float(config.stores.n_concurrent() as u64);
+    let seconds = scan.max(fetch).max(listed.0.as_secs_f64());
+    let mut text = format!(
+        "about {} on {} threads at 100 MB/s of stored bytes each",
+        HumanDuration(Duration::from_secs_f64(seconds)),
+        config.n_threads
+    );
+    if far.sum.n_files > 0 {
+        text += &format!(
+            " and 150 ms a fetch, {} at once; {} requests to list (made just now, and made again) and {} to fetch",
+            config.stores.n_concurrent(),
+            HumanCount(listed.1),
+            HumanCount(far.n_requests)
+        );
+    }
+    text + "\n"
 }
 
 fn table(sums: &BTreeMap<Origin, Sum>) -> Table {

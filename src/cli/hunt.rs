@@ -99,8 +99,14 @@ fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
         Destination::Object(uri) => format!("nothing was written to {uri}"),
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
     };
+    let kept = config.state.as_ref().map_or(String::new(), |state| {
+        format!(
+            "; what was done is kept in {}, and the same command goes on from there",
+            state.display()
+        )
+    });
     terminal::line(&format!(
-        "{}: {} of {}{more} files were read ({} as stored), {} alerts found; {output}",
+        "{}: {} of {}{more} files were read ({} as stored), {} alerts found; {output}{kept}",
         terminal::red("interrupted"),
         HumanCount(progress.n_done.load(Relaxed)),
         HumanCount(progress.n_found.load(Relaxed)),

@@ -8,6 +8,7 @@ mod exit;
 mod hunt;
 mod progress;
 mod resolve;
+mod state;
 mod summary;
 mod synth;
 mod synth_args;
@@ -29,6 +30,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match args.command {
         Command::Hunt(args) => hunt::run(args),
         Command::Synth(args) => synth::run(args),
+        Command::State { file, failed } => state::run(&file, failed),
         Command::Rule => print(trailsift::rule::Rule::quarantine().render().as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -51,7 +51,13 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         ));
     }
     let related = related(args)?;
-    let own_files = own_files(args, &roots)?;
+    let mut own_files = own_files(args, &roots)?;
+    if let Some(state) = &args.state {
+        // SQLite's log lies beside it.
+        let mut log = state.clone().into_os_string();
+        log.push("-wal");
+        own_files.extend([state.clone(), PathBuf::from(log)]);
+    }
     let stores = Stores::new(StoreOptions {
         endpoint_url: args.endpoint_url.clone(),
         bucket_region: args.bucket_region.clone(),
@@ -64,6 +70,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
         roots,
         own_files,
         own_uris,
+        state: args.state.clone(),
         stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
         destination,

@@ -108,6 +108,8 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.empty, "of them empty"),
         (sources.partial, "read in part"),
         (sources.failed, "not read"),
+        (sources.known, "done before"),
+        (sources.known_partial, "of these not whole"),
         (sources.repeated, "met twice"),
         (sources.links_not_followed, "links not followed"),
         (sources.folders_passed_over, "folders passed over"),
@@ -174,7 +176,14 @@ fn complete(report: &Report) -> String {
     };
     let mut text = match report.complete {
         true => format!("{}: everything was read", green("yes")),
-        false => format!("{}: {}", red("no"), kinds(Severity::Error)),
+        false => {
+            let before = (report.sources.known_partial > 0).then(|| {
+                "of what was done before, not all was read whole (trailsift state tells)".to_owned()
+            });
+            let now = Some(kinds(Severity::Error)).filter(|kinds| !kinds.is_empty());
+            let reasons: Vec<String> = now.into_iter().chain(before).collect();
+            format!("{}: {}", red("no"), reasons.join("; "))
+        }
     };
     let (warnings, notes) = (kinds(Severity::Warning), kinds(Severity::Info));
     if !warnings.is_empty() {

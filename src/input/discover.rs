@@ -55,6 +55,8 @@ pub struct Source {
     pub kind: SourceKind,
     /// Its size when it was found; 0 for streams.
     pub stored_bytes: u64,
+    /// What changes when its content does: the time of a file's last change, an object's `ETag`; nothing for streams.
+    pub version: Option<Vec<u8>>,
 }
 
 /// What the walk meets.
@@ -84,6 +86,14 @@ pub type Identity = (u64, u64);
 #[must_use]
 pub fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
+}
+
+/// What tells a file from what it was before: nanoseconds of its last change.
+fn version(metadata: &Metadata) -> Vec<u8> {
+    let nanoseconds =
+        i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    // The upper bytes are 0 in this age.
+    nanoseconds.to_le_bytes()[..8].to_vec()
 }
 
 /// How the walk goes.
@@ -259,6 +269,7 @@ impl Walk<'_> {
                     below_root: PathBuf::from("-"),
                     kind: SourceKind::Stdin,
                     stored_bytes: 0,
+                    version: None,
                 }));
             }
         };
@@ -282,6 +293,7 @@ impl Walk<'_> {
                 below_root: name,
                 kind: SourceKind::Stream,
                 stored_bytes: 0,
+                version: None,
             })),
         }
     }
@@ -401,6 +413,7 @@ impl Walk<'_> {
             below_root: below_root.to_owned(),
             kind: SourceKind::File,
             stored_bytes: metadata.len(),
+            version: Some(version(metadata)),
         }))
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell};
@@ -66,7 +67,7 @@ impl RuleColumns {
 ///
 /// All its text is one piece of memory: where every record alerts, a piece for each of thirty columns is what
 /// takes the time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The values of [`TEXTS`], one after the other.
     texts: String,

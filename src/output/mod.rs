@@ -12,6 +12,6 @@ pub mod whole_file;
 
 pub use alert::{Alert, Place};
 pub use columns::{COLUMNS, Column, Kind, RELATION};
-pub use destination::{Destination, Target};
+pub use destination::{Destination, Target, Written};
 pub use sink::{AlertSink, Format, RunIdentity};
 pub use whole_file::WholeFile;

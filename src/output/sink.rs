@@ -210,6 +210,11 @@ impl<W: Write + Send> AlertSink<W> {
         })
     }
 
+    /// Goes on counting sightings from where earlier outputs came to.
+    pub fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
+        self.sightings = sightings;
+    }
+
     /// What is written to.
     pub fn get_ref(&self) -> &W {
         match &self.writer {

@@ -1,21 +1,23 @@
 //! The sink's side: the turns, emptied in their order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arrow::error::ArrowError;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use rayon::ThreadPool;
 
+use super::journal::{self, Journal, Reached, failed};
 use super::{Message, Notice, Turn, panic_message};
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::input::discover::Identity;
-use crate::output::Alert;
-use crate::output::destination::Output;
+use crate::ledger::Ledger;
+use crate::output::destination::{Closed, Output};
 use crate::output::sink::{Encoded, Encoder, Group};
+use crate::output::{Alert, Written};
 use crate::report::{Defect, Diagnostic, Outcome, Report, Stats, Tally};
 use crate::worker::{RELATED_SHOWN, SourceReport};
 
@@ -26,26 +28,56 @@ pub(super) fn collect(
     report: &mut Report,
     config: &HuntConfig,
     pool: &ThreadPool,
+    journal: Option<Journal<'_>>,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
+    let mut left_over = match &journal {
+        Some(journal) => journal.all_waiting()?.into_iter().collect(),
+        None => BTreeSet::new(),
+    };
     let mut sink = Sink {
         tables,
+        journal,
         n_related: 0,
         pool,
         report,
         config,
         notify,
     };
-    for turn in turns {
+    loop {
+        let turn = match turns.recv_timeout(journal::COMMIT_EVERY) {
+            Ok(turn) => turn,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                sink.commit(true)?;
+                continue;
+            }
+        };
+        // A large source may take its time.
+        sink.commit(matches!(turn, Turn::Large(..)))?;
         match turn {
-            Turn::Batch(messages) => sink.messages(&messages, None)?,
-            Turn::Large(path, pieces) => {
+            Turn::Batch(messages, reached) => {
+                sink.begin(&reached);
+                sink.messages(&messages, None)?;
+                sink.end(&reached)?;
+            }
+            Turn::Large(path, pieces, reached) => {
+                sink.begin(reached.as_slice());
                 let mut whole = SourceReport::default();
                 for messages in pieces {
                     sink.messages(&messages, Some(&mut whole))?;
                 }
                 sink.source(&path, whole);
+                sink.end(reached.as_slice())?;
             }
+            Turn::Known(n_whole, n_partial) => sink.report.add_known(n_whole, n_partial),
+            Turn::Waiting(id, is_whole) => {
+                left_over.remove(&id);
+                sink.report
+                    .add_known(u64::from(is_whole), u64::from(!is_whole));
+                sink.waiting(id)?;
+            }
+            Turn::Failed(error) => return Err(*error),
             Turn::Defect(path, defect) => {
                 let mut tally = Tally::default();
                 tally.add(Outcome::Failed, Stats::default());
@@ -57,6 +89,14 @@ pub(super) fn collect(
             Turn::PassedOver => sink.report.sources.folders_passed_over += 1,
         }
         sink.check_stop()?;
+    }
+    // Alerts of sources that were not met again, and are in no output yet.
+    let still_there: BTreeSet<i64> = match &sink.journal {
+        Some(journal) if !left_over.is_empty() => journal.all_waiting()?.into_iter().collect(),
+        _ => BTreeSet::new(),
+    };
+    for id in left_over.intersection(&still_there) {
+        sink.waiting(*id)?;
     }
     let Tables { alerts, related } = sink.tables;
     alerts.write_groups(0)?;
@@ -92,11 +132,21 @@ impl Tables {
             .collect())
     }
 
-    /// Gives the files their names.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// Gives the files their names, and has the ledger know it.
+    pub(super) fn finish(self, ledger: Option<&Ledger>) -> Result<(), Error> {
         // The alerts last: where they are, all is there.
-        self.related.map_or(Ok(()), |table| table.output.finish())?;
-        self.alerts.output.finish()
+        let tables = self.related.into_iter().chain([self.alerts]);
+        let closed = tables
+            .map(|table| table.output.close())
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(ledger) = ledger {
+            let files: Vec<Written> = closed.iter().filter_map(Closed::written).collect();
+            ledger.intend(&files).map_err(failed(ledger.path()))?;
+        }
+        closed.into_iter().try_for_each(Closed::commit)?;
+        ledger.map_or(Ok(()), |ledger| {
+            ledger.delivered().map_err(failed(ledger.path()))
+        })
     }
 }
 
@@ -146,6 +196,7 @@ impl Table {
 
 struct Sink<'a> {
     tables: &'a mut Tables,
+    journal: Option<Journal<'a>>,
     /// Rows of events beside the alerts that came.
     n_related: u64,
     pool: &'a ThreadPool,
@@ -187,7 +238,53 @@ impl Sink<'_> {
         }
     }
 
+    /// A turn begins; its sources are named where there is a ledger.
+    fn begin(&mut self, reached: &[Reached]) {
+        if let Some(journal) = &mut self.journal {
+            journal.begin(reached);
+        }
+    }
+
+    /// All of a turn is done.
+    fn end(&mut self, reached: &[Reached]) -> Result<(), Error> {
+        // Of one that was broken off something is missing.
+        self.check_stop()?;
+        self.journal
+            .as_mut()
+            .map_or(Ok(()), |journal| journal.end(reached))
+    }
+
+    /// Commits what is done, if it is time to, or now.
+    fn commit(&mut self, now: bool) -> Result<(), Error> {
+        self.journal
+            .as_mut()
+            .map_or(Ok(()), |journal| journal.commit(now))
+    }
+
+    /// Takes what an earlier run found and could not write any more.
+    fn waiting(&mut self, id: i64) -> Result<(), Error> {
+        let Some(journal) = self.journal.take() else {
+            return Ok(());
+        };
+        let told = journal.waiting(id, &mut |alert| self.row(alert));
+        self.journal = Some(journal);
+        for diagnostic in told? {
+            self.say(diagnostic);
+        }
+        Ok(())
+    }
+
     fn alert(&mut self, alert: Alert) -> Result<(), Error> {
+        let is_row = alert.relation().is_none() || self.tables.related.is_some();
+        if let Some(journal) = self.journal.as_mut().filter(|_| is_row)
+            && !journal.take(&alert)?
+        {
+            return Ok(());
+        }
+        self.row(alert)
+    }
+
+    fn row(&mut self, alert: Alert) -> Result<(), Error> {
         let (pool, n_threads) = (self.pool, self.config.n_threads);
         if alert.relation().is_some() {
             (self.notify)(Notice::Related(&alert));
@@ -209,13 +306,24 @@ impl Sink<'_> {
         let mut tally = Tally::default();
         tally.add(outcome, stats);
         self.report.add_sources(&tally);
-        for defect in defects {
-            self.tell(path, defect);
+        let name = path.to_string_lossy();
+        let diagnostics = defects
+            .into_iter()
+            .map(|defect| Diagnostic::new(&name, defect));
+        let diagnostics: Vec<_> = diagnostics.collect();
+        if let Some(journal) = &mut self.journal {
+            journal.tell(path, outcome, diagnostics.clone());
+        }
+        for diagnostic in diagnostics {
+            self.say(diagnostic);
         }
     }
 
     fn tell(&mut self, path: &Path, defect: Defect) {
-        let diagnostic = Diagnostic::new(&path.to_string_lossy(), defect);
+        self.say(Diagnostic::new(&path.to_string_lossy(), defect));
+    }
+
+    fn say(&mut self, diagnostic: Diagnostic) {
         (self.notify)(Notice::Diagnostic(&diagnostic));
         self.report.add_diagnostic(diagnostic);
     }

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::Turn;
+use super::journal::{self, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
 use crate::input::discover::{Found, SourceKind};
 use crate::input::open::MAP_BYTES;
+use crate::ledger::{Known, Ledger};
 use crate::worker::large::Cutter;
 
 /// The most small sources of a job: what is done once for a job is then little beside them.
@@ -23,17 +25,30 @@ pub(super) struct Feed<'a> {
     config: &'a HuntConfig,
     turns: Sender<Turn>,
     schedule: &'a Schedule,
+    ledger: Option<&'a Ledger>,
     batch: Vec<Source>,
+    /// The batch as the ledger knows it, if there is one.
+    reached: Vec<Reached>,
+    /// Sources that are done: how many were read whole, and how many not.
+    known: (u64, u64),
     batch_bytes: u64,
 }
 
 impl<'a> Feed<'a> {
-    pub(super) fn new(config: &'a HuntConfig, turns: Sender<Turn>, schedule: &'a Schedule) -> Self {
+    pub(super) fn new(
+        config: &'a HuntConfig,
+        turns: Sender<Turn>,
+        schedule: &'a Schedule,
+        ledger: Option<&'a Ledger>,
+    ) -> Self {
         Self {
             config,
             turns,
             schedule,
+            ledger,
             batch: Vec::new(),
+            reached: Vec::new(),
+            known: (0, 0),
             batch_bytes: 0,
         }
     }
@@ -41,6 +56,10 @@ impl<'a> Feed<'a> {
     pub(super) fn take_in(&mut self, found: Found) -> ControlFlow<()> {
         match found {
             Found::Source(source) => {
+                let reached = self.ask_ledger(&source)?;
+                let ControlFlow::Continue(reached) = reached else {
+                    return ControlFlow::Continue(());
+                };
                 let progress = &self.config.progress;
                 progress.n_found.fetch_add(1, Relaxed);
                 progress.found_bytes.fetch_add(source.stored_bytes, Relaxed);
@@ -51,7 +70,7 @@ impl<'a> Feed<'a> {
                 };
                 if is_large {
                     self.flush()?;
-                    return self.large(source);
+                    return self.large(source, reached);
                 }
                 if let SourceKind::Object(object) = &source.kind
                     && !object.try_fetch()
@@ -62,6 +81,7 @@ impl<'a> Feed<'a> {
                 }
                 self.batch_bytes += source.stored_bytes;
                 self.batch.push(source);
+                self.reached.extend(reached);
                 let is_full =
                     self.batch.len() >= BATCH_SOURCES || self.batch_bytes >= BATCH_STORED_BYTES;
                 // A thread that has nothing to do does not wait for a full batch.
@@ -80,22 +100,53 @@ impl<'a> Feed<'a> {
         }
     }
 
+    /// What the ledger is to remember of a source, if there is one; `Break` inside if it is done.
+    fn ask_ledger(&mut self, source: &Source) -> ControlFlow<(), ControlFlow<(), Option<Reached>>> {
+        let to_read = |reached| ControlFlow::Continue(ControlFlow::Continue(reached));
+        let Some((ledger, mut seen)) = self.ledger.zip(journal::seen(source)) else {
+            return to_read(None);
+        };
+        match ledger.known(&seen) {
+            Ok(Known::ToRead(is_known)) => {
+                seen.is_known = is_known;
+                return to_read(Some((source.path.clone(), seen)));
+            }
+            Ok(Known::Done(true)) => self.known.0 += 1,
+            Ok(Known::Done(false)) => self.known.1 += 1,
+            Ok(Known::Waiting(id, is_whole)) => {
+                self.flush()?;
+                self.turn(Turn::Waiting(id, is_whole))?;
+            }
+            Err(error) => {
+                let error = journal::failed(ledger.path())(error);
+                self.turn(Turn::Failed(Box::new(error)))?;
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(ControlFlow::Break(()))
+    }
+
     /// Sends off what waits for more.
     pub(super) fn flush(&mut self) -> ControlFlow<()> {
+        if self.known != (0, 0) {
+            let (n_whole, n_partial) = std::mem::take(&mut self.known);
+            self.turn(Turn::Known(n_whole, n_partial))?;
+        }
         if self.batch.is_empty() {
             return ControlFlow::Continue(());
         }
         self.batch_bytes = 0;
         let sources = std::mem::take(&mut self.batch);
         let (messages, receiver) = unbounded();
-        self.turn(Turn::Batch(receiver))?;
+        let reached = std::mem::take(&mut self.reached);
+        self.turn(Turn::Batch(receiver, reached))?;
         self.schedule.push(Job::Batch { sources, messages });
         ControlFlow::Continue(())
     }
 
-    fn large(&mut self, source: Source) -> ControlFlow<()> {
+    fn large(&mut self, source: Source, reached: Option<Reached>) -> ControlFlow<()> {
         let (pieces, receiver) = bounded(self.config.n_threads + 2);
-        self.turn(Turn::Large(source.path.clone(), receiver))?;
+        self.turn(Turn::Large(source.path.clone(), receiver, reached))?;
         let cutter = Box::new(Cutter::new(source, self.config.block_bytes));
         self.schedule.push(Job::Large(Large { cutter, pieces }));
         ControlFlow::Continue(())

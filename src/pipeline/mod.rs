@@ -16,6 +16,7 @@
 
 mod collect;
 mod feed;
+mod journal;
 mod room;
 mod schedule;
 
@@ -40,6 +41,7 @@ use crate::scan::Prefilter;
 use crate::worker::{SourceReport, Worker};
 use collect::{Table, Tables};
 use feed::Feed;
+use journal::{Journal, Reached};
 use room::{BatchRoom, JobRoom, Room};
 use schedule::{Schedule, Work};
 
@@ -64,10 +66,16 @@ pub enum Notice<'a> {
 
 /// What the sink takes up next.
 enum Turn {
-    /// Small sources.
-    Batch(Receiver<Message>),
+    /// Small sources, which are named where there is a ledger.
+    Batch(Receiver<Message>, Vec<Reached>),
     /// A large source: its pieces, as they are cut.
-    Large(PathBuf, Receiver<Receiver<Message>>),
+    Large(PathBuf, Receiver<Receiver<Message>>, Option<Reached>),
+    /// Sources that the ledger knows to be done: how many were read whole, and how many not.
+    Known(u64, u64),
+    /// One of which something is in no output yet, by its id, and whether it was read whole.
+    Waiting(i64, bool),
+    /// The ledger cannot be read.
+    Failed(Box<Error>),
     /// Something else that was met on the way.
     Defect(PathBuf, Defect),
     Link,
@@ -101,9 +109,19 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         rule_id: rule.rule_id.clone(),
         rule_version: rule.version,
     };
+    let ledger = journal::open(config)?;
+    let ledger = ledger.as_ref();
     let open = |destination, format, kind| {
         let target = Target::open(destination, &config.stores)?;
-        let output = Output::new(target, format, kind, &config.rule, &run)?;
+        let target = match ledger {
+            Some(_) => target.hashed(),
+            None => target,
+        };
+        let mut output = Output::new(target, format, kind, &config.rule, &run)?;
+        if let Some(ledger) = ledger {
+            let sightings = ledger.sightings(kind == Kind::Related);
+            output.seed(sightings.map_err(journal::failed(ledger.path()))?);
+        }
         Ok::<_, Error>(Table::new(output))
     };
     let alerts = open(&config.destination, config.format, Kind::Alerts)?;
@@ -136,7 +154,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
                 }
                 side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
-            let mut feed = Feed::new(config, turns_in, &schedule);
+            let mut feed = Feed::new(config, turns_in, &schedule, ledger);
             // Broken off only by a run that ends before its end, which the other side knows.
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
@@ -151,16 +169,29 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
             for _ in 0..config.n_threads {
                 workers.spawn(|_| work(&schedule, &room, config, &prefilter));
             }
-            let result =
-                collect::collect(turns, &mut tables, &mut report, config, &side_pool, notify);
+            let journal = ledger.map(Journal::new);
+            let told = &mut report;
+            let result = collect::collect(
+                turns,
+                &mut tables,
+                told,
+                config,
+                &side_pool,
+                journal,
+                notify,
+            );
             if result.is_err() {
                 config.progress.stop.store(true, Relaxed);
             }
             result
         })
     });
+    if let (Err(_), Some(ledger)) = (&result, ledger) {
+        // What is done stays done.
+        ledger.commit().map_err(journal::failed(ledger.path()))?;
+    }
     result?;
-    tables.finish()?;
+    tables.finish(ledger)?;
     report.finish(started.elapsed());
     Ok(report)
 }
@@ -369,6 +400,7 @@ mod tests {
             follows_links: false,
             own_files: Vec::new(),
             own_uris: Vec::new(),
+            state: None,
             stores: Arc::default(),
             progress: Arc::default(),
         }

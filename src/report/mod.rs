@@ -99,6 +99,10 @@ pub struct Sources {
     pub links_not_followed: u64,
     /// Files met again by another path; they are read once.
     pub repeated: u64,
+    /// Sources that the ledger knows to be done; they were not read again.
+    pub known: u64,
+    /// Those of them that could not be read whole then.
+    pub known_partial: u64,
     /// Folders that were not listed, since by the layout of the archive nothing below them is wanted.
     pub folders_passed_over: u64,
 }
@@ -143,6 +147,8 @@ impl AddAssign for Sources {
             partial_bytes,
             links_not_followed,
             repeated,
+            known,
+            known_partial,
             folders_passed_over,
         } = other;
         self.found += found;
@@ -154,6 +160,8 @@ impl AddAssign for Sources {
         self.partial_bytes += partial_bytes;
         self.links_not_followed += links_not_followed;
         self.repeated += repeated;
+        self.known += known;
+        self.known_partial += known_partial;
         self.folders_passed_over += folders_passed_over;
     }
 }
@@ -218,6 +226,14 @@ impl Report {
         self.stats += tally.stats;
     }
 
+    /// Takes in sources that are done, some of which could not be read whole.
+    pub fn add_known(&mut self, n_whole: u64, n_partial: u64) {
+        self.sources.found += n_whole + n_partial;
+        self.sources.known += n_whole + n_partial;
+        self.sources.known_partial += n_partial;
+        self.complete &= n_partial == 0;
+    }
+
     /// Takes in one diagnostic.
     pub fn add_diagnostic(&mut self, diagnostic: Diagnostic) {
         self.complete &= diagnostic.severity < Severity::Error;
@@ -248,11 +264,12 @@ impl Report {
             failed,
             read_bytes,
             partial_bytes,
+            known,
             ..
         } = self.sources;
         assert_eq!(
             found,
-            read + empty + partial + failed,
+            read + empty + partial + failed + known,
             "a source has no outcome"
         );
         assert_eq!(

@@ -4,10 +4,10 @@
 use std::fmt::{self, Display, Formatter};
 use std::ops::AddAssign;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How an event relates to a quarantine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Relation {
     /// The policy should have been attached to a user, and was not.
     FailedAttach,

@@ -43,6 +43,33 @@ pub struct ObjectMeta {
     pub size: u64,
     /// What changes whenever the object does.
     pub e_tag: Option<String>,
+    /// When it was last written, in microseconds since 1970.
+    pub modified: i64,
+}
+
+impl ObjectMeta {
+    /// What tells it from what it was before: its `ETag`, where it is the hash that S3 makes in 16 bytes, else the time
+    /// at which it was written.
+    #[must_use]
+    pub fn version(&self) -> Vec<u8> {
+        match &self.e_tag {
+            Some(e_tag) => {
+                let hash = e_tag.trim_matches('"');
+                let digits: Option<Vec<u8>> = hash
+                    .chars()
+                    .map(|c| c.to_digit(16).map(|n| n as u8))
+                    .collect();
+                match digits {
+                    Some(digits) if digits.len() == 32 => digits
+                        .chunks(2)
+                        .map(|pair| pair[0] << 4 | pair[1])
+                        .collect(),
+                    _ => hash.as_bytes().to_vec(),
+                }
+            }
+            None => self.modified.to_le_bytes().to_vec(),
+        }
+    }
 }
 
 impl From<object_store::ObjectMeta> for ObjectMeta {
@@ -51,6 +78,7 @@ impl From<object_store::ObjectMeta> for ObjectMeta {
             key: key::of_path(meta.location.as_ref()).into_owned(),
             size: meta.size,
             e_tag: meta.e_tag,
+            modified: meta.last_modified.timestamp_micros(),
         }
     }
 }

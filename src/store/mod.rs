@@ -29,7 +29,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 pub use bucket::{Bucket, ObjectMeta};
 pub use fetch::{Fetched, Object};
-pub use ranges::RangeReader;
+pub use ranges::{RANGE_BYTES, RangeReader};
 pub use upload::Upload;
 pub use uri::Uri;
 pub use walk::{Below, Met, Survey, Walk};
@@ -133,6 +133,12 @@ impl Stores {
             #[cfg(feature = "aws-config")]
             aws: Arc::default(),
         }
+    }
+
+    /// How many objects are fetched at once.
+    #[must_use]
+    pub fn n_concurrent(&self) -> usize {
+        self.options.n_concurrent
     }
 
     /// What went over the network so far.

@@ -12,7 +12,7 @@ use super::bucket::{Bucket, ObjectMeta};
 use super::fetch::wait;
 
 /// A range: long enough that what a request costs is little beside it.
-const RANGE_BYTES: u64 = 8 << 20;
+pub const RANGE_BYTES: u64 = 8 << 20;
 /// Ranges in flight or waiting: one connection to S3 gives some 50 to 90 MB a second.
 const RANGES_AHEAD: usize = 8;
 

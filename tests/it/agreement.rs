@@ -270,6 +270,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
+        state: None,
         stores: Arc::default(),
         progress: Arc::default(),
     };

@@ -354,6 +354,28 @@ fn only_the_folders_that_can_matter_are_listed() {
 }
 
 #[test]
+fn a_dry_run_tells_what_a_hunt_would_take() {
+    let server = Server::of_memory(two_accounts());
+    let lake = Lake::new();
+    let mut command = Command::new(crate::lake::TRAILSIFT);
+    command.args(["hunt", "--dry-run", "--home-region", "s3://trail/p"]);
+    let output = server
+        .serves(command.current_dir(lake.beside("")))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for expected in [
+        "│ 444455556666 ┆ us-east-1 ┆ 2024 ┆     4 ┆",
+        "13 files, ",
+        "; 2 folders passed over",
+        "128 at once; 13 requests to list",
+        " and 13 to fetch",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in {text}");
+    }
+}
+
+#[test]
 fn lists_name_objects_and_prefixes_and_each_is_read_once() {
     let record = attach("1");
     let server = memory(&[("a", record.as_bytes()), ("b/c", record.as_bytes())]);

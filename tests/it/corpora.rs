@@ -163,6 +163,7 @@ fn the_events_in_real_public_data_are_as_many_as_the_oracle_s_file_by_file() {
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
+        state: None,
         stores: Arc::default(),
         progress: Arc::default(),
     };

@@ -325,6 +325,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
+        state: None,
         stores: Arc::default(),
         progress: Arc::default(),
     };

@@ -25,6 +25,7 @@ mod only;
 mod packing;
 mod reference;
 mod related;
+mod resume;
 mod s3;
 mod same;
 mod shared;

@@ -37,6 +37,7 @@ fn output(
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
+        state: None,
         stores: Arc::default(),
         progress: Arc::default(),
     };

@@ -1,0 +1,64 @@
+//! `trailsift state`: what a ledger holds.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use indicatif::{BinaryBytes, HumanCount};
+use trailsift::ledger::Ledger;
+use trailsift::report::Outcome;
+
+use super::exit::Exit;
+use super::print;
+
+/// Prints what a ledger holds, or the sources that could not be read whole.
+pub(super) fn run(file: &Path, is_failed_only: bool) -> anyhow::Result<Exit> {
+    let context = || file.display().to_string();
+    // SQLite would begin one.
+    std::fs::metadata(file).with_context(context)?;
+    let ledger = Ledger::open_any(file).with_context(context)?;
+    let mut text = Vec::new();
+    if is_failed_only {
+        ledger
+            .each_failure(&mut |path, _| {
+                text.extend(path);
+                text.push(b'\n');
+            })
+            .with_context(context)?;
+        print(&text)?;
+        return Ok(Exit::Complete);
+    }
+    let summary = ledger.summary().with_context(context)?;
+    let n_sources: u64 = summary.sources.values().sum();
+    let mut lines = vec![("sources".to_owned(), HumanCount(n_sources).to_string())];
+    let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
+    for (outcome, n) in &summary.sources {
+        let name = match outcome {
+            Outcome::Read => "read",
+            Outcome::Empty => "empty",
+            Outcome::Partial => "in part",
+            Outcome::Failed => "not read",
+        };
+        line(name, HumanCount(*n).to_string());
+    }
+    line(
+        "bytes",
+        format!("{} as stored", BinaryBytes(summary.n_bytes)),
+    );
+    line(
+        "written",
+        format!("{} rows", HumanCount(summary.n_delivered)),
+    );
+    let waiting = HumanCount(summary.n_waiting);
+    line(
+        "waiting",
+        format!("{waiting} rows, for the run that comes to its end"),
+    );
+    for (code, n) in &summary.failures {
+        line(&code.name(), HumanCount(*n).to_string());
+    }
+    for (name, value) in lines {
+        text.extend(format!("{name:<11} {value}\n").into_bytes());
+    }
+    print(&text)?;
+    Ok(Exit::Complete)
+}

@@ -1,0 +1,106 @@
+//! How the ledger and the outputs come to hold the same.
+//!
+//! 1. While the hunt goes on, sources that are done and their alerts are committed to the ledger, where they *wait*.
+//! 2. The outputs are written whole under hidden names. Then [`Ledger::intend`] commits which files with which bytes are
+//!    about to get their names; they get them; and [`Ledger::delivered`] commits that nothing waits any more.
+//! 3. A run that finds an intent looks at the files: if one that it names is there with those very bytes, the names were
+//!    given, and it does what is left; if not, they were not, and all waits as before.
+//!
+//! So an alert is in an output exactly if the ledger, after its next opening, says that it is delivered. The events
+//! beside the alerts get their file's name first: an intent is met if the alerts' file, the last one, is there.
+
+use rusqlite::params;
+
+use super::{Ledger, LedgerError};
+use crate::output::Written;
+
+impl Ledger {
+    /// Files that an earlier run was about to name when it was broken off, the alerts' as the last; none is the rule.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn intent(&self) -> Result<Vec<Written>, LedgerError> {
+        self.files("SELECT place, n_bytes, sha256, n_rows FROM intent ORDER BY rank")
+    }
+
+    /// What earlier runs wrote.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn outputs(&self) -> Result<Vec<Written>, LedgerError> {
+        self.files("SELECT place, n_bytes, sha256, n_rows FROM output")
+    }
+
+    fn files(&self, select: &str) -> Result<Vec<Written>, LedgerError> {
+        let state = self.state();
+        let mut select = state.connection.prepare(select)?;
+        let rows = select.query_map([], |row| {
+            Ok(Written {
+                place: row.get(0)?,
+                n_bytes: row.get(1)?,
+                sha256: row.get(2)?,
+                n_rows: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Commits, down to the disk, that these files are about to get their names.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn intend(&self, files: &[Written]) -> Result<(), LedgerError> {
+        self.commit()?;
+        let state = self.state();
+        state
+            .connection
+            .pragma_update(None, "synchronous", "FULL")?;
+        state
+            .connection
+            .execute_batch("BEGIN IMMEDIATE; DELETE FROM intent")?;
+        for (rank, file) in files.iter().enumerate() {
+            state.connection.execute(
+                "INSERT INTO intent VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![file.place, file.n_bytes, file.sha256, file.n_rows, rank],
+            )?;
+        }
+        state.connection.execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    /// Commits that all that waited is in the files of the intent.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn delivered(&self) -> Result<(), LedgerError> {
+        let state = self.state();
+        state.connection.execute_batch(
+            "BEGIN IMMEDIATE;
+             INSERT OR IGNORE INTO delivered SELECT alert_id FROM alert;
+             INSERT INTO sighting SELECT is_related, event_key, count(*) FROM alert WHERE true GROUP BY 1, 2
+                 ON CONFLICT DO UPDATE SET n = n + excluded.n;
+             DELETE FROM alert;
+             DELETE FROM waiting;
+             INSERT OR REPLACE INTO output SELECT place, n_bytes, sha256, n_rows FROM intent;
+             DELETE FROM intent;
+             COMMIT;",
+        )?;
+        Ok(())
+    }
+
+    /// Commits that the files of the intent did not get their names.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn not_delivered(&self) -> Result<(), LedgerError> {
+        self.state()
+            .connection
+            .execute_batch("DELETE FROM intent")?;
+        Ok(())
+    }
+}

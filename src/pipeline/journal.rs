@@ -1,0 +1,219 @@
+//! What the pipeline and the ledger have to do with each other.
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::HuntConfig;
+use crate::error::Error;
+use crate::input::Source;
+use crate::input::discover::SourceKind;
+use crate::ledger::{Done, Identity, Ledger, LedgerError, Seen};
+use crate::output::Alert;
+use crate::output::destination::is_there;
+use crate::report::{Diagnostic, Outcome};
+
+/// How often what is done is committed: what a kill costs at most.
+pub(super) const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// Opens the ledger that was asked for, does what a run that was broken off left to do, and sees that no output is
+/// replaced that holds what is nowhere else.
+pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
+    let Some(path) = &config.state else {
+        return Ok(None);
+    };
+    let failed = failed(path);
+    let ledger = Ledger::open(path, &identity(config)).map_err(failed)?;
+    if let Some(last) = ledger.intent().map_err(failed)?.last() {
+        let end = match is_there(last, &config.stores)? {
+            true => ledger.delivered(),
+            false => ledger.not_delivered(),
+        };
+        end.map_err(failed)?;
+    }
+    let related = config.related.as_ref().map(|(destination, _)| destination);
+    let outputs = ledger.outputs().map_err(failed)?;
+    for destination in related.into_iter().chain([&config.destination]) {
+        let Some(place) = destination.place() else {
+            continue;
+        };
+        let same = outputs.iter().find(|output| output.place == place);
+        if let Some(output) = same.filter(|output| output.n_rows > 0)
+            && is_there(output, &config.stores)?
+        {
+            return Err(Error::OutputTaken {
+                path: PathBuf::from(place),
+            });
+        }
+    }
+    Ok(Some(ledger))
+}
+
+/// Says which ledger an error is of.
+pub(super) fn failed(path: &Path) -> impl Fn(LedgerError) -> Error + Copy {
+    |source| Error::Ledger {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn identity(config: &HuntConfig) -> Identity {
+    let rule = &config.rule.metadata;
+    let wanted = &config.wanted;
+    Identity {
+        rule: (
+            rule.rule_id.clone(),
+            rule.version,
+            config.rule.query_text().to_owned(),
+        ),
+        has_related: config.related.is_some(),
+        max_decoded_bytes: config.max_decoded_bytes,
+        since: wanted.since.map(|since| since.as_microsecond()),
+        wanted: format!(
+            "{:?} {:?} {:?} {}",
+            wanted.until, wanted.accounts, wanted.regions, wanted.is_home_region_only
+        ),
+    }
+}
+
+/// A source as a ledger knows it; nothing for one that can be read once.
+pub(super) fn seen(source: &Source) -> Option<Seen> {
+    let version = source.version.clone()?;
+    let path = match &source.kind {
+        SourceKind::Object(_) => source.path.clone(),
+        SourceKind::File | SourceKind::Stream | SourceKind::Stdin => {
+            std::path::absolute(&source.path).ok()?
+        }
+    };
+    let path = path.into_os_string().into_vec();
+    let n = path.iter().rposition(|byte| *byte == b'/')? + 1;
+    let (folder, name) = path.split_at(n);
+    Some(Seen {
+        folder: folder.to_owned(),
+        name: name.to_owned(),
+        size: source.stored_bytes,
+        version,
+        is_known: false,
+    })
+}
+
+/// A source and its path as it was reached.
+pub(super) type Reached = (PathBuf, Seen);
+
+/// What a turn comes to, on its way into the ledger.
+pub(super) struct Journal<'a> {
+    ledger: &'a Ledger,
+    /// The sources of the turn that the ledger had another entry of.
+    changed: BTreeSet<Vec<u8>>,
+    /// The alerts of each source that has some, by their ids: the first and the last.
+    alerts: Vec<(Vec<u8>, i64, i64)>,
+    told: Vec<(PathBuf, Outcome, Vec<Diagnostic>)>,
+    committed: Instant,
+}
+
+impl<'a> Journal<'a> {
+    pub(super) fn new(ledger: &'a Ledger) -> Self {
+        Self {
+            ledger,
+            changed: BTreeSet::new(),
+            alerts: Vec::new(),
+            told: Vec::new(),
+            committed: Instant::now(),
+        }
+    }
+
+    fn failed(&self) -> impl Fn(LedgerError) -> Error + Copy + use<'a> {
+        failed(self.ledger.path())
+    }
+
+    /// The sources of the turn that begins.
+    pub(super) fn begin(&mut self, sources: &[Reached]) {
+        let changed = sources.iter().filter(|(_, seen)| seen.is_known);
+        self.changed = changed
+            .map(|(path, _)| path.as_os_str().as_bytes().to_owned())
+            .collect();
+    }
+
+    /// Takes a row; false if it is in an output already.
+    pub(super) fn take(&mut self, alert: &Alert) -> Result<bool, Error> {
+        let source = alert.text("source").unwrap_or_default().as_bytes();
+        let is_again = self.changed.contains(source)
+            && self.ledger.is_delivered(alert).map_err(self.failed())?;
+        if is_again {
+            return Ok(false);
+        }
+        let id = self.ledger.add_alert(alert).map_err(self.failed())?;
+        match self.alerts.last_mut() {
+            Some((last, _, to)) if last == source => *to = id,
+            _ => self.alerts.push((source.to_owned(), id, id)),
+        }
+        Ok(true)
+    }
+
+    /// Takes what is to be told of a source.
+    pub(super) fn tell(&mut self, path: &Path, outcome: Outcome, diagnostics: Vec<Diagnostic>) {
+        self.told.push((path.to_owned(), outcome, diagnostics));
+    }
+
+    /// All of the turn is done, and nothing of it was broken off.
+    pub(super) fn end(&mut self, sources: &[Reached]) -> Result<(), Error> {
+        let (mut alerts, mut told) = (
+            self.alerts.drain(..).peekable(),
+            self.told.drain(..).peekable(),
+        );
+        for (path, seen) in sources {
+            let name = path.to_string_lossy();
+            let ids = alerts.next_if(|(source, ..)| source == name.as_bytes());
+            let told = told.next_if(|(told, ..)| told == path);
+            let quiet = match seen.size {
+                0 => Outcome::Empty,
+                _ => Outcome::Read,
+            };
+            let (outcome, diagnostics) = told
+                .map_or((quiet, Vec::new()), |(_, outcome, diagnostics)| {
+                    (outcome, diagnostics)
+                });
+            self.ledger
+                .add(&Done {
+                    seen,
+                    outcome,
+                    alerts: ids.map(|(_, first, last)| (first, last)),
+                    diagnostics: &diagnostics,
+                })
+                .map_err(failed(self.ledger.path()))?;
+        }
+        debug_assert!(
+            alerts.next().is_none() && told.next().is_none(),
+            "of no source of the turn"
+        );
+        drop((alerts, told));
+        Ok(())
+    }
+
+    /// Commits what is done, if it is time to, or now.
+    pub(super) fn commit(&mut self, now: bool) -> Result<(), Error> {
+        if now || self.committed.elapsed() >= COMMIT_EVERY {
+            self.ledger.commit().map_err(self.failed())?;
+            self.committed = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Gives what waits of a source to `visit`, and what is to be told of it.
+    pub(super) fn waiting(
+        &self,
+        id: i64,
+        visit: &mut dyn FnMut(Alert) -> Result<(), Error>,
+    ) -> Result<Vec<Diagnostic>, Error> {
+        let rows = self.ledger.waiting(id).map_err(self.failed())?;
+        let (alerts, diagnostics) = rows;
+        alerts.into_iter().try_for_each(visit)?;
+        Ok(diagnostics)
+    }
+
+    /// What waits, by ids.
+    pub(super) fn all_waiting(&self) -> Result<Vec<i64>, Error> {
+        self.ledger.all_waiting().map_err(self.failed())
+    }
+}

@@ -1,0 +1,322 @@
+//! Hunts with a ledger: broken off at any moment, taken up again, and repeated for what is new.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::lake::{Hunt, Lake, TRAILSIFT, attach, attach_with, delivery, other, rows};
+
+fn hunt(lake: &Lake, output: &str, args: &[&str]) -> Hunt {
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args([
+            "hunt",
+            "--state",
+            "ledger",
+            "--report",
+            "report.json",
+            "-o",
+            output,
+        ])
+        .args(args)
+        .stdin(Stdio::null());
+    let output_of = command.output().unwrap();
+    let hunt = lake.hunted(output_of);
+    Hunt {
+        alerts: rows(&lake.beside(output)),
+        ..hunt
+    }
+}
+
+fn known(hunt: &Hunt) -> (&Value, &Value) {
+    let sources = &hunt.report["sources"];
+    (&sources["found"], &sources["known"])
+}
+
+/// A hunt that has read all of `logs` and waits at a pipe into which nobody writes.
+fn stuck(lake: &Lake, output: &str) -> Child {
+    let pipe = lake.beside("pipe");
+    if !pipe.try_exists().unwrap() {
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let child = Command::new(TRAILSIFT)
+        .current_dir(lake.beside(""))
+        .args(["hunt", "--state", "ledger", "-o", output, "logs", "pipe"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is there when something was committed.
+    let waited = Instant::now();
+    while fs::metadata(lake.beside("ledger-wal")).map_or(0, |m| m.len()) == 0 {
+        assert!(
+            waited.elapsed() < Duration::from_secs(20),
+            "nothing was committed"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    child
+}
+
+fn signal(child: &mut Child, signal: &str) -> Option<i32> {
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args([signal, &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_later_run_reads_only_what_is_new_or_has_changed_and_writes_only_its_alerts() {
+    let lake = Lake::new()
+        .file("a.json", delivery(&[attach("1")]))
+        .file("b.json", delivery(&[other("0")]));
+    let first = hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["1"]);
+    assert_eq!(known(&first), (&2.into(), &0.into()));
+    let second = hunt(&lake, "2.ndjson", &["logs"]).exits(0).finds(&[]);
+    assert_eq!(known(&second), (&2.into(), &2.into()));
+    // A new file, with an event that was seen before, and one that has grown.
+    let lake = lake
+        .file("c.json", delivery(&[attach("1"), attach("2")]))
+        .file("b.json", delivery(&[other("0"), attach("3")]));
+    let third = hunt(&lake, "3.ndjson", &["logs"])
+        .exits(0)
+        .finds(&["3", "1", "2"])
+        .says("1 done before");
+    assert_eq!(known(&third), (&3.into(), &1.into()));
+    let sightings: Vec<_> = third
+        .alerts
+        .iter()
+        .map(|row| row["sighting"].clone())
+        .collect();
+    assert_eq!(sightings, [1, 2, 1]);
+    // What an output holds already is not in another one, though its file is read again.
+    let lake = lake.file("b.json", delivery(&[other("0"), attach("3"), attach("4")]));
+    hunt(&lake, "4.ndjson", &["logs"]).exits(0).finds(&["4"]);
+    // Another place for the archive's root makes no difference.
+    hunt(&lake, "5.ndjson", &["logs/a.json", "logs/c.json"])
+        .exits(0)
+        .finds(&[]);
+}
+
+#[test]
+fn an_output_that_holds_alerts_of_an_earlier_run_is_not_replaced() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["1"]);
+    hunt(&lake, "1.ndjson", &["logs"])
+        .exits(1)
+        .says("1.ndjson: it holds alerts of an earlier run with this ledger")
+        .finds(&["1"]);
+    // One that was moved away is safe, and one that holds none can be replaced.
+    fs::rename(lake.beside("1.ndjson"), lake.beside("kept.ndjson")).unwrap();
+    for _ in 0..2 {
+        hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&[]);
+    }
+}
+
+#[test]
+fn a_run_that_is_broken_off_goes_on_where_it_was() {
+    let mut lake = Lake::new();
+    for n in 0..40 {
+        let policy = ["AWSCompromisedKeyQuarantineV2", "ReadOnlyAccess"][n % 2];
+        lake = lake.file(&format!("{n:02}.json"), attach_with(&n.to_string(), policy));
+    }
+    lake = lake
+        .file("99.json.gz", crate::lake::gzip(attach("99").as_bytes()))
+        .cut_at("99.json.gz", 60);
+    for (name, code) in [("-INT", Some(130)), ("-TERM", Some(143)), ("-KILL", None)] {
+        fs::remove_file(lake.beside("ledger")).ok();
+        let mut child = stuck(&lake, "alerts.ndjson");
+        assert_eq!(signal(&mut child, name), code);
+        assert!(!lake.beside("alerts.ndjson").try_exists().unwrap());
+        let resumed = hunt(&lake, "resumed.ndjson", &["logs"])
+            .exits(3)
+            .says("99.json.gz");
+        assert_eq!(resumed.report["sources"]["read"], 0, "{name}");
+        assert_eq!(known(&resumed), (&41.into(), &41.into()));
+        fs::remove_file(lake.beside("ledger")).unwrap();
+        let whole = hunt(&lake, "whole.ndjson", &["logs"]).exits(3);
+        assert_eq!(whole.alerts.len(), 20);
+        let bytes = |name: &str| fs::read(lake.beside(name)).unwrap();
+        assert_eq!(bytes("resumed.ndjson"), bytes("whole.ndjson"), "{name}");
+        assert_eq!(resumed.report["diagnostics"], whole.report["diagnostics"]);
+        fs::remove_file(lake.beside("resumed.ndjson")).unwrap();
+        fs::remove_file(lake.beside("whole.ndjson")).unwrap();
+    }
+}
+
+#[test]
+fn alerts_that_wait_are_written_though_their_file_is_gone() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("b.json", attach("2"));
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-KILL");
+    fs::remove_file(lake.logs().join("a.json")).unwrap();
+    hunt(&lake, "resumed.ndjson", &["logs"])
+        .exits(0)
+        .finds(&["2", "1"]);
+}
+
+#[test]
+fn names_that_were_given_before_the_ledger_knew_it_are_found_out() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-KILL");
+    for is_named in [true, false] {
+        let output = lake.beside("alerts.ndjson");
+        fs::copy(lake.beside("ledger"), lake.beside("before")).unwrap();
+        let log = lake.beside("ledger-wal");
+        fs::copy(&log, lake.beside("before-wal")).ok();
+        hunt(&lake, "alerts.ndjson", &["logs"])
+            .exits(0)
+            .finds(&["1"]);
+        // As it was just before the last commit.
+        fs::copy(lake.beside("before"), lake.beside("ledger")).unwrap();
+        fs::copy(lake.beside("before-wal"), &log).ok();
+        let bytes = fs::read(&output).unwrap();
+        let ledger = Connection::open(lake.beside("ledger")).unwrap();
+        let hash: [u8; 32] = Sha256::digest(&bytes).into();
+        ledger
+            .execute(
+                "INSERT INTO intent VALUES (?1, ?2, ?3, 1, 0)",
+                (output.to_str().unwrap(), bytes.len(), hash),
+            )
+            .unwrap();
+        drop(ledger);
+        if !is_named {
+            fs::remove_file(&output).unwrap();
+        }
+        let expected: &[&str] = if is_named { &[] } else { &["1"] };
+        hunt(&lake, "again.ndjson", &["logs"])
+            .exits(0)
+            .finds(expected);
+        fs::copy(lake.beside("before"), lake.beside("ledger")).unwrap();
+        fs::copy(lake.beside("before-wal"), &log).ok();
+        fs::remove_file(lake.beside("again.ndjson")).unwrap();
+        fs::remove_file(&output).ok();
+    }
+}
+
+#[test]
+fn a_ledger_is_for_one_process_one_rule_and_one_choice_of_events() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    let mut child = stuck(&lake, "alerts.ndjson");
+    hunt(&lake, "2.ndjson", &["logs"])
+        .exits(1)
+        .says("ledger: the ledger is in use by another process");
+    signal(&mut child, "-INT");
+    for args in [
+        ["--account", "111122223333"],
+        ["--until", "2024-05-01"],
+        ["--related", "r.ndjson"],
+    ] {
+        hunt(&lake, "2.ndjson", &["logs", args[0], args[1]])
+            .exits(1)
+            .says("begun with another");
+    }
+    // A later beginning is a part of what was asked for before; an earlier one is not.
+    hunt(&lake, "2.ndjson", &["logs", "--since", "2024-01-01"])
+        .exits(0)
+        .finds(&["1"]);
+    hunt(&lake, "3.ndjson", &["logs", "--since", "2024-02-01"])
+        .exits(0)
+        .finds(&[]);
+    hunt(&lake, "4.ndjson", &["logs", "--since", "2024-01-01"])
+        .exits(1)
+        .says("--since");
+    fs::write(
+        lake.beside("ledger"),
+        "something else, of some length that SQLite reads as a header",
+    )
+    .unwrap();
+    hunt(&lake, "5.ndjson", &["logs"])
+        .exits(1)
+        .says("it is no ledger");
+}
+
+#[test]
+fn what_could_not_be_read_is_told_again_and_tried_again() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("cut.json.gz", crate::lake::gzip(attach("2").as_bytes()))
+        .cut_at("cut.json.gz", 60);
+    hunt(&lake, "1.ndjson", &["logs"]).exits(3).finds(&["1"]);
+    let state = |args: &[&str]| {
+        let mut command = Command::new(TRAILSIFT);
+        command
+            .current_dir(lake.beside(""))
+            .args(["state", "ledger"])
+            .args(args);
+        let output = command.output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = state(&[]);
+    for line in [
+        "sources     2\n",
+        "read        1\n",
+        "in part     1\n",
+        "written     1 rows\n",
+        "waiting     0 rows",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in {text}");
+    }
+    let failed = state(&["--failed"]);
+    assert_eq!(
+        failed,
+        format!(
+            "{}\n",
+            lake.logs()
+                .join("cut.json.gz")
+                .canonicalize()
+                .unwrap()
+                .display()
+        )
+    );
+    // It is not read again, but the answer is no better than it was.
+    hunt(&lake, "2.ndjson", &["logs"])
+        .exits(3)
+        .finds(&[])
+        .says("of what was done before, not all was read whole");
+    fs::write(lake.beside("failed"), failed).unwrap();
+    let lake = lake.gzip("cut.json.gz", attach("2"));
+    hunt(&lake, "3.ndjson", &["--files-from", "failed"])
+        .exits(0)
+        .finds(&["2"]);
+    hunt(&lake, "4.ndjson", &["logs"]).exits(0).finds(&[]);
+}
+
+#[test]
+fn a_ledger_below_the_root_is_no_input() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    let mut command = lake.command(&["--state", "logs/ledger", "logs"]);
+    let hunt = lake.hunted(command.output().unwrap()).exits(0);
+    assert_eq!(hunt.report["sources"]["found"], 1);
+    let mut command = lake.command(&["--state", "logs/ledger", "logs"]);
+    command.args(["--format", "ndjson"]);
+    fs::remove_file(lake.beside("alerts.ndjson")).unwrap();
+    let hunt = lake.hunted(command.output().unwrap()).exits(0);
+    assert_eq!(known(&hunt), (&1.into(), &1.into()));
+}
