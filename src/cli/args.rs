@@ -230,6 +230,10 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "FILE", help_heading = "Reporting")]
     pub(crate) report: Option<PathBuf>,
 
+    /// How progress, diagnostics and the summary are written on standard error.
+    #[arg(long, value_enum, default_value_t, help_heading = "Reporting")]
+    pub(crate) log_format: LogFormat,
+
     /// Show no progress, no table and no summary; diagnostics stay.
     #[arg(short, long, help_heading = "Reporting")]
     pub(crate) quiet: bool,
@@ -241,6 +245,15 @@ pub(crate) enum FormatArg {
     Parquet,
     /// A JSON object a line.
     Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line: progress, diagnostic, report, error.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -85,7 +85,7 @@ impl Far {
         self.sum.add(n_bytes);
         self.n_requests += match n_bytes {
             0 => 0,
-            ..MAP_BYTES => 1,
+            1..MAP_BYTES => 1,
             _ => n_bytes.div_ceil(RANGE_BYTES),
         };
     }

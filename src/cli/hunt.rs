@@ -13,10 +13,10 @@ use trailsift::Error;
 use trailsift::config::HuntConfig;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::pipeline::{self, Notice};
-use trailsift::report::{Report, Severity};
+use trailsift::report::{Diagnostic, Report, Severity};
 use trailsift::store::Stores;
 
-use super::args::HuntArgs;
+use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
 use super::{dry_run, print, resolve, summary, terminal};
@@ -30,45 +30,71 @@ pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run::run(&config);
     }
-    let signal = watch_signals(&config)?;
+    match hunt(&args, &config) {
+        Err(error) if args.log_format == LogFormat::Json => {
+            terminal::json("error", &format!("{error:#}"));
+            Ok(Exit::Failed)
+        }
+        result => result,
+    }
+}
+
+fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
+    let signal = watch_signals(config)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
-        let bar = Bar::new(&config.progress, !args.quiet);
-        pipeline::run(&config, &mut |notice| match notice {
+        let bar = Bar::new(config, args.log_format, !args.quiet);
+        pipeline::run(config, &mut |notice| match notice {
             Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
             Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
                 beside.push(event.clone());
             }
             Notice::Alert(_) | Notice::Related(_) => {}
-            Notice::Diagnostic(diagnostic) => {
-                let severity = match diagnostic.severity {
-                    // The summary counts them, and the report has them.
-                    Severity::Info => return,
-                    Severity::Warning => terminal::yellow("warning"),
-                    Severity::Error => terminal::red("error"),
-                };
-                let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
-                bar.line(&format!("{severity}: {text}"));
-            }
+            // The summary counts what is only worth knowing, and the report has it.
+            Notice::Diagnostic(diagnostic) if diagnostic.severity == Severity::Info => {}
+            Notice::Diagnostic(diagnostic) => bar.suspend(|| tell(diagnostic, args.log_format)),
         })
     };
     let report = match result {
         Ok(report) => report,
-        Err(Error::Interrupted) => return Ok(say_interrupted(&config, &signal)),
+        Err(Error::Interrupted) => return Ok(say_interrupted(config, args.log_format, &signal)),
         Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
         Err(error) => return Err(error.into()),
     };
     if let Some(path) = &args.report {
         write_report(path, &report, &config.stores)?;
     }
-    if !args.quiet {
-        summary::show(&report, &shown, &beside, &config);
+    match args.log_format {
+        _ if args.quiet => {}
+        LogFormat::Text => summary::show(&report, &shown, &beside, config),
+        LogFormat::Json => {
+            let mut report =
+                serde_json::to_value(&report).context("the report cannot be encoded")?;
+            if let Some(report) = report.as_object_mut() {
+                // Each was told by itself.
+                report.remove("diagnostics");
+            }
+            terminal::json("report", &report);
+        }
     }
     Ok(if report.complete {
         Exit::Complete
     } else {
         Exit::Incomplete
     })
+}
+
+fn tell(diagnostic: &Diagnostic, format: LogFormat) {
+    if format == LogFormat::Json {
+        return terminal::json("diagnostic", diagnostic);
+    }
+    let severity = match diagnostic.severity {
+        Severity::Info => return,
+        Severity::Warning => terminal::yellow("warning"),
+        Severity::Error => terminal::red("error"),
+    };
+    let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
+    terminal::line(&format!("{severity}: {text}"));
 }
 
 /// Lets Ctrl-C and SIGTERM end the run in an orderly way, and at once the second time. The number of the
@@ -87,7 +113,7 @@ fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
     Ok(came)
 }
 
-fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
+fn say_interrupted(config: &HuntConfig, format: LogFormat, signal: &AtomicUsize) -> Exit {
     let progress = &config.progress;
     let more = if progress.all_found.load(Relaxed) {
         ""
@@ -105,14 +131,17 @@ fn say_interrupted(config: &HuntConfig, signal: &AtomicUsize) -> Exit {
             state.display()
         )
     });
-    terminal::line(&format!(
-        "{}: {} of {}{more} files were read ({} as stored), {} alerts found; {output}{kept}",
-        terminal::red("interrupted"),
+    let text = format!(
+        "{} of {}{more} files were read ({} as stored), {} alerts found; {output}{kept}",
         HumanCount(progress.n_done.load(Relaxed)),
         HumanCount(progress.n_found.load(Relaxed)),
         BinaryBytes(progress.stored_bytes.load(Relaxed)),
         HumanCount(progress.n_alerts.load(Relaxed)),
-    ));
+    );
+    match format {
+        LogFormat::Text => terminal::line(&format!("{}: {text}", terminal::red("interrupted"))),
+        LogFormat::Json => terminal::json("error", &format!("interrupted: {text}")),
+    }
     match i32::try_from(signal.load(Relaxed)) {
         Ok(SIGTERM) => Exit::Terminated,
         _ => Exit::Interrupted,

@@ -1,20 +1,27 @@
-//! How far the run came, on a terminal.
+//! How far the run came: a bar on a terminal, else a line a minute, for people or as JSON.
 
-use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
-use trailsift::config::Progress;
+use indicatif::{BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use serde::Serialize;
+use trailsift::config::{HuntConfig, Progress};
+use trailsift::store::Traffic;
 
+use super::args::LogFormat;
 use super::terminal;
 
 /// How often the bar is drawn.
-const INTERVAL: Duration = Duration::from_millis(100);
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
+/// How often a line is written where there is no bar.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// The time over which the present rate is taken.
+const RATE_OVER: Duration = Duration::from_secs(10);
 
-/// A bar that draws itself until it is dropped.
+/// Shows how far the run came until it is dropped.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
@@ -23,47 +30,60 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// A bar on a terminal; nothing elsewhere.
-    pub(super) fn new(progress: &Arc<Progress>, is_shown: bool) -> Self {
+    /// A bar on a terminal; lines elsewhere.
+    pub(super) fn new(config: &HuntConfig, format: LogFormat, is_shown: bool) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
-        if !is_shown || !terminal::is_terminal() {
-            return Self {
-                bar: ProgressBar::hidden(),
-                is_done,
-                thread: None,
-            };
-        }
-        let bar = ProgressBar::new(0);
-        let template = "{spinner} [{bar:30}] {msg}";
-        bar.set_style(
-            ProgressStyle::with_template(template)
-                .expect("the template is right")
-                .progress_chars("=> "),
-        );
-        let thread = std::thread::spawn({
-            let (bar, is_done, progress) =
-                (bar.clone(), Arc::clone(&is_done), Arc::clone(progress));
-            let started = Instant::now();
-            move || {
-                while !is_done.load(Relaxed) {
-                    std::thread::park_timeout(INTERVAL);
-                    bar.set_length(progress.found_bytes.load(Relaxed));
-                    bar.set_position(progress.stored_bytes.load(Relaxed));
-                    bar.set_message(message(&progress, started.elapsed()));
-                    bar.tick();
-                }
+        let mut bar = ProgressBar::hidden();
+        let has_bar = terminal::is_terminal() && format == LogFormat::Text;
+        let thread = is_shown.then(|| {
+            if has_bar {
+                bar = ProgressBar::new(0);
+                let template = "{spinner} [{bar:30}] {msg}";
+                bar.set_style(
+                    ProgressStyle::with_template(template)
+                        .expect("the template is right")
+                        .progress_chars("=> "),
+                );
             }
+            let (bar, is_done) = (bar.clone(), Arc::clone(&is_done));
+            let progress = Arc::clone(&config.progress);
+            let traffic = Arc::clone(config.stores.traffic());
+            std::thread::spawn(move || {
+                let mut pace = Pace::new();
+                let every = if has_bar { DRAWN_EVERY } else { TOLD_EVERY };
+                let mut told = Instant::now();
+                while !is_done.load(Relaxed) {
+                    std::thread::park_timeout(
+                        every.saturating_sub(told.elapsed()).min(RATE_OVER / 10),
+                    );
+                    let state = pace.state(&progress, &traffic);
+                    if is_done.load(Relaxed) || told.elapsed() < every {
+                        continue;
+                    }
+                    told = Instant::now();
+                    match (has_bar, format) {
+                        (true, _) => {
+                            bar.set_length(state.bytes_found);
+                            bar.set_position(state.bytes_done);
+                            bar.set_message(state.words());
+                            bar.tick();
+                        }
+                        (false, LogFormat::Text) => terminal::line(&state.words()),
+                        (false, LogFormat::Json) => terminal::json("progress", &state),
+                    }
+                }
+            })
         });
         Self {
             bar,
             is_done,
-            thread: Some(thread),
+            thread,
         }
     }
 
-    /// Writes a line above the bar.
-    pub(super) fn line(&self, text: &str) {
-        self.bar.suspend(|| terminal::line(text));
+    /// Does something to standard error with the bar out of the way.
+    pub(super) fn suspend(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
     }
 }
 
@@ -72,28 +92,151 @@ impl Drop for Bar {
         self.is_done.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It only draws; if that panicked, the run is none the worse.
+            // It only shows; if that panicked, the run is none the worse.
             thread.join().ok();
         }
         self.bar.finish_and_clear();
     }
 }
 
-fn message(progress: &Progress, elapsed: Duration) -> Cow<'static, str> {
-    let text_bytes = progress.text_bytes.load(Relaxed);
-    let rate = u64::try_from(u128::from(text_bytes) * 1000 / elapsed.as_millis().max(1));
-    let more = if progress.all_found.load(Relaxed) {
-        ""
-    } else {
-        "+"
-    };
-    Cow::Owned(format!(
-        "{} of {}{more} files, {} of {}{more}, {}/s of text, {} alerts",
-        progress.n_done.load(Relaxed),
-        progress.n_found.load(Relaxed),
-        BinaryBytes(progress.stored_bytes.load(Relaxed)),
-        BinaryBytes(progress.found_bytes.load(Relaxed)),
-        BinaryBytes(rate.unwrap_or(u64::MAX)),
-        progress.n_alerts.load(Relaxed),
-    ))
+/// How fast it goes at present.
+struct Pace {
+    started: Instant,
+    /// When so many stored bytes were done, over the last seconds.
+    samples: VecDeque<(Duration, u64)>,
+}
+
+/// How far the run came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct State {
+    files_done: u64,
+    files_found: u64,
+    bytes_done: u64,
+    bytes_found: u64,
+    /// Whether all files are found, so that what is found is all there is.
+    is_listed: bool,
+    bytes_per_second: u64,
+    /// Once all files are found.
+    seconds_left: Option<u64>,
+    alerts: u64,
+    requests: u64,
+    retries: u64,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            samples: VecDeque::from([(Duration::ZERO, 0)]),
+        }
+    }
+
+    fn state(&mut self, progress: &Progress, traffic: &Traffic) -> State {
+        self.state_at(self.started.elapsed(), progress, traffic)
+    }
+
+    fn state_at(&mut self, now: Duration, progress: &Progress, traffic: &Traffic) -> State {
+        let bytes_done = progress.stored_bytes.load(Relaxed);
+        self.samples.push_back((now, bytes_done));
+        while self.samples.len() > 2 && now - self.samples[1].0 > RATE_OVER {
+            self.samples.pop_front();
+        }
+        let (since, before) = self.samples[0];
+        let ms = (now - since).as_millis().max(1);
+        let rate = u128::from(bytes_done - before) * 1000 / ms;
+        let bytes_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+        // What is read from pipes was not found beforehand.
+        let bytes_found = progress.found_bytes.load(Relaxed).max(bytes_done);
+        let is_listed = progress.all_found.load(Relaxed);
+        let left = (bytes_found - bytes_done).checked_div(bytes_per_second);
+        State {
+            files_done: progress.n_done.load(Relaxed),
+            files_found: progress.n_found.load(Relaxed),
+            bytes_done,
+            bytes_found,
+            is_listed,
+            bytes_per_second,
+            seconds_left: left.filter(|_| is_listed),
+            alerts: progress.n_alerts.load(Relaxed),
+            requests: traffic.n_requests.load(Relaxed),
+            retries: traffic.n_retries.load(Relaxed),
+        }
+    }
+}
+
+impl State {
+    fn words(&self) -> String {
+        let listed = match (self.is_listed, self.seconds_left) {
+            (false, _) => "listing goes on".to_owned(),
+            (true, None) => "all listed".to_owned(),
+            (true, Some(seconds)) => {
+                format!("{} left", HumanDuration(Duration::from_secs(seconds)))
+            }
+        };
+        let mut words = format!(
+            "{} of {} files, {} of {}, {}/s, {listed}, {} alerts",
+            HumanCount(self.files_done),
+            HumanCount(self.files_found),
+            BinaryBytes(self.bytes_done),
+            BinaryBytes(self.bytes_found),
+            BinaryBytes(self.bytes_per_second),
+            HumanCount(self.alerts),
+        );
+        if self.retries > 0 {
+            words += &format!(", {} requests tried again", HumanCount(self.retries));
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds_and_the_time_left_is_known_once_all_is_listed() {
+        let (progress, traffic) = (Progress::default(), Traffic::default());
+        let mut pace = Pace::new();
+        progress.found_bytes.store(10 << 20, Relaxed);
+        progress.n_found.store(2000, Relaxed);
+        for second in 1..=20 {
+            progress.stored_bytes.store(second << 18, Relaxed);
+            pace.state_at(Duration::from_secs(second), &progress, &traffic);
+        }
+        progress.n_done.store(1000, Relaxed);
+        progress.stored_bytes.store((20 << 18) + (1 << 20), Relaxed);
+        let state = pace.state_at(Duration::from_secs(21), &progress, &traffic);
+        assert!(
+            (300_000..400_000).contains(&state.bytes_per_second),
+            "{state:?}"
+        );
+        assert_eq!(state.seconds_left, None);
+        assert!(
+            state
+                .words()
+                .starts_with("1,000 of 2,000 files, 6.00 MiB of 10.00 MiB, ")
+        );
+        assert!(state.words().ends_with("listing goes on, 0 alerts"));
+        progress.all_found.store(true, Relaxed);
+        traffic.n_retries.store(3, Relaxed);
+        let state = pace.state_at(Duration::from_secs(21), &progress, &traffic);
+        assert_eq!(
+            state.seconds_left,
+            Some(4 * (1 << 20) / state.bytes_per_second)
+        );
+        assert!(
+            state
+                .words()
+                .ends_with("seconds left, 0 alerts, 3 requests tried again"),
+            "{}",
+            state.words()
+        );
+        // A pipe has no size beforehand.
+        progress.found_bytes.store(0, Relaxed);
+        let state = pace.state_at(Duration::from_secs(21), &progress, &traffic);
+        assert_eq!(
+            (state.bytes_found, state.seconds_left),
+            (state.bytes_done, Some(0))
+        );
+    }
 }

@@ -26,6 +26,13 @@ pub(super) fn line(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
+/// Writes a line of JSON to standard error: an object with its kind and what it says.
+pub(super) fn json(kind: &str, content: &impl serde::Serialize) {
+    let line = serde_json::json!({ "type": kind, kind: content });
+    // Likewise.
+    writeln!(std::io::stderr(), "{line}").ok();
+}
+
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -208,7 +208,7 @@ mod tests {
                 name,
                 size,
                 version: version.clone(),
-                outcome: OUTCOMES[size as usize % 4],
+                outcome: OUTCOMES[usize::from(size.to_le_bytes()[0]) % 4],
             }).collect();
             let page = encode(&entries);
             let mut found = Vec::new();

@@ -46,10 +46,6 @@ impl Ledger {
                 each_entry(connection, folder?, &mut |entry| {
                     last.insert(entry.name, (entry.outcome, entry.size));
                 })?;
-                #[expect(
-                    clippy::iter_over_hash_type,
-                    reason = "sums do not depend on the order"
-                )]
                 for (outcome, size) in last.into_values() {
                     *summary.sources.entry(outcome).or_default() += 1;
                     summary.n_bytes += size;

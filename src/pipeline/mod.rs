@@ -33,6 +33,7 @@ use rayon::prelude::*;
 use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
 use crate::input::discover::{self, DiscoverOptions, Found, Identity};
+use crate::ledger::Ledger;
 use crate::output::destination::{Output, Target};
 use crate::output::{Alert, Kind, RunIdentity};
 use crate::report::{Defect, Diagnostic, Report, Tally};
@@ -111,26 +112,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     };
     let ledger = journal::open(config)?;
     let ledger = ledger.as_ref();
-    let open = |destination, format, kind| {
-        let target = Target::open(destination, &config.stores)?;
-        let target = match ledger {
-            Some(_) => target.hashed(),
-            None => target,
-        };
-        let mut output = Output::new(target, format, kind, &config.rule, &run)?;
-        if let Some(ledger) = ledger {
-            let sightings = ledger.sightings(kind == Kind::Related);
-            output.seed(sightings.map_err(journal::failed(ledger.path()))?);
-        }
-        Ok::<_, Error>(Table::new(output))
-    };
-    let alerts = open(&config.destination, config.format, Kind::Alerts)?;
-    let related = config.related.as_ref();
-    let related = related.map(|(to, format)| open(to, *format, Kind::Related));
-    let mut tables = Tables {
-        alerts,
-        related: related.transpose()?,
-    };
+    let mut tables = open_tables(config, &run, ledger)?;
     let discover_options = DiscoverOptions {
         follows_links: config.follows_links,
         own_files: own_files(config, tables.identities()?),
@@ -194,6 +176,34 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     tables.finish(ledger)?;
     report.finish(started.elapsed());
     Ok(report)
+}
+
+/// Opens what is written.
+fn open_tables(
+    config: &HuntConfig,
+    run: &RunIdentity,
+    ledger: Option<&Ledger>,
+) -> Result<Tables, Error> {
+    let open = |destination, format, kind| {
+        let target = Target::open(destination, &config.stores)?;
+        let target = match ledger {
+            Some(_) => target.hashed(),
+            None => target,
+        };
+        let mut output = Output::new(target, format, kind, &config.rule, run)?;
+        if let Some(ledger) = ledger {
+            let sightings = ledger.sightings(kind == Kind::Related);
+            output.seed(sightings.map_err(journal::failed(ledger.path()))?);
+        }
+        Ok::<_, Error>(Table::new(output))
+    };
+    let alerts = open(&config.destination, config.format, Kind::Alerts)?;
+    let related = config.related.as_ref();
+    let related = related.map(|(to, format)| open(to, *format, Kind::Related));
+    Ok(Tables {
+        alerts,
+        related: related.transpose()?,
+    })
 }
 
 /// Walks as a hunt would, and gives what it meets to `visit`; nothing is opened but folders.

@@ -55,15 +55,8 @@ impl ObjectMeta {
         match &self.e_tag {
             Some(e_tag) => {
                 let hash = e_tag.trim_matches('"');
-                let digits: Option<Vec<u8>> = hash
-                    .chars()
-                    .map(|c| c.to_digit(16).map(|n| n as u8))
-                    .collect();
-                match digits {
-                    Some(digits) if digits.len() == 32 => digits
-                        .chunks(2)
-                        .map(|pair| pair[0] << 4 | pair[1])
-                        .collect(),
+                match u128::from_str_radix(hash, 16) {
+                    Ok(hash_bits) if hash.len() == 32 => hash_bits.to_be_bytes().to_vec(),
                     _ => hash.as_bytes().to_vec(),
                 }
             }
@@ -174,5 +167,29 @@ impl Bucket {
             return Err(io::Error::other(message));
         }
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_16_bytes_where_the_e_tag_is_a_hash_and_else_the_text() {
+        let version = |e_tag: Option<&str>| {
+            let meta = ObjectMeta {
+                key: String::new(),
+                size: 1,
+                e_tag: e_tag.map(str::to_owned),
+                modified: 1,
+            };
+            meta.version()
+        };
+        let hash = version(Some("\"d41d8cd98f00b204e9800998ecf8427e\""));
+        assert_eq!((hash.len(), hash[0], hash[15]), (16, 0xd4, 0x7e));
+        let of_parts = "d41d8cd98f00b204e9800998ecf8427e-2";
+        assert_eq!(version(Some(of_parts)), of_parts.as_bytes());
+        assert_eq!(version(Some("+41d8cd98f00b204e9800998ecf8427e")).len(), 16);
+        assert_eq!(version(None), 1_i64.to_le_bytes());
     }
 }

@@ -284,3 +284,36 @@ fn what_synth_plants_is_what_a_hunt_finds() {
     assert_eq!(found, expected);
     assert!(expected.len() > 20, "an event is delivered twice");
 }
+
+#[test]
+fn for_machines_all_that_is_said_is_json() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .gzip("cut.json.gz", attach("2"))
+        .cut_at("cut.json.gz", 60);
+    let said = |hunt: &crate::lake::Hunt| -> Vec<serde_json::Value> {
+        let lines = hunt.stderr.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let hunt = lake.hunt(&["--log-format", "json"]).exits(3).finds(&["1"]);
+    let lines = said(&hunt);
+    let kinds: Vec<_> = lines
+        .iter()
+        .map(|line| line["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["diagnostic", "report"]);
+    assert_eq!(lines[0]["diagnostic"], hunt.report["diagnostics"][0]);
+    assert_eq!(lines[1]["report"]["alerts"], 1);
+    let hunt = lake
+        .hunt(&["--log-format", "json", "--related", "no/where.ndjson"])
+        .exits(1);
+    let lines = said(&hunt);
+    assert_eq!(lines.len(), 1);
+    let message = lines[0]["error"].as_str().unwrap();
+    assert!(
+        message.starts_with("no/where.ndjson: cannot be written"),
+        "{message}"
+    );
+}

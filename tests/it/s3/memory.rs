@@ -138,16 +138,16 @@ impl S3 for MemoryS3 {
                 is_truncated = true;
                 break;
             }
-            let rest = &key[prefix.len()..];
+            let rest = key.strip_prefix(&prefix).unwrap_or(key);
             let n = (!delimiter.is_empty())
                 .then(|| rest.find(&delimiter))
                 .flatten();
             if let Some(n) = n {
-                let folder = key[..prefix.len() + n + delimiter.len()].to_owned();
+                let (folder, _) = key.split_at(prefix.len() + n + delimiter.len());
                 // Behind all that begins so.
                 last = format!("{folder}\u{10FFFF}");
                 common_prefixes.push(CommonPrefix {
-                    prefix: Some(folder),
+                    prefix: Some(folder.to_owned()),
                 });
             } else {
                 last = key.clone();
