@@ -26,6 +26,10 @@ use trailsift::store::{CONCURRENT_FETCHES, Object, ObjectMeta, StoreOptions, Sto
 use s3::memory::{BUCKET, MemoryS3};
 use s3::{ACCESS_KEY, SECRET_KEY, Server};
 
+// As in the program: both loops get it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How often each is timed, in turns.
 const N_TIMES: usize = 7;
 
