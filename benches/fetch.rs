@@ -35,13 +35,15 @@ const N_TIMES: usize = 7;
 
 fn main() {
     // The credentials come by the environment, which is set for a process of its own.
-    if std::env::args().nth(1).as_deref() != Some("--served") {
+    let has = |word: &str| std::env::args().any(|arg| arg == word);
+    // Without it, under `cargo test`, all is done once and little of it.
+    let is_timed = has("--bench");
+    if !has("--served") {
         let me = std::env::current_exe().unwrap();
         let mut command = std::process::Command::new(me);
         let nowhere = ([127, 0, 0, 1], 9).into();
-        let done = s3::serves(nowhere, command.arg("--served"))
-            .status()
-            .unwrap();
+        command.arg("--served").args(is_timed.then_some("--bench"));
+        let done = s3::serves(nowhere, &mut command).status().unwrap();
         assert!(done.success());
         return;
     }
@@ -49,7 +51,8 @@ fn main() {
         "{:>8} {:>8} {:>12} {:>12} {:>6}",
         "bytes", "objects", "bare/s", "fetched/s", "ratio"
     );
-    for (n_bytes, n_objects) in [(2_000, 20_000), (200_000, 2_000)] {
+    let (n_times, share) = if is_timed { (N_TIMES, 1) } else { (1, 100) };
+    for (n_bytes, n_objects) in [(2_000, 20_000 / share), (200_000, 2_000 / share)] {
         let keys: Vec<String> = (0..n_objects)
             .map(|n| format!("a/{n:06}.json.gz"))
             .collect();
@@ -58,13 +61,13 @@ fn main() {
         let server = Server::of_memory(objects.collect::<MemoryS3>());
         let url = format!("http://{}", server.address());
         let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..N_TIMES {
+        for _ in 0..n_times {
             times[0].push(bare(&url, &keys, n_bytes));
             times[1].push(fetched(&url, &keys, n_bytes));
         }
         let [bare, fetched] = times.map(|mut times| {
             times.sort();
-            f64::from(n_objects) / times[N_TIMES / 2].as_secs_f64()
+            f64::from(n_objects) / times[n_times / 2].as_secs_f64()
         });
         println!(
             "{n_bytes:>8} {n_objects:>8} {bare:>12.0} {fetched:>12.0} {:>6.2}",

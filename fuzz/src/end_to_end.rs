@@ -141,6 +141,9 @@ fn hunt(folder: &Path, way: Way) -> Given {
         wanted: Wanted::default(),
         follows_links: false,
         own_files: Vec::new(),
+        own_uris: Vec::new(),
+        state: None,
+        stores: Arc::default(),
         progress: Arc::default(),
     };
     let report = trailsift::pipeline::run(&config, &mut |_| ()).expect("the run ends");

@@ -144,6 +144,8 @@ struct State {
     pending_folder: Vec<u8>,
     next_page: i64,
     has_begun: bool,
+    /// Whether nothing was in it when it was opened.
+    is_new: bool,
 }
 
 impl Ledger {
@@ -235,6 +237,7 @@ impl Ledger {
                 pending_folder: Vec::new(),
                 next_page,
                 has_begun: false,
+                is_new: next_page == 1,
             }),
         })
     }
@@ -257,6 +260,9 @@ impl Ledger {
     /// What SQLite says.
     pub fn known(&self, seen: &Seen) -> Result<Known, LedgerError> {
         let state = &mut *self.state();
+        if state.is_new {
+            return Ok(Known::ToRead(false));
+        }
         if state.loaded.folder != seen.folder {
             state.loaded = Loaded::of(&state.connection, &seen.folder)?;
         }

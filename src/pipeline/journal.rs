@@ -163,9 +163,18 @@ impl<'a> Journal<'a> {
             self.told.drain(..).peekable(),
         );
         for (path, seen) in sources {
-            let name = path.to_string_lossy();
-            let ids = alerts.next_if(|(source, ..)| source == name.as_bytes());
-            let told = told.next_if(|(told, ..)| told == path);
+            // Most turns have neither.
+            let ids = match alerts.len() {
+                0 => None,
+                _ => {
+                    let name = path.to_string_lossy();
+                    alerts.next_if(|(source, ..)| source == name.as_bytes())
+                }
+            };
+            let told = match told.len() {
+                0 => None,
+                _ => told.next_if(|(told, ..)| told.as_os_str() == path.as_os_str()),
+            };
             let quiet = match seen.size {
                 0 => Outcome::Empty,
                 _ => Outcome::Read,
