@@ -124,7 +124,7 @@ fn whatever_the_network_does_the_alerts_are_those_of_the_files_or_the_object_is_
     for fate in fates {
         // The first time of each request, and so also of each page, range and object.
         let met = Mutex::new(HashMap::<String, usize>::new());
-        let proxy = proxy::before(server.address(), move |_, line| {
+        let proxy = proxy::before(server.address(), move |_, line, _| {
             let mut met = met.lock().unwrap();
             let n = met.entry(line.to_owned()).or_default();
             *n += 1;
@@ -137,7 +137,7 @@ fn whatever_the_network_does_the_alerts_are_those_of_the_files_or_the_object_is_
         assert_eq!(same(hunt.alerts), same(local.alerts.clone()), "{fate:?}");
     }
     for fate in [Fate::SlowDown, Fate::Cut] {
-        let proxy = proxy::before(server.address(), move |_, line| {
+        let proxy = proxy::before(server.address(), move |_, line, _| {
             if line.contains("/07.json.gz") {
                 fate
             } else {
@@ -306,7 +306,7 @@ fn only_the_folders_that_can_matter_are_listed() {
     let lake = Lake::new();
     let listed = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&listed);
-    let proxy = proxy::before(server.address(), move |_, line| {
+    let proxy = proxy::before(server.address(), move |_, line, _| {
         if let Some((_, query)) = line.split_once("prefix=") {
             seen.lock()
                 .unwrap()
@@ -372,6 +372,36 @@ fn a_dry_run_tells_what_a_hunt_would_take() {
         " and 13 to fetch",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in {text}");
+    }
+}
+
+#[test]
+fn requests_are_signed_for_the_region_and_say_who_pays() {
+    let server = memory(&[("a", attach("1").as_bytes()), ("b", attach("2").as_bytes())]);
+    let lake = Lake::new();
+    let met = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&met);
+    let proxy = proxy::before(server.address(), move |_, _, headers| {
+        seen.lock().unwrap().push(headers.to_lowercase());
+        Fate::Whole
+    });
+    let mut command = lake.command(&[
+        "--bucket-region",
+        "eu-west-1",
+        "--request-payer",
+        "s3://trail",
+    ]);
+    command.args(["--io-concurrency", "1"]);
+    let hunt = lake.hunted(s3::serves(proxy, &mut command).output().unwrap());
+    hunt.exits(0).finds(&["1", "2"]);
+    let met = met.lock().unwrap();
+    assert!(met.len() >= 3, "a list and two objects: {met:?}");
+    for headers in met.iter() {
+        assert!(headers.contains("/eu-west-1/s3/aws4_request"), "{headers}");
+        assert!(
+            headers.contains("x-amz-request-payer: requester"),
+            "{headers}"
+        );
     }
 }
 

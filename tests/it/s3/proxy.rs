@@ -23,13 +23,13 @@ pub(crate) enum Fate {
     Slow,
 }
 
-/// Decides by the number of the request, and its first line.
-pub(crate) type Decide = dyn Fn(usize, &str) -> Fate + Send + Sync;
+/// Decides by the number of the request, its first line, and its headers.
+pub(crate) type Decide = dyn Fn(usize, &str, &str) -> Fate + Send + Sync;
 
 /// Starts a proxy before a server. It lives as long as the tests.
 pub(crate) fn before(
     server: SocketAddr,
-    decide: impl Fn(usize, &str) -> Fate + Send + Sync + 'static,
+    decide: impl Fn(usize, &str, &str) -> Fate + Send + Sync + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -76,7 +76,7 @@ fn pass(
         request.extend(some);
     }
     let (line, headers) = head.split_once("\r\n").unwrap();
-    let fate = decide(n_requests.fetch_add(1, Ordering::Relaxed), line);
+    let fate = decide(n_requests.fetch_add(1, Ordering::Relaxed), line, headers);
     let refusal = |status: &str, code: &str| {
         let body =
             format!("<Error><Code>{code}</Code><Message>Reduce your rate.</Message></Error>");
