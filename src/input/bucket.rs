@@ -105,7 +105,7 @@ impl Walk<'_> {
             path: PathBuf::from(uri),
             below_root,
             stored_bytes: meta.size,
-            version: Some(meta.version()),
+            modified: None,
             kind: SourceKind::Object(Object::new(bucket, meta)),
         }))
     }

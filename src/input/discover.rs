@@ -55,8 +55,8 @@ pub struct Source {
     pub kind: SourceKind,
     /// Its size when it was found; 0 for streams.
     pub stored_bytes: u64,
-    /// What changes when its content does: the time of a file's last change, an object's `ETag`; nothing for streams.
-    pub version: Option<Vec<u8>>,
+    /// When a file was last changed, in nanoseconds since 1970; nothing for what is no file.
+    pub modified: Option<i64>,
 }
 
 /// What the walk meets.
@@ -88,12 +88,10 @@ pub fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// What tells a file from what it was before: nanoseconds of its last change.
-fn version(metadata: &Metadata) -> Vec<u8> {
-    let nanoseconds =
-        i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    // The upper bytes are 0 in this age.
-    nanoseconds.to_le_bytes()[..8].to_vec()
+fn modified(metadata: &Metadata) -> i64 {
+    // It fits until the year 2262.
+    let seconds = metadata.mtime().wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(metadata.mtime_nsec())
 }
 
 /// How the walk goes.
@@ -269,7 +267,7 @@ impl Walk<'_> {
                     below_root: PathBuf::from("-"),
                     kind: SourceKind::Stdin,
                     stored_bytes: 0,
-                    version: None,
+                    modified: None,
                 }));
             }
         };
@@ -293,7 +291,7 @@ impl Walk<'_> {
                 below_root: name,
                 kind: SourceKind::Stream,
                 stored_bytes: 0,
-                version: None,
+                modified: None,
             })),
         }
     }
@@ -413,7 +411,7 @@ impl Walk<'_> {
             below_root: below_root.to_owned(),
             kind: SourceKind::File,
             stored_bytes: metadata.len(),
-            version: Some(version(metadata)),
+            modified: Some(modified(metadata)),
         }))
     }
 

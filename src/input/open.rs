@@ -238,7 +238,7 @@ mod tests {
             path,
             kind,
             stored_bytes,
-            version: None,
+            modified: None,
         }
     }
 

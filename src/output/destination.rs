@@ -76,6 +76,8 @@ impl Closed {
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
+    /// By what a ledger knows it.
+    place: Option<String>,
     writer: Writer,
     /// The bytes so far, where they are to be known again.
     digest: Option<Digest>,
@@ -124,6 +126,7 @@ impl Target {
         match writer {
             Ok(writer) => Ok(Self {
                 path,
+                place: destination.place(),
                 writer,
                 digest: None,
             }),
@@ -141,13 +144,8 @@ impl Target {
     /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
     pub(crate) fn written(&self, n_rows: u64) -> Option<Written> {
         let digest = self.digest.clone()?;
-        let place = match &self.writer {
-            Writer::File(_) => absolute(&self.path),
-            Writer::Object(_) => self.path.to_string_lossy().into_owned(),
-            Writer::Stdout(_) => return None,
-        };
         Some(Written {
-            place,
+            place: self.place.clone()?,
             n_bytes: digest.n_bytes,
             sha256: digest.hash.finalize().into(),
             n_rows,
@@ -259,20 +257,15 @@ impl Output {
     }
 }
 
-fn absolute(path: &Path) -> String {
-    let absolute = std::path::absolute(path);
-    absolute
-        .as_deref()
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned()
-}
-
 impl Destination {
     /// Where it is, by the name that a ledger knows it by; nothing for standard output.
     pub(crate) fn place(&self) -> Option<String> {
         match self {
-            Self::File(path) => Some(absolute(path)),
+            Self::File(path) => {
+                let absolute = std::path::absolute(path);
+                let absolute = absolute.as_deref().unwrap_or(path);
+                Some(absolute.to_string_lossy().into_owned())
+            }
             Self::Object(uri) => Some(uri.to_string()),
             Self::Stdout => None,
         }

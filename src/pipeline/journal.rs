@@ -79,12 +79,13 @@ fn identity(config: &HuntConfig) -> Identity {
 
 /// A source as a ledger knows it; nothing for one that can be read once.
 pub(super) fn seen(source: &Source) -> Option<Seen> {
-    let version = source.version.clone()?;
-    let path = match &source.kind {
-        SourceKind::Object(_) => source.path.clone(),
-        SourceKind::File | SourceKind::Stream | SourceKind::Stdin => {
-            std::path::absolute(&source.path).ok()?
+    let (path, version) = match &source.kind {
+        SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
+        SourceKind::File => {
+            let version = source.modified?.to_le_bytes().to_vec();
+            (std::path::absolute(&source.path).ok()?, version)
         }
+        SourceKind::Stream | SourceKind::Stdin => return None,
     };
     let path = path.into_os_string().into_vec();
     let n = path.iter().rposition(|byte| *byte == b'/')? + 1;

@@ -48,50 +48,70 @@ fn retries() -> RetryConfig {
 
 /// Opens a bucket. Nothing is asked of it yet but its region.
 pub(super) async fn open(stores: &Stores, runtime: &Handle, uri: &Uri) -> io::Result<Bucket> {
-    let notes = Arc::new(Notes::default());
-    let of = |store: Arc<dyn ObjectStore>, lister: Arc<dyn PaginatedListStore>| Bucket {
-        uri: uri.bucket_uri(),
-        store,
-        lister,
-        notes: Arc::clone(&notes),
-        runtime: runtime.clone(),
-        limits: Arc::clone(&stores.limits),
-    };
-    let failed = |error: object_store::Error| explain(&error, &notes);
-    let connector = |signer| CourierConnector {
-        signer,
-        traffic: Arc::clone(&stores.traffic),
-        notes: Arc::clone(&notes),
+    let opening = Opening {
+        stores,
+        runtime,
+        uri,
+        notes: Arc::default(),
     };
     match uri.scheme {
         Scheme::S3 => {
             let (builder, signer) = s3(stores, uri).await?;
-            let store = builder.with_http_connector(connector(signer)).build();
-            let store = Arc::new(store.map_err(failed)?);
-            Ok(of(Arc::clone(&store) as _, store))
+            let connector = opening.connector(signer);
+            opening.bucket(builder.with_http_connector(connector).build())
         }
-        Scheme::Gcs => {
-            let store = GoogleCloudStorageBuilder::from_env()
+        Scheme::Gcs => opening.bucket(
+            GoogleCloudStorageBuilder::from_env()
                 .with_bucket_name(uri.bucket())
                 .with_skip_signature(stores.options.is_unsigned)
                 .with_client_options(client_options())
                 .with_retry(retries())
-                .with_http_connector(connector(None))
-                .build();
-            let store = Arc::new(store.map_err(failed)?);
-            Ok(of(Arc::clone(&store) as _, store))
-        }
-        Scheme::Azure => {
-            let store = MicrosoftAzureBuilder::from_env()
+                .with_http_connector(opening.connector(None))
+                .build(),
+        ),
+        Scheme::Azure => opening.bucket(
+            MicrosoftAzureBuilder::from_env()
                 .with_container_name(uri.bucket())
                 .with_skip_signature(stores.options.is_unsigned)
                 .with_client_options(client_options())
                 .with_retry(retries())
-                .with_http_connector(connector(None))
-                .build();
-            let store = Arc::new(store.map_err(failed)?);
-            Ok(of(Arc::clone(&store) as _, store))
+                .with_http_connector(opening.connector(None))
+                .build(),
+        ),
+    }
+}
+
+/// What is the same for a bucket of any provider.
+struct Opening<'a> {
+    stores: &'a Stores,
+    runtime: &'a Handle,
+    uri: &'a Uri,
+    notes: Arc<Notes>,
+}
+
+impl Opening<'_> {
+    fn connector(&self, signer: Option<Arc<Signer>>) -> CourierConnector {
+        CourierConnector {
+            signer,
+            traffic: Arc::clone(&self.stores.traffic),
+            notes: Arc::clone(&self.notes),
         }
+    }
+
+    fn bucket<S>(&self, store: object_store::Result<S>) -> io::Result<Bucket>
+    where
+        S: ObjectStore + PaginatedListStore,
+    {
+        let store = store.map_err(|error| explain(&error, &self.notes))?;
+        let store = Arc::new(store);
+        Ok(Bucket {
+            uri: self.uri.bucket_uri(),
+            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            lister: store,
+            notes: Arc::clone(&self.notes),
+            runtime: self.runtime.clone(),
+            limits: Arc::clone(&self.stores.limits),
+        })
     }
 }
 
