@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Hunts a tree of a million small files: without a ledger, with one, again, and killed in the middle and taken up.
 
-usage: scripts/million.py [--program PATH] [--folder FOLDER] [--record FILE]
+usage: scripts/million.py [--program PATH] [--bucket SERVE] [--folder FOLDER] [--record FILE]
 
 Makes the tree below FOLDER (4 GB of blocks, some minutes of one core) unless it is there, and prints a table:
 seconds, the most memory, the ledger's bytes for each file, alerts. The rows of all ways must be the same.
+With --bucket, the path of the example `serve`, the same are objects of a server on loopback.
 """
 
 import argparse
@@ -48,17 +49,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="target/release/trailsift")
     parser.add_argument("--folder", default="target/corpora/million")
-    parser.add_argument("--record", default="benches/record/million.csv")
+    parser.add_argument("--bucket")
+    parser.add_argument("--record")
     args = parser.parse_args()
+    record = args.record or f"benches/record/million{'-objects' if args.bucket else ''}.csv"
     program, folder = pathlib.Path(args.program).resolve(), pathlib.Path(args.folder)
     logs, ledger = folder / "logs", folder / "ledger"
     if not logs.exists():
         make(logs)
     rows = []
+    root, server = str(logs), None
+    if args.bucket:
+        command = [args.bucket, "--memory", str(logs)]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        os.environ |= {
+            "AWS_ENDPOINT_URL": server.stdout.readline().strip(),
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        }
+        root = "s3://trail"
 
     def hunt(way: str, output: str, state: bool, kill_after: float = 0) -> None:
         (folder / output).unlink(missing_ok=True)
-        command = [program, "hunt", "--quiet", "-o", folder / output, *(["--state", ledger] if state else []), logs]
+        command = [program, "hunt", "--quiet", "-o", folder / output, *(["--state", ledger] if state else []), root]
         started = time.monotonic()
         process = subprocess.Popen([str(part) for part in command])
         if kill_after:
@@ -89,8 +102,10 @@ def main() -> int:
     assert plain == (folder / "first.ndjson").read_bytes() == (folder / "resumed.ndjson").read_bytes()
     assert (folder / "again.ndjson").read_bytes() == b""
     head = ["way", "seconds", "peak_mib", "ledger_bytes_a_file", "alerts"]
-    with open(args.record, "w", newline="") as record:
-        writer = csv.writer(record)
+    if server:
+        server.communicate("")
+    with open(record, "w", newline="") as file:
+        writer = csv.writer(file)
         writer.writerows([head, *rows])
     for row in [head, *rows]:
         print("{:24} {:>8} {:>9} {:>20} {:>7}".format(*map(str, row)))

@@ -1,6 +1,6 @@
 //! `trailsift hunt`.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
 use trailsift::config::HuntConfig;
+use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::pipeline::{self, Notice};
 use trailsift::report::{Diagnostic, Report, Severity};
@@ -40,6 +41,7 @@ pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
 }
 
 fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
+    wait_for_list(config);
     let signal = watch_signals(config)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
@@ -82,6 +84,16 @@ fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
     } else {
         Exit::Incomplete
     })
+}
+
+/// Waits until a list on standard input begins, where there is a ledger: `trailsift state --failed` may write it, and
+/// has the same ledger till then.
+fn wait_for_list(config: &HuntConfig) {
+    let is_on_stdin = |root: &Root| matches!(root, Root::List(list) if list.file.is_none());
+    if config.state.is_some() && config.roots.iter().any(is_on_stdin) {
+        // What is wrong with it is told when it is read.
+        std::io::stdin().lock().fill_buf().ok();
+    }
 }
 
 fn tell(diagnostic: &Diagnostic, format: LogFormat) {

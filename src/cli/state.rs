@@ -24,6 +24,8 @@ pub(super) fn run(file: &Path, is_failed_only: bool) -> anyhow::Result<Exit> {
                 text.push(b'\n');
             })
             .with_context(context)?;
+        // Whoever reads this may wait for the ledger.
+        drop(ledger);
         print(&text)?;
         return Ok(Exit::Complete);
     }

@@ -8,33 +8,42 @@ use std::sync::Arc;
 
 use super::discover::{Found, Source, SourceKind, Walk};
 use super::layout::Wanted;
-use crate::store::{Below, Bucket, Met, Object, ObjectMeta, Uri};
+use crate::store::{Below, Bucket, Lookup, Met, Object, ObjectMeta, Uri};
 
 /// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:
 /// `AWSLogs` lies below some folders of the bucket owner's.
 const FOLDERS_DEEP: usize = 3;
 
 impl Walk<'_> {
+    /// Begins to ask whether there is an object of this address; nothing if it can be no object's.
+    pub(super) fn look_up(&self, uri: &Uri) -> Option<Lookup> {
+        let is_folder = uri.key().is_empty() || uri.key().ends_with('/');
+        // That it cannot be opened is told in its turn.
+        let bucket = (!is_folder).then(|| self.options.stores.bucket(uri).ok())??;
+        Some(bucket.look_up(uri.key()))
+    }
+
     /// Walks an object, or what lies below a prefix.
-    pub(super) fn in_bucket(&mut self, path: &Path, uri: &Uri) -> ControlFlow<()> {
+    pub(super) fn in_bucket(
+        &mut self,
+        path: &Path,
+        uri: &Uri,
+        lookup: Option<Lookup>,
+    ) -> ControlFlow<()> {
         let bucket = match self.options.stores.bucket(uri) {
             Ok(bucket) => bucket,
             Err(error) => return self.unreadable(path, &error),
         };
         let key = uri.key();
-        let is_folder = key.is_empty() || key.ends_with('/');
-        if !is_folder {
-            // Without the right to list, whether it is there is not told; the list below tells what is wrong.
-            if let Ok(Some(meta)) = bucket.head(key) {
-                let name = key.rsplit('/').next().unwrap_or(key);
-                return self.object(&bucket, meta, PathBuf::from(name));
-            }
-        }
-        let prefix = match is_folder {
-            true => key.to_owned(),
-            false => format!("{key}/"),
+        let Some(lookup) = lookup else {
+            return self.prefix(path, &bucket, key);
         };
-        self.prefix(path, &bucket, &prefix)
+        // Without the right to list, whether it is there is not told; the list below tells what is wrong.
+        if let Ok(Some(meta)) = bucket.looked_up(lookup) {
+            let name = key.rsplit('/').next().unwrap_or(key);
+            return self.object(&bucket, meta, PathBuf::from(name));
+        }
+        self.prefix(path, &bucket, &format!("{key}/"))
     }
 
     fn prefix(&mut self, root: &Path, bucket: &Arc<Bucket>, prefix: &str) -> ControlFlow<()> {

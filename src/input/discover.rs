@@ -5,7 +5,7 @@
 //! counts with its `/`), whatever the system's own order. Symbolic links inside a tree are not followed
 //! unless asked for; a root that is one always is. Nothing is opened here but directories.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use std::vec;
 use super::layout::Wanted;
 use super::list::List;
 use crate::report::{Code, Defect};
-use crate::store::{Object, Stores, Uri};
+use crate::store::{Lookup, Object, Stores, Uri};
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,6 +244,15 @@ impl Level {
     }
 }
 
+/// Addresses in a list that are asked for at once.
+const LOOKED_UP_AHEAD: usize = 64;
+
+/// What a list names, and what is being asked of it.
+struct Ahead {
+    path: PathBuf,
+    lookup: Option<(Lookup, Uri)>,
+}
+
 pub(super) struct Walk<'a> {
     pub(super) options: &'a DiscoverOptions,
     list_all: ListAll<'a>,
@@ -272,7 +281,10 @@ impl Walk<'_> {
             }
         };
         match Uri::of(path) {
-            Some(Ok(uri)) => return self.in_bucket(path, &uri),
+            Some(Ok(uri)) => {
+                let lookup = self.look_up(&uri);
+                return self.in_bucket(path, &uri, lookup);
+            }
             Some(Err(message)) => return self.unreadable(path, &io::Error::other(message)),
             None => {}
         }
@@ -302,13 +314,37 @@ impl Walk<'_> {
             Ok(paths) => paths,
             Err(error) => return self.unreadable(list.name(), &error),
         };
+        // A request for each address takes its time: some are on their way at once. What is no address waits for none.
+        let mut ahead: VecDeque<Ahead> = VecDeque::new();
         for path in paths {
-            match path {
-                Ok(path) => self.root(&Root::Path(path))?,
-                Err(error) => return self.unreadable(list.name(), &error),
+            let path = match path {
+                Ok(path) => path,
+                Err(error) => {
+                    ahead.into_iter().try_for_each(|next| self.listed(next))?;
+                    return self.unreadable(list.name(), &error);
+                }
+            };
+            let uri = Uri::of(&path).and_then(Result::ok);
+            let lookup = uri.and_then(|uri| Some((self.look_up(&uri)?, uri)));
+            ahead.push_back(Ahead { path, lookup });
+            let is_due = |ahead: &VecDeque<Ahead>| {
+                ahead.len() > LOOKED_UP_AHEAD
+                    || ahead.front().is_some_and(|next| next.lookup.is_none())
+            };
+            while is_due(&ahead) {
+                ahead
+                    .pop_front()
+                    .map_or(ControlFlow::Continue(()), |next| self.listed(next))?;
             }
         }
-        ControlFlow::Continue(())
+        ahead.into_iter().try_for_each(|next| self.listed(next))
+    }
+
+    fn listed(&mut self, next: Ahead) -> ControlFlow<()> {
+        match next.lookup {
+            Some((lookup, uri)) => self.in_bucket(&next.path, &uri, Some(lookup)),
+            None => self.root(&Root::Path(next.path)),
+        }
     }
 
     /// Walks a directory. Its depth costs no stack: a tree may be as deep as a path can be long.

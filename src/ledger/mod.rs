@@ -6,7 +6,7 @@
 //! way, leaves no output, and the next one takes them up again at the place of their source ([`Known::Waiting`]). So
 //! the outputs of all runs hold each alert once. [`delivery`] has the steps.
 //!
-//! Sources that are done are kept in [`pages`] of their folder, some 50 bytes each.
+//! Sources that are done are kept in [`pages`], some 50 bytes each.
 #![expect(
     clippy::disallowed_types,
     reason = "one connection, asked by the walk for a folder and told by the sink for a batch"
@@ -14,10 +14,11 @@
 
 mod delivery;
 mod identity;
+mod index;
 mod pages;
 mod summary;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,24 +26,25 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::output::Alert;
 use crate::report::{Diagnostic, Outcome, Severity};
-use pages::{Entry, Loaded};
+use index::Index;
+use pages::{Entry, Page};
 
 pub use identity::Identity;
 pub use summary::Summary;
 
 /// The layout of the file. Another one is refused.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE identity (text TEXT NOT NULL);
-    CREATE TABLE folder (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-    -- Sources that are done, in the order in which that was; a later entry takes the place of an earlier one.
-    CREATE TABLE page (folder INTEGER NOT NULL, id INTEGER NOT NULL, sources BLOB NOT NULL,
-                       PRIMARY KEY (folder, id)) WITHOUT ROWID;
+    -- Sources that are done, and a key of each of their folders.
+    CREATE TABLE page (id INTEGER PRIMARY KEY, folders BLOB NOT NULL, sources BLOB NOT NULL);
+    -- How many sources came to what, by its rank.
+    CREATE TABLE total (outcome INTEGER PRIMARY KEY, n_sources INTEGER NOT NULL, n_bytes INTEGER NOT NULL);
     -- Sources with alerts or diagnostics that are in no output yet; first and last are ids of alerts.
-    CREATE TABLE waiting (id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name BLOB NOT NULL,
+    CREATE TABLE waiting (id INTEGER PRIMARY KEY, path BLOB NOT NULL,
                           first INTEGER, last INTEGER, diagnostics TEXT NOT NULL);
-    CREATE INDEX waiting_of ON waiting (folder, name);
+    CREATE INDEX waiting_of ON waiting (path);
     CREATE TABLE alert (id INTEGER PRIMARY KEY, is_related INTEGER NOT NULL, event_key BLOB NOT NULL,
                         alert_id TEXT NOT NULL, row TEXT NOT NULL);
     -- What is in outputs.
@@ -55,12 +57,14 @@ const SCHEMA: &str = "
     CREATE TABLE intent (place TEXT PRIMARY KEY, n_bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,
                          n_rows INTEGER NOT NULL, rank INTEGER NOT NULL) WITHOUT ROWID;
     -- Sources that could not be read whole.
-    CREATE TABLE failure (folder INTEGER NOT NULL, name BLOB NOT NULL, diagnostics TEXT NOT NULL,
-                          PRIMARY KEY (folder, name)) WITHOUT ROWID;
+    CREATE TABLE failure (path BLOB PRIMARY KEY, diagnostics TEXT NOT NULL) WITHOUT ROWID;
 ";
 
 /// Diagnostics that are kept of a source.
 const DIAGNOSTICS_KEPT: usize = 100;
+
+/// Alerts that are read at once.
+const ALERTS_AT_ONCE: i64 = 256;
 
 /// The ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,30 +88,40 @@ pub enum LedgerError {
         what: &'static str,
     },
     /// What is in it makes no sense.
-    #[error("the ledger is damaged: {0}")]
-    Damaged(String),
+    #[error("the ledger is damaged")]
+    Damaged,
+    /// Likewise, of what is kept as JSON.
+    #[error("the ledger is damaged")]
+    Json(#[from] serde_json::Error),
 }
 
 /// A source as the walk found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Where it is: the folder's absolute path or address.
-    pub folder: Vec<u8>,
-    /// Its name there.
-    pub name: Vec<u8>,
+    /// Its absolute path or address.
+    pub path: Vec<u8>,
     /// Its size in bytes.
     pub size: u64,
     /// What changes when its content does: an `ETag`, or the time of the last change.
     pub version: Vec<u8>,
-    /// Whether the ledger has an entry of it that does not hold any more.
-    pub is_known: bool,
+    /// What the ledger says of it that does not hold any more.
+    pub earlier: Option<Earlier>,
+}
+
+/// What a source came to before it changed, or was tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Its size in bytes.
+    pub size: u64,
 }
 
 /// What the ledger says of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// It is to be read: it is new, has changed, or could not be read before, which the flag tells from new.
-    ToRead(bool),
+    /// It is to be read: it is new, has changed, or could not be read before.
+    ToRead(Option<Earlier>),
     /// It is done; the flag tells whether it was read whole.
     Done(bool),
     /// It is done, and something of it, by this id, is in no output yet.
@@ -127,6 +141,15 @@ pub struct Done<'a> {
     pub diagnostics: &'a [Diagnostic],
 }
 
+/// What waits of a source for an output.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The ids of its alerts, the first and the last.
+    pub alerts: Option<(i64, i64)>,
+    /// What is to be told of it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// The ledger.
 #[derive(Debug)]
 pub struct Ledger {
@@ -137,15 +160,14 @@ pub struct Ledger {
 #[derive(Debug)]
 struct State {
     connection: Connection,
-    /// The folder that the walk is in.
-    loaded: Loaded,
-    /// Entries that are not written yet, all of one folder.
-    pending: Vec<Entry>,
-    pending_folder: Vec<u8>,
-    next_page: i64,
+    /// What it held when it was opened.
+    index: Index,
+    /// The page that is being filled. It is in the file as far as it was when that was last committed.
+    page: Page,
+    page_id: u32,
+    /// What is not yet in the totals: sources and bytes by the rank of the outcome.
+    totals: BTreeMap<u8, (i64, i64)>,
     has_begun: bool,
-    /// Whether nothing was in it when it was opened.
-    is_new: bool,
 }
 
 impl Ledger {
@@ -162,27 +184,23 @@ impl Ledger {
                 .connection
                 .query_row("SELECT text FROM identity", [], |row| row.get(0))
                 .optional()?;
-            let text = |identity: &Identity| {
-                serde_json::to_string(identity).map_err(|e| LedgerError::Damaged(e.to_string()))
-            };
             match begun {
                 Some(begun) => {
-                    let begun: Identity = serde_json::from_str(&begun)
-                        .map_err(|error| LedgerError::Damaged(error.to_string()))?;
+                    let begun: Identity = serde_json::from_str(&begun)?;
                     if let Some(what) = identity.differs(&begun) {
                         return Err(LedgerError::Identity { what });
                     }
                     // What is done from now on is done for this later time only.
-                    let execute = state
+                    let text = [serde_json::to_string(identity)?];
+                    state
                         .connection
-                        .execute("UPDATE identity SET text = ?1", [text(identity)?]);
-                    execute?;
+                        .execute("UPDATE identity SET text = ?1", text)?;
                 }
                 None => {
-                    let execute = state
+                    let text = [serde_json::to_string(identity)?];
+                    state
                         .connection
-                        .execute("INSERT INTO identity VALUES (?1)", [text(identity)?]);
-                    execute?;
+                        .execute("INSERT INTO identity VALUES (?1)", text)?;
                 }
             }
         }
@@ -224,7 +242,8 @@ impl Ledger {
             [],
         )?;
         connection.execute_batch("COMMIT")?;
-        let next_page: i64 =
+        let index = Index::of(&connection)?;
+        let page_id =
             connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM page", [], |row| {
                 row.get(0)
             })?;
@@ -232,12 +251,11 @@ impl Ledger {
             path: path.to_owned(),
             state: Mutex::new(State {
                 connection,
-                loaded: Loaded::default(),
-                pending: Vec::new(),
-                pending_folder: Vec::new(),
-                next_page,
+                index,
+                page: Page::default(),
+                page_id,
+                totals: BTreeMap::new(),
                 has_begun: false,
-                is_new: next_page == 1,
             }),
         })
     }
@@ -259,14 +277,30 @@ impl Ledger {
     ///
     /// What SQLite says.
     pub fn known(&self, seen: &Seen) -> Result<Known, LedgerError> {
-        let state = &mut *self.state();
-        if state.is_new {
-            return Ok(Known::ToRead(false));
+        let State {
+            connection, index, ..
+        } = &mut *self.state();
+        let Some(entry) = index.entry(connection, &seen.path)? else {
+            return Ok(Known::ToRead(None));
+        };
+        let is_same = entry.size == seen.size && entry.version == seen.version;
+        if !is_same || entry.outcome == Outcome::Failed {
+            return Ok(Known::ToRead(Some(Earlier {
+                outcome: entry.outcome,
+                size: entry.size,
+            })));
         }
-        if state.loaded.folder != seen.folder {
-            state.loaded = Loaded::of(&state.connection, &seen.folder)?;
+        let is_whole = entry.outcome != Outcome::Partial;
+        if entry.has_told {
+            let mut select = connection.prepare_cached("SELECT id FROM waiting WHERE path = ?1")?;
+            let id = select
+                .query_row([&seen.path], |row| row.get(0))
+                .optional()?;
+            if let Some(id) = id {
+                return Ok(Known::Waiting(id, is_whole));
+            }
         }
-        Ok(state.loaded.known(seen))
+        Ok(Known::Done(is_whole))
     }
 
     /// Takes an alert, or an event beside the alerts, of a source that is not done yet, and gives it an id.
@@ -277,7 +311,7 @@ impl Ledger {
     pub fn add_alert(&self, alert: &Alert) -> Result<i64, LedgerError> {
         let state = &mut *self.state();
         state.begin()?;
-        let row = serde_json::to_string(alert).map_err(|e| LedgerError::Damaged(e.to_string()))?;
+        let row = serde_json::to_string(alert)?;
         let mut insert = state.connection.prepare_cached(
             "INSERT INTO alert (is_related, event_key, alert_id, row) VALUES (?1, ?2, ?3, ?4)",
         )?;
@@ -307,57 +341,48 @@ impl Ledger {
     pub fn add(&self, done: &Done<'_>) -> Result<(), LedgerError> {
         let state = &mut *self.state();
         state.begin()?;
-        if state.pending_folder != done.seen.folder {
-            state.write_page()?;
-            state.pending_folder.clone_from(&done.seen.folder);
-        }
-        state.pending.push(Entry {
-            name: done.seen.name.clone(),
-            size: done.seen.size,
+        let Seen { path, size, .. } = done.seen;
+        let is_quiet = done.alerts.is_none() && done.diagnostics.is_empty();
+        let entry = Entry {
+            size: *size,
             version: done.seen.version.clone(),
             outcome: done.outcome,
-        });
-        let is_quiet = done.alerts.is_none() && done.diagnostics.is_empty();
-        if is_quiet && !done.seen.is_known {
-            return Ok(());
+            has_told: !is_quiet,
+        };
+        state.page.push(path, &entry);
+        state.count(done.outcome, 1, *size);
+        if state.page.is_full() {
+            state.write_page()?;
+            state.page = Page::default();
+            state.page_id += 1;
         }
-        let folder = state.folder_id(&done.seen.folder)?;
         let connection = &state.connection;
-        let name = &done.seen.name;
-        if done.seen.is_known {
+        if let Some(earlier) = done.seen.earlier {
             // What waits of the source as it was would be there twice.
             connection.execute(
-                "DELETE FROM alert WHERE EXISTS (SELECT 1 FROM waiting WHERE folder = ?1 AND name = ?2
+                "DELETE FROM alert WHERE EXISTS (SELECT 1 FROM waiting WHERE path = ?1
                  AND alert.id BETWEEN first AND last)",
-                params![folder, name],
+                [path],
             )?;
-            connection.execute(
-                "DELETE FROM waiting WHERE folder = ?1 AND name = ?2",
-                params![folder, name],
-            )?;
-            connection.execute(
-                "DELETE FROM failure WHERE folder = ?1 AND name = ?2",
-                params![folder, name],
-            )?;
+            connection.execute("DELETE FROM waiting WHERE path = ?1", [path])?;
+            connection.execute("DELETE FROM failure WHERE path = ?1", [path])?;
+            state.count(earlier.outcome, -1, earlier.size);
         }
         if is_quiet {
             return Ok(());
         }
         let kept = &done.diagnostics[..done.diagnostics.len().min(DIAGNOSTICS_KEPT)];
-        let text = serde_json::to_string(kept).map_err(|e| LedgerError::Damaged(e.to_string()))?;
+        let text = serde_json::to_string(kept)?;
         let (first, last) = done.alerts.unzip();
-        connection.execute(
-            "INSERT INTO waiting (folder, name, first, last, diagnostics) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![folder, name, first, last, text],
+        state.connection.execute(
+            "INSERT INTO waiting (path, first, last, diagnostics) VALUES (?1, ?2, ?3, ?4)",
+            params![path, first, last, text],
         )?;
-        if done
-            .diagnostics
-            .iter()
-            .any(|d| d.severity == Severity::Error)
-        {
-            connection.execute(
-                "INSERT OR REPLACE INTO failure VALUES (?1, ?2, ?3)",
-                params![folder, name, text],
+        let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+        if done.diagnostics.iter().any(is_error) {
+            state.connection.execute(
+                "INSERT OR REPLACE INTO failure VALUES (?1, ?2)",
+                params![path, text],
             )?;
         }
         Ok(())
@@ -370,36 +395,51 @@ impl Ledger {
     /// What SQLite says.
     pub fn commit(&self) -> Result<(), LedgerError> {
         let state = &mut *self.state();
-        state.write_page()?;
-        if std::mem::take(&mut state.has_begun) {
-            state.connection.execute_batch("COMMIT")?;
+        if !state.has_begun {
+            return Ok(());
         }
+        state.write_page()?;
+        state.write_totals()?;
+        state.connection.execute_batch("COMMIT")?;
+        state.has_begun = false;
         Ok(())
     }
 
-    /// What waits of a source: its alerts, and what is to be told of it.
+    /// What waits of a source.
     ///
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn waiting(&self, id: i64) -> Result<(Vec<Alert>, Vec<Diagnostic>), LedgerError> {
-        let damaged = |error: serde_json::Error| LedgerError::Damaged(error.to_string());
+    pub fn waiting(&self, id: i64) -> Result<Waiting, LedgerError> {
         let state = self.state();
-        let (first, last, diagnostics): (Option<i64>, Option<i64>, String) =
-            state.connection.query_row(
-                "SELECT first, last, diagnostics FROM waiting WHERE id = ?1",
-                [id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )?;
         let mut select = state
             .connection
-            .prepare_cached("SELECT row FROM alert WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-        let rows = select.query_map(params![first, last], |row| row.get::<_, String>(0))?;
+            .prepare_cached("SELECT first, last, diagnostics FROM waiting WHERE id = ?1")?;
+        let (first, last, text): (Option<i64>, Option<i64>, String) =
+            select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(Waiting {
+            alerts: first.zip(last),
+            diagnostics: serde_json::from_str(&text)?,
+        })
+    }
+
+    /// Some of the alerts that wait, with their ids: a source may have any number.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn alerts(&self, from: i64, last: i64) -> Result<Vec<(i64, Alert)>, LedgerError> {
+        let state = self.state();
+        let mut select = state.connection.prepare_cached(
+            "SELECT id, row FROM alert WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let mut rows = select.query(params![from, last, ALERTS_AT_ONCE])?;
         let mut alerts = Vec::new();
-        for row in rows {
-            alerts.push(serde_json::from_str(&row?).map_err(damaged)?);
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            alerts.push((row.get(0)?, serde_json::from_str(text)?));
         }
-        Ok((alerts, serde_json::from_str(&diagnostics).map_err(damaged)?))
+        Ok(alerts)
     }
 
     /// The ids of all that waits.
@@ -439,31 +479,31 @@ impl State {
         Ok(())
     }
 
-    fn folder_id(&self, path: &[u8]) -> Result<i64, LedgerError> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT id FROM folder WHERE path = ?1")?;
-        if let Some(id) = select.query_row([path], |row| row.get(0)).optional()? {
-            return Ok(id);
-        }
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO folder (path) VALUES (?1)")?;
-        Ok(insert.insert([path])?)
+    fn count(&mut self, outcome: Outcome, n_sources: i64, n_bytes: u64) {
+        let total = self.totals.entry(pages::rank(outcome)).or_default();
+        total.0 += n_sources;
+        total.1 += n_bytes.cast_signed() * n_sources;
     }
 
-    fn write_page(&mut self) -> Result<(), LedgerError> {
-        if self.pending.is_empty() {
+    fn write_page(&self) -> Result<(), LedgerError> {
+        if self.page.is_empty() {
             return Ok(());
         }
-        let folder = self.folder_id(&self.pending_folder)?;
-        let entries = std::mem::take(&mut self.pending);
         let mut insert = self
             .connection
-            .prepare_cached("INSERT INTO page VALUES (?1, ?2, ?3)")?;
-        for page in entries.chunks(pages::ENTRIES) {
-            insert.execute(params![folder, self.next_page, pages::encode(page)])?;
-            self.next_page += 1;
+            .prepare_cached("INSERT OR REPLACE INTO page VALUES (?1, ?2, ?3)")?;
+        let (folders, sources) = (self.page.folders(), self.page.sources());
+        insert.execute(params![self.page_id, folders, sources])?;
+        Ok(())
+    }
+
+    fn write_totals(&mut self) -> Result<(), LedgerError> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO total VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+             n_sources = n_sources + excluded.n_sources, n_bytes = n_bytes + excluded.n_bytes",
+        )?;
+        for (outcome, (n_sources, n_bytes)) in std::mem::take(&mut self.totals) {
+            insert.execute(params![outcome, n_sources, n_bytes])?;
         }
         Ok(())
     }

@@ -1,80 +1,143 @@
-//! Sources that are done, some thousand of a folder in one value.
+//! Sources that are done, some thousand in one value.
 //!
-//! A row for each would be some 250 bytes and an insertion; an entry of a page is some 50 bytes: of its name what it does
-//! not share with the one before it, its size, its version as bytes, and what it came to.
+//! A row for each would be some 250 bytes and an insertion; an entry of a page is some 50 bytes: of its path what it does
+//! not share with the one before it, its size, its version as bytes, and what it came to. A page takes entries in the
+//! order in which they were done; a later one of the same source, in it or in a page with a higher id, takes its place.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension as _};
-
-use super::{Known, LedgerError, Seen};
 use crate::report::Outcome;
 
-/// Entries of a page, at most.
-pub(super) const ENTRIES: usize = 4096;
+/// Entries of a page, at most: a page that is not full is written again with each commit.
+const ENTRIES: usize = if cfg!(test) { 5 } else { 1024 };
 
-/// A source that is done.
+/// A source that is done, but for its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) name: Vec<u8>,
     pub(super) size: u64,
     pub(super) version: Vec<u8>,
     pub(super) outcome: Outcome,
+    /// Whether it had rows or diagnostics: only then something of it can wait.
+    pub(super) has_told: bool,
 }
 
-const OUTCOMES: [Outcome; 4] = [
+pub(super) const OUTCOMES: [Outcome; 4] = [
     Outcome::Read,
     Outcome::Empty,
     Outcome::Partial,
     Outcome::Failed,
 ];
 
-/// A page of entries.
-pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut page = Vec::new();
-    let mut before: &[u8] = &[];
-    for entry in entries {
-        let n_shared = before
-            .iter()
-            .zip(&entry.name)
-            .take_while(|(a, b)| a == b)
-            .count();
-        number(&mut page, n_shared as u64);
-        text(&mut page, &entry.name[n_shared..]);
-        number(&mut page, entry.size);
-        text(&mut page, &entry.version);
-        let outcome = OUTCOMES
-            .iter()
-            .position(|outcome| *outcome == entry.outcome);
-        number(&mut page, outcome.unwrap_or(0) as u64);
-        before = &entry.name;
+/// The place of an outcome among all.
+pub(super) fn rank(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Read => 0,
+        Outcome::Empty => 1,
+        Outcome::Partial => 2,
+        Outcome::Failed => 3,
     }
-    page
 }
 
-/// Gives the entries of a page to `visit`.
-pub(super) fn decode(page: &[u8], visit: &mut dyn FnMut(Entry)) -> Option<()> {
+/// What stands before a path's last name, and the name.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let n = path
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |n| n + 1);
+    path.split_at(n)
+}
+
+/// By what a folder is found: two may have the same. It is the same in every version of the program.
+pub(super) fn folder_key(folder: &[u8]) -> u32 {
+    crc32fast::hash(folder)
+}
+
+/// A page that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    n_entries: usize,
+    bytes: Vec<u8>,
+    folders: HashSet<u32>,
+    before: Vec<u8>,
+}
+
+impl Page {
+    pub(super) fn push(&mut self, path: &[u8], entry: &Entry) {
+        let n_shared = std::iter::zip(&self.before, path)
+            .take_while(|(a, b)| a == b)
+            .count();
+        let (folder, _) = split(path);
+        if self.n_entries == 0 || split(&self.before).0 != folder {
+            self.folders.insert(folder_key(folder));
+        }
+        number(&mut self.bytes, n_shared as u64);
+        text(&mut self.bytes, &path[n_shared..]);
+        number(&mut self.bytes, entry.size);
+        text(&mut self.bytes, &entry.version);
+        self.bytes
+            .push(rank(entry.outcome) << 1 | u8::from(entry.has_told));
+        self.before.truncate(n_shared);
+        self.before.extend_from_slice(&path[n_shared..]);
+        self.n_entries += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.n_entries == 0
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.n_entries >= ENTRIES
+    }
+
+    /// Its entries.
+    pub(super) fn sources(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its folders, as [`folder_key`] gives them, four bytes each.
+    pub(super) fn folders(&self) -> Vec<u8> {
+        self.folders
+            .iter()
+            .flat_map(|key| key.to_le_bytes())
+            .collect()
+    }
+}
+
+/// The entries of a page, by folder and name.
+pub(super) type Folders = HashMap<Vec<u8>, HashMap<Vec<u8>, Entry>>;
+
+/// Reads a page.
+pub(super) fn decode(page: &[u8]) -> Option<Folders> {
     let mut rest = page;
-    let mut name = Vec::new();
+    let mut path = Vec::new();
+    let mut folders = Folders::new();
     while !rest.is_empty() {
         let n_shared = usize::try_from(take_number(&mut rest)?).ok()?;
-        if n_shared > name.len() {
+        if n_shared > path.len() {
             return None;
         }
-        name.truncate(n_shared);
-        name.extend_from_slice(take_text(&mut rest)?);
+        path.truncate(n_shared);
+        path.extend_from_slice(take_text(&mut rest)?);
         let size = take_number(&mut rest)?;
         let version = take_text(&mut rest)?.to_vec();
-        let outcome = usize::try_from(take_number(&mut rest)?).ok()?;
-        visit(Entry {
-            name: name.clone(),
+        let (flags, behind) = rest.split_first()?;
+        rest = behind;
+        let entry = Entry {
             size,
             version,
-            outcome: *OUTCOMES.get(outcome)?,
-        });
+            outcome: *OUTCOMES.get(usize::from(flags >> 1))?,
+            has_told: flags & 1 != 0,
+        };
+        let (folder, name) = split(&path);
+        match folders.get_mut(folder) {
+            Some(sources) => drop(sources.insert(name.to_owned(), entry)),
+            None => {
+                let sources = HashMap::from([(name.to_owned(), entry)]);
+                folders.insert(folder.to_owned(), sources);
+            }
+        }
     }
-    Some(())
+    Some(folders)
 }
 
 /// Seven bits a byte, the lowest first.
@@ -111,85 +174,6 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// What is known of the sources of a folder, by hashes: some 40 bytes each.
-#[derive(Debug, Default)]
-pub(super) struct Loaded {
-    pub(super) folder: Vec<u8>,
-    sources: HashMap<u128, (u64, Outcome)>,
-    waiting: HashMap<Vec<u8>, i64>,
-}
-
-impl Loaded {
-    pub(super) fn of(connection: &Connection, folder: &[u8]) -> Result<Self, LedgerError> {
-        let mut loaded = Self {
-            folder: folder.to_owned(),
-            ..Self::default()
-        };
-        let mut select = connection.prepare_cached("SELECT id FROM folder WHERE path = ?1")?;
-        let id: Option<i64> = select.query_row([folder], |row| row.get(0)).optional()?;
-        let Some(id) = id else {
-            return Ok(loaded);
-        };
-        each_entry(connection, id, &mut |entry| {
-            let version = version(entry.size, &entry.version);
-            loaded
-                .sources
-                .insert(name(&entry.name), (version, entry.outcome));
-        })?;
-        let mut select =
-            connection.prepare_cached("SELECT name, id FROM waiting WHERE folder = ?1")?;
-        let rows = select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        loaded.waiting = rows.collect::<Result<_, _>>()?;
-        Ok(loaded)
-    }
-
-    pub(super) fn known(&self, seen: &Seen) -> Known {
-        let Some((before, outcome)) = self.sources.get(&name(&seen.name)) else {
-            return Known::ToRead(false);
-        };
-        if *before != version(seen.size, &seen.version) || *outcome == Outcome::Failed {
-            return Known::ToRead(true);
-        }
-        let is_whole = *outcome != Outcome::Partial;
-        match self.waiting.get(&seen.name) {
-            Some(id) => Known::Waiting(*id, is_whole),
-            None => Known::Done(is_whole),
-        }
-    }
-}
-
-/// Gives the entries of a folder to `visit`, an older one before the one that takes its place.
-pub(super) fn each_entry(
-    connection: &Connection,
-    folder: i64,
-    visit: &mut dyn FnMut(Entry),
-) -> Result<(), LedgerError> {
-    let mut select =
-        connection.prepare_cached("SELECT sources FROM page WHERE folder = ?1 ORDER BY id")?;
-    let mut rows = select.query([folder])?;
-    while let Some(row) = rows.next()? {
-        let page: Vec<u8> = row.get(0)?;
-        let decoded = decode(&page, visit);
-        decoded.ok_or_else(|| LedgerError::Damaged("a page of sources cannot be read".into()))?;
-    }
-    Ok(())
-}
-
-fn name(name: &[u8]) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, name).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
-}
-
-fn version(size: u64, version: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (size, version).hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -199,24 +183,38 @@ mod tests {
     proptest! {
         #[test]
         fn a_page_gives_back_what_was_put_into_it(
-            names in prop::collection::vec(prop::collection::vec(97_u8..100, 0..6), 0..20),
+            paths in prop::collection::vec("[a-c/]{0,6}", 0..20),
             sizes in prop::collection::vec(any::<u64>(), 20),
             version in prop::collection::vec(any::<u8>(), 0..40),
             cut in 1_usize..50,
         ) {
-            let entries: Vec<Entry> = names.into_iter().zip(sizes).map(|(name, size)| Entry {
-                name,
-                size,
-                version: version.clone(),
-                outcome: OUTCOMES[usize::from(size.to_le_bytes()[0]) % 4],
-            }).collect();
-            let page = encode(&entries);
-            let mut found = Vec::new();
-            prop_assert_eq!(decode(&page, &mut |entry| found.push(entry)), Some(()));
-            prop_assert_eq!(found, entries);
-            // One that is cut off is not taken for whole; it may end between two entries.
-            let cut = page.len().saturating_sub(cut);
-            decode(&page[..cut], &mut |_| ());
+            let mut page = Page::default();
+            let mut last = HashMap::new();
+            for (path, size) in paths.iter().zip(sizes) {
+                let entry = Entry {
+                    size,
+                    version: version.clone(),
+                    outcome: OUTCOMES[usize::from(size.to_le_bytes()[0]) % 4],
+                    has_told: size % 2 == 0,
+                };
+                page.push(path.as_bytes(), &entry);
+                last.insert(path.as_bytes().to_vec(), entry);
+            }
+            let folders = decode(page.sources()).expect("a whole page");
+            let found: HashMap<_, _> = folders
+                .into_iter()
+                .flat_map(|(folder, sources)| {
+                    sources.into_iter().map(move |(name, entry)| ([folder.clone(), name].concat(), entry))
+                })
+                .collect();
+            for path in &paths {
+                let key = folder_key(split(path.as_bytes()).0).to_le_bytes();
+                prop_assert!(page.folders().chunks(4).any(|folder| folder == key));
+            }
+            prop_assert_eq!(found, last);
+            // One that is cut off may end between two entries; it never panics.
+            let cut = page.sources().len().saturating_sub(cut);
+            decode(&page.sources()[..cut]);
         }
     }
 }

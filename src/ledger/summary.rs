@@ -1,8 +1,8 @@
 //! What a ledger holds, for people.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::pages::each_entry;
+use super::pages::OUTCOMES;
 use super::{Ledger, LedgerError};
 use crate::report::{Code, Diagnostic, Outcome, Severity};
 
@@ -39,17 +39,16 @@ impl Ledger {
             };
             summary.n_delivered = count("delivered")?;
             summary.n_waiting = count("alert")?;
-            let mut select = connection.prepare("SELECT id FROM folder")?;
-            let folders = select.query_map([], |row| row.get::<_, i64>(0))?;
-            for folder in folders {
-                let mut last = HashMap::new();
-                each_entry(connection, folder?, &mut |entry| {
-                    last.insert(entry.name, (entry.outcome, entry.size));
-                })?;
-                for (outcome, size) in last.into_values() {
-                    *summary.sources.entry(outcome).or_default() += 1;
-                    summary.n_bytes += size;
+            let mut select = connection.prepare("SELECT outcome, n_sources, n_bytes FROM total")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (rank, n_sources, n_bytes): (usize, u64, u64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                let outcome = OUTCOMES.get(rank).ok_or(LedgerError::Damaged)?;
+                if n_sources > 0 {
+                    summary.sources.insert(*outcome, n_sources);
                 }
+                summary.n_bytes += n_bytes;
             }
         }
         self.each_failure(&mut |_, diagnostics| {
@@ -72,18 +71,13 @@ impl Ledger {
         visit: &mut dyn FnMut(Vec<u8>, Vec<Diagnostic>),
     ) -> Result<(), LedgerError> {
         let state = self.state();
-        let mut select = state.connection.prepare(
-            "SELECT path, name, diagnostics FROM failure JOIN folder ON folder.id = failure.folder
-             ORDER BY path, name",
-        )?;
+        let mut select = state
+            .connection
+            .prepare("SELECT path, diagnostics FROM failure ORDER BY path")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            let (mut path, name): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            path.extend(name);
-            let diagnostics: String = row.get(2)?;
-            let diagnostics = serde_json::from_str(&diagnostics)
-                .map_err(|error| LedgerError::Damaged(error.to_string()))?;
-            visit(path, diagnostics);
+            let diagnostics: String = row.get(1)?;
+            visit(row.get(0)?, serde_json::from_str(&diagnostics)?);
         }
         Ok(())
     }

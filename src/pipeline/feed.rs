@@ -107,8 +107,8 @@ impl<'a> Feed<'a> {
             return to_read(None);
         };
         match ledger.known(&seen) {
-            Ok(Known::ToRead(is_known)) => {
-                seen.is_known = is_known;
+            Ok(Known::ToRead(earlier)) => {
+                seen.earlier = earlier;
                 return to_read(Some((source.path.clone(), seen)));
             }
             Ok(Known::Done(true)) => self.known.0 += 1,

@@ -87,15 +87,11 @@ pub(super) fn seen(source: &Source) -> Option<Seen> {
         }
         SourceKind::Stream | SourceKind::Stdin => return None,
     };
-    let path = path.into_os_string().into_vec();
-    let n = path.iter().rposition(|byte| *byte == b'/')? + 1;
-    let (folder, name) = path.split_at(n);
     Some(Seen {
-        folder: folder.to_owned(),
-        name: name.to_owned(),
+        path: path.into_os_string().into_vec(),
         size: source.stored_bytes,
         version,
-        is_known: false,
+        earlier: None,
     })
 }
 
@@ -130,7 +126,7 @@ impl<'a> Journal<'a> {
 
     /// The sources of the turn that begins.
     pub(super) fn begin(&mut self, sources: &[Reached]) {
-        let changed = sources.iter().filter(|(_, seen)| seen.is_known);
+        let changed = sources.iter().filter(|(_, seen)| seen.earlier.is_some());
         self.changed = changed
             .map(|(path, _)| path.as_os_str().as_bytes().to_owned())
             .collect();
@@ -216,10 +212,18 @@ impl<'a> Journal<'a> {
         id: i64,
         visit: &mut dyn FnMut(Alert) -> Result<(), Error>,
     ) -> Result<Vec<Diagnostic>, Error> {
-        let rows = self.ledger.waiting(id).map_err(self.failed())?;
-        let (alerts, diagnostics) = rows;
-        alerts.into_iter().try_for_each(visit)?;
-        Ok(diagnostics)
+        let waiting = self.ledger.waiting(id).map_err(self.failed())?;
+        let Some((mut from, last)) = waiting.alerts else {
+            return Ok(waiting.diagnostics);
+        };
+        loop {
+            let alerts = self.ledger.alerts(from, last).map_err(self.failed())?;
+            let Some((id, _)) = alerts.last() else {
+                return Ok(waiting.diagnostics);
+            };
+            from = id + 1;
+            alerts.into_iter().try_for_each(|(_, alert)| visit(alert))?;
+        }
     }
 
     /// What waits, by ids.

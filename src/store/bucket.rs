@@ -9,6 +9,7 @@ use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::courier::Notes;
 use super::explain::explain;
@@ -33,6 +34,10 @@ impl std::fmt::Debug for Bucket {
             .finish_non_exhaustive()
     }
 }
+
+/// What is being asked of an object, while others are.
+#[derive(Debug)]
+pub struct Lookup(JoinHandle<io::Result<Option<ObjectMeta>>>);
 
 /// What a store says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +95,23 @@ impl Bucket {
     /// What the store says, in words.
     pub fn head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
         self.wait(self.ask_head(key))
+    }
+
+    /// Begins to ask the same, while others are asked for.
+    #[must_use]
+    pub fn look_up(&self, key: &str) -> Lookup {
+        let (bucket, key) = (self.clone(), key.to_owned());
+        let asked = async move { bucket.ask_head(&key).await };
+        Lookup(self.runtime.spawn(asked))
+    }
+
+    /// What the store said.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Bucket::head`].
+    pub fn looked_up(&self, lookup: Lookup) -> io::Result<Option<ObjectMeta>> {
+        self.wait(lookup.0).map_err(io::Error::other)?
     }
 
     /// The first and the last bytes of an object, so many of each at most; nothing if there is none of this key.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_types::service_config::ServiceConfigKey;
 use object_store::CredentialProvider;
 use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use tokio::sync::RwLock;
@@ -33,8 +34,20 @@ pub(super) async fn find() -> Found {
             kept: RwLock::new(None),
         }),
         region: config.region().map(|region| region.as_ref().to_owned()),
-        endpoint: config.endpoint_url().map(str::to_owned),
+        endpoint: endpoint(&config),
     }
+}
+
+/// Where S3 is, if that is told: for S3 alone, or for all services.
+fn endpoint(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let of_s3 = config.service_config().zip(key.ok());
+    let of_s3 = of_s3.and_then(|(config, key)| config.load_config(key));
+    of_s3.or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 /// AWS's chain of providers, asked again only when what it gave expires.

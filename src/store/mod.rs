@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub use bucket::{Bucket, ObjectMeta};
+pub use bucket::{Bucket, Lookup, ObjectMeta};
 pub use fetch::{Fetched, Object};
 pub use ranges::{RANGE_BYTES, RangeReader};
 pub use upload::Upload;

@@ -10,10 +10,8 @@ use object_store::{
 
 use super::bucket::Bucket;
 
-/// What is put in one request at most.
-const PUT_BYTES: usize = 64 << 20;
-/// What is beyond goes up in parts of this size: 10,000 of them are allowed, of 5 MiB at least (S3's documentation,
-/// "Multipart upload limits").
+/// What is larger than this goes up in parts of this size: 10,000 of them are allowed, of 5 MiB at least (S3's
+/// documentation, "Multipart upload limits").
 const PART_BYTES: usize = 32 << 20;
 
 /// An object on its way up. It is there only once it is [committed](Self::commit).
@@ -121,12 +119,7 @@ impl Upload {
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
-        let limit = if self.parts.is_some() {
-            PART_BYTES
-        } else {
-            PUT_BYTES
-        };
-        if self.buffer.len() >= limit {
+        if self.buffer.len() >= PART_BYTES {
             self.put_part()?;
         }
         Ok(bytes.len())

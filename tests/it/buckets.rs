@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -244,32 +246,60 @@ fn what_cannot_be_had_is_told_in_words_and_the_rest_is_read() {
 }
 
 #[test]
-fn credentials_come_from_profiles_and_processes() {
+fn a_refusal_says_what_to_do() {
     let server = memory(&[("a", attach("1").as_bytes())]);
-    let lake = Lake::new();
-    let json = concat!(
-        r#"{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","#,
-        r#""SecretAccessKey":"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}"#
-    );
-    fs::write(lake.beside("credentials.json"), json).unwrap();
-    let config = format!(
-        "[profile process]\ncredential_process = cat {}\n\n[profile keys]\naws_access_key_id = {}\n\
-         aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
-        lake.beside("credentials.json").display(),
-        s3::ACCESS_KEY,
-    );
-    fs::write(lake.beside("config"), config).unwrap();
-    for profile in ["process", "keys"] {
-        let mut command = lake.command(&["s3://trail"]);
-        server
-            .serves(&mut command)
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("AWS_SECRET_ACCESS_KEY")
-            .env("AWS_CONFIG_FILE", lake.beside("config"))
-            .env("AWS_PROFILE", profile);
-        lake.hunted(command.output().unwrap())
-            .exits(0)
-            .finds(&["1"]);
+    for (fate, words) in [
+        (
+            Fate::Refused(
+                "301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1",
+                "PermanentRedirect",
+                "<Message>Use the specified endpoint.</Message>",
+            ),
+            "the bucket is in another region: add --bucket-region eu-west-1",
+        ),
+        (
+            Fate::Refused(
+                "400 Bad Request",
+                "AuthorizationHeaderMalformed",
+                "<Message>the region 'us-east-1' is wrong; expecting 'eu-west-1'</Message>",
+            ),
+            "the bucket is in another region: add --bucket-region eu-west-1",
+        ),
+        (
+            Fate::Refused(
+                "403 Forbidden",
+                "RequestTimeTooSkewed",
+                "<Message>The difference is too large.</Message>",
+            ),
+            "this machine's clock differs from the store's by more than 15 minutes: set it",
+        ),
+        (
+            Fate::Refused(
+                "400 Bad Request",
+                "ExpiredToken",
+                "<Message>Expired.</Message>",
+            ),
+            "the credentials have expired: get new ones, with `aws sso login`",
+        ),
+        (
+            Fate::Refused("403 Forbidden", "AccessDenied", "<Message>No.</Message>"),
+            "access is denied: the credentials need s3:ListBucket",
+        ),
+    ] {
+        let lake = Lake::new().file("here.json", attach("2"));
+        let proxy = proxy::before(server.address(), move |_, _, _| fate);
+        let mut command = lake.command(&["s3://trail/", "logs"]);
+        let hunt = lake.hunted(s3::serves(proxy, &mut command).output().unwrap());
+        let hunt = hunt
+            .exits(3)
+            .finds(&["2"])
+            .tells(&["unreadable"])
+            .says(words);
+        assert!(
+            !hunt.stderr.contains("<Error>") && !hunt.stderr.contains("retries"),
+            "a dump: {}",
+            hunt.stderr
+        );
     }
 }
 
@@ -419,6 +449,75 @@ fn lists_name_objects_and_prefixes_and_each_is_read_once() {
         .exits(0)
         .finds(&["1", "2", "1"]);
     assert_eq!(hunt.report["sources"]["repeated"], 1);
+}
+
+#[test]
+fn addresses_in_a_list_are_asked_for_side_by_side_and_read_in_its_order() {
+    const N: usize = 16;
+    let records: Vec<(String, String)> = (0..N)
+        .map(|n| (format!("{}", (n * 7) % N), attach(&n.to_string())))
+        .collect();
+    let objects = records.iter().map(|(key, text)| (&**key, text.as_bytes()));
+    let server = memory(&objects.collect::<Vec<_>>());
+    let lake = Lake::new();
+    let list: String = records
+        .iter()
+        .map(|(key, _)| format!("s3://trail/{key}\n"))
+        .collect();
+    fs::write(lake.beside("list"), list).unwrap();
+    // No answer comes before all are asked for.
+    let n_asked = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&n_asked);
+    let proxy = proxy::before(server.address(), move |_, line, _| {
+        if line.starts_with("HEAD") {
+            n_asked.fetch_add(1, Ordering::Relaxed);
+            let begun = Instant::now();
+            while n_asked.load(Ordering::Relaxed) < N && begun.elapsed() < Duration::from_secs(4) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Fate::Whole
+    });
+    let begun = Instant::now();
+    let mut command = lake.command(&["--files-from", "list"]);
+    let hunt = lake.hunted(s3::serves(proxy, &mut command).output().unwrap());
+    let ids: Vec<String> = (0..N).map(|n| n.to_string()).collect();
+    hunt.exits(0)
+        .finds(&ids.iter().map(|id| &**id).collect::<Vec<_>>());
+    assert_eq!(seen.load(Ordering::Relaxed), N);
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "one after the other"
+    );
+}
+
+#[test]
+fn a_large_output_goes_up_in_parts() {
+    let long = "a".repeat(3 << 20);
+    let record = |n: usize| attach(&n.to_string()).replace("aws-internal/3", &long);
+    let mut lake = Lake::new();
+    for n in 0..14 {
+        lake = lake.file(&format!("{n:02}.json"), record(n));
+    }
+    fs::create_dir(lake.beside("out")).unwrap();
+    let server = served(&lake);
+    let mut command = Command::new(crate::lake::TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(["hunt", "logs", "-o", "s3://out/alerts.ndjson"]);
+    let output = server.serves(&mut command).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let file = lake.beside("out/alerts.ndjson");
+    let n_bytes = fs::metadata(&file).unwrap().len();
+    assert!(n_bytes > 40 << 20, "{n_bytes} bytes are no two parts");
+    let found = rows(&file);
+    let ids: Vec<_> = found
+        .iter()
+        .map(|row| row["event_id"].as_str().unwrap())
+        .collect();
+    let expected: Vec<_> = (0..14).map(|n| n.to_string()).collect();
+    assert_eq!(ids, expected);
 }
 
 #[test]

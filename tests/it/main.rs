@@ -17,6 +17,7 @@ mod conformance;
 mod containers;
 mod corpora;
 mod crash;
+mod credentials;
 mod damage;
 mod exports;
 mod formats;

@@ -21,6 +21,8 @@ pub(crate) enum Fate {
     Closed,
     /// The body comes slowly.
     Slow,
+    /// The store refuses: a status with headers, a code, and what stands behind it.
+    Refused(&'static str, &'static str, &'static str),
 }
 
 /// Decides by the number of the request, its first line, and its headers.
@@ -77,20 +79,14 @@ fn pass(
     }
     let (line, headers) = head.split_once("\r\n").unwrap();
     let fate = decide(n_requests.fetch_add(1, Ordering::Relaxed), line, headers);
-    let refusal = |status: &str, code: &str| {
-        let body =
-            format!("<Error><Code>{code}</Code><Message>Reduce your rate.</Message></Error>");
-        let length = body.len();
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
-    };
+    let busy = "<Message>Reduce your rate.</Message>";
     match fate {
-        Fate::SlowDown => {
-            return client.write_all(refusal("503 Slow Down", "SlowDown").as_bytes());
-        }
+        Fate::SlowDown => return refuse(&mut client, "503 Slow Down", "SlowDown", busy),
         Fate::Failure => {
-            return client
-                .write_all(refusal("500 Internal Server Error", "InternalError").as_bytes());
+            let status = "500 Internal Server Error";
+            return refuse(&mut client, status, "InternalError", busy);
         }
+        Fate::Refused(status, code, rest) => return refuse(&mut client, status, code, rest),
         Fate::Closed => return client.shutdown(Shutdown::Both),
         Fate::Whole | Fate::Cut | Fate::Slow => {}
     }
@@ -112,4 +108,11 @@ fn pass(
         _ => client.write_all(&answer)?,
     }
     client.shutdown(Shutdown::Both)
+}
+
+fn refuse(client: &mut TcpStream, status: &str, code: &str, rest: &str) -> io::Result<()> {
+    let body = format!("<Error><Code>{code}</Code>{rest}</Error>");
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+    client.write_all(format!("{head}\r\n\r\n{body}").as_bytes())
 }

@@ -1,0 +1,174 @@
+//! In which pages a source can stand.
+//!
+//! The folders of all pages are kept in memory, eight bytes for each page that a folder is in; pages are read when a
+//! folder is asked for, and some are kept. What this run adds is not seen: the walk meets a source once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::LedgerError;
+use super::pages::{self, Entry, Folders, folder_key, split};
+
+/// Pages that are kept: of an archive that grew over a year, a page of each day's run may be needed in turn. Some
+/// 200 kB each.
+const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 512 };
+
+/// Where to look for a source.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// Folders and pages that they are in, in this order.
+    folders: Vec<(u32, u32)>,
+    /// Pages as they were read, the latest as the last.
+    kept: VecDeque<(u32, Arc<Folders>)>,
+    /// The folder that the walk is in, and its pages, the newest first.
+    folder: Vec<u8>,
+    current: Vec<Arc<Folders>>,
+}
+
+impl Index {
+    /// The folders of all pages.
+    pub(super) fn of(connection: &Connection) -> Result<Self, LedgerError> {
+        let mut index = Self::default();
+        let mut select = connection.prepare("SELECT id, folders FROM page")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let id: u32 = row.get(0)?;
+            let folders = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let (keys, rest) = folders.as_chunks();
+            if !rest.is_empty() {
+                return Err(LedgerError::Damaged);
+            }
+            let keys = keys.iter().map(|key| u32::from_le_bytes(*key));
+            index.folders.extend(keys.map(|key| (key, id)));
+        }
+        index.folders.sort_unstable();
+        Ok(index)
+    }
+
+    /// What stands in the ledger of a source, the newest that does.
+    pub(super) fn entry(
+        &mut self,
+        connection: &Connection,
+        path: &[u8],
+    ) -> Result<Option<&Entry>, LedgerError> {
+        if self.folders.is_empty() {
+            return Ok(None);
+        }
+        let (folder, name) = split(path);
+        if self.folder != folder {
+            self.enter(connection, folder)?;
+        }
+        let mut pages = self.current.iter();
+        Ok(pages.find_map(|page| page.get(folder)?.get(name)))
+    }
+
+    fn enter(&mut self, connection: &Connection, folder: &[u8]) -> Result<(), LedgerError> {
+        let key = folder_key(folder);
+        let from = self.folders.partition_point(|(other, _)| *other < key);
+        let of_folder = self.folders[from..].iter();
+        let ids: Vec<u32> = of_folder
+            .take_while(|(other, _)| *other == key)
+            .map(|(_, id)| *id)
+            .collect();
+        self.current.clear();
+        for id in ids.into_iter().rev() {
+            let page = self.page(connection, id)?;
+            if page.contains_key(folder) {
+                self.current.push(page);
+            }
+        }
+        folder.clone_into(&mut self.folder);
+        Ok(())
+    }
+
+    fn page(&mut self, connection: &Connection, id: u32) -> Result<Arc<Folders>, LedgerError> {
+        // The last ones are the likeliest.
+        if let Some((_, page)) = self.kept.iter().rev().find(|(kept, _)| *kept == id) {
+            return Ok(page.clone());
+        }
+        let mut select = connection.prepare_cached("SELECT sources FROM page WHERE id = ?1")?;
+        let page: Vec<u8> = select.query_row([id], |row| row.get(0))?;
+        let page = Arc::new(pages::decode(&page).ok_or(LedgerError::Damaged)?);
+        if self.kept.len() >= PAGES_KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((id, page.clone()));
+        Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Done, Identity, Known, Ledger, Seen};
+    use crate::report::Outcome;
+
+    fn open(path: &std::path::Path) -> Ledger {
+        let identity = Identity {
+            rule: ("id".to_owned(), 1, "query".to_owned()),
+            has_related: false,
+            max_decoded_bytes: None,
+            since: None,
+            wanted: String::new(),
+        };
+        Ledger::open(path, &identity).expect("a ledger")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_ledger_knows_of_each_source_what_the_last_run_that_read_it_came_to(
+            runs in prop::collection::vec(
+                prop::collection::btree_map("[ab]/[ab]/[a-d]", 1_u64..4, 0..30), 1..5),
+            commits in prop::collection::vec(any::<bool>(), 8),
+            turned in any::<bool>(),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("state.db");
+            let mut model = std::collections::HashMap::new();
+            for run in &runs {
+                let ledger = open(&path);
+                let mut sources: Vec<_> = run.iter().collect();
+                if turned {
+                    sources.reverse();
+                }
+                for (n, (source, size)) in sources.into_iter().enumerate() {
+                    let mut seen = Seen {
+                        path: source.clone().into_bytes(),
+                        size: *size,
+                        version: vec![1],
+                        earlier: None,
+                    };
+                    let known = ledger.known(&seen).expect("an answer");
+                    match model.get(source) {
+                        Some(before) if before == size => {
+                            prop_assert_eq!(known, Known::Done(true));
+                            continue;
+                        }
+                        before => {
+                            let Known::ToRead(earlier) = known else {
+                                panic!("{source} is taken for done");
+                            };
+                            prop_assert_eq!(earlier.map(|earlier| earlier.size), before.copied());
+                            seen.earlier = earlier;
+                        }
+                    }
+                    let outcome = Outcome::Read;
+                    let done = Done { seen: &seen, outcome, alerts: None, diagnostics: &[] };
+                    ledger.add(&done).expect("room");
+                    model.insert(source.clone(), *size);
+                    if commits[n % commits.len()] {
+                        ledger.commit().expect("a commit");
+                    }
+                }
+                ledger.commit().expect("a commit");
+                let summary = ledger.summary().expect("a summary");
+                prop_assert_eq!(summary.sources.values().sum::<u64>(), model.len() as u64);
+                prop_assert_eq!(summary.n_bytes, model.values().sum::<u64>());
+            }
+        }
+    }
+}
