@@ -15,6 +15,9 @@ use super::pages::{self, Entry, Folders, folder_key, split};
 /// 200 kB each.
 const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 512 };
 
+/// Reads a page.
+pub(super) type ReadPage<'a> = &'a dyn Fn(u32) -> Result<Vec<u8>, LedgerError>;
+
 /// Where to look for a source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -50,21 +53,21 @@ impl Index {
     /// What stands in the ledger of a source, the newest that does.
     pub(super) fn entry(
         &mut self,
-        connection: &Connection,
         path: &[u8],
+        page: ReadPage<'_>,
     ) -> Result<Option<&Entry>, LedgerError> {
         if self.folders.is_empty() {
             return Ok(None);
         }
         let (folder, name) = split(path);
         if self.folder != folder {
-            self.enter(connection, folder)?;
+            self.enter(folder, page)?;
         }
         let mut pages = self.current.iter();
         Ok(pages.find_map(|page| page.get(folder)?.get(name)))
     }
 
-    fn enter(&mut self, connection: &Connection, folder: &[u8]) -> Result<(), LedgerError> {
+    fn enter(&mut self, folder: &[u8], read: ReadPage<'_>) -> Result<(), LedgerError> {
         let key = folder_key(folder);
         let from = self.folders.partition_point(|(other, _)| *other < key);
         let of_folder = self.folders[from..].iter();
@@ -74,7 +77,7 @@ impl Index {
             .collect();
         self.current.clear();
         for id in ids.into_iter().rev() {
-            let page = self.page(connection, id)?;
+            let page = self.page(id, read)?;
             if page.contains_key(folder) {
                 self.current.push(page);
             }
@@ -83,14 +86,12 @@ impl Index {
         Ok(())
     }
 
-    fn page(&mut self, connection: &Connection, id: u32) -> Result<Arc<Folders>, LedgerError> {
+    fn page(&mut self, id: u32, read: ReadPage<'_>) -> Result<Arc<Folders>, LedgerError> {
         // The last ones are the likeliest.
         if let Some((_, page)) = self.kept.iter().rev().find(|(kept, _)| *kept == id) {
             return Ok(page.clone());
         }
-        let mut select = connection.prepare_cached("SELECT sources FROM page WHERE id = ?1")?;
-        let page: Vec<u8> = select.query_row([id], |row| row.get(0))?;
-        let page = Arc::new(pages::decode(&page).ok_or(LedgerError::Damaged)?);
+        let page = Arc::new(pages::decode(&read(id)?).ok_or(LedgerError::Damaged)?);
         if self.kept.len() >= PAGES_KEPT {
             self.kept.pop_front();
         }

@@ -154,14 +154,14 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    /// What it held when it was opened. It has a lock of its own: the walk asks while the sink tells.
+    index: Mutex<Index>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     connection: Connection,
-    /// What it held when it was opened.
-    index: Index,
     /// The page that is being filled. It is in the file as far as it was when that was last committed.
     page: Page,
     page_id: u32,
@@ -249,9 +249,9 @@ impl Ledger {
             })?;
         Ok(Self {
             path: path.to_owned(),
+            index: Mutex::new(index),
             state: Mutex::new(State {
                 connection,
-                index,
                 page: Page::default(),
                 page_id,
                 totals: BTreeMap::new(),
@@ -277,10 +277,9 @@ impl Ledger {
     ///
     /// What SQLite says.
     pub fn known(&self, seen: &Seen) -> Result<Known, LedgerError> {
-        let State {
-            connection, index, ..
-        } = &mut *self.state();
-        let Some(entry) = index.entry(connection, &seen.path)? else {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = |id| self.page(id);
+        let Some(entry) = index.entry(&seen.path, &page)? else {
             return Ok(Known::ToRead(None));
         };
         let is_same = entry.size == seen.size && entry.version == seen.version;
@@ -292,7 +291,10 @@ impl Ledger {
         }
         let is_whole = entry.outcome != Outcome::Partial;
         if entry.has_told {
-            let mut select = connection.prepare_cached("SELECT id FROM waiting WHERE path = ?1")?;
+            let state = self.state();
+            let mut select = state
+                .connection
+                .prepare_cached("SELECT id FROM waiting WHERE path = ?1")?;
             let id = select
                 .query_row([&seen.path], |row| row.get(0))
                 .optional()?;
@@ -301,6 +303,14 @@ impl Ledger {
             }
         }
         Ok(Known::Done(is_whole))
+    }
+
+    fn page(&self, id: u32) -> Result<Vec<u8>, LedgerError> {
+        let state = self.state();
+        let mut select = state
+            .connection
+            .prepare_cached("SELECT sources FROM page WHERE id = ?1")?;
+        Ok(select.query_row([id], |row| row.get(0))?)
     }
 
     /// Takes an alert, or an event beside the alerts, of a source that is not done yet, and gives it an id.

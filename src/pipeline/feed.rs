@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::Turn;
-use super::journal::{self, Reached};
+use super::journal::{self, Places, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
@@ -26,6 +26,7 @@ pub(super) struct Feed<'a> {
     turns: Sender<Turn>,
     schedule: &'a Schedule,
     ledger: Option<&'a Ledger>,
+    places: Places,
     batch: Vec<Source>,
     /// The batch as the ledger knows it, if there is one.
     reached: Vec<Reached>,
@@ -46,6 +47,7 @@ impl<'a> Feed<'a> {
             turns,
             schedule,
             ledger,
+            places: Places::default(),
             batch: Vec::new(),
             reached: Vec::new(),
             known: (0, 0),
@@ -103,7 +105,7 @@ impl<'a> Feed<'a> {
     /// What the ledger is to remember of a source, if there is one; `Break` inside if it is done.
     fn ask_ledger(&mut self, source: &Source) -> ControlFlow<(), ControlFlow<(), Option<Reached>>> {
         let to_read = |reached| ControlFlow::Continue(ControlFlow::Continue(reached));
-        let Some((ledger, mut seen)) = self.ledger.zip(journal::seen(source)) else {
+        let Some((ledger, mut seen)) = self.ledger.zip(self.places.seen(source)) else {
             return to_read(None);
         };
         match ledger.known(&seen) {

@@ -1,6 +1,7 @@
 //! What the pipeline and the ledger have to do with each other.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -77,22 +78,48 @@ fn identity(config: &HuntConfig) -> Identity {
     }
 }
 
-/// A source as a ledger knows it; nothing for one that can be read once.
-pub(super) fn seen(source: &Source) -> Option<Seen> {
-    let (path, version) = match &source.kind {
-        SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
-        SourceKind::File => {
-            let version = source.modified?.to_le_bytes().to_vec();
-            (std::path::absolute(&source.path).ok()?, version)
+/// Where sources are, whatever the folder is that the run began in.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The root of the last source, as it was typed, and its absolute path: to make that costs a system call.
+    root: Vec<u8>,
+    absolute: PathBuf,
+}
+
+impl Places {
+    /// A source as a ledger knows it; nothing for one that can be read once.
+    pub(super) fn seen(&mut self, source: &Source) -> Option<Seen> {
+        let (path, version) = match &source.kind {
+            SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
+            SourceKind::File => {
+                let version = source.modified?.to_le_bytes().to_vec();
+                (self.absolute(source)?, version)
+            }
+            SourceKind::Stream | SourceKind::Stdin => return None,
+        };
+        Some(Seen {
+            path: path.into_os_string().into_vec(),
+            size: source.stored_bytes,
+            version,
+            earlier: None,
+        })
+    }
+
+    fn absolute(&mut self, source: &Source) -> Option<PathBuf> {
+        let (path, below_root) = (source.path.as_os_str(), source.below_root.as_os_str());
+        let Some(root) = path.as_bytes().strip_suffix(below_root.as_bytes()) else {
+            return std::path::absolute(path).ok();
+        };
+        if self.absolute.as_os_str().is_empty() || self.root != root {
+            let typed = match root {
+                [] => Path::new("."),
+                _ => Path::new(OsStr::from_bytes(root)),
+            };
+            self.absolute = std::path::absolute(typed).ok()?;
+            root.clone_into(&mut self.root);
         }
-        SourceKind::Stream | SourceKind::Stdin => return None,
-    };
-    Some(Seen {
-        path: path.into_os_string().into_vec(),
-        size: source.stored_bytes,
-        version,
-        earlier: None,
-    })
+        Some(self.absolute.join(below_root))
+    }
 }
 
 /// A source and its path as it was reached.
