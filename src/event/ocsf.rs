@@ -114,13 +114,12 @@ pub(crate) fn has_request(document: Value<'_>) -> bool {
 }
 
 /// ECS fields, and the fields of which the first that has a value is their own.
-const COPIED: [(&str, &[&str]); 20] = [
+const COPIED: [(&str, &[&str]); 19] = [
     ("event.action", &["api.operation"]),
     ("event.provider", &["api.service.name"]),
     ("event.id", &["metadata.uid"]),
     ("@timestamp", &["time_dt", "time"]),
     ("user.name", &["actor.user.name"]),
-    ("user.target.name", &["user.name"]),
     (
         "source.address",
         &["src_endpoint.ip", "src_endpoint.domain"],
@@ -206,6 +205,14 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
                 .filter_map(|path| first_text(document, path));
             let mut wanted = names.filter(|name| name.starts_with("arn:") == wants_arn);
             wanted.next().into_iter().for_each(|name| visit(text(name)));
+        }
+        // The mapping puts the names of roles there, too.
+        "user.target.name" => {
+            let is_of_role =
+                first_text(document, "api.operation").is_some_and(|a| a.contains("Role"));
+            if !is_of_role {
+                copy(&["user.name"]);
+            }
         }
         "cloud.account.id" => {
             let _ =

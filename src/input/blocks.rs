@@ -15,6 +15,7 @@ use memmap2::Mmap;
 use super::archive::{Archive, Coded, Entry, Opened};
 use super::decompress::{Budget, Codecs, Filled, Limit, Part, Text};
 use super::stored::Stored;
+use super::table::Table;
 use crate::report::{Code, Defect, Member};
 
 /// The usual size: a thread is busy with it for a millisecond or so, so that all end at about the same time.
@@ -50,6 +51,8 @@ pub enum Content {
     Decoded,
     /// Small entries of an archive, whose stored bytes are in the buffer.
     Entries(Vec<Packed>),
+    /// A row group of a table.
+    Group(Arc<Table>, usize),
 }
 
 /// An entry of an archive, read into a buffer.
@@ -69,6 +72,8 @@ pub struct Blocks {
     /// The archives that are open, each inside the one before.
     archives: Vec<Archive<'static>>,
     log: Option<Log>,
+    /// A table, its path in the source, and the next of its row groups.
+    table: Option<(Arc<Table>, Option<Arc<Member>>, usize)>,
     /// An entry that waits until those before it are given out.
     pending: Option<Entry<'static>>,
     /// Whether the source is a log itself.
@@ -114,6 +119,7 @@ impl Blocks {
         let mut blocks = Self {
             archives: Vec::new(),
             log: None,
+            table: None,
             pending: None,
             is_one_log: true,
             codecs,
@@ -145,6 +151,7 @@ impl Blocks {
                 self.is_one_log = false;
                 self.archives.push(archive);
             }
+            Opened::Table(table) => self.table = Some((Arc::new(table), member, 0)),
             Opened::Text(text) => {
                 self.log = Some(Log {
                     text,
@@ -165,6 +172,8 @@ impl Blocks {
         loop {
             let block = if let Some(log) = self.log.take() {
                 self.cut(log, buffer, defects)
+            } else if let Some((table, member, n)) = self.table.take() {
+                self.group(table, member, n)
             } else if let Some(entry) = self.pending.take() {
                 let member = entry.member.clone();
                 if let Err(error) = self.open(entry, defects) {
@@ -272,6 +281,28 @@ impl Blocks {
         Some(block)
     }
 
+    /// The next row group of a table.
+    fn group(
+        &mut self,
+        table: Arc<Table>,
+        member: Option<Arc<Member>>,
+        group: usize,
+    ) -> Option<Block> {
+        if group >= table.n_groups() {
+            return None;
+        }
+        self.table = Some((Arc::clone(&table), member.clone(), group + 1));
+        Some(Block {
+            content: Content::Group(table, group),
+            member,
+            beginning: 0..0,
+            is_first: true,
+            is_last: true,
+            stored_bytes: self.stored_bytes(),
+            n_gzip_members: 0,
+        })
+    }
+
     /// Reads the next small entries of the innermost archive.
     fn pack(&mut self, buffer: &mut Vec<u8>, defects: &mut Vec<Defect>) -> Option<Block> {
         let archive = self.archives.last_mut()?;
@@ -368,7 +399,7 @@ mod tests {
         {
             cut.n_blocks += 1;
             match block.content {
-                Content::Entries(_) => panic!("no archive"),
+                Content::Entries(_) | Content::Group(..) => panic!("no archive and no table"),
                 Content::Plain(map, range) => cut.text.extend_from_slice(&map[range]),
                 Content::Decoded => cut.text.append(&mut buffer),
                 Content::Part(mut part) => {

@@ -14,6 +14,7 @@ pub(crate) mod sniff;
 pub mod archive;
 pub mod decompress;
 pub mod blocks;
+pub mod table;
 
 pub use decompress::{Codecs, Text};
 pub use discover::{Root, Source};

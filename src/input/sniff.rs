@@ -15,6 +15,7 @@ pub(crate) enum Format {
     Utf16(Endian),
     Tar,
     Zip,
+    Parquet,
     /// A container or encoding that is not read, by its name.
     Unsupported(&'static str),
 }
@@ -49,7 +50,7 @@ pub(crate) fn is_bzip2(bytes: &[u8]) -> bool {
 }
 
 /// Marks at the start of formats that are read.
-const SUPPORTED: [(&[u8], Format); 7] = [
+const SUPPORTED: [(&[u8], Format); 8] = [
     (GZIP_MAGIC, Format::Gzip),
     (ZSTD_MAGIC, Format::Zstd),
     (XZ_MAGIC, Format::Xz),
@@ -58,6 +59,7 @@ const SUPPORTED: [(&[u8], Format); 7] = [
     // A zip that was made to be split, and was not.
     (b"PK\x07\x08PK\x03\x04", Format::Zip),
     (b"PK00PK\x03\x04", Format::Zip),
+    (b"PAR1", Format::Parquet),
 ];
 
 /// Marks at the start of formats that hide text from a search for bytes.
@@ -71,7 +73,7 @@ const UNSUPPORTED: [(&[u8], &str); 20] = [
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\xff\x06\0\0sNaPpY", "framed snappy"),
     (b"LZIP", "lzip"),
-    (b"PAR1", "Parquet"),
+    (b"PARE", "encrypted Parquet"),
     (b"ORC", "ORC"),
     (b"Obj\x01", "Avro"),
     (b"ARROW1", "Arrow"),

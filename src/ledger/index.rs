@@ -13,7 +13,7 @@ use super::pages::{self, Entry, Folders, folder_key, split};
 
 /// Pages that are kept: of an archive that grew over a year, a page of each day's run may be needed in turn. Some
 /// 200 kB each.
-const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 512 };
+const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 64 };
 
 /// Reads a page.
 pub(super) type ReadPage<'a> = &'a dyn Fn(u32) -> Result<Vec<u8>, LedgerError>;

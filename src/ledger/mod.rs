@@ -17,8 +17,9 @@ mod identity;
 mod index;
 mod pages;
 mod summary;
+mod waiting;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,7 @@ use pages::{Entry, Page};
 
 pub use identity::Identity;
 pub use summary::Summary;
+pub use waiting::Waiting;
 
 /// The layout of the file. Another one is refused.
 const LAYOUT: i64 = 2;
@@ -62,9 +64,6 @@ const SCHEMA: &str = "
 
 /// Diagnostics that are kept of a source.
 const DIAGNOSTICS_KEPT: usize = 100;
-
-/// Alerts that are read at once.
-const ALERTS_AT_ONCE: i64 = 256;
 
 /// The ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -139,15 +138,6 @@ pub struct Done<'a> {
     pub alerts: Option<(i64, i64)>,
     /// What is to be told of it.
     pub diagnostics: &'a [Diagnostic],
-}
-
-/// What waits of a source for an output.
-#[derive(Debug)]
-pub struct Waiting {
-    /// The ids of its alerts, the first and the last.
-    pub alerts: Option<(i64, i64)>,
-    /// What is to be told of it.
-    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// The ledger.
@@ -330,19 +320,6 @@ impl Ledger {
         Ok(insert.insert(params![is_related, alert.event_key, alert_id, row])?)
     }
 
-    /// Whether an alert is in an output already: a source that has changed is read whole again.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn is_delivered(&self, alert: &Alert) -> Result<bool, LedgerError> {
-        let state = self.state();
-        let mut select = state
-            .connection
-            .prepare_cached("SELECT 1 FROM delivered WHERE alert_id = ?1")?;
-        Ok(select.exists([alert.text("alert_id").unwrap_or_default()])?)
-    }
-
     /// Takes note of a source that is done.
     ///
     /// # Errors
@@ -413,71 +390,6 @@ impl Ledger {
         state.connection.execute_batch("COMMIT")?;
         state.has_begun = false;
         Ok(())
-    }
-
-    /// What waits of a source.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn waiting(&self, id: i64) -> Result<Waiting, LedgerError> {
-        let state = self.state();
-        let mut select = state
-            .connection
-            .prepare_cached("SELECT first, last, diagnostics FROM waiting WHERE id = ?1")?;
-        let (first, last, text): (Option<i64>, Option<i64>, String) =
-            select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        Ok(Waiting {
-            alerts: first.zip(last),
-            diagnostics: serde_json::from_str(&text)?,
-        })
-    }
-
-    /// Some of the alerts that wait, with their ids: a source may have any number.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn alerts(&self, from: i64, last: i64) -> Result<Vec<(i64, Alert)>, LedgerError> {
-        let state = self.state();
-        let mut select = state.connection.prepare_cached(
-            "SELECT id, row FROM alert WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
-        )?;
-        let mut rows = select.query(params![from, last, ALERTS_AT_ONCE])?;
-        let mut alerts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            alerts.push((row.get(0)?, serde_json::from_str(text)?));
-        }
-        Ok(alerts)
-    }
-
-    /// The ids of all that waits.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn all_waiting(&self) -> Result<Vec<i64>, LedgerError> {
-        let state = self.state();
-        let mut select = state
-            .connection
-            .prepare("SELECT id FROM waiting ORDER BY id")?;
-        let ids = select.query_map([], |row| row.get(0))?;
-        Ok(ids.collect::<Result<_, _>>()?)
-    }
-
-    /// How often each event is in outputs already.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn sightings(&self, is_related: bool) -> Result<HashMap<[u8; 16], u32>, LedgerError> {
-        let state = self.state();
-        let mut select = state
-            .connection
-            .prepare("SELECT event_key, n FROM sighting WHERE is_related = ?1")?;
-        let rows = select.query_map([is_related], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -296,7 +296,7 @@ pub const COLUMNS: [Column; 41] = [
         "byte_offset",
         Type::Int64,
         "log.offset",
-        "where the record begins in the decompressed text, in bytes",
+        "where the record begins in the decompressed text, in bytes; in a Parquet file the number of its row",
     )),
     required(column(
         "sighting",

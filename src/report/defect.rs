@@ -71,6 +71,8 @@ pub enum Code {
     /// UTF-16 and UTF-8 stand in one text, or a byte is missing or too much between two units; it was read as what
     /// it is from place to place.
     MixedEncodings,
+    /// The columns of a table are none that CloudTrail is known in; all of them were searched.
+    UnknownColumns,
     /// The text is UTF-16; offsets count the bytes of the same text as UTF-8.
     Utf16,
     /// The program failed on this source; the run went on with the next.
@@ -98,6 +100,7 @@ impl Code {
             | Self::NotText
             | Self::Appended
             | Self::MixedEncodings
+            | Self::UnknownColumns
             | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile
@@ -127,6 +130,8 @@ pub enum Space {
     Stored,
     /// Bytes of the decompressed text.
     Text,
+    /// Rows of a table.
+    Row,
 }
 
 /// A log inside a source that is an archive.
@@ -169,6 +174,16 @@ impl Defect {
             code,
             member: None,
             offset: Some((Space::Stored, offset)),
+            message: message.into(),
+        }
+    }
+
+    /// A defect at a row of a table.
+    pub fn row(code: Code, row: u64, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            member: None,
+            offset: Some((Space::Row, row)),
             message: message.into(),
         }
     }
@@ -221,7 +236,7 @@ pub struct Diagnostic {
     pub source: String,
     /// The log inside the source, where the source is an archive.
     pub member: Option<String>,
-    /// Where it starts, in bytes.
+    /// Where it starts.
     pub offset: Option<u64>,
     /// What `offset` counts.
     pub offset_in: Option<Space>,

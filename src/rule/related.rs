@@ -66,6 +66,18 @@ impl Relations {
     }
 }
 
+/// The actions that change whether a policy holds: what a quarantine is told by, beside mere mentions of it.
+pub const NAMED_ACTIONS: [&str; 8] = [
+    "AttachUserPolicy",
+    "PutUserPolicy",
+    "DetachUserPolicy",
+    "DeleteUserPolicy",
+    "AttachRolePolicy",
+    "AttachGroupPolicy",
+    "PutRolePolicy",
+    "PutGroupPolicy",
+];
+
 fn by_action(action: &str, is_named: bool, is_legacy: bool) -> Relation {
     match action {
         "AttachUserPolicy" if is_named => Relation::FailedAttach,

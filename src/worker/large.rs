@@ -71,7 +71,7 @@ impl Worker<'_> {
     /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker is to scan it. What
     /// went wrong on the way is in `report`; a source that cannot be opened has no piece.
     pub(crate) fn cut(&mut self, cutter: &mut Cutter, report: &mut SourceReport) -> Option<Piece> {
-        if self.progress.stop.load(Relaxed) {
+        if self.asked.progress.stop.load(Relaxed) {
             return None;
         }
         if cutter.blocks.is_none() {
@@ -120,19 +120,15 @@ impl Worker<'_> {
         let member = block.member;
         let scanner = &mut self.scanner;
         let mut scan = PieceScan {
-            prefilter: self.prefilter,
+            prefilter: self.asked.prefilter,
             memory: &mut self.carried,
             before,
             after: Some(after),
             is_chained,
             judge: Judge {
-                rule: self.rule,
-                wanted: self.wanted,
+                asked: &self.asked,
                 source,
                 member: member.as_ref(),
-                progress: self.progress,
-                prefilter: self.prefilter,
-                related: &self.related,
                 report,
                 emit,
             },
@@ -140,7 +136,7 @@ impl Worker<'_> {
         let is_reached = match &block.content {
             // A block of a log that one before it took over has told why, and counted it.
             Content::Plain(..) | Content::Decoded => scan.before.seam().is_some(),
-            Content::Part(_) | Content::Entries(_) => true,
+            Content::Part(_) | Content::Entries(_) | Content::Group(..) => true,
         };
         if is_reached {
             scan.judge.count(block.stored_bytes, 0);
@@ -166,6 +162,7 @@ impl Worker<'_> {
                 }
                 report.add(of_cut);
             }
+            Content::Group(table, group) => scan.judge.group(scanner, &table, group),
             Content::Entries(entries) => {
                 self.codecs.limit(budget);
                 self.entries(source, &entries, report, emit);
@@ -199,7 +196,7 @@ impl Cutter {
             self.is_chained = match &block.content {
                 Content::Plain(map, _) => is_rows(&map[block.beginning.clone()]),
                 Content::Decoded => is_rows(buffer),
-                Content::Part(_) | Content::Entries(_) => false,
+                Content::Part(_) | Content::Entries(_) | Content::Group(..) => false,
             };
             self.before_next = beginning(self.is_chained);
         }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
 use crate::input::archive::{Coded, Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
+use crate::input::table::Table;
 use crate::input::{Source, Stored, Text};
 use crate::output::Alert;
 use crate::report::{Code, Defect, Member};
@@ -51,8 +52,17 @@ impl<'w, 'a> Logs<'w, 'a> {
         match opened {
             Opened::Nothing => {}
             Opened::Text(text) => self.text(text, member.as_ref(), coded)?,
+            Opened::Table(table) => {
+                self.count(0);
+                for group in 0..table.n_groups() {
+                    if self.worker.asked.progress.stop.load(Relaxed) {
+                        break;
+                    }
+                    self.group(&table, group, member.as_ref());
+                }
+            }
             Opened::Archive(mut archive) => {
-                while !self.worker.progress.stop.load(Relaxed) {
+                while !self.worker.asked.progress.stop.load(Relaxed) {
                     let next = archive.next(&mut self.report.defects);
                     self.count(0);
                     let Some(entry) = next? else {
@@ -96,13 +106,9 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> Judge<'b> {
         Judge {
-            rule: self.worker.rule,
-            wanted: self.worker.wanted,
+            asked: &self.worker.asked,
             source: self.source,
             member,
-            progress: self.worker.progress,
-            prefilter: self.worker.prefilter,
-            related: &self.worker.related,
             report: self.report,
             emit: self.emit,
         }
@@ -123,7 +129,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         buffer.clear();
         self.worker.scanner.start_text(0);
         let (mut base, mut is_other_behind) = (0, false);
-        while !self.worker.progress.stop.load(Relaxed) {
+        while !self.worker.asked.progress.stop.load(Relaxed) {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
             let filled = self.fill(&mut text, &mut buffer, limit, member);
@@ -181,13 +187,9 @@ impl<'w, 'a> Logs<'w, 'a> {
     fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
         let worker = &mut *self.worker;
         let mut judge = Judge {
-            rule: worker.rule,
-            wanted: worker.wanted,
+            asked: &worker.asked,
             source: self.source,
             member,
-            progress: worker.progress,
-            prefilter: worker.prefilter,
-            related: &worker.related,
             report: self.report,
             emit: self.emit,
         };
@@ -195,6 +197,19 @@ impl<'w, 'a> Logs<'w, 'a> {
         let keep = worker.scanner.scan(window, visit);
         judge.take_in(&mut worker.scanner, 0);
         keep
+    }
+
+    /// Scans a row group of a table.
+    fn group(&mut self, table: &Table, group: usize, member: Option<&Arc<Member>>) {
+        let worker = &mut *self.worker;
+        let mut judge = Judge {
+            asked: &worker.asked,
+            source: self.source,
+            member,
+            report: self.report,
+            emit: self.emit,
+        };
+        judge.group(&mut worker.scanner, table, group);
     }
 
     /// Scans a text that is all at hand.

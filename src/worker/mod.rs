@@ -8,6 +8,7 @@ mod chain;
 pub(crate) mod large;
 mod logs;
 mod part;
+mod table;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
 use crate::input::layout::Wanted;
 use crate::input::open::{OpenOptions, Opened};
+use crate::input::table::Sought;
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
 use crate::report::{Code, Defect, Member, Outcome, Relation, Severity, Stats};
@@ -42,12 +44,17 @@ pub(crate) struct SourceReport {
     is_failed: bool,
 }
 
-/// What is made of events beside the alerts.
-#[derive(Debug)]
-struct RelatedRows {
+/// What is asked of all that is read: the same for each source.
+struct Asked<'a> {
+    rule: &'a Rule,
+    wanted: &'a Wanted,
+    progress: &'a Progress,
+    prefilter: &'a Arc<Prefilter>,
     relations: Relations,
-    /// Whether all of them become rows.
-    is_asked_for: bool,
+    /// Whether all events beside the alerts become rows.
+    is_related_asked_for: bool,
+    /// Which rows of a table are looked at.
+    sought: Sought,
 }
 
 /// The largest raw text that is searched for the policy's name, also behind escapes; the largest of 37,000 public
@@ -140,12 +147,8 @@ impl SourceReport {
 
 /// What one thread scans with: all its memory is kept from source to source.
 pub(crate) struct Worker<'a> {
-    rule: &'a Rule,
-    wanted: &'a Wanted,
-    progress: &'a Progress,
+    asked: Asked<'a>,
     open: OpenOptions<'a>,
-    prefilter: &'a Arc<Prefilter>,
-    related: RelatedRows,
     scanner: Scanner,
     codecs: Codecs,
     /// The most text that may come out of one source.
@@ -165,17 +168,18 @@ pub(crate) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(crate) fn new(config: &'a HuntConfig, prefilter: &'a Arc<Prefilter>) -> Self {
         Self {
-            rule: &config.rule,
-            wanted: &config.wanted,
-            progress: &config.progress,
+            asked: Asked {
+                rule: &config.rule,
+                wanted: &config.wanted,
+                progress: &config.progress,
+                prefilter,
+                relations: Relations::new(&config.rule),
+                is_related_asked_for: config.related.is_some(),
+                sought: table::sought(&config.rule, prefilter, config.related.is_some()),
+            },
             open: OpenOptions {
                 map_from_bytes: config.map_from_bytes,
                 stop: &config.progress.stop,
-            },
-            prefilter,
-            related: RelatedRows {
-                relations: Relations::new(&config.rule),
-                is_asked_for: config.related.is_some(),
             },
             scanner: Scanner::new(Arc::clone(prefilter)),
             codecs: Codecs::default(),
@@ -210,14 +214,10 @@ impl<'a> Worker<'a> {
 
 /// Where candidates go: to the rule, and what comes of them to the sink and the report.
 struct Judge<'a> {
-    rule: &'a Rule,
-    wanted: &'a Wanted,
+    asked: &'a Asked<'a>,
     source: &'a Source,
     /// The log inside the source.
     member: Option<&'a Arc<Member>>,
-    progress: &'a Progress,
-    prefilter: &'a Prefilter,
-    related: &'a RelatedRows,
     report: &'a mut SourceReport,
     emit: &'a mut dyn FnMut(Alert),
 }
@@ -225,23 +225,29 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// The rule's answer for a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
-        if !is_wanted(self.wanted, candidate) {
+        self.candidate_at(candidate, origin + candidate.unit.start);
+    }
+
+    /// The rule's answer for a candidate at this place of its log.
+    fn candidate_at(&mut self, candidate: &Candidate<'_>, byte_offset: u64) {
+        let Asked { rule, progress, .. } = *self.asked;
+        if !is_wanted(self.asked.wanted, candidate) {
             self.report.stats.events_outside += 1;
             return;
         }
-        let is_alert = self.rule.matches(&candidate.event);
+        let is_alert = rule.matches(&candidate.event);
         let place = Place {
             source: &self.source.path,
             below_root: &self.source.below_root,
             member: self.member.map(|member| member.path.as_str()),
             record_index: candidate.unit.record_index,
-            byte_offset: origin + candidate.unit.start,
+            byte_offset,
         };
         if !is_alert {
             return self.related(candidate, place);
         }
-        let alert = Alert::new(self.rule, &candidate.event, candidate.raw, place);
-        self.progress.n_alerts.fetch_add(1, Relaxed);
+        let alert = Alert::new(rule, &candidate.event, candidate.raw, place);
+        progress.n_alerts.fetch_add(1, Relaxed);
         if alert.event_time.is_none() {
             let defect = time_defect(&alert).within(self.member);
             self.report.defects.push(defect);
@@ -251,31 +257,32 @@ impl Judge<'_> {
 
     /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.
     fn related(&mut self, candidate: &Candidate<'_>, place: Place<'_>) {
+        let Asked { rule, progress, .. } = *self.asked;
         let event = &candidate.event;
         // Of many events in one string the raw text is the whole string.
         let is_mentioned = || match candidate.raw.len() <= RAW_BYTES_SEARCHED {
-            true => self.prefilter.holds_needle(candidate.raw),
-            false => event.locate(&self.rule.literals()).is_some(),
+            true => self.asked.prefilter.holds_needle(candidate.raw),
+            false => event.locate(&rule.literals()).is_some(),
         };
-        let relations = &self.related.relations;
-        let Some(relation) = relations.of(event, &is_mentioned) else {
+        let Some(relation) = self.asked.relations.of(event, &is_mentioned) else {
             return;
         };
         self.report.stats.related.add(relation);
         let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
             && self.report.n_related_rows < RELATED_SHOWN
-            && !self.progress.has_shown_related.load(Relaxed);
-        if self.related.is_asked_for || is_shown {
+            && !progress.has_shown_related.load(Relaxed);
+        if self.asked.is_related_asked_for || is_shown {
             self.report.n_related_rows += 1;
             let raw = candidate.raw;
-            (self.emit)(Alert::related(relation, self.rule, event, raw, place));
+            (self.emit)(Alert::related(relation, rule, event, raw, place));
         }
     }
 
     /// Counts what is about to be scanned, for the report and for whoever watches.
     fn count(&mut self, stored_bytes: u64, text_bytes: u64) {
-        self.progress.stored_bytes.fetch_add(stored_bytes, Relaxed);
-        self.progress.text_bytes.fetch_add(text_bytes, Relaxed);
+        let progress = self.asked.progress;
+        progress.stored_bytes.fetch_add(stored_bytes, Relaxed);
+        progress.text_bytes.fetch_add(text_bytes, Relaxed);
         self.report.stats.stored_bytes += stored_bytes;
         self.report.stats.text_bytes += text_bytes;
     }

@@ -109,7 +109,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
             if filled == Filled::Break {
                 ahead = self.begin_behind_fault(scanner, ahead)?;
             }
-            if self.piece.judge.progress.stop.load(Relaxed) {
+            if self.piece.judge.asked.progress.stop.load(Relaxed) {
                 return Some(());
             }
             self.n_held = self.decoding.text.len();

@@ -30,4 +30,5 @@ mod resume;
 mod s3;
 mod same;
 mod shared;
+mod tables;
 mod tidy;

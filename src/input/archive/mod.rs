@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicU64;
 use super::decompress::{Codecs, Coding, Expected, Text};
 use super::sniff::{self, Format, SNIFF_BYTES};
 use super::stored::{Input, Stored};
+use super::table::Table;
 use crate::report::{Code, Defect, Member};
 use lent::Lending;
 
@@ -51,6 +52,8 @@ pub enum Opened<'a> {
     Text(Text<'a>),
     /// An archive of logs.
     Archive(Archive<'a>),
+    /// A table, of which the rows are logs.
+    Table(Table),
     /// Nothing that is read; a defect tells why.
     Nothing,
 }
@@ -173,6 +176,19 @@ impl<'a> Entry<'a> {
         let walk = match format {
             Format::Tar => Walk::Tar(tar::Walk::default()),
             Format::Zip => Walk::Zip(zip::Walk::new(&input)),
+            Format::Parquet => match Table::open(input)? {
+                Ok(table) => {
+                    if let Some(columns) = table.unknown_columns() {
+                        tell(Code::UnknownColumns, columns, defects);
+                    }
+                    return Ok(Opened::Table(table));
+                }
+                Err(error) => {
+                    let message = format!("Parquet file cannot be read: {error}");
+                    tell(Code::CorruptStream, message, defects);
+                    return Ok(Opened::Nothing);
+                }
+            },
             Format::Unsupported(name) => {
                 tell(
                     Code::UnsupportedFormat,

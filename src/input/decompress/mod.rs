@@ -213,7 +213,9 @@ impl<'a> Text<'a> {
             Format::Bzip2 => Decoding::Stream(streams::State::bzip2()),
             Format::Xz => Decoding::Stream(streams::State::xz()),
             Format::Utf16(endian) => Decoding::Utf16(utf16::State::new(endian)),
-            Format::Tar | Format::Zip | Format::Unsupported(_) => return Err(input),
+            Format::Tar | Format::Zip | Format::Parquet | Format::Unsupported(_) => {
+                return Err(input);
+            }
         };
         Ok(Self::decoded_by(decoding, input))
     }

@@ -20,6 +20,7 @@ mod error;
 mod evaluate;
 mod lexer;
 mod needles;
+mod values;
 mod parser;
 mod print;
 #[cfg(test)]
@@ -58,6 +59,18 @@ impl Query {
     #[must_use]
     pub fn needles(&self) -> Needles {
         needles::needles(&self.condition)
+    }
+
+    /// The values of which a field has one in every record that can match; nothing where it may have any.
+    #[must_use]
+    pub fn values_of(&self, field: &str) -> Option<Vec<&str>> {
+        values::values_of(&self.condition, field)
+    }
+
+    /// Whether every record that can match has one of the query's literals in a field's text.
+    #[must_use]
+    pub fn must_contain(&self, field: &str) -> bool {
+        values::must_contain(&self.condition, field)
     }
 
     /// The (field, literal) pairs of the `stringContains` calls that are not under a `not`, in the

@@ -1,0 +1,117 @@
+//! Which columns a table has, and which of them decides.
+
+use parquet::basic::Type;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+
+/// What is known of a table's columns.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// The column that holds the event's action, one value a row, where the rest of an event stands beside it.
+    pub(super) action: Option<usize>,
+    /// The columns that hold the request of the same event.
+    pub(super) request: Vec<usize>,
+    /// Whether these are columns of a CloudTrail table.
+    pub(super) is_known: bool,
+}
+
+/// Where an action stands, and what must stand beside it: below the same path one of these begins.
+const LAYOUTS: [(&str, &[&str]); 2] = [
+    // Athena and Glue, whose columns are in lower case, and Spark, which keeps CloudTrail's names.
+    ("eventname", &["requestparameters"]),
+    // OCSF, which is Security Lake's.
+    ("api.operation", &["api.request", "unmapped"]),
+];
+
+impl Columns {
+    pub(super) fn of(schema: &SchemaDescriptor) -> Self {
+        let path = |column: &ColumnDescriptor| column.path().string().to_ascii_lowercase();
+        let paths: Vec<String> = schema.columns().iter().map(|c| path(c)).collect();
+        let is_below = |path: &str, prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let (mut found, mut request) = (Vec::new(), Vec::new());
+        for (leaf, column) in schema.columns().iter().enumerate() {
+            let is_text = column.physical_type() == Type::BYTE_ARRAY && column.max_rep_level() == 0;
+            for (name, beside) in LAYOUTS {
+                let Some(before) = paths[leaf].strip_suffix(name) else {
+                    continue;
+                };
+                let is_name = before.is_empty() || before.ends_with('.');
+                let prefixes = beside.iter().map(|one| format!("{before}{one}"));
+                let prefixes: Vec<String> = prefixes.collect();
+                let is_of_request = |path: &str| prefixes.iter().any(|one| is_below(path, one));
+                let leaves = (0..paths.len()).filter(|leaf| is_of_request(&paths[*leaf]));
+                let leaves: Vec<usize> = leaves.collect();
+                if is_text && is_name && !leaves.is_empty() {
+                    found.push(leaf);
+                    request = leaves;
+                }
+            }
+        }
+        Self {
+            // Of two it is not known which one an event has.
+            action: found.first().copied().filter(|_| found.len() == 1),
+            request,
+            is_known: !found.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    fn action(columns: &str) -> Option<String> {
+        let schema = parse_message_type(&format!("message m {{ {columns} }}")).unwrap();
+        let schema = SchemaDescriptor::new(Arc::new(schema));
+        let leaf = Columns::of(&schema).action?;
+        Some(schema.column(leaf).path().string())
+    }
+
+    #[test]
+    fn the_action_is_found_in_the_tables_of_athena_spark_and_security_lake() {
+        let text = "optional binary";
+        for (columns, expected) in [
+            (
+                format!("{text} eventname (UTF8); {text} requestparameters (UTF8);"),
+                "eventname",
+            ),
+            (
+                format!(
+                    "{text} eventName (UTF8); optional group requestParameters {{ {text} policyArn (UTF8); }}"
+                ),
+                "eventName",
+            ),
+            (
+                format!("optional group detail {{ {text} eventName; {text} requestParameters; }}"),
+                "detail.eventName",
+            ),
+            (
+                format!(
+                    "optional group api {{ {text} operation; optional group request {{ {text} data; }} }}"
+                ),
+                "api.operation",
+            ),
+        ] {
+            assert_eq!(action(&columns).as_deref(), Some(expected), "{columns}");
+        }
+        for columns in [
+            // Nothing of the request: what the rule asks for may stand anywhere.
+            format!("{text} eventname; {text} raw;"),
+            format!("{text} value;"),
+            // Several events a row.
+            format!("repeated group Records {{ {text} eventName; {text} requestParameters; }}"),
+            // Two of them.
+            format!("{text} eventname; {text} eventName; {text} requestparameters;"),
+            format!("{text} myeventname; {text} requestparameters;"),
+            "optional int32 eventname; optional binary requestparameters;".to_owned(),
+        ] {
+            assert_eq!(action(&columns), None, "{columns}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Rows as lines of JSON.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, AsArray as _, BooleanArray, BooleanBufferBuilder, GenericBinaryArray, RecordBatch,
+    StructArray,
+};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use arrow::error::ArrowError;
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
+
+use super::ROW_NUMBER;
+
+/// Rows of a table, a line of JSON each.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The lines.
+    pub text: Vec<u8>,
+    /// Where each begins, and the number of its row.
+    pub starts: Vec<(u64, u64)>,
+}
+
+impl Rows {
+    /// The number of the row whose line holds an offset.
+    #[must_use]
+    pub fn row_at(&self, offset: u64) -> u64 {
+        let n = self.starts.partition_point(|(start, _)| *start <= offset);
+        n.checked_sub(1).map_or(0, |n| self.starts[n].1)
+    }
+}
+
+/// Writes rows, in memory that is kept.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    rows: Rows,
+}
+
+impl Lines {
+    /// Writes the rows of a batch, which has their numbers in a column of its own.
+    pub(super) fn write(&mut self, mut batch: RecordBatch) -> Result<&Rows, ArrowError> {
+        let numbers = batch.remove_column(batch.schema().index_of(ROW_NUMBER)?);
+        let numbers = numbers.as_primitive::<Int64Type>();
+        let Rows { text, starts } = &mut self.rows;
+        text.clear();
+        starts.clear();
+        each_line(batch, &mut |n, encoder| {
+            starts.push((text.len() as u64, numbers.value(n).unsigned_abs()));
+            encoder.encode(n, text);
+            text.push(b'\n');
+        })?;
+        Ok(&self.rows)
+    }
+}
+
+/// Of which rows, as lines of JSON, something holds.
+pub(super) fn lines_that(
+    batch: RecordBatch,
+    holds: &dyn Fn(&[u8]) -> bool,
+) -> Result<BooleanArray, ArrowError> {
+    let mut line = Vec::new();
+    let mut found = BooleanBufferBuilder::new(batch.num_rows());
+    each_line(batch, &mut |n, encoder| {
+        line.clear();
+        encoder.encode(n, &mut line);
+        found.append(holds(&line));
+    })?;
+    Ok(BooleanArray::new(found.finish(), None))
+}
+
+fn each_line(
+    batch: RecordBatch,
+    visit: &mut dyn FnMut(usize, &mut NullableEncoder<'_>),
+) -> Result<(), ArrowError> {
+    let options = EncoderOptions::default().with_encoder_factory(Arc::new(Texts));
+    let rows = StructArray::from(batch);
+    let field: FieldRef = Arc::new(Field::new("", rows.data_type().clone(), false));
+    let mut encoder = make_encoder(&field, &rows, &options)?;
+    (0..rows.len()).for_each(|n| visit(n, &mut encoder));
+    Ok(())
+}
+
+/// What is written in another way than Arrow would: bytes of which the file does not say that they are text are text,
+/// since older writers do not say so.
+#[derive(Debug)]
+struct Texts;
+
+impl EncoderFactory for Texts {
+    fn make_default_encoder<'a>(
+        &self,
+        _: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
+            DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
+            DataType::Timestamp(unit, Some(_)) => Box::new(Instant(array, *unit)),
+            _ => return Ok(None),
+        };
+        Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
+    }
+}
+
+/// Instants: the name of a zone, which is UTC in Parquet, means nothing to Arrow without a database of zones.
+struct Instant<'a>(&'a dyn Array, TimeUnit);
+
+impl Encoder for Instant<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        let Self(array, unit) = self;
+        let (value, nanoseconds) = match unit {
+            TimeUnit::Second => (
+                array.as_primitive::<TimestampSecondType>().value(n),
+                1_000_000_000,
+            ),
+            TimeUnit::Millisecond => (
+                array.as_primitive::<TimestampMillisecondType>().value(n),
+                1_000_000,
+            ),
+            TimeUnit::Microsecond => (
+                array.as_primitive::<TimestampMicrosecondType>().value(n),
+                1000,
+            ),
+            TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().value(n), 1),
+        };
+        // Writing to memory does not fail. Beyond the year 9999 there is the number.
+        match jiff::Timestamp::from_nanosecond(i128::from(value) * nanoseconds) {
+            Ok(time) => write!(out, "\"{time}\"").ok(),
+            Err(_) => write!(out, "{value}").ok(),
+        };
+    }
+}
+
+struct Text<'a>(&'a GenericBinaryArray<i32>);
+
+impl Encoder for Text<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(self.0.value(n));
+        // Writing to memory does not fail, nor do strings.
+        serde_json::to_writer(out, &text).ok();
+    }
+}

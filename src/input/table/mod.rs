@@ -1,0 +1,227 @@
+//! Parquet: from columns to the rows that can matter, as lines of JSON.
+//!
+//! In: the stored bytes of a file, of which the end says where everything is. Out: for each row group the rows that
+//! may be sought, an object each, in the shape that the same table has when it is exported as JSON; the scan takes it
+//! from there. What is not needed to decide that is not decoded: groups are passed over by what is known of them
+//! ([`skip`]), then the column of actions is decoded, then of the other columns the pages of the rows that are left.
+
+mod columns;
+mod json;
+mod skip;
+mod stored;
+
+use std::io;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
+    ParquetRecordBatchReaderBuilder, RowFilter,
+};
+use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
+
+use super::stored::Input;
+use columns::Columns;
+use json::Lines;
+use stored::Kept;
+
+pub use json::Rows;
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 4096;
+
+/// Rows that show what is in a table.
+const FIRST_ROWS: usize = 64;
+
+/// The name of the column of row numbers, which is none of the file's.
+const ROW_NUMBER: &str = "\0row";
+
+/// Whether something holds of a text.
+pub type Holds = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// Which rows are sought.
+#[derive(Clone, Default)]
+pub struct Sought {
+    /// One of these is the event's action; nothing where any row may be sought.
+    pub actions: Option<Vec<String>>,
+    /// What holds of the request, as JSON, beside that.
+    pub in_request: Option<Holds>,
+}
+
+impl std::fmt::Debug for Sought {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sought")
+            .field("actions", &self.actions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A Parquet file that is open.
+#[derive(Debug)]
+pub struct Table {
+    kept: Kept,
+    metadata: ArrowReaderMetadata,
+    columns: Columns,
+}
+
+impl Table {
+    /// Opens a file, of which all bytes are taken.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; inside, what is wrong with the file.
+    pub(super) fn open(input: Input<'_>) -> io::Result<Result<Self, ParquetError>> {
+        let kept = Kept::of(input)?;
+        Ok(Self::of(kept))
+    }
+
+    fn of(kept: Kept) -> Result<Self, ParquetError> {
+        let number = Field::new(ROW_NUMBER, DataType::Int64, false);
+        let number = Arc::new(number.with_extension_type(RowNumber));
+        let options = ArrowReaderOptions::new()
+            // What another program kept of its own types is not needed, and may be wrong.
+            .with_skip_arrow_metadata(true)
+            .with_offset_index_policy(PageIndexPolicy::Optional)
+            .with_virtual_columns(vec![number])?;
+        let metadata = ArrowReaderMetadata::load(&kept, options)?;
+        let columns = Columns::of(metadata.parquet_schema());
+        Ok(Self {
+            kept,
+            metadata,
+            columns,
+        })
+    }
+
+    /// How many row groups there are.
+    #[must_use]
+    pub fn n_groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// The number of a group's first row.
+    #[must_use]
+    pub fn first_row(&self, group: usize) -> u64 {
+        let groups = &self.metadata.metadata().row_groups()[..group];
+        groups.iter().map(|g| g.num_rows().unsigned_abs()).sum()
+    }
+
+    /// The names of its columns, in words, if neither they nor its first rows show CloudTrail.
+    pub(super) fn unknown_columns(&self) -> Option<String> {
+        let shows = self.columns.is_known || self.first_rows_show_cloudtrail().unwrap_or(false);
+        let fields = self.metadata.schema().fields().iter();
+        let names = fields.map(|field| field.name().as_str());
+        let names: Vec<&str> = names.filter(|name| *name != ROW_NUMBER).collect();
+        let names = names.join(", ");
+        (!shows).then(|| {
+            format!("its columns are none of a CloudTrail table's; all were searched: {names}")
+        })
+    }
+
+    /// Whether the first rows hold CloudTrail in some form: as JSON in a column of text, say.
+    fn first_rows_show_cloudtrail(&self) -> Result<bool, ParquetError> {
+        const SHOWN: [&str; 4] = ["eventname", "event.action", "\"operation", "eventversion"];
+        let reader = self.reader().with_limit(FIRST_ROWS).build()?;
+        let mut lines = Lines::default();
+        for batch in reader {
+            let text = &lines.write(batch?)?.text;
+            let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+            if SHOWN.iter().any(|shown| text.contains(shown)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn reader(&self) -> ParquetRecordBatchReaderBuilder<Kept> {
+        let (kept, metadata) = (self.kept.clone(), self.metadata.clone());
+        ParquetRecordBatchReaderBuilder::new_with_metadata(kept, metadata)
+    }
+
+    /// Gives the rows of a group that may be sought to `visit`, some at a time, in their order.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the group; the rows before were given.
+    pub fn rows(
+        &self,
+        group: usize,
+        sought: &Sought,
+        visit: &mut dyn FnMut(&Rows),
+    ) -> Result<(), ParquetError> {
+        let mut reader = self
+            .reader()
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS);
+        if let (Some(leaf), Some(actions)) = (self.columns.action, &sought.actions) {
+            if self.has_none(&reader, group, leaf, actions)? {
+                return Ok(());
+            }
+            let schema = self.metadata.parquet_schema();
+            let mask = ProjectionMask::leaves(schema, [leaf]);
+            let actions = actions.clone();
+            let is_action = ArrowPredicateFn::new(mask, move |batch| is_one_of(&batch, &actions));
+            let mut predicates: Vec<Box<dyn ArrowPredicate>> = vec![Box::new(is_action)];
+            if let Some(holds) = sought.in_request.clone() {
+                let mask = ProjectionMask::leaves(schema, self.columns.request.iter().copied());
+                let is_named = move |batch| json::lines_that(batch, &*holds);
+                predicates.push(Box::new(ArrowPredicateFn::new(mask, is_named)));
+            }
+            reader = reader.with_row_filter(RowFilter::new(predicates));
+        }
+        let mut lines = Lines::default();
+        for batch in reader.build()? {
+            visit(lines.write(batch?)?);
+        }
+        Ok(())
+    }
+
+    /// Whether a group is sure to have none of the actions.
+    fn has_none(
+        &self,
+        reader: &ParquetRecordBatchReaderBuilder<Kept>,
+        group: usize,
+        leaf: usize,
+        actions: &[String],
+    ) -> Result<bool, ParquetError> {
+        let metadata = self.metadata.metadata().row_group(group);
+        let column = metadata.column(leaf);
+        let mut left: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
+        left.retain(|action| skip::is_in_bounds(column, action));
+        if left.is_empty() {
+            return Ok(true);
+        }
+        if let Some(filter) = reader.get_row_group_column_bloom_filter(group, leaf)? {
+            left.retain(|action| filter.check(*action));
+        }
+        Ok(left.is_empty() || !skip::may_be_in_dictionary(&self.kept, metadata, leaf, &left)?)
+    }
+}
+
+/// Whether the one column of a batch, however deep, has one of these values.
+fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, ArrowError> {
+    let mut column: ArrayRef = Arc::clone(batch.column(0));
+    while let Some(parent) = column.clone().as_struct_opt() {
+        column = Arc::clone(parent.column(0));
+    }
+    let is_one = |value: Option<&[u8]>| {
+        value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value))
+    };
+    Ok(match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>().iter();
+            texts
+                .map(|text| Some(is_one(text.map(str::as_bytes))))
+                .collect()
+        }
+        DataType::Binary => {
+            let texts = column.as_binary::<i32>().iter();
+            texts.map(|text| Some(is_one(text))).collect()
+        }
+        // Of no other type are columns of actions.
+        _ => BooleanArray::from(vec![true; batch.num_rows()]),
+    })
+}

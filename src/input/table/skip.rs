@@ -1,0 +1,87 @@
+//! Whether a row group can be passed over, by what the file says of a column in it.
+//!
+//! Each answer is no more than "it is sure not to be there": where the file says nothing, or says it in a way that
+//! writers got wrong, the value may be there.
+
+use std::sync::Arc;
+
+use parquet::basic::{Encoding, PageType};
+use parquet::column::page::{Page, PageReader as _};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
+
+/// Whether the statistics leave room for a value. Bounds may be shortened, and are bounds still.
+pub(super) fn is_in_bounds(column: &ColumnChunkMetaData, value: &[u8]) -> bool {
+    let Some(statistics @ Statistics::ByteArray(bounds)) = column.statistics() else {
+        return true;
+    };
+    // The first version's bounds were made by signed comparison, or by none that is known.
+    if statistics.is_min_max_deprecated() {
+        return true;
+    }
+    let is_low_enough = bounds.min_bytes_opt().is_none_or(|min| min <= value);
+    let is_high_enough = bounds.max_bytes_opt().is_none_or(|max| value <= max);
+    is_low_enough && is_high_enough
+}
+
+/// Whether one of the values may be in a column, by its dictionary, if all of its pages refer to that.
+pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
+    file: &R,
+    group: &RowGroupMetaData,
+    leaf: usize,
+    values: &[&[u8]],
+) -> Result<bool, ParquetError> {
+    let column = group.column(leaf);
+    if !is_all_in_dictionary(column) {
+        return Ok(true);
+    }
+    let n_rows = usize::try_from(group.num_rows())?;
+    let mut pages = SerializedPageReader::new(Arc::new(file.clone()), column, n_rows, None)?;
+    let Some(Page::DictionaryPage {
+        buf,
+        num_values,
+        encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY,
+        ..
+    }) = pages.get_next_page()?
+    else {
+        return Ok(true);
+    };
+    let mut rest: &[u8] = &buf;
+    for _ in 0..num_values {
+        // A value is its length in four bytes, and so many bytes (Parquet's "Encodings").
+        let text = rest.split_first_chunk().and_then(|(n_bytes, behind)| {
+            behind.split_at_checked(usize::try_from(u32::from_le_bytes(*n_bytes)).ok()?)
+        });
+        let Some((value, behind)) = text else {
+            // It is damaged: whoever reads the column will tell.
+            return Ok(true);
+        };
+        if values.contains(&value) {
+            return Ok(true);
+        }
+        rest = behind;
+    }
+    Ok(false)
+}
+
+fn is_all_in_dictionary(column: &ColumnChunkMetaData) -> bool {
+    if column.dictionary_page_offset().is_none() {
+        return false;
+    }
+    let is_reference = |encoding| {
+        matches!(
+            encoding,
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY
+        )
+    };
+    column.page_encoding_stats().is_some_and(|pages| {
+        let mut of_data = pages
+            .iter()
+            .filter(|page| page.page_type != PageType::DICTIONARY_PAGE && page.count > 0)
+            .peekable();
+        of_data.peek().is_some() && of_data.all(|page| is_reference(page.encoding))
+    })
+}

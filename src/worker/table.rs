@@ -1,0 +1,73 @@
+//! The rows of a table.
+
+use std::sync::Arc;
+
+use super::Judge;
+use crate::input::table::{Rows, Sought, Table};
+use crate::report::{Code, Defect, Space};
+use crate::rule::{NAMED_ACTIONS, Rule};
+use crate::scan::{Candidate, Prefilter, Scanner, Window};
+
+/// Which rows of a table are looked at: those whose action the rule asks for, or one that tells of a quarantine by
+/// itself. What only mentions the policy, in reads and elsewhere, is looked for where all related events are wanted.
+pub(super) fn sought(
+    rule: &Rule,
+    prefilter: &Arc<Prefilter>,
+    is_related_asked_for: bool,
+) -> Sought {
+    let required = rule.query().values_of("event.action");
+    let actions = required.filter(|_| !is_related_asked_for);
+    let actions = actions.map(|actions| {
+        let named = NAMED_ACTIONS.iter().filter(|name| !actions.contains(name));
+        let all = actions.iter().chain(named);
+        all.map(|action| (*action).to_owned()).collect()
+    });
+    let is_in_request = rule
+        .query()
+        .must_contain("aws.cloudtrail.request_parameters");
+    let prefilter = Arc::clone(prefilter);
+    Sought {
+        actions,
+        in_request: match is_in_request {
+            true => Some(Arc::new(move |text| {
+                prefilter.hits(text).first_from(0).is_some()
+            })),
+            false => None,
+        },
+    }
+}
+
+impl Judge<'_> {
+    /// Scans a row group.
+    pub(super) fn group(&mut self, scanner: &mut Scanner, table: &Table, group: usize) {
+        let asked = self.asked;
+        let read = table.rows(group, &asked.sought, &mut |rows| self.rows(scanner, rows));
+        if let Err(error) = read {
+            let message = format!("row group {group} cannot be read: {error}");
+            let defect = Defect::row(Code::CorruptStream, table.first_row(group), message);
+            self.report.defects.push(defect.within(self.member));
+        }
+    }
+
+    /// Scans rows. What is told of them has the number of the row for its place.
+    fn rows(&mut self, scanner: &mut Scanner, rows: &Rows) {
+        self.count(0, rows.text.len() as u64);
+        scanner.start(0);
+        let window = Window {
+            bytes: &rows.text,
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        let n_before = self.report.defects.len();
+        scanner.scan(window, &mut |candidate: &Candidate<'_>| {
+            self.candidate_at(candidate, rows.row_at(candidate.unit.start));
+        });
+        self.take_in(scanner, 0);
+        for defect in &mut self.report.defects[n_before..] {
+            if let Some((Space::Text, offset)) = defect.offset {
+                defect.offset = Some((Space::Row, rows.row_at(offset)));
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Parquet as input: the tables that CloudTrail is kept in.
+
+use std::fs::{self, File};
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use serde_json::{Value, json};
+
+use crate::lake::{Lake, attach};
+
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+fn group(name: &str, fields: Vec<Field>) -> Field {
+    Field::new(name, DataType::Struct(fields.into()), true)
+}
+
+/// The table that CTAS makes of CloudTrail in Athena.
+fn athena() -> Vec<Field> {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+    vec![
+        Field::new("eventtime", time, true),
+        text("eventname"),
+        text("eventsource"),
+        text("errorcode"),
+        text("requestparameters"),
+        text("useragent"),
+        text("eventid"),
+    ]
+}
+
+fn athena_row(id: usize, action: &str, policy: &str) -> Value {
+    json!({
+        "eventtime": "2024-05-01T12:00:00", "eventname": action, "eventsource": "iam.amazonaws.com",
+        "requestparameters": format!(r#"{{"userName": "alice", "policyArn": "arn:aws:iam::aws:policy/{policy}"}}"#),
+        "useragent": "aws-internal/3", "eventid": id.to_string(),
+    })
+}
+
+/// What Security Lake's second version has, as far as it is needed.
+fn security_lake() -> Vec<Field> {
+    vec![
+        group(
+            "metadata",
+            vec![
+                group("product", vec![text("name")]),
+                text("version"),
+                text("uid"),
+            ],
+        ),
+        Field::new("time", DataType::Int64, true),
+        Field::new("class_uid", DataType::Int32, true),
+        group("cloud", vec![text("region")]),
+        group(
+            "api",
+            vec![
+                text("operation"),
+                group("service", vec![text("name")]),
+                group("request", vec![text("data")]),
+                group("response", vec![text("error"), text("message")]),
+            ],
+        ),
+    ]
+}
+
+fn security_lake_row(id: usize, action: &str, policy: &str) -> Value {
+    json!({
+        "metadata": {"product": {"name": "CloudTrail"}, "version": "1.1.0", "uid": id.to_string()},
+        "time": 1_714_564_800_000_i64, "class_uid": 3001, "cloud": {"region": "us-east-1"},
+        "api": {"operation": action, "service": {"name": "iam.amazonaws.com"},
+                "request": {"data": format!(r#"{{"policyArn":"arn:aws:iam::aws:policy/{policy}"}}"#)}},
+    })
+}
+
+fn batch(fields: &[Field], rows: &[Value]) -> RecordBatch {
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let reader = arrow::json::ReaderBuilder::new(schema).with_batch_size(rows.len());
+    reader
+        .build(Cursor::new(lines))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+}
+
+/// Writes a table, in row groups of 100.
+fn write(path: &Path, fields: &[Field], rows: &[Value], properties: WriterPropertiesBuilder) {
+    let batch = batch(fields, rows);
+    let properties = properties.set_max_row_group_row_count(Some(100)).build();
+    let file = File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// Rows of which some are quarantines, and some nearly.
+fn rows(n: usize, row: impl Fn(usize, &str, &str) -> Value) -> Vec<Value> {
+    let of = |n: usize| match n % 250 {
+        7 => row(n, "AttachUserPolicy", "AWSCompromisedKeyQuarantineV2"),
+        8 => row(n, "AttachUserPolicy", "ReadOnlyAccess"),
+        9 => row(n, "DetachUserPolicy", "AWSCompromisedKeyQuarantineV2"),
+        10 => row(n, "GetPolicy", "AWSCompromisedKeyQuarantineV2"),
+        _ => row(n, "GetObject", "x"),
+    };
+    (0..n).map(of).collect()
+}
+
+/// The alerts of a table must be those of its rows as lines of JSON, wherever they stand.
+#[track_caller]
+fn same_as_lines(
+    fields: &[Field],
+    rows: &[Value],
+    properties: WriterPropertiesBuilder,
+    n_alerts: usize,
+) {
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let of_lines = Lake::new().file("a.ndjson", lines).hunt(&[]).exits(0);
+    let lake = Lake::new().file("b", "");
+    write(&lake.logs().join("a.parquet"), fields, rows, properties);
+    let of_table = lake.hunt(&[]).exits(0);
+    let events = |alerts: &[Value]| -> Vec<Value> {
+        let columns = [
+            "event_id",
+            "event_time",
+            "event_action",
+            "policy_arn",
+            "target_user_name",
+            "matched_field",
+        ];
+        let of = |alert: &Value| columns.map(|column| alert[column].clone()).to_vec().into();
+        alerts.iter().map(of).collect()
+    };
+    assert_eq!(events(&of_table.alerts), events(&of_lines.alerts));
+    assert_eq!(of_table.alerts.len(), n_alerts);
+    for alert in &of_table.alerts {
+        // The place of a row is its number.
+        assert_eq!(
+            alert["byte_offset"].to_string(),
+            alert["event_id"].as_str().unwrap()
+        );
+    }
+    assert_eq!(
+        of_table.report["related"]["detach"],
+        of_lines.report["related"]["detach"]
+    );
+    // All events that name the policy, where that is asked for.
+    let related = lake.hunt(&["--related", "related.ndjson"]).exits(0);
+    assert_eq!(related.report["related"], of_lines.report["related"]);
+}
+
+#[test]
+fn a_table_of_athena_gives_what_its_rows_give_however_it_is_stored() {
+    let rows = rows(1000, athena_row);
+    let default = WriterProperties::builder;
+    for properties in [
+        default(),
+        default().set_compression(Compression::SNAPPY),
+        default().set_compression(Compression::ZSTD(Default::default())),
+        default().set_compression(Compression::GZIP(Default::default())),
+        default().set_compression(Compression::LZ4_RAW),
+        default().set_compression(Compression::BROTLI(Default::default())),
+        default().set_dictionary_enabled(false),
+        default()
+            .set_dictionary_enabled(false)
+            .set_bloom_filter_enabled(true),
+        default().set_statistics_enabled(parquet::file::properties::EnabledStatistics::None),
+        default().set_writer_version(parquet::file::properties::WriterVersion::PARQUET_2_0),
+        default()
+            .set_data_page_row_count_limit(7)
+            .set_write_batch_size(7),
+    ] {
+        same_as_lines(&athena(), &rows, properties, 4);
+    }
+}
+
+#[test]
+fn requests_may_be_structs_or_text_and_names_in_any_case() {
+    let time = |unit| {
+        Field::new(
+            "eventTime",
+            DataType::Timestamp(unit, Some("+00:00".into())),
+            true,
+        )
+    };
+    let wide = vec![
+        time(TimeUnit::Microsecond),
+        text("eventName"),
+        text("eventSource"),
+        group(
+            "requestParameters",
+            vec![text("policyArn"), text("userName")],
+        ),
+        group("userIdentity", vec![text("arn"), text("accountId")]),
+        text("eventID"),
+    ];
+    let row = |id: usize, action: &str, policy: &str| {
+        json!({
+            "eventTime": "2024-05-01T12:00:00Z", "eventName": action, "eventSource": "iam.amazonaws.com",
+            "requestParameters": {"policyArn": format!("arn:aws:iam::aws:policy/{policy}"), "userName": "bob"},
+            "userIdentity": {"arn": "arn:aws:iam::111122223333:user/ops", "accountId": "111122223333"},
+            "eventID": id.to_string(),
+        })
+    };
+    same_as_lines(&wide, &rows(300, row), WriterProperties::builder(), 2);
+}
+
+#[test]
+fn security_lake_gives_what_its_rows_give() {
+    same_as_lines(
+        &security_lake(),
+        &rows(500, security_lake_row),
+        WriterProperties::builder(),
+        2,
+    );
+}
+
+#[test]
+fn a_column_of_text_may_hold_whole_records() {
+    let row = |id: usize, action: &str, policy: &str| {
+        let record = attach(&id.to_string()).replace("AttachUserPolicy", action);
+        json!({"value": record.replace("AWSCompromisedKeyQuarantineV2", policy), "partition": id % 3})
+    };
+    let fields = [
+        text("value"),
+        Field::new("partition", DataType::Int32, true),
+    ];
+    same_as_lines(&fields, &rows(300, row), WriterProperties::builder(), 2);
+    let binary = [Field::new("value", DataType::Utf8, true)];
+    same_as_lines(&binary, &rows(300, row), WriterProperties::builder(), 2);
+}
+
+#[test]
+fn a_large_table_is_read_in_groups_also_from_a_pipe() {
+    let row = |id: usize, action: &str, policy: &str| {
+        let mut row = athena_row(id, action, policy);
+        // Text that does not become smaller.
+        let mut seed = id as u64 + 1;
+        let noise: String = std::iter::repeat_with(|| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            format!("{seed:016x}")
+        })
+        .take(60)
+        .collect();
+        row["useragent"] = noise.into();
+        row
+    };
+    let rows = rows(7000, row);
+    let properties = WriterProperties::builder().set_dictionary_enabled(false);
+    same_as_lines(&athena(), &rows, properties.clone(), 28);
+    let lake = Lake::new();
+    let table = lake.beside("a.parquet");
+    write(&table, &athena(), &rows, properties);
+    assert!(fs::metadata(&table).unwrap().len() > 4 << 20);
+    let piped = lake
+        .command(&["-"])
+        .stdin(File::open(&table).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(lake.hunted(piped).exits(0).alerts.len(), 28);
+    let mapped = lake
+        .command(&["a.parquet", "--threads", "4"])
+        .output()
+        .unwrap();
+    assert_eq!(lake.hunted(mapped).exits(0).alerts.len(), 28);
+    // Inside an archive, too.
+    let mut zip = zip::ZipWriter::new(File::create(lake.beside("a.zip")).unwrap());
+    zip.start_file("x/a.parquet", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(&fs::read(&table).unwrap()).unwrap();
+    zip.finish().unwrap();
+    let zipped = lake
+        .command(&["a.zip"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let zipped = lake.hunted(zipped).exits(0);
+    assert_eq!(zipped.alerts.len(), 28);
+    assert_eq!(zipped.alerts[0]["source_member"], "x/a.parquet");
+}
+
+#[test]
+fn a_table_of_other_things_is_told_and_its_text_searched() {
+    let lake = Lake::new().file("b", "");
+    let table = lake.logs().join("a.parquet");
+    let fields = [text("name"), Field::new("n", DataType::Int64, true)];
+    write(
+        &table,
+        &fields,
+        &[json!({"name": "x", "n": 1})],
+        WriterProperties::builder(),
+    );
+    lake.hunt(&[])
+        .exits(0)
+        .tells(&["unknown_columns"])
+        .says("its columns are none of a CloudTrail table's; all were searched: name, n");
+    let named = json!({"name": "AWSCompromisedKeyQuarantineV2", "n": 1});
+    write(
+        &table,
+        &fields,
+        &[json!({"name": "x", "n": 1}), named],
+        WriterProperties::builder(),
+    );
+    let hunt = lake
+        .hunt(&[])
+        .exits(3)
+        .tells(&["unknown_columns", "needle_without_record"]);
+    let diagnostic = &hunt.report["diagnostics"][1];
+    assert_eq!(
+        (&diagnostic["offset"], &diagnostic["offset_in"]),
+        (&1.into(), &"row".into())
+    );
+}
+
+#[test]
+fn a_damaged_table_is_told_and_what_is_not_needed_is_not_read() {
+    let rows = rows(1000, athena_row);
+    let lake = Lake::new().file("b", "");
+    let table = lake.logs().join("a.parquet");
+    write(&table, &athena(), &rows, WriterProperties::builder());
+    let whole = fs::read(&table).unwrap();
+    for n in [4, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&table, &whole[..n]).unwrap();
+        lake.hunt(&[])
+            .exits(3)
+            .finds(&[])
+            .tells(&["corrupt_stream"])
+            .says("Parquet file cannot be read");
+    }
+    // A byte that is another one is told, or changes nothing that the rule asks for.
+    for at in (4..whole.len()).step_by(37) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0xff;
+        fs::write(&table, flipped).unwrap();
+        let hunt = lake.hunt(&[]);
+        assert!(matches!(hunt.exit, Some(0 | 3)), "at {at}: {}", hunt.stderr);
+        assert!(
+            !hunt.stderr.contains("program failed"),
+            "at {at}: {}",
+            hunt.stderr
+        );
+    }
+}
