@@ -24,4 +24,4 @@ mod related;
 
 pub use eql::{Needles, ParseError, Query};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
-pub use related::{LEGACY_NEEDLE, LEGACY_POLICY, NAMED_ACTIONS, Relations};
+pub use related::{LEGACY_NEEDLE, LEGACY_POLICY, Relations, USER_ACTIONS};

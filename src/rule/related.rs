@@ -66,16 +66,12 @@ impl Relations {
     }
 }
 
-/// The actions that change whether a policy holds: what a quarantine is told by, beside mere mentions of it.
-pub const NAMED_ACTIONS: [&str; 8] = [
+/// The actions that quarantine a user, or lift that.
+pub const USER_ACTIONS: [&str; 4] = [
     "AttachUserPolicy",
     "PutUserPolicy",
     "DetachUserPolicy",
     "DeleteUserPolicy",
-    "AttachRolePolicy",
-    "AttachGroupPolicy",
-    "PutRolePolicy",
-    "PutGroupPolicy",
 ];
 
 fn by_action(action: &str, is_named: bool, is_legacy: bool) -> Relation {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::Judge;
 use crate::input::table::{Rows, Sought, Table};
 use crate::report::{Code, Defect, Space};
-use crate::rule::{NAMED_ACTIONS, Rule};
+use crate::rule::{Rule, USER_ACTIONS};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 
-/// Which rows of a table are looked at: those whose action the rule asks for, or one that tells of a quarantine by
-/// itself. What only mentions the policy, in reads and elsewhere, is looked for where all related events are wanted.
+/// Which rows of a table are looked at: those whose action the rule asks for, or one that quarantines a user or lifts
+/// that. Roles and groups, reads and mere mentions are looked for where all related events are wanted: tables have
+/// many of their actions.
 pub(super) fn sought(
     rule: &Rule,
     prefilter: &Arc<Prefilter>,
@@ -18,7 +19,7 @@ pub(super) fn sought(
     let required = rule.query().values_of("event.action");
     let actions = required.filter(|_| !is_related_asked_for);
     let actions = actions.map(|actions| {
-        let named = NAMED_ACTIONS.iter().filter(|name| !actions.contains(name));
+        let named = USER_ACTIONS.iter().filter(|name| !actions.contains(name));
         let all = actions.iter().chain(named);
         all.map(|action| (*action).to_owned()).collect()
     });
