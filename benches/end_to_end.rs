@@ -32,6 +32,7 @@ fn hunt(
     block_bytes: usize,
 ) {
     let mut config = HuntConfig {
+        run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(archive.logs())],
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(archive.output()),

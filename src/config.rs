@@ -13,6 +13,8 @@ use crate::store::Stores;
 /// All that a hunt is told.
 #[derive(Debug, Clone)]
 pub struct HuntConfig {
+    /// The run's id, which the output and the report have: [`random_run_id`].
+    pub run_id: String,
     /// What is hunted through, in this order.
     pub roots: Vec<Root>,
     /// The rule.
@@ -47,6 +49,14 @@ pub struct HuntConfig {
     pub stores: Arc<Stores>,
     /// How far the run came, for whoever shows it; and the wish that it stop.
     pub progress: Arc<Progress>,
+}
+
+/// 128 random bits in hexadecimal digits, by way of the keys that the standard library makes for its maps.
+#[must_use]
+pub fn random_run_id() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let half = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", half(), half())
 }
 
 /// How far a run came. Written a few times per file, read by another thread.

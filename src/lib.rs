@@ -28,6 +28,7 @@
 //! # std::fs::create_dir(&logs).unwrap();
 //! # let alerts = folder.path().join("alerts.parquet");
 //! let config = HuntConfig {
+//!     run_id: trailsift::config::random_run_id(),
 //!     roots: vec![Root::Path(logs)],
 //!     destination: Destination::File(alerts),
 //!     format: Format::Parquet,

@@ -195,7 +195,8 @@ pub(crate) struct HuntArgs {
     )]
     pub(crate) io_concurrency: usize,
 
-    /// Where the alerts go: a file, or s3://bucket/key; `-` is standard output.
+    /// Where the alerts go: a file, or s3://bucket/key; `-` is standard output. A folder (or a prefix, with a / at its end)
+    /// is a dataset, to which each run adds a file.
     ///
     /// A file appears whole or not at all: until the run is at its end, an older one stays as it was.
     #[arg(
@@ -220,8 +221,12 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 
-    /// How the alerts are written. Without it the name of the output tells: .parquet, or .ndjson, .jsonl and
-    /// .json; standard output gets ndjson.
+    /// Once the run is at its end, remove what earlier runs added to the folder that is the output.
+    #[arg(long, conflicts_with = "state", help_heading = "Output")]
+    pub(crate) overwrite: bool,
+
+    /// How the alerts are written. Without it the name of the output tells: .parquet, .csv, .arrows and .arrow, or
+    /// .ndjson, .jsonl and .json; standard output gets ndjson.
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<FormatArg>,
 
@@ -245,6 +250,25 @@ pub(crate) enum FormatArg {
     Parquet,
     /// A JSON object a line.
     Ndjson,
+    /// Comma-separated values with a header; what a spreadsheet would take for a formula begins with an apostrophe.
+    Csv,
+    /// A stream of Arrow's IPC format.
+    Arrow,
+}
+
+impl FormatArg {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Parquet, Self::Ndjson, Self::Csv, Self::Arrow];
+
+    /// How the names of files end that have it.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Arrow => "arrows",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -10,28 +10,44 @@ use indicatif::{BinaryBytes, HumanCount};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, random_run_id};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::pipeline::{self, Notice};
 use trailsift::report::{Diagnostic, Report, Severity};
-use trailsift::store::Stores;
+use trailsift::store::{Stores, Uri};
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
-use super::{dry_run, print, resolve, summary, terminal};
+use super::{dataset, dry_run, print, resolve, summary, terminal};
 
 /// Alerts that the table shows; the output has them all.
 const ALERTS_SHOWN: usize = 20;
 
 /// Runs a hunt and says what came of it.
-pub(super) fn run(args: HuntArgs) -> anyhow::Result<Exit> {
-    let config = resolve::resolve(&args)?;
+pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
+    if args.overwrite && (!dataset::is_folder(&args.output) || Uri::of(&args.output).is_some()) {
+        return Err(resolve::usage("--overwrite is for an output that is a folder").into());
+    }
+    let run_id = random_run_id();
+    let folder = args.output.clone();
+    let replaced = dataset::name_output(&mut args, &run_id);
+    let replaced = replaced.with_context(|| folder.display().to_string())?;
+    let config = resolve::resolve(&args, run_id)?;
     if args.dry_run {
         return dry_run::run(&config);
     }
-    match hunt(&args, &config) {
+    let hunted = hunt(&args, &config).and_then(|exit| {
+        // Interrupted, it has put nothing in their place.
+        if matches!(exit, Exit::Complete | Exit::Incomplete) {
+            for file in replaced {
+                std::fs::remove_file(&file).with_context(|| file.display().to_string())?;
+            }
+        }
+        Ok(exit)
+    });
+    match hunted {
         Err(error) if args.log_format == LogFormat::Json => {
             terminal::json("error", &format!("{error:#}"));
             Ok(Exit::Failed)

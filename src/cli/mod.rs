@@ -3,6 +3,7 @@
 //! The only place that prints, reads the environment, knows signals and gives exit codes.
 
 mod args;
+mod dataset;
 mod dry_run;
 mod exit;
 mod hunt;

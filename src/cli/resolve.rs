@@ -20,7 +20,7 @@ use trailsift::store::{StoreOptions, Stores, Uri};
 use super::args::{Args, FormatArg, HuntArgs};
 
 /// A hunt's configuration.
-pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
+pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
     let typed = args.paths.iter().map(|path| root(path));
     let listed = args.files_from.iter().map(|path| list(path, args.null));
     let roots = typed.chain(listed).collect::<Result<Vec<_>, _>>()?;
@@ -43,11 +43,11 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
     }
     let format = format(args, &destination)?;
     if destination == Destination::Stdout
-        && format == Format::Parquet
+        && matches!(format, Format::Parquet | Format::Arrow)
         && std::io::stdout().is_terminal()
     {
         return Err(usage(
-            "Parquet is not for a terminal; name a file, or add --format ndjson",
+            "this format is not for a terminal; name a file, or add --format ndjson",
         ));
     }
     let related = related(args)?;
@@ -67,6 +67,7 @@ pub(super) fn resolve(args: &HuntArgs) -> Result<HuntConfig, clap::Error> {
     });
     let own_uris = own_uris(args, &roots, &stores)?;
     Ok(HuntConfig {
+        run_id,
         roots,
         own_files,
         own_uris,
@@ -104,7 +105,7 @@ fn wanted(args: &HuntArgs) -> Result<Wanted, clap::Error> {
     }
 }
 
-fn usage(message: &str) -> clap::Error {
+pub(super) fn usage(message: &str) -> clap::Error {
     Args::command().error(ErrorKind::ValueValidation, message)
 }
 
@@ -165,10 +166,12 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
     let path = &args.output;
     match (args.format, destination) {
         (Some(FormatArg::Parquet), _) => Ok(Format::Parquet),
+        (Some(FormatArg::Csv), _) => Ok(Format::Csv),
+        (Some(FormatArg::Arrow), _) => Ok(Format::Arrow),
         (Some(FormatArg::Ndjson), _) | (None, Destination::Stdout) => Ok(Format::Ndjson),
         (None, Destination::File(_) | Destination::Object(_)) => format_of(path).ok_or_else(|| {
             usage(&format!(
-                "{}: its name does not tell the format; add --format parquet or --format ndjson",
+                "{}: its name does not tell the format; add --format parquet, ndjson, csv or arrow",
                 path.display()
             ))
         }),
@@ -180,6 +183,8 @@ fn format_of(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()? {
         "parquet" => Some(Format::Parquet),
         "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
+        "csv" => Some(Format::Csv),
+        "arrow" | "arrows" => Some(Format::Arrow),
         _ => None,
     }
 }

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::alert::{Alert, RuleColumns};
 use super::columns::Kind;
-use super::sink::{AlertSink, Encoded, Encoder, Format, Group, RunIdentity, io_error};
+use super::encode::{Encoded, Encoder, Group};
+use super::sink::{AlertSink, Format, RunIdentity, io_error};
 use super::whole_file::WholeFile;
 use crate::error::Error;
 use crate::input::discover::Identity;

@@ -1,7 +1,7 @@
-//! Rows to Parquet or NDJSON, as they come.
+//! Rows to a file of any format, as they come.
 //!
-//! Alerts are taken in order, and every so many of them are a *group*: a row group of Parquet, some lines of
-//! NDJSON. An [`Encoder`] encodes a group, on any thread; the [`AlertSink`] writes the groups in their order.
+//! Alerts are taken in order, and every so many of them are a *group*: a row group of Parquet, some lines, a batch of
+//! Arrow. An [`Encoder`] encodes a group, on any thread; the [`AlertSink`] writes the groups in their order.
 //! Which alerts are a group depends on the alerts alone. Memory does not grow with the number of rows but
 //! for the account of events seen, for `sighting`: some 40 bytes for each distinct event that alerted.
 
@@ -10,11 +10,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
-use arrow::json::LineDelimitedWriter;
+use arrow::ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
-};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -23,15 +21,14 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::{Kind, Rows, UTC, UTC_AS_OFFSET, schema};
-use crate::report::Relation;
+use super::columns::{Kind, schema};
+use super::csv;
+use super::encode::{Encoded, Encoder, Form, Group, Way};
 
-/// Rows that are laid out as columns at once.
-const BATCH_ROWS: usize = 1024;
 /// Bytes of a row group before it is encoded, roughly: several are held at a time, one a thread. Alerts are
 /// few; readers that want larger groups have other files to worry about.
 const ROW_GROUP_BYTES: usize = 16 << 20;
-/// Bytes of lines that are written at once.
+/// Bytes of lines, or of a batch, that are written at once.
 const LINES_BYTES: usize = 1 << 20;
 
 /// How rows are written.
@@ -41,6 +38,10 @@ pub enum Format {
     Parquet,
     /// A JSON object a line; fields without a value are left out.
     Ndjson,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
+    /// A stream of Arrow's IPC format, the schema first.
+    Arrow,
 }
 
 /// What the file says of the run that made it.
@@ -54,101 +55,10 @@ pub struct RunIdentity {
     pub rule_version: u32,
 }
 
-/// Alerts that are encoded and written at once.
-#[derive(Debug)]
-pub struct Group {
-    alerts: Vec<Alert>,
-    n_bytes: usize,
-    /// How many groups come before.
-    index: usize,
-}
-
-/// A group, encoded.
-#[derive(Debug)]
-pub struct Encoded(Form);
-
-enum Form {
-    RowGroup(Vec<ArrowColumnChunk>),
-    Lines(Vec<u8>),
-}
-
-impl std::fmt::Debug for Form {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::RowGroup(columns) => f.debug_tuple("RowGroup").field(&columns.len()).finish(),
-            Self::Lines(bytes) => f.debug_tuple("Lines").field(&bytes.len()).finish(),
-        }
-    }
-}
-
-/// Encodes groups. It may be shared between threads.
-#[derive(Debug, Clone)]
-pub struct Encoder {
-    kind: Kind,
-    rule: Arc<RuleColumns>,
-    /// Nothing for NDJSON.
-    row_groups: Option<Arc<ArrowRowGroupWriterFactory>>,
-}
-
-impl Encoder {
-    /// Encodes a group.
-    ///
-    /// # Errors
-    ///
-    /// What the encoder says.
-    pub fn encode(&self, group: Group) -> Result<Encoded, ArrowError> {
-        match &self.row_groups {
-            Some(factory) => {
-                let mut columns = factory.create_column_writers(group.index)?;
-                let schema = schema(self.kind);
-                self.each_batch(group, UTC, |batch| {
-                    let arrays = schema.fields().iter().zip(batch.columns());
-                    let mut columns = columns.iter_mut();
-                    for (field, array) in arrays {
-                        for leaf in compute_leaves(field, array)? {
-                            let column = columns.next().expect("a writer for each leaf");
-                            column.write(&leaf)?;
-                        }
-                    }
-                    Ok(())
-                })?;
-                let closed = columns.into_iter().map(|column| column.close());
-                Ok(Encoded(Form::RowGroup(closed.collect::<Result<_, _>>()?)))
-            }
-            None => {
-                let mut writer = LineDelimitedWriter::new(Vec::new());
-                self.each_batch(group, UTC_AS_OFFSET, |batch| writer.write(batch))?;
-                writer.finish()?;
-                Ok(Encoded(Form::Lines(writer.into_inner())))
-            }
-        }
-    }
-
-    /// Lays out the alerts as columns, and lets go of each when that is done.
-    fn each_batch(
-        &self,
-        group: Group,
-        zone: &str,
-        mut visit: impl FnMut(&arrow::array::RecordBatch) -> Result<(), ArrowError>,
-    ) -> Result<(), ArrowError> {
-        let mut rows = Rows::new(self.kind, zone);
-        for alert in group.alerts {
-            let relation = alert.relation.map(Relation::name);
-            rows.append(alert.cells(&self.rule), relation);
-            if rows.len() == BATCH_ROWS {
-                visit(&rows.take_batch()?)?;
-            }
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        visit(&rows.take_batch()?)
-    }
-}
-
 enum Writer<W: Write + Send> {
     Parquet(Box<SerializedFileWriter<W>>),
-    Ndjson(W),
+    Lines(W),
+    Arrow(Box<StreamWriter<W>>),
 }
 
 /// Takes alerts in their order and writes them as rows.
@@ -175,13 +85,13 @@ impl<W: Write + Send> AlertSink<W> {
     ///
     /// What `out` says.
     pub fn new(
-        out: W,
+        mut out: W,
         format: Format,
         kind: Kind,
         rule: RuleColumns,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
-        let (writer, row_groups) = match format {
+        let (writer, way) = match format {
             Format::Parquet => {
                 // Without the embedded Arrow schema: readers that are not Arrow's have no use for it, and
                 // Arrow's would let it overrule the file's own types.
@@ -190,16 +100,29 @@ impl<W: Write + Send> AlertSink<W> {
                     .with_properties(properties(run));
                 let writer = ArrowWriter::try_new_with_options(out, schema(kind), options)?;
                 let (writer, factory) = writer.into_serialized_writer()?;
-                (Writer::Parquet(Box::new(writer)), Some(Arc::new(factory)))
+                (
+                    Writer::Parquet(Box::new(writer)),
+                    Way::RowGroups(Arc::new(factory)),
+                )
             }
-            Format::Ndjson => (Writer::Ndjson(out), None),
+            Format::Ndjson => (Writer::Lines(out), Way::Json),
+            Format::Csv => {
+                out.write_all(&csv::header(kind)?)?;
+                (Writer::Lines(out), Way::Csv)
+            }
+            Format::Arrow => {
+                let mut writer = StreamWriter::try_new(out, &schema(kind))?;
+                // Whoever reads it may wait for the schema.
+                writer.flush()?;
+                (Writer::Arrow(Box::new(writer)), Way::Batches)
+            }
         };
         Ok(Self {
             writer,
             encoder: Encoder {
                 kind,
                 rule: Arc::new(rule),
-                row_groups,
+                way,
             },
             group: Group {
                 alerts: Vec::new(),
@@ -219,7 +142,8 @@ impl<W: Write + Send> AlertSink<W> {
     pub fn get_ref(&self) -> &W {
         match &self.writer {
             Writer::Parquet(writer) => writer.inner(),
-            Writer::Ndjson(writer) => writer,
+            Writer::Lines(writer) => writer,
+            Writer::Arrow(writer) => writer.get_ref(),
         }
     }
 
@@ -239,7 +163,7 @@ impl<W: Write + Send> AlertSink<W> {
         self.group.alerts.push(alert);
         let is_full = match &self.writer {
             Writer::Parquet(_) => self.group.n_bytes >= ROW_GROUP_BYTES,
-            Writer::Ndjson(_) => self.group.n_bytes >= LINES_BYTES,
+            Writer::Lines(_) | Writer::Arrow(_) => self.group.n_bytes >= LINES_BYTES,
         };
         is_full.then(|| self.take_group())
     }
@@ -268,7 +192,13 @@ impl<W: Write + Send> AlertSink<W> {
                 }
                 row_group.close()?;
             }
-            (Writer::Ndjson(writer), Form::Lines(bytes)) => writer.write_all(&bytes)?,
+            (Writer::Lines(writer), Form::Lines(bytes)) => writer.write_all(&bytes)?,
+            (Writer::Arrow(writer), Form::Batches(batches)) => {
+                for batch in &batches {
+                    writer.write(batch)?;
+                }
+                writer.flush()?;
+            }
             _ => unreachable!("the encoder is this sink's"),
         }
         Ok(())
@@ -288,7 +218,8 @@ impl<W: Write + Send> AlertSink<W> {
         }
         match self.writer {
             Writer::Parquet(writer) => Ok(writer.into_inner()?),
-            Writer::Ndjson(writer) => Ok(writer),
+            Writer::Lines(writer) => Ok(writer),
+            Writer::Arrow(writer) => writer.into_inner(),
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::ledger::Ledger;
 use crate::output::destination::{Closed, Output};
-use crate::output::sink::{Encoded, Encoder, Group};
 use crate::output::{Alert, Written};
+use crate::output::{Encoded, Encoder, Group};
 use crate::report::{Defect, Diagnostic, Outcome, Report, Stats, Tally};
 use crate::worker::{RELATED_SHOWN, SourceReport};
 

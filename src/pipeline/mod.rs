@@ -104,7 +104,7 @@ enum Message {
 pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Report, Error> {
     let started = Instant::now();
     let rule = &config.rule.metadata;
-    let mut report = Report::new(random_id(), rule.rule_id.clone(), rule.version);
+    let mut report = Report::new(config.run_id.clone(), rule.rule_id.clone(), rule.version);
     let run = RunIdentity {
         run_id: report.run_id.clone(),
         rule_id: rule.rule_id.clone(),
@@ -377,13 +377,6 @@ fn own_files(config: &HuntConfig, hidden: Vec<Identity>) -> Vec<Identity> {
     named.chain(hidden).collect()
 }
 
-/// 128 random bits, by way of the keys that the standard library makes for its maps.
-fn random_id() -> String {
-    use std::hash::{BuildHasher as _, RandomState};
-    let half = || RandomState::new().hash_one(std::process::id());
-    format!("{:016x}{:016x}", half(), half())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -397,6 +390,7 @@ mod tests {
 
     fn config(folder: &Path) -> HuntConfig {
         HuntConfig {
+            run_id: "test".to_owned(),
             roots: vec![Root::Path(folder.join("logs"))],
             rule: Arc::new(Rule::quarantine()),
             destination: Destination::File(folder.join("alerts.ndjson")),

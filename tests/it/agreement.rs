@@ -257,6 +257,7 @@ type Given = (Vec<u8>, Vec<String>, bool);
 fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
     let path = lake.beside("alerts.ndjson");
     let config = HuntConfig {
+        run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(lake.logs())],
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(path.clone()),

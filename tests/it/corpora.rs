@@ -172,6 +172,7 @@ fn all_events(root: &Path) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.ndjson");
     let config = HuntConfig {
+        run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(root.to_owned())],
         rule: Arc::new(every_event()),
         destination: Destination::File(path.clone()),

@@ -312,6 +312,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
             format!("{failed}\n{}\n{{\"Events\":[]}}\nno JSON\n", attach("4")),
         );
     let config = HuntConfig {
+        run_id: trailsift::config::random_run_id(),
         roots: vec![trailsift::input::Root::Path(lake.logs())],
         rule: Arc::new(rule),
         destination: Destination::File(lake.beside("alerts.ndjson")),

@@ -23,6 +23,7 @@ mod exports;
 mod formats;
 mod lake;
 mod only;
+mod outputs;
 mod packing;
 mod reference;
 mod related;

@@ -24,6 +24,7 @@ fn output(
 ) -> Vec<u8> {
     let path = archive.with_extension("alerts");
     let config = HuntConfig {
+        run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(archive.to_owned())],
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(path.clone()),

@@ -98,17 +98,17 @@ impl EncoderFactory for Texts {
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
-            DataType::Timestamp(unit, Some(_)) => Box::new(Instant(array, *unit)),
+            DataType::Timestamp(unit, Some(_)) => Box::new(Time(array, *unit)),
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
     }
 }
 
-/// Instants: the name of a zone, which is UTC in Parquet, means nothing to Arrow without a database of zones.
-struct Instant<'a>(&'a dyn Array, TimeUnit);
+/// Points in time: the name of a zone, which is UTC in Parquet, means nothing to Arrow without a database of zones.
+struct Time<'a>(&'a dyn Array, TimeUnit);
 
-impl Encoder for Instant<'_> {
+impl Encoder for Time<'_> {
     fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
         let Self(array, unit) = self;
         let (value, nanoseconds) = match unit {
