@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+use trailsift::input::manifest::Shard;
 use trailsift::store::CONCURRENT_FETCHES;
 
 use super::when;
@@ -35,6 +36,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Hunt through files and directories, and write the alerts.
     Hunt(HuntArgs),
+    Plan(PlanArgs),
     Synth(super::synth_args::SynthArgs),
     /// Show what a ledger of `hunt --state` holds.
     State {
@@ -96,56 +98,8 @@ Examples:
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct HuntArgs {
-    /// Files and directories to hunt through, in this order, and s3://bucket/prefix (or gs://, az://) for objects;
-    /// `-` is standard input.
-    #[arg(required_unless_present = "files_from", value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-
-    /// Hunt through the files, directories and addresses that FILE names, one a line, after those that are typed; `-` is standard
-    /// input. What it names and is not there is told, and the exit code is 3.
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    pub(crate) files_from: Option<PathBuf>,
-
-    /// A zero byte ends each name of --files-from, as `find -print0` writes them.
-    #[arg(short = '0', long, requires = "files_from", help_heading = "Input")]
-    pub(crate) null: bool,
-
-    /// Follow symbolic links inside directories. Each file is read once all the same.
-    #[arg(long, help_heading = "Input")]
-    pub(crate) follow: bool,
-
-    /// Only events from this time on: 2024-05-01T12:00:00Z, a date (its beginning, UTC), or an age such as 30d, 12h.
-    ///
-    /// Folders of a CloudTrail archive (AWSLogs/.../account/CloudTrail/region/yyyy/mm/dd) that can hold no such event are
-    /// not listed; all other files are read. An event whose time cannot be read is kept, with a warning.
-    #[arg(long, value_name = "TIME", value_parser = when::since, help_heading = "Only")]
-    pub(crate) since: Option<Timestamp>,
-
-    /// Only events before this time; a date is its end, UTC.
-    #[arg(long, value_name = "TIME", value_parser = when::until, help_heading = "Only")]
-    pub(crate) until: Option<Timestamp>,
-
-    /// Only events of these accounts, by twelve digits; may be given several times, or with commas.
-    #[arg(long, value_name = "ID", value_parser = when::account, value_delimiter = ',', help_heading = "Only")]
-    pub(crate) account: Vec<String>,
-
-    /// Only events of these regions. IAM's events, and so a quarantine, are of us-east-1 (in other partitions
-    /// cn-north-1, us-gov-west-1 ...).
-    #[arg(long, value_name = "REGION", value_parser = when::region, value_delimiter = ',', help_heading = "Only")]
-    pub(crate) region: Vec<String>,
-
-    /// List only the home region's folders (us-east-1, cn-north-1, us-gov-west-1 ...), to which IAM's events are
-    /// delivered: about a twentieth of an archive of all regions.
-    ///
-    /// Before November 2021 a trail of a single other region could get them under that region's folder, too: for such
-    /// an archive leave this out.
-    #[arg(long, help_heading = "Only")]
-    pub(crate) home_region: bool,
-
-    /// How long before --since and after --until a folder's day may lie to be read all the same: its day is that of the
-    /// delivery, which comes minutes, rarely hours after the event.
-    #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "2d", help_heading = "Only")]
-    pub(crate) late: SignedDuration,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 
     /// Open nothing; print how many files and bytes would be read, by account, region and year of the delivery.
     #[arg(long, help_heading = "Only")]
@@ -168,32 +122,6 @@ pub(crate) struct HuntArgs {
     /// A number of bytes, or one with KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (of 1024).
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Scan")]
     pub(crate) max_decoded: Option<u64>,
-
-    /// Send requests to this address: a store of your own that speaks S3. Without it AWS_ENDPOINT_URL counts.
-    #[arg(long, value_name = "URL", help_heading = "Buckets")]
-    pub(crate) endpoint_url: Option<String>,
-
-    /// The region that the S3 buckets are in. Without it S3 is asked; with an endpoint AWS_REGION or the profile tells.
-    #[arg(long, value_name = "REGION", help_heading = "Buckets")]
-    pub(crate) bucket_region: Option<String>,
-
-    /// Send requests without a signature, to read a public bucket.
-    #[arg(long, help_heading = "Buckets")]
-    pub(crate) no_sign_request: bool,
-
-    /// Pay for the requests and what they bring, as the owners of some buckets demand.
-    #[arg(long, conflicts_with = "no_sign_request", help_heading = "Buckets")]
-    pub(crate) request_payer: bool,
-
-    /// How many objects are fetched at once.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = CONCURRENT_FETCHES,
-        value_parser = at_least_one,
-        help_heading = "Buckets"
-    )]
-    pub(crate) io_concurrency: usize,
 
     /// Where the alerts go: a file, or s3://bucket/key; `-` is standard output. A folder (or a prefix, with a / at its end)
     /// is a dataset, to which each run adds a file.
@@ -242,6 +170,112 @@ pub(crate) struct HuntArgs {
     /// Show no progress, no table and no summary; diagnostics stay.
     #[arg(short, long, help_heading = "Reporting")]
     pub(crate) quiet: bool,
+}
+
+/// Lists what a hunt would read, and writes that as a manifest, of which many can hunt a shard each.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Where the manifest goes: a file, or s3://bucket/key; Parquet.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "manifest.parquet",
+        help_heading = "Output"
+    )]
+    pub(crate) out: PathBuf,
+}
+
+/// What is read, and from where.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InputArgs {
+    /// Files and directories to hunt through, in this order, and s3://bucket/prefix (or gs://, az://) for objects;
+    /// `-` is standard input.
+    #[arg(required_unless_present_any = ["files_from", "manifest"], value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Hunt through the files, directories and addresses that FILE names, one a line, after those that are typed; `-` is standard
+    /// input. What it names and is not there is told, and the exit code is 3.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) files_from: Option<PathBuf>,
+
+    /// A zero byte ends each name of --files-from, as `find -print0` writes them.
+    #[arg(short = '0', long, requires = "files_from", help_heading = "Input")]
+    pub(crate) null: bool,
+
+    /// Hunt through the sources of a manifest that `trailsift plan` wrote; or, from a file of another name or `-`, of its
+    /// rows as lines of JSON. Nothing is listed or looked up.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) manifest: Option<PathBuf>,
+
+    /// Of the manifest only the part I of N, from 0: consecutive sources of about the same number of bytes.
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "manifest", help_heading = "Input")]
+    pub(crate) shard: Option<Shard>,
+
+    /// Follow symbolic links inside directories. Each file is read once all the same.
+    #[arg(long, help_heading = "Input")]
+    pub(crate) follow: bool,
+
+    /// Only events from this time on: 2024-05-01T12:00:00Z, a date (its beginning, UTC), or an age such as 30d, 12h.
+    ///
+    /// Folders of a CloudTrail archive (AWSLogs/.../account/CloudTrail/region/yyyy/mm/dd) that can hold no such event are
+    /// not listed; all other files are read. An event whose time cannot be read is kept, with a warning.
+    #[arg(long, value_name = "TIME", value_parser = when::since, help_heading = "Only")]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Only events before this time; a date is its end, UTC.
+    #[arg(long, value_name = "TIME", value_parser = when::until, help_heading = "Only")]
+    pub(crate) until: Option<Timestamp>,
+
+    /// Only events of these accounts, by twelve digits; may be given several times, or with commas.
+    #[arg(long, value_name = "ID", value_parser = when::account, value_delimiter = ',', help_heading = "Only")]
+    pub(crate) account: Vec<String>,
+
+    /// Only events of these regions. IAM's events, and so a quarantine, are of us-east-1 (in other partitions
+    /// cn-north-1, us-gov-west-1 ...).
+    #[arg(long, value_name = "REGION", value_parser = when::region, value_delimiter = ',', help_heading = "Only")]
+    pub(crate) region: Vec<String>,
+
+    /// List only the home region's folders (us-east-1, cn-north-1, us-gov-west-1 ...), to which IAM's events are
+    /// delivered: about a twentieth of an archive of all regions.
+    ///
+    /// Before November 2021 a trail of a single other region could get them under that region's folder, too: for such
+    /// an archive leave this out.
+    #[arg(long, help_heading = "Only")]
+    pub(crate) home_region: bool,
+
+    /// How long before --since and after --until a folder's day may lie to be read all the same: its day is that of the
+    /// delivery, which comes minutes, rarely hours after the event.
+    #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "2d", help_heading = "Only")]
+    pub(crate) late: SignedDuration,
+
+    /// Send requests to this address: a store of your own that speaks S3. Without it AWS_ENDPOINT_URL counts.
+    #[arg(long, value_name = "URL", help_heading = "Buckets")]
+    pub(crate) endpoint_url: Option<String>,
+
+    /// The region that the S3 buckets are in. Without it S3 is asked; with an endpoint AWS_REGION or the profile tells.
+    #[arg(long, value_name = "REGION", help_heading = "Buckets")]
+    pub(crate) bucket_region: Option<String>,
+
+    /// Send requests without a signature, to read a public bucket.
+    #[arg(long, help_heading = "Buckets")]
+    pub(crate) no_sign_request: bool,
+
+    /// Pay for the requests and what they bring, as the owners of some buckets demand.
+    #[arg(long, conflicts_with = "no_sign_request", help_heading = "Buckets")]
+    pub(crate) request_payer: bool,
+
+    /// How many objects are fetched at once.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = CONCURRENT_FETCHES,
+        value_parser = at_least_one,
+        help_heading = "Buckets"
+    )]
+    pub(crate) io_concurrency: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -297,6 +331,15 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("at least 1 is needed".to_owned()),
         Ok(n) => Ok(n),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    match parts {
+        Some((index, count)) if index < count => Ok(Shard { index, count }),
+        _ => Err("it is I/N, with I from 0 and less than N".to_owned()),
     }
 }
 

@@ -105,7 +105,11 @@ fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
 /// Waits until a list on standard input begins, where there is a ledger: `trailsift state --failed` may write it, and
 /// has the same ledger till then.
 fn wait_for_list(config: &HuntConfig) {
-    let is_on_stdin = |root: &Root| matches!(root, Root::List(list) if list.file.is_none());
+    let is_on_stdin = |root: &Root| match root {
+        Root::List(list) => list.file.is_none(),
+        Root::Manifest(manifest) => manifest.file.is_none(),
+        Root::Path(_) | Root::Stdin => false,
+    };
     if config.state.is_some() && config.roots.iter().any(is_on_stdin) {
         // What is wrong with it is told when it is read.
         std::io::stdin().lock().fill_buf().ok();

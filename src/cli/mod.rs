@@ -7,6 +7,7 @@ mod dataset;
 mod dry_run;
 mod exit;
 mod hunt;
+mod plan;
 mod progress;
 mod resolve;
 mod state;
@@ -30,6 +31,7 @@ pub(crate) fn run() -> ExitCode {
     terminal::set_color(args.color);
     let result = match args.command {
         Command::Hunt(args) => hunt::run(args),
+        Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(args),
         Command::State { file, failed } => state::run(&file, failed),
         Command::Rule => print(trailsift::rule::Rule::quarantine().render().as_bytes()),

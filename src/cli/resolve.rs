@@ -12,21 +12,18 @@ use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
+use trailsift::input::manifest::{Manifest, Shard};
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
-use super::args::{Args, FormatArg, HuntArgs};
+use super::args::{Args, FormatArg, HuntArgs, InputArgs, PlanArgs};
 
 /// A hunt's configuration.
 pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
-    let typed = args.paths.iter().map(|path| root(path));
-    let listed = args.files_from.iter().map(|path| list(path, args.null));
-    let roots = typed.chain(listed).collect::<Result<Vec<_>, _>>()?;
-    if roots.iter().filter(|root| is_stdin(root)).count() > 1 {
-        return Err(usage("`-` (standard input) is named more than once"));
-    }
+    let input = &args.input;
+    let roots = roots(input)?;
     let destination = match args.output.as_os_str() == "-" {
         true => Destination::Stdout,
         false => written(&args.output)?,
@@ -58,13 +55,7 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         log.push("-wal");
         own_files.extend([state.clone(), PathBuf::from(log)]);
     }
-    let stores = Stores::new(StoreOptions {
-        endpoint_url: args.endpoint_url.clone(),
-        bucket_region: args.bucket_region.clone(),
-        is_unsigned: args.no_sign_request,
-        is_requester_pays: args.request_payer,
-        n_concurrent: args.io_concurrency,
-    });
+    let stores = stores(input);
     let own_uris = own_uris(args, &roots, &stores)?;
     Ok(HuntConfig {
         run_id,
@@ -81,21 +72,79 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: args.max_decoded,
-        wanted: wanted(args)?,
-        follows_links: args.follow,
+        wanted: wanted(input)?,
+        follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
 }
 
+/// The configuration of a walk that opens nothing.
+pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
+    let input = &args.input;
+    let out = args.out.canonicalize();
+    Ok(HuntConfig {
+        run_id,
+        roots: roots(input)?,
+        own_files: out.into_iter().collect(),
+        own_uris: uri(&args.out)?.iter().map(ToString::to_string).collect(),
+        state: None,
+        stores: Arc::new(stores(input)),
+        rule: Arc::new(Rule::quarantine()),
+        destination: written(&args.out)?,
+        format: Format::Parquet,
+        related: None,
+        n_threads: n_threads(0),
+        map_from_bytes: Some(MAP_BYTES),
+        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
+        max_decoded_bytes: None,
+        wanted: wanted(input)?,
+        follows_links: input.follow,
+        progress: Arc::new(Progress::default()),
+    })
+}
+
+fn roots(input: &InputArgs) -> Result<Vec<Root>, clap::Error> {
+    let typed = input.paths.iter().map(|path| root(path));
+    let listed = input.files_from.iter().map(|path| list(path, input.null));
+    let named = input
+        .manifest
+        .iter()
+        .map(|path| manifest(path, input.shard));
+    let roots = typed.chain(listed).chain(named);
+    let roots = roots.collect::<Result<Vec<_>, _>>()?;
+    if roots.iter().filter(|root| is_stdin(root)).count() > 1 {
+        return Err(usage("`-` (standard input) is named more than once"));
+    }
+    Ok(roots)
+}
+
+fn manifest(path: &Path, shard: Option<Shard>) -> Result<Root, clap::Error> {
+    let file = (path.as_os_str() != "-").then(|| path.to_owned());
+    if let Some(Err(error)) = file.as_ref().map(File::open) {
+        return Err(usage(&format!("{}: {error}", path.display())));
+    }
+    Ok(Root::Manifest(Manifest { file, shard }))
+}
+
+fn stores(input: &InputArgs) -> Stores {
+    Stores::new(StoreOptions {
+        endpoint_url: input.endpoint_url.clone(),
+        bucket_region: input.bucket_region.clone(),
+        is_unsigned: input.no_sign_request,
+        is_requester_pays: input.request_payer,
+        n_concurrent: input.io_concurrency,
+    })
+}
+
 /// Which events are asked for.
-fn wanted(args: &HuntArgs) -> Result<Wanted, clap::Error> {
+fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
     let wanted = Wanted {
-        since: args.since,
-        until: args.until,
-        margin: args.late,
-        accounts: args.account.iter().cloned().collect(),
-        regions: args.region.iter().cloned().collect(),
-        is_home_region_only: args.home_region,
+        since: input.since,
+        until: input.until,
+        margin: input.late,
+        accounts: input.account.iter().cloned().collect(),
+        regions: input.region.iter().cloned().collect(),
+        is_home_region_only: input.home_region,
     };
     match (wanted.since, wanted.until) {
         (Some(since), Some(until)) if since >= until => Err(usage(&format!(
@@ -158,6 +207,7 @@ fn is_stdin(root: &Root) -> bool {
     match root {
         Root::Stdin => true,
         Root::List(list) => list.file.is_none(),
+        Root::Manifest(manifest) => manifest.file.is_none(),
         Root::Path(_) => false,
     }
 }
@@ -241,6 +291,8 @@ fn holds(root: &Root, target: &Path) -> bool {
         Root::List(list) => list.paths().is_ok_and(|mut paths| {
             paths.any(|path| path.is_ok_and(|path| holds(&Root::Path(path), target)))
         }),
+        // What it names may be long, and is not read twice: better too careful.
+        Root::Manifest(_) => true,
         // A root that cannot be looked at holds nothing that could be replaced.
         Root::Path(path) => path
             .canonicalize()
@@ -270,6 +322,8 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
     start.is_empty()
         || start.starts_with(b"PAR1") && holds(end, "trailsift.run_id")
         || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
+        || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
+        || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "alert_id")
         || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
 }
 
@@ -302,7 +356,7 @@ fn holds_uri(root: &Root, target: &Uri) -> bool {
     match root {
         Root::Stdin => false,
         // What a list names may be long, and is not read twice: better too careful.
-        Root::List(_) => true,
+        Root::List(_) | Root::Manifest(_) => true,
         Root::Path(path) => Uri::of(path).and_then(Result::ok).is_some_and(|root| {
             root.bucket_uri() == target.bucket_uri() && target.key().starts_with(root.key())
         }),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::discover::{Found, Source, SourceKind, Walk};
 use super::layout::Wanted;
+use super::manifest;
 use crate::store::{Below, Bucket, Lookup, Met, Object, ObjectMeta, Uri};
 
 /// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:
@@ -44,6 +45,26 @@ impl Walk<'_> {
             return self.object(&bucket, meta, PathBuf::from(name));
         }
         self.prefix(path, &bucket, &format!("{key}/"))
+    }
+
+    /// An object as a manifest has it.
+    pub(super) fn object_of_manifest(
+        &mut self,
+        uri: &Uri,
+        row: manifest::Row,
+        below_root: PathBuf,
+    ) -> ControlFlow<()> {
+        let bucket = match self.options.stores.bucket(uri) {
+            Ok(bucket) => bucket,
+            Err(error) => return self.unreadable(Path::new(&row.source), &error),
+        };
+        let meta = ObjectMeta {
+            key: uri.key().to_owned(),
+            size: row.size_bytes.unsigned_abs(),
+            e_tag: row.e_tag,
+            modified: row.modified_ns.unwrap_or(0) / 1000,
+        };
+        self.object(&bucket, meta, below_root)
     }
 
     fn prefix(&mut self, root: &Path, bucket: &Arc<Bucket>, prefix: &str) -> ControlFlow<()> {

@@ -17,6 +17,7 @@ use std::vec;
 
 use super::layout::Wanted;
 use super::list::List;
+use super::manifest::Manifest;
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Object, Stores, Uri};
 
@@ -27,6 +28,8 @@ pub enum Root {
     Path(PathBuf),
     /// `-`.
     Stdin,
+    /// The sources in a manifest.
+    Manifest(Manifest),
     /// The files and directories in a list.
     List(List),
 }
@@ -270,6 +273,7 @@ impl Walk<'_> {
         let path = match root {
             Root::Path(path) => path,
             Root::List(list) => return self.list(list),
+            Root::Manifest(manifest) => return self.manifest(manifest),
             Root::Stdin => {
                 return (self.visit)(Found::Source(Source {
                     path: PathBuf::from("-"),

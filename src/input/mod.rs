@@ -8,6 +8,7 @@ pub mod discover;
 mod bucket;
 pub mod layout;
 pub mod list;
+pub mod manifest;
 pub mod open;
 pub mod stored;
 pub(crate) mod sniff;

@@ -22,6 +22,7 @@ mod damage;
 mod exports;
 mod formats;
 mod lake;
+mod manifest;
 mod only;
 mod outputs;
 mod packing;

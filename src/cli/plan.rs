@@ -1,0 +1,80 @@
+//! `trailsift plan`: what a hunt would read, as a manifest.
+
+use std::io;
+
+use anyhow::Context as _;
+use indicatif::{BinaryBytes, HumanCount};
+use trailsift::config::random_run_id;
+use trailsift::input::discover::{Found, Source, SourceKind};
+use trailsift::input::manifest::{ManifestWriter, Row};
+use trailsift::output::Target;
+use trailsift::pipeline;
+
+use super::args::PlanArgs;
+use super::exit::Exit;
+use super::{resolve, terminal};
+
+/// Walks, and writes what it meets.
+pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
+    let config = resolve::resolve_plan(args, random_run_id())?;
+    let context = || args.out.display().to_string();
+    let target = Target::open(&config.destination, &config.stores)?;
+    let mut writer = ManifestWriter::new(target).with_context(context)?;
+    let (mut n_sources, mut n_bytes, mut is_complete) = (0_u64, 0_u64, true);
+    let mut result = Ok(());
+    pipeline::plan(&config, &mut |found| {
+        let (path, message) = match found {
+            Found::Source(source) => match row(&source) {
+                Ok(row) => {
+                    n_sources += 1;
+                    n_bytes += source.stored_bytes;
+                    if result.is_ok() {
+                        result = writer.add(row);
+                    }
+                    return;
+                }
+                Err(message) => (source.path, message.to_owned()),
+            },
+            Found::Defect { path, defect } => (path, defect.message),
+            Found::PassedOver | Found::Link | Found::Repeated => return,
+        };
+        is_complete = false;
+        let text = format!("{}: {message}", path.display());
+        let text = terminal::harmless(&text, usize::MAX);
+        terminal::line(&format!("{}: {text}", terminal::red("error")));
+    });
+    result.with_context(context)?;
+    let target = writer.finish().map_err(io::Error::other);
+    target.with_context(context)?.commit()?;
+    terminal::line(&format!(
+        "{} sources of {}, listed in {}",
+        HumanCount(n_sources),
+        BinaryBytes(n_bytes),
+        args.out.display()
+    ));
+    Ok(match is_complete {
+        true => Exit::Complete,
+        false => Exit::Incomplete,
+    })
+}
+
+fn row(source: &Source) -> Result<Row, &'static str> {
+    let (e_tag, modified_ns) = match &source.kind {
+        SourceKind::File => (None, source.modified),
+        SourceKind::Object(object) => {
+            let meta = object.meta();
+            (meta.e_tag.clone(), meta.modified.checked_mul(1000))
+        }
+        SourceKind::Stream | SourceKind::Stdin => {
+            return Err("a stream can be read once, and has no place in a manifest");
+        }
+    };
+    const NO_TEXT: &str = "its name is not UTF-8, and has no place in a manifest";
+    Ok(Row {
+        source: source.path.to_str().ok_or(NO_TEXT)?.to_owned(),
+        below_root: source.below_root.to_str().ok_or(NO_TEXT)?.to_owned(),
+        size_bytes: i64::try_from(source.stored_bytes).unwrap_or(i64::MAX),
+        e_tag,
+        modified_ns,
+    })
+}

@@ -1,0 +1,354 @@
+//! A manifest: sources with what is known of them, written once and read by many, each of which takes its shard.
+//!
+//! A row is what the walk found, so that nothing is listed or looked up again. Shards are consecutive rows of about
+//! the same weight: outputs of all shards, in their order, have the rows of one hunt.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+
+use super::discover::{Found, Source, SourceKind, Walk};
+use crate::store::Uri;
+
+/// A manifest that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Where it is: a Parquet file, or rows as lines of JSON; nothing for such lines on standard input.
+    pub file: Option<PathBuf>,
+    /// Which part of it is read; nothing for all of it.
+    pub shard: Option<Shard>,
+}
+
+/// A part of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 0.
+    pub index: u64,
+    /// Of how many.
+    pub count: u64,
+}
+
+/// A source, as the walk found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its path or address.
+    pub source: String,
+    /// Its path below the root: what makes alerts the same wherever an archive lies.
+    pub below_root: String,
+    /// Its size in bytes, as stored.
+    pub size_bytes: i64,
+    /// The `ETag` of an object.
+    pub e_tag: Option<String>,
+    /// When it was last written, in nanoseconds since 1970.
+    pub modified_ns: Option<i64>,
+}
+
+/// What a source costs beside its bytes, in bytes: to be asked for, opened and closed takes as long as so many are
+/// scanned.
+const SOURCE_BYTES: i64 = 64 * 1024;
+
+impl Row {
+    fn weight(size_bytes: i64) -> i128 {
+        i128::from(size_bytes.max(0)) + i128::from(SOURCE_BYTES)
+    }
+}
+
+impl Shard {
+    /// Whether the row belongs to it of which the middle stands here, of so much.
+    fn holds(self, middle: i128, total: i128) -> bool {
+        let index = middle * i128::from(self.count) / total.max(1);
+        index.min(i128::from(self.count) - 1) == i128::from(self.index)
+    }
+}
+
+/// Rows that are written, or read, at once.
+const BATCH_ROWS: usize = 8192;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("source", DataType::Utf8, false),
+        Field::new("below_root", DataType::Utf8, false),
+        Field::new("size_bytes", DataType::Int64, false),
+        Field::new("e_tag", DataType::Utf8, true),
+        Field::new("modified_ns", DataType::Int64, true),
+    ]))
+}
+
+impl Manifest {
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("-"))
+    }
+
+    /// Gives the rows of the shard to `visit`, until that says no.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn read(&self, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
+        let is_parquet = |path: &PathBuf| path.extension().is_some_and(|name| name == "parquet");
+        match self.file.as_ref().filter(|path| is_parquet(path)) {
+            Some(path) => self.read_parquet(path, visit),
+            None => self.read_lines(visit),
+        }
+    }
+
+    fn read_lines(&self, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
+        if self.shard.is_some() {
+            return Err(io::Error::other("shards are those of a Parquet file"));
+        }
+        let lines: Box<dyn io::Read> = match &self.file {
+            Some(path) => Box::new(File::open(path)?),
+            None => Box::new(io::stdin()),
+        };
+        for line in BufReader::new(lines).split(b'\n') {
+            let line = line?;
+            if !line.trim_ascii().is_empty() && !visit(serde_json::from_slice(&line)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_parquet(&self, path: &Path, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
+        let shard = self.shard.unwrap_or(Shard { index: 0, count: 1 });
+        let mut total = 0;
+        each_batch(path, &["size_bytes"], &mut |batch| {
+            let sizes = column(batch, "size_bytes")?;
+            let sizes = sizes.as_primitive::<Int64Type>().values();
+            total += sizes.iter().map(|size| Row::weight(*size)).sum::<i128>();
+            Ok(true)
+        })?;
+        let mut before = 0;
+        let names: Vec<String> = schema().fields().iter().map(|f| f.name().clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        each_batch(path, &names, &mut |batch| {
+            for row in rows(batch)? {
+                let weight = Row::weight(row.size_bytes);
+                let middle = before + weight / 2;
+                before += weight;
+                if shard.holds(middle, total) && !visit(row) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+}
+
+impl Walk<'_> {
+    /// Gives out what a manifest has, in its order; nothing is looked up again.
+    pub(super) fn manifest(&mut self, manifest: &Manifest) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        let read = manifest.read(&mut |row| {
+            flow = self.of_manifest(row);
+            flow.is_continue()
+        });
+        flow?;
+        match read {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => self.unreadable(manifest.name(), &error),
+        }
+    }
+
+    fn of_manifest(&mut self, row: Row) -> ControlFlow<()> {
+        let path = PathBuf::from(&row.source);
+        let below_root = PathBuf::from(&row.below_root);
+        match Uri::of(&path) {
+            Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
+            Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),
+            None => (self.visit)(Found::Source(Source {
+                path,
+                below_root,
+                stored_bytes: row.size_bytes.unsigned_abs(),
+                modified: row.modified_ns,
+                kind: SourceKind::File,
+            })),
+        }
+    }
+}
+
+/// Gives batches of some columns to `visit`, until that says no.
+fn each_batch(
+    path: &Path,
+    names: &[&str],
+    visit: &mut dyn FnMut(&RecordBatch) -> io::Result<bool>,
+) -> io::Result<()> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let mask = parquet::arrow::ProjectionMask::columns(reader.parquet_schema(), names.to_vec());
+    let reader = reader.with_projection(mask).with_batch_size(BATCH_ROWS);
+    for batch in reader.build()? {
+        if !visit(&batch.map_err(io::Error::other)?)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn column(batch: &RecordBatch, name: &str) -> io::Result<ArrayRef> {
+    let wanted = schema();
+    let field = wanted.field_with_name(name).map_err(io::Error::other)?;
+    let column = batch.column_by_name(name);
+    let column = column.filter(|column| column.data_type() == field.data_type());
+    let missing = || {
+        let message = format!("it is no manifest: it has no column {name} of the right type");
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    };
+    column.cloned().ok_or_else(missing)
+}
+
+fn rows(batch: &RecordBatch) -> io::Result<Vec<Row>> {
+    let [source, below_root, e_tag] = [
+        column(batch, "source")?,
+        column(batch, "below_root")?,
+        column(batch, "e_tag")?,
+    ];
+    let [size_bytes, modified_ns] = [column(batch, "size_bytes")?, column(batch, "modified_ns")?];
+    let text = |texts: &ArrayRef, n| {
+        let texts = texts.as_string::<i32>();
+        texts.is_valid(n).then(|| texts.value(n).to_owned())
+    };
+    let number = |numbers: &ArrayRef, n| {
+        let numbers = numbers.as_primitive::<Int64Type>();
+        numbers.is_valid(n).then(|| numbers.value(n))
+    };
+    let row = |n| Row {
+        source: text(&source, n).unwrap_or_default(),
+        below_root: text(&below_root, n).unwrap_or_default(),
+        size_bytes: number(&size_bytes, n).unwrap_or_default(),
+        e_tag: text(&e_tag, n),
+        modified_ns: number(&modified_ns, n),
+    };
+    Ok((0..batch.num_rows()).map(row).collect())
+}
+
+/// Writes a manifest, as Parquet.
+pub struct ManifestWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    rows: Vec<Row>,
+}
+
+impl<W: Write + Send> std::fmt::Debug for ManifestWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ManifestWriter")
+            .field("n_rows", &self.rows.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send> ManifestWriter<W> {
+    /// Begins one.
+    ///
+    /// # Errors
+    ///
+    /// What the output says.
+    pub fn new(out: W) -> Result<Self, ParquetError> {
+        let level = ZstdLevel::try_new(3)?;
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
+        Ok(Self {
+            writer: ArrowWriter::try_new(out, schema(), Some(properties.build()))?,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Takes a row.
+    ///
+    /// # Errors
+    ///
+    /// What the output says.
+    pub fn add(&mut self, row: Row) -> Result<(), ParquetError> {
+        self.rows.push(row);
+        match self.rows.len() {
+            BATCH_ROWS => self.write(),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self) -> Result<(), ParquetError> {
+        let rows = std::mem::take(&mut self.rows);
+        let texts = |of: &dyn Fn(&Row) -> Option<String>| -> ArrayRef {
+            Arc::new(rows.iter().map(of).collect::<StringArray>())
+        };
+        let numbers = |of: &dyn Fn(&Row) -> Option<i64>| -> ArrayRef {
+            Arc::new(rows.iter().map(of).collect::<Int64Array>())
+        };
+        let columns = vec![
+            texts(&|row| Some(row.source.clone())),
+            texts(&|row| Some(row.below_root.clone())),
+            numbers(&|row| Some(row.size_bytes)),
+            texts(&|row| row.e_tag.clone()),
+            numbers(&|row| row.modified_ns),
+        ];
+        self.writer.write(&RecordBatch::try_new(schema(), columns)?)
+    }
+
+    /// Writes the end, and gives the output back.
+    ///
+    /// # Errors
+    ///
+    /// What the output says.
+    pub fn finish(mut self) -> Result<W, ParquetError> {
+        self.write()?;
+        self.writer.into_inner()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(n: usize, size_bytes: i64) -> Row {
+        Row {
+            source: format!("s3://trail/{n}"),
+            below_root: n.to_string(),
+            size_bytes,
+            e_tag: n.is_multiple_of(2).then(|| format!("\"{n}\"")),
+            modified_ns: n.is_multiple_of(3).then_some(7),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn each_row_is_in_one_shard_in_order_and_shards_weigh_about_the_same(
+            sizes in prop::collection::vec(0_i64..4_000_000, 0..200),
+            count in 1_u64..20,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("manifest.parquet");
+            let rows: Vec<Row> = sizes.iter().enumerate().map(|(n, size)| row(n, *size)).collect();
+            let mut writer = ManifestWriter::new(File::create(&path).unwrap()).unwrap();
+            rows.iter().for_each(|row| writer.add(row.clone()).unwrap());
+            writer.finish().unwrap();
+            let mut found = Vec::new();
+            let total: i128 = sizes.iter().map(|size| Row::weight(*size)).sum();
+            for index in 0..count {
+                let shard = Some(Shard { index, count });
+                let manifest = Manifest { file: Some(path.clone()), shard };
+                let mut weight = 0;
+                manifest.read(&mut |row| {
+                    weight += Row::weight(row.size_bytes);
+                    found.push(row);
+                    true
+                }).unwrap();
+                let largest = Row::weight(4_000_000);
+                prop_assert!(weight <= total / i128::from(count) + largest, "{weight} of {total}");
+            }
+            prop_assert_eq!(found, rows);
+        }
+    }
+}

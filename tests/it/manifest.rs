@@ -1,0 +1,172 @@
+//! What a hunt would read, written down once and read by many.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "what a proxy met is remembered by the threads of its connections"
+)]
+
+use std::fs::File;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::lake::{Lake, TRAILSIFT, attach, delivery, other, rows};
+use crate::s3::proxy::{self, Fate};
+use crate::s3::{self, Server};
+
+fn archive() -> Lake {
+    let mut lake = Lake::new();
+    for n in 0..60 {
+        let text = match n % 3 {
+            0 => delivery(&[attach(&n.to_string()), other("0")]),
+            _ => delivery(&vec![other("0"); n]),
+        };
+        lake = lake.gzip(&format!("{:02}/{n}.json.gz", n / 7), text);
+    }
+    lake
+}
+
+fn run(lake: &Lake, args: &[&str]) -> Command {
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(args)
+        .stdin(Stdio::null());
+    command
+}
+
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+}
+
+#[test]
+fn the_shards_of_a_manifest_together_give_the_rows_of_one_hunt_in_their_order() {
+    let lake = archive();
+    succeeds(&mut run(
+        &lake,
+        &["plan", "logs", "--out", "manifest.parquet"],
+    ));
+    succeeds(&mut run(
+        &lake,
+        &["hunt", "logs", "-q", "-o", "whole.ndjson"],
+    ));
+    let whole = rows(&lake.beside("whole.ndjson"));
+    assert_eq!(whole.len(), 20);
+    for n in [1, 4, 100] {
+        let mut found = Vec::new();
+        let mut shards_with_rows = 0;
+        for i in 0..n {
+            let shard = format!("{i}/{n}");
+            let args = [
+                "hunt",
+                "-q",
+                "--manifest",
+                "manifest.parquet",
+                "--shard",
+                &shard,
+                "-o",
+                "part.ndjson",
+            ];
+            succeeds(&mut run(&lake, &args));
+            let part = rows(&lake.beside("part.ndjson"));
+            shards_with_rows += u32::from(!part.is_empty());
+            found.extend(part);
+        }
+        // Ids among them: a place below the root is the same in a shard.
+        assert_eq!(found, whole, "{n}");
+        assert!(n == 1 || shards_with_rows > 1, "{n}");
+    }
+}
+
+#[test]
+fn of_a_bucket_nothing_is_listed_or_looked_up_again_and_rows_may_come_as_lines() {
+    let lake = archive();
+    let server = Server::of_folder(lake.logs().parent().unwrap());
+    succeeds(server.serves(&mut run(
+        &lake,
+        &["plan", "s3://logs/", "--out", "manifest.parquet"],
+    )));
+    let met = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&met);
+    let proxy = proxy::before(server.address(), move |_, line, _| {
+        seen.lock().unwrap().push(line.to_owned());
+        Fate::Whole
+    });
+    let mut command = run(
+        &lake,
+        &[
+            "hunt",
+            "-q",
+            "--manifest",
+            "manifest.parquet",
+            "-o",
+            "a.ndjson",
+        ],
+    );
+    succeeds(s3::serves(proxy, &mut command));
+    let found = rows(&lake.beside("a.ndjson"));
+    assert_eq!(found.len(), 20);
+    let met = met.lock().unwrap();
+    assert_eq!(met.len(), 60, "a request for each object");
+    assert!(
+        met.iter().all(|line| line.starts_with("GET /logs/")),
+        "{met:?}"
+    );
+
+    let reader = File::open(lake.beside("manifest.parquet")).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(reader, 1024).unwrap();
+    let mut lines = arrow::json::LineDelimitedWriter::new(Vec::new());
+    reader.for_each(|batch| lines.write(&batch.unwrap()).unwrap());
+    let mut command = run(&lake, &["hunt", "-q", "--manifest", "-", "-o", "b.ndjson"]);
+    server.serves(&mut command).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(&lines.into_inner())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    let of_lines: Vec<Value> = rows(&lake.beside("b.ndjson"));
+    assert_eq!(of_lines, found);
+}
+
+#[test]
+fn what_is_no_manifest_is_told_and_so_is_what_has_gone_since() {
+    let lake = archive().file("manifest.parquet", "PAR1");
+    let hunt = lake
+        .command(&["--manifest", "logs/manifest.parquet"])
+        .output()
+        .unwrap();
+    lake.hunted(hunt)
+        .exits(3)
+        .tells(&["unreadable"])
+        .says("logs/manifest.parquet: cannot be read");
+    succeeds(&mut run(
+        &lake,
+        &["plan", "logs/00", "--out", "manifest.parquet"],
+    ));
+    std::fs::remove_file(lake.logs().join("00/3.json.gz")).unwrap();
+    let hunt = lake
+        .command(&["--manifest", "manifest.parquet"])
+        .output()
+        .unwrap();
+    lake.hunted(hunt)
+        .exits(3)
+        .finds(&["0", "6"])
+        .tells(&["unreadable"])
+        .says("00/3.json.gz: cannot be read: No such file");
+    for shard in ["4/4", "1", "x/2", "-1/2"] {
+        let args = ["hunt", "--manifest", "manifest.parquet", "--shard", shard];
+        assert_eq!(
+            run(&lake, &args).output().unwrap().status.code(),
+            Some(2),
+            "{shard}"
+        );
+    }
+}
