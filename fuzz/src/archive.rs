@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, unbounded};
 use trailsift::input::archive::{Archive, Coded, Entry, Opened};
 use trailsift::input::decompress::{Filled, Limit};
+use trailsift::input::table::Sought;
 use trailsift::input::{Codecs, Stored, Text};
 use trailsift::report::{Code, Defect, Member};
 
@@ -123,6 +124,13 @@ impl Walk {
             Opened::Nothing => Ok(()),
             Opened::Text(text) => self.text(text, member.as_ref(), coded),
             Opened::Archive(archive) => self.archive(archive),
+            Opened::Table(table) => {
+                for group in 0..table.n_groups() {
+                    // That it is damaged is no fault.
+                    table.rows(group, &Sought::default(), &mut |_| ()).ok();
+                }
+                Ok(())
+            }
         }
     }
 

@@ -129,6 +129,7 @@ impl Given {
 fn hunt(folder: &Path, way: Way) -> Given {
     let [alerts, related] = ["alerts.ndjson", "related.ndjson"].map(|name| folder.join(name));
     let config = HuntConfig {
+        run_id: "fuzz".to_owned(),
         roots: vec![Root::Path(folder.join("log"))],
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(alerts.clone()),

@@ -219,7 +219,7 @@ fn the_commands_of_readme_lead_from_a_login_to_the_alerts_of_a_bucket() {
     let giver = giver();
     let readme = include_str!("../../README.md");
     let (_, section) = readme.split_once("\n### In a bucket\n").unwrap();
-    let (section, _) = section.split_once("\n## What it says").unwrap();
+    let (section, _) = section.split_once("\n### By many machines").unwrap();
     let commands: Vec<&str> = section
         .lines()
         .filter_map(|line| line.strip_prefix("$ "))

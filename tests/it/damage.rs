@@ -151,13 +151,14 @@ fn an_alert_whose_time_cannot_be_read_is_kept_and_told() {
 fn a_container_that_is_not_read_is_told() {
     Lake::new()
         .file("a.7z", b"7z\xbc\xaf\x27\x1c....")
-        .file("b.parquet", b"PAR1....")
-        .gzip("c.parquet.gz", b"PAR1....")
+        .file("b.orc", b"ORC....")
+        .gzip("c.avro.gz", b"Obj\x01....")
         .hunt(&[])
         .exits(3)
         .tells(&["unsupported_format"; 3])
         .says("7-Zip")
-        .says("Parquet");
+        .says("ORC")
+        .says("Avro");
 }
 
 #[test]

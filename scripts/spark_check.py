@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Runs scripts/spark_hunt.py on real Spark and compares what it gives with a local hunt.
+
+usage: scripts/spark_check.py [--program PATH] [--serve PATH]
+
+A standalone master and two workers on loopback (Spark 4): an archive on disk and in an S3 server, a worker that is
+killed in mid-job, a program that dies on each shard's first try, a file that cannot be read. The same script in local
+mode with Spark 3.5. Spark comes from PyPI into target/, a Java 17 from the system's packages if none is there.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+SCRIPT = REPOSITORY / "scripts/spark_hunt.py"
+# What differs from run to run, and counts within a shard.
+IGNORED = {"sighting"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "AWS_REGION": "us-east-1",
+}
+
+
+def java() -> None:
+    if shutil.which("java"):
+        return
+    root = [] if os.geteuid() == 0 else ["sudo"]
+    subprocess.run([*root, "apt-get", "update", "-qq"], check=True)
+    subprocess.run([*root, "apt-get", "install", "-y", "-qq", "openjdk-17-jre-headless"], check=True)
+
+
+def venv(version: str) -> pathlib.Path:
+    """A Python with this Spark."""
+    folder = REPOSITORY / f"target/venv-spark-{version}"
+    if not (folder / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        wanted = [f"pyspark=={version}.*", "pandas>=2.2,<3", "pyarrow>=15", "setuptools<81"]
+        subprocess.run([folder / "bin/pip", "install", "--quiet", *wanted], check=True)
+        (folder / "done").touch()
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Cluster:
+    """A standalone master and two workers on loopback."""
+
+    def __init__(self, python: pathlib.Path, work: pathlib.Path) -> None:
+        home = subprocess.run(
+            [python / "bin/python", "-c", "import pyspark; print(pyspark.__path__[0])"],
+            check=True, capture_output=True, text=True,
+        ).stdout.strip()
+        self.environment = os.environ | KEYS | {
+            "SPARK_HOME": home, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost",
+            "PYSPARK_PYTHON": str(python / "bin/python"), "PYSPARK_DRIVER_PYTHON": str(python / "bin/python"),
+        }
+        self.home, self.work, self.python = pathlib.Path(home), work, python
+        port = free_port()
+        self.url = f"spark://127.0.0.1:{port}"
+        self.processes = [self.start("master.Master", "--host", "127.0.0.1", "--port", str(port))]
+        time.sleep(4)
+        for n in range(2):
+            self.processes.append(self.start(
+                "worker.Worker", "--host", "127.0.0.1", "--cores", "2", "--memory", "1g",
+                "--work-dir", str(work / f"worker{n}"), self.url,
+            ))
+        time.sleep(4)
+
+    def start(self, name: str, *args: str) -> subprocess.Popen:
+        log = (self.work / f"{name}.log").open("ab")
+        command = [self.home / "bin/spark-class", f"org.apache.spark.deploy.{name}", "--webui-port", "0", *args]
+        return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def submit(self, *args: object) -> subprocess.Popen:
+        command = [self.home / "bin/spark-submit", "--master", self.url, *CONF, SCRIPT, *args]
+        return subprocess.Popen([str(part) for part in command], env=self.environment, stderr=subprocess.PIPE, text=True)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+CONF = [
+    "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.bindAddress=127.0.0.1",
+    "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.memory=1g",
+    "--conf", "spark.executor.memory=768m", "--conf", "spark.executor.cores=1",
+    "--conf", "spark.log.level=ERROR", "--conf", "spark.sql.shuffle.partitions=2",
+]
+
+
+def rows_of(python: pathlib.Path, folder: pathlib.Path) -> list[dict]:
+    """The rows of a folder of Parquet, read by pyarrow."""
+    script = (
+        "import sys, json, pyarrow.dataset as ds;"
+        "rows = ds.dataset(sys.argv[1], format='parquet').to_table().to_pylist();"
+        "print(json.dumps(rows, default=str))"
+    )
+    command = [python / "bin/python", "-c", script, folder]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def sorted_rows(rows: list[dict]) -> list[str]:
+    return sorted(json.dumps({k: v for k, v in row.items() if k not in IGNORED}, sort_keys=True) for row in rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="target/release/trailsift")
+    parser.add_argument("--serve", default="target/debug/examples/serve")
+    args = parser.parse_args()
+    program = pathlib.Path(args.program).resolve()
+    java()
+    spark_4, spark_35 = venv("4.0"), venv("3.5")
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        check(program, pathlib.Path(args.serve).resolve(), spark_4, spark_35, work)
+    return 0
+
+
+def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spark_35: pathlib.Path, work: pathlib.Path) -> None:
+    logs = work / "buckets/trail"
+    synth = [program, "synth", logs, "--files", "400", "--records-per-file", "40", "--matches", "60", "--near-misses", "20"]
+    subprocess.run(synth, check=True, capture_output=True)
+    hunted = 0
+
+    def local(root: object, environment: dict | None = None) -> list[str]:
+        nonlocal hunted
+        hunted += 1
+        output = work / f"local-{hunted}.parquet"
+        subprocess.run([program, "hunt", "--quiet", "--output", output, root], check=True, env=environment)
+        return sorted_rows(rows_of(spark_4, output))
+
+    def same(name: str, job: subprocess.Popen, output: pathlib.Path, expected: list[str], code: int = 0) -> list[dict]:
+        _, log = job.communicate(timeout=900)
+        assert job.returncode == code, f"{name}: exit code {job.returncode}\n{log[-6000:]}"
+        found = sorted_rows(rows_of(spark_4, output / "alerts"))
+        assert found == expected, f"{name}: other rows, such as\n{set(found) - set(expected) or '-'}\n{set(expected) - set(found) or '-'}"
+        print(f"{name}: the {len(expected)} rows of a local hunt", flush=True)
+        return rows_of(spark_4, output / "diagnostics")
+
+    expected = local(logs)
+    assert len(expected) >= 60
+    server = subprocess.Popen([serve, work / "buckets"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    endpoint = {"AWS_ENDPOINT_URL": server.stdout.readline().strip()}
+    cluster = Cluster(spark_4, work)
+    cluster.environment |= endpoint
+    try:
+        output = work / "disk"
+        job = cluster.submit("--program", program, "--output", output, "--shards", 7, logs)
+        assert same("on disk", job, output, expected) == []
+
+        # Executors get the environment of their worker, which has no endpoint: it is an option.
+        output = work / "s3"
+        options = ["--", "--endpoint-url", endpoint["AWS_ENDPOINT_URL"]]
+        job = cluster.submit("--program", program, "--output", output, "--shards", 5, "s3://trail/", *options)
+        in_bucket = local("s3://trail/", os.environ | KEYS | endpoint)
+        assert same("in a bucket", job, output, in_bucket) == []
+
+        # Under the same name as the program, it dies where it has not been for a shard.
+        dying = work / "dying/trailsift"
+        dying.parent.mkdir()
+        marks = work / "marks"
+        marks.mkdir()
+        dying.write_text(
+            f'#!/bin/sh\ncase "$*" in *--shard*)\n  mark={marks}/$(echo "$*" | sed "s/.*--shard //; s/[^0-9].*//")\n'
+            f'  if mkdir "$mark" 2>/dev/null; then {program} "$@" | head -c 3000; kill -9 $$; fi ;;\nesac\n'
+            f'exec {program} "$@"\n'
+        )
+        dying.chmod(0o755)
+        output = work / "died"
+        job = cluster.submit("--program", dying, "--output", output, "--shards", 3, logs)
+        assert same("a program that dies on each first try", job, output, expected) == []
+        assert len(list(marks.iterdir())) == 3, "nothing died"
+
+        # Slow enough that a worker can be killed while it hunts.
+        slow = work / "slow/trailsift"
+        slow.parent.mkdir()
+        slow.write_text(f'#!/bin/sh\ncase "$*" in *--shard*) sleep 2 ;; esac\nexec {program} "$@"\n')
+        slow.chmod(0o755)
+        output = work / "killed"
+        job = cluster.submit("--program", slow, "--output", output, "--shards", 12, logs)
+        deadline = time.monotonic() + 120
+        while not any((work / "worker0").glob("app-*/*/trailsift")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(6)
+        # Its executors see that it is gone, and end.
+        cluster.processes[1].kill()
+        assert same("a worker that is killed", job, output, expected) == []
+
+        truncated = logs / "cut.json.gz"
+        whole = next(logs.rglob("*.json.gz")).read_bytes()
+        truncated.write_bytes(whole[: len(whole) // 2])
+        output = work / "cut"
+        job = cluster.submit("--program", program, "--output", output, "--shards", 4, logs)
+        told = same("a file that is cut off", job, output, expected, code=3)
+        assert [(one["code"], one["source"]) for one in told] == [("truncated", str(truncated))], told
+        output = work / "cut-not-allowed"
+        job = cluster.submit("--program", program, "--output", output, "--max-incomplete", 0, logs)
+        same("a file that is cut off and may not be", job, output, expected, code=1)
+        truncated.unlink()
+    finally:
+        cluster.stop()
+        server.communicate("")
+
+    output = work / "spark-3.5"
+    environment = os.environ | {"PYSPARK_PYTHON": str(spark_35 / "bin/python"), "SPARK_LOCAL_IP": "127.0.0.1"}
+    command = [spark_35 / "bin/spark-submit", "--master", "local[2]", *CONF, SCRIPT]
+    command += ["--program", program, "--output", output, "--shards", "3", logs]
+    job = subprocess.Popen([str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True)
+    assert same("Spark 3.5, in local mode", job, output, expected) == []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
