@@ -222,6 +222,16 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
     command += ["--program", program, "--output", output, "--shards", "3", logs]
     job = subprocess.Popen([str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True)
     assert same("Spark 3.5, in local mode", job, output, expected) == []
+    query = (REPOSITORY / "README.md").read_text().split("-- Spark\n")[1].split(";")[0]
+    script = (
+        "import sys; from pyspark.sql import SparkSession;"
+        "rows = SparkSession.builder.getOrCreate().sql(sys.argv[1]).collect();"
+        "print(sum(row['times'] for row in rows))"
+    )
+    asked = [spark_35 / "bin/python", "-c", script, query.replace("`alerts`", f"`{output}/alerts`")]
+    answer = subprocess.run(asked, check=True, capture_output=True, text=True, env=environment).stdout
+    assert int(answer.split()[-1]) == len(expected), answer
+    print("README's query finds them", flush=True)
 
 
 if __name__ == "__main__":

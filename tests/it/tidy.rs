@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trailsift::output::COLUMNS;
+use trailsift::output::columns::Type;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
 const EDGES: [(&str, &[&str], &str); 16] = [
@@ -322,6 +323,28 @@ fn the_readme_has_the_table_of_columns() {
     } else {
         assert_eq!(found, table, "UPDATE_EXPECT=1 cargo test writes it anew");
     }
+}
+
+#[test]
+fn the_table_for_athena_has_the_columns_of_a_file() {
+    let readme = text("README.md");
+    let (_, rest) = readme.split_once("CREATE EXTERNAL TABLE quarantines (").unwrap();
+    let (declared, _) = rest.split_once(") STORED AS PARQUET").unwrap();
+    let declared: Vec<String> = declared
+        .split(',')
+        .map(|column| column.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = COLUMNS.map(|column| {
+        let kind = match column.kind {
+            Type::Text => "string",
+            Type::Texts => "array<string>",
+            Type::Int32 => "int",
+            Type::Int64 => "bigint",
+            Type::Timestamp => "timestamp",
+        };
+        format!("{} {kind}", column.name)
+    });
+    assert_eq!(declared, expected);
 }
 
 fn root() -> &'static Path {
