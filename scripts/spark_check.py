@@ -192,13 +192,18 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         slow.write_text(f'#!/bin/sh\ncase "$*" in *--shard*) sleep 2 ;; esac\nexec {program} "$@"\n')
         slow.chmod(0o755)
         output = work / "killed"
-        job = cluster.submit("--program", slow, "--output", output, "--shards", 12, logs)
+        executors = set((work / "worker0").glob("app-*/*/trailsift"))
+        job = cluster.submit("--program", slow, "--output", output, "--shards", 16, logs)
         deadline = time.monotonic() + 120
-        while not any((work / "worker0").glob("app-*/*/trailsift")) and time.monotonic() < deadline:
+        while set((work / "worker0").glob("app-*/*/trailsift")) <= executors:
+            if time.monotonic() > deadline:
+                sys.exit("FAILED: no task began on the worker that is to be killed")
             time.sleep(0.2)
-        time.sleep(6)
+        time.sleep(3)
         # Its executors see that it is gone, and end.
         cluster.processes[1].kill()
+        time.sleep(1)
+        assert job.poll() is None, "the job had ended before the worker was killed"
         assert same("a worker that is killed", job, output, expected) == []
 
         truncated = logs / "cut.json.gz"

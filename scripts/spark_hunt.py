@@ -7,7 +7,8 @@ The program is shipped to the executors, which read the roots themselves, with c
 of them reach, or s3://bucket/prefix. Options behind `--` go to `trailsift plan` and so decide what is listed
 (--home-region, --since 30d); --since, --until, --account and --region go to the hunt, too.
 
-DIR/alerts gets the alerts, DIR/diagnostics what could not be read, both as Parquet. Exit codes are those of
+DIR/alerts gets the alerts, DIR/diagnostics what a shard could not read, both as Parquet; what could not be listed is on
+standard error. Exit codes are those of
 `trailsift hunt`: 0 if all was read, 3 if not. More diagnostics of severity `error` than --max-incomplete are exit code 1.
 
 Works with PySpark 3.5 and 4, and needs pyarrow on the executors.
@@ -68,9 +69,14 @@ def hunt_shard(program: str, n_shards: int, options: list[str], schema: pa.Schem
             if code not in (0, 3) or broken:
                 kind = "the command makes no sense" if code == USAGE else "it may go better again"
                 raise RuntimeError(f"shard {shard}: exit code {code} ({kind}): {log.read_text()[-2000:]}") from broken
-            told = [json.dumps(one) for one in json.loads(report.read_text())["diagnostics"]]
-            if told:
-                yield diagnostics(told, schema)
+            told = json.loads(report.read_text())
+            listed = told["diagnostics"]
+            if not told["complete"] and all(one["severity"] != "error" for one in listed):
+                # A report lists the first 10,000.
+                listed.append({"severity": "error", "code": "not_listed", "source": f"shard {shard}",
+                               "message": json.dumps(told["diagnostics_by_code"])})
+            if listed:
+                yield diagnostics([json.dumps(one) for one in listed], schema)
 
     return run
 
@@ -145,12 +151,13 @@ def write(found: DataFrame, output: str, max_incomplete: int | None, is_listed: 
     )
     alerts.write.mode("append").parquet(f"{output}/alerts")
     told.write.mode("append").parquet(f"{output}/diagnostics")
-    n_errors = told.where(F.col("severity") == "error").count()
+    # What could not be listed the driver has told by itself.
+    n_errors = told.where(F.col("severity") == "error").count() + (not is_listed)
     print(f"{alerts.count()} alerts in {output}/alerts, {told.count()} diagnostics in {output}/diagnostics", file=sys.stderr)
     if max_incomplete is not None and n_errors > max_incomplete:
         print(f"{n_errors} things could not be read; {max_incomplete} are allowed", file=sys.stderr)
         return 1
-    return 0 if is_listed and n_errors == 0 else 3
+    return 0 if n_errors == 0 else 3
 
 
 if __name__ == "__main__":

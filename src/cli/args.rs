@@ -138,7 +138,8 @@ pub(crate) struct HuntArgs {
 
     /// Write every other event that names the policy: failed attachments, detachments, attachments to roles and
     /// groups, the inline policy that AWS used before 2020, reads and mentions. The columns of the alerts, and
-    /// `relation`; the name tells the format. They are counted in any case.
+    /// `relation`; the name tells the format. They are counted in any case, but for tables (Parquet), of which that is
+    /// done for the relations `failed_attach`, `detach` and `legacy_quarantine` alone.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) related: Option<PathBuf>,
 
@@ -149,7 +150,7 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 
-    /// Once the run is at its end, remove what earlier runs added to the folder that is the output.
+    /// Once the run is at its end, and everything was read, remove what earlier runs added to the folder that is the output.
     #[arg(long, conflicts_with = "state", help_heading = "Output")]
     pub(crate) overwrite: bool,
 

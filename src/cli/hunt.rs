@@ -39,8 +39,8 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
         return dry_run::run(&config);
     }
     let hunted = hunt(&args, &config).and_then(|exit| {
-        // Interrupted, it has put nothing in their place.
-        if matches!(exit, Exit::Complete | Exit::Incomplete) {
+        // What was not read may have given alerts that stand there.
+        if matches!(exit, Exit::Complete) {
             for file in replaced {
                 std::fs::remove_file(&file).with_context(|| file.display().to_string())?;
             }

@@ -12,7 +12,7 @@ use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
-use trailsift::input::manifest::{Manifest, Shard};
+use trailsift::input::manifest::{MARK, Manifest, Shard};
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
@@ -48,7 +48,9 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         ));
     }
     let related = related(args)?;
-    let mut own_files = own_files(args, &roots)?;
+    let outputs = args.report.iter().chain(&args.related);
+    let outputs: Vec<&Path> = outputs.chain([&args.output]).map(|path| &**path).collect();
+    let mut own_files = own_files(&outputs, &roots)?;
     if let Some(state) = &args.state {
         // SQLite's log lies beside it.
         let mut log = state.clone().into_os_string();
@@ -56,7 +58,7 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         own_files.extend([state.clone(), PathBuf::from(log)]);
     }
     let stores = stores(input);
-    let own_uris = own_uris(args, &roots, &stores)?;
+    let own_uris = own_uris(&outputs, &roots, &stores)?;
     Ok(HuntConfig {
         run_id,
         roots,
@@ -81,16 +83,17 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
 /// The configuration of a walk that opens nothing.
 pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
     let input = &args.input;
-    let out = args.out.canonicalize();
+    let (roots, stores) = (roots(input)?, stores(input));
+    let destination = written(&args.out)?;
     Ok(HuntConfig {
         run_id,
-        roots: roots(input)?,
-        own_files: out.into_iter().collect(),
-        own_uris: uri(&args.out)?.iter().map(ToString::to_string).collect(),
+        own_files: own_files(&[&args.out], &roots)?,
+        own_uris: own_uris(&[&args.out], &roots, &stores)?,
+        roots,
         state: None,
-        stores: Arc::new(stores(input)),
+        stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
-        destination: written(&args.out)?,
+        destination,
         format: Format::Parquet,
         related: None,
         n_threads: n_threads(0),
@@ -264,10 +267,9 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
 /// The files that the run will replace and that are no input: what an earlier run wrote.
 ///
 /// Anything else that lies where the hunt looks is evidence, and is not replaced.
-fn own_files(args: &HuntArgs, roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
+fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
     let mut own_files = Vec::new();
-    let outputs = args.report.iter().chain(&args.related);
-    for path in outputs.chain([&args.output]) {
+    for path in outputs {
         let Ok(target) = path.canonicalize() else {
             continue;
         };
@@ -320,7 +322,7 @@ fn is_own_output(path: &Path) -> bool {
 fn is_written_here(start: &[u8], end: &[u8]) -> bool {
     let holds = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
     start.is_empty()
-        || start.starts_with(b"PAR1") && holds(end, "trailsift.run_id")
+        || start.starts_with(b"PAR1") && (holds(end, "trailsift.run_id") || holds(end, MARK))
         || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
         || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
         || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "alert_id")
@@ -328,10 +330,13 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
 }
 
 /// The objects that the run will replace and that are no input, likewise.
-fn own_uris(args: &HuntArgs, roots: &[Root], stores: &Stores) -> Result<Vec<String>, clap::Error> {
-    let outputs = args.report.iter().chain(&args.related);
+fn own_uris(
+    outputs: &[&Path],
+    roots: &[Root],
+    stores: &Stores,
+) -> Result<Vec<String>, clap::Error> {
     let mut own_uris = Vec::new();
-    for path in outputs.chain([&args.output]) {
+    for path in outputs {
         let Some(target) = uri(path)? else { continue };
         own_uris.push(target.to_string());
         if !roots.iter().any(|root| holds_uri(root, &target)) {

@@ -128,7 +128,9 @@ pub fn discover(
         visit,
         remembers_all: options.follows_links
             || roots.len() > 1
-            || roots.iter().any(|root| matches!(root, Root::List(_))),
+            || roots
+                .iter()
+                .any(|root| matches!(root, Root::List(_) | Root::Manifest(_))),
         files: HashSet::new(),
         objects: HashSet::new(),
         directories: HashSet::new(),
@@ -437,7 +439,12 @@ impl Walk<'_> {
         (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::PassedOver))
     }
 
-    fn file(&mut self, path: &Path, below_root: &Path, metadata: &Metadata) -> ControlFlow<()> {
+    pub(super) fn file(
+        &mut self,
+        path: &Path,
+        below_root: &Path,
+        metadata: &Metadata,
+    ) -> ControlFlow<()> {
         let identity = identity(metadata);
         if self.options.own_files.contains(&identity) {
             return ControlFlow::Continue(());

@@ -3,9 +3,9 @@
 //! A row is what the walk found, so that nothing is listed or looked up again. Shards are consecutive rows of about
 //! the same weight: outputs of all shards, in their order, have the rows of one hunt.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,10 +15,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
-use super::discover::{Found, Source, SourceKind, Walk};
+use super::discover::Walk;
 use crate::store::Uri;
 
 /// A manifest that is read.
@@ -72,6 +73,9 @@ impl Shard {
     }
 }
 
+/// What a manifest's metadata has, by which it is known.
+pub const MARK: &str = "trailsift.manifest";
+
 /// Rows that are written, or read, at once.
 const BATCH_ROWS: usize = 8192;
 
@@ -115,7 +119,14 @@ impl Manifest {
         };
         for line in BufReader::new(lines).split(b'\n') {
             let line = line?;
-            if !line.trim_ascii().is_empty() && !visit(serde_json::from_slice(&line)?) {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let row: Row = serde_json::from_slice(&line)?;
+            if row.size_bytes < 0 {
+                return Err(invalid("a row has a size below zero"));
+            }
+            if !visit(row) {
                 break;
             }
         }
@@ -123,29 +134,42 @@ impl Manifest {
     }
 
     fn read_parquet(&self, path: &Path, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
-        let shard = self.shard.unwrap_or(Shard { index: 0, count: 1 });
-        let mut total = 0;
-        each_batch(path, &["size_bytes"], &mut |batch| {
-            let sizes = column(batch, "size_bytes")?;
-            let sizes = sizes.as_primitive::<Int64Type>().values();
-            total += sizes.iter().map(|size| Row::weight(*size)).sum::<i128>();
-            Ok(true)
-        })?;
-        let mut before = 0;
+        let part = match self.shard {
+            Some(shard) => rows_of_shard(path, shard)?,
+            None => 0..usize::MAX,
+        };
         let names: Vec<String> = schema().fields().iter().map(|f| f.name().clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        each_batch(path, &names, &mut |batch| {
-            for row in rows(batch)? {
-                let weight = Row::weight(row.size_bytes);
-                let middle = before + weight / 2;
-                before += weight;
-                if shard.holds(middle, total) && !visit(row) {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+        // What lies before the shard is passed over, whole row groups of it unread.
+        each_batch(path, &names, part, &mut |batch| {
+            let mut rows = rows(batch)?.into_iter();
+            Ok(rows.all(&mut *visit))
         })
     }
+}
+
+/// The numbers of a shard's rows.
+fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
+    let each_weight = |visit: &mut dyn FnMut(i128)| {
+        each_batch(path, &["size_bytes"], 0..usize::MAX, &mut |batch| {
+            let sizes = column(batch, "size_bytes")?;
+            let sizes = sizes.as_primitive::<Int64Type>().values();
+            sizes.iter().for_each(|size| visit(Row::weight(*size)));
+            Ok(true)
+        })
+    };
+    let mut total = 0;
+    each_weight(&mut |weight| total += weight)?;
+    let (mut n, mut before, mut part) = (0, 0, None);
+    each_weight(&mut |weight| {
+        if shard.holds(before + weight / 2, total) {
+            // They follow one another: the middles of rows never fall.
+            part.get_or_insert(n..n).end = n + 1;
+        }
+        before += weight;
+        n += 1;
+    })?;
+    Ok(part.unwrap_or(0..0))
 }
 
 impl Walk<'_> {
@@ -169,26 +193,29 @@ impl Walk<'_> {
         match Uri::of(&path) {
             Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
             Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),
-            None => (self.visit)(Found::Source(Source {
-                path,
-                below_root,
-                stored_bytes: row.size_bytes.unsigned_abs(),
-                modified: row.modified_ns,
-                kind: SourceKind::File,
-            })),
+            None => match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => self.file(&path, &below_root, &metadata),
+                Ok(_) => self.unreadable(&path, &io::Error::other("it is no file any more")),
+                Err(error) => self.unreadable(&path, &error),
+            },
         }
     }
 }
 
-/// Gives batches of some columns to `visit`, until that says no.
+/// Gives batches of some columns of some rows to `visit`, until that says no.
 fn each_batch(
     path: &Path,
     names: &[&str],
+    part: Range<usize>,
     visit: &mut dyn FnMut(&RecordBatch) -> io::Result<bool>,
 ) -> io::Result<()> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let mask = parquet::arrow::ProjectionMask::columns(reader.parquet_schema(), names.to_vec());
-    let reader = reader.with_projection(mask).with_batch_size(BATCH_ROWS);
+    let reader = reader
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .with_offset(part.start)
+        .with_limit(part.len());
     for batch in reader.build()? {
         if !visit(&batch.map_err(io::Error::other)?)? {
             break;
@@ -203,8 +230,9 @@ fn column(batch: &RecordBatch, name: &str) -> io::Result<ArrayRef> {
     let column = batch.column_by_name(name);
     let column = column.filter(|column| column.data_type() == field.data_type());
     let missing = || {
-        let message = format!("it is no manifest: it has no column {name} of the right type");
-        io::Error::new(io::ErrorKind::InvalidData, message)
+        invalid(&format!(
+            "it is no manifest: it has no column {name} of the right type"
+        ))
     };
     column.cloned().ok_or_else(missing)
 }
@@ -224,14 +252,22 @@ fn rows(batch: &RecordBatch) -> io::Result<Vec<Row>> {
         let numbers = numbers.as_primitive::<Int64Type>();
         numbers.is_valid(n).then(|| numbers.value(n))
     };
-    let row = |n| Row {
-        source: text(&source, n).unwrap_or_default(),
-        below_root: text(&below_root, n).unwrap_or_default(),
-        size_bytes: number(&size_bytes, n).unwrap_or_default(),
-        e_tag: text(&e_tag, n),
-        modified_ns: number(&modified_ns, n),
+    let row = |n| {
+        let row = Row {
+            source: text(&source, n)?,
+            below_root: text(&below_root, n)?,
+            size_bytes: number(&size_bytes, n).filter(|size| *size >= 0)?,
+            e_tag: text(&e_tag, n),
+            modified_ns: number(&modified_ns, n),
+        };
+        Some(row)
     };
-    Ok((0..batch.num_rows()).map(row).collect())
+    let rows: Option<Vec<Row>> = (0..batch.num_rows()).map(row).collect();
+    rows.ok_or_else(|| invalid("it is no manifest: a row has no source, no path or no size"))
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
 /// Writes a manifest, as Parquet.
@@ -256,7 +292,10 @@ impl<W: Write + Send> ManifestWriter<W> {
     /// What the output says.
     pub fn new(out: W) -> Result<Self, ParquetError> {
         let level = ZstdLevel::try_new(3)?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
+        let mark = KeyValue::new(MARK.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_key_value_metadata(Some(vec![mark]));
         Ok(Self {
             writer: ArrowWriter::try_new(out, schema(), Some(properties.build()))?,
             rows: Vec::new(),

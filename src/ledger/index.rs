@@ -3,7 +3,7 @@
 //! The folders of all pages are kept in memory, eight bytes for each page that a folder is in; pages are read when a
 //! folder is asked for, and some are kept. What this run adds is not seen: the walk meets a source once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -11,8 +11,7 @@ use rusqlite::Connection;
 use super::LedgerError;
 use super::pages::{self, Entry, Folders, folder_key, split};
 
-/// Pages that are kept: of an archive that grew over a year, a page of each day's run may be needed in turn. Some
-/// 200 kB each.
+/// Pages that are kept, some 200 kB each: one page has several folders, which the walk enters one after the other.
 const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 64 };
 
 /// Reads a page.
@@ -25,9 +24,9 @@ pub(super) struct Index {
     folders: Vec<(u32, u32)>,
     /// Pages as they were read, the latest as the last.
     kept: VecDeque<(u32, Arc<Folders>)>,
-    /// The folder that the walk is in, and its pages, the newest first.
+    /// The folder that the walk is in, and its sources.
     folder: Vec<u8>,
-    current: Vec<Arc<Folders>>,
+    current: HashMap<Vec<u8>, Entry>,
 }
 
 impl Index {
@@ -63,8 +62,7 @@ impl Index {
         if self.folder != folder {
             self.enter(folder, page)?;
         }
-        let mut pages = self.current.iter();
-        Ok(pages.find_map(|page| page.get(folder)?.get(name)))
+        Ok(self.current.get(name))
     }
 
     fn enter(&mut self, folder: &[u8], read: ReadPage<'_>) -> Result<(), LedgerError> {
@@ -76,10 +74,13 @@ impl Index {
             .map(|(_, id)| *id)
             .collect();
         self.current.clear();
-        for id in ids.into_iter().rev() {
+        // The later one of two takes the place of the earlier one.
+        for id in ids {
             let page = self.page(id, read)?;
-            if page.contains_key(folder) {
-                self.current.push(page);
+            if let Some(sources) = page.get(folder) {
+                let sources = sources.iter();
+                self.current
+                    .extend(sources.map(|(name, entry)| (name.clone(), entry.clone())));
             }
         }
         folder.clone_into(&mut self.folder);

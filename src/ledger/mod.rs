@@ -89,6 +89,9 @@ pub enum LedgerError {
     /// What is in it makes no sense.
     #[error("the ledger is damaged")]
     Damaged,
+    /// Something could not be written; what was since the last commit is not in it.
+    #[error("an earlier write to the ledger failed")]
+    Broken,
     /// Likewise, of what is kept as JSON.
     #[error("the ledger is damaged")]
     Json(#[from] serde_json::Error),
@@ -140,6 +143,13 @@ pub struct Done<'a> {
     pub diagnostics: &'a [Diagnostic],
 }
 
+impl Done<'_> {
+    /// Whether something of it is to be told: only then something of it can wait.
+    fn has_told(&self) -> bool {
+        self.alerts.is_some() || !self.diagnostics.is_empty()
+    }
+}
+
 /// The ledger.
 #[derive(Debug)]
 pub struct Ledger {
@@ -158,6 +168,9 @@ struct State {
     /// What is not yet in the totals: sources and bytes by the rank of the outcome.
     totals: BTreeMap<u8, (i64, i64)>,
     has_begun: bool,
+    /// Whether a write failed: SQLite has then taken back what was not committed, or some of it, and what is here does not
+    /// fit what is there any more.
+    is_broken: bool,
 }
 
 impl Ledger {
@@ -246,6 +259,7 @@ impl Ledger {
                 page_id,
                 totals: BTreeMap::new(),
                 has_begun: false,
+                is_broken: false,
             }),
         })
     }
@@ -310,14 +324,8 @@ impl Ledger {
     /// What SQLite says.
     pub fn add_alert(&self, alert: &Alert) -> Result<i64, LedgerError> {
         let state = &mut *self.state();
-        state.begin()?;
-        let row = serde_json::to_string(alert)?;
-        let mut insert = state.connection.prepare_cached(
-            "INSERT INTO alert (is_related, event_key, alert_id, row) VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        let alert_id = alert.text("alert_id").unwrap_or_default();
-        let is_related = alert.relation().is_some();
-        Ok(insert.insert(params![is_related, alert.event_key, alert_id, row])?)
+        let added = state.begin().and_then(|()| state.add_alert(alert));
+        state.or_broken(added)
     }
 
     /// Takes note of a source that is done.
@@ -327,24 +335,94 @@ impl Ledger {
     /// What SQLite says.
     pub fn add(&self, done: &Done<'_>) -> Result<(), LedgerError> {
         let state = &mut *self.state();
-        state.begin()?;
+        let added = state.begin().and_then(|()| state.add(done));
+        state.or_broken(added)
+    }
+
+    /// Commits what was taken note of: from now on it holds, whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says; nothing of it is committed then, nor can anything be any more.
+    pub fn commit(&self) -> Result<(), LedgerError> {
+        let state = &mut *self.state();
+        let committed = state.commit();
+        state.or_broken(committed)
+    }
+}
+
+impl State {
+    fn begin(&mut self) -> Result<(), LedgerError> {
+        if self.is_broken {
+            return Err(LedgerError::Broken);
+        }
+        if !self.has_begun {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
+    /// After an error nothing is written any more.
+    fn or_broken<T>(&mut self, result: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        if result.is_err() {
+            self.is_broken = true;
+            // SQLite may have done so itself.
+            self.connection.execute_batch("ROLLBACK").ok();
+        }
+        result
+    }
+
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        if self.is_broken {
+            return Err(LedgerError::Broken);
+        }
+        if self.has_begun {
+            self.write_page()?;
+            self.write_totals()?;
+            self.connection.execute_batch("COMMIT")?;
+            self.has_begun = false;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, done: &Done<'_>) -> Result<(), LedgerError> {
         let Seen { path, size, .. } = done.seen;
-        let is_quiet = done.alerts.is_none() && done.diagnostics.is_empty();
+        self.note(done)?;
         let entry = Entry {
             size: *size,
             version: done.seen.version.clone(),
             outcome: done.outcome,
-            has_told: !is_quiet,
+            has_told: done.has_told(),
         };
-        state.page.push(path, &entry);
-        state.count(done.outcome, 1, *size);
-        if state.page.is_full() {
-            state.write_page()?;
-            state.page = Page::default();
-            state.page_id += 1;
-        }
-        let connection = &state.connection;
+        self.page.push(path, &entry);
+        self.count(done.outcome, 1, *size);
         if let Some(earlier) = done.seen.earlier {
+            self.count(earlier.outcome, -1, earlier.size);
+        }
+        if self.page.is_full() {
+            self.write_page()?;
+            self.page = Page::default();
+            self.page_id += 1;
+        }
+        Ok(())
+    }
+
+    fn add_alert(&self, alert: &Alert) -> Result<i64, LedgerError> {
+        let row = serde_json::to_string(alert)?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO alert (is_related, event_key, alert_id, row) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        let alert_id = alert.text("alert_id").unwrap_or_default();
+        let is_related = alert.relation().is_some();
+        Ok(insert.insert(params![is_related, alert.event_key, alert_id, row])?)
+    }
+
+    /// Takes note of what is to be told of a source.
+    fn note(&self, done: &Done<'_>) -> Result<(), LedgerError> {
+        let Seen { path, .. } = done.seen;
+        let connection = &self.connection;
+        if done.seen.earlier.is_some() {
             // What waits of the source as it was would be there twice.
             connection.execute(
                 "DELETE FROM alert WHERE EXISTS (SELECT 1 FROM waiting WHERE path = ?1
@@ -353,50 +431,23 @@ impl Ledger {
             )?;
             connection.execute("DELETE FROM waiting WHERE path = ?1", [path])?;
             connection.execute("DELETE FROM failure WHERE path = ?1", [path])?;
-            state.count(earlier.outcome, -1, earlier.size);
         }
-        if is_quiet {
+        if !done.has_told() {
             return Ok(());
         }
         let kept = &done.diagnostics[..done.diagnostics.len().min(DIAGNOSTICS_KEPT)];
         let text = serde_json::to_string(kept)?;
         let (first, last) = done.alerts.unzip();
-        state.connection.execute(
+        connection.execute(
             "INSERT INTO waiting (path, first, last, diagnostics) VALUES (?1, ?2, ?3, ?4)",
             params![path, first, last, text],
         )?;
         let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
         if done.diagnostics.iter().any(is_error) {
-            state.connection.execute(
+            connection.execute(
                 "INSERT OR REPLACE INTO failure VALUES (?1, ?2)",
                 params![path, text],
             )?;
-        }
-        Ok(())
-    }
-
-    /// Commits what was taken note of: from now on it holds, whatever happens.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn commit(&self) -> Result<(), LedgerError> {
-        let state = &mut *self.state();
-        if !state.has_begun {
-            return Ok(());
-        }
-        state.write_page()?;
-        state.write_totals()?;
-        state.connection.execute_batch("COMMIT")?;
-        state.has_begun = false;
-        Ok(())
-    }
-}
-
-impl State {
-    fn begin(&mut self) -> Result<(), LedgerError> {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
         }
         Ok(())
     }

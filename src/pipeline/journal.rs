@@ -107,7 +107,10 @@ impl Places {
 
     fn absolute(&mut self, source: &Source) -> Option<PathBuf> {
         let (path, below_root) = (source.path.as_os_str(), source.below_root.as_os_str());
-        let Some(root) = path.as_bytes().strip_suffix(below_root.as_bytes()) else {
+        let root = path.as_bytes().strip_suffix(below_root.as_bytes());
+        let is_root =
+            |root: &&[u8]| !below_root.is_empty() && (root.is_empty() || root.ends_with(b"/"));
+        let Some(root) = root.filter(is_root) else {
             return std::path::absolute(path).ok();
         };
         if self.absolute.as_os_str().is_empty() || self.root != root {
@@ -155,7 +158,7 @@ impl<'a> Journal<'a> {
     pub(super) fn begin(&mut self, sources: &[Reached]) {
         let changed = sources.iter().filter(|(_, seen)| seen.earlier.is_some());
         self.changed = changed
-            .map(|(path, _)| path.as_os_str().as_bytes().to_owned())
+            .map(|(path, _)| path.to_string_lossy().into_owned().into_bytes())
             .collect();
     }
 
@@ -182,6 +185,18 @@ impl<'a> Journal<'a> {
 
     /// All of the turn is done, and nothing of it was broken off.
     pub(super) fn end(&mut self, sources: &[Reached]) -> Result<(), Error> {
+        // What can be read once is in no ledger.
+        if !self.alerts.is_empty() {
+            let names = sources.iter().map(|(path, _)| path.to_string_lossy());
+            let names: BTreeSet<_> = names.collect();
+            let is_kept =
+                |source: &[u8]| std::str::from_utf8(source).is_ok_and(|s| names.contains(s));
+            self.alerts.retain(|(source, ..)| is_kept(source));
+        }
+        if !self.told.is_empty() {
+            let paths: BTreeSet<&Path> = sources.iter().map(|(path, _)| &**path).collect();
+            self.told.retain(|(path, ..)| paths.contains(&**path));
+        }
         let (mut alerts, mut told) = (
             self.alerts.drain(..).peekable(),
             self.told.drain(..).peekable(),

@@ -169,8 +169,8 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
         })
     });
     if let (Err(_), Some(ledger)) = (&result, ledger) {
-        // What is done stays done.
-        ledger.commit().map_err(journal::failed(ledger.path()))?;
+        // What is done stays done. If that is what failed, it is told already.
+        ledger.commit().ok();
     }
     result?;
     tables.finish(ledger)?;

@@ -175,7 +175,7 @@ impl<'a> Worker<'a> {
                 prefilter,
                 relations: Relations::new(&config.rule),
                 is_related_asked_for: config.related.is_some(),
-                sought: table::sought(&config.rule, prefilter, config.related.is_some()),
+                sought: table::sought(&config.rule, config.related.is_some()),
             },
             open: OpenOptions {
                 map_from_bytes: config.map_from_bytes,

@@ -1,21 +1,18 @@
 //! The rows of a table.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Judge;
-use crate::input::table::{Rows, Sought, Table};
+use crate::input::table::{Holds, Rows, Sought, Table};
 use crate::report::{Code, Defect, Space};
-use crate::rule::{Rule, USER_ACTIONS};
+use crate::rule::{LEGACY_NEEDLE, Rule, USER_ACTIONS};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 
 /// Which rows of a table are looked at: those whose action the rule asks for, or one that quarantines a user or lifts
 /// that. Roles and groups, reads and mere mentions are looked for where all related events are wanted: tables have
 /// many of their actions.
-pub(super) fn sought(
-    rule: &Rule,
-    prefilter: &Arc<Prefilter>,
-    is_related_asked_for: bool,
-) -> Sought {
+pub(super) fn sought(rule: &Rule, is_related_asked_for: bool) -> Sought {
     let required = rule.query().values_of("event.action");
     let actions = required.filter(|_| !is_related_asked_for);
     let actions = actions.map(|actions| {
@@ -23,18 +20,14 @@ pub(super) fn sought(
         let all = actions.iter().chain(named);
         all.map(|action| (*action).to_owned()).collect()
     });
-    let is_in_request = rule
-        .query()
-        .must_contain("aws.cloudtrail.request_parameters");
-    let prefilter = Arc::clone(prefilter);
+    let runs = rule.query().runs_in("aws.cloudtrail.request_parameters");
     Sought {
         actions,
-        in_request: match is_in_request {
-            true => Some(Arc::new(move |text| {
-                prefilter.hits(text).first_from(0).is_some()
-            })),
-            false => None,
-        },
+        in_request: runs.map(|mut runs| -> Holds {
+            runs.push(LEGACY_NEEDLE);
+            let prefilter = Prefilter::new(&runs);
+            Arc::new(move |text| prefilter.hits(text).first_from(0).is_some())
+        }),
     }
 }
 
@@ -42,7 +35,10 @@ impl Judge<'_> {
     /// Scans a row group.
     pub(super) fn group(&mut self, scanner: &mut Scanner, table: &Table, group: usize) {
         let asked = self.asked;
-        let read = table.rows(group, &asked.sought, &mut |rows| self.rows(scanner, rows));
+        let read = table.rows(group, &asked.sought, &mut |rows| {
+            self.rows(scanner, rows);
+            !asked.progress.stop.load(Relaxed)
+        });
         if let Err(error) = read {
             let message = format!("row group {group} cannot be read: {error}");
             let defect = Defect::row(Code::CorruptStream, table.first_row(group), message);
@@ -64,6 +60,11 @@ impl Judge<'_> {
         scanner.scan(window, &mut |candidate: &Candidate<'_>| {
             self.candidate_at(candidate, rows.row_at(candidate.unit.start));
         });
+        // What is told of an alert has its row for its place.
+        for defect in &mut self.report.defects[n_before..] {
+            defect.offset = defect.offset.map(|(_, row)| (Space::Row, row));
+        }
+        let n_before = self.report.defects.len();
         self.take_in(scanner, 0);
         for defect in &mut self.report.defects[n_before..] {
             if let Some((Space::Text, offset)) = defect.offset {

@@ -328,7 +328,9 @@ fn the_readme_has_the_table_of_columns() {
 #[test]
 fn the_table_for_athena_has_the_columns_of_a_file() {
     let readme = text("README.md");
-    let (_, rest) = readme.split_once("CREATE EXTERNAL TABLE quarantines (").unwrap();
+    let (_, rest) = readme
+        .split_once("CREATE EXTERNAL TABLE quarantines (")
+        .unwrap();
     let (declared, _) = rest.split_once(") STORED AS PARQUET").unwrap();
     let declared: Vec<String> = declared
         .split(',')

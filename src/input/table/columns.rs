@@ -28,7 +28,8 @@ impl Columns {
         let paths: Vec<String> = schema.columns().iter().map(|c| path(c)).collect();
         let is_below = |path: &str, prefix: &str| {
             let rest = path.strip_prefix(prefix);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            // A request may be spread over columns of its own, by any of these.
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_', '/']))
         };
         let (mut found, mut request) = (Vec::new(), Vec::new());
         for (leaf, column) in schema.columns().iter().enumerate() {

@@ -57,17 +57,34 @@ impl Lines {
     }
 }
 
-/// Of which rows, as lines of JSON, something holds.
+/// Whether there is no value in a line of JSON: what it should say may then stand elsewhere in the row.
+fn says_nothing(line: &[u8]) -> bool {
+    fn is_nothing(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Object(members) => members.values().all(is_nothing),
+            serde_json::Value::Array(elements) => elements.iter().all(is_nothing),
+            serde_json::Value::String(text) => text.is_empty(),
+            value => value.is_null(),
+        }
+    }
+    serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
+}
+
+/// Of which rows, as lines of JSON, something holds, or which say nothing.
 pub(super) fn lines_that(
-    batch: RecordBatch,
+    mut batch: RecordBatch,
     holds: &dyn Fn(&[u8]) -> bool,
 ) -> Result<BooleanArray, ArrowError> {
+    // Whatever is asked for, the reader adds the number.
+    if let Ok(at) = batch.schema().index_of(ROW_NUMBER) {
+        batch.remove_column(at);
+    }
     let mut line = Vec::new();
     let mut found = BooleanBufferBuilder::new(batch.num_rows());
     each_line(batch, &mut |n, encoder| {
         line.clear();
         encoder.encode(n, &mut line);
-        found.append(holds(&line));
+        found.append(holds(&line) || says_nothing(&line));
     })?;
     Ok(BooleanArray::new(found.finish(), None))
 }

@@ -31,8 +31,9 @@ use stored::Kept;
 
 pub use json::Rows;
 
-/// Rows that are decoded at once.
+/// Rows that are decoded at once, and roughly how many bytes of them.
 const BATCH_ROWS: usize = 4096;
+const BATCH_BYTES: u64 = 16 << 20;
 
 /// Rows that show what is in a table.
 const FIRST_ROWS: usize = 64;
@@ -141,7 +142,7 @@ impl Table {
         ParquetRecordBatchReaderBuilder::new_with_metadata(kept, metadata)
     }
 
-    /// Gives the rows of a group that may be sought to `visit`, some at a time, in their order.
+    /// Gives the rows of a group that may be sought to `visit`, some at a time, in their order, until that says no.
     ///
     /// # Errors
     ///
@@ -150,12 +151,12 @@ impl Table {
         &self,
         group: usize,
         sought: &Sought,
-        visit: &mut dyn FnMut(&Rows),
+        visit: &mut dyn FnMut(&Rows) -> bool,
     ) -> Result<(), ParquetError> {
         let mut reader = self
             .reader()
             .with_row_groups(vec![group])
-            .with_batch_size(BATCH_ROWS);
+            .with_batch_size(self.batch_rows(group));
         if let (Some(leaf), Some(actions)) = (self.columns.action, &sought.actions) {
             if self.has_none(&reader, group, leaf, actions)? {
                 return Ok(());
@@ -174,9 +175,19 @@ impl Table {
         }
         let mut lines = Lines::default();
         for batch in reader.build()? {
-            visit(lines.write(batch?)?);
+            if !visit(lines.write(batch?)?) {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// How many rows of a group are decoded at once: of large ones few.
+    fn batch_rows(&self, group: usize) -> usize {
+        let group = self.metadata.metadata().row_group(group);
+        let n_rows = group.num_rows().unsigned_abs().max(1);
+        let row_bytes = (group.total_byte_size().unsigned_abs() / n_rows).max(1);
+        usize::try_from(BATCH_BYTES / row_bytes).map_or(BATCH_ROWS, |n| n.clamp(1, BATCH_ROWS))
     }
 
     /// Whether a group is sure to have none of the actions.
@@ -189,26 +200,31 @@ impl Table {
     ) -> Result<bool, ParquetError> {
         let metadata = self.metadata.metadata().row_group(group);
         let column = metadata.column(leaf);
+        if skip::may_have_nulls(column) {
+            return Ok(false);
+        }
         let mut left: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
         left.retain(|action| skip::is_in_bounds(column, action));
         if left.is_empty() {
             return Ok(true);
         }
-        if let Some(filter) = reader.get_row_group_column_bloom_filter(group, leaf)? {
+        // One that cannot be read says nothing.
+        if let Ok(Some(filter)) = reader.get_row_group_column_bloom_filter(group, leaf) {
             left.retain(|action| filter.check(*action));
         }
         Ok(left.is_empty() || !skip::may_be_in_dictionary(&self.kept, metadata, leaf, &left)?)
     }
 }
 
-/// Whether the one column of a batch, however deep, has one of these values.
+/// Whether the one column of a batch, however deep, has one of these values; or none at all, so that what the row holds in
+/// other columns decides.
 fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, ArrowError> {
     let mut column: ArrayRef = Arc::clone(batch.column(0));
     while let Some(parent) = column.clone().as_struct_opt() {
         column = Arc::clone(parent.column(0));
     }
     let is_one = |value: Option<&[u8]>| {
-        value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value))
+        value.is_none_or(|value| values.iter().any(|one| one.as_bytes() == value))
     };
     Ok(match column.data_type() {
         DataType::Utf8 => {

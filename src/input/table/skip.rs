@@ -5,13 +5,19 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Encoding, PageType};
+use parquet::basic::{Encoding, EncodingMask};
 use parquet::column::page::{Page, PageReader as _};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
+
+/// Whether some rows may have no value.
+pub(super) fn may_have_nulls(column: &ColumnChunkMetaData) -> bool {
+    let is_optional = column.column_descr().max_def_level() > 0;
+    is_optional && column.statistics().and_then(Statistics::null_count_opt) != Some(0)
+}
 
 /// Whether the statistics leave room for a value. Bounds may be shortened, and are bounds still.
 pub(super) fn is_in_bounds(column: &ColumnChunkMetaData, value: &[u8]) -> bool {
@@ -68,20 +74,9 @@ pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
 }
 
 fn is_all_in_dictionary(column: &ColumnChunkMetaData) -> bool {
-    if column.dictionary_page_offset().is_none() {
-        return false;
-    }
-    let is_reference = |encoding| {
-        matches!(
-            encoding,
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY
-        )
+    let is_only = |mask: &EncodingMask| {
+        mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
     };
-    column.page_encoding_stats().is_some_and(|pages| {
-        let mut of_data = pages
-            .iter()
-            .filter(|page| page.page_type != PageType::DICTIONARY_PAGE && page.count > 0)
-            .peekable();
-        of_data.peek().is_some() && of_data.all(|page| is_reference(page.encoding))
-    })
+    column.dictionary_page_offset().is_some()
+        && column.page_encoding_stats_mask().is_some_and(is_only)
 }

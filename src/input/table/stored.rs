@@ -105,6 +105,14 @@ impl ChunkReader for Kept {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // A damaged file may name any number, for which there need not be memory.
+        if start
+            .checked_add(length as u64)
+            .is_none_or(|end| end > Length::len(self))
+        {
+            let message = format!("{length} bytes at {start} are beyond its end");
+            return Err(ParquetError::EOF(message));
+        }
         match self {
             Self::Bytes(bytes) => bytes.get_bytes(start, length),
             Self::File(file) => {

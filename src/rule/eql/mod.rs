@@ -67,10 +67,11 @@ impl Query {
         values::values_of(&self.condition, field)
     }
 
-    /// Whether every record that can match has one of the query's literals in a field's text.
+    /// What of the query's literals stands, one of them, in a field's text in every record that can match, as of
+    /// [`Query::needles`]; nothing where none need.
     #[must_use]
-    pub fn must_contain(&self, field: &str) -> bool {
-        values::must_contain(&self.condition, field)
+    pub fn runs_in(&self, field: &str) -> Option<Vec<&str>> {
+        values::runs_in(&self.condition, field)
     }
 
     /// The (field, literal) pairs of the `stringContains` calls that are not under a `not`, in the

@@ -73,7 +73,7 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
 }
 
 /// The longest run of `literal` that stands in the record if `literal` stands in `field`.
-fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
+pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
     let stands: fn(&str) -> bool = match standing(field) {
         Standing::Verbatim => |_| true,
         Standing::ElasticText => |run| !is_number_text(run),

@@ -2,6 +2,7 @@
 //!
 //! As of needles: every doubt is answered with "any value", which costs time and never a record.
 
+use super::needles::run;
 use super::{Condition, Literal, Operator};
 
 /// The values, without repeats; `None` if the field may have any, or none.
@@ -42,17 +43,20 @@ pub(super) fn values_of<'q>(condition: &'q Condition, field: &str) -> Option<Vec
     }
 }
 
-/// Whether a condition is true only where a field's text contains some literal that it names.
-pub(super) fn must_contain(condition: &Condition, field: &str) -> bool {
+/// The runs of which one stands in a field's text wherever a condition is true; `None` if none need.
+pub(super) fn runs_in<'q>(condition: &'q Condition, field: &str) -> Option<Vec<&'q str>> {
     match condition {
-        Condition::And(operands) => operands.iter().any(|one| must_contain(one, field)),
+        Condition::And(operands) => operands.iter().find_map(|one| runs_in(one, field)),
         Condition::Or(operands) => {
-            !operands.is_empty() && operands.iter().all(|one| must_contain(one, field))
+            let each = operands.iter().map(|one| runs_in(one, field));
+            let all: Vec<&str> = each.collect::<Option<Vec<_>>>()?.concat();
+            Some(all).filter(|all| !all.is_empty())
         }
         Condition::Contains {
-            field: searched, ..
-        } => searched.name == field,
-        _ => false,
+            field: searched,
+            literal,
+        } if searched.name == field => run(literal, field).map(|run| vec![run]),
+        _ => None,
     }
 }
 
@@ -62,18 +66,24 @@ mod tests {
 
     #[test]
     fn a_literal_must_stand_in_a_field_if_no_way_leads_past_it() {
-        let has = |condition: &str| {
+        let check = |condition: &str, expected: Option<&[&str]>| {
             let query = Query::parse(&format!("any where {condition}")).unwrap();
-            query.must_contain("a.b")
+            let runs = query.runs_in("aws.cloudtrail.request_parameters");
+            assert_eq!(runs.as_deref(), expected, "{condition}");
         };
-        assert!(has(r#"stringContains(a.b, "x")"#));
-        assert!(has(r#"c == "y" and stringContains(a.b, "x")"#));
-        assert!(has(
-            r#"stringContains(a.b, "x") or stringContains(a.b, "y")"#
-        ));
-        assert!(!has(r#"c == "y" or stringContains(a.b, "x")"#));
-        assert!(!has(r#"not stringContains(a.b, "x")"#));
-        assert!(!has(r#"stringContains(c, "x")"#));
+        let a = r#"stringContains(aws.cloudtrail.request_parameters, "policy/Alpha")"#;
+        let b = r#"stringContains(aws.cloudtrail.request_parameters, "Bravo")"#;
+        check(a, Some(&["policy"]));
+        let with_action = format!(r#"event.action == "AttachUserPolicy" and {b}"#);
+        check(&with_action, Some(&["Bravo"]));
+        check(&format!("{a} or {b}"), Some(&["policy", "Bravo"]));
+        check(&format!(r#"event.action == "A" or {b}"#), None);
+        check(&format!("not {b}"), None);
+        check(
+            r#"stringContains(aws.cloudtrail.request_parameters, "x")"#,
+            None,
+        );
+        check(r#"stringContains(user.name, "Bravo")"#, None);
     }
 
     #[track_caller]
