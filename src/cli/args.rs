@@ -206,8 +206,8 @@ pub(crate) struct InputArgs {
     #[arg(short = '0', long, requires = "files_from", help_heading = "Input")]
     pub(crate) null: bool,
 
-    /// Hunt through the sources of a manifest that `trailsift plan` wrote; or, from a file of another name or `-`, of its
-    /// rows as lines of JSON. Nothing is listed or looked up.
+    /// Hunt through the sources of a manifest that `trailsift plan` wrote, or of its rows as lines of JSON; `-` is standard
+    /// input. Nothing is listed, and of a bucket nothing is looked up.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) manifest: Option<PathBuf>,
 

@@ -123,6 +123,11 @@ pub(crate) fn has_request(record: Value<'_>) -> bool {
         || spread_request(record).next().is_some()
 }
 
+/// Whether the record has a field for what was asked for, be it empty.
+pub(crate) fn names_request(record: Value<'_>) -> bool {
+    get(record, REQUEST).next().is_some() || spread_request(record).next().is_some()
+}
+
 /// Whether this is a row of this program's own alerts, which quotes a record and is none.
 pub(crate) fn is_alert_row(value: Value<'_>) -> bool {
     ["alert_id", "rule_id", "raw_event"]

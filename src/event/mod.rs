@@ -106,6 +106,13 @@ pub struct Event<'v> {
 }
 
 impl<'v> Event<'v> {
+    /// Whether the record, as CloudTrail's own, has no field for what was asked for, not even an empty one: it may stand
+    /// there by a name that is not known.
+    #[must_use]
+    pub fn may_lack_request(&self) -> bool {
+        matches!(self.schema, Schema::CloudTrail) && !cloudtrail::names_request(self.record)
+    }
+
     /// The event in `record`, if that is a record in a schema we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
         let schema = if cloudtrail::is_record(record) {

@@ -241,7 +241,8 @@ fn is_iam(document: Value<'_>) -> bool {
 }
 
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
-    let mut is_failure = first_text(document, "status") == Some("Failure");
+    let mut is_failure =
+        first_text(document, "status").is_some_and(|status| status.eq_ignore_ascii_case("failure"));
     for path in ["api.response.error", "api.response.message"] {
         each_at(document, path, &mut |value| {
             is_failure |= !value.is_hollow()
@@ -250,6 +251,7 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     each_at(document, "status_id", &mut |id| {
         is_failure |= match id.scalar() {
             Some(Scalar::Integer(n)) => n == 2,
+            Some(Scalar::Float(n)) => n == 2.0,
             Some(Scalar::Text(text)) => text == "2",
             _ => false,
         };

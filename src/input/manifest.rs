@@ -4,7 +4,7 @@
 //! the same weight: outputs of all shards, in their order, have the rows of one hunt.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Write};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::store::Uri;
 /// A manifest that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Where it is: a Parquet file, or rows as lines of JSON; nothing for such lines on standard input.
+    /// Where it is: Parquet, or rows as lines of JSON; nothing for such lines on standard input.
     pub file: Option<PathBuf>,
     /// Which part of it is read; nothing for all of it.
     pub shard: Option<Shard>,
@@ -102,10 +102,9 @@ impl Manifest {
     ///
     /// What is wrong with it.
     pub fn read(&self, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
-        let is_parquet = |path: &PathBuf| path.extension().is_some_and(|name| name == "parquet");
-        match self.file.as_ref().filter(|path| is_parquet(path)) {
-            Some(path) => self.read_parquet(path, visit),
-            None => self.read_lines(visit),
+        match &self.file {
+            Some(path) if is_parquet(path)? => self.read_parquet(path, visit),
+            _ => self.read_lines(visit),
         }
     }
 
@@ -146,6 +145,12 @@ impl Manifest {
             Ok(rows.all(&mut *visit))
         })
     }
+}
+
+fn is_parquet(path: &Path) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut magic)?;
+    Ok(magic == b"PAR1")
 }
 
 /// The numbers of a shard's rows.
@@ -194,6 +199,12 @@ impl Walk<'_> {
             Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
             Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),
             None => match fs::metadata(&path) {
+                Ok(metadata)
+                    if metadata.is_file() && metadata.len() != row.size_bytes.unsigned_abs() =>
+                {
+                    let message = "it was changed since the manifest was written; plan again";
+                    self.unreadable(&path, &io::Error::other(message))
+                }
                 Ok(metadata) if metadata.is_file() => self.file(&path, &below_root, &metadata),
                 Ok(_) => self.unreadable(&path, &io::Error::other("it is no file any more")),
                 Err(error) => self.unreadable(&path, &error),

@@ -285,6 +285,66 @@ fn a_row_that_names_no_action_is_judged_by_what_else_it_holds() {
     lake.hunt(&[]).exits(0).finds(&["7", "unread", "257"]);
 }
 
+#[test]
+fn what_a_file_says_of_itself_must_fit() {
+    let lake = Lake::new().file("b", "");
+    let [first, second] = ["1.parquet", "2.parquet"].map(|name| lake.beside(name));
+    let small = rows(20, athena_row);
+    let large: Vec<Value> = (0..700).map(|id| athena_row(id, "GetUser", "x")).collect();
+    write(&first, &athena(), &small, WriterProperties::builder());
+    let table = lake.logs().join("a.parquet");
+    // The second one's metadata leaves out the first, or takes it for its own.
+    for other in [&large, &small, &Vec::from_iter(small[10..].iter().cloned())] {
+        write(&second, &athena(), other, WriterProperties::builder());
+        let both = [fs::read(&first).unwrap(), fs::read(&second).unwrap()].concat();
+        fs::write(&table, both).unwrap();
+        let hunt = lake.hunt(&[]);
+        assert_eq!(hunt.exit, Some(3), "{}", hunt.stderr);
+    }
+    // A request by another name.
+    let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
+    let fields = [
+        text("eventname"),
+        text("request_parameters"),
+        text("eventversion"),
+    ];
+    let row = json!({"eventname": "AttachUserPolicy", "eventversion": "1.08", "request_parameters": request});
+    write(&table, &fields, &[row], WriterProperties::builder());
+    lake.hunt(&[])
+        .exits(3)
+        .finds(&[])
+        .tells(&["needle_without_record"])
+        .says("cannot be told");
+}
+
+#[test]
+fn columns_of_any_depth_are_told() {
+    let mut field = text("policyArn");
+    for _ in 0..400 {
+        field = group("a", vec![field]);
+    }
+    let fields = [text("eventname"), group("requestparameters", vec![field])];
+    let lake = Lake::new().file("b", attach("beside"));
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let file = File::create(lake.logs().join("a.parquet")).unwrap();
+    // Written on a thread with room for it.
+    let write = move || {
+        ArrowWriter::try_new(file, schema, None)
+            .unwrap()
+            .close()
+            .unwrap()
+    };
+    let written = std::thread::Builder::new()
+        .stack_size(1 << 28)
+        .spawn(write)
+        .unwrap();
+    written.join().unwrap();
+    lake.hunt(&[])
+        .exits(3)
+        .finds(&["beside"])
+        .says("levels deep");
+}
+
 /// Groups that are sure to hold nothing are not read: what is damaged in them is then not met.
 #[test]
 fn a_group_is_passed_over_by_bounds_bloom_filter_or_dictionary() {
@@ -411,7 +471,7 @@ fn a_table_of_other_things_is_told_and_its_text_searched() {
     lake.hunt(&[])
         .exits(0)
         .tells(&["unknown_columns"])
-        .says("its columns are none of a CloudTrail table's; all were searched: name, n");
+        .says("its columns are none of a CloudTrail table's; their text was searched: name, n");
     let named = json!({"name": "AWSCompromisedKeyQuarantineV2", "n": 1});
     write(
         &table,

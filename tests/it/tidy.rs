@@ -74,7 +74,9 @@ const EDGES: [(&str, &[&str], &str); 16] = [
     ),
     (
         "worker",
-        &["config", "input", "scan", "rule", "output", "report"],
+        &[
+            "config", "event", "input", "scan", "rule", "output", "report",
+        ],
         "the way of one source, which knows of no thread and of no other source",
     ),
     (

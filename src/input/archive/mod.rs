@@ -176,19 +176,7 @@ impl<'a> Entry<'a> {
         let walk = match format {
             Format::Tar => Walk::Tar(tar::Walk::default()),
             Format::Zip => Walk::Zip(zip::Walk::new(&input)),
-            Format::Parquet => match Table::open(input)? {
-                Ok(table) => {
-                    if let Some(columns) = table.unknown_columns() {
-                        tell(Code::UnknownColumns, columns, defects);
-                    }
-                    return Ok(Opened::Table(table));
-                }
-                Err(error) => {
-                    let message = format!("Parquet file cannot be read: {error}");
-                    tell(Code::CorruptStream, message, defects);
-                    return Ok(Opened::Nothing);
-                }
-            },
+            Format::Parquet => return open_table(input, member.as_ref(), defects),
             Format::Unsupported(name) => {
                 tell(
                     Code::UnsupportedFormat,
@@ -206,6 +194,29 @@ impl<'a> Entry<'a> {
             depth: coded.depth,
             n_entries: 0,
         }))
+    }
+}
+
+/// Opens a table.
+fn open_table<'a>(
+    input: Input<'_>,
+    member: Option<&Arc<Member>>,
+    defects: &mut Vec<Defect>,
+) -> io::Result<Opened<'a>> {
+    let mut tell = |defect: Defect| defects.push(defect.within(member));
+    match Table::open(input)? {
+        Ok(mut table) => {
+            table.take_faults().into_iter().for_each(&mut tell);
+            if let Some(columns) = table.unknown_columns() {
+                tell(Defect::stored(Code::UnknownColumns, 0, columns));
+            }
+            Ok(Opened::Table(table))
+        }
+        Err(error) => {
+            let message = format!("Parquet file cannot be read: {error}");
+            tell(Defect::stored(Code::CorruptStream, 0, message));
+            Ok(Opened::Nothing)
+        }
     }
 }
 

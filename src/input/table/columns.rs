@@ -19,7 +19,7 @@ const LAYOUTS: [(&str, &[&str]); 2] = [
     // Athena and Glue, whose columns are in lower case, and Spark, which keeps CloudTrail's names.
     ("eventname", &["requestparameters"]),
     // OCSF, which is Security Lake's.
-    ("api.operation", &["api.request", "unmapped"]),
+    ("api.operation", &["api.request.data", "unmapped"]),
 ];
 
 impl Columns {

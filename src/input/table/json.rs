@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray as _, BooleanArray, BooleanBufferBuilder, GenericBinaryArray, RecordBatch,
-    StructArray,
+    Array, AsArray as _, BooleanArray, BooleanBufferBuilder, FixedSizeBinaryArray,
+    GenericBinaryArray, RecordBatch, StructArray,
 };
 use arrow::datatypes::{
     DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -67,7 +67,11 @@ fn says_nothing(line: &[u8]) -> bool {
             value => value.is_null(),
         }
     }
-    serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
+    // In OCSF `unmapped` holds what has no place of its own, in the first version the request, but not only that.
+    let is_unmapped_only = memchr::memmem::find(line, b"\"unmapped\"").is_some()
+        && memchr::memmem::find(line, b"\"data\"").is_none()
+        && memchr::memmem::find(line, b"requestParameters").is_none();
+    is_unmapped_only || serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
 }
 
 /// Of which rows, as lines of JSON, something holds, or which say nothing.
@@ -115,6 +119,7 @@ impl EncoderFactory for Texts {
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
+            DataType::FixedSizeBinary(_) => Box::new(FixedText(array.as_fixed_size_binary())),
             DataType::Timestamp(unit, Some(_)) => Box::new(Time(array, *unit)),
             _ => return Ok(None),
         };
@@ -148,6 +153,15 @@ impl Encoder for Time<'_> {
             Ok(time) => write!(out, "\"{time}\"").ok(),
             Err(_) => write!(out, "{value}").ok(),
         };
+    }
+}
+
+struct FixedText<'a>(&'a FixedSizeBinaryArray);
+
+impl Encoder for FixedText<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(self.0.value(n));
+        serde_json::to_writer(out, &text).ok();
     }
 }
 

@@ -8,6 +8,7 @@
 mod columns;
 mod json;
 mod skip;
+mod sound;
 mod stored;
 
 use std::io;
@@ -22,9 +23,10 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::stored::Input;
+use crate::report::Defect;
 use columns::Columns;
 use json::Lines;
 use stored::Kept;
@@ -32,14 +34,14 @@ use stored::Kept;
 pub use json::Rows;
 
 /// Rows that are decoded at once, and roughly how many bytes of them.
-const BATCH_ROWS: usize = 4096;
+const BATCH_ROWS: usize = 1024;
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// Rows that show what is in a table.
 const FIRST_ROWS: usize = 64;
 
 /// The name of the column of row numbers, which is none of the file's.
-const ROW_NUMBER: &str = "\0row";
+const ROW_NUMBER: &str = "\0trailsift row\0";
 
 /// Whether something holds of a text.
 pub type Holds = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
@@ -67,6 +69,8 @@ pub struct Table {
     kept: Kept,
     metadata: ArrowReaderMetadata,
     columns: Columns,
+    /// What does not fit in it.
+    faults: Vec<Defect>,
 }
 
 impl Table {
@@ -88,13 +92,23 @@ impl Table {
             .with_skip_arrow_metadata(true)
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .with_virtual_columns(vec![number])?;
-        let metadata = ArrowReaderMetadata::load(&kept, options)?;
+        let metadata = ParquetMetaDataReader::new()
+            .with_offset_index_policy(PageIndexPolicy::Optional)
+            .parse_and_finish(&kept)?;
+        let faults = sound::faults(&kept, &metadata)?;
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options)?;
         let columns = Columns::of(metadata.parquet_schema());
         Ok(Self {
             kept,
             metadata,
             columns,
+            faults,
         })
+    }
+
+    /// What is told of it before it is read.
+    pub(super) fn take_faults(&mut self) -> Vec<Defect> {
+        std::mem::take(&mut self.faults)
     }
 
     /// How many row groups there are.
@@ -118,7 +132,9 @@ impl Table {
         let names: Vec<&str> = names.filter(|name| *name != ROW_NUMBER).collect();
         let names = names.join(", ");
         (!shows).then(|| {
-            format!("its columns are none of a CloudTrail table's; all were searched: {names}")
+            format!(
+                "its columns are none of a CloudTrail table's; their text was searched: {names}"
+            )
         })
     }
 

@@ -1,0 +1,106 @@
+//! Whether what a file says of itself fits: what no reader looks for and no reader misses.
+
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{ChunkReader, Length as _};
+
+use super::stored::Kept;
+use crate::report::{Code, Defect};
+
+/// How deep columns may lie: reading them takes the stack.
+const DEPTH_MAX: usize = 100;
+
+/// What does not fit. An error is given back where nothing can be read.
+pub(super) fn faults(kept: &Kept, metadata: &ParquetMetaData) -> Result<Vec<Defect>, ParquetError> {
+    let schema = metadata.file_metadata().schema_descr();
+    let depth = schema
+        .columns()
+        .iter()
+        .map(|column| column.path().parts().len());
+    if depth.max() > Some(DEPTH_MAX) {
+        let message = format!("its columns lie more than {DEPTH_MAX} levels deep");
+        return Err(ParquetError::General(message));
+    }
+    let mut faults = Vec::new();
+    let groups = metadata.row_groups().iter();
+    let n_rows: i64 = groups
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+        .sum();
+    let n_told = metadata.file_metadata().num_rows();
+    if n_rows != n_told {
+        let message =
+            format!("its row groups have {n_rows} rows, and it says that it has {n_told}");
+        faults.push(Defect::new(Code::CorruptStream, message));
+    }
+    let end = end_of_columns(metadata)?;
+    let footer = footer_start(kept)?;
+    if let Some(end) = end.filter(|end| *end < footer) {
+        let n = footer - end;
+        let message = format!(
+            "{n} bytes before its end belong to no column: it may be several files, one behind the other"
+        );
+        faults.push(Defect::stored(Code::TrailingBytes, end, message));
+    }
+    Ok(faults)
+}
+
+/// Where the last of what the metadata names ends; nothing where that is not said.
+fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetError> {
+    let invalid = |_| ParquetError::General("an offset or a length is below zero".to_owned());
+    // The magic.
+    let mut last = 4;
+    for (group, column) in metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns().iter().map(move |column| (group, column)))
+    {
+        let start = column
+            .dictionary_page_offset()
+            .unwrap_or(column.data_page_offset());
+        let start = start.min(column.data_page_offset());
+        let mut parts = vec![(start, column.compressed_size())];
+        let indexes = [
+            (column.column_index_offset(), column.column_index_length()),
+            (column.offset_index_offset(), column.offset_index_length()),
+        ];
+        for (offset, length) in indexes {
+            parts.extend(
+                offset
+                    .zip(length)
+                    .map(|(offset, length)| (offset, i64::from(length))),
+            );
+        }
+        if let Some(offset) = column.bloom_filter_offset() {
+            let Some(length) = column.bloom_filter_length() else {
+                // Early writers do not say how long it is.
+                return Ok(None);
+            };
+            parts.push((offset, i64::from(length)));
+        }
+        for (start, length) in parts {
+            let start = u64::try_from(start).map_err(invalid)?;
+            let length = u64::try_from(length).map_err(invalid)?;
+            last = last.max(start.saturating_add(length));
+        }
+        let is_flat = column.column_descr().max_rep_level() == 0;
+        if is_flat && column.num_values() != group.num_rows() {
+            let message = format!(
+                "a column has {} values in a row group of {} rows",
+                column.num_values(),
+                group.num_rows()
+            );
+            return Err(ParquetError::General(message));
+        }
+    }
+    Ok(Some(last))
+}
+
+/// Where the metadata begins: before its length and the magic.
+fn footer_start(kept: &Kept) -> Result<u64, ParquetError> {
+    let end = kept.len().saturating_sub(8);
+    let length = kept.get_bytes(end, 4)?;
+    let length = length
+        .first_chunk()
+        .map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    Ok(end.saturating_sub(u64::from(length)))
+}
