@@ -492,3 +492,63 @@ fn in_use(error: rusqlite::Error) -> LedgerError {
         _ => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Code, Defect};
+
+    fn seen(path: &str) -> Seen {
+        Seen {
+            path: path.as_bytes().to_owned(),
+            size: 1,
+            version: vec![1],
+            earlier: None,
+        }
+    }
+
+    #[test]
+    fn after_a_write_that_failed_a_ledger_has_what_was_committed_before_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let done = |seen, diagnostics| Done {
+            seen,
+            outcome: Outcome::Partial,
+            alerts: None,
+            diagnostics,
+        };
+        let (early, late) = (seen("/logs/early"), seen("/logs/late"));
+        {
+            let ledger = Ledger::open_any(&path).unwrap();
+            ledger.add(&done(&early, &[])).unwrap();
+            ledger.commit().unwrap();
+            // The disk is full.
+            let state = ledger.state();
+            let n_pages: i64 = state
+                .connection
+                .pragma_query_value(None, "page_count", |row| row.get(0))
+                .unwrap();
+            state
+                .connection
+                .pragma_update(None, "max_page_count", n_pages)
+                .unwrap();
+            drop(state);
+            let long = Defect::new(Code::InvalidJson, "x".repeat(100_000));
+            let told = [Diagnostic::new("/logs/late", long)];
+            let failed = ledger.add(&done(&late, &told));
+            assert!(matches!(failed, Err(LedgerError::Sqlite(_))), "{failed:?}");
+            // What was taken back must not come in by parts.
+            assert!(matches!(ledger.commit(), Err(LedgerError::Broken)));
+            let quiet = seen("/logs/quiet");
+            let refused = ledger.add(&done(&quiet, &[]));
+            assert!(matches!(refused, Err(LedgerError::Broken)));
+        }
+        let ledger = Ledger::open_any(&path).unwrap();
+        assert_eq!(ledger.known(&early).unwrap(), Known::Done(false));
+        assert_eq!(ledger.known(&late).unwrap(), Known::ToRead(None));
+        assert_eq!(
+            ledger.summary().unwrap().sources,
+            [(Outcome::Partial, 1)].into()
+        );
+    }
+}
