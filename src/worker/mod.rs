@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::config::{HuntConfig, Progress};
-use crate::event::Event;
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
 use crate::input::layout::Wanted;
@@ -275,12 +274,6 @@ impl Judge<'_> {
         let Some(relation) = self.asked.relations.of(event, &is_mentioned) else {
             return;
         };
-        if relation == Relation::Mention && self.may_be_alert(event) {
-            let message = "the event names the policy, but not in a request by a name that is known: whether it is an \
-                           alert cannot be told";
-            let defect = Defect::text(Code::NeedleWithoutRecord, place.byte_offset, message);
-            self.report.defects.push(defect.within(self.member));
-        }
         self.report.stats.related.add(relation);
         let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
             && self.report.n_related_rows < RELATED_SHOWN
@@ -290,14 +283,6 @@ impl Judge<'_> {
             let raw = candidate.raw;
             (self.emit)(Alert::related(relation, rule, event, raw, place));
         }
-    }
-
-    /// Whether an event that has no request could be an alert if it had.
-    fn may_be_alert(&self, event: &Event<'_>) -> bool {
-        let action = event.text("event.action").unwrap_or_default();
-        event.may_lack_request()
-            && self.asked.required_actions.contains(&action)
-            && event.text("event.outcome").as_deref() == Some("success")
     }
 
     /// Counts what is about to be scanned, for the report and for whoever watches.

@@ -46,6 +46,18 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether a row has the rule's action and names the policy, but has no column of requests that is known: whoever
+    /// made the table chose its names.
+    fn is_undecided(&self, candidate: &Candidate<'_>) -> bool {
+        let event = &candidate.event;
+        event.may_lack_request()
+            && event
+                .text("event.action")
+                .is_some_and(|action| self.asked.required_actions.contains(&action))
+            && event.text("event.outcome").as_deref() == Some("success")
+            && self.asked.prefilter.holds_needle(candidate.raw)
+    }
+
     /// Scans rows. What is told of them has the number of the row for its place.
     fn rows(&mut self, scanner: &mut Scanner, rows: &Rows) {
         self.count(0, rows.text.len() as u64);
@@ -58,7 +70,14 @@ impl Judge<'_> {
         };
         let n_before = self.report.defects.len();
         scanner.scan(window, &mut |candidate: &Candidate<'_>| {
-            self.candidate_at(candidate, rows.row_at(candidate.unit.start));
+            let row = rows.row_at(candidate.unit.start);
+            if self.is_undecided(candidate) {
+                let message = "the row names the policy, but has no request by a name that is known: whether it is an \
+                               alert cannot be told";
+                let defect = Defect::row(Code::NeedleWithoutRecord, row, message);
+                self.report.defects.push(defect.within(self.member));
+            }
+            self.candidate_at(candidate, row);
         });
         // What is told of an alert has its row for its place.
         for defect in &mut self.report.defects[n_before..] {
