@@ -472,7 +472,7 @@ fn addresses_in_a_list_are_asked_for_side_by_side_and_read_in_its_order() {
         if line.starts_with("HEAD") {
             n_asked.fetch_add(1, Ordering::Relaxed);
             let begun = Instant::now();
-            while n_asked.load(Ordering::Relaxed) < N && begun.elapsed() < Duration::from_secs(4) {
+            while n_asked.load(Ordering::Relaxed) < N && begun.elapsed() < Duration::from_secs(20) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
@@ -486,7 +486,7 @@ fn addresses_in_a_list_are_asked_for_side_by_side_and_read_in_its_order() {
         .finds(&ids.iter().map(|id| &**id).collect::<Vec<_>>());
     assert_eq!(seen.load(Ordering::Relaxed), N);
     assert!(
-        begun.elapsed() < Duration::from_secs(4),
+        begun.elapsed() < Duration::from_secs(20),
         "one after the other"
     );
 }
