@@ -47,9 +47,7 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
         }
         Found::Defect { path, defect } => {
             is_complete = false;
-            let text = format!("{}: {}", path.display(), defect.message);
-            let text = terminal::harmless(&text, usize::MAX);
-            terminal::line(&format!("{}: {text}", terminal::red("error")));
+            terminal::error(&path, &defect.message);
         }
         Found::PassedOver => n_passed_over += 1,
         Found::Link | Found::Repeated => {}

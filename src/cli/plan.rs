@@ -39,9 +39,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
             Found::PassedOver | Found::Link | Found::Repeated => return,
         };
         is_complete = false;
-        let text = format!("{}: {message}", path.display());
-        let text = terminal::harmless(&text, usize::MAX);
-        terminal::line(&format!("{}: {text}", terminal::red("error")));
+        terminal::error(&path, &message);
     });
     result.with_context(context)?;
     let target = writer.finish().map_err(io::Error::other);

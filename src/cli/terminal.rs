@@ -26,6 +26,12 @@ pub(super) fn line(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
+/// Prints what is wrong with a path.
+pub(super) fn error(path: &std::path::Path, message: &str) {
+    let text = harmless(&format!("{}: {message}", path.display()), usize::MAX);
+    line(&format!("{}: {text}", red("error")));
+}
+
 /// Writes a line of JSON to standard error: an object with its kind and what it says.
 pub(super) fn json(kind: &str, content: &impl serde::Serialize) {
     let line = serde_json::json!({ "type": kind, kind: content });

@@ -14,6 +14,7 @@ use crate::report::Relation;
 
 /// Rows that are laid out as columns at once.
 const BATCH_ROWS: usize = 1024;
+
 /// Alerts that are encoded and written at once.
 #[derive(Debug)]
 pub struct Group {

@@ -9,11 +9,10 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
 use crate::input::archive::{Coded, Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
-use crate::input::table::Table;
 use crate::input::{Source, Stored, Text};
 use crate::output::Alert;
 use crate::report::{Code, Defect, Member};
-use crate::scan::{Candidate, Window};
+use crate::scan::{Candidate, Scanner, Window};
 
 /// A way through all that lies in a source.
 pub(super) struct Logs<'w, 'a> {
@@ -58,7 +57,8 @@ impl<'w, 'a> Logs<'w, 'a> {
                     if self.worker.asked.progress.stop.load(Relaxed) {
                         break;
                     }
-                    self.group(&table, group, member.as_ref());
+                    let (mut judge, scanner) = self.judge(member.as_ref());
+                    judge.group(scanner, &table, group);
                 }
             }
             Opened::Archive(mut archive) => {
@@ -94,7 +94,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         let n_taken = self.worker.counter.load(Relaxed).max(self.n_counted);
         let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
         if n_stored + n_text as u64 > 0 {
-            self.judge(None).count(n_stored, n_text as u64);
+            self.judge(None).0.count(n_stored, n_text as u64);
         }
     }
 
@@ -104,14 +104,16 @@ impl<'w, 'a> Logs<'w, 'a> {
         self.report.defects.extend(defect.map(|d| d.within(member)));
     }
 
-    fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> Judge<'b> {
-        Judge {
+    /// What judges the candidates of a log, and what finds them.
+    fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> (Judge<'b>, &'b mut Scanner) {
+        let judge = Judge {
             asked: &self.worker.asked,
             source: self.source,
             member,
             report: self.report,
             emit: self.emit,
-        }
+        };
+        (judge, &mut self.worker.scanner)
     }
 
     /// Scans a text as it is decompressed.
@@ -185,31 +187,11 @@ impl<'w, 'a> Logs<'w, 'a> {
     }
 
     fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
-        let worker = &mut *self.worker;
-        let mut judge = Judge {
-            asked: &worker.asked,
-            source: self.source,
-            member,
-            report: self.report,
-            emit: self.emit,
-        };
+        let (mut judge, scanner) = self.judge(member);
         let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, 0);
-        let keep = worker.scanner.scan(window, visit);
-        judge.take_in(&mut worker.scanner, 0);
+        let keep = scanner.scan(window, visit);
+        judge.take_in(scanner, 0);
         keep
-    }
-
-    /// Scans a row group of a table.
-    fn group(&mut self, table: &Table, group: usize, member: Option<&Arc<Member>>) {
-        let worker = &mut *self.worker;
-        let mut judge = Judge {
-            asked: &worker.asked,
-            source: self.source,
-            member,
-            report: self.report,
-            emit: self.emit,
-        };
-        judge.group(&mut worker.scanner, table, group);
     }
 
     /// Scans a text that is all at hand.

@@ -53,8 +53,6 @@ struct Asked<'a> {
     relations: Relations,
     /// Whether all events beside the alerts become rows.
     is_related_asked_for: bool,
-    /// The actions that an alert can have; none where that is not said.
-    required_actions: Vec<String>,
     /// Which rows of a table are looked at.
     sought: Sought,
 }
@@ -177,11 +175,6 @@ impl<'a> Worker<'a> {
                 prefilter,
                 relations: Relations::new(&config.rule),
                 is_related_asked_for: config.related.is_some(),
-                required_actions: {
-                    let actions = config.rule.query().values_of("event.action");
-                    let actions = actions.unwrap_or_default().into_iter();
-                    actions.map(str::to_owned).collect()
-                },
                 sought: table::sought(&config.rule, config.related.is_some()),
             },
             open: OpenOptions {

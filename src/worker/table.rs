@@ -9,11 +9,14 @@ use crate::report::{Code, Defect, Space};
 use crate::rule::{LEGACY_NEEDLE, Rule, USER_ACTIONS};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 
+/// The field of which tables have a column that decides.
+const ACTION: &str = "event.action";
+
 /// Which rows of a table are looked at: those whose action the rule asks for, or one that quarantines a user or lifts
 /// that. Roles and groups, reads and mere mentions are looked for where all related events are wanted: tables have
 /// many of their actions.
 pub(super) fn sought(rule: &Rule, is_related_asked_for: bool) -> Sought {
-    let required = rule.query().values_of("event.action");
+    let required = rule.query().values_of(ACTION);
     let actions = required.filter(|_| !is_related_asked_for);
     let actions = actions.map(|actions| {
         let named = USER_ACTIONS.iter().filter(|name| !actions.contains(name));
@@ -50,10 +53,13 @@ impl Judge<'_> {
     /// made the table chose its names.
     fn is_undecided(&self, candidate: &Candidate<'_>) -> bool {
         let event = &candidate.event;
-        event.may_lack_request()
-            && event
-                .text("event.action")
-                .is_some_and(|action| self.asked.required_actions.contains(&action))
+        // Nearly all rows end here.
+        if !event.may_lack_request() {
+            return false;
+        }
+        let action = event.text(ACTION).unwrap_or_default();
+        let actions = self.asked.rule.query().values_of(ACTION);
+        actions.is_some_and(|actions| actions.contains(&&*action))
             && event.text("event.outcome").as_deref() == Some("success")
             && self.asked.prefilter.holds_needle(candidate.raw)
     }

@@ -205,8 +205,8 @@ fn open_table<'a>(
 ) -> io::Result<Opened<'a>> {
     let mut tell = |defect: Defect| defects.push(defect.within(member));
     match Table::open(input)? {
-        Ok(mut table) => {
-            table.take_faults().into_iter().for_each(&mut tell);
+        Ok((table, faults)) => {
+            faults.into_iter().for_each(&mut tell);
             if let Some(columns) = table.unknown_columns() {
                 tell(Defect::stored(Code::UnknownColumns, 0, columns));
             }

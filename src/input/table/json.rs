@@ -156,12 +156,16 @@ impl Encoder for Time<'_> {
     }
 }
 
+fn write_text(bytes: &[u8], out: &mut Vec<u8>) {
+    // Writing to memory does not fail, nor do strings.
+    serde_json::to_writer(out, &String::from_utf8_lossy(bytes)).ok();
+}
+
 struct FixedText<'a>(&'a FixedSizeBinaryArray);
 
 impl Encoder for FixedText<'_> {
     fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(self.0.value(n));
-        serde_json::to_writer(out, &text).ok();
+        write_text(self.0.value(n), out);
     }
 }
 
@@ -169,8 +173,6 @@ struct Text<'a>(&'a GenericBinaryArray<i32>);
 
 impl Encoder for Text<'_> {
     fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(self.0.value(n));
-        // Writing to memory does not fail, nor do strings.
-        serde_json::to_writer(out, &text).ok();
+        write_text(self.0.value(n), out);
     }
 }

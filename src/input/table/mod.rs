@@ -69,22 +69,20 @@ pub struct Table {
     kept: Kept,
     metadata: ArrowReaderMetadata,
     columns: Columns,
-    /// What does not fit in it.
-    faults: Vec<Defect>,
 }
 
 impl Table {
-    /// Opens a file, of which all bytes are taken.
+    /// Opens a file, of which all bytes are taken, and tells what does not fit in it.
     ///
     /// # Errors
     ///
     /// What the system says; inside, what is wrong with the file.
-    pub(super) fn open(input: Input<'_>) -> io::Result<Result<Self, ParquetError>> {
+    pub(super) fn open(input: Input<'_>) -> io::Result<Result<(Self, Vec<Defect>), ParquetError>> {
         let kept = Kept::of(input)?;
         Ok(Self::of(kept))
     }
 
-    fn of(kept: Kept) -> Result<Self, ParquetError> {
+    fn of(kept: Kept) -> Result<(Self, Vec<Defect>), ParquetError> {
         let number = Field::new(ROW_NUMBER, DataType::Int64, false);
         let number = Arc::new(number.with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new()
@@ -98,17 +96,12 @@ impl Table {
         let faults = sound::faults(&kept, &metadata)?;
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options)?;
         let columns = Columns::of(metadata.parquet_schema());
-        Ok(Self {
+        let table = Self {
             kept,
             metadata,
             columns,
-            faults,
-        })
-    }
-
-    /// What is told of it before it is read.
-    pub(super) fn take_faults(&mut self) -> Vec<Defect> {
-        std::mem::take(&mut self.faults)
+        };
+        Ok((table, faults))
     }
 
     /// How many row groups there are.
