@@ -16,7 +16,7 @@ use trailsift::input::Root;
 use trailsift::input::blocks::BLOCK_BYTES;
 use trailsift::input::layout::Wanted;
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::synth::Shape;
 
@@ -37,6 +37,7 @@ fn hunt(
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(archive.output()),
         format: Format::Parquet,
+        schema: Schema::Flat,
         n_threads: 2,
         map_from_bytes: Some(MAP_BYTES.min(block_bytes as u64)),
         block_bytes,

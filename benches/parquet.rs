@@ -8,12 +8,13 @@ mod corpus;
 use std::fs::File;
 use std::io::{self, Seek as _, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use corpus::{ALL, Corpus};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use trailsift::output::alert::RuleColumns;
-use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity};
+use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity, Schema};
 use trailsift::rule::Rule;
 use trailsift::synth::Shape;
 
@@ -41,7 +42,14 @@ fn write<W: Write + Send>(alerts: Vec<Alert>, rule: &Rule, format: Format, out: 
         rule_id: rule.metadata.rule_id.clone(),
         rule_version: rule.metadata.version,
     };
-    let mut sink = AlertSink::new(out, format, Kind::Alerts, RuleColumns::new(rule), &run).unwrap();
+    let mut sink = AlertSink::new(
+        out,
+        format,
+        Kind::Alerts(Schema::Flat),
+        Arc::new(RuleColumns::new(rule)),
+        &run,
+    )
+    .unwrap();
     let encoder = sink.encoder();
     for alert in alerts {
         if let Some(group) = sink.append(alert) {

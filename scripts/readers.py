@@ -5,11 +5,14 @@ usage: scripts/readers.py [--program PATH]
 
 Two runs write a dataset of Parquet; DuckDB, Polars, pandas, PyIceberg (`add_files` into a table of a local catalogue),
 delta-rs and ClickHouse (chdb) read it: each must see the rows that pyarrow sees in a stream of Arrow of the same
-archive, the time as an instant in UTC. The readers come from PyPI into target/venv-readers.
+archive, the time as an instant in UTC. Likewise a dataset that is divided by days. Findings of OCSF are held against the
+class's JSON schema, and their Parquet files against what Security Lake asks for. The readers, and the schema of OCSF, come
+from PyPI into target/venv-readers.
 """
 
 import argparse
 import datetime
+import json
 import os
 import pathlib
 import subprocess
@@ -19,6 +22,7 @@ import tempfile
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / "target/venv-readers"
 READERS = ["duckdb", "polars", "pandas", "pyarrow", "pyiceberg[sql-sqlite,pyarrow]", "deltalake", "chdb"]
+VALIDATORS = ["ocsf-json-schema==1.2.0", "jsonschema"]
 # A text, a list of texts, numbers of both sizes, and the time.
 COLUMNS = ["event_id", "mitre_technique_ids", "risk_score", "byte_offset", "event_time", "account_id", "invoked_by"]
 
@@ -29,7 +33,7 @@ def in_venv() -> None:
         return
     if not (VENV / "done").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([VENV / "bin/pip", "install", "--quiet", *READERS], check=True)
+        subprocess.run([VENV / "bin/pip", "install", "--quiet", *READERS, *VALIDATORS], check=True)
         (VENV / "done").touch()
     os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
@@ -57,11 +61,14 @@ def main() -> int:
     parser.add_argument("--program", default="target/release/trailsift")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        read(pathlib.Path(args.program).resolve(), pathlib.Path(folder))
+        program, work = pathlib.Path(args.program).resolve(), pathlib.Path(folder)
+        expected = read(program, work)
+        read_days(program, work, expected)
+        check_findings(program, work, expected)
     return 0
 
 
-def read(program: pathlib.Path, work: pathlib.Path) -> None:
+def read(program: pathlib.Path, work: pathlib.Path) -> list[list[object]]:
     import chdb
     import deltalake
     import duckdb
@@ -127,6 +134,92 @@ def read(program: pathlib.Path, work: pathlib.Path) -> None:
     n_first = sum(row[0] is not None for row in duckdb.sql(query).fetchall())
     assert n_first == len({row[0] for row in expected}), n_first
     print(f"  ok: README's query finds the {n_first} events")
+    return expected
+
+
+def read_days(program: pathlib.Path, work: pathlib.Path, expected: list[list[object]]) -> None:
+    """A dataset with a folder for each day, which engines read as a column."""
+    import chdb
+    import duckdb
+    import polars
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    dataset = work / "days"
+    for archive in (work / "logs-1", work / "logs-2"):
+        hunt = [program, "hunt", "--quiet", "--partition-by", "event_date", "--output", f"{dataset}/", archive]
+        subprocess.run(hunt, check=True)
+    left = [str(path) for path in dataset.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+    assert left == [], left
+    columns = ", ".join([*COLUMNS, "CAST(event_date AS VARCHAR) AS event_date"])
+    in_clickhouse = f"""
+        SELECT {", ".join(COLUMNS)}, extract(_path, 'event_date=([^/]+)') AS event_date
+        FROM file('{dataset}/*/*.parquet', Parquet) SETTINGS output_format_arrow_string_as_string = 1
+    """
+    readers = {
+        "pyarrow": lambda: ds.dataset(dataset, format="parquet", partitioning="hive").to_table(),
+        "DuckDB": lambda: duckdb.sql(f"SELECT {columns} FROM '{dataset}/*/*.parquet'").to_arrow_table(),
+        "Polars": lambda: polars.read_parquet(dataset, hive_partitioning=True).to_arrow(),
+        "ClickHouse": lambda: pa.ipc.open_file(chdb.query(in_clickhouse, "Arrow").bytes()).read_all(),
+    }
+    for name, reader in readers.items():
+        table = reader()
+        if rows_of(table) != expected:
+            sys.exit(f"FAILED: {name} sees other rows of days")
+        for row in table.select(["event_time", "event_date"]).to_pylist():
+            assert str(row["event_date"]) == row["event_time"].strftime("%Y-%m-%d"), (name, row)
+        print(f"  ok: {name} sees the {len(expected)} rows, and their days", flush=True)
+
+
+def check_findings(program: pathlib.Path, work: pathlib.Path, expected: list[list[object]]) -> None:
+    """OCSF: each finding is one by the schema, and the files are as Security Lake wants them."""
+    import jsonschema
+    import pyarrow.parquet as pq
+    from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema("1.3.0")).get_class_schema("detection_finding", ["cloud"])
+    validator = jsonschema.Draft202012Validator(schema)
+    lake, lines = work / "lake", work / "findings.ndjson"
+    hunt = [program, "hunt", "--quiet", "--schema", "ocsf", work / "logs-1", work / "logs-2"]
+    subprocess.run([*hunt, "--output", lines], check=True)
+    subprocess.run([*hunt, "--output", f"{lake}/"], check=True)
+    findings = [json.loads(line) for line in lines.read_text().splitlines()]
+    for finding in findings:
+        faults = [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(finding)]
+        assert faults == [], (faults, finding)
+    # The check can fail.
+    assert list(validator.iter_errors(findings[0] | {"severity_id": "high"})), "the schema takes anything"
+    assert list(validator.iter_errors({k: v for k, v in findings[0].items() if k != "time"})), "the schema takes anything"
+    rows = []
+    for file in sorted(lake.rglob("*.parquet")):
+        region, account, day = (part.split("=") for part in file.relative_to(lake).parts[:-1])
+        assert [region[0], account[0], day[0]] == ["region", "accountId", "eventDay"], file
+        table = pq.ParquetFile(file)
+        of_file = table.read().to_pylist()
+        for row in of_file:
+            assert validator.is_valid(without_nulls(row)), file
+            assert row["cloud"]["region"] == region[1] and row["cloud"]["account"]["uid"] == account[1], file
+            time = datetime.datetime.fromtimestamp(row["time"] / 1000, datetime.timezone.utc)
+            assert time.strftime("%Y%m%d") == day[1], file
+        times = [row["time"] for row in of_file]
+        assert times == sorted(times), file
+        for group in (table.metadata.row_group(n) for n in range(table.num_row_groups)):
+            assert group.total_byte_size <= 256 << 20 and group.column(0).compression == "ZSTD", file
+        rows += of_file
+    in_lines = sorted(json.dumps(finding, sort_keys=True) for finding in findings)
+    in_files = sorted(json.dumps(without_nulls(row), sort_keys=True) for row in rows)
+    assert in_files == in_lines and len(in_lines) == len(expected), (len(in_files), len(in_lines))
+    print(f"  ok: {len(findings)} findings of OCSF 1.3.0, the same as lines and in {len(list(lake.rglob('*.parquet')))} files")
+
+
+def without_nulls(value: object) -> object:
+    """A row as a document: without what has no value, and maps as objects."""
+    if isinstance(value, dict):
+        kept = {name: without_nulls(field) for name, field in value.items()}
+        return {name: field for name, field in kept.items() if field not in (None, {}, [])}
+    if isinstance(value, list) and value and isinstance(value[0], tuple):
+        return dict(value)
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = REPOSITORY / "scripts/spark_hunt.py"
 # What differs from run to run, and counts within a shard.
 IGNORED = {"sighting"}
+# Where a row was found. A table that Spark reads has no files.
+PLACES = {"alert_id", "source", "source_member", "record_index", "byte_offset"}
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -113,8 +115,35 @@ def rows_of(python: pathlib.Path, folder: pathlib.Path) -> list[dict]:
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def sorted_rows(rows: list[dict]) -> list[str]:
-    return sorted(json.dumps({k: v for k, v in row.items() if k not in IGNORED}, sort_keys=True) for row in rows)
+def sorted_rows(rows: list[dict], ignored: set[str] = IGNORED) -> list[str]:
+    return sorted(json.dumps({k: v for k, v in row.items() if k not in ignored}, sort_keys=True) for row in rows)
+
+
+def tables(python: pathlib.Path, logs: pathlib.Path, athena: pathlib.Path, lines: pathlib.Path) -> None:
+    """The records of an archive as tables: with the columns of Athena's, and as texts in one column."""
+    script = """
+import gzip, json, pathlib, sys, pyarrow as pa, pyarrow.parquet as pq
+logs, athena, lines = map(pathlib.Path, sys.argv[1:])
+records = [r for f in sorted(logs.rglob("*.json.gz")) for r in json.loads(gzip.open(f).read())["Records"]]
+text = lambda value: None if value is None else value if isinstance(value, str) else json.dumps(value)
+rows = []
+for r in records:
+    row = {k.lower(): text(v) for k, v in r.items() if k not in ("userIdentity", "resources")}
+    row["useridentity"] = {k.lower(): text(v) for k, v in r.get("userIdentity", {}).items() if k != "sessionContext"}
+    row["eventtime_"] = row.pop("eventtime")
+    rows.append(row)
+names = sorted({name for row in rows for name in row})
+users = sorted({name for row in rows for name in row["useridentity"]})
+columns = {n: pa.array([row.get(n) for row in rows], pa.struct([(u, pa.string()) for u in users]) if n == "useridentity" else pa.string()) for n in names}
+times = columns.pop("eventtime_").cast(pa.timestamp("us", "UTC"))
+table = pa.table(columns | {"eventtime": times})
+for at in range(0, len(table), 3000):
+    pq.write_table(table.slice(at, 3000), athena / f"{at}.parquet", row_group_size=1000)
+pq.write_table(pa.table({"value": [json.dumps(r).encode() for r in records]}), lines / "0.parquet", row_group_size=1000)
+"""
+    athena.mkdir()
+    lines.mkdir()
+    subprocess.run([python / "bin/python", "-c", script, logs, athena, lines], check=True)
 
 
 def main() -> int:
@@ -137,17 +166,19 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
     subprocess.run(synth, check=True, capture_output=True)
     hunted = 0
 
-    def local(root: object, environment: dict | None = None) -> list[str]:
+    def local(root: object, environment: dict | None = None, ignored: set[str] = IGNORED) -> list[str]:
         nonlocal hunted
         hunted += 1
         output = work / f"local-{hunted}.parquet"
         subprocess.run([program, "hunt", "--quiet", "--output", output, root], check=True, env=environment)
-        return sorted_rows(rows_of(spark_4, output))
+        return sorted_rows(rows_of(spark_4, output), ignored)
 
-    def same(name: str, job: subprocess.Popen, output: pathlib.Path, expected: list[str], code: int = 0) -> list[dict]:
+    def same(
+        name: str, job: subprocess.Popen, output: pathlib.Path, expected: list[str], code: int = 0, ignored: set[str] = IGNORED
+    ) -> list[dict]:
         _, log = job.communicate(timeout=900)
         assert job.returncode == code, f"{name}: exit code {job.returncode}\n{log[-6000:]}"
-        found = sorted_rows(rows_of(spark_4, output / "alerts"))
+        found = sorted_rows(rows_of(spark_4, output / "alerts"), ignored)
         assert found == expected, f"{name}: other rows, such as\n{set(found) - set(expected) or '-'}\n{set(expected) - set(found) or '-'}"
         print(f"{name}: the {len(expected)} rows of a local hunt", flush=True)
         return rows_of(spark_4, output / "diagnostics")
@@ -169,6 +200,19 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         job = cluster.submit("--program", program, "--output", output, "--shards", 5, "s3://trail/", *options)
         in_bucket = local("s3://trail/", os.environ | KEYS | endpoint)
         assert same("in a bucket", job, output, in_bucket) == []
+
+        output = work / "content"
+        job = cluster.submit("--program", program, "--output", output, "--content", logs)
+        assert same("contents that Spark reads", job, output, expected) == []
+
+        athena, lines = work / "athena", work / "lines"
+        tables(spark_4, logs, athena, lines)
+        for name, folder in (("a table like Athena's", athena), ("a table of lines", lines)):
+            in_table = local(folder, ignored=IGNORED | PLACES)
+            assert len(in_table) == len(expected), name
+            output = work / f"rows-{folder.name}"
+            job = cluster.submit("--program", program, "--output", output, "--table", f"parquet.`{folder}`")
+            assert same(name, job, output, in_table, ignored=IGNORED | PLACES) == []
 
         # Under the same name as the program, it dies where it has not been for a shard.
         dying = work / "dying/trailsift"
@@ -213,6 +257,10 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         job = cluster.submit("--program", program, "--output", output, "--shards", 4, logs)
         told = same("a file that is cut off", job, output, expected, code=3)
         assert [(one["code"], one["source"]) for one in told] == [("truncated", str(truncated))], told
+        output = work / "cut-content"
+        job = cluster.submit("--program", program, "--output", output, "--content", logs)
+        told = same("a content that is cut off", job, output, expected, code=3)
+        assert [(one["code"], one["source"]) for one in told] == [("truncated", str(truncated))], told
         output = work / "cut-not-allowed"
         job = cluster.submit("--program", program, "--output", output, "--max-incomplete", 0, logs)
         same("a file that is cut off and may not be", job, output, expected, code=1)
@@ -221,12 +269,15 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         cluster.stop()
         server.communicate("")
 
-    output = work / "spark-3.5"
     environment = os.environ | {"PYSPARK_PYTHON": str(spark_35 / "bin/python"), "SPARK_LOCAL_IP": "127.0.0.1"}
     command = [spark_35 / "bin/spark-submit", "--master", "local[2]", *CONF, SCRIPT]
-    command += ["--program", program, "--output", output, "--shards", "3", logs]
-    job = subprocess.Popen([str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True)
-    assert same("Spark 3.5, in local mode", job, output, expected) == []
+    command += ["--program", program, "--output"]
+    for mode, options in (("shards", ["--shards", "3", logs]), ("contents", ["--content", logs])):
+        output = work / f"spark-3.5-{mode}"
+        job = subprocess.Popen(
+            [str(part) for part in [*command, output, *options]], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        assert same(f"Spark 3.5, in local mode, {mode}", job, output, expected) == []
     query = (REPOSITORY / "README.md").read_text().split("-- Spark\n")[1].split(";")[0]
     script = (
         "import sys; from pyspark.sql import SparkSession;"

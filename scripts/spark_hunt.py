@@ -1,15 +1,26 @@
 #!/usr/bin/env python3
-"""Hunts on a Spark cluster: the driver lists, each task hunts one shard, Spark writes what they find.
+"""Hunts on a Spark cluster, in one of three modes; Spark writes what is found.
 
 usage: spark-submit scripts/spark_hunt.py --program PATH --output DIR [--shards N] [--max-incomplete N] ROOT... [-- OPTION...]
+       spark-submit scripts/spark_hunt.py --program PATH --output DIR --content ROOT... [-- OPTION...]
+       spark-submit scripts/spark_hunt.py --program PATH --output DIR --table NAME [--where SQL] [-- OPTION...]
 
-The program is shipped to the executors, which read the roots themselves, with credentials of their own: paths that all
-of them reach, or s3://bucket/prefix. Options behind `--` go to `trailsift plan` and so decide what is listed
-(--home-region, --since 30d); --since, --until, --account and --region go to the hunt, too.
+The program is shipped to the executors.
 
-DIR/alerts gets the alerts, DIR/diagnostics what a shard could not read, both as Parquet; what could not be listed is on
-standard error. Exit codes are those of
-`trailsift hunt`: 0 if all was read, 3 if not. More diagnostics of severity `error` than --max-incomplete are exit code 1.
+By paths (the first): the driver lists, and each task hunts one shard, which the program reads by itself, with
+credentials of the executors: paths that all of them reach, or s3://bucket/prefix. Options behind `--` go to
+`trailsift plan` and so decide what is listed (--home-region, --since 30d); those that choose events go to the hunt, too.
+
+--content: Spark lists and reads the objects, by its own credentials, and the tasks hand them to the program. Spark passes
+over names that begin with `.` or `_`, and ends the job where an object has 2 GiB or more.
+
+--table: the rows of any table that Spark can read (Delta, Iceberg, Security Lake, parquet.`path`) go to the program as
+lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `source` is the table, and
+`byte_offset` means nothing. `hunt_table` does the same with any DataFrame.
+
+DIR/alerts gets the alerts, DIR/diagnostics what could not be read, both as Parquet; what could not be listed is on
+standard error. Exit codes are those of `trailsift hunt`: 0 if all was read, 3 if not. More diagnostics of severity
+`error` than --max-incomplete are exit code 1.
 
 Works with PySpark 3.5 and 4, and needs pyarrow on the executors.
 """
@@ -19,10 +30,13 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -30,6 +44,7 @@ from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import BinaryType
 
 #: Beside the columns of an alert: a diagnostic as JSON, in rows that hold nothing else.
 DIAGNOSTIC = "diagnostic"
@@ -38,54 +53,159 @@ MANIFEST = "manifest.parquet"
 USAGE = 2
 #: A shard takes some seconds to begin: it should be worth that.
 SHARD_BYTES = 4 << 30
+#: Contents that are hunted through at once lie on the executor's disk.
+CONTENT_BYTES = 256 << 20
+#: Contents that Spark hands over at once are in memory.
+CONTENTS_A_BATCH = 4
 #: Options that the hunt of a shard must have, too; each has a value.
 OF_EVENTS = {"--since", "--until", "--account", "--region", "--late", "--endpoint-url", "--bucket-region"}
 
+Batches = Iterator[pa.RecordBatch]
 
-def hunt_shard(program: str, n_shards: int, options: list[str], schema: pa.Schema):
-    """What a task does with the number of its shard."""
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for shard in (number for batch in batches for number in batch.column(0).to_pylist()):
-            yield from hunt(f"{shard}/{n_shards}")
+def shards(program: str, n_shards: int, options: list[str], schema: pa.Schema) -> Callable[[Batches], Batches]:
+    """What a task does with the numbers of its shards."""
 
-    def hunt(shard: str) -> Iterator[pa.RecordBatch]:
-        binary = pathlib.Path(SparkFiles.get(program))
-        binary.chmod(0o755)
-        with tempfile.TemporaryDirectory() as folder:
-            report, log = pathlib.Path(folder, "report.json"), pathlib.Path(folder, "log")
-            command = [binary, "hunt", "--quiet", "--format", "arrow", "--output", "-", "--report", report]
-            command += ["--manifest", SparkFiles.get(MANIFEST), "--shard", shard, *options]
-            with log.open("wb") as stderr, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:
-                broken = None
-                try:
-                    with pa.ipc.open_stream(process.stdout) as stream:
-                        for batch in stream:
-                            yield widened(batch, schema)
-                except pa.ArrowInvalid as error:
-                    broken = error
-                code = process.wait()
-            # Why a stream is broken the exit code and the log know better than the stream.
-            if code not in (0, 3) or broken:
-                kind = "the command makes no sense" if code == USAGE else "it may go better again"
-                raise RuntimeError(f"shard {shard}: exit code {code} ({kind}): {log.read_text()[-2000:]}") from broken
-            told = json.loads(report.read_text())
-            listed = told["diagnostics"]
-            if not told["complete"] and all(one["severity"] != "error" for one in listed):
-                # A report lists the first 10,000.
-                listed.append({"severity": "error", "code": "not_listed", "source": f"shard {shard}",
-                               "message": json.dumps(told["diagnostics_by_code"])})
-            if listed:
-                yield diagnostics([json.dumps(one) for one in listed], schema)
+    def run(batches: Batches) -> Batches:
+        for number in (number for batch in batches for number in batch.column(0).to_pylist()):
+            shard = f"{number}/{n_shards}"
+            inputs = ["--manifest", SparkFiles.get(MANIFEST), "--shard", shard]
+            yield from hunt(program, [*inputs, *options], schema, f"shard {shard}")
 
     return run
 
 
-def widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def contents(program: str, roots: list[str], options: list[str], schema: pa.Schema) -> Callable[[Batches], Batches]:
+    """What a task does with objects: their addresses and their bytes. They are read from a folder that looks like the
+    roots, so that rows are the same as if the program had read these."""
+
+    def run(batches: Batches) -> Batches:
+        objects = ((path.as_py(), bytes_) for batch in batches for path, bytes_ in zip(*batch.columns))
+        is_last = False
+        while not is_last:
+            with tempfile.TemporaryDirectory() as folder:
+                names: dict[str, str] = {}
+                n_bytes = 0
+                while n_bytes < CONTENT_BYTES:
+                    address, content = next(objects, (None, None))
+                    is_last = address is None
+                    if is_last:
+                        break
+                    data = content.as_buffer()
+                    names[put(folder, roots, address, data, len(names))] = plain(address)
+                    n_bytes += data.size
+                if names:
+                    yield from hunt(program, [folder, *options], schema, "contents", renamed=lambda path: names.get(path, path))
+
+    return run
+
+
+def put(folder: str, roots: list[str], address: str, data: pa.Buffer, number: int) -> str:
+    """Writes an object to where it would be below its root, or where that cannot be, under a number."""
+    root = max((root for root in map(plain, roots) if plain(address).startswith(root)), key=len, default="")
+    below = plain(address)[len(root) :].lstrip("/") or address.rsplit("/")[-1]
+    path = pathlib.Path(folder, below)
+    try:
+        if ".." in path.parts or path.exists():
+            raise FileExistsError(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError:
+        # A key may be the prefix of another, or longer than a path.
+        path = pathlib.Path(folder, f"object-{number}")
+        path.write_bytes(data)
+    return str(path)
+
+
+def plain(address: str) -> str:
+    """An address as the program would have it: of the ways in which Hadoop writes a scheme, the common one."""
+    return re.sub(r"^file:/+", "/", re.sub(r"^s3[an]://", "s3://", address))
+
+
+def rows(program: str, table: str, options: list[str], schema: pa.Schema) -> Callable[[Batches], Batches]:
+    """What a task does with rows of a table, as JSON."""
+
+    def run(batches: Batches) -> Batches:
+        def feed(stdin: BinaryIO) -> None:
+            for batch in batches:
+                for line in batch.column(0).to_pylist():
+                    stdin.write(line.encode() + b"\n")
+
+        yield from hunt(program, ["-", *options], schema, table, renamed=lambda path: table, feed=feed)
+
+    return run
+
+
+def hunt(
+    program: str,
+    arguments: list[str],
+    schema: pa.Schema,
+    what: str,
+    renamed: Callable[[str], str] = str,
+    feed: Callable[[BinaryIO], None] | None = None,
+) -> Batches:
+    """Runs the program, and gives its alerts and diagnostics."""
+    binary = pathlib.Path(SparkFiles.get(program))
+    binary.chmod(0o755)
+    with tempfile.TemporaryDirectory() as folder:
+        report, log = pathlib.Path(folder, "report.json"), pathlib.Path(folder, "log")
+        command = [binary, "hunt", "--quiet", "--format", "arrow", "--output", "-", "--report", report, *arguments]
+        stdin = subprocess.PIPE if feed else subprocess.DEVNULL
+        with log.open("wb") as stderr, subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
+            # Whoever writes what the program reads must not wait for whoever reads what it writes.
+            feeder = Feeder(feed, process.stdin) if feed else None
+            broken = None
+            try:
+                with pa.ipc.open_stream(process.stdout) as stream:
+                    for batch in stream:
+                        yield widened(batch, schema, renamed)
+            except pa.ArrowInvalid as error:
+                broken = error
+            code = process.wait()
+            if feeder:
+                broken = feeder.end() or broken
+        # Why a stream is broken the exit code and the log know better than the stream.
+        if code not in (0, 3) or broken:
+            kind = "the command makes no sense" if code == USAGE else "it may go better again"
+            raise RuntimeError(f"{what}: exit code {code} ({kind}): {log.read_text()[-2000:]}") from broken
+        told = json.loads(report.read_text())
+        listed = [one | {"source": renamed(one["source"])} for one in told["diagnostics"]]
+        if not told["complete"] and all(one["severity"] != "error" for one in listed):
+            # A report lists the first 10,000.
+            message = json.dumps(told["diagnostics_by_code"])
+            listed.append({"severity": "error", "code": "not_listed", "source": what, "message": message})
+        if listed:
+            yield diagnostics([json.dumps(one) for one in listed], schema)
+
+
+class Feeder(threading.Thread):
+    """Writes what the program reads."""
+
+    def __init__(self, feed: Callable[[BinaryIO], None], stdin: BinaryIO) -> None:
+        super().__init__(daemon=True)
+        self.feed, self.stdin, self.error = feed, stdin, None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with self.stdin:
+                self.feed(self.stdin)
+        except BaseException as error:
+            self.error = error
+
+    def end(self) -> BaseException | None:
+        """Waits for it, and gives what kept it from writing all."""
+        self.join()
+        return self.error
+
+
+def widened(batch: pa.RecordBatch, schema: pa.Schema, renamed: Callable[[str], str]) -> pa.RecordBatch:
     """A batch of alerts with no diagnostic. Spark goes by the places of columns, so their names are compared here."""
     if batch.schema.names != schema.names[:-1]:
         raise RuntimeError(f"the program gives other columns than the driver's: {batch.schema.names}")
-    return pa.RecordBatch.from_arrays([*batch.columns, pa.nulls(batch.num_rows, pa.string())], schema=schema)
+    columns = dict(zip(schema.names, batch.columns))
+    columns["source"] = pa.array([renamed(source) for source in columns["source"].to_pylist()], pa.string())
+    return pa.RecordBatch.from_arrays([*columns.values(), pa.nulls(batch.num_rows, pa.string())], schema=schema)
 
 
 def diagnostics(told: list[str], schema: pa.Schema) -> pa.RecordBatch:
@@ -111,21 +231,54 @@ def options_of_events(options: list[str]) -> list[str]:
     return kept
 
 
+def hunt_contents(spark: SparkSession, program: str, roots: list[str], options: list[str]) -> DataFrame:
+    """Alerts and diagnostics of objects that Spark reads."""
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", CONTENTS_A_BATCH)
+    objects = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(roots)
+    schema = columns_of(program)
+    run = contents(pathlib.Path(program).name, roots, options, schema)
+    return objects.select("path", "content").mapInArrow(run, from_arrow_schema(schema))
+
+
+def hunt_table(table: DataFrame, name: str, program: str, options: list[str]) -> DataFrame:
+    """Alerts and diagnostics of rows that Spark reads; the program must have been added to the session's files."""
+    texts = [F.col(f"`{f.name}`").cast("string").alias(f.name) if f.dataType == BinaryType() else F.col(f"`{f.name}`")
+             for f in table.schema.fields]
+    # Times as the instants they are, to the microsecond.
+    as_json = F.to_json(F.struct(*texts), {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"})
+    schema = columns_of(program)
+    run = rows(pathlib.Path(program).name, name, options, schema)
+    return table.select(as_json.alias("row")).mapInArrow(run, from_arrow_schema(schema))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--shards", type=int, help="[default: one for each 4 GiB, and at least one a core]")
     parser.add_argument("--max-incomplete", type=int, metavar="N")
-    parser.add_argument("roots", nargs="+", metavar="ROOT")
+    parser.add_argument("--content", action="store_true")
+    parser.add_argument("--table", metavar="NAME")
+    parser.add_argument("--where", metavar="SQL")
+    parser.add_argument("roots", nargs="*", metavar="ROOT")
     own, options = sys.argv[1:], []
     if "--" in own:
         own, options = own[: own.index("--")], own[own.index("--") + 1 :]
     args = parser.parse_args(own)
+    if bool(args.roots) == bool(args.table) or args.where and not args.table or args.content and args.table:
+        parser.error("either roots are hunted through or a --table, of which --where chooses rows")
     spark = SparkSession.builder.appName("trailsift").getOrCreate()
     # Spark's own default is the type of before 2018, which other readers take for a time without a zone.
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-    schema = columns_of(args.program)
+    spark.sparkContext.addFile(args.program)
+    if args.table:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        table = spark.table(args.table)
+        table = table.where(args.where) if args.where else table
+        return write(hunt_table(table, args.table, args.program, options), args.output, args.max_incomplete)
+    if args.content:
+        found = hunt_contents(spark, args.program, args.roots, options)
+        return write(found, args.output, args.max_incomplete)
     with tempfile.TemporaryDirectory() as folder:
         manifest = pathlib.Path(folder, MANIFEST)
         planned = subprocess.run([args.program, "plan", "--out", manifest, *options, "--", *args.roots])
@@ -134,15 +287,17 @@ def main() -> int:
         sizes = pa.parquet.read_table(manifest, columns=["size_bytes"])["size_bytes"].to_pylist()
         by_bytes = sum(sizes) // SHARD_BYTES
         n_shards = args.shards or max(1, min(len(sizes), max(by_bytes, spark.sparkContext.defaultParallelism)))
-        spark.sparkContext.addFile(args.program)
         spark.sparkContext.addFile(str(manifest))
-        run = hunt_shard(pathlib.Path(args.program).name, n_shards, options_of_events(options), schema)
+        schema = columns_of(args.program)
+        run = shards(pathlib.Path(args.program).name, n_shards, options_of_events(options), schema)
         # So many partitions, each with one number.
-        found = spark.range(0, n_shards, 1, n_shards).mapInArrow(run, from_arrow_schema(schema)).persist()
+        found = spark.range(0, n_shards, 1, n_shards).mapInArrow(run, from_arrow_schema(schema))
         return write(found, args.output, args.max_incomplete, is_listed=planned.returncode == 0)
 
 
-def write(found: DataFrame, output: str, max_incomplete: int | None, is_listed: bool) -> int:
+def write(found: DataFrame, output: str, max_incomplete: int | None, is_listed: bool = True) -> int:
+    # Each task runs once, whatever is asked of what it found.
+    found = found.persist()
     alerts = found.where(F.col(DIAGNOSTIC).isNull()).drop(DIAGNOSTIC)
     told = found.where(F.col(DIAGNOSTIC).isNotNull()).select(
         *(F.get_json_object(DIAGNOSTIC, f"$.{name}").alias(name) for name in ("severity", "code", "source", "member")),

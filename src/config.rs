@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::input::Root;
 use crate::input::layout::Wanted;
-use crate::output::{Destination, Format};
+use crate::output::{Destination, Format, Schema};
 use crate::rule::Rule;
 use crate::store::Stores;
 
@@ -23,6 +23,8 @@ pub struct HuntConfig {
     pub destination: Destination,
     /// How they are written.
     pub format: Format,
+    /// What a row of them looks like.
+    pub schema: Schema,
     /// Where the events beside the alerts go that name the policy, and how these are written; without it they
     /// are counted only.
     pub related: Option<(Destination, Format)>,

@@ -20,7 +20,7 @@
 //! use trailsift::config::HuntConfig;
 //! use trailsift::input::Root;
 //! use trailsift::input::layout::Wanted;
-//! use trailsift::output::{Destination, Format};
+//! use trailsift::output::{Destination, Format, Schema};
 //! use trailsift::rule::Rule;
 //!
 //! # let folder = tempfile::tempdir().unwrap();
@@ -32,6 +32,7 @@
 //!     roots: vec![Root::Path(logs)],
 //!     destination: Destination::File(alerts),
 //!     format: Format::Parquet,
+//!     schema: Schema::Flat,
 //!     rule: Arc::new(Rule::quarantine()),
 //!     n_threads: 2,
 //!     map_from_bytes: Some(trailsift::input::open::MAP_BYTES),

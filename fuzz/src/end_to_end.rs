@@ -12,7 +12,7 @@ use std::sync::Arc;
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Destination, Format, Schema};
 use trailsift::report::Code;
 use trailsift::rule::Rule;
 
@@ -134,6 +134,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(alerts.clone()),
         format: Format::Ndjson,
+        schema: Schema::Flat,
         related: Some((Destination::File(related.clone()), Format::Ndjson)),
         n_threads: way.n_threads,
         map_from_bytes: way.is_mapped.then_some(1),

@@ -154,6 +154,21 @@ pub(crate) struct HuntArgs {
     #[arg(long, conflicts_with = "state", help_heading = "Output")]
     pub(crate) overwrite: bool,
 
+    /// Divide the rows of a folder or prefix by a column of theirs, in folders as Hive names them (event_date=2024-05-01, in
+    /// UTC), so that a query for some days reads no others. A day gets a file for each run that finds something in it.
+    #[arg(long, value_enum, value_name = "COLUMN", help_heading = "Output")]
+    pub(crate) partition_by: Option<PartitionArg>,
+
+    /// What a row of alerts looks like.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "SCHEMA",
+        help_heading = "Output"
+    )]
+    pub(crate) schema: SchemaArg,
+
     /// How the alerts are written. Without it the name of the output tells: .parquet, .csv, .arrows and .arrow, or
     /// .ndjson, .jsonl and .json; standard output gets ndjson.
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
@@ -289,6 +304,25 @@ pub(crate) enum FormatArg {
     Csv,
     /// A stream of Arrow's IPC format.
     Arrow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartitionArg {
+    /// The day of the event, in UTC.
+    #[value(name = "event_date")]
+    EventDate,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaArg {
+    /// The columns that README lists.
+    #[default]
+    Flat,
+    /// Documents in the Elastic Common Schema with event.kind `signal`, as lines for `POST /index/_bulk`.
+    Ecs,
+    /// Detection Findings of OCSF 1.3.0. A folder or prefix is laid out as a custom source of Security Lake:
+    /// region=/accountId=/eventDay=.
+    Ocsf,
 }
 
 impl FormatArg {

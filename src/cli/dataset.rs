@@ -1,37 +1,54 @@
-//! An output that is a folder: a dataset, to which each run adds a file.
+//! An output that is a folder: a dataset, to which each run adds files.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use jiff::Timestamp;
+use trailsift::output::{Dataset, Partitioning};
 use trailsift::store::Uri;
 
-use super::args::{FormatArg, HuntArgs};
+use super::args::{FormatArg, HuntArgs, PartitionArg, SchemaArg};
 
 /// How the names of a dataset's files begin.
 const ALERTS: &str = "alerts-";
 
 /// Gives the output a name of its own, where a folder was named for it: one that no other run gives, and that sorts by
-/// the time of the run. Files of the dataset that are to be replaced are given back.
-pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Vec<PathBuf>> {
+/// the time of the run. Where rows are divided, several files get such names, and the dataset is given back.
+pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Option<Dataset>> {
     if !is_folder(&args.output) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let is_local = Uri::of(&args.output).is_none();
-    let replaced = match args.overwrite {
-        true => files(&args.output)?,
-        false => Vec::new(),
-    };
-    if is_local && !args.dry_run {
+    if Uri::of(&args.output).is_none() && !args.dry_run {
         fs::create_dir_all(&args.output)?;
     }
-    let format = args.format.unwrap_or(FormatArg::Parquet);
     let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let run = run_id.get(..8).unwrap_or(run_id);
-    let name = format!("{ALERTS}{time}-{run}-0000.{}", format.extension());
-    args.output.push(name);
-    Ok(replaced)
+    let stem = format!("{ALERTS}{time}-{run}");
+    let extension = format(args).extension();
+    let partitioning = match (args.schema, args.partition_by) {
+        (SchemaArg::Ocsf, _) => Partitioning::SecurityLake,
+        (_, Some(PartitionArg::EventDate)) => Partitioning::EventDate,
+        (SchemaArg::Flat | SchemaArg::Ecs, None) => {
+            args.output.push(format!("{stem}-0000.{extension}"));
+            return Ok(None);
+        }
+    };
+    Ok(Some(Dataset {
+        folder: args.output.clone(),
+        partitioning,
+        stem,
+        extension: extension.to_owned(),
+    }))
+}
+
+/// The format of a dataset's files.
+fn format(args: &HuntArgs) -> FormatArg {
+    args.format.unwrap_or(match args.schema {
+        SchemaArg::Ecs => FormatArg::Ndjson,
+        SchemaArg::Flat | SchemaArg::Ocsf => FormatArg::Parquet,
+    })
 }
 
 /// Whether this names a folder, or all that lies below a prefix.
@@ -43,22 +60,58 @@ pub(super) fn is_folder(output: &Path) -> bool {
     }
 }
 
+/// Files of the dataset that the run is to replace.
+pub(super) fn files_to_replace(args: &HuntArgs) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    if args.overwrite {
+        files(&args.output, 0, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Folders in one another at most: region, account and day.
+const LEVELS_MAX: u32 = 3;
+
 /// The files of a dataset; none if there is no such folder.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn files(folder: &Path, level: u32, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let mut files = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let is_own = entry.file_name().to_str().is_some_and(is_name);
-        if is_own && entry.file_type()?.is_file() {
-            files.push(entry.path());
+        let (name, file_type) = (entry.file_name(), entry.file_type()?);
+        let Some(name) = name.to_str() else { continue };
+        if file_type.is_file() && is_name(name) {
+            found.push(entry.path());
+        } else if file_type.is_dir() && level < LEVELS_MAX && is_partition(name) {
+            files(&entry.path(), level + 1, found)?;
         }
     }
-    Ok(files)
+    Ok(())
+}
+
+/// Takes files away, and the folders below `root` that are then empty.
+pub(super) fn remove(root: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
+        fs::remove_file(file).with_context(|| file.display().to_string())?;
+        let folders = file.ancestors().skip(1);
+        for folder in folders.take_while(|folder| *folder != root) {
+            // The others stay.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder has a name as a dataset's have.
+fn is_partition(name: &str) -> bool {
+    let names = ["event_date", "region", "accountId", "eventDay"];
+    name.split_once('=')
+        .is_some_and(|(name, _)| names.contains(&name))
 }
 
 /// Whether a file has a name as [`name_output`] gives it.
@@ -74,7 +127,7 @@ fn is_name(name: &str) -> bool {
     let is_stem = matches!(
         *parts,
         [time, run, part] if time.len() == 16 && time.ends_with('Z') && run.len() == 8 && is_hex(run)
-            && part.len() == 4 && is_hex(part)
+            && part.len() >= 4 && is_hex(part)
     );
     is_stem
         && FormatArg::ALL

@@ -32,18 +32,18 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     }
     let run_id = random_run_id();
     let folder = args.output.clone();
-    let replaced = dataset::name_output(&mut args, &run_id);
+    let replaced = dataset::files_to_replace(&args);
     let replaced = replaced.with_context(|| folder.display().to_string())?;
-    let config = resolve::resolve(&args, run_id)?;
+    let dataset = dataset::name_output(&mut args, &run_id);
+    let dataset = dataset.with_context(|| folder.display().to_string())?;
+    let config = resolve::resolve(&args, dataset, run_id)?;
     if args.dry_run {
         return dry_run::run(&config);
     }
     let hunted = hunt(&args, &config).and_then(|exit| {
         // What was not read may have given alerts that stand there.
         if matches!(exit, Exit::Complete) {
-            for file in replaced {
-                std::fs::remove_file(&file).with_context(|| file.display().to_string())?;
-            }
+            dataset::remove(&folder, &replaced)?;
         }
         Ok(exit)
     });
@@ -153,9 +153,8 @@ fn say_interrupted(config: &HuntConfig, format: LogFormat, signal: &AtomicUsize)
         " or more"
     };
     let output = match &config.destination {
-        Destination::File(path) => format!("nothing was written to {}", path.display()),
-        Destination::Object(uri) => format!("nothing was written to {uri}"),
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
+        other => format!("nothing was written to {}", other.name()),
     };
     let kept = config.state.as_ref().map_or(String::new(), |state| {
         format!(

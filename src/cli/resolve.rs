@@ -14,19 +14,24 @@ use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
 use trailsift::input::manifest::{MARK, Manifest, Shard};
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Dataset, Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
-use super::args::{Args, FormatArg, HuntArgs, InputArgs, PlanArgs};
+use super::args::{Args, FormatArg, HuntArgs, InputArgs, PlanArgs, SchemaArg};
 
 /// A hunt's configuration.
-pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
+pub(super) fn resolve(
+    args: &HuntArgs,
+    dataset: Option<Dataset>,
+    run_id: String,
+) -> Result<HuntConfig, clap::Error> {
     let input = &args.input;
     let roots = roots(input)?;
-    let destination = match args.output.as_os_str() == "-" {
-        true => Destination::Stdout,
-        false => written(&args.output)?,
+    let destination = match dataset {
+        Some(dataset) => Destination::Dataset(dataset),
+        None if args.output.as_os_str() == "-" => Destination::Stdout,
+        None => written(&args.output)?,
     };
     if let Some(path) = args.report.as_ref().filter(|path| path.as_os_str() != "-") {
         written(path)?;
@@ -39,6 +44,7 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         return Err(usage("alerts and report cannot go to the same file"));
     }
     let format = format(args, &destination)?;
+    let schema = schema(args, &destination, format)?;
     if destination == Destination::Stdout
         && matches!(format, Format::Parquet | Format::Arrow)
         && std::io::stdout().is_terminal()
@@ -69,6 +75,7 @@ pub(super) fn resolve(args: &HuntArgs, run_id: String) -> Result<HuntConfig, cla
         rule: Arc::new(Rule::quarantine()),
         destination,
         format,
+        schema,
         related,
         n_threads: n_threads(args.threads),
         map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
@@ -95,6 +102,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         rule: Arc::new(Rule::quarantine()),
         destination,
         format: Format::Parquet,
+        schema: Schema::Flat,
         related: None,
         n_threads: n_threads(0),
         map_from_bytes: Some(MAP_BYTES),
@@ -215,6 +223,31 @@ fn is_stdin(root: &Root) -> bool {
     }
 }
 
+/// What a row looks like, if it can be written so.
+fn schema(
+    args: &HuntArgs,
+    destination: &Destination,
+    format: Format,
+) -> Result<Schema, clap::Error> {
+    let is_dataset = matches!(destination, Destination::Dataset(_));
+    let refusal = match (args.schema, format, args.partition_by) {
+        (SchemaArg::Ocsf, _, Some(_)) => {
+            "--schema ocsf has folders of its own, those of Security Lake: leave out --partition-by"
+        }
+        (_, _, Some(_)) if !is_dataset => {
+            "--partition-by is for an output that is a folder, or a prefix with a / at its end"
+        }
+        (SchemaArg::Ocsf, Format::Csv, _) => "--schema ocsf is nested, and CSV is flat",
+        (SchemaArg::Ecs, Format::Parquet | Format::Csv | Format::Arrow, _) => {
+            "--schema ecs is lines of JSON: name a file that ends in .ndjson, or add --format ndjson"
+        }
+        (SchemaArg::Flat, ..) => return Ok(Schema::Flat),
+        (SchemaArg::Ecs, ..) => return Ok(Schema::Ecs),
+        (SchemaArg::Ocsf, ..) => return Ok(Schema::Ocsf),
+    };
+    Err(usage(refusal))
+}
+
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
     let path = &args.output;
     match (args.format, destination) {
@@ -222,6 +255,8 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
         (Some(FormatArg::Csv), _) => Ok(Format::Csv),
         (Some(FormatArg::Arrow), _) => Ok(Format::Arrow),
         (Some(FormatArg::Ndjson), _) | (None, Destination::Stdout) => Ok(Format::Ndjson),
+        (None, Destination::Dataset(_)) if args.schema == SchemaArg::Ecs => Ok(Format::Ndjson),
+        (None, Destination::Dataset(_)) => Ok(Format::Parquet),
         (None, Destination::File(_) | Destination::Object(_)) => format_of(path).ok_or_else(|| {
             usage(&format!(
                 "{}: its name does not tell the format; add --format parquet, ndjson, csv or arrow",
@@ -326,6 +361,8 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
         || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
         || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
         || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "alert_id")
+        || start.starts_with(b"{\"create\":{\"_id\":\"") && holds(start, "\"kind\":\"signal\"")
+        || start.starts_with(b"{\"activity_id\":") && holds(start, "\"Detection Finding\"")
         || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
 }
 

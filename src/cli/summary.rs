@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::output::{Alert, Destination};
+use trailsift::output::Alert;
 use trailsift::report::{RelatedCounts, Relation, Report, Severity};
 
 use super::terminal::{self, green, harmless, red, yellow};
@@ -119,14 +119,9 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let name = |destination: &Destination| match destination {
-        Destination::File(path) => path.display().to_string(),
-        Destination::Object(uri) => uri.to_string(),
-        Destination::Stdout => "standard output".to_owned(),
-    };
-    let mut output = name(&config.destination);
+    let mut output = config.destination.name();
     if let Some((destination, _)) = &config.related {
-        output += &format!(", {}", name(destination));
+        output += &format!(", {}", destination.name());
     }
     let mut candidates = format!(
         "{}, {} events in them judged",

@@ -6,6 +6,7 @@
 //! unless asked for; a root that is one always is. Nothing is opened here but directories.
 
 use std::collections::{HashSet, VecDeque};
+use std::ffi::OsString;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::ops::ControlFlow;
@@ -104,6 +105,8 @@ pub struct DiscoverOptions {
     pub follows_links: bool,
     /// Files that are never sources: the run's own output.
     pub own_files: Vec<Identity>,
+    /// A folder that is never walked, by its name, which no other has: where the run's own output is till it is whole.
+    pub own_folder: Option<OsString>,
     /// Objects that are never sources, likewise.
     pub own_uris: Vec<String>,
     /// Which events are wanted: a folder that can hold none is passed over.
@@ -141,7 +144,7 @@ pub fn discover(
 /// One entry of a directory.
 #[derive(Debug)]
 pub struct Entry {
-    name: std::ffi::OsString,
+    name: OsString,
     kind: EntryKind,
 }
 
@@ -409,6 +412,9 @@ impl Walk<'_> {
                 return ControlFlow::Continue(None);
             }
         };
+        if let Some(own) = &self.options.own_folder {
+            entries.retain(|entry| entry.name != *own);
+        }
         if self.options.follows_links {
             follow(&path, &mut entries);
         }
@@ -790,6 +796,19 @@ mod tests {
             ..DiscoverOptions::default()
         };
         assert_eq!(met(&tree, &["", "a"], &options, usize::MAX), ["File c"]);
+    }
+
+    #[test]
+    fn the_folder_of_the_runs_own_files_is_not_walked_whatever_lies_in_it() {
+        let tree = tree(&["a", "set/.own.tmp/0", "set/.own.tmp2/0", "set/b"]);
+        let options = DiscoverOptions {
+            own_folder: Some(".own.tmp".into()),
+            ..DiscoverOptions::default()
+        };
+        assert_eq!(
+            met(&tree, &[""], &options, usize::MAX),
+            ["File a", "File set/.own.tmp2/0", "File set/b"]
+        );
     }
 
     #[test]

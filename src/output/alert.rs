@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::columns::{COLUMNS, Cell};
 use crate::event::{Event, time};
 use crate::report::Relation;
-use crate::rule::Rule;
+use crate::rule::{Metadata, Rule};
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,7 @@ pub struct Place<'a> {
 /// What the rule says of itself, copied into each row.
 #[derive(Debug, Clone)]
 pub struct RuleColumns {
+    pub(super) metadata: Metadata,
     rule_id: String,
     rule_name: String,
     rule_version: i32,
@@ -44,6 +45,7 @@ impl RuleColumns {
     pub fn new(rule: &Rule) -> Self {
         let metadata = &rule.metadata;
         Self {
+            metadata: metadata.clone(),
             rule_id: metadata.rule_id.clone(),
             rule_name: metadata.name.clone(),
             rule_version: i32::try_from(metadata.version).unwrap_or(i32::MAX),

@@ -12,6 +12,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::documents;
+
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
@@ -51,9 +53,11 @@ impl Type {
     }
 }
 
-/// The field of a list's elements, by the name that Parquet's specification asks for.
+/// What a list's elements are called, as Parquet's specification asks for.
+pub(super) const ELEMENT: &str = "element";
+
 fn element() -> Field {
-    Field::new("element", DataType::Utf8, true)
+    Field::new(ELEMENT, DataType::Utf8, true)
 }
 
 /// A column of the alerts.
@@ -317,8 +321,8 @@ pub const RELATION: Column = required(column(
 /// What the rows of a file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Alerts.
-    Alerts,
+    /// Alerts, in some schema.
+    Alerts(documents::Schema),
     /// Events beside them, which have [`RELATION`] too.
     Related,
 }

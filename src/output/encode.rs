@@ -3,30 +3,38 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::{Kind, Rows, UTC, UTC_AS_OFFSET, schema};
+use super::columns::{self, Kind, Rows, UTC, UTC_AS_OFFSET};
 use super::csv;
+use super::documents::{self, Schema, ocsf};
 use crate::report::Relation;
 
 /// Rows that are laid out as columns at once.
 const BATCH_ROWS: usize = 1024;
 
 /// Alerts that are encoded and written at once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Group {
     pub(super) alerts: Vec<Alert>,
     pub(super) n_bytes: usize,
     /// How many groups come before.
     pub(super) index: usize,
+    /// The folder of a dataset that they go to.
+    pub(super) folder: String,
 }
 
 /// A group, encoded.
 #[derive(Debug)]
-pub struct Encoded(pub(super) Form);
+pub struct Encoded {
+    pub(super) form: Form,
+    pub(super) n_rows: u64,
+    pub(super) folder: String,
+}
 
 pub(super) enum Form {
     RowGroup(Vec<ArrowColumnChunk>),
@@ -61,13 +69,33 @@ pub(super) enum Way {
     Batches,
 }
 
+/// The columns of a file.
+pub(super) fn schema(kind: Kind) -> SchemaRef {
+    match kind {
+        Kind::Alerts(Schema::Ocsf) => ocsf::schema(),
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => columns::schema(kind),
+    }
+}
+
 impl Encoder {
     /// Encodes a group.
     ///
     /// # Errors
     ///
     /// What the encoder says.
-    pub fn encode(&self, group: Group) -> Result<Encoded, ArrowError> {
+    pub fn encode(&self, mut group: Group) -> Result<Encoded, ArrowError> {
+        if self.kind == Kind::Alerts(Schema::Ocsf) {
+            // As Security Lake asks; those of one time stay in the order of sources.
+            group.alerts.sort_by_key(ocsf::time_ms);
+        }
+        Ok(Encoded {
+            n_rows: group.alerts.len() as u64,
+            folder: std::mem::take(&mut group.folder),
+            form: self.form(group)?,
+        })
+    }
+
+    fn form(&self, group: Group) -> Result<Form, ArrowError> {
         match &self.way {
             Way::RowGroups(factory) => {
                 let mut columns = factory.create_column_writers(group.index)?;
@@ -84,20 +112,25 @@ impl Encoder {
                     Ok(())
                 })?;
                 let closed = columns.into_iter().map(|column| column.close());
-                Ok(Encoded(Form::RowGroup(closed.collect::<Result<_, _>>()?)))
+                Ok(Form::RowGroup(closed.collect::<Result<_, _>>()?))
             }
-            Way::Json => {
-                let mut writer = LineDelimitedWriter::new(Vec::new());
-                self.each_batch(group, UTC_AS_OFFSET, |batch| writer.write(batch))?;
-                writer.finish()?;
-                Ok(Encoded(Form::Lines(writer.into_inner())))
-            }
+            Way::Json => Ok(Form::Lines(match self.kind {
+                Kind::Alerts(schema @ (Schema::Ecs | Schema::Ocsf)) => {
+                    documents::lines(schema, &group.alerts, &self.rule)?
+                }
+                Kind::Alerts(Schema::Flat) | Kind::Related => {
+                    let mut writer = LineDelimitedWriter::new(Vec::new());
+                    self.each_batch(group, UTC_AS_OFFSET, |batch| writer.write(batch))?;
+                    writer.finish()?;
+                    writer.into_inner()
+                }
+            })),
             Way::Csv => {
                 let rows = group.alerts.iter().map(|alert| {
                     let relation = alert.relation.map(Relation::name);
                     (alert.cells(&self.rule), relation)
                 });
-                Ok(Encoded(Form::Lines(csv::lines(self.kind, rows)?)))
+                Ok(Form::Lines(csv::lines(self.kind, rows)?))
             }
             Way::Batches => {
                 let mut batches = Vec::new();
@@ -105,7 +138,7 @@ impl Encoder {
                     batches.push(batch.clone());
                     Ok(())
                 })?;
-                Ok(Encoded(Form::Batches(batches)))
+                Ok(Form::Batches(batches))
             }
         }
     }
@@ -117,6 +150,12 @@ impl Encoder {
         zone: &str,
         mut visit: impl FnMut(&RecordBatch) -> Result<(), ArrowError>,
     ) -> Result<(), ArrowError> {
+        if self.kind == Kind::Alerts(Schema::Ocsf) {
+            for alerts in group.alerts.chunks(BATCH_ROWS) {
+                visit(&ocsf::batch(alerts, &self.rule)?)?;
+            }
+            return Ok(());
+        }
         let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
             let relation = alert.relation.map(Relation::name);

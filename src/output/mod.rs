@@ -2,19 +2,26 @@
 //!
 //! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears whole or not at all.
 //! `columns` says what a row has, `alert` fills it, `encode` makes Parquet, Arrow or lines of many, `sink` writes
-//! these to a `destination`, and `whole_file` gives a file its name when it is done. No record and no scanner is known here.
+//! these to a `destination`, which may be several files of a `dataset`, and `whole_file` gives a file its name when it is done.
+//! `documents` are what other schemas make of a row. No record and no scanner is known here.
 
 pub mod alert;
 pub mod columns;
 mod csv;
+pub mod dataset;
 pub mod destination;
+mod documents;
 mod encode;
 pub mod sink;
+pub mod target;
 pub mod whole_file;
 
 pub use alert::{Alert, Place};
 pub use columns::{COLUMNS, Column, Kind, RELATION};
-pub use destination::{Destination, Target, Written};
+pub use dataset::{Dataset, Partitioning};
+pub use destination::Destination;
+pub use documents::Schema;
 pub use encode::{Encoded, Encoder, Group};
 pub use sink::{AlertSink, Format, RunIdentity};
+pub use target::{Target, Written};
 pub use whole_file::WholeFile;

@@ -21,13 +21,18 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::{Kind, schema};
+use super::columns::Kind;
 use super::csv;
-use super::encode::{Encoded, Encoder, Form, Group, Way};
+use super::documents::Schema;
+use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 
 /// Bytes of a row group before it is encoded, roughly: several are held at a time, one a thread. Alerts are
 /// few; readers that want larger groups have other files to worry about.
-const ROW_GROUP_BYTES: usize = 16 << 20;
+pub(super) const ROW_GROUP_BYTES: usize = 16 << 20;
+/// A page of an OCSF file is written once it has so many bytes.
+const OCSF_PAGE_BYTES: usize = 512 * 1024;
+/// Rows after which its bytes are looked at.
+const OCSF_BATCH_ROWS: usize = 32;
 /// Bytes of lines, or of a batch, that are written at once.
 const LINES_BYTES: usize = 1 << 20;
 
@@ -67,7 +72,20 @@ pub struct AlertSink<W: Write + Send> {
     encoder: Encoder,
     /// The group that is being filled.
     group: Group,
-    sightings: HashMap<[u8; 16], u32>,
+    sightings: Sightings,
+}
+
+/// How often each event was seen.
+#[derive(Debug, Default)]
+pub(super) struct Sightings(pub(super) HashMap<[u8; 16], u32>);
+
+impl Sightings {
+    /// Counts an alert; all before it in the order of sources were counted before.
+    pub(super) fn count(&mut self, alert: &mut Alert) {
+        let n = self.0.entry(alert.event_key).or_default();
+        *n += 1;
+        alert.sighting = i64::from(*n);
+    }
 }
 
 impl<W: Write + Send> std::fmt::Debug for AlertSink<W> {
@@ -88,7 +106,7 @@ impl<W: Write + Send> AlertSink<W> {
         mut out: W,
         format: Format,
         kind: Kind,
-        rule: RuleColumns,
+        rule: Arc<RuleColumns>,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
         let (writer, way) = match format {
@@ -97,7 +115,7 @@ impl<W: Write + Send> AlertSink<W> {
                 // Arrow's would let it overrule the file's own types.
                 let options = ArrowWriterOptions::new()
                     .with_skip_arrow_metadata(true)
-                    .with_properties(properties(run));
+                    .with_properties(properties(kind, run));
                 let writer = ArrowWriter::try_new_with_options(out, schema(kind), options)?;
                 let (writer, factory) = writer.into_serialized_writer()?;
                 (
@@ -119,23 +137,15 @@ impl<W: Write + Send> AlertSink<W> {
         };
         Ok(Self {
             writer,
-            encoder: Encoder {
-                kind,
-                rule: Arc::new(rule),
-                way,
-            },
-            group: Group {
-                alerts: Vec::new(),
-                n_bytes: 0,
-                index: 0,
-            },
-            sightings: HashMap::new(),
+            encoder: Encoder { kind, rule, way },
+            group: Group::default(),
+            sightings: Sightings::default(),
         })
     }
 
     /// Goes on counting sightings from where earlier outputs came to.
     pub fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
-        self.sightings = sightings;
+        self.sightings = Sightings(sightings);
     }
 
     /// What is written to.
@@ -156,9 +166,7 @@ impl<W: Write + Send> AlertSink<W> {
     /// Takes an alert; all alerts before it in the order of sources were taken before. Gives a group when it
     /// is full, to be [encoded](Encoder::encode) and [written](Self::write).
     pub fn append(&mut self, mut alert: Alert) -> Option<Group> {
-        let sightings = self.sightings.entry(alert.event_key).or_default();
-        *sightings += 1;
-        alert.sighting = i64::from(*sightings);
+        self.sightings.count(&mut alert);
         self.group.n_bytes += alert.size_bytes();
         self.group.alerts.push(alert);
         let is_full = match &self.writer {
@@ -171,9 +179,8 @@ impl<W: Write + Send> AlertSink<W> {
     /// The group that is being filled, as far as it is.
     pub fn take_group(&mut self) -> Group {
         let next = Group {
-            alerts: Vec::new(),
-            n_bytes: 0,
             index: self.group.index + 1,
+            ..Group::default()
         };
         std::mem::replace(&mut self.group, next)
     }
@@ -184,7 +191,7 @@ impl<W: Write + Send> AlertSink<W> {
     ///
     /// What the output says.
     pub fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
-        match (&mut self.writer, encoded.0) {
+        match (&mut self.writer, encoded.form) {
             (Writer::Parquet(writer), Form::RowGroup(columns)) => {
                 let mut row_group = writer.next_row_group()?;
                 for column in columns {
@@ -224,7 +231,7 @@ impl<W: Write + Send> AlertSink<W> {
     }
 }
 
-fn properties(run: &RunIdentity) -> WriterProperties {
+fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
     let version = env!("CARGO_PKG_VERSION");
     let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
     let metadata = [
@@ -236,15 +243,28 @@ fn properties(run: &RunIdentity) -> WriterProperties {
     let metadata = metadata
         .map(|(key, value)| KeyValue::new(key.to_owned(), value))
         .to_vec();
-    WriterProperties::builder()
+    let raw = ColumnPath::from(match kind {
+        Kind::Alerts(Schema::Ocsf) => "raw_data",
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => "raw_event",
+    });
+    let properties = WriterProperties::builder()
         .set_created_by(format!("trailsift version {version}"))
         .set_key_value_metadata(Some(metadata))
         .set_compression(Compression::ZSTD(level))
         .set_statistics_enabled(EnabledStatistics::Page)
         // Nobody looks for a record by the order of its bytes, and a dictionary of them is never smaller.
-        .set_column_statistics_enabled(ColumnPath::from("raw_event"), EnabledStatistics::None)
-        .set_column_dictionary_enabled(ColumnPath::from("raw_event"), false)
-        .build()
+        .set_column_statistics_enabled(raw.clone(), EnabledStatistics::None)
+        .set_column_dictionary_enabled(raw, false);
+    match kind {
+        // Security Lake wants pages of 1 MB at most, before they are compressed. How long one is, is looked at each so many
+        // rows, and a row is seldom longer than some kilobytes.
+        Kind::Alerts(Schema::Ocsf) => properties
+            .set_data_page_size_limit(OCSF_PAGE_BYTES)
+            .set_dictionary_page_size_limit(OCSF_PAGE_BYTES)
+            .set_write_batch_size(OCSF_BATCH_ROWS),
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => properties,
+    }
+    .build()
 }
 
 /// The I/O error inside an encoder's error, where there is one.

@@ -140,7 +140,7 @@ impl Tables {
             .map(|table| table.output.close())
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(ledger) = ledger {
-            let files: Vec<Written> = closed.iter().filter_map(Closed::written).collect();
+            let files: Vec<Written> = closed.iter().flat_map(Closed::written).collect();
             ledger.intend(&files).map_err(failed(ledger.path()))?;
         }
         closed.into_iter().try_for_each(Closed::commit)?;

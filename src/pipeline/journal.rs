@@ -12,7 +12,7 @@ use crate::input::Source;
 use crate::input::discover::SourceKind;
 use crate::ledger::{Done, Identity, Ledger, LedgerError, Seen};
 use crate::output::Alert;
-use crate::output::destination::is_there;
+use crate::output::target::{is_there, remove};
 use crate::report::{Diagnostic, Outcome};
 
 /// How often what is done is committed: what a kill costs at most.
@@ -26,10 +26,16 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     };
     let failed = failed(path);
     let ledger = Ledger::open(path, &identity(config)).map_err(failed)?;
-    if let Some(last) = ledger.intent().map_err(failed)?.last() {
-        let end = match is_there(last, &config.stores)? {
-            true => ledger.delivered(),
-            false => ledger.not_delivered(),
+    let intent = ledger.intent().map_err(failed)?;
+    if let Some(last) = intent.last() {
+        let end = if is_there(last, &config.stores)? {
+            ledger.delivered()
+        } else {
+            // What stands in those that have their names is written again, to files of other names.
+            for named in &intent {
+                remove(named, &config.stores)?;
+            }
+            ledger.not_delivered()
         };
         end.map_err(failed)?;
     }

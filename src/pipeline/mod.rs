@@ -20,6 +20,7 @@ mod journal;
 mod room;
 mod schedule;
 
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -34,8 +35,8 @@ use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
 use crate::input::discover::{self, DiscoverOptions, Found, Identity};
 use crate::ledger::Ledger;
-use crate::output::destination::{Output, Target};
-use crate::output::{Alert, Kind, RunIdentity};
+use crate::output::destination::{Output, OutputOptions};
+use crate::output::{Alert, Destination, Kind, RunIdentity};
 use crate::report::{Defect, Diagnostic, Report, Tally};
 use crate::rule::{LEGACY_NEEDLE, Needles};
 use crate::scan::Prefilter;
@@ -113,13 +114,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
     let ledger = journal::open(config)?;
     let ledger = ledger.as_ref();
     let mut tables = open_tables(config, &run, ledger)?;
-    let discover_options = DiscoverOptions {
-        follows_links: config.follows_links,
-        own_files: own_files(config, tables.identities()?),
-        own_uris: config.own_uris.clone(),
-        wanted: config.wanted.clone(),
-        stores: Arc::clone(&config.stores),
-    };
+    let discover_options = discover_options(config, tables.identities()?);
     let pool = threads(config.n_threads)?;
     // For what is done beside the scan: directories are listed, groups of alerts encoded.
     let side_pool = threads(config.n_threads)?;
@@ -185,19 +180,25 @@ fn open_tables(
     ledger: Option<&Ledger>,
 ) -> Result<Tables, Error> {
     let open = |destination, format, kind| {
-        let target = Target::open(destination, &config.stores)?;
-        let target = match ledger {
-            Some(_) => target.hashed(),
-            None => target,
+        let options = OutputOptions {
+            format,
+            kind,
+            rule: &config.rule,
+            run,
+            is_hashed: ledger.is_some(),
         };
-        let mut output = Output::new(target, format, kind, &config.rule, run)?;
+        let mut output = Output::open(destination, &config.stores, options)?;
         if let Some(ledger) = ledger {
             let sightings = ledger.sightings(kind == Kind::Related);
             output.seed(sightings.map_err(journal::failed(ledger.path()))?);
         }
         Ok::<_, Error>(Table::new(output))
     };
-    let alerts = open(&config.destination, config.format, Kind::Alerts)?;
+    let alerts = open(
+        &config.destination,
+        config.format,
+        Kind::Alerts(config.schema),
+    )?;
     let related = config.related.as_ref();
     let related = related.map(|(to, format)| open(to, *format, Kind::Related));
     Ok(Tables {
@@ -208,13 +209,7 @@ fn open_tables(
 
 /// Walks as a hunt would, and gives what it meets to `visit`; nothing is opened but folders.
 pub fn plan(config: &HuntConfig, visit: &mut dyn FnMut(Found)) {
-    let options = DiscoverOptions {
-        follows_links: config.follows_links,
-        own_files: own_files(config, Vec::new()),
-        own_uris: config.own_uris.clone(),
-        wanted: config.wanted.clone(),
-        stores: Arc::clone(&config.stores),
-    };
+    let options = discover_options(config, Vec::new());
     let list_all = |directories: &[PathBuf]| {
         let listings = directories.par_iter().map(|d| discover::list(d));
         listings.collect()
@@ -366,6 +361,18 @@ impl<'a> Lane<'a> {
     }
 }
 
+/// How the walk goes; `hidden` are files that the run has begun.
+fn discover_options(config: &HuntConfig, hidden: Vec<Identity>) -> DiscoverOptions {
+    DiscoverOptions {
+        follows_links: config.follows_links,
+        own_files: own_files(config, hidden),
+        own_folder: own_folder(config),
+        own_uris: config.own_uris.clone(),
+        wanted: config.wanted.clone(),
+        stores: Arc::clone(&config.stores),
+    }
+}
+
 /// The run's own files that may lie below a root.
 fn own_files(config: &HuntConfig, hidden: Vec<Identity>) -> Vec<Identity> {
     let named = config.own_files.iter().filter_map(|path| {
@@ -377,6 +384,14 @@ fn own_files(config: &HuntConfig, hidden: Vec<Identity>) -> Vec<Identity> {
     named.chain(hidden).collect()
 }
 
+/// The name of the folder in which the run's own files are until they are whole, if that may lie below a root.
+fn own_folder(config: &HuntConfig) -> Option<OsString> {
+    match &config.destination {
+        Destination::Dataset(dataset) => Some(dataset.staging_name().into()),
+        Destination::File(_) | Destination::Object(_) | Destination::Stdout => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -384,7 +399,7 @@ mod tests {
     use super::*;
     use crate::input::Root;
     use crate::input::layout::Wanted;
-    use crate::output::{Destination, Format};
+    use crate::output::{Format, Schema};
     use crate::report::Code;
     use crate::rule::Rule;
 
@@ -395,6 +410,7 @@ mod tests {
             rule: Arc::new(Rule::quarantine()),
             destination: Destination::File(folder.join("alerts.ndjson")),
             format: Format::Ndjson,
+            schema: Schema::Flat,
             n_threads: 2,
             map_from_bytes: None,
             block_bytes: crate::input::blocks::BLOCK_BYTES,

@@ -135,6 +135,17 @@ impl Bucket {
         })
     }
 
+    /// Takes an object away.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, in words.
+    pub fn remove(&self, key: &str) -> io::Result<()> {
+        let path = Self::path(key)?;
+        let removed = self.wait(self.store.delete(&path));
+        removed.map_err(|error| self.explain(&error))
+    }
+
     /// Runs to its end what is asked of the bucket.
     pub(super) fn wait<F: Future>(&self, asked: F) -> F::Output {
         self.runtime.block_on(asked)

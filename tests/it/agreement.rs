@@ -13,7 +13,7 @@ use proptest::sample::{Index, select};
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Destination, Format, Schema};
 use trailsift::rule::Rule;
 
 use crate::lake::{Lake, attach, attach_with, gzip, other, rows, zstd};
@@ -262,6 +262,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(path.clone()),
         format: Format::Ndjson,
+        schema: Schema::Flat,
         n_threads,
         map_from_bytes,
         block_bytes,

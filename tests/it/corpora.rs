@@ -11,7 +11,7 @@ use serde_json::Value;
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Destination, Format, Schema};
 use trailsift::rule::Rule;
 
 use super::lake::{TRAILSIFT, rows};
@@ -177,6 +177,7 @@ fn all_events(root: &Path) -> Vec<Value> {
         rule: Arc::new(every_event()),
         destination: Destination::File(path.clone()),
         format: Format::Ndjson,
+        schema: Schema::Flat,
         related: None,
         n_threads: 2,
         map_from_bytes: Some(trailsift::input::open::MAP_BYTES),

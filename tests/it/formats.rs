@@ -317,6 +317,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         rule: Arc::new(rule),
         destination: Destination::File(lake.beside("alerts.ndjson")),
         format: trailsift::output::Format::Ndjson,
+        schema: trailsift::output::Schema::Flat,
         n_threads: 2,
         map_from_bytes: Some(1),
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::datasets;
 use crate::lake::{Hunt, Lake, TRAILSIFT, attach, attach_with, delivery, other, rows};
 
 fn hunt(lake: &Lake, output: &str, args: &[&str]) -> Hunt {
@@ -212,6 +213,64 @@ fn names_that_were_given_before_the_ledger_knew_it_are_found_out() {
         fs::remove_file(lake.beside("again.ndjson")).unwrap();
         fs::remove_file(&output).ok();
     }
+}
+
+#[test]
+fn files_of_a_dataset_that_were_named_before_the_last_are_taken_away_and_written_again() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("b.json", attach("2").replace("2024-05-01", "2024-05-02"));
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-KILL");
+    let copy = |from: &str, to: &str| {
+        fs::copy(lake.beside(from), lake.beside(to)).unwrap();
+        let log = |name: &str| lake.beside(&format!("{name}-wal"));
+        fs::copy(log(from), log(to)).ok();
+    };
+    copy("ledger", "before");
+    let args = ["logs", "--partition-by", "event_date", "--format", "ndjson"];
+    let set = lake.beside("set");
+    let found = || {
+        let found = datasets::files(&set).into_iter();
+        let ids = found.flat_map(|file| rows(&file));
+        let mut ids: Vec<_> = ids.map(|row| row["event_id"].clone()).collect();
+        ids.sort_by_key(Value::to_string);
+        ids
+    };
+    for n_named in [0, 1, 2] {
+        dataset(&lake, &args);
+        let named = datasets::files(&set);
+        assert_eq!(named.len(), 2);
+        // As it was before the last commit, when so many files had their names.
+        copy("before", "ledger");
+        let ledger = Connection::open(lake.beside("ledger")).unwrap();
+        for (rank, file) in named.iter().enumerate() {
+            let bytes = fs::read(file).unwrap();
+            let hash: [u8; 32] = Sha256::digest(&bytes).into();
+            let row = (file.to_str().unwrap(), bytes.len(), hash, rank);
+            let insert = "INSERT INTO intent VALUES (?1, ?2, ?3, 1, ?4)";
+            ledger.execute(insert, row).unwrap();
+        }
+        drop(ledger);
+        for file in &named[n_named..] {
+            fs::remove_file(file).unwrap();
+        }
+        dataset(&lake, &args);
+        assert_eq!(found(), ["1", "2"], "{n_named} named");
+        let is_again = datasets::files(&set) != named;
+        assert_eq!(is_again, n_named < 2, "{n_named} named");
+        copy("before", "ledger");
+        fs::remove_dir_all(&set).unwrap();
+    }
+}
+
+/// A hunt whose output is a dataset.
+fn dataset(lake: &Lake, args: &[&str]) {
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(["hunt", "--quiet", "--state", "ledger", "-o", "set/"]);
+    assert!(command.args(args).status().unwrap().success());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use trailsift::config::HuntConfig;
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format};
+use trailsift::output::{Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::synth::{Compression, Shape, SynthConfig};
 
@@ -29,6 +29,7 @@ fn output(
         rule: Arc::new(Rule::quarantine()),
         destination: Destination::File(path.clone()),
         format,
+        schema: Schema::Flat,
         n_threads,
         map_from_bytes: is_mapped.then_some(1),
         block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },

@@ -135,7 +135,8 @@ const WORDS: [(&str, &[&str], &str); 14] = [
         &[
             "input/",
             "output/whole_file.rs",
-            "output/destination.rs",
+            "output/target.rs",
+            "output/dataset/",
             "pipeline/",
             "synth/",
             "cli/",

@@ -1,0 +1,133 @@
+//! A folder of files, to which each run adds some: which folder in it an alert goes to, and what the files are called.
+//!
+//! The folders are Hive's, `name=value`, so that engines take their names for columns and pass over what a query cannot
+//! want. What stands in a record, and so was chosen by whoever made the request, is escaped as Hive does.
+
+mod parts;
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+pub(super) use parts::{Files, Parts};
+
+use super::alert::Alert;
+use super::destination::Destination;
+
+/// The folder of rows without a value, as Hive calls it.
+const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+/// The longest value that a folder is called by: names are of at most 255 bytes, and an escape takes three.
+const VALUE_BYTES_MAX: usize = 64;
+
+/// How the rows of a dataset are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioning {
+    /// `event_date=2024-05-01`, in UTC.
+    EventDate,
+    /// `region=us-east-1/accountId=111122223333/eventDay=20240501`: a custom source of Security Lake (its user guide,
+    /// "Collecting data from custom sources").
+    SecurityLake,
+}
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its folder or prefix.
+    pub folder: std::path::PathBuf,
+    /// How its rows are divided.
+    pub partitioning: Partitioning,
+    /// How the names of this run's files begin.
+    pub stem: String,
+    /// How they end.
+    pub extension: String,
+}
+
+impl Dataset {
+    /// The name of the hidden folder in which the run's files are until all are whole: its own, whatever lies round it.
+    pub(crate) fn staging_name(&self) -> String {
+        format!(".{}.tmp", self.stem)
+    }
+
+    /// Where a file goes.
+    fn place(&self, folder: &str, n_files: usize) -> std::path::PathBuf {
+        let name = format!("{}-{n_files:04x}.{}", self.stem, self.extension);
+        self.folder.join(folder).join(name)
+    }
+}
+
+impl Partitioning {
+    /// The folder that an alert belongs in.
+    #[must_use]
+    pub fn folder(self, alert: &Alert) -> String {
+        let time = alert
+            .event_time
+            .and_then(|time| Timestamp::from_microsecond(time).ok());
+        let date = |format: &str| time.map(|time| time.strftime(format).to_string());
+        let mut folder = String::new();
+        match self {
+            Self::EventDate => level(&mut folder, "event_date", date("%Y-%m-%d").as_deref()),
+            Self::SecurityLake => {
+                level(&mut folder, "region", alert.text("aws_region"));
+                level(&mut folder, "accountId", alert.text("account_id"));
+                level(&mut folder, "eventDay", date("%Y%m%d").as_deref());
+            }
+        }
+        folder
+    }
+}
+
+/// Adds a level.
+fn level(folder: &mut String, name: &str, value: Option<&str>) {
+    if !folder.is_empty() {
+        folder.push('/');
+    }
+    folder.push_str(name);
+    folder.push('=');
+    let Some(value) = value.filter(|v| !v.is_empty() && v.len() <= VALUE_BYTES_MAX) else {
+        folder.push_str(NO_VALUE);
+        return;
+    };
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => folder.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            other => write!(folder, "%{other:02X}").unwrap_or_default(),
+        }
+    }
+}
+
+/// Where a file of a dataset goes, as any other output.
+fn destination(path: &std::path::Path) -> std::io::Result<Destination> {
+    match crate::store::Uri::of(path) {
+        Some(Ok(uri)) => Ok(Destination::Object(uri)),
+        Some(Err(message)) => Err(std::io::Error::other(message)),
+        None => Ok(Destination::File(path.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(value: Option<&str>) -> String {
+        let mut folder = String::new();
+        level(&mut folder, "region", value);
+        folder
+    }
+
+    #[test]
+    fn what_a_record_says_cannot_lead_out_of_the_dataset() {
+        for (value, folder) in [
+            (Some("us-east-1"), "region=us-east-1"),
+            (Some("../../etc"), "region=%2E%2E%2F%2E%2E%2Fetc"),
+            (Some("a=b\n"), "region=a%3Db%0A"),
+            (Some("é"), "region=%C3%A9"),
+            (Some(""), "region=__HIVE_DEFAULT_PARTITION__"),
+            (None, "region=__HIVE_DEFAULT_PARTITION__"),
+        ] {
+            assert_eq!(named(value), folder);
+        }
+        assert_eq!(named(Some(&"é".repeat(32))).len(), "region=".len() + 192);
+        assert_eq!(named(Some(&"a".repeat(65))), named(None));
+    }
+}

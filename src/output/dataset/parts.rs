@@ -1,0 +1,246 @@
+//! The files of a run, which get their names together when all of them are whole.
+//!
+//! Rows wait in memory for the others of their folder, up to a bound; what is then written is a file in a hidden folder.
+//! On a disk that lies in the dataset, so that a name is all that a file lacks; what goes to a bucket waits in the
+//! system's folder for temporary files. A crash between the first and the last name leaves a part of the run's files,
+//! each of them whole; a ledger knows them and the next run takes them away.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use tempfile::TempDir;
+
+use super::super::alert::{Alert, RuleColumns};
+use super::super::columns::Kind;
+use super::super::destination::Destination;
+use super::super::encode::{Encoded, Encoder, Group};
+use super::super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
+use super::super::target::{Hashed, Target, Written, remove};
+use super::{Dataset, destination};
+use crate::store::Stores;
+
+/// Alerts that wait for others of their folder, in bytes. What does not fit is written as a file of its own, the largest
+/// folder first.
+const WAITING_BYTES: usize = 64 << 20;
+
+/// The files of a run.
+pub(crate) struct Parts {
+    dataset: Dataset,
+    format: Format,
+    kind: Kind,
+    rule: Arc<RuleColumns>,
+    run: RunIdentity,
+    encoder: Encoder,
+    sightings: Sightings,
+    /// Alerts by their folder.
+    waiting: BTreeMap<String, Group>,
+    n_waiting_bytes: usize,
+    waiting_bytes_max: usize,
+    files: Files,
+}
+
+/// Files that are whole, and have no name yet.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// The dataset's.
+    folder: PathBuf,
+    staging: TempDir,
+    files: Vec<Part>,
+    stores: Arc<Stores>,
+}
+
+/// A file that is whole.
+#[derive(Debug)]
+struct Part {
+    hidden: PathBuf,
+    destination: Destination,
+    written: Option<Written>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("dataset", &self.dataset)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    /// Begins a dataset, whose folder is there if it is on a disk.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn create(
+        dataset: Dataset,
+        stores: &Arc<Stores>,
+        format: Format,
+        kind: Kind,
+        rule: RuleColumns,
+        run: &RunIdentity,
+    ) -> Result<Self, ArrowError> {
+        let mut builder = tempfile::Builder::new();
+        let name = dataset.staging_name();
+        let builder = builder.prefix(&name).rand_bytes(0);
+        let staging = match destination(&dataset.folder)? {
+            Destination::Object(_) => builder.tempdir()?,
+            _ => {
+                fs::create_dir_all(&dataset.folder)?;
+                builder.tempdir_in(&dataset.folder)?
+            }
+        };
+        let rule = Arc::new(rule);
+        // Only for its encoder, which all files share.
+        let sink = AlertSink::new(io::sink(), format, kind, Arc::clone(&rule), run)?;
+        Ok(Self {
+            files: Files {
+                folder: dataset.folder.clone(),
+                staging,
+                files: Vec::new(),
+                stores: Arc::clone(stores),
+            },
+            dataset,
+            format,
+            kind,
+            rule,
+            run: run.clone(),
+            encoder: sink.encoder(),
+            sightings: Sightings::default(),
+            waiting: BTreeMap::new(),
+            n_waiting_bytes: 0,
+            waiting_bytes_max: WAITING_BYTES,
+        })
+    }
+
+    /// What encodes the groups.
+    pub(crate) fn encoder(&self) -> Encoder {
+        self.encoder.clone()
+    }
+
+    /// Goes on counting sightings from where earlier outputs came to.
+    pub(crate) fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
+        self.sightings = Sightings(sightings);
+    }
+
+    /// Takes an alert, and gives a group when one is full, or all are too many.
+    pub(crate) fn append(&mut self, mut alert: Alert) -> Option<Group> {
+        self.sightings.count(&mut alert);
+        let folder = self.dataset.partitioning.folder(&alert);
+        let n_bytes = alert.size_bytes();
+        self.n_waiting_bytes += n_bytes;
+        let group = self.waiting.entry(folder.clone()).or_default();
+        group.n_bytes += n_bytes;
+        group.alerts.push(alert);
+        if group.n_bytes >= ROW_GROUP_BYTES {
+            return self.take(&folder);
+        }
+        if self.n_waiting_bytes < self.waiting_bytes_max {
+            return None;
+        }
+        let largest = self.waiting.iter().max_by_key(|(_, group)| group.n_bytes);
+        let largest = largest.map(|(folder, _)| folder.clone())?;
+        self.take(&largest)
+    }
+
+    fn take(&mut self, folder: &str) -> Option<Group> {
+        let (folder, mut group) = self.waiting.remove_entry(folder)?;
+        self.n_waiting_bytes -= group.n_bytes;
+        group.folder = folder;
+        Some(group)
+    }
+
+    /// Writes a group as a file.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
+        let n_files = self.files.files.len();
+        let destination = destination(&self.dataset.place(&encoded.folder, n_files))?;
+        let hidden = self.files.staging.path().join(format!("{n_files:04x}"));
+        let file = Hashed::new(BufWriter::new(File::create_new(&hidden)?));
+        let rule = Arc::clone(&self.rule);
+        let n_rows = encoded.n_rows;
+        let mut sink = AlertSink::new(file, self.format, self.kind, rule, &self.run)?;
+        sink.write(encoded)?;
+        let mut file = sink.finish()?;
+        file.flush()?;
+        let written = file.written(destination.place(), n_rows);
+        file.inner.get_ref().sync_all()?;
+        self.files.files.push(Part {
+            hidden,
+            destination,
+            written,
+        });
+        Ok(())
+    }
+
+    /// Writes what still waits.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn finish(mut self) -> Result<Files, ArrowError> {
+        while let Some(folder) = self.waiting.keys().next().cloned() {
+            if let Some(group) = self.take(&folder) {
+                let encoded = self.encoder.encode(group)?;
+                self.write(encoded)?;
+            }
+        }
+        Ok(self.files)
+    }
+}
+
+impl Files {
+    /// What they hold, and where that will be.
+    pub(crate) fn written(&self) -> impl Iterator<Item = Written> + '_ {
+        self.files.iter().filter_map(|part| part.written.clone())
+    }
+
+    /// Gives them their names, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be named, and what the system says.
+    pub(crate) fn commit(self) -> Result<(), (PathBuf, io::Error)> {
+        for (n_named, part) in self.files.iter().enumerate() {
+            if let Err(error) = self.name(part) {
+                for named in &self.files[..n_named] {
+                    // If that cannot be done either, the first fault is the one to tell.
+                    named.written.as_ref().map(|w| remove(w, &self.stores).ok());
+                }
+                let place = part.destination.place().unwrap_or_default();
+                return Err((PathBuf::from(place), error));
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, part: &Part) -> io::Result<()> {
+        match &part.destination {
+            Destination::File(path) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                fs::create_dir_all(folder)?;
+                fs::rename(&part.hidden, path)?;
+                // Its name, and those of folders that are new. Some file systems cannot sync a folder; the content is safe.
+                for folder in folder
+                    .ancestors()
+                    .take_while(|f| f.starts_with(&self.folder))
+                {
+                    File::open(folder).and_then(|folder| folder.sync_all()).ok();
+                }
+                Ok(())
+            }
+            destination => {
+                let mut target =
+                    Target::open(destination, &self.stores).map_err(io::Error::other)?;
+                io::copy(&mut File::open(&part.hidden)?, &mut target)?;
+                target.commit().map_err(io::Error::other)
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Elastic's way: a document in the Elastic Common Schema for each alert, as its own detection engine would index it, with
+//! `event.kind: signal` (ECS reference, "event.kind"), for `POST /index/_bulk`.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::super::alert::{Alert, RuleColumns};
+use super::super::columns::{COLUMNS, Cell};
+use super::without_nulls;
+
+/// The version of ECS.
+const VERSION: &str = "8.17.0";
+
+/// What `_bulk` is to do: index it once, however often it is sent.
+pub(super) fn action(alert: &Alert) -> Value {
+    json!({"create": {"_id": alert.text("alert_id")}})
+}
+
+/// The document.
+pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
+    let metadata = &rule.metadata;
+    let threats = || metadata.threat.iter();
+    let techniques = || threats().flat_map(|threat| &threat.technique);
+    let mut document = json!({
+        "ecs": {"version": VERSION},
+        "event": {
+            "kind": "signal",
+            "module": "aws",
+            "dataset": "aws.cloudtrail",
+            "category": ["iam"],
+            "type": ["user", "change"],
+            "severity": metadata.risk_score,
+        },
+        "message": metadata.name,
+        "cloud": {"provider": "aws"},
+        "rule": {
+            "author": metadata.author,
+            "license": metadata.license,
+            "reference": metadata.references.first(),
+        },
+        "threat": {
+            "framework": threats().next().map(|threat| &threat.framework),
+            "tactic": {
+                "name": threats().map(|threat| &threat.tactic.name).collect::<Vec<_>>(),
+                "reference": threats().map(|threat| &threat.tactic.reference).collect::<Vec<_>>(),
+            },
+            "technique": {
+                "name": techniques().map(|technique| &technique.name).collect::<Vec<_>>(),
+                "reference": techniques().map(|technique| &technique.reference).collect::<Vec<_>>(),
+            },
+        },
+        "related": {
+            "user": [alert.text("actor_name"), alert.text("target_user_name")],
+            "ip": [alert.text("source_ip")],
+        },
+        "tags": metadata.tags,
+    });
+    for (column, cell) in COLUMNS.iter().zip(alert.cells(rule)) {
+        let value = match cell {
+            Cell::Text(text) => json!(text),
+            Cell::Texts(texts) => json!(texts),
+            // A keyword, as the versions of rules are.
+            Cell::Int32(n) if column.ecs == "rule.version" => json!(n.to_string()),
+            Cell::Int32(n) => json!(n),
+            Cell::Int64(n) => json!(n),
+            Cell::Timestamp(time) => json!(time.and_then(|t| Timestamp::from_microsecond(t).ok())),
+        };
+        match column.ecs {
+            "@timestamp" => set(&mut document, &["@timestamp"], value),
+            "" => set(&mut document, &["trailsift", column.name], value),
+            field => set(&mut document, &field.split('.').collect::<Vec<_>>(), value),
+        }
+    }
+    without_nulls(&mut document);
+    document
+}
+
+/// Sets a field, and makes the objects round it.
+fn set(object: &mut Value, path: &[&str], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        *object = value;
+        return;
+    };
+    if !object.is_object() {
+        *object = Value::Object(Map::new());
+    }
+    set(&mut object[*first], rest, value);
+}

@@ -1,0 +1,77 @@
+//! Alerts as documents of other schemas than our own: JSON objects, which may be nested.
+//!
+//! A document is made of the row that the alert has in our own columns, and of nothing else: so what all schemas say is
+//! the same, and what one of them has no name for stands under a name of ours.
+
+mod ecs;
+pub(super) mod ocsf;
+
+use std::io::Write as _;
+
+use arrow::error::ArrowError;
+use serde_json::Value;
+
+use super::alert::{Alert, RuleColumns};
+
+/// What a row of alerts looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Schema {
+    /// Our own columns, flat.
+    #[default]
+    Flat,
+    /// Signals as Elastic has them: a document in ECS for each, behind a line that says what is to be done with it.
+    Ecs,
+    /// OCSF's Detection Finding.
+    Ocsf,
+}
+
+/// The document of an alert, if the schema has any.
+pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Option<Value> {
+    match schema {
+        Schema::Flat => None,
+        Schema::Ecs => Some(ecs::document(alert, rule)),
+        Schema::Ocsf => Some(ocsf::document(alert, rule)),
+    }
+}
+
+/// Documents as lines.
+pub(super) fn lines(
+    schema: Schema,
+    alerts: &[Alert],
+    rule: &RuleColumns,
+) -> Result<Vec<u8>, ArrowError> {
+    let mut lines = Vec::new();
+    for alert in alerts {
+        if schema == Schema::Ecs {
+            writeln!(lines, "{}", ecs::action(alert))?;
+        }
+        if let Some(document) = document(schema, alert, rule) {
+            writeln!(lines, "{document}")?;
+        }
+    }
+    Ok(lines)
+}
+
+/// Takes out what has no value: null, and objects and lists of nothing else.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(without_nulls);
+            fields.retain(|_, value| !is_nothing(value));
+        }
+        Value::Array(values) => {
+            values.iter_mut().for_each(without_nulls);
+            values.retain(|value| !is_nothing(value));
+        }
+        _ => {}
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        _ => false,
+    }
+}

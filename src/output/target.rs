@@ -1,0 +1,280 @@
+//! What is written to: a file or an object that appears when it is whole, or standard output; and how what was written is
+//! known again.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use sha2::{Digest as _, Sha256};
+
+use super::destination::Destination;
+use super::sink::io_error;
+use super::whole_file::WholeFile;
+use crate::error::Error;
+use crate::input::discover::Identity;
+use crate::store::{Object, Stores, Upload, Uri};
+
+/// What was written, by which it is known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its absolute path, or its address.
+    pub place: String,
+    /// Its size in bytes.
+    pub n_bytes: u64,
+    /// The hash of its bytes.
+    pub sha256: [u8; 32],
+    /// Its rows.
+    pub n_rows: u64,
+}
+
+/// Standard output's name in messages.
+const STDOUT: &str = "-";
+
+/// What is written to.
+#[derive(Debug)]
+pub struct Target {
+    path: PathBuf,
+    /// By what a ledger knows it.
+    place: Option<String>,
+    writer: Writer,
+    /// The bytes so far, where they are to be known again.
+    digest: Option<Digest>,
+}
+
+/// How many bytes, and their hash.
+#[derive(Debug, Clone, Default)]
+struct Digest {
+    hash: Sha256,
+    n_bytes: u64,
+}
+
+impl Digest {
+    fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.n_bytes += bytes.len() as u64;
+    }
+
+    fn written(&self, place: String, n_rows: u64) -> Written {
+        Written {
+            place,
+            n_bytes: self.n_bytes,
+            sha256: self.hash.clone().finalize().into(),
+            n_rows,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Writer {
+    File(WholeFile),
+    Object(Upload),
+    Stdout(io::BufWriter<io::Stdout>),
+}
+
+impl Target {
+    /// Opens a destination.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn open(destination: &Destination, stores: &Stores) -> Result<Self, Error> {
+        let (path, writer) = match destination {
+            Destination::File(path) => (path.clone(), WholeFile::create(path).map(Writer::File)),
+            Destination::Object(uri) => {
+                let bucket = stores.bucket(uri);
+                let upload = bucket.and_then(|bucket| Upload::create(&bucket, uri.key()));
+                (PathBuf::from(uri.to_string()), upload.map(Writer::Object))
+            }
+            Destination::Dataset(dataset) => {
+                let error = io::Error::other("it is several files");
+                (dataset.folder.clone(), Err(error))
+            }
+            Destination::Stdout => {
+                let out = io::BufWriter::new(io::stdout());
+                (PathBuf::from(STDOUT), Ok(Writer::Stdout(out)))
+            }
+        };
+        match writer {
+            Ok(writer) => Ok(Self {
+                path,
+                place: destination.place(),
+                writer,
+                digest: None,
+            }),
+            Err(source) => Err(Error::Output { path, source }),
+        }
+    }
+
+    /// Which file this is, so that a hunt does not read what it writes; nothing for what is no file.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
+        match &self.writer {
+            Writer::File(file) => file.identity().map(Some).map_err(|source| Error::Output {
+                path: self.path.clone(),
+                source,
+            }),
+            Writer::Object(_) | Writer::Stdout(_) => Ok(None),
+        }
+    }
+
+    /// What it is called in messages.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Has its bytes hashed, from the first on.
+    #[must_use]
+    pub(crate) fn hashed(mut self) -> Self {
+        self.digest = Some(Digest::default());
+        self
+    }
+
+    /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
+    pub(crate) fn written(&self, n_rows: u64) -> Option<Written> {
+        let digest = self.digest.as_ref()?;
+        Some(digest.written(self.place.clone()?, n_rows))
+    }
+
+    /// Gives it its name: only now is it there.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done; nothing is there then.
+    pub fn commit(self) -> Result<(), Error> {
+        let committed = match self.writer {
+            Writer::File(file) => file.commit(),
+            Writer::Object(upload) => upload.commit(),
+            Writer::Stdout(mut out) => out.flush(),
+        };
+        committed.map_err(|error| write_error(self.path, error.into()))
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+        match &mut self.writer {
+            Writer::File(file) => file.write_all(bytes)?,
+            Writer::Object(upload) => upload.write_all(bytes)?,
+            Writer::Stdout(out) => out.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::File(file) => file.flush(),
+            Writer::Object(upload) => upload.flush(),
+            Writer::Stdout(out) => out.flush(),
+        }
+    }
+}
+
+/// A writer, and the hash of what went through it.
+#[derive(Debug)]
+pub(crate) struct Hashed<W> {
+    pub(crate) inner: W,
+    digest: Digest,
+}
+
+impl<W: Write> Hashed<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self {
+            inner,
+            digest: Digest::default(),
+        }
+    }
+
+    /// What it holds, and where that will be.
+    pub(crate) fn written(&self, place: Option<String>, n_rows: u64) -> Option<Written> {
+        Some(self.digest.written(place?, n_rows))
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write_all(bytes)?;
+        self.digest.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Whether what was written is there, byte for byte.
+///
+/// # Errors
+///
+/// If it cannot be told.
+pub(crate) fn is_there(written: &Written, stores: &Stores) -> Result<bool, Error> {
+    let path = Path::new(&written.place);
+    let digest = match Uri::of(path) {
+        Some(Ok(uri)) => digest_of_object(&uri, stores),
+        _ => match File::open(path) {
+            Ok(file) => digest(file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        },
+    };
+    let digest = digest.map_err(|source| Error::Output {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(digest.is_some_and(|digest| {
+        digest.n_bytes == written.n_bytes && written.sha256 == *digest.hash.finalize()
+    }))
+}
+
+fn digest(mut reader: impl Read) -> io::Result<Digest> {
+    let mut digest = Digest::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(digest),
+            n => digest.update(&buffer[..n]),
+        }
+    }
+}
+
+fn digest_of_object(uri: &Uri, stores: &Stores) -> io::Result<Option<Digest>> {
+    let bucket = stores.bucket(uri)?;
+    match bucket.head(uri.key())? {
+        Some(meta) => digest(Object::new(&bucket, meta).stream(&Arc::default())).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Takes away what was written, if it is there, byte for byte.
+///
+/// # Errors
+///
+/// If it cannot be told, or not be done.
+pub(crate) fn remove(written: &Written, stores: &Stores) -> Result<(), Error> {
+    if !is_there(written, stores)? {
+        return Ok(());
+    }
+    let path = Path::new(&written.place);
+    let removed = match Uri::of(path) {
+        Some(Ok(uri)) => stores
+            .bucket(&uri)
+            .and_then(|bucket| bucket.remove(uri.key())),
+        _ => fs::remove_file(path),
+    };
+    removed.map_err(|source| Error::Output {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+pub(super) fn write_error(path: PathBuf, error: ArrowError) -> Error {
+    match io_error(error) {
+        Ok(e) if e.kind() == io::ErrorKind::BrokenPipe => Error::OutputClosed,
+        Ok(source) => Error::Output { path, source },
+        Err(source) => Error::Encode { path, source },
+    }
+}
