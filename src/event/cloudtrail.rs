@@ -128,13 +128,6 @@ pub(crate) fn names_request(record: Value<'_>) -> bool {
     get(record, REQUEST).next().is_some() || spread_request(record).next().is_some()
 }
 
-/// Whether this is a row of this program's own alerts, which quotes a record and is none.
-pub(crate) fn is_alert_row(value: Value<'_>) -> bool {
-    ["alert_id", "rule_id", "raw_event"]
-        .iter()
-        .all(|column| get(value, column).any(|v| v.as_str().is_some()))
-}
-
 /// Whether this is another AWS service's event notification.
 pub(crate) fn is_notification(value: Value<'_>) -> bool {
     let mut sources = value

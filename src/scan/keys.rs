@@ -60,13 +60,15 @@ pub(super) enum Marks {
 
 /// Keys that records, and the documents that must not be taken for records, carry. Lower-case forms
 /// (Athena) and `EventName` (lookup-events) count too: what it is in truth, the parsed value tells.
-const KEYS: [(&str, Role, Marks); 10] = [
+const KEYS: [(&str, Role, Marks); 11] = [
     ("eventName", Role::Other, Marks::ThisObject),
     ("eventVersion", Role::Other, Marks::ThisObject),
     ("insightDetails", Role::Other, Marks::ThisObject),
     ("digestStartTime", Role::Other, Marks::ThisObject),
     ("event.action", Role::Other, Marks::ThisObject),
     ("api.operation", Role::Other, Marks::ThisObject),
+    // Of OCSF's findings, which quote records.
+    ("finding_info", Role::Other, Marks::ThisObject),
     ("event", Role::Event, Marks::Nothing),
     ("action", Role::Other, Marks::ObjectRound(Role::Event)),
     ("api", Role::Api, Marks::Nothing),

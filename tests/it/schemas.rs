@@ -282,6 +282,32 @@ fn files_of_findings_hold_the_documents_in_time_order_on_pages_of_a_megabyte() {
 }
 
 #[test]
+fn alerts_that_are_met_again_in_any_schema_are_no_events() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    for (name, schema) in [
+        ("a.ndjson", "flat"),
+        ("a.parquet", "flat"),
+        ("e.ndjson", "ecs"),
+        ("o.ndjson", "ocsf"),
+        ("o.parquet", "ocsf"),
+    ] {
+        hunt(&lake, &["-o", name, "--schema", schema]);
+    }
+    fs::remove_file(lake.logs().join("a.json")).unwrap();
+    for name in ["a.ndjson", "a.parquet", "e.ndjson", "o.ndjson", "o.parquet"] {
+        fs::rename(lake.beside(name), lake.logs().join(name)).unwrap();
+        lake.hunt(&[]).exits(0).finds(&[]);
+    }
+    // Another's finding may be of anything.
+    let finding = fs::read(lake.logs().join("o.ndjson")).unwrap();
+    let others = String::from_utf8(finding)
+        .unwrap()
+        .replace("\"trailsift\"", "\"other\"");
+    fs::write(lake.logs().join("other.ndjson"), others).unwrap();
+    lake.hunt(&[]).exits(3).finds(&["1"]);
+}
+
+#[test]
 fn what_was_written_in_any_schema_may_be_replaced_and_is_no_input() {
     let lake = Lake::new().file("a.json", attach("1"));
     for (name, schema) in [
