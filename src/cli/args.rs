@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use trailsift::input::manifest::Shard;
-use trailsift::store::CONCURRENT_FETCHES;
+use trailsift::store::{CONCURRENT_FETCHES, check_endpoint};
 
 use super::when;
 
@@ -268,7 +268,7 @@ pub(crate) struct InputArgs {
     pub(crate) late: SignedDuration,
 
     /// Send requests to this address: a store of your own that speaks S3. Without it AWS_ENDPOINT_URL counts.
-    #[arg(long, value_name = "URL", help_heading = "Buckets")]
+    #[arg(long, value_name = "URL", value_parser = endpoint, help_heading = "Buckets")]
     pub(crate) endpoint_url: Option<String>,
 
     /// The region that the S3 buckets are in. Without it S3 is asked; with an endpoint AWS_REGION or the profile tells.
@@ -367,6 +367,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(n) => Ok(n),
         Err(error) => Err(format!("{error}")),
     }
+}
+
+/// An address that requests can be sent to.
+fn endpoint(text: &str) -> Result<String, String> {
+    check_endpoint(text).map(|()| text.to_owned())
 }
 
 fn shard(text: &str) -> Result<Shard, String> {

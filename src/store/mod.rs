@@ -29,6 +29,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 pub use bucket::{Bucket, Lookup, ObjectMeta};
 pub use fetch::{Fetched, Object};
+pub use open::check_endpoint;
 pub use ranges::{RANGE_BYTES, RangeReader};
 pub use upload::Upload;
 pub use uri::Uri;

@@ -119,6 +119,9 @@ impl Opening<'_> {
 async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<Arc<Signer>>)> {
     let aws = found_aws(stores, uri).await?;
     let endpoint = stores.options.endpoint_url.clone().or(aws.endpoint);
+    if let Some(endpoint) = &endpoint {
+        check_endpoint(endpoint).map_err(io::Error::other)?;
+    }
     let region = match (&stores.options.bucket_region, &endpoint) {
         (Some(region), _) => region.clone(),
         (None, Some(_)) => aws.region.unwrap_or_else(|| REGION.to_owned()),
@@ -143,6 +146,22 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<A
         is_requester_pays: stores.options.is_requester_pays,
     });
     Ok((builder, signer.map(Arc::new)))
+}
+
+/// Whether requests can be sent to this address; the crate that signs them takes for granted that it is one.
+///
+/// # Errors
+///
+/// What is wrong with it, in words.
+pub fn check_endpoint(endpoint: &str) -> Result<(), String> {
+    let is_address = url::Url::parse(endpoint)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    match is_address {
+        true => Ok(()),
+        false => Err(format!(
+            "the endpoint {endpoint:?} is no address such as https://host:port"
+        )),
+    }
 }
 
 /// What the environment and the files of the AWS command line say.

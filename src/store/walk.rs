@@ -71,6 +71,7 @@ impl Bucket {
         survey: Arc<Survey>,
     ) -> Receiver<Met> {
         let (met, receiver) = channel(PAGES);
+        let (told, listed) = (met.clone(), prefix.clone());
         let folder = Folder {
             bucket: Arc::clone(self),
             prefix,
@@ -79,7 +80,15 @@ impl Bucket {
             survey,
             met,
         };
-        self.runtime.spawn(folder.list());
+        let listing = self.runtime.spawn(folder.list());
+        self.runtime.spawn(async move {
+            // A list that ends so would look like one of nothing.
+            if listing.await.is_err() {
+                let error = io::Error::other("the program failed over its list; please report it");
+                // One who is gone wants it no more.
+                told.send(Met::Failed(listed, error)).await.ok();
+            }
+        });
         receiver
     }
 }
@@ -170,5 +179,35 @@ impl Folder {
             .send(Met::Objects(std::mem::take(objects)))
             .await
             .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{StoreOptions, Stores, Uri};
+
+    #[test]
+    fn a_list_that_the_program_fails_over_is_told() {
+        let stores = Stores::new(StoreOptions {
+            endpoint_url: Some("http://127.0.0.1:9".to_owned()),
+            is_unsigned: true,
+            ..StoreOptions::default()
+        });
+        let uri = Uri::of(std::path::Path::new("s3://trail/"))
+            .unwrap()
+            .unwrap();
+        let bucket = stores.bucket(&uri).unwrap();
+        let met: Vec<Met> = bucket
+            .walk(
+                "logs/",
+                Arc::new(|_, _| panic!("as a fault of the program would")),
+            )
+            .collect();
+        let [Met::Failed(prefix, error)] = &met[..] else {
+            panic!("{met:?}");
+        };
+        assert_eq!(prefix, "logs/");
+        assert!(error.to_string().contains("please report it"), "{error}");
     }
 }

@@ -619,3 +619,29 @@ fn addresses_that_make_no_sense_are_refused_before_the_run() {
     lake.hunt(&["--request-payer", "--no-sign-request"])
         .exits(2);
 }
+
+#[test]
+fn an_endpoint_that_is_no_address_is_told_and_not_taken_for_an_empty_bucket() {
+    let lake = Lake::new();
+    for endpoint in [
+        "running 1 test",
+        "localhost:9000",
+        "//host",
+        "ftp://host",
+        "http://",
+    ] {
+        let typed = lake
+            .command(&["s3://trail/", "--endpoint-url", endpoint])
+            .output()
+            .unwrap();
+        assert_eq!(typed.status.code(), Some(2), "{endpoint}");
+        let mut command = lake.command(&["s3://trail/"]);
+        command
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", s3::SECRET_KEY);
+        lake.hunted(command.output().unwrap())
+            .exits(3)
+            .says("is no address such as https://host:port");
+    }
+}
