@@ -12,11 +12,12 @@ credentials of the executors: paths that all of them reach, or s3://bucket/prefi
 `trailsift plan` and so decide what is listed (--home-region, --since 30d); those that choose events go to the hunt, too.
 
 --content: Spark lists and reads the objects, by its own credentials, and the tasks hand them to the program. Spark passes
-over names that begin with `.` or `_`, and ends the job where an object has 2 GiB or more.
+over names that begin with `.` or `_`; an object that it cannot read, or of 2 GiB or more, ends the job.
 
 --table: the rows of any table that Spark can read (Delta, Iceberg, Security Lake, parquet.`path`) go to the program as
-lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `source` is the table, and
-`byte_offset` means nothing. `hunt_table` does the same with any DataFrame.
+lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `source` is the table;
+`byte_offset` means nothing, and `alert_id`, which is made of it, is not the same in each run. `hunt_table` does the same
+with any DataFrame.
 
 DIR/alerts gets the alerts, DIR/diagnostics what could not be read, both as Parquet; what could not be listed is on
 standard error. Exit codes are those of `trailsift hunt`: 0 if all was read, 3 if not. More diagnostics of severity
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -44,7 +46,7 @@ from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import BinaryType
+from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StringType, StructField, StructType
 
 #: Beside the columns of an alert: a diagnostic as JSON, in rows that hold nothing else.
 DIAGNOSTIC = "diagnostic"
@@ -55,8 +57,6 @@ USAGE = 2
 SHARD_BYTES = 4 << 30
 #: Contents that are hunted through at once lie on the executor's disk.
 CONTENT_BYTES = 256 << 20
-#: Contents that Spark hands over at once are in memory.
-CONTENTS_A_BATCH = 4
 #: Options that the hunt of a shard must have, too; each has a value.
 OF_EVENTS = {"--since", "--until", "--account", "--region", "--late", "--endpoint-url", "--bucket-region"}
 
@@ -76,7 +76,7 @@ def shards(program: str, n_shards: int, options: list[str], schema: pa.Schema) -
 
 
 def contents(program: str, roots: list[str], options: list[str], schema: pa.Schema) -> Callable[[Batches], Batches]:
-    """What a task does with objects: their addresses and their bytes. They are read from a folder that looks like the
+    """What a task does with objects: their addresses and their bytes. They are read from folders that look like the
     roots, so that rows are the same as if the program had read these."""
 
     def run(batches: Batches) -> Batches:
@@ -85,6 +85,7 @@ def contents(program: str, roots: list[str], options: list[str], schema: pa.Sche
         while not is_last:
             with tempfile.TemporaryDirectory() as folder:
                 names: dict[str, str] = {}
+                below: dict[str, None] = {}
                 n_bytes = 0
                 while n_bytes < CONTENT_BYTES:
                     address, content = next(objects, (None, None))
@@ -92,34 +93,40 @@ def contents(program: str, roots: list[str], options: list[str], schema: pa.Sche
                     if is_last:
                         break
                     data = content.as_buffer()
-                    names[put(folder, roots, address, data, len(names))] = plain(address)
+                    root, path = put(pathlib.Path(folder), roots, plain(address), data, len(names))
+                    names[path], below[root] = plain(address), None
                     n_bytes += data.size
                 if names:
-                    yield from hunt(program, [folder, *options], schema, "contents", renamed=lambda path: names.get(path, path))
+                    inputs = [*options, "--", *below]
+                    yield from hunt(program, inputs, schema, "contents", renamed=lambda path: names.get(path, path))
 
     return run
 
 
-def put(folder: str, roots: list[str], address: str, data: pa.Buffer, number: int) -> str:
-    """Writes an object to where it would be below its root, or where that cannot be, under a number."""
-    root = max((root for root in map(plain, roots) if plain(address).startswith(root)), key=len, default="")
-    below = plain(address)[len(root) :].lstrip("/") or address.rsplit("/")[-1]
-    path = pathlib.Path(folder, below)
-    try:
-        if ".." in path.parts or path.exists():
-            raise FileExistsError(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError:
-        # A key may be the prefix of another, or longer than a path.
-        path = pathlib.Path(folder, f"object-{number}")
-        path.write_bytes(data)
-    return str(path)
+def put(folder: pathlib.Path, roots: list[str], address: str, data: pa.Buffer, number: int) -> tuple[str, str]:
+    """Writes an object to a folder that stands for its root, with all that the root is called: what lies where in an
+    archive of CloudTrail tells of which account, region and day it is."""
+    root = max((root for root in roots if address.startswith(root)), key=len, default="")
+    if root == address:
+        root = address.rpartition("/")[0]
+    # One key may be the prefix of another, or stand for no path: such a one gets a folder of its own.
+    for base in (folder / "0", folder / f"1-{number}"):
+        top = base / re.sub("[^/]+://|/[.]+(?=/)", "/", f"/{root}/").strip("/")
+        path = top / re.sub("(^|/)[.]+(?=/|$)", "", address[len(root) :]).strip("/")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(data)
+            return str(top), str(path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            continue
+    raise RuntimeError(f"{address}: it cannot be written below {folder}")
 
 
 def plain(address: str) -> str:
     """An address as the program would have it: of the ways in which Hadoop writes a scheme, the common one."""
-    return re.sub(r"^file:/+", "/", re.sub(r"^s3[an]://", "s3://", address))
+    address = re.sub(r"^(file|dbfs):/+", "/", re.sub(r"^s3[an]://", "s3://", address))
+    return address if "://" in address else os.path.abspath(address)
 
 
 def rows(program: str, table: str, options: list[str], schema: pa.Schema) -> Callable[[Batches], Batches]:
@@ -154,26 +161,30 @@ def hunt(
         with log.open("wb") as stderr, subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
             # Whoever writes what the program reads must not wait for whoever reads what it writes.
             feeder = Feeder(feed, process.stdin) if feed else None
-            broken = None
+            broken: BaseException | None = None
             try:
                 with pa.ipc.open_stream(process.stdout) as stream:
                     for batch in stream:
                         yield widened(batch, schema, renamed)
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowException, OSError) as error:
                 broken = error
+                process.stdout.close()
             code = process.wait()
             if feeder:
                 broken = feeder.end() or broken
         # Why a stream is broken the exit code and the log know better than the stream.
         if code not in (0, 3) or broken:
             kind = "the command makes no sense" if code == USAGE else "it may go better again"
-            raise RuntimeError(f"{what}: exit code {code} ({kind}): {log.read_text()[-2000:]}") from broken
+            said = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{what}: exit code {code} ({kind}): {said}") from broken
         told = json.loads(report.read_text())
         listed = [one | {"source": renamed(one["source"])} for one in told["diagnostics"]]
-        if not told["complete"] and all(one["severity"] != "error" for one in listed):
+        n_not_listed = sum(told["diagnostics_by_code"].values()) - len(listed)
+        if n_not_listed:
             # A report lists the first 10,000.
-            message = json.dumps(told["diagnostics_by_code"])
-            listed.append({"severity": "error", "code": "not_listed", "source": what, "message": message})
+            severity = "warning" if told["complete"] else "error"
+            message = f"{n_not_listed} more: {json.dumps(told['diagnostics_by_code'])}"
+            listed.append({"severity": severity, "code": "not_listed", "source": what, "message": message})
         if listed:
             yield diagnostics([json.dumps(one) for one in listed], schema)
 
@@ -232,23 +243,41 @@ def options_of_events(options: list[str]) -> list[str]:
 
 
 def hunt_contents(spark: SparkSession, program: str, roots: list[str], options: list[str]) -> DataFrame:
-    """Alerts and diagnostics of objects that Spark reads."""
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", CONTENTS_A_BATCH)
-    objects = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(roots)
+    """Alerts and diagnostics of objects that Spark reads; the program must have been added to the session's files."""
+    # One content may be as long as a batch can be.
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 1)
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    # Whatever the session has: what cannot be read must not be missing in silence.
+    reader = reader.option("ignoreCorruptFiles", "false").option("ignoreMissingFiles", "false")
+    # A root is no pattern.
+    objects = reader.load([re.sub(r"([\[\]{}*?\\])", r"\\\1", root) for root in roots])
     schema = columns_of(program)
-    run = contents(pathlib.Path(program).name, roots, options, schema)
+    run = contents(pathlib.Path(program).name, [plain(root) for root in roots], options, schema)
     return objects.select("path", "content").mapInArrow(run, from_arrow_schema(schema))
 
 
 def hunt_table(table: DataFrame, name: str, program: str, options: list[str]) -> DataFrame:
     """Alerts and diagnostics of rows that Spark reads; the program must have been added to the session's files."""
-    texts = [F.col(f"`{f.name}`").cast("string").alias(f.name) if f.dataType == BinaryType() else F.col(f"`{f.name}`")
-             for f in table.schema.fields]
+    texts = [F.col(f"`{field.name}`").cast(with_texts(field.dataType)).alias(field.name) for field in table.schema.fields]
     # Times as the instants they are, to the microsecond.
     as_json = F.to_json(F.struct(*texts), {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"})
     schema = columns_of(program)
     run = rows(pathlib.Path(program).name, name, options, schema)
     return table.select(as_json.alias("row")).mapInArrow(run, from_arrow_schema(schema))
+
+
+def with_texts(kind: DataType) -> DataType:
+    """The type with text wherever it has bytes, of which JSON would make base64."""
+    match kind:
+        case BinaryType():
+            return StringType()
+        case StructType():
+            return StructType([StructField(field.name, with_texts(field.dataType)) for field in kind.fields])
+        case ArrayType():
+            return ArrayType(with_texts(kind.elementType))
+        case MapType():
+            return MapType(with_texts(kind.keyType), with_texts(kind.valueType))
+    return kind
 
 
 def main() -> int:

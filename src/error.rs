@@ -39,6 +39,18 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// A file of a dataset whose others did not get their names is still there.
+    #[error(
+        "{path}: it is left of an output that was broken off, and cannot be taken away; remove it by hand, since its alerts will be \
+         written again",
+        path = path.display()
+    )]
+    LeftOver {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The reader of standard output went away.
     #[error("the reader of standard output closed it")]
     OutputClosed,

@@ -44,7 +44,7 @@ pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Optio
 }
 
 /// The format of a dataset's files.
-fn format(args: &HuntArgs) -> FormatArg {
+pub(super) fn format(args: &HuntArgs) -> FormatArg {
     args.format.unwrap_or(match args.schema {
         SchemaArg::Ecs => FormatArg::Ndjson,
         SchemaArg::Flat | SchemaArg::Ocsf => FormatArg::Parquet,

@@ -19,6 +19,7 @@ use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs, InputArgs, PlanArgs, SchemaArg};
+use super::dataset;
 
 /// A hunt's configuration.
 pub(super) fn resolve(
@@ -250,20 +251,23 @@ fn schema(
 
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
     let path = &args.output;
-    match (args.format, destination) {
-        (Some(FormatArg::Parquet), _) => Ok(Format::Parquet),
-        (Some(FormatArg::Csv), _) => Ok(Format::Csv),
-        (Some(FormatArg::Arrow), _) => Ok(Format::Arrow),
-        (Some(FormatArg::Ndjson), _) | (None, Destination::Stdout) => Ok(Format::Ndjson),
-        (None, Destination::Dataset(_)) if args.schema == SchemaArg::Ecs => Ok(Format::Ndjson),
-        (None, Destination::Dataset(_)) => Ok(Format::Parquet),
-        (None, Destination::File(_) | Destination::Object(_)) => format_of(path).ok_or_else(|| {
-            usage(&format!(
-                "{}: its name does not tell the format; add --format parquet, ndjson, csv or arrow",
-                path.display()
-            ))
-        }),
-    }
+    let format = match (args.format, destination) {
+        (Some(format), _) => format,
+        (None, Destination::Dataset(_)) => dataset::format(args),
+        (None, Destination::Stdout) => FormatArg::Ndjson,
+        (None, Destination::File(_) | Destination::Object(_)) => {
+            let message =
+                "its name does not tell the format; add --format parquet, ndjson, csv or arrow";
+            let format = format_of(path);
+            return format.ok_or_else(|| usage(&format!("{}: {message}", path.display())));
+        }
+    };
+    Ok(match format {
+        FormatArg::Parquet => Format::Parquet,
+        FormatArg::Ndjson => Format::Ndjson,
+        FormatArg::Csv => Format::Csv,
+        FormatArg::Arrow => Format::Arrow,
+    })
 }
 
 /// The format that a file's name tells.
@@ -360,9 +364,9 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
         || start.starts_with(b"PAR1") && (holds(end, "trailsift.run_id") || holds(end, MARK))
         || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
         || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
-        || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "alert_id")
-        || start.starts_with(b"{\"create\":{\"_id\":\"") && holds(start, "\"kind\":\"signal\"")
-        || start.starts_with(b"{\"activity_id\":") && holds(start, "\"Detection Finding\"")
+        || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "trailsift.run_id")
+        || start.starts_with(b"{\"create\":{\"_id\":\"") && holds(start, "\"trailsift\":{\"")
+        || start.starts_with(b"{\"activity_id\":") && holds(start, "\"name\":\"trailsift\"")
         || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
 }
 

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::output::Alert;
+use trailsift::output::{Alert, Destination};
 use trailsift::report::{RelatedCounts, Relation, Report, Severity};
 
 use super::terminal::{self, green, harmless, red, yellow};
@@ -119,7 +119,10 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let mut output = config.destination.name();
+    let mut output = match (&config.destination, report.alerts) {
+        (Destination::Dataset(_), 0) => "no file, since there is no alert".to_owned(),
+        (destination, _) => destination.name(),
+    };
     if let Some((destination, _)) = &config.related {
         output += &format!(", {}", destination.name());
     }

@@ -1,24 +1,32 @@
 //! This program's own alerts, in any of their schemas: they quote a record and are none.
+//!
+//! Each is told by several fields that nothing else has together, since what is taken for one is not judged.
 
 use super::json::Value;
 
-/// Whether this is one: a row, a signal in ECS or a finding of OCSF.
+/// Whether this is a row of alerts, or a finding of OCSF.
 pub(crate) fn is_alert(value: Value<'_>) -> bool {
-    let texts = |object: Value<'_>, names: &[&str]| names.iter().all(|name| is_text(object, name));
-    texts(value, &["alert_id", "rule_id", "raw_event"])
-        || member(value, "trailsift").any(|own| texts(own, &["alert_id"]))
-        || is_finding(value)
+    let columns = ["alert_id", "rule_id", "rule_name", "raw_event", "source"];
+    has_texts(value, &columns) || is_finding(value)
+}
+
+/// Whether this is a signal in ECS, which looks like the event that it is made of.
+pub(crate) fn is_signal(value: Value<'_>) -> bool {
+    let has = |object, names: &[&str]| member(value, object).any(|object| has_texts(object, names));
+    has("trailsift", &["alert_id"]) && has("rule", &["uuid", "name"]) && has("event", &["original"])
 }
 
 fn is_finding(value: Value<'_>) -> bool {
     let products = member(value, "metadata").flat_map(|metadata| member(metadata, "product"));
     let mut names = products.flat_map(|product| member(product, "name"));
-    member(value, "finding_info").any(Value::is_object)
+    member(value, "finding_info").any(|info| has_texts(info, &["uid", "title"]))
+        && has_texts(value, &["raw_data"])
         && names.any(|name| name.as_str() == Some(env!("CARGO_PKG_NAME")))
 }
 
-fn is_text(object: Value<'_>, name: &str) -> bool {
-    member(object, name).any(|value| value.as_str().is_some())
+fn has_texts(object: Value<'_>, names: &[&str]) -> bool {
+    let is_text = |name| member(object, name).any(|value| value.as_str().is_some());
+    names.iter().all(|name| is_text(name))
 }
 
 fn member<'v>(object: Value<'v>, name: &str) -> impl Iterator<Item = Value<'v>> {

@@ -3,11 +3,10 @@
 //! 1. While the hunt goes on, sources that are done and their alerts are committed to the ledger, where they *wait*.
 //! 2. The outputs are written whole under hidden names. Then [`Ledger::intend`] commits which files with which bytes are
 //!    about to get their names; they get them; and [`Ledger::delivered`] commits that nothing waits any more.
-//! 3. A run that finds an intent looks at the files: if one that it names is there with those very bytes, the names were
-//!    given, and it does what is left; if not, they were not, and all waits as before.
+//! 3. A run that finds an intent looks at the files: if all that it names are there with those very bytes, the names were
+//!    given, and it does what is left; if not, those that are there are taken away, and all waits as before.
 //!
-//! So an alert is in an output exactly if the ledger, after its next opening, says that it is delivered. The events
-//! beside the alerts get their file's name first: an intent is met if the alerts' file, the last one, is there.
+//! So an alert is in an output exactly if the ledger, after its next opening, says that it is delivered.
 
 use rusqlite::params;
 

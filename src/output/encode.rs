@@ -84,7 +84,8 @@ impl Encoder {
     ///
     /// What the encoder says.
     pub fn encode(&self, mut group: Group) -> Result<Encoded, ArrowError> {
-        if self.kind == Kind::Alerts(Schema::Ocsf) {
+        let is_file = !group.folder.is_empty();
+        if self.kind == Kind::Alerts(Schema::Ocsf) && is_file {
             // As Security Lake asks; those of one time stay in the order of sources.
             group.alerts.sort_by_key(ocsf::time_ms);
         }
@@ -143,7 +144,7 @@ impl Encoder {
         }
     }
 
-    /// Lays out the alerts as columns, and lets go of each when that is done.
+    /// Lays out the alerts as columns.
     fn each_batch(
         &self,
         group: Group,

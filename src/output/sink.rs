@@ -129,7 +129,11 @@ impl<W: Write + Send> AlertSink<W> {
                 (Writer::Lines(out), Way::Csv)
             }
             Format::Arrow => {
-                let mut writer = StreamWriter::try_new(out, &schema(kind))?;
+                let schema = schema(kind)
+                    .as_ref()
+                    .clone()
+                    .with_metadata(HashMap::from(identity(run)));
+                let mut writer = StreamWriter::try_new(out, &schema)?;
                 // Whoever reads it may wait for the schema.
                 writer.flush()?;
                 (Writer::Arrow(Box::new(writer)), Way::Batches)
@@ -231,18 +235,22 @@ impl<W: Write + Send> AlertSink<W> {
     }
 }
 
-fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
-    let version = env!("CARGO_PKG_VERSION");
-    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
-    let metadata = [
-        ("trailsift.version", version.to_owned()),
+/// What a file says of the run that made it.
+fn identity(run: &RunIdentity) -> [(String, String); 4] {
+    [
+        ("trailsift.version", env!("CARGO_PKG_VERSION").to_owned()),
         ("trailsift.run_id", run.run_id.clone()),
         ("trailsift.rule_id", run.rule_id.clone()),
         ("trailsift.rule_version", run.rule_version.to_string()),
-    ];
-    let metadata = metadata
-        .map(|(key, value)| KeyValue::new(key.to_owned(), value))
-        .to_vec();
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+}
+
+fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
+    let version = env!("CARGO_PKG_VERSION");
+    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
+    let metadata = identity(run).map(|(key, value)| KeyValue::new(key, value));
+    let metadata = metadata.to_vec();
     let raw = ColumnPath::from(match kind {
         Kind::Alerts(Schema::Ocsf) => "raw_data",
         Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => "raw_event",

@@ -38,9 +38,7 @@ pub struct Target {
     path: PathBuf,
     /// By what a ledger knows it.
     place: Option<String>,
-    writer: Writer,
-    /// The bytes so far, where they are to be known again.
-    digest: Option<Digest>,
+    writer: Hashed<Writer>,
 }
 
 /// How many bytes, and their hash.
@@ -100,8 +98,10 @@ impl Target {
             Ok(writer) => Ok(Self {
                 path,
                 place: destination.place(),
-                writer,
-                digest: None,
+                writer: Hashed {
+                    inner: writer,
+                    digest: None,
+                },
             }),
             Err(source) => Err(Error::Output { path, source }),
         }
@@ -109,7 +109,7 @@ impl Target {
 
     /// Which file this is, so that a hunt does not read what it writes; nothing for what is no file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        match &self.writer {
+        match &self.writer.inner {
             Writer::File(file) => file.identity().map(Some).map_err(|source| Error::Output {
                 path: self.path.clone(),
                 source,
@@ -126,14 +126,13 @@ impl Target {
     /// Has its bytes hashed, from the first on.
     #[must_use]
     pub(crate) fn hashed(mut self) -> Self {
-        self.digest = Some(Digest::default());
+        self.writer = Hashed::new(self.writer.inner);
         self
     }
 
     /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
     pub(crate) fn written(&self, n_rows: u64) -> Option<Written> {
-        let digest = self.digest.as_ref()?;
-        Some(digest.written(self.place.clone()?, n_rows))
+        self.writer.written(self.place.clone(), n_rows)
     }
 
     /// Gives it its name: only now is it there.
@@ -142,7 +141,7 @@ impl Target {
     ///
     /// If that cannot be done; nothing is there then.
     pub fn commit(self) -> Result<(), Error> {
-        let committed = match self.writer {
+        let committed = match self.writer.inner {
             Writer::File(file) => file.commit(),
             Writer::Object(upload) => upload.commit(),
             Writer::Stdout(mut out) => out.flush(),
@@ -153,51 +152,62 @@ impl Target {
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(digest) = &mut self.digest {
-            digest.update(bytes);
-        }
-        match &mut self.writer {
-            Writer::File(file) => file.write_all(bytes)?,
-            Writer::Object(upload) => upload.write_all(bytes)?,
-            Writer::Stdout(out) => out.write_all(bytes)?,
+        self.writer.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write_all(bytes)?,
+            Self::Object(upload) => upload.write_all(bytes)?,
+            Self::Stdout(out) => out.write_all(bytes)?,
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.writer {
-            Writer::File(file) => file.flush(),
-            Writer::Object(upload) => upload.flush(),
-            Writer::Stdout(out) => out.flush(),
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Object(upload) => upload.flush(),
+            Self::Stdout(out) => out.flush(),
         }
     }
 }
 
-/// A writer, and the hash of what went through it.
+/// A writer, and the hash of what went through it, where that is to be known again.
 #[derive(Debug)]
 pub(crate) struct Hashed<W> {
     pub(crate) inner: W,
-    digest: Digest,
+    digest: Option<Digest>,
 }
 
 impl<W: Write> Hashed<W> {
     pub(crate) fn new(inner: W) -> Self {
         Self {
             inner,
-            digest: Digest::default(),
+            digest: Some(Digest::default()),
         }
     }
 
-    /// What it holds, and where that will be.
+    /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
     pub(crate) fn written(&self, place: Option<String>, n_rows: u64) -> Option<Written> {
-        Some(self.digest.written(place?, n_rows))
+        let digest = self.digest.as_ref()?;
+        Some(digest.written(place?, n_rows))
     }
 }
 
 impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write_all(bytes)?;
-        self.digest.update(bytes);
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         Ok(bytes.len())
     }
 
@@ -265,7 +275,7 @@ pub(crate) fn remove(written: &Written, stores: &Stores) -> Result<(), Error> {
             .and_then(|bucket| bucket.remove(uri.key())),
         _ => fs::remove_file(path),
     };
-    removed.map_err(|source| Error::Output {
+    removed.map_err(|source| Error::LeftOver {
         path: path.to_owned(),
         source,
     })

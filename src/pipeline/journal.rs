@@ -27,13 +27,17 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     let failed = failed(path);
     let ledger = Ledger::open(path, &identity(config)).map_err(failed)?;
     let intent = ledger.intent().map_err(failed)?;
-    if let Some(last) = intent.last() {
-        let end = if is_there(last, &config.stores)? {
+    if !intent.is_empty() {
+        let mut are_there = true;
+        for file in &intent {
+            are_there &= is_there(file, &config.stores)?;
+        }
+        let end = if are_there {
             ledger.delivered()
         } else {
-            // What stands in those that have their names is written again, to files of other names.
-            for named in &intent {
-                remove(named, &config.stores)?;
+            // Its rows will be written again.
+            for file in &intent {
+                remove(file, &config.stores)?;
             }
             ledger.not_delivered()
         };

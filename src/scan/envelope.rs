@@ -5,7 +5,7 @@
 //! quoted in somebody's request is data. Only where a record has no request of its own are the members that
 //! no record has looked into: log shippers put fields of a record beside the record itself.
 
-use crate::event::alert::is_alert;
+use crate::event::alert::{is_alert, is_signal};
 use crate::event::json::Value;
 use crate::event::{Event, cloudtrail};
 
@@ -36,7 +36,7 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
         if begins_as_json(text) || text.contains('{') {
             visit(Met::Text(text));
         }
-    } else if is_alert(value) {
+    } else if is_signal(value) {
         visit(Met::NoEvent);
     } else if let Some(event) = Event::recognise(value) {
         let (mut texts, mut n_events) = (Vec::new(), 0);
@@ -57,7 +57,7 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
         } else {
             visit(Met::Wrapper(event, texts));
         }
-    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) {
+    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_alert(value) {
         visit(Met::NoEvent);
     } else {
         // Another service's notification holds no event of its own, but SNS and SQS carry messages.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::lake::{Lake, TRAILSIFT, attach, rows};
 use crate::s3::Server;
+use crate::s3::memory::MemoryS3;
 
 /// A quarantine on a day.
 fn on(day: &str, id: &str) -> String {
@@ -239,6 +240,22 @@ fn a_dataset_in_a_bucket_has_the_same_files() {
         ("event_date=2024-05-02", &["2"]),
     ]);
     assert_eq!(ids(&lake.beside("lake/set")), days);
+}
+
+#[test]
+fn a_bucket_that_cannot_be_written_to_is_told_before_the_hunt() {
+    let lake = Lake::new().file("a.json", "{}");
+    // It gives objects, and takes none.
+    let server = Server::of_memory(std::iter::empty().collect::<MemoryS3>());
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(["hunt", "logs", "--partition-by", "event_date"]);
+    command.args(["-o", "s3://trail/set/"]);
+    let output = server.serves(&mut command).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(told.matches("cannot be written").count(), 1, "{told}");
 }
 
 #[test]

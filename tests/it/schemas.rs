@@ -308,12 +308,38 @@ fn alerts_that_are_met_again_in_any_schema_are_no_events() {
 }
 
 #[test]
+fn a_record_with_fields_like_an_alert_s_is_judged_and_others_findings_are_no_output_of_ours() {
+    let beside = attach("1").replacen('{', r#"{"alert_id":"a","rule_id":"b","raw_event":"c","#, 1);
+    let signal = attach("2").replacen('{', r#"{"trailsift":{"alert_id":"a"},"#, 1);
+    let lake = Lake::new().file("a.ndjson", format!("{beside}\n{signal}\n"));
+    lake.hunt(&[]).exits(0).finds(&["1", "2"]);
+    for text in [
+        r#"{"activity_id":1,"class_name":"Detection Finding","metadata":{"product":{"name":"other"}}}"#,
+        r#"{"create":{"_id":"1"}} {"event":{"kind":"signal"}}"#,
+    ] {
+        fs::write(lake.logs().join("evidence.ndjson"), text).unwrap();
+        let mut command = Command::new(TRAILSIFT);
+        command
+            .current_dir(lake.beside(""))
+            .args(["hunt", "logs", "-o", "logs/evidence.ndjson"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(
+            fs::read(lake.logs().join("evidence.ndjson")).unwrap(),
+            text.as_bytes()
+        );
+    }
+}
+
+#[test]
 fn what_was_written_in_any_schema_may_be_replaced_and_is_no_input() {
     let lake = Lake::new().file("a.json", attach("1"));
     for (name, schema) in [
         ("e.ndjson", "ecs"),
         ("o.ndjson", "ocsf"),
         ("o.parquet", "ocsf"),
+        ("o.arrows", "ocsf"),
+        ("a.arrows", "flat"),
     ] {
         let output = format!("logs/{name}");
         for _ in 0..2 {

@@ -21,6 +21,7 @@ use super::super::encode::{Encoded, Encoder, Group};
 use super::super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
 use super::super::target::{Hashed, Target, Written, remove};
 use super::{Dataset, destination};
+use crate::error::Error;
 use crate::store::Stores;
 
 /// Alerts that wait for others of their folder, in bytes. What does not fit is written as a file of its own, the largest
@@ -87,7 +88,11 @@ impl Parts {
         let name = dataset.staging_name();
         let builder = builder.prefix(&name).rand_bytes(0);
         let staging = match destination(&dataset.folder)? {
-            Destination::Object(_) => builder.tempdir()?,
+            Destination::Object(_) => {
+                // Whether an object may be written at all is not left for the end.
+                Target::open(&destination(&dataset.place("", 0))?, stores).map_err(cause)?;
+                builder.tempdir()?
+            }
             _ => {
                 fs::create_dir_all(&dataset.folder)?;
                 builder.tempdir_in(&dataset.folder)?
@@ -195,6 +200,14 @@ impl Parts {
     }
 }
 
+/// What an output's error says beside the path.
+fn cause(error: Error) -> io::Error {
+    match error {
+        Error::Output { source, .. } => source,
+        other => io::Error::other(other),
+    }
+}
+
 impl Files {
     /// What they hold, and where that will be.
     pub(crate) fn written(&self) -> impl Iterator<Item = Written> + '_ {
@@ -208,14 +221,22 @@ impl Files {
     /// The file that could not be named, and what the system says.
     pub(crate) fn commit(self) -> Result<(), (PathBuf, io::Error)> {
         for (n_named, part) in self.files.iter().enumerate() {
-            if let Err(error) = self.name(part) {
-                for named in &self.files[..n_named] {
-                    // If that cannot be done either, the first fault is the one to tell.
-                    named.written.as_ref().map(|w| remove(w, &self.stores).ok());
+            let Err(error) = self.name(part) else {
+                continue;
+            };
+            let place = PathBuf::from(part.destination.place().unwrap_or_default());
+            // An answer may have been lost, so that it has its name all the same. As long as it has, the others stay, too,
+            // and a ledger will know whether all are there.
+            for named in self.files[..=n_named].iter().rev() {
+                let Some(written) = &named.written else {
+                    continue;
+                };
+                if let Err(left_over) = remove(written, &self.stores) {
+                    let message = format!("{error}; files of this run are left: {left_over}");
+                    return Err((place, io::Error::other(message)));
                 }
-                let place = part.destination.place().unwrap_or_default();
-                return Err((PathBuf::from(place), error));
             }
+            return Err((place, error));
         }
         Ok(())
     }
@@ -224,8 +245,15 @@ impl Files {
         match &part.destination {
             Destination::File(path) => {
                 let folder = path.parent().unwrap_or(Path::new("."));
-                fs::create_dir_all(folder)?;
-                fs::rename(&part.hidden, path)?;
+                let rename = || {
+                    fs::create_dir_all(folder)?;
+                    fs::rename(&part.hidden, path)
+                };
+                match rename() {
+                    // Another run may have taken away a folder that was empty.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => rename()?,
+                    renamed => renamed?,
+                }
                 // Its name, and those of folders that are new. Some file systems cannot sync a folder; the content is safe.
                 for folder in folder
                     .ancestors()
@@ -236,10 +264,9 @@ impl Files {
                 Ok(())
             }
             destination => {
-                let mut target =
-                    Target::open(destination, &self.stores).map_err(io::Error::other)?;
+                let mut target = Target::open(destination, &self.stores).map_err(cause)?;
                 io::copy(&mut File::open(&part.hidden)?, &mut target)?;
-                target.commit().map_err(io::Error::other)
+                target.commit().map_err(cause)
             }
         }
     }

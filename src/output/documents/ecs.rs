@@ -1,5 +1,7 @@
-//! Elastic's way: a document in the Elastic Common Schema for each alert, as its own detection engine would index it, with
-//! `event.kind: signal` (ECS reference, "event.kind"), for `POST /index/_bulk`.
+//! Elastic's way: a document in the Elastic Common Schema for each alert, for `POST /index/_bulk`.
+//!
+//! `event.kind` is `signal`, as in the documents of Elastic's own detection engine, whose rule this is: what is made for
+//! those finds these, too. ECS reserves that value for Kibana; for any other engine it has `alert`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

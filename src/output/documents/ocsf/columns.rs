@@ -71,7 +71,8 @@ fn finding_info() -> Vec<Field> {
     vec![
         text("uid"),
         text("title"),
-        long("created_time"),
+        long("first_seen_time"),
+        long("last_seen_time"),
         texts("data_sources"),
         group("analytic", analytic.collect()),
         groups("attacks", vec![named("tactic"), named("technique")]),

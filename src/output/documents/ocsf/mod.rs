@@ -105,10 +105,12 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
 fn finding_info(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let event = alert.text("event_id");
+    let seen = alert.event_time.map(|_| time_ms(alert));
     json!({
         "uid": alert.text("alert_id"),
         "title": metadata.name,
-        "created_time": time_ms(alert),
+        "first_seen_time": seen,
+        "last_seen_time": seen,
         "data_sources": ["AWS CloudTrail"],
         "analytic": {
             "name": metadata.name,
