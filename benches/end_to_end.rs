@@ -35,6 +35,7 @@ fn hunt(
         run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(archive.logs())],
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination: Destination::File(archive.output()),
         format: Format::Parquet,
         schema: Schema::Flat,

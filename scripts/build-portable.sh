@@ -16,7 +16,7 @@ venv=target/venv-portable
 
 if [[ ! -f $venv/done ]]; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet 'cargo-zigbuild==0.20.*' 'ziglang==0.13.*'
+    "$venv/bin/pip" install --quiet 'cargo-zigbuild==0.24.*' 'ziglang==0.15.*'
     touch "$venv/done"
 fi
 rustup target add "$target" 2>/dev/null || true

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use crate::follow::Followed;
 use crate::input::Root;
 use crate::input::layout::Wanted;
 use crate::output::{Destination, Format, Schema};
@@ -19,6 +20,8 @@ pub struct HuntConfig {
     pub roots: Vec<Root>,
     /// The rule.
     pub rule: Arc<Rule>,
+    /// What an investigation follows: events that meet it are given out in place of alerts, and the rule is not asked.
+    pub followed: Option<Arc<Followed>>,
     /// Where the alerts go.
     pub destination: Destination,
     /// How they are written.

@@ -30,6 +30,7 @@
 //! let config = HuntConfig {
 //!     run_id: trailsift::config::random_run_id(),
 //!     roots: vec![Root::Path(logs)],
+//!     followed: None,
 //!     destination: Destination::File(alerts),
 //!     format: Format::Parquet,
 //!     schema: Schema::Flat,
@@ -61,8 +62,10 @@ pub mod input;
 pub mod scan;
 pub mod event;
 pub mod rule;
+pub mod follow;
 pub mod output;
 pub mod ledger;
+pub mod case;
 pub mod report;
 pub mod error;
 pub mod synth;

@@ -132,6 +132,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         run_id: "fuzz".to_owned(),
         roots: vec![Root::Path(folder.join("log"))],
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination: Destination::File(alerts.clone()),
         format: Format::Ndjson,
         schema: Schema::Flat,

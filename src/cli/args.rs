@@ -36,6 +36,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Hunt through files and directories, and write the alerts.
     Hunt(HuntArgs),
+    Investigate(InvestigateArgs),
     Plan(PlanArgs),
     Synth(super::synth_args::SynthArgs),
     /// Show what a ledger of `hunt --state` holds.
@@ -58,6 +59,66 @@ pub(crate) enum Command {
     },
     /// Print the manual page, for `man -l -`.
     Man,
+}
+
+/// From alerts to the story: collect what the quarantined users did, what was done to them, and what that led to.
+///
+/// Events of the user and its keys, of the sessions that these opened (from role to role), of users, keys and roles that were
+/// made with them, each once. It reads the archive once for each round: what one finds is looked for in the next.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InvestigateArgs {
+    /// The alerts of a hunt (Parquet or JSON lines), and then as `hunt`.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Begin with a user in place of alerts: its name, or account/name.
+    #[arg(long, value_name = "NAME", help_heading = "Beginning")]
+    pub(crate) user: Vec<String>,
+
+    /// Begin with an access key, by its id.
+    #[arg(long, value_name = "ID", help_heading = "Beginning")]
+    pub(crate) access_key: Vec<String>,
+
+    /// Begin with a user or role, by its ARN.
+    #[arg(long, value_name = "ARN", help_heading = "Beginning")]
+    pub(crate) arn: Vec<String>,
+
+    /// How long before a quarantine an event may lie.
+    #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "30d", help_heading = "Beginning")]
+    pub(crate) before: SignedDuration,
+
+    /// How long after it.
+    #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "30d", help_heading = "Beginning")]
+    pub(crate) after: SignedDuration,
+
+    /// How many steps from the user something is followed: a session is one, what that makes another.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        help_heading = "Beginning"
+    )]
+    pub(crate) max_hops: u32,
+
+    /// The folder of the case, which appears when all is in it.
+    #[arg(short, long, value_name = "CASE", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+
+    /// How many threads scan; 0 is one for each core.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Scan")]
+    pub(crate) threads: usize,
+
+    /// Do not map large files into memory, but read them.
+    #[arg(long, help_heading = "Scan")]
+    pub(crate) no_mmap: bool,
+
+    /// How progress, diagnostics and the summary are written on standard error.
+    #[arg(long, value_enum, default_value_t, help_heading = "Reporting")]
+    pub(crate) log_format: LogFormat,
+
+    /// Write no progress and no summary; diagnostics are written.
+    #[arg(short, long, help_heading = "Reporting")]
+    pub(crate) quiet: bool,
 }
 
 const EXIT_CODES: &str = "\

@@ -116,7 +116,7 @@ fn wait_for_list(config: &HuntConfig) {
     }
 }
 
-fn tell(diagnostic: &Diagnostic, format: LogFormat) {
+pub(super) fn tell(diagnostic: &Diagnostic, format: LogFormat) {
     if format == LogFormat::Json {
         return terminal::json("diagnostic", diagnostic);
     }
@@ -131,7 +131,7 @@ fn tell(diagnostic: &Diagnostic, format: LogFormat) {
 
 /// Lets Ctrl-C and SIGTERM end the run in an orderly way, and at once the second time. The number of the
 /// signal that came is in the value given back.
-fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
+pub(super) fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM] {
         let number = usize::try_from(signal).expect("signals are positive");
@@ -145,7 +145,11 @@ fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
     Ok(came)
 }
 
-fn say_interrupted(config: &HuntConfig, format: LogFormat, signal: &AtomicUsize) -> Exit {
+pub(super) fn say_interrupted(
+    config: &HuntConfig,
+    format: LogFormat,
+    signal: &AtomicUsize,
+) -> Exit {
     let progress = &config.progress;
     let more = if progress.all_found.load(Relaxed) {
         ""

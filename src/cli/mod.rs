@@ -7,6 +7,7 @@ mod dataset;
 mod dry_run;
 mod exit;
 mod hunt;
+mod investigate;
 mod plan;
 mod progress;
 mod resolve;
@@ -31,6 +32,7 @@ pub(crate) fn run() -> ExitCode {
     terminal::set_color(args.color);
     let result = match args.command {
         Command::Hunt(args) => hunt::run(args),
+        Command::Investigate(args) => investigate::run(args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(args),
         Command::State { file, failed } => state::run(&file, failed),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
+use jiff::Timestamp;
 use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
@@ -18,7 +19,7 @@ use trailsift::output::{Dataset, Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
-use super::args::{Args, FormatArg, HuntArgs, InputArgs, PlanArgs, SchemaArg};
+use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
 use super::dataset;
 
 /// A hunt's configuration.
@@ -74,6 +75,7 @@ pub(super) fn resolve(
         state: args.state.clone(),
         stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination,
         format,
         schema,
@@ -101,6 +103,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         state: None,
         stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination,
         format: Format::Parquet,
         schema: Schema::Flat,
@@ -110,6 +113,44 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted: wanted(input)?,
+        follows_links: input.follow,
+        progress: Arc::new(Progress::default()),
+    })
+}
+
+/// The configuration of a round of an investigation, whose events are of these times at most.
+pub(super) fn resolve_case(
+    args: &InvestigateArgs,
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    run_id: String,
+) -> Result<HuntConfig, clap::Error> {
+    let input = &args.input;
+    let mut wanted = wanted(input)?;
+    wanted.since = wanted.since.max(since);
+    wanted.until = wanted.until.into_iter().chain(until).min();
+    let roots = roots(input)?;
+    if roots.iter().any(is_stdin) {
+        let message = "standard input can be read once, and an investigation reads in rounds";
+        return Err(usage(message));
+    }
+    Ok(HuntConfig {
+        run_id,
+        roots,
+        own_files: Vec::new(),
+        own_uris: Vec::new(),
+        state: None,
+        stores: Arc::new(stores(input)),
+        rule: Arc::new(Rule::quarantine()),
+        followed: None,
+        destination: Destination::Nowhere,
+        format: Format::Ndjson,
+        schema: Schema::Flat,
+        related: None,
+        n_threads: n_threads(args.threads),
+        map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
+        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
+        max_decoded_bytes: None,
+        wanted,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -254,7 +295,7 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
     let format = match (args.format, destination) {
         (Some(format), _) => format,
         (None, Destination::Dataset(_)) => dataset::format(args),
-        (None, Destination::Stdout) => FormatArg::Ndjson,
+        (None, Destination::Stdout | Destination::Nowhere) => FormatArg::Ndjson,
         (None, Destination::File(_) | Destination::Object(_)) => {
             let message =
                 "its name does not tell the format; add --format parquet, ndjson, csv or arrow";

@@ -205,6 +205,23 @@ impl<'v> Event<'v> {
         }
     }
 
+    /// A part of the answer by its path, wherever this schema keeps it.
+    #[must_use]
+    pub fn response_element(&self, path: &str) -> Option<String> {
+        let flattened = || {
+            self.text(&format!(
+                "aws.cloudtrail.flattened.response_elements.{path}"
+            ))
+        };
+        let printed = || self.text("aws.cloudtrail.response_elements");
+        let found = match self.schema {
+            Schema::CloudTrail => flattened(),
+            Schema::Ecs => flattened().or_else(|| object_text::at(&printed()?, path)),
+            Schema::Ocsf => ocsf::response_element(self.record, path),
+        };
+        found.filter(|text| !text.is_empty())
+    }
+
     /// Where the first of these literals that does stands in the request: `requestParameters.policyArn`, say.
     #[must_use]
     pub fn locate_in_request(&self, literals: &[&str]) -> Option<String> {

@@ -309,6 +309,19 @@ pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<C
     })
 }
 
+/// A part of the answer by its path.
+pub(crate) fn response_element(document: Value<'_>, path: &str) -> Option<String> {
+    let mut found = None;
+    each_at(document, "unmapped", &mut |unmapped| {
+        each_entry(unmapped, &mut |key, value| {
+            let name = key.strip_prefix("responseElements.");
+            let text = value.as_str().filter(|_| name == Some(path));
+            found = found.take().or(text.map(str::to_owned));
+        });
+    });
+    found.or_else(|| object_text::at(first_text(document, "api.response.data")?, path))
+}
+
 /// Where `literal` stands in the request.
 pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
     let mut found = None;

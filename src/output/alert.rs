@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell};
 use crate::event::{Event, time};
+use crate::follow::Story;
 use crate::report::Relation;
 use crate::rule::{Metadata, Rule};
 
@@ -89,6 +90,9 @@ pub struct Alert {
     pub(crate) relation: Option<Relation>,
     /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
     pub(crate) event_key: [u8; 16],
+    /// What an investigation wants to know beside.
+    #[serde(skip)]
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// The columns of text that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS
@@ -194,6 +198,7 @@ impl Alert {
             sighting: 0,
             relation: None,
             event_key: [0; 16],
+            story: None,
         };
         for (i, (column, field)) in TEXTS.into_iter().enumerate() {
             let is_present = match field {
@@ -229,6 +234,44 @@ impl Alert {
             relation: Some(relation),
             ..Self::new(rule, event, raw, place)
         }
+    }
+
+    /// The row of an event that an investigation follows.
+    #[must_use]
+    pub fn of_case(
+        story: Story,
+        rule: &Rule,
+        event: &Event<'_>,
+        raw: &[u8],
+        place: Place<'_>,
+    ) -> Self {
+        Self {
+            story: Some(Box::new(story)),
+            ..Self::new(rule, event, raw, place)
+        }
+    }
+
+    /// What an investigation wants to know beside.
+    #[must_use]
+    pub fn story(&self) -> Option<&Story> {
+        self.story.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn story_mut(&mut self) -> Option<&mut Story> {
+        self.story.as_deref_mut()
+    }
+
+    /// When it happened, if that can be read.
+    #[must_use]
+    pub fn time(&self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_microsecond(self.event_time?).ok()
+    }
+
+    /// What makes two rows sightings of one event.
+    #[must_use]
+    pub fn event_key(&self) -> [u8; 16] {
+        self.event_key
     }
 
     /// How it relates to a quarantine; nothing for an alert.

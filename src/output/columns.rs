@@ -343,7 +343,8 @@ fn columns(kind: Kind) -> impl Iterator<Item = Column> {
     COLUMNS.into_iter().chain(relation)
 }
 
-fn schema_in(kind: Kind, zone: &str) -> SchemaRef {
+/// The same, with another name for the zone of all times.
+pub(crate) fn schema_in(kind: Kind, zone: &str) -> SchemaRef {
     let fields = columns(kind).map(|c| Field::new(c.name, c.kind.data_type(zone), c.nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -1,6 +1,7 @@
 //! Where the alerts go: to a file that appears when it is whole, to several of a dataset, or to standard output.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub enum Destination {
     Dataset(Dataset),
     /// To standard output, as they come.
     Stdout,
+    /// Nowhere: they are told, and that is all.
+    Nowhere,
 }
 
 impl Destination {
@@ -41,7 +44,7 @@ impl Destination {
                 Some(absolute.to_string_lossy().into_owned())
             }
             Self::Object(uri) => Some(uri.to_string()),
-            Self::Dataset(_) | Self::Stdout => None,
+            Self::Dataset(_) | Self::Stdout | Self::Nowhere => None,
         }
     }
 
@@ -53,6 +56,7 @@ impl Destination {
             Self::Object(uri) => uri.to_string(),
             Self::Dataset(dataset) => dataset.folder.display().to_string(),
             Self::Stdout => "standard output".to_owned(),
+            Self::Nowhere => "nothing".to_owned(),
         }
     }
 }
@@ -69,6 +73,7 @@ pub(crate) struct Output {
 enum Sink {
     One(Box<AlertSink<Target>>),
     Parts(Box<Parts>),
+    Nowhere(Encoder),
 }
 
 /// An output that is written to its end, and has no name yet.
@@ -76,6 +81,7 @@ enum Sink {
 pub(crate) enum Closed {
     One(Target, u64),
     Parts(Files),
+    Nothing,
 }
 
 impl Closed {
@@ -84,6 +90,7 @@ impl Closed {
         match self {
             Self::One(target, n_rows) => target.written(*n_rows).into_iter().collect(),
             Self::Parts(files) => files.written().collect(),
+            Self::Nothing => Vec::new(),
         }
     }
 
@@ -94,6 +101,7 @@ impl Closed {
             Self::Parts(files) => files
                 .commit()
                 .map_err(|(path, source)| Error::Output { path, source }),
+            Self::Nothing => Ok(()),
         }
     }
 }
@@ -124,7 +132,11 @@ impl Output {
             format, kind, run, ..
         } = options;
         let rule = RuleColumns::new(options.rule);
-        let (path, sink) = if let Destination::Dataset(dataset) = destination {
+        let (path, sink) = if let Destination::Nowhere = destination {
+            let sink = AlertSink::new(io::sink(), Format::Ndjson, kind, Arc::new(rule), run);
+            let encoder = sink.map(|sink| Sink::Nowhere(sink.encoder()));
+            (PathBuf::new(), encoder)
+        } else if let Destination::Dataset(dataset) = destination {
             let parts = Parts::create(dataset.clone(), stores, format, kind, rule, run);
             let parts = parts.map(|parts| Sink::Parts(Box::new(parts)));
             (dataset.folder.clone(), parts)
@@ -152,7 +164,7 @@ impl Output {
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
         match &self.sink {
             Sink::One(sink) => sink.get_ref().identity(),
-            Sink::Parts(_) => Ok(None),
+            Sink::Parts(_) | Sink::Nowhere(_) => Ok(None),
         }
     }
 
@@ -161,6 +173,7 @@ impl Output {
         match &mut self.sink {
             Sink::One(sink) => sink.seed(sightings),
             Sink::Parts(parts) => parts.seed(sightings),
+            Sink::Nowhere(_) => {}
         }
     }
 
@@ -170,6 +183,7 @@ impl Output {
         match &mut self.sink {
             Sink::One(sink) => sink.append(alert),
             Sink::Parts(parts) => parts.append(alert),
+            Sink::Nowhere(_) => None,
         }
     }
 
@@ -178,6 +192,7 @@ impl Output {
         match &self.sink {
             Sink::One(sink) => sink.encoder(),
             Sink::Parts(parts) => parts.encoder(),
+            Sink::Nowhere(encoder) => encoder.clone(),
         }
     }
 
@@ -187,6 +202,7 @@ impl Output {
             .and_then(|encoded| match &mut self.sink {
                 Sink::One(sink) => sink.write(encoded),
                 Sink::Parts(parts) => parts.write(encoded),
+                Sink::Nowhere(_) => Ok(()),
             })
             .map_err(|error| write_error(self.path.clone(), error))
     }
@@ -197,6 +213,7 @@ impl Output {
         let closed = match sink {
             Sink::One(sink) => sink.finish().map(|target| Closed::One(target, n_rows)),
             Sink::Parts(parts) => parts.finish().map(Closed::Parts),
+            Sink::Nowhere(_) => Ok(Closed::Nothing),
         };
         closed.map_err(|error| write_error(path, error))
     }

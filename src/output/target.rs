@@ -89,6 +89,7 @@ impl Target {
                 let error = io::Error::other("it is several files");
                 (dataset.folder.clone(), Err(error))
             }
+            Destination::Nowhere => (PathBuf::new(), Err(io::Error::other("it is nowhere"))),
             Destination::Stdout => {
                 let out = io::BufWriter::new(io::stdout());
                 (PathBuf::from(STDOUT), Ok(Writer::Stdout(out)))

@@ -223,6 +223,9 @@ pub fn plan(config: &HuntConfig, visit: &mut dyn FnMut(Found)) {
 
 /// What is looked for.
 fn prefilter(config: &HuntConfig) -> Prefilter {
+    if let Some(followed) = &config.followed {
+        return Prefilter::of_names(&followed.needles);
+    }
     let needles: Vec<&str> = match config.rule.needles() {
         Needles::AnyOf(needles) => {
             let own = needles.iter().map(String::as_str);
@@ -388,7 +391,7 @@ fn own_files(config: &HuntConfig, hidden: Vec<Identity>) -> Vec<Identity> {
 fn own_folder(config: &HuntConfig) -> Option<OsString> {
     match &config.destination {
         Destination::Dataset(dataset) => Some(dataset.staging_name().into()),
-        Destination::File(_) | Destination::Object(_) | Destination::Stdout => None,
+        _ => None,
     }
 }
 
@@ -408,6 +411,7 @@ mod tests {
             run_id: "test".to_owned(),
             roots: vec![Root::Path(folder.join("logs"))],
             rule: Arc::new(Rule::quarantine()),
+            followed: None,
             destination: Destination::File(folder.join("alerts.ndjson")),
             format: Format::Ndjson,
             schema: Schema::Flat,

@@ -13,6 +13,7 @@ mod frame;
 mod judging;
 mod keys;
 mod lenient;
+mod names;
 mod nest;
 mod parse;
 mod patterns;

@@ -11,15 +11,20 @@
 //! hex digit loses no match, at any depth of nesting. (`\u003c` and `\u0026`, which real logs hold
 //! often, are no hits; escaped letters, which real logs hold never, are.)
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::names::{Names, longest_run};
 use super::patterns::Patterns;
+use crate::binary::find_control;
 
 /// Finds hits in text. Made once per hunt; searching it allocates nothing.
 #[derive(Debug)]
 pub struct Prefilter {
-    /// The first is [`ESCAPE`].
-    patterns: Patterns,
+    /// The first pattern is [`ESCAPE`].
+    search: Search,
+    /// Which characters hide one of a needle where they are escaped.
+    hidden: Hidden,
     /// No needle could be derived from the rule: every byte is a hit.
     every_record: bool,
 }
@@ -37,8 +42,28 @@ impl Prefilter {
         let patterns = std::iter::once(ESCAPE)
             .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
         Self {
-            patterns: Patterns::new(patterns),
+            search: Search::Few(Patterns::new(patterns)),
+            hidden: Hidden::LettersAndDigits,
             every_record: needles.is_empty(),
+        }
+    }
+
+    /// A prefilter that looks for any of many names, which may have characters of other kinds than letters and digits.
+    ///
+    /// A name is looked for as a whole: where it is a part of a longer word it is no hit, unless an escape stands at its
+    /// ends. Of a name only that part is looked for that JSON writes in one way: none of `"`, `\`, `/` and controls.
+    #[must_use]
+    pub fn of_names<N: AsRef<str>>(names: &[N]) -> Self {
+        let needles: BTreeSet<&str> = names
+            .iter()
+            .map(|name| longest_run(name.as_ref()))
+            .collect();
+        // A name of which nothing can be looked for may stand in any record.
+        let every_record = needles.is_empty() || needles.contains("");
+        Self {
+            hidden: Hidden::of(&needles),
+            search: Search::Many(Box::new(Names::new(needles))),
+            every_record,
         }
     }
 
@@ -61,10 +86,19 @@ impl Prefilter {
 
     /// The first hit at or after `from`.
     fn find(&self, text: &[u8], from: usize, control: &mut Option<usize>) -> Option<usize> {
-        let mut found = self.patterns.each_from(text, from, control);
-        let is_hit =
-            |&(at, pattern): &(usize, usize)| pattern != ESCAPE_PATTERN || is_escape(&text[at..]);
-        found.find(is_hit).map(|(at, _)| at)
+        let is_hit = |&(at, pattern): &(usize, usize)| {
+            pattern != ESCAPE_PATTERN || self.hidden.is_hidden(&text[at..])
+        };
+        let hit = match &self.search {
+            Search::Few(patterns) => patterns.each_from(text, from, control).find(is_hit),
+            Search::Many(names) => {
+                let hit = names.each_from(text, from).find(is_hit);
+                let searched = &text[from.min(text.len())..hit.map_or(text.len(), |(at, _)| at)];
+                *control = control.or_else(|| Some(from + find_control(searched)?));
+                hit
+            }
+        };
+        hit.map(|(at, _)| at)
     }
 
     /// Whether a needle stands in `text`, in plain or behind any number of levels of escapes.
@@ -73,9 +107,11 @@ impl Prefilter {
     /// have.
     pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
         let literal = |text: &[u8]| {
-            let mut control = None;
-            let mut found = self.patterns.each_from(text, 0, &mut control);
-            found.any(|(_, pattern)| pattern != ESCAPE_PATTERN)
+            let is_needle = |(_, pattern)| pattern != ESCAPE_PATTERN;
+            match &self.search {
+                Search::Few(patterns) => patterns.each_from(text, 0, &mut None).any(is_needle),
+                Search::Many(names) => names.each_from(text, 0).any(is_needle),
+            }
         };
         let mut text = std::borrow::Cow::Borrowed(text);
         for _ in 0..ESCAPE_LEVELS_MAX {
@@ -89,6 +125,42 @@ impl Prefilter {
         }
         // Nobody escapes so often by chance: rather too much is told than too little.
         true
+    }
+}
+
+/// How needles are looked for.
+#[derive(Debug)]
+enum Search {
+    /// Some, by vectors.
+    Few(Patterns),
+    /// Names, of which there may be thousands.
+    Many(Box<Names>),
+}
+
+/// Which characters hide one of a needle where they are escaped.
+#[derive(Debug)]
+enum Hidden {
+    LettersAndDigits,
+    /// These of ASCII, a bit each.
+    Any(u128),
+}
+
+impl Hidden {
+    fn of(needles: &BTreeSet<&str>) -> Self {
+        let bytes = needles.iter().flat_map(|needle| needle.bytes());
+        let ascii = bytes.filter(u8::is_ascii);
+        Self::Any(ascii.fold(0, |set, byte| set | 1 << byte))
+    }
+
+    /// Whether text that begins with [`ESCAPE`] goes on as an escape of such a character.
+    fn is_hidden(&self, text: &[u8]) -> bool {
+        let Self::Any(set) = self else {
+            return is_escape(text);
+        };
+        let digits = text.get(4..6).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = digits.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        // The letters and digits too: a name may be escaped in part, or as a text within a text.
+        is_escape(text) || byte.is_some_and(|byte| byte < 128 && set >> byte & 1 == 1)
     }
 }
 

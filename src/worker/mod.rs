@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::config::{HuntConfig, Progress};
+use crate::event::Event;
+use crate::follow::{Followed, Quarantine};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
 use crate::input::layout::Wanted;
@@ -47,6 +49,7 @@ pub(crate) struct SourceReport {
 /// What is asked of all that is read: the same for each source.
 struct Asked<'a> {
     rule: &'a Rule,
+    followed: Option<&'a Followed>,
     wanted: &'a Wanted,
     progress: &'a Progress,
     prefilter: &'a Arc<Prefilter>,
@@ -170,12 +173,17 @@ impl<'a> Worker<'a> {
         Self {
             asked: Asked {
                 rule: &config.rule,
+                followed: config.followed.as_deref(),
                 wanted: &config.wanted,
                 progress: &config.progress,
                 prefilter,
                 relations: Relations::new(&config.rule),
                 is_related_asked_for: config.related.is_some(),
-                sought: table::sought(&config.rule, config.related.is_some()),
+                sought: match config.followed {
+                    // Any row may have something to do with a case.
+                    Some(_) => Sought::default(),
+                    None => table::sought(&config.rule, config.related.is_some()),
+                },
             },
             open: OpenOptions {
                 map_from_bytes: config.map_from_bytes,
@@ -235,7 +243,6 @@ impl Judge<'_> {
             self.report.stats.events_outside += 1;
             return;
         }
-        let is_alert = rule.matches(&candidate.event);
         let place = Place {
             source: &self.source.path,
             below_root: &self.source.below_root,
@@ -243,7 +250,16 @@ impl Judge<'_> {
             record_index: candidate.unit.record_index,
             byte_offset,
         };
-        if !is_alert {
+        if let Some(followed) = self.asked.followed {
+            if let Some(mut story) = followed.story(&candidate.event) {
+                story.quarantine = self.quarantine(&candidate.event);
+                progress.n_alerts.fetch_add(1, Relaxed);
+                let raw = candidate.raw;
+                (self.emit)(Alert::of_case(story, rule, &candidate.event, raw, place));
+            }
+            return;
+        }
+        if !rule.matches(&candidate.event) {
             return self.related(candidate, place);
         }
         let alert = Alert::new(rule, &candidate.event, candidate.raw, place);
@@ -253,6 +269,15 @@ impl Judge<'_> {
             self.report.defects.push(defect);
         }
         (self.emit)(alert);
+    }
+
+    /// What an event of a case has to do with a quarantine.
+    fn quarantine(&self, event: &Event<'_>) -> Option<Quarantine> {
+        if self.asked.rule.matches(event) {
+            return Some(Quarantine::Made);
+        }
+        let relation = self.asked.relations.of(event, &|| false);
+        relation.map(Quarantine::Beside)
     }
 
     /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.

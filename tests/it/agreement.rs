@@ -260,6 +260,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(lake.logs())],
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination: Destination::File(path.clone()),
         format: Format::Ndjson,
         schema: Schema::Flat,

@@ -175,6 +175,7 @@ fn all_events(root: &Path) -> Vec<Value> {
         run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(root.to_owned())],
         rule: Arc::new(every_event()),
+        followed: None,
         destination: Destination::File(path.clone()),
         format: Format::Ndjson,
         schema: Schema::Flat,

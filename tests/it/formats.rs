@@ -315,6 +315,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         run_id: trailsift::config::random_run_id(),
         roots: vec![trailsift::input::Root::Path(lake.logs())],
         rule: Arc::new(rule),
+        followed: None,
         destination: Destination::File(lake.beside("alerts.ndjson")),
         format: trailsift::output::Format::Ndjson,
         schema: trailsift::output::Schema::Flat,

@@ -27,6 +27,7 @@ fn output(
         run_id: trailsift::config::random_run_id(),
         roots: vec![Root::Path(archive.to_owned())],
         rule: Arc::new(Rule::quarantine()),
+        followed: None,
         destination: Destination::File(path.clone()),
         format,
         schema: Schema::Flat,

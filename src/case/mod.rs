@@ -1,0 +1,280 @@
+//! An investigation: from identities to all that was done by them, to them, and with what they made.
+//!
+//! In: where the case begins, and how a hunt reads the archive. Out: a [`Case`]. It goes in rounds, each of them a hunt with
+//! other needles: what one round finds leads to keys, users and roles, which the next one looks for, until nothing new
+//! comes. What is found does not depend on the order of files, since all that is known is learned from all events again.
+
+mod files;
+mod seeds;
+mod techniques;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::HuntConfig;
+use crate::error::Error;
+use crate::follow::{Entity, Followed, Known, Part, Quarantine, Story, Tie};
+use crate::output::Alert;
+use crate::pipeline::{self, Notice};
+use crate::report::{Diagnostic, Report};
+
+pub use files::{CaseFiles, write};
+pub use seeds::seeds;
+pub use techniques::{Technique, technique};
+
+/// Where a case begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// Whom it is about.
+    pub entity: Entity,
+    /// When the user was quarantined, if that is known.
+    pub time: Option<Timestamp>,
+}
+
+/// How an investigation goes.
+#[derive(Debug, Clone)]
+pub struct CaseConfig {
+    /// How the archive is read. The destination is nowhere.
+    pub hunt: HuntConfig,
+    /// Where it begins.
+    pub seeds: Vec<Seed>,
+    /// How long before a quarantine an event may lie.
+    pub before: SignedDuration,
+    /// And after it.
+    pub after: SignedDuration,
+    /// How many steps from where it begins something is followed.
+    pub hops_max: u32,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    /// How many names and keys were looked for.
+    pub n_needles: usize,
+    /// How many events were found that were not before.
+    pub n_events: usize,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// What an investigation came to.
+#[derive(Debug)]
+pub struct Case {
+    /// The quarantines that it began with.
+    pub seeds: Vec<Seed>,
+    /// Its events, in the order of their times; those without one come first.
+    pub events: Vec<CaseEvent>,
+    /// What belongs to it.
+    pub known: Known,
+    /// The rounds that it took.
+    pub rounds: Vec<Round>,
+    /// The report of the first round, which read all there is.
+    pub report: Report,
+    /// What could not be read, of all rounds.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// An event of a case.
+#[derive(Debug)]
+pub struct CaseEvent {
+    /// Its row.
+    pub alert: Alert,
+    /// Why it belongs to the case.
+    pub relation: &'static str,
+    /// How many steps away from the beginning that is.
+    pub hops: u32,
+    /// How far from the nearest quarantine it lies, in minutes; negative before it.
+    pub minutes_from_alert: Option<i64>,
+    /// How often it stands in the archive.
+    pub n_sightings: u64,
+}
+
+impl CaseEvent {
+    /// What it says beside its row.
+    ///
+    /// # Panics
+    ///
+    /// If it is no event of a case.
+    #[must_use]
+    pub fn story(&self) -> &Story {
+        self.alert.story().expect("an event of a case has one")
+    }
+}
+
+/// Investigates.
+///
+/// # Errors
+///
+/// As of a hunt.
+pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Case, Error> {
+    let mut known = Known::new(config.hops_max);
+    for seed in &config.seeds {
+        known.begin_with(seed.entity.clone());
+    }
+    let windows = windows(config);
+    let mut found = Found::default();
+    let mut searched: BTreeSet<Entity> = BTreeSet::new();
+    let mut rounds = Vec::new();
+    let mut first: Option<Report> = None;
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    loop {
+        let needles = known.needles(&searched);
+        if needles.is_empty() && first.is_some() {
+            break;
+        }
+        searched.extend(known.entities().map(|(entity, _)| entity.clone()));
+        let n_before = found.events.len();
+        let followed = Followed {
+            known: known.clone(),
+            needles,
+        };
+        let n_needles = followed.needles.len();
+        let mut hunt = config.hunt.clone();
+        hunt.followed = Some(Arc::new(followed));
+        let report = pipeline::run(&hunt, &mut |notice| {
+            if let Notice::Alert(alert) = &notice {
+                if windows.include(alert.time()) {
+                    found.take(alert);
+                }
+                return;
+            }
+            if let Notice::Diagnostic(diagnostic) = &notice {
+                if diagnostics.contains(diagnostic) {
+                    return;
+                }
+                diagnostics.push((*diagnostic).clone());
+            }
+            notify(notice);
+        })?;
+        rounds.push(Round {
+            n_needles,
+            n_events: found.events.len() - n_before,
+            elapsed_ms: report.elapsed_ms,
+        });
+        first.get_or_insert(report);
+        found.teach(&mut known);
+    }
+    known.forget_cut();
+    found.teach(&mut known);
+    let report = first.expect("there was a first round");
+    Ok(Case {
+        events: found.into_events(&known, &windows),
+        seeds: config.seeds.clone(),
+        known,
+        rounds,
+        report,
+        diagnostics,
+    })
+}
+
+/// The times round the quarantines.
+struct Windows {
+    alerts: Vec<Timestamp>,
+    before: SignedDuration,
+    after: SignedDuration,
+}
+
+fn windows(config: &CaseConfig) -> Windows {
+    Windows {
+        alerts: config.seeds.iter().filter_map(|seed| seed.time).collect(),
+        before: config.before,
+        after: config.after,
+    }
+}
+
+impl Windows {
+    /// Whether an event is of these times. One without a time may be.
+    fn include(&self, time: Option<Timestamp>) -> bool {
+        let Some(time) = time else { return true };
+        let is_near = |alert: &Timestamp| {
+            let distance = time.duration_since(*alert);
+            -self.before <= distance && distance <= self.after
+        };
+        self.alerts.is_empty() || self.alerts.iter().any(is_near)
+    }
+
+    /// How many minutes an event lies from the nearest quarantine.
+    fn minutes(&self, time: Option<Timestamp>) -> Option<i64> {
+        let distances = self
+            .alerts
+            .iter()
+            .map(|alert| time.map(|t| t.duration_since(*alert)));
+        let nearest = distances.flatten().min_by_key(|distance| distance.abs());
+        nearest.map(|distance| distance.as_secs().div_euclid(60))
+    }
+}
+
+/// Events, each once.
+#[derive(Default)]
+struct Found {
+    events: BTreeMap<[u8; 16], (Alert, u64)>,
+}
+
+impl Found {
+    fn take(&mut self, alert: &Alert) {
+        let sightings = self.events.entry(alert.event_key());
+        let (kept, n) = sightings.or_insert_with(|| (alert.clone(), 0));
+        *n += 1;
+        // Copies in other schemas may say more, or less.
+        if let (Some(kept), Some(other)) = (kept.story_mut(), alert.story()) {
+            kept.traces.join(&other.traces);
+        }
+    }
+
+    /// Has the case learn from all events, until nothing new comes of it.
+    fn teach(&self, known: &mut Known) {
+        loop {
+            let mut is_new = false;
+            for (alert, _) in self.events.values() {
+                if let Some(story) = alert.story() {
+                    is_new |= known.learn(&story.traces);
+                }
+            }
+            if !is_new {
+                return;
+            }
+        }
+    }
+
+    fn into_events(self, known: &Known, windows: &Windows) -> Vec<CaseEvent> {
+        let events = self.events.into_values();
+        let mut events: Vec<CaseEvent> = events
+            .filter_map(|(alert, n_sightings)| {
+                let story = alert.story()?;
+                let tie = known.tie(&story.traces)?;
+                Some(CaseEvent {
+                    relation: relation(story, tie),
+                    hops: tie.hops,
+                    minutes_from_alert: windows.minutes(alert.time()),
+                    n_sightings,
+                    alert,
+                })
+            })
+            .collect();
+        let order = |event: &CaseEvent| (event.alert.time(), event.alert.event_key());
+        events.sort_by_key(order);
+        events
+    }
+}
+
+/// Why an event belongs to a case, in a word.
+fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
+    match story.quarantine {
+        Some(Quarantine::Made) => return "quarantine",
+        Some(Quarantine::Beside(relation)) => return relation.name(),
+        None => {}
+    }
+    // Of sessions AWS makes the keys begin so (IAM user guide, "Unique identifiers").
+    let is_of_session = tie.entity.name.starts_with("ASIA");
+    match (tie.part, tie.hops) {
+        (Part::By, 0) => "by_user",
+        (Part::By, _) if is_of_session => "by_session",
+        (Part::By, _) => "by_made",
+        (Part::On, 0) => "to_user",
+        (Part::On, _) => "to_made",
+        (Part::Made, _) => "made",
+        (Part::Given, _) => "given",
+    }
+}

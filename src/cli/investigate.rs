@@ -1,0 +1,261 @@
+//! `trailsift investigate`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use indicatif::HumanCount;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use trailsift::Error;
+use trailsift::case::{self, Case, CaseConfig, Seed};
+use trailsift::config::random_run_id;
+use trailsift::follow::{Entity, Kind};
+use trailsift::pipeline::Notice;
+use trailsift::report::Severity;
+use trailsift::rule::Rule;
+
+use super::args::InvestigateArgs;
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{hunt, resolve, terminal};
+
+/// What `case.json` says of a case.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    version: &'a str,
+    run_id: &'a str,
+    complete: bool,
+    quarantines: Vec<Beginning<'a>>,
+    before: String,
+    after: String,
+    max_hops: u32,
+    max_hops_bit: bool,
+    events: usize,
+    rounds: Vec<RoundSummary>,
+    sources: &'a trailsift::report::Sources,
+    diagnostics: &'a [trailsift::report::Diagnostic],
+}
+
+#[derive(Debug, Serialize)]
+struct Beginning<'a> {
+    kind: &'a str,
+    account_id: &'a str,
+    name: &'a str,
+    time: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct RoundSummary {
+    needles: usize,
+    events: usize,
+    elapsed_ms: u64,
+}
+
+/// Investigates, and says what came of it.
+pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
+    let seeds = seeds(&mut args)?;
+    if seeds.is_empty() {
+        bail!("there is no alert that names a user, so there is nothing to investigate");
+    }
+    let folder = new_folder(&args.output)?;
+    let run_id = random_run_id();
+    let hunt = resolve::resolve_case(&args, window(&args, &seeds), run_id.clone())?;
+    let config = CaseConfig {
+        hunt,
+        seeds,
+        before: args.before,
+        after: args.after,
+        hops_max: args.max_hops,
+    };
+    let signal = hunt::watch_signals(&config.hunt)?;
+    let result = {
+        let bar = Bar::new(&config.hunt, args.log_format, !args.quiet);
+        case::run(&config, &mut |notice| {
+            if let Notice::Diagnostic(diagnostic) = notice
+                && diagnostic.severity != Severity::Info
+            {
+                bar.suspend(|| hunt::tell(diagnostic, args.log_format));
+            }
+        })
+    };
+    let case = match result {
+        Ok(case) => case,
+        Err(Error::Interrupted) => {
+            return Ok(hunt::say_interrupted(
+                &config.hunt,
+                args.log_format,
+                &signal,
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    write(&case, &config, &run_id, &folder)?;
+    if !args.quiet {
+        show(&case, &args.output);
+    }
+    Ok(if is_complete(&case) {
+        Exit::Complete
+    } else {
+        Exit::Incomplete
+    })
+}
+
+/// Where the case begins: what was typed, or the alerts that are named before the paths.
+fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
+    let users = args.user.iter().map(|name| match name.split_once('/') {
+        Some((account, name)) => Entity::in_account(Kind::User, account, name),
+        None => Entity::by_name(Kind::User, name),
+    });
+    let keys = args
+        .access_key
+        .iter()
+        .map(|id| Entity::by_name(Kind::AccessKey, id));
+    let mut entities: Vec<Entity> = users.chain(keys).collect();
+    for arn in &args.arn {
+        match Entity::of_arn(arn).filter(Entity::is_followed) {
+            Some(entity) => entities.push(entity),
+            None => {
+                return Err(
+                    resolve::usage(&format!("{arn}: it is the ARN of no user or role")).into(),
+                );
+            }
+        }
+    }
+    if !entities.is_empty() {
+        return Ok(entities
+            .into_iter()
+            .map(|entity| Seed { entity, time: None })
+            .collect());
+    }
+    if args.input.paths.is_empty() {
+        return Err(
+            resolve::usage("name the alerts of a hunt before the paths, or a --user").into(),
+        );
+    }
+    let alerts = args.input.paths.remove(0);
+    if args.input.paths.is_empty()
+        && args.input.files_from.is_none()
+        && args.input.manifest.is_none()
+    {
+        return Err(resolve::usage("name what is to be read behind the alerts").into());
+    }
+    case::seeds(&alerts).with_context(|| alerts.display().to_string())
+}
+
+/// The times that events may be of.
+fn window(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<Timestamp>) {
+    let times = || seeds.iter().filter_map(|seed| seed.time);
+    let has_all = seeds.iter().all(|seed| seed.time.is_some());
+    let begins = times().min().filter(|_| has_all);
+    let ends = times().max().filter(|_| has_all);
+    let one: SignedDuration = SignedDuration::from_secs(1);
+    (
+        begins.and_then(|time| time.checked_sub(args.before).ok()),
+        ends.and_then(|time| time.checked_add(args.after).ok()?.checked_add(one).ok()),
+    )
+}
+
+/// A folder that is to appear: it must not be there, or be empty.
+fn new_folder(path: &Path) -> anyhow::Result<PathBuf> {
+    let is_taken = match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    if is_taken {
+        bail!(
+            "{}: it is not empty; name another folder for the case",
+            path.display()
+        );
+    }
+    Ok(path.to_owned())
+}
+
+/// Writes the case under a hidden name, and gives it its own.
+fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyhow::Result<()> {
+    let context = || folder.display().to_string();
+    let name = folder
+        .file_name()
+        .context("the case's folder has no name")?;
+    let hidden = folder.with_file_name(format!(".{}.{run_id}.tmp", name.to_string_lossy()));
+    std::fs::create_dir_all(&hidden).with_context(context)?;
+    let written = (|| {
+        case::write(case, &Rule::quarantine(), &hidden)?;
+        let summary = serde_json::to_vec_pretty(&summary(case, config, run_id))?;
+        std::fs::write(hidden.join("case.json"), summary)?;
+        // One that is empty is replaced.
+        std::fs::rename(&hidden, folder)?;
+        anyhow::Ok(())
+    })();
+    if written.is_err() {
+        // The first fault is the one to tell.
+        std::fs::remove_dir_all(&hidden).ok();
+    }
+    written.with_context(context)
+}
+
+fn is_complete(case: &Case) -> bool {
+    case.report.complete
+        && case
+            .diagnostics
+            .iter()
+            .all(|one| one.severity < Severity::Error)
+}
+
+fn summary<'a>(case: &'a Case, config: &CaseConfig, run_id: &'a str) -> Summary<'a> {
+    Summary {
+        version: env!("CARGO_PKG_VERSION"),
+        run_id,
+        complete: is_complete(case),
+        quarantines: case
+            .seeds
+            .iter()
+            .map(|seed| Beginning {
+                kind: seed.entity.kind.name(),
+                account_id: &seed.entity.account,
+                name: &seed.entity.name,
+                time: seed.time,
+            })
+            .collect(),
+        before: config.before.to_string(),
+        after: config.after.to_string(),
+        max_hops: config.hops_max,
+        max_hops_bit: case.known.is_cut(),
+        events: case.events.len(),
+        rounds: case
+            .rounds
+            .iter()
+            .map(|round| RoundSummary {
+                needles: round.n_needles,
+                events: round.n_events,
+                elapsed_ms: round.elapsed_ms,
+            })
+            .collect(),
+        sources: &case.report.sources,
+        diagnostics: &case.diagnostics,
+    }
+}
+
+fn show(case: &Case, output: &Path) {
+    let count = |n: usize| HumanCount(n as u64);
+    if case.known.is_cut() {
+        let text = "something lies more steps away than --max-hops allows, and was not followed";
+        terminal::line(&format!("{}: {text}", terminal::yellow("warning")));
+    }
+    for (n, round) in case.rounds.iter().enumerate() {
+        terminal::line(&format!(
+            "round {}     {} names and keys looked for, {} events found, {:.1} s",
+            n + 1,
+            count(round.n_needles),
+            count(round.n_events),
+            std::time::Duration::from_millis(round.elapsed_ms).as_secs_f64(),
+        ));
+    }
+    let n_known = case.known.entities().count();
+    terminal::line(&format!("events      {}", count(case.events.len())));
+    terminal::line(&format!(
+        "entities    {} belong to the case",
+        count(n_known)
+    ));
+    terminal::line(&format!("written     {}", output.display()));
+}

@@ -1,0 +1,160 @@
+//! Things that a log names.
+
+/// What kind of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An IAM user, by its name in its account.
+    User,
+    /// An access key, by its id; also those of sessions.
+    AccessKey,
+    /// A session, by its ARN: of a role, or of a federated user.
+    Session,
+    /// A role, by its name in its account.
+    Role,
+    /// A user's password for the console, by the user.
+    LoginProfile,
+    /// A managed policy, by its ARN.
+    Policy,
+    /// A group, by its name in its account.
+    Group,
+    /// An instance profile, by its name in its account.
+    InstanceProfile,
+    /// An instance of EC2, by its id.
+    Instance,
+    /// An account's root.
+    Root,
+    /// A service of AWS, by its name.
+    Service,
+}
+
+impl Kind {
+    /// Its name in outputs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::AccessKey => "access_key",
+            Self::Session => "session",
+            Self::Role => "role",
+            Self::LoginProfile => "login_profile",
+            Self::Policy => "policy",
+            Self::Group => "group",
+            Self::InstanceProfile => "instance_profile",
+            Self::Instance => "instance",
+            Self::Root => "root",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// A thing that a log names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entity {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// The account that its name is of; empty where the name stands for itself.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Entity {
+    /// A thing by its name in an account.
+    #[must_use]
+    pub fn in_account(kind: Kind, account: &str, name: &str) -> Self {
+        Self {
+            kind,
+            account: account.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A thing whose name stands for itself.
+    #[must_use]
+    pub fn by_name(kind: Kind, name: &str) -> Self {
+        Self::in_account(kind, "", name)
+    }
+
+    /// What an ARN of IAM or STS names, and behind a session its role.
+    #[must_use]
+    pub fn of_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let (_, _, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        let (kind, path) = resource.split_once('/').unwrap_or((resource, ""));
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let kind = match (service, kind) {
+            ("iam", "root") => return Some(Self::in_account(Kind::Root, account, "root")),
+            ("iam", "user") => Kind::User,
+            ("iam", "role") => Kind::Role,
+            ("iam", "group") => Kind::Group,
+            ("iam", "instance-profile") => Kind::InstanceProfile,
+            ("iam", "policy") => return Some(Self::by_name(Kind::Policy, arn)),
+            ("sts", "assumed-role" | "federated-user") => {
+                return Some(Self::by_name(Kind::Session, arn));
+            }
+            _ => return None,
+        };
+        (!name.is_empty()).then(|| Self::in_account(kind, account, name))
+    }
+
+    /// The role of a session's ARN.
+    #[must_use]
+    pub fn role_of_session(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':').skip(4);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        let role = resource.strip_prefix("assumed-role/")?.split('/').next()?;
+        Some(Self::in_account(Kind::Role, account, role))
+    }
+
+    /// Whether an investigation that knows it looks for what is done with it.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        matches!(self.kind, Kind::User | Kind::AccessKey | Kind::Role)
+    }
+
+    /// What stands in each event that it acts in, or that is done to it.
+    #[must_use]
+    pub fn needle(&self) -> &str {
+        &self.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_names_a_thing_in_its_account() {
+        for (arn, expected) in [
+            (
+                "arn:aws:iam::111122223333:user/alice",
+                Some(Entity::in_account(Kind::User, "111122223333", "alice")),
+            ),
+            (
+                "arn:aws-cn:iam::111122223333:user/a/path/alice",
+                Some(Entity::in_account(Kind::User, "111122223333", "alice")),
+            ),
+            (
+                "arn:aws:iam::111122223333:root",
+                Some(Entity::in_account(Kind::Root, "111122223333", "root")),
+            ),
+            (
+                "arn:aws:iam::aws:policy/X",
+                Some(Entity::by_name(Kind::Policy, "arn:aws:iam::aws:policy/X")),
+            ),
+            ("arn:aws:s3:::bucket", None),
+            ("arn:aws:iam::111122223333:user/", None),
+            ("alice", None),
+        ] {
+            assert_eq!(Entity::of_arn(arn), expected, "{arn}");
+        }
+        let session = "arn:aws:sts::111122223333:assumed-role/ops/alice";
+        assert_eq!(
+            Entity::of_arn(session),
+            Some(Entity::by_name(Kind::Session, session))
+        );
+        let role = Entity::in_account(Kind::Role, "111122223333", "ops");
+        assert_eq!(Entity::role_of_session(session), Some(role));
+    }
+}

@@ -1,0 +1,75 @@
+//! Who is who in a log, and what leads from one to the next: keys that are given out, users and roles that are made.
+//!
+//! In: an event. Out: its [`Traces`]: which identities acted, which were acted on, made or given out. [`Known`] is what an
+//! investigation follows, and says which events meet it. Nothing is known here of files, rounds or rows.
+
+mod entity;
+mod known;
+mod traces;
+
+pub use entity::{Entity, Kind};
+pub use known::{Known, Part, Tie};
+pub use traces::Traces;
+
+use crate::event::{Event, Fields, Scalar};
+use crate::report::Relation;
+
+/// What a round of an investigation looks for.
+#[derive(Debug)]
+pub struct Followed {
+    /// What belongs to the case so far.
+    pub known: Known,
+    /// What of it is looked for in this round.
+    pub needles: Vec<String>,
+}
+
+/// What an event that meets a case says beside what an alert's row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    /// Who is who in it.
+    pub traces: Traces,
+    /// `aws.cloudtrail.error_code`.
+    pub error_code: Option<String>,
+    /// `aws.cloudtrail.error_message`.
+    pub error_message: Option<String>,
+    /// `aws.cloudtrail.read_only`.
+    pub read_only: Option<bool>,
+    /// `aws.cloudtrail.response_elements`, in Elastic's text form.
+    pub response_elements: Option<String>,
+    /// What it has to do with a quarantine.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// What an event has to do with a quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantine {
+    /// It made one: the rule's alert.
+    Made,
+    /// It is beside one.
+    Beside(Relation),
+}
+
+impl Followed {
+    /// What an event says, if it meets the case.
+    #[must_use]
+    pub fn story(&self, event: &Event<'_>) -> Option<Story> {
+        let traces = Traces::of(event);
+        self.known.tie(&traces)?;
+        let mut read_only = None;
+        event.each_value("aws.cloudtrail.read_only", &mut |value| {
+            read_only = match value {
+                Scalar::Boolean(value) => Some(value),
+                Scalar::Text(text) => text.parse().ok(),
+                Scalar::Integer(_) | Scalar::Float(_) => None,
+            };
+        });
+        Some(Story {
+            traces,
+            error_code: event.text("aws.cloudtrail.error_code"),
+            error_message: event.text("aws.cloudtrail.error_message"),
+            read_only,
+            response_elements: event.text("aws.cloudtrail.response_elements"),
+            quarantine: None,
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Many names looked for in one pass over a text, each as a whole word.
+//!
+//! Aho-Corasick, with the vectors of Teddy where the names are few. What stands around a name decides whether it is one: a
+//! user called `admin` is not meant in `administrator`.
+
+use std::collections::BTreeSet;
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+/// How an escape begins.
+const ESCAPE: &str = "\\u00";
+
+/// Names, and the beginning of an escape, whose number is 0.
+#[derive(Debug)]
+pub(super) struct Names {
+    automaton: AhoCorasick,
+}
+
+impl Names {
+    pub(super) fn new(names: BTreeSet<&str>) -> Self {
+        let names = names.into_iter().filter(|name| !name.is_empty());
+        let automaton = AhoCorasick::builder()
+            // At each place the first of the longest ones: of names that begin alike the shorter is no whole word there.
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(std::iter::once(ESCAPE).chain(names));
+        Self {
+            automaton: automaton.expect("some thousand names are far from the limits"),
+        }
+    }
+
+    /// The places at or after `from` where a name stands as a word, or an escape begins, each with the number of that.
+    pub(super) fn each_from(
+        &self,
+        text: &[u8],
+        mut from: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        std::iter::from_fn(move || {
+            loop {
+                let input = Input::new(text).range(from.min(text.len())..);
+                let found = self.automaton.find(input)?;
+                from = found.start() + 1;
+                let pattern = found.pattern().as_usize();
+                if pattern == 0 || is_word(text, found.start(), found.end()) {
+                    return Some((found.start(), pattern));
+                }
+            }
+        })
+    }
+}
+
+/// Characters of which the names of users, roles and keys are made (IAM user guide, "IAM and AWS STS quotas"), but for `=` and
+/// `,`, which stand round a name where an object is printed as text.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
+}
+
+/// Whether no character of a name stands before or behind; one that may belong to an escape is none.
+fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
+    let begins = !is_inside(text[..start].last()) || ends_in_escape(&text[..start]);
+    // An escape begins with a backslash, which is of no name; nothing else ends a word in the middle.
+    begins && !is_inside(text.get(end))
+}
+
+/// Whether this ends in an escape, such as `\n` or `\u002f`, which may stand for what is of no name.
+fn ends_in_escape(text: &[u8]) -> bool {
+    let ends = |n: usize| text.len() >= n && text[text.len() - n] == b'\\';
+    ends(2) || ends(6) && text[text.len() - 5] == b'u'
+}
+
+/// The longest run of a name that JSON writes in one way.
+pub(super) fn longest_run(name: &str) -> &str {
+    let is_written_otherwise = |c: char| matches!(c, '"' | '\\' | '/') || c.is_control();
+    let runs = name.split(is_written_otherwise);
+    runs.max_by_key(|run| run.len()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(names: &[&str], text: &str) -> Vec<usize> {
+        let names = Names::new(names.iter().copied().collect());
+        let places = names.each_from(text.as_bytes(), 0);
+        places.map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn a_name_is_found_as_a_word_alone() {
+        let names = ["admin", "admin-2"];
+        for text in [
+            r#""admin""#,
+            "user/admin",
+            r"\u002fadmin",
+            r"\nadmin",
+            "user=admin ",
+            "{admin}",
+            r#"\"admin-2\""#,
+            ":admin-2",
+        ] {
+            assert_eq!(found(&names, text).len(), 1, "{text}");
+        }
+        for text in [
+            "administrator",
+            "admin-3",
+            "my.admin",
+            "badmin",
+            "admin@example.com",
+            "éadmin",
+        ] {
+            assert_eq!(found(&names, text), [] as [usize; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_escape_is_found_wherever_it_begins() {
+        assert_eq!(found(&["alice"], r"\u0061lice \u00e9"), [0, 12]);
+    }
+
+    #[test]
+    fn the_longest_run_of_a_name_is_what_json_writes_as_it_is() {
+        assert_eq!(longest_run("a/path/alice"), "alice");
+        assert_eq!(longest_run("alice"), "alice");
+        assert_eq!(longest_run("/"), "");
+    }
+}
