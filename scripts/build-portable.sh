@@ -16,7 +16,8 @@ venv=target/venv-portable
 
 if [[ ! -f $venv/done ]]; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet 'cargo-zigbuild==0.24.*' 'ziglang==0.15.*'
+    # Zig 0.14 to 0.16 have a clang that cannot compile libdeflate's AVX-512.
+    "$venv/bin/pip" install --quiet 'cargo-zigbuild==0.24.*' 'ziglang==0.17.1'
     touch "$venv/done"
 fi
 rustup target add "$target" 2>/dev/null || true

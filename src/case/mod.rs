@@ -154,6 +154,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
             elapsed_ms: report.elapsed_ms,
         });
         first.get_or_insert(report);
+        found.round += 1;
         found.teach(&mut known);
     }
     known.forget_cut();
@@ -209,16 +210,36 @@ impl Windows {
 /// Events, each once.
 #[derive(Default)]
 struct Found {
-    events: BTreeMap<[u8; 16], (Alert, u64)>,
+    events: BTreeMap<[u8; 16], Sighted>,
+    round: usize,
+}
+
+/// An event, and how often it was seen.
+struct Sighted {
+    alert: Alert,
+    /// In the round that saw it most often: another one may have looked for what only some copies have.
+    n: u64,
+    /// In the last round that saw it, and which one that was.
+    n_in_round: u64,
+    round: usize,
 }
 
 impl Found {
     fn take(&mut self, alert: &Alert) {
-        let sightings = self.events.entry(alert.event_key());
-        let (kept, n) = sightings.or_insert_with(|| (alert.clone(), 0));
-        *n += 1;
+        let seen = self.events.entry(alert.event_key());
+        let seen = seen.or_insert_with(|| Sighted {
+            alert: alert.clone(),
+            n: 0,
+            n_in_round: 0,
+            round: self.round,
+        });
+        if seen.round != self.round {
+            (seen.round, seen.n_in_round) = (self.round, 0);
+        }
+        seen.n_in_round += 1;
+        seen.n = seen.n.max(seen.n_in_round);
         // Copies in other schemas may say more, or less.
-        if let (Some(kept), Some(other)) = (kept.story_mut(), alert.story()) {
+        if let (Some(kept), Some(other)) = (seen.alert.story_mut(), alert.story()) {
             kept.traces.join(&other.traces);
         }
     }
@@ -227,8 +248,8 @@ impl Found {
     fn teach(&self, known: &mut Known) {
         loop {
             let mut is_new = false;
-            for (alert, _) in self.events.values() {
-                if let Some(story) = alert.story() {
+            for seen in self.events.values() {
+                if let Some(story) = seen.alert.story() {
                     is_new |= known.learn(&story.traces);
                 }
             }
@@ -241,14 +262,14 @@ impl Found {
     fn into_events(self, known: &Known, windows: &Windows) -> Vec<CaseEvent> {
         let events = self.events.into_values();
         let mut events: Vec<CaseEvent> = events
-            .filter_map(|(alert, n_sightings)| {
+            .filter_map(|Sighted { alert, n, .. }| {
                 let story = alert.story()?;
                 let tie = known.tie(&story.traces)?;
                 Some(CaseEvent {
                     relation: relation(story, tie),
                     hops: tie.hops,
                     minutes_from_alert: windows.minutes(alert.time()),
-                    n_sightings,
+                    n_sightings: n,
                     alert,
                 })
             })

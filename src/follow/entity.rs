@@ -107,10 +107,21 @@ impl Entity {
         Some(Self::in_account(Kind::Role, account, role))
     }
 
+    /// The instance of EC2 whose own session this is, by its ARN: AWS names it after the instance.
+    #[must_use]
+    pub fn instance_of_session(arn: &str) -> Option<Self> {
+        let (session, name) = arn.rsplit_once('/')?;
+        let is_instance = session.contains(":assumed-role/") && name.starts_with("i-");
+        is_instance.then(|| Self::by_name(Kind::Instance, name))
+    }
+
     /// Whether an investigation that knows it looks for what is done with it.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        matches!(self.kind, Kind::User | Kind::AccessKey | Kind::Role)
+        matches!(
+            self.kind,
+            Kind::User | Kind::AccessKey | Kind::Role | Kind::Instance
+        )
     }
 
     /// What stands in each event that it acts in, or that is done to it.

@@ -113,40 +113,36 @@ impl Known {
     /// Takes in what an event leads to. True if something new is known by it.
     pub fn learn(&mut self, traces: &Traces) -> bool {
         let mut is_new = false;
-        let of = |known: &Self, entities: &[Entity]| {
-            let hops = entities.iter().filter(|one| one.is_followed());
-            hops.filter_map(|one| known.hops(one)).min()
+        let users = |entities: &[Entity]| {
+            let users = entities.iter().filter(|one| one.kind == Kind::User);
+            users.cloned().collect::<Vec<_>>()
         };
         // A key is its user's: seen with it, or made for it.
-        let key = |one: &&Entity| one.kind == Kind::AccessKey;
-        let users: Vec<Entity> = traces
-            .actors
-            .iter()
-            .filter(|a| a.kind == Kind::User)
-            .cloned()
-            .collect();
-        if let Some(hops) = of(self, &users) {
-            for key in traces.actors.iter().filter(key) {
-                is_new |= self.add(key, hops);
+        let owned = [
+            (users(&traces.actors), &traces.actors),
+            (users(&traces.on), &traces.made),
+        ];
+        for (users, things) in owned {
+            let keys = things.iter().filter(|one| one.kind == Kind::AccessKey);
+            if let Some(hops) = self.nearest(&users) {
+                for key in keys {
+                    is_new |= self.add(key, hops);
+                }
             }
         }
-        let users: Vec<Entity> = traces
-            .on
-            .iter()
-            .filter(|on| on.kind == Kind::User)
-            .cloned()
-            .collect();
-        if let Some(hops) = of(self, &users) {
-            for key in traces.made.iter().filter(key) {
-                is_new |= self.add(key, hops);
-            }
-        }
-        if let Some(hops) = of(self, &traces.actors) {
+        // What it makes, and what it is given, is a step away.
+        if let Some(hops) = self.nearest(&traces.actors) {
             for one in traces.made.iter().chain(&traces.given) {
                 is_new |= self.add(one, hops + 1);
             }
         }
         is_new
+    }
+
+    /// How many steps away the nearest of these is that is followed.
+    fn nearest(&self, entities: &[Entity]) -> Option<u32> {
+        let followed = entities.iter().filter(|one| one.is_followed());
+        followed.filter_map(|one| self.hops(one)).min()
     }
 
     /// Takes in something that is so many steps away, unless it is known to be nearer. True if it was not known so.

@@ -15,12 +15,13 @@ pub struct Traces {
     pub on: Vec<Entity>,
     /// What was made.
     pub made: Vec<Entity>,
-    /// Keys and sessions that were given out.
+    /// Keys and sessions that were given out, and instances that commands were run on, whose keys can be had so.
     pub given: Vec<Entity>,
 }
 
 /// Parameters of a request that name a thing in the account, by their names.
-const PARAMETERS: [(&str, Kind); 7] = [
+const PARAMETERS: [(&str, Kind); 8] = [
+    ("instanceId", Kind::Instance),
     ("userName", Kind::User),
     ("roleName", Kind::Role),
     ("groupName", Kind::Group),
@@ -59,6 +60,14 @@ const GIVING: [&str; 6] = [
     "GetFederationToken",
 ];
 
+/// Calls that run commands on an instance, or let somebody in.
+const REACHING: [&str; 4] = [
+    "SendCommand",
+    "StartSession",
+    "SendSSHPublicKey",
+    "SendSerialConsoleSSHPublicKey",
+];
+
 impl Traces {
     /// Of an event.
     #[must_use]
@@ -79,6 +88,10 @@ impl Traces {
             if GIVING.contains(&&*action) {
                 traces.given(event);
             }
+            if REACHING.contains(&&*action) {
+                let request = event.text("aws.cloudtrail.request_parameters");
+                traces.instances(request, |traces| &mut traces.given);
+            }
         }
         traces
     }
@@ -89,8 +102,9 @@ impl Traces {
                 continue;
             };
             let entity = match kind {
-                Kind::AccessKey => Some(Entity::by_name(kind, &value)),
-                Kind::Policy => Some(Entity::by_name(kind, &value)),
+                Kind::AccessKey | Kind::Policy | Kind::Instance => {
+                    Some(Entity::by_name(kind, &value))
+                }
                 _ if name.ends_with("Arn") => Entity::of_arn(&value),
                 _ => Some(Entity::in_account(kind, account, &value)),
             };
@@ -101,9 +115,7 @@ impl Traces {
     fn made(&mut self, event: &Event<'_>, action: &str, account: &str) {
         if action == "RunInstances" {
             let answer = event.text("aws.cloudtrail.response_elements");
-            let ids = answer.iter().flat_map(|answer| instance_ids(answer));
-            self.made
-                .extend(ids.map(|id| Entity::by_name(Kind::Instance, id)));
+            self.instances(answer, |traces| &mut traces.made);
         }
         let Some((_, kind, path)) = MADE.iter().find(|(name, ..)| *name == action) else {
             return;
@@ -128,6 +140,17 @@ impl Traces {
         };
         let made = of_answer.or_else(of_request);
         self.made.extend(made);
+    }
+
+    /// The instances in a text.
+    fn instances(&mut self, text: Option<String>, part: fn(&mut Self) -> &mut Vec<Entity>) {
+        let text = text.unwrap_or_default();
+        for id in instance_ids(&text) {
+            let instance = Entity::by_name(Kind::Instance, id);
+            if !part(self).contains(&instance) {
+                part(self).push(instance);
+            }
+        }
     }
 
     fn given(&mut self, event: &Event<'_>) {
@@ -179,6 +202,7 @@ fn actors(event: &Event<'_>) -> Vec<Entity> {
     let is_user = kind.as_deref() == Some("IAMUser");
     actors.extend(named.or_else(|| by_name().filter(|_| is_user)));
     actors.extend(arn.as_deref().and_then(Entity::role_of_session));
+    actors.extend(arn.as_deref().and_then(Entity::instance_of_session));
     let issuer = identity("session_context.session_issuer.arn");
     if let Some(issuer) = issuer.as_deref().and_then(Entity::of_arn)
         && !actors.contains(&issuer)
@@ -193,13 +217,23 @@ fn actors(event: &Event<'_>) -> Vec<Entity> {
     actors
 }
 
-/// The ids of instances in an answer.
-fn instance_ids(answer: &str) -> impl Iterator<Item = &str> {
-    let behind = answer.split("instanceId").skip(1);
-    behind.filter_map(|rest| {
-        let rest = rest.trim_start_matches(['"', ':', '=', ' ', '\\']);
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-        let id = rest.get(..end.unwrap_or(rest.len()))?;
-        id.starts_with("i-").then_some(id)
+/// The ids of instances in a text: `i-` and at least eight letters and digits.
+fn instance_ids(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| {
+        let id = word.strip_prefix("i-").unwrap_or_default();
+        id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_are_told_by_their_ids() {
+        let text = "{instancesSet={items=[{instanceId=i-0123456789abcdef0, imageId=ami-1}]}, targets=[i-01234567], x-i-0123456789}";
+        let ids: Vec<&str> = instance_ids(text).collect();
+        assert_eq!(ids, ["i-0123456789abcdef0", "i-01234567"]);
+    }
 }

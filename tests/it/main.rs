@@ -22,6 +22,7 @@ mod damage;
 mod datasets;
 mod exports;
 mod formats;
+mod investigate;
 mod lake;
 mod manifest;
 mod only;

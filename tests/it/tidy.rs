@@ -8,7 +8,7 @@ use trailsift::output::COLUMNS;
 use trailsift::output::columns::Type;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 16] = [
+const EDGES: [(&str, &[&str], &str); 18] = [
     (
         "event",
         &[],
@@ -35,6 +35,7 @@ const EDGES: [(&str, &[&str], &str); 16] = [
         "output",
         &[
             "event",
+            "follow",
             "rule",
             "report",
             "error",
@@ -44,6 +45,18 @@ const EDGES: [(&str, &[&str], &str); 16] = [
         "a row is made of an event and its rule, however that was found; an output that cannot be \
          written ends the run; of the input it knows how one file is told from another, so as not to \
          hunt through what it writes",
+    ),
+    (
+        "follow",
+        &["event", "report"],
+        "who is who shows by events alone, wherever they stand",
+    ),
+    (
+        "case",
+        &[
+            "config", "error", "event", "follow", "output", "pipeline", "report", "rule",
+        ],
+        "it hunts as anybody does, and is told of no source and no scanner",
     ),
     (
         "ledger",
@@ -62,7 +75,7 @@ const EDGES: [(&str, &[&str], &str); 16] = [
     ),
     (
         "config",
-        &["input", "output", "rule", "store"],
+        &["follow", "input", "output", "rule", "store"],
         "plain data in the words of the stages, which get their own slice of it and never see the whole",
     ),
     (
@@ -75,7 +88,7 @@ const EDGES: [(&str, &[&str], &str); 16] = [
     (
         "worker",
         &[
-            "config", "event", "input", "scan", "rule", "output", "report",
+            "config", "event", "follow", "input", "scan", "rule", "output", "report",
         ],
         "the way of one source, which knows of no thread and of no other source",
     ),
@@ -87,8 +100,8 @@ const EDGES: [(&str, &[&str], &str); 16] = [
     (
         "cli",
         &[
-            "config", "pipeline", "input", "ledger", "rule", "output", "report", "error", "store",
-            "synth",
+            "case", "config", "follow", "pipeline", "input", "ledger", "rule", "output", "report",
+            "error", "store", "synth",
         ],
         "it tells what was typed and what came of it; no record and no scanner is known there",
     ),
@@ -137,6 +150,8 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "output/whole_file.rs",
             "output/target.rs",
             "output/dataset/",
+            "case/files.rs",
+            "case/seeds.rs",
             "pipeline/",
             "synth/",
             "cli/",
@@ -149,6 +164,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "input/",
             "store/",
             "output/",
+            "case/",
             "error.rs",
             "synth/",
             "cli/",

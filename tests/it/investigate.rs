@@ -1,0 +1,520 @@
+//! From an alert to the story.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use arrow::array::{Array as _, AsArray as _};
+use arrow::datatypes::{Int32Type, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+
+use crate::lake::{Lake, TRAILSIFT, attach, delivery};
+use crate::shared;
+
+fn investigate(lake: &Lake, args: &[&str]) -> Output {
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside("")).arg("investigate");
+    command.args(args).output().unwrap()
+}
+
+/// The case of the alerts of the lake's logs.
+fn case(lake: &Lake, args: &[&str]) -> Output {
+    let hunt = ["hunt", "--quiet", "logs", "-o", "alerts.parquet"];
+    let hunted = Command::new(TRAILSIFT)
+        .current_dir(lake.beside(""))
+        .args(hunt)
+        .status();
+    assert!(hunted.unwrap().success());
+    fs::remove_dir_all(lake.beside("case")).ok();
+    let output = investigate(
+        lake,
+        &[&["alerts.parquet", "logs", "-o", "case"], args].concat(),
+    );
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    output
+}
+
+/// Each event of a case: its id, why it belongs there, and how many steps away it is.
+fn events(case: &Path) -> Vec<(String, String, i32)> {
+    let mut events = Vec::new();
+    let file = File::open(case.join("events.parquet")).unwrap();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap()
+    {
+        let batch = batch.unwrap();
+        let text = |column: &str, row: usize| {
+            let column = batch.column_by_name(column).unwrap().as_string::<i32>();
+            match column.is_valid(row) {
+                true => column.value(row).to_owned(),
+                false => String::new(),
+            }
+        };
+        let hops = batch
+            .column_by_name("hops")
+            .unwrap()
+            .as_primitive::<Int32Type>();
+        for row in 0..batch.num_rows() {
+            events.push((
+                text("event_id", row),
+                text("relation", row),
+                hops.value(row),
+            ));
+        }
+    }
+    events
+}
+
+fn ids(case: &Path) -> BTreeSet<String> {
+    events(case).into_iter().map(|(id, ..)| id).collect()
+}
+
+const ACCOUNT: &str = "111122223333";
+const OTHER: &str = "222233334444";
+
+/// An IAM user with its key.
+fn user(name: &str, key: &str) -> Value {
+    json!({
+        "type": "IAMUser", "userName": name, "accountId": ACCOUNT, "accessKeyId": key, "principalId": "AIDAEXAMPLE",
+        "arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
+    })
+}
+
+/// A session of a role with its key.
+fn session(account: &str, role: &str, key: &str) -> Value {
+    json!({
+        "type": "AssumedRole", "accountId": account, "accessKeyId": key, "principalId": "AROAEXAMPLE:s",
+        "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/s"),
+        "sessionContext": {"sessionIssuer": {
+            "type": "Role", "arn": format!("arn:aws:iam::{account}:role/{role}"), "userName": role,
+        }},
+    })
+}
+
+/// A record: who called what, with what, and what came of it.
+fn record(id: &str, who: Value, call: (&str, &str), request: Value, answer: Value) -> Value {
+    let account = who["accountId"].clone();
+    json!({
+        "eventVersion": "1.09", "userIdentity": who, "eventTime": "2024-05-01T11:00:00Z",
+        "eventSource": format!("{}.amazonaws.com", call.0), "eventName": call.1, "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli", "requestParameters": request, "responseElements": answer,
+        "requestID": id, "eventID": id, "readOnly": false, "eventType": "AwsApiCall", "recipientAccountId": account,
+    })
+}
+
+fn read(id: &str, who: Value) -> Value {
+    record(
+        id,
+        who,
+        ("sts", "GetCallerIdentity"),
+        Value::Null,
+        Value::Null,
+    )
+}
+
+/// A key that is given out for a session of a role.
+fn assume(id: &str, who: Value, role: (&str, &str), key: &str) -> Value {
+    let request = json!({"roleArn": format!("arn:aws:iam::{}:role/{}", role.0, role.1), "roleSessionName": "s"});
+    let answer = json!({
+        "credentials": {"accessKeyId": key},
+        "assumedRoleUser": {"arn": format!("arn:aws:sts::{}:assumed-role/{}/s", role.0, role.1)},
+    });
+    record(id, who, ("sts", "AssumeRole"), request, answer)
+}
+
+fn alice() -> Value {
+    user("alice", "AKIAIOSFODNN7EXAMPLE")
+}
+
+fn ops() -> Value {
+    user("ops", "AKIAI44QH8DHBEXAMPLE")
+}
+
+/// A call of IAM that names a user.
+fn iam(id: &str, who: Value, call: &str, name: &str, answer: Value) -> Value {
+    record(id, who, ("iam", call), json!({"userName": name}), answer)
+}
+
+/// An event, why it belongs to a case, and how many steps away it is.
+type Belonging = (Value, &'static str, i32);
+
+/// What alice did, and what was done to her.
+fn of_alice() -> Vec<Belonging> {
+    let quarantine: Value = serde_json::from_str(&attach("quarantine")).unwrap();
+    let mut refused = read("refused", alice());
+    refused["errorCode"] = json!("AccessDenied");
+    let arn = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
+    let request = json!({"userName": "alice", "policyArn": arn});
+    let lifted = record(
+        "lifted",
+        ops(),
+        ("iam", "DetachUserPolicy"),
+        request,
+        Value::Null,
+    );
+    let second_key = user("alice", "AKIAEXAMPLE2ALICE000");
+    let disabled = iam("disabled", ops(), "UpdateAccessKey", "alice", Value::Null);
+    vec![
+        (quarantine, "quarantine", 0),
+        (read("by-alice", alice()), "by_user", 0),
+        (refused, "by_user", 0),
+        (read("by-second-key", second_key), "by_user", 0),
+        (disabled, "to_user", 0),
+        (lifted, "detach", 0),
+    ]
+}
+
+/// From role to role, over three accounts.
+fn of_sessions() -> Vec<Belonging> {
+    let (first, second) = ("ASIAFIRST00000EXAMPL", "ASIASECOND0000EXAMPL");
+    let deploy = || session(OTHER, "deploy", first);
+    let admin = || session("333344445555", "admin", second);
+    let onward = assume("assume-2", deploy(), ("333344445555", "admin"), second);
+    vec![
+        (
+            assume("assume-1", alice(), (OTHER, "deploy"), first),
+            "by_user",
+            0,
+        ),
+        (read("by-session", deploy()), "by_session", 1),
+        (onward, "by_session", 1),
+        (read("by-second-session", admin()), "by_session", 2),
+    ]
+}
+
+/// A user that alice made, and its key.
+fn of_backdoor() -> Vec<Belonging> {
+    let key = "AKIABACKDOOR00EXAMPL";
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/backdoor");
+    let made = json!({"user": {"userName": "backdoor", "arn": arn}});
+    let given = json!({"accessKey": {"accessKeyId": key, "userName": "backdoor"}});
+    let deleted = iam("to-backdoor", ops(), "DeleteUser", "backdoor", Value::Null);
+    vec![
+        (
+            iam("make-user", alice(), "CreateUser", "backdoor", made),
+            "by_user",
+            0,
+        ),
+        (
+            iam("make-key", alice(), "CreateAccessKey", "backdoor", given),
+            "by_user",
+            0,
+        ),
+        (read("by-backdoor", user("backdoor", key)), "by_made", 1),
+        (deleted, "to_made", 1),
+    ]
+}
+
+fn story() -> Vec<Belonging> {
+    [of_alice(), of_sessions(), of_backdoor()].concat()
+}
+
+/// What looks like it, and does not belong to it.
+fn beside() -> Vec<Value> {
+    let mut elsewhere = read("alice-elsewhere", user("alice", "AKIAELSEWHERE0EXAMPL"));
+    elsewhere["userIdentity"]["accountId"] = json!(OTHER);
+    elsewhere["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{OTHER}:user/alice"));
+    let mut early = read("early", alice());
+    early["eventTime"] = json!("2023-05-01T11:00:00Z");
+    let object = json!({"key": "alice"});
+    vec![
+        elsewhere,
+        early,
+        read("by-ops", ops()),
+        read("alice-2", user("alice-2", "AKIAALICE20000EXAMPL")),
+        // A role that she used, by another.
+        read(
+            "by-another",
+            session(OTHER, "deploy", "ASIAANOTHER000EXAMPL"),
+        ),
+        record(
+            "names-alice",
+            ops(),
+            ("s3", "GetObject"),
+            object,
+            Value::Null,
+        ),
+    ]
+}
+
+fn planted(order: &dyn Fn(&mut Vec<Value>)) -> Lake {
+    let within = story().into_iter().map(|(record, ..)| record);
+    let mut records: Vec<Value> = within.chain(beside()).collect();
+    order(&mut records);
+    records
+        .iter()
+        .enumerate()
+        .fold(Lake::new(), |lake, (n, record)| {
+            lake.gzip(&format!("{n:02}.json.gz"), delivery(&[record.to_string()]))
+        })
+}
+
+#[test]
+fn a_case_holds_what_a_user_did_and_what_that_led_to_and_nothing_else() {
+    let expected: BTreeSet<(String, String, i32)> = story()
+        .iter()
+        .map(|(record, relation, hops)| {
+            (
+                record["eventID"].as_str().unwrap().to_owned(),
+                (*relation).to_owned(),
+                *hops,
+            )
+        })
+        .collect();
+    // In the order of the story, and against it: what is found later leads to what was passed before.
+    for order in [
+        &(|_: &mut Vec<Value>| ()) as &dyn Fn(&mut Vec<Value>),
+        &|records| records.reverse(),
+    ] {
+        let lake = planted(order);
+        for threads in ["1", "3"] {
+            case(&lake, &["--threads", threads]);
+            let found: BTreeSet<_> = events(&lake.beside("case")).into_iter().collect();
+            assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn an_event_stands_once_however_often_it_was_delivered() {
+    let lake = planted(&|records| {
+        let again = records.clone();
+        records.extend(again);
+    });
+    case(&lake, &[]);
+    let found = events(&lake.beside("case"));
+    assert_eq!(found.len(), story().len());
+    let file = File::open(lake.beside("case/events.parquet")).unwrap();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap()
+    {
+        let batch = batch.unwrap();
+        let sightings = batch.column_by_name("sightings").unwrap();
+        assert!(
+            sightings
+                .as_primitive::<Int64Type>()
+                .iter()
+                .all(|n| n == Some(2))
+        );
+    }
+}
+
+#[test]
+fn what_is_too_many_steps_away_is_not_followed_and_that_is_told() {
+    let lake = planted(&|_| ());
+    let output = case(&lake, &["--max-hops", "1"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--max-hops"));
+    let found = ids(&lake.beside("case"));
+    assert!(found.contains("by-session") && !found.contains("by-second-session"));
+    let told: Value =
+        serde_json::from_slice(&fs::read(lake.beside("case/case.json")).unwrap()).unwrap();
+    assert_eq!(told["max_hops_bit"], true);
+    case(&lake, &[]);
+    let told: Value =
+        serde_json::from_slice(&fs::read(lake.beside("case/case.json")).unwrap()).unwrap();
+    assert_eq!(told["max_hops_bit"], false);
+    assert_eq!(told["rounds"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_case_may_begin_with_a_user_a_key_or_an_arn() {
+    let lake = planted(&|_| ());
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/alice");
+    for (begin, has_early) in [
+        (["--user", "111122223333/alice"], true),
+        (["--arn", &arn], true),
+        (["--access-key", "ASIAFIRST00000EXAMPL"], false),
+    ] {
+        fs::remove_dir_all(lake.beside("case")).ok();
+        let output = investigate(&lake, &[&["logs", "-o", "case"], &begin[..]].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let found = ids(&lake.beside("case"));
+        assert_eq!(found.contains("early"), has_early, "{begin:?}");
+        assert!(found.contains("by-second-session"), "{begin:?}");
+        assert!(!found.contains("by-ops"));
+    }
+    // Without its account a name is of any.
+    fs::remove_dir_all(lake.beside("case")).ok();
+    investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
+    assert!(ids(&lake.beside("case")).contains("alice-elsewhere"));
+}
+
+#[test]
+fn a_name_that_is_escaped_or_a_common_word_is_found_all_the_same() {
+    let common = |id: &str| read(id, user("a", "AKIAIOSFODNN7EXAMPLE")).to_string();
+    let escaped = common("escaped")
+        .replace("user/a\"", r#"user\/\u0061""#)
+        .replace(r#":"a""#, r#":"\u0061""#);
+    let lake = Lake::new()
+        .file("a.json", common("plain"))
+        .file("b.json", escaped)
+        .file(
+            "c.json",
+            read("none", user("b", "AKIAI44QH8DHBEXAMPLE")).to_string(),
+        );
+    let output = investigate(&lake, &["logs", "-o", "case", "--user", "a"]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let expected: BTreeSet<String> = ["plain", "escaped"].map(str::to_owned).into();
+    assert_eq!(ids(&lake.beside("case")), expected);
+}
+
+#[test]
+fn a_folder_that_is_not_empty_is_no_place_for_a_case() {
+    let lake = planted(&|_| ());
+    case(&lake, &[]);
+    let output = investigate(&lake, &["alerts.parquet", "logs", "-o", "case"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not empty"));
+    let output = investigate(&lake, &["logs/00.json.gz", "logs", "-o", "other"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!lake.beside("other").try_exists().unwrap());
+}
+
+#[test]
+fn each_line_of_a_timeline_has_what_timesketch_wants() {
+    let lake = planted(&|_| ());
+    case(&lake, &[]);
+    let text = String::from_utf8(fs::read(lake.beside("case/timeline.ndjson")).unwrap()).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), story().len());
+    for line in &lines {
+        for field in ["message", "datetime", "timestamp_desc"] {
+            assert!(
+                line[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field}: {line}"
+            );
+        }
+    }
+    let refused = lines
+        .iter()
+        .find(|line| line["event_id"] == "refused")
+        .unwrap();
+    let who = format!("arn:aws:iam::{ACCOUNT}:user/alice");
+    assert_eq!(
+        refused["message"],
+        format!("{who} was refused GetCallerIdentity (AccessDenied) from 203.0.113.7")
+    );
+}
+
+/// Detonations of attacks whose principal makes or is given something: how many of each kind, in all steps.
+const MADE: [(&str, &[(&str, usize)]); 9] = [
+    (
+        "credential-access.ec2-get-password-data",
+        &[("access_key", 3), ("session", 1)],
+    ),
+    (
+        "credential-access.ec2-steal-instance-credentials",
+        &[("instance", 1)],
+    ),
+    (
+        "defense-evasion.organizations-leave",
+        &[("access_key", 3), ("session", 1)],
+    ),
+    (
+        "execution.ec2-launch-unusual-instances",
+        &[("access_key", 3), ("session", 1)],
+    ),
+    ("persistence.iam-backdoor-user", &[("access_key", 2)]),
+    (
+        "persistence.iam-create-admin-user",
+        &[("user", 2), ("access_key", 2)],
+    ),
+    ("persistence.iam-create-backdoor-role", &[("role", 1)]),
+    (
+        "persistence.iam-create-user-login-profile",
+        &[("login_profile", 1)],
+    ),
+    (
+        "persistence.sts-federation-token",
+        &[("access_key", 2), ("session", 1)],
+    ),
+];
+
+/// How many things of each kind belong to a case.
+fn belonging(case: &Path) -> BTreeMap<String, usize> {
+    let mut belonging = BTreeMap::new();
+    let file = File::open(case.join("entities.parquet")).unwrap();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap()
+    {
+        let batch = batch.unwrap();
+        let kinds = batch.column_by_name("kind").unwrap().as_string::<i32>();
+        let hops = batch.column_by_name("hops").unwrap();
+        for row in (0..batch.num_rows()).filter(|row| hops.is_valid(*row)) {
+            *belonging.entry(kinds.value(row).to_owned()).or_default() += 1;
+        }
+    }
+    belonging
+}
+
+#[test]
+fn detonations_are_followed_from_their_principal_to_all_that_was_done_and_made() {
+    let Some(logs) = shared::folder("corpora/DataDog__stratus-red-team/docs/detonation-logs")
+    else {
+        return;
+    };
+    let mut n_files = 0;
+    for entry in fs::read_dir(logs).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let records: Vec<Value> = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let identities = || records.iter().map(|record| &record["userIdentity"]);
+        let user = identities().find(|user| user["type"] == "IAMUser");
+        let begin = match user {
+            Some(user) => ["--arn", user["arn"].as_str().unwrap()],
+            None => [
+                "--access-key",
+                records[0]["userIdentity"]["accessKeyId"].as_str().unwrap(),
+            ],
+        };
+        let lake = Lake::new();
+        let output = investigate(
+            &lake,
+            &[&begin[..], &[file.to_str().unwrap(), "-o", "case"]].concat(),
+        );
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let expected = records
+            .iter()
+            .map(|record| record["eventID"].as_str().unwrap().to_owned());
+        assert_eq!(
+            ids(&lake.beside("case")),
+            expected.collect::<BTreeSet<_>>(),
+            "{name}"
+        );
+        let made = MADE
+            .iter()
+            .find(|(detonation, _)| name == format!("aws.{detonation}"));
+        let belonging = belonging(&lake.beside("case"));
+        for (kind, n) in made.into_iter().flat_map(|(_, made)| *made) {
+            assert_eq!(belonging.get(*kind), Some(n), "{name}: {belonging:?}");
+        }
+        n_files += 1;
+    }
+    assert_eq!(n_files, 35);
+}
