@@ -5,6 +5,7 @@
 //! comes. What is found does not depend on the order of files, since all that is known is learned from all events again.
 
 mod files;
+pub mod page;
 mod seeds;
 mod techniques;
 
@@ -244,19 +245,10 @@ impl Found {
         }
     }
 
-    /// Has the case learn from all events, until nothing new comes of it.
+    /// Has the case learn from all events.
     fn teach(&self, known: &mut Known) {
-        loop {
-            let mut is_new = false;
-            for seen in self.events.values() {
-                if let Some(story) = seen.alert.story() {
-                    is_new |= known.learn(&story.traces);
-                }
-            }
-            if !is_new {
-                return;
-            }
-        }
+        let stories = self.events.values().filter_map(|seen| seen.alert.story());
+        known.learn_all(stories.map(|story| &story.traces));
     }
 
     fn into_events(self, known: &Known, windows: &Windows) -> Vec<CaseEvent> {

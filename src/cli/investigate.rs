@@ -181,6 +181,7 @@ fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyho
     std::fs::create_dir_all(&hidden).with_context(context)?;
     let written = (|| {
         case::write(case, &Rule::quarantine(), &hidden)?;
+        std::fs::write(hidden.join("report.html"), case::page::render(case)?)?;
         let summary = serde_json::to_vec_pretty(&summary(case, config, run_id))?;
         std::fs::write(hidden.join("case.json"), summary)?;
         // One that is empty is replaced.

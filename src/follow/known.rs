@@ -110,6 +110,19 @@ impl Known {
         self.is_cut = false;
     }
 
+    /// Takes in what events lead to, whatever their order, until nothing new comes of them.
+    pub fn learn_all<'t>(&mut self, events: impl Iterator<Item = &'t Traces> + Clone) {
+        loop {
+            let mut is_new = false;
+            for traces in events.clone() {
+                is_new |= self.learn(traces);
+            }
+            if !is_new {
+                return;
+            }
+        }
+    }
+
     /// Takes in what an event leads to. True if something new is known by it.
     pub fn learn(&mut self, traces: &Traces) -> bool {
         let mut is_new = false;

@@ -1,50 +1,94 @@
-//! Many names looked for in one pass over a text, each as a whole word.
+//! Names looked for in one pass over a text, each as a whole word.
 //!
-//! Aho-Corasick, with the vectors of Teddy where the names are few. What stands around a name decides whether it is one: a
+//! By the search for needles where they are very few, else by Aho-Corasick, with the vectors of Teddy as long as it can. What stands around a name decides whether it is one: a
 //! user called `admin` is not meant in `administrator`.
 
 use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
+use super::patterns::Patterns;
+use crate::binary::find_control;
+
 /// How an escape begins.
 const ESCAPE: &str = "\\u00";
 
+/// As many names as the search for needles is fast for, beside the escape.
+const FEW: usize = 2;
+
 /// Names, and the beginning of an escape, whose number is 0.
 #[derive(Debug)]
-pub(super) struct Names {
-    automaton: AhoCorasick,
+pub(super) enum Names {
+    Few {
+        patterns: Patterns,
+        lens: Vec<usize>,
+    },
+    Many(AhoCorasick),
 }
 
 impl Names {
     pub(super) fn new(names: BTreeSet<&str>) -> Self {
         let names = names.into_iter().filter(|name| !name.is_empty());
+        let names: Vec<&str> = std::iter::once(ESCAPE).chain(names).collect();
+        if names.len() <= FEW + 1 {
+            return Self::Few {
+                patterns: Patterns::new(names.iter().map(|name| name.as_bytes())),
+                lens: names.iter().map(|name| name.len()).collect(),
+            };
+        }
         let automaton = AhoCorasick::builder()
             // At each place the first of the longest ones: of names that begin alike the shorter is no whole word there.
             .match_kind(MatchKind::LeftmostLongest)
-            .build(std::iter::once(ESCAPE).chain(names));
-        Self {
-            automaton: automaton.expect("some thousand names are far from the limits"),
-        }
+            .build(names);
+        Self::Many(automaton.expect("some thousand names are far from the limits"))
     }
 
     /// The places at or after `from` where a name stands as a word, or an escape begins, each with the number of that.
+    /// `control` is where the first control character is that is met, if it was nothing before.
     pub(super) fn each_from(
         &self,
         text: &[u8],
         mut from: usize,
+        control: &mut Option<usize>,
     ) -> impl Iterator<Item = (usize, usize)> {
         std::iter::from_fn(move || {
-            loop {
-                let input = Input::new(text).range(from.min(text.len())..);
-                let found = self.automaton.find(input)?;
-                from = found.start() + 1;
-                let pattern = found.pattern().as_usize();
-                if pattern == 0 || is_word(text, found.start(), found.end()) {
-                    return Some((found.start(), pattern));
-                }
-            }
+            let found = self.find(text, from, control)?;
+            from = found.0 + 1;
+            Some(found)
         })
+    }
+
+    /// The first of them.
+    fn find(
+        &self,
+        text: &[u8],
+        from: usize,
+        control: &mut Option<usize>,
+    ) -> Option<(usize, usize)> {
+        match self {
+            Self::Few { patterns, lens } => {
+                let mut found = patterns.each_from(text, from, control);
+                found.find(|&(at, pattern)| pattern == 0 || is_word(text, at, at + lens[pattern]))
+            }
+            Self::Many(automaton) => {
+                let mut at = from;
+                let found = loop {
+                    let input = Input::new(text).range(at.min(text.len())..);
+                    let Some(found) = automaton.find(input) else {
+                        break None;
+                    };
+                    let pattern = found.pattern().as_usize();
+                    if pattern == 0 || is_word(text, found.start(), found.end()) {
+                        break Some((found.start(), pattern));
+                    }
+                    at = found.start() + 1;
+                };
+                let end = found.map_or(text.len(), |(at, _)| at);
+                let searched = text.get(from..end).unwrap_or_default();
+                *control = control.or_else(|| Some(from + find_control(searched)?));
+                found
+            }
+        }
     }
 }
 
@@ -79,10 +123,21 @@ pub(super) fn longest_run(name: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn places(names: &Names, text: &str) -> Vec<usize> {
+        let mut control = None;
+        let found = names.each_from(text.as_bytes(), 0, &mut control);
+        found.map(|(at, _)| at).collect()
+    }
+
+    /// In both ways.
     fn found(names: &[&str], text: &str) -> Vec<usize> {
-        let names = Names::new(names.iter().copied().collect());
-        let places = names.each_from(text.as_bytes(), 0);
-        places.map(|(at, _)| at).collect()
+        let few = Names::new(names.iter().copied().collect());
+        let others = ["of another", "and another", "and one more"];
+        let many = Names::new(names.iter().copied().chain(others).collect());
+        assert!(matches!((&few, &many), (Names::Few { .. }, Names::Many(_))));
+        let found = places(&few, text);
+        assert_eq!(found, places(&many, text), "{text}");
+        found
     }
 
     #[test]

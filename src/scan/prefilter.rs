@@ -16,7 +16,6 @@ use std::ops::Range;
 
 use super::names::{Names, longest_run};
 use super::patterns::Patterns;
-use crate::binary::find_control;
 
 /// Finds hits in text. Made once per hunt; searching it allocates nothing.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl Prefilter {
         let patterns = std::iter::once(ESCAPE)
             .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
         Self {
-            search: Search::Few(Patterns::new(patterns)),
+            search: Search::Needles(Patterns::new(patterns)),
             hidden: Hidden::LettersAndDigits,
             every_record: needles.is_empty(),
         }
@@ -62,7 +61,7 @@ impl Prefilter {
         let every_record = needles.is_empty() || needles.contains("");
         Self {
             hidden: Hidden::of(&needles),
-            search: Search::Many(Box::new(Names::new(needles))),
+            search: Search::Names(Box::new(Names::new(needles))),
             every_record,
         }
     }
@@ -90,13 +89,8 @@ impl Prefilter {
             pattern != ESCAPE_PATTERN || self.hidden.is_hidden(&text[at..])
         };
         let hit = match &self.search {
-            Search::Few(patterns) => patterns.each_from(text, from, control).find(is_hit),
-            Search::Many(names) => {
-                let hit = names.each_from(text, from).find(is_hit);
-                let searched = &text[from.min(text.len())..hit.map_or(text.len(), |(at, _)| at)];
-                *control = control.or_else(|| Some(from + find_control(searched)?));
-                hit
-            }
+            Search::Needles(patterns) => patterns.each_from(text, from, control).find(is_hit),
+            Search::Names(names) => names.each_from(text, from, control).find(is_hit),
         };
         hit.map(|(at, _)| at)
     }
@@ -109,8 +103,8 @@ impl Prefilter {
         let literal = |text: &[u8]| {
             let is_needle = |(_, pattern)| pattern != ESCAPE_PATTERN;
             match &self.search {
-                Search::Few(patterns) => patterns.each_from(text, 0, &mut None).any(is_needle),
-                Search::Many(names) => names.each_from(text, 0).any(is_needle),
+                Search::Needles(patterns) => patterns.each_from(text, 0, &mut None).any(is_needle),
+                Search::Names(names) => names.each_from(text, 0, &mut None).any(is_needle),
             }
         };
         let mut text = std::borrow::Cow::Borrowed(text);
@@ -131,10 +125,10 @@ impl Prefilter {
 /// How needles are looked for.
 #[derive(Debug)]
 enum Search {
-    /// Some, by vectors.
-    Few(Patterns),
-    /// Names, of which there may be thousands.
-    Many(Box<Names>),
+    /// Wherever they stand.
+    Needles(Patterns),
+    /// As whole words; there may be thousands.
+    Names(Box<Names>),
 }
 
 /// Which characters hide one of a needle where they are escaped.

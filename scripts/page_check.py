@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Opens the page of a case in a headless Chromium: what it shows, that it filters, and that it asks for nothing.
+
+usage: scripts/page_check.py [--program PATH] [--screenshots FOLDER]
+
+Two cases: of an archive that `trailsift synth` makes, and of one whose values try to be more than text. Chromium comes
+from the system's packages if it is not there, Playwright from PyPI into target/venv-page.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+VENV = REPOSITORY / "target/venv-page"
+# What a value may try, if the page took it for anything but text.
+HOSTILE = [
+    "<script>document.title = 'taken'; window.taken = 1</script>",
+    "<img src=x onerror=\"window.taken = 1\">",
+    "</script><script>window.taken = 1</script>",
+    "\"><svg onload=window.taken=1>",
+    "javascript:window.taken=1",
+    "{{ title }}{% include 'x' %}",
+    "\u202eevil\u2066\u200f",
+    "\x1b[31mred\x07",
+    "a" * 1_000_000,
+]
+
+
+def in_venv() -> None:
+    """Goes on in a Python that has Playwright, with a Chromium on the machine."""
+    if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
+        return
+    if not shutil.which("chromium"):
+        root = [] if os.geteuid() == 0 else ["sudo"]
+        subprocess.run([*root, "apt-get", "update", "-qq"], check=True)
+        subprocess.run([*root, "apt-get", "install", "-y", "-qq", "chromium"], check=True)
+    if not (VENV / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+        subprocess.run([VENV / "bin/pip", "install", "--quiet", "playwright", "pyarrow"], check=True)
+        (VENV / "done").touch()
+    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
+
+
+def attach(n: int, hostile: str) -> dict:
+    """A quarantine of a user whose record has such values wherever somebody chooses them."""
+    return {
+        "eventVersion": "1.09", "eventTime": f"2024-05-01T12:00:{n:02}Z", "eventSource": "iam.amazonaws.com",
+        "eventName": "AttachUserPolicy", "awsRegion": "us-east-1", "sourceIPAddress": hostile[:300], "userAgent": hostile,
+        "userIdentity": {
+            "type": "IAMUser", "userName": "mallory", "accountId": "111122223333", "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+            "principalId": hostile[:300], "arn": "arn:aws:iam::111122223333:user/mallory",
+        },
+        "requestParameters": {"userName": "mallory", "policyArn": "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"},
+        "responseElements": None, "requestID": f"r{n}", "eventID": f"e{n}", "eventType": "AwsApiCall",
+        "recipientAccountId": "111122223333",
+    }
+
+
+def call(n: int, hostile: str) -> dict:
+    """A call by the same user, by such a name, that is refused with such words."""
+    return attach(n, hostile) | {
+        "eventID": f"c{n}", "eventName": hostile[:300], "eventSource": hostile[:300], "errorCode": hostile[:300],
+        "errorMessage": hostile, "awsRegion": hostile[:300], "requestParameters": {"userName": hostile[:300]},
+    }
+
+
+def case_of(program: pathlib.Path, work: pathlib.Path, name: str, logs: pathlib.Path) -> pathlib.Path:
+    alerts, case = work / f"{name}.parquet", work / name
+    subprocess.run([program, "hunt", "--quiet", "--output", alerts, logs], check=True)
+    subprocess.run([program, "investigate", "--quiet", "--output", case, alerts, logs], check=True)
+    return case
+
+
+def check(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None, name: str) -> None:
+    told = json.loads((case / "case.json").read_text())
+    for width, theme in ((1280, "light"), (1280, "dark"), (420, "light"), (420, "dark")):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+        page = context.new_page()
+        faults: list[str] = []
+        requests: list[str] = []
+        page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"file://{case}/report.html")
+        assert faults == [], faults
+        assert requests == [f"file://{case}/report.html"], requests
+        assert page.evaluate("window.taken") is None and "taken" not in page.title()
+        assert page.locator("section.user").count() == len(told["quarantines"])
+        place = page.locator("#place").text_content()
+        n_shown = page.locator("#events tbody tr").count()
+        assert n_shown == min(100, told["events"]) and place.endswith(f"of {told['events']}"), (place, told["events"])
+        # Nothing is wider than the page but what scrolls by itself.
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width}"
+        page.fill("#words", "AttachUserPolicy")
+        n_attached = page.locator("#events tbody tr").count()
+        assert 0 < n_attached <= n_shown
+        page.fill("#words", "no such word")
+        assert page.locator("#events tbody tr").count() == 0 and page.locator("#place").text_content() == "none"
+        page.fill("#words", "")
+        page.select_option("#relation", label="quarantine")
+        assert page.locator("#events tbody tr").count() == len(told["quarantines"])
+        page.select_option("#relation", label="every relation")
+        page.evaluate("scrollTo(0, 0)")
+        if screenshots:
+            page.screenshot(path=screenshots / f"{name}-{width}-{theme}.png", full_page=width == 420)
+        if width == 1280 and theme == "light":
+            printed = page.pdf()
+            assert printed.startswith(b"%PDF") and len(printed) > 10_000
+        context.close()
+    print(f"  ok: {name}: {told['events']} events, {(case / 'report.html').stat().st_size} bytes", flush=True)
+
+
+def main() -> int:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="target/release/trailsift")
+    parser.add_argument("--screenshots", type=pathlib.Path)
+    args = parser.parse_args()
+    program = pathlib.Path(args.program).resolve()
+    if args.screenshots:
+        args.screenshots.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        work = pathlib.Path(folder)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        check(browser, case_of(program, work, "trail", REPOSITORY / "data/trail"), args.screenshots, "trail")
+        logs = work / "logs"
+        logs.mkdir()
+        records = [attach(0, "203.0.113.7"), *(call(n + 1, value) for n, value in enumerate(HOSTILE))]
+        (logs / "hostile.json").write_text(json.dumps({"Records": records}))
+        check(browser, case_of(program, work, "hostile", logs), args.screenshots, "hostile")
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    in_venv()
+    sys.exit(main())

@@ -1,0 +1,160 @@
+//! A case as a page: one file that asks for nothing else, with all that a reader needs first.
+//!
+//! `facts` draws from the events what is said of each user, `words` says it, and `plot` is the picture of its activity. Whatever stands in a log was
+//! chosen by whoever made the request: it goes through [`shown`], and the template escapes all that it is given.
+
+mod facts;
+mod plot;
+mod words;
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use serde_json::json;
+
+use super::{Case, CaseEvent};
+use facts::UserFacts;
+
+/// The longest text of a log that is shown; what is longer is in the tables of the case.
+const SHOWN_CHARS: usize = 200;
+
+#[derive(Template)]
+#[template(path = "report.html", config = "src/case/page/askama.toml")]
+struct Page<'a> {
+    title: String,
+    version: &'a str,
+    users: Vec<UserFacts>,
+    n_events: usize,
+    rounds: String,
+    not_read: Vec<String>,
+    is_complete: bool,
+    is_cut: bool,
+    events: String,
+}
+
+/// The page.
+///
+/// # Errors
+///
+/// What the template says.
+pub fn render(case: &Case) -> Result<String, askama::Error> {
+    let users: Vec<UserFacts> = case
+        .seeds
+        .iter()
+        .map(|seed| facts::of_user(case, seed))
+        .collect();
+    let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    let errors = case
+        .diagnostics
+        .iter()
+        .filter(|d| d.severity == crate::report::Severity::Error);
+    let not_read: Vec<String> = errors.map(|one| shown(&one.to_string())).collect();
+    let n_needles: usize = case.rounds.iter().map(|round| round.n_needles).sum();
+    Page {
+        title: format!("Case of {}", names.join(", ")),
+        version: env!("CARGO_PKG_VERSION"),
+        n_events: case.events.len(),
+        rounds: format!("{} rounds, {n_needles} names and keys", case.rounds.len()),
+        is_complete: not_read.is_empty() && case.report.complete,
+        not_read,
+        is_cut: case.known.is_cut(),
+        events: events(case),
+        users,
+    }
+    .render()
+}
+
+/// Text of a log as it can be shown to people: without characters that change what stands round them, and not too long.
+pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == SHOWN_CHARS {
+            out.push_str(&format!("… ({} bytes)", text.len()));
+            break;
+        }
+        let is_format = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        match c.is_control() || is_format {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// The events, for the table that is paged and filtered in the page: texts once, and rows of their numbers. It is JSON in which
+/// nothing can end the element that holds it.
+fn events(case: &Case) -> String {
+    let mut texts = Texts::default();
+    let rows: Vec<_> = case
+        .events
+        .iter()
+        .map(|event| row(event, &mut texts))
+        .collect();
+    let text = json!({"texts": texts.all, "rows": rows}).to_string();
+    text.replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
+/// Texts, each with its number.
+#[derive(Default)]
+struct Texts {
+    all: Vec<String>,
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> usize {
+        let text = shown(text);
+        if let Some(number) = self.numbers.get(&text) {
+            return *number;
+        }
+        self.all.push(text.clone());
+        self.numbers.insert(text, self.all.len() - 1);
+        self.all.len() - 1
+    }
+}
+
+fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
+    let column = |name| event.alert.text(name).unwrap_or_default();
+    let who = [column("actor_arn"), column("actor_name")];
+    let who = who.into_iter().find(|text| !text.is_empty());
+    let error = event.story().error_code.as_deref().unwrap_or_default();
+    json!([
+        event
+            .alert
+            .time()
+            .map_or_else(String::new, |time| time.to_string()),
+        texts.number(event.relation),
+        event.hops,
+        texts.number(who.unwrap_or_default()),
+        texts.number(column("access_key_id")),
+        texts.number(
+            column("event_provider")
+                .split('.')
+                .next()
+                .unwrap_or_default()
+        ),
+        texts.number(column("event_action")),
+        texts.number(error),
+        texts.number(column("source_address")),
+        texts.number(column("aws_region")),
+        texts.number(column("account_id")),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_change_the_text_round_it_is_shown_as_what_it_is() {
+        assert_eq!(
+            shown("a\u{202e}b\n\u{1b}[31m"),
+            "a\\u{202e}b\\u{a}\\u{1b}[31m"
+        );
+        assert_eq!(shown("<b> é 漢"), "<b> é 漢");
+        let long = "é".repeat(100_000);
+        assert_eq!(shown(&long), format!("{}… (200000 bytes)", "é".repeat(200)));
+    }
+}

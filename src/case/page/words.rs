@@ -1,0 +1,182 @@
+//! What a page says of a user in words: three sentences, how the quarantine stands, and the steps of the response.
+
+use std::collections::BTreeSet;
+
+use super::facts::{Own, text, time, who};
+use super::shown;
+use crate::case::{CaseEvent, Seed};
+use crate::follow::{Kind, Known, Quarantine};
+use crate::report::Relation;
+
+fn plural(n: usize, one: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    }
+}
+
+/// What happened, in three sentences.
+pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String> {
+    let name = shown(&seed.entity.name);
+    let mut sentences = Vec::new();
+    if let Some(event) = own.quarantine() {
+        let from = text(event, "source_address");
+        sentences.push(format!(
+            "{} attached {} to {name} on {}, from {from}.",
+            who(event),
+            text(event, "policy_name"),
+            time(event.alert.time()),
+        ));
+    }
+    let count = |is_before: bool| {
+        let events = own.done().filter(|event| own.is_before(event) == is_before);
+        let (mut n, mut n_refused, mut from) = (0, 0, BTreeSet::new());
+        for event in events {
+            n += 1;
+            n_refused += usize::from(event.story().error_code.is_some());
+            from.extend(event.alert.text("source_ip"));
+        }
+        format!(
+            "{}, {n_refused} of them refused, from {}",
+            plural(n, "call"),
+            plural(from.len(), "address").replace("addresss", "addresses")
+        )
+    };
+    sentences.push(match own.quarantined {
+        Some(_) => format!("With {name}'s keys and what these led to, the archive has {} before that; {} from then on.", count(true), count(false)),
+        None => format!("With {name}'s keys and what these led to, the archive has {}.", count(false)),
+    });
+    let n = |kind: Kind| {
+        let of_kind = known
+            .entities()
+            .filter(|(entity, hops)| entity.kind == kind && *hops > 0);
+        of_kind.count()
+    };
+    let accounts: BTreeSet<&str> = own
+        .done()
+        .filter_map(|event| event.alert.text("account_id"))
+        .collect();
+    sentences.push(format!(
+        "That led to {}, {} and {} that were made, in {}; the quarantine {}.",
+        plural(n(Kind::Session), "session"),
+        plural(n(Kind::User), "user"),
+        plural(n(Kind::Role), "role"),
+        plural(accounts.len(), "account"),
+        match own
+            .beside(Relation::Detach)
+            .find(|event| event.story().error_code.is_none())
+        {
+            Some(event) => format!(
+                "was lifted by {} on {}",
+                who(event),
+                time(event.alert.time())
+            ),
+            None => "was not lifted, as far as this archive tells".to_owned(),
+        },
+    ));
+    sentences
+}
+
+/// Each quarantine, and what lifted it or kept it from being made.
+pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
+    let mut state = Vec::new();
+    for event in own.all() {
+        let (what, is_told) = match event.story().quarantine {
+            Some(Quarantine::Made) => ("Quarantined", true),
+            Some(Quarantine::Beside(Relation::LegacyQuarantine)) => {
+                ("Quarantined, as before 2020", true)
+            }
+            Some(Quarantine::Beside(Relation::FailedAttach)) => ("A quarantine failed", true),
+            Some(Quarantine::Beside(Relation::Detach)) => ("Lifted", true),
+            _ => ("", false),
+        };
+        if is_told {
+            let refused = event
+                .story()
+                .error_code
+                .as_deref()
+                .map(|code| format!(", refused: {}", shown(code)));
+            let what = format!("{what}{}", refused.unwrap_or_default());
+            let policy = text(event, "policy_name");
+            let from = text(event, "source_address");
+            state.push((
+                what,
+                format!(
+                    "{policy}, {}, by {}, from {from}",
+                    time(event.alert.time()),
+                    who(event)
+                ),
+            ));
+        }
+    }
+    state
+}
+
+/// The steps of the rule's guide, and what the archive has of each.
+pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
+    let found = |actions: &[&str]| {
+        let is_one = |event: &&CaseEvent| {
+            event
+                .alert
+                .text("event_action")
+                .is_some_and(|action| actions.contains(&action))
+        };
+        let events: Vec<&CaseEvent> = own.all().filter(is_one).collect();
+        match events.last() {
+            Some(last) => format!(
+                "{}, the last {} on {} by {}",
+                plural(events.len(), "event"),
+                text(last, "event_action"),
+                time(last.alert.time()),
+                who(last)
+            ),
+            None => "not seen in this archive".to_owned(),
+        }
+    };
+    let step = |what: &str, actions: &[&str]| (what.to_owned(), found(actions));
+    vec![
+        step(
+            "Keys were disabled or deleted",
+            &["UpdateAccessKey", "DeleteAccessKey"],
+        ),
+        step("New keys were made", &["CreateAccessKey"]),
+        step(
+            "The console password was changed or taken away",
+            &["UpdateLoginProfile", "DeleteLoginProfile", "ChangePassword"],
+        ),
+        step(
+            "Policies of the user were changed",
+            &[
+                "AttachUserPolicy",
+                "DetachUserPolicy",
+                "PutUserPolicy",
+                "DeleteUserPolicy",
+                "AddUserToGroup",
+                "RemoveUserFromGroup",
+            ],
+        ),
+        step(
+            "Users or roles were made",
+            &["CreateUser", "CreateRole", "CreateLoginProfile"],
+        ),
+        step(
+            "Instances were started",
+            &["RunInstances", "StartInstances"],
+        ),
+        step(
+            "Logs or detectors were switched off",
+            &[
+                "StopLogging",
+                "DeleteTrail",
+                "UpdateTrail",
+                "PutEventSelectors",
+                "DeleteDetector",
+                "UpdateDetector",
+            ],
+        ),
+        step(
+            "A support case was opened or answered",
+            &["CreateCase", "AddCommunicationToCase", "DescribeCases"],
+        ),
+    ]
+}
