@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::HuntConfig;
 use crate::error::Error;
-use crate::follow::{Entity, Followed, Known, Part, Quarantine, Story, Tie};
+use crate::follow::{Entity, Followed, Kind, Known, Part, Quarantine, Story, Tie};
 use crate::output::Alert;
 use crate::pipeline::{self, Notice};
 use crate::report::{Diagnostic, Report};
@@ -75,6 +75,8 @@ pub struct Case {
     pub report: Report,
     /// What could not be read, of all rounds.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether a round met other files than the first one, so that what it looked for may be missing.
+    pub has_changed: bool,
 }
 
 /// An event of a case.
@@ -114,11 +116,12 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     for seed in &config.seeds {
         known.begin_with(seed.entity.clone());
     }
-    let windows = windows(config);
+    let beginnings = Beginnings::of(config);
     let mut found = Found::default();
     let mut searched: BTreeSet<Entity> = BTreeSet::new();
     let mut rounds = Vec::new();
     let mut first: Option<Report> = None;
+    let mut has_changed = false;
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     loop {
         let needles = known.needles(&searched);
@@ -136,7 +139,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         hunt.followed = Some(Arc::new(followed));
         let report = pipeline::run(&hunt, &mut |notice| {
             if let Notice::Alert(alert) = &notice {
-                if windows.include(alert.time()) {
+                if beginnings.include(alert.time()) {
                     found.take(alert);
                 }
                 return;
@@ -154,7 +157,9 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
             n_events: found.events.len() - n_before,
             elapsed_ms: report.elapsed_ms,
         });
-        first.get_or_insert(report);
+        let first = first.get_or_insert_with(|| report.clone());
+        has_changed |= report.sources != first.sources
+            || report.stats.stored_bytes != first.stats.stored_bytes;
         found.round += 1;
         found.teach(&mut known);
     }
@@ -162,7 +167,8 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     found.teach(&mut known);
     let report = first.expect("there was a first round");
     Ok(Case {
-        events: found.into_events(&known, &windows),
+        events: found.into_events(config.hops_max, &beginnings),
+        has_changed,
         seeds: config.seeds.clone(),
         known,
         rounds,
@@ -171,48 +177,77 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     })
 }
 
-/// The times round the quarantines.
-struct Windows {
-    alerts: Vec<Timestamp>,
+/// Whom a case is about, and the times round each one's quarantines.
+struct Beginnings {
+    /// No times where one of its quarantines has none that can be read: any event may be near that.
+    quarantines: BTreeMap<Entity, Option<Vec<Timestamp>>>,
     before: SignedDuration,
     after: SignedDuration,
 }
 
-fn windows(config: &CaseConfig) -> Windows {
-    Windows {
-        alerts: config.seeds.iter().filter_map(|seed| seed.time).collect(),
-        before: config.before,
-        after: config.after,
+impl Beginnings {
+    fn of(config: &CaseConfig) -> Self {
+        let mut quarantines: BTreeMap<Entity, Option<Vec<Timestamp>>> = BTreeMap::new();
+        for seed in &config.seeds {
+            let times = quarantines.entry(seed.entity.clone());
+            let times = times.or_insert_with(|| Some(Vec::new()));
+            *times = times.take().zip(seed.time).map(|(mut times, time)| {
+                times.push(time);
+                times
+            });
+        }
+        Self {
+            quarantines,
+            before: config.before,
+            after: config.after,
+        }
+    }
+
+    /// Whether an event is near such quarantines. One without a time may be.
+    fn is_near(&self, quarantines: Option<&Vec<Timestamp>>, time: Option<Timestamp>) -> bool {
+        let (Some(quarantines), Some(time)) = (quarantines, time) else {
+            return true;
+        };
+        quarantines.iter().any(|quarantine| {
+            let distance = time.duration_since(*quarantine);
+            -self.before <= distance && distance <= self.after
+        })
+    }
+
+    /// Whether an event is near any of them.
+    fn include(&self, time: Option<Timestamp>) -> bool {
+        let mut all = self.quarantines.values();
+        all.any(|quarantines| self.is_near(quarantines.as_ref(), time))
     }
 }
 
-impl Windows {
-    /// Whether an event is of these times. One without a time may be.
-    fn include(&self, time: Option<Timestamp>) -> bool {
-        let Some(time) = time else { return true };
-        let is_near = |alert: &Timestamp| {
-            let distance = time.duration_since(*alert);
-            -self.before <= distance && distance <= self.after
-        };
-        self.alerts.is_empty() || self.alerts.iter().any(is_near)
-    }
-
-    /// How many minutes an event lies from the nearest quarantine.
-    fn minutes(&self, time: Option<Timestamp>) -> Option<i64> {
-        let distances = self
-            .alerts
-            .iter()
-            .map(|alert| time.map(|t| t.duration_since(*alert)));
-        let nearest = distances.flatten().min_by_key(|distance| distance.abs());
-        nearest.map(|distance| distance.as_secs().div_euclid(60))
-    }
+/// How many minutes an event lies from the nearest quarantine.
+fn minutes(quarantines: Option<&Vec<Timestamp>>, time: Option<Timestamp>) -> Option<i64> {
+    let time = time?;
+    let distances = quarantines?
+        .iter()
+        .map(|quarantine| time.duration_since(*quarantine));
+    let nearest = distances.min_by_key(|distance| distance.abs())?;
+    Some(nearest.as_secs().div_euclid(60))
 }
 
 /// Events, each once.
 #[derive(Default)]
 struct Found {
-    events: BTreeMap<[u8; 16], Sighted>,
+    events: BTreeMap<EventKey, Sighted>,
     round: usize,
+}
+
+/// What makes an event: its id, or the text that it stands in, and what else tells it from others there.
+type EventKey = ([u8; 16], Option<(String, String)>);
+
+fn event_key(alert: &Alert) -> EventKey {
+    let text = |column| alert.text(column).unwrap_or_default().to_owned();
+    let beside = || (text("event_time_text"), text("event_action"));
+    (
+        alert.event_key(),
+        alert.text("event_id").is_none().then(beside),
+    )
 }
 
 /// An event, and how often it was seen.
@@ -227,7 +262,7 @@ struct Sighted {
 
 impl Found {
     fn take(&mut self, alert: &Alert) {
-        let seen = self.events.entry(alert.event_key());
+        let seen = self.events.entry(event_key(alert));
         let seen = seen.or_insert_with(|| Sighted {
             alert: alert.clone(),
             n: 0,
@@ -251,23 +286,46 @@ impl Found {
         known.learn_all(stories.map(|story| &story.traces));
     }
 
-    fn into_events(self, known: &Known, windows: &Windows) -> Vec<CaseEvent> {
-        let events = self.events.into_values();
+    /// The events of each user's own case, near its own quarantines.
+    fn into_events(self, hops_max: u32, beginnings: &Beginnings) -> Vec<CaseEvent> {
+        let mut ties: BTreeMap<EventKey, (Part, u32, &'static str, Option<i64>)> = BTreeMap::new();
+        for (entity, quarantines) in &beginnings.quarantines {
+            let quarantines = quarantines.as_ref();
+            let near = || {
+                let near = self.events.iter();
+                near.filter(|(_, seen)| beginnings.is_near(quarantines, seen.alert.time()))
+            };
+            let stories = near().filter_map(|(_, seen)| seen.alert.story());
+            let mut known = Known::new(hops_max);
+            known.begin_with(entity.clone());
+            known.learn_all(stories.map(|story| &story.traces));
+            for (key, seen) in near() {
+                let Some(story) = seen.alert.story() else {
+                    continue;
+                };
+                let Some(tie) = known.tie(&story.traces) else {
+                    continue;
+                };
+                let minutes = minutes(quarantines, seen.alert.time());
+                let tied = (tie.part, tie.hops, relation(story, tie), minutes);
+                let nearest = ties.entry(key.clone()).or_insert(tied);
+                *nearest = tied.min(*nearest);
+            }
+        }
+        let events = self.events.into_iter();
         let mut events: Vec<CaseEvent> = events
-            .filter_map(|Sighted { alert, n, .. }| {
-                let story = alert.story()?;
-                let tie = known.tie(&story.traces)?;
+            .filter_map(|(key, seen)| {
+                let (_, hops, relation, minutes_from_alert) = *ties.get(&key)?;
                 Some(CaseEvent {
-                    relation: relation(story, tie),
-                    hops: tie.hops,
-                    minutes_from_alert: windows.minutes(alert.time()),
-                    n_sightings: n,
-                    alert,
+                    relation,
+                    hops,
+                    minutes_from_alert,
+                    n_sightings: seen.n,
+                    alert: seen.alert,
                 })
             })
             .collect();
-        let order = |event: &CaseEvent| (event.alert.time(), event.alert.event_key());
-        events.sort_by_key(order);
+        events.sort_by_key(|event| (event.alert.time(), event_key(&event.alert)));
         events
     }
 }
@@ -280,7 +338,8 @@ fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
         None => {}
     }
     // Of sessions AWS makes the keys begin so (IAM user guide, "Unique identifiers").
-    let is_of_session = tie.entity.name.starts_with("ASIA");
+    let is_key = tie.entity.kind == Kind::AccessKey;
+    let is_of_session = is_key && tie.entity.name.starts_with("ASIA");
     match (tie.part, tie.hops) {
         (Part::By, 0) => "by_user",
         (Part::By, _) if is_of_session => "by_session",

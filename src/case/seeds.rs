@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::Path;
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use jiff::Timestamp;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -21,6 +22,8 @@ const COLUMNS: [&str; 4] = [
     "account_id",
     "event_time",
 ];
+
+const NO_ALERTS: &str = "it holds no alerts";
 
 /// The seeds in a file of alerts, as Parquet or lines of JSON, each once and in their order.
 ///
@@ -49,12 +52,13 @@ fn seed(user: Option<&str>, accounts: [Option<&str>; 2], time: Option<Timestamp>
 
 fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
-    for column in COLUMNS {
-        if builder.schema().field_with_name(column).is_err() {
-            return Err(io::Error::other(format!(
-                "it has no column {column}: it holds no alerts"
-            )));
-        }
+    let has = |column: &str| builder.schema().field_with_name(column).is_ok();
+    if let Some(missing) = COLUMNS.iter().find(|column| !has(column)) {
+        let message = format!("it has no column {missing}: it holds no alerts");
+        return Err(io::Error::other(message));
+    }
+    if has("relation") {
+        return Err(io::Error::other(NO_ALERTS));
     }
     let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
     let reader = builder
@@ -64,25 +68,34 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for batch in reader {
         let batch = batch.map_err(io::Error::other)?;
+        // Whoever wrote the file anew may have chosen other types for the same.
+        let column = |name: &str, as_type: &DataType| {
+            let column = batch.column_by_name(name).ok_or(NO_ALERTS);
+            let column = column.map_err(io::Error::other)?;
+            cast(column, as_type).map_err(io::Error::other)
+        };
+        let texts = [COLUMNS[0], COLUMNS[1], COLUMNS[2]].map(|name| column(name, &DataType::Utf8));
+        let [users, recipients, accounts] = texts;
+        let (users, recipients, accounts) = (users?, recipients?, accounts?);
+        let zone = Some("UTC".into());
+        let times = column(
+            "event_time",
+            &DataType::Timestamp(TimeUnit::Microsecond, zone),
+        )?;
+        let times = times.as_primitive::<TimestampMicrosecondType>();
         for row in 0..batch.num_rows() {
-            let text = |column| text(&batch, column, row);
-            let accounts = [text("recipient_account_id"), text("account_id")];
-            seeds.extend(seed(text("target_user_name"), accounts, time(&batch, row)));
+            let text = |texts: &ArrayRef| {
+                let texts = texts.as_string::<i32>();
+                texts.is_valid(row).then(|| texts.value(row).to_owned())
+            };
+            let (recipient, account) = (text(&recipients), text(&accounts));
+            let time = times.is_valid(row).then(|| times.value(row));
+            let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+            let of = [recipient.as_deref(), account.as_deref()];
+            seeds.extend(seed(text(&users).as_deref(), of, time));
         }
     }
     Ok(seeds)
-}
-
-fn text<'b>(batch: &'b RecordBatch, column: &str, row: usize) -> Option<&'b str> {
-    let texts = batch.column_by_name(column)?.as_string_opt::<i32>()?;
-    texts.is_valid(row).then(|| texts.value(row))
-}
-
-fn time(batch: &RecordBatch, row: usize) -> Option<Timestamp> {
-    let times = batch.column_by_name("event_time")?;
-    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
-    let micros = times.is_valid(row).then(|| times.value(row))?;
-    Timestamp::from_microsecond(micros).ok()
 }
 
 fn of_lines(file: File) -> io::Result<Vec<Seed>> {
@@ -95,8 +108,8 @@ fn of_lines(file: File) -> io::Result<Vec<Seed>> {
         let fault =
             |error: &dyn std::fmt::Display| io::Error::other(format!("line {}: {error}", n + 1));
         let row: Value = serde_json::from_str(&line).map_err(|error| fault(&error))?;
-        if row["alert_id"].is_null() {
-            return Err(fault(&"it is no alert"));
+        if row["alert_id"].is_null() || !row["relation"].is_null() {
+            return Err(fault(&NO_ALERTS));
         }
         let text = |column: &str| row[column].as_str();
         let accounts = [text("recipient_account_id"), text("account_id")];

@@ -197,6 +197,7 @@ fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyho
 
 fn is_complete(case: &Case) -> bool {
     case.report.complete
+        && !case.has_changed
         && case
             .diagnostics
             .iter()
@@ -242,6 +243,10 @@ fn show(case: &Case, output: &Path) {
     if case.known.is_cut() {
         let text = "something lies more steps away than --max-hops allows, and was not followed";
         terminal::line(&format!("{}: {text}", terminal::yellow("warning")));
+    }
+    if case.has_changed {
+        let text = "the archive changed between the rounds, so that something may be missing";
+        terminal::line(&format!("{}: {text}", terminal::red("error")));
     }
     for (n, round) in case.rounds.iter().enumerate() {
         terminal::line(&format!(

@@ -129,8 +129,8 @@ pub(super) fn resolve_case(
     wanted.since = wanted.since.max(since);
     wanted.until = wanted.until.into_iter().chain(until).min();
     let roots = roots(input)?;
-    if roots.iter().any(is_stdin) {
-        let message = "standard input can be read once, and an investigation reads in rounds";
+    if roots.iter().any(|root| is_stdin(root) || is_stream(root)) {
+        let message = "a pipe can be read once, and an investigation reads in rounds: name files";
         return Err(usage(message));
     }
     Ok(HuntConfig {
@@ -254,6 +254,13 @@ fn list(path: &Path, is_zero_separated: bool) -> Result<Root, clap::Error> {
         file,
         is_zero_separated,
     }))
+}
+
+/// Whether this is neither a file nor a folder.
+fn is_stream(root: &Root) -> bool {
+    let Root::Path(path) = root else { return false };
+    let is_other = |metadata: std::fs::Metadata| !metadata.is_file() && !metadata.is_dir();
+    std::fs::metadata(path).is_ok_and(is_other)
 }
 
 fn is_stdin(root: &Root) -> bool {

@@ -271,6 +271,10 @@ pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(S
                 field.strip_prefix("aws.cloudtrail.flattened.response_elements.")
             {
                 copy(&format!("responseElements.{path}"));
+            } else if let Some(path) =
+                field.strip_prefix("aws.cloudtrail.flattened.additional_eventdata.")
+            {
+                copy(&format!("additionalEventData.{path}"));
             }
         }
     }

@@ -114,7 +114,9 @@ pub(crate) fn has_request(document: Value<'_>) -> bool {
 }
 
 /// ECS fields, and the fields of which the first that has a value is their own.
-const COPIED: [(&str, &[&str]); 19] = [
+const COPIED: [(&str, &[&str]); 21] = [
+    ("aws.cloudtrail.response_elements", &["api.response.data"]),
+    ("aws.cloudtrail.read_only", &["unmapped.readOnly"]),
     ("event.action", &["api.operation"]),
     ("event.provider", &["api.service.name"]),
     ("event.id", &["metadata.uid"]),

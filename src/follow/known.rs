@@ -102,7 +102,8 @@ impl Known {
                 Some(Tie { hops, part, entity })
             })
         });
-        ties.min()
+        // What it does says more of an event than to whom it does it.
+        ties.min_by_key(|tie| (tie.part, tie.hops, tie.entity))
     }
 
     /// Says that nothing was left out, before all that is known is learned anew.

@@ -19,19 +19,21 @@ pub struct Traces {
     pub given: Vec<Entity>,
 }
 
-/// Parameters of a request that name a thing in the account, by their names.
-const PARAMETERS: [(&str, Kind); 8] = [
-    ("instanceId", Kind::Instance),
-    ("userName", Kind::User),
-    ("roleName", Kind::Role),
-    ("groupName", Kind::Group),
-    ("instanceProfileName", Kind::InstanceProfile),
-    ("accessKeyId", Kind::AccessKey),
-    ("policyArn", Kind::Policy),
-    ("roleArn", Kind::Role),
+const IAM: &str = "iam.amazonaws.com";
+const STS: &str = "sts.amazonaws.com";
+
+/// Parameters of a request to a service that name a thing in the account: other services have users of their own.
+const PARAMETERS: [(&str, &str, Kind); 7] = [
+    (IAM, "userName", Kind::User),
+    (IAM, "roleName", Kind::Role),
+    (IAM, "groupName", Kind::Group),
+    (IAM, "instanceProfileName", Kind::InstanceProfile),
+    (IAM, "accessKeyId", Kind::AccessKey),
+    (IAM, "policyArn", Kind::Policy),
+    (STS, "roleArn", Kind::Role),
 ];
 
-/// What calls make, and where the answer names it: by an ARN or an id where there is one.
+/// What calls of IAM make, and where the answer names it: by an ARN or an id where there is one.
 const MADE: [(&str, Kind, &str); 7] = [
     ("CreateUser", Kind::User, "user.arn"),
     ("CreateAccessKey", Kind::AccessKey, "accessKey.accessKeyId"),
@@ -50,7 +52,7 @@ const MADE: [(&str, Kind, &str); 7] = [
     ),
 ];
 
-/// Calls that give out keys for a session.
+/// Calls of STS that give out keys for a session.
 const GIVING: [&str; 6] = [
     "AssumeRole",
     "AssumeRoleWithSAML",
@@ -60,12 +62,12 @@ const GIVING: [&str; 6] = [
     "GetFederationToken",
 ];
 
-/// Calls that run commands on an instance, or let somebody in.
-const REACHING: [&str; 4] = [
-    "SendCommand",
-    "StartSession",
-    "SendSSHPublicKey",
-    "SendSerialConsoleSSHPublicKey",
+/// Calls that run commands on an instance, or let somebody in, and before what its id stands in the request.
+const REACHING: [(&str, &str); 4] = [
+    ("SendCommand", "instanceIds"),
+    ("StartSession", "target"),
+    ("SendSSHPublicKey", "instanceId"),
+    ("SendSerialConsoleSSHPublicKey", "instanceId"),
 ];
 
 impl Traces {
@@ -73,6 +75,7 @@ impl Traces {
     #[must_use]
     pub fn of(event: &Event<'_>) -> Self {
         let action = event.text("event.action").unwrap_or_default();
+        let service = event.text("event.provider").unwrap_or_default();
         let is_success = event.text("event.outcome").as_deref() == Some("success");
         let mut traces = Self {
             actors: actors(event),
@@ -82,75 +85,72 @@ impl Traces {
             .text("aws.cloudtrail.recipient_account_id")
             .or_else(|| event.text("cloud.account.id"))
             .unwrap_or_default();
-        traces.on(event, &account);
-        if is_success {
-            traces.made(event, &action, &account);
-            if GIVING.contains(&&*action) {
-                traces.given(event);
+        traces.on(event, &service, &account);
+        let request = || {
+            event
+                .text("aws.cloudtrail.request_parameters")
+                .unwrap_or_default()
+        };
+        match &*service {
+            IAM if is_success => traces.made(event, &action, &account),
+            STS if is_success && GIVING.contains(&&*action) => traces.given(event),
+            "ec2.amazonaws.com" => {
+                traces.on.extend(instances(&request(), "instanceId"));
+                if is_success && action == "RunInstances" {
+                    let answer = event.text("aws.cloudtrail.response_elements");
+                    let answer = answer.unwrap_or_default();
+                    traces.made.extend(instances(&answer, "instanceId"));
+                }
             }
-            if REACHING.contains(&&*action) {
-                let request = event.text("aws.cloudtrail.request_parameters");
-                traces.instances(request, |traces| &mut traces.given);
+            "ssm.amazonaws.com" | "ec2-instance-connect.amazonaws.com" if is_success => {
+                let reaching = REACHING.iter().find(|(name, _)| *name == action);
+                if let Some((_, before)) = reaching {
+                    traces.given.extend(instances(&request(), before));
+                }
             }
+            _ => {}
         }
         traces
     }
 
-    fn on(&mut self, event: &Event<'_>, account: &str) {
-        for (name, kind) in PARAMETERS {
+    fn on(&mut self, event: &Event<'_>, service: &str, account: &str) {
+        for (_, name, kind) in PARAMETERS.iter().filter(|(of, ..)| *of == service) {
             let Some(value) = event.request_parameter(name).filter(|v| !v.is_empty()) else {
                 continue;
             };
             let entity = match kind {
-                Kind::AccessKey | Kind::Policy | Kind::Instance => {
-                    Some(Entity::by_name(kind, &value))
-                }
+                Kind::AccessKey | Kind::Policy => Some(Entity::by_name(*kind, &value)),
                 _ if name.ends_with("Arn") => Entity::of_arn(&value),
-                _ => Some(Entity::in_account(kind, account, &value)),
+                _ => Some(Entity::in_account(*kind, account, &value)),
             };
             self.on.extend(entity);
         }
     }
 
     fn made(&mut self, event: &Event<'_>, action: &str, account: &str) {
-        if action == "RunInstances" {
-            let answer = event.text("aws.cloudtrail.response_elements");
-            self.instances(answer, |traces| &mut traces.made);
-        }
         let Some((_, kind, path)) = MADE.iter().find(|(name, ..)| *name == action) else {
             return;
         };
-        let answered = event.response_element(path);
-        let of_answer = answered.and_then(|value| match kind {
-            Kind::AccessKey => Some(Entity::by_name(*kind, &value)),
-            Kind::LoginProfile => Some(Entity::in_account(*kind, account, &value)),
-            _ => Entity::of_arn(&value),
-        });
-        // Without an answer in the record the request has the name.
-        let of_request = || {
-            let mut on = self.on.iter();
-            let named = match kind {
-                Kind::LoginProfile => on.find(|one| one.kind == Kind::User),
-                _ => on.find(|one| one.kind == *kind),
-            };
-            named.map(|one| Entity {
-                kind: *kind,
-                ..one.clone()
-            })
-        };
-        let made = of_answer.or_else(of_request);
-        self.made.extend(made);
-    }
-
-    /// The instances in a text.
-    fn instances(&mut self, text: Option<String>, part: fn(&mut Self) -> &mut Vec<Entity>) {
-        let text = text.unwrap_or_default();
-        for id in instance_ids(&text) {
-            let instance = Entity::by_name(Kind::Instance, id);
-            if !part(self).contains(&instance) {
-                part(self).push(instance);
+        let of_answer = || {
+            let value = event.response_element(path)?;
+            match kind {
+                Kind::AccessKey => Some(Entity::by_name(*kind, &value)),
+                Kind::LoginProfile => Some(Entity::in_account(*kind, account, &value)),
+                _ => Entity::of_arn(&value),
             }
-        }
+        };
+        // What was asked for by its name was made so; an answer as printed text may hold words of whoever asked.
+        let named = match kind {
+            Kind::LoginProfile => Kind::User,
+            other => *other,
+        };
+        let is_by_name = !matches!(kind, Kind::AccessKey | Kind::Policy);
+        let of_request = self.on.iter().find(|one| is_by_name && one.kind == named);
+        let of_request = of_request.map(|one| Entity {
+            kind: *kind,
+            ..one.clone()
+        });
+        self.made.extend(of_request.or_else(of_answer));
     }
 
     fn given(&mut self, event: &Event<'_>) {
@@ -203,6 +203,9 @@ fn actors(event: &Event<'_>) -> Vec<Entity> {
     actors.extend(named.or_else(|| by_name().filter(|_| is_user)));
     actors.extend(arn.as_deref().and_then(Entity::role_of_session));
     actors.extend(arn.as_deref().and_then(Entity::instance_of_session));
+    // In the console a user goes on as a role, whose keys are then its own.
+    let switched = event.text("aws.cloudtrail.flattened.additional_eventdata.SwitchFrom");
+    actors.extend(switched.as_deref().and_then(Entity::of_arn));
     let issuer = identity("session_context.session_issuer.arn");
     if let Some(issuer) = issuer.as_deref().and_then(Entity::of_arn)
         && !actors.contains(&issuer)
@@ -217,13 +220,28 @@ fn actors(event: &Event<'_>) -> Vec<Entity> {
     actors
 }
 
-/// The ids of instances in a text: `i-` and at least eight letters and digits.
-fn instance_ids(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    words.filter(|word| {
-        let id = word.strip_prefix("i-").unwrap_or_default();
-        id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
+/// The instances whose ids stand in a text right behind such a name, one or a list of them.
+fn instances(text: &str, name: &str) -> Vec<Entity> {
+    let is_of_id = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut found: Vec<Entity> = Vec::new();
+    for rest in text.split(name).skip(1) {
+        // `=` or `":`, and perhaps brackets and quotes; and then a list.
+        let rest = rest.trim_start_matches(['"', '\\', ':', '=', '[', ' ']);
+        for word in rest
+            .split([',', ']'])
+            .map(|word| word.trim_matches(['"', '\\', ' ', '}', '{']))
+        {
+            let id = word.strip_prefix("i-").unwrap_or_default();
+            if id.len() < 8 || !word.chars().all(is_of_id) {
+                break;
+            }
+            let instance = Entity::by_name(Kind::Instance, word);
+            if !found.contains(&instance) {
+                found.push(instance);
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -231,9 +249,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instances_are_told_by_their_ids() {
-        let text = "{instancesSet={items=[{instanceId=i-0123456789abcdef0, imageId=ami-1}]}, targets=[i-01234567], x-i-0123456789}";
-        let ids: Vec<&str> = instance_ids(text).collect();
-        assert_eq!(ids, ["i-0123456789abcdef0", "i-01234567"]);
+    fn instances_are_told_by_the_names_before_their_ids() {
+        let ids = |text: &str, name: &str| -> Vec<String> {
+            instances(text, name)
+                .into_iter()
+                .map(|one| one.name)
+                .collect()
+        };
+        let printed =
+            "{instancesSet={items=[{instanceId=i-0123456789abcdef0, tag=i-0aaaaaaaaaaaaaaaa}]}}";
+        assert_eq!(ids(printed, "instanceId"), ["i-0123456789abcdef0"]);
+        let json = r#"{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0","a":"i-0aaaaaaaa"}]}}"#;
+        assert_eq!(ids(json, "instanceId"), ["i-0123456789abcdef0"]);
+        let list = "{instanceIds=[i-01234567, i-12345678], comment=see i-0aaaaaaaaaaaaaaaa}";
+        assert_eq!(ids(list, "instanceIds"), ["i-01234567", "i-12345678"]);
+        assert_eq!(ids("{target=i-01234567}", "target"), ["i-01234567"]);
+        assert!(ids("{target=mi-01234567}", "target").is_empty());
     }
 }

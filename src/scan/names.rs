@@ -29,7 +29,9 @@ pub(super) enum Names {
 impl Names {
     pub(super) fn new(names: BTreeSet<&str>) -> Self {
         let names = names.into_iter().filter(|name| !name.is_empty());
-        let names: Vec<&str> = std::iter::once(ESCAPE).chain(names).collect();
+        let mut names: Vec<&str> = std::iter::once(ESCAPE).chain(names).collect();
+        // At each place the longest one is found: of names that begin alike the shorter is no whole word there.
+        names[1..].sort_by_key(|name| std::cmp::Reverse(name.len()));
         if names.len() <= FEW + 1 {
             return Self::Few {
                 patterns: Patterns::new(names.iter().map(|name| name.as_bytes())),
@@ -37,7 +39,6 @@ impl Names {
             };
         }
         let automaton = AhoCorasick::builder()
-            // At each place the first of the longest ones: of names that begin alike the shorter is no whole word there.
             .match_kind(MatchKind::LeftmostLongest)
             .build(names);
         Self::Many(automaton.expect("some thousand names are far from the limits"))
@@ -112,10 +113,11 @@ fn ends_in_escape(text: &[u8]) -> bool {
     ends(2) || ends(6) && text[text.len() - 5] == b'u'
 }
 
-/// The longest run of a name that JSON writes in one way.
+/// The longest run of a name of which each character is one of a name here: JSON writes these in one way, and where a longer
+/// run is no word, a shorter one that begins there is none either.
 pub(super) fn longest_run(name: &str) -> &str {
-    let is_written_otherwise = |c: char| matches!(c, '"' | '\\' | '/') || c.is_control();
-    let runs = name.split(is_written_otherwise);
+    let is_other = |c: char| c.is_ascii() && !u8::try_from(c).is_ok_and(is_of_name);
+    let runs = name.split(is_other);
     runs.max_by_key(|run| run.len()).unwrap_or_default()
 }
 
@@ -146,7 +148,6 @@ mod tests {
         for text in [
             r#""admin""#,
             "user/admin",
-            r"\u002fadmin",
             r"\nadmin",
             "user=admin ",
             "{admin}",
@@ -155,6 +156,8 @@ mod tests {
         ] {
             assert_eq!(found(&names, text).len(), 1, "{text}");
         }
+        // The escape, and the name behind it.
+        assert_eq!(found(&names, r"\u002fadmin"), [0, 6]);
         for text in [
             "administrator",
             "admin-3",
@@ -169,13 +172,15 @@ mod tests {
 
     #[test]
     fn an_escape_is_found_wherever_it_begins() {
-        assert_eq!(found(&["alice"], r"\u0061lice \u00e9"), [0, 12]);
+        assert_eq!(found(&["alice"], r"\u0061lice \u00e9"), [0, 11]);
     }
 
     #[test]
     fn the_longest_run_of_a_name_is_what_json_writes_as_it_is() {
         assert_eq!(longest_run("a/path/alice"), "alice");
         assert_eq!(longest_run("alice"), "alice");
+        assert_eq!(longest_run("backdoor,1"), "backdoor");
+        assert_eq!(longest_run("élan=x"), "élan");
         assert_eq!(longest_run("/"), "");
     }
 }

@@ -518,3 +518,211 @@ fn detonations_are_followed_from_their_principal_to_all_that_was_done_and_made()
     }
     assert_eq!(n_files, 35);
 }
+
+/// The ids of the events in a case that begins with alice.
+fn with_alice(records: &[Value]) -> BTreeSet<String> {
+    let lines: String = records
+        .iter()
+        .map(|record| record.to_string() + "\n")
+        .collect();
+    let lake = Lake::new().file("a.ndjson", lines);
+    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    ids(&lake.beside("case"))
+}
+
+fn named(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[test]
+fn users_of_other_services_and_ids_in_free_text_lead_nowhere() {
+    let app = || user("app", "AKIAAPP0000000EXAMPL");
+    let request = json!({"userId": "app", "userName": "app"});
+    let of_cache = record(
+        "cache",
+        alice(),
+        ("elasticache", "CreateUser"),
+        request.clone(),
+        request,
+    );
+    let of_transfer = record(
+        "transfer",
+        ops(),
+        ("transfer", "DeleteUser"),
+        json!({"userName": "alice"}),
+        Value::Null,
+    );
+    let items = json!([{"instanceId": "i-0bbbbbbbbbbbbbbbb", "tag": "i-0aaaaaaaaaaaaaaaa"}]);
+    let run = record(
+        "run",
+        alice(),
+        ("ec2", "RunInstances"),
+        json!({}),
+        json!({"instancesSet": {"items": items}}),
+    );
+    let instance = |id: &str, name: &str| {
+        let mut who = session(ACCOUNT, "web", "ASIAWEB0000000EXAMPL");
+        who["arn"] = json!(format!("arn:aws:sts::{ACCOUNT}:assumed-role/web/{name}"));
+        read(id, who)
+    };
+    let found = with_alice(&[
+        of_cache,
+        read("by-app", app()),
+        of_transfer,
+        run,
+        instance("by-made", "i-0bbbbbbbbbbbbbbbb"),
+        instance("by-other", "i-0aaaaaaaaaaaaaaaa"),
+    ]);
+    assert_eq!(found, named(&["cache", "run", "by-made"]));
+}
+
+#[test]
+fn a_role_that_is_switched_to_in_the_console_is_followed_by_its_key() {
+    let key = "ASIACONSOLE000EXAMPL";
+    let mut switch = record(
+        "switch",
+        session(ACCOUNT, "admin", key),
+        ("signin", "SwitchRole"),
+        Value::Null,
+        json!({"SwitchRole": "Success"}),
+    );
+    switch["additionalEventData"] =
+        json!({"SwitchFrom": format!("arn:aws:iam::{ACCOUNT}:user/alice")});
+    let found = with_alice(&[switch, read("as-admin", session(ACCOUNT, "admin", key))]);
+    assert_eq!(found, named(&["switch", "as-admin"]));
+}
+
+#[test]
+fn events_of_one_text_are_several_also_without_ids() {
+    let bare = |call: &str| {
+        let mut record = record("x", alice(), ("iam", call), Value::Null, Value::Null);
+        record.as_object_mut().unwrap().remove("eventID");
+        record
+    };
+    let text = json!([bare("ListUsers"), bare("CreateRole")]).to_string();
+    let lake = Lake::new().file("a.json", json!({"message": text}).to_string());
+    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(events(&lake.beside("case")).len(), 2);
+}
+
+#[test]
+fn a_name_that_another_begins_with_is_found_beside_it() {
+    let make = |name: &str| {
+        iam(
+            &format!("make-{name}"),
+            alice(),
+            "CreateUser",
+            name,
+            Value::Null,
+        )
+    };
+    let deleted = iam("deleted", ops(), "DeleteUser", "bd", Value::Null);
+    let text = deleted.to_string().replace("\"bd\"", "\"bd\" ");
+    let lake = Lake::new()
+        .file(
+            "a.json",
+            delivery(&["bd", "bd,1", "zz2"].map(|name| make(name).to_string())),
+        )
+        .file("b.json", text);
+    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(ids(&lake.beside("case")).contains("deleted"));
+}
+
+#[test]
+fn what_a_made_user_does_to_the_first_is_its_own_deed() {
+    let key = "AKIABACKDOOR00EXAMPL";
+    let given = json!({"accessKey": {"accessKeyId": key}});
+    let back = iam(
+        "back",
+        user("backdoor", key),
+        "CreateAccessKey",
+        "alice",
+        Value::Null,
+    );
+    let lake = Lake::new().file(
+        "a.ndjson",
+        [
+            iam("make", alice(), "CreateAccessKey", "backdoor", given).to_string(),
+            back.to_string(),
+        ]
+        .join("\n"),
+    );
+    investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
+    let found = events(&lake.beside("case"));
+    assert!(
+        found.contains(&("back".to_owned(), "by_made".to_owned(), 1)),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn each_user_has_the_times_of_its_own_quarantines() {
+    let at = |record: Value, day: &str| record.to_string().replace("2024-05-01", day);
+    let quarantine = |id: &str, name: &str, day: &str| {
+        attach(id).replace("alice", name).replace("2024-05-01", day)
+    };
+    let bob = || user("bob", "AKIABOB0000000EXAMPL");
+    let lake = Lake::new().file(
+        "a.ndjson",
+        [
+            quarantine("q-alice", "alice", "2020-05-01"),
+            quarantine("q-bob", "bob", "2024-05-01"),
+            at(read("alice-then", alice()), "2020-05-02"),
+            at(read("alice-late", alice()), "2024-05-02"),
+            at(read("bob-early", bob()), "2020-05-02"),
+            at(read("bob-then", bob()), "2024-05-02"),
+        ]
+        .join("\n"),
+    );
+    case(&lake, &[]);
+    assert_eq!(
+        ids(&lake.beside("case")),
+        named(&["q-alice", "q-bob", "alice-then", "bob-then"])
+    );
+}
+
+#[test]
+fn a_pipe_and_events_beside_alerts_are_no_beginning() {
+    let lake = planted(&|_| ());
+    let related = [
+        "hunt",
+        "--quiet",
+        "logs",
+        "-o",
+        "alerts.parquet",
+        "--related",
+        "related.parquet",
+    ];
+    assert!(
+        Command::new(TRAILSIFT)
+            .current_dir(lake.beside(""))
+            .args(related)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = investigate(&lake, &["related.parquet", "logs", "-o", "case"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it holds no alerts"));
+    let output = investigate(&lake, &["alerts.parquet", "/dev/null", "-o", "case"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a pipe can be read once"));
+}

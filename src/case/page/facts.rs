@@ -180,7 +180,7 @@ fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
             let when = time(event.alert.time());
             match event.alert.text("event_action") {
                 Some("DeleteAccessKey") if is_meant => state = format!("deleted {when}"),
-                Some("UpdateAccessKey") if is_meant && request.contains("Inactive") => {
+                Some("UpdateAccessKey") if is_meant && is_inactive(request) => {
                     state = format!("inactive since {when}")
                 }
                 Some("UpdateAccessKey") if is_meant => state = format!("active again since {when}"),
@@ -201,6 +201,13 @@ fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
     }
     keys.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.id.cmp(&b.id)));
     keys
+}
+
+/// Whether a request to update a key, as text, makes it inactive.
+fn is_inactive(request: &str) -> bool {
+    ["status=Inactive", "\"status\":\"Inactive\""]
+        .iter()
+        .any(|status| request.contains(status))
 }
 
 fn activity(own: &Own<'_>) -> Activity {

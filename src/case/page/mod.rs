@@ -7,7 +7,7 @@ mod facts;
 mod plot;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use serde_json::json;
@@ -43,7 +43,8 @@ pub fn render(case: &Case) -> Result<String, askama::Error> {
         .iter()
         .map(|seed| facts::of_user(case, seed))
         .collect();
-    let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    let names: BTreeSet<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let errors = case
         .diagnostics
         .iter()
@@ -72,7 +73,7 @@ pub(crate) fn shown(text: &str) -> String {
             out.push_str(&format!("… ({} bytes)", text.len()));
             break;
         }
-        let is_format = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let is_format = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
         match c.is_control() || is_format {
             true => out.extend(c.escape_unicode()),
             false => out.push(c),

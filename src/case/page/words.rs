@@ -62,10 +62,7 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
         plural(n(Kind::User), "user"),
         plural(n(Kind::Role), "role"),
         plural(accounts.len(), "account"),
-        match own
-            .beside(Relation::Detach)
-            .find(|event| event.story().error_code.is_none())
-        {
+        match lifted(own, seed) {
             Some(event) => format!(
                 "was lifted by {} on {}",
                 who(event),
@@ -75,6 +72,16 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
         },
     ));
     sentences
+}
+
+/// What lifted the quarantine: the first to take the policy from this user after it.
+fn lifted<'a>(own: &Own<'a>, seed: &Seed) -> Option<&'a CaseEvent> {
+    let mut lifted = own.beside(Relation::Detach).filter(|event| {
+        let is_user = event.story().traces.on.contains(&seed.entity);
+        let is_after = event.alert.time() >= own.quarantined;
+        is_user && is_after && event.story().error_code.is_none()
+    });
+    lifted.next()
 }
 
 /// Each quarantine, and what lifted it or kept it from being made.
