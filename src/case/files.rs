@@ -21,7 +21,8 @@ use super::{Case, CaseEvent};
 use crate::follow::{Entity, Traces};
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
-use crate::output::columns::{COLUMNS, Cell, Kind, UTC_AS_OFFSET, schema_in};
+use crate::output::columns::{COLUMNS, Kind, UTC_AS_OFFSET, schema_in};
+use crate::output::documents::as_json;
 use crate::rule::Rule;
 
 /// Rows that are encoded at once.
@@ -170,14 +171,7 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
         if is_of_rule(column.name) {
             continue;
         }
-        let value = match cell {
-            Cell::Text(text) => json!(text),
-            Cell::Texts(texts) => json!(texts),
-            Cell::Int32(n) => json!(n),
-            Cell::Int64(n) => json!(n),
-            Cell::Timestamp(time) => json!(time.and_then(|t| Timestamp::from_microsecond(t).ok())),
-        };
-        row.insert(column.name.to_owned(), value);
+        row.insert(column.name.to_owned(), as_json(cell));
     }
     let story = event.story();
     let mut add = |name: &str, value: Value| row.insert(name.to_owned(), value);

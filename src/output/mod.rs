@@ -10,7 +10,7 @@ pub mod columns;
 mod csv;
 pub mod dataset;
 pub mod destination;
-mod documents;
+pub(crate) mod documents;
 mod encode;
 pub mod sink;
 pub mod target;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use super::patterns::Patterns;
 use crate::binary::find_control;
@@ -15,6 +15,9 @@ const ESCAPE: &str = "\\u00";
 
 /// As many names as the search for needles is fast for, beside the escape.
 const FEW: usize = 2;
+
+/// Names of so many bytes in all become a table that has a row for each of these bytes.
+const DFA_BYTES: usize = 64 * 1024;
 
 /// Names, and the beginning of an escape, whose number is 0.
 #[derive(Debug)]
@@ -38,7 +41,10 @@ impl Names {
                 lens: names.iter().map(|name| name.len()).collect(),
             };
         }
+        let n_bytes: usize = names.iter().map(|name| name.len()).sum();
         let automaton = AhoCorasick::builder()
+            // Some megabytes buy twice the speed.
+            .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
             .match_kind(MatchKind::LeftmostLongest)
             .build(names);
         Self::Many(automaton.expect("some thousand names are far from the limits"))

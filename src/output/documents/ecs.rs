@@ -3,12 +3,11 @@
 //! `event.kind` is `signal`, as in the documents of Elastic's own detection engine, whose rule this is: what is made for
 //! those finds these, too. ECS reserves that value for Kibana; for any other engine it has `alert`.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::alert::{Alert, RuleColumns};
 use super::super::columns::{COLUMNS, Cell};
-use super::without_nulls;
+use super::{as_json, without_nulls};
 
 /// The version of ECS.
 const VERSION: &str = "8.17.0";
@@ -59,13 +58,9 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     });
     for (column, cell) in COLUMNS.iter().zip(alert.cells(rule)) {
         let value = match cell {
-            Cell::Text(text) => json!(text),
-            Cell::Texts(texts) => json!(texts),
             // A keyword, as the versions of rules are.
             Cell::Int32(n) if column.ecs == "rule.version" => json!(n.to_string()),
-            Cell::Int32(n) => json!(n),
-            Cell::Int64(n) => json!(n),
-            Cell::Timestamp(time) => json!(time.and_then(|t| Timestamp::from_microsecond(t).ok())),
+            cell => as_json(cell),
         };
         match column.ecs {
             "@timestamp" => set(&mut document, &["@timestamp"], value),

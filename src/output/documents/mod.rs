@@ -9,9 +9,11 @@ pub(super) mod ocsf;
 use std::io::Write as _;
 
 use arrow::error::ArrowError;
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::alert::{Alert, RuleColumns};
+use super::columns::Cell;
 
 /// What a row of alerts looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +52,17 @@ pub(super) fn lines(
         }
     }
     Ok(lines)
+}
+
+/// A value as JSON; times in ISO 8601.
+pub(crate) fn as_json(cell: Cell<'_>) -> Value {
+    match cell {
+        Cell::Text(text) => json!(text),
+        Cell::Texts(texts) => json!(texts),
+        Cell::Int32(n) => json!(n),
+        Cell::Int64(n) => json!(n),
+        Cell::Timestamp(time) => json!(time.and_then(|t| Timestamp::from_microsecond(t).ok())),
+    }
 }
 
 /// Takes out what has no value: null, and objects and lists of nothing else.
