@@ -163,11 +163,10 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         found.round += 1;
         found.teach(&mut known);
     }
-    known.forget_cut();
-    found.teach(&mut known);
     let report = first.expect("there was a first round");
+    let (events, known) = found.into_events(config.hops_max, &beginnings);
     Ok(Case {
-        events: found.into_events(config.hops_max, &beginnings),
+        events,
         has_changed,
         seeds: config.seeds.clone(),
         known,
@@ -286,8 +285,9 @@ impl Found {
         known.learn_all(stories.map(|story| &story.traces));
     }
 
-    /// The events of each user's own case, near its own quarantines.
-    fn into_events(self, hops_max: u32, beginnings: &Beginnings) -> Vec<CaseEvent> {
+    /// The events of each user's own case, near its own quarantines, and what belongs to these.
+    fn into_events(self, hops_max: u32, beginnings: &Beginnings) -> (Vec<CaseEvent>, Known) {
+        let mut all = Known::new(hops_max);
         let mut ties: BTreeMap<EventKey, (Part, u32, &'static str, Option<i64>)> = BTreeMap::new();
         for (entity, quarantines) in &beginnings.quarantines {
             let quarantines = quarantines.as_ref();
@@ -299,6 +299,7 @@ impl Found {
             let mut known = Known::new(hops_max);
             known.begin_with(entity.clone());
             known.learn_all(stories.map(|story| &story.traces));
+            all.join(&known);
             for (key, seen) in near() {
                 let Some(story) = seen.alert.story() else {
                     continue;
@@ -326,7 +327,7 @@ impl Found {
             })
             .collect();
         events.sort_by_key(|event| (event.alert.time(), event_key(&event.alert)));
-        events
+        (events, all)
     }
 }
 

@@ -66,6 +66,10 @@ pub(crate) enum Command {
 /// Events of the user and its keys, of the sessions that these opened (from role to role), of users, keys and roles that were
 /// made with them, each once. It reads the archive once for each round: what one finds is looked for in the next.
 #[derive(Debug, ClapArgs)]
+#[command(
+    override_usage = "trailsift investigate [OPTIONS] --output <CASE> <ALERTS> <PATH>...\n       \
+                            trailsift investigate [OPTIONS] --output <CASE> --user <NAME> <PATH>..."
+)]
 pub(crate) struct InvestigateArgs {
     /// The alerts of a hunt (Parquet or JSON lines), and then as `hunt`.
     #[command(flatten)]

@@ -106,15 +106,20 @@ impl Known {
         ties.min_by_key(|tie| (tie.part, tie.hops, tie.entity))
     }
 
-    /// Says that nothing was left out, before all that is known is learned anew.
-    pub fn forget_cut(&mut self) {
-        self.is_cut = false;
+    /// Takes in what another one knows.
+    pub fn join(&mut self, other: &Self) {
+        self.is_cut |= other.is_cut;
+        for (entity, hops) in &other.hops {
+            self.add(entity, *hops);
+        }
     }
 
     /// Takes in what events lead to, whatever their order, until nothing new comes of them.
     pub fn learn_all<'t>(&mut self, events: impl Iterator<Item = &'t Traces> + Clone) {
         loop {
             let mut is_new = false;
+            // What seemed too far may be nearer by another way.
+            self.is_cut = false;
             for traces in events.clone() {
                 is_new |= self.learn(traces);
             }
