@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
@@ -37,16 +37,17 @@ fn case(lake: &Lake, args: &[&str]) -> Output {
     output
 }
 
+/// A table of a case.
+fn table(case: &Path, name: &str) -> Vec<RecordBatch> {
+    let file = File::open(case.join(format!("{name}.parquet"))).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    reader.build().unwrap().map(Result::unwrap).collect()
+}
+
 /// Each event of a case: its id, why it belongs there, and how many steps away it is.
 fn events(case: &Path) -> Vec<(String, String, i32)> {
     let mut events = Vec::new();
-    let file = File::open(case.join("events.parquet")).unwrap();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap()
-    {
-        let batch = batch.unwrap();
+    for batch in table(case, "events") {
         let text = |column: &str, row: usize| {
             let column = batch.column_by_name(column).unwrap().as_string::<i32>();
             match column.is_valid(row) {
@@ -288,13 +289,7 @@ fn an_event_stands_once_however_often_it_was_delivered() {
     case(&lake, &[]);
     let found = events(&lake.beside("case"));
     assert_eq!(found.len(), story().len());
-    let file = File::open(lake.beside("case/events.parquet")).unwrap();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap()
-    {
-        let batch = batch.unwrap();
+    for batch in table(&lake.beside("case"), "events") {
         let sightings = batch.column_by_name("sightings").unwrap();
         assert!(
             sightings
@@ -452,13 +447,7 @@ const MADE: [(&str, &[(&str, usize)]); 9] = [
 /// How many things of each kind belong to a case.
 fn belonging(case: &Path) -> BTreeMap<String, usize> {
     let mut belonging = BTreeMap::new();
-    let file = File::open(case.join("entities.parquet")).unwrap();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap()
-    {
-        let batch = batch.unwrap();
+    for batch in table(case, "entities") {
         let kinds = batch.column_by_name("kind").unwrap().as_string::<i32>();
         let hops = batch.column_by_name("hops").unwrap();
         for row in (0..batch.num_rows()).filter(|row| hops.is_valid(*row)) {
