@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::follow::{Entity, Followed, Kind, Known, Part, Quarantine, Story, Tie};
 use crate::output::Alert;
 use crate::pipeline::{self, Notice};
-use crate::report::{Diagnostic, Report};
+use crate::report::{DIAGNOSTICS_KEPT, Diagnostic, Report};
 
 pub use files::{CaseFiles, write};
 pub use seeds::seeds;
@@ -73,8 +73,10 @@ pub struct Case {
     pub rounds: Vec<Round>,
     /// The report of the first round, which read all there is.
     pub report: Report,
-    /// What could not be read, of all rounds.
+    /// The first of what could not be read, of all rounds, each once.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether each round read all there was, and the same as the first one.
+    pub is_complete: bool,
     /// Whether a round met other files than the first one, so that what it looked for may be missing.
     pub has_changed: bool,
 }
@@ -121,8 +123,10 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     let mut searched: BTreeSet<Entity> = BTreeSet::new();
     let mut rounds = Vec::new();
     let mut first: Option<Report> = None;
-    let mut has_changed = false;
+    let (mut is_whole, mut has_changed) = (true, false);
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    // By their texts: each round meets them again.
+    let mut told: BTreeSet<String> = BTreeSet::new();
     loop {
         let needles = known.needles(&searched);
         if needles.is_empty() && first.is_some() {
@@ -145,10 +149,12 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
                 return;
             }
             if let Notice::Diagnostic(diagnostic) = &notice {
-                if diagnostics.contains(diagnostic) {
+                if !told.insert(diagnostic.to_string()) {
                     return;
                 }
-                diagnostics.push((*diagnostic).clone());
+                if diagnostics.len() < DIAGNOSTICS_KEPT {
+                    diagnostics.push((*diagnostic).clone());
+                }
             }
             notify(notice);
         })?;
@@ -157,6 +163,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
             n_events: found.events.len() - n_before,
             elapsed_ms: report.elapsed_ms,
         });
+        is_whole &= report.complete;
         let first = first.get_or_insert_with(|| report.clone());
         has_changed |= report.sources != first.sources
             || report.stats.stored_bytes != first.stats.stored_bytes;
@@ -167,6 +174,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     let (events, known) = found.into_events(config.hops_max, &beginnings);
     Ok(Case {
         events,
+        is_complete: is_whole && !has_changed,
         has_changed,
         seeds: config.seeds.clone(),
         known,

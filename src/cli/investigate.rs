@@ -93,7 +93,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     if !args.quiet {
         show(&case, &args.output);
     }
-    Ok(if is_complete(&case) {
+    Ok(if case.is_complete {
         Exit::Complete
     } else {
         Exit::Incomplete
@@ -195,20 +195,11 @@ fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyho
     written.with_context(context)
 }
 
-fn is_complete(case: &Case) -> bool {
-    case.report.complete
-        && !case.has_changed
-        && case
-            .diagnostics
-            .iter()
-            .all(|one| one.severity < Severity::Error)
-}
-
 fn summary<'a>(case: &'a Case, config: &CaseConfig, run_id: &'a str) -> Summary<'a> {
     Summary {
         version: env!("CARGO_PKG_VERSION"),
         run_id,
-        complete: is_complete(case),
+        complete: case.is_complete,
         quarantines: case
             .seeds
             .iter()

@@ -19,6 +19,14 @@ fn investigate(lake: &Lake, args: &[&str]) -> Output {
     command.args(args).output().unwrap()
 }
 
+/// The same, which must succeed.
+fn succeeds(lake: &Lake, args: &[&str]) -> Output {
+    let output = investigate(lake, args);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
+    output
+}
+
 /// The case of the alerts of the lake's logs.
 fn case(lake: &Lake, args: &[&str]) -> Output {
     let hunt = ["hunt", "--quiet", "logs", "-o", "alerts.parquet"];
@@ -358,13 +366,7 @@ fn a_name_that_is_escaped_or_a_common_word_is_found_all_the_same() {
             "c.json",
             read("none", user("b", "AKIAI44QH8DHBEXAMPLE")).to_string(),
         );
-    let output = investigate(&lake, &["logs", "-o", "case", "--user", "a"]);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeds(&lake, &["logs", "-o", "case", "--user", "a"]);
     let expected: BTreeSet<String> = ["plain", "escaped"].map(str::to_owned).into();
     assert_eq!(ids(&lake.beside("case")), expected);
 }
@@ -515,13 +517,7 @@ fn with_alice(records: &[Value]) -> BTreeSet<String> {
         .map(|record| record.to_string() + "\n")
         .collect();
     let lake = Lake::new().file("a.ndjson", lines);
-    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeds(&lake, &["logs", "-o", "case", "--user", "alice"]);
     ids(&lake.beside("case"))
 }
 
@@ -596,13 +592,7 @@ fn events_of_one_text_are_several_also_without_ids() {
     };
     let text = json!([bare("ListUsers"), bare("CreateRole")]).to_string();
     let lake = Lake::new().file("a.json", json!({"message": text}).to_string());
-    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeds(&lake, &["logs", "-o", "case", "--user", "alice"]);
     assert_eq!(events(&lake.beside("case")).len(), 2);
 }
 
@@ -625,13 +615,7 @@ fn a_name_that_another_begins_with_is_found_beside_it() {
             delivery(&["bd", "bd,1", "zz2"].map(|name| make(name).to_string())),
         )
         .file("b.json", text);
-    let output = investigate(&lake, &["logs", "-o", "case", "--user", "alice"]);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeds(&lake, &["logs", "-o", "case", "--user", "alice"]);
     assert!(ids(&lake.beside("case")).contains("deleted"));
 }
 

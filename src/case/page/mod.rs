@@ -56,7 +56,7 @@ pub fn render(case: &Case) -> Result<String, askama::Error> {
         version: env!("CARGO_PKG_VERSION"),
         n_events: case.events.len(),
         rounds: format!("{} rounds, {n_needles} names and keys", case.rounds.len()),
-        is_complete: not_read.is_empty() && case.report.complete,
+        is_complete: case.is_complete,
         not_read,
         is_cut: case.known.is_cut(),
         events: events(case),

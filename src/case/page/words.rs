@@ -9,9 +9,10 @@ use crate::follow::{Kind, Known, Quarantine};
 use crate::report::Relation;
 
 fn plural(n: usize, one: &str) -> String {
-    match n {
-        1 => format!("1 {one}"),
-        n => format!("{n} {one}s"),
+    match (n, one) {
+        (1, one) => format!("1 {one}"),
+        (n, "address") => format!("{n} addresses"),
+        (n, one) => format!("{n} {one}s"),
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
         format!(
             "{}, {n_refused} of them refused, from {}",
             plural(n, "call"),
-            plural(from.len(), "address").replace("addresss", "addresses")
+            plural(from.len(), "address")
         )
     };
     sentences.push(match own.quarantined {
@@ -88,33 +89,23 @@ fn lifted<'a>(own: &Own<'a>, seed: &Seed) -> Option<&'a CaseEvent> {
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
     for event in own.all() {
-        let (what, is_told) = match event.story().quarantine {
-            Some(Quarantine::Made) => ("Quarantined", true),
-            Some(Quarantine::Beside(Relation::LegacyQuarantine)) => {
-                ("Quarantined, as before 2020", true)
-            }
-            Some(Quarantine::Beside(Relation::FailedAttach)) => ("A quarantine failed", true),
-            Some(Quarantine::Beside(Relation::Detach)) => ("Lifted", true),
-            _ => ("", false),
+        let what = match event.story().quarantine {
+            Some(Quarantine::Made) => "Quarantined",
+            Some(Quarantine::Beside(Relation::LegacyQuarantine)) => "Quarantined, as before 2020",
+            Some(Quarantine::Beside(Relation::FailedAttach)) => "A quarantine failed",
+            Some(Quarantine::Beside(Relation::Detach)) => "Lifted",
+            _ => continue,
         };
-        if is_told {
-            let refused = event
-                .story()
-                .error_code
-                .as_deref()
-                .map(|code| format!(", refused: {}", shown(code)));
-            let what = format!("{what}{}", refused.unwrap_or_default());
-            let policy = text(event, "policy_name");
-            let from = text(event, "source_address");
-            state.push((
-                what,
-                format!(
-                    "{policy}, {}, by {}, from {from}",
-                    time(event.alert.time()),
-                    who(event)
-                ),
-            ));
-        }
+        let refused = event.story().error_code.as_deref();
+        let refused = refused.map(|code| format!(", refused: {}", shown(code)));
+        let how = format!(
+            "{}, {}, by {}, from {}",
+            text(event, "policy_name"),
+            time(event.alert.time()),
+            who(event),
+            text(event, "source_address"),
+        );
+        state.push((format!("{what}{}", refused.unwrap_or_default()), how));
     }
     state
 }

@@ -40,7 +40,6 @@ pub(crate) struct Parts {
     /// Alerts by their folder.
     waiting: BTreeMap<String, Group>,
     n_waiting_bytes: usize,
-    waiting_bytes_max: usize,
     files: Files,
 }
 
@@ -117,7 +116,6 @@ impl Parts {
             sightings: Sightings::default(),
             waiting: BTreeMap::new(),
             n_waiting_bytes: 0,
-            waiting_bytes_max: WAITING_BYTES,
         })
     }
 
@@ -143,7 +141,7 @@ impl Parts {
         if group.n_bytes >= ROW_GROUP_BYTES {
             return self.take(&folder);
         }
-        if self.n_waiting_bytes < self.waiting_bytes_max {
+        if self.n_waiting_bytes < WAITING_BYTES {
             return None;
         }
         let largest = self.waiting.iter().max_by_key(|(_, group)| group.n_bytes);
