@@ -18,8 +18,12 @@ pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
         BinaryBytes(made.stored_bytes),
         config.out.display(),
     ));
+    let story = match made.story_events {
+        0 => String::new(),
+        n => format!(", {} other events of a story", HumanCount(n)),
+    };
     terminal::line(&format!(
-        "planted {} matches and {} near misses, listed in {}",
+        "planted {} matches and {} near misses{story}, listed in {}",
         HumanCount(made.matches),
         HumanCount(made.near_misses),
         config.planted_path().display(),

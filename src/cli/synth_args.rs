@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use jiff::civil::Date;
-use trailsift::synth::{Compression, Shape, SynthConfig};
+use trailsift::synth::{Compression, Scenario, Shape, SynthConfig};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +13,9 @@ Examples:
 
   One uncompressed file of two million records, one in a hundred a match:
     trailsift synth big --files 1 --records-per-file 2000000 --density 0.01 --compression none
+
+  The same hundred, and the story of a key that leaked, to be investigated:
+    trailsift synth told --scenario leaked-key
 
   Eight thousand small files of zstd-compressed lines, another archive for another seed:
     trailsift synth many --files 8000 --records-per-file 8 --shape ndjson --compression zstd --seed 7";
@@ -84,6 +87,13 @@ pub(crate) struct SynthArgs {
     )]
     near_miss_density: f64,
 
+    /// A story to tell, in some fifty files more
+    ///
+    /// The list says of each of its events whether an investigation must have it (`relation`, `hops`). It takes 50
+    /// days or more.
+    #[arg(long, value_enum, help_heading = "What is planted")]
+    scenario: Option<ScenarioArg>,
+
     /// Where to list what was planted [default: OUT.planted.ndjson]
     #[arg(long, value_name = "FILE", help_heading = "What is planted")]
     planted: Option<PathBuf>,
@@ -143,6 +153,12 @@ pub(crate) struct SynthArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScenarioArg {
+    /// A key leaks; strangers use it, go on through roles of three accounts, and make a user; AWS quarantines it
+    LeakedKey,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum ShapeArg {
     /// {"Records":[…]} in one line, as CloudTrail delivers
     Delivery,
@@ -191,6 +207,9 @@ impl SynthArgs {
             near_misses: self.near_misses,
             density: self.density,
             near_miss_density: self.near_miss_density,
+            scenario: self
+                .scenario
+                .map(|ScenarioArg::LeakedKey| Scenario::LeakedKey),
             shape,
             compression,
             accounts: self.accounts,

@@ -44,7 +44,7 @@ pub(super) fn write(
     let stored = encoder.finish().and_then(|stored| stored.metadata());
     Ok(Summary {
         files: 1,
-        records: file.records,
+        records: file.records + file.told.len() as u64,
         json_bytes,
         stored_bytes: stored.map_err(SynthError::write(&path))?.len(),
         ..Summary::default()
@@ -112,19 +112,19 @@ fn write_records(
     let mut written = 0;
     text.clear();
     text.extend_from_slice(frame.before);
-    for nth in 0..file.records {
-        if nth > 0 {
-            text.extend_from_slice(frame.between);
+    let mut told = file.told.iter().enumerate().peekable();
+    let mut is_first = true;
+    for nth in 0..=file.records {
+        // What is told before this record, and behind the last one.
+        while let Some((_, event)) = told.next_if(|(i, _)| file.before_told(*i) == nth) {
+            frame.append(&event.text, &mut is_first, text);
         }
-        let scene = plan.scene(file, nth);
-        if frame.indent {
-            record.clear();
-            record::write(plan.catalog, scene, record);
-            indent(record, 2, text);
-        } else {
-            record::write(plan.catalog, scene, text);
+        if nth == file.records {
+            break;
         }
-        text.extend_from_slice(frame.after_each);
+        record.clear();
+        record::write(plan.catalog, plan.scene(file, nth), record);
+        frame.append(record, &mut is_first, text);
         if text.len() >= BUFFER {
             encoder.write_all(text)?;
             written += text.len() as u64;
@@ -146,6 +146,18 @@ struct Frame {
 }
 
 impl Frame {
+    /// Appends a record, and what stands round it.
+    fn append(&self, record: &[u8], is_first: &mut bool, out: &mut Vec<u8>) {
+        if !std::mem::take(is_first) {
+            out.extend_from_slice(self.between);
+        }
+        match self.indent {
+            true => indent(record, 2, out),
+            false => out.extend_from_slice(record),
+        }
+        out.extend_from_slice(self.after_each);
+    }
+
     fn of(shape: Shape) -> Self {
         let nothing = Self {
             before: b"",

@@ -7,6 +7,8 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use thiserror::Error;
 
+use super::story;
+
 /// Plants are listed in memory; more of them are a matter of density.
 const PLANTS_MAX: u64 = 10_000_000;
 
@@ -39,6 +41,14 @@ pub enum Compression {
     Zstd(i32),
 }
 
+/// What is told in an archive, beside single events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// A user's key leaks and is used by strangers, through roles of three accounts, until AWS quarantines the user
+    /// and the keys are changed.
+    LeakedKey,
+}
+
 /// All that an archive depends on. The same values give the same files, whatever `threads` says.
 ///
 /// Compressed bytes also depend on the versions of the compressors; what is inside does not.
@@ -64,6 +74,8 @@ pub struct SynthConfig {
     /// The share of all other records that are near misses in which the policy's name stands, from 0 to 1;
     /// not more than `density` leaves.
     pub near_miss_density: f64,
+    /// What is told, in some fifty files more.
+    pub scenario: Option<Scenario>,
     /// How records are wrapped.
     pub shape: Shape,
     /// How files are compressed.
@@ -93,6 +105,7 @@ impl SynthConfig {
             near_misses: 0,
             density: 0.0,
             near_miss_density: 0.0,
+            scenario: None,
             shape: Shape::Delivery,
             compression: Compression::Gzip(6),
             accounts: 4,
@@ -171,6 +184,11 @@ impl SynthConfig {
         need("days", days_fit, || {
             let Self { start, days, .. } = self;
             format!("{days} from {start} on are not 1 or more in the years 1971 to 9998")
+        })?;
+        let (before, after) = story::DAYS;
+        let has_room = self.scenario.is_none() || self.days > before + after;
+        need("days", has_room, || {
+            format!("a scenario takes {} days or more", before + after + 1)
         })?;
         need("level", level_fits, || {
             format!("{:?}: gzip has 0 to 9, zstd 1 to 22", self.compression)

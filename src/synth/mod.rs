@@ -11,6 +11,7 @@
 //!
 //! * `rng`: numbers that depend on the seed alone. `template`, `action` (with `actions.txt` and
 //!   `plants.txt`) and `identity`: what there is to say. `time`: how dates are spelled.
+//! * `story` (with `leaked_key.txt`): events that belong together, over days and accounts.
 //! * `plan`: what each file holds. `scene`: what each record is about. `record`: its text.
 //! * `archive` and `list` are the only ones that write.
 //!
@@ -26,6 +27,7 @@ mod plan;
 mod record;
 mod rng;
 mod scene;
+mod story;
 mod template;
 mod time;
 
@@ -36,7 +38,7 @@ use std::ops::AddAssign;
 use rayon::ThreadPoolBuilder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-pub use self::config::{Compression, Shape, SynthConfig, SynthError};
+pub use self::config::{Compression, Scenario, Shape, SynthConfig, SynthError};
 
 /// What was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Summary {
     pub matches: u64,
     /// Events planted that the rule must not find.
     pub near_misses: u64,
+    /// Events of a scenario that are neither.
+    pub story_events: u64,
 }
 
 impl AddAssign for Summary {
@@ -65,6 +69,7 @@ impl AddAssign for Summary {
             stored_bytes,
             matches,
             near_misses,
+            story_events,
         } = other;
         self.files += files;
         self.records += records;
@@ -72,6 +77,7 @@ impl AddAssign for Summary {
         self.stored_bytes += stored_bytes;
         self.matches += matches;
         self.near_misses += near_misses;
+        self.story_events += story_events;
     }
 }
 
@@ -85,14 +91,15 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
     config.check()?;
     let list = prepare(config)?;
     let catalog = action::Catalog::new();
-    let plan = plan::Plan::new(config, &catalog);
+    let story = story(config);
+    let plan = plan::Plan::new(config, &catalog, &story);
     let pool = ThreadPoolBuilder::new().num_threads(config.threads).build();
     let pool = pool.map_err(|source| SynthError::Threads {
         threads: config.threads,
         source,
     })?;
     let mut summary = pool.install(|| {
-        (0..config.files)
+        (0..plan.n_files())
             .into_par_iter()
             .map_init(archive::Scratch::default, |scratch, index| {
                 archive::write(&plan, index, scratch)
@@ -104,6 +111,18 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
     })?;
     summary += list::write(&plan, list).map_err(SynthError::write(config.planted_path()))?;
     Ok(summary)
+}
+
+/// What is told: the quarantine is on some day that leaves room before and after it.
+fn story(config: &SynthConfig) -> story::Story {
+    let Some(Scenario::LeakedKey) = config.scenario else {
+        return story::Story::default();
+    };
+    let (before, after) = story::DAYS;
+    let spare = u64::from(config.days - before - after);
+    let day = u64::from(before) + rng::Rng::of(&[config.seed, spare]).below(spare);
+    let seconds = day.cast_signed() * 24 * 3600;
+    story::Story::leaked_key(config.seed, time::midnight(config.start) + seconds)
 }
 
 /// Makes the folder and opens the list, if neither is there.

@@ -10,6 +10,7 @@ use super::config::SynthConfig;
 use super::identity::{Account, Caller, Partition};
 use super::rng::{ALNUM, Rng, nth};
 use super::scene::{PROGRESS, Place, Scene};
+use super::story::{Story, Told};
 use super::time;
 
 /// What a random stream is for: streams of different purposes have nothing in common.
@@ -50,6 +51,8 @@ struct Delivery {
 pub(super) struct Plan<'a> {
     pub(super) config: &'a SynthConfig,
     pub(super) catalog: &'a Catalog,
+    /// What is told in files of its own, behind the others.
+    story: &'a Story,
     /// Sorted by partition, so that a file need not mix them; copies follow their originals.
     deliveries: Vec<Delivery>,
 }
@@ -58,8 +61,10 @@ pub(super) struct Plan<'a> {
 pub(super) struct FilePlan<'a> {
     pub(super) index: u64,
     pub(super) place: Place<'a>,
-    /// How many records it holds.
+    /// How many records it holds beside what is told.
     pub(super) records: u64,
+    /// Events of a story, which lie evenly among the others.
+    pub(super) told: &'a [Told],
     /// The sixteen letters that end its name.
     pub(super) name: [u8; 16],
     /// Its plants, by record.
@@ -83,10 +88,11 @@ pub(super) struct Planted<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(config: &'a SynthConfig, catalog: &'a Catalog) -> Self {
+    pub(super) fn new(config: &'a SynthConfig, catalog: &'a Catalog, story: &'a Story) -> Self {
         let mut plan = Self {
             config,
             catalog,
+            story,
             deliveries: Vec::new(),
         };
         let mut deliveries = Vec::new();
@@ -111,10 +117,23 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// How many files there are.
+    pub(super) fn n_files(&self) -> u64 {
+        self.config.files + self.story.n_files()
+    }
+
     /// Plans one file.
     pub(super) fn file(&self, index: u64) -> FilePlan<'a> {
-        let place = self.place(index);
-        let hosted = self.hosted(index);
+        let behind = index.checked_sub(self.config.files);
+        let told = behind.and_then(|nth| self.story.file(nth));
+        let place = match told {
+            Some((place, _)) => place,
+            None => self.place(index),
+        };
+        let hosted = match told {
+            Some(_) => 0..0,
+            None => self.hosted(index),
+        };
         let plants = hosted.end - hosted.start;
         let records = self.size(index).max(plants);
         let mut rng = self.stream(Stream::Slot, index, 0);
@@ -137,6 +156,7 @@ impl<'a> Plan<'a> {
             index,
             place,
             records,
+            told: told.map_or(&[], |(_, told)| told),
             name: name.try_into().expect("sixteen letters"),
             slots,
         }
@@ -315,6 +335,11 @@ impl<'a> Plan<'a> {
 }
 
 impl<'a> FilePlan<'a> {
+    /// Behind how many of the other records an event of the story lies.
+    pub(super) fn before_told(&self, nth: usize) -> u64 {
+        portion(nth as u64 + 1, self.records, self.told.len() as u64 + 1)
+    }
+
     /// The plant that is to be at that record.
     fn slot(&self, record: u64) -> Option<&Slot<'a>> {
         let found = self.slots.binary_search_by_key(&record, |slot| slot.record);
