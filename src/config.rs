@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::follow::Followed;
@@ -62,6 +63,24 @@ pub fn random_run_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let half = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", half(), half())
+}
+
+impl Progress {
+    /// Counts from zero again, for another run.
+    pub fn begin_again(&self) {
+        let counters = [
+            &self.n_found,
+            &self.found_bytes,
+            &self.n_done,
+            &self.stored_bytes,
+            &self.text_bytes,
+            &self.n_alerts,
+        ];
+        counters
+            .iter()
+            .for_each(|counter| counter.store(0, Relaxed));
+        self.all_found.store(false, Relaxed);
+    }
 }
 
 /// How far a run came. Written a few times per file, read by another thread.

@@ -3,82 +3,85 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
-use jiff::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
 
+use super::seen::Seen;
 use super::techniques::technique;
-use super::{Case, CaseEvent};
+use super::{Case, CaseEvent, Neighbour};
 use crate::follow::{Entity, Traces};
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
 use crate::output::columns::{COLUMNS, Kind, UTC_AS_OFFSET, schema_in};
-use crate::output::documents::as_json;
+use crate::output::documents::{self, as_json};
 use crate::rule::Rule;
 
 /// Rows that are encoded at once.
 const BATCH_ROWS: usize = 1024;
 
-/// The files of a case, in its folder.
-#[derive(Debug, Clone)]
-pub struct CaseFiles {
-    /// `events.parquet`.
-    pub events: PathBuf,
-    /// `entities.parquet`.
-    pub entities: PathBuf,
-    /// `edges.parquet`.
-    pub edges: PathBuf,
-    /// `timeline.ndjson`.
-    pub timeline: PathBuf,
-}
-
-/// Writes a case into a folder that is there.
+/// Writes the tables of a case, its timelines and what it says of itself into a folder that is there.
 ///
 /// # Errors
 ///
 /// What the system says, or the encoder.
-pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<CaseFiles, ArrowError> {
-    let files = CaseFiles {
-        events: folder.join("events.parquet"),
-        entities: folder.join("entities.parquet"),
-        edges: folder.join("edges.parquet"),
-        timeline: folder.join("timeline.ndjson"),
-    };
+pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
     let columns = RuleColumns::new(rule);
+    let path = |name: &str| folder.join(name);
     let events = case.events.iter().map(|event| row(event, &columns));
-    write_table(&files.events, &event_schema(), events)?;
-    write_table(
-        &files.entities,
-        &entity_schema(),
-        entities(case).into_iter(),
-    )?;
-    write_table(&files.edges, &edge_schema(), edges(case).into_iter())?;
-    let mut timeline = BufWriter::new(File::create(&files.timeline)?);
-    for event in &case.events {
-        writeln!(timeline, "{}", entry(event))?;
-    }
-    timeline.flush()?;
-    for file in [
-        &files.events,
-        &files.entities,
-        &files.edges,
-        &files.timeline,
-    ] {
-        File::open(file)?.sync_all()?;
-    }
+    write_table(&path(EVENTS), &event_schema(), events)?;
+    let entities = entities(case).into_iter();
+    write_table(&path("entities.parquet"), &entity_schema(), entities)?;
+    let edges = edges(case).into_iter();
+    write_table(&path("edges.parquet"), &edge_schema(), edges)?;
+    let neighbours = case.neighbours.iter().map(|one| neighbour(one, case));
+    write_table(&path(NEIGHBOURS), &neighbour_schema(), neighbours)?;
+    let timeline = case.events.iter().map(timesketch);
+    write_lines(&path("timeline.ndjson"), timeline)?;
+    let documents = case
+        .events
+        .iter()
+        .flat_map(|event| elastic(event, &columns));
+    write_lines(&path("elastic.ndjson"), documents)?;
+    let mut about = BufWriter::new(File::create(path(ABOUT))?);
+    serde_json::to_writer_pretty(&mut about, &case.about)
+        .map_err(|error| ArrowError::JsonError(error.to_string()))?;
+    finish(about)?;
+    // That the names are there, too.
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .ok();
-    Ok(files)
+    Ok(())
+}
+
+/// The table of events.
+pub(super) const EVENTS: &str = "events.parquet";
+/// That of others at the same addresses.
+pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
+/// What a case says of itself.
+pub(super) const ABOUT: &str = "case.json";
+
+fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), ArrowError> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for line in lines {
+        writeln!(file, "{line}")?;
+    }
+    finish(file)
+}
+
+fn finish(file: BufWriter<File>) -> Result<(), ArrowError> {
+    let file = file
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
+    Ok(file.sync_all()?)
 }
 
 fn write_table(
@@ -110,8 +113,7 @@ fn write_table(
             writer.write(&batch)?;
         }
     }
-    let mut file = writer.into_inner()?;
-    Ok(file.flush()?)
+    finish(writer.into_inner()?)
 }
 
 fn text(name: &str) -> Field {
@@ -147,7 +149,18 @@ fn event_schema() -> SchemaRef {
         techniques,
         long("sightings"),
     ];
-    Arc::new(Schema::new(own.chain(more).collect::<Vec<_>>()))
+    let parts = PARTS.map(|part| Field::new_list(part, who(), true));
+    let all = own.chain(more).chain(parts);
+    Arc::new(Schema::new(all.collect::<Vec<_>>()))
+}
+
+/// The columns of who is who in an event, by the part that they have in it.
+pub(super) const PARTS: [&str; 4] = ["actors", "acted_on", "made", "given"];
+
+/// What a list of who is who holds.
+fn who() -> Field {
+    let fields = vec![text("kind"), text("account_id"), text("name")];
+    Field::new("element", DataType::Struct(fields.into()), true)
 }
 
 /// Whether a column of alerts is of the rule, which events of a case need not match, or counts on in an output.
@@ -185,6 +198,9 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
     let techniques: Vec<&str> = technique_of(event).into_iter().collect();
     add("mitre_technique_ids", json!(techniques));
     add("sightings", json!(event.n_sightings));
+    for (part, entities) in PARTS.into_iter().zip(story.traces.parts()) {
+        add(part, json!(entities));
+    }
     Value::Object(row)
 }
 
@@ -194,31 +210,13 @@ fn technique_of(event: &CaseEvent) -> Option<&'static str> {
     technique(service, call).map(|technique| technique.id)
 }
 
-/// When something was seen, and how often.
-#[derive(Debug, Clone, Default)]
-struct Seen {
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    n_events: u64,
-    n_errors: u64,
-}
-
-impl Seen {
-    fn add(&mut self, event: &CaseEvent) {
-        let time = event.alert.time();
-        self.first = self.first.into_iter().chain(time).min();
-        self.last = self.last.max(time);
-        self.n_events += 1;
-        self.n_errors += u64::from(event.story().error_code.is_some());
-    }
-}
-
 fn entity_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         text("kind"),
         text("account_id"),
         text("name"),
         Field::new("hops", DataType::Int32, true),
+        text("country"),
         time("first_seen"),
         time("last_seen"),
         long("events"),
@@ -229,9 +227,9 @@ fn entity_schema() -> SchemaRef {
 /// Who is who in a case: what belongs to it, and what its events name beside.
 fn entities(case: &Case) -> Vec<Value> {
     let mut seen: BTreeMap<(&str, &str, &str), (Option<u32>, Seen)> = BTreeMap::new();
-    for (entity, hops) in case.known.entities() {
+    for (entity, reach) in case.known.entities() {
         let key = (entity.kind.name(), &*entity.account, &*entity.name);
-        seen.entry(key).or_default().0 = Some(hops);
+        seen.entry(key).or_default().0 = Some(reach.hops);
     }
     for event in &case.events {
         let mut keys: Vec<(&str, &str, &str)> = Vec::new();
@@ -245,7 +243,9 @@ fn entities(case: &Case) -> Vec<Value> {
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            seen.entry(key).or_default().1.add(event);
+            let is_error = event.story().error_code.is_some();
+            let seen = &mut seen.entry(key).or_default().1;
+            seen.add(event.alert.time(), is_error);
         }
     }
     let rows = seen
@@ -256,6 +256,7 @@ fn entities(case: &Case) -> Vec<Value> {
                 "account_id": (!account.is_empty()).then_some(account),
                 "name": name,
                 "hops": hops,
+                "country": case.about.countries.get(name).filter(|_| kind == "address"),
                 "first_seen": seen.first,
                 "last_seen": seen.last,
                 "events": seen.n_events,
@@ -263,6 +264,34 @@ fn entities(case: &Case) -> Vec<Value> {
             })
         });
     rows.collect()
+}
+
+fn neighbour_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        text("address"),
+        text("country"),
+        text("kind"),
+        text("account_id"),
+        text("name"),
+        time("first_seen"),
+        time("last_seen"),
+        long("events"),
+        long("errors"),
+    ]))
+}
+
+fn neighbour(one: &Neighbour, case: &Case) -> Value {
+    json!({
+        "address": one.address,
+        "country": case.about.countries.get(&one.address),
+        "kind": one.entity.kind,
+        "account_id": one.entity.account,
+        "name": one.entity.name,
+        "first_seen": one.seen.first,
+        "last_seen": one.seen.last,
+        "events": one.seen.n_events,
+        "errors": one.seen.n_errors,
+    })
 }
 
 fn edge_schema() -> SchemaRef {
@@ -317,37 +346,28 @@ fn nearest<'a>(case: &Case, traces: &'a Traces) -> Option<&'a Entity> {
     let known = traces
         .actors
         .iter()
-        .filter_map(|actor| Some((case.known.hops(actor)?, actor)));
+        .filter_map(|actor| Some((case.known.reach(actor)?.hops, actor)));
     let known = known.min().map(|(_, actor)| actor);
     known.or_else(|| traces.actors.first())
 }
 
 /// An entry of a timeline, as Timesketch reads it (its documentation, "Import from JSON or CSV": `message`, `datetime` and
 /// `timestamp_desc`).
-fn entry(event: &CaseEvent) -> Value {
+fn timesketch(event: &CaseEvent) -> Value {
     let column = |name| event.alert.text(name);
     let story = event.story();
-    let who = column("actor_arn")
-        .or_else(|| column("actor_name"))
-        .unwrap_or("somebody");
-    let action = column("event_action").unwrap_or("an event");
-    let how = match &story.error_code {
-        Some(code) => format!("was refused {action} ({code})"),
-        None => format!("called {action}"),
-    };
-    let from = column("source_address").map_or_else(String::new, |a| format!(" from {a}"));
     let mut entry = json!({
-        "message": format!("{who} {how}{from}"),
+        "message": message(event),
         "datetime": event.alert.time(),
         "timestamp_desc": "CloudTrail event",
         "relation": event.relation,
         "hops": event.hops,
         "event_id": column("event_id"),
-        "event_action": action,
+        "event_action": column("event_action"),
         "event_provider": column("event_provider"),
         "account_id": column("account_id"),
         "aws_region": column("aws_region"),
-        "actor": who,
+        "actor": column("actor_arn").or_else(|| column("actor_name")),
         "access_key_id": column("access_key_id"),
         "source_address": column("source_address"),
         "user_agent": column("user_agent"),
@@ -360,4 +380,46 @@ fn entry(event: &CaseEvent) -> Value {
         fields.retain(|_, value| !value.is_null());
     }
     entry
+}
+
+/// Who did what, in a sentence.
+fn message(event: &CaseEvent) -> String {
+    let column = |name| event.alert.text(name);
+    let who = column("actor_arn")
+        .or_else(|| column("actor_name"))
+        .unwrap_or("somebody");
+    let action = column("event_action").unwrap_or("an event");
+    let how = match &event.story().error_code {
+        Some(code) => format!("was refused {action} ({code})"),
+        None => format!("called {action}"),
+    };
+    let from = column("source_address").map_or_else(String::new, |a| format!(" from {a}"));
+    format!("{who} {how}{from}")
+}
+
+/// An event as a document of ECS for Elastic's `_bulk`, behind what is to be done with it: Timeline shows it.
+fn elastic(event: &CaseEvent, rule: &RuleColumns) -> [Value; 2] {
+    let story = event.story();
+    let technique = technique_of(event);
+    let beside = json!({
+        "message": message(event),
+        "error": {"code": story.error_code, "message": story.error_message},
+        "aws": {"cloudtrail": {
+            "error_code": story.error_code,
+            "error_message": story.error_message,
+            "read_only": story.read_only,
+            "response_elements": story.response_elements,
+        }},
+        "threat": {
+            "framework": technique.map(|_| "MITRE ATT&CK"),
+            "technique": {"id": technique},
+        },
+        "trailsift": {
+            "relation": event.relation,
+            "hops": event.hops,
+            "minutes_from_alert": event.minutes_from_alert,
+        },
+    });
+    let document = documents::ecs::event(&event.alert, rule, &is_of_rule, beside);
+    [documents::ecs::action(&event.alert), document]
 }

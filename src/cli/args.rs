@@ -37,6 +37,7 @@ pub(crate) enum Command {
     /// Hunt through files and directories, and write the alerts.
     Hunt(HuntArgs),
     Investigate(InvestigateArgs),
+    Report(super::report::ReportArgs),
     Plan(PlanArgs),
     Synth(super::synth_args::SynthArgs),
     /// Show what a ledger of `hunt --state` holds.
@@ -103,6 +104,20 @@ pub(crate) struct InvestigateArgs {
         help_heading = "Beginning"
     )]
     pub(crate) max_hops: u32,
+
+    /// Look who else came from the addresses from which the keys were used; an address at which more others were seen than
+    /// this is left out, since many share it. With 0 nobody is looked for.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        help_heading = "Beginning"
+    )]
+    pub(crate) max_identities: usize,
+
+    /// Tell the countries of addresses, by a file in MaxMind's format (GeoLite2-Country.mmdb, say).
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) geoip: Option<PathBuf>,
 
     /// The folder of the case, which appears when all is in it.
     #[arg(short, long, value_name = "CASE", help_heading = "Output")]

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{BinaryBytes, HumanCount, HumanDuration};
 use trailsift::config::HuntConfig;
-use trailsift::input::discover::{Found, SourceKind};
+use trailsift::input::discover::Found;
 use trailsift::input::layout::Origin;
 use trailsift::input::open::MAP_BYTES;
+use trailsift::input::source::SourceKind;
 use trailsift::pipeline;
 use trailsift::store::RANGE_BYTES;
 

@@ -108,7 +108,7 @@ fn wait_for_list(config: &HuntConfig) {
     let is_on_stdin = |root: &Root| match root {
         Root::List(list) => list.file.is_none(),
         Root::Manifest(manifest) => manifest.file.is_none(),
-        Root::Path(_) | Root::Stdin => false,
+        Root::Path(_) | Root::Stdin | Root::Sources(_) => false,
     };
     if config.state.is_some() && config.roots.iter().any(is_on_stdin) {
         // What is wrong with it is told when it is read.

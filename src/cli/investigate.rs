@@ -1,13 +1,14 @@
 //! `trailsift investigate`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use indicatif::HumanCount;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use trailsift::Error;
-use trailsift::case::{self, Case, CaseConfig, Seed};
+use trailsift::case::{self, Case, CaseConfig, Countries, LookedFor, Seed, Window};
 use trailsift::config::random_run_id;
 use trailsift::follow::{Entity, Kind};
 use trailsift::pipeline::Notice;
@@ -19,37 +20,8 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::{hunt, resolve, terminal};
 
-/// What `case.json` says of a case.
-#[derive(Debug, Serialize)]
-struct Summary<'a> {
-    version: &'a str,
-    run_id: &'a str,
-    complete: bool,
-    quarantines: Vec<Beginning<'a>>,
-    before: String,
-    after: String,
-    max_hops: u32,
-    max_hops_bit: bool,
-    events: usize,
-    rounds: Vec<RoundSummary>,
-    sources: &'a trailsift::report::Sources,
-    diagnostics: &'a [trailsift::report::Diagnostic],
-}
-
-#[derive(Debug, Serialize)]
-struct Beginning<'a> {
-    kind: &'a str,
-    account_id: &'a str,
-    name: &'a str,
-    time: Option<Timestamp>,
-}
-
-#[derive(Debug, Serialize)]
-struct RoundSummary {
-    needles: usize,
-    events: usize,
-    elapsed_ms: u64,
-}
+/// The page, in a case's folder.
+pub(super) const PAGE: &str = "report.html";
 
 /// Investigates, and says what came of it.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
@@ -58,14 +30,17 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         bail!("there is no alert that names a user, so there is nothing to investigate");
     }
     let folder = new_folder(&args.output)?;
-    let run_id = random_run_id();
-    let hunt = resolve::resolve_case(&args, window(&args, &seeds), run_id.clone())?;
+    let countries = args.geoip.as_deref().map(countries).transpose()?;
     let config = CaseConfig {
-        hunt,
+        hunt: resolve::resolve_case(&args, times(&args, &seeds), random_run_id())?,
         seeds,
-        before: args.before,
-        after: args.after,
+        window: Window {
+            before: args.before,
+            after: args.after,
+        },
         hops_max: args.max_hops,
+        max_identities: args.max_identities,
+        countries,
     };
     let signal = hunt::watch_signals(&config.hunt)?;
     let result = {
@@ -89,11 +64,11 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    write(&case, &config, &run_id, &folder)?;
+    write(&case, &folder)?;
     if !args.quiet {
         show(&case, &args.output);
     }
-    Ok(if case.is_complete {
+    Ok(if case.about.complete {
         Exit::Complete
     } else {
         Exit::Incomplete
@@ -142,8 +117,14 @@ fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     case::seeds(&alerts).with_context(|| alerts.display().to_string())
 }
 
+fn countries(path: &Path) -> anyhow::Result<Arc<Countries>> {
+    let countries = Countries::open(path);
+    let countries = countries.with_context(|| path.display().to_string())?;
+    Ok(Arc::new(countries))
+}
+
 /// The times that events may be of.
-fn window(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<Timestamp>) {
+fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<Timestamp>) {
     let times = || seeds.iter().filter_map(|seed| seed.time);
     let has_all = seeds.iter().all(|seed| seed.time.is_some());
     let begins = times().min().filter(|_| has_all);
@@ -172,18 +153,17 @@ fn new_folder(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Writes the case under a hidden name, and gives it its own.
-fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyhow::Result<()> {
+fn write(case: &Case, folder: &Path) -> anyhow::Result<()> {
     let context = || folder.display().to_string();
     let name = folder
         .file_name()
         .context("the case's folder has no name")?;
+    let run_id = &case.about.run_id;
     let hidden = folder.with_file_name(format!(".{}.{run_id}.tmp", name.to_string_lossy()));
     std::fs::create_dir_all(&hidden).with_context(context)?;
     let written = (|| {
         case::write(case, &Rule::quarantine(), &hidden)?;
-        std::fs::write(hidden.join("report.html"), case::page::render(case)?)?;
-        let summary = serde_json::to_vec_pretty(&summary(case, config, run_id))?;
-        std::fs::write(hidden.join("case.json"), summary)?;
+        std::fs::write(hidden.join(PAGE), case::page::render(case)?)?;
         // One that is empty is replaced.
         std::fs::rename(&hidden, folder)?;
         anyhow::Ok(())
@@ -195,57 +175,33 @@ fn write(case: &Case, config: &CaseConfig, run_id: &str, folder: &Path) -> anyho
     written.with_context(context)
 }
 
-fn summary<'a>(case: &'a Case, config: &CaseConfig, run_id: &'a str) -> Summary<'a> {
-    Summary {
-        version: env!("CARGO_PKG_VERSION"),
-        run_id,
-        complete: case.is_complete,
-        quarantines: case
-            .seeds
-            .iter()
-            .map(|seed| Beginning {
-                kind: seed.entity.kind.name(),
-                account_id: &seed.entity.account,
-                name: &seed.entity.name,
-                time: seed.time,
-            })
-            .collect(),
-        before: config.before.to_string(),
-        after: config.after.to_string(),
-        max_hops: config.hops_max,
-        max_hops_bit: case.known.is_cut(),
-        events: case.events.len(),
-        rounds: case
-            .rounds
-            .iter()
-            .map(|round| RoundSummary {
-                needles: round.n_needles,
-                events: round.n_events,
-                elapsed_ms: round.elapsed_ms,
-            })
-            .collect(),
-        sources: &case.report.sources,
-        diagnostics: &case.diagnostics,
-    }
-}
-
 fn show(case: &Case, output: &Path) {
     let count = |n: usize| HumanCount(n as u64);
-    if case.known.is_cut() {
+    let about = &case.about;
+    if about.max_hops_bit {
         let text = "something lies more steps away than --max-hops allows, and was not followed";
         terminal::line(&format!("{}: {text}", terminal::yellow("warning")));
     }
-    if case.has_changed {
+    if about.archive_changed {
         let text = "the archive changed between the rounds, so that something may be missing";
         terminal::line(&format!("{}: {text}", terminal::red("error")));
     }
-    for (n, round) in case.rounds.iter().enumerate() {
+    for (n, round) in about.rounds.iter().enumerate() {
+        let what = match round.looked_for {
+            LookedFor::Names => "names and keys",
+            LookedFor::Addresses => "addresses",
+        };
+        let found = match round.looked_for {
+            LookedFor::Names => "events",
+            LookedFor::Addresses => "events of others",
+        };
         terminal::line(&format!(
-            "round {}     {} names and keys looked for, {} events found, {:.1} s",
+            "round {}     {} {what} looked for in {} files, {} {found} found, {:.1} s",
             n + 1,
-            count(round.n_needles),
-            count(round.n_events),
-            std::time::Duration::from_millis(round.elapsed_ms).as_secs_f64(),
+            count(round.needles),
+            HumanCount(round.sources),
+            HumanCount(round.events),
+            Duration::from_millis(round.elapsed_ms).as_secs_f64(),
         ));
     }
     let n_known = case.known.entities().count();
@@ -254,5 +210,11 @@ fn show(case: &Case, output: &Path) {
         "entities    {} belong to the case",
         count(n_known)
     ));
+    let n_others = case.neighbours.len();
+    terminal::line(&format!(
+        "others      {} at the same addresses",
+        count(n_others)
+    ));
     terminal::line(&format!("written     {}", output.display()));
+    terminal::line(&format!("            open {}", output.join(PAGE).display()));
 }

@@ -10,6 +10,7 @@ mod hunt;
 mod investigate;
 mod plan;
 mod progress;
+mod report;
 mod resolve;
 mod state;
 mod summary;
@@ -33,6 +34,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match args.command {
         Command::Hunt(args) => hunt::run(args),
         Command::Investigate(args) => investigate::run(args),
+        Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(args),
         Command::State { file, failed } => state::run(&file, failed),

@@ -5,8 +5,9 @@ use std::io;
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::random_run_id;
-use trailsift::input::discover::{Found, Source, SourceKind};
+use trailsift::input::discover::Found;
 use trailsift::input::manifest::{ManifestWriter, Row};
+use trailsift::input::source::{Source, SourceKind};
 use trailsift::output::Target;
 use trailsift::pipeline;
 

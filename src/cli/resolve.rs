@@ -129,7 +129,11 @@ pub(super) fn resolve_case(
     wanted.since = wanted.since.max(since);
     wanted.until = wanted.until.into_iter().chain(until).min();
     let roots = roots(input)?;
-    if roots.iter().any(|root| is_stdin(root) || is_stream(root)) {
+    // A list of names may come by a pipe: later rounds read what the first one found.
+    if roots
+        .iter()
+        .any(|root| *root == Root::Stdin || is_stream(root))
+    {
         let message = "a pipe can be read once, and an investigation reads in rounds: name files";
         return Err(usage(message));
     }
@@ -268,7 +272,7 @@ fn is_stdin(root: &Root) -> bool {
         Root::Stdin => true,
         Root::List(list) => list.file.is_none(),
         Root::Manifest(manifest) => manifest.file.is_none(),
-        Root::Path(_) => false,
+        Root::Path(_) | Root::Sources(_) => false,
     }
 }
 
@@ -381,7 +385,7 @@ fn holds(root: &Root, target: &Path) -> bool {
             paths.any(|path| path.is_ok_and(|path| holds(&Root::Path(path), target)))
         }),
         // What it names may be long, and is not read twice: better too careful.
-        Root::Manifest(_) => true,
+        Root::Manifest(_) | Root::Sources(_) => true,
         // A root that cannot be looked at holds nothing that could be replaced.
         Root::Path(path) => path
             .canonicalize()
@@ -450,7 +454,7 @@ fn holds_uri(root: &Root, target: &Uri) -> bool {
     match root {
         Root::Stdin => false,
         // What a list names may be long, and is not read twice: better too careful.
-        Root::List(_) | Root::Manifest(_) => true,
+        Root::List(_) | Root::Manifest(_) | Root::Sources(_) => true,
         Root::Path(path) => Uri::of(path).and_then(Result::ok).is_some_and(|root| {
             root.bucket_uri() == target.bucket_uri() && target.key().starts_with(root.key())
         }),

@@ -1,7 +1,10 @@
 //! Things that a log names.
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of thing it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An IAM user, by its name in its account.
     User,
@@ -25,6 +28,8 @@ pub enum Kind {
     Root,
     /// A service of AWS, by its name.
     Service,
+    /// Somebody of whom nothing but an id is told, by it.
+    Principal,
 }
 
 impl Kind {
@@ -43,16 +48,18 @@ impl Kind {
             Self::Instance => "instance",
             Self::Root => "root",
             Self::Service => "service",
+            Self::Principal => "principal",
         }
     }
 }
 
 /// A thing that a log names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Entity {
     /// What kind of thing it is.
     pub kind: Kind,
     /// The account that its name is of; empty where the name stands for itself.
+    #[serde(rename = "account_id")]
     pub account: String,
     /// Its name.
     pub name: String,

@@ -2,17 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::entity::{Entity, Kind};
 use super::traces::Traces;
 
 /// Identities and things that belong to a case, each with the number of steps that lead to it.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    hops: BTreeMap<Entity, u32>,
+    reached: BTreeMap<Entity, Reach>,
     hops_max: u32,
     /// Whether something was not followed because it is too many steps away.
     is_cut: bool,
 }
+
+/// How something belongs to a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The number of steps that lead to it.
+    pub hops: u32,
+    /// From when on: what was made or given out has nothing to do with what had its name before. Nothing for what has
+    /// been part of the case from the start.
+    pub since: Option<Timestamp>,
+}
+
+/// How much earlier a thing may seem to be used than made: two services, two clocks.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why an event belongs to a case, and how far from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +65,11 @@ impl Known {
 
     /// Takes in where the case begins.
     pub fn begin_with(&mut self, entity: Entity) {
-        self.hops.insert(entity, 0);
+        let reach = Reach {
+            hops: 0,
+            since: None,
+        };
+        self.reached.insert(entity, reach);
     }
 
     /// Whether something was not followed because it is too many steps away.
@@ -59,36 +78,58 @@ impl Known {
         self.is_cut
     }
 
-    /// What belongs to the case, and how many steps away it is.
-    pub fn entities(&self) -> impl Iterator<Item = (&Entity, u32)> {
-        self.hops.iter().map(|(entity, hops)| (entity, *hops))
+    /// What belongs to the case, and how.
+    pub fn entities(&self) -> impl Iterator<Item = (&Entity, Reach)> {
+        self.reached.iter().map(|(entity, reach)| (entity, *reach))
     }
 
-    /// How many steps away it is, if it belongs to the case.
+    /// How it belongs to the case, if it does.
     #[must_use]
-    pub fn hops(&self, entity: &Entity) -> Option<u32> {
-        let known = self.hops.get(entity).copied();
+    pub fn reach(&self, entity: &Entity) -> Option<Reach> {
+        let known = self.reached.get(entity).copied();
         // A case may begin with a user of whom the account is not known.
         let anywhere = || {
-            self.hops
+            self.reached
                 .get(&Entity::by_name(entity.kind, &entity.name))
                 .copied()
         };
         known.or_else(|| anywhere().filter(|_| entity.kind == Kind::User))
     }
 
-    /// What is looked for in the log, that was not before.
+    /// The same at a time; where the event's time cannot be read, at any.
+    fn reach_at(&self, entity: &Entity, time: Option<Timestamp>) -> Option<Reach> {
+        let reach = self.reach(entity)?;
+        let is_too_early = reach
+            .since
+            .zip(time)
+            .is_some_and(|(since, time)| time < since);
+        (!is_too_early).then_some(reach)
+    }
+
+    /// What is looked for in the log that was not before, or not so early; and from when on.
     #[must_use]
-    pub fn needles(&self, before: &BTreeSet<Entity>) -> Vec<String> {
-        let followed = self.hops.keys().filter(|entity| entity.is_followed());
-        let new = followed.filter(|entity| !before.contains(entity));
-        let needles: BTreeSet<&str> = new.map(Entity::needle).collect();
-        needles.into_iter().map(str::to_owned).collect()
+    pub fn needles(&self, before: &Searched) -> (Vec<String>, Option<Timestamp>) {
+        let followed = self
+            .reached
+            .iter()
+            .filter(|(entity, _)| entity.is_followed());
+        let new = followed.filter(|(entity, reach)| {
+            let searched = before.0.get(entity);
+            searched.is_none_or(|since| reach.since < *since)
+        });
+        let mut needles = BTreeSet::new();
+        let mut since: Option<Option<Timestamp>> = None;
+        for (entity, reach) in new {
+            needles.insert(entity.needle());
+            since = Some(since.map_or(reach.since, |since| since.min(reach.since)));
+        }
+        let needles = needles.into_iter().map(str::to_owned).collect();
+        (needles, since.flatten())
     }
 
     /// Why an event belongs to the case, if it does.
     #[must_use]
-    pub fn tie<'a>(&self, traces: &'a Traces) -> Option<Tie<'a>> {
+    pub fn tie<'a>(&self, traces: &'a Traces, time: Option<Timestamp>) -> Option<Tie<'a>> {
         let parts = [
             (Part::By, &traces.actors),
             (Part::On, &traces.on),
@@ -98,7 +139,7 @@ impl Known {
         let ties = parts.into_iter().flat_map(|(part, entities)| {
             let followed = entities.iter().filter(|entity| entity.is_followed());
             followed.filter_map(move |entity| {
-                let hops = self.hops(entity)?;
+                let hops = self.reach_at(entity, time)?.hops;
                 Some(Tie { hops, part, entity })
             })
         });
@@ -109,19 +150,22 @@ impl Known {
     /// Takes in what another one knows.
     pub fn join(&mut self, other: &Self) {
         self.is_cut |= other.is_cut;
-        for (entity, hops) in &other.hops {
-            self.add(entity, *hops);
+        for (entity, reach) in &other.reached {
+            self.add(entity, *reach);
         }
     }
 
-    /// Takes in what events lead to, whatever their order, until nothing new comes of them.
-    pub fn learn_all<'t>(&mut self, events: impl Iterator<Item = &'t Traces> + Clone) {
+    /// Takes in what events lead to, each with its time, whatever their order, until nothing new comes of them.
+    pub fn learn_all<'t>(
+        &mut self,
+        events: impl Iterator<Item = (&'t Traces, Option<Timestamp>)> + Clone,
+    ) {
         loop {
             let mut is_new = false;
             // What seemed too far may be nearer by another way.
             self.is_cut = false;
-            for traces in events.clone() {
-                is_new |= self.learn(traces);
+            for (traces, time) in events.clone() {
+                is_new |= self.learn(traces, time);
             }
             if !is_new {
                 return;
@@ -130,56 +174,82 @@ impl Known {
     }
 
     /// Takes in what an event leads to. True if something new is known by it.
-    pub fn learn(&mut self, traces: &Traces) -> bool {
+    pub fn learn(&mut self, traces: &Traces, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
         let users = |entities: &[Entity]| {
             let users = entities.iter().filter(|one| one.kind == Kind::User);
             users.cloned().collect::<Vec<_>>()
         };
+        let from = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
         // A key is its user's: seen with it, or made for it.
         let owned = [
-            (users(&traces.actors), &traces.actors),
-            (users(&traces.on), &traces.made),
+            (users(&traces.actors), &traces.actors, None),
+            (users(&traces.on), &traces.made, from),
         ];
-        for (users, things) in owned {
+        for (users, things, from) in owned {
             let keys = things.iter().filter(|one| one.kind == Kind::AccessKey);
-            if let Some(hops) = self.nearest(&users) {
+            if let Some(Reach { hops, since }) = self.nearest(&users, time) {
                 for key in keys {
-                    is_new |= self.add(key, hops);
+                    let since = since.max(from);
+                    is_new |= self.add(key, Reach { hops, since });
                 }
             }
         }
         // What it makes, and what it is given, is a step away.
-        if let Some(hops) = self.nearest(&traces.actors) {
+        if let Some(Reach { hops, .. }) = self.nearest(&traces.actors, time) {
             for one in traces.made.iter().chain(&traces.given) {
-                is_new |= self.add(one, hops + 1);
+                let reach = Reach {
+                    hops: hops + 1,
+                    since: from,
+                };
+                is_new |= self.add(one, reach);
             }
         }
         is_new
     }
 
-    /// How many steps away the nearest of these is that is followed.
-    fn nearest(&self, entities: &[Entity]) -> Option<u32> {
+    /// How the nearest of these belongs to the case that is followed.
+    fn nearest(&self, entities: &[Entity], time: Option<Timestamp>) -> Option<Reach> {
         let followed = entities.iter().filter(|one| one.is_followed());
-        followed.filter_map(|one| self.hops(one)).min()
+        let reached = followed.filter_map(|one| self.reach_at(one, time));
+        reached.reduce(Reach::join)
     }
 
-    /// Takes in something that is so many steps away, unless it is known to be nearer. True if it was not known so.
-    fn add(&mut self, entity: &Entity, hops: u32) -> bool {
-        if hops > self.hops_max {
-            self.is_cut |= !self.hops.contains_key(entity);
+    /// Takes in something that belongs to the case so, unless it is known to be nearer. True if it was not known so.
+    fn add(&mut self, entity: &Entity, reach: Reach) -> bool {
+        if reach.hops > self.hops_max {
+            self.is_cut |= !self.reached.contains_key(entity);
             return false;
         }
-        match self.hops.get_mut(entity) {
-            Some(known) if *known <= hops => false,
-            Some(known) => {
-                *known = hops;
-                true
-            }
-            None => {
-                self.hops.insert(entity.clone(), hops);
-                true
-            }
+        let Some(known) = self.reached.get_mut(entity) else {
+            self.reached.insert(entity.clone(), reach);
+            return true;
+        };
+        let joined = known.join(reach);
+        std::mem::replace(known, joined) != joined
+    }
+}
+
+impl Reach {
+    /// The nearest, and the earliest.
+    fn join(self, other: Self) -> Self {
+        Self {
+            hops: self.hops.min(other.hops),
+            // Nothing is before everything.
+            since: self.since.min(other.since),
+        }
+    }
+}
+
+/// What was looked for, each from when on.
+#[derive(Debug, Clone, Default)]
+pub struct Searched(BTreeMap<Entity, Option<Timestamp>>);
+
+impl Searched {
+    /// Takes in all that is known.
+    pub fn extend(&mut self, known: &Known) {
+        for (entity, reach) in known.entities() {
+            self.0.insert(entity.clone(), reach.since);
         }
     }
 }

@@ -8,19 +8,34 @@ mod known;
 mod traces;
 
 pub use entity::{Entity, Kind};
-pub use known::{Known, Part, Tie};
+pub use known::{Known, Part, Reach, Searched, Tie};
 pub use traces::Traces;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::event::time::micros;
 use crate::event::{Event, Fields, Scalar};
 use crate::report::Relation;
 
 /// What a round of an investigation looks for.
 #[derive(Debug)]
 pub struct Followed {
-    /// What belongs to the case so far.
-    pub known: Known,
-    /// What of it is looked for in this round.
+    /// Which events it is about.
+    pub sought: Sought,
+    /// What stands in each of them: one of these names, keys or addresses.
     pub needles: Vec<String>,
+}
+
+/// Which events a round is about.
+#[derive(Debug)]
+pub enum Sought {
+    /// Those that meet what belongs to the case so far.
+    Known(Known),
+    /// Those that came from one of these addresses.
+    From(BTreeSet<IpAddr>),
 }
 
 /// What an event that meets a case says beside what an alert's row has.
@@ -54,7 +69,17 @@ impl Followed {
     #[must_use]
     pub fn story(&self, event: &Event<'_>) -> Option<Story> {
         let traces = Traces::of(event);
-        self.known.tie(&traces)?;
+        match &self.sought {
+            Sought::Known(known) => {
+                let time = event.text("@timestamp").and_then(|text| micros(&text));
+                let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+                known.tie(&traces, time)?;
+            }
+            Sought::From(addresses) => {
+                let address = event.text("source.ip")?.parse().ok()?;
+                addresses.get(&address)?;
+            }
+        }
         let mut read_only = None;
         event.each_value("aws.cloudtrail.read_only", &mut |value| {
             read_only = match value {

@@ -180,10 +180,15 @@ impl Traces {
         }
     }
 
+    /// Who is who, by the part in it: who acted, what was acted on, made, given out.
+    #[must_use]
+    pub fn parts(&self) -> [&Vec<Entity>; 4] {
+        [&self.actors, &self.on, &self.made, &self.given]
+    }
+
     /// All that are named.
     pub fn all(&self) -> impl Iterator<Item = &Entity> {
-        let parts = [&self.actors, &self.on, &self.made, &self.given];
-        parts.into_iter().flatten()
+        self.parts().into_iter().flatten()
     }
 }
 

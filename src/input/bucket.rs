@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::discover::{Found, Source, SourceKind, Walk};
+use super::discover::{Found, Walk};
 use super::layout::Wanted;
 use super::manifest;
+use super::source::{Source, SourceKind};
 use crate::store::{Below, Bucket, Lookup, Met, Object, ObjectMeta, Uri};
 
 /// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:

@@ -19,8 +19,10 @@ use std::vec;
 use super::layout::Wanted;
 use super::list::List;
 use super::manifest::Manifest;
+use super::source::modified;
+use super::source::{Source, SourceKind};
 use crate::report::{Code, Defect};
-use crate::store::{Lookup, Object, Stores, Uri};
+use crate::store::{Lookup, Stores, Uri};
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,34 +35,8 @@ pub enum Root {
     Manifest(Manifest),
     /// The files and directories in a list.
     List(List),
-}
-
-/// How a source is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A regular file.
-    File,
-    /// A pipe or device that was typed as a root, such as `<(zcat …)`.
-    Stream,
-    /// Standard input.
-    Stdin,
-    /// An object of a bucket.
-    Object(Object),
-}
-
-/// A file to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Its path, as reached from the root that was typed.
-    pub path: PathBuf,
-    /// Its path below the root; its name, if it is the root.
-    pub below_root: PathBuf,
-    /// How it is read.
-    pub kind: SourceKind,
-    /// Its size when it was found; 0 for streams.
-    pub stored_bytes: u64,
-    /// When a file was last changed, in nanoseconds since 1970; nothing for what is no file.
-    pub modified: Option<i64>,
+    /// What an earlier walk found.
+    Sources(Arc<[Source]>),
 }
 
 /// What the walk meets.
@@ -90,12 +66,6 @@ pub type Identity = (u64, u64);
 #[must_use]
 pub fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
-}
-
-fn modified(metadata: &Metadata) -> i64 {
-    // It fits until the year 2262.
-    let seconds = metadata.mtime().wrapping_mul(1_000_000_000);
-    seconds.wrapping_add(metadata.mtime_nsec())
 }
 
 /// How the walk goes.
@@ -278,6 +248,10 @@ impl Walk<'_> {
         let path = match root {
             Root::Path(path) => path,
             Root::List(list) => return self.list(list),
+            Root::Sources(sources) => {
+                let mut sources = sources.iter();
+                return sources.try_for_each(|source| (self.visit)(Found::Source(source.again())));
+            }
             Root::Manifest(manifest) => return self.manifest(manifest),
             Root::Stdin => {
                 return (self.visit)(Found::Source(Source {

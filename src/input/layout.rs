@@ -94,6 +94,15 @@ pub struct Origin {
     pub year: Option<String>,
 }
 
+/// The day on which a file was delivered, as far as its folders say.
+#[must_use]
+pub fn day_of(path: &Path) -> Option<Date> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let days = Folder::of(path.parent()?).days?;
+    let is_one = days.start.tomorrow().is_ok_and(|next| next == days.end);
+    is_one.then_some(days.start)
+}
+
 impl Origin {
     /// Of a file, as it was reached.
     #[must_use]

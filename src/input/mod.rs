@@ -10,6 +10,7 @@ pub mod layout;
 pub mod list;
 pub mod manifest;
 pub mod open;
+pub mod source;
 pub mod stored;
 pub(crate) mod sniff;
 pub mod archive;
@@ -18,5 +19,6 @@ pub mod blocks;
 pub mod table;
 
 pub use decompress::{Codecs, Text};
-pub use discover::{Root, Source};
+pub use discover::Root;
+pub use source::Source;
 pub use stored::Stored;

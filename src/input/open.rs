@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use super::discover::{Source, SourceKind};
+use super::source::{Source, SourceKind};
 use super::stored::Stored;
 use crate::store::{Fetched, RangeReader};
 

@@ -213,11 +213,7 @@ impl Alert {
             let end = u32::try_from(alert.texts.len());
             alert.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
         }
-        alert.event_time = alert.text("event_time_text").and_then(time::micros);
-        alert.event_key = match alert.text("event_id") {
-            Some(id) => event_key("id:", id.as_bytes()),
-            None => event_key("record:", lossy(raw).as_bytes()),
-        };
+        alert.name_event();
         alert
     }
 
@@ -249,6 +245,47 @@ impl Alert {
             story: Some(Box::new(story)),
             ..Self::new(rule, event, raw, place)
         }
+    }
+
+    /// The row of such an event as it was written: its texts by their columns, and its index and offset.
+    pub(crate) fn read_back<E>(
+        text: &dyn Fn(&str) -> Result<Option<String>, E>,
+        (record_index, byte_offset): (i64, i64),
+        story: Story,
+    ) -> Result<Self, E> {
+        let mut alert = Self {
+            texts: String::new(),
+            ends: [0; TEXTS.len()],
+            present: 0,
+            event_time: None,
+            record_index,
+            byte_offset,
+            sighting: 0,
+            relation: None,
+            event_key: [0; 16],
+            story: Some(Box::new(story)),
+        };
+        for (i, (column, _)) in TEXTS.into_iter().enumerate() {
+            let value = text(column)?;
+            alert.present |= u32::from(value.is_some()) << i;
+            alert.texts.push_str(value.as_deref().unwrap_or_default());
+            let end = u32::try_from(alert.texts.len());
+            alert.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
+        }
+        alert.name_event();
+        Ok(alert)
+    }
+
+    /// Works out the time, and what makes it the event that it is.
+    fn name_event(&mut self) {
+        self.event_time = self.text("event_time_text").and_then(time::micros);
+        self.event_key = match self.text("event_id") {
+            Some(id) => event_key("id:", id.as_bytes()),
+            None => {
+                let raw = self.text("raw_event").unwrap_or_default();
+                event_key("record:", raw.as_bytes())
+            }
+        };
     }
 
     /// What an investigation wants to know beside.

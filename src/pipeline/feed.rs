@@ -10,8 +10,9 @@ use super::journal::{self, Places, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
-use crate::input::discover::{Found, SourceKind};
+use crate::input::discover::Found;
 use crate::input::open::MAP_BYTES;
+use crate::input::source::SourceKind;
 use crate::ledger::{Known, Ledger};
 use crate::worker::large::Cutter;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::input::Source;
-use crate::input::discover::SourceKind;
+use crate::input::source::SourceKind;
 use crate::ledger::{Done, Identity, Ledger, LedgerError, Seen};
 use crate::output::Alert;
 use crate::output::target::{is_there, remove};

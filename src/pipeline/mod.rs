@@ -34,6 +34,7 @@ use rayon::prelude::*;
 use crate::config::{HuntConfig, Progress};
 use crate::error::Error;
 use crate::input::discover::{self, DiscoverOptions, Found, Identity};
+use crate::input::source::Source;
 use crate::ledger::Ledger;
 use crate::output::destination::{Output, OutputOptions};
 use crate::output::{Alert, Destination, Kind, RunIdentity};
@@ -103,6 +104,19 @@ enum Message {
 /// If the output cannot be written, no thread can be started, or the run was told to stop; the output then
 /// is as it was. What cannot be read is no error but a diagnostic in the report.
 pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Report, Error> {
+    run_and_list(config, None, notify)
+}
+
+/// Hunts, and lists the sources that it found, for whoever reads them again.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_and_list(
+    config: &HuntConfig,
+    mut listed: Option<&mut Vec<Source>>,
+    notify: &mut dyn FnMut(Notice<'_>),
+) -> Result<Report, Error> {
     let started = Instant::now();
     let rule = &config.rule.metadata;
     let mut report = Report::new(config.run_id.clone(), rule.rule_id.clone(), rule.version);
@@ -135,6 +149,9 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
             // Broken off only by a run that ends before its end, which the other side knows.
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
+                    if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
+                        listed.push(source.clone());
+                    }
                     feed.take_in(found)
                 });
             if walk.is_continue() && feed.flush().is_continue() {

@@ -10,7 +10,7 @@ mod related;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
 pub use related::{RelatedCounts, Relation};
@@ -79,7 +79,7 @@ impl AddAssign for Stats {
 }
 
 /// How many sources came to each [`Outcome`], and their bytes as stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// Sources met.
     pub found: u64,

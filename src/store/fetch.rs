@@ -85,6 +85,12 @@ impl Object {
         true
     }
 
+    /// The same object, of which nothing was fetched yet.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::new(&self.0.bucket, self.0.meta.clone())
+    }
+
     /// Begins to fetch it when there is room.
     pub fn fetch(&self) {
         let room = Arc::clone(&self.0.bucket.limits.room);

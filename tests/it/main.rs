@@ -33,6 +33,7 @@ mod related;
 mod resume;
 mod s3;
 mod same;
+mod scenario;
 mod schemas;
 mod shared;
 mod tables;

@@ -54,9 +54,9 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     (
         "case",
         &[
-            "config", "error", "event", "follow", "output", "pipeline", "report", "rule",
+            "config", "error", "event", "follow", "input", "output", "pipeline", "report", "rule",
         ],
-        "it hunts as anybody does, and is told of no source and no scanner",
+        "it hunts as anybody does; of the input it knows what was found, which it reads again; no scanner is known there",
     ),
     (
         "ledger",
@@ -150,8 +150,10 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "output/whole_file.rs",
             "output/target.rs",
             "output/dataset/",
+            "case/countries.rs",
             "case/files.rs",
             "case/seeds.rs",
+            "case/stored.rs",
             "pipeline/",
             "synth/",
             "cli/",

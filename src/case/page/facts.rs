@@ -1,33 +1,63 @@
-//! What a page says of a user: all of it drawn from the events of its own case.
+//! What a page says: all of it drawn from a case.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::plot::Activity;
+use super::keys::{KeyFacts, keys};
+use super::lacking::lacking;
+use super::plot::{Activity, Call};
 use super::shown;
-use super::words::{sentences, state, steps};
+use super::words::{plural, sentences, state, steps};
 use crate::case::techniques::technique;
-use crate::case::{Case, CaseEvent, Seed};
-use crate::follow::{Kind, Known, Part, Quarantine, Tie};
-use crate::report::Relation;
+use crate::case::{Case, CaseEvent, LookedFor, UserCase, is_done};
+use crate::follow::{Entity, Quarantine, Tie};
+use crate::report::{Relation, Severity};
 
 /// Rows of a table that are shown; the others are counted.
 const ROWS_MAX: usize = 40;
+
+/// What is said of a case.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) title: String,
+    pub(super) version: String,
+    /// Those with the most events first.
+    pub(super) users: Vec<UserFacts>,
+    pub(super) n_events: usize,
+    pub(super) rounds: String,
+    pub(super) is_complete: bool,
+    pub(super) has_changed: bool,
+    pub(super) is_cut: bool,
+    pub(super) lacking: Vec<String>,
+    pub(super) not_read: Vec<String>,
+    /// Others at the same addresses: address, country, who, first, last, calls, refused.
+    pub(super) neighbours: Vec<[String; 7]>,
+    pub(super) n_neighbours_left: usize,
+    /// Which addresses others were looked for at.
+    pub(super) addresses: String,
+}
 
 /// What is said of a user.
 #[derive(Debug)]
 pub(super) struct UserFacts {
     pub(super) name: String,
     pub(super) account: String,
+    pub(super) quarantined: String,
+    pub(super) n_events: usize,
+    /// How it stands, in a few words.
+    pub(super) verdict: String,
     pub(super) sentences: Vec<String>,
     pub(super) state: Vec<(String, String)>,
     pub(super) keys: Vec<KeyFacts>,
+    pub(super) n_keys_left: usize,
     pub(super) plot: Option<String>,
     pub(super) seen: [Table; 2],
     pub(super) calls: Vec<CallFacts>,
     pub(super) n_calls_left: usize,
     pub(super) made: Vec<[String; 4]>,
+    pub(super) n_made_left: usize,
     pub(super) tactics: Vec<TacticFacts>,
     pub(super) steps: Vec<(String, String)>,
 }
@@ -37,6 +67,7 @@ pub(super) struct UserFacts {
 pub(super) struct TacticFacts {
     pub(super) name: String,
     pub(super) calls: Vec<(String, String, u64)>,
+    pub(super) n_left: usize,
 }
 
 /// A table of what was seen from when to when.
@@ -58,15 +89,6 @@ pub(super) struct SeenFacts {
 }
 
 #[derive(Debug)]
-pub(super) struct KeyFacts {
-    pub(super) id: String,
-    pub(super) first: String,
-    pub(super) last: String,
-    pub(super) n: u64,
-    pub(super) state: String,
-}
-
-#[derive(Debug)]
 pub(super) struct CallFacts {
     pub(super) service: String,
     pub(super) action: String,
@@ -78,39 +100,146 @@ pub(super) struct CallFacts {
 /// A user's events, each with why it belongs to it.
 pub(super) struct Own<'a> {
     events: Vec<(&'a CaseEvent, Tie<'a>)>,
+    /// The first time.
     pub(super) quarantined: Option<Timestamp>,
+    countries: &'a BTreeMap<String, String>,
 }
 
-/// What is said of the user that a case began with.
-pub(super) fn of_user(case: &Case, seed: &Seed) -> UserFacts {
-    let mut known = Known::new(u32::MAX);
-    known.begin_with(seed.entity.clone());
-    known.learn_all(case.events.iter().map(|event| &event.story().traces));
-    let events = case.events.iter();
-    let events = events.filter_map(|event| Some((event, known.tie(&event.story().traces)?)));
+impl Facts {
+    /// Of a case.
+    pub(super) fn of(case: &Case) -> Self {
+        let about = &case.about;
+        let mut users: Vec<UserFacts> = case.users.iter().map(|user| of_user(case, user)).collect();
+        users.sort_by_key(|user| Reverse(user.n_events));
+        let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+        let title = match names.as_slice() {
+            [] => "A case of nobody".to_owned(),
+            [one] => format!("The case of {one}"),
+            [one, two] => format!("The cases of {one} and {two}"),
+            [first, others @ ..] => format!("The cases of {first} and {} others", others.len()),
+        };
+        let errors = about
+            .diagnostics
+            .iter()
+            .filter(|one| one.severity == Severity::Error);
+        let needles = about
+            .rounds
+            .iter()
+            .filter(|round| round.looked_for == LookedFor::Names)
+            .map(|round| round.needles);
+        let neighbours = neighbours(case);
+        Self {
+            title,
+            version: about.version.clone(),
+            n_events: case.events.len(),
+            rounds: format!(
+                "{}, {} names and keys",
+                plural(about.rounds.len(), "round"),
+                needles.sum::<usize>()
+            ),
+            is_complete: about.complete,
+            has_changed: about.archive_changed,
+            is_cut: about.max_hops_bit,
+            lacking: lacking(case),
+            not_read: errors.map(|one| shown(&one.to_string())).collect(),
+            n_neighbours_left: neighbours.len().saturating_sub(ROWS_MAX),
+            neighbours: neighbours.into_iter().take(ROWS_MAX).collect(),
+            addresses: addresses(case),
+            users,
+        }
+    }
+}
+
+/// Others at the same addresses, those that did most first.
+fn neighbours(case: &Case) -> Vec<[String; 7]> {
+    let mut all: Vec<_> = case.neighbours.iter().collect();
+    all.sort_by_key(|one| Reverse(one.seen.n_events));
+    let rows = all.into_iter().map(|one| {
+        let country = case.about.countries.get(&one.address);
+        [
+            shown(&one.address),
+            country.cloned().unwrap_or_default(),
+            entity(&one.entity),
+            time(one.seen.first),
+            time(one.seen.last),
+            one.seen.n_events.to_string(),
+            one.seen.n_errors.to_string(),
+        ]
+    });
+    rows.collect()
+}
+
+/// A thing in words.
+fn entity(entity: &Entity) -> String {
+    let kind = entity.kind.name().replace('_', " ");
+    let name = shown(&entity.name);
+    match entity.account.as_str() {
+        "" => format!("{kind} {name}"),
+        account => format!("{kind} {name} in {}", shown(account)),
+    }
+}
+
+fn addresses(case: &Case) -> String {
+    let counts = case.about.addresses;
+    let n = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if counts.max_identities == 0 {
+        return "Nobody was looked for (--max-identities 0).".to_owned();
+    }
+    format!(
+        "Looked for at {}. Left out: {} of services of AWS, and {} with more than {} others.",
+        plural(n(counts.searched), "address"),
+        counts.of_aws,
+        counts.shared,
+        counts.max_identities
+    )
+}
+
+/// What is said of a user that a case began with.
+fn of_user(case: &Case, user: &UserCase) -> UserFacts {
     let own = Own {
-        events: events.collect(),
-        quarantined: seed.time,
+        events: user.events(&case.events, case.about.window).collect(),
+        quarantined: user.beginning.quarantined(),
+        countries: &case.about.countries,
     };
+    let user_entity = &user.beginning.entity;
     let calls = calls(&own);
-    let n_calls = calls.len();
+    let keys = keys(&own, &user.known);
+    let made = made(&own);
     UserFacts {
-        name: shown(&seed.entity.name),
-        account: shown(&seed.entity.account),
-        sentences: sentences(&own, seed, &known),
+        name: shown(&user_entity.name),
+        account: shown(&user_entity.account),
+        quarantined: own
+            .quarantined
+            .map_or_else(String::new, |at| time(Some(at))),
+        n_events: own.events.len(),
+        verdict: verdict(&own, user_entity, &keys),
+        sentences: sentences(&own, user_entity, &user.known),
         state: state(&own),
-        keys: keys(&own, &known),
         plot: activity(&own).draw(),
         seen: [
             seen(&own, "Addresses", "source_address"),
             seen(&own, "User agents", "user_agent"),
         ],
         tactics: tactics(&own),
-        made: made(&own),
         steps: steps(&own),
-        n_calls_left: n_calls.saturating_sub(ROWS_MAX),
+        n_keys_left: keys.len().saturating_sub(ROWS_MAX),
+        keys: keys.into_iter().take(ROWS_MAX).collect(),
+        n_made_left: made.len().saturating_sub(ROWS_MAX),
+        made: made.into_iter().take(ROWS_MAX).collect(),
+        n_calls_left: calls.len().saturating_sub(ROWS_MAX),
         calls: calls.into_iter().take(ROWS_MAX).collect(),
     }
+}
+
+/// How it stands, in a few words.
+fn verdict(own: &Own<'_>, user: &Entity, keys: &[KeyFacts]) -> String {
+    let n_active = keys.iter().filter(|key| key.is_active).count();
+    let quarantine = match (own.quarantine(), super::words::lifted(own, user)) {
+        (None, _) => "no quarantine seen",
+        (Some(_), Some(_)) => "lifted",
+        (Some(_), None) => "quarantined",
+    };
+    format!("{quarantine}; {} active", plural(n_active, "key"))
 }
 
 pub(super) fn text(event: &CaseEvent, column: &str) -> String {
@@ -151,7 +280,7 @@ impl<'a> Own<'a> {
 
     /// What it and what it led to did.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.events.iter().filter(|(_, tie)| tie.part == Part::By);
+        let done = self.events.iter().filter(|(_, tie)| is_done(*tie));
         done.map(|(event, _)| *event)
     }
 
@@ -159,55 +288,6 @@ impl<'a> Own<'a> {
         self.quarantined
             .is_some_and(|at| event.alert.time().is_some_and(|time| time < at))
     }
-}
-
-/// The keys of the user and of what it led to: what became of them.
-fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
-    let mut keys: Vec<KeyFacts> = Vec::new();
-    for (key, hops) in known
-        .entities()
-        .filter(|(entity, _)| entity.kind == Kind::AccessKey)
-    {
-        let is_actor = |event: &&CaseEvent| event.story().traces.actors.contains(key);
-        let used: Vec<&CaseEvent> = own.all().filter(is_actor).collect();
-        let mut state = match key.name.starts_with("ASIA") {
-            true => "of a session".to_owned(),
-            false => "active, as far as this archive tells".to_owned(),
-        };
-        for event in own.all().filter(|event| event.story().error_code.is_none()) {
-            let is_meant = event.story().traces.on.contains(key);
-            let request = event.alert.text("request_parameters").unwrap_or_default();
-            let when = time(event.alert.time());
-            match event.alert.text("event_action") {
-                Some("DeleteAccessKey") if is_meant => state = format!("deleted {when}"),
-                Some("UpdateAccessKey") if is_meant && is_inactive(request) => {
-                    state = format!("inactive since {when}")
-                }
-                Some("UpdateAccessKey") if is_meant => state = format!("active again since {when}"),
-                _ => {}
-            }
-        }
-        if used.is_empty() && hops > 0 && key.name.starts_with("ASIA") {
-            state.push_str(", not seen in use");
-        }
-        let times = || used.iter().filter_map(|event| event.alert.time());
-        keys.push(KeyFacts {
-            id: shown(&key.name),
-            first: times().min().map_or_else(String::new, |t| time(Some(t))),
-            last: times().max().map_or_else(String::new, |t| time(Some(t))),
-            n: used.len() as u64,
-            state,
-        });
-    }
-    keys.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.id.cmp(&b.id)));
-    keys
-}
-
-/// Whether a request to update a key, as text, makes it inactive.
-fn is_inactive(request: &str) -> bool {
-    ["status=Inactive", "\"status\":\"Inactive\""]
-        .iter()
-        .any(|status| request.contains(status))
 }
 
 fn activity(own: &Own<'_>) -> Activity {
@@ -220,12 +300,13 @@ fn activity(own: &Own<'_>) -> Activity {
             Some(key) => plain(key),
             None => "without a key".to_owned(),
         };
-        let is_refused = event.story().error_code.is_some();
-        activity
-            .lanes
-            .entry(lane)
-            .or_default()
-            .push((time, is_refused));
+        let story = event.story();
+        let call = match (&story.error_code, story.traces.made.is_empty()) {
+            (Some(_), _) => Call::Refused,
+            (None, false) => Call::Made,
+            (None, true) => Call::Done,
+        };
+        activity.lanes.entry(lane).or_default().push((time, call));
     }
     let quarantines = own
         .all()
@@ -255,8 +336,13 @@ fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
             let n = |holds: &dyn Fn(&CaseEvent) -> bool| {
                 events.iter().filter(|event| holds(event)).count() as u64
             };
+            let country = own
+                .countries
+                .get(name)
+                .filter(|_| column == "source_address");
+            let country = country.map_or_else(String::new, |code| format!(" ({code})"));
             SeenFacts {
-                name: shown(name),
+                name: format!("{}{country}", shown(name)),
                 first: time(times().min()),
                 last: time(times().max()),
                 n_before: n(&|event| own.is_before(event)),
@@ -300,28 +386,36 @@ fn calls(own: &Own<'_>) -> Vec<CallFacts> {
     calls
 }
 
-/// Calls that succeeded, by the tactic that they can be a step of.
+/// Calls that succeeded, by the tactic that they can be a step of; the others by whether they changed something.
 fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
-    let mut all: BTreeMap<&str, BTreeMap<(&str, &str), u64>> = BTreeMap::new();
+    // By call and technique, how often.
+    type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
+    let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
     for event in own
         .done()
         .filter(|event| event.story().error_code.is_none())
     {
         let column = |name| event.alert.text(name).unwrap_or_default();
-        if let Some(technique) = technique(column("event_provider"), column("event_action")) {
-            let calls = all.entry(technique.tactic).or_default();
-            *calls
-                .entry((column("event_action"), technique.id))
-                .or_default() += 1;
-        }
+        let technique = technique(column("event_provider"), column("event_action"));
+        let group = match (technique, event.story().read_only) {
+            (Some(technique), _) => (0, technique.tactic),
+            (None, Some(true)) => (2, "Other reads"),
+            (None, _) => (1, "Other changes"),
+        };
+        let id = technique.map_or("", |technique| technique.id);
+        let calls = all.entry(group).or_default();
+        *calls.entry((column("event_action"), id)).or_default() += 1;
     }
-    let tactics = all.into_iter().map(|(tactic, calls)| {
-        let calls = calls
+    let tactics = all.into_iter().map(|((_, name), calls)| {
+        let mut calls: Vec<(String, String, u64)> = calls
             .into_iter()
-            .map(|((call, id), n)| (shown(call), id.to_owned(), n));
+            .map(|((call, id), n)| (shown(call), id.to_owned(), n))
+            .collect();
+        calls.sort_by_key(|(_, _, n)| Reverse(*n));
         TacticFacts {
-            name: tactic.to_owned(),
-            calls: calls.collect(),
+            name: name.to_owned(),
+            n_left: calls.len().saturating_sub(ROWS_MAX),
+            calls: calls.into_iter().take(ROWS_MAX).collect(),
         }
     });
     tactics.collect()
@@ -341,6 +435,5 @@ fn made(own: &Own<'_>) -> Vec<[String; 4]> {
             ]);
         }
     }
-    made.truncate(10 * ROWS_MAX);
     made
 }

@@ -1,19 +1,23 @@
-//! A case as a page: one file that asks for nothing else, with all that a reader needs first.
+//! A case as a page, one file that asks for nothing else, and the same as text for a ticket.
 //!
-//! `facts` draws from the events what is said of each user, `words` says it, and `plot` is the picture of its activity. Whatever stands in a log was
-//! chosen by whoever made the request: it goes through [`shown`], and the template escapes all that it is given.
+//! `facts` draws from the events what is said of each user, `words` says it, `lacking` says what the archive cannot tell, and
+//! `plot` is the picture of its activity. Whatever stands in a log was chosen by whoever made the request: it goes through
+//! [`shown`], and the templates escape all that they are given.
 
 mod facts;
+mod keys;
+mod lacking;
+mod markdown;
 mod plot;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use serde_json::json;
 
 use super::{Case, CaseEvent};
-use facts::UserFacts;
+use facts::Facts;
 
 /// The longest text of a log that is shown; what is longer is in the tables of the case.
 const SHOWN_CHARS: usize = 200;
@@ -21,15 +25,14 @@ const SHOWN_CHARS: usize = 200;
 #[derive(Template)]
 #[template(path = "report.html", config = "src/case/page/askama.toml")]
 struct Page<'a> {
-    title: String,
-    version: &'a str,
-    users: Vec<UserFacts>,
-    n_events: usize,
-    rounds: String,
-    not_read: Vec<String>,
-    is_complete: bool,
-    is_cut: bool,
+    facts: &'a Facts,
     events: String,
+}
+
+#[derive(Template)]
+#[template(path = "report.md", config = "src/case/page/askama.toml")]
+struct Ticket<'a> {
+    facts: &'a Facts,
 }
 
 /// The page.
@@ -38,31 +41,21 @@ struct Page<'a> {
 ///
 /// What the template says.
 pub fn render(case: &Case) -> Result<String, askama::Error> {
-    let users: Vec<UserFacts> = case
-        .seeds
-        .iter()
-        .map(|seed| facts::of_user(case, seed))
-        .collect();
-    let names: BTreeSet<&str> = users.iter().map(|user| user.name.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let errors = case
-        .diagnostics
-        .iter()
-        .filter(|d| d.severity == crate::report::Severity::Error);
-    let not_read: Vec<String> = errors.map(|one| shown(&one.to_string())).collect();
-    let n_needles: usize = case.rounds.iter().map(|round| round.n_needles).sum();
-    Page {
-        title: format!("Case of {}", names.join(", ")),
-        version: env!("CARGO_PKG_VERSION"),
-        n_events: case.events.len(),
-        rounds: format!("{} rounds, {n_needles} names and keys", case.rounds.len()),
-        is_complete: case.is_complete,
-        not_read,
-        is_cut: case.known.is_cut(),
+    let page = Page {
+        facts: &Facts::of(case),
         events: events(case),
-        users,
-    }
-    .render()
+    };
+    page.render()
+}
+
+/// The same in Markdown, but for the plots and the list of all events.
+///
+/// # Errors
+///
+/// What the template says.
+pub fn markdown(case: &Case) -> Result<String, askama::Error> {
+    let facts = &Facts::of(case);
+    Ticket { facts }.render()
 }
 
 /// Text of a log as it can be shown to people: without characters that change what stands round them, and not too long.
@@ -73,7 +66,7 @@ pub(crate) fn shown(text: &str) -> String {
             out.push_str(&format!("… ({} bytes)", text.len()));
             break;
         }
-        let is_format = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let is_format = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
         match c.is_control() || is_format {
             true => out.extend(c.escape_unicode()),
             false => out.push(c),
@@ -93,8 +86,6 @@ fn events(case: &Case) -> String {
         .collect();
     let text = json!({"texts": texts.all, "rows": rows}).to_string();
     text.replace('<', "\\u003c")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
 }
 
 /// Texts, each with its number.
@@ -151,8 +142,8 @@ mod tests {
     #[test]
     fn what_could_change_the_text_round_it_is_shown_as_what_it_is() {
         assert_eq!(
-            shown("a\u{202e}b\n\u{1b}[31m"),
-            "a\\u{202e}b\\u{a}\\u{1b}[31m"
+            shown("a\u{202e}b\n\u{1b}[31m\u{2028}"),
+            "a\\u{202e}b\\u{a}\\u{1b}[31m\\u{2028}"
         );
         assert_eq!(shown("<b> é 漢"), "<b> é 漢");
         let long = "é".repeat(100_000);

@@ -28,11 +28,22 @@ const OK: RGBColor = COLOURS[2].0;
 const BAD: RGBColor = COLOURS[3].0;
 const MARK: RGBColor = COLOURS[4].0;
 
+/// What came of a call; what is later here is drawn over what is earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Call {
+    /// It was answered.
+    Done,
+    /// It was refused.
+    Refused,
+    /// It made something.
+    Made,
+}
+
 /// What is drawn.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// Events by their lane: when, and whether they were refused.
-    pub(super) lanes: BTreeMap<String, Vec<(Timestamp, bool)>>,
+    /// Events by their lane: when, and what came of them.
+    pub(super) lanes: BTreeMap<String, Vec<(Timestamp, Call)>>,
     /// Quarantines.
     pub(super) marks: Vec<Timestamp>,
 }
@@ -58,7 +69,7 @@ impl Activity {
         Some(svg.replacen("<svg ", "<svg class=\"plot\" role=\"img\" ", 1))
     }
 
-    fn largest(&self) -> Vec<(String, Vec<(Timestamp, bool)>)> {
+    fn largest(&self) -> Vec<(String, Vec<(Timestamp, Call)>)> {
         let mut lanes: Vec<_> = self
             .lanes
             .iter()
@@ -77,7 +88,7 @@ impl Activity {
     fn draw_into(
         &self,
         svg: &mut String,
-        lanes: &[(String, Vec<(Timestamp, bool)>)],
+        lanes: &[(String, Vec<(Timestamp, Call)>)],
         times: std::ops::Range<i64>,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let n_lanes = u32::try_from(lanes.len())?;
@@ -113,17 +124,22 @@ impl Activity {
             let left = (10 - i32::try_from(NAMES_WIDTH)?, -6);
             let label = EmptyElement::at((times.start, y)) + Text::new(name.clone(), left, text());
             chart.draw_series([label])?;
-            let mut bins: BTreeMap<(bool, i64), usize> = BTreeMap::new();
-            for (time, is_refused) in events {
+            let mut bins: BTreeMap<(Call, i64), usize> = BTreeMap::new();
+            for (time, call) in events {
                 let bin = time.as_second() / width;
-                *bins.entry((*is_refused, bin)).or_default() += 1;
+                *bins.entry((*call, bin)).or_default() += 1;
             }
-            let points = bins.into_iter().map(|((is_refused, bin), n)| {
+            for ((call, bin), n) in bins {
+                let at = (bin * width + width / 2, y);
                 let size = 3 + i32::try_from(n.ilog2().min(5)).unwrap_or(0);
-                let colour = if is_refused { BAD } else { OK };
-                Circle::new((bin * width + width / 2, y), size, colour.filled())
-            });
-            chart.draw_series(points)?;
+                match call {
+                    Call::Done => chart.draw_series([Circle::new(at, size, OK.filled())])?,
+                    Call::Refused => chart.draw_series([Circle::new(at, size, BAD.filled())])?,
+                    Call::Made => {
+                        chart.draw_series([TriangleMarker::new(at, size + 2, INK.filled())])?
+                    }
+                };
+            }
         }
         root.present()?;
         Ok(())

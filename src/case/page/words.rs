@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::facts::{Own, text, time, who};
 use super::shown;
-use crate::case::{CaseEvent, Seed};
-use crate::follow::{Kind, Known, Quarantine};
+use crate::case::CaseEvent;
+use crate::follow::{Entity, Kind, Known, Quarantine};
 use crate::report::Relation;
 
-fn plural(n: usize, one: &str) -> String {
+pub(super) fn plural(n: usize, one: &str) -> String {
     match (n, one) {
         (1, one) => format!("1 {one}"),
         (n, "address") => format!("{n} addresses"),
@@ -17,8 +17,8 @@ fn plural(n: usize, one: &str) -> String {
 }
 
 /// What happened, in three sentences.
-pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String> {
-    let name = shown(&seed.entity.name);
+pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<String> {
+    let name = shown(&user.name);
     let mut sentences = Vec::new();
     if let Some(event) = own.quarantine() {
         let from = text(event, "source_address");
@@ -50,7 +50,7 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
     let n = |kind: Kind| {
         let of_kind = known
             .entities()
-            .filter(|(entity, hops)| entity.kind == kind && *hops > 0);
+            .filter(|(entity, reach)| entity.kind == kind && reach.hops > 0);
         of_kind.count()
     };
     let accounts: BTreeSet<&str> = own
@@ -63,7 +63,7 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
         plural(n(Kind::User), "user"),
         plural(n(Kind::Role), "role"),
         plural(accounts.len(), "account"),
-        match lifted(own, seed) {
+        match lifted(own, user) {
             Some(event) => format!(
                 "was lifted by {} on {}",
                 who(event),
@@ -76,9 +76,9 @@ pub(super) fn sentences(own: &Own<'_>, seed: &Seed, known: &Known) -> Vec<String
 }
 
 /// What lifted the quarantine: the first to take the policy from this user after it.
-fn lifted<'a>(own: &Own<'a>, seed: &Seed) -> Option<&'a CaseEvent> {
+pub(super) fn lifted<'a>(own: &Own<'a>, user: &Entity) -> Option<&'a CaseEvent> {
     let mut lifted = own.beside(Relation::Detach).filter(|event| {
-        let is_user = event.story().traces.on.contains(&seed.entity);
+        let is_user = event.story().traces.on.contains(user);
         let is_after = event.alert.time() >= own.quarantined;
         is_user && is_after && event.story().error_code.is_none()
     });

@@ -13,7 +13,7 @@ use super::{as_json, without_nulls};
 const VERSION: &str = "8.17.0";
 
 /// What `_bulk` is to do: index it once, however often it is sent.
-pub(super) fn action(alert: &Alert) -> Value {
+pub(crate) fn action(alert: &Alert) -> Value {
     json!({"create": {"_id": alert.text("alert_id")}})
 }
 
@@ -56,20 +56,65 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
         },
         "tags": metadata.tags,
     });
-    for (column, cell) in COLUMNS.iter().zip(alert.cells(rule)) {
+    copy_columns(&mut document, alert, rule, &|_| false);
+    without_nulls(&mut document);
+    document
+}
+
+/// The document of an event that is no alert: its columns but for some, and what is known beside.
+pub(crate) fn event(
+    alert: &Alert,
+    rule: &RuleColumns,
+    is_left_out: &dyn Fn(&str) -> bool,
+    beside: Value,
+) -> Value {
+    let mut document = json!({
+        "ecs": {"version": VERSION},
+        "event": {"kind": "event", "module": "aws", "dataset": "aws.cloudtrail"},
+        "cloud": {"provider": "aws"},
+        "related": {
+            "user": [alert.text("actor_name"), alert.text("target_user_name")],
+            "ip": [alert.text("source_ip")],
+        },
+    });
+    copy_columns(&mut document, alert, rule, is_left_out);
+    join(&mut document, beside);
+    without_nulls(&mut document);
+    document
+}
+
+/// Copies the columns of an alert, but for some, to the fields of the same meaning.
+fn copy_columns(
+    document: &mut Value,
+    alert: &Alert,
+    rule: &RuleColumns,
+    is_left_out: &dyn Fn(&str) -> bool,
+) {
+    let columns = COLUMNS.iter().zip(alert.cells(rule));
+    for (column, cell) in columns.filter(|(column, _)| !is_left_out(column.name)) {
         let value = match cell {
             // A keyword, as the versions of rules are.
             Cell::Int32(n) if column.ecs == "rule.version" => json!(n.to_string()),
             cell => as_json(cell),
         };
         match column.ecs {
-            "@timestamp" => set(&mut document, &["@timestamp"], value),
-            "" => set(&mut document, &["trailsift", column.name], value),
-            field => set(&mut document, &field.split('.').collect::<Vec<_>>(), value),
+            "@timestamp" => set(document, &["@timestamp"], value),
+            "" => set(document, &["trailsift", column.name], value),
+            field => set(document, &field.split('.').collect::<Vec<_>>(), value),
         }
     }
-    without_nulls(&mut document);
-    document
+}
+
+/// Puts the fields of one object beside those of another, at any depth.
+fn join(object: &mut Value, other: Value) {
+    match (object, other) {
+        (Value::Object(object), Value::Object(other)) => {
+            for (name, value) in other {
+                join(object.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (object, other) => *object = other,
+    }
 }
 
 /// Sets a field, and makes the objects round it.

@@ -3,7 +3,7 @@
 //! A document is made of the row that the alert has in our own columns, and of nothing else: so what all schemas say is
 //! the same, and what one of them has no name for stands under a name of ours.
 
-mod ecs;
+pub(crate) mod ecs;
 pub(super) mod ocsf;
 
 use std::io::Write as _;

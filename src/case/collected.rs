@@ -1,0 +1,86 @@
+//! Events as they come in, each once.
+
+use std::collections::BTreeMap;
+
+use crate::follow::Known;
+use crate::output::Alert;
+
+/// What makes an event: its id, or the text that it stands in, and what else tells it from others there.
+pub(super) type EventKey = ([u8; 16], Option<(String, String)>);
+
+pub(super) fn event_key(alert: &Alert) -> EventKey {
+    let text = |column| alert.text(column).unwrap_or_default().to_owned();
+    let beside = || (text("event_time_text"), text("event_action"));
+    (
+        alert.event_key(),
+        alert.text("event_id").is_none().then(beside),
+    )
+}
+
+/// An event, and how often it was seen.
+#[derive(Debug)]
+pub(super) struct Sighted {
+    pub(super) alert: Alert,
+    /// In the round that saw it most often: another one may have looked for what only some copies have.
+    n: u64,
+    /// In the last round that saw it, and which one that was.
+    n_in_round: u64,
+    round: usize,
+}
+
+impl Sighted {
+    /// One that was seen so often.
+    pub(super) fn new(alert: Alert, n: u64) -> Self {
+        Self {
+            alert,
+            n,
+            n_in_round: 0,
+            round: 0,
+        }
+    }
+
+    /// How often it was seen.
+    pub(super) fn n(&self) -> u64 {
+        self.n
+    }
+}
+
+/// Events, each once.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    events: BTreeMap<EventKey, Sighted>,
+    round: usize,
+}
+
+impl Collected {
+    pub(super) fn take(&mut self, alert: &Alert) {
+        let seen = self.events.entry(event_key(alert));
+        let seen = seen.or_insert_with(|| Sighted::new(alert.clone(), 0));
+        if seen.round != self.round {
+            (seen.round, seen.n_in_round) = (self.round, 0);
+        }
+        seen.n_in_round += 1;
+        seen.n = seen.n.max(seen.n_in_round);
+        // Copies in other schemas may say more, or less.
+        if let (Some(kept), Some(other)) = (seen.alert.story_mut(), alert.story()) {
+            kept.traces.join(&other.traces);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn n(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Ends a round: the case learns from all events.
+    pub(super) fn teach(&mut self, known: &mut Known) {
+        self.round += 1;
+        let told = self.events.values();
+        let told = told.filter_map(|seen| Some((&seen.alert.story()?.traces, seen.alert.time())));
+        known.learn_all(told);
+    }
+
+    pub(super) fn into_events(self) -> BTreeMap<EventKey, Sighted> {
+        self.events
+    }
+}

@@ -1,0 +1,123 @@
+//! The keys of a user and of what it led to: what became of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::facts::{Own, text, time};
+use super::shown;
+use crate::case::CaseEvent;
+use crate::case::users::is_of_session;
+use crate::follow::{Entity, Kind, Known};
+
+/// What is said of a key.
+#[derive(Debug)]
+pub(super) struct KeyFacts {
+    pub(super) id: String,
+    pub(super) whose: String,
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) n: u64,
+    pub(super) state: String,
+    /// A long-term key that nothing was seen to have switched off.
+    pub(super) is_active: bool,
+}
+
+/// What was seen of a key.
+#[derive(Default)]
+struct KeyUse {
+    n: u64,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    whose: String,
+    /// What was done to it last.
+    ended: Option<String>,
+    resumed: Option<String>,
+}
+
+/// The keys of the user and of what it led to: what became of them. Those used most come first.
+pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
+    let is_key = |entity: &Entity| entity.kind == Kind::AccessKey;
+    let keys = known.entities().filter(|(entity, _)| is_key(entity));
+    let mut uses: BTreeMap<&Entity, KeyUse> =
+        keys.map(|(key, _)| (key, KeyUse::default())).collect();
+    for event in own.all() {
+        let traces = &event.story().traces;
+        let at = event.alert.time();
+        for key in traces.actors.iter().filter(|one| is_key(one)) {
+            let Some(seen) = uses.get_mut(key) else {
+                continue;
+            };
+            seen.n += 1;
+            seen.first = seen.first.into_iter().chain(at).min();
+            seen.last = seen.last.max(at);
+            if seen.whose.is_empty() {
+                seen.whose = whose(event);
+            }
+        }
+        if event.story().error_code.is_some() {
+            continue;
+        }
+        let request = event.alert.text("request_parameters").unwrap_or_default();
+        for key in traces.on.iter().filter(|one| is_key(one)) {
+            let Some(seen) = uses.get_mut(key) else {
+                continue;
+            };
+            let when = time(at);
+            match event.alert.text("event_action") {
+                Some("DeleteAccessKey") => seen.ended = Some(format!("deleted {when}")),
+                Some("UpdateAccessKey") if is_inactive(request) => {
+                    seen.ended = Some(format!("inactive since {when}"));
+                }
+                Some("UpdateAccessKey") => {
+                    seen.ended = None;
+                    seen.resumed = Some(format!("active again since {when}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    let facts = uses.into_iter().map(|(key, seen)| {
+        let is_of_session = is_of_session(key);
+        let is_active = !is_of_session && seen.ended.is_none();
+        let mut state = match (seen.ended, seen.resumed) {
+            (Some(ended), _) => ended,
+            (None, Some(resumed)) => resumed,
+            (None, None) if is_of_session => "of a session".to_owned(),
+            (None, None) => "active, as far as this archive tells".to_owned(),
+        };
+        if seen.n == 0 {
+            state.push_str(", not seen in use");
+        }
+        let time_of = |at: Option<Timestamp>| at.map_or_else(String::new, |at| time(Some(at)));
+        KeyFacts {
+            id: shown(&key.name),
+            whose: seen.whose,
+            first: time_of(seen.first),
+            last: time_of(seen.last),
+            n: seen.n,
+            state,
+            is_active,
+        }
+    });
+    let mut facts: Vec<KeyFacts> = facts.collect();
+    facts.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.id.cmp(&b.id)));
+    facts
+}
+
+/// Whose a key is: the user or the session, without what stands before it in an ARN.
+fn whose(event: &CaseEvent) -> String {
+    let arn = event.alert.text("actor_arn").unwrap_or_default();
+    let mut parts = arn.splitn(6, ':').skip(4);
+    match (parts.next(), parts.next()) {
+        (Some(account), Some(resource)) => shown(&format!("{resource} in {account}")),
+        _ => text(event, "actor_name"),
+    }
+}
+
+/// Whether a request to update a key, as text, makes it inactive.
+fn is_inactive(request: &str) -> bool {
+    ["status=Inactive", "\"status\":\"Inactive\""]
+        .iter()
+        .any(|status| request.contains(status))
+}

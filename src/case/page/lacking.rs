@@ -1,0 +1,73 @@
+//! What an archive cannot tell of a case.
+
+use jiff::civil::Date;
+
+use super::shown;
+use crate::case::{AccountCoverage, Case};
+
+/// Gaps that are named; the others are counted.
+const GAPS_MAX: usize = 6;
+
+/// A sentence for each thing that the archive cannot tell.
+pub(super) fn lacking(case: &Case) -> Vec<String> {
+    let about = &case.about;
+    let archive = &about.archive;
+    let mut lacking = Vec::new();
+    if !about.complete && !about.archive_changed {
+        lacking.push("Not all could be read: see below.".to_owned());
+    }
+    for account in &archive.accounts_without_files {
+        let account = shown(account);
+        lacking.push(format!(
+            "The case leads to account {account}, of which there is no file in CloudTrail's layout."
+        ));
+    }
+    let days = archive.from.zip(archive.to);
+    for account in &archive.accounts {
+        if let Some((from, to)) = days {
+            lacking.extend(days_lacking(account, from, to));
+        }
+        if !account.regions_without_files.is_empty() {
+            lacking.push(format!(
+                "Account {} has no file in {}.",
+                shown(&account.account_id),
+                account.regions_without_files.join(", ")
+            ));
+        }
+    }
+    if archive.files_outside_layout > 0 {
+        lacking.push(format!(
+            "{} files lie outside of CloudTrail's layout: of which accounts and days they are was not asked.",
+            archive.files_outside_layout
+        ));
+    }
+    lacking.push(
+        "What was read and written in buckets, tables and functions is logged only where a trail records data events."
+            .to_owned(),
+    );
+    lacking
+}
+
+fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<String> {
+    let gaps = &account.days_without_files;
+    if gaps.is_empty() {
+        return None;
+    }
+    let n_days = |from: Date, to: Date| i64::from((to - from).get_days()) + 1;
+    let n: i64 = gaps.iter().map(|(first, last)| n_days(*first, *last)).sum();
+    let named = gaps.iter().take(GAPS_MAX);
+    let named = named.map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    let mut named: Vec<String> = named.collect();
+    if gaps.len() > GAPS_MAX {
+        named.push(format!("and {} more times", gaps.len() - GAPS_MAX));
+    }
+    Some(format!(
+        "Account {} has no file delivered on {n} of the {} days from {from} to {to}: {}.",
+        shown(&account.account_id),
+        n_days(from, to),
+        named.join(", ")
+    ))
+}

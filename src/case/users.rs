@@ -1,0 +1,137 @@
+//! Each user's own part of a case: what its own times lead to.
+
+use std::collections::BTreeMap;
+
+use super::beginning::{Beginning, Window};
+use super::collected::{EventKey, Sighted, event_key};
+use crate::follow::{Entity, Kind, Known, Part, Quarantine, Story, Tie};
+use crate::output::Alert;
+
+/// An event of a case.
+#[derive(Debug)]
+pub struct CaseEvent {
+    /// Its row.
+    pub alert: Alert,
+    /// Why it belongs to the case.
+    pub relation: &'static str,
+    /// How many steps away from the beginning that is.
+    pub hops: u32,
+    /// How far from the nearest quarantine it lies, in minutes; negative before it.
+    pub minutes_from_alert: Option<i64>,
+    /// How often it stands in the archive.
+    pub n_sightings: u64,
+}
+
+impl CaseEvent {
+    /// What it says beside its row.
+    ///
+    /// # Panics
+    ///
+    /// If it is no event of a case.
+    #[must_use]
+    pub fn story(&self) -> &Story {
+        self.alert.story().expect("an event of a case has one")
+    }
+}
+
+/// A user that a case began with.
+#[derive(Debug)]
+pub struct UserCase {
+    /// Which one, and when it was quarantined.
+    pub beginning: Beginning,
+    /// What belongs to its part.
+    pub known: Known,
+}
+
+impl UserCase {
+    /// Its events, each with why it is one.
+    pub fn events<'a>(
+        &'a self,
+        all: &'a [CaseEvent],
+        window: Window,
+    ) -> impl Iterator<Item = (&'a CaseEvent, Tie<'a>)> {
+        all.iter().filter_map(move |event| {
+            let time = event.alert.time();
+            if !self.beginning.is_near(time, window) {
+                return None;
+            }
+            Some((event, self.known.tie(&event.story().traces, time)?))
+        })
+    }
+}
+
+/// Divides events among the users that a case began with. What is near none of them, or has nothing to do with one that
+/// it is near, falls away. Events come in the order of their times.
+pub(super) fn divide(
+    all: BTreeMap<EventKey, Sighted>,
+    beginnings: &[Beginning],
+    window: Window,
+    hops_max: u32,
+) -> (Vec<CaseEvent>, Vec<UserCase>) {
+    let mut ties: BTreeMap<&EventKey, (Part, u32, &'static str, Option<i64>)> = BTreeMap::new();
+    let mut users = Vec::new();
+    for beginning in beginnings {
+        let near = || {
+            let is_near = |seen: &Sighted| beginning.is_near(seen.alert.time(), window);
+            let near = all.iter().filter(move |(_, seen)| is_near(seen));
+            near.filter_map(|(key, seen)| Some((key, seen.alert.story()?, seen.alert.time())))
+        };
+        let mut known = Known::new(hops_max);
+        known.begin_with(beginning.entity.clone());
+        known.learn_all(near().map(|(_, story, time)| (&story.traces, time)));
+        for (key, story, time) in near() {
+            let Some(tie) = known.tie(&story.traces, time) else {
+                continue;
+            };
+            let minutes = beginning.minutes(time);
+            let tied = (tie.part, tie.hops, relation(story, tie), minutes);
+            let nearest = ties.entry(key).or_insert(tied);
+            *nearest = tied.min(*nearest);
+        }
+        users.push(UserCase {
+            beginning: beginning.clone(),
+            known,
+        });
+    }
+    let ties: BTreeMap<EventKey, _> = ties.into_iter().map(|(k, v)| (k.clone(), v)).collect();
+    let events = all.into_iter().filter_map(|(key, seen)| {
+        let (_, hops, relation, minutes_from_alert) = *ties.get(&key)?;
+        Some(CaseEvent {
+            relation,
+            hops,
+            minutes_from_alert,
+            n_sightings: seen.n(),
+            alert: seen.alert,
+        })
+    });
+    let mut events: Vec<CaseEvent> = events.collect();
+    events.sort_by_cached_key(|event| (event.alert.time(), event_key(&event.alert)));
+    (events, users)
+}
+
+/// Why an event belongs to a case, in a word.
+fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
+    match story.quarantine {
+        Some(Quarantine::Made) => return QUARANTINE,
+        Some(Quarantine::Beside(relation)) => return relation.name(),
+        None => {}
+    }
+    let is_key = tie.entity.kind == Kind::AccessKey;
+    match (tie.part, tie.hops) {
+        (Part::By, 0) => "by_user",
+        (Part::By, _) if is_key && is_of_session(tie.entity) => "by_session",
+        (Part::By, _) => "by_made",
+        (Part::On, 0) => "to_user",
+        (Part::On, _) => "to_made",
+        (Part::Made, _) => "made",
+        (Part::Given, _) => "given",
+    }
+}
+
+/// The relation of what made a quarantine.
+pub(super) const QUARANTINE: &str = "quarantine";
+
+/// Whether a key is that of a session: AWS makes these keys begin so (IAM user guide, "Unique identifiers").
+pub(super) fn is_of_session(key: &Entity) -> bool {
+    key.name.starts_with("ASIA")
+}

@@ -1,0 +1,57 @@
+//! `trailsift report`: a case shown once more.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args as ClapArgs, ValueEnum};
+use trailsift::case;
+use trailsift::output::{Destination, Target};
+use trailsift::store::{StoreOptions, Stores};
+
+use super::exit::Exit;
+use super::investigate::PAGE;
+use super::{print, terminal};
+
+/// Make the page of a case again, or the same as text for a ticket.
+///
+/// It is made from the case's own files; the archive is not read.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The folder of the case, as `investigate` wrote it.
+    case: PathBuf,
+
+    /// What to make: `html` goes to report.html in the folder, `md` (Markdown) to standard output.
+    #[arg(long, value_enum, default_value_t)]
+    format: ReportFormat,
+
+    /// Where it goes instead; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    #[default]
+    Html,
+    Md,
+}
+
+/// Reads a case, and writes it.
+pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
+    let case = case::read(&args.case).with_context(|| args.case.display().to_string())?;
+    let (text, usual) = match args.format {
+        ReportFormat::Html => (case::page::render(&case)?, args.case.join(PAGE)),
+        ReportFormat::Md => (case::page::markdown(&case)?, PathBuf::from("-")),
+    };
+    let path = args.output.as_deref().unwrap_or(&usual);
+    if path == Path::new("-") {
+        return print(text.as_bytes());
+    }
+    let stores = Stores::new(StoreOptions::default());
+    let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;
+    target.write_all(text.as_bytes())?;
+    target.commit()?;
+    terminal::line(&format!("written     {}", path.display()));
+    Ok(Exit::Complete)
+}

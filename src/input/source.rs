@@ -1,0 +1,65 @@
+//! A file or object that was found, and how it is read.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use crate::store::Object;
+
+/// How a source is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A regular file.
+    File,
+    /// A pipe or device that was typed as a root, such as `<(zcat …)`.
+    Stream,
+    /// Standard input.
+    Stdin,
+    /// An object of a bucket.
+    Object(Object),
+}
+
+/// A file to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its path, as reached from the root that was typed.
+    pub path: PathBuf,
+    /// Its path below the root; its name, if it is the root.
+    pub below_root: PathBuf,
+    /// How it is read.
+    pub kind: SourceKind,
+    /// Its size when it was found; 0 for streams.
+    pub stored_bytes: u64,
+    /// When a file was last changed, in nanoseconds since 1970; nothing for what is no file.
+    pub modified: Option<i64>,
+}
+
+impl Source {
+    /// The same, to be read once more.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let kind = match &self.kind {
+            SourceKind::Object(object) => SourceKind::Object(object.again()),
+            kind => kind.clone(),
+        };
+        Self {
+            kind,
+            ..self.clone()
+        }
+    }
+}
+
+/// Whether a file is still there, and not changed since it was found.
+#[must_use]
+pub fn is_as_found(source: &Source) -> bool {
+    fs::metadata(&source.path).is_ok_and(|metadata| {
+        metadata.len() == source.stored_bytes && Some(modified(&metadata)) == source.modified
+    })
+}
+
+/// When a file was last changed, in nanoseconds since 1970.
+pub(super) fn modified(metadata: &Metadata) -> i64 {
+    // It fits until the year 2262.
+    let seconds = metadata.mtime().wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(metadata.mtime_nsec())
+}
