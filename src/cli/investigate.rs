@@ -205,7 +205,22 @@ fn show(case: &Case, output: &Path) {
         ));
     }
     let n_known = case.known.entities().count();
-    terminal::line(&format!("events      {}", count(case.events.len())));
+    let n_found: u64 = about
+        .rounds
+        .iter()
+        .filter(|round| round.looked_for == LookedFor::Names)
+        .map(|round| round.events)
+        .sum();
+    // What is found for one user may be near the quarantine of another.
+    let others = n_found.saturating_sub(about.events);
+    let others = match others {
+        0 => String::new(),
+        n => format!(
+            " ({} others are near no quarantine of their own)",
+            HumanCount(n)
+        ),
+    };
+    terminal::line(&format!("events      {}{others}", count(case.events.len())));
     terminal::line(&format!(
         "entities    {} belong to the case",
         count(n_known)

@@ -12,7 +12,7 @@ use super::shown;
 use super::words::{plural, sentences, state, steps};
 use crate::case::techniques::technique;
 use crate::case::{Case, CaseEvent, LookedFor, UserCase, is_done};
-use crate::follow::{Entity, Quarantine, Tie};
+use crate::follow::{Entity, Kind, Quarantine, Tie};
 use crate::report::{Relation, Severity};
 
 /// Rows of a table that are shown; the others are counted.
@@ -233,13 +233,20 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
 
 /// How it stands, in a few words.
 fn verdict(own: &Own<'_>, user: &Entity, keys: &[KeyFacts]) -> String {
-    let n_active = keys.iter().filter(|key| key.is_active).count();
+    let long_term = keys.iter().filter(|key| key.is_long_term);
+    let active = match long_term.clone().count() {
+        0 => "no long-term key seen".to_owned(),
+        _ => {
+            let n_active = long_term.filter(|key| key.is_active).count();
+            format!("{} active", plural(n_active, "key"))
+        }
+    };
     let quarantine = match (own.quarantine(), super::words::lifted(own, user)) {
         (None, _) => "no quarantine seen",
         (Some(_), Some(_)) => "lifted",
         (Some(_), None) => "quarantined",
     };
-    format!("{quarantine}; {} active", plural(n_active, "key"))
+    format!("{quarantine}; {active}")
 }
 
 pub(super) fn text(event: &CaseEvent, column: &str) -> String {
@@ -253,7 +260,13 @@ pub(super) fn time(time: Option<Timestamp>) -> String {
     )
 }
 
+/// What stands for AWS itself where it acts in the name of a user.
+const AWS: &str = "AWS Internal";
+
 pub(super) fn who(event: &CaseEvent) -> String {
+    if event.alert.text("invoked_by") == Some(AWS) {
+        return format!("AWS (in the name of {})", text(event, "actor_arn"));
+    }
     let named = ["actor_arn", "actor_name", "invoked_by"].map(|column| text(event, column));
     named
         .into_iter()
@@ -278,9 +291,12 @@ impl<'a> Own<'a> {
         made.find(|event| event.alert.time() == self.quarantined)
     }
 
-    /// What it and what it led to did.
+    /// What it and what it led to did; not what AWS did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.events.iter().filter(|(_, tie)| is_done(*tie));
+        let done = self.events.iter().filter(|(event, tie)| {
+            let is_of_aws = event.alert.text("invoked_by") == Some(AWS);
+            is_done(*tie) && !(is_of_aws && event.story().quarantine.is_some())
+        });
         done.map(|(event, _)| *event)
     }
 
@@ -296,9 +312,11 @@ fn activity(own: &Own<'_>) -> Activity {
         let Some(time) = event.alert.time() else {
             continue;
         };
-        let lane = match event.alert.text("access_key_id") {
-            Some(key) => plain(key),
-            None => "without a key".to_owned(),
+        let key = event.alert.text("access_key_id");
+        let key = key.map_or_else(|| "without a key".to_owned(), |key| plain(key, 20));
+        let lane = match name_of(event) {
+            Some(name) => format!("{key}  {}", plain(name, 16)),
+            None => key,
         };
         let story = event.story();
         let call = match (&story.error_code, story.traces.made.is_empty()) {
@@ -315,11 +333,22 @@ fn activity(own: &Own<'_>) -> Activity {
     activity
 }
 
-/// A key's id as it can stand in a picture.
-fn plain(key: &str) -> String {
-    let kept = key.chars().take(24);
-    kept.map(|c| if c.is_ascii_alphanumeric() { c } else { '?' })
-        .collect()
+/// The name of the user or role that acts.
+fn name_of(event: &CaseEvent) -> Option<&str> {
+    let actors = event.story().traces.actors.iter();
+    let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
+    named.next().map(|one| one.name.as_str())
+}
+
+/// A key's id or a name as it can stand in a picture: so many characters of it, and none that means anything there.
+fn plain(name: &str, n_chars: usize) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    let kept = name.chars().take(n_chars);
+    let mut plain: String = kept.map(|c| if is_plain(c) { c } else { '?' }).collect();
+    if name.chars().nth(n_chars).is_some() {
+        plain.push('…');
+    }
+    plain
 }
 
 fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {

@@ -19,6 +19,8 @@ pub(super) struct KeyFacts {
     pub(super) last: String,
     pub(super) n: u64,
     pub(super) state: String,
+    /// Whether it is no session's.
+    pub(super) is_long_term: bool,
     /// A long-term key that nothing was seen to have switched off.
     pub(super) is_active: bool,
 }
@@ -97,6 +99,7 @@ pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
             last: time_of(seen.last),
             n: seen.n,
             state,
+            is_long_term: !is_of_session,
             is_active,
         }
     });

@@ -12,7 +12,7 @@ const BINS: i64 = 240;
 const WIDTH: u32 = 1000;
 const LANE_HEIGHT: u32 = 26;
 /// Room for the names of lanes.
-const NAMES_WIDTH: u32 = 190;
+const NAMES_WIDTH: u32 = 300;
 
 /// Colours, which the page's own stand for: it may be light or dark.
 const COLOURS: [(RGBColor, &str, &str); 5] = [

@@ -21,58 +21,99 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<Stri
     let name = shown(&user.name);
     let mut sentences = Vec::new();
     if let Some(event) = own.quarantine() {
-        let from = text(event, "source_address");
         sentences.push(format!(
-            "{} attached {} to {name} on {}, from {from}.",
+            "{} attached {} to {name} on {}{}.",
             who(event),
             text(event, "policy_name"),
             time(event.alert.time()),
+            from(event),
         ));
     }
-    let count = |is_before: bool| {
-        let events = own.done().filter(|event| own.is_before(event) == is_before);
-        let (mut n, mut n_refused, mut from) = (0, 0, BTreeSet::new());
-        for event in events {
-            n += 1;
-            n_refused += usize::from(event.story().error_code.is_some());
-            from.extend(event.alert.text("source_ip"));
+    let when = match own.quarantined {
+        Some(_) => format!(
+            "{} before that, and {} from then on",
+            calls(own, true),
+            calls(own, false)
+        ),
+        None => calls(own, false),
+    };
+    sentences.push(format!(
+        "With {name}'s keys and what these led to, this archive has {when}."
+    ));
+    let end = match lifted(own, user) {
+        Some(event) => format!(
+            "was lifted by {} on {}",
+            who(event),
+            time(event.alert.time())
+        ),
+        None => "was not lifted, as far as this archive tells".to_owned(),
+    };
+    let of_quarantine = match own.quarantine() {
+        Some(_) => format!("; the quarantine {end}"),
+        None => String::new(),
+    };
+    sentences.push(format!("{}{of_quarantine}.", led_to(own, known)));
+    sentences
+}
+
+/// How many calls there were before the quarantine, or after it, how many were refused, and from where.
+fn calls(own: &Own<'_>, is_before: bool) -> String {
+    let events = own.done().filter(|event| own.is_before(event) == is_before);
+    let (mut n, mut n_refused, mut from) = (0, 0, BTreeSet::new());
+    for event in events {
+        n += 1;
+        n_refused += usize::from(event.story().error_code.is_some());
+        from.extend(event.alert.text("source_ip"));
+    }
+    let from = plural(from.len(), "address");
+    match n {
+        0 => "no call".to_owned(),
+        n => format!(
+            "{}, {n_refused} of them refused, from {from}",
+            plural(n, "call")
+        ),
+    }
+}
+
+/// What was made and opened, in how many accounts.
+fn led_to(own: &Own<'_>, known: &Known) -> String {
+    let kinds = [
+        (Kind::Session, "session"),
+        (Kind::User, "new user"),
+        (Kind::Role, "new role"),
+        (Kind::Instance, "instance"),
+    ];
+    let mut made = Vec::new();
+    for (kind, name) in kinds {
+        let all = known.entities();
+        let n = all
+            .filter(|(entity, reach)| entity.kind == kind && reach.hops > 0)
+            .count();
+        if n > 0 {
+            made.push(plural(n, name));
         }
-        format!(
-            "{}, {n_refused} of them refused, from {}",
-            plural(n, "call"),
-            plural(from.len(), "address")
-        )
-    };
-    sentences.push(match own.quarantined {
-        Some(_) => format!("With {name}'s keys and what these led to, the archive has {} before that; {} from then on.", count(true), count(false)),
-        None => format!("With {name}'s keys and what these led to, the archive has {}.", count(false)),
-    });
-    let n = |kind: Kind| {
-        let of_kind = known
-            .entities()
-            .filter(|(entity, reach)| entity.kind == kind && reach.hops > 0);
-        of_kind.count()
-    };
+    }
     let accounts: BTreeSet<&str> = own
         .done()
         .filter_map(|event| event.alert.text("account_id"))
         .collect();
-    sentences.push(format!(
-        "That led to {}, {} and {} that were made, in {}; the quarantine {}.",
-        plural(n(Kind::Session), "session"),
-        plural(n(Kind::User), "user"),
-        plural(n(Kind::Role), "role"),
-        plural(accounts.len(), "account"),
-        match lifted(own, user) {
-            Some(event) => format!(
-                "was lifted by {} on {}",
-                who(event),
-                time(event.alert.time())
-            ),
-            None => "was not lifted, as far as this archive tells".to_owned(),
-        },
-    ));
-    sentences
+    let last = made.pop();
+    match (made.join(", "), last) {
+        (_, None) => "That led to nothing else that was seen".to_owned(),
+        (others, Some(last)) => {
+            let and = if others.is_empty() { "" } else { " and " };
+            let accounts = plural(accounts.len(), "account");
+            format!("That led to {others}{and}{last}, in {accounts}")
+        }
+    }
+}
+
+/// From which address it came, where that is one.
+fn from(event: &CaseEvent) -> String {
+    match text(event, "source_ip") {
+        ip if ip.is_empty() => String::new(),
+        ip => format!(", from {ip}"),
+    }
 }
 
 /// What lifted the quarantine: the first to take the policy from this user after it.
@@ -99,11 +140,11 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
         let refused = event.story().error_code.as_deref();
         let refused = refused.map(|code| format!(", refused: {}", shown(code)));
         let how = format!(
-            "{}, {}, by {}, from {}",
+            "{}, {}, by {}{}",
             text(event, "policy_name"),
             time(event.alert.time()),
             who(event),
-            text(event, "source_address"),
+            from(event),
         );
         state.push((format!("{what}{}", refused.unwrap_or_default()), how));
     }
