@@ -121,12 +121,15 @@ def check(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None,
     print(f"  ok: {name}: {told['events']} events, {(case / 'report.html').stat().st_size} bytes", flush=True)
 
 
-def check_story(browser: object, case: pathlib.Path) -> None:
+def check_story(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None) -> None:
     """What the page says of the story that `data/trail` tells, by its list."""
     lines = (REPOSITORY / "data/trail.planted.ndjson").read_text().splitlines()
     story = [plant for plant in map(json.loads, lines) if "relation" in plant]
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
     page.goto(f"file://{case}/report.html")
+    if screenshots:
+        # The README's.
+        page.screenshot(path=screenshots / "case.png", full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": 1420})
     section = page.locator("section.user").first
     assert "release-bot in 111122223333" in section.locator("h2").text_content()
     words = section.text_content()
@@ -191,7 +194,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         trail = case_of(program, work, "trail", REPOSITORY / "data/trail")
         check(browser, trail, args.screenshots, "trail")
-        check_story(browser, trail)
+        check_story(browser, trail, args.screenshots)
         logs = work / "logs"
         logs.mkdir()
         records = [attach(0, "203.0.113.7"), *(call(n + 1, value) for n, value in enumerate(HOSTILE))]

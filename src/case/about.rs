@@ -15,8 +15,10 @@ pub struct About {
     pub version: String,
     /// The run's id.
     pub run_id: String,
-    /// Whether each round read all there was, and the same as the first one.
+    /// Whether all was read, and nothing changed meanwhile.
     pub complete: bool,
+    /// Whether each round read all that it was to read.
+    pub all_read: bool,
     /// Whether files were changed meanwhile, so that what a later round looked for may be missing.
     pub archive_changed: bool,
     /// The users that it began with, and when they were quarantined.
@@ -40,6 +42,8 @@ pub struct About {
     pub archive: Coverage,
     /// What the sources of the first round came to, which read all there is.
     pub sources: Sources,
+    /// The SHA-256 of each file beside this one, in hexadecimal digits.
+    pub files: BTreeMap<String, String>,
     /// The first of what could not be read, of all rounds, each once.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -61,7 +65,7 @@ pub struct Round {
     pub looked_for: LookedFor,
     /// How many names and keys, or addresses.
     pub needles: usize,
-    /// How many files could matter, and were read.
+    /// How many files could matter: those that were read, or tried.
     pub sources: u64,
     /// How many events were found that were not before; of addresses, those of others.
     pub events: u64,
@@ -74,8 +78,8 @@ pub struct Round {
 pub struct Addresses {
     /// Looked at.
     pub searched: u64,
-    /// Left out: those of services of AWS.
-    pub of_aws: u64,
+    /// Left out: names that stand for an address, such as those of AWS's services.
+    pub of_services: u64,
     /// Left out: those at which more others were seen than `max_identities`.
     pub shared: u64,
     /// How many others an address may have that is not taken for a shared one.

@@ -3,41 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::config::HuntConfig;
 use crate::input::Root;
-use crate::input::layout::{Origin, Wanted, day_of};
+use crate::input::layout::{Origin, day_of, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
 
 /// All files and objects that the first round found, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
-    sources: Vec<Source>,
+    sources: Vec<Arc<Source>>,
 }
 
 impl Archive {
     pub(super) fn new(sources: Vec<Source>) -> Self {
-        Self { sources }
+        Self {
+            sources: sources.into_iter().map(Arc::new).collect(),
+        }
     }
 
-    /// Those that may hold events from a time on.
-    pub(super) fn from(&self, since: Option<Timestamp>, wanted: &Wanted) -> Root {
-        let wanted = Wanted {
-            since: wanted.since.max(since),
-            ..wanted.clone()
+    /// Those that can be read once and no more.
+    pub(super) fn streams(&self) -> impl Iterator<Item = &Source> {
+        let sources = self.sources.iter().map(Arc::as_ref);
+        sources.filter(|source| matches!(source.kind, SourceKind::Stream | SourceKind::Stdin))
+    }
+
+    /// Those that may hold events from a time on. What CloudTrail delivered before holds none; other files, archives among
+    /// them, may hold any, whatever folder they lie in.
+    pub(super) fn from(&self, since: Option<Timestamp>, margin: SignedDuration) -> Root {
+        // A time that is too far off to reckon with leaves everything in.
+        let since = since.and_then(|since| since.checked_sub(margin).ok());
+        let may_matter = |source: &&Arc<Source>| {
+            let is_stream = matches!(source.kind, SourceKind::Stream | SourceKind::Stdin);
+            let delivered = delivered_at(&source.path);
+            let is_too_early = delivered.zip(since).is_some_and(|(at, since)| at < since);
+            !is_stream && !is_too_early
         };
-        let may_matter = |source: &&Source| {
-            let path = std::path::absolute(&source.path);
-            let folder = path
-                .as_ref()
-                .map_or(source.path.parent(), |path| path.parent());
-            folder.is_none_or(|folder| wanted.may_lie_below(folder))
-        };
-        let sources: Vec<Source> = self.sources.iter().filter(may_matter).cloned().collect();
-        Root::Sources(Arc::from(sources))
+        Root::Sources(self.sources.iter().filter(may_matter).cloned().collect())
     }
 
     /// Whether a file is not what it was when it was found. Objects are asked for as they were.
@@ -46,54 +52,95 @@ impl Archive {
         files.any(|source| source.kind == SourceKind::File && !is_as_found(source))
     }
 
-    /// What there is of the accounts of a case.
-    pub(super) fn coverage(&self, wanted: &Wanted, accounts: &BTreeSet<String>) -> Coverage {
-        let mut coverage = Coverage::default();
-        let mut all: BTreeMap<String, (u64, BTreeSet<String>, BTreeSet<Date>)> = BTreeMap::new();
-        for source in &self.sources {
+    /// What there is of the accounts of a case, up to today.
+    pub(super) fn coverage(
+        &self,
+        hunt: &HuntConfig,
+        accounts: &BTreeSet<String>,
+        today: Timestamp,
+    ) -> Coverage {
+        let wanted = &hunt.wanted;
+        let is_shard = |root: &Root| matches!(root, Root::Manifest(one) if one.shard.is_some());
+        let mut coverage = Coverage {
+            is_part: !wanted.accounts.is_empty()
+                || !wanted.regions.is_empty()
+                || wanted.is_home_region_only
+                || hunt.roots.iter().any(is_shard),
+            ..Coverage::default()
+        };
+        let mut all: BTreeMap<String, OfAccount> = BTreeMap::new();
+        for source in self.sources.iter().filter(|source| is_log(source)) {
             let origin = Origin::of(&source.path);
             let (Some(account), Some(region)) = (origin.account, origin.region) else {
                 coverage.files_outside_layout += 1;
                 continue;
             };
-            let (n_files, regions, days) = all.entry(account).or_default();
-            *n_files += 1;
-            regions.insert(region);
-            days.extend(day_of(&source.path));
+            let own = all.entry(account).or_default();
+            own.n_files += 1;
+            own.regions.insert(region);
+            match day_of(&source.path) {
+                Some(day) => _ = own.days.insert(day),
+                None => own.n_undated += 1,
+            }
         }
-        let all_days = || all.values().flat_map(|(_, _, days)| days);
+        let all_days = || all.values().flat_map(|own| &own.days);
         let of = |time: Option<Timestamp>| time.map(|time| Offset::UTC.to_datetime(time).date());
         coverage.from = of(wanted.since).or_else(|| all_days().min().copied());
-        // The end itself is not wanted any more.
+        // The end itself is not wanted any more, and nothing is delivered yet that is to come.
         let last = wanted
             .until
-            .and_then(|until| until.checked_sub(jiff::Span::new().seconds(1)).ok());
+            .and_then(|until| until.checked_sub(SignedDuration::from_secs(1)).ok());
+        let last = last.map(|last| last.min(today));
         coverage.to = of(last).or_else(|| all_days().max().copied());
-        let regions = all.values().flat_map(|(_, regions, _)| regions.clone());
+        let regions = all.values().flat_map(|own| own.regions.clone());
         coverage.regions = regions.collect();
-        for account in accounts {
-            let Some((files, regions, days)) = all.get(account) else {
+        let is_wanted =
+            |account: &&String| wanted.accounts.is_empty() || wanted.accounts.contains(*account);
+        for account in accounts.iter().filter(is_wanted) {
+            let Some(own) = all.get(account) else {
                 coverage.accounts_without_files.push(account.clone());
                 continue;
             };
-            let lacking = coverage
+            let window = coverage
                 .from
                 .zip(coverage.to)
-                .map(|(from, to)| gaps(days, from, to));
+                .filter(|_| own.n_undated == 0);
+            let regions = coverage.regions.difference(&own.regions);
             coverage.accounts.push(AccountCoverage {
                 account_id: account.clone(),
-                files: *files,
-                regions_without_files: coverage.regions.difference(regions).cloned().collect(),
-                days_without_files: lacking.unwrap_or_default(),
+                files: own.n_files,
+                files_without_day: own.n_undated,
+                regions_without_files: regions.cloned().collect(),
+                days_without_files: window
+                    .map(|(from, to)| gaps(&own.days, from, to))
+                    .unwrap_or_default(),
             });
         }
         coverage
     }
 }
 
+/// What there is of an account.
+#[derive(Debug, Default)]
+struct OfAccount {
+    n_files: u64,
+    n_undated: u64,
+    regions: BTreeSet<String>,
+    days: BTreeSet<Date>,
+}
+
+/// Whether a file may be a log at all: not what systems leave in folders.
+fn is_log(source: &Source) -> bool {
+    let name = source.path.file_name();
+    let is_hidden = name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    source.stored_bytes > 0 && !is_hidden
+}
+
 /// What of an archive there was to read, as far as its folders say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
+    /// Whether only a part was to be read: some accounts or regions, or a shard. What is said holds for that part.
+    pub is_part: bool,
     /// The first day that matters; nothing where no time is known.
     pub from: Option<Date>,
     /// The last one.
@@ -115,6 +162,8 @@ pub struct AccountCoverage {
     pub account_id: String,
     /// Its files.
     pub files: u64,
+    /// Those of which the day is not known: then no day is known to be without one.
+    pub files_without_day: u64,
     /// Regions of the archive in which it has none.
     pub regions_without_files: Vec<String>,
     /// Days on which nothing was delivered for it, each as the first and the last of several on end.
@@ -140,16 +189,12 @@ fn gaps(days: &BTreeSet<Date>, from: Date, to: Date) -> Vec<(Date, Date)> {
     gaps
 }
 
-/// Whether a name is an account's id.
-pub(super) fn is_account(name: &str) -> bool {
-    name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::input::discover::{DiscoverOptions, Found, discover, list};
 
     #[test]
     fn days_that_are_not_there_are_told_from_first_to_last() {
@@ -166,5 +211,63 @@ mod tests {
         ] {
             assert_eq!(gaps(&there, day(1), day(9)), expected);
         }
+    }
+
+    #[test]
+    fn a_file_that_was_changed_after_it_was_found_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let source = || {
+            let mut found = Vec::new();
+            let options = DiscoverOptions::default();
+            let roots = [Root::Path(path.clone())];
+            let list_all =
+                |folders: &[std::path::PathBuf]| folders.iter().map(|f| list(f)).collect();
+            let walk = discover(&roots, &options, &list_all, &mut |one| {
+                if let Found::Source(source) = one {
+                    found.push(source);
+                }
+                std::ops::ControlFlow::Continue(())
+            });
+            assert!(walk.is_continue());
+            Archive::new(found)
+        };
+        std::fs::write(&path, "{}").unwrap();
+        let found = source();
+        assert!(!found.has_changed());
+        std::fs::write(&path, "{ }").unwrap();
+        assert!(found.has_changed());
+        let found = source();
+        std::fs::remove_file(&path).unwrap();
+        assert!(found.has_changed());
+    }
+
+    #[test]
+    fn only_what_cloudtrail_delivered_before_is_passed_over() {
+        let source = |path: &str| Source {
+            path: path.into(),
+            below_root: path.into(),
+            kind: SourceKind::File,
+            stored_bytes: 1,
+            modified: None,
+        };
+        let day = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01";
+        let delivered = "111122223333_CloudTrail_us-east-1_20240501T0005Z_abc.json.gz";
+        let archive = Archive::new(vec![
+            source(&format!("{day}/{delivered}")),
+            source(&format!("flat/{delivered}")),
+            source(&format!("{day}/may.zip")),
+            source(&format!("{day}/{}", delivered.replace("0501T", "0509T"))),
+        ]);
+        let n_left = |since: &str| {
+            let since = Some(since.parse().unwrap());
+            match archive.from(since, SignedDuration::from_hours(48)) {
+                Root::Sources(sources) => sources.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(n_left("2024-05-03T00:00:00Z"), 4);
+        assert_eq!(n_left("2024-05-03T00:06:00Z"), 2);
+        assert_eq!(n_left("2024-06-01T00:00:00Z"), 1);
     }
 }

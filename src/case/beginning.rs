@@ -65,7 +65,7 @@ impl Beginning {
         };
         quarantines.iter().any(|quarantine| {
             let distance = time.duration_since(*quarantine);
-            -window.before <= distance && distance <= window.after
+            -distance <= window.before && distance <= window.after
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::seen::Seen;
 use super::techniques::technique;
@@ -45,16 +46,20 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
     let neighbours = case.neighbours.iter().map(|one| neighbour(one, case));
     write_table(&path(NEIGHBOURS), &neighbour_schema(), neighbours)?;
     let timeline = case.events.iter().map(timesketch);
-    write_lines(&path("timeline.ndjson"), timeline)?;
+    write_lines(&path("timeline.jsonl"), timeline)?;
     let documents = case
         .events
         .iter()
         .flat_map(|event| elastic(event, &columns));
     write_lines(&path("elastic.ndjson"), documents)?;
-    let mut about = BufWriter::new(File::create(path(ABOUT))?);
-    serde_json::to_writer_pretty(&mut about, &case.about)
+    let mut about = case.about.clone();
+    for name in FILES {
+        about.files.insert(name.to_owned(), sha256(&path(name))?);
+    }
+    let mut file = BufWriter::new(File::create(path(ABOUT))?);
+    serde_json::to_writer_pretty(&mut file, &about)
         .map_err(|error| ArrowError::JsonError(error.to_string()))?;
-    finish(about)?;
+    finish(file)?;
     // That the names are there, too.
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
@@ -69,6 +74,34 @@ pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
 /// What a case says of itself.
 pub(super) const ABOUT: &str = "case.json";
 
+/// All files that the evidence of a case is in; the page is made of them.
+pub const FILES: [&str; 6] = [
+    EVENTS,
+    "entities.parquet",
+    "edges.parquet",
+    NEIGHBOURS,
+    "timeline.jsonl",
+    "elastic.ndjson",
+];
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    let digits = hash
+        .finalize()
+        .into_iter()
+        .map(|byte| format!("{byte:02x}"));
+    Ok(digits.collect())
+}
+
 fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), ArrowError> {
     let mut file = BufWriter::new(File::create(path)?);
     for line in lines {
@@ -78,9 +111,7 @@ fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), Ar
 }
 
 fn finish(file: BufWriter<File>) -> Result<(), ArrowError> {
-    let file = file
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(file.sync_all()?)
 }
 
@@ -145,6 +176,7 @@ fn event_schema() -> SchemaRef {
         text("error_code"),
         text("error_message"),
         Field::new("read_only", DataType::Boolean, true),
+        text("key_status"),
         text("response_elements"),
         techniques,
         long("sightings"),
@@ -194,6 +226,7 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
     add("error_code", json!(story.error_code));
     add("error_message", json!(story.error_message));
     add("read_only", json!(story.read_only));
+    add("key_status", json!(story.key_status));
     add("response_elements", json!(story.response_elements));
     let techniques: Vec<&str> = technique_of(event).into_iter().collect();
     add("mitre_technique_ids", json!(techniques));
@@ -284,8 +317,8 @@ fn neighbour(one: &Neighbour, case: &Case) -> Value {
     json!({
         "address": one.address,
         "country": case.about.countries.get(&one.address),
-        "kind": one.entity.kind,
-        "account_id": one.entity.account,
+        "kind": one.entity.kind.name(),
+        "account_id": account(&one.entity),
         "name": one.entity.name,
         "first_seen": one.seen.first,
         "last_seen": one.seen.last,
@@ -358,8 +391,12 @@ fn timesketch(event: &CaseEvent) -> Value {
     let story = event.story();
     let mut entry = json!({
         "message": message(event),
-        "datetime": event.alert.time(),
-        "timestamp_desc": "CloudTrail event",
+        "datetime": event.alert.time().unwrap_or_default(),
+        "timestamp_desc": match event.alert.time() {
+            Some(_) => "CloudTrail event",
+            // A line without a time would not be taken.
+            None => "CloudTrail event, at a time that cannot be read",
+        },
         "relation": event.relation,
         "hops": event.hops,
         "event_id": column("event_id"),

@@ -27,12 +27,13 @@ mod stored;
 mod techniques;
 mod users;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::follow::{Entity, Followed, Kind, Known, Part, Searched, Sought, Tie};
+use crate::input::layout::is_account;
 use crate::output::Alert;
 use crate::pipeline::Notice;
 use collected::Collected;
@@ -43,7 +44,7 @@ pub use about::{About, Addresses, LookedFor, Round};
 pub use archive::{AccountCoverage, Coverage};
 pub use beginning::{Beginning, Seed, Window};
 pub use countries::Countries;
-pub use files::write;
+pub use files::{FILES, write};
 pub use neighbours::Neighbour;
 pub use seeds::seeds;
 pub use seen::Seen;
@@ -98,20 +99,19 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     let (events, users) = search(config, &beginnings, &mut rounds)?;
     let known = joined(&users, config.hops_max);
     let mut found = Neighbours::of(&users, &events, config.window, config.max_identities);
-    let needles = found.needles();
-    if !needles.is_empty() && config.max_identities > 0 {
-        let followed = Followed {
-            sought: Sought::From(found.addresses()),
-            needles,
-        };
-        rounds.run(followed, None, &mut |alert| {
+    let sought = found.sought();
+    let is_sought = sought.is_some();
+    if let Some(sought) = sought {
+        rounds.run(sought, None, &mut |alert| {
             if is_near_any(&beginnings, alert, config.window) {
                 found.take(alert, &known);
             }
         })?;
-        rounds.found(found.n_events);
     }
     let (neighbours, addresses) = found.finish();
+    if is_sought {
+        rounds.found(neighbours.iter().map(|one| one.seen.n_events).sum());
+    }
     let countries = config.countries.as_ref().map(|countries| {
         let of_events = events
             .iter()
@@ -125,6 +125,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: config.hunt.run_id.clone(),
         complete: rounds.is_whole && !has_changed,
+        all_read: rounds.is_whole,
         archive_changed: has_changed,
         window: config.window,
         max_hops: config.hops_max,
@@ -133,9 +134,12 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         rounds: rounds.done,
         addresses,
         countries: countries.unwrap_or_default(),
-        archive: rounds
-            .archive
-            .coverage(&config.hunt.wanted, &accounts(&known, &events)),
+        archive: rounds.archive.coverage(
+            &config.hunt,
+            &accounts(&known, &events),
+            first.started_at,
+        ),
+        files: BTreeMap::new(),
         sources: first.sources,
         diagnostics: rounds.diagnostics,
         beginnings,
@@ -204,20 +208,25 @@ fn joined(users: &[UserCase], hops_max: u32) -> Known {
 
 /// The accounts that a case is about.
 fn accounts(known: &Known, events: &[CaseEvent]) -> BTreeSet<String> {
-    let named = events.iter().flat_map(|event| event.story().traces.all());
+    // What was refused leads nowhere.
+    let answered = || {
+        let events = events.iter();
+        events.filter(|event| event.story().error_code.is_none())
+    };
+    let named = answered().flat_map(|event| event.story().traces.all());
     let known = known.entities().map(|(entity, _)| entity);
     let of_things = named.chain(known).map(|entity| {
         let role = Entity::role_of_session(&entity.name).filter(|_| entity.kind == Kind::Session);
         role.map_or_else(|| entity.account.clone(), |role| role.account)
     });
-    let of_events = events.iter().flat_map(|event| {
+    let of_events = answered().flat_map(|event| {
         let columns = ["account_id", "recipient_account_id"];
         columns
             .into_iter()
             .filter_map(|column| event.alert.text(column).map(str::to_owned))
     });
     let all = of_things.chain(of_events);
-    all.filter(|name| archive::is_account(name)).collect()
+    all.filter(|name| is_account(name)).collect()
 }
 
 /// Whether an event was done by what belongs to the case.

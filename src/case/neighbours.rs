@@ -1,13 +1,14 @@
 //! Who else came from the addresses from which a case's keys were used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::about::Addresses;
+use super::collected::{EventKey, event_key};
 use super::seen::Seen;
 use super::users::{CaseEvent, UserCase};
 use super::{Window, is_done};
-use crate::follow::{Entity, Kind, Known, Part};
+use crate::follow::{Entity, Followed, Kind, Known, Sought};
 use crate::output::Alert;
 
 /// Somebody who is no part of the case, at an address of it.
@@ -25,11 +26,17 @@ pub struct Neighbour {
 #[derive(Debug)]
 pub(super) struct Neighbours {
     counts: Addresses,
-    /// The addresses, each with how the log spells it.
-    addresses: BTreeMap<IpAddr, String>,
-    at: BTreeMap<IpAddr, BTreeMap<Entity, Seen>>,
+    /// The addresses, each with the ways in which the log spells it.
+    addresses: BTreeMap<IpAddr, BTreeSet<String>>,
+    at: BTreeMap<IpAddr, BTreeMap<Entity, Events>>,
     shared: BTreeSet<IpAddr>,
-    pub(super) n_events: u64,
+}
+
+/// Events of somebody, each once.
+#[derive(Debug, Default)]
+struct Events {
+    seen: Seen,
+    keys: HashSet<EventKey>,
 }
 
 impl Neighbours {
@@ -40,23 +47,28 @@ impl Neighbours {
         window: Window,
         max_identities: usize,
     ) -> Self {
-        let mut addresses = BTreeMap::new();
-        let mut of_aws = BTreeSet::new();
+        let mut addresses: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+        let mut of_services = BTreeSet::new();
         for user in users {
             for (event, _) in user.events(events, window).filter(|(_, tie)| is_done(*tie)) {
                 let Some(address) = event.alert.text("source_address") else {
                     continue;
                 };
-                let is_of_aws = event.alert.text("invoked_by").is_some();
-                match address.parse() {
-                    Ok(ip) if !is_of_aws => _ = addresses.insert(ip, address.to_owned()),
-                    _ => _ = of_aws.insert(address),
+                match address.parse::<IpAddr>() {
+                    Ok(ip) => {
+                        let spellings = addresses.entry(ip.to_canonical()).or_default();
+                        spellings.insert(address.to_owned());
+                    }
+                    Err(_) => _ = of_services.insert(address),
                 }
             }
         }
         let counts = Addresses {
-            searched: addresses.len() as u64,
-            of_aws: of_aws.len() as u64,
+            searched: match max_identities {
+                0 => 0,
+                _ => addresses.len() as u64,
+            },
+            of_services: of_services.len() as u64,
             shared: 0,
             max_identities,
         };
@@ -65,16 +77,25 @@ impl Neighbours {
             addresses,
             at: BTreeMap::new(),
             shared: BTreeSet::new(),
-            n_events: 0,
         }
     }
 
-    pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
-        self.addresses.keys().copied().collect()
-    }
-
-    pub(super) fn needles(&self) -> Vec<String> {
-        self.addresses.values().cloned().collect()
+    /// What is looked for, and what stands in the log for it: nothing if nobody is to be looked for.
+    pub(super) fn sought(&self) -> Option<Followed> {
+        if self.counts.searched == 0 {
+            return None;
+        }
+        let mut needles = BTreeSet::new();
+        for (ip, spellings) in &self.addresses {
+            needles.extend(spellings.iter().cloned());
+            // As most programs spell it, and in capitals.
+            let usual = ip.to_string();
+            needles.extend([usual.to_uppercase(), usual]);
+        }
+        Some(Followed {
+            sought: Sought::From(self.addresses.keys().copied().collect()),
+            needles: needles.into_iter().collect(),
+        })
     }
 
     /// Takes in an event from one of the addresses, unless it is of the case.
@@ -82,22 +103,20 @@ impl Neighbours {
         let ip = alert
             .text("source_ip")
             .and_then(|text| text.parse::<IpAddr>().ok());
-        let (Some(ip), Some(story)) = (ip, alert.story()) else {
+        let (Some(ip), Some(story)) = (ip.map(|ip| ip.to_canonical()), alert.story()) else {
             return;
         };
+        let (traces, time) = (&story.traces, alert.time());
         // Whoever was given a key of the case is of it, also where the log has no more than an id.
-        let tie = known.tie(&story.traces, alert.time());
-        let is_of_case = tie.is_some_and(|tie| tie.part != Part::On);
+        let is_of_case = known.has_any(&traces.actors, time) || known.has_any(&traces.given, time);
         if is_of_case || self.shared.contains(&ip) {
             return;
         }
-        let Some(entity) = somebody(alert, &story.traces.actors) else {
-            return;
-        };
-        self.n_events += 1;
         let at = self.at.entry(ip).or_default();
-        let is_error = story.error_code.is_some();
-        at.entry(entity).or_default().add(alert.time(), is_error);
+        let events = at.entry(somebody(alert, &traces.actors)).or_default();
+        if events.keys.insert(event_key(alert)) {
+            events.seen.add(time, story.error_code.is_some());
+        }
         if at.len() > self.counts.max_identities {
             self.at.remove(&ip);
             self.shared.insert(ip);
@@ -108,11 +127,14 @@ impl Neighbours {
     pub(super) fn finish(self) -> (Vec<Neighbour>, Addresses) {
         let mut neighbours = Vec::new();
         for (ip, at) in self.at {
-            let address = &self.addresses[&ip];
-            neighbours.extend(at.into_iter().map(|(entity, seen)| Neighbour {
-                address: address.clone(),
+            let address = self
+                .addresses
+                .get(&ip)
+                .and_then(|spellings| spellings.first());
+            neighbours.extend(at.into_iter().map(|(entity, events)| Neighbour {
+                address: address.cloned().unwrap_or_else(|| ip.to_string()),
                 entity,
-                seen,
+                seen: events.seen,
             }));
         }
         let counts = Addresses {
@@ -123,23 +145,24 @@ impl Neighbours {
     }
 }
 
-/// Who acted: a user, or a role rather than each of its sessions.
-fn somebody(alert: &Alert, actors: &[Entity]) -> Option<Entity> {
+/// Who acted: a user, or a role rather than each of its sessions; else by whatever the log has of it.
+fn somebody(alert: &Alert, actors: &[Entity]) -> Entity {
     let kinds = [
         Kind::User,
         Kind::Role,
         Kind::Root,
         Kind::Session,
         Kind::AccessKey,
+        Kind::Service,
     ];
     let named = kinds
         .iter()
         .find_map(|kind| actors.iter().find(|one| one.kind == *kind));
-    named.cloned().or_else(|| {
-        let id = alert
-            .text("actor_principal_id")
-            .or_else(|| alert.text("actor_name"))?;
+    named.cloned().unwrap_or_else(|| {
+        let columns = ["actor_principal_id", "actor_name", "actor_type"];
+        let mut names = columns.into_iter().filter_map(|column| alert.text(column));
+        let name = names.find(|name| !name.is_empty()).unwrap_or("somebody");
         let account = alert.text("actor_account_id").unwrap_or_default();
-        Some(Entity::in_account(Kind::Principal, account, id))
+        Entity::in_account(Kind::Principal, account, name)
     })
 }

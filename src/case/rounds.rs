@@ -1,6 +1,7 @@
 //! The rounds of an investigation: each a hunt through the same archive with other needles.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::follow::{Followed, Sought};
 use crate::output::Alert;
 use crate::pipeline::{self, Notice};
-use crate::report::{DIAGNOSTICS_KEPT, Diagnostic, Report};
+use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, Report};
 
 /// What the rounds came to so far.
 pub(super) struct Rounds<'a> {
@@ -26,8 +27,8 @@ pub(super) struct Rounds<'a> {
     /// Whether each read all that it was to read.
     pub(super) is_whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// By their texts: each round meets them again.
-    told: BTreeSet<String>,
+    /// By hashes of their texts: each round meets them again.
+    told: Told,
 }
 
 impl<'a> Rounds<'a> {
@@ -40,7 +41,7 @@ impl<'a> Rounds<'a> {
             first: None,
             is_whole: true,
             diagnostics: Vec::new(),
-            told: BTreeSet::new(),
+            told: Told::default(),
         }
     }
 
@@ -62,7 +63,7 @@ impl<'a> Rounds<'a> {
         hunt.progress.begin_again();
         let mut listed = self.first.is_none().then(Vec::new);
         if self.first.is_some() {
-            hunt.roots = vec![self.archive.from(since, &self.hunt.wanted)];
+            hunt.roots = vec![self.archive.from(since, self.hunt.wanted.margin)];
         }
         let Self {
             notify,
@@ -75,7 +76,7 @@ impl<'a> Rounds<'a> {
                 return visit(alert);
             }
             if let Notice::Diagnostic(diagnostic) = &notice {
-                if !told.insert(diagnostic.to_string()) {
+                if !told.is_new(&diagnostic.to_string()) {
                     return;
                 }
                 if diagnostics.len() < DIAGNOSTICS_KEPT {
@@ -86,6 +87,7 @@ impl<'a> Rounds<'a> {
         })?;
         if let Some(sources) = listed {
             self.archive = Archive::new(sources);
+            self.tell_streams();
         }
         self.done.push(Round {
             looked_for,
@@ -99,10 +101,37 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
+    /// What can be read once, and was named in a list, is missing in all rounds but the first.
+    fn tell_streams(&mut self) {
+        for source in self.archive.streams() {
+            let message = "a pipe can be read once, and later rounds go without it; name a file";
+            let defect = Defect::new(Code::NotAFile, message.to_owned());
+            let diagnostic = Diagnostic::new(&source.path.to_string_lossy(), defect);
+            (self.notify)(Notice::Diagnostic(&diagnostic));
+            self.diagnostics.push(diagnostic);
+            self.is_whole = false;
+        }
+    }
+
     /// Says how many events the last one found.
     pub(super) fn found(&mut self, n_events: u64) {
         if let Some(round) = self.done.last_mut() {
             round.events = n_events;
         }
+    }
+}
+
+/// Texts that were met, by 128 bits of their hashes: a million of them take some megabytes.
+#[derive(Debug, Default)]
+struct Told {
+    keys: [RandomState; 2],
+    hashes: HashSet<[u64; 2]>,
+}
+
+impl Told {
+    /// Takes in a text. True if it was not met before.
+    fn is_new(&mut self, text: &str) -> bool {
+        let hash = [0, 1].map(|i| self.keys[i].hash_one(text));
+        self.hashes.insert(hash)
     }
 }

@@ -1,16 +1,18 @@
 //! A case that is read back from its folder, to be shown again.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::collected::{EventKey, Sighted, event_key};
-use super::files::{ABOUT, EVENTS, NEIGHBOURS, PARTS};
+use super::files::{ABOUT, EVENTS, NEIGHBOURS, PARTS, sha256};
 use super::users::QUARANTINE;
 use super::{About, Case, Neighbour, Seen, joined, users};
 use crate::follow::{Entity, Kind, Quarantine, Story, Traces};
@@ -27,20 +29,16 @@ pub fn read(folder: &Path) -> io::Result<Case> {
         move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"))
     };
     let about = about(&folder.join(ABOUT)).map_err(named(ABOUT))?;
-    let mut events = std::collections::BTreeMap::new();
-    each_batch(&folder.join(EVENTS), &mut |batch| {
-        for row in 0..batch.num_rows() {
-            let (key, seen) = event(batch, row)?;
-            events.insert(key, seen);
-        }
+    let mut events = BTreeMap::new();
+    each_row(folder, EVENTS, &about, &mut |row| {
+        let (key, seen) = event(row)?;
+        events.insert(key, seen);
         Ok(())
     })
     .map_err(named(EVENTS))?;
     let mut neighbours = Vec::new();
-    each_batch(&folder.join(NEIGHBOURS), &mut |batch| {
-        for row in 0..batch.num_rows() {
-            neighbours.push(neighbour(batch, row)?);
-        }
+    each_row(folder, NEIGHBOURS, &about, &mut |row| {
+        neighbours.push(neighbour(row)?);
         Ok(())
     })
     .map_err(named(NEIGHBOURS))?;
@@ -66,52 +64,111 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-fn each_batch(
-    path: &Path,
-    visit: &mut dyn FnMut(&RecordBatch) -> io::Result<()>,
-) -> io::Result<()> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
-    for batch in reader {
-        visit(&batch.map_err(io::Error::other)?)?;
-    }
-    Ok(())
-}
-
-/// A column, which must be of a type that is like this one.
-fn column<'b>(
-    batch: &'b RecordBatch,
+/// Gives each row of a table of the case to `visit`, if that is as it was written.
+fn each_row(
+    folder: &Path,
     name: &str,
-    is_right: fn(&DataType) -> bool,
-) -> io::Result<&'b ArrayRef> {
-    let column = batch.column_by_name(name);
-    let column = column.filter(|column| is_right(column.data_type()));
-    column.ok_or_else(|| invalid(&format!("it has no column {name} of the right type")))
+    about: &About,
+    visit: &mut dyn FnMut(&Row<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let path = folder.join(name);
+    if about.files.get(name) != Some(&sha256(&path)?) {
+        return Err(invalid("it is not as it was when the case was made"));
+    }
+    let file = File::open(path)?;
+    let read = || {
+        for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
+            let batch = batch.map_err(io::Error::other)?;
+            let schema = batch.schema();
+            let names = schema.fields().iter().map(|field| field.name().as_str());
+            let columns: HashMap<&str, &ArrayRef> = names.zip(batch.columns()).collect();
+            for at in 0..batch.num_rows() {
+                visit(&Row {
+                    columns: &columns,
+                    at,
+                })?;
+            }
+        }
+        Ok(())
+    };
+    // The reader trusts what a file says of itself, and one that was made to be wrong could end the program.
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| Err(invalid("it is damaged")))
 }
 
-fn text(batch: &RecordBatch, name: &str, row: usize) -> io::Result<Option<String>> {
-    let texts = column(batch, name, |kind| *kind == DataType::Utf8)?.as_string::<i32>();
-    Ok(texts.is_valid(row).then(|| texts.value(row).to_owned()))
+/// A row of a table.
+struct Row<'b> {
+    columns: &'b HashMap<&'b str, &'b ArrayRef>,
+    at: usize,
 }
 
-fn number(batch: &RecordBatch, name: &str, row: usize) -> io::Result<i64> {
-    let numbers = column(batch, name, |kind| *kind == DataType::Int64)?;
-    Ok(numbers.as_primitive::<Int64Type>().value(row))
+impl Row<'_> {
+    /// A column, if it is of a type that is like this one and has a value here.
+    fn column(&self, name: &str, is_right: fn(&DataType) -> bool) -> io::Result<Option<&ArrayRef>> {
+        let column = self.columns.get(name).copied();
+        let column = column.filter(|column| is_right(column.data_type()));
+        let wrong = || invalid(&format!("it has no column {name} of the right type"));
+        let column = column.ok_or_else(wrong)?;
+        Ok(column.is_valid(self.at).then_some(column))
+    }
+
+    fn text(&self, name: &str) -> io::Result<Option<String>> {
+        let column = self.column(name, |kind| *kind == DataType::Utf8)?;
+        Ok(column.map(|column| column.as_string::<i32>().value(self.at).to_owned()))
+    }
+
+    /// A text that is there in each row.
+    fn word(&self, name: &str) -> io::Result<String> {
+        let missing = || invalid(&format!("a row has no {name}"));
+        self.text(name)?.ok_or_else(missing)
+    }
+
+    fn number(&self, name: &str) -> io::Result<i64> {
+        let column = self.column(name, |kind| *kind == DataType::Int64)?;
+        let value = column.map(|column| column.as_primitive::<Int64Type>().value(self.at));
+        value.ok_or_else(|| invalid(&format!("a row has no {name}")))
+    }
+
+    fn time(&self, name: &str) -> io::Result<Option<Timestamp>> {
+        let is_time =
+            |kind: &DataType| matches!(kind, DataType::Timestamp(TimeUnit::Microsecond, _));
+        let column = self.column(name, is_time)?;
+        let micros = column.map(|column| {
+            let times = column.as_primitive::<TimestampMicrosecondType>();
+            times.value(self.at)
+        });
+        Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+    }
+
+    /// What a list of who is who has.
+    fn entities(&self, name: &str) -> io::Result<Vec<Entity>> {
+        let wrong = || invalid(&format!("{name} is no list of kinds, accounts and names"));
+        let column = self.column(name, |kind| matches!(kind, DataType::List(_)))?;
+        let all = column.ok_or_else(wrong)?.as_list::<i32>().value(self.at);
+        let all = all.as_struct_opt().ok_or_else(wrong)?;
+        let texts = |name| {
+            let column = all.column_by_name(name);
+            column.and_then(|column| column.as_string_opt::<i32>())
+        };
+        let columns = texts("kind").zip(texts("account_id")).zip(texts("name"));
+        let ((kinds, accounts), names) = columns.ok_or_else(wrong)?;
+        let one = |i| {
+            Some(Entity {
+                kind: kind(kinds.value(i))?,
+                account: accounts.value(i).to_owned(),
+                name: names.value(i).to_owned(),
+            })
+        };
+        let all: Option<Vec<Entity>> = (0..all.len()).map(one).collect();
+        all.ok_or_else(wrong)
+    }
 }
 
-fn time(batch: &RecordBatch, name: &str, row: usize) -> io::Result<Option<Timestamp>> {
-    let times = column(batch, name, |kind| matches!(kind, DataType::Timestamp(..)))?;
-    let times = times
-        .as_primitive_opt::<TimestampMicrosecondType>()
-        .ok_or_else(|| invalid(&format!("{name} is not in microseconds")))?;
-    let time = times.is_valid(row).then(|| times.value(row));
-    Ok(time.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
-}
-
-fn event(batch: &RecordBatch, row: usize) -> io::Result<(EventKey, Sighted)> {
-    let read_only = column(batch, "read_only", |kind| *kind == DataType::Boolean)?.as_boolean();
-    let [actors, on, made, given] = PARTS.map(|part| entities(batch, part, row));
-    let relation = text(batch, "relation", row)?.unwrap_or_default();
+fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
+    let [actors, on, made, given] = PARTS.map(|part| row.entities(part));
+    let relation = row.word("relation")?;
     let mut relations = Relation::ALL.into_iter();
+    let read_only = row.column("read_only", |kind| *kind == DataType::Boolean)?;
     let story = Story {
         traces: Traces {
             actors: actors?,
@@ -119,10 +176,11 @@ fn event(batch: &RecordBatch, row: usize) -> io::Result<(EventKey, Sighted)> {
             made: made?,
             given: given?,
         },
-        error_code: text(batch, "error_code", row)?,
-        error_message: text(batch, "error_message", row)?,
-        read_only: read_only.is_valid(row).then(|| read_only.value(row)),
-        response_elements: text(batch, "response_elements", row)?,
+        error_code: row.text("error_code")?,
+        error_message: row.text("error_message")?,
+        read_only: read_only.map(|column| column.as_boolean().value(row.at)),
+        key_status: row.text("key_status")?,
+        response_elements: row.text("response_elements")?,
         quarantine: match relation == QUARANTINE {
             true => Some(Quarantine::Made),
             false => relations
@@ -130,57 +188,30 @@ fn event(batch: &RecordBatch, row: usize) -> io::Result<(EventKey, Sighted)> {
                 .map(Quarantine::Beside),
         },
     };
-    let place = (
-        number(batch, "record_index", row)?,
-        number(batch, "byte_offset", row)?,
-    );
-    let alert = Alert::read_back(&|name| text(batch, name, row), place, story)?;
-    let n = number(batch, "sightings", row)?;
-    let seen = Sighted::new(alert, n.unsigned_abs());
+    let place = (row.number("record_index")?, row.number("byte_offset")?);
+    let alert = Alert::read_back(&|name| row.text(name), place, story)?;
+    let seen = Sighted::new(alert, row.number("sightings")?.unsigned_abs());
     Ok((event_key(&seen.alert), seen))
-}
-
-/// What a list of who is who has.
-fn entities(batch: &RecordBatch, name: &str, row: usize) -> io::Result<Vec<Entity>> {
-    let lists = column(batch, name, |kind| matches!(kind, DataType::List(_)))?.as_list::<i32>();
-    let wrong = || invalid(&format!("{name} is no list of kinds, accounts and names"));
-    let all = lists.value(row);
-    let all = all.as_struct_opt().ok_or_else(wrong)?;
-    let texts = |name| {
-        let column = all.column_by_name(name);
-        column.and_then(|column| column.as_string_opt::<i32>())
-    };
-    let columns = texts("kind").zip(texts("account_id")).zip(texts("name"));
-    let ((kinds, accounts), names) = columns.ok_or_else(wrong)?;
-    let one = |i| {
-        Some(Entity {
-            kind: kind(kinds.value(i))?,
-            account: accounts.value(i).to_owned(),
-            name: names.value(i).to_owned(),
-        })
-    };
-    let all: Option<Vec<Entity>> = (0..all.len()).map(one).collect();
-    all.ok_or_else(wrong)
 }
 
 fn kind(name: &str) -> Option<Kind> {
     serde_json::from_value(name.into()).ok() // a name that no version knew is no kind
 }
 
-fn neighbour(batch: &RecordBatch, row: usize) -> io::Result<Neighbour> {
-    let text = |name| Ok::<_, io::Error>(text(batch, name, row)?.unwrap_or_default());
+fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {
+    let number = |name| Ok::<_, io::Error>(row.number(name)?.unsigned_abs());
     Ok(Neighbour {
-        address: text("address")?,
+        address: row.word("address")?,
         entity: Entity {
-            kind: kind(&text("kind")?).ok_or_else(|| invalid("a kind is not known"))?,
-            account: text("account_id")?,
-            name: text("name")?,
+            kind: kind(&row.word("kind")?).ok_or_else(|| invalid("a kind is not known"))?,
+            account: row.text("account_id")?.unwrap_or_default(),
+            name: row.word("name")?,
         },
         seen: Seen {
-            first: time(batch, "first_seen", row)?,
-            last: time(batch, "last_seen", row)?,
-            n_events: number(batch, "events", row)?.unsigned_abs(),
-            n_errors: number(batch, "errors", row)?.unsigned_abs(),
+            first: row.time("first_seen")?,
+            last: row.time("last_seen")?,
+            n_events: number("events")?,
+            n_errors: number("errors")?,
         },
     })
 }

@@ -158,6 +158,7 @@ pub(super) fn say_interrupted(
     };
     let output = match &config.destination {
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
+        Destination::Nowhere => "nothing was written".to_owned(),
         other => format!("nothing was written to {}", other.name()),
     };
     let kept = config.state.as_ref().map_or(String::new(), |state| {

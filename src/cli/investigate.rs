@@ -14,6 +14,7 @@ use trailsift::follow::{Entity, Kind};
 use trailsift::pipeline::Notice;
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
+use trailsift::store::Uri;
 
 use super::args::InvestigateArgs;
 use super::exit::Exit;
@@ -29,10 +30,11 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     if seeds.is_empty() {
         bail!("there is no alert that names a user, so there is nothing to investigate");
     }
-    let folder = new_folder(&args.output)?;
     let countries = args.geoip.as_deref().map(countries).transpose()?;
+    let hunt = resolve::resolve_case(&args, times(&args, &seeds), random_run_id())?;
+    let draft = Draft::new(&args.output)?;
     let config = CaseConfig {
-        hunt: resolve::resolve_case(&args, times(&args, &seeds), random_run_id())?,
+        hunt,
         seeds,
         window: Window {
             before: args.before,
@@ -64,7 +66,9 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    write(&case, &folder)?;
+    draft
+        .finish(&case)
+        .with_context(|| args.output.display().to_string())?;
     if !args.quiet {
         show(&case, &args.output);
     }
@@ -136,43 +140,60 @@ fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<T
     )
 }
 
-/// A folder that is to appear: it must not be there, or be empty.
-fn new_folder(path: &Path) -> anyhow::Result<PathBuf> {
-    let is_taken = match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
-    };
-    if is_taken {
-        bail!(
-            "{}: it is not empty; name another folder for the case",
-            path.display()
-        );
-    }
-    Ok(path.to_owned())
+/// The folder of a case until it has its name: a hidden one beside that, which goes away with this.
+struct Draft {
+    hidden: PathBuf,
+    folder: PathBuf,
 }
 
-/// Writes the case under a hidden name, and gives it its own.
-fn write(case: &Case, folder: &Path) -> anyhow::Result<()> {
-    let context = || folder.display().to_string();
-    let name = folder
-        .file_name()
-        .context("the case's folder has no name")?;
-    let run_id = &case.about.run_id;
-    let hidden = folder.with_file_name(format!(".{}.{run_id}.tmp", name.to_string_lossy()));
-    std::fs::create_dir_all(&hidden).with_context(context)?;
-    let written = (|| {
-        case::write(case, &Rule::quarantine(), &hidden)?;
-        std::fs::write(hidden.join(PAGE), case::page::render(case)?)?;
-        // One that is empty is replaced.
-        std::fs::rename(&hidden, folder)?;
-        anyhow::Ok(())
-    })();
-    if written.is_err() {
-        // The first fault is the one to tell.
-        std::fs::remove_dir_all(&hidden).ok();
+impl Draft {
+    /// Makes it, so that what cannot be written is known before anything is read.
+    fn new(path: &Path) -> anyhow::Result<Self> {
+        let context = || path.display().to_string();
+        if Uri::of(path).is_some() {
+            let message =
+                "a case is a folder on this machine; copy it to the bucket when it is there";
+            return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
+        }
+        // A name is given to what is really there.
+        let folder = std::path::absolute(path).with_context(context)?;
+        let folder = match folder.canonicalize() {
+            Ok(real) => real,
+            // Not there yet, or a link to what is not.
+            Err(_) if !folder.is_symlink() => folder,
+            Err(error) => return Err(error).with_context(context),
+        };
+        let is_taken = match std::fs::read_dir(&folder) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error).with_context(context),
+        };
+        if is_taken {
+            bail!(
+                "{}: it is not empty; name another folder for the case",
+                path.display()
+            );
+        }
+        let parent = folder.parent().context("the case's folder has no name")?;
+        let hidden = parent.join(format!(".{}.tmp", random_run_id()));
+        std::fs::create_dir_all(&hidden).with_context(context)?;
+        Ok(Self { hidden, folder })
     }
-    written.with_context(context)
+
+    /// Writes the case, and gives the folder its name. One that is there and empty is replaced.
+    fn finish(&self, case: &Case) -> anyhow::Result<()> {
+        case::write(case, &Rule::quarantine(), &self.hidden)?;
+        std::fs::write(self.hidden.join(PAGE), case::page::render(case)?)?;
+        std::fs::rename(&self.hidden, &self.folder)?;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // It is not there any more where all went well.
+        std::fs::remove_dir_all(&self.hidden).ok();
+    }
 }
 
 fn show(case: &Case, output: &Path) {

@@ -137,6 +137,14 @@ impl Pace {
 
     fn state_at(&mut self, now: Duration, progress: &Progress, traffic: &Traffic) -> State {
         let bytes_done = progress.stored_bytes.load(Relaxed);
+        if self
+            .samples
+            .back()
+            .is_some_and(|(_, before)| *before > bytes_done)
+        {
+            // Another round of an investigation: what was read before it says nothing of it.
+            self.samples.clear();
+        }
         self.samples.push_back((now, bytes_done));
         while self.samples.len() > 2 && now - self.samples[1].0 > RATE_OVER {
             self.samples.pop_front();
@@ -192,6 +200,20 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_round_counts_from_zero_again() {
+        let (progress, traffic) = (Progress::default(), Traffic::default());
+        let mut pace = Pace::new();
+        let mut rate_at = |seconds, bytes| {
+            progress.stored_bytes.store(bytes, Relaxed);
+            let state = pace.state_at(Duration::from_secs(seconds), &progress, &traffic);
+            state.bytes_per_second
+        };
+        assert_eq!(rate_at(1, 1000), 1000);
+        assert_eq!(rate_at(2, 10), 0);
+        assert_eq!(rate_at(3, 510), 500);
+    }
 
     #[test]
     fn the_rate_is_that_of_the_last_seconds_and_the_time_left_is_known_once_all_is_listed() {

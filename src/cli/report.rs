@@ -11,7 +11,7 @@ use trailsift::store::{StoreOptions, Stores};
 
 use super::exit::Exit;
 use super::investigate::PAGE;
-use super::{print, terminal};
+use super::{print, resolve, terminal};
 
 /// Make the page of a case again, or the same as text for a ticket.
 ///
@@ -37,6 +37,19 @@ enum ReportFormat {
     Md,
 }
 
+/// Whether a path is that of a file that the case is in: to replace it would end the case.
+fn is_of_case(path: &Path, case: &Path) -> bool {
+    let mut files = case::FILES.iter().chain(&["case.json"]);
+    let real = path.canonicalize();
+    real.is_ok_and(|real| {
+        files.any(|name| {
+            case.join(name)
+                .canonicalize()
+                .is_ok_and(|file| file == real)
+        })
+    })
+}
+
 /// Reads a case, and writes it.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let case = case::read(&args.case).with_context(|| args.case.display().to_string())?;
@@ -47,6 +60,10 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let path = args.output.as_deref().unwrap_or(&usual);
     if path == Path::new("-") {
         return print(text.as_bytes());
+    }
+    if is_of_case(path, &args.case) {
+        let message = "it is a file of the case itself; name another";
+        return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
     }
     let stores = Stores::new(StoreOptions::default());
     let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;

@@ -137,6 +137,13 @@ pub(super) fn resolve_case(
         let message = "a pipe can be read once, and an investigation reads in rounds: name files";
         return Err(usage(message));
     }
+    // What it says would be taken for evidence by the next one.
+    let output = std::path::absolute(&args.output).unwrap_or_else(|_| args.output.clone());
+    let named = roots.iter().filter(|root| matches!(root, Root::Path(_)));
+    if named.clone().any(|root| lies_in(root, &output)) {
+        let message = "the case would lie in what is read; name a folder outside of it";
+        return Err(usage(&format!("{}: {message}", args.output.display())));
+    }
     Ok(HuntConfig {
         run_id,
         roots,
@@ -374,6 +381,13 @@ fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf>, clap::Er
         }
     }
     Ok(own_files)
+}
+
+/// Whether a folder that is to appear would lie in a root.
+fn lies_in(root: &Root, folder: &Path) -> bool {
+    let parents = folder.ancestors().skip(1);
+    let mut parents = parents.filter_map(|parent| parent.canonicalize().ok());
+    parents.next().is_some_and(|parent| holds(root, &parent))
 }
 
 fn holds(root: &Root, target: &Path) -> bool {

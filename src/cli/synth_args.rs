@@ -87,7 +87,7 @@ pub(crate) struct SynthArgs {
     )]
     near_miss_density: f64,
 
-    /// A story to tell, in some fifty files more
+    /// A story to tell, in some thirty files more
     ///
     /// The list says of each of its events whether an investigation must have it (`relation`, `hops`). It takes 50
     /// days or more.

@@ -88,12 +88,23 @@ impl Known {
     pub fn reach(&self, entity: &Entity) -> Option<Reach> {
         let known = self.reached.get(entity).copied();
         // A case may begin with a user of whom the account is not known.
-        let anywhere = || {
-            self.reached
-                .get(&Entity::by_name(entity.kind, &entity.name))
-                .copied()
+        let anywhere = match entity.kind {
+            Kind::User => self
+                .reached
+                .get(&Entity::by_name(entity.kind, &entity.name)),
+            _ => None,
         };
-        known.or_else(|| anywhere().filter(|_| entity.kind == Kind::User))
+        known
+            .into_iter()
+            .chain(anywhere.copied())
+            .reduce(Reach::join)
+    }
+
+    /// Whether any of these belongs to the case at a time, also what is not looked for by itself.
+    #[must_use]
+    pub fn has_any(&self, entities: &[Entity], time: Option<Timestamp>) -> bool {
+        let mut entities = entities.iter();
+        entities.any(|entity| self.reach_at(entity, time).is_some())
     }
 
     /// The same at a time; where the event's time cannot be read, at any.
@@ -174,7 +185,7 @@ impl Known {
     }
 
     /// Takes in what an event leads to. True if something new is known by it.
-    pub fn learn(&mut self, traces: &Traces, time: Option<Timestamp>) -> bool {
+    fn learn(&mut self, traces: &Traces, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
         let users = |entities: &[Entity]| {
             let users = entities.iter().filter(|one| one.kind == Kind::User);
@@ -218,7 +229,9 @@ impl Known {
     /// Takes in something that belongs to the case so, unless it is known to be nearer. True if it was not known so.
     fn add(&mut self, entity: &Entity, reach: Reach) -> bool {
         if reach.hops > self.hops_max {
-            self.is_cut |= !self.reached.contains_key(entity);
+            // By this way it would belong to the case, or belong to it earlier.
+            let known = self.reached.get(entity);
+            self.is_cut |= known.is_none_or(|known| reach.since < known.since);
             return false;
         }
         let Some(known) = self.reached.get_mut(entity) else {
@@ -231,7 +244,8 @@ impl Known {
 }
 
 impl Reach {
-    /// The nearest, and the earliest.
+    /// The nearest, and the earliest: where one way is nearer and another earlier, both count from the earlier time on, so
+    /// that nothing is left out for being far.
     fn join(self, other: Self) -> Self {
         Self {
             hops: self.hops.min(other.hops),
@@ -251,5 +265,118 @@ impl Searched {
         for (entity, reach) in known.entities() {
             self.0.insert(entity.clone(), reach.since);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Option<Timestamp> {
+        Some(format!("2024-05-{text}:00Z").parse().unwrap())
+    }
+
+    fn key(name: &str) -> Entity {
+        Entity::by_name(Kind::AccessKey, name)
+    }
+
+    fn by(actor: &Entity) -> Traces {
+        Traces {
+            actors: vec![actor.clone()],
+            ..Traces::default()
+        }
+    }
+
+    /// What gives out a key.
+    fn gives(actor: &Entity, given: &Entity) -> Traces {
+        Traces {
+            given: vec![given.clone()],
+            ..by(actor)
+        }
+    }
+
+    /// Alice and what these events lead to, whatever their order.
+    fn learned(hops_max: u32, alice: &Entity, events: &[(Traces, Option<Timestamp>)]) -> Known {
+        let learn = |events: &mut dyn Iterator<Item = &(Traces, Option<Timestamp>)>| {
+            let events: Vec<_> = events.collect();
+            let mut known = Known::new(hops_max);
+            known.begin_with(alice.clone());
+            known.learn_all(events.iter().map(|(traces, time)| (traces, *time)));
+            known
+        };
+        let known = learn(&mut events.iter());
+        let reversed = learn(&mut events.iter().rev());
+        assert!(known.entities().eq(reversed.entities()));
+        assert_eq!(known.is_cut(), reversed.is_cut());
+        known
+    }
+
+    #[test]
+    fn what_is_given_out_belongs_to_a_case_from_then_on() {
+        let alice = Entity::in_account(Kind::User, "111122223333", "alice");
+        let session = key("ASIASESSION");
+        let known = learned(4, &alice, &[(gives(&alice, &session), time("10T12:00"))]);
+        let used = by(&session);
+        for (at, belongs) in [
+            (time("10T11:54"), false),
+            (time("10T11:55"), true),
+            (time("11T00:00"), true),
+            // A time that cannot be read may be any.
+            (None, true),
+        ] {
+            assert_eq!(known.tie(&used, at).is_some(), belongs, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn what_turns_out_to_be_earlier_is_looked_for_again_from_then_on() {
+        let alice = Entity::in_account(Kind::User, "111122223333", "alice");
+        let (a, b) = (key("ASIAA"), key("ASIAB"));
+        let late = (gives(&alice, &b), time("20T12:00"));
+        let mut searched = Searched::default();
+        let known = learned(4, &alice, std::slice::from_ref(&late));
+        searched.extend(&known);
+        assert!(known.needles(&searched).0.is_empty());
+        let early = [
+            (gives(&alice, &a), time("01T12:00")),
+            (gives(&a, &b), time("02T12:00")),
+        ];
+        let known = learned(4, &alice, &[&early[..], &[late]].concat());
+        let (needles, since) = known.needles(&searched);
+        assert_eq!(needles, ["ASIAA", "ASIAB"]);
+        assert_eq!(since, time("01T11:55"));
+    }
+
+    #[test]
+    fn a_way_that_is_too_long_is_told_if_it_would_lead_there_earlier() {
+        let alice = Entity::in_account(Kind::User, "111122223333", "alice");
+        let (a, b) = (key("ASIAA"), key("ASIAB"));
+        let near = [
+            (gives(&alice, &a), time("01T12:00")),
+            (gives(&alice, &b), time("20T12:00")),
+        ];
+        assert!(!learned(1, &alice, &near).is_cut());
+        let far = [&near[..], &[(gives(&a, &b), time("02T12:00"))]].concat();
+        assert!(learned(1, &alice, &far).is_cut());
+        assert!(!learned(2, &alice, &far).is_cut());
+    }
+
+    #[test]
+    fn a_user_of_any_account_stays_one_when_it_is_made_in_one_of_them() {
+        let any = Entity::by_name(Kind::User, "bob");
+        let bob = Entity::in_account(Kind::User, "444455556666", "bob");
+        let made = Traces {
+            made: vec![bob.clone()],
+            ..by(&key("ASIAA"))
+        };
+        let events = [
+            (gives(&bob, &key("ASIAA")), time("01T12:00")),
+            (made, time("12T12:00")),
+        ];
+        let known = learned(4, &any, &events);
+        let early = known
+            .tie(&events[0].0, time("01T12:00"))
+            .map(|tie| tie.hops);
+        assert_eq!(early, Some(0));
     }
 }

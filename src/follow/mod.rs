@@ -34,7 +34,7 @@ pub struct Followed {
 pub enum Sought {
     /// Those that meet what belongs to the case so far.
     Known(Known),
-    /// Those that came from one of these addresses.
+    /// Those that came from one of these addresses, in their canonical form.
     From(BTreeSet<IpAddr>),
 }
 
@@ -49,6 +49,8 @@ pub struct Story {
     pub error_message: Option<String>,
     /// `aws.cloudtrail.read_only`.
     pub read_only: Option<bool>,
+    /// The `status` that an access key is to have.
+    pub key_status: Option<String>,
     /// `aws.cloudtrail.response_elements`, in Elastic's text form.
     pub response_elements: Option<String>,
     /// What it has to do with a quarantine.
@@ -76,8 +78,8 @@ impl Followed {
                 known.tie(&traces, time)?;
             }
             Sought::From(addresses) => {
-                let address = event.text("source.ip")?.parse().ok()?;
-                addresses.get(&address)?;
+                let address: IpAddr = event.text("source.ip")?.parse().ok()?;
+                addresses.get(&address.to_canonical())?;
             }
         }
         let mut read_only = None;
@@ -93,6 +95,10 @@ impl Followed {
             error_code: event.text("aws.cloudtrail.error_code"),
             error_message: event.text("aws.cloudtrail.error_message"),
             read_only,
+            key_status: match event.text("event.action").as_deref() {
+                Some("UpdateAccessKey") => event.request_parameter("status").map(Into::into),
+                _ => None,
+            },
             response_elements: event.text("aws.cloudtrail.response_elements"),
             quarantine: None,
         })

@@ -4,7 +4,7 @@
 //! of parameters and of what a call answers.
 
 use super::entity::{Entity, Kind};
-use crate::event::Event;
+use crate::event::{Event, Fields as _, Scalar};
 
 /// The identities and things that an event names, by the part that they have in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -192,37 +192,56 @@ impl Traces {
     }
 }
 
-/// Who acted.
+/// Who acted. Where a key stands twice in a record, every reading counts.
 fn actors(event: &Event<'_>) -> Vec<Entity> {
-    let identity = |name: &str| event.text(&format!("aws.cloudtrail.user_identity.{name}"));
+    let identity = |name: &str| texts(event, &format!("aws.cloudtrail.user_identity.{name}"));
     let mut actors = Vec::new();
-    let kind = identity("type");
+    let kinds = identity("type");
     let by_name = || {
-        let name = event.text("user.name")?;
-        let account = identity("account_id").or_else(|| event.text("cloud.account.id"))?;
-        Some(Entity::in_account(Kind::User, &account, &name))
+        let account = identity("account_id").into_iter().next();
+        let account = account.or_else(|| event.text("cloud.account.id"))?;
+        let names = texts(event, "user.name").into_iter();
+        let users = names.map(|name| Entity::in_account(Kind::User, &account, &name));
+        Some(users.collect::<Vec<_>>())
     };
-    let arn = identity("arn");
-    let named = arn.as_deref().and_then(Entity::of_arn);
-    let is_user = kind.as_deref() == Some("IAMUser");
-    actors.extend(named.or_else(|| by_name().filter(|_| is_user)));
-    actors.extend(arn.as_deref().and_then(Entity::role_of_session));
-    actors.extend(arn.as_deref().and_then(Entity::instance_of_session));
+    let arns = identity("arn");
+    actors.extend(arns.iter().filter_map(|arn| Entity::of_arn(arn)));
+    if actors.is_empty() && kinds.iter().any(|kind| kind == "IAMUser") {
+        actors.extend(by_name().into_iter().flatten());
+    }
+    for arn in &arns {
+        actors.extend(Entity::role_of_session(arn));
+        actors.extend(Entity::instance_of_session(arn));
+    }
     // In the console a user goes on as a role, whose keys are then its own.
     let switched = event.text("aws.cloudtrail.flattened.additional_eventdata.SwitchFrom");
     actors.extend(switched.as_deref().and_then(Entity::of_arn));
-    let issuer = identity("session_context.session_issuer.arn");
-    if let Some(issuer) = issuer.as_deref().and_then(Entity::of_arn)
-        && !actors.contains(&issuer)
-    {
-        actors.push(issuer);
+    let issuers = identity("session_context.session_issuer.arn");
+    for issuer in issuers.iter().filter_map(|arn| Entity::of_arn(arn)) {
+        if !actors.contains(&issuer) {
+            actors.push(issuer);
+        }
     }
-    actors.extend(identity("access_key_id").map(|id| Entity::by_name(Kind::AccessKey, &id)));
-    if kind.as_deref() == Some("AWSService") {
-        let service = identity("invoked_by");
-        actors.extend(service.map(|name| Entity::by_name(Kind::Service, &name)));
+    let keys = identity("access_key_id").into_iter();
+    actors.extend(keys.map(|id| Entity::by_name(Kind::AccessKey, &id)));
+    if kinds.iter().any(|kind| kind == "AWSService") {
+        let services = identity("invoked_by").into_iter();
+        actors.extend(services.map(|name| Entity::by_name(Kind::Service, &name)));
     }
     actors
+}
+
+/// All values of a field that are texts.
+fn texts(event: &Event<'_>, field: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    event.each_value(field, &mut |value| {
+        if let Scalar::Text(text) = value
+            && !texts.iter().any(|other| *other == text)
+        {
+            texts.push(text.into_owned());
+        }
+    });
+    texts
 }
 
 /// The instances whose ids stand in a text right behind such a name, one or a list of them.

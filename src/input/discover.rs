@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use super::layout::Wanted;
+use super::layout::{Wanted, whole};
 use super::list::List;
 use super::manifest::Manifest;
 use super::source::modified;
@@ -36,7 +36,7 @@ pub enum Root {
     /// The files and directories in a list.
     List(List),
     /// What an earlier walk found.
-    Sources(Arc<[Source]>),
+    Sources(Vec<Arc<Source>>),
 }
 
 /// What the walk meets.
@@ -411,8 +411,7 @@ impl Walk<'_> {
         if wanted.is_everything() {
             return ControlFlow::Continue(());
         }
-        // What was typed may be a part of the layout itself.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path = whole(path);
         let n_before = entries.len();
         entries
             .retain(|entry| !entry.is_directory() || wanted.may_lie_below(&path.join(&entry.name)));

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+
+use crate::store::Uri;
 
 /// Which events are wanted; all of them by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,20 +96,53 @@ pub struct Origin {
     pub year: Option<String>,
 }
 
-/// The day on which a file was delivered, as far as its folders say.
+/// A path with all the folders that it lies in: what was typed may be a part of the layout itself. An address is whole as it is.
 #[must_use]
-pub fn day_of(path: &Path) -> Option<Date> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let days = Folder::of(path.parent()?).days?;
-    let is_one = days.start.tomorrow().is_ok_and(|next| next == days.end);
-    is_one.then_some(days.start)
+pub fn whole(path: &Path) -> PathBuf {
+    if Uri::of(path).is_some() {
+        return path.to_owned();
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut parts = absolute.components();
+    if parts.any(|part| part == Component::ParentDir) {
+        // Where `..` leads to shows by what is there alone. What cannot be asked is in no layout that is known.
+        return std::fs::canonicalize(&absolute).unwrap_or_default();
+    }
+    absolute
+}
+
+/// The day on which a file was delivered, by its folders or by its name.
+#[must_use]
+pub(crate) fn day_of(path: &Path) -> Option<Date> {
+    let of_folder = || {
+        let days = Folder::of(whole(path).parent()?).days?;
+        let is_one = days.start.tomorrow().is_ok_and(|next| next == days.end);
+        is_one.then_some(days.start)
+    };
+    of_folder().or_else(|| Some(Offset::UTC.to_datetime(delivered_at(path)?).date()))
+}
+
+/// When a file was delivered, if it has the name that CloudTrail gives it
+/// (`account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`; the user guide, "CloudTrail log file names").
+#[must_use]
+pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
+    let name = path.file_name()?.to_str()?;
+    let mut parts = name.split('_');
+    let is_account = parts.next().is_some_and(is_account);
+    if !is_account || parts.next() != Some("CloudTrail") || !parts.next().is_some_and(is_region) {
+        return None;
+    }
+    let minute = parts.next()?;
+    parts.next()?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%MZ", minute).ok()?;
+    Offset::UTC.to_timestamp(time).ok()
 }
 
 impl Origin {
     /// Of a file, as it was reached.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path = whole(path);
         let folder = Folder::of(path.parent().unwrap_or(Path::new("")));
         Self {
             account: folder.account.map(str::to_owned),

@@ -37,7 +37,7 @@ pub struct Source {
 impl Source {
     /// The same, to be read once more.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         let kind = match &self.kind {
             SourceKind::Object(object) => SourceKind::Object(object.again()),
             kind => kind.clone(),
@@ -51,7 +51,7 @@ impl Source {
 
 /// Whether a file is still there, and not changed since it was found.
 #[must_use]
-pub fn is_as_found(source: &Source) -> bool {
+pub(crate) fn is_as_found(source: &Source) -> bool {
     fs::metadata(&source.path).is_ok_and(|metadata| {
         metadata.len() == source.stored_bytes && Some(modified(&metadata)) == source.modified
     })

@@ -112,7 +112,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
 /// # Errors
 ///
 /// As [`run`].
-pub fn run_and_list(
+pub(crate) fn run_and_list(
     config: &HuntConfig,
     mut listed: Option<&mut Vec<Source>>,
     notify: &mut dyn FnMut(Notice<'_>),
@@ -150,7 +150,7 @@ pub fn run_and_list(
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
                     if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
-                        listed.push(source.clone());
+                        listed.push(source.again());
                     }
                     feed.take_in(found)
                 });

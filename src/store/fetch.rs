@@ -87,7 +87,7 @@ impl Object {
 
     /// The same object, of which nothing was fetched yet.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self::new(&self.0.bucket, self.0.meta.clone())
     }
 

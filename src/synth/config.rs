@@ -74,7 +74,7 @@ pub struct SynthConfig {
     /// The share of all other records that are near misses in which the policy's name stands, from 0 to 1;
     /// not more than `density` leaves.
     pub near_miss_density: f64,
-    /// What is told, in some fifty files more.
+    /// What is told, in some thirty files more.
     pub scenario: Option<Scenario>,
     /// How records are wrapped.
     pub shape: Shape,

@@ -43,7 +43,8 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
                 summary.near_misses += 1;
             }
             line.clear();
-            push_line(&plant, &path, &mut line);
+            let index = plant.record + file.n_told_before(plant.record);
+            push_line(&plant, &path, index, &mut line);
             out.write_all(&line)?;
         }
     }
@@ -80,7 +81,7 @@ fn push_told(told: &Told, path: &str, record_index: u64, line: &mut Vec<u8>) {
     line.extend_from_slice(rest.as_bytes());
 }
 
-fn push_line(plant: &Planted<'_>, path: &str, line: &mut Vec<u8>) {
+fn push_line(plant: &Planted<'_>, path: &str, record_index: u64, line: &mut Vec<u8>) {
     let scene = &plant.scene;
     let kind = match scene.action.matches {
         true => "match",
@@ -107,7 +108,7 @@ fn push_line(plant: &Planted<'_>, path: &str, line: &mut Vec<u8>) {
     line.extend_from_slice(b",\"file\":\"");
     line.extend_from_slice(path.as_bytes());
     line.extend_from_slice(b"\",\"record_index\":");
-    push_decimal(plant.record, line);
+    push_decimal(record_index, line);
     line.extend_from_slice(b",\"sightings\":");
     push_decimal(plant.sightings, line);
     line.extend_from_slice(b"}\n");

@@ -10,7 +10,7 @@ use super::config::SynthConfig;
 use super::identity::{Account, Caller, Partition};
 use super::rng::{ALNUM, Rng, nth};
 use super::scene::{PROGRESS, Place, Scene};
-use super::story::{Story, Told};
+use super::story::{self, Story, Told};
 use super::time;
 
 /// What a random stream is for: streams of different purposes have nothing in common.
@@ -34,8 +34,11 @@ const SIZES: [u64; 10] = [12, 25, 40, 60, 80, 100, 110, 140, 183, 250];
 /// gzip makes less of an archive than of a real one.
 const HABIT_RECORDS: u64 = 4;
 
+/// Records among which the events of a story lie, on average, in each of its files.
+const STORY_RECORDS: u64 = 25;
+
 /// Deliveries are five minutes apart.
-const DELIVERY_SECONDS: i64 = 300;
+pub(super) const DELIVERY_SECONDS: i64 = 300;
 
 /// One delivery of one plant.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +138,10 @@ impl<'a> Plan<'a> {
             None => self.hosted(index),
         };
         let plants = hosted.end - hosted.start;
-        let records = self.size(index).max(plants);
+        let records = match told {
+            Some(_) => self.size_of(index, self.config.records_per_file.min(STORY_RECORDS)),
+            None => self.size(index).max(plants),
+        };
         let mut rng = self.stream(Stream::Slot, index, 0);
         let slots = hosted
             .zip(0..)
@@ -217,7 +223,8 @@ impl<'a> Plan<'a> {
     /// Whether a record is a match or a near miss by one of the densities; nothing for most.
     fn dense(&self, file: &FilePlan<'_>, record: u64) -> Option<bool> {
         let (matches, both) = (self.config.density, self.config.dense_share());
-        if both == 0.0 {
+        // What a story tells is listed; nothing else is planted among it.
+        if both == 0.0 || !file.told.is_empty() {
             return None;
         }
         let point = self.stream(Stream::Density, file.index, record).unit();
@@ -282,12 +289,20 @@ impl<'a> Plan<'a> {
         if place.partition != partition {
             place.account = match partition {
                 Partition::Aws => Account::new(0),
-                Partition::China => Account::new(self.config.accounts),
-                Partition::GovCloud => Account::new(self.config.accounts + 1),
+                Partition::China => Account::new(self.n_accounts()),
+                Partition::GovCloud => Account::new(self.n_accounts() + 1),
             };
         }
         place.partition = partition;
         place.region = partition.home();
+    }
+
+    /// How many accounts the aws partition has, with those of a story.
+    fn n_accounts(&self) -> u64 {
+        match self.story.n_files() {
+            0 => self.config.accounts,
+            _ => self.config.accounts.max(story::N_ACCOUNTS),
+        }
     }
 
     /// Where the plant of a delivery was delivered first.
@@ -321,8 +336,16 @@ impl<'a> Plan<'a> {
     /// How many records a file would hold without plants.
     fn size(&self, index: u64) -> u64 {
         let mean = self.config.records_per_file;
-        if self.config.files == 1 || mean == 0 {
-            return mean;
+        match self.config.files {
+            1 => mean,
+            _ => self.size_of(index, mean),
+        }
+    }
+
+    /// The size of one of several files.
+    fn size_of(&self, index: u64, mean: u64) -> u64 {
+        if mean == 0 {
+            return 0;
         }
         let mut rng = self.stream(Stream::Size, index, 0);
         let percent = rng.pick(&SIZES) + rng.below(11) - 5;
@@ -338,6 +361,12 @@ impl<'a> FilePlan<'a> {
     /// Behind how many of the other records an event of the story lies.
     pub(super) fn before_told(&self, nth: usize) -> u64 {
         portion(nth as u64 + 1, self.records, self.told.len() as u64 + 1)
+    }
+
+    /// How many events of the story lie before one of the other records.
+    pub(super) fn n_told_before(&self, record: u64) -> u64 {
+        let before = (0..self.told.len()).take_while(|nth| self.before_told(*nth) <= record);
+        before.count() as u64
     }
 
     /// The plant that is to be at that record.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::identity::{Account, Partition};
+use super::plan::DELIVERY_SECONDS;
 use super::rng::{self, Rng};
 use super::scene::Place;
 use super::time;
@@ -16,10 +17,10 @@ const LEAKED_KEY: &str = include_str!("leaked_key.txt");
 /// Days that a story takes before the quarantine, and after it.
 pub(super) const DAYS: (u32, u32) = (46, 3);
 const DAY_SECONDS: i64 = 24 * 3600;
-/// Where IAM's events and those of a user's sign-in go.
-const HOME: &str = "us-east-1";
-/// How often CloudTrail delivers, and how long after an event at the least.
-const DELIVERY_SECONDS: i64 = 300;
+/// Accounts in which it happens, A to D.
+pub(super) const N_ACCOUNTS: u64 = 4;
+/// What sets its ids apart from all other random streams.
+const IDS: u64 = 0x0073_746f_7279;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +110,7 @@ impl Story {
         let mut files: BTreeMap<(u64, &str, i64, bool), Vec<Told>> = BTreeMap::new();
         for (entry, nth) in read(LEAKED_KEY).iter().zip(0..) {
             let told = teller.tell(entry, nth);
+            // Five to ten minutes after it happened.
             let slot = told.seconds.div_euclid(DELIVERY_SECONDS) + 2;
             let delivered = slot * DELIVERY_SECONDS;
             let file = (told.account.number, entry.region, delivered);
@@ -219,7 +221,7 @@ impl Entry {
             from: all_from[word()],
             service: word(),
             call: word(),
-            region: HOME,
+            region: Partition::Aws.home(),
             account: who.account,
             who,
             shared: None,
@@ -264,7 +266,7 @@ struct Teller {
 
 impl Teller {
     fn tell(&self, entry: &Entry, nth: u64) -> Told {
-        let mut ids = Rng::of(&[self.seed, nth, 0x5701]);
+        let mut ids = Rng::of(&[self.seed, nth, IDS]);
         let event_id = ids.uuid();
         let seconds = self.midnight + entry.at;
         Told {

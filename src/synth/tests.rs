@@ -263,6 +263,25 @@ fn the_list_and_the_files_agree() {
 }
 
 #[test]
+fn the_list_and_the_files_agree_where_a_story_is_told() {
+    for files in [1, 30] {
+        let made = Made::new(|config| {
+            config.scenario = Some(Scenario::LeakedKey);
+            (config.files, config.density) = (files, 0.3);
+            config.records_per_file = 40;
+        });
+        made.check_list();
+        let story = made.planted();
+        let of_case = story.iter().filter(|line| !line["relation"].is_null());
+        assert_eq!(of_case.count(), 47);
+        assert!(
+            made.summary.records < (files + 40) * 60,
+            "stories are short"
+        );
+    }
+}
+
+#[test]
 fn the_list_and_the_files_agree_at_any_density() {
     for density in [0.001, 0.3, 1.0] {
         let made = Made::new(|config| {

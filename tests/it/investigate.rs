@@ -391,7 +391,7 @@ fn a_folder_that_is_not_empty_is_no_place_for_a_case() {
 fn each_line_of_a_timeline_has_what_timesketch_wants() {
     let lake = planted(&|_| ());
     case(&lake, &[]);
-    let text = String::from_utf8(fs::read(lake.beside("case/timeline.ndjson")).unwrap()).unwrap();
+    let text = String::from_utf8(fs::read(lake.beside("case/timeline.jsonl")).unwrap()).unwrap();
     let lines: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

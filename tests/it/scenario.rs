@@ -152,6 +152,8 @@ fn a_story_is_the_same_wherever_its_files_lie_and_however_often_they_come() {
         })
         .collect();
     assert_eq!(counted, [2, 4].into());
+    // Others are counted by events, too.
+    assert_eq!(neighbours(&lake), at_the_same_addresses());
 }
 
 #[test]
@@ -170,50 +172,58 @@ fn later_rounds_read_only_files_that_can_hold_what_they_look_for() {
     assert_eq!(sources(last + 1), sources(0));
 }
 
+/// Others at the addresses of a case: address, name and number of events.
+fn neighbours(lake: &Lake) -> BTreeSet<(String, String, i64)> {
+    let mut neighbours = BTreeSet::new();
+    for batch in table(&lake.beside("case"), "neighbours") {
+        let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
+        let events = batch.column_by_name("events").unwrap();
+        let events = events.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let (address, name) = (text("address").value(row), text("name").value(row));
+            neighbours.insert((address.to_owned(), name.to_owned(), events.value(row)));
+        }
+    }
+    neighbours
+}
+
+/// Those that the story has.
+fn at_the_same_addresses() -> BTreeSet<(String, String, i64)> {
+    let all = [
+        ("203.0.113.255", "intern", 1),
+        ("2001:db8:0:1::7", "intern", 1),
+        ("198.51.100.255", "AWSReservedSSO_security", 5),
+        ("198.51.100.255", "AWSReservedSSO_security", 6),
+        ("198.51.100.255", "deploy", 1),
+        // Before it was made by strangers, and deleted, there was another of each.
+        ("198.51.100.255", "metrics-sync", 1),
+        ("198.51.100.255", "support-backup", 1),
+        ("198.51.100.255", "release-bot", 1),
+        ("198.51.100.255", "release-bot-2", 1),
+    ];
+    all.map(|(address, name, n)| (address.to_owned(), name.to_owned(), n))
+        .into()
+}
+
 #[test]
 fn others_at_the_same_addresses_are_told_but_for_services_and_shared_ones() {
     let lake = told(1);
     hunt_and_investigate(&lake, &[]);
-    let neighbours = |lake: &Lake| -> BTreeSet<(String, String, i64)> {
-        let mut neighbours = BTreeSet::new();
-        for batch in table(&lake.beside("case"), "neighbours") {
-            let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
-            let events = batch.column_by_name("events").unwrap();
-            let events = events.as_primitive::<Int64Type>();
-            for row in 0..batch.num_rows() {
-                neighbours.insert((
-                    text("address").value(row).to_owned(),
-                    text("name").value(row).to_owned(),
-                    events.value(row),
-                ));
-            }
-        }
-        neighbours
-    };
-    let one = |address: &str, name: &str, n| (address.to_owned(), name.to_owned(), n);
-    let intern = [
-        one("203.0.113.255", "intern", 1),
-        one("2001:db8:0:1::7", "intern", 1),
-    ];
-    let office = [
-        one("198.51.100.255", "AWSReservedSSO_security", 5),
-        one("198.51.100.255", "AWSReservedSSO_security", 6),
-        one("198.51.100.255", "deploy", 1),
-        one("198.51.100.255", "release-bot", 1),
-        one("198.51.100.255", "release-bot-2", 1),
-    ];
-    let both: BTreeSet<_> = intern.iter().chain(&office).cloned().collect();
-    assert_eq!(neighbours(&lake), both);
+    assert_eq!(neighbours(&lake), at_the_same_addresses());
     let addresses = &about(&lake)["addresses"];
     assert_eq!(addresses["searched"], 3);
     // CloudFormation's and AWS's own.
     assert_eq!(
-        (&addresses["of_aws"], &addresses["shared"]),
+        (&addresses["of_services"], &addresses["shared"]),
         (&2.into(), &0.into())
     );
     // With a lower limit the office is shared by too many.
     hunt_and_investigate(&lake, &["--max-identities", "4"]);
-    assert_eq!(neighbours(&lake), intern.into());
+    let strangers = at_the_same_addresses();
+    let strangers = strangers
+        .into_iter()
+        .filter(|(_, name, _)| name == "intern");
+    assert_eq!(neighbours(&lake), strangers.collect());
     assert_eq!(about(&lake)["addresses"]["shared"], 1);
     hunt_and_investigate(&lake, &["--max-identities", "0"]);
     assert!(neighbours(&lake).is_empty());
@@ -312,4 +322,255 @@ fn documents_for_elastic_are_of_ecs_and_name_what_they_have_to_do_with_the_case(
 
 fn about(lake: &Lake) -> Value {
     serde_json::from_slice(&fs::read(lake.beside("case/case.json")).unwrap()).unwrap()
+}
+
+/// A file of MaxMind's format (its specification, version 2.0) that knows one network of IPv4, by its first 24 bits.
+fn countries(network: [u8; 3], code: &str) -> Vec<u8> {
+    const BITS: u32 = 24;
+    let text = |text: &str| [&[0x40 | u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let map = |n: u8, pairs: &[Vec<u8>]| [vec![0xe0 | n], pairs.concat()].concat();
+    let number = |kind: u8, n: u32| [vec![kind << 5 | 4], n.to_be_bytes().to_vec()].concat();
+    let short = |n: u16| [vec![5 << 5 | 2], n.to_be_bytes().to_vec()].concat();
+    // A node a bit: one way leads on, the other to nothing.
+    let mut tree = Vec::new();
+    let bits = u32::from_be_bytes([0, network[0], network[1], network[2]]);
+    for depth in 0..BITS {
+        // Behind the last node lies the first record, behind 16 bytes of zeros.
+        let next = if depth + 1 == BITS {
+            BITS + 16
+        } else {
+            depth + 1
+        };
+        let is_one = bits >> (BITS - 1 - depth) & 1 == 1;
+        let records = if is_one { [BITS, next] } else { [next, BITS] };
+        for record in records {
+            tree.extend_from_slice(&record.to_be_bytes()[1..]);
+        }
+    }
+    let country = map(1, &[text("iso_code"), text(code)]);
+    let record = map(1, &[text("country"), country]);
+    let metadata = map(
+        9,
+        &[
+            [text("node_count"), number(6, BITS)].concat(),
+            [text("record_size"), short(24)].concat(),
+            [text("ip_version"), short(4)].concat(),
+            [text("database_type"), text("Test-Country")].concat(),
+            [text("languages"), vec![0x00, 0x04]].concat(),
+            [text("binary_format_major_version"), short(2)].concat(),
+            [text("binary_format_minor_version"), short(0)].concat(),
+            [text("build_epoch"), vec![0x00, 0x02]].concat(),
+            [text("description"), map(0, &[])].concat(),
+        ],
+    );
+    let marker = b"\xab\xcd\xefMaxMind.com";
+    [&tree, &[0; 16][..], &record, marker, &metadata].concat()
+}
+
+#[test]
+fn countries_of_addresses_are_told_where_a_file_tells_them() {
+    let lake = told(1);
+    let file = lake.beside("countries.mmdb");
+    fs::write(&file, countries([203, 0, 113], "NL")).unwrap();
+    hunt_and_investigate(&lake, &["--geoip", "countries.mmdb"]);
+    let mut found = BTreeMap::new();
+    for batch in table(&lake.beside("case"), "entities") {
+        let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            if text("kind").value(row) == "address" {
+                let country = text("country").iter().nth(row).flatten();
+                found.insert(
+                    text("name").value(row).to_owned(),
+                    country.map(str::to_owned),
+                );
+            }
+        }
+    }
+    assert_eq!(found["203.0.113.255"].as_deref(), Some("NL"));
+    assert_eq!(
+        (&found["198.51.100.255"], &found["AWS Internal"]),
+        (&None, &None)
+    );
+    let page = text(lake.beside("case/report.html")).unwrap();
+    assert!(page.contains("203.0.113.255 (NL)"));
+    fs::write(&file, "no such thing").unwrap();
+    let mut command = Command::new(TRAILSIFT);
+    let args = [
+        "alerts.parquet",
+        "logs",
+        "-o",
+        "other",
+        "--geoip",
+        "countries.mmdb",
+    ];
+    let output = command
+        .current_dir(lake.beside(""))
+        .arg("investigate")
+        .args(args)
+        .output();
+    let output = output.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("countries.mmdb"), "{told}");
+}
+
+#[test]
+fn a_path_with_dots_is_what_it_leads_to() {
+    let lake = told(1);
+    let list = list(&lake);
+    let expected = named(&expected(&list), &list);
+    let file = files_below(&lake.logs()).remove(0);
+    // From a folder of the layout up to the root again.
+    let day = file.parent().unwrap();
+    let n_up = day.strip_prefix(lake.logs()).unwrap().components().count();
+    let root = format!("{}{}", day.display(), "/..".repeat(n_up));
+    runs(&lake, &["hunt", "--quiet", "logs", "-o", "alerts.parquet"]);
+    runs(
+        &lake,
+        &["investigate", "alerts.parquet", &root, "-o", "case"],
+    );
+    assert_eq!(named(&held(&lake), &list), expected);
+    let hunt = [
+        "hunt",
+        "-o",
+        "-",
+        "--since",
+        "2023-01-02",
+        "--until",
+        "2023-06-01",
+    ];
+    let n_found = |root: &str| {
+        let found = runs(&lake, &[&hunt[..], &[root]].concat()).stdout;
+        found.iter().filter(|byte| **byte == b'\n').count()
+    };
+    assert_eq!((n_found(&root), n_found("logs")), (2, 2));
+}
+
+#[test]
+fn archives_are_read_in_every_round_whatever_day_they_lie_in() {
+    let lake = told(1);
+    let list = list(&lake);
+    let expected = named(&expected(&list), &list);
+    // All files of an account go into one archive, in the folder of a day that is near the quarantine, and long before
+    // the strangers came to that account.
+    let quarantine = list.iter().find(|line| line["kind"] == "match").unwrap();
+    let time: jiff::Timestamp = quarantine["event_time"].as_str().unwrap().parse().unwrap();
+    let day = time - jiff::SignedDuration::from_hours(20 * 24);
+    let below = "AWSLogs/333344445555/CloudTrail/us-east-1";
+    let folder = lake
+        .logs()
+        .join(below)
+        .join(day.strftime("%Y/%m/%d").to_string());
+    fs::create_dir_all(&folder).unwrap();
+    let files = files_below(&lake.logs());
+    let of_account = |path: &&PathBuf| path.to_string_lossy().contains("/333344445555/");
+    let mut archive = tar::Builder::new(Vec::new());
+    for file in files.iter().filter(of_account) {
+        let name = file.file_name().unwrap();
+        archive.append_path_with_name(file, name).unwrap();
+        fs::remove_file(file).unwrap();
+    }
+    let archive = archive.into_inner().unwrap();
+    fs::write(folder.join("all.tar"), archive).unwrap();
+    hunt_and_investigate(&lake, &[]);
+    assert_eq!(named(&held(&lake), &list), expected);
+}
+
+#[test]
+fn what_was_only_asked_for_in_part_is_said_to_be_a_part() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &["--home-region"]);
+    assert_eq!(about(&lake)["archive"]["is_part"], true);
+    hunt_and_investigate(&lake, &["--account", "111122223333"]);
+    let archive = &about(&lake)["archive"];
+    assert_eq!(archive["is_part"], true);
+    assert_eq!(archive["accounts_without_files"], serde_json::json!([]));
+    hunt_and_investigate(&lake, &[]);
+    assert_eq!(about(&lake)["archive"]["is_part"], false);
+}
+
+#[test]
+fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &[]);
+    let refused = |args: &[&str], code: i32, why: &str| {
+        let output = Command::new(TRAILSIFT)
+            .current_dir(lake.beside(""))
+            .args(args)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains(why), "{told}");
+    };
+    let of_itself = "a file of the case itself";
+    refused(
+        &["report", "case", "-o", "case/events.parquet"],
+        2,
+        of_itself,
+    );
+    runs(
+        &lake,
+        &["report", "case", "--format", "md", "-o", "ticket.md"],
+    );
+    assert!(
+        text(lake.beside("ticket.md"))
+            .unwrap()
+            .contains("release-bot")
+    );
+    for name in ["events.parquet", "neighbours.parquet"] {
+        let path = lake.beside("case").join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let whole = bytes.clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        refused(
+            &["report", "case"],
+            1,
+            "it is not as it was when the case was made",
+        );
+        fs::write(&path, whole).unwrap();
+    }
+    runs(&lake, &["report", "case"]);
+    for (output, why) in [
+        ("logs/case", "the case would lie in what is read"),
+        ("s3://bucket/case", "a case is a folder on this machine"),
+    ] {
+        refused(
+            &["investigate", "alerts.parquet", "logs", "-o", output],
+            2,
+            why,
+        );
+    }
+    // Folders that are missing are made; nothing else is left.
+    runs(
+        &lake,
+        &[
+            "investigate",
+            "alerts.parquet",
+            "logs",
+            "-o",
+            "new/place/case",
+        ],
+    );
+    let names = fs::read_dir(lake.beside("new/place")).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["case"]);
+}
+
+#[test]
+fn a_case_that_begins_with_a_user_shows_its_quarantine() {
+    let lake = told(1);
+    runs(
+        &lake,
+        &["investigate", "--user", "release-bot", "logs", "-o", "case"],
+    );
+    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
+    let ticket = String::from_utf8(ticket).unwrap();
+    assert!(
+        ticket.contains("attached AWSCompromisedKeyQuarantineV3 to release-bot"),
+        "{ticket}"
+    );
+    assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
 }

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::keys::{KeyFacts, keys};
 use super::lacking::lacking;
+use super::own::{AWS, Own, Standing};
 use super::plot::{Activity, Call};
 use super::shown;
 use super::words::{plural, sentences, state, steps};
 use crate::case::techniques::technique;
-use crate::case::{Case, CaseEvent, LookedFor, UserCase, is_done};
-use crate::follow::{Entity, Kind, Quarantine, Tie};
-use crate::report::{Relation, Severity};
+use crate::case::{Case, CaseEvent, LookedFor, UserCase};
+use crate::follow::{Entity, Kind};
+use crate::report::Severity;
 
 /// Rows of a table that are shown; the others are counted.
 const ROWS_MAX: usize = 40;
@@ -27,16 +28,37 @@ pub(super) struct Facts {
     pub(super) users: Vec<UserFacts>,
     pub(super) n_events: usize,
     pub(super) rounds: String,
-    pub(super) is_complete: bool,
+    pub(super) all_read: bool,
     pub(super) has_changed: bool,
     pub(super) is_cut: bool,
     pub(super) lacking: Vec<String>,
     pub(super) not_read: Vec<String>,
-    /// Others at the same addresses: address, country, who, first, last, calls, refused.
-    pub(super) neighbours: Vec<[String; 7]>,
+    /// Others at the same addresses.
+    pub(super) neighbours: Vec<NeighbourFacts>,
     pub(super) n_neighbours_left: usize,
     /// Which addresses others were looked for at.
     pub(super) addresses: String,
+}
+
+/// Somebody else at an address.
+#[derive(Debug)]
+pub(super) struct NeighbourFacts {
+    pub(super) address: String,
+    pub(super) country: String,
+    pub(super) who: String,
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) n: u64,
+    pub(super) n_errors: u64,
+}
+
+/// Something that was made.
+#[derive(Debug)]
+pub(super) struct MadeFacts {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) when: String,
+    pub(super) by: String,
 }
 
 /// What is said of a user.
@@ -56,7 +78,7 @@ pub(super) struct UserFacts {
     pub(super) seen: [Table; 2],
     pub(super) calls: Vec<CallFacts>,
     pub(super) n_calls_left: usize,
-    pub(super) made: Vec<[String; 4]>,
+    pub(super) made: Vec<MadeFacts>,
     pub(super) n_made_left: usize,
     pub(super) tactics: Vec<TacticFacts>,
     pub(super) steps: Vec<(String, String)>,
@@ -97,14 +119,6 @@ pub(super) struct CallFacts {
     pub(super) technique: String,
 }
 
-/// A user's events, each with why it belongs to it.
-pub(super) struct Own<'a> {
-    events: Vec<(&'a CaseEvent, Tie<'a>)>,
-    /// The first time.
-    pub(super) quarantined: Option<Timestamp>,
-    countries: &'a BTreeMap<String, String>,
-}
-
 impl Facts {
     /// Of a case.
     pub(super) fn of(case: &Case) -> Self {
@@ -126,7 +140,7 @@ impl Facts {
             .rounds
             .iter()
             .filter(|round| round.looked_for == LookedFor::Names)
-            .map(|round| round.needles);
+            .fold(0_usize, |sum, round| sum.saturating_add(round.needles));
         let neighbours = neighbours(case);
         Self {
             title,
@@ -135,9 +149,9 @@ impl Facts {
             rounds: format!(
                 "{}, {} names and keys",
                 plural(about.rounds.len(), "round"),
-                needles.sum::<usize>()
+                needles
             ),
-            is_complete: about.complete,
+            all_read: about.all_read,
             has_changed: about.archive_changed,
             is_cut: about.max_hops_bit,
             lacking: lacking(case),
@@ -151,28 +165,34 @@ impl Facts {
 }
 
 /// Others at the same addresses, those that did most first.
-fn neighbours(case: &Case) -> Vec<[String; 7]> {
+fn neighbours(case: &Case) -> Vec<NeighbourFacts> {
     let mut all: Vec<_> = case.neighbours.iter().collect();
     all.sort_by_key(|one| Reverse(one.seen.n_events));
-    let rows = all.into_iter().map(|one| {
-        let country = case.about.countries.get(&one.address);
-        [
-            shown(&one.address),
-            country.cloned().unwrap_or_default(),
-            entity(&one.entity),
-            time(one.seen.first),
-            time(one.seen.last),
-            one.seen.n_events.to_string(),
-            one.seen.n_errors.to_string(),
-        ]
+    let rows = all.into_iter().map(|one| NeighbourFacts {
+        address: shown(&one.address),
+        country: case
+            .about
+            .countries
+            .get(&one.address)
+            .cloned()
+            .unwrap_or_default(),
+        who: entity(&one.entity),
+        first: time_if_any(one.seen.first),
+        last: time_if_any(one.seen.last),
+        n: one.seen.n_events,
+        n_errors: one.seen.n_errors,
     });
     rows.collect()
 }
 
+/// A kind of thing in words.
+fn kind(kind: Kind) -> String {
+    kind.name().replace('_', " ")
+}
+
 /// A thing in words.
 fn entity(entity: &Entity) -> String {
-    let kind = entity.kind.name().replace('_', " ");
-    let name = shown(&entity.name);
+    let (kind, name) = (kind(entity.kind), shown(&entity.name));
     match entity.account.as_str() {
         "" => format!("{kind} {name}"),
         account => format!("{kind} {name} in {}", shown(account)),
@@ -186,33 +206,27 @@ fn addresses(case: &Case) -> String {
         return "Nobody was looked for (--max-identities 0).".to_owned();
     }
     format!(
-        "Looked for at {}. Left out: {} of services of AWS, and {} with more than {} others.",
+        "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).",
         plural(n(counts.searched), "address"),
-        counts.of_aws,
         counts.shared,
-        counts.max_identities
+        counts.max_identities,
+        plural(n(counts.of_services), "caller")
     )
 }
 
 /// What is said of a user that a case began with.
 fn of_user(case: &Case, user: &UserCase) -> UserFacts {
-    let own = Own {
-        events: user.events(&case.events, case.about.window).collect(),
-        quarantined: user.beginning.quarantined(),
-        countries: &case.about.countries,
-    };
     let user_entity = &user.beginning.entity;
+    let own = Own::new(case, user);
     let calls = calls(&own);
     let keys = keys(&own, &user.known);
     let made = made(&own);
     UserFacts {
         name: shown(&user_entity.name),
         account: shown(&user_entity.account),
-        quarantined: own
-            .quarantined
-            .map_or_else(String::new, |at| time(Some(at))),
+        quarantined: time_if_any(own.quarantined),
         n_events: own.events.len(),
-        verdict: verdict(&own, user_entity, &keys),
+        verdict: verdict(&own, &keys),
         sentences: sentences(&own, user_entity, &user.known),
         state: state(&own),
         plot: activity(&own).draw(),
@@ -232,7 +246,7 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
 }
 
 /// How it stands, in a few words.
-fn verdict(own: &Own<'_>, user: &Entity, keys: &[KeyFacts]) -> String {
+fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
     let long_term = keys.iter().filter(|key| key.is_long_term);
     let active = match long_term.clone().count() {
         0 => "no long-term key seen".to_owned(),
@@ -241,10 +255,11 @@ fn verdict(own: &Own<'_>, user: &Entity, keys: &[KeyFacts]) -> String {
             format!("{} active", plural(n_active, "key"))
         }
     };
-    let quarantine = match (own.quarantine(), super::words::lifted(own, user)) {
-        (None, _) => "no quarantine seen",
-        (Some(_), Some(_)) => "lifted",
-        (Some(_), None) => "quarantined",
+    let quarantine = match own.standing() {
+        Standing::NeverSeen => "no quarantine seen",
+        Standing::Quarantined => "quarantined",
+        Standing::Lifted(_) => "lifted",
+        Standing::Unclear => "lifted at a time that cannot be read",
     };
     format!("{quarantine}; {active}")
 }
@@ -260,8 +275,10 @@ pub(super) fn time(time: Option<Timestamp>) -> String {
     )
 }
 
-/// What stands for AWS itself where it acts in the name of a user.
-const AWS: &str = "AWS Internal";
+/// The same, or nothing where there is none.
+pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| time(Some(at)))
+}
 
 pub(super) fn who(event: &CaseEvent) -> String {
     if event.alert.text("invoked_by") == Some(AWS) {
@@ -272,38 +289,6 @@ pub(super) fn who(event: &CaseEvent) -> String {
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| "somebody".to_owned())
-}
-
-impl<'a> Own<'a> {
-    pub(super) fn beside(&self, relation: Relation) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.all()
-            .filter(move |event| event.story().quarantine == Some(Quarantine::Beside(relation)))
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.events.iter().map(|(event, _)| *event)
-    }
-
-    pub(super) fn quarantine(&self) -> Option<&'a CaseEvent> {
-        let mut made = self
-            .all()
-            .filter(|event| event.story().quarantine == Some(Quarantine::Made));
-        made.find(|event| event.alert.time() == self.quarantined)
-    }
-
-    /// What it and what it led to did; not what AWS did in its name.
-    pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.events.iter().filter(|(event, tie)| {
-            let is_of_aws = event.alert.text("invoked_by") == Some(AWS);
-            is_done(*tie) && !(is_of_aws && event.story().quarantine.is_some())
-        });
-        done.map(|(event, _)| *event)
-    }
-
-    pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
-        self.quarantined
-            .is_some_and(|at| event.alert.time().is_some_and(|time| time < at))
-    }
 }
 
 fn activity(own: &Own<'_>) -> Activity {
@@ -326,9 +311,7 @@ fn activity(own: &Own<'_>) -> Activity {
         };
         activity.lanes.entry(lane).or_default().push((time, call));
     }
-    let quarantines = own
-        .all()
-        .filter(|event| event.story().quarantine == Some(Quarantine::Made));
+    let quarantines = own.quarantines();
     activity.marks = quarantines.filter_map(|event| event.alert.time()).collect();
     activity
 }
@@ -372,8 +355,8 @@ fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
             let country = country.map_or_else(String::new, |code| format!(" ({code})"));
             SeenFacts {
                 name: format!("{}{country}", shown(name)),
-                first: time(times().min()),
-                last: time(times().max()),
+                first: time_if_any(times().min()),
+                last: time_if_any(times().max()),
                 n_before: n(&|event| own.is_before(event)),
                 n_after: n(&|event| !own.is_before(event)),
                 n_errors: n(&|event| event.story().error_code.is_some()),
@@ -451,17 +434,16 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
 }
 
 /// What was made, by whom, and when.
-fn made(own: &Own<'_>) -> Vec<[String; 4]> {
+fn made(own: &Own<'_>) -> Vec<MadeFacts> {
     let mut made = Vec::new();
     for event in own.done() {
         for entity in &event.story().traces.made {
-            let kind = entity.kind.name().replace('_', " ");
-            made.push([
-                kind,
-                shown(&entity.name),
-                time(event.alert.time()),
-                who(event),
-            ]);
+            made.push(MadeFacts {
+                kind: kind(entity.kind),
+                name: shown(&entity.name),
+                when: time(event.alert.time()),
+                by: who(event),
+            });
         }
     }
     made

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use super::facts::{Own, text, time};
+use super::facts::{text, time, time_if_any};
+use super::own::Own;
 use super::shown;
-use crate::case::CaseEvent;
 use crate::case::users::is_of_session;
+use crate::case::{CaseEvent, Seen};
 use crate::follow::{Entity, Kind, Known};
 
 /// What is said of a key.
@@ -28,9 +27,7 @@ pub(super) struct KeyFacts {
 /// What was seen of a key.
 #[derive(Default)]
 struct KeyUse {
-    n: u64,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+    seen: Seen,
     whose: String,
     /// What was done to it last.
     ended: Option<String>,
@@ -47,57 +44,54 @@ pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
         let traces = &event.story().traces;
         let at = event.alert.time();
         for key in traces.actors.iter().filter(|one| is_key(one)) {
-            let Some(seen) = uses.get_mut(key) else {
+            let Some(used) = uses.get_mut(key) else {
                 continue;
             };
-            seen.n += 1;
-            seen.first = seen.first.into_iter().chain(at).min();
-            seen.last = seen.last.max(at);
-            if seen.whose.is_empty() {
-                seen.whose = whose(event);
+            used.seen.add(at, event.story().error_code.is_some());
+            if used.whose.is_empty() {
+                used.whose = whose(event);
             }
         }
         if event.story().error_code.is_some() {
             continue;
         }
-        let request = event.alert.text("request_parameters").unwrap_or_default();
         for key in traces.on.iter().filter(|one| is_key(one)) {
-            let Some(seen) = uses.get_mut(key) else {
+            let Some(used) = uses.get_mut(key) else {
                 continue;
             };
             let when = time(at);
-            match event.alert.text("event_action") {
-                Some("DeleteAccessKey") => seen.ended = Some(format!("deleted {when}")),
-                Some("UpdateAccessKey") if is_inactive(request) => {
-                    seen.ended = Some(format!("inactive since {when}"));
+            let action = event.alert.text("event_action");
+            match (action, event.story().key_status.as_deref()) {
+                (Some("DeleteAccessKey"), _) => used.ended = Some(format!("deleted {when}")),
+                (Some("UpdateAccessKey"), Some("Inactive")) => {
+                    used.ended = Some(format!("inactive since {when}"));
                 }
-                Some("UpdateAccessKey") => {
-                    seen.ended = None;
-                    seen.resumed = Some(format!("active again since {when}"));
+                (Some("UpdateAccessKey"), Some("Active")) => {
+                    used.ended = None;
+                    used.resumed = Some(format!("active again since {when}"));
                 }
                 _ => {}
             }
         }
     }
-    let facts = uses.into_iter().map(|(key, seen)| {
+    let facts = uses.into_iter().map(|(key, used)| {
         let is_of_session = is_of_session(key);
-        let is_active = !is_of_session && seen.ended.is_none();
-        let mut state = match (seen.ended, seen.resumed) {
+        let is_active = !is_of_session && used.ended.is_none();
+        let mut state = match (used.ended, used.resumed) {
             (Some(ended), _) => ended,
             (None, Some(resumed)) => resumed,
             (None, None) if is_of_session => "of a session".to_owned(),
             (None, None) => "active, as far as this archive tells".to_owned(),
         };
-        if seen.n == 0 {
+        if used.seen.n_events == 0 {
             state.push_str(", not seen in use");
         }
-        let time_of = |at: Option<Timestamp>| at.map_or_else(String::new, |at| time(Some(at)));
         KeyFacts {
             id: shown(&key.name),
-            whose: seen.whose,
-            first: time_of(seen.first),
-            last: time_of(seen.last),
-            n: seen.n,
+            whose: used.whose,
+            first: time_if_any(used.seen.first),
+            last: time_if_any(used.seen.last),
+            n: used.seen.n_events,
             state,
             is_long_term: !is_of_session,
             is_active,
@@ -116,11 +110,4 @@ fn whose(event: &CaseEvent) -> String {
         (Some(account), Some(resource)) => shown(&format!("{resource} in {account}")),
         _ => text(event, "actor_name"),
     }
-}
-
-/// Whether a request to update a key, as text, makes it inactive.
-fn is_inactive(request: &str) -> bool {
-    ["status=Inactive", "\"status\":\"Inactive\""]
-        .iter()
-        .any(|status| request.contains(status))
 }

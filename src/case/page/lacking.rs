@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::shown;
+use super::words::plural;
 use crate::case::{AccountCoverage, Case};
 
 /// Gaps that are named; the others are counted.
@@ -13,19 +14,36 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
     let about = &case.about;
     let archive = &about.archive;
     let mut lacking = Vec::new();
-    if !about.complete && !about.archive_changed {
+    if !about.all_read {
         lacking.push("Not all could be read: see below.".to_owned());
     }
-    for account in &archive.accounts_without_files {
+    if archive.is_part {
+        let text = "Only a part of the archive was asked for (accounts, regions, or a shard): what is said here holds for that part.";
+        lacking.push(text.to_owned());
+    }
+    let missing = &archive.accounts_without_files;
+    for account in missing.iter().take(GAPS_MAX) {
         let account = shown(account);
         lacking.push(format!(
             "The case leads to account {account}, of which there is no file in CloudTrail's layout."
         ));
     }
+    if missing.len() > GAPS_MAX {
+        let n = missing.len() - GAPS_MAX;
+        lacking.push(format!("And to {}, likewise.", plural(n, "more account")));
+    }
     let days = archive.from.zip(archive.to);
     for account in &archive.accounts {
         if let Some((from, to)) = days {
             lacking.extend(days_lacking(account, from, to));
+        }
+        if account.files_without_day > 0 {
+            lacking.push(format!(
+                "Of account {} {} of {} files have no day in their paths, so which days are missing is not known.",
+                shown(&account.account_id),
+                account.files_without_day,
+                account.files
+            ));
         }
         if !account.regions_without_files.is_empty() {
             lacking.push(format!(
@@ -36,9 +54,10 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         }
     }
     if archive.files_outside_layout > 0 {
+        let n = usize::try_from(archive.files_outside_layout).unwrap_or(usize::MAX);
         lacking.push(format!(
-            "{} files lie outside of CloudTrail's layout: of which accounts and days they are was not asked.",
-            archive.files_outside_layout
+            "Outside of CloudTrail's layout there is {}: of which account and day was not asked.",
+            plural(n, "file")
         ));
     }
     lacking.push(

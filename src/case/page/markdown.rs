@@ -3,25 +3,56 @@
 use std::fmt::{self, Write};
 
 /// Puts a backslash before each character that Markdown could take for more than itself (CommonMark, "Backslash escapes":
-/// any ASCII punctuation may have one). Line breaks are shown as what they are before.
+/// any ASCII punctuation may have one). Words that GitHub and others would make links of, or call somebody by, become code,
+/// in which they look for nothing. Line breaks are shown as what they are before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Markdown;
 
 impl askama::filters::Escaper for Markdown {
     fn write_escaped_str<W: Write>(&self, mut dest: W, string: &str) -> fmt::Result {
-        for c in string.chars() {
-            // Those that stand in names, times and sentences, and mean nothing there.
-            let is_plain = matches!(
-                c,
-                '.' | ',' | ':' | ';' | '/' | '-' | '@' | '=' | '\'' | '(' | ')'
-            );
-            if c.is_ascii_punctuation() && !is_plain {
-                dest.write_char('\\')?;
+        for word in string.split_inclusive(' ') {
+            match word.strip_suffix(' ') {
+                Some(word) => {
+                    write_word(&mut dest, word)?;
+                    dest.write_char(' ')?;
+                }
+                None => write_word(&mut dest, word)?,
             }
-            dest.write_char(c)?;
         }
         Ok(())
     }
+}
+
+fn write_word(dest: &mut impl Write, word: &str) -> fmt::Result {
+    let low = word.to_ascii_lowercase();
+    let is_linked = ["@", "://", "www.", "mailto:", "xmpp:"];
+    if is_linked.iter().any(|part| low.contains(part)) {
+        return write_code(dest, word);
+    }
+    for c in word.chars() {
+        // Those that stand in names, times and sentences, and mean nothing there.
+        let is_plain = matches!(
+            c,
+            '.' | ',' | ':' | ';' | '/' | '-' | '=' | '\'' | '(' | ')'
+        );
+        if c.is_ascii_punctuation() && !is_plain {
+            dest.write_char('\\')?;
+        }
+        dest.write_char(c)?;
+    }
+    Ok(())
+}
+
+/// A word as code, between more backticks than it has itself; a bar would end a cell of a table even there.
+fn write_code(dest: &mut impl Write, word: &str) -> fmt::Result {
+    let runs = word.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(1 + runs.max().unwrap_or(0));
+    let room = if word.contains('`') { " " } else { "" };
+    write!(
+        dest,
+        "{fence}{room}{}{room}{fence}",
+        word.replace('|', "\\|")
+    )
 }
 
 #[cfg(test)]
@@ -31,11 +62,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_in_markdown_is_escaped() {
-        let mut out = String::new();
-        let text = "arn:aws:iam::111122223333:user/a_b*c [x](y) <b> `z` | !";
-        Markdown.write_escaped_str(&mut out, text).unwrap();
-        let expected = r"arn:aws:iam::111122223333:user/a\_b\*c \[x\](y) \<b\> \`z\` \| \!";
-        assert_eq!(out, expected);
+    fn a_value_is_text_or_code_and_nothing_else() {
+        for (text, expected) in [
+            (
+                "arn:aws:iam::111122223333:user/a_b*c [x](y) <b> `z` | !",
+                r"arn:aws:iam::111122223333:user/a\_b\*c \[x\](y) \<b\> \`z\` \| \!",
+            ),
+            (
+                "see https://example.com/ now",
+                "see `https://example.com/` now",
+            ),
+            ("WWW.example.com", "`WWW.example.com`"),
+            ("by @everyone,", "by `@everyone,`"),
+            ("a`@|b``c", r"``` a`@\|b``c ```"),
+            ("", ""),
+        ] {
+            let mut out = String::new();
+            Markdown.write_escaped_str(&mut out, text).unwrap();
+            assert_eq!(out, expected);
+        }
     }
 }

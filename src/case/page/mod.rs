@@ -8,6 +8,7 @@ mod facts;
 mod keys;
 mod lacking;
 mod markdown;
+mod own;
 mod plot;
 mod words;
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Own, text, time, who};
+use super::facts::{text, time, who};
+use super::own::{Own, Standing};
 use super::shown;
 use crate::case::CaseEvent;
 use crate::follow::{Entity, Kind, Known, Quarantine};
@@ -22,10 +23,10 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<Stri
     let mut sentences = Vec::new();
     if let Some(event) = own.quarantine() {
         sentences.push(format!(
-            "{} attached {} to {name} on {}{}.",
+            "On {} {} attached {} to {name}{}.",
+            time(event.alert.time()),
             who(event),
             text(event, "policy_name"),
-            time(event.alert.time()),
             from(event),
         ));
     }
@@ -40,17 +41,17 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<Stri
     sentences.push(format!(
         "With {name}'s keys and what these led to, this archive has {when}."
     ));
-    let end = match lifted(own, user) {
-        Some(event) => format!(
-            "was lifted by {} on {}",
+    let of_quarantine = match own.standing() {
+        Standing::NeverSeen => String::new(),
+        Standing::Lifted(event) => format!(
+            "; the quarantine was lifted by {} on {}",
             who(event),
             time(event.alert.time())
         ),
-        None => "was not lifted, as far as this archive tells".to_owned(),
-    };
-    let of_quarantine = match own.quarantine() {
-        Some(_) => format!("; the quarantine {end}"),
-        None => String::new(),
+        Standing::Quarantined => {
+            "; the quarantine was not lifted, as far as this archive tells".to_owned()
+        }
+        Standing::Unclear => "; the quarantine was lifted at a time that cannot be read".to_owned(),
     };
     sentences.push(format!("{}{of_quarantine}.", led_to(own, known)));
     sentences
@@ -116,29 +117,22 @@ fn from(event: &CaseEvent) -> String {
     }
 }
 
-/// What lifted the quarantine: the first to take the policy from this user after it.
-pub(super) fn lifted<'a>(own: &Own<'a>, user: &Entity) -> Option<&'a CaseEvent> {
-    let mut lifted = own.beside(Relation::Detach).filter(|event| {
-        let is_user = event.story().traces.on.contains(user);
-        let is_after = event.alert.time() >= own.quarantined;
-        is_user && is_after && event.story().error_code.is_none()
-    });
-    lifted.next()
-}
-
 /// Each quarantine, and what lifted it or kept it from being made.
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
     for event in own.all() {
-        let what = match event.story().quarantine {
-            Some(Quarantine::Made) => "Quarantined",
-            Some(Quarantine::Beside(Relation::LegacyQuarantine)) => "Quarantined, as before 2020",
-            Some(Quarantine::Beside(Relation::FailedAttach)) => "A quarantine failed",
-            Some(Quarantine::Beside(Relation::Detach)) => "Lifted",
+        let refused = event.story().error_code.as_deref();
+        let what = match (event.story().quarantine, refused) {
+            (Some(Quarantine::Made), _) => "Quarantined",
+            (Some(Quarantine::Beside(Relation::LegacyQuarantine)), None) => {
+                "Quarantined, as before 2020"
+            }
+            (Some(Quarantine::Beside(Relation::FailedAttach)), _) => "A quarantine failed",
+            (Some(Quarantine::Beside(Relation::Detach)), None) => "Lifted",
+            (Some(Quarantine::Beside(Relation::Detach)), Some(_)) => "Not lifted",
             _ => continue,
         };
-        let refused = event.story().error_code.as_deref();
-        let refused = refused.map(|code| format!(", refused: {}", shown(code)));
+        let refused = refused.map(|code| format!(": {}", shown(code)));
         let how = format!(
             "{}, {}, by {}{}",
             text(event, "policy_name"),

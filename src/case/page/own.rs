@@ -1,0 +1,118 @@
+//! A user's own part of a case, as the page asks for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::case::{Case, CaseEvent, UserCase, is_done};
+use crate::follow::{Entity, Kind, Quarantine, Tie};
+use crate::report::Relation;
+
+/// A user's events, each with why it belongs to it.
+pub(super) struct Own<'a> {
+    user: &'a Entity,
+    pub(super) events: Vec<(&'a CaseEvent, Tie<'a>)>,
+    /// The first time.
+    pub(super) quarantined: Option<Timestamp>,
+    pub(super) countries: &'a BTreeMap<String, String>,
+}
+
+/// How a user's quarantine stands, as far as an archive tells.
+#[derive(Clone, Copy)]
+pub(super) enum Standing<'a> {
+    NeverSeen,
+    Quarantined,
+    /// By the event that took the last version of the policy away.
+    Lifted(&'a CaseEvent),
+    /// Something took it away, before or after it was attached.
+    Unclear,
+}
+
+/// What stands for AWS itself where it acts in the name of a user.
+pub(super) const AWS: &str = "AWS Internal";
+
+impl<'a> Own<'a> {
+    pub(super) fn new(case: &'a Case, user: &'a UserCase) -> Self {
+        let mut own = Self {
+            user: &user.beginning.entity,
+            events: user.events(&case.events, case.about.window).collect(),
+            quarantined: user.beginning.quarantined(),
+            countries: &case.about.countries,
+        };
+        let first = own.quarantines().find_map(|event| event.alert.time());
+        own.quarantined = own.quarantined.or(first);
+        own
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
+        self.events.iter().map(|(event, _)| *event)
+    }
+
+    /// Whether something was done to the user that this is about; of a key or a role that is not known.
+    fn is_about_user(&self, event: &CaseEvent) -> bool {
+        let is_user = |one: &Entity| {
+            let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
+            one.kind == Kind::User && one.name == self.user.name && is_in_account
+        };
+        self.user.kind != Kind::User || event.story().traces.on.iter().any(is_user)
+    }
+
+    /// What quarantined the user, in the order of time.
+    pub(super) fn quarantines(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
+        let made = self
+            .all()
+            .filter(|event| event.story().quarantine == Some(Quarantine::Made));
+        made.filter(|event| self.is_about_user(event))
+    }
+
+    /// The first that did.
+    pub(super) fn quarantine(&self) -> Option<&'a CaseEvent> {
+        let mut made = self.quarantines();
+        let at_the_time = made.find(|event| event.alert.time() == self.quarantined);
+        at_the_time.or_else(|| self.quarantines().next())
+    }
+
+    /// How it stands: which versions of the policy were attached and not taken away later.
+    pub(super) fn standing(&self) -> Standing<'a> {
+        let mut attached: BTreeSet<&str> = BTreeSet::new();
+        let (mut was_attached, mut lifted, mut is_unclear) = (false, None, false);
+        for event in self.all().filter(|event| self.is_about_user(event)) {
+            let policy = event.alert.text("policy_name").unwrap_or_default();
+            match event.story().quarantine {
+                Some(Quarantine::Made) => {
+                    was_attached = true;
+                    attached.insert(policy);
+                }
+                Some(Quarantine::Beside(Relation::Detach))
+                    if event.story().error_code.is_none() =>
+                {
+                    is_unclear |= event.alert.time().is_none();
+                    if attached.remove(policy) && attached.is_empty() {
+                        lifted = Some(event);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match (was_attached, attached.is_empty(), lifted) {
+            (false, ..) => Standing::NeverSeen,
+            (true, true, Some(event)) => Standing::Lifted(event),
+            _ if is_unclear => Standing::Unclear,
+            _ => Standing::Quarantined,
+        }
+    }
+
+    /// What it and what it led to did; not what AWS did in its name.
+    pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
+        let done = self.events.iter().filter(|(event, tie)| {
+            let is_of_aws = event.alert.text("invoked_by") == Some(AWS);
+            is_done(*tie) && !(is_of_aws && event.story().quarantine.is_some())
+        });
+        done.map(|(event, _)| *event)
+    }
+
+    pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
+        self.quarantined
+            .is_some_and(|at| event.alert.time().is_some_and(|time| time < at))
+    }
+}
