@@ -65,7 +65,8 @@ pub(crate) enum Command {
 /// From alerts to the story: collect what the quarantined users did, what was done to them, and what that led to.
 ///
 /// Events of the user and its keys, of the sessions that these opened (from role to role), of users, keys and roles that were
-/// made with them, each once. It reads the archive once for each round: what one finds is looked for in the next.
+/// made with them, each once. It reads in rounds: what one finds is looked for in the next, in the files that can hold it.
+/// In the end it looks who else came from the same addresses.
 #[derive(Debug, ClapArgs)]
 #[command(
     override_usage = "trailsift investigate [OPTIONS] --output <CASE> <ALERTS> <PATH>...\n       \
