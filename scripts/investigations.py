@@ -62,6 +62,7 @@ def main() -> int:
             "a user called admin": ["--user", "admin"],
             "a user called Role, a word of most records": ["--user", "Role"],
             "1,000 access keys": [word for key in keys for word in ("--access-key", key)],
+            "30 users": [word for name in names[:30] for word in ("--user", name)],
             "1,000 users": [word for name in names for word in ("--user", name)],
         }
         hunts: list[float] = []
