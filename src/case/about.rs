@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Coverage;
 use super::beginning::{Beginning, Window};
+use crate::follow::Entity;
 use crate::report::{Diagnostic, Sources};
 
 /// What `case.json` says.
@@ -26,6 +28,12 @@ pub struct About {
     /// Which times are near that.
     #[serde(flatten)]
     pub window: Window,
+    /// Events from this time on were looked at, at the earliest; nothing if there was no such limit.
+    pub since: Option<Timestamp>,
+    /// Events before this time, at the latest.
+    pub until: Option<Timestamp>,
+    /// Those of them whose quarantine was not found in what was read: it is another archive, or not all of it.
+    pub not_found: Vec<Entity>,
     /// How many steps from where it begins something is followed.
     pub max_hops: u32,
     /// Whether that left something out.

@@ -17,12 +17,15 @@ use crate::input::source::{Source, SourceKind, is_as_found};
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     sources: Vec<Arc<Source>>,
+    /// Whether a file was met that has events later than its name says that it was delivered.
+    pub(super) names_lie: bool,
 }
 
 impl Archive {
     pub(super) fn new(sources: Vec<Source>) -> Self {
         Self {
             sources: sources.into_iter().map(Arc::new).collect(),
+            names_lie: false,
         }
     }
 
@@ -39,7 +42,7 @@ impl Archive {
         let since = since.and_then(|since| since.checked_sub(margin).ok());
         let may_matter = |source: &&Arc<Source>| {
             let is_stream = matches!(source.kind, SourceKind::Stream | SourceKind::Stdin);
-            let delivered = delivered_at(&source.path);
+            let delivered = delivered_at(&source.path).filter(|_| !self.names_lie);
             let is_too_early = delivered.zip(since).is_some_and(|(at, since)| at < since);
             !is_stream && !is_too_early
         };
@@ -139,6 +142,8 @@ fn is_log(source: &Source) -> bool {
 /// What of an archive there was to read, as far as its folders say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
+    /// Folders of days that are too far from all quarantines, or from what was asked for: they were not looked into.
+    pub folders_passed_over: u64,
     /// Whether only a part was to be read: some accounts or regions, or a shard. What is said holds for that part.
     pub is_part: bool,
     /// The first day that matters; nothing where no time is known.

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crate::config::HuntConfig;
 use crate::error::Error;
-use crate::follow::{Entity, Followed, Kind, Known, Part, Searched, Sought, Tie};
+use crate::follow::{Entity, Followed, Kind, Known, Part, Quarantine, Searched, Sought, Tie};
 use crate::input::layout::is_account;
 use crate::output::Alert;
 use crate::pipeline::Notice;
@@ -120,11 +120,15 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         countries.of_all(of_events.chain(of_others))
     });
     let has_changed = rounds.archive.has_changed();
+    let not_found = not_found(&users, &events, config.window);
     let first = rounds.first.expect("there was a first round");
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: config.hunt.run_id.clone(),
-        complete: rounds.is_whole && !has_changed,
+        complete: rounds.is_whole && !has_changed && not_found.is_empty(),
+        since: config.hunt.wanted.since,
+        until: config.hunt.wanted.until,
+        not_found,
         all_read: rounds.is_whole,
         archive_changed: has_changed,
         window: config.window,
@@ -134,11 +138,12 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
         rounds: rounds.done,
         addresses,
         countries: countries.unwrap_or_default(),
-        archive: rounds.archive.coverage(
-            &config.hunt,
-            &accounts(&known, &events),
-            first.started_at,
-        ),
+        archive: Coverage {
+            folders_passed_over: first.sources.folders_passed_over,
+            ..rounds
+                .archive
+                .coverage(&config.hunt, &accounts(&known, &events), first.started_at)
+        },
         files: BTreeMap::new(),
         sources: first.sources,
         diagnostics: rounds.diagnostics,
@@ -197,6 +202,18 @@ fn search(
 fn is_near_any(beginnings: &[Beginning], alert: &Alert, window: Window) -> bool {
     let time = alert.time();
     beginnings.iter().any(|one| one.is_near(time, window))
+}
+
+/// The users whose quarantine the alerts tell of, and the archive does not.
+fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<Entity> {
+    let is_missing = |user: &&UserCase| {
+        let mut own = user.events(events, window);
+        let is_made = |event: &CaseEvent| event.story().quarantine == Some(Quarantine::Made);
+        let is_expected = user.beginning.quarantined().is_some();
+        is_expected && !own.any(|(event, _)| is_made(event))
+    };
+    let missing = users.iter().filter(is_missing);
+    missing.map(|user| user.beginning.entity.clone()).collect()
 }
 
 /// What all users' parts know.

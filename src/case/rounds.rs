@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::about::{LookedFor, Round};
 use super::archive::Archive;
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::follow::{Followed, Sought};
+use crate::input::layout::delivered_at;
 use crate::output::Alert;
 use crate::pipeline::{self, Notice};
 use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, Report};
@@ -65,6 +67,8 @@ impl<'a> Rounds<'a> {
         if self.first.is_some() {
             hunt.roots = vec![self.archive.from(since, self.hunt.wanted.margin)];
         }
+        let margin = self.hunt.wanted.margin;
+        let mut names_lie = false;
         let Self {
             notify,
             diagnostics,
@@ -73,6 +77,7 @@ impl<'a> Rounds<'a> {
         } = self;
         let report = pipeline::run_and_list(&hunt, listed.as_mut(), &mut |notice| {
             if let Notice::Alert(alert) = &notice {
+                names_lie |= is_later_than_name(alert, margin);
                 return visit(alert);
             }
             if let Notice::Diagnostic(diagnostic) = &notice {
@@ -89,6 +94,7 @@ impl<'a> Rounds<'a> {
             self.archive = Archive::new(sources);
             self.tell_streams();
         }
+        self.archive.names_lie |= names_lie;
         self.done.push(Round {
             looked_for,
             needles,
@@ -119,6 +125,18 @@ impl<'a> Rounds<'a> {
             round.events = n_events;
         }
     }
+}
+
+/// Whether an event is later than the name of its file says that this was delivered: then names say nothing of what is in
+/// the files.
+fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
+    let delivered = alert
+        .text("source")
+        .and_then(|source| delivered_at(Path::new(source)));
+    let latest = delivered.and_then(|at| at.checked_add(margin).ok());
+    latest
+        .zip(alert.time())
+        .is_some_and(|(latest, time)| latest < time)
 }
 
 /// Texts that were met, by 128 bits of their hashes: a million of them take some megabytes.

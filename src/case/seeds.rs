@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::Path;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use jiff::Timestamp;
@@ -13,7 +13,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::Seed;
+use crate::event::time::micros;
 use crate::follow::{Entity, Kind};
+use crate::input::layout::is_account;
+use crate::output::columns::UTC_AS_OFFSET;
 
 /// The columns of alerts that say whom a case is about, and when that was.
 const COLUMNS: [&str; 4] = [
@@ -44,10 +47,23 @@ pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-fn seed(user: Option<&str>, accounts: [Option<&str>; 2], time: Option<Timestamp>) -> Option<Seed> {
+/// Where a row begins a case, if it names a user.
+fn seed(
+    user: Option<&str>,
+    accounts: [Option<&str>; 2],
+    time: Option<Timestamp>,
+) -> Result<Option<Seed>, String> {
     let account = accounts.into_iter().flatten().next().unwrap_or_default();
-    let entity = Entity::in_account(Kind::User, account, user?);
-    Some(Seed { entity, time })
+    if !account.is_empty() && !is_account(account) {
+        return Err(format!(
+            "{account:?} is no account's id: it has twelve digits"
+        ));
+    }
+    let user = user.filter(|user| !user.is_empty());
+    Ok(user.map(|user| Seed {
+        entity: Entity::in_account(Kind::User, account, user),
+        time,
+    }))
 }
 
 fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
@@ -77,7 +93,15 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
         let texts = [COLUMNS[0], COLUMNS[1], COLUMNS[2]].map(|name| column(name, &DataType::Utf8));
         let [users, recipients, accounts] = texts;
         let (users, recipients, accounts) = (users?, recipients?, accounts?);
-        let zone = Some("UTC".into());
+        let zone = Some(UTC_AS_OFFSET.into());
+        let is_number = |batch: &RecordBatch| {
+            let column = batch.column_by_name("event_time");
+            column.is_some_and(|column| column.data_type().is_numeric())
+        };
+        if is_number(&batch) {
+            let message = "event_time is a number, of which the unit is not known: make it a time";
+            return Err(io::Error::other(message));
+        }
         let times = column(
             "event_time",
             &DataType::Timestamp(TimeUnit::Microsecond, zone),
@@ -92,7 +116,7 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
             let time = times.is_valid(row).then(|| times.value(row));
             let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
             let of = [recipient.as_deref(), account.as_deref()];
-            seeds.extend(seed(text(&users).as_deref(), of, time));
+            seeds.extend(seed(text(&users).as_deref(), of, time).map_err(io::Error::other)?);
         }
     }
     Ok(seeds)
@@ -113,8 +137,17 @@ fn of_lines(file: File) -> io::Result<Vec<Seed>> {
         }
         let text = |column: &str| row[column].as_str();
         let accounts = [text("recipient_account_id"), text("account_id")];
-        let time = text("event_time").and_then(|time| time.parse().ok());
-        seeds.extend(seed(text("target_user_name"), accounts, time));
+        let time = match &row["event_time"] {
+            Value::Null => None,
+            Value::String(text) => {
+                let time = micros(text).and_then(|time| Timestamp::from_microsecond(time).ok());
+                let unreadable = || fault(&format!("event_time: {text:?} is no time"));
+                Some(time.ok_or_else(unreadable)?)
+            }
+            other => return Err(fault(&format!("event_time: {other} is no text"))),
+        };
+        let seed = seed(text("target_user_name"), accounts, time);
+        seeds.extend(seed.map_err(|error| fault(&error))?);
     }
     Ok(seeds)
 }

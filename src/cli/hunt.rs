@@ -167,8 +167,12 @@ pub(super) fn say_interrupted(
             state.display()
         )
     });
+    let what = match &config.destination {
+        Destination::Nowhere => "events",
+        _ => "alerts",
+    };
     let text = format!(
-        "{} of {}{more} files were read ({} as stored), {} alerts found; {output}{kept}",
+        "{} of {}{more} files were read ({} as stored), {} {what} found; {output}{kept}",
         HumanCount(progress.n_done.load(Relaxed)),
         HumanCount(progress.n_found.load(Relaxed)),
         BinaryBytes(progress.stored_bytes.load(Relaxed)),

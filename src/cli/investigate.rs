@@ -7,16 +7,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use indicatif::HumanCount;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use trailsift::Error;
-use trailsift::case::{self, Case, CaseConfig, Countries, LookedFor, Seed, Window};
+use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
 use trailsift::config::random_run_id;
 use trailsift::follow::{Entity, Kind};
 use trailsift::pipeline::Notice;
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
-use trailsift::store::Uri;
 
-use super::args::InvestigateArgs;
+use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
 use super::{hunt, resolve, terminal};
@@ -31,8 +31,9 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         bail!("there is no alert that names a user, so there is nothing to investigate");
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
-    let hunt = resolve::resolve_case(&args, times(&args, &seeds), random_run_id())?;
-    let draft = Draft::new(&args.output)?;
+    let folder = case_folder(&args.output)?;
+    let hunt = resolve::resolve_case(&args, &folder, times(&args, &seeds), random_run_id())?;
+    let draft = Draft::new(folder)?;
     let config = CaseConfig {
         hunt,
         seeds,
@@ -69,8 +70,18 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     draft
         .finish(&case)
         .with_context(|| args.output.display().to_string())?;
-    if !args.quiet {
-        show(&case, &args.output);
+    warn(&case.about, args.log_format);
+    match args.log_format {
+        _ if args.quiet => {}
+        LogFormat::Text => show(&case, &args.output),
+        LogFormat::Json => {
+            let mut about = serde_json::to_value(&case.about)?;
+            if let Some(about) = about.as_object_mut() {
+                // Each was told by itself.
+                about.remove("diagnostics");
+            }
+            terminal::json("case", &about);
+        }
     }
     Ok(if case.about.complete {
         Exit::Complete
@@ -140,73 +151,132 @@ fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<T
     )
 }
 
-/// The folder of a case until it has its name: a hidden one beside that, which goes away with this.
+/// The folder of a case as it really is: what is there of it without links and dots.
+fn case_folder(path: &Path) -> Result<PathBuf, clap::Error> {
+    let refuse = |message: &str| resolve::usage(&format!("{}: {message}", path.display()));
+    if resolve::uri(path)?.is_some() {
+        let message = "a case is a folder on this machine; copy it to the bucket when it is there";
+        return Err(refuse(message));
+    }
+    let absolute = std::path::absolute(path).map_err(|error| refuse(&error.to_string()))?;
+    let mut there = absolute.as_path();
+    let mut missing = Vec::new();
+    loop {
+        match there.canonicalize() {
+            Ok(real) => {
+                return Ok(missing
+                    .iter()
+                    .rev()
+                    .fold(real, |path, name| path.join(name)));
+            }
+            Err(_) if there.is_symlink() => {
+                return Err(refuse("it is a link to what is not there"));
+            }
+            Err(error) => match (there.file_name(), there.parent()) {
+                (Some(name), Some(parent)) => {
+                    missing.push(name);
+                    there = parent;
+                }
+                // `..` behind what is not there.
+                _ => return Err(refuse(&error.to_string())),
+            },
+        }
+    }
+}
+
+/// The folder of a case until it has its name: a hidden one, which goes away with this.
 struct Draft {
+    /// Beside the folder that is to appear; inside one that is there and empty, which is filled, since it may be a place of
+    /// its own (a mount), with its own owner and mode.
     hidden: PathBuf,
     folder: PathBuf,
+    is_there: bool,
 }
 
 impl Draft {
     /// Makes it, so that what cannot be written is known before anything is read.
-    fn new(path: &Path) -> anyhow::Result<Self> {
-        let context = || path.display().to_string();
-        if Uri::of(path).is_some() {
-            let message =
-                "a case is a folder on this machine; copy it to the bucket when it is there";
-            return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
-        }
-        // A name is given to what is really there.
-        let folder = std::path::absolute(path).with_context(context)?;
-        let folder = match folder.canonicalize() {
-            Ok(real) => real,
-            // Not there yet, or a link to what is not.
-            Err(_) if !folder.is_symlink() => folder,
-            Err(error) => return Err(error).with_context(context),
-        };
-        let is_taken = match std::fs::read_dir(&folder) {
-            Ok(mut entries) => entries.next().is_some(),
+    fn new(folder: PathBuf) -> anyhow::Result<Self> {
+        let context = || folder.display().to_string();
+        let is_there = match std::fs::read_dir(&folder) {
+            Ok(mut entries) => match entries.next() {
+                None => true,
+                Some(_) => bail!(
+                    "{}: it is not empty; name another folder for the case",
+                    folder.display()
+                ),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(error).with_context(context),
         };
-        if is_taken {
-            bail!(
-                "{}: it is not empty; name another folder for the case",
-                path.display()
-            );
-        }
-        let parent = folder.parent().context("the case's folder has no name")?;
-        let hidden = parent.join(format!(".{}.tmp", random_run_id()));
+        let place = match is_there {
+            true => Some(folder.as_path()),
+            false => folder.parent(),
+        };
+        let place = place.context("the case's folder has no name")?;
+        let hidden = place.join(format!(".{}.tmp", random_run_id()));
         std::fs::create_dir_all(&hidden).with_context(context)?;
-        Ok(Self { hidden, folder })
+        Ok(Self {
+            hidden,
+            folder,
+            is_there,
+        })
     }
 
-    /// Writes the case, and gives the folder its name. One that is there and empty is replaced.
+    /// Writes the case, and gives it its name; where the folder is there, its files, the page last.
     fn finish(&self, case: &Case) -> anyhow::Result<()> {
         case::write(case, &Rule::quarantine(), &self.hidden)?;
         std::fs::write(self.hidden.join(PAGE), case::page::render(case)?)?;
-        std::fs::rename(&self.hidden, &self.folder)?;
+        if !self.is_there {
+            return Ok(std::fs::rename(&self.hidden, &self.folder)?);
+        }
+        for name in case::FILES.iter().chain(&["case.json", PAGE]) {
+            std::fs::rename(self.hidden.join(name), self.folder.join(name))?;
+        }
         Ok(())
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // It is not there any more where all went well.
+        // It is not there any more, or empty, where all went well.
         std::fs::remove_dir_all(&self.hidden).ok();
+    }
+}
+
+/// What is to be known of a case in any case: that something was not followed, changed, or is not there.
+fn warn(about: &About, format: LogFormat) {
+    let say = |is_error: bool, text: &str| match format {
+        LogFormat::Json => {
+            let level = if is_error { "error" } else { "warning" };
+            terminal::json("diagnostic", &json!({"severity": level, "message": text}));
+        }
+        LogFormat::Text if is_error => {
+            terminal::line(&format!("{}: {text}", terminal::red("error")));
+        }
+        LogFormat::Text => terminal::line(&format!("{}: {text}", terminal::yellow("warning"))),
+    };
+    if about.max_hops_bit {
+        let text = "something lies more steps away than --max-hops allows, and was not followed";
+        say(false, text);
+    }
+    if about.archive_changed {
+        let text = "the archive changed between the rounds, so that something may be missing";
+        say(true, text);
+    }
+    for user in &about.not_found {
+        say(
+            true,
+            &format!(
+                "the quarantine of {}, of which the alerts tell, is not in what was read",
+                user.name
+            ),
+        );
     }
 }
 
 fn show(case: &Case, output: &Path) {
     let count = |n: usize| HumanCount(n as u64);
     let about = &case.about;
-    if about.max_hops_bit {
-        let text = "something lies more steps away than --max-hops allows, and was not followed";
-        terminal::line(&format!("{}: {text}", terminal::yellow("warning")));
-    }
-    if about.archive_changed {
-        let text = "the archive changed between the rounds, so that something may be missing";
-        terminal::line(&format!("{}: {text}", terminal::red("error")));
-    }
     for (n, round) in about.rounds.iter().enumerate() {
         let what = match round.looked_for {
             LookedFor::Names => "names and keys",

@@ -1,6 +1,7 @@
 //! `trailsift report`: a case shown once more.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -37,18 +38,20 @@ enum ReportFormat {
     Md,
 }
 
-/// Whether a path is that of a file that the case is in: to replace it would end the case.
-fn is_of_case(path: &Path, case: &Path) -> bool {
-    let mut files = case::FILES.iter().chain(&["case.json"]);
-    let real = path.canonicalize();
-    real.is_ok_and(|real| {
-        files.any(|name| {
-            case.join(name)
-                .canonicalize()
-                .is_ok_and(|file| file == real)
-        })
-    })
+/// Whether nothing is lost with a file: it is not there, or a report, which can be made again.
+fn may_be_replaced(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(START_BYTES).read_to_end(&mut start)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let start = String::from_utf8_lossy(&start);
+    Ok(start.is_empty() || case::page::MARKS.iter().any(|mark| start.contains(mark)))
 }
+
+/// So much of a file shows that it is a report.
+const START_BYTES: u64 = 1024;
 
 /// Reads a case, and writes it.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
@@ -61,8 +64,8 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     if path == Path::new("-") {
         return print(text.as_bytes());
     }
-    if is_of_case(path, &args.case) {
-        let message = "it is a file of the case itself; name another";
+    if !may_be_replaced(path).with_context(|| path.display().to_string())? {
+        let message = "it is there, and no report of a case; name another file";
         return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
     }
     let stores = Stores::new(StoreOptions::default());

@@ -121,6 +121,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
 /// The configuration of a round of an investigation, whose events are of these times at most.
 pub(super) fn resolve_case(
     args: &InvestigateArgs,
+    folder: &Path,
     (since, until): (Option<Timestamp>, Option<Timestamp>),
     run_id: String,
 ) -> Result<HuntConfig, clap::Error> {
@@ -137,10 +138,15 @@ pub(super) fn resolve_case(
         let message = "a pipe can be read once, and an investigation reads in rounds: name files";
         return Err(usage(message));
     }
-    // What it says would be taken for evidence by the next one.
-    let output = std::path::absolute(&args.output).unwrap_or_else(|_| args.output.clone());
-    let named = roots.iter().filter(|root| matches!(root, Root::Path(_)));
-    if named.clone().any(|root| lies_in(root, &output)) {
+    // What it says would be taken for evidence by the next one. What a manifest names was listed before.
+    let named = roots
+        .iter()
+        .filter(|root| !matches!(root, Root::Manifest(_)));
+    let is_on_stdin = |root: &Root| matches!(root, Root::List(list) if list.file.is_none());
+    if named
+        .clone()
+        .any(|root| !is_on_stdin(root) && holds(root, folder))
+    {
         let message = "the case would lie in what is read; name a folder outside of it";
         return Err(usage(&format!("{}: {message}", args.output.display())));
     }
@@ -184,7 +190,7 @@ fn roots(input: &InputArgs) -> Result<Vec<Root>, clap::Error> {
 
 fn manifest(path: &Path, shard: Option<Shard>) -> Result<Root, clap::Error> {
     let file = (path.as_os_str() != "-").then(|| path.to_owned());
-    if let Some(Err(error)) = file.as_ref().map(File::open) {
+    if let Some(Err(error)) = file.as_ref().map(|file| opened(file)) {
         return Err(usage(&format!("{}: {error}", path.display())));
     }
     Ok(Root::Manifest(Manifest { file, shard }))
@@ -223,7 +229,7 @@ pub(super) fn usage(message: &str) -> clap::Error {
 }
 
 /// The address that was typed, if it is one.
-fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
+pub(super) fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
     let named = Uri::of(path).transpose();
     named.map_err(|message| usage(&format!("{}: {message}", path.display())))
 }
@@ -258,13 +264,21 @@ fn root(path: &Path) -> Result<Root, clap::Error> {
 
 fn list(path: &Path, is_zero_separated: bool) -> Result<Root, clap::Error> {
     let file = (path.as_os_str() != "-").then(|| path.to_owned());
-    if let Some(Err(error)) = file.as_ref().map(File::open) {
+    if let Some(Err(error)) = file.as_ref().map(|file| opened(file)) {
         return Err(usage(&format!("{}: {error}", path.display())));
     }
     Ok(Root::List(List {
         file,
         is_zero_separated,
     }))
+}
+
+/// Whether a file can be opened. A pipe is opened once, by whoever reads it.
+fn opened(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path)?.is_file() {
+        true => File::open(path).map(|_| ()),
+        false => Ok(()),
+    }
 }
 
 /// Whether this is neither a file nor a folder.
@@ -381,13 +395,6 @@ fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf>, clap::Er
         }
     }
     Ok(own_files)
-}
-
-/// Whether a folder that is to appear would lie in a root.
-fn lies_in(root: &Root, folder: &Path) -> bool {
-    let parents = folder.ancestors().skip(1);
-    let mut parents = parents.filter_map(|parent| parent.canonicalize().ok());
-    parents.next().is_some_and(|parent| holds(root, &parent))
 }
 
 fn holds(root: &Root, target: &Path) -> bool {

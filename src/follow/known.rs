@@ -100,11 +100,10 @@ impl Known {
             .reduce(Reach::join)
     }
 
-    /// Whether any of these belongs to the case at a time, also what is not looked for by itself.
+    /// Whether any of these is followed at a time.
     #[must_use]
     pub fn has_any(&self, entities: &[Entity], time: Option<Timestamp>) -> bool {
-        let mut entities = entities.iter();
-        entities.any(|entity| self.reach_at(entity, time).is_some())
+        self.nearest(entities, time).is_some()
     }
 
     /// The same at a time; where the event's time cannot be read, at any.
@@ -231,7 +230,8 @@ impl Known {
         if reach.hops > self.hops_max {
             // By this way it would belong to the case, or belong to it earlier.
             let known = self.reached.get(entity);
-            self.is_cut |= known.is_none_or(|known| reach.since < known.since);
+            let is_new = known.is_none_or(|known| reach.since < known.since);
+            self.is_cut |= is_new && entity.is_followed();
             return false;
         }
         let Some(known) = self.reached.get_mut(entity) else {

@@ -127,6 +127,11 @@ pub(crate) fn day_of(path: &Path) -> Option<Date> {
 #[must_use]
 pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
     let name = path.file_name()?.to_str()?;
+    // Archives may be named so, too, and hold anything.
+    let endings = [".json.gz", ".json", ".json.zst"];
+    let name = endings
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))?;
     let mut parts = name.split('_');
     let is_account = parts.next().is_some_and(is_account);
     if !is_account || parts.next() != Some("CloudTrail") || !parts.next().is_some_and(is_region) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -489,35 +490,38 @@ fn what_was_only_asked_for_in_part_is_said_to_be_a_part() {
     assert_eq!(about(&lake)["archive"]["is_part"], false);
 }
 
+/// Runs the program beside the archive, which must end so, and say why.
+fn refuses(lake: &Lake, args: &[&str], code: i32, why: &str) {
+    let mut command = Command::new(TRAILSIFT);
+    let output = command
+        .current_dir(lake.beside(""))
+        .args(args)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    // Long messages are broken into lines.
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&told).contains(why), "{told}");
+}
+
 #[test]
 fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
     let lake = told(1);
     hunt_and_investigate(&lake, &[]);
-    let refused = |args: &[&str], code: i32, why: &str| {
-        let output = Command::new(TRAILSIFT)
-            .current_dir(lake.beside(""))
-            .args(args)
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.contains(why), "{told}");
-    };
-    let of_itself = "a file of the case itself";
-    refused(
-        &["report", "case", "-o", "case/events.parquet"],
-        2,
-        of_itself,
-    );
-    runs(
-        &lake,
-        &["report", "case", "--format", "md", "-o", "ticket.md"],
-    );
-    assert!(
-        text(lake.beside("ticket.md"))
-            .unwrap()
-            .contains("release-bot")
-    );
+    // Neither the case's own files nor others are overwritten, also behind a link.
+    let log = files_below(&lake.logs()).remove(0);
+    symlink(&log, lake.beside("link.html")).unwrap();
+    for output in ["case/events.parquet", "alerts.parquet", "link.html"] {
+        let args = ["report", "case", "-o", output];
+        refuses(&lake, &args, 2, "it is there, and no report of a case");
+    }
+    let ticket = ["report", "case", "--format", "md", "-o", "ticket.md"];
+    runs(&lake, &ticket);
+    // What was made by it is made anew.
+    runs(&lake, &ticket);
+    let written = text(lake.beside("ticket.md")).unwrap();
+    assert!(written.contains("release-bot"));
     for name in ["events.parquet", "neighbours.parquet"] {
         let path = lake.beside("case").join(name);
         let mut bytes = fs::read(&path).unwrap();
@@ -525,38 +529,123 @@ fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
-        refused(
-            &["report", "case"],
-            1,
-            "it is not as it was when the case was made",
-        );
+        let why = "it is not as it was when the case was made";
+        refuses(&lake, &["report", "case"], 1, why);
         fs::write(&path, whole).unwrap();
     }
     runs(&lake, &["report", "case"]);
+}
+
+#[test]
+fn a_case_appears_whole_and_outside_of_what_is_read() {
+    let lake = told(1);
+    runs(&lake, &["hunt", "--quiet", "logs", "-o", "alerts.parquet"]);
+    let to = |output: &'static str| ["investigate", "alerts.parquet", "logs", "-o", output];
+    fs::create_dir(lake.logs().join("empty")).unwrap();
+    symlink("logs/empty", lake.beside("link")).unwrap();
+    symlink("nowhere", lake.beside("dangling")).unwrap();
+    let lies_in = "the case would lie in what is read";
     for (output, why) in [
-        ("logs/case", "the case would lie in what is read"),
+        ("logs/case", lies_in),
+        ("logs/empty", lies_in),
+        ("link", lies_in),
+        ("logs/empty/../case", lies_in),
+        ("nowhere/../logs/case", "nowhere/../logs/case"),
+        ("dangling", "a link to what is not there"),
         ("s3://bucket/case", "a case is a folder on this machine"),
     ] {
-        refused(
-            &["investigate", "alerts.parquet", "logs", "-o", output],
-            2,
-            why,
-        );
+        refuses(&lake, &to(output), 2, why);
     }
+    fs::write(lake.beside("list"), "logs\n").unwrap();
+    let listed = [
+        "investigate",
+        "alerts.parquet",
+        "--files-from",
+        "list",
+        "-o",
+    ];
+    refuses(&lake, &[&listed[..], &["logs/case"]].concat(), 2, lies_in);
     // Folders that are missing are made; nothing else is left.
-    runs(
-        &lake,
-        &[
-            "investigate",
-            "alerts.parquet",
-            "logs",
-            "-o",
-            "new/place/case",
-        ],
-    );
+    runs(&lake, &to("new/place/case"));
     let names = fs::read_dir(lake.beside("new/place")).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["case"]);
+    // A folder that is there is filled, and stays what it is.
+    let empty = lake.beside("empty");
+    fs::create_dir(&empty).unwrap();
+    fs::set_permissions(&empty, fs::Permissions::from_mode(0o700)).unwrap();
+    let inode = fs::metadata(&empty).unwrap().ino();
+    runs(&lake, &to("empty"));
+    let metadata = fs::metadata(&empty).unwrap();
+    assert_eq!((metadata.ino(), metadata.mode() & 0o777), (inode, 0o700));
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 8);
+    runs(&lake, &["report", "empty"]);
+}
+
+#[test]
+fn alerts_of_another_archive_and_times_that_cannot_be_read_are_told() {
+    let lake = told(1);
+    runs(&lake, &["hunt", "--quiet", "logs", "-o", "alerts.ndjson"]);
+    let investigate = |alerts: &str, archive: &str, code: i32, why: &str| {
+        let args = ["investigate", "--quiet", alerts, archive, "-o", "case"];
+        refuses(&lake, &args, code, why);
+    };
+    fs::create_dir(lake.beside("other")).unwrap();
+    fs::write(lake.beside("other/a.json"), r#"{"Records":[]}"#).unwrap();
+    investigate("alerts.ndjson", "other", 3, "the quarantine of release-bot");
+    let alert = text(lake.beside("alerts.ndjson")).unwrap();
+    let alert = alert.lines().next().unwrap();
+    let time = alert.split_once(r#""event_time":"#).unwrap().1;
+    let time = time.split_once(',').unwrap().0;
+    for (wrong, why) in [("1700000000000", "is no text"), (r#""soon""#, "is no time")] {
+        fs::write(lake.beside("wrong.ndjson"), alert.replacen(time, wrong, 1)).unwrap();
+        investigate("wrong.ndjson", "logs", 1, why);
+    }
+    let wrong = alert.replace(r#""111122223333""#, r#""111122223333.0""#);
+    fs::write(lake.beside("wrong.ndjson"), wrong).unwrap();
+    investigate("wrong.ndjson", "logs", 1, "no account's id");
+}
+
+#[test]
+fn a_file_with_events_later_than_its_name_shows_that_names_say_nothing() {
+    let lake = told(1);
+    let list = list(&lake);
+    let expected = named(&expected(&list), &list);
+    // Each file has the name of one that was delivered long before.
+    for file in files_below(&lake.logs()) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut parts: Vec<&str> = name.split('_').collect();
+        parts[3] = "20200101T0000Z";
+        fs::rename(&file, lake.logs().join(parts.join("_"))).unwrap();
+    }
+    hunt_and_investigate(&lake, &[]);
+    assert_eq!(named(&held(&lake), &list), expected);
+}
+
+#[test]
+fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &["--after", "1h"]);
+    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
+    let ticket = String::from_utf8(ticket).unwrap();
+    // The quarantine was lifted a day later.
+    assert!(
+        ticket.contains("the quarantine was not lifted until"),
+        "{ticket}"
+    );
+    assert!(ticket.contains(" were looked at."), "{ticket}");
+    hunt_and_investigate(&lake, &[]);
+    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
+    let ticket = String::from_utf8(ticket).unwrap();
+    for step in [
+        // Its own, not that of the user that strangers made.
+        "- New keys were made: 1 event, the last CreateAccessKey",
+        "- Keys were disabled or deleted: 2 events, the last DeleteAccessKey",
+        "- Logs or detectors were switched off or changed: 1 attempt refused",
+        "- Instances were started: 1 event,",
+    ] {
+        assert!(ticket.contains(step), "{step}: {ticket}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::lacking::lacking;
 use super::own::{AWS, Own, Standing};
 use super::plot::{Activity, Call};
 use super::shown;
-use super::words::{plural, sentences, state, steps};
+use super::words::{looked, plural, sentences, state, steps};
 use crate::case::techniques::technique;
 use crate::case::{Case, CaseEvent, LookedFor, UserCase};
 use crate::follow::{Entity, Kind};
@@ -71,6 +71,8 @@ pub(super) struct UserFacts {
     /// How it stands, in a few words.
     pub(super) verdict: String,
     pub(super) sentences: Vec<String>,
+    /// Which times were looked at.
+    pub(super) looked: String,
     pub(super) state: Vec<(String, String)>,
     pub(super) keys: Vec<KeyFacts>,
     pub(super) n_keys_left: usize,
@@ -205,8 +207,13 @@ fn addresses(case: &Case) -> String {
     if counts.max_identities == 0 {
         return "Nobody was looked for (--max-identities 0).".to_owned();
     }
+    let found = match (case.neighbours.is_empty(), counts.shared) {
+        (false, _) => "",
+        (true, 0) => " Nobody else was seen there.",
+        (true, _) => " At the others nobody else was seen.",
+    };
     format!(
-        "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).",
+        "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).{found}",
         plural(n(counts.searched), "address"),
         counts.shared,
         counts.max_identities,
@@ -228,6 +235,7 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
         n_events: own.events.len(),
         verdict: verdict(&own, &keys),
         sentences: sentences(&own, user_entity, &user.known),
+        looked: looked(&own),
         state: state(&own),
         plot: activity(&own).draw(),
         seen: [
@@ -259,7 +267,7 @@ fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
         Standing::NeverSeen => "no quarantine seen",
         Standing::Quarantined => "quarantined",
         Standing::Lifted(_) => "lifted",
-        Standing::Unclear => "lifted at a time that cannot be read",
+        Standing::Unclear => "perhaps lifted",
     };
     format!("{quarantine}; {active}")
 }

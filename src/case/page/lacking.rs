@@ -17,6 +17,19 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
     if !about.all_read {
         lacking.push("Not all could be read: see below.".to_owned());
     }
+    for user in &about.not_found {
+        lacking.push(format!(
+            "The quarantine of {}, of which the alerts tell, is not in what was read: this is another archive, or not all of it.",
+            shown(&user.name)
+        ));
+    }
+    lacking.push(match (about.since, about.until) {
+        (None, None) => "Events of all times were looked at.".to_owned(),
+        _ => format!(
+            "What lies outside of the times named at each user was not looked at (--before, --after, --since, --until): {}.",
+            plural(passed_over(archive.folders_passed_over), "folder of other days")
+        ),
+    });
     if archive.is_part {
         let text = "Only a part of the archive was asked for (accounts, regions, or a shard): what is said here holds for that part.";
         lacking.push(text.to_owned());
@@ -65,6 +78,11 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
             .to_owned(),
     );
     lacking
+}
+
+/// How many folders were passed over, as it is told.
+fn passed_over(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<String> {

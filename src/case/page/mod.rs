@@ -20,6 +20,12 @@ use serde_json::json;
 use super::{Case, CaseEvent};
 use facts::Facts;
 
+/// By these the two kinds of reports are known, in their first lines.
+pub const MARKS: [&str; 2] = [
+    r#"<meta name="generator" content="trailsift">"#,
+    "[//]: # (a report of trailsift)",
+];
+
 /// The longest text of a log that is shown; what is longer is in the tables of the case.
 const SHOWN_CHARS: usize = 200;
 

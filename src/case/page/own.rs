@@ -14,6 +14,10 @@ pub(super) struct Own<'a> {
     pub(super) events: Vec<(&'a CaseEvent, Tie<'a>)>,
     /// The first time.
     pub(super) quarantined: Option<Timestamp>,
+    /// Events from this time on were looked at, if there was such a limit.
+    pub(super) since: Option<Timestamp>,
+    /// And up to this one.
+    pub(super) until: Option<Timestamp>,
     pub(super) countries: &'a BTreeMap<String, String>,
 }
 
@@ -37,8 +41,20 @@ impl<'a> Own<'a> {
             user: &user.beginning.entity,
             events: user.events(&case.events, case.about.window).collect(),
             quarantined: user.beginning.quarantined(),
+            since: None,
+            until: None,
             countries: &case.about.countries,
         };
+        let times = user.beginning.quarantines.as_deref().unwrap_or_default();
+        let about = &case.about;
+        let begins = times
+            .first()
+            .and_then(|time| time.checked_sub(about.window.before).ok());
+        let ends = times
+            .last()
+            .and_then(|time| time.checked_add(about.window.after).ok());
+        own.since = begins.max(about.since);
+        own.until = ends.into_iter().chain(about.until).min();
         let first = own.quarantines().find_map(|event| event.alert.time());
         own.quarantined = own.quarantined.or(first);
         own
@@ -49,7 +65,7 @@ impl<'a> Own<'a> {
     }
 
     /// Whether something was done to the user that this is about; of a key or a role that is not known.
-    fn is_about_user(&self, event: &CaseEvent) -> bool {
+    pub(super) fn is_about_user(&self, event: &CaseEvent) -> bool {
         let is_user = |one: &Entity| {
             let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
             one.kind == Kind::User && one.name == self.user.name && is_in_account
@@ -74,20 +90,25 @@ impl<'a> Own<'a> {
 
     /// How it stands: which versions of the policy were attached and not taken away later.
     pub(super) fn standing(&self) -> Standing<'a> {
-        let mut attached: BTreeSet<&str> = BTreeSet::new();
-        let (mut was_attached, mut lifted, mut is_unclear) = (false, None, false);
+        // Versions of the policy, each in its account.
+        let mut attached: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let (mut was_attached, mut was_detached) = (false, false);
+        let (mut lifted, mut is_unclear) = (None, false);
         for event in self.all().filter(|event| self.is_about_user(event)) {
-            let policy = event.alert.text("policy_name").unwrap_or_default();
+            let text = |column| event.alert.text(column).unwrap_or_default();
+            let policy = (text("recipient_account_id"), text("policy_name"));
             match event.story().quarantine {
                 Some(Quarantine::Made) => {
                     was_attached = true;
+                    is_unclear |= event.alert.time().is_none();
                     attached.insert(policy);
                 }
                 Some(Quarantine::Beside(Relation::Detach))
                     if event.story().error_code.is_none() =>
                 {
+                    was_detached = true;
                     is_unclear |= event.alert.time().is_none();
-                    if attached.remove(policy) && attached.is_empty() {
+                    if attached.remove(&policy) && attached.is_empty() {
                         lifted = Some(event);
                     }
                 }
@@ -96,8 +117,9 @@ impl<'a> Own<'a> {
         }
         match (was_attached, attached.is_empty(), lifted) {
             (false, ..) => Standing::NeverSeen,
+            // Something took it away, before or after it was attached.
+            _ if is_unclear && was_detached => Standing::Unclear,
             (true, true, Some(event)) => Standing::Lifted(event),
-            _ if is_unclear => Standing::Unclear,
             _ => Standing::Quarantined,
         }
     }

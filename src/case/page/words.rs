@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::facts::{text, time, who};
 use super::own::{Own, Standing};
 use super::shown;
@@ -48,10 +50,17 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<Stri
             who(event),
             time(event.alert.time())
         ),
-        Standing::Quarantined => {
-            "; the quarantine was not lifted, as far as this archive tells".to_owned()
+        Standing::Quarantined => match own.until {
+            Some(until) => format!(
+                "; the quarantine was not lifted until {}, as far as this archive tells",
+                day(until)
+            ),
+            None => "; the quarantine was not lifted, as far as this archive tells".to_owned(),
+        },
+        Standing::Unclear => {
+            "; whether the quarantine was lifted cannot be told, since a time cannot be read"
+                .to_owned()
         }
-        Standing::Unclear => "; the quarantine was lifted at a time that cannot be read".to_owned(),
     };
     sentences.push(format!("{}{of_quarantine}.", led_to(own, known)));
     sentences
@@ -120,7 +129,7 @@ fn from(event: &CaseEvent) -> String {
 /// Each quarantine, and what lifted it or kept it from being made.
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
-    for event in own.all() {
+    for event in own.all().filter(|event| own.is_about_user(event)) {
         let refused = event.story().error_code.as_deref();
         let what = match (event.story().quarantine, refused) {
             (Some(Quarantine::Made), _) => "Quarantined",
@@ -145,71 +154,120 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     state
 }
 
+/// Which times were looked at.
+pub(super) fn looked(own: &Own<'_>) -> String {
+    match (own.since.map(day), own.until.map(day)) {
+        (None, None) => "Events of all times were looked at.".to_owned(),
+        (Some(since), None) => format!("Events from {since} on were looked at."),
+        (None, Some(until)) => format!("Events up to {until} were looked at."),
+        (Some(since), Some(until)) => format!("Events from {since} to {until} were looked at."),
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// A step of the rule's guide.
+struct Step {
+    what: &'static str,
+    calls: &'static [&'static str],
+    /// Whether it is one only where it is done to the user itself.
+    is_to_user: bool,
+}
+
+const STEPS: [Step; 8] = [
+    Step {
+        what: "Keys were disabled or deleted",
+        calls: &["UpdateAccessKey", "DeleteAccessKey"],
+        is_to_user: true,
+    },
+    Step {
+        what: "New keys were made",
+        calls: &["CreateAccessKey"],
+        is_to_user: true,
+    },
+    Step {
+        what: "The console password was changed or taken away",
+        calls: &["UpdateLoginProfile", "DeleteLoginProfile", "ChangePassword"],
+        is_to_user: true,
+    },
+    Step {
+        what: "Policies of the user were changed",
+        calls: &[
+            "AttachUserPolicy",
+            "DetachUserPolicy",
+            "PutUserPolicy",
+            "DeleteUserPolicy",
+            "AddUserToGroup",
+            "RemoveUserFromGroup",
+        ],
+        is_to_user: true,
+    },
+    Step {
+        what: "Users or roles were made",
+        calls: &["CreateUser", "CreateRole", "CreateLoginProfile"],
+        is_to_user: false,
+    },
+    Step {
+        what: "Instances were started",
+        calls: &["RunInstances", "StartInstances"],
+        is_to_user: false,
+    },
+    Step {
+        what: "Logs or detectors were switched off or changed",
+        calls: &[
+            "StopLogging",
+            "DeleteTrail",
+            "UpdateTrail",
+            "PutEventSelectors",
+            "DeleteDetector",
+            "UpdateDetector",
+        ],
+        is_to_user: false,
+    },
+    Step {
+        what: "A support case was opened or answered",
+        calls: &["CreateCase", "AddCommunicationToCase"],
+        is_to_user: false,
+    },
+];
+
 /// The steps of the rule's guide, and what the archive has of each.
 pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
-    let found = |actions: &[&str]| {
+    let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
-            event
-                .alert
-                .text("event_action")
-                .is_some_and(|action| actions.contains(&action))
+            let call = event.alert.text("event_action").unwrap_or_default();
+            let story = event.story();
+            // A key that is made active again is not disabled, and the quarantine itself is no response.
+            let is_back =
+                call == "UpdateAccessKey" && story.key_status.as_deref() == Some("Active");
+            let is_own = !step.is_to_user || own.is_about_user(event) || call == "ChangePassword";
+            step.calls.contains(&call) && is_own && !is_back && story.quarantine.is_none()
         };
-        let events: Vec<&CaseEvent> = own.all().filter(is_one).collect();
-        match events.last() {
-            Some(last) => format!(
-                "{}, the last {} on {} by {}",
-                plural(events.len(), "event"),
-                text(last, "event_action"),
-                time(last.alert.time()),
-                who(last)
-            ),
-            None => "not seen in this archive".to_owned(),
-        }
-    };
-    let step = |what: &str, actions: &[&str]| (what.to_owned(), found(actions));
-    vec![
-        step(
-            "Keys were disabled or deleted",
-            &["UpdateAccessKey", "DeleteAccessKey"],
-        ),
-        step("New keys were made", &["CreateAccessKey"]),
-        step(
-            "The console password was changed or taken away",
-            &["UpdateLoginProfile", "DeleteLoginProfile", "ChangePassword"],
-        ),
-        step(
-            "Policies of the user were changed",
-            &[
-                "AttachUserPolicy",
-                "DetachUserPolicy",
-                "PutUserPolicy",
-                "DeleteUserPolicy",
-                "AddUserToGroup",
-                "RemoveUserFromGroup",
-            ],
-        ),
-        step(
-            "Users or roles were made",
-            &["CreateUser", "CreateRole", "CreateLoginProfile"],
-        ),
-        step(
-            "Instances were started",
-            &["RunInstances", "StartInstances"],
-        ),
-        step(
-            "Logs or detectors were switched off",
-            &[
-                "StopLogging",
-                "DeleteTrail",
-                "UpdateTrail",
-                "PutEventSelectors",
-                "DeleteDetector",
-                "UpdateDetector",
-            ],
-        ),
-        step(
-            "A support case was opened or answered",
-            &["CreateCase", "AddCommunicationToCase", "DescribeCases"],
-        ),
-    ]
+        let (done, refused): (Vec<_>, Vec<_>) = own
+            .all()
+            .filter(is_one)
+            .partition(|event| event.story().error_code.is_none());
+        let refused = match refused.len() {
+            0 => String::new(),
+            n => format!("{} refused", plural(n, "attempt")),
+        };
+        let evidence = match (done.last(), refused.as_str()) {
+            (None, "") => "not seen".to_owned(),
+            (None, refused) => refused.to_owned(),
+            (Some(last), refused) => {
+                let beside = if refused.is_empty() { "" } else { "; " };
+                format!(
+                    "{}, the last {} on {} by {}{beside}{refused}",
+                    plural(done.len(), "event"),
+                    text(last, "event_action"),
+                    time(last.alert.time()),
+                    who(last)
+                )
+            }
+        };
+        (step.what.to_owned(), evidence)
+    });
+    steps.collect()
 }
