@@ -116,10 +116,13 @@ fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
         Some(Quarantine::Beside(relation)) => return relation.name(),
         None => {}
     }
-    let is_key = tie.entity.kind == Kind::AccessKey;
+    let is_session = match tie.entity.kind {
+        Kind::AccessKey => is_of_session(tie.entity),
+        kind => kind == Kind::ConsoleSession,
+    };
     match (tie.part, tie.hops) {
         (Part::By, 0) => "by_user",
-        (Part::By, _) if is_key && is_of_session(tie.entity) => "by_session",
+        (Part::By, _) if is_session => "by_session",
         (Part::By, _) => "by_made",
         (Part::On, 0) => "to_user",
         (Part::On, _) => "to_made",

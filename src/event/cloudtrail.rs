@@ -156,7 +156,11 @@ pub(crate) fn is_digest(value: Value<'_>) -> bool {
 }
 
 /// ECS fields and the record's fields that they are copied from.
-const COPIED: [(&str, &str); 30] = [
+const COPIED: [(&str, &str); 31] = [
+    (
+        "aws.cloudtrail.session_credential_from_console",
+        "sessionCredentialFromConsole",
+    ),
     ("event.action", "eventName"),
     ("event.provider", "eventSource"),
     ("event.id", "eventID"),

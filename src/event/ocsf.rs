@@ -114,7 +114,11 @@ pub(crate) fn has_request(document: Value<'_>) -> bool {
 }
 
 /// ECS fields, and the fields of which the first that has a value is their own.
-const COPIED: [(&str, &[&str]); 21] = [
+const COPIED: [(&str, &[&str]); 22] = [
+    (
+        "aws.cloudtrail.session_credential_from_console",
+        &["unmapped.sessionCredentialFromConsole"],
+    ),
     ("aws.cloudtrail.response_elements", &["api.response.data"]),
     ("aws.cloudtrail.read_only", &["unmapped.readOnly"]),
     ("event.action", &["api.operation"]),

@@ -12,6 +12,8 @@ pub enum Kind {
     AccessKey,
     /// A session, by its ARN: of a role, or of a federated user.
     Session,
+    /// What is done in the console with a session's keys, by the session's ARN: the console has keys of its own for it.
+    ConsoleSession,
     /// A role, by its name in its account.
     Role,
     /// A user's password for the console, by the user.
@@ -40,6 +42,7 @@ impl Kind {
             Self::User => "user",
             Self::AccessKey => "access_key",
             Self::Session => "session",
+            Self::ConsoleSession => "console_session",
             Self::Role => "role",
             Self::LoginProfile => "login_profile",
             Self::Policy => "policy",
@@ -105,6 +108,16 @@ impl Entity {
         (!name.is_empty()).then(|| Self::in_account(kind, account, name))
     }
 
+    /// The session in the console that goes with a session's ARN.
+    #[must_use]
+    pub fn console_session(arn: &str) -> Option<Self> {
+        let session = Self::of_arn(arn).filter(|one| one.kind == Kind::Session)?;
+        Some(Self {
+            kind: Kind::ConsoleSession,
+            ..session
+        })
+    }
+
     /// The role of a session's ARN.
     #[must_use]
     pub fn role_of_session(arn: &str) -> Option<Self> {
@@ -127,14 +140,18 @@ impl Entity {
     pub fn is_followed(&self) -> bool {
         matches!(
             self.kind,
-            Kind::User | Kind::AccessKey | Kind::Role | Kind::Instance
+            Kind::User | Kind::AccessKey | Kind::ConsoleSession | Kind::Role | Kind::Instance
         )
     }
 
     /// What stands in each event that it acts in, or that is done to it.
     #[must_use]
     pub fn needle(&self) -> &str {
-        &self.name
+        match self.kind {
+            // Its own name: the account before it stands in each record.
+            Kind::ConsoleSession => self.name.rsplit('/').next().unwrap_or_default(),
+            _ => &self.name,
+        }
     }
 }
 

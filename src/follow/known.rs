@@ -187,11 +187,15 @@ impl Known {
     fn learn(&mut self, traces: &Traces, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
         let users = |entities: &[Entity]| {
-            let users = entities.iter().filter(|one| one.kind == Kind::User);
-            users.cloned().collect::<Vec<_>>()
+            let has_keys = |one: &&Entity| matches!(one.kind, Kind::User | Kind::ConsoleSession);
+            entities
+                .iter()
+                .filter(has_keys)
+                .cloned()
+                .collect::<Vec<_>>()
         };
         let from = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
-        // A key is its user's: seen with it, or made for it.
+        // A key is its user's, or that of a session in the console: seen with it, or made for it.
         let owned = [
             (users(&traces.actors), &traces.actors, None),
             (users(&traces.on), &traces.made, from),

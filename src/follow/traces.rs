@@ -21,6 +21,7 @@ pub struct Traces {
 
 const IAM: &str = "iam.amazonaws.com";
 const STS: &str = "sts.amazonaws.com";
+const SIGN_IN: &str = "signin.amazonaws.com";
 
 /// Parameters of a request to a service that name a thing in the account: other services have users of their own.
 const PARAMETERS: [(&str, &str, Kind); 7] = [
@@ -78,7 +79,7 @@ impl Traces {
         let service = event.text("event.provider").unwrap_or_default();
         let is_success = event.text("event.outcome").as_deref() == Some("success");
         let mut traces = Self {
-            actors: actors(event),
+            actors: actors(event, &service),
             ..Self::default()
         };
         let account = event
@@ -94,6 +95,12 @@ impl Traces {
         match &*service {
             IAM if is_success => traces.made(event, &action, &account),
             STS if is_success && GIVING.contains(&&*action) => traces.given(event),
+            // With it the console is opened with the session's keys.
+            SIGN_IN if is_success && action == "GetSigninToken" => {
+                let arns = texts(event, "aws.cloudtrail.user_identity.arn");
+                let sessions = arns.iter().filter_map(|arn| Entity::console_session(arn));
+                traces.given.extend(sessions);
+            }
             "ec2.amazonaws.com" => {
                 traces.on.extend(instances(&request(), "instanceId"));
                 if is_success && action == "RunInstances" {
@@ -193,7 +200,7 @@ impl Traces {
 }
 
 /// Who acted. Where a key stands twice in a record, every reading counts.
-fn actors(event: &Event<'_>) -> Vec<Entity> {
+fn actors(event: &Event<'_>, service: &str) -> Vec<Entity> {
     let identity = |name: &str| texts(event, &format!("aws.cloudtrail.user_identity.{name}"));
     let mut actors = Vec::new();
     let kinds = identity("type");
@@ -216,6 +223,10 @@ fn actors(event: &Event<'_>) -> Vec<Entity> {
     // In the console a user goes on as a role, whose keys are then its own.
     let switched = event.text("aws.cloudtrail.flattened.additional_eventdata.SwitchFrom");
     actors.extend(switched.as_deref().and_then(Entity::of_arn));
+    let from_console = event.text("aws.cloudtrail.session_credential_from_console");
+    if service == SIGN_IN || from_console.as_deref() == Some("true") {
+        actors.extend(arns.iter().filter_map(|arn| Entity::console_session(arn)));
+    }
     let issuers = identity("session_context.session_issuer.arn");
     for issuer in issuers.iter().filter_map(|arn| Entity::of_arn(arn)) {
         if !actors.contains(&issuer) {

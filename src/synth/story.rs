@@ -54,6 +54,7 @@ struct Entry {
     account: char,
     shared: Option<&'static str>,
     is_read: bool,
+    is_in_console: bool,
     is_twice: bool,
     kind: Kind,
     case: Option<Case>,
@@ -226,6 +227,7 @@ impl Entry {
             who,
             shared: None,
             is_read: false,
+            is_in_console: false,
             is_twice: false,
             kind: Kind::Story,
             case: None,
@@ -237,6 +239,7 @@ impl Entry {
                 "match" => entry.kind = Kind::Match,
                 "near" => entry.kind = Kind::NearMiss,
                 "read" => entry.is_read = true,
+                "console" => entry.is_in_console = true,
                 "twice" => entry.is_twice = true,
                 "in" => entry.region = value,
                 "at" => entry.account = value.chars().next().expect("an account has a letter"),
@@ -329,7 +332,11 @@ impl Teller {
             let id = self.rng("shared", shared).uuid();
             text += &format!(r#","sharedEventID":"{}""#, String::from_utf8_lossy(&id));
         }
-        text += r#","eventCategory":"Management"}"#;
+        text += r#","eventCategory":"Management""#;
+        if entry.is_in_console {
+            text += r#","sessionCredentialFromConsole":"true""#;
+        }
+        text += "}";
         self.fill(&text, seconds)
     }
 
@@ -390,17 +397,17 @@ fn identity(entry: &Entry) -> String {
             r#"{{"type":"AWSAccount","principalId":"{id}","accountId":"<account:{account}>"}}"#
         );
     }
+    let key = match (entry.service, entry.call) {
+        // A sign-in has none.
+        ("signin", "ConsoleLogin") => String::new(),
+        _ => format!(r#","accessKeyId":"<{key}>""#),
+    };
     if is_role {
         return format!(
-            r#"{{"type":"AssumedRole","principalId":"<role:{name}>:{session}","arn":"arn:aws:sts::<account:{account}>:assumed-role/{name}/{session}","accountId":"<account:{account}>","accessKeyId":"<{key}>","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"<role:{name}>","arn":"arn:aws:iam::<account:{account}>:role/{name}","accountId":"<account:{account}>","userName":"{name}"}},"webIdFederationData":{{}},"attributes":{{"mfaAuthenticated":"false"}}}}{}}}"#,
+            r#"{{"type":"AssumedRole","principalId":"<role:{name}>:{session}","arn":"arn:aws:sts::<account:{account}>:assumed-role/{name}/{session}","accountId":"<account:{account}>"{key},"sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"<role:{name}>","arn":"arn:aws:iam::<account:{account}>:role/{name}","accountId":"<account:{account}>","userName":"{name}"}},"webIdFederationData":{{}},"attributes":{{"mfaAuthenticated":"false"}}}}{}}}"#,
             invoked_by(entry),
         );
     }
-    let key = match entry.service {
-        // A sign-in has none.
-        "signin" => String::new(),
-        _ => format!(r#","accessKeyId":"<{key}>""#),
-    };
     format!(
         r#"{{"type":"IAMUser","principalId":"<user:{name}>","arn":"arn:aws:iam::<account:{account}>:user/{name}","accountId":"<account:{account}>"{key},"userName":"{name}"{}}}"#,
         invoked_by(entry),

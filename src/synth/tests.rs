@@ -273,7 +273,7 @@ fn the_list_and_the_files_agree_where_a_story_is_told() {
         made.check_list();
         let story = made.planted();
         let of_case = story.iter().filter(|line| !line["relation"].is_null());
-        assert_eq!(of_case.count(), 47);
+        assert_eq!(of_case.count(), 50);
         assert!(
             made.summary.records < (files + 40) * 60,
             "stories are short"

@@ -195,7 +195,7 @@ fn at_the_same_addresses() -> BTreeSet<(String, String, i64)> {
         ("2001:db8:0:1::7", "intern", 1),
         ("198.51.100.255", "AWSReservedSSO_security", 5),
         ("198.51.100.255", "AWSReservedSSO_security", 6),
-        ("198.51.100.255", "deploy", 1),
+        ("198.51.100.255", "deploy", 2),
         // Before it was made by strangers, and deleted, there was another of each.
         ("198.51.100.255", "metrics-sync", 1),
         ("198.51.100.255", "support-backup", 1),
