@@ -703,3 +703,37 @@ fn a_pipe_and_events_beside_alerts_are_no_beginning() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("a pipe can be read once"));
 }
+
+#[test]
+fn a_name_that_turns_out_to_lie_has_all_files_read_again() {
+    let at = |record: Value, day: &str| record.to_string().replace("2024-05-01", day);
+    let named = |day: &str| format!("{ACCOUNT}_CloudTrail_us-east-1_{day}T0000Z_x.json");
+    let (first, second) = ("ASIAFIRST00000EXAMPL", "ASIASECOND0000EXAMPL");
+    let ops = |key: &str| session(OTHER, "ops", key);
+    let quarantine = attach("quarantine").replace("2024-05-01", "2024-05-15");
+    let onward = [
+        at(assume("one", alice(), (OTHER, "ops"), first), "2024-05-05"),
+        at(
+            assume("two", ops(first), (OTHER, "ops"), second),
+            "2024-05-06",
+        ),
+    ];
+    let lake = Lake::new()
+        .file("quarantine.json", quarantine)
+        .file("onward.json", onward.join("\n"))
+        // Passed over by its name, until the other one shows that names say nothing.
+        .file(
+            &named("20240502"),
+            at(read("early-name", ops(second)), "2024-05-20"),
+        )
+        .file(
+            &named("20240507"),
+            at(read("late-name", ops(second)), "2024-05-21"),
+        );
+    case(&lake, &[]);
+    let found = ids(&lake.beside("case"));
+    assert!(
+        found.contains("late-name") && found.contains("early-name"),
+        "{found:?}"
+    );
+}
