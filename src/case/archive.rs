@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::HuntConfig;
 use crate::input::Root;
-use crate::input::layout::{Origin, day_of, delivered_at};
+use crate::input::layout::{Origin, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
 
 /// All files and objects that the first round found, in their order.
@@ -32,7 +32,7 @@ impl Archive {
     /// Those that can be read once and no more.
     pub(super) fn streams(&self) -> impl Iterator<Item = &Source> {
         let sources = self.sources.iter().map(Arc::as_ref);
-        sources.filter(|source| matches!(source.kind, SourceKind::Stream | SourceKind::Stdin))
+        sources.filter(|source| is_stream(source))
     }
 
     /// Those that may hold events from a time on. What CloudTrail delivered before holds none; other files, archives among
@@ -41,10 +41,9 @@ impl Archive {
         // A time that is too far off to reckon with leaves everything in.
         let since = since.and_then(|since| since.checked_sub(margin).ok());
         let may_matter = |source: &&Arc<Source>| {
-            let is_stream = matches!(source.kind, SourceKind::Stream | SourceKind::Stdin);
             let delivered = delivered_at(&source.path).filter(|_| !self.names_lie);
             let is_too_early = delivered.zip(since).is_some_and(|(at, since)| at < since);
-            !is_stream && !is_too_early
+            !is_stream(source) && !is_too_early
         };
         Root::Sources(self.sources.iter().filter(may_matter).cloned().collect())
     }
@@ -73,7 +72,7 @@ impl Archive {
         };
         let mut all: BTreeMap<String, OfAccount> = BTreeMap::new();
         for source in self.sources.iter().filter(|source| is_log(source)) {
-            let origin = Origin::of(&source.path);
+            let (origin, day) = Origin::and_day_of(&source.path);
             let (Some(account), Some(region)) = (origin.account, origin.region) else {
                 coverage.files_outside_layout += 1;
                 continue;
@@ -81,7 +80,7 @@ impl Archive {
             let own = all.entry(account).or_default();
             own.n_files += 1;
             own.regions.insert(region);
-            match day_of(&source.path) {
+            match day {
                 Some(day) => _ = own.days.insert(day),
                 None => own.n_undated += 1,
             }
@@ -130,6 +129,11 @@ struct OfAccount {
     n_undated: u64,
     regions: BTreeSet<String>,
     days: BTreeSet<Date>,
+}
+
+/// Whether it can be read once and no more.
+fn is_stream(source: &Source) -> bool {
+    matches!(source.kind, SourceKind::Stream | SourceKind::Stdin)
 }
 
 /// Whether a file may be a log at all: not what systems leave in folders.

@@ -243,18 +243,34 @@ fn technique_of(event: &CaseEvent) -> Option<&'static str> {
     technique(service, call).map(|technique| technique.id)
 }
 
+/// Columns, and behind them those of when something was seen, and how often.
+fn schema_with_seen(columns: Vec<Field>) -> SchemaRef {
+    let seen = [
+        time("first_seen"),
+        time("last_seen"),
+        long("events"),
+        long("errors"),
+    ];
+    Arc::new(Schema::new([columns, seen.to_vec()].concat()))
+}
+
+/// A row with what these columns have.
+fn row_with_seen(mut row: Value, seen: &Seen) -> Value {
+    row["first_seen"] = json!(seen.first);
+    row["last_seen"] = json!(seen.last);
+    row["events"] = json!(seen.n_events);
+    row["errors"] = json!(seen.n_errors);
+    row
+}
+
 fn entity_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
+    schema_with_seen(vec![
         text("kind"),
         text("account_id"),
         text("name"),
         Field::new("hops", DataType::Int32, true),
         text("country"),
-        time("first_seen"),
-        time("last_seen"),
-        long("events"),
-        long("errors"),
-    ]))
+    ])
 }
 
 /// Who is who in a case: what belongs to it, and what its events name beside.
@@ -284,47 +300,37 @@ fn entities(case: &Case) -> Vec<Value> {
     let rows = seen
         .into_iter()
         .map(|((kind, account, name), (hops, seen))| {
-            json!({
+            let row = json!({
                 "kind": kind,
                 "account_id": (!account.is_empty()).then_some(account),
                 "name": name,
                 "hops": hops,
                 "country": case.about.countries.get(name).filter(|_| kind == "address"),
-                "first_seen": seen.first,
-                "last_seen": seen.last,
-                "events": seen.n_events,
-                "errors": seen.n_errors,
-            })
+            });
+            row_with_seen(row, &seen)
         });
     rows.collect()
 }
 
 fn neighbour_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
+    schema_with_seen(vec![
         text("address"),
         text("country"),
         text("kind"),
         text("account_id"),
         text("name"),
-        time("first_seen"),
-        time("last_seen"),
-        long("events"),
-        long("errors"),
-    ]))
+    ])
 }
 
 fn neighbour(one: &Neighbour, case: &Case) -> Value {
-    json!({
+    let row = json!({
         "address": one.address,
         "country": case.about.countries.get(&one.address),
         "kind": one.entity.kind.name(),
         "account_id": account(&one.entity),
         "name": one.entity.name,
-        "first_seen": one.seen.first,
-        "last_seen": one.seen.last,
-        "events": one.seen.n_events,
-        "errors": one.seen.n_errors,
-    })
+    });
+    row_with_seen(row, &one.seen)
 }
 
 fn edge_schema() -> SchemaRef {
@@ -413,9 +419,7 @@ fn timesketch(event: &CaseEvent) -> Value {
         "mitre_technique_id": technique_of(event),
         "source": column("source"),
     });
-    if let Some(fields) = entry.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
+    documents::without_nulls(&mut entry);
     entry
 }
 

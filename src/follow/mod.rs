@@ -16,7 +16,6 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::event::time::micros;
 use crate::event::{Event, Fields, Scalar};
 use crate::report::Relation;
 
@@ -73,7 +72,7 @@ impl Followed {
         let traces = Traces::of(event);
         match &self.sought {
             Sought::Known(known) => {
-                let time = event.text("@timestamp").and_then(|text| micros(&text));
+                let time = event.time_micros();
                 let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
                 known.tie(&traces, time)?;
             }

@@ -19,8 +19,7 @@ use std::vec;
 use super::layout::{Wanted, whole};
 use super::list::List;
 use super::manifest::Manifest;
-use super::source::modified;
-use super::source::{Source, SourceKind};
+use super::source::{Source, SourceKind, modified};
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Stores, Uri};
 

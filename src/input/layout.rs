@@ -111,17 +111,6 @@ pub fn whole(path: &Path) -> PathBuf {
     absolute
 }
 
-/// The day on which a file was delivered, by its folders or by its name.
-#[must_use]
-pub(crate) fn day_of(path: &Path) -> Option<Date> {
-    let of_folder = || {
-        let days = Folder::of(whole(path).parent()?).days?;
-        let is_one = days.start.tomorrow().is_ok_and(|next| next == days.end);
-        is_one.then_some(days.start)
-    };
-    of_folder().or_else(|| Some(Offset::UTC.to_datetime(delivered_at(path)?).date()))
-}
-
 /// When a file was delivered, if it has the name that CloudTrail gives it
 /// (`account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`; the user guide, "CloudTrail log file names").
 #[must_use]
@@ -147,13 +136,24 @@ impl Origin {
     /// Of a file, as it was reached.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        let path = whole(path);
-        let folder = Folder::of(path.parent().unwrap_or(Path::new("")));
-        Self {
+        Self::and_day_of(path).0
+    }
+
+    /// The same, and the day on which the file was delivered, by its folders or by its name.
+    #[must_use]
+    pub(crate) fn and_day_of(path: &Path) -> (Self, Option<Date>) {
+        let whole = whole(path);
+        let folder = Folder::of(whole.parent().unwrap_or(Path::new("")));
+        let is_one = |days: &&Range<Date>| days.start.tomorrow().is_ok_and(|next| next == days.end);
+        let day = folder.days.as_ref().filter(is_one).map(|days| days.start);
+        let of_name = || Some(Offset::UTC.to_datetime(delivered_at(path)?).date());
+        let day = day.or_else(of_name);
+        let origin = Self {
             account: folder.account.map(str::to_owned),
             region: folder.region.map(str::to_owned),
             year: folder.days.map(|days| days.start.year().to_string()),
-        }
+        };
+        (origin, day)
     }
 }
 

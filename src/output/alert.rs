@@ -188,18 +188,12 @@ impl Alert {
     /// The alert that `rule` gives for `event`, whose record is `raw`.
     #[must_use]
     pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
-        let mut alert = Self {
-            texts: String::with_capacity(raw.len() + raw.len() / 4 + 1024),
-            ends: [0; TEXTS.len()],
-            present: 0,
-            event_time: None,
-            record_index: i64::try_from(place.record_index).unwrap_or(i64::MAX),
-            byte_offset: i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
-            sighting: 0,
-            relation: None,
-            event_key: [0; 16],
-            story: None,
-        };
+        let index_and_offset = (
+            i64::try_from(place.record_index).unwrap_or(i64::MAX),
+            i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
+        );
+        let mut alert = Self::without_texts(index_and_offset);
+        alert.texts.reserve(raw.len() + raw.len() / 4 + 1024);
         for (i, (column, field)) in TEXTS.into_iter().enumerate() {
             let is_present = match field {
                 Some(field) => event.append_text(field, &mut alert.texts),
@@ -209,12 +203,33 @@ impl Alert {
                     value.is_some()
                 }
             };
-            alert.present |= u32::from(is_present) << i;
-            let end = u32::try_from(alert.texts.len());
-            alert.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
+            alert.end_text(i, is_present);
         }
         alert.name_event();
         alert
+    }
+
+    /// One of which only the place is known: its index and offset.
+    fn without_texts((record_index, byte_offset): (i64, i64)) -> Self {
+        Self {
+            texts: String::new(),
+            ends: [0; TEXTS.len()],
+            present: 0,
+            event_time: None,
+            record_index,
+            byte_offset,
+            sighting: 0,
+            relation: None,
+            event_key: [0; 16],
+            story: None,
+        }
+    }
+
+    /// Ends the text of a column, which was appended to those before it.
+    fn end_text(&mut self, column: usize, is_present: bool) {
+        self.present |= u32::from(is_present) << column;
+        let end = u32::try_from(self.texts.len());
+        self.ends[column] = end.expect("a record is at most 1 GiB, and stands here twice");
     }
 
     /// The row of an event that names the policy and is no alert.
@@ -250,27 +265,17 @@ impl Alert {
     /// The row of such an event as it was written: its texts by their columns, and its index and offset.
     pub(crate) fn read_back<E>(
         text: &dyn Fn(&str) -> Result<Option<String>, E>,
-        (record_index, byte_offset): (i64, i64),
+        index_and_offset: (i64, i64),
         story: Story,
     ) -> Result<Self, E> {
         let mut alert = Self {
-            texts: String::new(),
-            ends: [0; TEXTS.len()],
-            present: 0,
-            event_time: None,
-            record_index,
-            byte_offset,
-            sighting: 0,
-            relation: None,
-            event_key: [0; 16],
             story: Some(Box::new(story)),
+            ..Self::without_texts(index_and_offset)
         };
         for (i, (column, _)) in TEXTS.into_iter().enumerate() {
             let value = text(column)?;
-            alert.present |= u32::from(value.is_some()) << i;
             alert.texts.push_str(value.as_deref().unwrap_or_default());
-            let end = u32::try_from(alert.texts.len());
-            alert.ends[i] = end.expect("a record is at most 1 GiB, and stands here twice");
+            alert.end_text(i, value.is_some());
         }
         alert.name_event();
         Ok(alert)

@@ -6,10 +6,12 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
+use jiff::civil::DateTime;
+
 use super::Summary;
 use super::archive;
 use super::plan::{Plan, Planted};
-use super::story::{Kind, Told};
+use super::story::{Case, Kind, Told};
 use super::time::{self, push_decimal};
 
 /// Writes the list; gives how many matches and near misses it names.
@@ -33,7 +35,8 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
                 Kind::Story => summary.story_events += 1,
             }
             line.clear();
-            push_told(told, &path, file.before_told(nth) + nth as u64, &mut line);
+            let index = file.before_told(nth) + nth as u64;
+            line_of_told(told).push(&path, index, &mut line);
             out.write_all(&line)?;
         }
         for plant in plants {
@@ -44,7 +47,7 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
             }
             line.clear();
             let index = plant.record + file.n_told_before(plant.record);
-            push_line(&plant, &path, index, &mut line);
+            line_of_plant(&plant).push(&path, index, &mut line);
             out.write_all(&line)?;
         }
     }
@@ -52,64 +55,90 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
     Ok(summary)
 }
 
-/// What is told names its part in the case, too, if it has one.
-fn push_told(told: &Told, path: &str, record_index: u64, line: &mut Vec<u8>) {
-    let kind = match told.kind {
-        Kind::Match => "match",
-        Kind::NearMiss => "near_miss",
-        Kind::Story => "story",
-    };
-    let mut fields = format!(
-        r#"{{"kind":"{kind}","variant":"{}","event_id":"{}","account_id":"{}","event_time":""#,
-        told.name,
-        String::from_utf8_lossy(&told.event_id),
-        String::from_utf8_lossy(&told.account.id),
-    )
-    .into_bytes();
-    time::push_iso(time::civil(told.seconds), &mut fields);
-    line.append(&mut fields);
-    let user = told
-        .user
-        .map_or_else(|| "null".to_owned(), |user| format!("\"{user}\""));
-    let case = told.case.map_or_else(String::new, |case| {
-        format!(r#","relation":"{}","hops":{}"#, case.relation, case.hops)
-    });
-    let rest = format!(
-        "\",\"user_name\":{user},\"file\":\"{path}\",\"record_index\":{record_index},\"sightings\":{}{case}}}\n",
-        told.sightings,
-    );
-    line.extend_from_slice(rest.as_bytes());
+/// What a line says of an event, beside where it stands.
+struct Line<'a> {
+    kind: &'static str,
+    variant: &'a str,
+    event_id: &'a [u8],
+    account_id: &'a [u8],
+    time: DateTime,
+    /// The user that the request names.
+    user: Option<Vec<u8>>,
+    sightings: u64,
+    /// Its part in the case that an investigation makes of it.
+    case: Option<Case>,
 }
 
-fn push_line(plant: &Planted<'_>, path: &str, record_index: u64, line: &mut Vec<u8>) {
-    let scene = &plant.scene;
-    let kind = match scene.action.matches {
-        true => "match",
-        false => "near_miss",
-    };
-    line.extend_from_slice(b"{\"kind\":\"");
-    line.extend_from_slice(kind.as_bytes());
-    line.extend_from_slice(b"\",\"variant\":\"");
-    line.extend_from_slice(scene.action.key.as_bytes());
-    line.extend_from_slice(b"\",\"event_id\":\"");
-    line.extend_from_slice(&scene.event_id);
-    line.extend_from_slice(b"\",\"account_id\":\"");
-    line.extend_from_slice(&scene.place.account.id);
-    line.extend_from_slice(b"\",\"event_time\":\"");
-    time::push_iso(scene.time, line);
-    line.extend_from_slice(b"\",\"user_name\":");
-    if scene.action.names_user {
-        line.push(b'"');
-        scene.push_user(line);
-        line.push(b'"');
-    } else {
-        line.extend_from_slice(b"null");
+fn line_of_told(told: &Told) -> Line<'_> {
+    Line {
+        kind: match told.kind {
+            Kind::Match => "match",
+            Kind::NearMiss => "near_miss",
+            Kind::Story => "story",
+        },
+        variant: told.name,
+        event_id: &told.event_id,
+        account_id: &told.account.id,
+        time: time::civil(told.seconds),
+        user: told.user.map(|user| user.as_bytes().to_vec()),
+        sightings: told.sightings,
+        case: told.case,
     }
-    line.extend_from_slice(b",\"file\":\"");
-    line.extend_from_slice(path.as_bytes());
-    line.extend_from_slice(b"\",\"record_index\":");
-    push_decimal(record_index, line);
-    line.extend_from_slice(b",\"sightings\":");
-    push_decimal(plant.sightings, line);
-    line.extend_from_slice(b"}\n");
+}
+
+fn line_of_plant<'a>(plant: &'a Planted<'_>) -> Line<'a> {
+    let scene = &plant.scene;
+    Line {
+        kind: match scene.action.matches {
+            true => "match",
+            false => "near_miss",
+        },
+        variant: scene.action.key,
+        event_id: &scene.event_id,
+        account_id: &scene.place.account.id,
+        time: scene.time,
+        user: scene.action.names_user.then(|| {
+            let mut user = Vec::new();
+            scene.push_user(&mut user);
+            user
+        }),
+        sightings: plant.sightings,
+        case: None,
+    }
+}
+
+impl Line<'_> {
+    fn push(&self, path: &str, record_index: u64, out: &mut Vec<u8>) {
+        let mut text = |before: &[u8], text: &[u8]| {
+            out.extend_from_slice(before);
+            out.extend_from_slice(text);
+        };
+        text(b"{\"kind\":\"", self.kind.as_bytes());
+        text(b"\",\"variant\":\"", self.variant.as_bytes());
+        text(b"\",\"event_id\":\"", self.event_id);
+        text(b"\",\"account_id\":\"", self.account_id);
+        text(b"\",\"event_time\":\"", b"");
+        time::push_iso(self.time, out);
+        match &self.user {
+            Some(user) => {
+                out.extend_from_slice(b"\",\"user_name\":\"");
+                out.extend_from_slice(user);
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"\",\"user_name\":null"),
+        }
+        out.extend_from_slice(b",\"file\":\"");
+        out.extend_from_slice(path.as_bytes());
+        out.extend_from_slice(b"\",\"record_index\":");
+        push_decimal(record_index, out);
+        out.extend_from_slice(b",\"sightings\":");
+        push_decimal(self.sightings, out);
+        if let Some(Case { relation, hops }) = self.case {
+            out.extend_from_slice(b",\"relation\":\"");
+            out.extend_from_slice(relation.as_bytes());
+            out.extend_from_slice(b"\",\"hops\":");
+            push_decimal(hops.into(), out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
 }

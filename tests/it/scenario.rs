@@ -73,6 +73,12 @@ fn runs(lake: &Lake, args: &[&str]) -> Output {
     output
 }
 
+/// The report of the case as text.
+fn as_text(lake: &Lake) -> String {
+    let output = runs(lake, &["report", "case", "--format", "md"]);
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn held(lake: &Lake) -> BTreeSet<Held> {
     let events = events(&lake.beside("case"));
     let n = events.len();
@@ -265,8 +271,7 @@ fn a_report_is_made_again_from_the_case_alone_and_as_text() {
     fs::remove_file(&page).unwrap();
     runs(&lake, &["report", "case"]);
     assert_eq!(text(&page).unwrap(), first);
-    let text = runs(&lake, &["report", "case", "--format", "md"]);
-    let text = String::from_utf8(text.stdout).unwrap();
+    let text = as_text(&lake);
     assert!(text.starts_with("# The case of release-bot\n"));
     for part in [
         "## release-bot in 111122223333",
@@ -626,8 +631,7 @@ fn a_file_with_events_later_than_its_name_shows_that_names_say_nothing() {
 fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
     let lake = told(1);
     hunt_and_investigate(&lake, &["--after", "1h"]);
-    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
-    let ticket = String::from_utf8(ticket).unwrap();
+    let ticket = as_text(&lake);
     // The quarantine was lifted a day later.
     assert!(
         ticket.contains("the quarantine was not lifted until"),
@@ -635,8 +639,7 @@ fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
     );
     assert!(ticket.contains(" were looked at."), "{ticket}");
     hunt_and_investigate(&lake, &[]);
-    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
-    let ticket = String::from_utf8(ticket).unwrap();
+    let ticket = as_text(&lake);
     for step in [
         // Its own, not that of the user that strangers made.
         "- New keys were made: 1 event, the last CreateAccessKey",
@@ -655,8 +658,7 @@ fn a_case_that_begins_with_a_user_shows_its_quarantine() {
         &lake,
         &["investigate", "--user", "release-bot", "logs", "-o", "case"],
     );
-    let ticket = runs(&lake, &["report", "case", "--format", "md"]).stdout;
-    let ticket = String::from_utf8(ticket).unwrap();
+    let ticket = as_text(&lake);
     assert!(
         ticket.contains("attached AWSCompromisedKeyQuarantineV3 to release-bot"),
         "{ticket}"

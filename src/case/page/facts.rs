@@ -12,7 +12,7 @@ use super::plot::{Activity, Call};
 use super::shown;
 use super::words::{looked, plural, sentences, state, steps};
 use crate::case::techniques::technique;
-use crate::case::{Case, CaseEvent, LookedFor, UserCase};
+use crate::case::{Case, CaseEvent, LookedFor, Seen, UserCase};
 use crate::follow::{Entity, Kind};
 use crate::report::Severity;
 
@@ -34,8 +34,7 @@ pub(super) struct Facts {
     pub(super) lacking: Vec<String>,
     pub(super) not_read: Vec<String>,
     /// Others at the same addresses.
-    pub(super) neighbours: Vec<NeighbourFacts>,
-    pub(super) n_neighbours_left: usize,
+    pub(super) neighbours: Rows<NeighbourFacts>,
     /// Which addresses others were looked for at.
     pub(super) addresses: String,
 }
@@ -74,14 +73,11 @@ pub(super) struct UserFacts {
     /// Which times were looked at.
     pub(super) looked: String,
     pub(super) state: Vec<(String, String)>,
-    pub(super) keys: Vec<KeyFacts>,
-    pub(super) n_keys_left: usize,
+    pub(super) keys: Rows<KeyFacts>,
     pub(super) plot: Option<String>,
     pub(super) seen: [Table; 2],
-    pub(super) calls: Vec<CallFacts>,
-    pub(super) n_calls_left: usize,
-    pub(super) made: Vec<MadeFacts>,
-    pub(super) n_made_left: usize,
+    pub(super) calls: Rows<CallFacts>,
+    pub(super) made: Rows<MadeFacts>,
     pub(super) tactics: Vec<TacticFacts>,
     pub(super) steps: Vec<(String, String)>,
 }
@@ -90,16 +86,29 @@ pub(super) struct UserFacts {
 #[derive(Debug)]
 pub(super) struct TacticFacts {
     pub(super) name: String,
-    pub(super) calls: Vec<(String, String, u64)>,
-    pub(super) n_left: usize,
+    pub(super) calls: Rows<(String, String, u64)>,
 }
 
 /// A table of what was seen from when to when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) rows: Vec<SeenFacts>,
+    pub(super) rows: Rows<SeenFacts>,
+}
+
+/// The first rows of a table; the others are counted.
+#[derive(Debug)]
+pub(super) struct Rows<T> {
+    pub(super) first: Vec<T>,
     pub(super) n_left: usize,
+}
+
+impl<T> Rows<T> {
+    fn of(mut all: Vec<T>) -> Self {
+        let n_left = all.len().saturating_sub(ROWS_MAX);
+        all.truncate(ROWS_MAX);
+        Self { first: all, n_left }
+    }
 }
 
 #[derive(Debug)]
@@ -143,14 +152,13 @@ impl Facts {
             .iter()
             .filter(|round| round.looked_for == LookedFor::Names)
             .fold(0_usize, |sum, round| sum.saturating_add(round.needles));
-        let neighbours = neighbours(case);
         Self {
             title,
             version: about.version.clone(),
             n_events: case.events.len(),
             rounds: format!(
                 "{}, {} names and keys",
-                plural(about.rounds.len(), "round"),
+                plural(about.rounds.len() as u64, "round"),
                 needles
             ),
             all_read: about.all_read,
@@ -158,8 +166,7 @@ impl Facts {
             is_cut: about.max_hops_bit,
             lacking: lacking(case),
             not_read: errors.map(|one| shown(&one.to_string())).collect(),
-            n_neighbours_left: neighbours.len().saturating_sub(ROWS_MAX),
-            neighbours: neighbours.into_iter().take(ROWS_MAX).collect(),
+            neighbours: Rows::of(neighbours(case)),
             addresses: addresses(case),
             users,
         }
@@ -203,7 +210,6 @@ fn entity(entity: &Entity) -> String {
 
 fn addresses(case: &Case) -> String {
     let counts = case.about.addresses;
-    let n = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     if counts.max_identities == 0 {
         return "Nobody was looked for (--max-identities 0).".to_owned();
     }
@@ -214,10 +220,10 @@ fn addresses(case: &Case) -> String {
     };
     format!(
         "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).{found}",
-        plural(n(counts.searched), "address"),
+        plural(counts.searched, "address"),
         counts.shared,
         counts.max_identities,
-        plural(n(counts.of_services), "caller")
+        plural(counts.of_services, "caller")
     )
 }
 
@@ -225,9 +231,7 @@ fn addresses(case: &Case) -> String {
 fn of_user(case: &Case, user: &UserCase) -> UserFacts {
     let user_entity = &user.beginning.entity;
     let own = Own::new(case, user);
-    let calls = calls(&own);
     let keys = keys(&own, &user.known);
-    let made = made(&own);
     UserFacts {
         name: shown(&user_entity.name),
         account: shown(&user_entity.account),
@@ -244,12 +248,9 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
         ],
         tactics: tactics(&own),
         steps: steps(&own),
-        n_keys_left: keys.len().saturating_sub(ROWS_MAX),
-        keys: keys.into_iter().take(ROWS_MAX).collect(),
-        n_made_left: made.len().saturating_sub(ROWS_MAX),
-        made: made.into_iter().take(ROWS_MAX).collect(),
-        n_calls_left: calls.len().saturating_sub(ROWS_MAX),
-        calls: calls.into_iter().take(ROWS_MAX).collect(),
+        keys: Rows::of(keys),
+        made: Rows::of(made(&own)),
+        calls: Rows::of(calls(&own)),
     }
 }
 
@@ -260,7 +261,7 @@ fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
         0 => "no long-term key seen".to_owned(),
         _ => {
             let n_active = long_term.filter(|key| key.is_active).count();
-            format!("{} active", plural(n_active, "key"))
+            format!("{} active", plural(n_active as u64, "key"))
         }
     };
     let quarantine = match own.standing() {
@@ -343,42 +344,40 @@ fn plain(name: &str, n_chars: usize) -> String {
 }
 
 fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
-    let mut all: BTreeMap<&str, Vec<&CaseEvent>> = BTreeMap::new();
+    // Each value, and how often it was seen before the quarantine.
+    let mut all: BTreeMap<&str, (Seen, u64)> = BTreeMap::new();
     for event in own.done() {
         if let Some(value) = event.alert.text(column) {
-            all.entry(value).or_default().push(event);
+            let (seen, n_before) = all.entry(value).or_default();
+            seen.add(event.alert.time(), event.story().error_code.is_some());
+            *n_before += u64::from(own.is_before(event));
         }
     }
-    let mut rows: Vec<SeenFacts> = all
-        .into_iter()
-        .map(|(name, events)| {
-            let times = || events.iter().filter_map(|event| event.alert.time());
-            let n = |holds: &dyn Fn(&CaseEvent) -> bool| {
-                events.iter().filter(|event| holds(event)).count() as u64
-            };
-            let country = own
-                .countries
-                .get(name)
-                .filter(|_| column == "source_address");
-            let country = country.map_or_else(String::new, |code| format!(" ({code})"));
-            SeenFacts {
-                name: format!("{}{country}", shown(name)),
-                first: time_if_any(times().min()),
-                last: time_if_any(times().max()),
-                n_before: n(&|event| own.is_before(event)),
-                n_after: n(&|event| !own.is_before(event)),
-                n_errors: n(&|event| event.story().error_code.is_some()),
-            }
-        })
-        .collect();
+    let rows = all.into_iter().map(|(name, (seen, n_before))| {
+        let country = own
+            .countries
+            .get(name)
+            .filter(|_| column == "source_address");
+        let country = country.map_or_else(String::new, |code| format!(" ({code})"));
+        SeenFacts {
+            name: format!("{}{country}", shown(name)),
+            first: time_if_any(seen.first),
+            last: time_if_any(seen.last),
+            n_before,
+            n_after: seen.n_events - n_before,
+            n_errors: seen.n_errors,
+        }
+    });
+    let mut rows: Vec<SeenFacts> = rows.collect();
     rows.sort_by(|a, b| {
         (b.n_before + b.n_after)
             .cmp(&(a.n_before + a.n_after))
             .then_with(|| a.name.cmp(&b.name))
     });
-    let n_left = rows.len().saturating_sub(ROWS_MAX);
-    rows.truncate(ROWS_MAX);
-    Table { name, rows, n_left }
+    Table {
+        name,
+        rows: Rows::of(rows),
+    }
 }
 
 fn calls(own: &Own<'_>) -> Vec<CallFacts> {
@@ -434,8 +433,7 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
         calls.sort_by_key(|(_, _, n)| Reverse(*n));
         TacticFacts {
             name: name.to_owned(),
-            n_left: calls.len().saturating_sub(ROWS_MAX),
-            calls: calls.into_iter().take(ROWS_MAX).collect(),
+            calls: Rows::of(calls),
         }
     });
     tactics.collect()

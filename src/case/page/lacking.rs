@@ -27,7 +27,7 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         (None, None) => "Events of all times were looked at.".to_owned(),
         _ => format!(
             "What lies outside of the times named at each user was not looked at (--before, --after, --since, --until): {}.",
-            plural(passed_over(archive.folders_passed_over), "folder of other days")
+            plural(archive.folders_passed_over, "folder of other days")
         ),
     });
     if archive.is_part {
@@ -43,7 +43,10 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
     }
     if missing.len() > GAPS_MAX {
         let n = missing.len() - GAPS_MAX;
-        lacking.push(format!("And to {}, likewise.", plural(n, "more account")));
+        lacking.push(format!(
+            "And to {}, likewise.",
+            plural(n as u64, "more account")
+        ));
     }
     let days = archive.from.zip(archive.to);
     for account in &archive.accounts {
@@ -67,10 +70,9 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         }
     }
     if archive.files_outside_layout > 0 {
-        let n = usize::try_from(archive.files_outside_layout).unwrap_or(usize::MAX);
         lacking.push(format!(
             "Outside of CloudTrail's layout there is {}: of which account and day was not asked.",
-            plural(n, "file")
+            plural(archive.files_outside_layout, "file")
         ));
     }
     lacking.push(
@@ -78,11 +80,6 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
             .to_owned(),
     );
     lacking
-}
-
-/// How many folders were passed over, as it is told.
-fn passed_over(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<String> {

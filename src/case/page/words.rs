@@ -11,7 +11,7 @@ use crate::case::CaseEvent;
 use crate::follow::{Entity, Kind, Known, Quarantine};
 use crate::report::Relation;
 
-pub(super) fn plural(n: usize, one: &str) -> String {
+pub(super) fn plural(n: u64, one: &str) -> String {
     match (n, one) {
         (1, one) => format!("1 {one}"),
         (n, "address") => format!("{n} addresses"),
@@ -69,13 +69,13 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<Stri
 /// How many calls there were before the quarantine, or after it, how many were refused, and from where.
 fn calls(own: &Own<'_>, is_before: bool) -> String {
     let events = own.done().filter(|event| own.is_before(event) == is_before);
-    let (mut n, mut n_refused, mut from) = (0, 0, BTreeSet::new());
+    let (mut n, mut n_refused, mut from) = (0_u64, 0, BTreeSet::new());
     for event in events {
         n += 1;
         n_refused += usize::from(event.story().error_code.is_some());
         from.extend(event.alert.text("source_ip"));
     }
-    let from = plural(from.len(), "address");
+    let from = plural(from.len() as u64, "address");
     match n {
         0 => "no call".to_owned(),
         n => format!(
@@ -100,7 +100,7 @@ fn led_to(own: &Own<'_>, known: &Known) -> String {
             .filter(|(entity, reach)| entity.kind == kind && reach.hops > 0)
             .count();
         if n > 0 {
-            made.push(plural(n, name));
+            made.push(plural(n as u64, name));
         }
     }
     let accounts: BTreeSet<&str> = own
@@ -112,7 +112,7 @@ fn led_to(own: &Own<'_>, known: &Known) -> String {
         (_, None) => "That led to nothing else that was seen".to_owned(),
         (others, Some(last)) => {
             let and = if others.is_empty() { "" } else { " and " };
-            let accounts = plural(accounts.len(), "account");
+            let accounts = plural(accounts.len() as u64, "account");
             format!("That led to {others}{and}{last}, in {accounts}")
         }
     }
@@ -251,7 +251,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
             .partition(|event| event.story().error_code.is_none());
         let refused = match refused.len() {
             0 => String::new(),
-            n => format!("{} refused", plural(n, "attempt")),
+            n => format!("{} refused", plural(n as u64, "attempt")),
         };
         let evidence = match (done.last(), refused.as_str()) {
             (None, "") => "not seen".to_owned(),
@@ -260,7 +260,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
                 let beside = if refused.is_empty() { "" } else { "; " };
                 format!(
                     "{}, the last {} on {} by {}{beside}{refused}",
-                    plural(done.len(), "event"),
+                    plural(done.len() as u64, "event"),
                     text(last, "event_action"),
                     time(last.alert.time()),
                     who(last)

@@ -22,18 +22,13 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let threats = || metadata.threat.iter();
     let techniques = || threats().flat_map(|threat| &threat.technique);
-    let mut document = json!({
-        "ecs": {"version": VERSION},
+    let of_rule = json!({
         "event": {
-            "kind": "signal",
-            "module": "aws",
-            "dataset": "aws.cloudtrail",
             "category": ["iam"],
             "type": ["user", "change"],
             "severity": metadata.risk_score,
         },
         "message": metadata.name,
-        "cloud": {"provider": "aws"},
         "rule": {
             "author": metadata.author,
             "license": metadata.license,
@@ -50,12 +45,10 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
                 "reference": techniques().map(|technique| &technique.reference).collect::<Vec<_>>(),
             },
         },
-        "related": {
-            "user": [alert.text("actor_name"), alert.text("target_user_name")],
-            "ip": [alert.text("source_ip")],
-        },
         "tags": metadata.tags,
     });
+    let mut document = base(alert, "signal");
+    join(&mut document, of_rule);
     copy_columns(&mut document, alert, rule, &|_| false);
     without_nulls(&mut document);
     document
@@ -68,19 +61,24 @@ pub(crate) fn event(
     is_left_out: &dyn Fn(&str) -> bool,
     beside: Value,
 ) -> Value {
-    let mut document = json!({
+    let mut document = base(alert, "event");
+    copy_columns(&mut document, alert, rule, is_left_out);
+    join(&mut document, beside);
+    without_nulls(&mut document);
+    document
+}
+
+/// What any document of CloudTrail has, beside its columns.
+fn base(alert: &Alert, kind: &str) -> Value {
+    json!({
         "ecs": {"version": VERSION},
-        "event": {"kind": "event", "module": "aws", "dataset": "aws.cloudtrail"},
+        "event": {"kind": kind, "module": "aws", "dataset": "aws.cloudtrail"},
         "cloud": {"provider": "aws"},
         "related": {
             "user": [alert.text("actor_name"), alert.text("target_user_name")],
             "ip": [alert.text("source_ip")],
         },
-    });
-    copy_columns(&mut document, alert, rule, is_left_out);
-    join(&mut document, beside);
-    without_nulls(&mut document);
-    document
+    })
 }
 
 /// Copies the columns of an alert, but for some, to the fields of the same meaning.

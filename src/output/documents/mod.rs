@@ -66,7 +66,7 @@ pub(crate) fn as_json(cell: Cell<'_>) -> Value {
 }
 
 /// Takes out what has no value: null, and objects and lists of nothing else.
-fn without_nulls(value: &mut Value) {
+pub(crate) fn without_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.values_mut().for_each(without_nulls);
