@@ -49,6 +49,13 @@ pub enum Code {
     RecordTooLarge,
     /// The needle is in the text, but no record that holds it came out.
     NeedleWithoutRecord,
+    /// An event has the rule's action, is no failure and names the policy, but not in the field that the rule reads:
+    /// whether it is an alert cannot be decided.
+    Undecided,
+    /// A row of a text table that may match does not fit its header: it cannot be decided.
+    InvalidRow,
+    /// The run read no CloudTrail event at all.
+    NoEvents,
     /// A candidate holds bytes that are not UTF-8; it was judged with U+FFFD in their place.
     InvalidUtf8,
     /// A candidate names a field more than once; every reading of it was judged.
@@ -117,6 +124,9 @@ impl Code {
             | Self::RecordCut
             | Self::RecordTooLarge
             | Self::NeedleWithoutRecord
+            | Self::Undecided
+            | Self::InvalidRow
+            | Self::NoEvents
             | Self::Panic => Severity::Error,
         }
     }
