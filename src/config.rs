@@ -43,6 +43,8 @@ pub struct HuntConfig {
     pub max_decoded_bytes: Option<u64>,
     /// Which events are wanted; folders that can hold none of them are not listed.
     pub wanted: Wanted,
+    /// Whether a run that reads no event at all is complete all the same.
+    pub allows_no_events: bool,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

@@ -231,6 +231,11 @@ pub(crate) struct HuntArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 
+    /// A run that reads no CloudTrail event at all is complete: for a night on which nothing may have been delivered.
+    /// Without it such a run ends with exit code 3.
+    #[arg(long, help_heading = "Input")]
+    pub(crate) allow_empty: bool,
+
     /// Once the run is at its end, and everything was read, remove what earlier runs added to the folder that is the output.
     #[arg(long, conflicts_with = "state", help_heading = "Output")]
     pub(crate) overwrite: bool,

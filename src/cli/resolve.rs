@@ -85,6 +85,7 @@ pub(super) fn resolve(
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: args.max_decoded,
         wanted: wanted(input)?,
+        allows_no_events: args.allow_empty,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -113,6 +114,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted: wanted(input)?,
+        allows_no_events: false,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -168,6 +170,7 @@ pub(super) fn resolve_case(
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted,
+        allows_no_events: false,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })

@@ -4,7 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
 use trailsift::output::{Alert, Destination};
-use trailsift::report::{RelatedCounts, Relation, Report, Severity};
+use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
 
 use super::terminal::{self, green, harmless, red, yellow};
 
@@ -113,6 +113,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.repeated, "met twice"),
         (sources.links_not_followed, "links not followed"),
         (sources.folders_passed_over, "folders passed over"),
+        (sources.without_events, "without events"),
     ] {
         if n > 0 {
             files += &format!(", {} {what}", count(n));
@@ -139,6 +140,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     }
     vec![
         ("alerts", alerts),
+        ("events", events(stats)),
         ("files", files),
         (
             "bytes",
@@ -163,10 +165,31 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn events(stats: &Stats) -> String {
+    let n_events = match stats.events_read {
+        0 => return yellow("no CloudTrail events were read"),
+        n => HumanCount(n),
+    };
+    let time = |micros: Option<i64>| {
+        let time = jiff::Timestamp::from_microsecond(micros?).ok()?;
+        Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    };
+    let times = &stats.event_times;
+    match (time(times.first()), time(times.last())) {
+        (Some(first), Some(last)) => format!("{n_events} read, from {first} to {last}"),
+        _ => format!("{n_events} read, without times that can be read"),
+    }
+}
+
 fn complete(report: &Report) -> String {
+    let severity_of = |code: &Code| match code {
+        // Where it is allowed it is a note.
+        Code::NoEvents if report.complete => Severity::Info,
+        code => code.severity(),
+    };
     let kinds = |severity: Severity| {
         let kinds = report.diagnostics_by_code.iter();
-        let kinds = kinds.filter(|(code, _)| code.severity() == severity);
+        let kinds = kinds.filter(|(code, _)| severity_of(code) == severity);
         kinds
             .map(|(code, n)| format!("{n} {}", code.name()))
             .collect::<Vec<_>>()

@@ -38,6 +38,24 @@ pub enum Root {
     Sources(Vec<Arc<Source>>),
 }
 
+impl Root {
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let file = |file: &Option<PathBuf>| match file {
+            Some(path) => path.display().to_string(),
+            None => "-".to_owned(),
+        };
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+            Self::Manifest(manifest) => file(&manifest.file),
+            Self::List(list) => file(&list.file),
+            Self::Sources(sources) => format!("{} files", sources.len()),
+        }
+    }
+}
+
 /// What the walk meets.
 #[derive(Debug)]
 pub enum Found {

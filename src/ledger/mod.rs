@@ -239,6 +239,12 @@ impl Ledger {
             }
             _ => return Err(LedgerError::Layout),
         }
+        // A ledger of an earlier version has none: of what it read it is not claimed that it held no event.
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS events (n INTEGER NOT NULL);
+             INSERT INTO events SELECT min(1, (SELECT count(*) FROM page))
+             WHERE NOT EXISTS (SELECT * FROM events)",
+        )?;
         // Alerts of a source that was not finished: it is read again.
         connection.execute(
             "DELETE FROM alert WHERE id > (SELECT coalesce(max(last), 0) FROM waiting)",
@@ -348,6 +354,34 @@ impl Ledger {
         let state = &mut *self.state();
         let committed = state.commit();
         state.or_broken(committed)
+    }
+
+    /// Counts events that were read.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite cannot write.
+    pub fn add_events(&self, n_events: u64) -> Result<(), LedgerError> {
+        let state = &mut *self.state();
+        let added = state.begin().and_then(|()| {
+            let n_events = i64::try_from(n_events).unwrap_or(i64::MAX);
+            let sql = "UPDATE events SET n = n + ?1";
+            Ok(state.connection.execute(sql, [n_events]).map(|_| ())?)
+        });
+        state.or_broken(added)
+    }
+
+    /// Whether a run with this ledger ever read an event.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite cannot read.
+    pub fn has_events(&self) -> Result<bool, LedgerError> {
+        let sql = "SELECT n > 0 FROM events";
+        Ok(self
+            .state()
+            .connection
+            .query_row(sql, [], |row| row.get(0))?)
     }
 }
 

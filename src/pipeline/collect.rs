@@ -80,7 +80,7 @@ pub(super) fn collect(
             Turn::Failed(error) => return Err(*error),
             Turn::Defect(path, defect) => {
                 let mut tally = Tally::default();
-                tally.add(Outcome::Failed, Stats::default());
+                tally.add(Outcome::Failed, Stats::default(), &path);
                 sink.report.add_sources(&tally);
                 sink.tell(&path, defect);
             }
@@ -98,6 +98,7 @@ pub(super) fn collect(
     for id in left_over.intersection(&still_there) {
         sink.waiting(*id)?;
     }
+    sink.commit(true)?;
     let Tables { alerts, related } = sink.tables;
     alerts.write_groups(0)?;
     related
@@ -219,7 +220,7 @@ impl Sink<'_> {
                         self.alert(alert)?;
                     }
                 }
-                Message::Tally(tally) => self.report.add_sources(&tally),
+                Message::Tally(tally) => self.tally(&tally),
                 Message::Source(path, source) => self.source(&path, *source),
                 Message::Piece(piece) => {
                     if let Some(whole) = &mut whole {
@@ -301,11 +302,18 @@ impl Sink<'_> {
         self.tables.alerts.append(alert, pool, n_threads)
     }
 
+    fn tally(&mut self, tally: &Tally) {
+        if let Some(journal) = &mut self.journal {
+            journal.count_events(tally.n_events());
+        }
+        self.report.add_sources(tally);
+    }
+
     fn source(&mut self, path: &Path, source: SourceReport) {
         let (outcome, stats, defects) = source.finish();
         let mut tally = Tally::default();
-        tally.add(outcome, stats);
-        self.report.add_sources(&tally);
+        tally.add(outcome, stats, path);
+        self.tally(&tally);
         let name = path.to_string_lossy();
         let diagnostics = defects
             .into_iter()

@@ -147,6 +147,8 @@ pub(super) struct Journal<'a> {
     alerts: Vec<(Vec<u8>, i64, i64)>,
     told: Vec<(PathBuf, Outcome, Vec<Diagnostic>)>,
     committed: Instant,
+    /// Events that were read since.
+    n_events: u64,
 }
 
 impl<'a> Journal<'a> {
@@ -157,6 +159,7 @@ impl<'a> Journal<'a> {
             alerts: Vec::new(),
             told: Vec::new(),
             committed: Instant::now(),
+            n_events: 0,
         }
     }
 
@@ -249,9 +252,18 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
+    /// Counts events that were read.
+    pub(super) fn count_events(&mut self, n_events: u64) {
+        self.n_events += n_events;
+    }
+
     /// Commits what is done, if it is time to, or now.
     pub(super) fn commit(&mut self, now: bool) -> Result<(), Error> {
         if now || self.committed.elapsed() >= COMMIT_EVERY {
+            if self.n_events > 0 {
+                let n_events = std::mem::take(&mut self.n_events);
+                self.ledger.add_events(n_events).map_err(self.failed())?;
+            }
             self.ledger.commit().map_err(self.failed())?;
             self.committed = Instant::now();
         }

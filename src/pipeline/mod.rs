@@ -17,13 +17,14 @@
 mod collect;
 mod feed;
 mod journal;
+mod no_events;
 mod room;
 mod schedule;
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -185,6 +186,14 @@ pub(crate) fn run_and_list(
         ledger.commit().ok();
     }
     result?;
+    let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
+    let has_earlier = has_earlier.map_err(journal::failed(
+        config.state.as_deref().unwrap_or(Path::new("")),
+    ))?;
+    if let Some(diagnostic) = no_events::diagnostic(&report, config, has_earlier) {
+        notify(Notice::Diagnostic(&diagnostic));
+        report.add_diagnostic(diagnostic);
+    }
     tables.finish(ledger)?;
     report.finish(started.elapsed());
     Ok(report)
@@ -283,7 +292,7 @@ fn work(schedule: &Schedule, room: &Arc<Room>, config: &HuntConfig, prefilter: &
                     });
                     if report.defects.is_empty() {
                         let (outcome, stats, _) = report.finish();
-                        tally.add(outcome, stats);
+                        tally.add(outcome, stats, &source.path);
                     } else {
                         lane.send(Message::Source(source.path, Box::new(report)));
                     }
@@ -414,8 +423,6 @@ fn own_folder(config: &HuntConfig) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::input::Root;
     use crate::input::layout::Wanted;
@@ -438,6 +445,7 @@ mod tests {
             max_decoded_bytes: None,
             related: None,
             wanted: Wanted::default(),
+            allows_no_events: false,
             follows_links: false,
             own_files: Vec::new(),
             own_uris: Vec::new(),

@@ -5,14 +5,18 @@
 //! run is [`crate::Error`]. Nothing here prints, and nothing here knows files or rules.
 
 mod defect;
+mod events;
 mod related;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
+pub(crate) use events::LogEvents;
+pub use events::{EventCounts, TimeSpan};
 pub use related::{RelatedCounts, Relation};
 
 /// What a source came to.
@@ -42,6 +46,11 @@ pub struct Stats {
     pub candidates_parsed: u64,
     /// Candidates that could not be parsed; each is a diagnostic.
     pub candidates_defective: u64,
+    /// CloudTrail events read: in files as AWS delivers them, and in tables, exactly; else by the keys of their times.
+    pub events_read: u64,
+    /// The first and the last time of these.
+    #[serde(flatten)]
+    pub event_times: TimeSpan,
     /// CloudTrail events found in the candidates and judged by the rule.
     pub events_judged: u64,
     /// Documents known to hold no event (digest and Insight files, other services' notifications).
@@ -61,6 +70,8 @@ impl AddAssign for Stats {
             candidates,
             candidates_parsed,
             candidates_defective,
+            events_read,
+            event_times,
             events_judged,
             documents_without_events,
             events_outside,
@@ -71,6 +82,8 @@ impl AddAssign for Stats {
         self.candidates += candidates;
         self.candidates_parsed += candidates_parsed;
         self.candidates_defective += candidates_defective;
+        self.events_read += events_read;
+        self.event_times += event_times;
         self.events_judged += events_judged;
         self.documents_without_events += documents_without_events;
         self.events_outside += events_outside;
@@ -105,24 +118,44 @@ pub struct Sources {
     pub known_partial: u64,
     /// Folders that were not listed, since by the layout of the archive nothing below them is wanted.
     pub folders_passed_over: u64,
+    /// Of the sources read whole, those in which there was no event.
+    pub without_events: u64,
 }
 
 /// What sources came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     sources: Sources,
     stats: Stats,
+    /// The first of the sources without events, by name.
+    without_events: Vec<String>,
 }
+
+/// How many files without events are named.
+pub const WITHOUT_EVENTS_NAMED: usize = 20;
+
+/// Folders of which everybody knows that the files in them hold no events: these are not named.
+const FOLDERS_WITHOUT_EVENTS: [&str; 2] = ["CloudTrail-Digest", "CloudTrail-Insight"];
 
 impl Tally {
     /// Takes in what one source came to.
-    pub fn add(&mut self, outcome: Outcome, stats: Stats) {
+    pub fn add(&mut self, outcome: Outcome, stats: Stats, path: &Path) {
         let sources = &mut self.sources;
         sources.found += 1;
         match outcome {
             Outcome::Read => {
                 sources.read += 1;
                 sources.read_bytes += stats.stored_bytes;
+                if stats.events_read == 0 {
+                    sources.without_events += 1;
+                    let is_usual =
+                        |part| FOLDERS_WITHOUT_EVENTS.iter().any(|folder| part == *folder);
+                    let is_usual = path.iter().any(|part| is_usual(part));
+                    if !is_usual && self.without_events.len() < WITHOUT_EVENTS_NAMED {
+                        self.without_events
+                            .push(path.to_string_lossy().into_owned());
+                    }
+                }
             }
             Outcome::Empty => sources.empty += 1,
             Outcome::Partial => {
@@ -132,6 +165,14 @@ impl Tally {
             Outcome::Failed => sources.failed += 1,
         }
         self.stats += stats;
+    }
+}
+
+impl Tally {
+    /// How many events they hold.
+    #[must_use]
+    pub fn n_events(&self) -> u64 {
+        self.stats.events_read
     }
 }
 
@@ -150,6 +191,7 @@ impl AddAssign for Sources {
             known,
             known_partial,
             folders_passed_over,
+            without_events,
         } = other;
         self.found += found;
         self.read += read;
@@ -163,6 +205,7 @@ impl AddAssign for Sources {
         self.known += known;
         self.known_partial += known_partial;
         self.folders_passed_over += folders_passed_over;
+        self.without_events += without_events;
     }
 }
 
@@ -194,6 +237,8 @@ pub struct Report {
     /// Counts over all sources.
     #[serde(flatten)]
     pub stats: Stats,
+    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and hold no event.
+    pub files_without_events: Vec<String>,
     /// How many diagnostics there were of each code.
     pub diagnostics_by_code: BTreeMap<Code, u64>,
     /// The first [`DIAGNOSTICS_KEPT`] of them, in source order.
@@ -215,6 +260,7 @@ impl Report {
             alerts: 0,
             sources: Sources::default(),
             stats: Stats::default(),
+            files_without_events: Vec::new(),
             diagnostics_by_code: BTreeMap::new(),
             diagnostics: Vec::new(),
         }
@@ -224,6 +270,9 @@ impl Report {
     pub fn add_sources(&mut self, tally: &Tally) {
         self.sources += tally.sources;
         self.stats += tally.stats;
+        let n_left = WITHOUT_EVENTS_NAMED - self.files_without_events.len();
+        let named = tally.without_events.iter().take(n_left);
+        self.files_without_events.extend(named.cloned());
     }
 
     /// Takes in sources that are done, some of which could not be read whole.
@@ -283,6 +332,10 @@ impl Report {
             "a candidate has no outcome"
         );
         assert!(
+            self.stats.events_judged <= self.stats.events_read,
+            "an event was judged and not counted"
+        );
+        assert!(
             !self.complete || partial + failed == 0,
             "a source was not read whole, and no diagnostic says so"
         );
@@ -322,6 +375,7 @@ mod tests {
                 candidates: 1,
                 ..Stats::default()
             },
+            Path::new("a"),
         );
         report.add_sources(&tally);
         report.finish(std::time::Duration::ZERO);

@@ -13,6 +13,7 @@ mod frame;
 mod judging;
 mod keys;
 mod lenient;
+mod marks;
 mod names;
 mod nest;
 mod parse;
@@ -35,7 +36,7 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::binary;
 use crate::event::Event;
-use crate::report::{Code, Defect, Stats};
+use crate::report::{Code, Defect, EventCounts, Stats};
 use frame::{Progress, Walker};
 use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
@@ -101,6 +102,8 @@ pub struct Scanner {
     json: Vec<u8>,
     /// Whether it is told that it is not all text.
     is_binary_told: bool,
+    /// Up to where the events of the text are counted.
+    counted_to: u64,
     /// In how many strings the text lies.
     level: usize,
     /// One for each level of JSON in strings.
@@ -109,6 +112,8 @@ pub struct Scanner {
     pub stats: Stats,
     /// Defects since [`Scanner::start`].
     pub defects: Vec<Defect>,
+    /// The events of the text, whether they hold a needle or not, since [`Scanner::start`].
+    pub events: EventCounts,
 }
 
 impl Scanner {
@@ -131,10 +136,12 @@ impl Scanner {
             header: None,
             json: Vec::new(),
             is_binary_told: false,
+            counted_to: 0,
             level: 0,
             parsers: Vec::new(),
             stats: Stats::default(),
             defects: Vec::new(),
+            events: EventCounts::default(),
         }
     }
 
@@ -158,8 +165,10 @@ impl Scanner {
         self.awaits_header = false;
         self.header = None;
         self.is_binary_told = false;
+        self.counted_to = offset;
         self.stats = Stats::default();
         self.defects.clear();
+        self.events = EventCounts::default();
     }
 
     /// Begins a new text at this offset, of which nothing came before: it may begin with a header of rows.
@@ -188,6 +197,8 @@ impl Scanner {
         }
         let prefilter = Arc::clone(&self.prefilter);
         let mut hits = prefilter.hits(window.bytes);
+        let counted = self.counted_to.clamp(window.base, window.end());
+        hits.count_events(window.at(counted), window.is_last);
         let keep = match self.header.take() {
             None => self.scan_documents(window, &mut hits, visit),
             Some(header) => match self.scan_rows(&header, window, &mut hits, visit) {
@@ -201,6 +212,9 @@ impl Scanner {
         if let Some(control) = hits.control().filter(|_| !self.is_binary_told) {
             self.look_for_binary(window, control);
         }
+        let (events, counted) = hits.events(window.at(keep));
+        self.events += events;
+        self.counted_to = window.base + counted as u64;
         keep
     }
 
@@ -380,6 +394,7 @@ impl Scanner {
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;
         self.stats.events_judged += judging.n_events;
+        self.events.judged += judging.n_events;
         self.stats.documents_without_events += judging.n_documents;
         if let Some(error) = judging.invalid_text {
             let message = format!("a string in the candidate holds the needle: {error}");

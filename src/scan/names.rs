@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
-use super::patterns::Patterns;
+use super::patterns::{Passed, Patterns};
 use crate::binary::find_control;
 
 /// How an escape begins.
@@ -51,30 +51,24 @@ impl Names {
     }
 
     /// The places at or after `from` where a name stands as a word, or an escape begins, each with the number of that.
-    /// `control` is where the first control character is that is met, if it was nothing before.
     pub(super) fn each_from(
         &self,
         text: &[u8],
         mut from: usize,
-        control: &mut Option<usize>,
+        passed: &mut Passed,
     ) -> impl Iterator<Item = (usize, usize)> {
         std::iter::from_fn(move || {
-            let found = self.find(text, from, control)?;
+            let found = self.find(text, from, passed)?;
             from = found.0 + 1;
             Some(found)
         })
     }
 
     /// The first of them.
-    fn find(
-        &self,
-        text: &[u8],
-        from: usize,
-        control: &mut Option<usize>,
-    ) -> Option<(usize, usize)> {
+    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         match self {
             Self::Few { patterns, lens } => {
-                let mut found = patterns.each_from(text, from, control);
+                let mut found = patterns.each_from(text, from, passed);
                 found.find(|&(at, pattern)| pattern == 0 || is_word(text, at, at + lens[pattern]))
             }
             Self::Many(automaton) => {
@@ -92,7 +86,7 @@ impl Names {
                 };
                 let end = found.map_or(text.len(), |(at, _)| at);
                 let searched = text.get(from..end).unwrap_or_default();
-                *control = control.or_else(|| Some(from + find_control(searched)?));
+                passed.control = (passed.control).or_else(|| Some(from + find_control(searched)?));
                 found
             }
         }
@@ -132,8 +126,8 @@ mod tests {
     use super::*;
 
     fn places(names: &Names, text: &str) -> Vec<usize> {
-        let mut control = None;
-        let found = names.each_from(text.as_bytes(), 0, &mut control);
+        let mut passed = Passed::default();
+        let found = names.each_from(text.as_bytes(), 0, &mut passed);
         found.map(|(at, _)| at).collect()
     }
 

@@ -9,16 +9,27 @@ use std::ops::Range;
 
 use memchr::arch::all::packedpair::Pair;
 
+use super::marks::{self, Counter};
 use crate::binary::CONTROL_MAX;
 
 /// Text looked at in one step: what a few vector registers hold.
 const BLOCK_BYTES: usize = 64;
 
+/// What a search met on its way, beside what it looked for.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// The first control character.
+    pub(super) control: Option<usize>,
+    /// The events.
+    pub(super) events: Counter,
+}
+
 /// What is looked for.
 #[derive(Debug)]
 pub(super) struct Patterns {
     patterns: Vec<Pattern>,
-    /// What a block is compared with: one of these stands wherever a pattern does.
+    /// What a block is compared with: one of these stands wherever a pattern does, and the last one where an event's
+    /// time may.
     probes: Vec<Probe>,
     /// How far behind a block its patterns' rare bytes may lie.
     reach: usize,
@@ -123,6 +134,7 @@ impl Patterns {
             }
         });
         let patterns = patterns.collect();
+        probes.push(Probe::at(marks::PROBE, [0, 1]));
         let offsets = probes.iter().flat_map(|probe| probe.offsets);
         Self {
             reach: offsets.max().unwrap_or(0),
@@ -132,42 +144,53 @@ impl Patterns {
     }
 
     /// The places at or after `from` where a pattern stands, in order, each with the number of that pattern.
-    /// `control` is where the first control character is that is met, if it was nothing before.
     pub(super) fn each_from(
         &self,
         text: &[u8],
         mut from: usize,
-        control: &mut Option<usize>,
+        passed: &mut Passed,
     ) -> impl Iterator<Item = (usize, usize)> {
         std::iter::from_fn(move || {
-            let (at, pattern) = self.find(text, from, control)?;
+            let (at, pattern) = self.find(text, from, passed)?;
             from = at + 1;
             Some((at, pattern))
         })
     }
 
     /// The first place at or after `from` where a pattern stands, and which one.
-    fn find(
-        &self,
-        text: &[u8],
-        mut from: usize,
-        control: &mut Option<usize>,
-    ) -> Option<(usize, usize)> {
+    fn find(&self, text: &[u8], mut from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
+        passed.events.pass_over(text, from);
         loop {
-            let block = self.first_block(text, from)?;
+            let Some(block) = self.first_block(text, from) else {
+                passed.events.stretch(text, text.len(), text.len());
+                return None;
+            };
             let end = text.len().min(block + BLOCK_BYTES);
-            if control.is_none() {
+            if passed.control.is_none() {
                 let seen = &text[block..text.len().min(end + self.reach)];
                 let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
-                *control = at.map(|at| block + at);
+                passed.control = at.map(|at| block + at);
             }
-            let patterns = self.patterns.iter().enumerate();
-            let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
-            if let Some(first) = found.min() {
-                return Some(first);
+            if self.may_begin_in(text, block) {
+                let patterns = self.patterns.iter().enumerate();
+                let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
+                if let Some(first) = found.min() {
+                    passed.events.stretch(text, block, first.0);
+                    return Some(first);
+                }
             }
+            passed.events.stretch(text, block, end);
             from = end;
         }
+    }
+
+    /// Whether a pattern may begin in a block, which may have been found for an event's time alone.
+    fn may_begin_in(&self, text: &[u8], block: usize) -> bool {
+        let Some(seen) = text[block..].get(..BLOCK_BYTES + self.reach) else {
+            return true;
+        };
+        let (_, probes) = self.probes.split_last().expect("the last is for times");
+        probes.iter().any(|p| first_block([p], 1, seen).is_some())
     }
 
     /// The start of the first block from `from` on that may hold a pattern's start.
@@ -198,6 +221,7 @@ impl Patterns {
         let block = match self.probes.as_slice() {
             [a, b] => first_block([a, b], n_blocks, text_from),
             [a, b, c] => first_block([a, b, c], n_blocks, text_from),
+            [a, b, c, d] => first_block([a, b, c, d], n_blocks, text_from),
             // The first group's block, sought for every group, would not be the first of all: in order instead.
             probes => {
                 let marks = |block: &usize| {
@@ -255,7 +279,9 @@ mod tests {
 
     fn all(patterns: &[&str], text: &[u8], from: usize) -> Vec<(usize, usize)> {
         let patterns = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
-        patterns.each_from(text, from, &mut None).collect()
+        patterns
+            .each_from(text, from, &mut Passed::default())
+            .collect()
     }
 
     #[test]
@@ -275,7 +301,7 @@ mod tests {
     fn patterns_with_two_rare_bytes_at_the_same_places_are_looked_for_as_one() {
         let probes = |patterns: &[&str]| {
             let patterns = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
-            patterns.probes.len()
+            patterns.probes.len() - 1
         };
         assert_eq!(probes(&["AWSCompromisedKey", "AWSExposedCredential"]), 1);
         assert_eq!(probes(&["KxQ.......", "KyQ......."]), 2);
@@ -294,9 +320,9 @@ mod tests {
         for at in 0..300 {
             let mut text = [vec![b'.'; 400], b"Other".to_vec()].concat();
             text[at] = 3;
-            let mut control = None;
-            let found: Vec<_> = patterns.each_from(&text, 0, &mut control).collect();
-            assert_eq!((found, control), (vec![(400, 0)], Some(at)));
+            let mut passed = Passed::default();
+            let found: Vec<_> = patterns.each_from(&text, 0, &mut passed).collect();
+            assert_eq!((found, passed.control), (vec![(400, 0)], Some(at)));
         }
     }
 

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::names::{Names, longest_run};
-use super::patterns::Patterns;
+use super::patterns::{Passed, Patterns};
+use crate::report::EventCounts;
 
 /// Finds hits in text. Made once per hunt; searching it allocates nothing.
 #[derive(Debug)]
@@ -79,18 +80,18 @@ impl Prefilter {
             text,
             searched: 0..0,
             is_hit: false,
-            control: None,
+            passed: Passed::default(),
         }
     }
 
     /// The first hit at or after `from`.
-    fn find(&self, text: &[u8], from: usize, control: &mut Option<usize>) -> Option<usize> {
+    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<usize> {
         let is_hit = |&(at, pattern): &(usize, usize)| {
             pattern != ESCAPE_PATTERN || self.hidden.is_hidden(&text[at..])
         };
         let hit = match &self.search {
-            Search::Needles(patterns) => patterns.each_from(text, from, control).find(is_hit),
-            Search::Names(names) => names.each_from(text, from, control).find(is_hit),
+            Search::Needles(patterns) => patterns.each_from(text, from, passed).find(is_hit),
+            Search::Names(names) => names.each_from(text, from, passed).find(is_hit),
         };
         hit.map(|(at, _)| at)
     }
@@ -103,8 +104,12 @@ impl Prefilter {
         let literal = |text: &[u8]| {
             let is_needle = |(_, pattern)| pattern != ESCAPE_PATTERN;
             match &self.search {
-                Search::Needles(patterns) => patterns.each_from(text, 0, &mut None).any(is_needle),
-                Search::Names(names) => names.each_from(text, 0, &mut None).any(is_needle),
+                Search::Needles(patterns) => patterns
+                    .each_from(text, 0, &mut Passed::default())
+                    .any(is_needle),
+                Search::Names(names) => names
+                    .each_from(text, 0, &mut Passed::default())
+                    .any(is_needle),
             }
         };
         let mut text = std::borrow::Cow::Borrowed(text);
@@ -211,14 +216,27 @@ pub struct Hits<'a> {
     searched: Range<usize>,
     /// Whether one is at the end of that.
     is_hit: bool,
-    /// Where the first character was met that text does not have.
-    control: Option<usize>,
+    passed: Passed,
 }
 
 impl Hits<'_> {
     /// Where the first character was met, in what was searched so far, that text does not have.
     pub(crate) fn control(&self) -> Option<usize> {
-        self.control
+        self.passed.control
+    }
+
+    /// Has the events counted of a window that is dealt with up to `to`, on the way of the search.
+    pub(super) fn count_events(&mut self, to: usize, is_last: bool) {
+        // Many names are looked for by another search, in text of which the events are counted already.
+        if matches!(self.prefilter.search, Search::Needles(_)) {
+            self.passed.events.begin(to, is_last);
+        }
+    }
+
+    /// The events of the window, of which the next one has what is behind `keep`, and up to where they are counted.
+    pub(super) fn events(&mut self, keep: usize) -> (EventCounts, usize) {
+        let to = self.passed.events.end(self.text, keep);
+        (self.passed.events.take(), to)
     }
 
     /// The first hit at or after `from`.
@@ -238,7 +256,7 @@ impl Hits<'_> {
         }
         if !self.is_hit && self.searched.end < part.end {
             let text = &self.text[..part.end];
-            let hit = (self.prefilter).find(text, self.searched.end, &mut self.control);
+            let hit = (self.prefilter).find(text, self.searched.end, &mut self.passed);
             self.is_hit = hit.is_some();
             self.searched.end = hit.unwrap_or(part.end);
         }

@@ -24,7 +24,7 @@ use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::Sought;
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
-use crate::report::{Code, Defect, Member, Outcome, Relation, Severity, Stats};
+use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Stats};
 use crate::rule::{Relations, Rule};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 use logs::Logs;
@@ -40,6 +40,8 @@ pub(crate) struct SourceReport {
     pub(crate) defects: Vec<Defect>,
     /// How many members of gzip were met in each log, by the pieces of a large source.
     gzip_members: Vec<(Option<Arc<Member>>, u64)>,
+    /// The events of each log.
+    events: LogEvents,
     /// How many rows were made of events beside the alerts.
     n_related_rows: u64,
     /// Nothing of it was read.
@@ -75,6 +77,7 @@ impl SourceReport {
             stats: Stats::default(),
             defects: vec![Defect::new(Code::Panic, message)],
             gzip_members: Vec::new(),
+            events: LogEvents::default(),
             n_related_rows: 0,
             is_failed: true,
         }
@@ -93,6 +96,7 @@ impl SourceReport {
         for (member, n_members) in piece.gzip_members {
             self.add_gzip_members(member.as_ref(), n_members);
         }
+        self.events.append(piece.events);
         self.is_failed |= piece.is_failed;
     }
 
@@ -113,6 +117,9 @@ impl SourceReport {
             let defect = defect.map(|d| d.within(member.as_ref()));
             self.defects.extend(defect);
         }
+        let (n_events, times) = std::mem::take(&mut self.events).finish();
+        self.stats.events_read += n_events;
+        self.stats.event_times += times;
         fn place(d: &Defect) -> (&Option<Arc<Member>>, Option<u64>, Code, &str) {
             let offset = d.offset.map(|(_, offset)| offset);
             (&d.member, offset, d.code, &d.message)
@@ -315,6 +322,8 @@ impl Judge<'_> {
     /// Takes over what a scanner, whose offsets count from `origin`, has counted and met.
     fn take_in(&mut self, scanner: &mut Scanner, origin: u64) {
         self.report.stats += std::mem::take(&mut scanner.stats);
+        let events = std::mem::take(&mut scanner.events);
+        self.report.events.add(self.member, events);
         let defects = scanner
             .defects
             .drain(..)

@@ -42,6 +42,10 @@ impl Judge<'_> {
             self.rows(scanner, rows);
             !asked.progress.stop.load(Relaxed)
         });
+        // Of a group that cannot be read whole, the rows that came are counted by what is in them.
+        if read.is_ok() {
+            self.report.events.add(self.member, table.events(group));
+        }
         if let Err(error) = read {
             let message = format!("row group {group} cannot be read: {error}");
             let defect = Defect::row(Code::CorruptStream, table.first_row(group), message);

@@ -10,16 +10,18 @@ pub(super) struct Columns {
     pub(super) action: Option<usize>,
     /// The columns that hold the request of the same event.
     pub(super) request: Vec<usize>,
+    /// The column that holds the time of the same event.
+    pub(super) time: Option<usize>,
     /// Whether these are columns of a CloudTrail table.
     pub(super) is_known: bool,
 }
 
-/// Where an action stands, and what must stand beside it: below the same path one of these begins.
-const LAYOUTS: [(&str, &[&str]); 2] = [
+/// Where an action stands, what must stand beside it (below the same path one of these begins), and the event's time.
+const LAYOUTS: [(&str, &[&str], &str); 2] = [
     // Athena and Glue, whose columns are in lower case, and Spark, which keeps CloudTrail's names.
-    ("eventname", &["requestparameters"]),
+    ("eventname", &["requestparameters"], "eventtime"),
     // OCSF, which is Security Lake's.
-    ("api.operation", &["api.request.data", "unmapped"]),
+    ("api.operation", &["api.request.data", "unmapped"], "time"),
 ];
 
 impl Columns {
@@ -31,10 +33,10 @@ impl Columns {
             // A request may be spread over columns of its own, by any of these.
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_', '/']))
         };
-        let (mut found, mut request) = (Vec::new(), Vec::new());
+        let (mut found, mut request, mut time) = (Vec::new(), Vec::new(), None);
         for (leaf, column) in schema.columns().iter().enumerate() {
             let is_text = column.physical_type() == Type::BYTE_ARRAY && column.max_rep_level() == 0;
-            for (name, beside) in LAYOUTS {
+            for (name, beside, when) in LAYOUTS {
                 let Some(before) = paths[leaf].strip_suffix(name) else {
                     continue;
                 };
@@ -47,6 +49,9 @@ impl Columns {
                 if is_text && is_name && !leaves.is_empty() {
                     found.push(leaf);
                     request = leaves;
+                    time = paths
+                        .iter()
+                        .position(|path| *path == format!("{before}{when}"));
                 }
             }
         }
@@ -54,6 +59,7 @@ impl Columns {
             // Of two it is not known which one an event has.
             action: found.first().copied().filter(|_| found.len() == 1),
             request,
+            time: time.filter(|_| found.len() == 1),
             is_known: !found.is_empty(),
         }
     }

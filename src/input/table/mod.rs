@@ -10,6 +10,7 @@ mod json;
 mod skip;
 mod sound;
 mod stored;
+mod times;
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::stored::Input;
-use crate::report::Defect;
+use crate::report::{Defect, EventCounts};
 use columns::Columns;
 use json::Lines;
 use stored::Kept;
@@ -115,6 +116,22 @@ impl Table {
     pub fn first_row(&self, group: usize) -> u64 {
         let groups = &self.metadata.metadata().row_groups()[..group];
         groups.iter().map(|g| g.num_rows().unsigned_abs()).sum()
+    }
+
+    /// The events of a group, which are its rows, and their times as far as these are known without decoding.
+    #[must_use]
+    pub fn events(&self, group: usize) -> EventCounts {
+        let group = self.metadata.metadata().row_group(group);
+        let time = self.columns.time.map(|leaf| group.column(leaf));
+        EventCounts {
+            // What the rows of other tables are is not known.
+            rows: match self.columns.is_known {
+                true => group.num_rows().unsigned_abs(),
+                false => 0,
+            },
+            times: time.map(times::bounds).unwrap_or_default(),
+            ..EventCounts::default()
+        }
     }
 
     /// The names of its columns, in words, if neither they nor its first rows show CloudTrail.

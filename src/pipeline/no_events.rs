@@ -1,0 +1,67 @@
+//! A run that read no CloudTrail event says so: its zero stands on nothing.
+
+use crate::config::HuntConfig;
+use crate::input::Root;
+use crate::report::{Code, Defect, Diagnostic, Report, Severity};
+
+/// The diagnostic of a run without events, unless that is as it should be: an investigation's pass over what is known,
+/// a shard, a night on which nothing is new after others that read events (`has_earlier`).
+pub(super) fn diagnostic(
+    report: &Report,
+    config: &HuntConfig,
+    has_earlier: bool,
+) -> Option<Diagnostic> {
+    let is_shard = |root: &Root| match root {
+        Root::Manifest(manifest) => manifest.shard.is_some_and(|shard| shard.count > 1),
+        Root::Path(_) | Root::Stdin | Root::List(_) | Root::Sources(_) => false,
+    };
+    if config.followed.is_some() || has_earlier || config.roots.iter().any(is_shard) {
+        return None;
+    }
+    let reason = reason(report, config)?;
+    let roots = config.roots.iter().map(Root::name).collect::<Vec<_>>();
+    let defect = Defect::new(Code::NoEvents, reason);
+    let mut diagnostic = Diagnostic::new(&roots.join(", "), defect);
+    if config.allows_no_events {
+        diagnostic.severity = Severity::Info;
+    }
+    Some(diagnostic)
+}
+
+/// Why the run has no event that it could speak of; nothing if it has some.
+fn reason(report: &Report, config: &HuntConfig) -> Option<String> {
+    let (sources, stats) = (&report.sources, &report.stats);
+    let times = &stats.event_times;
+    if stats.events_read > 0 {
+        let (first, last) = (times.first()?, times.last()?);
+        let wanted = &config.wanted;
+        let is_before = (wanted.since).is_some_and(|since| last < since.as_microsecond());
+        let is_after = (wanted.until).is_some_and(|until| first >= until.as_microsecond());
+        let time = |micros| jiff::Timestamp::from_microsecond(micros).map(|time| time.to_string());
+        return (is_before || is_after).then(|| {
+            format!(
+                "no CloudTrail event is of the requested times: those that were read are from {} to {}",
+                time(first).unwrap_or_default(),
+                time(last).unwrap_or_default()
+            )
+        });
+    }
+    let n_read = sources.read + sources.partial;
+    let why = if sources.found == 0 && sources.folders_passed_over > 0 {
+        format!(
+            "all of it was filtered out ({} folders were passed over)",
+            sources.folders_passed_over
+        )
+    } else if sources.found == 0 {
+        "nothing was found".to_owned()
+    } else if n_read == 0 && sources.failed > 0 {
+        "nothing could be read".to_owned()
+    } else if n_read == 0 {
+        "what was found is empty".to_owned()
+    } else if stats.documents_without_events > 0 {
+        "what was read holds other documents, such as digests or notifications".to_owned()
+    } else {
+        "what was read is not CloudTrail, or holds no event".to_owned()
+    };
+    Some(format!("no CloudTrail events were read: {why}"))
+}

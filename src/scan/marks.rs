@@ -1,0 +1,268 @@
+//! How many events are in a text? By the keys of their times, in the search for needles, without a parse.
+//!
+//! In: places where `im` occurs, as the search meets them. Out: [`EventCounts`]. A record as AWS writes it has
+//! `"eventTime":"2024-05-01T12:00:00Z"` once; in a string it has backslashes before its quotes. Elastic's documents
+//! have `"@timestamp"`, OCSF's `"time"` with a number. All three hold `ime`, which occurs 1.1 times a record in public
+//! logs, `im` 1.5 times: so one probe finds them all.
+//!
+//! On files as AWS delivers them this equals a full parse (3,929 of 3,929 public files). A request that has a key
+//! `eventTime` with a time in it counts as an event more.
+
+use memchr::memmem;
+
+use crate::event::time;
+use crate::report::EventCounts;
+
+/// What is looked for.
+pub(super) const PROBE: &[u8] = b"im";
+
+/// How far before and after the probe is looked.
+const BEFORE_BYTES: usize = 40;
+const AFTER_BYTES: usize = 96;
+
+/// How many backslashes before a quote are looked through: a string in a string has one, then three, seven, fifteen.
+const BACKSLASHES_MAX: usize = 15;
+
+/// Counts the events of a text, window by window.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    counts: EventCounts,
+    /// The least and the greatest time that is written as AWS does, in so many letters.
+    usual: Option<([u8; USUAL_BYTES], [u8; USUAL_BYTES])>,
+    /// Up to where the window is dealt with.
+    to: usize,
+    /// Whether the text ends with the window.
+    is_last: bool,
+    is_on: bool,
+}
+
+/// `2024-05-01T12:00:00Z`.
+const USUAL_BYTES: usize = 20;
+
+impl Counter {
+    /// Begins with a window that is dealt with up to here.
+    pub(super) fn begin(&mut self, to: usize, is_last: bool) {
+        (self.to, self.is_last, self.is_on) = (to, is_last, true);
+    }
+
+    /// Goes over the text that the search passed over, and over the rest up to what the next window has, from `keep` on.
+    /// Gives up to where that is.
+    pub(super) fn end(&mut self, text: &[u8], keep: usize) -> usize {
+        let to = match self.is_last {
+            true => text.len(),
+            // What begins before the next window shows in this one only.
+            false => keep.max((keep + BEFORE_BYTES).min(text.len().saturating_sub(AFTER_BYTES))),
+        };
+        self.pass_over(text, to);
+        self.to
+    }
+
+    /// What was counted since the last call.
+    pub(super) fn take(&mut self) -> EventCounts {
+        if let Some((first, last)) = self.usual.take() {
+            for text in [first, last] {
+                let text = std::str::from_utf8(&text).ok();
+                if let Some(micros) = text.and_then(time::micros) {
+                    self.counts.times.add(micros);
+                }
+            }
+        }
+        std::mem::take(&mut self.counts)
+    }
+
+    /// Goes over text in which the probe was not looked for.
+    pub(super) fn pass_over(&mut self, text: &[u8], to: usize) {
+        if !self.is_on || to <= self.to {
+            return;
+        }
+        let from = self.to;
+        let end = text.len().min(to + PROBE.len() - 1);
+        for at in memmem::find_iter(&text[from..end], PROBE) {
+            self.mark(text, from + at);
+        }
+        self.to = to;
+    }
+
+    /// Takes in a stretch of text up to `to` in which the probe occurs nowhere but behind `from`.
+    pub(super) fn stretch(&mut self, text: &[u8], from: usize, to: usize) {
+        if !self.is_on {
+            return;
+        }
+        let to = match self.is_last {
+            true => to,
+            false => to.min(text.len().saturating_sub(AFTER_BYTES)),
+        };
+        self.to = self.to.max(from.min(to));
+        self.pass_over(text, to);
+    }
+
+    /// Counts what the probe is a part of, if that is the key of an event's time.
+    fn mark(&mut self, text: &[u8], at: usize) {
+        if text.get(at + 2) != Some(&b'e') {
+            return;
+        }
+        let before = &text[at.saturating_sub(BEFORE_BYTES)..at];
+        let after = &text[at..text.len().min(at + AFTER_BYTES)];
+        let ends_with = |key: &[u8]| before.ends_with(key);
+        let (key, n_before, n_after) = if ends_with(b"eventT") || ends_with(b"eventt") {
+            (Key::Native, 6, 3)
+        } else if ends_with(b"event_t") {
+            (Key::Native, 7, 3)
+        } else if ends_with(b"@t") && after.starts_with(b"imestamp") {
+            (Key::Ecs, 2, 8)
+        } else if ends_with(b"\"t") {
+            (Key::Ocsf, 1, 3)
+        } else {
+            return;
+        };
+        let Some(before) = before[..before.len() - n_before].strip_suffix(b"\"") else {
+            return;
+        };
+        let n_backslashes = before.iter().rev().take_while(|b| **b == b'\\').count();
+        if let Some(value) = value(&after[n_after..], n_backslashes) {
+            self.count(key, n_backslashes, value);
+        }
+    }
+
+    fn count(&mut self, key: Key, n_backslashes: usize, value: &[u8]) {
+        let is_time = match key {
+            Key::Native | Key::Ecs => {
+                let year = value.get(..4).unwrap_or_default();
+                !year.is_empty() && year.iter().all(u8::is_ascii_digit)
+            }
+            // Milliseconds, since 2001.
+            Key::Ocsf => value.len() >= 12 && value.iter().all(u8::is_ascii_digit),
+        };
+        if !is_time {
+            return;
+        }
+        let counts = &mut self.counts;
+        *match (key, n_backslashes) {
+            (Key::Native, 0) => &mut counts.native,
+            (Key::Native, _) => &mut counts.quoted,
+            (Key::Ecs, _) => &mut counts.ecs,
+            (Key::Ocsf, _) => &mut counts.ocsf,
+        } += 1;
+        self.time(value);
+    }
+
+    /// Takes in a time as it is written.
+    pub(super) fn time(&mut self, value: &[u8]) {
+        let usual = <[u8; USUAL_BYTES]>::try_from(value).ok();
+        // Compared as text, which costs less than to read each.
+        if let Some(value) = usual.filter(|value| value[19] == b'Z' && value[10] == b'T') {
+            self.usual = Some(match self.usual {
+                Some((first, last)) => (first.min(value), last.max(value)),
+                None => (value, value),
+            });
+            return;
+        }
+        let text = std::str::from_utf8(value).ok();
+        if let Some(micros) = text.and_then(time::micros) {
+            self.counts.times.add(micros);
+        }
+    }
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Native,
+    Ecs,
+    Ocsf,
+}
+
+/// The value behind a key, of which the closing quote is next: a text without its quotes, or a number; of an array
+/// the first one.
+fn value(rest: &[u8], n_backslashes: usize) -> Option<&[u8]> {
+    if n_backslashes > BACKSLASHES_MAX {
+        return None;
+    }
+    let quote = |text: &[u8]| -> Option<usize> {
+        let n = text.iter().take_while(|b| **b == b'\\').count();
+        (n == n_backslashes && text.get(n) == Some(&b'"')).then_some(n + 1)
+    };
+    let rest = rest[quote(rest)?..].trim_ascii_start().strip_prefix(b":")?;
+    let rest = rest.trim_ascii_start();
+    let rest = rest
+        .strip_prefix(b"[")
+        .map_or(rest, <[u8]>::trim_ascii_start);
+    match quote(rest) {
+        Some(n) => {
+            let text = &rest[n..];
+            let end = text.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+            Some(&text[..end])
+        }
+        None => {
+            let n_digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            (n_digits > 0).then(|| &rest[..n_digits])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn counts(text: &str) -> EventCounts {
+        let mut counter = Counter::default();
+        counter.begin(0, true);
+        counter.end(text.as_bytes(), text.len());
+        counter.take()
+    }
+
+    #[test]
+    fn each_form_of_an_event_is_counted_by_the_key_of_its_time() {
+        let native = counts(r#"{"eventTime":"2024-05-01T12:00:00Z"}{"eventTime" : "2024-05-02"}"#);
+        assert_eq!((native.native, native.total()), (2, 2));
+        assert_eq!(native.times.first(), Some(1_714_564_800_000_000));
+        let quoted = counts(r#"{"message":"{\"eventTime\":\"2024-05-01T12:00:00Z\"}"}"#);
+        assert_eq!((quoted.native, quoted.quoted), (0, 1));
+        let ecs = counts(
+            r#"{"@timestamp":"2024-05-01T12:00:00.000Z"}{"@timestamp":["2024-05-01T12:00:00Z"]}"#,
+        );
+        assert_eq!(ecs.ecs, 2);
+        assert_eq!(counts(r#"{"time":1714564800000}"#).ocsf, 1);
+        assert_eq!(counts(r#"{"eventtime":"2024-05-01 12:00:00"}"#).native, 1);
+        for other in [
+            r#"{"EventTime":"2024-05-01T12:00:00Z"}"#,
+            r#"{"myeventTime":"2024-05-01T12:00:00Z"}"#,
+            r#"{"eventTime":null}"#,
+            r#""eventTime","2024-05-01T12:00:00Z""#,
+            r#"{"time":"now"}"#,
+            r#"{"eventTime":"#,
+        ] {
+            assert_eq!(counts(other).total(), 0, "{other}");
+        }
+    }
+
+    proptest! {
+        /// However the text is divided, and whatever of it the search itself passed over.
+        #[test]
+        fn windows_do_not_matter(
+            records in proptest::collection::vec("[a-z ]{0,90}", 1..20),
+            n_kept in proptest::collection::vec(1_usize..400, 1..30),
+        ) {
+            let text: String = records
+                .iter()
+                .map(|filler| format!(r#"{{"x":"{filler}","eventTime":"2024-05-01T12:00:00Z"}}"#) + "\n")
+                .collect();
+            let text = text.as_bytes();
+            let mut counter = Counter::default();
+            let (mut base, mut to) = (0, 0);
+            for n in n_kept {
+                let end = base + n + 256;
+                if end >= text.len() {
+                    break;
+                }
+                counter.begin(to - base, false);
+                to = base + counter.end(&text[base..end], n);
+                base += n;
+            }
+            counter.begin(to - base, true);
+            counter.end(&text[base..], text.len() - base);
+            prop_assert_eq!(counter.take().native, records.len() as u64);
+        }
+    }
+}
