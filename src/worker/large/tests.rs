@@ -9,7 +9,7 @@ use crate::input::layout::Wanted;
 use crate::input::source::SourceKind;
 use crate::output::{Destination, Format, Schema};
 use crate::rule::Rule;
-use crate::scan::steps;
+use crate::scan::{Prefilter, steps};
 
 /// As many steps a byte as there are of the dearest text, and of this in every block.
 const STEPS_A_BYTE: u64 = 600;
