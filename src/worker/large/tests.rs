@@ -13,8 +13,8 @@ use crate::scan::{Prefilter, steps};
 
 /// As many steps a byte as there are of the dearest text, and of this in every block.
 const STEPS_A_BYTE: u64 = 600;
-const BLOCK_BYTES: usize = 8 << 10;
-const TEXT_BYTES: usize = 256 << 10;
+const BLOCK_BYTES: usize = 2 << 10;
+const TEXT_BYTES: usize = 48 << 10;
 
 const TOKENS: [&str; 22] = [
     "\n", "\r\n", " ", "{", "}", "[", "]", ",", ":", "\"", "\\", "0", "\0", "é", "}{", "}{\"",
@@ -76,7 +76,7 @@ fn files(folder: &Path, text: &[u8]) -> [std::path::PathBuf; 4] {
         encoder.finish().unwrap()
     };
     let frame = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).unwrap();
-    let parts = || text.chunks(5_000);
+    let parts = || text.chunks(1_500);
     let contents = [
         ("plain", text.to_vec()),
         ("gzip", gzip(text)),
@@ -94,7 +94,7 @@ fn files(folder: &Path, text: &[u8]) -> [std::path::PathBuf; 4] {
 fn each_token_costs_as_much_as_it_is_long_wherever_a_source_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     for token in TOKENS {
-        for before in ["", "{\"Records\":[{\"eventName\":\"a", "{}\n"] {
+        for before in ["", "{\"Records\":[{\"eventName\":\"a"] {
             // From the middle on, as behind a seam.
             let mut text = "{\"eventName\":\"a\"}\n"
                 .repeat(TEXT_BYTES / 40)
