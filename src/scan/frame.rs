@@ -38,6 +38,7 @@ use memchr::{memchr, memchr3, memmem};
 use super::keys::KEY_BYTES_MAX;
 use super::nest::{Framed, Limits, Needle, Nest};
 use super::prefilter::{Hits, Prefilter};
+use super::steps;
 use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
 
 /// Where the walk came to.
@@ -47,6 +48,8 @@ pub(crate) enum Progress {
     DocumentEnd(u64),
     /// The window ended first; bytes from here on must be in the next.
     NeedsMore(u64),
+    /// Neither, and the same window has more: a pause, in which the caller may stop.
+    Paused,
 }
 
 /// A string that the cursor stands in.
@@ -118,6 +121,7 @@ impl Walker {
             false => bytes.len().saturating_sub(self.limits.seam_bytes),
         };
         let mut i = window.at(self.cursor);
+        let pause = end.min(i.saturating_add(self.limits.stride_bytes));
         let from = self.string.map_or(i, |string| window.at(string.held_from));
         let mut next_hit = hits.first_from(from).unwrap_or(usize::MAX);
         loop {
@@ -134,9 +138,10 @@ impl Walker {
                     StringEnd::Unknown => return self.suspend(window, next_hit, out),
                 }
             }
-            if i >= end {
+            if i >= pause {
                 break;
             }
+            steps::take(1);
             let (at, byte) = (i, bytes[i]);
             let offset = window.base + at as u64;
             i += 1;
@@ -174,6 +179,9 @@ impl Walker {
             self.line = None;
         }
         self.cursor = window.base + i as u64;
+        if i < end {
+            return Progress::Paused;
+        }
         if window.is_last {
             return self.cut(window.end(), next_hit, window, out);
         }
@@ -197,7 +205,9 @@ impl Walker {
             // No JSON string holds a raw newline: it may have lost its end, or its writer was lax.
             if let Some(line) = self.line {
                 let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
-                i += bytes[i..].iter().take_while(|b| is_blank(b)).count();
+                let n_blanks = bytes[i..].iter().take_while(|b| is_blank(b)).count();
+                steps::take(n_blanks);
+                i += n_blanks;
                 match bytes.get(i) {
                     None => break,
                     Some(b'{' | b'[') if !continues(self.before) => {
@@ -206,7 +216,9 @@ impl Walker {
                     Some(_) => self.line = None,
                 }
             }
-            let Some(step) = memchr3(b'"', b'\\', b'\n', &bytes[i..]) else {
+            let step = memchr3(b'"', b'\\', b'\n', &bytes[i..]);
+            steps::take(1 + step.unwrap_or(bytes.len() - i));
+            let Some(step) = step else {
                 i = bytes.len();
                 break;
             };
@@ -249,6 +261,7 @@ impl Walker {
         let end_offset = window.base + end as u64;
         let is_held = string.held_from == string.start;
         let content = is_held.then(|| window.slice(string.start + 1, end_offset - 1));
+        steps::take(content.map_or(0, <[u8]>::len));
         let was_key = self.nest.expects_key();
         self.nest.string(string.start, content);
         // Not by whether it is still held: that is a matter of windows.

@@ -4,6 +4,8 @@
 //! half a surrogate pair (as U+FFFD), raw control characters and NUL, comments, commas too many, names without
 //! quotes, `NaN` and its like. A value that is missing or a word that means nothing stays a fault.
 
+use super::steps;
+
 /// What a candidate means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lenient {
@@ -23,6 +25,7 @@ pub(super) fn lenient(text: &[u8]) -> Lenient {
             is_lossy: false,
             is_lenient: false,
         },
+        last: None,
     };
     while let Some((&byte, behind)) = reader.rest.split_first() {
         match byte {
@@ -52,19 +55,29 @@ pub(super) fn lenient(text: &[u8]) -> Lenient {
 struct Reader<'a> {
     rest: &'a [u8],
     out: Lenient,
+    /// Where in what was made the last byte is that is no blank: a run of blanks is not gone back over for each comma
+    /// that was one of them.
+    last: Option<usize>,
 }
 
 impl Reader<'_> {
     /// Takes over so many bytes as they are.
     fn keep(&mut self, n: usize) {
         let (kept, rest) = self.rest.split_at(n);
-        self.out.json.extend_from_slice(kept);
+        self.append(kept);
         self.rest = rest;
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let last = bytes.iter().rposition(|b| !b.is_ascii_whitespace());
+        steps::take(bytes.len() - last.unwrap_or(0));
+        self.last = last.map(|at| self.out.json.len() + at).or(self.last);
+        self.out.json.extend_from_slice(bytes);
     }
 
     /// Leaves out so many bytes, and puts others in their place.
     fn replace(&mut self, n: usize, with: &[u8]) {
-        self.out.json.extend_from_slice(with);
+        self.append(with);
         self.rest = &self.rest[n..];
     }
 
@@ -124,12 +137,7 @@ impl Reader<'_> {
     }
 
     fn comma(&mut self) {
-        let last = self
-            .out
-            .json
-            .iter()
-            .rev()
-            .find(|b| !b.is_ascii_whitespace());
+        let last = self.last.map(|at| self.out.json[at]);
         if matches!(last, Some(b',' | b'[' | b'{')) {
             self.out.is_lenient = true;
             self.replace(1, b" ");
@@ -141,8 +149,7 @@ impl Reader<'_> {
     /// Leaves out a comma before a bracket that closes.
     fn drop_comma(&mut self) {
         let json = &mut self.out.json;
-        let last = json.iter().rposition(|b| !b.is_ascii_whitespace());
-        if let Some(at) = last.filter(|&at| json[at] == b',') {
+        if let Some(at) = self.last.filter(|&at| json[at] == b',') {
             json[at] = b' ';
             self.out.is_lenient = true;
         }
@@ -151,6 +158,7 @@ impl Reader<'_> {
     fn number(&mut self) {
         let is_part = |b: &&u8| matches!(b, b'+' | b'-' | b'.') || b.is_ascii_alphanumeric();
         let n = self.rest.iter().take_while(is_part).count();
+        steps::take(n);
         let number = &self.rest[..n];
         if !is_json_number(number) {
             self.out.is_lenient = true;
@@ -165,6 +173,7 @@ impl Reader<'_> {
     fn word(&mut self) {
         let is_part = |b: &&u8| matches!(b, b'_' | b'$') || b.is_ascii_alphanumeric();
         let n = self.rest.iter().take_while(is_part).count();
+        steps::take(n);
         let (word, behind) = self.rest.split_at(n);
         if behind.trim_ascii_start().starts_with(b":") {
             self.out.is_lenient = true;
@@ -182,9 +191,9 @@ impl Reader<'_> {
     }
 
     fn quote(&mut self, n: usize) {
-        self.out.json.push(b'"');
+        self.append(b"\"");
         self.keep(n);
-        self.out.json.push(b'"');
+        self.append(b"\"");
     }
 }
 

@@ -21,11 +21,14 @@ mod patterns;
 mod prefilter;
 mod rows;
 mod rows_scan;
+pub(crate) mod steps;
 mod window;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use memchr::memchr;
 
@@ -83,10 +86,24 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
 /// The longest line that is judged by itself: one that proves to be none is then parsed in vain, and walked.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// The line that goes on at `start`, or the beginning of one that is longer than is judged by itself, and whether it ends
+/// there.
+fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
+    let rest = &window.bytes[start..];
+    let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
+    let end = memchr(b'\n', near);
+    steps::take(end.unwrap_or(near.len()));
+    let is_last = window.is_last && near.len() == rest.len();
+    let line = start..start + end.unwrap_or(near.len());
+    (line, end.is_some() || is_last)
+}
+
 /// Scans one text after the other; owns all memory that this needs. One per worker.
 #[derive(Debug)]
 pub struct Scanner {
     prefilter: Arc<Prefilter>,
+    /// Set when the scan is to end wherever it is.
+    stop: Arc<AtomicBool>,
     walker: Walker,
     is_walking: bool,
     /// Up to where the text is dealt with, if not walking: a document's end.
@@ -127,6 +144,7 @@ impl Scanner {
         let walker = Walker::new(limits, Arc::clone(&prefilter));
         Self {
             prefilter,
+            stop: Arc::default(),
             walker,
             is_walking: false,
             boundary: 0,
@@ -149,6 +167,13 @@ impl Scanner {
     pub(crate) fn start_rows(&mut self, offset: u64) {
         self.start_text(offset);
         self.awaits_header = true;
+    }
+
+    /// The same, which ends wherever it is when this is set: what it has found by then is not all.
+    #[must_use]
+    pub(crate) fn stopped_by(self, stop: &Arc<AtomicBool>) -> Self {
+        let stop = Arc::clone(stop);
+        Self { stop, ..self }
     }
 
     /// The same for what lies in so many strings.
@@ -256,12 +281,15 @@ impl Scanner {
         // Up to where no anchor stands but those behind: back-to-back documents on one line are many, and
         // the way to the next hit may be long.
         let mut sought_to = 0;
-        loop {
+        // Up to where a line goes that was not to be judged by itself, at whichever of its documents that began.
+        let mut walked_to = 0;
+        while !self.stop.load(Relaxed) {
             if self.is_walking {
                 let progress = self.walker.walk(window, hits, &mut self.framed);
                 self.judge_framed(window, visit);
                 match progress {
                     Progress::NeedsMore(keep) => return keep,
+                    Progress::Paused => continue,
                     Progress::DocumentEnd(end) => {
                         self.is_walking = false;
                         self.boundary = end;
@@ -283,9 +311,14 @@ impl Scanner {
                     }
                 };
                 self.boundary = window.base + start as u64;
-                if let Some(end) = self.line(window, start, hits, visit) {
-                    self.boundary = end;
-                    continue;
+                if start >= walked_to {
+                    let (line, is_whole) = line_at(window, start);
+                    walked_to = line.end;
+                    let judged = is_whole.then(|| self.line(window, line, hits, visit));
+                    if let Some(end) = judged.flatten() {
+                        self.boundary = end;
+                        continue;
+                    }
                 }
             } else if window.bytes.len() - at < self.walker.limits().tail_bytes || window.is_last {
                 return self.boundary;
@@ -293,6 +326,9 @@ impl Scanner {
             self.walker.start(self.boundary);
             self.is_walking = true;
         }
+        self.is_walking = false;
+        self.boundary = window.end();
+        self.boundary
     }
 
     fn tell_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
@@ -303,7 +339,7 @@ impl Scanner {
             .push(Defect::text(Code::InvalidJson, unit.start, message));
     }
 
-    /// Judges the line at a document's start by itself, without a walk, if it holds a hit and is a record: its
+    /// Judges a line at a document's start by itself, without a walk, if it holds a hit and is a record: its
     /// first key marks it, and it parses. Gives the offset of its end.
     ///
     /// Nothing else comes of it than of a walk: a line that is one JSON value is one document, and an
@@ -311,21 +347,15 @@ impl Scanner {
     fn line(
         &mut self,
         window: Window<'_>,
-        start: usize,
+        line: Range<usize>,
         hits: &mut Hits<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Option<u64> {
-        let rest = &window.bytes[start..];
-        let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
-        let line = match memchr(b'\n', near) {
-            Some(end) => &near[..end],
-            None if window.is_last && near.len() == rest.len() => near,
-            None => return None,
-        };
+        let is_hit = hits.first_in(line.clone()).is_some();
+        let (start, line) = (line.start, &window.bytes[line]);
         let n_before = line.len() - line.trim_ascii_start().len();
         let record = line.trim_ascii();
         let limits = self.walker.limits();
-        let is_hit = hits.first_in(start..start + line.len()).is_some();
         let is_held = record.len() as u64 <= limits.record_bytes_max;
         let is_marked = || {
             let key = keys::marking_key(record);
@@ -352,6 +382,9 @@ impl Scanner {
 
     fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
         for framed in std::mem::take(&mut self.framed) {
+            if self.stop.load(Relaxed) {
+                return;
+            }
             match framed {
                 Framed::Unit(unit) => {
                     let bytes = window.slice(unit.start, unit.end);

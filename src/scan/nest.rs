@@ -4,8 +4,11 @@
 //! here, and no offset is a limit but those of [`Limits`]: what comes out is the same however the walk is
 //! divided.
 
+use std::collections::VecDeque;
+
 use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
 use super::prefilter::NEEDLE_BYTES_MAX;
+use super::steps;
 use crate::report::{Code, Defect};
 
 /// The sizes that bound what the walk holds. None of them changes what is found in text whose records are
@@ -24,6 +27,8 @@ pub(crate) struct Limits {
     /// Text after the last anchor that is rather waited for than walked: a delivery of usual length is then
     /// searched once with its end in sight, while a document of one very long line is walked as it comes.
     pub(crate) tail_bytes: usize,
+    /// How much is walked at a stretch, before what came of it is judged and a wish to stop is heard.
+    pub(crate) stride_bytes: usize,
 }
 
 impl Default for Limits {
@@ -33,6 +38,7 @@ impl Default for Limits {
             record_bytes_max: 1 << 30,
             seam_bytes: NEEDLE_BYTES_MAX,
             tail_bytes: 1 << 20,
+            stride_bytes: 16 << 20,
         }
     }
 }
@@ -99,7 +105,8 @@ struct Frame {
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     unit: Unit,
-    marked: bool,
+    /// Where the last one began that was marked, of those up to this one.
+    last_marked: Option<u64>,
 }
 
 /// The account of the open brackets. See the module, and `frame` for what a unit is.
@@ -116,7 +123,8 @@ pub(super) struct Nest {
     n_marked: usize,
     /// How many of the outermost open brackets are known to be no record.
     n_decided: usize,
-    pending: Vec<Pending>,
+    /// Sorted by their starts.
+    pending: VecDeque<Pending>,
     /// Whether a string that begins here is a key.
     expects_key: bool,
     /// The role of the key just read.
@@ -138,7 +146,7 @@ impl Nest {
             n_deeper: 0,
             n_marked: 0,
             n_decided: 0,
-            pending: Vec::new(),
+            pending: VecDeque::new(),
             expects_key: false,
             role: Role::Other,
             is_told: false,
@@ -285,14 +293,25 @@ impl Nest {
             }) => *n_before,
             Some(object) => object.record_index,
         };
-        self.pending.push(Pending {
-            unit: Unit {
+        self.push(
+            Unit {
                 start,
                 end,
                 record_index,
             },
-            marked: false,
-        });
+            false,
+        );
+    }
+
+    fn push(&mut self, unit: Unit, is_marked: bool) {
+        let own = is_marked.then_some(unit.start);
+        let last_marked = own.or_else(|| self.last_marked());
+        self.pending.push_back(Pending { unit, last_marked });
+    }
+
+    /// Where the last pending unit begins that is marked.
+    fn last_marked(&self) -> Option<u64> {
+        self.pending.back().and_then(|p| p.last_marked)
     }
 
     /// Closes the innermost bracket, of whichever kind. True if that ends the document.
@@ -337,19 +356,18 @@ impl Nest {
         } else if frame.marked {
             frame.has_hit || inside < self.pending.len()
         } else {
-            let holds_record = self.pending[inside..].iter().any(|p| p.marked);
-            frame.has_hit && !holds_record && self.is_undecided(&frame, end)
+            frame.has_hit
+                && self.last_marked() < Some(frame.start)
+                && self.is_undecided(&frame, end)
         };
         if is_unit {
             self.pending.truncate(inside);
-            self.pending.push(Pending {
-                unit: Unit {
-                    start: frame.start,
-                    end,
-                    record_index: frame.record_index,
-                },
-                marked: frame.marked,
-            });
+            let unit = Unit {
+                start: frame.start,
+                end,
+                record_index: frame.record_index,
+            };
+            self.push(unit, frame.marked);
         } else if self.outermost_undecided(end).is_some() {
             self.pass_up(frame, out);
         } else {
@@ -401,12 +419,15 @@ impl Nest {
 
     /// Ends the document at `end`, inside its value.
     pub(super) fn cut(&mut self, end: u64, out: &mut Vec<Framed>) {
+        steps::take(self.frames.len() + self.pending.len());
         let has_hit_from = |i: usize| {
             let start = self.frames[i].start;
             self.frames[i..].iter().any(|f| f.has_hit)
                 || self.pending.iter().any(|p| p.unit.start > start)
         };
-        let record = (0..self.frames.len()).find(|&i| self.frames[i].marked && has_hit_from(i));
+        // The outermost one holds what any other holds.
+        let record = self.frames.iter().position(|frame| frame.marked);
+        let record = record.filter(|&i| has_hit_from(i));
         if let Some(i) = record {
             let start = self.frames[i].start;
             let message = format!("record is cut off after {} bytes", end - start);

@@ -6,6 +6,7 @@
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use super::lenient::lenient;
+use super::steps;
 use crate::event::json::Value;
 
 /// Why a candidate did not parse.
@@ -95,6 +96,7 @@ impl Parser {
         json: &[u8],
         visit: impl FnOnce(Value<'_>) -> R,
     ) -> Result<R, ParseError> {
+        steps::take(json.len());
         self.bytes.clear();
         self.bytes.extend_from_slice(json);
         self.bytes.resize(json.len() + INPUT_PADDING, 0);

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use super::names::{Names, longest_run};
 use super::patterns::{Passed, Patterns};
+use super::steps;
 use crate::report::EventCounts;
 
 /// Finds hits in text. Made once per hunt; searching it allocates nothing.
@@ -93,7 +94,9 @@ impl Prefilter {
             Search::Needles(patterns) => patterns.each_from(text, from, passed).find(is_hit),
             Search::Names(names) => names.each_from(text, from, passed).find(is_hit),
         };
-        hit.map(|(at, _)| at)
+        let hit = hit.map(|(at, _)| at);
+        steps::take(hit.unwrap_or(text.len()).saturating_sub(from) + 1);
+        hit
     }
 
     /// Whether a needle stands in `text`, in plain or behind any number of levels of escapes.
@@ -114,6 +117,7 @@ impl Prefilter {
         };
         let mut text = std::borrow::Cow::Borrowed(text);
         for _ in 0..ESCAPE_LEVELS_MAX {
+            steps::take(text.len());
             if literal(&text) {
                 return true;
             }

@@ -21,10 +21,15 @@ fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
     let (mut at, mut framed) = (0, Vec::new());
     while at < window.end() {
         walker.start(at);
-        match walker.walk(window, &mut hits, &mut framed) {
-            Progress::DocumentEnd(end) => at = end,
-            Progress::NeedsMore(from) => panic!("the last window is to be followed, from {from}"),
-        }
+        at = loop {
+            match walker.walk(window, &mut hits, &mut framed) {
+                Progress::DocumentEnd(end) => break end,
+                Progress::Paused => {}
+                Progress::NeedsMore(from) => {
+                    panic!("the last window is to be followed, from {from}")
+                }
+            }
+        };
     }
     framed
 }
@@ -661,12 +666,14 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn small_limits() -> impl Strategy<Value = Limits> {
-    (0u64..200, 91u64..300, 6usize..64, 0usize..200).prop_map(
-        |(envelope, more, seam_bytes, tail_bytes)| Limits {
+    let sizes = (0u64..200, 91u64..300, 6usize..64, 0usize..200, 1usize..200);
+    sizes.prop_map(
+        |(envelope, more, seam_bytes, tail_bytes, stride_bytes)| Limits {
             envelope_bytes: envelope,
             record_bytes_max: envelope + more,
             seam_bytes,
             tail_bytes,
+            stride_bytes,
         },
     )
 }

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use memchr::{memchr_iter, memrchr_iter};
 
+use super::steps;
+
 /// A window of the text: its bytes and where they lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Window<'a> {
@@ -42,8 +44,9 @@ pub(super) fn is_blank(byte: u8) -> bool {
 
 /// Whether a line that begins with these bytes is an anchor as far as it tells itself.
 fn opens(line: &[u8]) -> bool {
-    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
-    matches!(first, Some(b'{' | b'['))
+    let first = (line.iter()).position(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+    steps::take(first.unwrap_or(line.len()));
+    matches!(first.map(|at| line[at]), Some(b'{' | b'['))
 }
 
 /// Whether a bracket after this byte lies inside a value.
@@ -53,7 +56,9 @@ pub(super) fn continues(before: u8) -> bool {
 
 /// The last byte that is no blank.
 pub(super) fn last_byte(bytes: &[u8]) -> Option<u8> {
-    bytes.iter().rev().find(|b| !is_blank(**b)).copied()
+    let last = bytes.iter().rposition(|b| !is_blank(*b));
+    steps::take(bytes.len() - last.unwrap_or(0));
+    last.map(|at| bytes[at])
 }
 
 /// Between two documents that stand back to back, and nowhere else in valid JSON: see [`is_joint`].
@@ -77,6 +82,7 @@ fn ends_string(after: u8) -> bool {
 /// The joints in `bytes`, in order: where their second documents begin.
 fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
     static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(JOINT));
+    steps::take(bytes.len());
     let places = FINDER.find_iter(bytes).map(|at| at + 1);
     places.filter(|&at| is_joint(bytes, at))
 }
@@ -118,6 +124,7 @@ fn is_anchor_line(bytes: &[u8], line: usize) -> bool {
 /// The last line that is an anchor and that begins behind a newline in this part of `bytes`.
 fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
     let from = newlines.start;
+    steps::take(newlines.len());
     let mut lines = memrchr_iter(b'\n', &bytes[newlines]).map(|newline| from + newline + 1);
     lines.find(|&line| is_anchor_line(bytes, line))
 }
@@ -187,12 +194,15 @@ pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     if is_at_start {
         return Some(0);
     }
+    // What stands before a line is sought last: only blanks are passed on the way, and behind a line that opens none of
+    // them is passed again.
     let is_anchor = |&newline: &usize| {
-        let significant = last_byte(&bytes[..newline]).or(before.last_significant);
-        opens(&bytes[newline + 1..]) && !is_value(significant)
+        let significant = || last_byte(&bytes[..newline]).or(before.last_significant);
+        opens(&bytes[newline + 1..]) && !is_value(significant())
     };
     let newline = memchr_iter(b'\n', bytes).find(is_anchor);
     let line = newline.map(|newline| newline + 1);
+    steps::take(line.unwrap_or(bytes.len()));
     let before_line = &bytes[..line.unwrap_or(bytes.len())];
     joints(before_line).next().or(line)
 }
@@ -211,6 +221,7 @@ pub(super) fn word_around(bytes: &[u8], at: usize, reach: usize) -> Range<usize>
         .take_while(is_in_word)
         .count();
     let n_after = after.iter().take(reach).take_while(is_in_word).count();
+    steps::take(n_before + n_after);
     at - n_before..at + n_after
 }
 

@@ -4,10 +4,9 @@
 //! one leaves over ([`Carry`]): the text behind its last anchor. A block that has an anchor knows both
 //! before it is scanned, so the next need not wait for that.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::scan::{Before, Candidate, Prefilter, Scanner, Window};
+use crate::scan::{Before, Candidate, Scanner, Window};
 
 /// Where two blocks meet.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,14 +90,15 @@ impl Carry {
         self.bytes
     }
 
-    /// Scans on. `is_closed`: the text behind `more` is of no matter, since it ends, or an anchor is there.
+    /// Scans on, with a `new` scanner if no other stands in the text. `is_closed`: the text behind `more` is of no
+    /// matter, since it ends, or an anchor is there.
     ///
     /// Gives back the scanner for what it has counted and met.
     pub(crate) fn scan(
         &mut self,
         more: &[u8],
         is_closed: bool,
-        prefilter: &Arc<Prefilter>,
+        new: impl FnOnce() -> Scanner,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Option<&mut Scanner> {
         self.bytes.extend_from_slice(more);
@@ -108,7 +108,7 @@ impl Carry {
         }
         let base = self.base;
         let scanner = self.scanner.get_or_insert_with(|| {
-            let mut scanner = Scanner::new(Arc::clone(prefilter));
+            let mut scanner = new();
             match self.begins_rows {
                 true => scanner.start_rows(base),
                 false => scanner.start(base),

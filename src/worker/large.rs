@@ -17,7 +17,7 @@ use crate::input::decompress::Budget;
 use crate::input::open::Opened;
 use crate::input::{Source, Stored};
 use crate::output::Alert;
-use crate::scan::{Candidate, Prefilter, Scanner, anchors, is_rows};
+use crate::scan::{Candidate, Scanner, anchors, is_rows};
 
 /// A source that is being cut. One thread has it at a time.
 #[derive(Debug)]
@@ -120,7 +120,6 @@ impl Worker<'_> {
         let member = block.member;
         let scanner = &mut self.scanner;
         let mut scan = PieceScan {
-            prefilter: self.asked.prefilter,
             memory: &mut self.carried,
             before,
             after: Some(after),
@@ -216,7 +215,6 @@ impl Cutter {
 
 /// The scan of one piece.
 pub(super) struct PieceScan<'a> {
-    pub(super) prefilter: &'a Arc<Prefilter>,
     /// For what is carried over.
     pub(super) memory: &'a mut Vec<u8>,
     pub(super) before: Taker,
@@ -278,10 +276,13 @@ impl PieceScan<'_> {
     /// Goes on with what the blocks before left over.
     pub(super) fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
         let judge = &mut self.judge;
-        let origin = carry.origin();
+        let (asked, origin) = (judge.asked, carry.origin());
         let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, origin);
-        if let Some(scanner) = carry.scan(more, is_closed, self.prefilter, visit) {
+        if let Some(scanner) = carry.scan(more, is_closed, || asked.scanner(), visit) {
             self.judge.take_in(scanner, origin);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,12 @@ struct Asked<'a> {
     sought: Sought,
 }
 
+impl Asked<'_> {
+    fn scanner(&self) -> Scanner {
+        Scanner::new(Arc::clone(self.prefilter)).stopped_by(&self.progress.stop)
+    }
+}
+
 /// The largest raw text that is searched for the policy's name, also behind escapes; the largest of 37,000 public
 /// records has 48 kB.
 const RAW_BYTES_SEARCHED: usize = 128 * 1024;
@@ -196,7 +202,7 @@ impl<'a> Worker<'a> {
                 map_from_bytes: config.map_from_bytes,
                 stop: &config.progress.stop,
             },
-            scanner: Scanner::new(Arc::clone(prefilter)),
+            scanner: Scanner::new(Arc::clone(prefilter)).stopped_by(&config.progress.stop),
             codecs: Codecs::default(),
             max_decoded_bytes: config.max_decoded_bytes,
             counter: Arc::default(),

@@ -4,7 +4,6 @@
 //! that: it scans from its first anchor on, with offsets that count from its own start, and waits when it
 //! has found something to tell, or at its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::chain::{Carry, Seam};
@@ -33,8 +32,10 @@ pub(super) struct Decoding<'a> {
 impl Decoding<'_> {
     /// Decodes the next window, behind what the buffer holds.
     fn fill(&mut self, defects: &mut Vec<Defect>) -> Filled {
-        let enough = self.text.len() + self.window_bytes;
-        let most = TEXT_BYTES.max(2 * enough);
+        let more = self.text.len() + self.window_bytes;
+        let most = TEXT_BYTES.max(2 * more);
+        // At least twice what waits for its end, so that a record of any size takes few rounds.
+        let enough = more.max(2 * self.text.len());
         let limit = Limit { enough, most };
         self.part.fill(self.text, limit, self.codecs, defects)
     }
@@ -226,7 +227,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
                 let memory = std::mem::take(piece.memory);
                 let carry = Carry::new(base, self.decoding.text, memory).counted_from(origin);
                 if scanner.is_walking() {
-                    let next = Scanner::new(Arc::clone(piece.prefilter));
+                    let next = piece.judge.asked.scanner();
                     carry.seen_by(std::mem::replace(scanner, next))
                 } else {
                     carry

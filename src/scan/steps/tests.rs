@@ -1,0 +1,330 @@
+//! The work grows as the text does, whatever the text repeats, and ends soon when it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use proptest::prelude::*;
+
+use super::of;
+use crate::scan::lenient::lenient;
+use crate::scan::nest::Limits;
+use crate::scan::{Before, Prefilter, Scanner, Window, anchors};
+
+/// The most steps for a byte. An escape in each six bytes, each of which may stand in a needle of 256 bytes, behind
+/// escapes of escapes, is the dearest there is.
+const STEPS_A_BYTE: u64 = 600;
+/// Beside these.
+const STEPS_MORE: u64 = 20_000;
+
+const NEEDLE: &str = "NEEDLE";
+const RECORD: &str =
+    r#"{"eventVersion":"1.08","eventName":"a","requestParameters":{"b":"NEEDLE"}}"#;
+
+/// What may stand in JSON, in lines, in damage, and nearly so.
+const TOKENS: [&str; 62] = [
+    "\n",
+    "\r\n",
+    " ",
+    "\t",
+    "\n ",
+    " \n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "/",
+    "0",
+    "-",
+    "a",
+    "Z",
+    "_",
+    "\0",
+    "\x01",
+    "é",
+    "\u{feff}",
+    "{}",
+    "[]",
+    "\"\"",
+    "{\"",
+    "}{",
+    "}{\"",
+    "}{\"a",
+    "{}\n",
+    "{\n",
+    "[\n",
+    ",\n",
+    "\"\n",
+    "\n{",
+    "\n[",
+    ",\n{",
+    "[{",
+    "}]",
+    "},{",
+    "0,",
+    "\"a\",",
+    "\"a\":",
+    "\\\"",
+    "\\n",
+    "\\\n",
+    "\\u00",
+    "\\u0041",
+    "\\u005c",
+    "u005c",
+    "\\\\u0041",
+    "/*",
+    "//",
+    "//\n",
+    "NEEDLE",
+    "\"NEEDLE\",",
+    "\"eventName\":",
+    "{\"eventName\":1}",
+    "{\"a\":",
+    "\"{NEEDLE\",",
+];
+
+/// What may stand before them.
+const BEFORE: [&str; 17] = [
+    "",
+    "{",
+    "[",
+    "[[",
+    "\"",
+    "{\"a\":\"",
+    "[\"",
+    "{\"eventName\":1,\"a\":[",
+    "{\"eventName\":\"",
+    "{\"a\":",
+    "x ",
+    ",\n",
+    "{}\n",
+    "{\"a\":NEEDLE,",
+    "{\"a\":{\"b\":\"{NEEDLE\",\"c\":",
+    "{\"eventName\":1} ",
+    RECORD,
+];
+
+/// And behind.
+const AFTER: [&str; 10] = [
+    "",
+    "\n",
+    "\n{",
+    "{",
+    "\"",
+    "\"}",
+    "]}",
+    "NEEDLE",
+    "\n[NEEDLE",
+    RECORD,
+];
+
+/// Text of some `n_bytes`, and of twice as many.
+#[derive(Debug, Clone)]
+struct Repeated {
+    before: String,
+    token: String,
+    after: String,
+    n_bytes: usize,
+}
+
+impl Repeated {
+    fn text(&self, times: usize) -> String {
+        let n = times * self.n_bytes / self.token.len();
+        [&self.before, &*self.token.repeat(n), &self.after].concat()
+    }
+}
+
+fn repeated() -> impl Strategy<Value = Repeated> {
+    let tokens = || prop::sample::select(TOKENS.to_vec());
+    let some = |what: &[&'static str]| {
+        let one = prop::sample::select(what.to_vec());
+        prop::collection::vec(one, 0..3).prop_map(|all| all.concat())
+    };
+    let token = prop_oneof![
+        2 => tokens().prop_map(str::to_owned),
+        1 => prop::collection::vec(tokens(), 2..4).prop_map(|all| all.concat()),
+    ];
+    (some(&BEFORE), token, some(&AFTER), 1_000usize..20_000).prop_map(
+        |(before, token, after, n_bytes)| Repeated {
+            before,
+            token,
+            after,
+            n_bytes,
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let small = Limits {
+        envelope_bytes: 200,
+        record_bytes_max: 2_000,
+        tail_bytes: 100,
+        ..Limits::default()
+    };
+    let medium = Limits {
+        tail_bytes: 1_000,
+        stride_bytes: 1_000,
+        ..Limits::default()
+    };
+    prop::sample::select(vec![small, medium, Limits::default()])
+}
+
+/// The steps of a scan through windows of so many bytes, or twice what is kept.
+fn scan(text: &str, limits: Limits, needles: &[&str], window_bytes: usize) -> u64 {
+    let mut scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
+    scanner.start_text(0);
+    let (mut from, mut to, mut is_last) = (0, 0, false);
+    let (n_steps, ()) = of(|| {
+        while !is_last {
+            to = text.len().min(to + window_bytes.max(to - from));
+            is_last = to == text.len();
+            let window = Window {
+                bytes: &text.as_bytes()[from..to],
+                base: from as u64,
+                is_last,
+                likely_start: None,
+            };
+            let keep = scanner.scan(window, &mut |_| ());
+            from = usize::try_from(keep).unwrap();
+        }
+    });
+    n_steps
+}
+
+#[track_caller]
+fn check_linear(repeated: &Repeated, steps: impl Fn(&str) -> u64) {
+    let [once, twice] = [1, 2].map(|times| {
+        let text = repeated.text(times);
+        let n_steps = steps(&text);
+        let most = STEPS_MORE + STEPS_A_BYTE * text.len() as u64;
+        assert!(
+            n_steps <= most,
+            "{n_steps} steps for {} bytes of {:?}",
+            text.len(),
+            repeated.token
+        );
+        n_steps
+    });
+    assert!(
+        twice <= 3 * once + STEPS_MORE,
+        "{once} steps, and for twice as much of {:?} {twice}",
+        repeated.token
+    );
+}
+
+/// Each token alone, which chance may pass over.
+fn each_token(n_bytes: usize) -> impl Iterator<Item = Repeated> {
+    TOKENS.iter().flat_map(move |token| {
+        ["", "[", "{\"a\":\"", "x\n"].map(|before| Repeated {
+            before: before.to_owned(),
+            token: (*token).to_owned(),
+            after: NEEDLE.to_owned(),
+            n_bytes,
+        })
+    })
+}
+
+#[test]
+fn each_token_costs_as_much_as_it_is_long() {
+    for repeated in each_token(30_000) {
+        for window_bytes in [2_000, usize::MAX / 2] {
+            check_linear(&repeated, |text| {
+                scan(text, Limits::default(), &[NEEDLE], window_bytes)
+            });
+        }
+        check_linear(&repeated, seams);
+        check_linear(&repeated, |text| of(|| lenient(text.as_bytes())).0);
+    }
+}
+
+/// The steps to the anchors of a text with anything before it.
+fn seams(text: &str) -> u64 {
+    let befores = [
+        Before::default(),
+        Before::UNKNOWN,
+        Before::default().and(b"{}"),
+        Before::default().and(b"{}\n"),
+        Before::default().and(b",\n"),
+    ];
+    let (n_steps, _) = of(|| befores.map(|before| anchors(text.as_bytes(), before)));
+    n_steps
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn a_scan_takes_steps_as_the_text_has_bytes(
+        repeated in repeated(),
+        limits in limits(),
+        window_bytes in prop_oneof![1_000usize..3_000, Just(usize::MAX / 2)],
+        has_needle in prop::bool::weighted(0.9),
+    ) {
+        let needles: &[&str] = if has_needle { &[NEEDLE] } else { &[] };
+        check_linear(&repeated, |text| scan(text, limits, needles, window_bytes));
+    }
+
+    #[test]
+    fn anchors_are_found_in_steps_as_the_text_has_bytes(repeated in repeated()) {
+        check_linear(&repeated, seams);
+    }
+
+    #[test]
+    fn what_is_nearly_json_is_read_in_steps_as_it_has_bytes(repeated in repeated()) {
+        check_linear(&repeated, |text| of(|| lenient(text.as_bytes())).0);
+    }
+}
+
+#[test]
+fn a_scan_that_is_told_to_stop_ends_within_its_stride() {
+    let line = format!("{RECORD}\n");
+    for text in [
+        line.repeat(3_000),
+        format!("[{}]", format!("{RECORD},").repeat(3_000)),
+    ] {
+        let stop = Arc::<AtomicBool>::default();
+        let limits = Limits {
+            stride_bytes: 1_000,
+            ..Limits::default()
+        };
+        let mut scanner = Scanner::with_limits(Arc::new(Prefilter::new(&[NEEDLE])), limits);
+        scanner = scanner.stopped_by(&stop);
+        scanner.start_text(0);
+        let window = Window {
+            bytes: text.as_bytes(),
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        let mut n_candidates = 0;
+        let (n_steps, keep) = of(|| {
+            scanner.scan(window, &mut |_| {
+                n_candidates += 1;
+                stop.store(true, Relaxed);
+            })
+        });
+        assert_eq!((keep, n_candidates), (text.len() as u64, 1));
+        assert!(n_steps < 100_000, "{n_steps} steps of {}", text.len());
+    }
+}
+
+#[test]
+fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
+    for token in ["0,", "[", "{}", "\"a\":"] {
+        let stop = Arc::new(AtomicBool::new(true));
+        let mut scanner = Scanner::new(Arc::new(Prefilter::new(&[NEEDLE]))).stopped_by(&stop);
+        scanner.start_text(0);
+        let text = format!("[{}", token.repeat(50_000));
+        let window = Window {
+            bytes: text.as_bytes(),
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        let (n_steps, _) = of(|| scanner.scan(window, &mut |_| ()));
+        assert!(n_steps < 100, "{n_steps} steps for {token:?}");
+    }
+}

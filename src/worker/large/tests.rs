@@ -1,0 +1,116 @@
+//! A large source takes steps as it has bytes, whatever its text repeats and wherever it is cut.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::*;
+use crate::config::HuntConfig;
+use crate::input::layout::Wanted;
+use crate::input::source::SourceKind;
+use crate::output::{Destination, Format, Schema};
+use crate::rule::Rule;
+use crate::scan::{Prefilter, steps};
+
+/// As many steps a byte as there are of the dearest text, and of this in every block.
+const STEPS_A_BYTE: u64 = 600;
+const BLOCK_BYTES: usize = 2 << 10;
+const TEXT_BYTES: usize = 48 << 10;
+
+const TOKENS: [&str; 22] = [
+    "\n", "\r\n", " ", "{", "}", "[", "]", ",", ":", "\"", "\\", "0", "\0", "é", "}{", "}{\"",
+    "{\"a", "[{", "\\u00", "\\u0041", "{}\n", "\n,",
+];
+
+fn config(is_mapped: bool) -> HuntConfig {
+    HuntConfig {
+        run_id: "test".to_owned(),
+        roots: Vec::new(),
+        rule: Arc::new(Rule::quarantine()),
+        followed: None,
+        destination: Destination::Nowhere,
+        format: Format::Ndjson,
+        schema: Schema::Flat,
+        n_threads: 1,
+        map_from_bytes: is_mapped.then_some(1),
+        block_bytes: BLOCK_BYTES,
+        max_decoded_bytes: None,
+        related: None,
+        wanted: Wanted::default(),
+        follows_links: false,
+        own_files: Vec::new(),
+        own_uris: Vec::new(),
+        state: None,
+        stores: Arc::default(),
+        progress: Arc::default(),
+    }
+}
+
+/// The steps of a hunt through a file, block after block on one thread.
+fn hunt(path: &Path, is_mapped: bool) -> u64 {
+    let config = config(is_mapped);
+    let prefilter = Arc::new(Prefilter::new(&["AWSCompromisedKey"]));
+    let mut worker = Worker::new(&config, &prefilter);
+    let source = Source {
+        path: path.to_owned(),
+        below_root: path.to_owned(),
+        kind: SourceKind::File,
+        stored_bytes: 0,
+        modified: None,
+    };
+    let mut cutter = Cutter::new(source.again(), BLOCK_BYTES);
+    let mut report = SourceReport::default();
+    let (n_steps, ()) = steps::of(|| {
+        while let Some(piece) = worker.cut(&mut cutter, &mut report) {
+            worker.scan_piece(&source, piece, &mut report, &mut |_| ());
+        }
+    });
+    assert_eq!(report.stats.text_bytes, TEXT_BYTES as u64);
+    n_steps
+}
+
+/// Files of this text: as it is, in one member of gzip, in many, and in frames of zstd.
+fn files(folder: &Path, text: &[u8]) -> [std::path::PathBuf; 4] {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let frame = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).unwrap();
+    let parts = || text.chunks(1_500);
+    let contents = [
+        ("plain", text.to_vec()),
+        ("gzip", gzip(text)),
+        ("members", parts().flat_map(gzip).collect()),
+        ("frames", parts().flat_map(frame).collect()),
+    ];
+    contents.map(|(name, content)| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    })
+}
+
+#[test]
+fn each_token_costs_as_much_as_it_is_long_wherever_a_source_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    for token in TOKENS {
+        for before in ["", "{\"Records\":[{\"eventName\":\"a"] {
+            // From the middle on, as behind a seam.
+            let mut text = "{\"eventName\":\"a\"}\n"
+                .repeat(TEXT_BYTES / 40)
+                .into_bytes();
+            text.extend_from_slice(before.as_bytes());
+            text.extend_from_slice(token.repeat(TEXT_BYTES).as_bytes());
+            text.truncate(TEXT_BYTES);
+            for path in files(folder.path(), &text) {
+                for is_mapped in [true, false] {
+                    let n_steps = hunt(&path, is_mapped);
+                    assert!(
+                        n_steps <= STEPS_A_BYTE * TEXT_BYTES as u64,
+                        "{n_steps} steps for {TEXT_BYTES} bytes of {token:?} behind {before:?}, {path:?}"
+                    );
+                }
+            }
+        }
+    }
+}
