@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use super::doubt::{Said, holds_below};
+use super::exports::{each_moved, is_absent, is_other_case, scalar};
 use super::json::Value;
-use super::names::{after_field, divides_fields, is_field, is_nothing, is_path};
+use super::names::{after_field, divides_fields, is_field, is_nothing};
 use super::{Scalar, java_map, object_text};
 
 /// Fields of which at least one stands beside `eventName` in a CloudTrail record.
@@ -24,24 +25,18 @@ const BESIDE_EVENT_NAME: [&str; 9] = [
 ];
 
 /// The values of a field, duplicates included.
-fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
+pub(super) fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
     named(record, field).map(|(_, value)| value)
 }
 
 /// The same, each with its name as it is spelt.
-fn named<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+pub(super) fn named<'v>(
+    record: Value<'v>,
+    field: &str,
+) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record
         .members()
         .filter(move |(name, _)| is_field(name, field) && !is_other_case(record, name, field))
-}
-
-/// Whether `name` differs from `field` in case alone, in a record with AWS's own names: to AWS, and to whoever reads
-/// its records, that is another field. All in lower case it is Athena's.
-fn is_other_case(record: Value<'_>, name: &str, field: &str) -> bool {
-    name != field
-        && name.eq_ignore_ascii_case(field)
-        && name.bytes().any(|byte| byte.is_ascii_uppercase())
-        && record.members().any(|(name, _)| name == "eventName")
 }
 
 /// Calls `visit` with each value at a path of fields, duplicates included at each step.
@@ -133,7 +128,7 @@ pub(crate) fn is_own_field(name: &str) -> bool {
 
 /// The parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or with
 /// another separator. Each with its name below the request.
-fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+pub(super) fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.members().filter_map(|(key, value)| {
         let rest = after_field(key, REQUEST)?;
         let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
@@ -141,7 +136,7 @@ fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value
     })
 }
 
-const REQUEST: &str = "requestParameters";
+pub(super) const REQUEST: &str = "requestParameters";
 
 /// What a record says of its request.
 pub(crate) fn said(record: Value<'_>) -> Said {
@@ -162,50 +157,12 @@ pub(crate) fn said(record: Value<'_>) -> Said {
     }
 }
 
-/// Whether the record is as AWS writes it: with its names, and objects where exports put text.
-pub(crate) fn is_native(record: Value<'_>) -> bool {
-    let has = |field| record.members().any(|(name, _)| name == field);
-    let is_object = |field| get(record, field).all(|value| value.as_str().is_none());
-    has("eventName")
-        && has(REQUEST)
-        && is_object(REQUEST)
-        && is_object("userIdentity")
-        && spread_request(record).next().is_none()
-}
-
-/// A member that no record has, since something is kept there that a record lies in, or nobody knows what.
-pub(crate) fn foreign<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    record.members().filter(|(name, _)| !is_own_field(name))
-}
-
 /// Whether the record holds something where it may stand for the request.
 pub(crate) fn may_stand_for_request(record: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
     let mut members = record.members();
     members.any(|(name, value)| {
         !is_other_case(record, name, REQUEST) && (holds(name) || holds_below(value, holds))
     })
-}
-
-/// Whether a text says that there is no value. AWS writes no such texts; that of JSON's word is none to anybody.
-fn is_absent(record: Value<'_>, is_row: bool, text: &str) -> bool {
-    text == "null" || is_nothing(text) && (is_row || !is_native(record))
-}
-
-/// A value of a field; nothing where it says that there is none. Some exports keep the quotes of JSON.
-fn scalar<'v>(record: Value<'v>, is_row: bool, value: Value<'v>) -> Option<Scalar<'v>> {
-    let text = value.as_str().unwrap_or_default();
-    if value.is_empty()
-        || value
-            .as_str()
-            .is_some_and(|text| is_absent(record, is_row, text))
-    {
-        return None;
-    }
-    let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
-    match is_quoted.then(|| serde_json::from_str::<String>(text)) {
-        Some(Ok(text)) if is_row || !is_native(record) => Some(Scalar::Text(text.into())),
-        _ => value.scalar(),
-    }
 }
 
 /// Whether this is another AWS service's event notification.
@@ -293,60 +250,6 @@ const COPIED: [(&str, &str); 31] = [
         "userIdentity.sessionContext.sessionIssuer.type",
     ),
 ];
-
-/// What others call a record's fields.
-const ALIASES: [(&str, &str); 9] = [
-    ("eventTime", "TimeGenerated"),
-    ("eventTime", "TimeGenerated [UTC]"),
-    ("eventTime", "_time"),
-    ("eventTime", "@timestamp"),
-    ("eventID", "AwsEventId"),
-    ("eventType", "EventTypeName"),
-    ("requestID", "AwsRequestId"),
-    ("userIdentity.userName", "User name"),
-    ("userIdentity.accessKeyId", "AWS access key"),
-];
-
-/// Calls `visit` with each value at a path that an export puts elsewhere: in text, in a field of its own, or under
-/// another name.
-fn each_moved(
-    record: Value<'_>,
-    is_row: bool,
-    path: &str,
-    visit: &mut dyn FnMut(Scalar<'_>),
-) -> bool {
-    let mut is_found = false;
-    let mut give = |value| {
-        is_found = true;
-        visit(value);
-    };
-    if let Some((outer, rest)) = path.split_once('.') {
-        for text in get(record, outer).filter_map(Value::as_str) {
-            let found = object_text::at(text, rest).filter(|found| !is_nothing(found));
-            found
-                .into_iter()
-                .for_each(|found| give(Scalar::Text(found.into())));
-        }
-        let spread = record.members().filter(|(name, _)| is_path(name, path));
-        spread
-            .filter_map(|(_, value)| scalar(record, is_row, value))
-            .for_each(&mut give);
-    }
-    let mut aliases = ALIASES.iter().filter(|(field, _)| *field == path);
-    let alias = aliases.find_map(|(_, alias)| {
-        let mut values = record
-            .members()
-            .filter(|(name, _)| name == alias || is_field(name, alias));
-        values.find_map(|(_, value)| scalar(record, is_row, value))
-    });
-    if !is_found {
-        alias.into_iter().for_each(|value| {
-            is_found = true;
-            visit(value);
-        });
-    }
-    is_found
-}
 
 /// Calls `visit` with each value of an ECS field. `is_row` says that the record is a row of a table.
 pub(crate) fn each_value(

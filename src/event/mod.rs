@@ -2,7 +2,8 @@
 //!
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
 //! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
-//! documents that Elastic and Security Lake already made of them; `java_map` prints objects as Elastic's
+//! documents that Elastic and Security Lake already made of them; `names` and `exports` know what tables make of
+//! CloudTrail's fields, `doubt` what a record leaves open; `java_map` prints objects as Elastic's
 //! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is
 //! copied but text that has to be made.
 //!
@@ -13,6 +14,7 @@ pub(crate) mod alert;
 pub(crate) mod cloudtrail;
 mod doubt;
 pub(crate) mod ecs;
+mod exports;
 pub(crate) mod java_map;
 pub(crate) mod json;
 pub(crate) mod names;
@@ -163,7 +165,7 @@ impl<'v> Event<'v> {
     /// Members in which a whole record may lie, as log shippers and exports put it beside some of its fields.
     pub(crate) fn carriers(&self) -> Vec<Value<'v>> {
         match self.schema {
-            Schema::CloudTrail => cloudtrail::foreign(self.record).map(|(_, v)| v).collect(),
+            Schema::CloudTrail => exports::foreign(self.record).map(|(_, v)| v).collect(),
             Schema::Ecs => ecs::carriers(self.record).collect(),
             Schema::Ocsf => {
                 let mut found = Vec::new();
@@ -184,7 +186,7 @@ impl<'v> Event<'v> {
             Schema::CloudTrail => cloudtrail::may_stand_for_request(self.record, holds),
             Schema::Ecs | Schema::Ocsf => holds_below(self.record, holds),
         };
-        let is_native = || self.schema == Schema::CloudTrail && cloudtrail::is_native(self.record);
+        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(self.record);
         match self.said() {
             Said::Part => is_held().then_some(Doubt::PartOfRequest),
             Said::Nothing if !is_native() => is_held().then_some(Doubt::NoRequest),
@@ -201,7 +203,7 @@ impl<'v> Event<'v> {
             }
         };
         match self.schema {
-            Schema::CloudTrail => cloudtrail::foreign(self.record).for_each(|(n, v)| visit(n, v)),
+            Schema::CloudTrail => exports::foreign(self.record).for_each(|(n, v)| visit(n, v)),
             Schema::Ecs => ecs::each_foreign(self.record, &mut visit),
             Schema::Ocsf => ocsf::each_foreign(self.record, &mut visit),
         }

@@ -106,22 +106,35 @@ fn table(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let is_by_row = rows
         .elements()
         .all(|row| row.elements().count() == names.len());
-    // A square may be either: what is read the wrong way has no action that anybody asks for.
-    if is_by_row || n_rows != names.len() {
+    if n_rows != names.len() || is_by_row && !is_by_column(&names, rows) {
         for row in rows.elements() {
             visit(object(names.iter().copied().zip(row.elements().map(Some))));
         }
+        return true;
     }
-    if n_rows == names.len() && n_rows > 1 {
-        let columns: Vec<Vec<Value<'_>>> =
-            rows.elements().map(|c| c.elements().collect()).collect();
-        let n_values = columns.iter().map(Vec::len).max().unwrap_or(0);
-        for n in 0..n_values {
-            let cells = columns.iter().map(|column| column.get(n).copied());
-            visit(object(names.iter().copied().zip(cells)));
-        }
+    let columns: Vec<Vec<Value<'_>>> = rows.elements().map(|c| c.elements().collect()).collect();
+    for n in 0..columns.iter().map(Vec::len).max().unwrap_or(0) {
+        let cells = columns.iter().map(|column| column.get(n).copied());
+        visit(object(names.iter().copied().zip(cells)));
     }
     true
+}
+
+/// Whether the lists of a table with as many of them as names are its columns: actions then stand in one list, and not
+/// at one place in each.
+fn is_by_column(names: &[&str], lists: Value<'_>) -> bool {
+    let is_action = |value: Value<'_>| {
+        let text = value.as_str().unwrap_or_default();
+        text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let of_action = |name: &&str| is_field(name, "eventName") || **name == *"event.action";
+    let Some(at) = names.iter().position(of_action) else {
+        return false;
+    };
+    let by_row = |list: Value<'_>| list.elements().nth(at).is_some_and(is_action);
+    let column = lists.elements().nth(at);
+    !lists.elements().all(by_row) && column.is_some_and(|column| column.elements().all(is_action))
 }
 
 /// CloudTrail Lake's: `{"QueryResultRows":[[{"eventName":"x"},{"errorCode":"y"}]]}`.
@@ -266,10 +279,14 @@ mod tests {
         ] {
             assert_eq!(made(json), expected, "{json}");
         }
-        // By rows, and by columns.
-        let square = made(r#"{"columns":["a","b"],"values":[[1,2],[3,4]]}"#);
-        assert_eq!(square[..2], [r#"{"a":1,"b":2}"#, r#"{"a":3,"b":4}"#]);
-        assert_eq!(square[2..], [r#"{"a":1,"b":3}"#, r#"{"a":2,"b":4}"#]);
+        // Of a square the actions tell.
+        for lists in [r#"[["A",1],["B",2]]"#, r#"[["A","B"],[1,2]]"#] {
+            let square = format!(r#"{{"columns":["eventName","a"],"values":{lists}}}"#);
+            let expected = [r#"{"eventName":"A","a":1}"#, r#"{"eventName":"B","a":2}"#];
+            assert_eq!(made(&square), expected);
+        }
+        let square = made(r#"{"columns":["a","b"],"values":[["A",2],["B",4]]}"#);
+        assert_eq!(square, [r#"{"a":"A","b":2}"#, r#"{"a":"B","b":4}"#]);
     }
 
     #[test]

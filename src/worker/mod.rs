@@ -292,7 +292,7 @@ impl Judge<'_> {
 
     /// An error that only the folder names that an event lies in.
     fn error_outside(&self, event: &Event<'_>) -> Option<String> {
-        let folder = error_in_folders(&self.source.below_root, self.member.map(|m| &**m))?;
+        let folder = error_in_folders(&self.source.path, self.member.map(|m| &**m))?;
         let is_own = ["error_code", "error_message"]
             .iter()
             .any(|field| event.text(&format!("aws.cloudtrail.{field}")).is_some());

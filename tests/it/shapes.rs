@@ -246,8 +246,8 @@ const SHAPES: [(&str, Shape); 16] = [
             "failure"
         };
         format!(
-            "@timestamp,event.action,event.outcome,event.provider,aws.cloudtrail.request_parameters\n\
-            \"May 1, 2024 @ 12:01:00.000\",AttachUserPolicy,{outcome},iam.amazonaws.com,\"{{policyArn={ARN}, userName=bob}}\"\n"
+            "@timestamp,event.action,event.outcome,event.provider,event.id,aws.cloudtrail.request_parameters\n\
+            \"May 1, 2024 @ 12:01:00.000\",AttachUserPolicy,{outcome},iam.amazonaws.com,1,\"{{policyArn={ARN}, userName=bob}}\"\n"
         )
     }),
     ("DuckDB's JSON", |error| {
