@@ -1,7 +1,7 @@
 //! What exports make of CloudTrail's records: other names, text in place of objects, objects spread over fields of
 //! their own, and texts that say that there is no value.
 
-use super::cloudtrail::{REQUEST, get, is_own_field, named, spread_request};
+use super::cloudtrail::{REQUEST, get, is_own_field, spread_request};
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
 use super::{Scalar, object_text};

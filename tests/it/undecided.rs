@@ -275,6 +275,117 @@ fn spelt(field: &str, style: &str) -> String {
     }
 }
 
+/// How a row is made.
+#[derive(Debug, Clone, Copy)]
+struct Making {
+    style: &'static str,
+    request: &'static str,
+    beside: &'static str,
+    error: &'static str,
+    action: &'static str,
+    policy: &'static str,
+    is_csv: bool,
+}
+
+impl Making {
+    /// The cells of the request, and whether they name the policy.
+    fn request(&self) -> (Vec<(String, String)>, bool) {
+        let policy = self.policy;
+        let json = format!(r#"{{"policyArn":"{policy}","userName":"bob"}}"#);
+        let name = spelt("requestParameters", self.style);
+        let (name, text) = match self.request {
+            "object" | "json" => (name, json),
+            "map" => (name, format!("{{policyarn={policy}, username=bob}}")),
+            "script" => (name, format!("@{{policyArn={policy}; userName=bob}}")),
+            "cut" => (name, json[..json.len() - 3].to_owned()),
+            "dotted" => (format!("{name}.policyArn"), policy.to_owned()),
+            "braces" if !self.is_csv => (format!("{name}{{}}.policyArn"), policy.to_owned()),
+            "nothing" => (name, "null".to_owned()),
+            "cut before" => (name, r#"{"userName":"bob","policyA"#.to_owned()),
+            _ => (name, String::new()),
+        };
+        let names_policy = text.contains(ARN);
+        (vec![(name, text)], names_policy)
+    }
+
+    /// What stands beside the request, and whether the policy is named by then in a way that the request does not rule
+    /// out.
+    fn beside(&self, names_policy: bool) -> (Option<(String, String)>, bool) {
+        match self.beside {
+            "" => (None, names_policy),
+            "_raw" => {
+                let error = match self.error {
+                    "AccessDenied" => r#""errorCode":"AccessDenied","eventID""#,
+                    _ => r#""eventID""#,
+                };
+                let raw = attach("1").replace("AttachUserPolicy", self.action);
+                let raw = raw.replace("\"eventID\"", error);
+                (Some(("_raw".to_owned(), raw)), true)
+            }
+            // The request says what was asked for.
+            "useragent" => (Some(("useragent".to_owned(), ARN.to_owned())), names_policy),
+            _ if names_policy => (None, true),
+            other => {
+                // A whole request is all that the rule asks.
+                let is_whole = matches!(self.request, "object" | "json" | "map" | "script");
+                let cell = (other.to_owned(), format!("of {ARN}"));
+                (Some(cell), !is_whole || other != "resources")
+            }
+        }
+    }
+
+    fn row(&self) -> Row {
+        let mut cells: Vec<(String, String)> = vec![
+            (spelt("eventName", self.style), self.action.to_owned()),
+            (
+                spelt("eventTime", self.style),
+                "2024-05-01T12:00:00Z".to_owned(),
+            ),
+            (
+                spelt("eventSource", self.style),
+                "iam.amazonaws.com".to_owned(),
+            ),
+        ];
+        let (request, names_policy) = self.request();
+        cells.extend(request);
+        let (beside, names_policy) = self.beside(names_policy);
+        cells.extend(beside);
+        cells.push((spelt("errorCode", self.style), self.error.to_owned()));
+        let is_object = self.request == "object" && !self.is_csv;
+        // As AWS writes it, a text is a text.
+        let is_native = self.style == "camel" && is_object && self.beside != "_raw";
+        Row {
+            text: match self.is_csv {
+                true => csv(&cells),
+                false => object(&cells, is_object),
+            },
+            names_policy,
+            is_attachment: self.action == "AttachUserPolicy",
+            is_failure: self.error == "AccessDenied" || is_native && !self.error.is_empty(),
+        }
+    }
+}
+
+fn csv(cells: &[(String, String)]) -> String {
+    let names: Vec<_> = cells.iter().map(|(name, _)| cell(name)).collect();
+    let values: Vec<_> = cells.iter().map(|(_, value)| cell(value)).collect();
+    format!("{}\n{}\n", names.join(","), values.join(","))
+}
+
+fn object(cells: &[(String, String)], is_object: bool) -> String {
+    let members = cells.iter().filter(|(_, value)| !value.is_empty());
+    let members = members.map(|(name, value)| {
+        let is_json = is_object && value.starts_with("{\"policyArn");
+        let value = if is_json {
+            value.clone()
+        } else {
+            quoted(value)
+        };
+        format!("{}:{value}", quoted(name))
+    });
+    format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
+}
+
 fn row() -> impl Strategy<Value = Row> {
     let style = select(vec!["camel", "lower", "upper", "snake", "title", "pascal"]);
     let request = select(vec![
@@ -309,93 +420,22 @@ fn row() -> impl Strategy<Value = Row> {
         "[]",
         "AccessDenied",
     ]);
-    let action = select(vec![
-        "AttachUserPolicy",
-        "AttachUserPolicy",
-        "AttachUserPolicy",
-        "AttachRolePolicy",
-    ]);
+    let attach = "AttachUserPolicy";
+    let action = select(vec![attach, attach, attach, "AttachRolePolicy"]);
     let policy = select(vec![ARN, ARN, "arn:aws:iam::aws:policy/ReadOnlyAccess"]);
-    (style, request, beside, error, action, policy, any::<bool>()).prop_map(
-        |(style, request, beside, error, action, policy, is_csv)| {
-            let mut cells: Vec<(String, String)> = vec![
-                (spelt("eventName", style), action.to_owned()),
-                (spelt("eventTime", style), "2024-05-01T12:00:00Z".to_owned()),
-                (spelt("eventSource", style), "iam.amazonaws.com".to_owned()),
-            ];
-            let json = format!(r#"{{"policyArn":"{policy}","userName":"bob"}}"#);
-            let name = spelt("requestParameters", style);
-            let mut names_policy = policy == ARN;
-            match request {
-                "object" | "json" => cells.push((name, json)),
-                "map" => cells.push((name, format!("{{policyarn={policy}, username=bob}}"))),
-                "script" => cells.push((name, format!("@{{policyArn={policy}; userName=bob}}"))),
-                "cut" => cells.push((name, json[..json.len() - 3].to_owned())),
-                "dotted" => cells.push((format!("{name}.policyArn"), policy.to_owned())),
-                "braces" if !is_csv => {
-                    cells.push((format!("{name}{{}}.policyArn"), policy.to_owned()))
-                }
-                other => {
-                    names_policy = false;
-                    let text = match other {
-                        "nothing" => "null",
-                        "cut before" => r#"{"userName":"bob","policyA"#,
-                        _ => "",
-                    };
-                    cells.push((name, text.to_owned()));
-                }
-            }
-            match beside {
-                "" => {}
-                "_raw" => {
-                    names_policy = true;
-                    let error = match error {
-                        "AccessDenied" => r#""errorCode":"AccessDenied","eventID""#,
-                        _ => r#""eventID""#,
-                    };
-                    let raw = attach("1")
-                        .replace("AttachUserPolicy", action)
-                        .replace("\"eventID\"", error);
-                    cells.push(("_raw".to_owned(), raw));
-                }
-                // The request says what was asked for.
-                "useragent" => cells.push(("useragent".to_owned(), ARN.to_owned())),
-                _ if names_policy => {}
-                other => {
-                    // A whole request is all that the rule asks.
-                    let is_whole = matches!(request, "object" | "json" | "map" | "script");
-                    names_policy = !is_whole || other != "resources";
-                    cells.push((other.to_owned(), format!("of {ARN}")));
-                }
-            }
-            cells.push((spelt("errorCode", style), error.to_owned()));
-            let text = if is_csv {
-                let names: Vec<_> = cells.iter().map(|(name, _)| cell(name)).collect();
-                let values: Vec<_> = cells.iter().map(|(_, value)| cell(value)).collect();
-                format!("{}\n{}\n", names.join(","), values.join(","))
-            } else {
-                let members = cells.iter().filter(|(_, value)| !value.is_empty());
-                let members: Vec<_> = members
-                    .map(|(name, value)| {
-                        match request == "object" && value.starts_with("{\"policyArn") {
-                            true => format!("{}:{value}", quoted(name)),
-                            false => format!("{}:{}", quoted(name), quoted(value)),
-                        }
-                    })
-                    .collect();
-                format!("{{{}}}\n", members.join(","))
-            };
-            // As AWS writes it, a text is a text.
-            let is_native = style == "camel" && request == "object" && !is_csv;
-            Row {
-                text,
-                names_policy,
-                is_attachment: action == "AttachUserPolicy",
-                is_failure: error == "AccessDenied"
-                    || is_native && !error.is_empty() && beside != "_raw",
-            }
-        },
-    )
+    let all = (style, request, beside, error, action, policy, any::<bool>());
+    all.prop_map(|(style, request, beside, error, action, policy, is_csv)| {
+        let making = Making {
+            style,
+            request,
+            beside,
+            error,
+            action,
+            policy,
+            is_csv,
+        };
+        making.row()
+    })
 }
 
 proptest! {
