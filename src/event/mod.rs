@@ -152,14 +152,27 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
+    /// Whether its request holds what is looked for.
+    pub(crate) fn request_holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        let mut is_held = false;
+        self.each_text_of_request(&mut |text| is_held = is_held || holds(text));
+        is_held
+    }
+
     /// Whether it is a document that says all that the original would, and its request holds what is looked for: no
     /// record that lies in it can say more.
     pub(crate) fn stands_alone(&self, holds: &dyn Fn(&str) -> bool) -> bool {
-        let mut is_held = false;
-        if self.schema != Schema::CloudTrail {
-            self.each_text_of_request(&mut |text| is_held = is_held || holds(text));
-        }
-        is_held && !self.lacks_outcome() && self.said() == Said::Whole
+        self.schema != Schema::CloudTrail
+            && self.request_holds(holds)
+            && !self.lacks_outcome()
+            && self.said() == Said::Whole
+    }
+
+    /// Whether the two may be forms of one event: the same call, and not known by two ids.
+    pub(crate) fn may_be(&self, other: &Event<'_>) -> bool {
+        let [own, others] = [self.text("event.id"), other.text("event.id")];
+        let is_other_id = own.is_some() && others.is_some() && own != others;
+        !is_other_id && self.text("event.action") == other.text("event.action")
     }
 
     /// Members in which a whole record may lie, as log shippers and exports put it beside some of its fields.

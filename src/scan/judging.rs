@@ -119,10 +119,16 @@ impl Judging {
                 let prefilter = Arc::clone(&self.prefilter);
                 let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
                 let n_before = self.n_events;
+                // Another event in it is something that it tells of.
+                let mut is_itself = false;
                 if !event.stands_alone(&is_hit) {
-                    self.carried(parsers, place, event, visit);
+                    self.carried(parsers, place, event, &mut |candidate| {
+                        is_itself |= event.may_be(&candidate.event);
+                        visit(candidate);
+                    });
                 }
-                if self.n_events == n_before {
+                let is_told = self.n_events > n_before;
+                if !is_told || !is_itself && event.request_holds(&is_hit) {
                     self.event(event.in_row(place.is_row), place.raw, visit);
                 }
             }

@@ -389,6 +389,28 @@ fn a_whole_record_beside_a_part_of_it_wins_and_counts_once() {
 }
 
 #[test]
+fn an_event_that_carries_another_one_is_judged_as_well() {
+    let other = attach("2").replace("AttachUserPolicy", "GetPolicy");
+    let outer = |field: &str| attach("1").replacen('{', &format!("{{{field},"), 1);
+    for field in [
+        format!("\"before\":[{other}]"),
+        format!("\"before\":{}", quoted(&other)),
+        format!(
+            "\"before\":{}",
+            quoted(&attach("2").replace("Quarantine", "Quarantine-x"))
+        ),
+    ] {
+        let hunt = hunt(&outer(&field)).exits(0);
+        let ids: Vec<_> = hunt
+            .alerts
+            .iter()
+            .map(|row| row["event_id"].as_str().unwrap())
+            .collect();
+        assert!(ids.contains(&"1"), "{field}: {ids:?}");
+    }
+}
+
+#[test]
 fn a_record_that_is_cut_off_in_a_string_is_told_whatever_stands_round_it() {
     let record = attach("1");
     let cut = quoted(&format!(
