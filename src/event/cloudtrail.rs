@@ -1,11 +1,14 @@
 //! Records as AWS writes them: from CloudTrail's fields to ECS's, as Elastic's `aws` package maps them.
 //!
 //! Source: Elastic's CloudTrail ingest pipeline (package `aws` 2.24.1), checked in the tests against its
-//! own fixtures. Athena and Glue write all field names in lower case; both spellings are read.
+//! own fixtures. Exports spell the names of fields in other ways, which are read as well.
 
 use std::borrow::Cow;
 
+use super::doubt::{Said, holds_below};
+use super::exports::{each_moved, is_absent, is_other_case, scalar};
 use super::json::Value;
+use super::names::{after_field, divides_fields, is_field, is_nothing};
 use super::{Scalar, java_map, object_text};
 
 /// Fields of which at least one stands beside `eventName` in a CloudTrail record.
@@ -21,19 +24,19 @@ const BESIDE_EVENT_NAME: [&str; 9] = [
     "recipientAccountId",
 ];
 
-/// Whether `name` is the field `field`, in CloudTrail's spelling or all in lower case.
-pub(crate) fn is_field(name: &str, field: &str) -> bool {
-    // The length decides nearly always.
-    name.len() == field.len()
-        && name.eq_ignore_ascii_case(field)
-        && (name == field || !name.bytes().any(|b| b.is_ascii_uppercase()))
+/// The values of a field, duplicates included.
+pub(super) fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
+    named(record, field).map(|(_, value)| value)
 }
 
-/// The values of a field, duplicates included.
-fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
+/// The same, each with its name as it is spelt.
+pub(super) fn named<'v>(
+    record: Value<'v>,
+    field: &str,
+) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record
         .members()
-        .filter_map(move |(name, value)| is_field(name, field).then_some(value))
+        .filter(move |(name, _)| is_field(name, field) && !is_other_case(record, name, field))
 }
 
 /// Calls `visit` with each value at a path of fields, duplicates included at each step.
@@ -100,39 +103,73 @@ const OWN_FIELDS: [&str; 33] = [
     "vpcEndpointId",
 ];
 
-/// Whether `name` is one of a record's own fields.
+/// Those of them that are objects, whose fields exports put beside one another: `userIdentity.arn`.
+const OWN_OBJECTS: [&str; 9] = [
+    "additionalEventData",
+    "eventContext",
+    "insightDetails",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "tlsDetails",
+    "userIdentity",
+    REQUEST,
+];
+
+/// Whether `name` is one of a record's own fields, or of a field inside one.
 pub(crate) fn is_own_field(name: &str) -> bool {
-    OWN_FIELDS.iter().any(|field| is_field(name, field))
+    // As AWS spells them, mostly.
+    OWN_FIELDS.contains(&name)
+        || OWN_FIELDS.iter().any(|field| is_field(name, field))
+        || OWN_OBJECTS
+            .iter()
+            .any(|field| after_field(name, field).is_some())
 }
 
 /// The parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or with
 /// another separator. Each with its name below the request.
-fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+pub(super) fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.members().filter_map(|(key, value)| {
-        let (own, rest) = key.split_at_checked(REQUEST.len())?;
-        let name = rest.strip_prefix(['.', '_', '/'])?;
-        is_field(own, REQUEST).then_some((name, value))
+        let rest = after_field(key, REQUEST)?;
+        let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
+        (!name.is_empty()).then_some((name, value))
     })
 }
 
-const REQUEST: &str = "requestParameters";
+pub(super) const REQUEST: &str = "requestParameters";
 
-/// Whether the record says what was asked for.
-pub(crate) fn has_request(record: Value<'_>) -> bool {
-    get(record, REQUEST).any(|request| !request.is_empty())
-        || spread_request(record).next().is_some()
+/// What a record says of its request.
+pub(crate) fn said(record: Value<'_>) -> Said {
+    let of_value = |request: Value<'_>| match request.as_str() {
+        Some(text) if is_nothing(text) => Said::Nothing,
+        Some(text) if object_text::is_whole(text) => Said::Whole,
+        Some(_) => Said::Part,
+        None if request.is_hollow() => Said::Nothing,
+        // What AWS writes in place of a request that is too large.
+        None if get(request, "omitted").next().is_some() => Said::Part,
+        None if request.is_object() || request.is_array() => Said::Whole,
+        None => Said::Part,
+    };
+    match get(record, REQUEST).map(of_value).max() {
+        Some(said @ (Said::Whole | Said::Part)) => said,
+        _ if spread_request(record).any(|(_, value)| !value.is_empty()) => Said::Part,
+        _ => Said::Nothing,
+    }
 }
 
-/// Whether the record has a field for what was asked for, be it empty.
-pub(crate) fn names_request(record: Value<'_>) -> bool {
-    get(record, REQUEST).next().is_some() || spread_request(record).next().is_some()
+/// Whether the record holds something where it may stand for the request.
+pub(crate) fn may_stand_for_request(record: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    let mut members = record.members();
+    members.any(|(name, value)| {
+        !is_other_case(record, name, REQUEST) && (holds(name) || holds_below(value, holds))
+    })
 }
 
 /// Whether this is another AWS service's event notification.
 pub(crate) fn is_notification(value: Value<'_>) -> bool {
     let mut sources = value
         .members()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("eventSource"))
+        .filter(|(name, _)| is_field(name, "eventSource"))
         .filter_map(|(_, source)| source.as_str())
         .peekable();
     sources.peek().is_some() && sources.all(|source| source.starts_with("aws:"))
@@ -214,33 +251,27 @@ const COPIED: [(&str, &str); 31] = [
     ),
 ];
 
-/// Calls `visit` with each value of an ECS field.
-pub(crate) fn each_value(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+/// Calls `visit` with each value of an ECS field. `is_row` says that the record is a row of a table.
+pub(crate) fn each_value(
+    record: Value<'_>,
+    is_row: bool,
+    field: &str,
+    visit: &mut dyn FnMut(Scalar<'_>),
+) {
     let mut copy = |path: &str| {
         let mut n_copied = 0;
         each_at(record, path, &mut |value| {
-            if let Some(value) = value.scalar().filter(|_| !value.is_empty()) {
+            if let Some(value) = scalar(record, is_row, value) {
                 visit(value);
                 n_copied += 1;
             }
         });
-        // Exports of tables have an object as one text.
-        if n_copied == 0
-            && let Some((outer, rest)) = path.split_once('.')
-        {
-            for text in get(record, outer).filter_map(Value::as_str) {
-                if let Some(found) = object_text::at(text, rest) {
-                    visit(Scalar::Text(found.into()));
-                    n_copied += 1;
-                }
-            }
-        }
-        n_copied > 0
+        n_copied > 0 || each_moved(record, is_row, path, visit)
     };
     match field {
         "event.dataset" | "data_stream.dataset" => visit(text("aws.cloudtrail")),
         "event.kind" => visit(text("event")),
-        "event.outcome" => outcomes(record, visit),
+        "event.outcome" => outcomes(record, is_row, visit),
         "event.category" => categories(record, visit),
         "user.name" => {
             let _ = copy("userIdentity.userName")
@@ -291,7 +322,7 @@ fn text(text: &str) -> Scalar<'_> {
 /// `event.outcome`, once for each outcome that some reading of the record gives.
 ///
 /// Empty values are dropped first; then it is a failure if `errorCode` or `errorMessage` is still there.
-fn outcomes(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+fn outcomes(record: Value<'_>, is_row: bool, visit: &mut dyn FnMut(Scalar<'_>)) {
     if get(record, "eventName").any(|name| name.as_str() == Some("ConsoleLogin")) {
         each_at(record, "responseElements.ConsoleLogin", &mut |value| {
             let outcome = value.as_str().unwrap_or_default().to_ascii_lowercase();
@@ -300,12 +331,16 @@ fn outcomes(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
         return;
     }
     let (mut can_succeed, mut can_fail) = (true, false);
+    let is_said = |value: Value<'_>| {
+        let is_absent = |text| is_absent(record, is_row, text);
+        !value.is_hollow() && !value.as_str().is_some_and(is_absent)
+    };
     for field in ["errorCode", "errorMessage"] {
-        let mut values = get(record, field).map(Value::is_hollow).peekable();
-        if values.peek().is_some() {
-            let empty: Vec<bool> = values.collect();
-            can_succeed &= empty.contains(&true);
-            can_fail |= empty.contains(&false);
+        for (name, value) in named(record, field) {
+            can_fail |= is_said(value);
+            // Of a key that stands twice, not of two spellings, one may say nothing.
+            can_succeed &=
+                named(record, field).any(|(other, value)| other == name && !is_said(value));
         }
     }
     if can_succeed {

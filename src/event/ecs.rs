@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::doubt::Said;
 use super::json::Value;
-use super::{Scalar, java_map};
+use super::names::is_nothing;
+use super::{Scalar, java_map, object_text};
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const FLATTENED_REQUEST: &str = "aws.cloudtrail.flattened.request_parameters";
@@ -59,11 +61,119 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
             }))
 }
 
-/// Whether the document says what was asked for, and what came of it: all that the original would say of it.
-pub(crate) fn has_request(document: Value<'_>) -> bool {
-    let has_value = |path| all_at(document, path).iter().any(|value| !value.is_empty());
-    let has_request = has_value(REQUEST) || has_under(document, FLATTENED_REQUEST);
-    has_request && has_value("event.outcome")
+/// The fields under `path`, each with its name below it, whichever way their dots are written.
+fn each_under<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    for (key, child) in value.members() {
+        if key == path {
+            child.members().for_each(|(name, value)| visit(name, value));
+        } else if let Some(name) = key.strip_prefix(path).and_then(|n| n.strip_prefix('.')) {
+            visit(name, child);
+        } else if let Some(rest) = path.strip_prefix(key).and_then(|r| r.strip_prefix('.')) {
+            each_under(child, rest, visit);
+        }
+    }
+}
+
+/// What a document says of its request.
+pub(crate) fn said(document: Value<'_>) -> Said {
+    let of_text = |text: &str| match is_nothing(text) {
+        true => Said::Nothing,
+        false if object_text::is_whole(text) => Said::Whole,
+        false => Said::Part,
+    };
+    let of_value = |value: Value<'_>| {
+        let texts = value
+            .elements()
+            .filter_map(Value::as_str)
+            .map(of_text)
+            .max();
+        match value.as_str() {
+            Some(text) => of_text(text),
+            None if value.is_hollow() => Said::Nothing,
+            None => texts.unwrap_or(Said::Whole),
+        }
+    };
+    match all_at(document, REQUEST).into_iter().map(of_value).max() {
+        Some(said @ (Said::Whole | Said::Part)) => said,
+        _ if has_under(document, FLATTENED_REQUEST) => Said::Part,
+        _ => Said::Nothing,
+    }
+}
+
+/// Whether the document says that the event failed or that it did not.
+pub(crate) fn says_outcome(document: Value<'_>) -> bool {
+    let mut is_said = false;
+    each_value(document, "event.outcome", &mut |value| {
+        is_said |= matches!(&value, Scalar::Text(text) if matches!(&**text, "success" | "failure"));
+    });
+    is_said
+}
+
+/// Members in which the record itself may lie.
+pub(crate) fn carriers<'v>(document: Value<'v>) -> impl Iterator<Item = Value<'v>> {
+    let members = document.members();
+    members.filter_map(|(name, value)| (!is_of(name, "aws")).then_some(value))
+}
+
+/// Namespaces of ECS and of what ships it: what a caller chose stands in them, too.
+const NAMESPACES: [&str; 40] = [
+    "@timestamp",
+    "@version",
+    "agent",
+    "aws",
+    "client",
+    "cloud",
+    "cloudtrail",
+    "container",
+    "data_stream",
+    "destination",
+    "ecs",
+    "elastic_agent",
+    "entity",
+    "error",
+    "event",
+    "file",
+    "fileset",
+    "geo",
+    "group",
+    "host",
+    "input",
+    "labels",
+    "log",
+    "network",
+    "observer",
+    "orchestrator",
+    "organization",
+    "process",
+    "related",
+    "resource",
+    "rule",
+    "server",
+    "service",
+    "source",
+    "tags",
+    "target",
+    "threat",
+    "url",
+    "user",
+    "user_agent",
+];
+
+/// Fields that no record has, and those that carry the record itself.
+pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    for (name, value) in document.members() {
+        if !NAMESPACES.iter().any(|space| is_of(name, space)) {
+            visit(name, value);
+        }
+    }
+    each_at(document, "event.original", &mut |value| {
+        visit("event.original", value)
+    });
+}
+
+fn is_of(name: &str, space: &str) -> bool {
+    let rest = name.strip_prefix(space);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
@@ -87,11 +197,10 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
                 visit(Scalar::Text(Cow::Borrowed("aws.cloudtrail")));
             }
         }
+        "event.outcome" => outcomes(document, visit),
         REQUEST => {
-            let mut found = all_at(document, REQUEST);
-            if found.is_empty() {
-                found = all_at(document, FLATTENED_REQUEST);
-            }
+            each_flattened(document, visit);
+            let found = all_at(document, REQUEST);
             // Several texts stand in an array; an array in the request itself has its own brackets in them.
             for value in found {
                 let is_list = value.elements().any(|v| v.as_str().is_some());
@@ -106,10 +215,45 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
     }
 }
 
-/// The value, or each element of an array of values.
+/// The flattened request, which stands beside the printed one or in its place: of a rule that reads that, either may
+/// be left.
+fn each_flattened(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    for flattened in all_at(document, FLATTENED_REQUEST) {
+        if !flattened.is_empty() {
+            visit(Scalar::Text(java_map::print(flattened)));
+        }
+    }
+    each_under(document, FLATTENED_REQUEST, &mut |name, value| {
+        let value = java_map::print(value);
+        visit(Scalar::Text(format!("{{{name}={value}}}").into()));
+    });
+}
+
+/// The outcome as it stands, or, where that field was left out, a failure if the error was not.
+fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    let mut is_found = false;
+    each_at(document, "event.outcome", &mut |value| {
+        each_scalar(value, &mut |value| {
+            is_found = true;
+            visit(value);
+        });
+    });
+    let mut is_error = false;
+    for path in ["aws.cloudtrail.error_code", "aws.cloudtrail.error_message"] {
+        each_at(document, path, &mut |value| {
+            each_scalar(value, &mut |_| is_error = true)
+        });
+    }
+    if is_error && !is_found {
+        visit(Scalar::Text(Cow::Borrowed("failure")));
+    }
+}
+
+/// The value, or each element of an array of values; none that says that there is none.
 fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     for value in std::iter::once(value).chain(value.elements()) {
-        if let Some(value) = value.scalar().filter(|_| !value.is_empty()) {
+        let is_nothing = value.as_str().is_some_and(is_nothing);
+        if let Some(value) = value.scalar().filter(|_| !is_nothing) {
             visit(value);
         }
     }
@@ -117,18 +261,19 @@ fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
 
 /// Where `literal` stands in the request: by the flattened fields, else by Elastic's text.
 pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
-    let flattened = all_at(document, FLATTENED_REQUEST);
-    flattened
-        .into_iter()
-        .find_map(|v| v.locate(literal, "requestParameters"))
-        .or_else(|| {
-            all_at(document, REQUEST)
-                .into_iter()
-                .find_map(|value| match value.as_str() {
-                    None => value.locate(literal, "requestParameters"),
-                    Some(text) => {
-                        java_map::key_of(text, literal).map(|k| format!("requestParameters.{k}"))
-                    }
-                })
-        })
+    let mut found = None;
+    each_under(document, FLATTENED_REQUEST, &mut |name, value| {
+        let locate = || value.locate_named(name, literal, "requestParameters");
+        found = found.take().or_else(locate);
+    });
+    found.or_else(|| {
+        all_at(document, REQUEST)
+            .into_iter()
+            .find_map(|value| match value.as_str() {
+                None => value.locate(literal, "requestParameters"),
+                Some(text) => {
+                    java_map::key_of(text, literal).map(|k| format!("requestParameters.{k}"))
+                }
+            })
+    })
 }

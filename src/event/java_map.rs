@@ -97,8 +97,12 @@ pub(crate) fn key_of<'t>(text: &'t str, literal: &str) -> Option<&'t str> {
         .find_map(|(key, value)| (key.contains(literal) || value.contains(literal)).then_some(key))
 }
 
-/// The entries at the top of a printed map.
+/// The entries at the top of a printed map; PowerShell prints it as `@{a=b; c=d}`.
 pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let (text, separator) = match text.strip_prefix('@') {
+        Some(text) => (text, "; "),
+        None => (text, ", "),
+    };
     let mut rest = text
         .strip_prefix('{')
         .and_then(|t| t.strip_suffix('}'))
@@ -114,10 +118,10 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
                 b'}' | b']' => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            depth == 0 && rest.as_bytes()[at..].starts_with(b", ")
+            depth == 0 && rest.as_bytes()[at..].starts_with(separator.as_bytes())
         });
         let (part, next) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = next.strip_prefix(", ").unwrap_or(next);
+        rest = next.strip_prefix(separator).unwrap_or(next);
         Some(part)
     });
     std::iter::from_fn(move || parts.by_ref().find_map(|entry| entry.split_once('=')))

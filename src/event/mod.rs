@@ -2,7 +2,8 @@
 //!
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
 //! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
-//! documents that Elastic and Security Lake already made of them; `java_map` prints objects as Elastic's
+//! documents that Elastic and Security Lake already made of them; `names` and `exports` know what tables make of
+//! CloudTrail's fields, `doubt` what a record leaves open; `java_map` prints objects as Elastic's
 //! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is
 //! copied but text that has to be made.
 //!
@@ -11,9 +12,12 @@
 
 pub(crate) mod alert;
 pub(crate) mod cloudtrail;
+mod doubt;
 pub(crate) mod ecs;
+mod exports;
 pub(crate) mod java_map;
 pub(crate) mod json;
+pub(crate) mod names;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
 pub(crate) mod time;
@@ -21,6 +25,8 @@ pub(crate) mod time;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+pub use doubt::Doubt;
+use doubt::{Said, holds_below};
 use json::Value;
 
 /// One value of an ECS field.
@@ -104,16 +110,11 @@ pub enum Schema {
 pub struct Event<'v> {
     schema: Schema,
     record: Value<'v>,
+    /// Whether it is a row of a table, in which texts such as `-` say that there is no value.
+    is_row: bool,
 }
 
 impl<'v> Event<'v> {
-    /// Whether the record, as CloudTrail's own, has no field for what was asked for, not even an empty one: it may stand
-    /// there by a name that is not known.
-    #[must_use]
-    pub fn may_lack_request(&self) -> bool {
-        matches!(self.schema, Schema::CloudTrail) && !cloudtrail::names_request(self.record)
-    }
-
     /// The event in `record`, if that is a record in a schema we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
         let schema = if cloudtrail::is_record(record) {
@@ -125,28 +126,101 @@ impl<'v> Event<'v> {
         } else {
             return None;
         };
-        Some(Self { schema, record })
+        Some(Self {
+            schema,
+            record,
+            is_row: false,
+        })
     }
 
-    /// Members of the record that its schema does not know, where the record has no request of its own:
-    /// then it may be a wrapper that carries the record in one of them, as log shippers' documents do, with
-    /// some of the record's fields beside it.
-    pub(crate) fn wrapped(self) -> impl Iterator<Item = Value<'v>> {
-        let has_request = match self.schema {
-            Schema::CloudTrail => cloudtrail::has_request(self.record),
-            Schema::Ecs => ecs::has_request(self.record),
-            Schema::Ocsf => ocsf::has_request(self.record),
+    /// The same as a row of a table, or not.
+    pub(crate) fn in_row(self, is_row: bool) -> Self {
+        Self { is_row, ..self }
+    }
+
+    fn said(&self) -> Said {
+        match self.schema {
+            Schema::CloudTrail => cloudtrail::said(self.record),
+            Schema::Ecs => ecs::said(self.record),
+            Schema::Ocsf => ocsf::said(self.record),
+        }
+    }
+
+    /// Whether its outcome is open: documents of Elastic's have a field for it, which may have been left out.
+    #[must_use]
+    pub fn lacks_outcome(&self) -> bool {
+        self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
+    }
+
+    /// Whether its request holds what is looked for.
+    pub(crate) fn request_holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        let mut is_held = false;
+        self.each_text_of_request(&mut |text| is_held = is_held || holds(text));
+        is_held
+    }
+
+    /// Whether it is a document that says all that the original would, and its request holds what is looked for: no
+    /// record that lies in it can say more.
+    pub(crate) fn stands_alone(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        self.schema != Schema::CloudTrail
+            && self.request_holds(holds)
+            && !self.lacks_outcome()
+            && self.said() == Said::Whole
+    }
+
+    /// Whether the two may be forms of one event: the same call, and not known by two ids.
+    pub(crate) fn may_be(&self, other: &Event<'_>) -> bool {
+        let [own, others] = [self.text("event.id"), other.text("event.id")];
+        let is_other_id = own.is_some() && others.is_some() && own != others;
+        !is_other_id && self.text("event.action") == other.text("event.action")
+    }
+
+    /// Members in which a whole record may lie, as log shippers and exports put it beside some of its fields.
+    pub(crate) fn carriers(&self) -> Vec<Value<'v>> {
+        match self.schema {
+            Schema::CloudTrail => exports::foreign(self.record).map(|(_, v)| v).collect(),
+            Schema::Ecs => ecs::carriers(self.record).collect(),
+            Schema::Ocsf => {
+                let mut found = Vec::new();
+                ocsf::each_foreign(self.record, &mut |_, value| found.push(value));
+                found
+            }
+        }
+    }
+
+    /// Why it cannot be said that its request does not name the policy, if `holds` tells that of a text and the request
+    /// as it is read does not.
+    ///
+    /// A record with a request of its own says what was asked for: that AWS's other fields name the policy changes
+    /// nothing. Where the request is missing or cut off, or where a field that nobody knows names it, it is open.
+    #[must_use]
+    pub fn doubt(&self, holds: &dyn Fn(&str) -> bool) -> Option<Doubt> {
+        let is_held = || match self.schema {
+            Schema::CloudTrail => cloudtrail::may_stand_for_request(self.record, holds),
+            Schema::Ecs | Schema::Ocsf => holds_below(self.record, holds),
         };
-        let is_foreign = move |name: &str| match self.schema {
-            Schema::CloudTrail => !cloudtrail::is_own_field(name),
-            Schema::Ecs => name != "aws" && !name.starts_with("aws."),
-            // OCSF's own field for the record that a document was made of.
-            Schema::Ocsf => name == "raw_data",
+        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(self.record);
+        match self.said() {
+            Said::Part => is_held().then_some(Doubt::PartOfRequest),
+            Said::Nothing if !is_native() => is_held().then_some(Doubt::NoRequest),
+            Said::Whole | Said::Nothing => self.foreign_that(holds).map(Doubt::Elsewhere),
+        }
+    }
+
+    /// The name of a field that its schema does not have and that holds what is looked for.
+    fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
+        let mut found = None;
+        let mut visit = |name: &'v str, value| {
+            if found.is_none() && (holds(name) || holds_below(value, holds)) {
+                found = Some(name.to_owned());
+            }
         };
-        let members = self.record.members().filter(move |_| !has_request);
-        members
-            .filter(move |(name, _)| is_foreign(name))
-            .map(|(_, value)| value)
+        match self.schema {
+            Schema::CloudTrail => exports::foreign(self.record).for_each(|(n, v)| visit(n, v)),
+            Schema::Ecs => ecs::each_foreign(self.record, &mut visit),
+            Schema::Ocsf => ocsf::each_foreign(self.record, &mut visit),
+        }
+        found
     }
 
     /// The schema that it is written in.
@@ -255,7 +329,9 @@ impl<'v> Event<'v> {
 impl Fields for Event<'_> {
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
         match self.schema {
-            Schema::CloudTrail => cloudtrail::each_value(self.record, field, visit),
+            Schema::CloudTrail => {
+                cloudtrail::each_value(self.record, self.is_row, field, visit);
+            }
             Schema::Ecs => ecs::each_value(self.record, field, visit),
             Schema::Ocsf => ocsf::each_value(self.record, field, visit),
         }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::cloudtrail::is_field;
 use super::java_map;
+use super::names::is_field;
 
 /// The text of the value at a path of fields, whatever the case of their names.
 pub(crate) fn at(text: &str, path: &str) -> Option<String> {
@@ -55,31 +55,59 @@ fn locate_below(value: &Value, literal: &str, place: &str) -> Option<String> {
     }
 }
 
-/// What the text says behind its own escapes, if it is JSON that has any: a text of its own, since a search in
-/// the one that stands there misses it.
+/// Whether the text is a whole object or list: JSON, or one printed in another way, of which the brackets fit.
+pub(crate) fn is_whole(text: &str) -> bool {
+    let text = text.trim();
+    if text == SCRIPTS_OBJECT || text.starts_with("{...") {
+        return false;
+    }
+    if let Some(Ok(inner)) = text
+        .starts_with('"')
+        .then(|| serde_json::from_str::<String>(text))
+    {
+        return is_whole(&inner);
+    }
+    // PowerShell's begins so.
+    let bare = text.strip_prefix('@').unwrap_or(text);
+    if !bare.starts_with(['{', '[']) || !bare.ends_with(['}', ']']) {
+        return false;
+    }
+    let n = |bracket| bare.matches(bracket).count();
+    serde_json::from_str::<serde::de::IgnoredAny>(bare).is_ok()
+        || n('{') == n('}') && n('[') == n(']')
+}
+
+/// What scripts make of an object where they mean its content.
+const SCRIPTS_OBJECT: &str = "[object Object]";
+
+/// What the text says behind its own escapes, if it has any: a text of its own, since a search in the one that stands
+/// there misses it. Whether it is valid JSON does not matter: what is beside an escaped name does not hide that.
 pub(crate) fn unescaped(text: &str) -> Option<String> {
-    fn append(value: &Value, out: &mut String) {
-        match value {
-            Value::String(text) => out.push_str(text),
-            Value::Array(elements) => elements.iter().for_each(|value| {
-                append(value, out);
-                out.push_str(", ");
-            }),
-            Value::Object(members) => members.iter().for_each(|(key, value)| {
-                out.push_str(key);
-                out.push('=');
-                append(value, out);
-                out.push_str(", ");
-            }),
-            Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+    if !text.contains('\\') {
+        return None;
+    }
+    let (mut plain, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let mut chars = behind.chars();
+        let escaped = chars.next();
+        rest = chars.as_str();
+        match escaped {
+            Some('u') => match rest.get(..4).map(|hex| u16::from_str_radix(hex, 16)) {
+                Some(Ok(unit)) => {
+                    plain.push(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER));
+                    rest = rest.get(4..).unwrap_or_default();
+                }
+                _ => plain.push('u'),
+            },
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('r') => plain.push('\r'),
+            other => plain.extend(other),
         }
     }
-    let object = text
-        .contains('\\')
-        .then(|| serde_json::from_str::<Value>(text).ok())??;
-    let mut out = String::new();
-    append(&object, &mut out);
-    Some(out)
+    plain.push_str(rest);
+    Some(plain)
 }
 
 #[cfg(test)]
@@ -117,10 +145,41 @@ mod tests {
     #[test]
     fn escapes_in_the_text_are_seen_through() {
         assert_eq!(
-            unescaped(r#"{"a":"\u0041B","l":["c"]}"#).as_deref(),
-            Some("a=AB, l=c, , ")
+            unescaped(r#"{"a":"\u0041B","a":"\"\\c",}"#).as_deref(),
+            Some(r#"{"a":"AB","a":""\c",}"#)
         );
         assert_eq!(unescaped(r#"{"a":"b"}"#), None);
-        assert_eq!(unescaped(r"no \u0041 JSON"), None);
+        assert_eq!(
+            unescaped(r"\u0041\ud83d\u00").as_deref(),
+            Some("A\u{fffd}u00")
+        );
+        assert_eq!(unescaped("\\u004\u{e9}").as_deref(), Some("u004\u{e9}"));
+    }
+
+    #[test]
+    fn an_object_is_whole_if_its_brackets_fit() {
+        for text in [
+            JSON,
+            PRINTED,
+            "@{userName=bob; policyArn=x}",
+            r#"{"a":"}"}"#,
+            r#"["a"]"#,
+            r#""{\"a\":1}""#,
+            "{'a': 1,}",
+        ] {
+            assert!(is_whole(text), "{text}");
+        }
+        for text in [
+            &JSON[..20],
+            &PRINTED[..40],
+            "[object Object]",
+            "System.Collections.Hashtable",
+            "x",
+            "",
+            "7",
+            r#"{"a":{"b":1}"#,
+        ] {
+            assert!(!is_whole(text), "{text}");
+        }
     }
 }

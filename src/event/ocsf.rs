@@ -8,9 +8,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::doubt::Said;
 use super::ecs::each_at;
 use super::json::Value;
-use super::{Scalar, java_map, object_text};
+use super::names::is_nothing;
+use super::{Scalar, cloudtrail, java_map, object_text};
 
 const UNMAPPED_REQUEST: &str = "requestParameters";
 
@@ -21,7 +23,7 @@ const CLASSES: [i64; 4] = [3001, 3002, 3005, 6003];
 fn first_text<'v>(document: Value<'v>, path: &str) -> Option<&'v str> {
     let mut first = None;
     each_at(document, path, &mut |value| {
-        first = first.or(value.as_str().filter(|text| !text.is_empty()));
+        first = first.or(value.as_str().filter(|text| !is_nothing(text)));
     });
     first
 }
@@ -105,12 +107,115 @@ fn each_unmapped_text<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str)) {
     }
 }
 
-/// Whether the document says what was asked for.
-pub(crate) fn has_request(document: Value<'_>) -> bool {
-    let mut has_request = first_text(document, "api.request.data").is_some();
-    each_unmapped(document, &mut |_, _| has_request = true);
-    each_unmapped_text(document, &mut |_| has_request = true);
-    has_request
+/// What a document says of its request.
+pub(crate) fn said(document: Value<'_>) -> Said {
+    let mut said = Said::Nothing;
+    each_at(document, "api.request.data", &mut |data| {
+        said = said.max(match data.as_str() {
+            Some(text) if is_nothing(text) => Said::Nothing,
+            Some(text) if object_text::is_whole(text) => Said::Whole,
+            Some(_) => Said::Part,
+            None if data.is_hollow() => Said::Nothing,
+            None => Said::Whole,
+        });
+    });
+    // In early versions all of it.
+    each_unmapped(document, &mut |_, value| {
+        if !value.is_empty() {
+            said = said.max(Said::Whole);
+        }
+    });
+    each_unmapped_text(document, &mut |text| {
+        said = said.max(match object_text::is_whole(text) {
+            true => Said::Whole,
+            false => Said::Part,
+        });
+    });
+    said
+}
+
+/// The fields of OCSF's classes that CloudTrail becomes: what a caller chose stands in them, too.
+const OWN_FIELDS: [&str; 62] = [
+    "accountid",
+    "activity_id",
+    "activity_name",
+    "actor",
+    "api",
+    "asl_version",
+    "auth_protocol",
+    "auth_protocol_id",
+    "category_name",
+    "category_uid",
+    "class_name",
+    "class_uid",
+    "cloud",
+    "count",
+    "device",
+    "dst_endpoint",
+    "duration",
+    "end_time",
+    "end_time_dt",
+    "enrichments",
+    "entity",
+    "eventday",
+    "group",
+    "http_request",
+    "identity",
+    "is_cleartext",
+    "is_mfa",
+    "is_new_logon",
+    "is_remote",
+    "logon_process",
+    "logon_type",
+    "logon_type_id",
+    "metadata",
+    "mfa",
+    "observables",
+    "osint",
+    "policy",
+    "privileges",
+    "raw_data_size",
+    "ref_event_uid",
+    "region",
+    "resource",
+    "resources",
+    "service",
+    "session",
+    "severity",
+    "severity_id",
+    "src_endpoint",
+    "start_time",
+    "start_time_dt",
+    "status",
+    "status_code",
+    "status_detail",
+    "status_id",
+    "time",
+    "time_dt",
+    "timezone_offset",
+    "type_name",
+    "type_uid",
+    "unmapped",
+    "user",
+    "user_result",
+];
+
+/// Fields that no document has, the one for the record that it was made of, and what is not mapped and no field of a
+/// record.
+pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    for (name, value) in document.members() {
+        let own = name.split('.').next().unwrap_or(name);
+        if !OWN_FIELDS.contains(&own) {
+            visit(name, value);
+        }
+    }
+    each_at(document, "unmapped", &mut |unmapped| {
+        each_entry(unmapped, &mut |name, value| {
+            if !cloudtrail::is_own_field(name) {
+                visit(name, value);
+            }
+        });
+    });
 }
 
 /// ECS fields, and the fields of which the first that has a value is their own.
@@ -179,7 +284,8 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
         paths.iter().any(|path| {
             let mut is_found = false;
             each_at(document, path, &mut |value| {
-                if let Some(scalar) = value.scalar().filter(|_| !value.is_empty()) {
+                let is_nothing = value.as_str().is_some_and(is_nothing);
+                if let Some(scalar) = value.scalar().filter(|_| !is_nothing) {
                     visit(scalar);
                     is_found = true;
                 }
@@ -251,7 +357,7 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
         first_text(document, "status").is_some_and(|status| status.eq_ignore_ascii_case("failure"));
     for path in ["api.response.error", "api.response.message"] {
         each_at(document, path, &mut |value| {
-            is_failure |= !value.is_hollow()
+            is_failure |= !value.is_hollow() && !value.as_str().is_some_and(is_nothing);
         });
     }
     each_at(document, "status_id", &mut |id| {

@@ -60,6 +60,8 @@ impl Relations {
             Relation::LegacyQuarantine if has(event, "event.outcome", "failure") => {
                 Relation::FailedAttach
             }
+            // What is not said to have failed did not fail, whatever else keeps it from being an alert.
+            Relation::FailedAttach if !has(event, "event.outcome", "failure") => Relation::Mention,
             Relation::Mention if has(event, "aws.cloudtrail.read_only", "true") => Relation::Read,
             found => found,
         })
@@ -119,6 +121,7 @@ mod tests {
         let legacy = "{policyName=AWSExposedCredentialPolicy_DO_NOT_REMOVE, userName=alice}";
         for (action, outcome, request, expected) in [
             ("AttachUserPolicy", "failure", named, Relation::FailedAttach),
+            ("AttachUserPolicy", "", named, Relation::Mention),
             ("DetachUserPolicy", "success", named, Relation::Detach),
             ("DetachUserPolicy", "failure", named, Relation::Detach),
             ("AttachRolePolicy", "success", named, Relation::OtherAttach),

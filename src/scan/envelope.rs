@@ -2,21 +2,22 @@
 //!
 //! One recogniser, by content: it goes down through objects, arrays and strings that hold JSON, until it
 //! meets something that is a record. It never looks for further events inside a record: CloudTrail JSON
-//! quoted in somebody's request is data. Only where a record has no request of its own are the members that
-//! no record has looked into: log shippers put fields of a record beside the record itself.
+//! quoted in somebody's request is data. Only the members that no record has are looked into, where the record does
+//! not say all itself: log shippers put fields of a record beside the record itself.
 
+use super::made::{MadeOf, each_made, is_of_rows};
 use crate::event::alert::{is_alert, is_signal};
 use crate::event::json::Value;
 use crate::event::{Event, cloudtrail};
 
 /// What the recogniser met.
 pub(crate) enum Met<'v> {
-    /// An event.
+    /// An event. Its [carriers](Event::carriers) were not looked into.
     Event(Event<'v>),
     /// A string that may hold JSON.
     Text(&'v str),
-    /// An event that may be a mere wrapper: it is one if a record comes out of any of these strings.
-    Wrapper(Event<'v>, Vec<&'v str>),
+    /// An object that was put together of what stands apart.
+    Made(Vec<u8>),
     /// A document that is known to hold no event.
     NoEvent,
 }
@@ -39,34 +40,39 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     } else if is_signal(value) {
         visit(Met::NoEvent);
     } else if let Some(event) = Event::recognise(value) {
-        let (mut texts, mut n_events) = (Vec::new(), 0);
-        for child in event.wrapped() {
-            recognise(child, &mut |met| match met {
-                Met::Text(text) => texts.push(text),
-                Met::NoEvent => visit(met),
-                Met::Event(_) | Met::Wrapper(..) => {
-                    n_events += 1;
-                    visit(met);
-                }
-            });
-        }
-        if n_events > 0 {
-            texts.into_iter().for_each(|text| visit(Met::Text(text)));
-        } else if texts.is_empty() {
-            visit(Met::Event(event));
-        } else {
-            visit(Met::Wrapper(event, texts));
-        }
+        visit(Met::Event(event));
     } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_alert(value) {
         visit(Met::NoEvent);
     } else {
         // Another service's notification holds no event of its own, but SNS and SQS carry messages.
         if cloudtrail::is_notification(value) {
+            // Of what somebody stored it has images, before and after: none is an event unless it is a text that is.
+            if let Some((_, images)) = value.members().find(|(name, _)| *name == "dynamodb") {
+                return texts_below(images, visit);
+            }
             visit(Met::NoEvent);
         }
-        value
-            .members()
-            .for_each(|(_, child)| recognise(child, visit));
-        value.elements().for_each(|child| recognise(child, visit));
+        let made_of = each_made(value, &mut |json| visit(Met::Made(json)));
+        let is_left = |name: &str| match made_of {
+            None => true,
+            Some(MadeOf::Rows) => !is_of_rows(name),
+            Some(MadeOf::Whole) => false,
+        };
+        let left = value.members().filter(|(name, _)| is_left(name));
+        left.for_each(|(_, child)| recognise(child, visit));
+        if made_of.is_none() {
+            value.elements().for_each(|child| recognise(child, visit));
+        }
     }
+}
+
+/// Calls `visit` with each string below a value that may hold JSON.
+fn texts_below<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
+    if let Some(text) = value.as_str().filter(|text| text.contains('{')) {
+        visit(Met::Text(text));
+    }
+    let members = value.members().map(|(_, child)| child);
+    members
+        .chain(value.elements())
+        .for_each(|child| texts_below(child, visit));
 }

@@ -9,6 +9,7 @@ use super::prefilter::Prefilter;
 use super::window::Window;
 use super::{Candidate, Scanner};
 use crate::event::Event;
+use crate::event::json::Value;
 use crate::report::Code;
 
 /// How many levels of JSON in strings are looked into.
@@ -22,6 +23,16 @@ pub(super) struct Whole<'a> {
     pub(super) raw: &'a [u8],
     /// Whether it may also be what is nearly JSON.
     pub(super) is_lenient: bool,
+    /// Whether it is a row of a table.
+    pub(super) is_row: bool,
+}
+
+/// Where something is met: in how many strings, and in which text.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    level: usize,
+    raw: &'a [u8],
+    is_row: bool,
 }
 
 /// What is met while one candidate is judged.
@@ -34,6 +45,8 @@ pub(super) struct Judging {
     pub(super) is_duplicate: bool,
     /// Why a string that holds the needle was not judged, or not all of it.
     pub(super) invalid_text: Option<String>,
+    /// Whether a record is cut off in a string.
+    is_record_cut: bool,
 }
 
 impl Judging {
@@ -46,6 +59,7 @@ impl Judging {
             quality: Quality::default(),
             is_duplicate: false,
             invalid_text: None,
+            is_record_cut: false,
         }
     }
 
@@ -66,37 +80,111 @@ impl Judging {
             bytes,
             raw,
             is_lenient,
+            is_row,
         } = text;
+        let place = Place { level, raw, is_row };
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
-            let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
-            envelope::recognise(value, &mut |met| match met {
-                Met::Event(event) => self.event(event, raw, visit),
-                Met::NoEvent => self.n_documents += 1,
-                Met::Text(text) => texts.push(text),
-                Met::Wrapper(event, texts) => wrappers.push((event, texts)),
-            });
-            for text in texts {
-                self.string(parsers, level, text, visit);
-            }
-            for (event, texts) in wrappers {
-                let n_before = self.n_events;
-                for text in texts {
-                    let told = self.invalid_text.clone();
-                    self.string(parsers, level, text, visit);
-                    // Prose in a record is data of the record, which holds the needle.
-                    if !envelope::begins_as_json(text) {
-                        self.invalid_text = told;
-                    }
-                }
-                if self.n_events == n_before {
-                    self.event(event, raw, visit);
-                }
+            for met in self.met_in(value) {
+                self.met(parsers, place, met, visit);
             }
         });
         parsers[level] = parser;
         parsed
+    }
+
+    /// What is met in a value, without objects that were put together and have no hit.
+    fn met_in<'v>(&self, value: Value<'v>) -> Vec<Met<'v>> {
+        let mut found = Vec::new();
+        envelope::recognise(value, &mut |met| match &met {
+            Met::Made(json) if self.prefilter.hits(json).first_from(0).is_none() => {}
+            _ => found.push(met),
+        });
+        found
+    }
+
+    fn met(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        place: Place<'_>,
+        met: Met<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        match met {
+            Met::NoEvent => self.n_documents += 1,
+            Met::Text(text) => self.string(parsers, place.level, text, visit),
+            Met::Made(json) => self.made(parsers, place.level, &json, visit),
+            Met::Event(event) => {
+                let prefilter = Arc::clone(&self.prefilter);
+                let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
+                let n_before = self.n_events;
+                // Another event in it is something that it tells of.
+                let mut is_itself = false;
+                if !event.stands_alone(&is_hit) {
+                    self.carried(parsers, place, event, &mut |candidate| {
+                        is_itself |= event.may_be(&candidate.event);
+                        visit(candidate);
+                    });
+                }
+                let is_told = self.n_events > n_before;
+                if !is_told || !is_itself && event.request_holds(&is_hit) {
+                    self.event(event.in_row(place.is_row), place.raw, visit);
+                }
+            }
+        }
+    }
+
+    /// Judges what lies in an event's fields that no record has: the record itself, of which only some fields stand
+    /// beside it.
+    fn carried(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        place: Place<'_>,
+        event: Event<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let carriers = event.carriers().into_iter();
+        let all: Vec<Met<'_>> = carriers.flat_map(|value| self.met_in(value)).collect();
+        for met in all {
+            let prose = match met {
+                Met::Text(text) => !envelope::begins_as_json(text),
+                _ => false,
+            };
+            let told = self.invalid_text.clone();
+            self.is_record_cut = false;
+            self.met(parsers, place, met, visit);
+            // Prose in a record is data of the record, which holds the needle; a record that is cut off is none.
+            if prose && !self.is_record_cut {
+                self.invalid_text = told;
+            }
+        }
+    }
+
+    /// Judges an object that was put together, as a row of a table.
+    fn made(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        level: usize,
+        json: &[u8],
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let n_before = self.n_events + self.n_documents;
+        let text = Whole {
+            bytes: json,
+            raw: json,
+            is_lenient: false,
+            is_row: true,
+        };
+        let judged = match level + 1 {
+            STRING_LEVELS_MAX.. => Err(parse::ParseError::TooDeep),
+            level => self.text(parsers, level, text, visit),
+        };
+        let is_event = self.n_events + self.n_documents > n_before;
+        if (judged.is_err() || !is_event) && self.prefilter.holds_needle(json) {
+            let told = || "a row of a table in it is no event".to_owned();
+            self.invalid_text.get_or_insert_with(told);
+        }
     }
 
     fn event(&mut self, event: Event<'_>, raw: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
@@ -130,6 +218,7 @@ impl Judging {
                     bytes: text,
                     raw: text,
                     is_lenient: false,
+                    is_row: false,
                 };
                 self.text(parsers, level, text, visit)
             }
@@ -166,7 +255,8 @@ impl Judging {
                 Code::InvalidUtf8 => self.quality.is_lossy = true,
                 Code::LenientJson => self.quality.is_lenient = true,
                 Code::DuplicateKeys => self.is_duplicate = true,
-                _ => {
+                code => {
+                    self.is_record_cut |= code == Code::RecordCut;
                     self.invalid_text
                         .get_or_insert_with(|| defect.message.clone());
                 }

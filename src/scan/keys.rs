@@ -54,15 +54,28 @@ pub(super) enum Role {
 pub(super) enum Marks {
     Nothing,
     ThisObject,
+    /// The array round this one, if both lie in an array: a row of fields.
+    RowRound,
     /// The object round this one, if this one stands there under a key with that role.
     ObjectRound(Role),
 }
 
-/// Keys that records, and the documents that must not be taken for records, carry. Lower-case forms
-/// (Athena) and `EventName` (lookup-events) count too: what it is in truth, the parsed value tells.
-const KEYS: [(&str, Role, Marks); 11] = [
+/// Keys that records, and the documents that must not be taken for records, carry, in any case. What it is in truth,
+/// the parsed value tells.
+const KEYS: [(&str, Role, Marks); 20] = [
     ("eventName", Role::Other, Marks::ThisObject),
     ("eventVersion", Role::Other, Marks::ThisObject),
+    // As exports divide the words.
+    ("event_name", Role::Other, Marks::ThisObject),
+    ("event name", Role::Other, Marks::ThisObject),
+    ("event-name", Role::Other, Marks::ThisObject),
+    ("event_version", Role::Other, Marks::ThisObject),
+    ("event version", Role::Other, Marks::ThisObject),
+    // Of answers in which names stand apart from values: a page of rows.
+    ("ResultSet", Role::Other, Marks::ThisObject),
+    ("QueryResultRows", Role::Other, Marks::ThisObject),
+    ("columns", Role::Other, Marks::ThisObject),
+    ("field", Role::Other, Marks::RowRound),
     ("insightDetails", Role::Other, Marks::ThisObject),
     ("digestStartTime", Role::Other, Marks::ThisObject),
     ("event.action", Role::Other, Marks::ThisObject),

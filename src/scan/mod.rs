@@ -14,8 +14,10 @@ mod judging;
 mod keys;
 mod lenient;
 mod marks;
+mod made;
 mod names;
 mod nest;
+mod numbers;
 mod parse;
 mod patterns;
 mod prefilter;
@@ -43,6 +45,7 @@ use crate::report::{Code, Defect, EventCounts, Stats};
 use frame::{Progress, Walker};
 use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
+use numbers::Numbers;
 use parse::Parser;
 use rows::Header;
 use window::{excerpt, is_anchor, last_anchor};
@@ -75,6 +78,7 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         bytes: json,
         raw: json,
         is_lenient: true,
+        is_row: false,
     };
     judging
         .text(&mut Vec::new(), 0, text, &mut |candidate| {
@@ -111,6 +115,8 @@ pub struct Scanner {
     framed: Vec<Framed>,
     /// Whether nothing of the text was seen.
     is_at_start: bool,
+    /// Whether each document is a row of a table.
+    is_table: bool,
     /// Whether it is known to begin with a header, however little of that is seen yet.
     awaits_header: bool,
     /// The header, if the text has rows.
@@ -121,6 +127,8 @@ pub struct Scanner {
     is_binary_told: bool,
     /// Up to where the events of the text are counted.
     counted_to: u64,
+    /// The search for text that stands as numbers.
+    numbers: Numbers,
     /// In how many strings the text lies.
     level: usize,
     /// One for each level of JSON in strings.
@@ -150,11 +158,13 @@ impl Scanner {
             boundary: 0,
             framed: Vec::new(),
             is_at_start: false,
+            is_table: false,
             awaits_header: false,
             header: None,
             json: Vec::new(),
             is_binary_told: false,
             counted_to: 0,
+            numbers: Numbers::default(),
             level: 0,
             parsers: Vec::new(),
             stats: Stats::default(),
@@ -176,6 +186,12 @@ impl Scanner {
         Self { stop, ..self }
     }
 
+    /// Begins with documents of which each is a row of a table.
+    pub(crate) fn start_table(&mut self) {
+        self.start(0);
+        self.is_table = true;
+    }
+
     /// The same for what lies in so many strings.
     fn at_level(self, level: usize) -> Self {
         Self { level, ..self }
@@ -187,10 +203,12 @@ impl Scanner {
         self.is_walking = false;
         self.boundary = offset;
         self.is_at_start = false;
+        self.is_table = false;
         self.awaits_header = false;
         self.header = None;
         self.is_binary_told = false;
         self.counted_to = offset;
+        self.numbers = Numbers::starting_at(offset);
         self.stats = Stats::default();
         self.defects.clear();
         self.events = EventCounts::default();
@@ -221,6 +239,12 @@ impl Scanner {
             self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
         }
         let prefilter = Arc::clone(&self.prefilter);
+        let defects = &mut self.defects;
+        self.numbers.search(window, &prefilter, &mut |offset| {
+            let message =
+                "text that stands as a list of its bytes' numbers holds the needle; it is not read";
+            defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
+        });
         let mut hits = prefilter.hits(window.bytes);
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
@@ -376,6 +400,7 @@ impl Scanner {
             bytes: record,
             raw: record,
             is_lenient: false,
+            is_row: self.is_table,
         };
         self.judge(unit, text, visit).ok().map(|()| end)
     }
@@ -392,6 +417,7 @@ impl Scanner {
                         bytes,
                         raw: bytes,
                         is_lenient: true,
+                        is_row: self.is_table,
                     };
                     if let Err(error) = self.judge(unit, text, visit) {
                         self.tell_invalid(unit, &error);

@@ -47,6 +47,10 @@ impl Default for Limits {
 /// costs no memory; simd-json judges 1,024 levels.
 const DEPTH_MAX: usize = 2048;
 
+/// How far behind its bracket the first key of a row of fields may stand: so much is held across a seam whatever
+/// comes.
+const ROW_START_BYTES_MAX: u64 = NEEDLE_BYTES_MAX as u64 / 2;
+
 /// A region of text that is to be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
@@ -193,6 +197,20 @@ impl Nest {
         let marked = match marks {
             Marks::Nothing => return,
             Marks::ThisObject => Some(object),
+            Marks::RowRound => {
+                let n_around = around.len();
+                match around {
+                    [.., list, row]
+                        if [list.kind, row.kind] == [Kind::Array; 2]
+                            && offset - row.start <= ROW_START_BYTES_MAX =>
+                    {
+                        // An array is not known to be a record before.
+                        self.n_decided = self.n_decided.min(n_around - 1);
+                        Some(row)
+                    }
+                    _ => None,
+                }
+            }
             Marks::ObjectRound(role) if object.role == role => around.last_mut(),
             Marks::ObjectRound(_) => None,
         };
@@ -328,8 +346,8 @@ impl Nest {
         self.n_marked -= usize::from(frame.marked);
         self.n_decided = self.n_decided.min(self.frames.len());
         match frame.kind {
-            Kind::Array => self.pass_up(frame, out),
-            Kind::Object => self.close_object(frame, end, out),
+            Kind::Array if !frame.marked => self.pass_up(frame, out),
+            _ => self.close_object(frame, end, out),
         }
         self.flush(end, out);
         self.frames.is_empty()
@@ -378,7 +396,7 @@ impl Nest {
     /// Whether this value may yet turn out to be a record, if it is still open at `offset`.
     fn is_undecided(&self, frame: &Frame, offset: u64) -> bool {
         let may_be_marked = offset - frame.start <= self.limits.envelope_bytes;
-        frame.kind == Kind::Object && (frame.marked || may_be_marked)
+        frame.marked || frame.kind == Kind::Object && may_be_marked
     }
 
     /// The index of the outermost open object that may yet turn out to be a record, if no key before

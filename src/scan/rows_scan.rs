@@ -102,6 +102,7 @@ impl Scanner {
             bytes: &json,
             raw: &window.bytes[row],
             is_lenient: false,
+            is_row: true,
         };
         if let Err(error) = self.judge(unit, text, visit) {
             self.tell_invalid(unit, &error);

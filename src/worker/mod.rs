@@ -9,6 +9,7 @@ pub(crate) mod large;
 mod logs;
 mod part;
 mod table;
+mod undecided;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity
 use crate::rule::{Relations, Rule};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 use logs::Logs;
+use undecided::{Doubts, error_in_folders};
 
 /// The most text that is held before it is scanned. A member of a gzip file whose text fits is inflated
 /// whole, at twice the speed of a stream.
@@ -56,6 +58,7 @@ struct Asked<'a> {
     progress: &'a Progress,
     prefilter: &'a Arc<Prefilter>,
     relations: Relations,
+    doubts: Doubts,
     /// Whether all events beside the alerts become rows.
     is_related_asked_for: bool,
     /// Which rows of a table are looked at.
@@ -191,6 +194,7 @@ impl<'a> Worker<'a> {
                 progress: &config.progress,
                 prefilter,
                 relations: Relations::new(&config.rule),
+                doubts: Doubts::of(&config.rule),
                 is_related_asked_for: config.related.is_some(),
                 sought: match config.followed {
                     // Any row may have something to do with a case.
@@ -273,7 +277,17 @@ impl Judge<'_> {
             return;
         }
         if !rule.matches(&candidate.event) {
+            if let Some(doubt) = self.asked.doubts.doubt(rule, &candidate.event) {
+                self.undecided(byte_offset, doubt.to_string());
+            }
             return self.related(candidate, place);
+        }
+        if let Some(folder) = self.error_outside(&candidate.event) {
+            let message = format!(
+                "event would be an alert, but the folder {} says that it failed: whether it did cannot be decided",
+                folder.escape_debug()
+            );
+            return self.undecided(byte_offset, message);
         }
         let alert = Alert::new(rule, &candidate.event, candidate.raw, place);
         progress.n_alerts.fetch_add(1, Relaxed);
@@ -282,6 +296,20 @@ impl Judge<'_> {
             self.report.defects.push(defect);
         }
         (self.emit)(alert);
+    }
+
+    fn undecided(&mut self, byte_offset: u64, message: String) {
+        let defect = Defect::text(Code::Undecided, byte_offset, message);
+        self.report.defects.push(defect.within(self.member));
+    }
+
+    /// An error that only the folder names that an event lies in.
+    fn error_outside(&self, event: &Event<'_>) -> Option<String> {
+        let folder = error_in_folders(&self.source.path, self.member.map(|m| &**m))?;
+        let is_own = ["error_code", "error_message"]
+            .iter()
+            .any(|field| event.text(&format!("aws.cloudtrail.{field}")).is_some());
+        (!is_own).then_some(folder)
     }
 
     /// What an event of a case has to do with a quarantine.

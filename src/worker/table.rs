@@ -21,7 +21,9 @@ pub(super) fn sought(rule: &Rule, is_related_asked_for: bool) -> Sought {
     let actions = actions.map(|actions| {
         let named = USER_ACTIONS.iter().filter(|name| !actions.contains(name));
         let all = actions.iter().chain(named);
-        all.map(|action| (*action).to_owned()).collect()
+        // DuckDB's `->` leaves JSON's quotes round it.
+        let spellings = |action: &&str| [(*action).to_owned(), format!("\"{action}\"")];
+        all.flat_map(spellings).collect()
     });
     let runs = rule.query().runs_in("aws.cloudtrail.request_parameters");
     Sought {
@@ -29,9 +31,18 @@ pub(super) fn sought(rule: &Rule, is_related_asked_for: bool) -> Sought {
         in_request: runs.map(|mut runs| -> Holds {
             runs.push(LEGACY_NEEDLE);
             let prefilter = Prefilter::new(&runs);
-            Arc::new(move |text| prefilter.hits(text).first_from(0).is_some())
+            Arc::new(move |line| {
+                prefilter.hits(line).first_from(0).is_some() || !may_be_whole(line)
+            })
         }),
     }
+}
+
+/// Whether a line with the request's columns may hold a whole request, in brackets of its own: where it does not, the
+/// rest of the row decides.
+fn may_be_whole(line: &[u8]) -> bool {
+    let n = |bracket| memchr::memchr_iter(bracket, line).count();
+    n(b'{') > 1 && n(b'{') == n(b'}')
 }
 
 impl Judge<'_> {
@@ -53,25 +64,10 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a row has the rule's action and names the policy, but has no column of requests that is known: whoever
-    /// made the table chose its names.
-    fn is_undecided(&self, candidate: &Candidate<'_>) -> bool {
-        let event = &candidate.event;
-        // Nearly all rows end here.
-        if !event.may_lack_request() {
-            return false;
-        }
-        let action = event.text(ACTION).unwrap_or_default();
-        let actions = self.asked.rule.query().values_of(ACTION);
-        actions.is_some_and(|actions| actions.contains(&&*action))
-            && event.text("event.outcome").as_deref() == Some("success")
-            && self.asked.prefilter.holds_needle(candidate.raw)
-    }
-
     /// Scans rows. What is told of them has the number of the row for its place.
     fn rows(&mut self, scanner: &mut Scanner, rows: &Rows) {
         self.count(0, rows.text.len() as u64);
-        scanner.start(0);
+        scanner.start_table();
         let window = Window {
             bytes: &rows.text,
             base: 0,
@@ -81,15 +77,9 @@ impl Judge<'_> {
         let n_before = self.report.defects.len();
         scanner.scan(window, &mut |candidate: &Candidate<'_>| {
             let row = rows.row_at(candidate.unit.start);
-            if self.is_undecided(candidate) {
-                let message = "the row names the policy, but has no request by a name that is known: whether it is an \
-                               alert cannot be told";
-                let defect = Defect::row(Code::NeedleWithoutRecord, row, message);
-                self.report.defects.push(defect.within(self.member));
-            }
             self.candidate_at(candidate, row);
         });
-        // What is told of an alert has its row for its place.
+        // What is told of an event has its row for its place.
         for defect in &mut self.report.defects[n_before..] {
             defect.offset = defect.offset.map(|(_, row)| (Space::Row, row));
         }

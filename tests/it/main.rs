@@ -35,6 +35,8 @@ mod s3;
 mod same;
 mod scenario;
 mod schemas;
+mod shapes;
 mod shared;
 mod tables;
 mod tidy;
+mod undecided;

@@ -303,18 +303,14 @@ fn what_a_file_says_of_itself_must_fit() {
     }
     // A request by another name.
     let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
-    let fields = [
-        text("eventname"),
-        text("request_parameters"),
-        text("eventversion"),
-    ];
-    let row = json!({"eventname": "AttachUserPolicy", "eventversion": "1.08", "request_parameters": request});
+    let fields = [text("eventname"), text("params"), text("eventversion")];
+    let row = json!({"eventname": "AttachUserPolicy", "eventversion": "1.08", "params": request});
     write(&table, &fields, &[row], WriterProperties::builder());
     lake.hunt(&[])
         .exits(3)
         .finds(&[])
-        .tells(&["needle_without_record"])
-        .says("cannot be told");
+        .tells(&["undecided"])
+        .says("cannot be decided");
 }
 
 #[test]

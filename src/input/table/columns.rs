@@ -3,12 +3,14 @@
 use parquet::basic::Type;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
+use crate::event::cloudtrail::is_own_field;
+
 /// What is known of a table's columns.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     /// The column that holds the event's action, one value a row, where the rest of an event stands beside it.
     pub(super) action: Option<usize>,
-    /// The columns that hold the request of the same event.
+    /// The columns that hold the request of the same event, or something that no record has: the whole record, maybe.
     pub(super) request: Vec<usize>,
     /// The column that holds the time of the same event.
     pub(super) time: Option<usize>,
@@ -21,7 +23,11 @@ const LAYOUTS: [(&str, &[&str], &str); 2] = [
     // Athena and Glue, whose columns are in lower case, and Spark, which keeps CloudTrail's names.
     ("eventname", &["requestparameters"], "eventtime"),
     // OCSF, which is Security Lake's.
-    ("api.operation", &["api.request.data", "unmapped"], "time"),
+    (
+        "api.operation",
+        &["api.request.data", "unmapped", "raw_data"],
+        "time",
+    ),
 ];
 
 impl Columns {
@@ -45,9 +51,23 @@ impl Columns {
                 let prefixes: Vec<String> = prefixes.collect();
                 let is_of_request = |path: &str| prefixes.iter().any(|one| is_below(path, one));
                 let leaves = (0..paths.len()).filter(|leaf| is_of_request(&paths[*leaf]));
-                let leaves: Vec<usize> = leaves.collect();
+                let mut leaves: Vec<usize> = leaves.collect();
                 if is_text && is_name && !leaves.is_empty() {
                     found.push(leaf);
+                    // OCSF has a column for the record itself.
+                    let is_foreign = |leaf: &usize| {
+                        let own = paths[*leaf]
+                            .strip_prefix(before)
+                            .map(|rest| rest.split('.').next());
+                        let is_own = own.flatten().is_some_and(is_own_field);
+                        let column = schema.column(*leaf);
+                        !is_own && column.physical_type() == Type::BYTE_ARRAY
+                    };
+                    if name == "eventname" {
+                        leaves.extend((0..paths.len()).filter(is_foreign));
+                        leaves.sort_unstable();
+                        leaves.dedup();
+                    }
                     request = leaves;
                     time = paths
                         .iter()

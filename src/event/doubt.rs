@@ -1,0 +1,51 @@
+//! What a record leaves open: whether its request names something that stands in the record, and what came of it.
+
+use std::fmt;
+
+use super::json::Value;
+
+/// What a record says of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Said {
+    /// It has no request by any name that is known, or an empty one.
+    Nothing,
+    /// All of it.
+    Whole,
+    /// A part of it: text that is cut off, or some parameters in fields of their own.
+    Part,
+}
+
+/// Why it cannot be decided whether an event is an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// It does not say what came of it.
+    Outcome,
+    /// It has no request by a name that is known.
+    NoRequest,
+    /// Its request is not whole.
+    PartOfRequest,
+    /// The policy is named in a field that no record has.
+    Elsewhere(String),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("event has the rule's action and names the policy, but ")?;
+        match self {
+            Self::Outcome => f.write_str("does not say whether it failed")?,
+            Self::NoRequest => f.write_str("has no request by a name that is known")?,
+            Self::PartOfRequest => f.write_str("its request is not whole")?,
+            Self::Elsewhere(field) => write!(f, "in the unknown field {}", field.escape_debug())?,
+        }
+        f.write_str(": whether it is an alert cannot be decided")
+    }
+}
+
+/// Whether a key or string in a value holds what is looked for.
+pub(crate) fn holds_below(value: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    value.as_str().is_some_and(holds)
+        || value
+            .members()
+            .any(|(key, child)| holds(key) || holds_below(child, holds))
+        || value.elements().any(|child| holds_below(child, holds))
+}

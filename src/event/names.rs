@@ -1,0 +1,146 @@
+//! How others spell the names of fields, and a value that is not there.
+//!
+//! AWS writes `eventName` and leaves out what an event does not have. Exports write `eventname`, `event_name`,
+//! `Event name`, `EventName` or `requestParameters{}.policyArn`, and `-`, `\N` or `null` as text.
+
+/// Whether `name` is the field `field`: in CloudTrail's spelling, or one that differs in case and in what divides the
+/// words.
+pub(crate) fn is_field(name: &str, field: &str) -> bool {
+    name == field || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words))
+}
+
+/// What stands in `name` after the field `field`, with which it begins.
+pub(crate) fn after_field<'n>(name: &'n str, field: &str) -> Option<&'n str> {
+    after(name, field, divides_words)
+}
+
+/// Whether `name` is the path `path` of fields in one: `userIdentity.arn`, `UserIdentityArn`.
+pub(crate) fn is_path(name: &str, path: &str) -> bool {
+    after(name, path, divides_fields).is_some_and(|rest| rest.bytes().all(divides_fields))
+}
+
+/// What stands in `name` after these letters, whatever divides them.
+fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'n str> {
+    let bytes = name.as_bytes();
+    // The first letter decides nearly always.
+    if !bytes
+        .first()?
+        .eq_ignore_ascii_case(letters.as_bytes().first()?)
+    {
+        return None;
+    }
+    let mut at = 0;
+    for letter in letters.bytes().filter(u8::is_ascii_alphanumeric) {
+        while divides(*bytes.get(at)?) {
+            at += 1;
+        }
+        if !bytes[at].eq_ignore_ascii_case(&letter) {
+            return None;
+        }
+        at += 1;
+    }
+    name.get(at..)
+}
+
+fn divides_words(byte: u8) -> bool {
+    matches!(byte, b'_' | b' ' | b'-')
+}
+
+/// Whether this stands between a field and one inside it.
+pub(crate) fn divides_fields(byte: u8) -> bool {
+    divides_words(byte) || matches!(byte, b'.' | b'/' | b':' | b'{' | b'}' | b'[' | b']')
+}
+
+/// How writers of tables spell a value that is not there.
+const NOTHING: [&str; 16] = [
+    "\\N",
+    "null",
+    "none",
+    "nan",
+    "nat",
+    "nil",
+    "na",
+    "n/a",
+    "<na>",
+    "<null>",
+    "(null)",
+    "undefined",
+    "-",
+    "--",
+    "[]",
+    "{}",
+];
+
+/// Whether a text in an export says that there is no value.
+pub(crate) fn is_nothing(text: &str) -> bool {
+    const BYTES_MAX: usize = 16;
+    if text.len() > BYTES_MAX {
+        return false;
+    }
+    let text = text.trim();
+    let bare = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    let text = bare.unwrap_or(text);
+    text.is_empty()
+        || NOTHING
+            .iter()
+            .any(|nothing| text.eq_ignore_ascii_case(nothing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_in_any_case_and_however_its_words_are_divided() {
+        for name in [
+            "eventName",
+            "eventname",
+            "EventName",
+            "event_name",
+            "Event name",
+            "EVENT-NAME",
+            "event_name_",
+        ] {
+            assert!(is_field(name, "eventName"), "{name}");
+        }
+        for name in [
+            "eventNames",
+            "event.name",
+            "event",
+            "",
+            "myEventName",
+            "eventNane",
+            "_",
+        ] {
+            assert!(!is_field(name, "eventName"), "{name}");
+        }
+        for name in [
+            "userIdentity.arn",
+            "UserIdentityArn",
+            "user_identity_arn",
+            "userIdentity{}.arn",
+        ] {
+            assert!(is_path(name, "userIdentity.arn"), "{name}");
+        }
+        assert!(!is_path("userIdentity.arns", "userIdentity.arn"));
+        assert_eq!(
+            after_field("request_parameters_policy_arn", "requestParameters"),
+            Some("_policy_arn")
+        );
+        assert_eq!(after_field("requestParam", "requestParameters"), None);
+    }
+
+    #[test]
+    fn nothing_has_many_spellings() {
+        for text in [
+            "", " ", "\\N", "NULL", "null", "None", "NaN", "-", "[]", "{}", "\"\"", "\"null\"",
+        ] {
+            assert!(is_nothing(text), "{text}");
+        }
+        for text in ["AccessDenied", "0", "no", "null and void", "\\"] {
+            assert!(!is_nothing(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Events of which it cannot be decided whether they are alerts.
+//!
+//! In: an event that the rule does not match. Out: why that may be for want of what the event does not say, if all
+//! else fits: it has the rule's action, did not fail, and names the policy, but not in the request that is read. One
+//! place for all forms of input, since silence there would be the loss of an alert.
+
+use std::path::Path;
+
+use crate::event::names::{is_field, is_nothing};
+use crate::event::{Doubt, Event, Fields, Scalar};
+use crate::report::Member;
+use crate::rule::Rule;
+use crate::scan::Prefilter;
+
+const REQUEST: &str = "aws.cloudtrail.request_parameters";
+const OUTCOME: &str = "event.outcome";
+
+/// Tells what is undecided.
+#[derive(Debug)]
+pub(super) struct Doubts {
+    /// What the rule looks for in the request, and what finds it; nothing if it looks for nothing there.
+    sought: Option<(Vec<String>, Prefilter)>,
+}
+
+impl Doubts {
+    pub(super) fn of(rule: &Rule) -> Self {
+        let atoms = rule.query().contains_atoms().into_iter();
+        let literals = atoms.filter(|(field, _)| *field == REQUEST);
+        let runs = rule.query().runs_in(REQUEST);
+        Self {
+            sought: runs.map(|runs| {
+                let literals = literals.map(|(_, literal)| literal.to_owned());
+                (literals.collect(), Prefilter::new(&runs))
+            }),
+        }
+    }
+
+    /// Why it is open whether an event that `rule` does not match is an alert.
+    pub(super) fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
+        let lacks_outcome = event.lacks_outcome();
+        let supposed = |request| Supposed {
+            event,
+            lacks_outcome,
+            request,
+        };
+        if lacks_outcome && rule.matches(&supposed(&[])) {
+            return Some(Doubt::Outcome);
+        }
+        let (literals, prefilter) = self.sought.as_ref()?;
+        // Nearly all events end here, by their action.
+        if !rule.matches(&supposed(literals)) {
+            return None;
+        }
+        event.doubt(&|text| prefilter.holds_needle(text.as_bytes()))
+    }
+}
+
+/// An event as it would be if it said more.
+struct Supposed<'e> {
+    event: &'e Event<'e>,
+    lacks_outcome: bool,
+    request: &'e [String],
+}
+
+impl Fields for Supposed<'_> {
+    fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+        match field {
+            OUTCOME if self.lacks_outcome => visit(Scalar::Text("success".into())),
+            _ => self.event.each_value(field, visit),
+        }
+        if field == REQUEST {
+            let literals = self.request.iter();
+            literals.for_each(|literal| visit(Scalar::Text(literal.as_str().into())));
+        }
+    }
+}
+
+/// What the folders that a source lies in say of its events' errors, as Hive writes the columns by which it divides a
+/// table: `errorcode=AccessDenied`.
+pub(super) fn error_in_folders(path: &Path, member: Option<&Member>) -> Option<String> {
+    let path = path.to_string_lossy();
+    let member = member.map_or("", |member| &member.path);
+    let mut folders = path.split('/').chain(member.split(['/', '!']));
+    folders.find_map(|folder| {
+        let (name, value) = folder.split_once('=')?;
+        let is_error = ["errorCode", "errorMessage"]
+            .iter()
+            .any(|field| is_field(name, field));
+        let is_none = is_nothing(value) || value == "__HIVE_DEFAULT_PARTITION__";
+        (is_error && !is_none).then(|| folder.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_may_say_that_its_events_failed() {
+        for (path, expected) in [
+            ("a/errorcode=AccessDenied/p", Some("errorcode=AccessDenied")),
+            (
+                "a/error_code=AccessDenied/p",
+                Some("error_code=AccessDenied"),
+            ),
+            ("a/errorcode=__HIVE_DEFAULT_PARTITION__/p", None),
+            ("a/errorCode=/p", None),
+            ("a/region=us-east-1/errorcode", None),
+        ] {
+            assert_eq!(
+                error_in_folders(Path::new(path), None).as_deref(),
+                expected,
+                "{path}"
+            );
+        }
+    }
+}

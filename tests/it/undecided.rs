@@ -1,0 +1,466 @@
+//! Events with the rule's action that did not fail and name the policy, but not in the request that is read: never passed
+//! over in silence. And those that are decided although the policy is named in them.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::lake::{Hunt, Lake, attach, attach_with};
+
+const ARN: &str = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+/// One cell of CSV.
+fn cell(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// Hunts each text as a file of its own.
+fn hunt(texts: &[String]) -> Hunt {
+    let mut lake = Lake::new();
+    for (n, text) in texts.iter().enumerate() {
+        lake = lake.file(&format!("{n:04}"), text);
+    }
+    lake.hunt(&[])
+}
+
+/// The numbers of the files of which something is told with this code.
+fn told(hunt: &Hunt, code: &str) -> Vec<usize> {
+    let diagnostics = hunt.report["diagnostics"].as_array().unwrap().iter();
+    let of_code = diagnostics.filter(|d| d["code"] == code);
+    let number = |d: &serde_json::Value| d["source"].as_str().unwrap()[5..9].parse().unwrap();
+    let found: BTreeSet<usize> = of_code.map(number).collect();
+    found.into_iter().collect()
+}
+
+#[test]
+fn a_policy_outside_the_request_that_is_read_is_undecided_in_every_form() {
+    let flat = r#"{"eventTime":"2024-05-01T12:00:00Z","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","#;
+    let request = format!(r#"{{"userName":"bob","policyArn":"{ARN}"}}"#);
+    let whole = attach("1");
+    let cut = &whole[..whole.find("responseElements").unwrap()];
+    let ecs = r#"{"event":{"action":"AttachUserPolicy","outcome":"success","provider":"iam.amazonaws.com"},"#;
+    let ocsf = r#"{"class_uid":3001,"metadata":{"product":{"name":"CloudTrail"}},"api":{"operation":"AttachUserPolicy"#;
+    let escaped = ARN.replace("Key", r"\u004bey");
+    let texts = [
+        // Unknown keys, and known ones with a bit flipped.
+        format!(r#"{flat}"policyArn":"{ARN}"}}"#),
+        format!(r#"{flat}"policyArn":"{escaped}"}}"#),
+        format!(r#"{flat}"requestParams":{request}}}"#),
+        format!(r#"{flat}"params":{}}}"#, quoted(&request)),
+        whole.replace("requestParameters", "requestParametars"),
+        whole.replace("requestParameters", "sequestParameters"),
+        // No request, or a part of it.
+        format!(r#"{flat}"resources":[{{"ARN":"{ARN}"}}],"requestParameters":"-"}}"#),
+        format!(r#"{flat}"resources":[{{"ARN":"{ARN}"}}],"requestParameters":"[object Object]"}}"#),
+        format!(r#"{flat}"resources":"{ARN}","requestParameters.userName":"bob"}}"#),
+        format!(
+            r#"{flat}"requestParameters":"{{\"userName\":\"bob\",\"pol","resources":"{ARN}"}}"#
+        ),
+        attach_with("1", "x")
+            .replace(
+                r#"{"userName":"alice","policyArn":"arn:aws:iam::aws:policy/x"}"#,
+                r#"{"omitted":true}"#,
+            )
+            .replace(
+                r#""responseElements":null"#,
+                &format!(r#""resources":[{{"ARN":"{ARN}"}}]"#),
+            ),
+        // A field that no record has.
+        attach_with("1", "x").replacen('{', &format!(r#"{{"message":"attached {ARN}","#), 1),
+        // A record with a prefix that is cut off.
+        format!(
+            r#"{flat}"message":{}}}"#,
+            quoted(&format!(
+                "May 1 12:00:00 host ct: {}",
+                &cut.replace('"', "'")
+            ))
+        ),
+        // Rows.
+        format!(
+            "eventtime,eventname,eventsource,policyarn\n2024-05-01,AttachUserPolicy,iam.amazonaws.com,{ARN}\n"
+        ),
+        format!(
+            "eventtime,eventname,eventsource,_col3\n2024-05-01,AttachUserPolicy,iam.amazonaws.com,{}\n",
+            cell(&request)
+        ),
+        format!(
+            "Event name,Event time,User name,Event source,Resources\nAttachUserPolicy,2024-05-01,root,iam.amazonaws.com,{}\n",
+            cell(&format!(r#"[{{"resourceName":"{ARN}"}}]"#))
+        ),
+        // Elastic's documents.
+        format!(r#"{ecs}"message":"{ARN}"}}"#),
+        format!(r#"{ecs}"aws":{{"cloudtrail":{{"request_parametars":"{{policyArn={ARN}}}"}}}}}}"#),
+        format!(
+            r#"{ecs}"aws":{{"cloudtrail":{{"request_parameters":"{{userName=bob, pol","resources":{{"arn":"{ARN}"}}}}}}}}"#
+        ),
+        // Security Lake's.
+        format!(r#"{ocsf}"}},"resources":[{{"uid":"{ARN}"}}]}}"#),
+        format!(
+            r#"{ocsf}","request":{{"data":"{{\"userName\":\"b"}}}},"resources":[{{"uid":"{ARN}"}}]}}"#
+        ),
+        format!(r#"{ocsf}","request":{{"data":"{{}}"}}}},"policy_arn":"{ARN}"}}"#),
+        format!(
+            r#"{ocsf}","request":{{"data":"{{\"a\":1}}"}}}},"unmapped":{{"requestParametarz.policyArn":"{ARN}"}}}}"#
+        ),
+        // In strings.
+        format!(
+            r#"{{"body":{}}}"#,
+            quoted(&format!(r#"{flat}"policyArn":"{ARN}"}}"#))
+        ),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    let expected: Vec<usize> = (0..texts.len()).collect();
+    assert_eq!(told(&hunt, "undecided"), expected, "{}", hunt.stderr);
+    assert_eq!(hunt.report["related"]["failed_attach"], 0);
+}
+
+#[test]
+fn what_is_undecided_has_its_place_and_a_reason() {
+    let unknown = attach("2").replace("requestParameters", "params");
+    let text = format!("{}\n{unknown}\n", attach("1"));
+    let hunt = Lake::new()
+        .file("a", &text)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["undecided"])
+        .says("has no request by a name that is known");
+    assert_eq!(
+        hunt.report["diagnostics"][0]["offset"],
+        text.find('\n').unwrap() + 1
+    );
+    let unknown = attach_with("1", "x").replacen('{', &format!(r#"{{"p\u0041r\nams":"{ARN}","#), 1);
+    let hunt = Lake::new().file("a", unknown).hunt(&[]);
+    hunt.exits(3).says(r"in the unknown field pAr\nams");
+}
+
+#[test]
+fn a_record_with_a_request_of_its_own_is_decided_whatever_else_names_the_policy() {
+    let native = attach_with("1", "ReadOnlyAccess");
+    let with = |field: &str, value: &str| {
+        let name = format!("\"{field}\":");
+        let start = native.find(&name).map_or(1, |at| at);
+        let old = &native[start..];
+        let end = start + old.find(',').unwrap() + 1;
+        match native.contains(&name) {
+            true => format!("{}\"{field}\":{value},{}", &native[..start], &native[end..]),
+            false => format!("{{\"{field}\":{value},{}", &native[1..]),
+        }
+    };
+    let text = quoted(ARN);
+    let nested = format!(r#"[{{"a":{text}}}]"#);
+    let ecs = r#"{"event":{"action":"AttachUserPolicy","outcome":"success","provider":"iam.amazonaws.com"},"aws":{"cloudtrail":{"request_parameters":"{policyArn=x, userName=bob}","response_elements":"#;
+    let ocsf = r#"{"class_uid":3001,"metadata":{"product":{"name":"CloudTrail"}},"api":{"operation":"AttachUserPolicy","request":{"data":"{\"policyArn\":\"x\"}"}},"#;
+    let texts = [
+        with("userAgent", &text),
+        with("responseElements", &nested),
+        with("resources", &nested),
+        with("additionalEventData", &nested),
+        with("requestID", &text),
+        with("serviceEventDetails", &nested),
+        native.replace(r#""userName":"ops""#, &format!(r#""userName":{text}"#)),
+        with("userAgent", &text).replace(
+            r#"{"userName":"alice","policyArn":"arn:aws:iam::aws:policy/ReadOnlyAccess"}"#,
+            "null",
+        ),
+        // Failures, and other actions.
+        with("errorCode", r#""AccessDenied""#)
+            .replace("requestParameters", "params")
+            .replace("ReadOnlyAccess", ARN),
+        with("errorMessage", &text),
+        native
+            .replace("AttachUserPolicy", "AttachRolePolicy")
+            .replace("requestParameters", ARN),
+        // Rows.
+        format!(
+            "eventname,eventtime,requestparameters,useragent,responseelements\nAttachUserPolicy,2024-05-01,\"{{policyarn=x}}\",{ARN},{ARN}\n"
+        ),
+        format!(r#"{ecs}"{ARN}"}}}},"user_agent":{{"original":"{ARN}"}}}}"#),
+        format!(
+            r#"{ocsf}"http_request":{{"user_agent":"{ARN}"}},"unmapped":{{"responseElements.a":"{ARN}"}}}}"#
+        ),
+    ];
+    let hunt = hunt(&texts).exits(0).finds(&[]);
+    assert_eq!(told(&hunt, "undecided"), [0; 0]);
+}
+
+#[test]
+fn records_beside_one_another_in_a_string_do_not_speak_for_each_other() {
+    let cut =
+        r#"{"eventName":"AttachUserPolicy","eventTime":"2024-05-01","requestParameters":"{cut"}"#;
+    let both = format!("[{},{cut}]", attach("1"));
+    let hunt = Lake::new()
+        .file("a", format!(r#"{{"body":{}}}"#, quoted(&both)))
+        .hunt(&[]);
+    hunt.exits(0).finds(&["1"]);
+}
+
+#[test]
+fn a_document_without_an_outcome_is_no_failure() {
+    let document = format!(
+        r#"{{"event":{{"action":"AttachUserPolicy","provider":"iam.amazonaws.com"OUTCOME}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"ERROR}}}}}}"#
+    );
+    let with =
+        |outcome: &str, error: &str| document.replace("OUTCOME", outcome).replace("ERROR", error);
+    let texts = [
+        with("", ""),
+        with(r#","outcome":"-""#, ""),
+        with(r#","outcome":["unknown"]"#, r#","error_code":null"#),
+        with("", r#","error_code":"AccessDenied""#),
+        with(r#","outcome":"failure""#, ""),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    assert_eq!(told(&hunt, "undecided"), [0, 1, 2]);
+    assert_eq!(
+        hunt.report["related"]["failed_attach"], 2,
+        "{}",
+        hunt.report
+    );
+}
+
+#[test]
+fn what_only_a_folder_says_is_told() {
+    let record = attach("1").replace(r#""eventName":"AttachUserPolicy","#, "");
+    let flat = format!(
+        r#"{{"eventtime":"2024-05-01","eventname":"AttachUserPolicy","eventid":"1","requestparameters":"{{policyarn={ARN}}}"}}"#
+    );
+    Lake::new()
+        .file("eventName=AttachUserPolicy/a.json", record)
+        .hunt(&[])
+        .exits(3)
+        .finds(&[])
+        .tells(&["needle_without_record"]);
+    Lake::new()
+        .file("errorcode=AccessDenied/a.json", &flat)
+        .file("errorcode=__HIVE_DEFAULT_PARTITION__/a.json", &flat)
+        .hunt(&[])
+        .exits(3)
+        .finds(&["1"])
+        .tells(&["undecided"])
+        .says("the folder errorcode=AccessDenied says that it failed");
+}
+
+/// A row that somebody made of an event, and what it says.
+#[derive(Debug, Clone)]
+struct Row {
+    text: String,
+    names_policy: bool,
+    is_attachment: bool,
+    is_failure: bool,
+}
+
+/// The name of a field as a writer spells it.
+fn spelt(field: &str, style: &str) -> String {
+    let words = field
+        .replace("event", "event ")
+        .replace("Parameters", " parameters");
+    let words = words
+        .replace("Code", " code")
+        .replace("Source", "source")
+        .to_lowercase();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+    match style {
+        "lower" => words.concat(),
+        "upper" => words.join("_").to_uppercase(),
+        "snake" => words.join("_"),
+        "title" => capital(&words.join(" ")),
+        "pascal" => words.iter().map(|word| capital(word)).collect(),
+        _ => field.to_owned(),
+    }
+}
+
+/// How a row is made.
+#[derive(Debug, Clone, Copy)]
+struct Making {
+    style: &'static str,
+    request: &'static str,
+    beside: &'static str,
+    error: &'static str,
+    action: &'static str,
+    policy: &'static str,
+    is_csv: bool,
+}
+
+impl Making {
+    /// The cells of the request, and whether they name the policy.
+    fn request(&self) -> (Vec<(String, String)>, bool) {
+        let policy = self.policy;
+        let json = format!(r#"{{"policyArn":"{policy}","userName":"bob"}}"#);
+        let name = spelt("requestParameters", self.style);
+        let (name, text) = match self.request {
+            "object" | "json" => (name, json),
+            "map" => (name, format!("{{policyarn={policy}, username=bob}}")),
+            "script" => (name, format!("@{{policyArn={policy}; userName=bob}}")),
+            "cut" => (name, json[..json.len() - 3].to_owned()),
+            "dotted" => (format!("{name}.policyArn"), policy.to_owned()),
+            "braces" if !self.is_csv => (format!("{name}{{}}.policyArn"), policy.to_owned()),
+            "nothing" => (name, "null".to_owned()),
+            "cut before" => (name, r#"{"userName":"bob","policyA"#.to_owned()),
+            _ => (name, String::new()),
+        };
+        let names_policy = text.contains(ARN);
+        (vec![(name, text)], names_policy)
+    }
+
+    /// What stands beside the request, and whether the policy is named by then in a way that the request does not rule
+    /// out.
+    fn beside(&self, names_policy: bool) -> (Option<(String, String)>, bool) {
+        match self.beside {
+            "" => (None, names_policy),
+            "_raw" => {
+                let error = match self.error {
+                    "AccessDenied" => r#""errorCode":"AccessDenied","eventID""#,
+                    _ => r#""eventID""#,
+                };
+                let raw = attach("1").replace("AttachUserPolicy", self.action);
+                let raw = raw.replace("\"eventID\"", error);
+                (Some(("_raw".to_owned(), raw)), true)
+            }
+            // The request says what was asked for.
+            "useragent" => (Some(("useragent".to_owned(), ARN.to_owned())), names_policy),
+            _ if names_policy => (None, true),
+            other => {
+                // A whole request is all that the rule asks.
+                let is_whole = matches!(self.request, "object" | "json" | "map" | "script");
+                let cell = (other.to_owned(), format!("of {ARN}"));
+                (Some(cell), !is_whole || other != "resources")
+            }
+        }
+    }
+
+    fn row(&self) -> Row {
+        let mut cells: Vec<(String, String)> = vec![
+            (spelt("eventName", self.style), self.action.to_owned()),
+            (
+                spelt("eventTime", self.style),
+                "2024-05-01T12:00:00Z".to_owned(),
+            ),
+            (
+                spelt("eventSource", self.style),
+                "iam.amazonaws.com".to_owned(),
+            ),
+        ];
+        let (request, names_policy) = self.request();
+        cells.extend(request);
+        let (beside, names_policy) = self.beside(names_policy);
+        cells.extend(beside);
+        cells.push((spelt("errorCode", self.style), self.error.to_owned()));
+        let is_object = self.request == "object" && !self.is_csv;
+        // As AWS writes it, a text is a text.
+        let is_native = self.style == "camel" && is_object && self.beside != "_raw";
+        Row {
+            text: match self.is_csv {
+                true => csv(&cells),
+                false => object(&cells, is_object),
+            },
+            names_policy,
+            is_attachment: self.action == "AttachUserPolicy",
+            is_failure: self.error == "AccessDenied" || is_native && !self.error.is_empty(),
+        }
+    }
+}
+
+fn csv(cells: &[(String, String)]) -> String {
+    let names: Vec<_> = cells.iter().map(|(name, _)| cell(name)).collect();
+    let values: Vec<_> = cells.iter().map(|(_, value)| cell(value)).collect();
+    format!("{}\n{}\n", names.join(","), values.join(","))
+}
+
+fn object(cells: &[(String, String)], is_object: bool) -> String {
+    let members = cells.iter().filter(|(_, value)| !value.is_empty());
+    let members = members.map(|(name, value)| {
+        let is_json = is_object && value.starts_with("{\"policyArn");
+        let value = if is_json {
+            value.clone()
+        } else {
+            quoted(value)
+        };
+        format!("{}:{value}", quoted(name))
+    });
+    format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let style = select(vec!["camel", "lower", "upper", "snake", "title", "pascal"]);
+    let request = select(vec![
+        "object",
+        "json",
+        "map",
+        "script",
+        "cut",
+        "cut before",
+        "absent",
+        "nothing",
+        "dotted",
+        "braces",
+    ]);
+    let beside = select(vec![
+        "",
+        "",
+        "message",
+        "resources",
+        "policyarn",
+        "_raw",
+        "useragent",
+    ]);
+    let error = select(vec![
+        "",
+        "",
+        "",
+        "\\N",
+        "NULL",
+        "None",
+        "-",
+        "[]",
+        "AccessDenied",
+    ]);
+    let attach = "AttachUserPolicy";
+    let action = select(vec![attach, attach, attach, "AttachRolePolicy"]);
+    let policy = select(vec![ARN, ARN, "arn:aws:iam::aws:policy/ReadOnlyAccess"]);
+    let all = (style, request, beside, error, action, policy, any::<bool>());
+    all.prop_map(|(style, request, beside, error, action, policy, is_csv)| {
+        let making = Making {
+            style,
+            request,
+            beside,
+            error,
+            action,
+            policy,
+            is_csv,
+        };
+        making.row()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_row_that_may_be_an_alert_is_passed_over_and_none_is_claimed_that_failed(
+        rows in proptest::collection::vec(row(), 40),
+    ) {
+        let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();
+        let hunt = hunt(&texts);
+        prop_assert!(matches!(hunt.exit, Some(0 | 3)));
+        let mut errors = BTreeSet::new();
+        for diagnostic in hunt.report["diagnostics"].as_array().unwrap() {
+            if diagnostic["severity"] == "error" {
+                errors.insert(diagnostic["source"].as_str().unwrap()[5..9].parse::<usize>().unwrap());
+            }
+        }
+        let alerts = hunt.alerts.iter().map(|row| row["source"].as_str().unwrap()[5..9].parse::<usize>().unwrap());
+        let alerts: Vec<usize> = alerts.collect();
+        for (n, row) in rows.iter().enumerate() {
+            let n_alerts = alerts.iter().filter(|alert| **alert == n).count();
+            let may_be_alert = row.names_policy && row.is_attachment && !row.is_failure;
+            prop_assert!(!may_be_alert || n_alerts == 1 || errors.contains(&n), "in silence: {}", row.text);
+            prop_assert!(may_be_alert || n_alerts == 0, "claimed: {}", row.text);
+        }
+    }
+}
