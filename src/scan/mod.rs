@@ -19,7 +19,6 @@ mod parse;
 mod patterns;
 mod prefilter;
 mod rows;
-mod rows_scan;
 mod window;
 #[cfg(test)]
 mod tests;
@@ -40,7 +39,7 @@ use frame::{Progress, Walker};
 use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
 use parse::Parser;
-use rows::Header;
+use rows::{Found, Table};
 use window::{excerpt, is_anchor, last_anchor};
 
 /// An event in text that holds a needle.
@@ -91,12 +90,10 @@ pub struct Scanner {
     /// Up to where the text is dealt with, if not walking: a document's end.
     boundary: u64,
     framed: Vec<Framed>,
-    /// Whether nothing of the text was seen.
+    /// Whether it is not known yet what the text begins with.
     is_at_start: bool,
-    /// Whether it is known to begin with a header, however little of that is seen yet.
-    awaits_header: bool,
-    /// The header, if the text has rows.
-    header: Option<Header>,
+    /// The table, if the text has rows.
+    table: Option<Table>,
     /// A row as JSON.
     json: Vec<u8>,
     /// Whether it is told that it is not all text.
@@ -105,6 +102,8 @@ pub struct Scanner {
     level: usize,
     /// One for each level of JSON in strings.
     parsers: Vec<Parser>,
+    /// Rows of tables since [`Scanner::start`].
+    pub n_rows: u64,
     /// Counts since [`Scanner::start`].
     pub stats: Stats,
     /// Defects since [`Scanner::start`].
@@ -127,21 +126,15 @@ impl Scanner {
             boundary: 0,
             framed: Vec::new(),
             is_at_start: false,
-            awaits_header: false,
-            header: None,
+            table: None,
             json: Vec::new(),
             is_binary_told: false,
             level: 0,
             parsers: Vec::new(),
+            n_rows: 0,
             stats: Stats::default(),
             defects: Vec::new(),
         }
-    }
-
-    /// Begins a new text at this offset, which is known to begin with a header of rows.
-    pub(crate) fn start_rows(&mut self, offset: u64) {
-        self.start_text(offset);
-        self.awaits_header = true;
     }
 
     /// The same for what lies in so many strings.
@@ -155,8 +148,8 @@ impl Scanner {
         self.is_walking = false;
         self.boundary = offset;
         self.is_at_start = false;
-        self.awaits_header = false;
-        self.header = None;
+        self.table = None;
+        self.n_rows = 0;
         self.is_binary_told = false;
         self.stats = Stats::default();
         self.defects.clear();
@@ -179,20 +172,20 @@ impl Scanner {
     /// each candidate, in the order of the text.
     pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
         if self.is_at_start {
-            self.header = Header::read(window.bytes);
-            if self.header.is_none() && self.awaits_header && !window.is_last {
-                return self.boundary;
-            }
+            self.table = match Table::find(window.bytes, window.is_last) {
+                Found::Table(table) => Some(table),
+                Found::Nothing => None,
+                Found::Undecided => return self.boundary,
+            };
             self.is_at_start = false;
-            self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
         }
         let prefilter = Arc::clone(&self.prefilter);
         let mut hits = prefilter.hits(window.bytes);
-        let keep = match self.header.take() {
+        let keep = match self.table.take() {
             None => self.scan_documents(window, &mut hits, visit),
-            Some(header) => match self.scan_rows(&header, window, &mut hits, visit) {
+            Some(mut table) => match self.scan_rows(&mut table, window, &mut hits, visit) {
                 Some(keep) => {
-                    self.header = Some(header);
+                    self.table = Some(table);
                     keep
                 }
                 None => self.scan_documents(window, &mut hits, visit),
