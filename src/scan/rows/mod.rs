@@ -65,6 +65,19 @@ impl Table {
             Beginning::Undecided => Found::Undecided,
         }
     }
+
+    /// Whether a line is a header: the same once more, or another one, which is taken over.
+    fn takes_header(&mut self, line: &[u8]) -> bool {
+        if !self.header.is_repeated_by(line) {
+            let header = Header::may_be(line).then(|| Header::of_known(line));
+            let Some(header) = header.flatten() else {
+                return false;
+            };
+            self.header = header;
+        }
+        self.is_behind_header = true;
+        true
+    }
 }
 
 /// Where the line ends that begins with this text.
@@ -281,18 +294,18 @@ fn cell_end(row: &[u8], from: usize, delimiter: u8) -> Option<usize> {
     let Some(quote @ (b'"' | b'\'')) = rest.get(n_blank) else {
         return Some(from + memchr(delimiter, rest)?);
     };
-    let mut at = from + n_blank + 1;
+    let open = from + n_blank + 1;
+    let mut at = open;
+    // From delimiter to delimiter, of which a cell has fewer than quotes.
     loop {
-        let close = at + memchr(*quote, row.get(at..)?)?;
-        let after = row.get(close + 1)?;
-        let is_escaped = row[close - 1] == b'\\' && *after != delimiter;
-        if after == quote {
-            at = close + 2;
-        } else if *after == delimiter && !is_escaped {
-            return Some(close + 1);
-        } else {
-            at = close + 1;
+        let end = at + memchr(delimiter, row.get(at..)?)?;
+        let inside = &row[open..end];
+        let n_quotes = inside.iter().rev().take_while(|b| *b == quote).count();
+        let is_escaped = n_quotes == 1 && inside[..inside.len() - 1].ends_with(b"\\");
+        if !n_quotes.is_multiple_of(2) && !is_escaped {
+            return Some(end);
         }
+        at = end + 1;
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::{
-    DOUBLED, ESCAPED, Header, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits,
-    is_blank, line, may_go_on, opens_document, several_lines, without_bom,
+    DOUBLED, ESCAPED, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits, is_blank,
+    line, may_go_on, opens_document, several_lines, without_bom,
 };
 use crate::report::{Code, Defect};
 use crate::scan::judging::Whole;
@@ -101,7 +101,7 @@ impl Scanner {
             Some(true) if fits(line, &table.header).is_none() => return Next::Documents,
             Some(_) => {}
         }
-        if self.is_header(table, line) {
+        if table.takes_header(line) {
             if is_hit {
                 self.tell_row(window.base + at as u64, "it is the header");
             }
@@ -120,22 +120,6 @@ impl Scanner {
             Ok(end) => Next::Row(end.map_or(row, |end| at..at + end)),
             Err(()) => Next::Unknown,
         }
-    }
-
-    fn is_header(&mut self, table: &mut Table, line: &[u8]) -> bool {
-        if table.header.is_repeated_by(line) {
-            table.is_behind_header = true;
-            return true;
-        }
-        let header = Header::may_be(line)
-            .then(|| Header::of_known(line))
-            .flatten();
-        let Some(header) = header else {
-            return false;
-        };
-        table.is_behind_header = true;
-        table.header = header;
-        true
     }
 
     fn row(

@@ -296,7 +296,9 @@ fn damage(rng: &mut Rng, text: &mut Vec<u8>, from: usize) {
         }
         match rng.below(8) {
             0 => text[at] ^= 1 << rng.below(8),
-            1 | 2 => drop(text.remove(at)),
+            1 | 2 => {
+                text.remove(at);
+            }
             3 | 4 => text.insert(at, rng.of(b"\"\"\"'\n\n,\t;|\\{}x\0\xff")),
             5 => {
                 let end = text.len().min(at + 1 + rng.below(200));
@@ -413,7 +415,7 @@ fn finds(text: &str, ids: &[&str], codes: &[Code]) {
     assert_eq!(scanned.alerts, ids, "{scanned:?}\n{text}");
     assert_eq!(scanned.codes(), codes, "{scanned:?}\n{text}");
     for n in [1, 7, 64, 333] {
-        let steps = std::iter::repeat(n).take(text.len() / n);
+        let steps = std::iter::repeat_n(n, text.len() / n);
         assert_eq!(scan_in(text.as_bytes(), steps), scanned, "{n}");
     }
 }
@@ -562,7 +564,7 @@ fn a_row_that_is_longer_than_rows_may_be_is_told() {
     assert_eq!(scanned.alerts, ["1", "3"]);
     assert_eq!(scanned.codes(), [Code::InvalidRow]);
     assert_eq!(scanned.n_rows, 3);
-    let steps = std::iter::repeat(1_000_001).take(100);
+    let steps = std::iter::repeat_n(1_000_001, 100);
     assert_eq!(scan_in(text.as_bytes(), steps), scanned);
 }
 
