@@ -355,8 +355,8 @@ fn unreadable(error: &io::Error) -> Defect {
     Defect::new(Code::Unreadable, format!("cannot be read: {error}"))
 }
 
-/// How much of a log shows whether it has a header of rows.
-const BEGINNING_BYTES: usize = 128 * 1024;
+/// How much of a log shows whether it has a header of rows: as much as the scan looks at for one.
+const BEGINNING_BYTES: usize = 1 << 20;
 
 /// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
 const DECODED_SHARE: usize = 8;

@@ -22,7 +22,6 @@ mod parse;
 mod patterns;
 mod prefilter;
 mod rows;
-mod rows_scan;
 pub(crate) mod steps;
 mod window;
 #[cfg(test)]
@@ -47,7 +46,7 @@ use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
 use numbers::Numbers;
 use parse::Parser;
-use rows::Header;
+use rows::{Found, Table};
 use window::{excerpt, is_anchor, last_anchor};
 
 /// An event in text that holds a needle.
@@ -113,14 +112,12 @@ pub struct Scanner {
     /// Up to where the text is dealt with, if not walking: a document's end.
     boundary: u64,
     framed: Vec<Framed>,
-    /// Whether nothing of the text was seen.
+    /// Whether it is not known yet what the text begins with.
     is_at_start: bool,
     /// Whether each document is a row of a table.
     is_table: bool,
-    /// Whether it is known to begin with a header, however little of that is seen yet.
-    awaits_header: bool,
-    /// The header, if the text has rows.
-    header: Option<Header>,
+    /// The table, if the text has rows.
+    table: Option<Table>,
     /// A row as JSON.
     json: Vec<u8>,
     /// Whether it is told that it is not all text.
@@ -159,8 +156,7 @@ impl Scanner {
             framed: Vec::new(),
             is_at_start: false,
             is_table: false,
-            awaits_header: false,
-            header: None,
+            table: None,
             json: Vec::new(),
             is_binary_told: false,
             counted_to: 0,
@@ -171,12 +167,6 @@ impl Scanner {
             defects: Vec::new(),
             events: EventCounts::default(),
         }
-    }
-
-    /// Begins a new text at this offset, which is known to begin with a header of rows.
-    pub(crate) fn start_rows(&mut self, offset: u64) {
-        self.start_text(offset);
-        self.awaits_header = true;
     }
 
     /// The same, which ends wherever it is when this is set: what it has found by then is not all.
@@ -204,8 +194,7 @@ impl Scanner {
         self.boundary = offset;
         self.is_at_start = false;
         self.is_table = false;
-        self.awaits_header = false;
-        self.header = None;
+        self.table = None;
         self.is_binary_told = false;
         self.counted_to = offset;
         self.numbers = Numbers::starting_at(offset);
@@ -231,12 +220,12 @@ impl Scanner {
     /// each candidate, in the order of the text.
     pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
         if self.is_at_start {
-            self.header = Header::read(window.bytes);
-            if self.header.is_none() && self.awaits_header && !window.is_last {
-                return self.boundary;
-            }
+            self.table = match Table::find(window.bytes, window.is_last) {
+                Found::Table(table) => Some(table),
+                Found::Nothing => None,
+                Found::Undecided => return self.boundary,
+            };
             self.is_at_start = false;
-            self.boundary += self.header.as_ref().map_or(0, |header| header.n_bytes) as u64;
         }
         let prefilter = Arc::clone(&self.prefilter);
         let defects = &mut self.defects;
@@ -248,11 +237,11 @@ impl Scanner {
         let mut hits = prefilter.hits(window.bytes);
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
-        let keep = match self.header.take() {
+        let keep = match self.table.take() {
             None => self.scan_documents(window, &mut hits, visit),
-            Some(header) => match self.scan_rows(&header, window, &mut hits, visit) {
+            Some(mut table) => match self.scan_rows(&mut table, window, &mut hits, visit) {
                 Some(keep) => {
-                    self.header = Some(header);
+                    self.table = Some(table);
                     keep
                 }
                 None => self.scan_documents(window, &mut hits, visit),

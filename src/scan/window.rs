@@ -106,11 +106,6 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
     }
 }
 
-/// The last anchor up to `end`, or the very start if a document may begin there.
-pub(super) fn last_start(bytes: &[u8], end: usize) -> Option<usize> {
-    last_anchor(bytes, end).or_else(|| opens(bytes).then_some(0))
-}
-
 /// Whether an anchor is at `at`, as far as the bytes themselves tell.
 pub(super) fn is_anchor(bytes: &[u8], at: usize) -> bool {
     is_joint(bytes, at) || bytes[..at].ends_with(b"\n") && is_anchor_line(bytes, at)

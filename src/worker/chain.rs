@@ -47,7 +47,7 @@ pub(crate) struct Carry {
     n_seen: usize,
     /// The scanner, if it stands inside a document.
     scanner: Option<Box<Scanner>>,
-    /// Whether the text begins here, with a header of rows.
+    /// Whether the text begins here, and may have a header of rows.
     begins_rows: bool,
 }
 
@@ -110,7 +110,7 @@ impl Carry {
         let scanner = self.scanner.get_or_insert_with(|| {
             let mut scanner = new();
             match self.begins_rows {
-                true => scanner.start_rows(base),
+                true => scanner.start_text(base),
                 false => scanner.start(base),
             }
             Box::new(scanner)

@@ -31,6 +31,7 @@ mod packing;
 mod reference;
 mod related;
 mod resume;
+mod rows;
 mod s3;
 mod same;
 mod scenario;

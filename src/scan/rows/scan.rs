@@ -1,0 +1,236 @@
+//! The scan of a text of rows: each row with a hit is judged as an object of its cells.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::{
+    DOUBLED, ESCAPED, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits, is_blank,
+    line, may_go_on, opens_document, several_lines, without_bom,
+};
+use crate::event::time;
+use crate::report::{Code, Defect};
+use crate::scan::judging::Whole;
+use crate::scan::nest::Unit;
+use crate::scan::prefilter::Hits;
+use crate::scan::{Candidate, Scanner, Window};
+
+/// What is at the place where a row should begin.
+enum Next {
+    Row(Range<usize>),
+    /// A header, or nothing at all, up to here.
+    Other(usize),
+    TooLong,
+    /// Text that is not rows.
+    Documents,
+    /// More must be seen.
+    Unknown,
+}
+
+impl Scanner {
+    /// As [`Scanner::scan`], of rows; nothing where these end and documents follow.
+    pub(in crate::scan) fn scan_rows(
+        &mut self,
+        table: &mut Table,
+        window: Window<'_>,
+        hits: &mut Hits<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) -> Option<u64> {
+        let bytes = window.bytes;
+        let mut at = window.at(self.boundary).min(bytes.len());
+        while at < bytes.len() {
+            if let Some(passed) = table.passed {
+                match self.pass(table, passed, window, at, hits) {
+                    Some(end) => at = end,
+                    None => {
+                        let seam = bytes.len().saturating_sub(self.walker.limits().seam_bytes);
+                        at = if window.is_last {
+                            bytes.len()
+                        } else {
+                            seam.max(at)
+                        };
+                        break;
+                    }
+                }
+                continue;
+            }
+            at = match self.next_row(table, window, at, hits) {
+                Next::Row(row) => {
+                    let end = row.end + 1;
+                    self.row(table, window, row, hits, visit);
+                    end
+                }
+                Next::Other(end) => end + 1,
+                Next::TooLong => {
+                    let start = window.base + at as u64;
+                    let is_told = false;
+                    table.passed = Some(Passed { start, is_told });
+                    at
+                }
+                Next::Documents => {
+                    self.boundary = window.base + at as u64;
+                    return None;
+                }
+                Next::Unknown => break,
+            };
+        }
+        self.boundary = window.base + at.min(bytes.len()) as u64;
+        Some(self.boundary)
+    }
+
+    /// What begins at `at`. A new header is taken over.
+    fn next_row(
+        &mut self,
+        table: &mut Table,
+        window: Window<'_>,
+        at: usize,
+        hits: &mut Hits<'_>,
+    ) -> Next {
+        let (text, is_last) = (&window.bytes[at..], window.is_last);
+        let end = match line(text, is_last) {
+            Line::End(end) => end,
+            Line::TooLong => return Next::TooLong,
+            Line::Unknown => return Next::Unknown,
+        };
+        let line = &text[..end];
+        if is_blank(line) {
+            return Next::Other(at + end);
+        }
+        let is_hit = hits.first_from(at).is_some_and(|hit| hit < at + end);
+        match opens_document(text, is_last) {
+            None => return Next::Unknown,
+            Some(true) if fits(line, &table.header).is_none() => return Next::Documents,
+            Some(_) => {}
+        }
+        if table.takes_header(line) {
+            if is_hit {
+                self.tell_row(window.base + at as u64, "it is the header");
+            }
+            return Next::Other(at + end);
+        }
+        let row = at..at + end;
+        // Cells quoted otherwise are looked for only where it matters.
+        let ways = match may_go_on(line) {
+            true => &[DOUBLED, ESCAPED][..],
+            false if is_hit && fits(line, &table.header).is_none() => {
+                &[ESCAPED, SINGLE, SINGLE_ESCAPED]
+            }
+            false => return Next::Row(row),
+        };
+        match several_lines(text, is_last, &table.header, ways) {
+            Ok(end) => Next::Row(end.map_or(row, |end| at..at + end)),
+            Err(()) => Next::Unknown,
+        }
+    }
+
+    fn row(
+        &mut self,
+        table: &Table,
+        window: Window<'_>,
+        row: Range<usize>,
+        hits: &mut Hits<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let header = &table.header;
+        let text = &window.bytes[row.clone()];
+        // Titles and the lines of a drawn table are no rows.
+        let is_row = header.names.len() == 1 || memchr(header.delimiter, text).is_some();
+        if table.is_behind_header && is_row {
+            self.note_row(header.time(text));
+        }
+        let is_hit = |hits: &mut Hits<'_>, part: Range<usize>| {
+            hits.first_from(part.start)
+                .is_some_and(|hit| hit < part.end)
+        };
+        if !is_hit(hits, row.clone()) {
+            return;
+        }
+        let reading = header.read_row(without_bom(text));
+        let mut misfit = reading.misfit;
+        if misfit.is_none() && may_go_on(text.split(|b| *b == b'\n').next().unwrap_or_default()) {
+            let mut hits = self.prefilter.hits(text);
+            let mut is_hit = |line: Range<usize>| is_hit(&mut hits, line);
+            if header.is_ambiguous(text, &mut is_hit) {
+                misfit = Some("lines of it are rows by themselves".to_owned());
+            }
+        }
+        let every_record = self.prefilter.lets_all_through();
+        if let Some(reason) =
+            misfit.filter(|_| every_record && is_row || self.prefilter.holds_needle(text))
+        {
+            self.tell_row(window.base + row.start as u64, &reason);
+        }
+        for way in &reading.ways {
+            self.json.clear();
+            header.object(without_bom(text), way, &mut self.json);
+            self.judge_row(window, row.clone(), visit);
+        }
+    }
+
+    /// Passes over a row that is too long, to its end, if that is here.
+    fn pass(
+        &mut self,
+        table: &mut Table,
+        passed: Passed,
+        window: Window<'_>,
+        at: usize,
+        hits: &mut Hits<'_>,
+    ) -> Option<usize> {
+        let end = memchr(b'\n', &window.bytes[at..]).map(|end| at + end);
+        let part_end = end.unwrap_or(window.bytes.len());
+        if !passed.is_told && hits.first_from(at).is_some_and(|hit| hit < part_end) {
+            let reason = format!(
+                "it is longer than {} MiB, and was not judged",
+                ROW_BYTES_MAX >> 20
+            );
+            self.tell_row(passed.start, &reason);
+            let is_told = true;
+            table.passed = Some(Passed { is_told, ..passed });
+        }
+        if end.is_some() || window.is_last {
+            table.passed = None;
+            self.note_row(None);
+        }
+        end.map(|end| end + 1)
+    }
+
+    /// Takes account of a row of a table, met once and in order, whether it has a hit or not: what the cell says in
+    /// which the time of its event should be, if there is such a column.
+    fn note_row(&mut self, time: Option<&[u8]>) {
+        self.events.rows += 1;
+        let text = time.and_then(|time| std::str::from_utf8(time).ok());
+        if let Some(micros) = text.and_then(time::micros) {
+            self.events.times.add(micros);
+        }
+    }
+
+    fn tell_row(&mut self, offset: u64, reason: &str) {
+        let message = format!("row may match, but does not fit its header: {reason}");
+        self.defects
+            .push(Defect::text(Code::InvalidRow, offset, message));
+    }
+
+    fn judge_row(
+        &mut self,
+        window: Window<'_>,
+        row: Range<usize>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let unit = Unit {
+            start: window.base + row.start as u64,
+            end: window.base + row.end as u64,
+            record_index: 0,
+        };
+        let json = std::mem::take(&mut self.json);
+        let text = Whole {
+            bytes: &json,
+            raw: &window.bytes[row],
+            is_lenient: false,
+            is_row: true,
+        };
+        if let Err(error) = self.judge(unit, text, visit) {
+            self.tell_invalid(unit, &error);
+        }
+        self.json = json;
+    }
+}
