@@ -8,6 +8,8 @@
 //! text ──prefilter──▶ hits ──frame──▶ units ──parse──▶ values ──envelope──▶ events
 //! ```
 
+mod disguise;
+mod ending;
 mod envelope;
 mod frame;
 mod judging;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+pub use ending::Ends;
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
 pub use rows::is_rows;
