@@ -242,7 +242,7 @@ fn utf16(start: &[u8]) -> Option<Endian> {
         let first = units.get(..PLAIN_UNITS).unwrap_or(&units);
         let n_plain = first.iter().filter(|unit| is_plain(**unit)).count();
         let is_begun = first.len() >= 2 && is_plain(first[0]);
-        is_begun && n_plain * 3 >= first.len() * 2 || is_text(&units)
+        is_begun && (n_plain * 3 >= first.len() * 2 || is_text(&units))
     })
 }
 
