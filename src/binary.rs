@@ -34,7 +34,15 @@ pub(crate) fn is_binary(start: &[u8]) -> bool {
     if start.starts_with(APPLE_DOUBLE) {
         return false;
     }
-    n_controls(start) * 16 > start.len().min(LOOK_BYTES)
+    let near = &start[..start.len().min(LOOK_BYTES)];
+    let n_controls = n_controls(near);
+    // What is compressed well has fewer of them, but little that is UTF-8.
+    let is_garbled = || {
+        let chunks = near.utf8_chunks();
+        let n_invalid = chunks.filter(|chunk| !chunk.invalid().is_empty()).count();
+        n_invalid * 4 > near.len()
+    };
+    n_controls * 16 > near.len() || n_controls >= CONTROLS_LEAST && is_garbled()
 }
 
 fn n_controls(start: &[u8]) -> usize {

@@ -32,12 +32,33 @@ pub struct Block {
     pub beginning: Range<usize>,
     /// Whether a log begins with it.
     pub is_first: bool,
-    /// Whether a log ends with it, or there is a fault behind it: what follows does not belong to it.
-    pub is_last: bool,
+    /// Whether its log goes on behind it.
+    pub end: BlockEnd,
     /// How many stored bytes were read for it, beside those that a part reads.
     pub stored_bytes: u64,
     /// Of gzip: how many members were begun, beside those of a part.
     pub n_gzip_members: u64,
+}
+
+/// Whether a log goes on behind a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockEnd {
+    /// It does.
+    Open,
+    /// There is a fault: what follows does not belong to it.
+    Fault,
+    /// The log ends.
+    Text,
+}
+
+impl BlockEnd {
+    fn behind(filled: Filled) -> Self {
+        match filled {
+            Filled::End | Filled::Other => Self::Text,
+            Filled::Break => Self::Fault,
+            Filled::More | Filled::Layer | Filled::PartEnd => Self::Open,
+        }
+    }
 }
 
 /// What a block holds.
@@ -213,7 +234,7 @@ impl Blocks {
             member: log.member.clone(),
             beginning: 0..0,
             is_first,
-            is_last: false,
+            end: BlockEnd::Open,
             stored_bytes: 0,
             n_gzip_members: 0,
         };
@@ -222,13 +243,15 @@ impl Blocks {
             let end = range.end.min(start.saturating_add(self.block_bytes));
             block.content = Content::Plain(Arc::clone(map), start..end);
             block.beginning = range.start..range.end.min(range.start + BEGINNING_BYTES);
-            block.is_last = end == range.end;
+            if end == range.end {
+                block.end = BlockEnd::Text;
+            }
             // Those of an archive are counted when the archive goes on behind them.
             if self.is_one_log {
                 block.stored_bytes = (end - start) as u64;
             }
             log.n_given = end - range.start;
-            self.log = Some(log).filter(|_| !block.is_last);
+            self.log = Some(log).filter(|_| block.end == BlockEnd::Open);
             return Some(block);
         }
         let n_stored = self.block_bytes.div_ceil(STORED_SHARE);
@@ -269,7 +292,7 @@ impl Blocks {
         let n_gzip_members = log.text.n_gzip_members();
         block.n_gzip_members = n_gzip_members - log.n_gzip_members;
         log.n_gzip_members = n_gzip_members;
-        block.is_last = matches!(filled, Filled::End | Filled::Break | Filled::Other);
+        block.end = BlockEnd::behind(filled);
         block.stored_bytes = self.stored_bytes();
         match filled {
             Filled::End => {}
@@ -297,7 +320,7 @@ impl Blocks {
             member,
             beginning: 0..0,
             is_first: true,
-            is_last: true,
+            end: BlockEnd::Text,
             stored_bytes: self.stored_bytes(),
             n_gzip_members: 0,
         })
@@ -344,7 +367,7 @@ impl Blocks {
             member: None,
             beginning: 0..0,
             is_first: true,
-            is_last: true,
+            end: BlockEnd::Text,
             stored_bytes,
             n_gzip_members: 0,
         })

@@ -1,5 +1,7 @@
 //! What is this file? By its first bytes alone.
 
+use memchr::memmem;
+
 /// How many bytes [`sniff`] wants to see: a header of tar.
 pub(crate) const SNIFF_BYTES: usize = 512;
 
@@ -13,9 +15,13 @@ pub(crate) enum Format {
     Bzip2,
     Xz,
     Utf16(Endian),
+    /// The framing in which objects are uploaded.
+    Chunked,
     Tar,
     Zip,
     Parquet,
+    /// Nothing can be read of it without a key.
+    Encrypted(&'static str),
     /// A container or encoding that is not read, by its name.
     Unsupported(&'static str),
 }
@@ -63,7 +69,7 @@ const SUPPORTED: [(&[u8], Format); 8] = [
 ];
 
 /// Marks at the start of formats that hide text from a search for bytes.
-const UNSUPPORTED: [(&[u8], &str); 20] = [
+const UNSUPPORTED: [(&[u8], &str); 17] = [
     // Deflate with the heads that compressors write (RFC 1950, 2.2).
     (b"x\x01", "zlib"),
     (b"x\x9c", "zlib"),
@@ -73,7 +79,6 @@ const UNSUPPORTED: [(&[u8], &str); 20] = [
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\xff\x06\0\0sNaPpY", "framed snappy"),
     (b"LZIP", "lzip"),
-    (b"PARE", "encrypted Parquet"),
     (b"ORC", "ORC"),
     (b"Obj\x01", "Avro"),
     (b"ARROW1", "Arrow"),
@@ -81,10 +86,17 @@ const UNSUPPORTED: [(&[u8], &str); 20] = [
     (b"\x1f\xa0", "compress"),
     (b"\x5d\0\0", "lzma"),
     (b"SQLite format 3\0", "SQLite"),
-    (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP"),
-    (b"age-encryption.org/", "encrypted with age"),
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
+];
+
+/// Marks at the start of what is encrypted.
+const ENCRYPTED: [(&[u8], &str); 5] = [
+    (b"PARE", "Parquet with an encrypted footer"),
+    (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP"),
+    (b"age-encryption.org/", "encrypted with age"),
+    (b"-----BEGIN AGE ENCRYPTED", "encrypted with age"),
+    (b"Salted__", "encrypted with OpenSSL"),
 ];
 
 /// Tells the format from a file's first bytes, at best [`SNIFF_BYTES`] of them.
@@ -114,6 +126,13 @@ pub(crate) fn sniff(start: &[u8]) -> Format {
     if let Some((_, name)) = unsupported.find(|(magic, _)| start.starts_with(magic)) {
         return Format::Unsupported(name);
     }
+    let mut encrypted = ENCRYPTED.iter();
+    if let Some((_, name)) = encrypted.find(|(magic, _)| start.starts_with(magic)) {
+        return Format::Encrypted(name);
+    }
+    if is_chunked(start) {
+        return Format::Chunked;
+    }
     if is_utf32(start) {
         return Format::Unsupported("UTF-32");
     }
@@ -134,6 +153,62 @@ pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
     told == sum(header.as_bytes()) - sum(&header.as_old().cksum) + 8 * 32 && bytes[0] != 0
 }
 
+/// The head of a chunk of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChunkHead {
+    /// How many bytes of content stand behind it.
+    pub(crate) length: u64,
+    /// How many bytes it takes itself.
+    pub(crate) n_bytes: usize,
+    is_signed: bool,
+}
+
+/// What [`chunk_head`] wants to see.
+pub(crate) const CHUNK_HEAD_BYTES: usize = 512;
+
+/// The head of a chunk with which these bytes begin: a length in hexadecimal, in most forms a signature, a line's end.
+pub(crate) fn chunk_head(bytes: &[u8]) -> Option<ChunkHead> {
+    let near = &bytes[..bytes.len().min(CHUNK_HEAD_BYTES)];
+    let line = &near[..memmem::find(near, b"\r\n")?];
+    let n_digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let (digits, extension) = line.split_at(n_digits);
+    let is_signed = extension.starts_with(b";chunk-signature=");
+    let is_head = extension.is_empty() || is_signed;
+    let length = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16);
+    let length = length.ok().filter(|_| is_head)?;
+    Some(ChunkHead {
+        length,
+        n_bytes: line.len() + 2,
+        is_signed,
+    })
+}
+
+/// Whether this begins with a chunk of an upload: by a signature, by the next chunk's head behind the first, or by what
+/// the first one begins with.
+fn is_chunked(start: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 9] = [
+        b"{",
+        b"[",
+        b"PK\x03\x04",
+        b"BZh",
+        b"PAR1",
+        GZIP_MAGIC,
+        ZSTD_MAGIC,
+        XZ_MAGIC,
+        b"\xef\xbb\xbf{",
+    ];
+    let Some(head) = chunk_head(start).filter(|head| head.length > 0) else {
+        return false;
+    };
+    let content = &start[head.n_bytes..];
+    let next = usize::try_from(head.length).map_or(&[][..], |n| content.get(n..).unwrap_or(&[]));
+    match next.strip_prefix(b"\r\n") {
+        _ if head.is_signed => true,
+        Some(next) => chunk_head(next).is_some(),
+        None => next.is_empty() && BEGINNINGS.iter().any(|magic| content.starts_with(magic)),
+    }
+}
+
 /// Whether this is UTF-32 without a byte order mark: three zeros with each of the first characters.
 fn is_utf32(start: &[u8]) -> bool {
     let units = start.as_chunks::<4>().0;
@@ -144,28 +219,66 @@ fn is_utf32(start: &[u8]) -> bool {
 
 /// Units that show UTF-16 without a byte order mark, if two thirds of them are ASCII.
 const PLAIN_UNITS: usize = 48;
+/// So many units that are ASCII show it beside others, if all are characters of a text.
+const PLAIN_LEAST: usize = 3;
 
-/// UTF-16, by its byte order mark or by the first units: most are then ASCII, and so is the very first.
+/// UTF-16, by its byte order mark or by the first units: most are then ASCII, and so is the very first, or all are
+/// characters of a text, and some of them ASCII.
 fn utf16(start: &[u8]) -> Option<Endian> {
     match start {
         [0xff, 0xfe, ..] => return Some(Endian::Little),
         [0xfe, 0xff, ..] => return Some(Endian::Big),
+        // Nearly all texts.
+        _ if !start.contains(&0) => return None,
         _ => {}
     }
     let units = start.as_chunks::<2>().0;
-    let first = units.get(..PLAIN_UNITS).unwrap_or(units);
-    let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    let shows = |is_plain: &dyn Fn(&[u8; 2]) -> bool| {
-        let n_plain = first.iter().filter(|unit| is_plain(unit)).count();
-        first.len() >= 2 && is_plain(&first[0]) && n_plain * 3 >= first.len() * 2
+    [Endian::Little, Endian::Big].into_iter().find(|endian| {
+        let units = units.iter().map(|unit| match endian {
+            Endian::Little => u16::from_le_bytes(*unit),
+            Endian::Big => u16::from_be_bytes(*unit),
+        });
+        let units: Vec<u16> = units.collect();
+        let first = units.get(..PLAIN_UNITS).unwrap_or(&units);
+        let n_plain = first.iter().filter(|unit| is_plain(**unit)).count();
+        let is_begun = first.len() >= 2 && is_plain(first[0]);
+        is_begun && (n_plain * 3 >= first.len() * 2 || is_text(&units))
+    })
+}
+
+/// Whether a unit is a character of ASCII that text has.
+fn is_plain(unit: u16) -> bool {
+    u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+}
+
+/// Whether these units are text, in whatever languages: some are ASCII, and all are characters that are in use.
+fn is_text(units: &[u16]) -> bool {
+    // The last may be half a pair.
+    let characters = char::decode_utf16(units.iter().copied());
+    let is_used = |character: &Result<char, _>| {
+        matches!(
+            character,
+            Ok(
+                '\t'
+                | '\n'
+                | '\r'
+                | '\u{20}'..='\u{7e}'
+                | '\u{a0}'..='\u{6ff}'
+                | '\u{900}'..='\u{e7f}'
+                | '\u{1e00}'..='\u{26ff}'
+                | '\u{3000}'..='\u{318f}'
+                | '\u{4e00}'..='\u{9fff}'
+                | '\u{ac00}'..='\u{d7a3}'
+                | '\u{ff00}'..='\u{ffef}'
+                | '\u{1f000}'..='\u{1faff}'
+                | '\u{20000}'..='\u{3ffff}',
+            )
+        )
     };
-    if shows(&|[low, high]| *high == 0 && is_text(*low)) {
-        Some(Endian::Little)
-    } else if shows(&|[high, low]| *high == 0 && is_text(*low)) {
-        Some(Endian::Big)
-    } else {
-        None
-    }
+    let n_used = characters.clone().filter(is_used).count();
+    let n_all = characters.count();
+    let n_plain = units.iter().filter(|unit| is_plain(**unit)).count();
+    n_plain >= PLAIN_LEAST && n_used + 1 >= n_all
 }
 
 #[cfg(test)]

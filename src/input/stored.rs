@@ -65,6 +65,9 @@ impl std::fmt::Debug for Input<'_> {
 /// a block that makes no sense. Blocks of deflate have some 100 kB at most as compressors make them.
 const LOOK_BACK_BYTES: usize = 1 << 20;
 
+/// How much of a stream is looked through at first.
+const STEP_BYTES_LEAST: usize = 64;
+
 impl<'a> Input<'a> {
     pub(super) fn new(stored: Stored<'a>, counter: Option<Arc<AtomicU64>>) -> Self {
         Self {
@@ -295,6 +298,8 @@ impl<'a> Input<'a> {
         let kept = self.kept.take().unwrap_or_default();
         let n_back = usize::try_from(self.offset - begin).unwrap_or(usize::MAX);
         let mut seen = kept[kept.len().saturating_sub(n_back)..].to_vec();
+        // What is sought is often near, and all that is read beyond it has to be given back.
+        let mut step = STEP_BYTES_LEAST;
         loop {
             if let Some(at) = find(&seen) {
                 self.push_back(&seen[at..]);
@@ -305,9 +310,10 @@ impl<'a> Input<'a> {
             if at_hand.is_empty() {
                 return Ok(false);
             }
-            let n = at_hand.len();
-            seen.extend_from_slice(at_hand);
+            let n = at_hand.len().min(step);
+            seen.extend_from_slice(&at_hand[..n]);
             self.take(n);
+            step = step.saturating_mul(2);
         }
     }
 }

@@ -8,6 +8,8 @@
 //! text ──prefilter──▶ hits ──frame──▶ units ──parse──▶ values ──envelope──▶ events
 //! ```
 
+mod disguise;
+mod ending;
 mod envelope;
 mod frame;
 mod judging;
@@ -33,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use memchr::memchr;
 
+pub use ending::Ends;
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
 pub use rows::is_rows;

@@ -6,31 +6,37 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::scan::{Before, Candidate, Scanner, Window};
+use crate::scan::{Before, Candidate, Ends, Scanner, Window};
 
 /// Where two blocks meet.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seam {
     /// Its offset in the text.
     pub(crate) offset: u64,
     /// What stands before it.
     pub(crate) before: Before,
+    /// The beginning of the text, and its end up to here.
+    pub(crate) ends: Arc<Ends>,
 }
 
 impl Seam {
     /// The seam `part` behind this one.
-    pub(crate) fn then(self, part: Self) -> Self {
+    pub(crate) fn then(mut self, part: &Self) -> Self {
+        Arc::make_mut(&mut self.ends).add_ends(&part.ends);
         Self {
             offset: self.offset + part.offset,
             before: self.before.then(part.before),
+            ends: self.ends,
         }
     }
 
     /// The seam behind this text.
-    pub(crate) fn behind(self, text: &[u8]) -> Self {
+    pub(crate) fn behind(mut self, text: &[u8]) -> Self {
+        Arc::make_mut(&mut self.ends).add(text);
         Self {
             offset: self.offset + text.len() as u64,
             before: self.before.and(text),
+            ends: self.ends,
         }
     }
 }
@@ -178,7 +184,7 @@ impl Giver {
     pub(crate) fn close(&self, offset: u64) {
         self.seam(Seam {
             offset,
-            before: Before::default(),
+            ..Seam::default()
         });
         self.carry(Carry::new(offset, &[], Vec::new()));
     }
@@ -197,14 +203,18 @@ impl Giver {
 impl Taker {
     /// Waits for the seam; nothing if the text ended before it.
     pub(crate) fn seam(&mut self) -> Option<Seam> {
-        self.seam = self.seam.or_else(|| self.seams.recv().ok());
-        self.seam
+        if self.seam.is_none() {
+            self.seam = self.seams.recv().ok();
+        }
+        self.seam.clone()
     }
 
     /// The seam, if it is there already.
     pub(crate) fn seam_at_hand(&mut self) -> Option<Seam> {
-        self.seam = self.seam.or_else(|| self.seams.try_recv().ok());
-        self.seam
+        if self.seam.is_none() {
+            self.seam = self.seams.try_recv().ok();
+        }
+        self.seam.clone()
     }
 
     /// Waits for what is left over; nothing if the block before failed.

@@ -12,7 +12,7 @@ use super::logs::Logs;
 use super::part::{Decoding, PartScan};
 use super::{Judge, SourceReport, Worker, shrink};
 use crate::input::archive::Entry;
-use crate::input::blocks::{Block, Blocks, Content, Packed};
+use crate::input::blocks::{Block, BlockEnd, Blocks, Content, Packed};
 use crate::input::decompress::Budget;
 use crate::input::open::Opened;
 use crate::input::{Source, Stored};
@@ -141,10 +141,13 @@ impl Worker<'_> {
             scan.judge.count(block.stored_bytes, 0);
             let report = &mut *scan.judge.report;
             report.add_gzip_members(member.as_ref(), block.n_gzip_members);
+        } else {
+            // So is what went wrong when it was cut off: whether it was cut off at all depends on threads.
+            *scan.judge.report = SourceReport::default();
         }
         match block.content {
-            Content::Plain(map, range) => scan.text(scanner, &map[range], block.is_last),
-            Content::Decoded => scan.text(scanner, &self.text, block.is_last),
+            Content::Plain(map, range) => scan.text(scanner, &map[range], block.end),
+            Content::Decoded => scan.text(scanner, &self.text, block.end),
             Content::Part(part) => {
                 let decoding = Decoding {
                     part: *part,
@@ -226,9 +229,9 @@ pub(super) struct PieceScan<'a> {
 }
 
 impl PieceScan<'_> {
-    /// Scans the piece's text, and tells the next one where it begins. `is_closed`: what follows does not belong
-    /// to it.
-    fn text(&mut self, scanner: &mut Scanner, text: &[u8], is_closed: bool) {
+    /// Scans the piece's text, and tells the next one where it begins.
+    fn text(&mut self, scanner: &mut Scanner, text: &[u8], end: BlockEnd) {
+        let is_closed = end != BlockEnd::Open;
         let Some(seam) = self.before.seam() else {
             // The text ended in a block before this one, which told why.
             return;
@@ -242,15 +245,19 @@ impl PieceScan<'_> {
             true => own.start..text.len(),
             false => own,
         });
+        let offset = seam.offset;
         if let Some(after) = &self.after {
             let behind = seam.behind(text);
+            if end == BlockEnd::Text {
+                self.judge.tell_ends(&behind.ends);
+            }
             if is_closed {
                 after.close(behind.offset);
             } else {
                 after.seam(behind);
                 if let Some(own) = &own {
                     let memory = std::mem::take(self.memory);
-                    let base = seam.offset + own.end as u64;
+                    let base = offset + own.end as u64;
                     after.carry(Carry::new(base, &text[own.end..], memory));
                 }
             }
@@ -268,7 +275,7 @@ impl PieceScan<'_> {
             }
         }
         if let Some(own) = own {
-            let base = seam.offset + own.start as u64;
+            let base = offset + own.start as u64;
             self.judge.scan(scanner, &text[own], base);
         }
     }

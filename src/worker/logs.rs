@@ -12,7 +12,7 @@ use crate::input::decompress::{Filled, Limit};
 use crate::input::{Source, Stored, Text};
 use crate::output::Alert;
 use crate::report::{Code, Defect, Member};
-use crate::scan::{Candidate, Scanner, Window};
+use crate::scan::{Candidate, Ends, Scanner, Window};
 
 /// A way through all that lies in a source.
 pub(super) struct Logs<'w, 'a> {
@@ -130,7 +130,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         let mut buffer = std::mem::take(&mut self.worker.text);
         buffer.clear();
         self.worker.scanner.start_text(0);
-        let (mut base, mut is_other_behind) = (0, false);
+        let (mut base, mut is_other_behind, mut ends) = (0, false, Ends::default());
         while !self.worker.asked.progress.stop.load(Relaxed) {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
@@ -139,6 +139,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                 return self.layer(text, buffer, member, coded);
             }
             self.count(buffer.len() - held);
+            ends.add(&buffer[held..]);
             let window = Window {
                 bytes: &buffer,
                 base,
@@ -148,6 +149,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             let keep = self.scan(window, member);
             if matches!(filled, Filled::End | Filled::Other) {
                 is_other_behind = filled == Filled::Other;
+                self.judge(member).0.tell_ends(&ends);
                 break;
             }
             if filled == Filled::Break {
@@ -205,6 +207,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             likely_start: None,
         };
         self.scan(window, member);
+        self.judge(member).0.tell_ends(&Ends::of(bytes));
     }
 
     /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in

@@ -25,9 +25,9 @@ use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::Sought;
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
-use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Stats};
+use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Space, Stats};
 use crate::rule::{Relations, Rule};
-use crate::scan::{Candidate, Prefilter, Scanner, Window};
+use crate::scan::{Candidate, Ends, Prefilter, Scanner, Window};
 use logs::Logs;
 use undecided::{Doubts, error_in_folders};
 
@@ -135,6 +135,7 @@ impl SourceReport {
         }
         self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
         self.tell_binary_once();
+        self.tell_cut_once();
         let is_complete = self
             .defects
             .iter()
@@ -161,6 +162,29 @@ impl SourceReport {
             }
             !is_again
         });
+    }
+
+    /// That a text ends inside a document is told where nothing else tells why: not what it is stored in, nor a
+    /// record that is cut off there. The defects are in their order.
+    fn tell_cut_once(&mut self) {
+        let is_text = |defect: &Defect| matches!(defect.offset, Some((Space::Text, _)));
+        let is_cut = |defect: &Defect| defect.code == Code::Truncated && is_text(defect);
+        let is_fault =
+            |defect: &Defect| !is_text(defect) && defect.code.severity() == Severity::Error;
+        let (mut kept, mut dropped) = (Vec::with_capacity(self.defects.len()), 0);
+        for (n, defect) in self.defects.iter().enumerate() {
+            let same = |other: &&Defect| other.member == defect.member;
+            let is_explained = is_cut(defect)
+                && (self.defects[..n].last().filter(same))
+                    .is_some_and(|d| d.code == Code::RecordCut)
+                || is_cut(defect) && self.defects.iter().filter(same).any(is_fault);
+            dropped += usize::from(is_explained);
+            kept.push(!is_explained);
+        }
+        if dropped > 0 {
+            let mut kept = kept.into_iter();
+            self.defects.retain(|_| kept.next() == Some(true));
+        }
     }
 }
 
@@ -362,6 +386,13 @@ impl Judge<'_> {
             .defects
             .drain(..)
             .map(|defect| defect.behind(origin).within(self.member));
+        self.report.defects.extend(defects);
+    }
+
+    /// Tells what is wrong with a text that is at its end.
+    fn tell_ends(&mut self, ends: &Ends) {
+        let defects = ends.defects().into_iter();
+        let defects = defects.map(|defect| defect.within(self.member));
         self.report.defects.extend(defects);
     }
 

@@ -105,7 +105,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
                 }
             }
             if is_at_end || filled == Filled::End {
-                return self.end(scanner, ahead);
+                return self.end(scanner, ahead, !is_at_end);
             }
             if filled == Filled::Break {
                 ahead = self.begin_behind_fault(scanner, ahead)?;
@@ -134,7 +134,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         };
         head.clear();
         head.extend(text.drain(..first));
-        self.seam = self.seam.behind(head);
+        self.seam = std::mem::take(&mut self.seam).behind(head);
         self.n_gone = first;
         self.piece.judge.count(0, first as u64);
         let base = self.seam.offset;
@@ -145,7 +145,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
     /// Counts what was decoded last.
     fn count(&mut self) {
         let new = &self.decoding.text[self.n_held..];
-        self.seam = self.seam.behind(new);
+        self.seam = std::mem::take(&mut self.seam).behind(new);
         let n_stored = match self.decoding.counts_stored {
             // Behind a fault it goes on from further back: what was counted is not counted again.
             true => self.decoding.part.stored_bytes().max(self.n_counted),
@@ -207,7 +207,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
     }
 
     /// Hands on to the next piece what this one knows and leaves over.
-    fn end(mut self, scanner: &mut Scanner, ahead: Ahead) -> Option<()> {
+    fn end(mut self, scanner: &mut Scanner, ahead: Ahead, is_text_end: bool) -> Option<()> {
         let origin = self.resolve()?;
         let piece = self.piece;
         let begin = piece.before.seam()?;
@@ -217,10 +217,14 @@ impl<'p, 'a> PartScan<'p, 'a> {
         if matches!(ahead, Ahead::Own { .. }) {
             piece.judge.take_in(scanner, origin);
         }
+        let seam = begin.then(&self.seam);
+        if is_text_end {
+            piece.judge.tell_ends(&seam.ends);
+        }
         let Some(after) = &piece.after else {
             return Some(());
         };
-        after.seam(begin.then(self.seam));
+        after.seam(seam);
         after.carry(match ahead {
             Ahead::Carried(carry) => carry,
             Ahead::Own { base } => {

@@ -58,8 +58,7 @@ impl Judge<'_> {
             self.report.events.add(self.member, table.events(group));
         }
         if let Err(error) = read {
-            let message = format!("row group {group} cannot be read: {error}");
-            let defect = Defect::row(Code::CorruptStream, table.first_row(group), message);
+            let defect = table.unreadable(group, &error);
             self.report.defects.push(defect.within(self.member));
         }
     }

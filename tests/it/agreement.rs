@@ -248,13 +248,13 @@ fn utf16(mark: &str, text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 /// How a hunt is done, which must not matter: threads, whether files are mapped, the size of blocks.
-type Way = (usize, Option<u64>, usize);
+pub(crate) type Way = (usize, Option<u64>, usize);
 
 /// What a hunt gives: the output's bytes, the diagnostics, whether all was read.
-type Given = (Vec<u8>, Vec<String>, bool);
+pub(crate) type Given = (Vec<u8>, Vec<String>, bool);
 
 /// Hunts in this process.
-fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
+pub(crate) fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
     let path = lake.beside("alerts.ndjson");
     let config = HuntConfig {
         run_id: trailsift::config::random_run_id(),

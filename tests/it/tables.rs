@@ -516,3 +516,67 @@ fn a_damaged_table_is_told_and_harms_nobody() {
         );
     }
 }
+
+#[test]
+fn a_table_whose_empty_lists_have_no_type_is_empty() {
+    let lake = Lake::new().file("b", attach("1"));
+    let path = lake.logs().join("a.parquet");
+    let schema = Arc::new(Schema::new(athena()));
+    let file = File::create(&path).unwrap();
+    ArrowWriter::try_new(file, schema, None)
+        .unwrap()
+        .close()
+        .unwrap();
+    // The head of the list of row groups, behind that of its field.
+    let mut stored = fs::read(&path).unwrap();
+    let at = stored
+        .windows(4)
+        .rposition(|w| w == [0x16, 0, 0x19, 0x0c])
+        .unwrap();
+    stored[at + 3] = 0;
+    fs::write(&path, stored).unwrap();
+    lake.hunt(&[]).exits(0).finds(&["1"]);
+}
+
+#[test]
+fn a_map_of_any_keys_harms_no_row() {
+    use arrow::array::{
+        ArrayRef, Date32Builder, Int64Builder, MapBuilder, StringArray, StringBuilder,
+    };
+    let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
+    let mut numbers = MapBuilder::new(None, Int64Builder::new(), StringBuilder::new());
+    numbers.keys().append_value(-5);
+    numbers.values().append_value("five");
+    numbers.keys().append_value(6);
+    numbers.values().append_null();
+    numbers.append(true).unwrap();
+    let mut days = MapBuilder::new(None, Date32Builder::new(), Int64Builder::new());
+    days.append(true).unwrap();
+    let mut nothing = MapBuilder::new(None, Int64Builder::new(), Int64Builder::new());
+    nothing.append(false).unwrap();
+    let columns: [(&str, ArrayRef); 6] = [
+        (
+            "eventname",
+            Arc::new(StringArray::from(vec!["AttachUserPolicy"])),
+        ),
+        ("eventid", Arc::new(StringArray::from(vec!["1"]))),
+        (
+            "requestparameters",
+            Arc::new(StringArray::from(vec![request])),
+        ),
+        ("numbers", Arc::new(numbers.finish())),
+        ("days", Arc::new(days.finish())),
+        ("nothing", Arc::new(nothing.finish())),
+    ];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
+            .unwrap();
+    let lake = Lake::new().file("b", "");
+    let file = File::create(lake.logs().join("a.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let hunt = lake.hunt(&[]).exits(0).finds(&["1"]);
+    let raw = hunt.alerts[0]["raw_event"].as_str().unwrap();
+    assert!(raw.contains(r#""numbers":{"-5":"five","6":null}"#), "{raw}");
+}

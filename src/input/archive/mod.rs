@@ -7,6 +7,7 @@
 
 mod lent;
 mod other;
+mod sparse;
 mod tar;
 mod zip;
 
@@ -177,9 +178,13 @@ impl<'a> Entry<'a> {
             Format::Tar => Walk::Tar(tar::Walk::default()),
             Format::Zip => Walk::Zip(zip::Walk::new(&input)),
             Format::Parquet => return open_table(input, member.as_ref(), defects),
-            Format::Unsupported(name) => {
+            Format::Unsupported(name) | Format::Encrypted(name) => {
+                let code = match format {
+                    Format::Encrypted(_) => Code::Encrypted,
+                    _ => Code::UnsupportedFormat,
+                };
                 tell(
-                    Code::UnsupportedFormat,
+                    code,
                     format!("content is {name}, which is not read"),
                     defects,
                 );
@@ -212,9 +217,8 @@ fn open_table<'a>(
             }
             Ok(Opened::Table(table))
         }
-        Err(error) => {
-            let message = format!("Parquet file cannot be read: {error}");
-            tell(Defect::stored(Code::CorruptStream, 0, message));
+        Err(defect) => {
+            tell(defect);
             Ok(Opened::Nothing)
         }
     }
@@ -247,6 +251,8 @@ struct Found {
     coding: Coding,
     /// What should come out, by the archive.
     expected: Option<Expected>,
+    /// Where what is stored belongs, in a file with holes.
+    map: Option<sparse::Map>,
 }
 
 impl<'a> Archive<'a> {
@@ -277,10 +283,15 @@ impl<'a> Archive<'a> {
         let member = Arc::new(Member { index, path });
         let is_stored = found.coding == Coding::Sniffed;
         let sum = found.expected.filter(|_| is_stored);
-        let stored = self.lending.lend(found.n_stored, sum, &member);
+        let mut stored = self.lending.lend(found.n_stored, sum, &member);
+        let mut stored_bytes = found.n_stored;
+        if let Some(map) = &found.map {
+            stored_bytes = Some(map.full_bytes());
+            stored = Stored::Stream(Box::new(sparse::Sparse::new(stored, map)));
+        }
         Ok(Some(Entry {
             member: Some(member),
-            stored_bytes: found.n_stored,
+            stored_bytes,
             coded: Coded {
                 coding: found.coding,
                 expected: found.expected.filter(|_| !is_stored),

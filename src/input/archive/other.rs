@@ -35,6 +35,12 @@ pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Resu
     // Zeros before text are a hole.
     let start = if n_zeros > 1 { &seen[n_zeros..] } else { seen };
     let start = &start[..start.len().min(SNIFF_BYTES)];
+    // Zeros behind a short text are padding.
+    let n_padding = start.iter().rev().take_while(|byte| **byte == 0).count();
+    let start = match n_padding {
+        0 | 1 => start,
+        n => &start[..start.len() - n],
+    };
     let foreign = binary::foreign(start);
     if let Some(name) = foreign {
         let message = format!("content is {name}; it is searched as it is");
@@ -61,6 +67,11 @@ pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Resu
         _ if zip::ends(seen) => zip::find_header(seen),
         _ => None,
     };
+    if found.is_none() && zip::ends(seen) {
+        let message = "it ends with a zip's directory, but no entry of it begins here: the last part of a split \
+                       archive, or one that lost its beginning";
+        defects.push(Defect::stored(Code::Truncated, base, message));
+    }
     if let Some(at) = found {
         let at = base + at as u64;
         let message = format!(

@@ -6,10 +6,11 @@
 
 use std::io;
 
-use memchr::memmem;
+use memchr::{memmem, memrchr};
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::Found;
+use super::sparse::Map;
 use crate::input::decompress::Coding;
 use crate::input::sniff::is_tar_header;
 use crate::input::stored::{Input, trailing};
@@ -35,6 +36,12 @@ pub(super) struct Walk {
 struct Extensions {
     path: Option<Vec<u8>>,
     n_bytes: Option<u64>,
+    /// How long a file with holes is.
+    full_bytes: Option<u64>,
+    /// Its map: an offset, a length, an offset, and so on.
+    map: Vec<u64>,
+    /// Whether the map stands before what is stored.
+    is_map_stored: bool,
 }
 
 impl Extensions {
@@ -43,11 +50,32 @@ impl Extensions {
         for field in PaxExtensions::new(fields).flatten() {
             match field.key_bytes() {
                 b"path" | b"GNU.sparse.name" => self.path = Some(field.value_bytes().to_vec()),
-                b"size" => self.n_bytes = field.value().ok().and_then(|n| n.parse().ok()),
+                b"size" => self.n_bytes = number(field.value_bytes()),
+                b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
+                    self.full_bytes = number(field.value_bytes());
+                }
+                b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
+                    self.map.extend(number(field.value_bytes()));
+                }
+                b"GNU.sparse.map" => {
+                    let numbers = field.value_bytes().split(|byte| *byte == b',');
+                    self.map = numbers.filter_map(number).collect();
+                }
+                b"GNU.sparse.major" => self.is_map_stored = field.value_bytes() == b"1",
                 _ => {}
             }
         }
     }
+
+    /// The map of a file with holes, if it is one.
+    fn map(&self) -> Option<Map> {
+        (!self.map.is_empty()).then(|| Map::of_numbers(&self.map, self.full_bytes))
+    }
+}
+
+/// A decimal number.
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 
 impl Walk {
@@ -153,10 +181,8 @@ impl Walk {
             }
             EntryType::XHeader => extensions.take_in(&read(input, n_bytes)?),
             EntryType::GNUSparse => {
-                let message = "tar entry is a sparse file of GNU tar's old kind, which is not read";
-                defects.push(Defect::stored(Code::UnsupportedFormat, start, message));
-                self.skip_sparse_map(header, input)?;
-                *extensions = Extensions::default();
+                let map = self.old_map(header, input)?;
+                return Ok(Some(self.found(header, n_bytes, Some(map), extensions)));
             }
             EntryType::Link
             | EntryType::Symlink
@@ -178,27 +204,95 @@ impl Walk {
             }
             // What is not known is to be taken for a file, by POSIX.
             _ => {
-                let own = || header.path_bytes().into_owned();
-                return Ok(Some(Found {
-                    path: std::mem::take(extensions).path.unwrap_or_else(own),
-                    n_stored: Some(n_bytes),
-                    coding: Coding::Sniffed,
-                    expected: None,
-                }));
+                let mut n_stored = n_bytes;
+                if extensions.is_map_stored {
+                    extensions.map = stored_map(input)?;
+                    let n_taken = self.next_header.saturating_sub(input.offset);
+                    n_stored = n_bytes.saturating_sub(n_blocks * BLOCK_BYTES_64 - n_taken);
+                }
+                let map = extensions.map();
+                return Ok(Some(self.found(header, n_stored, map, extensions)));
             }
         }
         Ok(None)
     }
 
-    /// Passes over the blocks that tell where the parts of a sparse file belong.
-    fn skip_sparse_map(&mut self, header: &Header, input: &mut Input<'_>) -> io::Result<()> {
-        let mut is_more = header.as_bytes()[482] != 0;
+    /// An entry of so many stored bytes.
+    fn found(
+        &self,
+        header: &Header,
+        n_stored: u64,
+        map: Option<Map>,
+        extensions: &mut Extensions,
+    ) -> Found {
+        let own = || header.path_bytes().into_owned();
+        Found {
+            path: std::mem::take(extensions).path.unwrap_or_else(own),
+            n_stored: Some(n_stored),
+            coding: Coding::Sniffed,
+            expected: None,
+            map,
+        }
+    }
+
+    /// The map of a sparse file of the old kind: it begins in the header, and may go on in blocks behind that.
+    fn old_map(&mut self, header: &Header, input: &mut Input<'_>) -> io::Result<Map> {
+        const NUMBER_BYTES: usize = 12;
+        let octal = |field: &[u8]| {
+            let digits = field.iter().filter(|byte| byte.is_ascii_digit());
+            digits.fold(0_u64, |n, digit| {
+                n.saturating_mul(8).saturating_add(u64::from(digit - b'0'))
+            })
+        };
+        // Large numbers are binary, behind a bit that tells so.
+        let number = |field: &[u8]| match field {
+            [0x80, .., a, b, c, d, e, f, g, h] => {
+                u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])
+            }
+            _ => octal(field),
+        };
+        let (mut numbers, mut is_more) = (Vec::new(), header.as_bytes()[482] != 0);
+        let mut take_in = |fields: &[u8]| {
+            let pairs = fields.chunks_exact(2 * NUMBER_BYTES);
+            for pair in pairs.take_while(|pair| pair[0] != 0) {
+                numbers.extend(pair.chunks(NUMBER_BYTES).map(number));
+            }
+        };
+        take_in(&header.as_bytes()[386..482]);
         while is_more {
             let mut block = [0; BLOCK_BYTES];
             is_more = input.read_exact(&mut block)? && block[504] != 0;
+            take_in(&block[..504]);
             self.next_header += BLOCK_BYTES_64;
         }
-        Ok(())
+        let full_bytes = number(&header.as_bytes()[483..495]);
+        Ok(Map::of_numbers(&numbers, Some(full_bytes)))
+    }
+}
+
+/// The map of a sparse file of pax's kind 1.0, in whole blocks before what is stored: how many parts, and then for each
+/// an offset and a length, a line for each number.
+fn stored_map(input: &mut Input<'_>) -> io::Result<Vec<u64>> {
+    let (mut text, mut numbers) = (Vec::new(), Vec::new());
+    loop {
+        let mut block = [0; BLOCK_BYTES];
+        if !input.read_exact(&mut block)? {
+            return Ok(numbers);
+        }
+        text.extend_from_slice(&block);
+        let Some(end) = memrchr(b'\n', &text) else {
+            return Ok(numbers);
+        };
+        let lines: Vec<u8> = text.drain(..=end).collect();
+        let lines = lines.split(|byte| *byte == b'\n');
+        numbers.extend(lines.filter(|line| !line.is_empty()).filter_map(number));
+        let n_parts = numbers.first().copied().unwrap_or(0);
+        let n_numbers = n_parts.saturating_mul(2).saturating_add(1);
+        if numbers.len() as u64 >= n_numbers || text.len() > BLOCK_BYTES {
+            numbers.truncate(usize::try_from(n_numbers).unwrap_or(usize::MAX));
+            numbers.drain(..1.min(numbers.len()));
+            return Ok(numbers);
+        }
     }
 }
 

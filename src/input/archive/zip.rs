@@ -45,6 +45,8 @@ pub(super) struct Walk {
     is_past_end: bool,
     /// Whether something of which only the end shows may stand behind the entry that was lent.
     is_open: bool,
+    /// Whether it begins as the first part of a split archive does.
+    is_first_part: bool,
 }
 
 /// What a header, or a record of the directory, says of an entry.
@@ -57,7 +59,7 @@ struct Sizes {
 
 impl Walk {
     pub(super) fn new(input: &Input<'_>) -> Self {
-        let directory = input.rest().and_then(find_directory);
+        let directory = input.whole().and_then(find_directory);
         Self {
             central: directory.map(|(start, _)| start),
             base: directory.map_or(0, |(_, base)| base),
@@ -98,10 +100,14 @@ impl Walk {
                     }
                     continue;
                 }
-                NOT_SPLIT | SPLIT => Ok(true),
+                NOT_SPLIT | SPLIT => {
+                    self.is_first_part |= start == 0;
+                    Ok(true)
+                }
                 CENTRAL => skip_record(input, 42, [24, 26, 28]),
                 END => {
                     self.is_past_end = true;
+                    self.tell_part(start, input, defects)?;
                     skip_record(input, 18, [16, 18, 18])
                 }
                 ZIP64_END | EXTRA_DATA => skip_sized(input, mark == *ZIP64_END),
@@ -121,6 +127,22 @@ impl Walk {
             defects.push(Defect::stored(Code::Truncated, input.offset, message));
         }
         None
+    }
+
+    /// Tells that the archive, whose end is at `start`, is the last part of a split one whose first is not here.
+    fn tell_part(
+        &self,
+        start: u64,
+        input: &mut Input<'_>,
+        defects: &mut Vec<Defect>,
+    ) -> io::Result<()> {
+        let ahead = input.look_ahead(2)?;
+        let part = ahead.first_chunk().map_or(0, |n| u16::from_le_bytes(*n));
+        // In large archives the number stands elsewhere.
+        if matches!(part, 1..=0xfffe) && !self.is_first_part {
+            defects.push(Defect::stored(Code::Truncated, start, last_part(part)));
+        }
+        Ok(())
     }
 
     fn resynchronise(
@@ -180,6 +202,7 @@ impl Walk {
                         crc: sizes.crc,
                         n_bytes: sizes.n_bytes,
                     }),
+                    map: None,
                 }))
             }
             Err((code, why)) => {
@@ -315,38 +338,72 @@ impl Sizes {
     }
 }
 
+fn last_part(part: u16) -> String {
+    format!(
+        "zip is the last part of a split archive; {part} parts before it are files of their own, and read as such"
+    )
+}
+
 /// Whether these bytes end as a zip does, whatever they begin with.
 pub(super) fn ends(bytes: &[u8]) -> bool {
     // Nearly all texts have no such byte at their end, which is cheaper to see than that there is no mark.
-    let near = &bytes[bytes.len().saturating_sub(22)..];
-    near.contains(&0)
-        && find_directory(bytes).is_some_and(|(start, _)| {
-            let at = usize::try_from(start).unwrap_or(usize::MAX);
-            bytes
-                .get(at..)
-                .is_some_and(|directory| directory.starts_with(CENTRAL))
-        })
+    let near = &bytes[bytes
+        .len()
+        .saturating_sub(END_BYTES + usize::from(u16::MAX))..];
+    let is_likely = near[near.len().saturating_sub(END_BYTES)..].contains(&0)
+        || memmem::rfind(near, END).is_some();
+    is_likely && find_directory(bytes).is_some_and(|(start, _)| begins_directory(bytes, start))
 }
 
-/// Where the directory begins, and where the offsets in it count from, by the record at the end of the archive.
+fn begins_directory(bytes: &[u8], start: u64) -> bool {
+    let at = usize::try_from(start).unwrap_or(usize::MAX);
+    bytes
+        .get(at..)
+        .is_some_and(|rest| rest.starts_with(CENTRAL))
+}
+
+/// The record at the end of an archive, without its comment.
+const END_BYTES: usize = 22;
+
+/// Where the directory begins, and where the offsets in it count from, by the record at the end of the archive. A
+/// comment of at most 64 KiB may follow that, and hold what looks like it.
 fn find_directory(bytes: &[u8]) -> Option<(u64, u64)> {
-    const END_BYTES: usize = 22;
-    // A comment of at most 64 KiB may follow.
     let from = bytes
         .len()
         .saturating_sub(END_BYTES + usize::from(u16::MAX));
-    let at = from + memmem::rfind(&bytes[from..], END)?;
+    let places = || memmem::rfind_iter(&bytes[from..], END).map(|at| from + at);
+    let is_at_end = |at: &usize| {
+        let end = bytes.get(*at..*at + END_BYTES);
+        end.is_some_and(|end| at + END_BYTES + usize::from(u16_at(end, 20)) == bytes.len())
+    };
+    let is_sound = |(start, _): &(u64, u64)| begins_directory(bytes, *start);
+    let of = |at: usize| directory_before(bytes, at);
+    let at_end = places().filter(is_at_end).filter_map(of).find(is_sound);
+    let any = || places().filter_map(of).find(is_sound);
+    at_end.or_else(any).or_else(|| places().find_map(of))
+}
+
+/// The directory by the record at `at`.
+fn directory_before(bytes: &[u8], at: usize) -> Option<(u64, u64)> {
     let end = bytes.get(at..at + END_BYTES)?;
     let (n_bytes, offset) = (u32_at(end, 12), u32_at(end, 16));
-    if offset == u32::MAX || n_bytes == u32::MAX {
-        let locator = bytes.get(at.checked_sub(20)?..at)?;
-        let zip64 = usize::try_from(u64_at(locator.strip_prefix(ZIP64_LOCATOR)?, 4)).ok()?;
-        let zip64 = bytes.get(zip64..zip64.checked_add(56)?)?;
-        return Some((u64_at(zip64.strip_prefix(ZIP64_END)?, 44), 0));
-    }
-    let start = (at as u64).checked_sub(n_bytes.into())?;
-    Some((start, start.checked_sub(offset.into())?))
+    let (end, n_bytes, offset) = if offset == u32::MAX || n_bytes == u32::MAX {
+        let locator_at = at.checked_sub(20)?;
+        let locator = bytes.get(locator_at..at)?.strip_prefix(ZIP64_LOCATOR)?;
+        let is_there = |at: &usize| bytes.get(*at..).is_some_and(|b| b.starts_with(ZIP64_END));
+        // Where something stands before the archive it is not where the locator says.
+        let told = usize::try_from(u64_at(locator, 4)).ok().filter(is_there);
+        let zip64 = told.or_else(|| locator_at.checked_sub(ZIP64_END_BYTES).filter(is_there))?;
+        let record = bytes.get(zip64..zip64.checked_add(ZIP64_END_BYTES)?)?;
+        (zip64 as u64, u64_at(record, 40), u64_at(record, 48))
+    } else {
+        (at as u64, n_bytes.into(), offset.into())
+    };
+    let start = end.checked_sub(n_bytes)?;
+    Some((start, start.checked_sub(offset)?))
 }
+
+const ZIP64_END_BYTES: usize = 56;
 
 /// The next place where any mark stands.
 fn find_mark(bytes: &[u8]) -> Option<usize> {

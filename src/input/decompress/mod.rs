@@ -9,6 +9,7 @@
 //! A text that proves to be a container again is a [`Filled::Layer`], for `archive` to open.
 
 mod budget;
+mod chunked;
 mod gzip;
 mod layer;
 mod libdeflate;
@@ -142,6 +143,7 @@ enum Decoding {
     Zstd(zstd::State),
     Stream(streams::State),
     Utf16(utf16::State),
+    Chunked(chunked::State),
     Ended,
 }
 
@@ -213,7 +215,12 @@ impl<'a> Text<'a> {
             Format::Bzip2 => Decoding::Stream(streams::State::bzip2()),
             Format::Xz => Decoding::Stream(streams::State::xz()),
             Format::Utf16(endian) => Decoding::Utf16(utf16::State::new(endian)),
-            Format::Tar | Format::Zip | Format::Parquet | Format::Unsupported(_) => {
+            Format::Chunked => Decoding::Chunked(chunked::State::Start),
+            Format::Tar
+            | Format::Zip
+            | Format::Parquet
+            | Format::Encrypted(_)
+            | Format::Unsupported(_) => {
                 return Err(input);
             }
         };
@@ -378,6 +385,7 @@ impl<'a> Text<'a> {
             Decoding::Zstd(state) => codecs.zstd.fill(state, reading, text, limit, defects),
             Decoding::Stream(state) => state.fill(reading, text, limit, defects),
             Decoding::Utf16(state) => state.fill(reading, text, limit, defects),
+            Decoding::Chunked(state) => state.fill(reading, text, limit, defects),
             Decoding::Ended => Ok(Filled::End),
         };
         let mut filled = filled.unwrap_or_else(|error| {

@@ -16,13 +16,18 @@ const STEP_BYTES: usize = 16 * 1024;
 /// How many stored bytes a step takes: of 2 bytes come 3 at most, and of a byte that is not UTF-8 come 3.
 const TAKEN_BYTES: usize = STEP_BYTES / 4;
 
-/// What shows an encoding. Of sixteen Chinese characters all bytes may be ASCII characters, too, but by chance
-/// only once in ten million times.
+/// What shows an encoding.
 const CHUNK_BYTES: usize = 32;
 /// How many zeros a chunk of UTF-16 has at least, all at places of one kind: units that are ASCII.
 const ZEROS_LEAST: usize = 12;
 /// How many characters of ASCII a chunk of UTF-8 has at least.
 const ASCII_LEAST: usize = 28;
+/// How many pairs of bytes of such a chunk are, as units, characters that hardly any text has: all bytes of Chinese may
+/// be ASCII characters, too, and one character may be written many times.
+const RARE_LEAST: usize = 3;
+/// How many different bytes a chunk of UTF-16 that is half a unit off has beside its zeros: there are characters of
+/// which the lower byte is zero, but not many different ones stand together.
+const VARIED_LEAST: usize = 4;
 
 /// Where the decoder is.
 pub(super) struct State {
@@ -50,12 +55,32 @@ enum Places {
     Odd,
 }
 
-/// What a chunk shows, if anything.
-fn shown(chunk: &[u8]) -> Option<Shown> {
+/// Whether a unit with this upper byte, if that is an ASCII character, is one that hardly any text has: symbols, and the
+/// first extension of Chinese. Kana and marks of punctuation have 0x30, most of Chinese begins with 0x4E.
+fn is_rare(upper: u8) -> bool {
+    matches!(upper, 0x21..=0x2f | 0x31..=0x4d)
+}
+
+/// How many different bytes there are, beside zeros.
+fn n_different(chunk: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    chunk
+        .iter()
+        .for_each(|byte| seen[usize::from(*byte)] = true);
+    seen[1..].iter().filter(|seen| **seen).count()
+}
+
+/// What a chunk of a text in this order shows, if anything.
+fn shown(chunk: &[u8], endian: Endian, is_utf8: bool) -> Option<Shown> {
     let zeros = |first: usize| chunk.iter().skip(first).step_by(2).filter(|b| **b == 0);
     let is_ascii = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match (zeros(0).count(), zeros(1).count()) {
-        (0, 0) if chunk.iter().filter(is_ascii).count() >= ASCII_LEAST => Some(Shown::Utf8),
+        (0, 0) if chunk.iter().filter(is_ascii).count() >= ASCII_LEAST => {
+            let first = usize::from(endian == Endian::Little);
+            let upper = chunk.iter().skip(first).step_by(2);
+            let n_rare = upper.filter(|upper| is_rare(**upper)).count();
+            (is_utf8 || n_rare >= RARE_LEAST).then_some(Shown::Utf8)
+        }
         (0, ZEROS_LEAST..) => Some(Shown::Zeros(Places::Odd)),
         (ZEROS_LEAST.., 0) => Some(Shown::Zeros(Places::Even)),
         _ => None,
@@ -131,11 +156,14 @@ impl State {
             (false, Endian::Little) => Shown::Zeros(Places::Odd),
             (false, Endian::Big) => Shown::Zeros(Places::Even),
         };
-        let mut chunks = bytes.chunks_exact(CHUNK_BYTES).map(shown);
-        let (n, other) = chunks
-            .by_ref()
-            .enumerate()
-            .find_map(|(n, shown)| Some((n, shown.filter(|shown| *shown != own)?)))?;
+        let mut chunks = bytes.chunks_exact(CHUNK_BYTES);
+        let is_other = |chunk: &[u8], shown: Shown| {
+            shown != own && (shown == Shown::Utf8 || n_different(chunk) >= VARIED_LEAST)
+        };
+        let (n, other) = chunks.by_ref().enumerate().find_map(|(n, chunk)| {
+            let shown = shown(chunk, self.endian, self.is_utf8)?;
+            is_other(chunk, shown).then_some((n, shown))
+        })?;
         let mut at = n * CHUNK_BYTES;
         match other {
             // Back to the last zero, which belongs to a unit; of a big-endian one the other half follows.

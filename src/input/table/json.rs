@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, AsArray as _, BooleanArray, BooleanBufferBuilder, FixedSizeBinaryArray,
-    GenericBinaryArray, RecordBatch, StructArray,
+    GenericBinaryArray, MapArray, RecordBatch, StructArray,
 };
 use arrow::datatypes::{
-    DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Field, FieldRef, Fields, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
@@ -115,15 +115,72 @@ impl EncoderFactory for Texts {
         &self,
         _: &'a FieldRef,
         array: &'a dyn Array,
-        _: &'a EncoderOptions,
+        options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
             DataType::FixedSizeBinary(_) => Box::new(FixedText(array.as_fixed_size_binary())),
             DataType::Timestamp(unit, Some(_)) => Box::new(Time(array, *unit)),
+            DataType::Map(entries, _) => match entries.data_type() {
+                DataType::Struct(fields) if *fields[0].data_type() != DataType::Utf8 => {
+                    Box::new(Map::new(array.as_map(), fields, options)?)
+                }
+                _ => return Ok(None),
+            },
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
+    }
+}
+
+/// A map whose keys are no text, as an object: its keys are what is written of them, as text.
+struct Map<'a> {
+    map: &'a MapArray,
+    keys: NullableEncoder<'a>,
+    values: NullableEncoder<'a>,
+}
+
+impl<'a> Map<'a> {
+    fn new(
+        map: &'a MapArray,
+        fields: &'a Fields,
+        options: &'a EncoderOptions,
+    ) -> Result<Self, ArrowError> {
+        Ok(Self {
+            map,
+            keys: make_encoder(&fields[0], map.keys(), options)?,
+            values: make_encoder(&fields[1], map.values(), options)?,
+        })
+    }
+}
+
+fn encode_or_null(encoder: &mut NullableEncoder<'_>, n: usize, out: &mut Vec<u8>) {
+    match encoder.is_null(n) {
+        true => out.extend_from_slice(b"null"),
+        false => encoder.encode(n, out),
+    }
+}
+
+impl Encoder for Map<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        let offsets = self.map.offsets();
+        let mut key = Vec::new();
+        out.push(b'{');
+        let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
+        for (nth, entry) in (place(offsets[n])..place(offsets[n + 1])).enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            key.clear();
+            encode_or_null(&mut self.keys, entry, &mut key);
+            match key.first() {
+                Some(b'"') => out.extend_from_slice(&key),
+                _ => write_text(&key, out),
+            }
+            out.push(b':');
+            encode_or_null(&mut self.values, entry, out);
+        }
+        out.push(b'}');
     }
 }
 

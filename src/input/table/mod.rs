@@ -6,6 +6,7 @@
 //! ([`skip`]), then the column of actions is decoded, then of the other columns the pages of the rows that are left.
 
 mod columns;
+mod footer;
 mod json;
 mod skip;
 mod sound;
@@ -27,7 +28,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::stored::Input;
-use crate::report::{Defect, EventCounts};
+use crate::report::{Code, Defect, EventCounts};
 use columns::Columns;
 use json::Lines;
 use stored::Kept;
@@ -78,9 +79,35 @@ impl Table {
     /// # Errors
     ///
     /// What the system says; inside, what is wrong with the file.
-    pub(super) fn open(input: Input<'_>) -> io::Result<Result<(Self, Vec<Defect>), ParquetError>> {
+    pub(super) fn open(input: Input<'_>) -> io::Result<Result<(Self, Vec<Defect>), Defect>> {
         let kept = Kept::of(input)?;
-        Ok(Self::of(kept))
+        Ok(Self::of(kept.clone()).map_err(|error| {
+            let (code, why) = match footer::is_encrypted(&kept) {
+                true => (Code::Encrypted, ", columns of it are encrypted"),
+                false => (Code::CorruptStream, ""),
+            };
+            Defect::stored(
+                code,
+                0,
+                format!("Parquet file cannot be read{why}: {error}"),
+            )
+        }))
+    }
+
+    /// What to tell where a row group cannot be read.
+    #[must_use]
+    pub fn unreadable(&self, group: usize, error: &ParquetError) -> Defect {
+        let (code, message) = match footer::is_encrypted(&self.kept) {
+            true => (
+                Code::Encrypted,
+                format!("row group {group} has encrypted columns, and cannot be read"),
+            ),
+            false => (
+                Code::CorruptStream,
+                format!("row group {group} cannot be read: {error}"),
+            ),
+        };
+        Defect::row(code, self.first_row(group), message)
     }
 
     fn of(kept: Kept) -> Result<(Self, Vec<Defect>), ParquetError> {
@@ -93,7 +120,8 @@ impl Table {
             .with_virtual_columns(vec![number])?;
         let metadata = ParquetMetaDataReader::new()
             .with_offset_index_policy(PageIndexPolicy::Optional)
-            .parse_and_finish(&kept)?;
+            .parse_and_finish(&kept);
+        let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options)?;
         let columns = Columns::of(metadata.parquet_schema());

@@ -54,10 +54,10 @@ fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetErro
         .iter()
         .flat_map(|group| group.columns().iter().map(move |column| (group, column)))
     {
-        let start = column
-            .dictionary_page_offset()
-            .unwrap_or(column.data_page_offset());
-        let start = start.min(column.data_page_offset());
+        // Of a column without values there may be a dictionary alone: the place of its data is then the file's start.
+        let data = Some(column.data_page_offset()).filter(|at| *at != 0);
+        let starts = data.into_iter().chain(column.dictionary_page_offset());
+        let start = starts.min().unwrap_or(0);
         let mut parts = vec![(start, column.compressed_size())];
         let indexes = [
             (column.column_index_offset(), column.column_index_length()),
@@ -96,11 +96,42 @@ fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetErro
 }
 
 /// Where the metadata begins: before its length and the magic.
-fn footer_start(kept: &Kept) -> Result<u64, ParquetError> {
+pub(super) fn footer_start(kept: &Kept) -> Result<u64, ParquetError> {
     let end = kept.len().saturating_sub(8);
     let length = kept.get_bytes(end, 4)?;
     let length = length
         .first_chunk()
         .map_or(0, |bytes| u32::from_le_bytes(*bytes));
     Ok(end.saturating_sub(u64::from(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::file::metadata::{
+        ColumnChunkMetaData, FileMetaData, ParquetMetaData, RowGroupMetaData,
+    };
+    use parquet::schema::parser::parse_message_type;
+    use parquet::schema::types::SchemaDescriptor;
+
+    use super::*;
+
+    #[test]
+    fn a_column_without_values_may_have_a_dictionary_alone() {
+        let schema = parse_message_type("message m { optional binary a (UTF8); }").unwrap();
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+        let column = ColumnChunkMetaData::builder(schema.column(0))
+            .set_dictionary_page_offset(Some(4))
+            .set_data_page_offset(0)
+            .set_total_compressed_size(15)
+            .build();
+        let group = RowGroupMetaData::builder(Arc::clone(&schema))
+            .set_num_rows(0)
+            .set_column_metadata(vec![column.unwrap()])
+            .build();
+        let file = FileMetaData::new(1, 0, None, None, schema, None);
+        let metadata = ParquetMetaData::new(file, vec![group.unwrap()]);
+        assert_eq!(end_of_columns(&metadata).unwrap(), Some(19));
+    }
 }

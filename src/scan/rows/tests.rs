@@ -66,7 +66,7 @@ fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
                 alerts,
                 raws,
                 defects,
-                n_rows: scanner.n_rows,
+                n_rows: scanner.events.rows,
             };
         }
     }

@@ -1,0 +1,222 @@
+//! Text in a form of which the needles cannot be seen: base64, e-mail, lines that break inside strings.
+//!
+//! In: the beginning of a text. Out: a [`Defect`] that says what it is. It is searched as it is all the same.
+
+use memchr::{memchr_iter, memmem, memrchr};
+
+use super::ending::{first_line, start, string_end};
+use crate::report::{Code, Defect};
+
+/// How base64 begins of what is packed.
+const PACKED: [(&[u8], &str); 5] = [
+    (b"H4sI", "gzip"),
+    (b"KLUv/", "zstd"),
+    (b"QlpoO", "bzip2"),
+    (b"/Td6WFoA", "xz"),
+    (b"UEsDB", "zip"),
+];
+
+/// How base64 begins of JSON: a bracket, and a quote, a bracket or a blank behind it.
+const JSON: [&[u8]; 10] = [
+    b"eyJ", b"eyAi", b"eyAg", b"ewo", b"ewk", b"ew0K", b"W3s", b"W1s", b"WyJ", b"Wwo",
+];
+
+/// What decoded JSON holds if it is likely to be a record, or what records are packed in.
+const IN_RECORDS: [&[u8]; 6] = [
+    b"\"eventVersion",
+    b"\"eventName",
+    b"\"eventTime",
+    b"\"Records\"",
+    b"\"logEvents\"",
+    b"\"detail-type\"",
+];
+
+/// So many characters show base64.
+const BASE64_LEAST: usize = 48;
+/// So much of it is decoded to see what it is.
+const BASE64_SHOWN: usize = 1024;
+
+/// The lines that a mailer breaks are at least and at most so long.
+const WRAPPED: std::ops::RangeInclusive<usize> = 40..=1024;
+/// In so many places a line breaks inside a string.
+const WRAPPED_LEAST: usize = 2;
+
+/// What a text that begins so is, if the needles cannot be seen in it. `has_records`: whether its beginning shows a
+/// record, of which strings are data.
+pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
+    let text = start(head);
+    let what = if let Some(what) = base64(text) {
+        format!("content is base64 of {what}, which is not read")
+    } else if let Some(what) = mail(text) {
+        format!("content is {what}: what it encodes is not read")
+    } else if let Some((at, what)) = in_string(head).filter(|_| !has_records) {
+        let message = format!("a string is base64 of {what}, which is not read");
+        return Some(Defect::text(Code::UnsupportedFormat, at as u64, message));
+    } else {
+        let (at, width) = wrapped(head)?;
+        let message = format!(
+            "lines break inside strings, at some {width} characters: names that a line's end divides are not seen"
+        );
+        return Some(Defect::text(Code::UnsupportedFormat, at as u64, message));
+    };
+    Some(Defect::text(Code::UnsupportedFormat, 0, what))
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+}
+
+/// What is packed in base64, by how that begins.
+fn packed(text: &[u8]) -> Option<&'static str> {
+    let kind = PACKED.iter().find(|(start, _)| text.starts_with(start));
+    kind.map(|(_, name)| *name)
+}
+
+fn is_json(text: &[u8]) -> bool {
+    JSON.iter().any(|start| text.starts_with(start))
+}
+
+/// What a text is base64 of, if it is.
+fn base64(text: &[u8]) -> Option<&'static str> {
+    let body = match text.starts_with(b"begin-base64 ") {
+        true => text.get(first_line(text).len() + 1..)?,
+        false => text,
+    };
+    let content: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|b| !matches!(b, b'\r' | b'\n'))
+        .take(BASE64_LEAST)
+        .collect();
+    if content.len() < BASE64_LEAST.min(text.len()) || !content.iter().all(|b| is_base64(*b)) {
+        return None;
+    }
+    packed(&content).or_else(|| is_json(&content).then_some("JSON"))
+}
+
+/// What kind of mail a text is, if one whose parts are encoded.
+fn mail(text: &[u8]) -> Option<&'static str> {
+    if text.starts_with(b"begin 6") && first_line(text).get(9) == Some(&b' ') {
+        return Some("uuencoded");
+    }
+    let first = first_line(text);
+    let name = first.split(|b| *b == b':').next()?;
+    let is_header = name.len() < first.len()
+        && !name.is_empty()
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    if !is_header && !first.starts_with(b"From ") {
+        return None;
+    }
+    let head = text.to_ascii_lowercase();
+    let field = |name: &[u8], values: &[&str]| {
+        let found = memmem::find(&head, name)?;
+        let value = first_line(head[found + name.len()..].trim_ascii_start());
+        values
+            .iter()
+            .any(|one| value.starts_with(one.as_bytes()))
+            .then_some(())
+    };
+    let is_encoded = field(
+        b"content-transfer-encoding:",
+        &["base64", "quoted-printable"],
+    );
+    let is_encoded = is_encoded.or_else(|| field(b"content-type:", &["multipart/"]));
+    is_encoded.map(|()| "an e-mail")
+}
+
+/// Where in the beginning of a text a string is base64 of what may hold records, and of what.
+fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
+    memchr_iter(b'"', head).find_map(|quote| {
+        let content = &head[quote + 1..];
+        let n = content.iter().take_while(|b| is_base64(**b)).count();
+        let content = &content[..n.min(BASE64_SHOWN)];
+        if content.len() < BASE64_LEAST {
+            return None;
+        }
+        let what = packed(content).or_else(|| {
+            let decoded = is_json(content).then(|| decode(content))?;
+            let is_record = IN_RECORDS
+                .iter()
+                .any(|key| memmem::find(&decoded, key).is_some());
+            is_record.then_some("JSON")
+        });
+        what.map(|what| (quote + 1, what))
+    })
+}
+
+/// What base64 stands for.
+fn decode(text: &[u8]) -> Vec<u8> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
+    };
+    let (groups, _) = text.as_chunks::<4>();
+    let bytes = |group: &[u8; 4]| {
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte)));
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        bytes
+    };
+    groups.iter().flat_map(bytes).collect()
+}
+
+/// Where the first line of JSON begins whose end stands inside a string, if lines of one length do so, and that length.
+/// Raw newlines in strings are told from those of a mailer by the lengths of their lines.
+fn wrapped(head: &[u8]) -> Option<(usize, usize)> {
+    let is_start = |at: &usize| *at == 0 || head[*at - 1] == b'\n';
+    let brackets = memmem::find_iter(head, b"{\"").chain(memmem::find_iter(head, b"[{\""));
+    let first = (head.len() - start(head).len())..;
+    let from = brackets
+        .filter(|at| is_start(at) || *at == first.start)
+        .min()?;
+    let (mut lengths, mut place, mut i) = (Vec::new(), None, from);
+    while i < head.len() {
+        if head[i] != b'"' {
+            i += 1;
+            continue;
+        }
+        let end = string_end(head, i + 1).unwrap_or(head.len());
+        for newline in memchr_iter(b'\n', &head[i..end]) {
+            let at = i + newline;
+            let line = memrchr(b'\n', &head[..at]).map_or(0, |before| before + 1);
+            // A line that was cut off, before the next one.
+            if head[at + 1..].starts_with(b"{\"") {
+                return None;
+            }
+            place = place.or(Some(line));
+            lengths.push(head[line..at].trim_ascii_end().len());
+        }
+        i = end + 1;
+    }
+    let (least, most) = (*lengths.iter().min()?, *lengths.iter().max()?);
+    let is_even = WRAPPED.contains(&least) && WRAPPED.contains(&most) && least * 3 >= most * 2;
+    (is_even && lengths.len() >= WRAPPED_LEAST).then_some((place?, most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_decoded() {
+        assert_eq!(decode(b"eyJldmVudE5hbWUi"), b"{\"eventName\"");
+    }
+
+    #[test]
+    fn prose_tokens_and_records_are_no_disguise() {
+        for text in [
+            "",
+            "H4sI",
+            "Subject: logs\n\nnothing of note\n",
+            "{\"nextToken\":\"eyJ2IjoiMiIsImMiOiJhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODkifQ\"}",
+            "{\"errorMessage\":\"one\ntwo\nthree\nfour\"}",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0.c2ln",
+        ] {
+            assert_eq!(find(text.as_bytes(), false), None, "{text}");
+        }
+    }
+}

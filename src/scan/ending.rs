@@ -1,0 +1,351 @@
+//! Does a text end where its last document does, and is it a text at all? By its beginning and its end alone.
+//!
+//! In: a text's first and last bytes, gathered as it passes by ([`Ends`]). Out: a [`Defect`] where a copy was cut off
+//! inside a document, where nothing but zeros is stored, and where the beginning shows text in a form of which the
+//! needles cannot be seen ([`disguise`](super::disguise)).
+//!
+//! Brackets are not counted over the whole text, which would cost as much as the search. A line that begins a document
+//! is walked from its start. A document that begins further away is walked from its end, backward: most cuts show in the
+//! last byte, and one behind a closing bracket shows as soon as the value that it closes is passed, by the comma or the
+//! colon before that. A value that is closed by the very end and larger than [`BACK_BYTES`] is taken for whole; and so
+//! is a record that lies as deep as the first one of the text does, which ends the walk early.
+
+use memchr::{memchr, memchr2, memmem, memrchr};
+
+use super::disguise;
+use super::keys::{Marks, classify};
+use super::rows::is_rows;
+use super::window::{continues, is_blank, last_anchor, last_byte};
+use crate::report::{Code, Defect};
+
+/// How much of a text's beginning is kept.
+const HEAD_BYTES: usize = 4 * 1024;
+/// How much of its end.
+const TAIL_BYTES: usize = 32 * 1024;
+/// The longest document at the end that is walked from its start without a reason.
+const FORWARD_BYTES: usize = 4 * 1024;
+/// How far the end is walked backward.
+const BACK_BYTES: usize = 16 * 1024;
+
+/// The beginning and the end of a text.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    n_bytes: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    /// Whether something else than zeros and blanks was seen.
+    has_content: bool,
+    has_zeros: bool,
+}
+
+impl Ends {
+    /// Those of a whole text.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let mut ends = Self::default();
+        ends.add(text);
+        ends
+    }
+
+    /// Takes in what follows.
+    pub fn add(&mut self, text: &[u8]) {
+        self.look_for_content(text);
+        self.n_bytes += text.len() as u64;
+        let n_head = text.len().min(HEAD_BYTES - self.head.len());
+        self.head.extend_from_slice(&text[..n_head]);
+        self.add_tail(text);
+    }
+
+    /// Takes in the ends of what follows.
+    pub fn add_ends(&mut self, next: &Self) {
+        self.has_content |= next.has_content;
+        self.has_zeros |= next.has_zeros;
+        self.n_bytes += next.n_bytes;
+        let n_head = next.head.len().min(HEAD_BYTES - self.head.len());
+        self.head.extend_from_slice(&next.head[..n_head]);
+        self.add_tail(&next.tail);
+    }
+
+    fn add_tail(&mut self, text: &[u8]) {
+        let text = &text[text.len().saturating_sub(TAIL_BYTES)..];
+        let n_over = (self.tail.len() + text.len()).saturating_sub(TAIL_BYTES);
+        self.tail.drain(..n_over.min(self.tail.len()));
+        self.tail.extend_from_slice(text);
+    }
+
+    fn look_for_content(&mut self, text: &[u8]) {
+        // Of nearly all texts the first byte tells.
+        if self.has_content {
+            return;
+        }
+        let content = text.iter().position(|byte| *byte != 0 && !is_blank(*byte));
+        self.has_content = content.is_some();
+        self.has_zeros |= text[..content.unwrap_or(text.len())].contains(&0);
+    }
+
+    /// What is wrong with the text, which is at its end.
+    #[must_use]
+    pub fn defects(&self) -> Vec<Defect> {
+        if !self.has_content {
+            let message = format!("all {} bytes are zeros: nothing was stored", self.n_bytes);
+            let defect = Defect::text(Code::UnknownContent, 0, message);
+            return self.has_zeros.then_some(defect).into_iter().collect();
+        }
+        let disguise = disguise::find(&self.head, first_place(&self.head).is_some());
+        disguise.into_iter().chain(self.cut()).collect()
+    }
+
+    fn cut(&self) -> Option<Defect> {
+        let end = trimmed(&self.tail);
+        let is_all = self.n_bytes == self.tail.len() as u64;
+        let is_cut = match begins_json(start(&self.head)) {
+            true => is_document_cut(end, is_all, &self.head),
+            false => !is_rows(&self.head) && is_line_cut(&self.tail, is_all),
+        };
+        let n_padding = (self.tail.len() - end.len()) as u64;
+        let message = "text ends inside a JSON document: it was cut off, or its end is damaged";
+        is_cut.then(|| Defect::text(Code::Truncated, self.n_bytes - n_padding, message))
+    }
+}
+
+fn is_padding(byte: u8) -> bool {
+    byte == 0 || is_blank(byte)
+}
+
+/// A text without the padding at its end.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let n_padding = text.iter().rev().take_while(|b| is_padding(**b)).count();
+    &text[..text.len() - n_padding]
+}
+
+/// A text from its first significant byte on: no byte order mark, padding, or separator of JSON sequences.
+pub(super) fn start(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let n = text
+        .iter()
+        .take_while(|b| is_padding(**b) || **b == 0x1e)
+        .count();
+    &text[n..]
+}
+
+/// Whether a bracket here, at the start of a line, is one of JSON: a log may write its times in brackets.
+pub(super) fn begins_json(text: &[u8]) -> bool {
+    let Some((bracket, rest)) = text.split_first() else {
+        return false;
+    };
+    let next = rest.iter().find(|b| !is_blank(**b));
+    match bracket {
+        b'{' => matches!(next, Some(b'"' | b'}') | None),
+        b'[' => matches!(next, Some(b'{' | b'[' | b'"' | b']') | None),
+        _ => false,
+    }
+}
+
+/// Whether a text that begins as JSON ends inside a document.
+fn is_document_cut(end: &[u8], is_all: bool, head: &[u8]) -> bool {
+    let first = || end.len() - start(end).len();
+    // What stands before a line must be at hand to tell that a document begins with it.
+    let anchor =
+        last_anchor(end, end.len()).filter(|at| is_all || last_byte(&end[..*at]).is_some());
+    let anchor = anchor.or_else(|| is_all.then(first));
+    let is_open_from = |at: usize| {
+        let document = start(&end[at..]);
+        begins_json(document) && is_open(document)
+    };
+    match anchor {
+        Some(at) if end.len() - at <= FORWARD_BYTES => is_open_from(at),
+        _ if closes(end, first_place(head).as_ref()) => false,
+        Some(at) => is_open_from(at),
+        // Whether it is JSON at all that ends here: prose may follow.
+        None => {
+            let line = memrchr(b'\n', end).map_or(end, |newline| &end[newline + 1..]);
+            let has_structure = line.iter().any(|b| b"\"{}[],:".contains(b));
+            has_structure && memmem::find(end, b"\":").is_some()
+        }
+    }
+}
+
+/// Whether the last line of a log ends inside JSON that begins behind a time or a name. A line that has its end is as it
+/// was written.
+fn is_line_cut(tail: &[u8], is_all: bool) -> bool {
+    let n_zeros = tail.iter().rev().take_while(|b| **b == 0).count();
+    let text = &tail[..tail.len() - n_zeros];
+    let line = match memrchr(b'\n', text) {
+        Some(newline) => &text[newline + 1..],
+        None if is_all => text,
+        None => return false,
+    };
+    let mut starts = memmem::find_iter(line, b"{\"");
+    // In rows of CSV quotes are doubled.
+    let first = starts.next().filter(|at| line.get(at + 2) != Some(&b'"'));
+    first.is_some_and(|at| memmem::find(&line[at..], b"\":").is_some() && is_open(&line[at..]))
+}
+
+/// Whether a document that begins here, or one behind it, is open at the end.
+fn is_open(text: &[u8]) -> bool {
+    let (mut depth, mut i) = (0_usize, 0);
+    while let Some(byte) = text.get(i) {
+        match byte {
+            b'"' if depth > 0 => match string_end(text, i + 1) {
+                Some(end) => i = end,
+                None => return true,
+            },
+            b'{' | b'[' if depth == 0 && !begins_json(&text[i..]) => return false,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        i += 1;
+    }
+    depth > 0
+}
+
+/// Where the quote stands that ends the string whose content begins at `from`.
+pub(super) fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
+        match text[at] {
+            b'"' => return Some(at),
+            _ => from = at + 2,
+        }
+    }
+}
+
+/// Where a record lies: the brackets round it, outermost first, and whether it is the value of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    round: Vec<u8>,
+    is_member: bool,
+}
+
+/// Where the first record of a text lies, if its beginning shows one.
+fn first_place(head: &[u8]) -> Option<Place> {
+    let text = start(head);
+    let mut open: Vec<(u8, bool)> = Vec::new();
+    let (mut i, mut before) = (0, b' ');
+    while let Some(&byte) = text.get(i) {
+        match byte {
+            b'"' => {
+                let end = string_end(text, i + 1)?;
+                let is_key = text[end + 1..].trim_ascii_start().first() == Some(&b':');
+                if is_key && classify(&text[i + 1..end]).1 == Marks::ThisObject {
+                    let (_, is_member) = open.pop()?;
+                    let round = open.iter().map(|(bracket, _)| *bracket).collect();
+                    return Some(Place { round, is_member });
+                }
+                i = end;
+            }
+            b'{' | b'[' => open.push((byte, before == b':')),
+            b'}' | b']' => {
+                open.pop()?;
+            }
+            _ => {}
+        }
+        if !is_blank(byte) {
+            before = byte;
+        }
+        i += 1;
+    }
+    None
+}
+
+/// A value that is walked from its end.
+struct Passed {
+    closer: u8,
+    is_marked: bool,
+}
+
+/// Whether a text that ends here may end a document, as far as a walk backward shows. `first`: where the records of the
+/// text lie.
+fn closes(text: &[u8], first: Option<&Place>) -> bool {
+    // Documents may have commas between them.
+    let text = text.strip_suffix(b",").unwrap_or(text);
+    if !matches!(text.last(), Some(b'}' | b']')) {
+        return false;
+    }
+    let floor = text.len().saturating_sub(BACK_BYTES);
+    let mut round: Vec<Passed> = Vec::new();
+    let mut i = text.len();
+    while i > floor {
+        i -= 1;
+        match text[i] {
+            closer @ (b'}' | b']') => round.push(Passed {
+                closer,
+                is_marked: false,
+            }),
+            opener @ (b'{' | b'[') => {
+                let Some(passed) = round.pop().filter(|p| p.closer == opener + 2) else {
+                    return false;
+                };
+                let before = last_byte(&text[..i]);
+                if passed.is_marked && first.is_some_and(|first| lies_at(first, &round, before)) {
+                    return true;
+                }
+                if round.is_empty() {
+                    return !before.is_some_and(continues);
+                }
+            }
+            b'"' => match string_before(text, i) {
+                Back::Start(start, is_key) => {
+                    let is_marking = || classify(&text[start + 1..i]).1 == Marks::ThisObject;
+                    if let Some(object) = round.last_mut().filter(|_| is_key) {
+                        object.is_marked |= is_marking();
+                    }
+                    i = start;
+                }
+                Back::Unknown => return true,
+                Back::NoString => return false,
+            },
+            // Outside of strings there is none.
+            b'\\' => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+fn lies_at(first: &Place, round: &[Passed], before: Option<u8>) -> bool {
+    let closers = first.round.iter().map(|opener| opener + 2);
+    closers.eq(round.iter().map(|passed| passed.closer))
+        && first.is_member == (before == Some(b':'))
+}
+
+/// What stands before a quote that should end a string.
+enum Back {
+    /// A string that begins here, and whether it is a key.
+    Start(usize, bool),
+    /// More than is at hand.
+    Unknown,
+    /// No string: what was taken for its outside is its inside.
+    NoString,
+}
+
+fn string_before(text: &[u8], quote: usize) -> Back {
+    let after = text[quote + 1..].iter().find(|b| !is_blank(**b));
+    let is_escaped = |at: usize| {
+        let before = text[..at].iter().rev();
+        before.take_while(|b| **b == b'\\').count() % 2 == 1
+    };
+    if !matches!(after, Some(b',' | b':' | b'}' | b']')) || is_escaped(quote) {
+        return Back::NoString;
+    }
+    let mut to = quote;
+    loop {
+        let Some(start) = memrchr(b'"', &text[..to]) else {
+            return Back::Unknown;
+        };
+        if is_escaped(start) {
+            to = start;
+            continue;
+        }
+        return match last_byte(&text[..start]) {
+            Some(before) if !continues(before) => Back::NoString,
+            _ => Back::Start(start, after == Some(&b':')),
+        };
+    }
+}
+
+/// The lines of a text.
+pub(super) fn first_line(text: &[u8]) -> &[u8] {
+    &text[..memchr(b'\n', text).unwrap_or(text.len())]
+}
