@@ -45,6 +45,7 @@ fn hunt(
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

@@ -41,6 +41,7 @@
 //!     max_decoded_bytes: None,
 //!     related: None,
 //!     wanted: Wanted::default(),
+//!     names: trailsift::input::names::Names::default(),
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     own_uris: Vec::new(),

@@ -142,6 +142,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         block_bytes: way.block_bytes,
         max_decoded_bytes: way.max_decoded_bytes,
         wanted: Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

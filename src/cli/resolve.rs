@@ -14,13 +14,14 @@ use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
 use trailsift::input::manifest::{MARK, Manifest, Shard};
+use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
-use super::dataset;
+use super::{dataset, terminal};
 
 /// A hunt's configuration.
 pub(super) fn resolve(
@@ -85,6 +86,7 @@ pub(super) fn resolve(
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: args.max_decoded,
         wanted: wanted(input)?,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -113,6 +115,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted: wanted(input)?,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -168,6 +171,7 @@ pub(super) fn resolve_case(
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -213,6 +217,7 @@ fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
         until: input.until,
         margin: input.late,
         accounts: input.account.iter().cloned().collect(),
+        is_account_folders_only: input.account_folders,
         regions: input.region.iter().cloned().collect(),
         is_home_region_only: input.home_region,
     };
@@ -224,7 +229,14 @@ fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
     }
 }
 
+/// Which files are asked for.
+fn names(input: &InputArgs) -> Result<Names, clap::Error> {
+    let names = Names::new(&input.exclude, &input.include, !input.no_default_excludes);
+    names.map_err(|message| usage(&message))
+}
+
 pub(super) fn usage(message: &str) -> clap::Error {
+    let message = terminal::harmless(message, usize::MAX);
     Args::command().error(ErrorKind::ValueValidation, message)
 }
 

@@ -48,6 +48,8 @@ pub struct Stats {
     pub documents_without_events: u64,
     /// Of the events judged, those outside of the times, accounts or regions that were asked for: they are left out.
     pub events_outside: u64,
+    /// Entries of archives that were left out by their names.
+    pub entries_excluded: u64,
     /// Events that name the policy and are no alerts, by how they relate to a quarantine.
     pub related: RelatedCounts,
 }
@@ -64,6 +66,7 @@ impl AddAssign for Stats {
             events_judged,
             documents_without_events,
             events_outside,
+            entries_excluded,
             related,
         } = other;
         self.stored_bytes += stored_bytes;
@@ -74,6 +77,7 @@ impl AddAssign for Stats {
         self.events_judged += events_judged;
         self.documents_without_events += documents_without_events;
         self.events_outside += events_outside;
+        self.entries_excluded += entries_excluded;
         self.related += related;
     }
 }
@@ -105,6 +109,9 @@ pub struct Sources {
     pub known_partial: u64,
     /// Folders that were not listed, since by the layout of the archive nothing below them is wanted.
     pub folders_passed_over: u64,
+    /// Files, and folders with all that is in them, that were left out by their names; they are no sources.
+    #[serde(default)]
+    pub excluded: u64,
 }
 
 /// What sources came to.
@@ -150,6 +157,7 @@ impl AddAssign for Sources {
             known,
             known_partial,
             folders_passed_over,
+            excluded,
         } = other;
         self.found += found;
         self.read += read;
@@ -163,6 +171,7 @@ impl AddAssign for Sources {
         self.known += known;
         self.known_partial += known_partial;
         self.folders_passed_over += folders_passed_over;
+        self.excluded += excluded;
     }
 }
 

@@ -18,6 +18,7 @@ mod nest;
 mod parse;
 mod patterns;
 mod prefilter;
+mod prose;
 mod rows;
 mod rows_scan;
 mod window;
@@ -30,6 +31,7 @@ use memchr::memchr;
 
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
+pub use prose::let_off_notes;
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 

@@ -270,6 +270,7 @@ fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

@@ -185,6 +185,7 @@ fn all_events(root: &Path) -> Vec<Value> {
         block_bytes: trailsift::input::blocks::BLOCK_BYTES,
         max_decoded_bytes: None,
         wanted: Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

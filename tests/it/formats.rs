@@ -325,6 +325,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         max_decoded_bytes: None,
         related: None,
         wanted: trailsift::input::layout::Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

@@ -37,6 +37,7 @@ fn output(
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

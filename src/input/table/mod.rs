@@ -6,6 +6,7 @@
 //! ([`skip`]), then the column of actions is decoded, then of the other columns the pages of the rows that are left.
 
 mod columns;
+mod int96;
 mod json;
 mod skip;
 mod sound;
@@ -94,7 +95,12 @@ impl Table {
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .parse_and_finish(&kept)?;
         let faults = sound::faults(&kept, &metadata)?;
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options)?;
+        let metadata = Arc::new(metadata);
+        let mut metadata = ArrowReaderMetadata::try_new(metadata, options.clone())?;
+        if let Some(schema) = int96::schema(&metadata) {
+            let raw = Arc::clone(metadata.metadata());
+            metadata = ArrowReaderMetadata::try_new(raw, options.with_schema(schema))?;
+        }
         let columns = Columns::of(metadata.parquet_schema());
         let table = Self {
             kept,
