@@ -229,10 +229,8 @@ fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
     }
 }
 
-/// Which files are asked for.
 fn names(input: &InputArgs) -> Result<Names, clap::Error> {
-    let names = Names::new(&input.exclude, &input.include, !input.no_default_excludes);
-    names.map_err(|message| usage(&message))
+    Names::new(&input.exclude, &input.include, !input.no_default_excludes).map_err(|e| usage(&e))
 }
 
 pub(super) fn usage(message: &str) -> clap::Error {
