@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use crate::follow::Followed;
 use crate::input::Root;
 use crate::input::layout::Wanted;
+use crate::input::names::Names;
 use crate::output::{Destination, Format, Schema};
 use crate::rule::Rule;
 use crate::store::Stores;
@@ -45,6 +46,8 @@ pub struct HuntConfig {
     pub wanted: Wanted,
     /// Whether a run that reads no event at all is complete all the same.
     pub allows_no_events: bool,
+    /// Which files are read, and entries of archives, by their names.
+    pub names: Names,
     /// Whether symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are no input although they may lie below a root: an older output, the report.

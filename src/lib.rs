@@ -42,6 +42,7 @@
 //!     related: None,
 //!     wanted: Wanted::default(),
 //!     allows_no_events: false,
+//!     names: trailsift::input::names::Names::default(),
 //!     follows_links: false,
 //!     own_files: Vec::new(),
 //!     own_uris: Vec::new(),

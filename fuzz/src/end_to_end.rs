@@ -143,6 +143,7 @@ fn hunt(folder: &Path, way: Way) -> Given {
         max_decoded_bytes: way.max_decoded_bytes,
         wanted: Wanted::default(),
         allows_no_events: false,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

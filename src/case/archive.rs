@@ -64,7 +64,8 @@ impl Archive {
         let wanted = &hunt.wanted;
         let is_shard = |root: &Root| matches!(root, Root::Manifest(one) if one.shard.is_some());
         let mut coverage = Coverage {
-            is_part: !wanted.accounts.is_empty()
+            is_part: hunt.names.words().is_some()
+                || !wanted.accounts.is_empty()
                 || !wanted.regions.is_empty()
                 || wanted.is_home_region_only
                 || hunt.roots.iter().any(is_shard),

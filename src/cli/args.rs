@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use trailsift::input::manifest::Shard;
+use trailsift::input::names;
 use trailsift::store::{CONCURRENT_FETCHES, check_endpoint};
 
 use super::when;
@@ -320,6 +321,20 @@ pub(crate) struct InputArgs {
     #[arg(long, help_heading = "Input")]
     pub(crate) follow: bool,
 
+    /// Do not read files, folders or entries of archives with such names: '*.csv'. A pattern with a slash is one of paths
+    /// below PATH, in which ** stands for any folders: 'old/**'. May be given several times. The summary counts them.
+    #[arg(long, value_name = "GLOB", value_parser = names::check, help_heading = "Input")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Read only files with such names, or below folders with such names. An archive that is read is read whole.
+    #[arg(long, value_name = "GLOB", value_parser = names::check, help_heading = "Input")]
+    pub(crate) include: Vec<String>,
+
+    /// Also read what other programs put beside logs, and what holds no events: .DS_Store, .*.crc, _SUCCESS,
+    /// *.csv.metadata and __MACOSX/**/._*.
+    #[arg(long, help_heading = "Input")]
+    pub(crate) no_default_excludes: bool,
+
     /// Only events from this time on: 2024-05-01T12:00:00Z, a date (its beginning, UTC), or an age such as 30d, 12h.
     ///
     /// Folders of a CloudTrail archive (AWSLogs/.../account/CloudTrail/region/yyyy/mm/dd) that can hold no such event are
@@ -332,8 +347,14 @@ pub(crate) struct InputArgs {
     pub(crate) until: Option<Timestamp>,
 
     /// Only events of these accounts, by twelve digits; may be given several times, or with commas.
+    ///
+    /// An event in another account's log is of both accounts, so the folders of all accounts are read.
     #[arg(long, value_name = "ID", value_parser = when::account, value_delimiter = ',', help_heading = "Only")]
     pub(crate) account: Vec<String>,
+
+    /// With --account, list the folders of these accounts alone: faster, but what they did in other accounts is not found.
+    #[arg(long, requires = "account", help_heading = "Only")]
+    pub(crate) account_folders: bool,
 
     /// Only events of these regions. IAM's events, and so a quarantine, are of us-east-1 (in other partitions
     /// cn-north-1, us-gov-west-1 ...).

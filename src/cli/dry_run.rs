@@ -36,7 +36,8 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let mut far = Far::default();
     let mut sums: BTreeMap<Origin, Sum> = BTreeMap::new();
-    let (mut all, mut n_passed_over, mut is_complete) = (Sum::default(), 0_u64, true);
+    let (mut all, mut is_complete) = (Sum::default(), true);
+    let (mut n_passed_over, mut n_excluded) = (0_u64, 0_u64);
     pipeline::plan(config, &mut |found| match found {
         Found::Source(source) => {
             all.add(source.stored_bytes);
@@ -51,6 +52,7 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
             terminal::error(&path, &defect.message);
         }
         Found::PassedOver => n_passed_over += 1,
+        Found::Excluded => n_excluded += 1,
         Found::Link | Found::Repeated => {}
     });
     let listed = (
@@ -59,10 +61,11 @@ pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
     );
     let mut table = table(&sums).to_string();
     table += &format!(
-        "\n{} files, {} as stored, would be read; {} folders passed over\n",
+        "\n{} files, {} as stored, would be read; {} folders passed over, {} files or folders excluded\n",
         HumanCount(all.n_files),
         BinaryBytes(all.n_bytes),
-        HumanCount(n_passed_over)
+        HumanCount(n_passed_over),
+        HumanCount(n_excluded)
     );
     table += &estimate(all, &far, listed, config);
     print(table.as_bytes())?;

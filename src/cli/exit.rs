@@ -41,10 +41,21 @@ impl From<Exit> for ExitCode {
 /// Says what went wrong, once, with its causes.
 pub(super) fn explain(error: &anyhow::Error) -> Exit {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
-        // Nothing can be done about a standard error that takes no text.
-        usage.print().ok();
-        return Exit::Usage;
+        // What was typed may be the name of a file, which somebody else gave it.
+        if std::env::args_os().any(|arg| terminal::may_be_obeyed(&arg.to_string_lossy())) {
+            let text = usage.to_string();
+            text.lines()
+                .for_each(|line| terminal::line(&terminal::harmless(line, usize::MAX)));
+        } else {
+            // Nothing can be done about a standard error that takes no text.
+            usage.print().ok();
+        }
+        return match usage.exit_code() {
+            0 => Exit::Complete,
+            _ => Exit::Usage,
+        };
     }
-    terminal::line(&format!("{}: {error:#}", terminal::red("error")));
+    let text = terminal::harmless(&format!("{error:#}"), usize::MAX);
+    terminal::line(&format!("{}: {text}", terminal::red("error")));
     Exit::Failed
 }

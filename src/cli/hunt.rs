@@ -159,12 +159,15 @@ pub(super) fn say_interrupted(
     let output = match &config.destination {
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
         Destination::Nowhere => "nothing was written".to_owned(),
-        other => format!("nothing was written to {}", other.name()),
+        other => {
+            let name = terminal::harmless(&other.name(), usize::MAX);
+            format!("nothing was written to {name}")
+        }
     };
     let kept = config.state.as_ref().map_or(String::new(), |state| {
         format!(
             "; what was done is kept in {}, and the same command goes on from there",
-            state.display()
+            terminal::path(state)
         )
     });
     let what = match &config.destination {

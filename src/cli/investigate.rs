@@ -268,7 +268,7 @@ fn warn(about: &About, format: LogFormat) {
             true,
             &format!(
                 "the quarantine of {}, of which the alerts tell, is not in what was read",
-                user.name
+                terminal::harmless(&user.name, usize::MAX)
             ),
         );
     }
@@ -321,6 +321,11 @@ fn show(case: &Case, output: &Path) {
         "others      {} at the same addresses",
         count(n_others)
     ));
-    terminal::line(&format!("written     {}", output.display()));
-    terminal::line(&format!("            open {}", output.join(PAGE).display()));
+    if about.sources.excluded > 0 {
+        let n = HumanCount(about.sources.excluded);
+        terminal::line(&format!("excluded    {n} files or folders"));
+    }
+    terminal::line(&format!("written     {}", terminal::path(output)));
+    let page = output.join(PAGE);
+    terminal::line(&format!("            open {}", terminal::path(&page)));
 }

@@ -29,7 +29,10 @@ use exit::Exit;
 
 /// Runs what was typed.
 pub(crate) fn run() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::explain(&error.into()).into(),
+    };
     terminal::set_color(args.color);
     let result = match args.command {
         Command::Hunt(args) => hunt::run(args),
@@ -73,7 +76,10 @@ fn render_man(page: &mut Vec<u8>) -> io::Result<()> {
 /// Writes data to standard output.
 fn print(data: &[u8]) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
-    match out.write_all(data).and_then(|()| out.flush()) {
+    match out
+        .write_all(&terminal::for_stdout(data))
+        .and_then(|()| out.flush())
+    {
         Ok(()) => Ok(Exit::Complete),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::OutputClosed),
         Err(error) => Err(error.into()),

@@ -22,6 +22,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let target = Target::open(&config.destination, &config.stores)?;
     let mut writer = ManifestWriter::new(target).with_context(context)?;
     let (mut n_sources, mut n_bytes, mut is_complete) = (0_u64, 0_u64, true);
+    let mut n_excluded = 0_u64;
     let mut result = Ok(());
     pipeline::plan(&config, &mut |found| {
         let (path, message) = match found {
@@ -37,6 +38,10 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
                 Err(message) => (source.path, message.to_owned()),
             },
             Found::Defect { path, defect } => (path, defect.message),
+            Found::Excluded => {
+                n_excluded += 1;
+                return;
+            }
             Found::PassedOver | Found::Link | Found::Repeated => return,
         };
         is_complete = false;
@@ -46,10 +51,11 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let target = writer.finish().map_err(io::Error::other);
     target.with_context(context)?.commit()?;
     terminal::line(&format!(
-        "{} sources of {}, listed in {}",
+        "{} sources of {}, {} excluded, listed in {}",
         HumanCount(n_sources),
         BinaryBytes(n_bytes),
-        args.out.display()
+        HumanCount(n_excluded),
+        terminal::path(&args.out)
     ));
     Ok(match is_complete {
         true => Exit::Complete,

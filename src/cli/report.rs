@@ -72,6 +72,6 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;
     target.write_all(text.as_bytes())?;
     target.commit()?;
-    terminal::line(&format!("written     {}", path.display()));
+    terminal::line(&format!("written     {}", terminal::path(path)));
     Ok(Exit::Complete)
 }

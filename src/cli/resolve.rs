@@ -14,13 +14,14 @@ use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
 use trailsift::input::manifest::{MARK, Manifest, Shard};
+use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
-use super::dataset;
+use super::{dataset, terminal};
 
 /// A hunt's configuration.
 pub(super) fn resolve(
@@ -86,6 +87,7 @@ pub(super) fn resolve(
         max_decoded_bytes: args.max_decoded,
         wanted: wanted(input)?,
         allows_no_events: args.allow_empty,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -115,6 +117,7 @@ pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig
         max_decoded_bytes: None,
         wanted: wanted(input)?,
         allows_no_events: false,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -171,6 +174,7 @@ pub(super) fn resolve_case(
         max_decoded_bytes: None,
         wanted,
         allows_no_events: false,
+        names: names(input)?,
         follows_links: input.follow,
         progress: Arc::new(Progress::default()),
     })
@@ -216,6 +220,7 @@ fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
         until: input.until,
         margin: input.late,
         accounts: input.account.iter().cloned().collect(),
+        is_account_folders_only: input.account_folders,
         regions: input.region.iter().cloned().collect(),
         is_home_region_only: input.home_region,
     };
@@ -227,7 +232,12 @@ fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
     }
 }
 
+fn names(input: &InputArgs) -> Result<Names, clap::Error> {
+    Names::new(&input.exclude, &input.include, !input.no_default_excludes).map_err(|e| usage(&e))
+}
+
 pub(super) fn usage(message: &str) -> clap::Error {
+    let message = terminal::harmless(message, usize::MAX);
     Args::command().error(ErrorKind::ValueValidation, message)
 }
 

@@ -114,6 +114,8 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.links_not_followed, "links not followed"),
         (sources.folders_passed_over, "folders passed over"),
         (sources.without_events, "without events"),
+        (sources.excluded, "excluded"),
+        (stats.entries_excluded, "entries of archives excluded"),
     ] {
         if n > 0 {
             files += &format!(", {} {what}", count(n));
@@ -122,10 +124,10 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
     let mut output = match (&config.destination, report.alerts) {
         (Destination::Dataset(_), 0) => "no file, since there is no alert".to_owned(),
-        (destination, _) => destination.name(),
+        (destination, _) => harmless(&destination.name(), usize::MAX),
     };
     if let Some((destination, _)) = &config.related {
-        output += &format!(", {}", destination.name());
+        output += &format!(", {}", harmless(&destination.name(), usize::MAX));
     }
     let mut candidates = format!(
         "{}, {} events in them judged",

@@ -16,7 +16,7 @@ pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
         HumanCount(made.records),
         BinaryBytes(made.json_bytes),
         BinaryBytes(made.stored_bytes),
-        config.out.display(),
+        terminal::path(&config.out),
     ));
     let story = match made.story_events {
         0 => String::new(),
@@ -26,7 +26,7 @@ pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
         "planted {} matches and {} near misses{story}, listed in {}",
         HumanCount(made.matches),
         HumanCount(made.near_misses),
-        config.planted_path().display(),
+        terminal::path(&config.planted_path()),
     ));
     Ok(Exit::Complete)
 }

@@ -1,6 +1,8 @@
 //! Text for people, on standard error.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
@@ -27,16 +29,58 @@ pub(super) fn line(text: &str) {
 }
 
 /// Prints what is wrong with a path.
-pub(super) fn error(path: &std::path::Path, message: &str) {
+pub(super) fn error(path: &Path, message: &str) {
     let text = harmless(&format!("{}: {message}", path.display()), usize::MAX);
     line(&format!("{}: {text}", red("error")));
 }
 
+/// A path for a message.
+pub(super) fn path(path: &Path) -> String {
+    harmless(&path.display().to_string(), usize::MAX)
+}
+
+/// Several lines for standard output, as they are shown there: on a terminal made harmless, else as they are.
+pub(super) fn for_stdout(data: &[u8]) -> Cow<'_, [u8]> {
+    match std::io::stdout().is_terminal() {
+        true => Cow::Owned(harmless_lines(data).into_bytes()),
+        false => Cow::Borrowed(data),
+    }
+}
+
+fn harmless_lines(data: &[u8]) -> String {
+    let text = String::from_utf8_lossy(data);
+    let lines = text.split('\n').map(|line| {
+        let fields: Vec<_> = line
+            .split('\t')
+            .map(|field| harmless(field, usize::MAX))
+            .collect();
+        fields.join("\t")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Writes a line of JSON to standard error: an object with its kind and what it says.
 pub(super) fn json(kind: &str, content: &impl serde::Serialize) {
-    let line = serde_json::json!({ "type": kind, kind: content });
+    let line = serde_json::json!({ "type": kind, kind: content }).to_string();
     // Likewise.
-    writeln!(std::io::stderr(), "{line}").ok();
+    writeln!(std::io::stderr(), "{}", harmless_json(&line)).ok();
+}
+
+/// JSON that says the same, without the characters that a terminal may obey: what JSON itself does not escape.
+fn harmless_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_harmless(c) {
+            true => shown.push(c),
+            false => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    shown += &format!("\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    shown
 }
 
 fn styled(style: Style, text: &str) -> String {
@@ -68,7 +112,24 @@ pub(super) fn harmless(text: &str, chars_max: usize) -> String {
             break;
         }
         match c {
-            '\u{ad}'
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c if is_harmless(c) => shown.push(c),
+            c => shown.extend(c.escape_unicode()),
+        }
+    }
+    shown
+}
+
+/// Whether there is something in a text that a terminal may obey.
+pub(super) fn may_be_obeyed(text: &str) -> bool {
+    !text.chars().all(is_harmless)
+}
+
+/// Whether a character is one that a terminal shows, and does not obey.
+fn is_harmless(c: char) -> bool {
+    let turns_or_hides = matches!(
+        c,
+        '\u{ad}'
             | '\u{61c}'
             | '\u{180e}'
             | '\u{200b}'..='\u{200f}'
@@ -76,12 +137,9 @@ pub(super) fn harmless(text: &str, chars_max: usize) -> String {
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}' => shown.extend(c.escape_unicode()),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    !turns_or_hides && !c.is_control()
 }
 
 #[cfg(test)]
@@ -97,5 +155,19 @@ mod tests {
         );
         assert_eq!(harmless("größer", 99), "größer");
         assert_eq!(harmless("abcdef", 3), "abc…");
+        assert_eq!(
+            harmless_lines(b"a\tb\x1b[2J\nc\xc2\x9b\r\n"),
+            "a\tb\\u{1b}[2J\nc\\u{9b}\\r\n"
+        );
+    }
+
+    #[test]
+    fn json_says_the_same_without_what_a_terminal_obeys() {
+        let text = "a\u{1b}[2J\u{9b}\u{202e}\u{e0041}\u{7f} größer";
+        let json = serde_json::json!({ "text": text }).to_string();
+        let shown = harmless_json(&json);
+        assert!(shown.chars().all(is_harmless), "{shown}");
+        let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value["text"], text);
     }
 }

@@ -42,6 +42,17 @@ pub enum Scalar<'a> {
     Boolean(bool),
 }
 
+impl Scalar<'_> {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text.into_owned(),
+            Self::Integer(n) => n.to_string(),
+            Self::Float(n) => n.to_string(),
+            Self::Boolean(b) => b.to_string(),
+        }
+    }
+}
+
 /// The ECS view of one event. A field may have no value, one, or several.
 pub trait Fields {
     /// Calls `visit` with each value of `field`, in the order of the record.
@@ -240,6 +251,19 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn time_micros(&self) -> Option<i64> {
         time::micros(&self.text("@timestamp")?)
+    }
+
+    /// When it happened, by each time that it names: a key may stand twice. Nothing for one that cannot be read.
+    pub(crate) fn times(&self) -> Vec<Option<time::Time>> {
+        let texts = self.texts("@timestamp");
+        texts.iter().map(|text| time::read(text)).collect()
+    }
+
+    /// All values of `field`, as text.
+    pub(crate) fn texts(&self, field: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        self.each_value(field, &mut |value| texts.push(value.into_text()));
+        texts
     }
 
     /// Appends the first value of `field`, as text, to `out`. False if it has none.

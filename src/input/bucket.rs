@@ -43,6 +43,9 @@ impl Walk<'_> {
         // Without the right to list, whether it is there is not told; the list below tells what is wrong.
         if let Ok(Some(meta)) = bucket.looked_up(lookup) {
             let name = key.rsplit('/').next().unwrap_or(key);
+            if self.leaves_out_root(Path::new(name), Path::new(key)) {
+                return (self.visit)(Found::Excluded);
+            }
             return self.object(&bucket, meta, PathBuf::from(name));
         }
         self.prefix(path, &bucket, &format!("{key}/"))
@@ -116,6 +119,9 @@ impl Walk<'_> {
             }
         }
         let below_root = PathBuf::from(meta.key.get(prefix.len()..).unwrap_or(&meta.key));
+        if self.options.names.leaves_out(&below_root) {
+            return (self.visit)(Found::Excluded);
+        }
         self.object(bucket, meta, below_root)
     }
 

@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use super::layout::{Wanted, whole};
+use super::layout::Wanted;
 use super::list::List;
 use super::manifest::Manifest;
+use super::names::Names;
 use super::source::{Source, SourceKind, modified};
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Stores, Uri};
@@ -74,6 +75,8 @@ pub enum Found {
     Repeated,
     /// A folder that holds nothing that is wanted.
     PassedOver,
+    /// A file, or a folder with all that is in it, that is left out by its name.
+    Excluded,
 }
 
 /// Device and inode: what a file is, by whatever path.
@@ -98,6 +101,8 @@ pub struct DiscoverOptions {
     pub own_uris: Vec<String>,
     /// Which events are wanted: a folder that can hold none is passed over.
     pub wanted: Wanted,
+    /// Which files are read, by their names.
+    pub names: Names,
     /// The buckets.
     pub stores: Arc<Stores>,
 }
@@ -124,6 +129,7 @@ pub fn discover(
         files: HashSet::new(),
         objects: HashSet::new(),
         directories: HashSet::new(),
+        is_listed: false,
     };
     roots.iter().try_for_each(|root| walk.root(root))
 }
@@ -219,6 +225,8 @@ const LISTED_AT_ONCE: usize = 64;
 struct Level {
     path: PathBuf,
     below_root: PathBuf,
+    /// Where it really is: the name of a link says nothing of what it leads to.
+    place: PathBuf,
     /// Its entries that are yet to come.
     entries: vec::IntoIter<Entry>,
     /// Its subdirectories that are yet to be listed.
@@ -258,13 +266,20 @@ pub(super) struct Walk<'a> {
     /// Objects that were met, by hashes of their addresses.
     pub(super) objects: HashSet<u128>,
     directories: HashSet<Identity>,
+    /// Whether what comes is named by a list or a manifest, which a program may have made, and not by the user.
+    pub(super) is_listed: bool,
 }
 
 impl Walk<'_> {
     fn root(&mut self, root: &Root) -> ControlFlow<()> {
         let path = match root {
             Root::Path(path) => path,
-            Root::List(list) => return self.list(list),
+            Root::List(list) => {
+                self.is_listed = true;
+                let flow = self.list(list);
+                self.is_listed = false;
+                return flow;
+            }
             Root::Sources(sources) => {
                 let mut sources = sources.iter();
                 return sources.try_for_each(|source| (self.visit)(Found::Source(source.again())));
@@ -297,7 +312,10 @@ impl Walk<'_> {
                 }
                 self.directory(path)
             }
-            Ok(metadata) if metadata.is_file() => self.file(path, &name, &metadata),
+            Ok(metadata) if metadata.is_file() => match self.leaves_out_root(&name, path) {
+                true => (self.visit)(Found::Excluded),
+                false => self.file(path, &name, &metadata),
+            },
             Ok(_) => (self.visit)(Found::Source(Source {
                 path: path.clone(),
                 below_root: name,
@@ -306,6 +324,13 @@ impl Walk<'_> {
                 modified: None,
             })),
         }
+    }
+
+    /// Whether a file or object that is named itself is left out.
+    pub(super) fn leaves_out_root(&self, name: &Path, path: &Path) -> bool {
+        let names = &self.options.names;
+        let is_out_by_default = self.is_listed && names.leaves_out(name);
+        is_out_by_default || names.leaves_out_named(&[name, path])
     }
 
     /// Walks what a list names, in its order.
@@ -352,7 +377,8 @@ impl Walk<'_> {
         let mut listings = (self.list_all)(&[path.to_owned()]).into_iter();
         let listing = listings.next().expect("one for one");
         let mut levels = Vec::new();
-        levels.extend(self.enter(path.to_owned(), PathBuf::new(), listing)?);
+        let place = self.place(path);
+        levels.extend(self.enter(path.to_owned(), PathBuf::new(), place, listing)?);
         while let Some(level) = levels.last_mut() {
             let Some(Entry { name, kind }) = level.entries.next() else {
                 levels.pop();
@@ -363,18 +389,24 @@ impl Walk<'_> {
             match kind {
                 EntryKind::Directory => {
                     let listing = level.next_listing(self.list_all);
+                    let place = level.place.join(&name);
                     if !self.options.follows_links || self.is_new_at(&path) {
-                        levels.extend(self.enter(path, below_root, listing)?);
+                        levels.extend(self.enter(path, below_root, place, listing)?);
                     }
                 }
                 EntryKind::Followed(Ok(metadata)) if metadata.is_dir() => {
                     if self.is_new_directory(&metadata) {
-                        let listing = list(&path);
-                        levels.extend(self.enter(path, below_root, listing)?);
+                        let (listing, place) = (list(&path), self.place(&path));
+                        levels.extend(self.enter(path, below_root, place, listing)?);
                     }
                 }
                 EntryKind::Followed(Ok(metadata)) if !metadata.is_file() => {
                     self.not_a_file(&path, special(metadata.file_type()))?;
+                }
+                EntryKind::File(_) | EntryKind::Followed(_)
+                    if self.options.names.leaves_out(&below_root) =>
+                {
+                    (self.visit)(Found::Excluded)?;
                 }
                 EntryKind::File(Ok(metadata)) | EntryKind::Followed(Ok(metadata)) => {
                     self.file(&path, &below_root, &metadata)?;
@@ -394,6 +426,7 @@ impl Walk<'_> {
         &mut self,
         path: PathBuf,
         below_root: PathBuf,
+        place: PathBuf,
         listing: io::Result<Vec<Entry>>,
     ) -> ControlFlow<(), Option<Level>> {
         let mut entries = match listing {
@@ -409,29 +442,59 @@ impl Walk<'_> {
         if self.options.follows_links {
             follow(&path, &mut entries);
         }
-        self.pass_over(&path, &mut entries)?;
+        self.leave_out(&below_root, &mut entries)?;
+        self.pass_over(&path, &place, &mut entries)?;
         let is_directory = |e: &&Entry| matches!(e.kind, EntryKind::Directory);
         let directories = entries.iter().filter(is_directory);
         let to_list: Vec<_> = directories.map(|e| path.join(&e.name)).collect();
         ControlFlow::Continue(Some(Level {
             path,
             below_root,
+            place,
             to_list: to_list.into_iter(),
             entries: entries.into_iter(),
             listed: Vec::new().into_iter(),
         }))
     }
 
+    /// Where a folder really is, if that decides what is read.
+    fn place(&self, path: &Path) -> PathBuf {
+        match self.options.wanted.is_everything() {
+            true => PathBuf::new(),
+            // What cannot be asked is in no layout that is known.
+            false => fs::canonicalize(path).unwrap_or_default(),
+        }
+    }
+
+    /// Takes out the folders that are left out by their names.
+    fn leave_out(&mut self, below_root: &Path, entries: &mut Vec<Entry>) -> ControlFlow<()> {
+        let names = &self.options.names;
+        let n_before = entries.len();
+        entries.retain(|entry| {
+            !entry.is_directory() || !names.leaves_out_folder(&below_root.join(&entry.name))
+        });
+        (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::Excluded))
+    }
+
     /// Takes out the folders that hold nothing that is wanted.
-    fn pass_over(&mut self, path: &Path, entries: &mut Vec<Entry>) -> ControlFlow<()> {
+    fn pass_over(
+        &mut self,
+        path: &Path,
+        place: &Path,
+        entries: &mut Vec<Entry>,
+    ) -> ControlFlow<()> {
         let wanted = &self.options.wanted;
         if wanted.is_everything() {
             return ControlFlow::Continue(());
         }
-        let path = whole(path);
         let n_before = entries.len();
-        entries
-            .retain(|entry| !entry.is_directory() || wanted.may_lie_below(&path.join(&entry.name)));
+        entries.retain(|entry| match &entry.kind {
+            EntryKind::Directory => wanted.may_lie_below(&place.join(&entry.name)),
+            EntryKind::Followed(Ok(metadata)) if metadata.is_dir() => {
+                wanted.may_lie_below(&self.place(&path.join(&entry.name)))
+            }
+            _ => true,
+        });
         (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::PassedOver))
     }
 
@@ -535,6 +598,7 @@ mod tests {
                 .replace('"', ""),
                 Found::Link => "link".to_owned(),
                 Found::PassedOver => "passed over".to_owned(),
+                Found::Excluded => "excluded".to_owned(),
                 Found::Repeated => "repeated".to_owned(),
             });
             if met.len() < n_max {

@@ -5,7 +5,7 @@
 //! even be listed. What is outside the layout is never passed over.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Component, Path, PathBuf};
 
 use jiff::civil::Date;
@@ -26,21 +26,61 @@ pub struct Wanted {
     pub margin: SignedDuration,
     /// Events of these accounts; of all if it is empty.
     pub accounts: BTreeSet<String>,
+    /// Whether the folders of other accounts are passed over: an event in one of them may be of an account that is wanted,
+    /// too, if that used a role there.
+    pub is_account_folders_only: bool,
     /// Events of these regions; of all if it is empty.
     pub regions: BTreeSet<String>,
     /// Only what was delivered under the home region of its partition, to which IAM's events go.
     pub is_home_region_only: bool,
 }
 
-/// The region of each partition to which the events of global services go (AWS's documentation of partitions).
-const HOME_REGIONS: [&str; 6] = [
-    "us-east-1",
-    "cn-north-1",
-    "us-gov-west-1",
-    "us-iso-east-1",
-    "us-isob-east-1",
-    "eusc-de-east-1",
+/// The region of each partition to which the events of global services go (AWS's documentation of partitions), by how the
+/// names of its regions begin. What is in no partition that is known is read.
+const HOME_REGIONS: [(&str, &str); 6] = [
+    ("cn-", "cn-north-1"),
+    ("us-gov-", "us-gov-west-1"),
+    ("us-iso-", "us-iso-east-1"),
+    ("us-isob-", "us-isob-east-1"),
+    ("eusc-", "eusc-de-east-1"),
+    ("", STANDARD_HOME_REGION),
 ];
+const STANDARD_HOME_REGION: &str = "us-east-1";
+/// How the names of regions of the standard partition begin, and go on.
+const STANDARD_AREAS: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
+const DIRECTIONS: [&str; 9] = [
+    "north",
+    "northeast",
+    "east",
+    "southeast",
+    "south",
+    "southwest",
+    "west",
+    "northwest",
+    "central",
+];
+
+/// The home region of a region's partition, if that is known.
+fn home_region(region: &str) -> Option<&'static str> {
+    let is_standard = || {
+        let mut parts = region.split('-');
+        let area = parts
+            .next()
+            .is_some_and(|area| STANDARD_AREAS.contains(&area));
+        let direction = parts.next().is_some_and(|part| DIRECTIONS.contains(&part));
+        area && direction && parts.count() == 1
+    };
+    let mut known = HOME_REGIONS.iter();
+    let is_of = |start: &str| match start {
+        "" => is_standard(),
+        start => region.starts_with(start),
+    };
+    known.find(|(start, _)| is_of(start)).map(|(_, home)| *home)
+}
+
+/// Since this day IAM's events are delivered under us-east-1 alone (the user guide, "Global service events"; it was in
+/// November 2021).
+const GLOBAL_EVENTS_AT_HOME: Date = jiff::civil::date(2022, 1, 1);
 
 /// What a folder of the layout says of all that lies below it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -214,15 +254,30 @@ impl Wanted {
             region,
             days,
         } = Folder::of(folder);
-        let is_among = |all: &BTreeSet<String>, one: Option<&str>| {
-            all.is_empty() || one.is_none_or(|one| all.contains(one))
-        };
-        let is_home =
-            |region: Option<&str>| region.is_none_or(|region| HOME_REGIONS.contains(&region));
-        is_among(&self.accounts, account)
-            && is_among(&self.regions, region)
-            && (!self.is_home_region_only || is_home(region))
+        let is_of_account = !self.is_account_folders_only
+            || self.accounts.is_empty()
+            || account.is_none_or(|account| self.accounts.contains(account));
+        let is_home = |region: &str| home_region(region).is_none_or(|home| home == region);
+        is_of_account
+            && region.is_none_or(|region| {
+                self.may_have_region(region, days.as_ref())
+                    && (!self.is_home_region_only || is_home(region))
+            })
             && days.is_none_or(|days| self.may_be_delivered(&days))
+    }
+
+    /// Whether events of a region that is wanted may be delivered under this one: its own, and once those of global services,
+    /// which name the home region.
+    fn may_have_region(&self, region: &str, days: Option<&Range<Date>>) -> bool {
+        if self.regions.is_empty() || self.regions.contains(region) {
+            return true;
+        }
+        let is_old = days.is_none_or(|days| days.start < GLOBAL_EVENTS_AT_HOME);
+        match home_region(region) {
+            Some(STANDARD_HOME_REGION) => is_old && self.regions.contains(STANDARD_HOME_REGION),
+            Some(home) => self.regions.contains(home),
+            None => true,
+        }
     }
 
     /// Whether the folders of a folder are to be told apart: because some may hold nothing that is wanted, or since
@@ -270,23 +325,52 @@ impl Wanted {
         !self.since.is_some_and(is_too_early) && !self.until.is_some_and(is_too_late)
     }
 
-    /// Whether an event of this time, in microseconds since 1970, these accounts and this region is wanted: what is
-    /// not known is no reason to leave it out.
+    /// Whether an event of these times (in microseconds since 1970, the first and the last that each may be), accounts and
+    /// regions is wanted: what is not known is no reason to leave it out.
     #[must_use]
-    pub fn includes(&self, time: Option<i64>, accounts: &[String], region: Option<&str>) -> bool {
-        let is_in_time = time.is_none_or(|time| {
-            let is_before = |limit: Timestamp| time < limit.as_microsecond();
-            !self.since.is_some_and(is_before) && self.until.is_none_or(is_before)
-        });
-        let is_of_account = self.accounts.is_empty()
-            || accounts.is_empty()
-            || accounts
-                .iter()
-                .any(|account| self.accounts.contains(account));
-        let is_of_region =
-            self.regions.is_empty() || region.is_none_or(|region| self.regions.contains(region));
-        is_in_time && is_of_account && is_of_region
+    pub fn includes(
+        &self,
+        times: &[Option<RangeInclusive<i64>>],
+        accounts: &[String],
+        regions: &[String],
+    ) -> bool {
+        let is_in_time = |time: &Option<RangeInclusive<i64>>| {
+            time.as_ref().is_none_or(|time| {
+                let is_after = |since: Timestamp| *time.end() >= since.as_microsecond();
+                let is_before = |until: Timestamp| *time.start() < until.as_microsecond();
+                self.since.is_none_or(is_after) && self.until.is_none_or(is_before)
+            })
+        };
+        let is_of_account = |account: &String| {
+            account_id(account).is_none_or(|account| self.accounts.contains(&account))
+        };
+        let is_of_region = |region: &String| !is_region(region) || self.regions.contains(region);
+        let any_or_none = |n: usize, any: bool| n == 0 || any;
+        any_or_none(times.len(), times.iter().any(is_in_time))
+            && (self.accounts.is_empty()
+                || any_or_none(accounts.len(), accounts.iter().any(is_of_account)))
+            && (self.regions.is_empty()
+                || any_or_none(regions.len(), regions.iter().any(is_of_region)))
     }
+}
+
+/// An account's id in an event, as it was before a spreadsheet or a table took it for a number: with the zeros that it
+/// begins with. Nothing for what is no such number any more (1.11122E+11), or never was.
+fn account_id(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.trim_start_matches('\'');
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
+        _ => text,
+    };
+    // As consoles group the digits.
+    let groups = whole.split(['-', ' ']);
+    let has_groups = groups.clone().count() > 1;
+    let digits = match has_groups && groups.clone().all(|group| group.len() == 4) {
+        true => groups.collect(),
+        false => whole.to_owned(),
+    };
+    (is_number(&digits) && digits.len() <= 12).then(|| format!("{digits:0>12}"))
 }
 
 #[cfg(test)]
@@ -377,9 +461,15 @@ mod tests {
     #[test]
     fn accounts_and_regions_are_told_by_their_folders() {
         let path = |account: &str, region: &str| format!("AWSLogs/{account}/CloudTrail/{region}");
+        // In another account's folder an event may be of the one that is wanted, too.
         let of_account = Wanted {
             accounts: ["111122223333".to_owned()].into(),
             ..wanted()
+        };
+        assert!(of_account.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
+        let of_account = Wanted {
+            is_account_folders_only: true,
+            ..of_account
         };
         assert!(of_account.may_lie_below(Path::new(&path("111122223333", "eu-west-1"))));
         assert!(!of_account.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
@@ -389,14 +479,64 @@ mod tests {
         };
         assert!(of_region.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
         assert!(!of_region.may_lie_below(Path::new(&path("444455556666", "us-east-1"))));
+    }
+
+    #[test]
+    fn the_home_region_is_told_where_the_partition_is_known() {
         let at_home = Wanted {
             is_home_region_only: true,
             ..wanted()
         };
-        assert!(at_home.may_lie_below(Path::new(&path("444455556666", "us-east-1"))));
-        assert!(at_home.may_lie_below(Path::new(&path("444455556666", "cn-north-1"))));
-        assert!(!at_home.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
+        let may = |region: &str| {
+            let folder = format!("AWSLogs/444455556666/CloudTrail/{region}");
+            at_home.may_lie_below(Path::new(&folder))
+        };
+        for region in [
+            "us-east-1",
+            "cn-north-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+            // What is not known.
+            "us-isof-south-1",
+            "us-isof-east-1",
+            "eu-isoe-west-1",
+            "xx-new-east-1",
+            "moon-north-1",
+            "us-up-1",
+        ] {
+            assert!(may(region), "{region}");
+        }
+        for region in [
+            "eu-west-1",
+            "ap-southeast-7",
+            "mx-central-1",
+            "cn-northwest-1",
+            "us-gov-east-1",
+            "us-iso-west-1",
+        ] {
+            assert!(!may(region), "{region}");
+        }
         assert!(at_home.may_lie_below(Path::new("eu-west-1")));
+    }
+
+    #[test]
+    fn events_of_the_home_region_were_once_delivered_under_others() {
+        let at = |wanted: &str, folder: &str| {
+            let wanted = Wanted {
+                regions: [wanted.to_owned()].into(),
+                ..super::tests::wanted()
+            };
+            let folder = format!("AWSLogs/444455556666/CloudTrail/{folder}");
+            wanted.may_lie_below(Path::new(&folder))
+        };
+        assert!(at("us-east-1", "eu-west-1"));
+        assert!(at("us-east-1", "eu-west-1/2019/01"));
+        assert!(!at("us-east-1", "eu-west-1/2022"));
+        assert!(!at("us-east-1", "cn-northwest-1"));
+        assert!(at("cn-north-1", "cn-northwest-1/2024"));
+        assert!(!at("eu-west-1", "us-east-1"));
+        assert!(at("eu-west-1", "us-isof-south-1"));
     }
 
     #[test]
@@ -408,20 +548,115 @@ mod tests {
             regions: ["us-east-1".to_owned()].into(),
             ..wanted()
         };
-        let accounts = |text: &str| vec![text.to_owned()];
-        let (own, other) = (accounts("111122223333"), accounts("444455556666"));
-        for (seconds, accounts, region, is_in) in [
-            (Some(10), &own, Some("us-east-1"), true),
-            (Some(9), &own, Some("us-east-1"), false),
-            (Some(20), &own, Some("us-east-1"), false),
-            (None, &own, Some("us-east-1"), true),
-            (Some(10), &other, Some("us-east-1"), false),
-            (Some(10), &vec![], Some("us-east-1"), true),
-            (Some(10), &own, Some("eu-west-1"), false),
-            (Some(10), &own, None, true),
+        let some = |text: &str| vec![text.to_owned()];
+        let (own, other) = (some("111122223333"), some("444455556666"));
+        let (here, there) = (some("us-east-1"), some("eu-west-1"));
+        let unclear = vec!["444455556666".to_owned(), "1.11122E+11".to_owned()];
+        let none = Vec::new();
+        for (seconds, accounts, regions, is_in) in [
+            (Some(10), &own, &here, true),
+            (Some(9), &own, &here, false),
+            (Some(20), &own, &here, false),
+            (None, &own, &here, true),
+            (Some(10), &other, &here, false),
+            (Some(10), &unclear, &here, true),
+            (Some(10), &none, &here, true),
+            (Some(10), &own, &there, false),
+            (Some(10), &own, &none, true),
+            (Some(10), &own, &some("global"), true),
         ] {
-            let time = seconds.map(|s: i64| s * 1_000_000);
-            assert_eq!(wanted.includes(time, accounts, region), is_in);
+            let time = seconds.map(|s: i64| s * 1_000_000..=s * 1_000_000);
+            assert_eq!(wanted.includes(&[time], accounts, regions), is_in);
+        }
+        // One that may be of any of these seconds, and one of two times.
+        assert!(wanted.includes(&[Some(0..=10_000_000)], &own, &here));
+        assert!(!wanted.includes(&[Some(0..=9_999_999)], &own, &here));
+        assert!(wanted.includes(&[Some(0..=0), None], &own, &here));
+    }
+
+    #[test]
+    fn an_account_that_was_taken_for_a_number_is_known_again() {
+        for (text, id) in [
+            ("111122223333", Some("111122223333")),
+            ("11122223333", Some("011122223333")),
+            ("1122223333.0", Some("001122223333")),
+            (" '011122223333 ", Some("011122223333")),
+            ("1111-2222-3333", Some("111122223333")),
+            ("1.11122E+11", None),
+            ("111122XXXXXX", None),
+            ("1111222233334", None),
+            ("-", None),
+            ("", None),
+        ] {
+            assert_eq!(account_id(text).as_deref(), id, "{text}");
+        }
+    }
+
+    use proptest::prelude::*;
+
+    /// An account, as exports may write it.
+    fn written(account: &str, form: usize) -> String {
+        match form {
+            0 => account.to_owned(),
+            1 => account.trim_start_matches('0').to_owned(),
+            2 => format!("{}.0", account.trim_start_matches('0')),
+            3 => format!("{}E+11", account.get(..1).unwrap_or_default()),
+            _ => format!("'{account}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_is_left_out_that_is_wanted(
+            micros in 1_400_000_000_000_000_i64..1_900_000_000_000_000,
+            (since, until) in (0_i64..100_000_000, 1_i64..100_000_000),
+            form in prop::sample::select(vec![
+                "%Y-%m-%dT%H:%M:%S%.6fZ", "%Y-%m-%d %H:%M:%S%.6f UTC", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%s",
+                "%b %d, %Y @ %H:%M:%S%.3f", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %H:%M", "%Y%m%d%H%M%S",
+            ]),
+            account in "[01][0-9]{11}",
+            other in "[01][0-9]{11}",
+            (of_own, of_other, own_first) in (0_usize..5, 0_usize..5, any::<bool>()),
+        ) {
+            let time = Timestamp::from_microsecond(micros).unwrap();
+            // What a text leaves out is less than a second, so the limits are whole seconds.
+            let second = jiff::Timestamp::from_second(micros / 1_000_000).unwrap();
+            let wanted = Wanted {
+                since: Some(second - SignedDuration::from_secs(since)),
+                until: Some(second + SignedDuration::from_secs(until)),
+                accounts: [account.clone()].into(),
+                regions: ["us-east-1".to_owned()].into(),
+                ..wanted()
+            };
+            let text = time.to_zoned_datetime(jiff::tz::TimeZone::UTC).strftime(form).to_string();
+            let times = [crate::event::time::read(&text).map(|time| time.may_be)];
+            let mut accounts = vec![written(&account, of_own), written(&other, of_other)];
+            if !own_first {
+                accounts.reverse();
+            }
+            prop_assert!(wanted.includes(&times, &accounts, &["us-east-1".to_owned()]), "{text} {accounts:?}");
+        }
+
+        #[test]
+        fn no_folder_is_passed_over_in_which_an_event_may_be(
+            hours in 0_i64..100_000,
+            late in 0_i64..=48,
+            region in prop::sample::select(vec!["us-east-1", "eu-west-1", "us-isof-south-1", "cn-north-1", "moon-east-1"]),
+            account in "[0-9]{12}",
+        ) {
+            let start: Timestamp = "2014-01-01T00:00:00Z".parse().unwrap();
+            let happened = start + SignedDuration::from_hours(hours);
+            let delivered = happened + SignedDuration::from_hours(late);
+            let wanted = Wanted {
+                since: Some(happened),
+                until: Some(happened + SignedDuration::from_secs(1)),
+                accounts: ["111122223333".to_owned()].into(),
+                regions: [region.to_owned()].into(),
+                ..wanted()
+            };
+            let day = delivered.to_zoned_datetime(jiff::tz::TimeZone::UTC).strftime("%Y/%m/%d").to_string();
+            let folder = format!("x/AWSLogs/{account}/CloudTrail/{region}/{day}");
+            prop_assert!(Path::new(&folder).ancestors().all(|folder| wanted.may_lie_below(folder)), "{folder}");
         }
     }
 }

@@ -19,7 +19,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
-use super::discover::Walk;
+use super::discover::{Found, Walk};
 use crate::store::Uri;
 
 /// A manifest that is read.
@@ -195,6 +195,9 @@ impl Walk<'_> {
     fn of_manifest(&mut self, row: Row) -> ControlFlow<()> {
         let path = PathBuf::from(&row.source);
         let below_root = PathBuf::from(&row.below_root);
+        if self.options.names.leaves_out(&below_root) {
+            return (self.visit)(Found::Excluded);
+        }
         match Uri::of(&path) {
             Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
             Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),

@@ -9,6 +9,7 @@ mod bucket;
 pub mod layout;
 pub mod list;
 pub mod manifest;
+pub mod names;
 pub mod open;
 pub mod source;
 pub mod stored;

@@ -87,6 +87,7 @@ pub(super) fn collect(
             Turn::Link => sink.report.sources.links_not_followed += 1,
             Turn::Repeated => sink.report.sources.repeated += 1,
             Turn::PassedOver => sink.report.sources.folders_passed_over += 1,
+            Turn::Excluded => sink.report.sources.excluded += 1,
         }
         sink.check_stop()?;
     }

@@ -100,6 +100,7 @@ impl<'a> Feed<'a> {
             Found::Link => self.turn(Turn::Link),
             Found::Repeated => self.turn(Turn::Repeated),
             Found::PassedOver => self.turn(Turn::PassedOver),
+            Found::Excluded => self.turn(Turn::Excluded),
         }
     }
 

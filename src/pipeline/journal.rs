@@ -82,8 +82,21 @@ fn identity(config: &HuntConfig) -> Identity {
         max_decoded_bytes: config.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),
         wanted: format!(
-            "{:?} {:?} {:?} {}",
-            wanted.until, wanted.accounts, wanted.regions, wanted.is_home_region_only
+            "{:?} {:?} {:?} {}{}{}",
+            wanted.until,
+            wanted.accounts,
+            wanted.regions,
+            wanted.is_home_region_only,
+            // What is usual is not said, so that older ledgers go on.
+            if wanted.is_account_folders_only {
+                " account folders"
+            } else {
+                ""
+            },
+            config
+                .names
+                .words()
+                .map_or(String::new(), |words| format!(" {words}")),
         ),
     }
 }

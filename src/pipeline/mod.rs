@@ -85,6 +85,7 @@ enum Turn {
     Link,
     Repeated,
     PassedOver,
+    Excluded,
 }
 
 /// What a thread tells of its job. Small, since a channel has room for some dozen from the start.
@@ -398,6 +399,7 @@ fn discover_options(config: &HuntConfig, hidden: Vec<Identity>) -> DiscoverOptio
         own_folder: own_folder(config),
         own_uris: config.own_uris.clone(),
         wanted: config.wanted.clone(),
+        names: config.names.clone(),
         stores: Arc::clone(&config.stores),
     }
 }
@@ -446,6 +448,7 @@ mod tests {
             related: None,
             wanted: Wanted::default(),
             allows_no_events: false,
+            names: crate::input::names::Names::default(),
             follows_links: false,
             own_files: Vec::new(),
             own_uris: Vec::new(),

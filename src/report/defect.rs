@@ -49,6 +49,8 @@ pub enum Code {
     RecordTooLarge,
     /// The needle is in the text, but no record that holds it came out.
     NeedleWithoutRecord,
+    /// A note, written by somebody for somebody, names the policy, and no event.
+    MentionOnly,
     /// An event has the rule's action, is no failure and names the policy, but not in the field that the rule reads:
     /// whether it is an alert cannot be decided.
     Undecided,
@@ -108,6 +110,7 @@ impl Code {
             | Self::Appended
             | Self::MixedEncodings
             | Self::UnknownColumns
+            | Self::MentionOnly
             | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile

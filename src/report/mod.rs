@@ -57,6 +57,8 @@ pub struct Stats {
     pub documents_without_events: u64,
     /// Of the events judged, those outside of the times, accounts or regions that were asked for: they are left out.
     pub events_outside: u64,
+    /// Entries of archives that were left out by their names.
+    pub entries_excluded: u64,
     /// Events that name the policy and are no alerts, by how they relate to a quarantine.
     pub related: RelatedCounts,
 }
@@ -75,6 +77,7 @@ impl AddAssign for Stats {
             events_judged,
             documents_without_events,
             events_outside,
+            entries_excluded,
             related,
         } = other;
         self.stored_bytes += stored_bytes;
@@ -87,6 +90,7 @@ impl AddAssign for Stats {
         self.events_judged += events_judged;
         self.documents_without_events += documents_without_events;
         self.events_outside += events_outside;
+        self.entries_excluded += entries_excluded;
         self.related += related;
     }
 }
@@ -120,6 +124,9 @@ pub struct Sources {
     pub folders_passed_over: u64,
     /// Of the sources read whole, those in which there was no event.
     pub without_events: u64,
+    /// Files, and folders with all that is in them, that were left out by their names; they are no sources.
+    #[serde(default)]
+    pub excluded: u64,
 }
 
 /// What sources came to.
@@ -192,6 +199,7 @@ impl AddAssign for Sources {
             known_partial,
             folders_passed_over,
             without_events,
+            excluded,
         } = other;
         self.found += found;
         self.read += read;
@@ -206,6 +214,7 @@ impl AddAssign for Sources {
         self.known_partial += known_partial;
         self.folders_passed_over += folders_passed_over;
         self.without_events += without_events;
+        self.excluded += excluded;
     }
 }
 

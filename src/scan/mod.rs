@@ -23,6 +23,7 @@ mod numbers;
 mod parse;
 mod patterns;
 mod prefilter;
+mod prose;
 mod rows;
 pub(crate) mod steps;
 mod window;
@@ -38,6 +39,7 @@ use memchr::memchr;
 pub use ending::Ends;
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
+pub use prose::let_off_notes;
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 

@@ -137,8 +137,10 @@ impl Worker<'_> {
             Content::Plain(..) | Content::Decoded => scan.before.seam().is_some(),
             Content::Part(_) | Content::Entries(_) | Content::Group(..) => true,
         };
+        let is_excluded = scan.judge.is_excluded();
         if is_reached {
             scan.judge.count(block.stored_bytes, 0);
+            scan.judge.report.stats.entries_excluded += u64::from(is_excluded && block.is_first);
             let report = &mut *scan.judge.report;
             report.add_gzip_members(member.as_ref(), block.n_gzip_members);
         } else {
@@ -170,6 +172,9 @@ impl Worker<'_> {
                 self.entries(source, &entries, report, emit);
             }
         }
+        if is_excluded {
+            report.forget_excluded(self.asked.names);
+        }
         shrink(&mut self.text);
     }
 
@@ -185,7 +190,9 @@ impl Worker<'_> {
         let mut logs = Logs::new(self, source, report, emit);
         for packed in entries {
             let bytes = Stored::Slice(&stored[packed.range.clone()]);
-            logs.inside(Entry::inside(bytes, packed.coded, packed.member.clone()));
+            let mut entry = Entry::inside(bytes, packed.coded, packed.member.clone());
+            entry.stored_bytes = Some(packed.range.len() as u64);
+            logs.unless_excluded(entry);
         }
     }
 }
@@ -237,6 +244,7 @@ impl PieceScan<'_> {
             return;
         };
         self.judge.count(0, text.len() as u64);
+        let n_defects = self.judge.report.defects.len();
         let own = match self.is_chained {
             true => None,
             false => anchors(text, seam.before),
@@ -277,6 +285,9 @@ impl PieceScan<'_> {
         if let Some(own) = own {
             let base = offset + own.start as u64;
             self.judge.scan(scanner, &text[own], base);
+        }
+        if is_closed && seam.offset == 0 {
+            self.judge.let_off_notes(text, n_defects);
         }
     }
 

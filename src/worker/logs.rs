@@ -68,7 +68,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                     let Some(entry) = next? else {
                         break;
                     };
-                    self.inside(entry);
+                    self.unless_excluded(entry);
                 }
             }
         }
@@ -77,6 +77,20 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
         self.count(0);
         Ok(())
+    }
+
+    /// Scans an entry of an archive, if it is not left out. One of which the end is not known is scanned in any case, to
+    /// come to that.
+    pub(super) fn unless_excluded(&mut self, entry: Entry<'_>) {
+        let names = self.worker.asked.names;
+        if !names.leaves_out_entry(entry.member.as_deref()) {
+            return self.inside(entry);
+        }
+        self.report.stats.entries_excluded += 1;
+        if entry.stored_bytes.is_none() {
+            self.inside(entry);
+            self.report.forget_excluded(names);
+        }
     }
 
     /// Scans an entry of which the errors are its own.
@@ -192,7 +206,11 @@ impl<'w, 'a> Logs<'w, 'a> {
         let (mut judge, scanner) = self.judge(member);
         let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, 0);
         let keep = scanner.scan(window, visit);
+        let n_defects = judge.report.defects.len();
         judge.take_in(scanner, 0);
+        if window.base == 0 && window.is_last {
+            judge.let_off_notes(window.bytes, n_defects);
+        }
         keep
     }
 

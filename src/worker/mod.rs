@@ -21,13 +21,14 @@ use crate::follow::{Followed, Quarantine};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
 use crate::input::layout::Wanted;
+use crate::input::names::Names;
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::Sought;
 use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
 use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Space, Stats};
 use crate::rule::{Relations, Rule};
-use crate::scan::{Candidate, Ends, Prefilter, Scanner, Window};
+use crate::scan::{Candidate, Ends, Prefilter, Scanner, Window, let_off_notes};
 use logs::Logs;
 use undecided::{Doubts, error_in_folders};
 
@@ -55,6 +56,7 @@ struct Asked<'a> {
     rule: &'a Rule,
     followed: Option<&'a Followed>,
     wanted: &'a Wanted,
+    names: &'a Names,
     progress: &'a Progress,
     prefilter: &'a Arc<Prefilter>,
     relations: Relations,
@@ -116,6 +118,14 @@ impl SourceReport {
             _ if n_members > 0 => self.gzip_members.push((member.cloned(), n_members)),
             _ => {}
         }
+    }
+
+    /// Forgets what was told of entries that are left out, but for what says that others are missing.
+    fn forget_excluded(&mut self, names: &Names) {
+        self.defects.retain(|defect| {
+            let is_excluded = names.leaves_out_entry(defect.member.as_deref());
+            defect.code == Code::Truncated || !is_excluded
+        });
     }
 
     /// What it came to in all, and its defects in the order of their offsets: where a window or piece ended
@@ -215,6 +225,7 @@ impl<'a> Worker<'a> {
                 rule: &config.rule,
                 followed: config.followed.as_deref(),
                 wanted: &config.wanted,
+                names: &config.names,
                 progress: &config.progress,
                 prefilter,
                 relations: Relations::new(&config.rule),
@@ -280,6 +291,9 @@ impl Judge<'_> {
     /// The rule's answer for a candidate at this place of its log.
     fn candidate_at(&mut self, candidate: &Candidate<'_>, byte_offset: u64) {
         let Asked { rule, progress, .. } = *self.asked;
+        if self.is_excluded() {
+            return;
+        }
         if !is_wanted(self.asked.wanted, candidate) {
             self.report.stats.events_outside += 1;
             return;
@@ -368,6 +382,18 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether it judges an entry that is left out, and is scanned only since its end is not known before.
+    fn is_excluded(&self) -> bool {
+        let names = self.asked.names;
+        names.leaves_out_entry(self.member.map(Arc::as_ref))
+    }
+
+    /// Lets off notes in a text that is all at hand, of which everything from this defect on was told.
+    fn let_off_notes(&mut self, text: &[u8], n_defects: usize) {
+        let defects = self.report.defects.get_mut(n_defects..);
+        let_off_notes(text, defects.unwrap_or_default());
+    }
+
     /// Counts what is about to be scanned, for the report and for whoever watches.
     fn count(&mut self, stored_bytes: u64, text_bytes: u64) {
         let progress = self.asked.progress;
@@ -410,20 +436,18 @@ impl Judge<'_> {
     }
 }
 
-/// Whether an event is of the times, accounts and regions that are wanted. In another account's log an event is of
-/// both accounts.
+/// Whether an event is of the times, accounts and regions that are wanted, in any way it can be read. In another
+/// account's log an event is of both accounts.
 fn is_wanted(wanted: &Wanted, candidate: &Candidate<'_>) -> bool {
     if wanted.is_everything() {
         return true;
     }
     let event = &candidate.event;
-    let accounts = ["cloud.account.id", "aws.cloudtrail.recipient_account_id"];
-    let accounts: Vec<String> = accounts
-        .iter()
-        .filter_map(|field| event.text(field))
-        .collect();
-    let region = event.text("cloud.region");
-    wanted.includes(event.time_micros(), &accounts, region.as_deref())
+    let times = event.times();
+    let times: Vec<_> = times.into_iter().map(|time| Some(time?.may_be)).collect();
+    let mut accounts = event.texts("cloud.account.id");
+    accounts.extend(event.texts("aws.cloudtrail.recipient_account_id"));
+    wanted.includes(&times, &accounts, &event.texts("cloud.region"))
 }
 
 /// One huge record does not keep its memory.

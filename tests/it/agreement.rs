@@ -271,6 +271,7 @@ pub(crate) fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -
         related: None,
         wanted: Wanted::default(),
         allows_no_events: false,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

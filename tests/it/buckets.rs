@@ -356,6 +356,7 @@ fn only_the_folders_that_can_matter_are_listed() {
         "s3://trail",
         "--account",
         "111122223333",
+        "--account-folders",
         "--home-region",
         "--since",
         "2024-05-01",

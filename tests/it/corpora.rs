@@ -186,6 +186,7 @@ fn all_events(root: &Path) -> Vec<Value> {
         max_decoded_bytes: None,
         wanted: Wanted::default(),
         allows_no_events: false,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

@@ -115,7 +115,7 @@ fn a_needle_in_no_record_is_told() {
         .hunt(&[])
         .exits(3)
         .finds(&[])
-        .tells(&["needle_without_record", "needle_without_record"]);
+        .tells(&["mention_only", "needle_without_record"]);
     assert_eq!(hunt.report["diagnostics"][0]["source"], "logs/README.txt");
     assert_eq!(hunt.report["diagnostics"][0]["offset"], 30);
 }

@@ -326,6 +326,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
         related: None,
         wanted: trailsift::input::layout::Wanted::default(),
         allows_no_events: false,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

@@ -87,7 +87,16 @@ fn a_hunt_over_some_days_passes_over_the_others_and_judges_by_the_events_own_tim
 #[test]
 fn a_hunt_over_some_accounts_or_regions_passes_over_the_others() {
     let hunt = archive().hunt(&["--account", OTHER]).exits(0).finds(&["4"]);
+    assert_eq!(hunt.report["sources"]["folders_passed_over"], 0);
+    let hunt = archive()
+        .hunt(&["--account", OTHER, "--account-folders"])
+        .exits(0)
+        .finds(&["4"]);
     assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
+    archive()
+        .hunt(&["--account-folders"])
+        .exits(2)
+        .says("--account");
     archive()
         .hunt(&[
             "--account",
@@ -220,7 +229,7 @@ fn a_dry_run_prints_what_would_be_read_and_writes_nothing() {
     ];
     assert_eq!(rows, expected, "{text}");
     assert!(text.contains("6 files, "), "{text}");
-    let (_, rows, text) = dry_run(&["--account", OTHER]);
+    let (_, rows, text) = dry_run(&["--account", OTHER, "--account-folders"]);
     assert_eq!(rows, ["- - - 2", "444455556666 us-east-1 2024 1"], "{text}");
     assert!(text.contains("1 folders passed over"), "{text}");
 }

@@ -38,6 +38,7 @@ fn output(
         related: None,
         wanted: Wanted::default(),
         allows_no_events: false,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),

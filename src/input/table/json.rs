@@ -13,6 +13,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
+use jiff::tz::Offset;
 
 use super::ROW_NUMBER;
 
@@ -120,13 +121,13 @@ impl EncoderFactory for Texts {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
             DataType::FixedSizeBinary(_) => Box::new(FixedText(array.as_fixed_size_binary())),
-            DataType::Timestamp(unit, Some(_)) => Box::new(Time(array, *unit)),
             DataType::Map(entries, _) => match entries.data_type() {
                 DataType::Struct(fields) if *fields[0].data_type() != DataType::Utf8 => {
                     Box::new(Map::new(array.as_map(), fields, options)?)
                 }
                 _ => return Ok(None),
             },
+            DataType::Timestamp(unit, zone) => Box::new(Time(array, *unit, zone.is_some())),
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
@@ -184,12 +185,13 @@ impl Encoder for Map<'_> {
     }
 }
 
-/// Points in time: the name of a zone, which is UTC in Parquet, means nothing to Arrow without a database of zones.
-struct Time<'a>(&'a dyn Array, TimeUnit);
+/// Times, with or without a zone: the name of one, which is UTC in Parquet, means nothing to Arrow without a database of
+/// zones.
+struct Time<'a>(&'a dyn Array, TimeUnit, bool);
 
 impl Encoder for Time<'_> {
     fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
-        let Self(array, unit) = self;
+        let Self(array, unit, has_zone) = self;
         let (value, nanoseconds) = match unit {
             TimeUnit::Second => (
                 array.as_primitive::<TimestampSecondType>().value(n),
@@ -205,10 +207,12 @@ impl Encoder for Time<'_> {
             ),
             TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().value(n), 1),
         };
-        // Writing to memory does not fail. Beyond the year 9999 there is the number.
+        // Writing to memory does not fail.
         match jiff::Timestamp::from_nanosecond(i128::from(value) * nanoseconds) {
-            Ok(time) => write!(out, "\"{time}\"").ok(),
-            Err(_) => write!(out, "{value}").ok(),
+            Ok(time) if *has_zone => write!(out, "\"{time}\"").ok(),
+            Ok(time) => write!(out, "\"{}\"", Offset::UTC.to_datetime(time)).ok(),
+            // Beyond the year 9999 there is the number, of which nobody is to think that it is one of another unit.
+            Err(_) => write!(out, "\"{value} of {nanoseconds} ns since 1970\"").ok(),
         };
     }
 }

@@ -7,6 +7,7 @@
 
 mod columns;
 mod footer;
+mod int96;
 mod json;
 mod skip;
 mod sound;
@@ -123,7 +124,12 @@ impl Table {
             .parse_and_finish(&kept);
         let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options)?;
+        let metadata = Arc::new(metadata);
+        let mut metadata = ArrowReaderMetadata::try_new(metadata, options.clone())?;
+        if let Some(schema) = int96::schema(&metadata) {
+            let raw = Arc::clone(metadata.metadata());
+            metadata = ArrowReaderMetadata::try_new(raw, options.with_schema(schema))?;
+        }
         let columns = Columns::of(metadata.parquet_schema());
         let table = Self {
             kept,
