@@ -272,7 +272,13 @@ impl Walk<'_> {
         }
         let name = path.file_name().map_or_else(PathBuf::new, PathBuf::from);
         match fs::metadata(path) {
-            Err(error) => self.unreadable(path, &error),
+            Err(error) => match Uri::meant(path) {
+                Some(meant) => {
+                    let message = format!("{error}; write {meant} for an object in a bucket");
+                    self.unreadable(path, &io::Error::new(error.kind(), message))
+                }
+                None => self.unreadable(path, &error),
+            },
             Ok(metadata) if metadata.is_dir() => {
                 if !self.is_new_directory(&metadata) {
                     return ControlFlow::Continue(());

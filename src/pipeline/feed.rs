@@ -1,11 +1,13 @@
 //! From what the walk finds to jobs and turns.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::Turn;
+use super::gone;
 use super::journal::{self, Places, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
@@ -14,6 +16,7 @@ use crate::input::discover::Found;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
 use crate::ledger::{Known, Ledger};
+use crate::report::Outcome;
 use crate::worker::large::Cutter;
 
 /// The most small sources of a job: what is done once for a job is then little beside them.
@@ -33,6 +36,8 @@ pub(super) struct Feed<'a> {
     reached: Vec<Reached>,
     /// Sources that are done: how many were read whole, and how many not.
     known: (u64, u64),
+    /// Sources that are there, and that an earlier run could not read.
+    unread_before: HashSet<Vec<u8>>,
     batch_bytes: u64,
 }
 
@@ -52,6 +57,7 @@ impl<'a> Feed<'a> {
             batch: Vec::new(),
             reached: Vec::new(),
             known: (0, 0),
+            unread_before: HashSet::new(),
             batch_bytes: 0,
         }
     }
@@ -111,6 +117,9 @@ impl<'a> Feed<'a> {
         };
         match ledger.known(&seen) {
             Ok(Known::ToRead(earlier)) => {
+                if earlier.is_some_and(|earlier| earlier.outcome == Outcome::Failed) {
+                    self.unread_before.insert(seen.path.clone());
+                }
                 seen.earlier = earlier;
                 return to_read(Some((source.path.clone(), seen)));
             }
@@ -127,6 +136,23 @@ impl<'a> Feed<'a> {
             }
         }
         ControlFlow::Continue(ControlFlow::Break(()))
+    }
+
+    /// Tells what the ledger knows as unread and the walk did not find any more.
+    pub(super) fn gone(&mut self) -> ControlFlow<()> {
+        let Some(ledger) = self.ledger else {
+            return ControlFlow::Continue(());
+        };
+        match gone::gone(self.config, ledger, &self.unread_before) {
+            Ok(gone) => gone
+                .into_iter()
+                .try_for_each(|(path, defect)| self.take_in(Found::Defect { path, defect })),
+            Err(error) => {
+                let error = journal::failed(ledger.path())(error);
+                self.turn(Turn::Failed(Box::new(error)))?;
+                ControlFlow::Break(())
+            }
+        }
     }
 
     /// Sends off what waits for more.

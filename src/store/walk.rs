@@ -3,7 +3,7 @@
 //! A list gives a thousand keys, and the next page can be asked for only with the one before it. So a bucket is listed
 //! folder by folder as far as its layout divides it, some folders ahead of their turn, and from there on as it comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +53,9 @@ impl Iterator for Walk {
 /// Folders of a folder that are listed ahead of their turn. Each level of folders multiplies what is in flight, and
 /// only the first two divide an archive into many.
 const AHEAD: [usize; 3] = [8, 8, 2];
+/// Pages without anything, one after the other, that a list may have: one for each 1,000 deleted objects of a bucket
+/// with versions.
+const EMPTY_PAGES: usize = 100_000;
 /// Pages that wait for their turn, of each list.
 const PAGES: usize = 1;
 
@@ -109,23 +112,44 @@ impl Folder {
     /// Lists it to its end, or until nobody wants to know.
     fn list(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
-            let mut from = None;
-            loop {
-                let page = match self.bucket.page(&self.prefix, to_slash, from).await {
-                    Ok(page) => page,
-                    Err(error) => {
-                        // One who is gone wants it no more.
-                        self.met.send(Met::Failed(self.prefix, error)).await.ok();
-                        return;
-                    }
-                };
-                if self.give(page.entries).await.is_none() || page.next.is_none() {
-                    return;
-                }
-                from = page.next;
+            let failed = self.pages().await.err().flatten();
+            if let Some(error) = failed {
+                // One who is gone wants it no more.
+                self.met.send(Met::Failed(self.prefix, error)).await.ok();
             }
         })
+    }
+
+    /// The same; `Err` is why it could not be listed to its end, or nothing when nobody wants to know.
+    async fn pages(&self) -> Result<(), Option<io::Error>> {
+        let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
+        let mut from = None;
+        let mut tokens = BTreeSet::new();
+        let (mut is_empty, mut n_empty) = (true, 0);
+        loop {
+            let page = self.bucket.page(&self.prefix, to_slash, from).await;
+            let page = page.map_err(Some)?;
+            n_empty = match page.entries.is_empty() {
+                true => n_empty + 1,
+                false => 0,
+            };
+            is_empty &= page.entries.is_empty();
+            self.give(page.entries).await.ok_or(None)?;
+            let Some(next) = page.next else { break };
+            let is_new = tokens.insert(next.clone());
+            if !is_new || n_empty >= EMPTY_PAGES {
+                let message = "its list has no end: the store goes on to where it has been";
+                return Err(Some(io::Error::other(message)));
+            }
+            from = Some(next);
+        }
+        // The list of the folder above named it since it held something.
+        if is_empty && self.n_deep > 0 {
+            let message =
+                "it was listed as a folder that holds something, and then as an empty one";
+            return Err(Some(io::Error::new(io::ErrorKind::NotFound, message)));
+        }
+        Ok(())
     }
 
     /// Gives what is on a page, and below it; nothing when nobody wants to know.

@@ -21,6 +21,7 @@ mod credentials;
 mod damage;
 mod datasets;
 mod exports;
+mod faults;
 mod formats;
 mod investigate;
 mod lake;
