@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::vec;
 
 use super::layout::{Wanted, whole};
@@ -82,6 +83,8 @@ pub struct DiscoverOptions {
     pub wanted: Wanted,
     /// The buckets.
     pub stores: Arc<Stores>,
+    /// The wish that the run stop: a store that gives no answer is waited for no longer.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Lists directories, in parallel if it can, in the order given.

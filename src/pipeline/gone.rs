@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::HuntConfig;
 use crate::input::Root;
@@ -70,6 +71,6 @@ fn ask(config: &HuntConfig, path: &Path) -> Box<dyn FnOnce() -> bool> {
     let Ok(bucket) = config.stores.bucket(&uri) else {
         return Box::new(|| true);
     };
-    let lookup = bucket.look_up(uri.key());
-    Box::new(move || !matches!(bucket.looked_up(lookup), Ok(None)))
+    let (lookup, stop) = (bucket.look_up(uri.key()), Arc::clone(&config.progress.stop));
+    Box::new(move || !matches!(bucket.looked_up(lookup, &stop), Ok(None)))
 }

@@ -391,6 +391,7 @@ fn discover_options(config: &HuntConfig, hidden: Vec<Identity>) -> DiscoverOptio
         own_uris: config.own_uris.clone(),
         wanted: config.wanted.clone(),
         stores: Arc::clone(&config.stores),
+        stop: Arc::clone(&config.progress.stop),
     }
 }
 

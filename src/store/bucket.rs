@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::courier::Notes;
 use super::explain::{Act, CHANGED, explain};
+use super::fetch::{PATIENCE, STOPPED};
 use super::{Limits, Traffic, key};
 
 /// A bucket that is open. What is asked of it is asked in the runtime of its [`Stores`](super::Stores).
@@ -126,9 +127,18 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As of [`Bucket::head`].
-    pub fn looked_up(&self, lookup: Lookup) -> io::Result<Option<ObjectMeta>> {
-        self.wait(lookup.0).map_err(io::Error::other)?
+    /// As of [`Bucket::head`]; or that the run was stopped.
+    pub fn looked_up(&self, lookup: Lookup, stop: &AtomicBool) -> io::Result<Option<ObjectMeta>> {
+        let mut asked = lookup.0;
+        self.wait(async {
+            loop {
+                match tokio::time::timeout(PATIENCE, &mut asked).await {
+                    Ok(answer) => return answer.map_err(io::Error::other)?,
+                    Err(_) if stop.load(Relaxed) => return Err(io::Error::other(STOPPED)),
+                    Err(_) => {}
+                }
+            }
+        })
     }
 
     /// The first and the last bytes of an object, so many of each at most; nothing if there is none of this key.

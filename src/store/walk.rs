@@ -7,10 +7,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::bucket::{Bucket, ObjectMeta};
+use super::fetch::PATIENCE;
 use super::listing::PageEntry;
 
 /// What lies below a prefix.
@@ -40,13 +43,23 @@ pub enum Met {
 
 /// What a walk meets, one after the other.
 #[derive(Debug)]
-pub struct Walk(Receiver<Met>);
+pub struct Walk {
+    met: Receiver<Met>,
+    runtime: Handle,
+}
 
-impl Iterator for Walk {
-    type Item = Met;
-
-    fn next(&mut self) -> Option<Met> {
-        self.0.blocking_recv()
+impl Walk {
+    /// What it meets next; nothing at its end, and when the run should stop: a list is tried for a while.
+    pub fn next(&mut self, stop: &AtomicBool) -> Option<Met> {
+        self.runtime.block_on(async {
+            loop {
+                match tokio::time::timeout(PATIENCE, self.met.recv()).await {
+                    Ok(met) => return met,
+                    Err(_) if stop.load(Relaxed) => return None,
+                    Err(_) => {}
+                }
+            }
+        })
     }
 }
 
@@ -63,7 +76,10 @@ impl Bucket {
     /// Walks through what lies below a prefix, which is empty or ends in a slash.
     #[must_use]
     pub fn walk(self: &Arc<Self>, prefix: &str, survey: Arc<Survey>) -> Walk {
-        Walk(self.start(prefix.to_owned(), 0, 0, survey))
+        Walk {
+            met: self.start(prefix.to_owned(), 0, 0, survey),
+            runtime: self.runtime.clone(),
+        }
     }
 
     fn start(
@@ -222,12 +238,12 @@ mod tests {
             .unwrap()
             .unwrap();
         let bucket = stores.bucket(&uri).unwrap();
-        let met: Vec<Met> = bucket
-            .walk(
-                "logs/",
-                Arc::new(|_, _| panic!("as a fault of the program would")),
-            )
-            .collect();
+        let mut walk = bucket.walk(
+            "logs/",
+            Arc::new(|_, _| panic!("as a fault of the program would")),
+        );
+        let never = AtomicBool::new(false);
+        let met: Vec<Met> = std::iter::from_fn(|| walk.next(&never)).collect();
         let [Met::Failed(prefix, error)] = &met[..] else {
             panic!("{met:?}");
         };
