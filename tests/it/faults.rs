@@ -140,7 +140,7 @@ fn a_list_without_an_end_ends_with_an_error() {
     let server = two_accounts();
     let lake = Lake::new();
     let proxy = proxy::before(server.address(), move |_, line, _| {
-        let is_due = line.contains("444455556666") && line.contains("list-type");
+        let is_due = line.contains("444455556666%2FCloudTrail") && line.contains("list-type");
         if is_due {
             Fate::Altered(goes_on)
         } else {
