@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
@@ -204,7 +203,7 @@ fn stores(input: &InputArgs) -> Stores {
         is_unsigned: input.no_sign_request,
         is_requester_pays: input.request_payer,
         n_concurrent: input.io_concurrency,
-        retry_time: Duration::from_secs(input.retry_time),
+        retry_time: std::time::Duration::from_secs(input.retry_time),
     })
 }
 

@@ -309,26 +309,6 @@ impl Ledger {
         Ok(Known::Done(is_whole))
     }
 
-    /// Sources that were not read at all when the ledger was opened.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn unread(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
-        let mut failed = Vec::new();
-        self.each_failure(&mut |path, _| failed.push(path))?;
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let page = |id| self.page(id);
-        let mut unread = Vec::new();
-        for path in failed {
-            let entry = index.entry(&path, &page)?;
-            if entry.is_some_and(|entry| entry.outcome == Outcome::Failed) {
-                unread.push(path);
-            }
-        }
-        Ok(unread)
-    }
-
     fn page(&self, id: u32) -> Result<Vec<u8>, LedgerError> {
         let state = self.state();
         let mut select = state

@@ -1,18 +1,21 @@
 //! From what the walk finds to jobs and turns.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::Turn;
-use super::gone;
 use super::journal::{self, Places, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
-use crate::input::discover::Found;
+use crate::input::discover::{DiscoverOptions, Found};
+use crate::input::gone;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
 use crate::ledger::{Known, Ledger};
@@ -139,14 +142,20 @@ impl<'a> Feed<'a> {
     }
 
     /// Tells what the ledger knows as unread and the walk did not find any more.
-    pub(super) fn gone(&mut self) -> ControlFlow<()> {
+    pub(super) fn gone(&mut self, options: &DiscoverOptions) -> ControlFlow<()> {
         let Some(ledger) = self.ledger else {
             return ControlFlow::Continue(());
         };
-        match gone::gone(self.config, ledger, &self.unread_before) {
-            Ok(gone) => gone
-                .into_iter()
-                .try_for_each(|(path, defect)| self.take_in(Found::Defect { path, defect })),
+        match ledger.unread() {
+            Ok(mut unread) => {
+                unread.retain(|path| !self.unread_before.contains(path));
+                let paths = unread
+                    .into_iter()
+                    .map(OsString::from_vec)
+                    .map(PathBuf::from);
+                let gone = gone::gone(paths.collect(), &self.config.roots, options);
+                gone.into_iter().try_for_each(|found| self.take_in(found))
+            }
             Err(error) => {
                 let error = journal::failed(ledger.path())(error);
                 self.turn(Turn::Failed(Box::new(error)))?;

@@ -16,7 +16,6 @@
 
 mod collect;
 mod feed;
-mod gone;
 mod journal;
 mod room;
 mod schedule;
@@ -155,7 +154,10 @@ pub(crate) fn run_and_list(
                     }
                     feed.take_in(found)
                 });
-            if walk.is_continue() && feed.gone().is_continue() && feed.flush().is_continue() {
+            if walk.is_continue()
+                && feed.gone(&discover_options).is_continue()
+                && feed.flush().is_continue()
+            {
                 config.progress.all_found.store(true, Relaxed);
             }
             schedule.close();

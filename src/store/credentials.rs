@@ -62,10 +62,7 @@ pub(super) async fn find() -> io::Result<Found> {
 fn ca_bundle(config: &SdkConfig) -> Option<PathBuf> {
     let bundle = of_s3(config, "AWS_CA_BUNDLE", "ca_bundle")?;
     let bundle = Some(bundle.trim()).filter(|bundle| !bundle.is_empty())?;
-    Some(match bundle.strip_prefix("~/") {
-        Some(rest) => std::env::home_dir()?.join(rest),
-        None => PathBuf::from(bundle),
-    })
+    Some(PathBuf::from(bundle))
 }
 
 /// What sends AWS's crate's own requests, such as those for credentials, with other certificates than the system's.

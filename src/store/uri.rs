@@ -154,7 +154,7 @@ fn of_web(rest: &str) -> Option<String> {
     };
     let is_s3 = |label: &&str| *label == "s3" || label.starts_with("s3-");
     let labels: Vec<&str> = name.split('.').collect();
-    let at = labels.iter().position(|label| is_s3(label))?;
+    let at = labels.iter().position(is_s3)?;
     match labels.get(..at) {
         Some([]) | None => said(&path),
         Some(bucket) => said(&format!("{}/{path}", bucket.join("."))),
