@@ -4,7 +4,8 @@
 usage: scripts/spark_check.py [--program PATH] [--serve PATH]
 
 A standalone master and two workers on loopback (Spark 4): an archive on disk and in an S3 server, a worker that is
-killed in mid-job, a program that dies on each shard's first try, a file that cannot be read. The same script in local
+killed in mid-job, a program that dies on each shard's first try, a file that cannot be read, an output, a program and
+a file that are not what they should be. The same script in local
 mode with Spark 3.5. Spark comes from PyPI into target/, a Java 17 from the system's packages if none is there.
 """
 
@@ -186,6 +187,12 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         print(f"{name}: the {len(expected)} rows of a local hunt", flush=True)
         return rows_of(spark_4, output / "diagnostics")
 
+    def refused(name: str, job: subprocess.Popen, words: str) -> None:
+        _, log = job.communicate(timeout=900)
+        assert job.returncode == 2, f"{name}: exit code {job.returncode}\n{log[-6000:]}"
+        assert words in log and "Traceback" not in log, f"{name}:\n{log[-6000:]}"
+        print(f"{name}: refused", flush=True)
+
     expected = local(logs)
     assert len(expected) >= 60
     server = subprocess.Popen([serve, work / "buckets"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -196,6 +203,21 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         output = work / "disk"
         job = cluster.submit("--program", program, "--output", output, "--shards", 7, logs)
         assert same("on disk", job, output, expected) == []
+
+        # What is there is replaced only if that is wanted.
+        job = cluster.submit("--program", program, "--output", output, "--shards", 7, logs)
+        refused("an output that is there", job, f"{output}/alerts: it is there already")
+        assert sorted_rows(rows_of(spark_4, output / "alerts")) == expected
+        job = cluster.submit("--program", program, "--output", output, "--mode", "overwrite", "--shards", 7, logs)
+        assert same("an output that is replaced", job, output, expected) == []
+        job = cluster.submit("--program", work / "none", "--output", work / "none-1", logs)
+        refused("no program", job, "there is no trailsift program: no such file")
+        job = cluster.submit("--program", "/bin/false", "--output", work / "none-2", logs)
+        refused("another program", job, "this is no trailsift program")
+        job = cluster.submit("--program", program, "--output", work / "none-3", work / "nowhere")
+        refused("no such file", job, "nowhere: no such file or directory")
+        job = cluster.submit("--program", program, "--output", work / "none-4", "--content", work / "nowhere")
+        refused("no such content", job, "nowhere: no such file or folder")
 
         # Executors get the environment of their worker, which has no endpoint: it is an option.
         output = work / "s3"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hunts on a Spark cluster, in one of three modes; Spark writes what is found.
 
-usage: spark-submit scripts/spark_hunt.py --program PATH --output DIR [--shards N] [--max-incomplete N] ROOT... [-- OPTION...]
+usage: spark-submit scripts/spark_hunt.py --program PATH --output DIR [--shards N] [--max-incomplete N] [--mode MODE] ROOT... [-- OPTION...]
        spark-submit scripts/spark_hunt.py --program PATH --output DIR --content ROOT... [-- OPTION...]
        spark-submit scripts/spark_hunt.py --program PATH --output DIR --table NAME [--where SQL] [-- OPTION...]
 
@@ -20,8 +20,9 @@ lines of JSON. --where chooses rows, and so partitions; without it all are read.
 with any DataFrame.
 
 DIR/alerts gets the alerts, DIR/diagnostics what could not be read, both as Parquet; what could not be listed is on
-standard error. Exit codes are those of `trailsift hunt`: 0 if all was read, 3 if not. More diagnostics of severity
-`error` than --max-incomplete are exit code 1.
+standard error. Where one of them is there already, nothing is hunted; with --mode overwrite both are replaced, once all is
+found. Exit codes are those of `trailsift hunt`: 0 if all was read, 3 if not, 2 if the command makes no sense. More
+diagnostics of severity `error` than --max-incomplete are exit code 1.
 
 Works with PySpark 3.5 and 4, and needs pyarrow on the executors.
 """
@@ -43,6 +44,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet
 from pyspark import SparkFiles
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -51,6 +53,8 @@ from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StringTy
 #: Beside the columns of an alert: a diagnostic as JSON, in rows that hold nothing else.
 DIAGNOSTIC = "diagnostic"
 MANIFEST = "manifest.parquet"
+#: What is written, each to a folder of the output.
+FOLDERS = ("alerts", "diagnostics")
 #: The exit codes after which another try would end in the same way: what was typed makes no sense.
 USAGE = 2
 #: A shard takes some seconds to begin: it should be worth that.
@@ -226,8 +230,12 @@ def diagnostics(told: list[str], schema: pa.Schema) -> pa.RecordBatch:
 
 def columns_of(program: str) -> pa.Schema:
     """The columns of alerts, as the program gives them, and a place for a diagnostic; in a fleet each may be null."""
-    command = [program, "hunt", "--quiet", "--files-from", "/dev/null", "--format", "arrow", "--output", "-"]
-    stream = pa.ipc.open_stream(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    command = [os.path.abspath(program), "hunt", "--quiet", "--files-from", "/dev/null", "--format", "arrow", "--output", "-"]
+    told = subprocess.run(command, capture_output=True)
+    # 3: that it read no event is no news.
+    if told.returncode not in (0, 3):
+        raise Refused(f"--program {program}: exit code {told.returncode}: {told.stderr.decode(errors='replace')[-2000:]}")
+    stream = pa.ipc.open_stream(told.stdout)
     fields = [field.with_nullable(True) for field in stream.schema]
     return pa.schema([*fields, pa.field(DIAGNOSTIC, pa.string())])
 
@@ -280,10 +288,46 @@ def with_texts(kind: DataType) -> DataType:
     return kind
 
 
+class Refused(Exception):
+    """The command makes no sense; nothing was hunted."""
+
+
+def check_program(program: str) -> None:
+    """Sees that there is a program, before a cluster is asked for anything."""
+    if not os.path.isfile(program):
+        raise Refused(f"--program {program}: there is no trailsift program: no such file")
+    try:
+        told = subprocess.run([os.path.abspath(program), "--version"], capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise Refused(f"--program {program}: this is no trailsift program that runs here: {error.strerror}") from error
+    if not told.stdout.startswith("trailsift "):
+        raise Refused(f"--program {program}: this is no trailsift program: it does not tell its version")
+
+
+def is_there(spark: SparkSession, folder: str) -> bool:
+    path = spark._jvm.org.apache.hadoop.fs.Path(folder)
+    return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).exists(path)
+
+
+def check_output(spark: SparkSession, output: str, mode: str) -> None:
+    """Sees that nothing is replaced that nobody wants replaced, before hours are spent."""
+    taken = [f"{output}/{name}" for name in FOLDERS if is_there(spark, f"{output}/{name}")]
+    if taken and mode == "error":
+        raise Refused(f"{taken[0]}: it is there already; name another --output, or replace it with --mode overwrite")
+
+
+def plainly(error: AnalysisException) -> str:
+    """What Spark says of a path or a table that is not there, in a line."""
+    line = str(error).strip().splitlines()[0]
+    missing = re.search(r"Path does not exist: (.+?)[.]?( SQLSTATE.*)?$", line)
+    return f"{missing[1]}: no such file or folder" if missing else line
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--output", required=True)
+    parser.add_argument("--mode", choices=("error", "overwrite"), default="error", help="what to do where output is [default: error]")
     parser.add_argument("--shards", type=int, help="[default: one for each 4 GiB, and at least one a core]")
     parser.add_argument("--max-incomplete", type=int, metavar="N")
     parser.add_argument("--content", action="store_true")
@@ -296,7 +340,20 @@ def main() -> int:
     args = parser.parse_args(own)
     if bool(args.roots) == bool(args.table) or args.where and not args.table or args.content and args.table:
         parser.error("either roots are hunted through or a --table, of which --where chooses rows")
+    try:
+        check_program(args.program)
+        return run(args, options)
+    except Refused as error:
+        told: object = error
+    except AnalysisException as error:
+        told = plainly(error)
+    print(f"spark_hunt.py: {told}", file=sys.stderr)
+    return USAGE
+
+
+def run(args: argparse.Namespace, options: list[str]) -> int:
     spark = SparkSession.builder.appName("trailsift").getOrCreate()
+    check_output(spark, args.output, args.mode)
     # Spark's own default is the type of before 2018, which other readers take for a time without a zone.
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     spark.sparkContext.addFile(args.program)
@@ -304,13 +361,12 @@ def main() -> int:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         table = spark.table(args.table)
         table = table.where(args.where) if args.where else table
-        return write(hunt_table(table, args.table, args.program, options), args.output, args.max_incomplete)
+        return write(hunt_table(table, args.table, args.program, options), args)
     if args.content:
-        found = hunt_contents(spark, args.program, args.roots, options)
-        return write(found, args.output, args.max_incomplete)
+        return write(hunt_contents(spark, args.program, args.roots, options), args)
     with tempfile.TemporaryDirectory() as folder:
         manifest = pathlib.Path(folder, MANIFEST)
-        planned = subprocess.run([args.program, "plan", "--out", manifest, *options, "--", *args.roots])
+        planned = subprocess.run([os.path.abspath(args.program), "plan", "--out", manifest, *options, "--", *args.roots])
         if planned.returncode not in (0, 3):
             return planned.returncode
         sizes = pa.parquet.read_table(manifest, columns=["size_bytes"])["size_bytes"].to_pylist()
@@ -318,23 +374,27 @@ def main() -> int:
         n_shards = args.shards or max(1, min(len(sizes), max(by_bytes, spark.sparkContext.defaultParallelism)))
         spark.sparkContext.addFile(str(manifest))
         schema = columns_of(args.program)
-        run = shards(pathlib.Path(args.program).name, n_shards, options_of_events(options), schema)
+        task = shards(pathlib.Path(args.program).name, n_shards, options_of_events(options), schema)
         # So many partitions, each with one number.
-        found = spark.range(0, n_shards, 1, n_shards).mapInArrow(run, from_arrow_schema(schema))
-        return write(found, args.output, args.max_incomplete, is_listed=planned.returncode == 0)
+        found = spark.range(0, n_shards, 1, n_shards).mapInArrow(task, from_arrow_schema(schema))
+        return write(found, args, is_listed=planned.returncode == 0)
 
 
-def write(found: DataFrame, output: str, max_incomplete: int | None, is_listed: bool = True) -> int:
+def write(found: DataFrame, args: argparse.Namespace, is_listed: bool = True) -> int:
+    output, max_incomplete = args.output, args.max_incomplete
     # Each task runs once, whatever is asked of what it found.
     found = found.persist()
+    if args.mode == "overwrite":
+        # Spark takes away what was there before it has anything to write: not before all is found.
+        found.count()
     alerts = found.where(F.col(DIAGNOSTIC).isNull()).drop(DIAGNOSTIC)
     told = found.where(F.col(DIAGNOSTIC).isNotNull()).select(
         *(F.get_json_object(DIAGNOSTIC, f"$.{name}").alias(name) for name in ("severity", "code", "source", "member")),
         F.get_json_object(DIAGNOSTIC, "$.offset").cast("long").alias("offset"),
         *(F.get_json_object(DIAGNOSTIC, f"$.{name}").alias(name) for name in ("offset_in", "message")),
     )
-    alerts.write.mode("append").parquet(f"{output}/alerts")
-    told.write.mode("append").parquet(f"{output}/diagnostics")
+    for name, rows_of_it in zip(FOLDERS, (alerts, told)):
+        rows_of_it.write.mode(args.mode).parquet(f"{output}/{name}")
     # What could not be listed the driver has told by itself.
     n_errors = told.where(F.col("severity") == "error").count() + (not is_listed)
     print(f"{alerts.count()} alerts in {output}/alerts, {told.count()} diagnostics in {output}/diagnostics", file=sys.stderr)

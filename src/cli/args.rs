@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use trailsift::input::manifest::Shard;
 use trailsift::input::names;
-use trailsift::store::{CONCURRENT_FETCHES, check_endpoint};
+use trailsift::store::{CONCURRENT_FETCHES, RETRY_TIME, check_endpoint};
 
 use super::when;
 
@@ -399,6 +399,10 @@ pub(crate) struct InputArgs {
         help_heading = "Buckets"
     )]
     pub(crate) io_concurrency: usize,
+
+    /// How many seconds what fails for the moment is tried again.
+    #[arg(long, value_name = "SECONDS", default_value_t = RETRY_TIME.as_secs(), hide = true, help_heading = "Buckets")]
+    pub(crate) retry_time: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -56,6 +56,8 @@ pub(super) fn is_folder(output: &Path) -> bool {
     match Uri::of(output) {
         Some(Ok(uri)) => uri.key().is_empty() || uri.key().ends_with('/'),
         Some(Err(_)) => false,
+        // A mistyped address is refused as one.
+        None if Uri::meant(output).is_some() => output.is_dir(),
         None => output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir(),
     }
 }

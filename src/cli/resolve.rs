@@ -210,6 +210,7 @@ fn stores(input: &InputArgs) -> Stores {
         is_unsigned: input.no_sign_request,
         is_requester_pays: input.request_payer,
         n_concurrent: input.io_concurrency,
+        retry_time: std::time::Duration::from_secs(input.retry_time),
     })
 }
 
@@ -244,7 +245,16 @@ pub(super) fn usage(message: &str) -> clap::Error {
 /// The address that was typed, if it is one.
 pub(super) fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
     let named = Uri::of(path).transpose();
-    named.map_err(|message| usage(&format!("{}: {message}", path.display())))
+    let named = named.map_err(|message| usage(&format!("{}: {message}", path.display())))?;
+    // A file may have any name, if it is there.
+    if let (None, Some(meant), Err(_)) = (&named, Uri::meant(path), path.symlink_metadata()) {
+        let message = format!(
+            "{}: write {meant} for an object in a bucket",
+            path.display()
+        );
+        return Err(usage(&message));
+    }
+    Ok(named)
 }
 
 /// Where something is written that is not for standard output.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::discover::{Found, Walk};
 use super::layout::Wanted;
@@ -41,7 +42,7 @@ impl Walk<'_> {
             return self.prefix(path, &bucket, key);
         };
         // Without the right to list, whether it is there is not told; the list below tells what is wrong.
-        if let Ok(Some(meta)) = bucket.looked_up(lookup) {
+        if let Ok(Some(meta)) = bucket.looked_up(lookup, &self.options.stop) {
             let name = key.rsplit('/').next().unwrap_or(key);
             if self.leaves_out_root(Path::new(name), Path::new(key)) {
                 return (self.visit)(Found::Excluded);
@@ -78,7 +79,8 @@ impl Walk<'_> {
             move |prefix: &str, n_deep| survey(&wanted, Path::new(&address.uri_of(prefix)), n_deep);
         let mut is_empty = true;
         let mut passed_over = None;
-        for met in bucket.walk(prefix, Arc::new(survey)) {
+        let mut walk = bucket.walk(prefix, Arc::new(survey));
+        while let Some(met) = walk.next(&self.options.stop) {
             is_empty = false;
             match met {
                 Met::Objects(objects) => {
@@ -91,6 +93,9 @@ impl Walk<'_> {
                     self.unreadable(Path::new(&bucket.uri_of(&prefix)), &error)?;
                 }
             }
+        }
+        if self.options.stop.load(Relaxed) {
+            return ControlFlow::Break(());
         }
         if is_empty {
             let message = "no object has this key, and none lies below it";

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::vec;
 
 use super::layout::Wanted;
@@ -105,6 +106,8 @@ pub struct DiscoverOptions {
     pub names: Names,
     /// The buckets.
     pub stores: Arc<Stores>,
+    /// The wish that the run stop: a store that gives no answer is waited for no longer.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Lists directories, in parallel if it can, in the order given.
@@ -305,7 +308,13 @@ impl Walk<'_> {
         }
         let name = path.file_name().map_or_else(PathBuf::new, PathBuf::from);
         match fs::metadata(path) {
-            Err(error) => self.unreadable(path, &error),
+            Err(error) => match Uri::meant(path) {
+                Some(meant) => {
+                    let message = format!("{error}; write {meant} for an object in a bucket");
+                    self.unreadable(path, &io::Error::new(error.kind(), message))
+                }
+                None => self.unreadable(path, &error),
+            },
             Ok(metadata) if metadata.is_dir() => {
                 if !self.is_new_directory(&metadata) {
                     return ControlFlow::Continue(());

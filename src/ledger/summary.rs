@@ -1,6 +1,7 @@
 //! What a ledger holds, for people.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use super::pages::OUTCOMES;
 use super::{Ledger, LedgerError};
@@ -80,5 +81,25 @@ impl Ledger {
             visit(row.get(0)?, serde_json::from_str(&diagnostics)?);
         }
         Ok(())
+    }
+
+    /// Sources that were not read at all when the ledger was opened.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn unread(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let mut failed = Vec::new();
+        self.each_failure(&mut |path, _| failed.push(path))?;
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = |id| self.page(id);
+        let mut unread = Vec::new();
+        for path in failed {
+            let entry = index.entry(&path, &page)?;
+            if entry.is_some_and(|entry| entry.outcome == Outcome::Failed) {
+                unread.push(path);
+            }
+        }
+        Ok(unread)
     }
 }

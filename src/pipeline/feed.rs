@@ -1,6 +1,10 @@
 //! From what the walk finds to jobs and turns.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
@@ -10,10 +14,12 @@ use super::journal::{self, Places, Reached};
 use super::schedule::{Job, Large, Schedule};
 use crate::config::HuntConfig;
 use crate::input::Source;
-use crate::input::discover::Found;
+use crate::input::discover::{DiscoverOptions, Found};
+use crate::input::gone;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
 use crate::ledger::{Known, Ledger};
+use crate::report::Outcome;
 use crate::worker::large::Cutter;
 
 /// The most small sources of a job: what is done once for a job is then little beside them.
@@ -33,6 +39,8 @@ pub(super) struct Feed<'a> {
     reached: Vec<Reached>,
     /// Sources that are done: how many were read whole, and how many not.
     known: (u64, u64),
+    /// Sources that are there, and that an earlier run could not read.
+    unread_before: HashSet<Vec<u8>>,
     batch_bytes: u64,
 }
 
@@ -52,6 +60,7 @@ impl<'a> Feed<'a> {
             batch: Vec::new(),
             reached: Vec::new(),
             known: (0, 0),
+            unread_before: HashSet::new(),
             batch_bytes: 0,
         }
     }
@@ -112,6 +121,9 @@ impl<'a> Feed<'a> {
         };
         match ledger.known(&seen) {
             Ok(Known::ToRead(earlier)) => {
+                if earlier.is_some_and(|earlier| earlier.outcome == Outcome::Failed) {
+                    self.unread_before.insert(seen.path.clone());
+                }
                 seen.earlier = earlier;
                 return to_read(Some((source.path.clone(), seen)));
             }
@@ -128,6 +140,29 @@ impl<'a> Feed<'a> {
             }
         }
         ControlFlow::Continue(ControlFlow::Break(()))
+    }
+
+    /// Tells what the ledger knows as unread and the walk did not find any more.
+    pub(super) fn gone(&mut self, options: &DiscoverOptions) -> ControlFlow<()> {
+        let Some(ledger) = self.ledger else {
+            return ControlFlow::Continue(());
+        };
+        match ledger.unread() {
+            Ok(mut unread) => {
+                unread.retain(|path| !self.unread_before.contains(path));
+                let paths = unread
+                    .into_iter()
+                    .map(OsString::from_vec)
+                    .map(PathBuf::from);
+                let gone = gone::gone(paths.collect(), &self.config.roots, options);
+                gone.into_iter().try_for_each(|found| self.take_in(found))
+            }
+            Err(error) => {
+                let error = journal::failed(ledger.path())(error);
+                self.turn(Turn::Failed(Box::new(error)))?;
+                ControlFlow::Break(())
+            }
+        }
     }
 
     /// Sends off what waits for more.

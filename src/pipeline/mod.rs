@@ -156,7 +156,10 @@ pub(crate) fn run_and_list(
                     }
                     feed.take_in(found)
                 });
-            if walk.is_continue() && feed.flush().is_continue() {
+            if walk.is_continue()
+                && feed.gone(&discover_options).is_continue()
+                && feed.flush().is_continue()
+            {
                 config.progress.all_found.store(true, Relaxed);
             }
             schedule.close();
@@ -401,6 +404,7 @@ fn discover_options(config: &HuntConfig, hidden: Vec<Identity>) -> DiscoverOptio
         wanted: config.wanted.clone(),
         names: config.names.clone(),
         stores: Arc::clone(&config.stores),
+        stop: Arc::clone(&config.progress.stop),
     }
 }
 

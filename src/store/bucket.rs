@@ -2,7 +2,10 @@
 
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::list::PaginatedListStore;
@@ -12,8 +15,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::courier::Notes;
-use super::explain::explain;
-use super::{Limits, key};
+use super::explain::{Act, CHANGED, explain};
+use super::fetch::{PATIENCE, STOPPED};
+use super::{Limits, Traffic, key};
 
 /// A bucket that is open. What is asked of it is asked in the runtime of its [`Stores`](super::Stores).
 #[derive(Clone)]
@@ -25,7 +29,21 @@ pub struct Bucket {
     pub(super) notes: Arc<Notes>,
     pub(super) runtime: Handle,
     pub(super) limits: Arc<Limits>,
+    pub(super) traffic: Arc<Traffic>,
+    /// How long what fails for the moment is tried again.
+    pub(super) retry_time: Duration,
 }
+
+/// Why an object, or the rest of a range of it, did not come.
+enum NotHad {
+    /// Another try would end in the same way.
+    ForGood(io::Error),
+    /// It ended early, say.
+    ForNow(io::Error),
+}
+
+/// A pause before another try for bytes that did not come: those of the requests themselves are in `object_store`.
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -109,9 +127,18 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As of [`Bucket::head`].
-    pub fn looked_up(&self, lookup: Lookup) -> io::Result<Option<ObjectMeta>> {
-        self.wait(lookup.0).map_err(io::Error::other)?
+    /// As of [`Bucket::head`]; or that the run was stopped.
+    pub fn looked_up(&self, lookup: Lookup, stop: &AtomicBool) -> io::Result<Option<ObjectMeta>> {
+        let mut asked = lookup.0;
+        self.wait(async {
+            loop {
+                match tokio::time::timeout(PATIENCE, &mut asked).await {
+                    Ok(answer) => return answer.map_err(io::Error::other)?,
+                    Err(_) if stop.load(Relaxed) => return Err(io::Error::other(STOPPED)),
+                    Err(_) => {}
+                }
+            }
+        })
     }
 
     /// The first and the last bytes of an object, so many of each at most; nothing if there is none of this key.
@@ -143,7 +170,7 @@ impl Bucket {
     pub fn remove(&self, key: &str) -> io::Result<()> {
         let path = Self::path(key)?;
         let removed = self.wait(self.store.delete(&path));
-        removed.map_err(|error| self.explain(&error))
+        removed.map_err(|error| explain(&error, Act::Remove, &self.notes))
     }
 
     /// Runs to its end what is asked of the bucket.
@@ -152,7 +179,11 @@ impl Bucket {
     }
 
     pub(super) fn explain(&self, error: &object_store::Error) -> io::Error {
-        explain(error, &self.notes)
+        explain(error, Act::Read, &self.notes)
+    }
+
+    pub(super) fn explain_write(&self, error: &object_store::Error) -> io::Error {
+        explain(error, Act::Write, &self.notes)
     }
 
     pub(super) fn path(key: &str) -> io::Result<Path> {
@@ -173,34 +204,87 @@ impl Bucket {
         }
     }
 
-    /// The bytes of an object, or of a range of it, if it is still the one that was found.
-    pub(super) async fn get(
+    /// The bytes of an object, or of a range of it, if it is still the one that was found. What came before a connection
+    /// ended is kept, and the rest is asked for, until nothing has come for the time of trying.
+    pub(super) async fn get(&self, meta: &ObjectMeta, range: Range<u64>) -> io::Result<Bytes> {
+        let mut bytes = Vec::new();
+        let mut came = Instant::now();
+        loop {
+            let failed = match self.rest(meta, &range, &mut bytes, &mut came).await {
+                Ok(()) => return Ok(bytes.into()),
+                Err(NotHad::ForGood(error)) => return Err(error),
+                Err(NotHad::ForNow(error)) => error,
+            };
+            // What another answer gives behind what is at hand must be of the same object.
+            let cannot_go_on = meta.e_tag.is_none() && !bytes.is_empty();
+            if cannot_go_on || came.elapsed() >= self.retry_time {
+                let seconds = self.retry_time.as_secs();
+                let message = format!("{failed} (tried for {seconds} seconds)");
+                return Err(io::Error::new(failed.kind(), message));
+            }
+            self.traffic.n_retries.fetch_add(1, Relaxed);
+            tokio::time::sleep(PAUSE.min(self.retry_time / 4)).await;
+        }
+    }
+
+    /// Adds to the first bytes of a range those that are missing.
+    async fn rest(
         &self,
         meta: &ObjectMeta,
-        range: std::ops::Range<u64>,
-    ) -> io::Result<Bytes> {
-        let is_whole = range == (0..meta.size);
+        range: &Range<u64>,
+        bytes: &mut Vec<u8>,
+        came: &mut Instant,
+    ) -> Result<(), NotHad> {
+        let rest = range.start + bytes.len() as u64..range.end;
+        let is_whole = rest == (0..meta.size);
         let options = GetOptions {
             if_match: meta.e_tag.clone(),
-            range: (!is_whole).then(|| range.clone().into()),
+            range: (!is_whole).then(|| rest.clone().into()),
             ..GetOptions::default()
         };
-        let path = Self::path(&meta.key)?;
+        let path = Self::path(&meta.key).map_err(NotHad::ForGood)?;
         let got = self.store.get_opts(&path, options).await;
-        let got = got.map_err(|error| self.explain(&error))?;
+        let got = got.map_err(|error| match is_odd_answer(&error) {
+            true => NotHad::ForNow(self.explain(&error)),
+            false => NotHad::ForGood(self.explain(&error)),
+        })?;
         // Some stores do not know `If-Match`.
         if meta.e_tag.is_some() && got.meta.e_tag.is_some() && got.meta.e_tag != meta.e_tag {
-            return Err(io::Error::other(super::explain::CHANGED));
+            return Err(NotHad::ForGood(io::Error::other(CHANGED)));
         }
-        let bytes = got.bytes().await.map_err(|error| self.explain(&error))?;
-        let n_expected = range.end - range.start;
-        if bytes.len() as u64 != n_expected {
-            let n = bytes.len();
-            let message = format!("{n} bytes came, where its listing says {n_expected}");
-            return Err(io::Error::other(message));
+        let other_size = |n: u64| {
+            let message = format!("{n} bytes came, where its listing says {}", meta.size);
+            NotHad::ForNow(io::Error::other(message))
+        };
+        if got.meta.size != meta.size {
+            return Err(other_size(got.meta.size));
         }
-        Ok(bytes)
+        let n_missing = usize::try_from(rest.end - rest.start).unwrap_or(usize::MAX);
+        bytes.reserve_exact(n_missing.min(GET_BYTES));
+        let n_expected = bytes.len() + n_missing;
+        let mut stream = got.into_stream();
+        while let Some(some) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+            let some = some.map_err(|error| NotHad::ForNow(self.explain(&error)))?;
+            if bytes.len() + some.len() > n_expected {
+                return Err(other_size(meta.size.saturating_add(1)));
+            }
+            bytes.extend_from_slice(&some);
+            *came = Instant::now();
+        }
+        match bytes.len() == n_expected {
+            true => Ok(()),
+            false => Err(other_size(bytes.len() as u64)),
+        }
     }
+}
+
+/// The most that is taken room for before it comes.
+const GET_BYTES: usize = 8 << 20;
+
+/// Whether an answer came that is none to what was asked, such as the page of a proxy.
+fn is_odd_answer(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { .. })
+        && !error.to_string().contains("Error performing ")
 }
 
 #[cfg(test)]

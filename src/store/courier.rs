@@ -12,9 +12,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     ReqwestConnector,
 };
-use quick_xml::escape::{escape, unescape};
 
-use super::{Traffic, key};
+use super::{Traffic, key, list_text, redirect};
 
 /// What was learnt of a bucket on the way.
 #[derive(Debug, Default)]
@@ -23,6 +22,18 @@ pub(super) struct Notes {
     has_answered: AtomicBool,
     /// The region that the bucket is in, as the answer to a request to another one says.
     pub(super) other_region: OnceLock<String>,
+    /// The path of the endpoint, if it has one.
+    pub(super) endpoint_path: Option<String>,
+}
+
+impl Notes {
+    /// Of a bucket of which nothing is known but the path of its endpoint, if that has one.
+    pub(super) fn of(endpoint_path: Option<String>) -> Self {
+        Self {
+            endpoint_path,
+            ..Self::default()
+        }
+    }
 }
 
 /// How requests to S3 are signed.
@@ -36,6 +47,8 @@ pub(super) struct Signer {
 /// Makes couriers.
 #[derive(Debug)]
 pub(super) struct CourierConnector {
+    /// What sends requests to S3; for other stores one is made of their options.
+    pub(super) client: Option<HttpClient>,
     /// Without it requests go as they are.
     pub(super) signer: Option<Arc<Signer>>,
     pub(super) traffic: Arc<Traffic>,
@@ -45,7 +58,10 @@ pub(super) struct CourierConnector {
 impl HttpConnector for CourierConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(Courier {
-            client: ReqwestConnector::default().connect(options)?,
+            client: match &self.client {
+                Some(client) => client.clone(),
+                None => ReqwestConnector::default().connect(options)?,
+            },
             signer: self.signer.clone(),
             traffic: Arc::clone(&self.traffic),
             notes: Arc::clone(&self.notes),
@@ -93,20 +109,30 @@ impl HttpService for Courier {
                 self.notes.other_region.get_or_init(|| region.to_owned());
             }
         }
+        if redirect::is_one(status.as_u16()) {
+            let region = self.signer.as_ref().map(|signer| &*signer.region);
+            return Err(redirect::refusal(response, region).await);
+        }
         if !is_list || !status.is_success() {
             return Ok(response);
         }
+        self.list(response).await
+    }
+}
+
+impl Courier {
+    /// A list, if the answer is a whole one. `object_store` asks again where it is not.
+    async fn list(&self, response: HttpResponse) -> Result<HttpResponse, HttpError> {
         let (parts, body) = response.into_parts();
-        let body = body.bytes().await?;
-        let body = match escaped(&body) {
+        let again = |error| self.failed(HttpError::new_boxed(HttpErrorKind::Interrupted, error));
+        let body = body.bytes().await.map_err(|error| again(error.into()))?;
+        let body = match list_text::checked(&body).map_err(|message| again(message.into()))? {
             Cow::Borrowed(_) => body,
             Cow::Owned(text) => Bytes::from(text),
         };
         Ok(HttpResponse::from_parts(parts, body.into()))
     }
-}
 
-impl Courier {
     /// Whether a failure is tried again is decided by its kind.
     fn failed(&self, error: HttpError) -> HttpError {
         let kind = match error.kind() {
@@ -146,92 +172,4 @@ fn address(request: &mut HttpRequest) -> Result<(), HttpError> {
         .parse()
         .map_err(|_| refused(format!("{address}: no address")))?;
     Ok(())
-}
-
-/// What a key cannot be taken from as it stands in a list.
-const ODD: [&[u8]; 9] = [
-    b"//",
-    b"/./",
-    b"/../",
-    b"/.<",
-    b"/..<",
-    b"<Key>/",
-    b"<Key>.",
-    b"&#",
-    "\u{F8FF}".as_bytes(),
-];
-
-/// A list whose keys are all such that `object_store` has a path for them.
-fn escaped(list: &[u8]) -> Cow<'_, [u8]> {
-    let find = |text: &[u8]| memchr::memmem::find(list, text);
-    // The head of a list holds the address of its schema, which has two slashes.
-    let start = find(b"<Contents>")
-        .into_iter()
-        .chain(find(b"<CommonPrefixes>"))
-        .min();
-    let Some(start) = start else {
-        return Cow::Borrowed(list);
-    };
-    let (head, entries) = list.split_at(start);
-    let ends_in_slash = memchr::memmem::find(entries, b"/</Key>").is_some();
-    let is_odd = ODD
-        .iter()
-        .any(|odd| memchr::memmem::find(entries, odd).is_some());
-    let Ok(entries) = str::from_utf8(entries) else {
-        return Cow::Borrowed(list);
-    };
-    if !is_odd && !ends_in_slash {
-        return Cow::Borrowed(list);
-    }
-    let mut out = head.to_vec();
-    let mut rest = entries;
-    let tags = [("<Key>", "</Key>", ""), ("<Prefix>", "</Prefix>", "/")];
-    while let Some((at, tag)) = tags
-        .iter()
-        .filter_map(|tag| rest.find(tag.0).map(|at| (at + tag.0.len(), tag)))
-        .min_by_key(|(at, _)| *at)
-    {
-        let (before, from) = rest.split_at(at);
-        let n = from.find(tag.1).unwrap_or(from.len());
-        let (text, behind) = from.split_at(n);
-        out.extend_from_slice(before.as_bytes());
-        let name = unescape(text).unwrap_or(Cow::Borrowed(text));
-        let (name, end) = match name.strip_suffix(tag.2) {
-            Some(name) => (name, tag.2),
-            None => (&*name, ""),
-        };
-        out.extend_from_slice(escape(&*key::to_path(name)).as_bytes());
-        out.extend_from_slice(end.as_bytes());
-        rest = behind;
-    }
-    out.extend_from_slice(rest.as_bytes());
-    Cow::Owned(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_usual_list_is_left_as_it_is_and_an_odd_key_is_escaped() {
-        let list = |key: &str, prefix: &str| {
-            format!(
-                "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/\">\
-                 <Prefix></Prefix><Contents><Key>{key}</Key><Size>1</Size></Contents><CommonPrefixes>\
-                 <Prefix>{prefix}</Prefix></CommonPrefixes></ListBucketResult>"
-            )
-        };
-        let usual = list("a/b&amp;c", "a/");
-        assert!(matches!(escaped(usual.as_bytes()), Cow::Borrowed(_)));
-        for (key, prefix, expected) in [
-            ("/a&amp;b", "a/", list("\u{F8FF}-/a&amp;b", "a/")),
-            ("a//b", "a//", list("a/\u{F8FF}-/b", "a/\u{F8FF}-/")),
-            ("a/", "a/", list("a/\u{F8FF}-", "a/")),
-            ("a&#10;b", "a/", list("a\u{F8FF}0ab", "a/")),
-            ("a/..", "a/", list("a/\u{F8FF}2e\u{F8FF}2e", "a/")),
-        ] {
-            let found = escaped(list(key, prefix).as_bytes()).into_owned();
-            assert_eq!(String::from_utf8(found).unwrap(), expected);
-        }
-    }
 }

@@ -1,18 +1,26 @@
 //! AWS credentials as people have them: the environment, `AWS_PROFILE` with its files, SSO, assumed roles, processes,
 //! web identities, containers and instances, all by AWS's own crate.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 use object_store::CredentialProvider;
 use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use tokio::sync::RwLock;
 
 use super::explain::NO_CREDENTIALS;
+use super::trust::Trust;
 
 /// Credentials are renewed so long before they expire.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -23,31 +31,74 @@ pub(super) struct Found {
     pub(super) provider: AwsCredentialProvider,
     pub(super) region: Option<String>,
     pub(super) endpoint: Option<String>,
+    pub(super) trust: Trust,
 }
 
 /// Looks for them. Nothing is asked over the network before credentials are needed.
-pub(super) async fn find() -> Found {
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    Found {
+pub(super) async fn find() -> io::Result<Found> {
+    let mut config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let trust = match ca_bundle(&config) {
+        Some(bundle) => Trust::of(&bundle)?,
+        None => Trust::default(),
+    };
+    if let Some(pem) = trust.pem() {
+        // AWS's crate takes no notice of it by itself.
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client(pem)?);
+        let region = config.region().cloned();
+        config = loader.region(region).load().await;
+    }
+    Ok(Found {
         provider: Arc::new(Chain {
             provider: config.credentials_provider(),
             kept: RwLock::new(None),
         }),
         region: config.region().map(|region| region.as_ref().to_owned()),
         endpoint: endpoint(&config),
-    }
+        trust,
+    })
+}
+
+/// Where the certificates are that stand for the system's.
+fn ca_bundle(config: &SdkConfig) -> Option<PathBuf> {
+    let bundle = of_s3(config, "AWS_CA_BUNDLE", "ca_bundle")?;
+    let bundle = Some(bundle.trim()).filter(|bundle| !bundle.is_empty())?;
+    Some(PathBuf::from(bundle))
+}
+
+/// What sends AWS's crate's own requests, such as those for credentials, with other certificates than the system's.
+fn client(pem: &[u8]) -> io::Result<SharedHttpClient> {
+    let store = TrustStore::empty().with_pem_certificate(pem);
+    let context = TlsContext::builder().with_trust_store(store).build();
+    let context = context.map_err(io::Error::other)?;
+    Ok(
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let provider = Provider::Rustls(CryptoMode::AwsLc);
+            let mut builder = ConnectorBuilder::default()
+                .tls_provider(provider)
+                .tls_context(context.clone())
+                .proxy_config(ProxyConfig::from_env());
+            builder.set_connector_settings(settings.cloned());
+            builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            builder.build()
+        }),
+    )
 }
 
 /// Where S3 is, if that is told: for S3 alone, or for all services.
 fn endpoint(config: &SdkConfig) -> Option<String> {
+    let of_s3 = of_s3(config, "AWS_ENDPOINT_URL", "endpoint_url");
+    of_s3.or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// What a variable says, or a line of the profile: for S3 alone, or for all services.
+fn of_s3(config: &SdkConfig, variable: &str, line: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id("S3")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
+        .env(variable)
+        .profile(line)
         .build();
-    let of_s3 = config.service_config().zip(key.ok());
-    let of_s3 = of_s3.and_then(|(config, key)| config.load_config(key));
-    of_s3.or_else(|| config.endpoint_url().map(str::to_owned))
+    let (config, key) = config.service_config().zip(key.ok())?;
+    config.load_config(key)
 }
 
 /// AWS's chain of providers, asked again only when what it gave expires.

@@ -10,14 +10,9 @@ use super::courier::Notes;
 pub(super) const CHANGED: &str = "it was changed since it was found; hunt again";
 
 /// The codes of S3 (its API reference, "Error responses"), and what to do.
-const WORDS: [(&str, &str); 21] = [
+const WORDS: [(&str, &str); 20] = [
     ("NoSuchBucket", "there is no bucket of this name"),
     ("NoSuchKey", "it is not there any more"),
-    (
-        "AccessDenied",
-        "access is denied: the credentials need s3:ListBucket for the bucket and s3:GetObject (and kms:Decrypt, \
-      where it is encrypted) for what is in it",
-    ),
     (
         "NotSignedUp",
         "the store does not know the access key: it was deleted, or is another store's",
@@ -78,8 +73,51 @@ const WORDS: [(&str, &str); 21] = [
     ("NotImplemented", "the store does not know how to do that"),
 ];
 
+/// What was being done when something went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Something was listed or read.
+    Read,
+    /// Something was written.
+    Write,
+    /// Something was taken away.
+    Remove,
+}
+
+impl Act {
+    /// What the credentials must be allowed to do.
+    fn needs(self) -> &'static str {
+        match self {
+            Self::Read => {
+                "the credentials need s3:ListBucket for the bucket and s3:GetObject (and kms:Decrypt, where it is \
+                 encrypted) for what is in it"
+            }
+            Self::Write => {
+                "the credentials need s3:PutObject for the object (and kms:GenerateDataKey and kms:Decrypt, where \
+                 the bucket is encrypted by KMS), and s3:AbortMultipartUpload to take back an upload"
+            }
+            Self::Remove => "the credentials need s3:DeleteObject for the object",
+        }
+    }
+}
+
 /// What went wrong, in words.
-pub(super) fn explain(error: &object_store::Error, notes: &Notes) -> io::Error {
+pub(super) fn explain(error: &object_store::Error, act: Act, notes: &Notes) -> io::Error {
+    let (words, is_denied) = words(error, act, notes);
+    let words = match &notes.endpoint_path {
+        Some(path) => format!(
+            "{words}; the endpoint has a path, {path}, and most stores are reached without one, as https://host:port"
+        ),
+        None => words,
+    };
+    match is_denied {
+        true => io::Error::new(io::ErrorKind::PermissionDenied, words),
+        false => io::Error::other(words),
+    }
+}
+
+/// The same, and whether it is a refusal for want of a permission.
+fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool) {
     let text = chain(error);
     let between = |start: &str, end: &str| {
         let (_, rest) = text.split_once(start)?;
@@ -88,7 +126,10 @@ pub(super) fn explain(error: &object_store::Error, notes: &Notes) -> io::Error {
     let code = between("<Code>", "</Code>");
     let known = |code: &str| WORDS.iter().find(|(known, _)| *known == code);
     let said = code.as_deref().and_then(known).map(|(_, words)| *words);
+    // The answer to HEAD has no body.
+    let is_bare_400 = code.is_none() && text.contains("400 Bad Request");
     let is_region_wrong = text.contains("Received redirect without LOCATION")
+        || is_bare_400 && notes.other_region.get().is_some()
         || matches!(
             code.as_deref(),
             Some("PermanentRedirect" | "AuthorizationHeaderMalformed")
@@ -98,41 +139,57 @@ pub(super) fn explain(error: &object_store::Error, notes: &Notes) -> io::Error {
         let region = notes.other_region.get().cloned();
         let region = region.or_else(|| between("<Region>", "</Region>"));
         let region = region.or_else(|| between("expecting '", "'"));
-        return io::Error::other(match region {
+        let words = match region {
             Some(region) => {
                 format!("the bucket is in another region: add --bucket-region {region}")
             }
             None => "the bucket is in another region: name that with --bucket-region".to_owned(),
-        });
+        };
+        return (words, false);
     }
     if let object_store::Error::Precondition { .. } = error {
-        return io::Error::other(CHANGED);
+        return (CHANGED.to_owned(), false);
     }
-    let code = code.map(|code| match between("<Message>", "</Message>") {
+    let message = between("<Message>", "</Message>").filter(|message| !message.is_empty());
+    // AWS names it, mostly.
+    let action = message.as_deref().and_then(|message| {
+        let (_, rest) = message.split_once("not authorized to perform: ")?;
+        rest.split_whitespace().next()
+    });
+    let denied = match action {
+        Some(action) => format!("access is denied: the credentials need {action}"),
+        None => format!("access is denied: {}", act.needs()),
+    };
+    let is_denied = code.as_deref() == Some("AccessDenied");
+    let code = code.map(|code| match &message {
         Some(message) => format!("{code}: {message}"),
         None => code,
     });
+    if let (true, Some(code)) = (is_denied, &code) {
+        return (format!("{denied} ({code})"), true);
+    }
     if let (Some(words), Some(code)) = (said, &code) {
-        return io::Error::other(format!("{words} ({code})"));
+        return (format!("{words} ({code})"), false);
     }
     if let Some(no_credentials) = between(NO_CREDENTIALS, "\n") {
-        return io::Error::other(format!("{NO_CREDENTIALS}{no_credentials}"));
+        return (format!("{NO_CREDENTIALS}{no_credentials}"), false);
     }
     let by_status = [
         ("404 Not Found", "it is not there"),
-        (
-            "403 Forbidden",
-            "access is denied: see what the credentials in use are allowed to do",
-        ),
+        ("403 Forbidden", &*denied),
         (
             "401 Unauthorized",
             "access is denied: the store takes no request without credentials",
         ),
     ];
     if let Some((status, words)) = by_status.iter().find(|(status, _)| text.contains(status)) {
-        return io::Error::other(format!("{words} ({})", code.as_deref().unwrap_or(status)));
+        let is_denied = *status == "403 Forbidden";
+        return (
+            format!("{words} ({})", code.as_deref().unwrap_or(status)),
+            is_denied,
+        );
     }
-    io::Error::other(code.unwrap_or_else(|| last(error)))
+    (code.unwrap_or_else(|| last(error)), false)
 }
 
 /// Begins what is said where there are no credentials.

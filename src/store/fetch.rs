@@ -55,6 +55,8 @@ impl Eq for Object {}
 
 /// How often one who waits looks whether the run should stop.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+/// What one who waited is told then.
+pub(super) const STOPPED: &str = "the run was stopped";
 
 impl Object {
     /// An object of a bucket.
@@ -157,7 +159,7 @@ pub(super) fn wait<T>(coming: &Receiver<io::Result<T>>, stop: &AtomicBool) -> io
         match coming.recv_timeout(PATIENCE) {
             Ok(got) => return got,
             Err(RecvTimeoutError::Timeout) if !stop.load(Relaxed) => {}
-            Err(RecvTimeoutError::Timeout) => return Err(io::Error::other("the run was stopped")),
+            Err(RecvTimeoutError::Timeout) => return Err(io::Error::other(STOPPED)),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(io::Error::other(
                     "it was given out before, or its fetch ended",

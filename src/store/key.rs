@@ -22,22 +22,29 @@ fn is_odd(segment: &str) -> bool {
 
 /// The path that stands for a key.
 pub(super) fn to_path(key: &str) -> Cow<'_, str> {
-    if key.is_empty() || !key.split('/').any(is_odd) {
+    // Whoever reads a list takes spaces round a text for none of it.
+    let has_spaces = key.starts_with(' ') || key.ends_with(' ');
+    if key.is_empty() || !has_spaces && !key.split('/').any(is_odd) {
         return Cow::Borrowed(key);
     }
+    let last = key.len() - 1;
+    let mut at = 0;
     let mut path = String::with_capacity(key.len() + 8);
     for (n, segment) in key.split('/').enumerate() {
         if n > 0 {
             path.push('/');
+            at += 1;
         }
         match segment {
             "" => path.extend([MARK, EMPTY]),
             _ => {
                 let is_dots = matches!(segment, "." | "..");
                 for c in segment.chars() {
+                    let is_end = at == 0 || at == last;
+                    at += c.len_utf8();
                     match c {
                         MARK => path.extend([MARK, MARK]),
-                        c if is_dots || c.is_ascii_control() => {
+                        c if is_dots || c.is_ascii_control() || c == ' ' && is_end => {
                             path.push(MARK);
                             path.push_str(&format!("{:02x}", u32::from(c)));
                         }
@@ -96,7 +103,8 @@ pub(super) fn in_url(path: &str) -> Result<Option<String>, &'static str> {
         } else {
             let (digits, behind) = escaped.split_at_checked(2).unwrap_or((escaped, ""));
             url.push('%');
-            url.push_str(digits);
+            // It is signed as it stands here, and a store signs upper-case digits, as AWS says.
+            url.push_str(&digits.to_ascii_uppercase());
             rest = behind;
         }
     }
@@ -113,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_has_a_path_of_its_own(key in "[a/.\n\u{F8FF}é-]{0,12}") {
+        fn every_key_has_a_path_of_its_own(key in "[a/. \u{0}-\u{1f}\u{7f}\u{80}\u{F8FF}é-]{0,12}") {
             let path = to_path(&key);
             let parsed = Path::parse(&path);
             prop_assert!(parsed.is_ok(), "{path:?}");
@@ -137,7 +145,8 @@ mod tests {
         };
         assert_eq!(path("a/b").as_deref(), Ok("a/b"));
         assert_eq!(path("/a//b/").as_deref(), Ok("/a//b/"));
-        assert_eq!(path("a\nb").as_deref(), Ok("a%0ab"));
+        assert_eq!(path("a\nb\u{1b}\u{7f}").as_deref(), Ok("a%0Ab%1B%7F"));
+        assert_eq!(path(" a b ").as_deref(), Ok("%20a b%20"));
         assert_eq!(path("a\u{F8FF}").as_deref(), Ok("a%EF%A3%BF"));
         assert!(path("a/../b").is_err() && path("./b").is_err());
     }

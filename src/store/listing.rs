@@ -63,11 +63,23 @@ impl Bucket {
         entries.extend(
             prefixes.map(|path| PageEntry::Prefix(format!("{}/", key::of_path(path.as_ref())))),
         );
+        // One that takes no notice of the prefix would be walked again and again, and its own folders never.
+        let is_below = |entry: &PageEntry| match entry {
+            PageEntry::Object(meta) => meta.key.starts_with(prefix),
+            PageEntry::Prefix(name) => name.len() > prefix.len() && name.starts_with(prefix),
+        };
+        if let Some(other) = entries.iter().find(|entry| !is_below(entry)) {
+            let message = format!(
+                "the store lists {:?} there, which lies elsewhere",
+                other.name()
+            );
+            return Err(io::Error::other(message));
+        }
         // S3 sorts each kind; not all stores sort at all.
         entries.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(Page {
             entries,
-            next: listed.page_token,
+            next: listed.page_token.filter(|token| !token.is_empty()),
         })
     }
 }

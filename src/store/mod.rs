@@ -12,9 +12,12 @@ mod credentials;
 mod explain;
 mod fetch;
 mod key;
+mod list_text;
 mod listing;
 mod open;
 mod ranges;
+mod redirect;
+mod trust;
 mod upload;
 mod uri;
 mod walk;
@@ -23,6 +26,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, Semaphore};
@@ -48,11 +52,16 @@ pub struct StoreOptions {
     pub is_requester_pays: bool,
     /// How many objects are fetched at once.
     pub n_concurrent: usize,
+    /// How long what fails for the moment is tried again.
+    pub retry_time: Duration,
 }
 
 /// Fetches at once by default: an object of some kilobytes comes after some 20 to 100 ms, nearly all of it waiting, so
 /// that many are needed to keep a line busy.
 pub const CONCURRENT_FETCHES: usize = 128;
+
+/// How long what fails for the moment is tried again, by default: a store that asks to slow down, a connection that ends.
+pub const RETRY_TIME: Duration = Duration::from_secs(30);
 
 impl Default for StoreOptions {
     fn default() -> Self {
@@ -62,6 +71,7 @@ impl Default for StoreOptions {
             is_unsigned: false,
             is_requester_pays: false,
             n_concurrent: CONCURRENT_FETCHES,
+            retry_time: RETRY_TIME,
         }
     }
 }
@@ -88,7 +98,7 @@ pub struct Stores {
     buckets: std::sync::RwLock<BTreeMap<String, Slot>>,
     limits: Arc<Limits>,
     #[cfg(feature = "aws-config")]
-    aws: Arc<OnceCell<credentials::Found>>,
+    aws: Arc<OnceCell<io::Result<credentials::Found>>>,
 }
 
 type Slot = Arc<OnceCell<Result<Arc<Bucket>, Arc<io::Error>>>>;

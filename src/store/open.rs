@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, Checksum, resolve_bucket_region};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::HttpClient;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -14,68 +15,58 @@ use tokio::runtime::Handle;
 use super::Stores;
 use super::bucket::Bucket;
 use super::courier::{CourierConnector, Notes, Signer};
-use super::explain::explain;
+use super::explain::{Act, explain};
+use super::trust::Trust;
 use super::uri::{Scheme, Uri};
 
 /// Where S3 is if nothing tells.
 const REGION: &str = "us-east-1";
 
-fn client_options() -> ClientOptions {
-    ClientOptions::new()
-        .with_user_agent(object_store::HeaderValue::from_static(concat!(
-            "trailsift/",
-            env!("CARGO_PKG_VERSION")
-        )))
-        // Loopback and local networks; addresses of the clouds themselves are https anyway.
-        .with_allow_http(true)
-        .with_connect_timeout(Duration::from_secs(5))
-        .with_read_timeout(Duration::from_secs(20))
-        .with_timeout(Duration::from_secs(300))
-}
-
-/// Some 30 seconds of trying.
-fn retries() -> RetryConfig {
+/// Tries for so long, however often: the pauses are of random lengths that grow, as AWS advises.
+fn retries(retry_time: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(10),
-            base: 2.0,
+            init_backoff: Duration::from_millis(100).min(retry_time / 8),
+            max_backoff: (retry_time / 6).max(Duration::from_millis(1)),
+            base: 3.0,
         },
-        max_retries: 8,
-        retry_timeout: Duration::from_secs(60),
+        max_retries: usize::MAX,
+        retry_timeout: retry_time,
     }
 }
 
 /// Opens a bucket. Nothing is asked of it yet but its region.
 pub(super) async fn open(stores: &Stores, runtime: &Handle, uri: &Uri) -> io::Result<Bucket> {
-    let opening = Opening {
+    let mut opening = Opening {
         stores,
         runtime,
         uri,
         notes: Arc::default(),
     };
+    let retry_time = stores.options.retry_time;
     match uri.scheme {
         Scheme::S3 => {
-            let (builder, signer) = s3(stores, uri).await?;
-            let connector = opening.connector(signer);
-            opening.bucket(builder.with_http_connector(connector).build())
+            let s3 = s3(stores, uri).await?;
+            opening.notes = Arc::new(Notes::of(s3.endpoint_path));
+            let connector = opening.connector(Some(s3.client), s3.signer);
+            opening.bucket(s3.builder.with_http_connector(connector).build())
         }
         Scheme::Gcs => opening.bucket(
             GoogleCloudStorageBuilder::from_env()
                 .with_bucket_name(uri.bucket())
                 .with_skip_signature(stores.options.is_unsigned)
-                .with_client_options(client_options())
-                .with_retry(retries())
-                .with_http_connector(opening.connector(None))
+                .with_client_options(Trust::default().client_options(retry_time)?)
+                .with_retry(retries(retry_time))
+                .with_http_connector(opening.connector(None, None))
                 .build(),
         ),
         Scheme::Azure => opening.bucket(
             MicrosoftAzureBuilder::from_env()
                 .with_container_name(uri.bucket())
                 .with_skip_signature(stores.options.is_unsigned)
-                .with_client_options(client_options())
-                .with_retry(retries())
-                .with_http_connector(opening.connector(None))
+                .with_client_options(Trust::default().client_options(retry_time)?)
+                .with_retry(retries(retry_time))
+                .with_http_connector(opening.connector(None, None))
                 .build(),
         ),
     }
@@ -90,8 +81,13 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn connector(&self, signer: Option<Arc<Signer>>) -> CourierConnector {
+    fn connector(
+        &self,
+        client: Option<HttpClient>,
+        signer: Option<Arc<Signer>>,
+    ) -> CourierConnector {
         CourierConnector {
+            client,
             signer,
             traffic: Arc::clone(&self.stores.traffic),
             notes: Arc::clone(&self.notes),
@@ -102,7 +98,7 @@ impl Opening<'_> {
     where
         S: ObjectStore + PaginatedListStore,
     {
-        let store = store.map_err(|error| explain(&error, &self.notes))?;
+        let store = store.map_err(|error| explain(&error, Act::Read, &self.notes))?;
         let store = Arc::new(store);
         Ok(Bucket {
             uri: self.uri.bucket_uri(),
@@ -111,13 +107,25 @@ impl Opening<'_> {
             notes: Arc::clone(&self.notes),
             runtime: self.runtime.clone(),
             limits: Arc::clone(&self.stores.limits),
+            traffic: Arc::clone(&self.stores.traffic),
+            retry_time: self.stores.options.retry_time,
         })
     }
 }
 
-/// A bucket of S3, and who signs what is asked of it.
-async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<Arc<Signer>>)> {
+/// A bucket of S3, and who signs and sends what is asked of it.
+struct S3 {
+    builder: AmazonS3Builder,
+    client: HttpClient,
+    signer: Option<Arc<Signer>>,
+    /// The path of the endpoint, if it has one.
+    endpoint_path: Option<String>,
+}
+
+async fn s3(stores: &Stores, uri: &Uri) -> io::Result<S3> {
     let aws = found_aws(stores, uri).await?;
+    let retry_time = stores.options.retry_time;
+    let client_options = aws.trust.client_options(retry_time)?;
     let endpoint = stores.options.endpoint_url.clone().or(aws.endpoint);
     if let Some(endpoint) = &endpoint {
         check_endpoint(endpoint).map_err(io::Error::other)?;
@@ -125,7 +133,7 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<A
     let region = match (&stores.options.bucket_region, &endpoint) {
         (Some(region), _) => region.clone(),
         (None, Some(_)) => aws.region.unwrap_or_else(|| REGION.to_owned()),
-        (None, None) => region(uri, aws.region).await?,
+        (None, None) => region(uri, aws.region, &client_options).await?,
     };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(uri.bucket())
@@ -133,8 +141,10 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<A
         // The courier signs.
         .with_skip_signature(true)
         .with_checksum_algorithm(Checksum::SHA256)
-        .with_client_options(client_options())
-        .with_retry(retries());
+        .with_client_options(client_options)
+        .with_retry(retries(retry_time));
+    let url = endpoint.as_ref().and_then(|url| url::Url::parse(url).ok());
+    let path = url.map(|url| url.path().trim_end_matches('/').to_owned());
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     } else if region.starts_with("cn-") {
@@ -145,7 +155,12 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<A
         region,
         is_requester_pays: stores.options.is_requester_pays,
     });
-    Ok((builder, signer.map(Arc::new)))
+    Ok(S3 {
+        builder,
+        client: aws.trust.client(retry_time)?,
+        signer: signer.map(Arc::new),
+        endpoint_path: path.filter(|path| !path.is_empty()),
+    })
 }
 
 /// Whether requests can be sent to this address; the crate that signs them takes for granted that it is one.
@@ -154,14 +169,25 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<(AmazonS3Builder, Option<A
 ///
 /// What is wrong with it, in words.
 pub fn check_endpoint(endpoint: &str) -> Result<(), String> {
-    let is_address = url::Url::parse(endpoint)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match is_address {
-        true => Ok(()),
-        false => Err(format!(
+    let url = url::Url::parse(endpoint).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(url) = url else {
+        return Err(format!(
             "the endpoint {endpoint:?} is no address such as https://host:port"
-        )),
-    }
+        ));
+    };
+    let surplus = match (url.query(), url.fragment()) {
+        (Some(_), _) => "a query behind the `?`",
+        (None, Some(_)) => "a part behind the `#`",
+        (None, None) if !url.username().is_empty() || url.password().is_some() => {
+            "a name or password; keys come from AWS_PROFILE or the environment"
+        }
+        _ => return Ok(()),
+    };
+    let place = url.origin().ascii_serialization();
+    Err(format!(
+        "the endpoint {endpoint:?} has {surplus}: it is an address such as {place}"
+    ))
 }
 
 /// What the environment and the files of the AWS command line say.
@@ -170,15 +196,20 @@ struct Aws {
     credentials: Option<AwsCredentialProvider>,
     region: Option<String>,
     endpoint: Option<String>,
+    trust: Trust,
 }
 
 #[cfg(feature = "aws-config")]
 async fn found_aws(stores: &Stores, _: &Uri) -> io::Result<Aws> {
     let found = stores.aws.get_or_init(super::credentials::find).await;
+    let found = found
+        .as_ref()
+        .map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Aws {
         credentials: (!stores.options.is_unsigned).then(|| Arc::clone(&found.provider)),
         region: found.region.clone(),
         endpoint: found.endpoint.clone(),
+        trust: found.trust.clone(),
     })
 }
 
@@ -196,15 +227,25 @@ async fn found_aws(stores: &Stores, uri: &Uri) -> io::Result<Aws> {
             Some(Arc::clone(store.credentials()))
         }
     };
+    // The profile's is for those who have AWS's own crate.
+    let bundle = std::env::var_os("AWS_CA_BUNDLE").filter(|bundle| !bundle.is_empty());
+    let trust = bundle
+        .map(|bundle| Trust::of(bundle.as_ref()))
+        .transpose()?;
     Ok(Aws {
         credentials,
         region,
         endpoint,
+        trust: trust.unwrap_or_default(),
     })
 }
 
 /// The region that a bucket is in.
-async fn region(uri: &Uri, hint: Option<String>) -> io::Result<String> {
+async fn region(
+    uri: &Uri,
+    hint: Option<String>,
+    client_options: &ClientOptions,
+) -> io::Result<String> {
     // The other partitions are not known to the public one, which is asked.
     let is_elsewhere = |hint: &String| {
         ["cn-", "us-iso", "us-gov-", "eusc-"]
@@ -214,7 +255,7 @@ async fn region(uri: &Uri, hint: Option<String>) -> io::Result<String> {
     if let Some(hint) = hint.as_ref().filter(|hint| is_elsewhere(hint)) {
         return Ok(hint.clone());
     }
-    match resolve_bucket_region(uri.bucket(), &client_options()).await {
+    match resolve_bucket_region(uri.bucket(), client_options).await {
         Ok(region) => Ok(region),
         Err(error) if error.to_string().contains("not found") => Err(io::Error::new(
             io::ErrorKind::NotFound,

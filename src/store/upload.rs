@@ -24,6 +24,8 @@ pub struct Upload {
     n_parts: usize,
     /// What was there when it was begun: it is replaced only if it still is what it was.
     e_tag_before: Option<String>,
+    /// Whether the credentials may not see what was there.
+    is_blind: bool,
 }
 
 impl std::fmt::Debug for Upload {
@@ -44,10 +46,14 @@ impl Upload {
         if key.is_empty() || key.ends_with('/') {
             return Err(io::Error::other("it names no object"));
         }
-        let before = bucket.head(key)?;
+        let (before, is_blind) = match bucket.head(key) {
+            // To write takes no right to read; where it is refused, too, that is what is to be told.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (None, true),
+            before => (before?, false),
+        };
         let path = Bucket::path(key)?;
         let parts = bucket.wait(bucket.store.put_multipart(&path));
-        let parts = parts.map_err(|error| bucket.explain(&error))?;
+        let parts = parts.map_err(|error| bucket.explain_write(&error))?;
         Ok(Self {
             bucket: Arc::clone(bucket),
             key: key.to_owned(),
@@ -55,6 +61,7 @@ impl Upload {
             parts: Some(parts),
             n_parts: 0,
             e_tag_before: before.and_then(|meta| meta.e_tag),
+            is_blind,
         })
     }
 
@@ -97,10 +104,16 @@ impl Upload {
                     object_store::Error::AlreadyExists { .. }
                     | object_store::Error::Precondition { .. },
                 ) => {
-                    let message = "another object has appeared there meanwhile, and stays";
+                    let message = match self.is_blind {
+                        true => {
+                            "an object is there, and stays: to replace one the credentials need s3:GetObject and \
+                             s3:ListBucket, too"
+                        }
+                        false => "another object has appeared there meanwhile, and stays",
+                    };
                     Err(io::Error::new(io::ErrorKind::AlreadyExists, message))
                 }
-                Err(error) => Err(bucket.explain(&error)),
+                Err(error) => Err(bucket.explain_write(&error)),
             }
         })
     }
@@ -112,7 +125,7 @@ impl Upload {
         };
         self.n_parts += 1;
         let put = self.bucket.wait(parts.put_part(part));
-        put.map_err(|error| self.bucket.explain(&error))
+        put.map_err(|error| self.bucket.explain_write(&error))
     }
 }
 

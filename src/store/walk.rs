@@ -3,14 +3,17 @@
 //! A list gives a thousand keys, and the next page can be asked for only with the one before it. So a bucket is listed
 //! folder by folder as far as its layout divides it, some folders ahead of their turn, and from there on as it comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::bucket::{Bucket, ObjectMeta};
+use super::fetch::PATIENCE;
 use super::listing::PageEntry;
 
 /// What lies below a prefix.
@@ -40,19 +43,32 @@ pub enum Met {
 
 /// What a walk meets, one after the other.
 #[derive(Debug)]
-pub struct Walk(Receiver<Met>);
+pub struct Walk {
+    met: Receiver<Met>,
+    runtime: Handle,
+}
 
-impl Iterator for Walk {
-    type Item = Met;
-
-    fn next(&mut self) -> Option<Met> {
-        self.0.blocking_recv()
+impl Walk {
+    /// What it meets next; nothing at its end, and when the run should stop: a list is tried for a while.
+    pub fn next(&mut self, stop: &AtomicBool) -> Option<Met> {
+        self.runtime.block_on(async {
+            loop {
+                match tokio::time::timeout(PATIENCE, self.met.recv()).await {
+                    Ok(met) => return met,
+                    Err(_) if stop.load(Relaxed) => return None,
+                    Err(_) => {}
+                }
+            }
+        })
     }
 }
 
 /// Folders of a folder that are listed ahead of their turn. Each level of folders multiplies what is in flight, and
 /// only the first two divide an archive into many.
 const AHEAD: [usize; 3] = [8, 8, 2];
+/// Pages without anything, one after the other, that a list may have: one for each 1,000 deleted objects of a bucket
+/// with versions.
+const EMPTY_PAGES: usize = 100_000;
 /// Pages that wait for their turn, of each list.
 const PAGES: usize = 1;
 
@@ -60,7 +76,10 @@ impl Bucket {
     /// Walks through what lies below a prefix, which is empty or ends in a slash.
     #[must_use]
     pub fn walk(self: &Arc<Self>, prefix: &str, survey: Arc<Survey>) -> Walk {
-        Walk(self.start(prefix.to_owned(), 0, 0, survey))
+        Walk {
+            met: self.start(prefix.to_owned(), 0, 0, survey),
+            runtime: self.runtime.clone(),
+        }
     }
 
     fn start(
@@ -109,23 +128,44 @@ impl Folder {
     /// Lists it to its end, or until nobody wants to know.
     fn list(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
-            let mut from = None;
-            loop {
-                let page = match self.bucket.page(&self.prefix, to_slash, from).await {
-                    Ok(page) => page,
-                    Err(error) => {
-                        // One who is gone wants it no more.
-                        self.met.send(Met::Failed(self.prefix, error)).await.ok();
-                        return;
-                    }
-                };
-                if self.give(page.entries).await.is_none() || page.next.is_none() {
-                    return;
-                }
-                from = page.next;
+            let failed = self.pages().await.err().flatten();
+            if let Some(error) = failed {
+                // One who is gone wants it no more.
+                self.met.send(Met::Failed(self.prefix, error)).await.ok();
             }
         })
+    }
+
+    /// The same; `Err` is why it could not be listed to its end, or nothing when nobody wants to know.
+    async fn pages(&self) -> Result<(), Option<io::Error>> {
+        let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
+        let mut from = None;
+        let mut tokens = BTreeSet::new();
+        let (mut is_empty, mut n_empty) = (true, 0);
+        loop {
+            let page = self.bucket.page(&self.prefix, to_slash, from).await;
+            let page = page.map_err(Some)?;
+            n_empty = match page.entries.is_empty() {
+                true => n_empty + 1,
+                false => 0,
+            };
+            is_empty &= page.entries.is_empty();
+            self.give(page.entries).await.ok_or(None)?;
+            let Some(next) = page.next else { break };
+            let is_new = tokens.insert(next.clone());
+            if !is_new || n_empty >= EMPTY_PAGES {
+                let message = "its list has no end: the store goes on to where it has been";
+                return Err(Some(io::Error::other(message)));
+            }
+            from = Some(next);
+        }
+        // The list of the folder above named it since it held something.
+        if is_empty && self.n_deep > 0 {
+            let message =
+                "it was listed as a folder that holds something, and then as an empty one";
+            return Err(Some(io::Error::new(io::ErrorKind::NotFound, message)));
+        }
+        Ok(())
     }
 
     /// Gives what is on a page, and below it; nothing when nobody wants to know.
@@ -198,12 +238,12 @@ mod tests {
             .unwrap()
             .unwrap();
         let bucket = stores.bucket(&uri).unwrap();
-        let met: Vec<Met> = bucket
-            .walk(
-                "logs/",
-                Arc::new(|_, _| panic!("as a fault of the program would")),
-            )
-            .collect();
+        let mut walk = bucket.walk(
+            "logs/",
+            Arc::new(|_, _| panic!("as a fault of the program would")),
+        );
+        let never = AtomicBool::new(false);
+        let met: Vec<Met> = std::iter::from_fn(|| walk.next(&never)).collect();
         let [Met::Failed(prefix, error)] = &met[..] else {
             panic!("{met:?}");
         };

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::lake::{Lake, TRAILSIFT, attach};
 use crate::s3::memory::MemoryS3;
-use crate::s3::{ACCESS_KEY, SECRET_KEY, Server};
+use crate::s3::{ACCESS_KEY, SECRET_KEY, Server, tls};
 
 /// What `aws sso login` leaves of a session named `corp`: AWS's tools look below the SHA-1 of that name (their own
 /// documentation, "SSO token provider").
@@ -203,6 +203,54 @@ fn credentials_are_found_where_the_tools_of_aws_find_them() {
     lake.hunted(command.output().unwrap())
         .exits(3)
         .says("run `aws sso login` with the same profile");
+}
+
+#[test]
+fn the_certificates_of_a_bundle_are_trusted_for_the_bucket_and_for_what_gives_credentials() {
+    let object = ("a".to_owned(), Bytes::from(attach("1")));
+    let server = Server::of_memory(MemoryS3::from_iter([object]));
+    let (bucket, sts) = (tls::before(server.address()), tls::before(giver()));
+    let lake = Lake::new();
+    home(&lake);
+    let authority = tls::authority().display().to_string();
+    let config = fs::read(lake.beside(".aws/config")).unwrap();
+    let config = String::from_utf8(config).unwrap();
+    let config = config.replace("[profile role]\n", "[profile role]\nca_bundle = BUNDLE\n");
+    let of_profile = config.replace("BUNDLE", &authority);
+    let hunt = |config: &str, variables: &[(&str, &str)]| {
+        fs::write(lake.beside(".aws/config"), config).unwrap();
+        let mut command = lake.command(&["s3://trail", "--retry-time", "1"]);
+        at_home(&mut command, &lake.beside(""), &server, sts)
+            .env("AWS_ENDPOINT_URL_S3", format!("https://{bucket}"))
+            .env("AWS_ENDPOINT_URL_STS", format!("https://{sts}"))
+            .env("AWS_PROFILE", "role")
+            .envs(variables.iter().copied());
+        lake.hunted(command.output().unwrap())
+    };
+    let without = config.replace("ca_bundle = BUNDLE\n", "");
+    hunt(&without, &[("AWS_CA_BUNDLE", &authority)])
+        .exits(0)
+        .finds(&["1"]);
+    hunt(&of_profile, &[]).exits(0).finds(&["1"]);
+    hunt(
+        &without,
+        &[("AWS_PROFILE", "keys"), ("AWS_CA_BUNDLE", &authority)],
+    )
+    .exits(0)
+    .finds(&["1"]);
+    // Nobody trusts it by itself.
+    hunt(&without, &[("AWS_PROFILE", "keys")]).exits(3);
+    for (bundle, words) in [
+        ("/nowhere/ca.pem", "the CA bundle /nowhere/ca.pem"),
+        ("/dev/null", "holds no certificate"),
+    ] {
+        hunt(&without, &[("AWS_CA_BUNDLE", bundle)])
+            .exits(3)
+            .says(words);
+        hunt(&config.replace("BUNDLE", bundle), &[])
+            .exits(3)
+            .says(words);
+    }
 }
 
 /// The commands of README from `aws sso login` on, as printed, but for the login itself, which needs a person.

@@ -21,6 +21,7 @@ mod credentials;
 mod damage;
 mod datasets;
 mod exports;
+mod faults;
 mod filters;
 mod formats;
 mod investigate;

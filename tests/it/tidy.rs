@@ -155,10 +155,11 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "case/seeds.rs",
             "case/stored.rs",
             "pipeline/",
+            "store/trust.rs",
             "synth/",
             "cli/",
         ],
-        "`scan`, `event` and `rule` see bytes, never files",
+        "`scan`, `event` and `rule` see bytes, never files; certificates lie in one",
     ),
     (
         "std::io",
@@ -176,13 +177,13 @@ const WORDS: [(&str, &[&str], &str); 14] = [
     ),
     (
         "std::env",
-        &[],
-        "what a hunt depends on stands in its configuration",
+        &["store/open.rs"],
+        "what a hunt depends on stands in its configuration; AWS's own is in the environment",
     ),
     (
         "Instant",
-        &["pipeline/", "cli/"],
-        "what is found does not depend on a clock",
+        &["pipeline/", "store/bucket.rs", "cli/"],
+        "what is found does not depend on a clock; a store is tried for a while",
     ),
     (
         "SystemTime",

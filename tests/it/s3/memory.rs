@@ -24,6 +24,9 @@ const ARCHIVED: &str = "glacier";
 /// An object with this in its key is another one each time it is asked for.
 const CHANGING: &str = "changing";
 
+/// An object with this in its key is listed, and is gone when it is asked for.
+const GONE: &str = "vanished";
+
 /// A store that cannot be written.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryS3(Arc<BTreeMap<String, Bytes>>);
@@ -48,7 +51,8 @@ impl MemoryS3 {
         if bucket != BUCKET {
             return Err(s3_error!(NoSuchBucket));
         }
-        self.0.get(key).cloned().ok_or_else(|| s3_error!(NoSuchKey))
+        let found = self.0.get(key).filter(|_| !key.contains(GONE));
+        found.cloned().ok_or_else(|| s3_error!(NoSuchKey))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod memory;
 pub(crate) mod proxy;
+pub(crate) mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

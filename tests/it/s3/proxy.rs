@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What becomes of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
     /// It comes as it is.
     Whole,
@@ -21,6 +21,18 @@ pub(crate) enum Fate {
     Closed,
     /// The body comes slowly.
     Slow,
+    /// The connection is reset in the middle of the body.
+    Reset,
+    /// The body stops in its middle, and the connection stays open.
+    Stalled,
+    /// The body ends in its middle, and the head says that this is all of it.
+    Short,
+    /// The connection ends after so many bytes of the body.
+    CutAfter(usize),
+    /// The body is another one.
+    Altered(fn(&str) -> String),
+    /// Something else answers, with the status of success.
+    Says(&'static str),
     /// The store refuses: a status with headers, a code, and what stands behind it.
     Refused(&'static str, &'static str, &'static str),
 }
@@ -88,30 +100,72 @@ fn pass(
         }
         Fate::Refused(status, code, rest) => return refuse(&mut client, status, code, rest),
         Fate::Closed => return client.shutdown(Shutdown::Both),
-        Fate::Whole | Fate::Cut | Fate::Slow => {}
+        Fate::Says(body) => return answer_with(&mut client, "200 OK", body),
+        _ => {}
     }
     let mut upstream = TcpStream::connect(server)?;
     upstream.write_all(format!("{line}\r\nConnection: close\r\n{headers}\r\n").as_bytes())?;
     upstream.write_all(&request[head.len() + 2..])?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer)?;
-    let body = memchr::memmem::find(&answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    let at = memchr::memmem::find(&answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    let (head, body) = answer.split_at(at);
+    let half = &body[..body.len() / 2];
     match fate {
-        Fate::Cut => client.write_all(&answer[..body + (answer.len() - body) / 2])?,
+        Fate::Cut => client.write_all(&answer[..at + half.len()])?,
+        Fate::CutAfter(n) => client.write_all(&answer[..answer.len().min(at + n)])?,
         Fate::Slow => {
-            client.write_all(&answer[..body])?;
-            for some in answer[body..].chunks((answer.len() - body).div_ceil(10).max(1)) {
+            client.write_all(head)?;
+            for some in body.chunks(body.len().div_ceil(10).max(1)) {
                 std::thread::sleep(Duration::from_millis(20));
                 client.write_all(some)?;
             }
+        }
+        Fate::Reset => {
+            client.write_all(&answer[..at + half.len()])?;
+            // Else what is on its way may be thrown away as well.
+            std::thread::sleep(Duration::from_millis(50));
+            socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+            return Ok(());
+        }
+        Fate::Stalled => {
+            client.write_all(&answer[..at + half.len()])?;
+            // Until the other side has enough of it.
+            let n = client.read(&mut [0])?;
+            assert_eq!(n, 0, "another request on a connection that stalls");
+        }
+        Fate::Short => client.write_all(&with_length(head, half))?,
+        Fate::Altered(alter) => {
+            let body = alter(str::from_utf8(body).unwrap());
+            client.write_all(&with_length(head, body.as_bytes()))?;
         }
         _ => client.write_all(&answer)?,
     }
     client.shutdown(Shutdown::Both)
 }
 
+/// An answer of another length than its head says.
+fn with_length(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let head = str::from_utf8(head).unwrap();
+    let lines = head.trim_end().split("\r\n");
+    let is_length = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("content-length:") || line.starts_with("transfer-encoding:")
+    };
+    let mut answer: String = lines
+        .filter(|line| !is_length(line))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    answer += &format!("Content-Length: {}\r\n\r\n", body.len());
+    [answer.as_bytes(), body].concat()
+}
+
 fn refuse(client: &mut TcpStream, status: &str, code: &str, rest: &str) -> io::Result<()> {
     let body = format!("<Error><Code>{code}</Code>{rest}</Error>");
+    answer_with(client, status, &body)
+}
+
+fn answer_with(client: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
     client.write_all(format!("{head}\r\n\r\n{body}").as_bytes())
