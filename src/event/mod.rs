@@ -114,6 +114,11 @@ impl<'v> Event<'v> {
         matches!(self.schema, Schema::CloudTrail) && !cloudtrail::names_request(self.record)
     }
 
+    /// The record itself.
+    pub(crate) fn record(self) -> Value<'v> {
+        self.record
+    }
+
     /// The event in `record`, if that is a record in a schema we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
         let schema = if cloudtrail::is_record(record) {

@@ -19,7 +19,7 @@ use std::vec;
 use super::layout::{Wanted, whole};
 use super::list::List;
 use super::manifest::Manifest;
-use super::source::{Source, SourceKind, modified};
+use super::source::{Source, SourceKind, changed, modified};
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Stores, Uri};
 
@@ -259,6 +259,7 @@ impl Walk<'_> {
                     kind: SourceKind::Stdin,
                     stored_bytes: 0,
                     modified: None,
+                    changed: None,
                 }));
             }
         };
@@ -286,6 +287,7 @@ impl Walk<'_> {
                 kind: SourceKind::Stream,
                 stored_bytes: 0,
                 modified: None,
+                changed: None,
             })),
         }
     }
@@ -437,6 +439,7 @@ impl Walk<'_> {
             kind: SourceKind::File,
             stored_bytes: metadata.len(),
             modified: Some(modified(metadata)),
+            changed: Some(changed(metadata)),
         }))
     }
 

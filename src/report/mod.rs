@@ -5,6 +5,7 @@
 //! run is [`crate::Error`]. Nothing here prints, and nothing here knows files or rules.
 
 mod defect;
+mod placed;
 mod related;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
+pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
 
 /// What a source came to.
@@ -189,6 +191,8 @@ pub struct Report {
     pub complete: bool,
     /// Alert rows written.
     pub alerts: u64,
+    /// What became of the outputs.
+    pub outputs: Vec<Placed>,
     /// Sources by outcome.
     pub sources: Sources,
     /// Counts over all sources.
@@ -213,6 +217,7 @@ impl Report {
             elapsed_ms: 0,
             complete: true,
             alerts: 0,
+            outputs: Vec::new(),
             sources: Sources::default(),
             stats: Stats::default(),
             diagnostics_by_code: BTreeMap::new(),

@@ -1,14 +1,17 @@
 //! The last steps with one candidate: parse it, recognise what is in it, and look into its strings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::envelope::{self, Met};
+use super::inner::{self, Inner};
 use super::nest::Unit;
 use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
 use super::window::Window;
 use super::{Candidate, Scanner};
 use crate::event::Event;
+use crate::event::json::Value;
 use crate::report::Code;
 
 /// How many levels of JSON in strings are looked into.
@@ -70,17 +73,22 @@ impl Judging {
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
-            let (mut texts, mut wrappers) = (Vec::new(), Vec::new());
+            let (mut events, mut texts, mut wrappers) = (Vec::new(), Vec::new(), Vec::new());
             envelope::recognise(value, &mut |met| match met {
-                Met::Event(event) => self.event(event, raw, visit),
+                Met::Event(event) => events.push(event),
                 Met::NoEvent => self.n_documents += 1,
                 Met::Text(text) => texts.push(text),
                 Met::Wrapper(event, texts) => wrappers.push((event, texts)),
             });
+            let own = events.iter().chain(wrappers.iter().map(|(event, _)| event));
+            let mut own = self.own_places(value, own, text, quality).into_iter();
+            for (event, (unit, raw)) in events.into_iter().zip(&mut own) {
+                self.event(event, unit, raw, visit);
+            }
             for text in texts {
                 self.string(parsers, level, text, visit);
             }
-            for (event, texts) in wrappers {
+            for ((event, texts), (unit, raw)) in wrappers.into_iter().zip(own) {
                 let n_before = self.n_events;
                 for text in texts {
                     let told = self.invalid_text.clone();
@@ -91,7 +99,7 @@ impl Judging {
                     }
                 }
                 if self.n_events == n_before {
-                    self.event(event, raw, visit);
+                    self.event(event, unit, raw, visit);
                 }
             }
         });
@@ -99,14 +107,55 @@ impl Judging {
         parsed
     }
 
-    fn event(&mut self, event: Event<'_>, raw: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+    /// Where each of the events in a text stands, and how: where there are several, each by itself.
+    fn own_places<'v, 'a>(
+        &self,
+        value: Value<'v>,
+        events: impl Iterator<Item = &'a Event<'v>>,
+        text: Whole<'a>,
+        quality: Quality,
+    ) -> Vec<(Unit, &'a [u8])>
+    where
+        'v: 'a,
+    {
+        let records: Vec<_> = events.map(|event| event.record()).collect();
+        let mut places = vec![(self.unit, text.raw); records.len()];
+        if records.len() < 2 {
+            return places;
+        }
+        let ordinals = value.ordinals(records.into_iter());
+        let mut sorted: Vec<usize> = ordinals.iter().copied().flatten().collect();
+        sorted.sort_unstable();
+        // What was made to be parsed, of a row or of what is nearly JSON, has other offsets than what stands there.
+        let is_as_it_stands = !quality.is_lenient && std::ptr::eq(text.bytes, text.raw);
+        let found = is_as_it_stands.then(|| inner::find(text.raw, &sorted));
+        let found: HashMap<usize, Inner> = found.into_iter().flatten().collect();
+        for (n, (ordinal, (unit, raw))) in ordinals.into_iter().zip(&mut places).enumerate() {
+            let start = unit.start;
+            match ordinal.and_then(|ordinal| found.get(&ordinal)) {
+                Some(Inner { range, index }) => {
+                    *raw = &text.raw[range.clone()];
+                    unit.start = start + range.start as u64;
+                    unit.end = start + range.end as u64;
+                    unit.record_index = *index;
+                }
+                // At least no two are the same.
+                None => unit.start = unit.end.min(start + n as u64),
+            }
+        }
+        places
+    }
+
+    fn event(
+        &mut self,
+        event: Event<'_>,
+        unit: Unit,
+        raw: &[u8],
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
         self.n_events += 1;
         self.is_duplicate |= event.has_duplicate_keys();
-        visit(&Candidate {
-            event,
-            unit: self.unit,
-            raw,
-        });
+        visit(&Candidate { event, unit, raw });
     }
 
     /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match. Mostly it
@@ -155,8 +204,14 @@ impl Judging {
             is_last: true,
             likely_start: None,
         };
-        let unit = self.unit;
+        let start = self.unit.start;
         scanner.scan(window, &mut |candidate| {
+            // Each has a place of its own, as far as one in a string can be told: escapes are longer than what they stand for.
+            let unit = Unit {
+                start: start + candidate.unit.start,
+                end: start + candidate.unit.end,
+                ..candidate.unit
+            };
             visit(&Candidate { unit, ..*candidate });
         });
         self.n_events += scanner.stats.events_judged;

@@ -10,6 +10,7 @@
 
 mod envelope;
 mod frame;
+mod inner;
 mod judging;
 mod keys;
 mod lenient;

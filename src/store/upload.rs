@@ -24,6 +24,7 @@ pub struct Upload {
     n_parts: usize,
     /// What was there when it was begun: it is replaced only if it still is what it was.
     e_tag_before: Option<String>,
+    has_older: bool,
 }
 
 impl std::fmt::Debug for Upload {
@@ -54,8 +55,15 @@ impl Upload {
             buffer: Vec::new(),
             parts: Some(parts),
             n_parts: 0,
+            has_older: before.is_some(),
             e_tag_before: before.and_then(|meta| meta.e_tag),
         })
+    }
+
+    /// Whether there was an object of its name when it was begun.
+    #[must_use]
+    pub fn has_older(&self) -> bool {
+        self.has_older
     }
 
     /// Makes it appear.
