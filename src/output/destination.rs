@@ -90,6 +90,15 @@ impl Closed {
         }
     }
 
+    /// Brings all of it to where only the name is missing.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        match self {
+            Self::One(target, _) => target.sync(),
+            // Each file was, when it was whole.
+            Self::Parts(_) | Self::Nothing => Ok(()),
+        }
+    }
+
     /// Gives it its name.
     pub(crate) fn commit(self) -> Result<(), Error> {
         match self {

@@ -231,7 +231,7 @@ impl Target {
     /// # Errors
     ///
     /// If it cannot be written.
-    fn sync(&mut self) -> Result<(), Error> {
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
         let synced = match &mut self.writer.inner {
             Writer::File(file) => file.sync(),
             Writer::Object(_) => Ok(()),

@@ -139,7 +139,12 @@ impl Tables {
     pub(super) fn close(self, verdict: Verdict, held: &Held<'_>) -> Result<Endings, Error> {
         let mut endings = Endings::default();
         // The alerts last: where they are, all is there.
-        for table in self.related.into_iter().chain([self.alerts]) {
+        let related = Verdict {
+            is_of_dataset: false,
+            ..verdict
+        };
+        let tables = self.related.into_iter().map(|table| (table, related));
+        for (table, verdict) in tables.chain([(self.alerts, verdict)]) {
             let is_held = table.is_held;
             let (closed, placed) = table.output.close()?.settle(verdict, is_held)?;
             if placed.fate == Fate::Incomplete {
@@ -162,7 +167,8 @@ pub(super) struct Endings {
 
 impl Endings {
     /// Gives the files their names, and has the ledger know it.
-    pub(super) fn finish(self, ledger: Option<&Ledger>) -> Result<(), Error> {
+    pub(super) fn finish(mut self, ledger: Option<&Ledger>) -> Result<(), Error> {
+        self.closed.iter_mut().try_for_each(Closed::sync)?;
         if let Some(ledger) = ledger {
             let files: Vec<Written> = self.closed.iter().flat_map(Closed::written).collect();
             ledger.intend(&files).map_err(failed(ledger.path()))?;

@@ -66,9 +66,7 @@ impl Judging {
         // Taken out, since the texts inside are judged while this one is borrowed.
         let mut parser = std::mem::take(&mut parsers[level]);
         let Whole {
-            bytes,
-            raw,
-            is_lenient,
+            bytes, is_lenient, ..
         } = text;
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
@@ -80,8 +78,10 @@ impl Judging {
                 Met::Text(text) => texts.push(text),
                 Met::Wrapper(event, texts) => wrappers.push((event, texts)),
             });
-            let own = events.iter().chain(wrappers.iter().map(|(event, _)| event));
-            let mut own = self.own_places(value, own, text, quality).into_iter();
+            let wrapping = wrappers.iter().map(|(event, _)| event);
+            let records = events.iter().chain(wrapping);
+            let records: Vec<_> = records.map(|event| event.record()).collect();
+            let mut own = self.own_places(value, records, text, quality).into_iter();
             for (event, (unit, raw)) in events.into_iter().zip(&mut own) {
                 self.event(event, unit, raw, visit);
             }
@@ -111,14 +111,10 @@ impl Judging {
     fn own_places<'v, 'a>(
         &self,
         value: Value<'v>,
-        events: impl Iterator<Item = &'a Event<'v>>,
+        records: Vec<Value<'v>>,
         text: Whole<'a>,
         quality: Quality,
-    ) -> Vec<(Unit, &'a [u8])>
-    where
-        'v: 'a,
-    {
-        let records: Vec<_> = events.map(|event| event.record()).collect();
+    ) -> Vec<(Unit, &'a [u8])> {
         let mut places = vec![(self.unit, text.raw); records.len()];
         if records.len() < 2 {
             return places;

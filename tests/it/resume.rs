@@ -122,16 +122,16 @@ fn a_finished_run_that_is_repeated_is_done_and_leaves_its_output() {
     let related = ["logs", "--related", "r.ndjson"];
     hunt(&lake, "1.ndjson", &related).exits(0).finds(&["1"]);
     let before = fs::read(lake.beside("1.ndjson")).unwrap();
-    let lake = [lake.file("b.json", delivery(&[other("2")])), Lake::new()];
+    let lake = lake.file("b.json", delivery(&[other("2")]));
     // Nothing is new, or nothing that is an alert; by whatever path the output is named.
-    let absolute = lake[0].beside("1.ndjson");
+    let absolute = lake.beside("1.ndjson");
     for output in ["1.ndjson", "logs/../1.ndjson", absolute.to_str().unwrap()] {
-        let again = hunt(&lake[0], output, &related);
+        let again = hunt(&lake, output, &related);
         assert_eq!(again.exit, Some(0), "{}", again.stderr);
         assert_eq!(again.report["alerts"], 0);
         assert_eq!(again.report["outputs"][0]["fate"], "up_to_date");
         again.says("1.ndjson stays as it was").finds(&["1"]);
-        assert_eq!(fs::read(lake[0].beside("1.ndjson")).unwrap(), before);
+        assert_eq!(fs::read(lake.beside("1.ndjson")).unwrap(), before);
     }
 }
 
