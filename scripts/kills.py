@@ -71,6 +71,13 @@ def main() -> int:
                     return 1
             else:
                 subprocess.run(hunt("out.ndjson"), check=True)
+            left = [path.name for path in folder.glob(".out.ndjson.*")]
+            if left and not (folder / "rest.ndjson").exists():
+                print(f"time {n}, seed {args.seed}: a killed run's files are left: {left}", file=sys.stderr)
+                return 1
+            (folder / "rest.ndjson").unlink(missing_ok=True)
+            for name in left:
+                (folder / name).unlink()
             if not filecmp.cmp(folder / "out.ndjson", folder / "whole.ndjson", shallow=False):
                 print(f"time {n}, seed {args.seed}: the outputs differ", file=sys.stderr)
                 return 1

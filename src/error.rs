@@ -32,7 +32,8 @@ pub enum Error {
     },
     /// An output holds alerts of an earlier run, and would be replaced.
     #[error(
-        "{path}: it holds alerts of an earlier run with this ledger, which are in no other place; name another output",
+        "{path}: it holds alerts of an earlier run with this ledger, which are in no other place, and there are new ones; name \
+         another output",
         path = path.display()
     )]
     OutputTaken {

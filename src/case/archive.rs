@@ -260,6 +260,7 @@ mod tests {
             kind: SourceKind::File,
             stored_bytes: 1,
             modified: None,
+            changed: None,
         };
         let day = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01";
         let delivered = "111122223333_CloudTrail_us-east-1_20240501T0005Z_abc.json.gz";

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::follow::{Followed, Sought};
 use crate::input::layout::delivered_at;
 use crate::output::Alert;
-use crate::pipeline::{self, Notice};
+use crate::pipeline::{self, Notice, RunOptions};
 use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, Report};
 
 /// What the rounds came to so far.
@@ -75,7 +75,11 @@ impl<'a> Rounds<'a> {
             told,
             ..
         } = self;
-        let report = pipeline::run_and_list(&hunt, listed.as_mut(), &mut |notice| {
+        let options = RunOptions {
+            listed: listed.as_mut(),
+            ..RunOptions::default()
+        };
+        let report = pipeline::run_with(&hunt, options, &mut |notice| {
             if let Notice::Alert(alert) = &notice {
                 names_lie |= is_later_than_name(alert, margin);
                 return visit(alert);

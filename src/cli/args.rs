@@ -48,6 +48,9 @@ pub(crate) enum Command {
         /// Print the sources that could not be read whole, one a line, for `hunt --files-from`.
         #[arg(long)]
         failed: bool,
+        /// End each of them with a zero byte, for `hunt --files-from FILE -0`: a name may hold a line's end.
+        #[arg(short = '0', long, requires = "failed")]
+        null: bool,
     },
     /// Print the rule: its query, severity, MITRE ATT&CK techniques and references.
     Rule,
@@ -148,7 +151,8 @@ Exit codes:
   1    the run failed: the output cannot be written, say; no output was written
   2    what was typed makes no sense
   3    it ran to the end, but something could not be read or decided: see the diagnostics
-  130  interrupted (143: terminated); no output was written
+  5    with --fail-on-alerts: everything was read, and there are alerts (3 if not everything was read)
+  130  interrupted (143: terminated, 129: the terminal was closed); no output was written
   141  the reader of standard output went away";
 
 const EXAMPLES: &str = "\
@@ -241,6 +245,13 @@ pub(crate) struct HuntArgs {
     #[arg(long, conflicts_with = "state", help_heading = "Output")]
     pub(crate) overwrite: bool,
 
+    /// Replace an older output in any case.
+    ///
+    /// Without it a run that read nothing leaves an older output as it was, and a run that could not read everything replaces
+    /// it only by at least as many rows; else the rows go to a file beside it: alerts.incomplete.parquet.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+
     /// Divide the rows of a folder or prefix by a column of theirs, in folders as Hive names them (event_date=2024-05-01, in
     /// UTC), so that a query for some days reads no others. A day gets a file for each run that finds something in it.
     #[arg(long, value_enum, value_name = "COLUMN", help_heading = "Output")]
@@ -265,6 +276,11 @@ pub(crate) struct HuntArgs {
     /// output.
     #[arg(long, value_name = "FILE", help_heading = "Reporting")]
     pub(crate) report: Option<PathBuf>,
+
+    /// Exit with code 5 if everything was read and this run has alerts. If not everything was read, the code is 3, whether
+    /// there are alerts or not.
+    #[arg(long, help_heading = "Reporting")]
+    pub(crate) fail_on_alerts: bool,
 
     /// How progress, diagnostics and the summary are written on standard error.
     #[arg(long, value_enum, default_value_t, help_heading = "Reporting")]
@@ -437,9 +453,6 @@ pub(crate) enum SchemaArg {
 }
 
 impl FormatArg {
-    /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Parquet, Self::Ndjson, Self::Csv, Self::Arrow];
-
     /// How the names of files end that have it.
     pub(crate) fn extension(self) -> &'static str {
         match self {

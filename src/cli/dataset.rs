@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use trailsift::output::dataset::{FILE_PREFIX, is_file_name};
 use trailsift::output::{Dataset, Partitioning};
 use trailsift::store::Uri;
 
 use super::args::{FormatArg, HuntArgs, PartitionArg, SchemaArg};
-
-/// How the names of a dataset's files begin.
-const ALERTS: &str = "alerts-";
 
 /// Gives the output a name of its own, where a folder was named for it: one that no other run gives, and that sorts by
 /// the time of the run. Where rows are divided, several files get such names, and the dataset is given back.
@@ -25,7 +23,7 @@ pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Optio
     }
     let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let run = run_id.get(..8).unwrap_or(run_id);
-    let stem = format!("{ALERTS}{time}-{run}");
+    let stem = format!("{FILE_PREFIX}{time}-{run}");
     let extension = format(args).extension();
     let partitioning = match (args.schema, args.partition_by) {
         (SchemaArg::Ocsf, _) => Partitioning::SecurityLake,
@@ -85,7 +83,7 @@ fn files(folder: &Path, level: u32, found: &mut Vec<PathBuf>) -> io::Result<()> 
         let entry = entry?;
         let (name, file_type) = (entry.file_name(), entry.file_type()?);
         let Some(name) = name.to_str() else { continue };
-        if file_type.is_file() && is_name(name) {
+        if file_type.is_file() && is_file_name(name) {
             found.push(entry.path());
         } else if file_type.is_dir() && level < LEVELS_MAX && is_partition(name) {
             files(&entry.path(), level + 1, found)?;
@@ -114,45 +112,4 @@ fn is_partition(name: &str) -> bool {
     let names = ["event_date", "region", "accountId", "eventDay"];
     name.split_once('=')
         .is_some_and(|(name, _)| names.contains(&name))
-}
-
-/// Whether a file has a name as [`name_output`] gives it.
-fn is_name(name: &str) -> bool {
-    let Some((stem, extension)) = name
-        .strip_prefix(ALERTS)
-        .and_then(|rest| rest.split_once('.'))
-    else {
-        return false;
-    };
-    let parts: Vec<&str> = stem.split('-').collect();
-    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_stem = matches!(
-        *parts,
-        [time, run, part] if time.len() == 16 && time.ends_with('Z') && run.len() == 8 && is_hex(run)
-            && part.len() >= 4 && is_hex(part)
-    );
-    is_stem
-        && FormatArg::ALL
-            .iter()
-            .any(|format| format.extension() == extension)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_were_given_are_a_dataset_s() {
-        assert!(is_name("alerts-20240501T120000Z-0123abcd-0000.parquet"));
-        for name in [
-            "alerts.parquet",
-            "alerts-1.parquet",
-            "alerts-20240501T120000Z-0123abcd-0000.parquet.bak",
-            "alerts-20240501T120000Z-0123abcx-0000.parquet",
-            "alerts-20240501T120000-0123abcd-0000.parquet",
-            ".alerts-20240501T120000Z-0123abcd-0000.parquet",
-        ] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 }

@@ -15,6 +15,11 @@ pub(super) enum Exit {
     Usage,
     /// It ran to its end, but something could not be read or decided.
     Incomplete,
+    /// All was read and decided, and there are alerts, for which `--fail-on-alerts` asks. What was not read comes first: see
+    /// [`Exit::Incomplete`], with which there may be alerts, too.
+    Alerts,
+    /// SIGHUP: the terminal is gone.
+    HungUp,
     /// Ctrl-C.
     Interrupted,
     /// The reader of standard output went away, as `head` does.
@@ -30,7 +35,10 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
+            // 4 is kept for another meaning.
+            Exit::Alerts => 5,
             // 128 and the signal's number, as shells have it.
+            Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::OutputClosed => 141,
             Exit::Terminated => 143,

@@ -1,26 +1,26 @@
 //! `trailsift hunt`.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
 use trailsift::config::{HuntConfig, random_run_id};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
-use trailsift::pipeline::{self, Notice};
-use trailsift::report::{Diagnostic, Report, Severity};
-use trailsift::store::{Stores, Uri};
+use trailsift::pipeline::{self, Notice, RunOptions};
+use trailsift::report::{Diagnostic, Severity};
+use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
-use super::{dataset, dry_run, print, resolve, summary, terminal};
+use super::{dataset, dry_run, outputs, print, resolve, summary, terminal};
 
 /// Alerts that the table shows; the output has them all.
 const ALERTS_SHOWN: usize = 20;
@@ -32,6 +32,7 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     }
     let run_id = random_run_id();
     let folder = args.output.clone();
+    let is_of_dataset = dataset::is_folder(&folder);
     let replaced = dataset::files_to_replace(&args);
     let replaced = replaced.with_context(|| folder.display().to_string())?;
     let dataset = dataset::name_output(&mut args, &run_id);
@@ -40,9 +41,9 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run::run(&config);
     }
-    let hunted = hunt(&args, &config).and_then(|exit| {
+    let hunted = hunt(&args, &config, is_of_dataset).and_then(|exit| {
         // What was not read may have given alerts that stand there.
-        if matches!(exit, Exit::Complete) {
+        if matches!(exit, Exit::Complete | Exit::Alerts) {
             dataset::remove(&folder, &replaced)?;
         }
         Ok(exit)
@@ -56,13 +57,17 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
+fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Result<Exit> {
     wait_for_list(config);
+    let mut options = RunOptions::default();
+    options.report = open_report(args, config)?;
+    options.spares_older = !args.force;
+    options.is_of_dataset = is_of_dataset;
     let signal = watch_signals(config)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
         let bar = Bar::new(config, args.log_format, !args.quiet);
-        pipeline::run(config, &mut |notice| match notice {
+        pipeline::run_with(config, options, &mut |notice| match notice {
             Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
             Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
                 beside.push(event.clone());
@@ -79,11 +84,14 @@ fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
         Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
         Err(error) => return Err(error.into()),
     };
-    if let Some(path) = &args.report {
-        write_report(path, &report, &config.stores)?;
+    if is_stdout(args.report.as_deref()) {
+        let mut json =
+            serde_json::to_vec_pretty(&report).context("the report cannot be encoded")?;
+        json.push(b'\n');
+        print(&json)?;
     }
     match args.log_format {
-        _ if args.quiet => {}
+        _ if args.quiet => outputs::warn(&report, args.log_format),
         LogFormat::Text => summary::show(&report, &shown, &beside, config),
         LogFormat::Json => {
             let mut report =
@@ -95,11 +103,23 @@ fn hunt(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Exit> {
             terminal::json("report", &report);
         }
     }
-    Ok(if report.complete {
-        Exit::Complete
-    } else {
-        Exit::Incomplete
+    Ok(match report.complete {
+        false => Exit::Incomplete,
+        true if args.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
+        true => Exit::Complete,
     })
+}
+
+fn is_stdout(path: Option<&Path>) -> bool {
+    path == Some(Path::new("-"))
+}
+
+/// Begins the report, so that what cannot be written is known before anything is read.
+fn open_report(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Option<Target>> {
+    let path = args.report.as_ref().filter(|path| !is_stdout(Some(path)));
+    let destination = path.map(|path| resolve::written(path)).transpose()?;
+    let target = destination.map(|destination| Target::open(&destination, &config.stores));
+    target.transpose().context("the report cannot be written")
 }
 
 /// Waits until a list on standard input begins, where there is a ledger: `trailsift state --failed` may write it, and
@@ -129,11 +149,12 @@ pub(super) fn tell(diagnostic: &Diagnostic, format: LogFormat) {
     terminal::line(&format!("{severity}: {text}"));
 }
 
-/// Lets Ctrl-C and SIGTERM end the run in an orderly way, and at once the second time. The number of the
+/// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way, and at once the second time. The number of the
 /// signal that came is in the value given back.
 pub(super) fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
-    for signal in [SIGINT, SIGTERM] {
+    let hang_up = is_heard(SIGHUP).then_some(SIGHUP);
+    for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
         let number = usize::try_from(signal).expect("signals are positive");
         let stop = &config.progress.stop;
         // First, so that it sees the flag as the signals before left it.
@@ -143,6 +164,16 @@ pub(super) fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsi
             .context("cannot watch for signals")?;
     }
     Ok(came)
+}
+
+/// Whether a signal is not ignored, as `nohup` has it. Where that cannot be told it is left as it is.
+fn is_heard(signal: i32) -> bool {
+    let status = std::fs::read("/proc/self/status").unwrap_or_default();
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let ignored = lines.find_map(|line| line.strip_prefix(b"SigIgn:"));
+    let ignored = ignored.and_then(|mask| std::str::from_utf8(mask).ok());
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 0)
 }
 
 pub(super) fn say_interrupted(
@@ -187,21 +218,7 @@ pub(super) fn say_interrupted(
     }
     match i32::try_from(signal.load(Relaxed)) {
         Ok(SIGTERM) => Exit::Terminated,
+        Ok(SIGHUP) => Exit::HungUp,
         _ => Exit::Interrupted,
     }
-}
-
-fn write_report(path: &Path, report: &Report, stores: &Stores) -> anyhow::Result<()> {
-    let mut json = serde_json::to_vec_pretty(report).context("the report cannot be encoded")?;
-    json.push(b'\n');
-    if path.as_os_str() == "-" {
-        print(&json)?;
-        return Ok(());
-    }
-    let written = || {
-        let mut target = Target::open(&resolve::written(path)?, stores)?;
-        target.write_all(&json)?;
-        anyhow::Ok(target.commit()?)
-    };
-    written().with_context(|| format!("{}: the report cannot be written", path.display()))
 }

@@ -12,6 +12,7 @@ use trailsift::Error;
 use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
 use trailsift::config::random_run_id;
 use trailsift::follow::{Entity, Kind};
+use trailsift::output::HiddenFolder;
 use trailsift::pipeline::Notice;
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
@@ -188,7 +189,7 @@ fn case_folder(path: &Path) -> Result<PathBuf, clap::Error> {
 struct Draft {
     /// Beside the folder that is to appear; inside one that is there and empty, which is filled, since it may be a place of
     /// its own (a mount), with its own owner and mode.
-    hidden: PathBuf,
+    hidden: HiddenFolder,
     folder: PathBuf,
     is_there: bool,
 }
@@ -197,24 +198,28 @@ impl Draft {
     /// Makes it, so that what cannot be written is known before anything is read.
     fn new(folder: PathBuf) -> anyhow::Result<Self> {
         let context = || folder.display().to_string();
-        let is_there = match std::fs::read_dir(&folder) {
-            Ok(mut entries) => match entries.next() {
-                None => true,
-                Some(_) => bail!(
-                    "{}: it is not empty; name another folder for the case",
-                    folder.display()
-                ),
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error).with_context(context),
+        let name = folder.file_name();
+        let name = name.context("the case's folder has no name")?;
+        let is_there = folder.try_exists().with_context(context)?;
+        let hidden = match (is_there, folder.parent()) {
+            (false, Some(parent)) => {
+                std::fs::create_dir_all(parent).with_context(context)?;
+                HiddenFolder::create(parent, name)
+            }
+            _ => HiddenFolder::create(&folder, name),
         };
-        let place = match is_there {
-            true => Some(folder.as_path()),
-            false => folder.parent(),
-        };
-        let place = place.context("the case's folder has no name")?;
-        let hidden = place.join(format!(".{}.tmp", random_run_id()));
-        std::fs::create_dir_all(&hidden).with_context(context)?;
+        let hidden = hidden.with_context(context)?;
+        if is_there {
+            // What a killed run left in it is removed by now.
+            for entry in std::fs::read_dir(&folder).with_context(context)? {
+                if entry.with_context(context)?.path() != hidden.path() {
+                    bail!(
+                        "{}: it is not empty; name another folder for the case",
+                        folder.display()
+                    );
+                }
+            }
+        }
         Ok(Self {
             hidden,
             folder,
@@ -224,22 +229,16 @@ impl Draft {
 
     /// Writes the case, and gives it its name; where the folder is there, its files, the page last.
     fn finish(&self, case: &Case) -> anyhow::Result<()> {
-        case::write(case, &Rule::quarantine(), &self.hidden)?;
-        std::fs::write(self.hidden.join(PAGE), case::page::render(case)?)?;
+        let hidden = self.hidden.path();
+        case::write(case, &Rule::quarantine(), hidden)?;
+        std::fs::write(hidden.join(PAGE), case::page::render(case)?)?;
         if !self.is_there {
-            return Ok(std::fs::rename(&self.hidden, &self.folder)?);
+            return Ok(self.hidden.rename(&self.folder)?);
         }
         for name in case::FILES.iter().chain(&["case.json", PAGE]) {
-            std::fs::rename(self.hidden.join(name), self.folder.join(name))?;
+            std::fs::rename(hidden.join(name), self.folder.join(name))?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // It is not there any more, or empty, where all went well.
-        std::fs::remove_dir_all(&self.hidden).ok();
     }
 }
 

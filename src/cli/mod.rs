@@ -8,6 +8,7 @@ mod dry_run;
 mod exit;
 mod hunt;
 mod investigate;
+mod outputs;
 mod plan;
 mod progress;
 mod report;
@@ -40,7 +41,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(args),
-        Command::State { file, failed } => state::run(&file, failed),
+        Command::State { file, failed, null } => {
+            let separator = if null { b'\0' } else { b'\n' };
+            state::run(&file, failed.then_some(separator))
+        }
         Command::Rule => print(trailsift::rule::Rule::quarantine().render().as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -24,16 +24,18 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let (mut n_sources, mut n_bytes, mut is_complete) = (0_u64, 0_u64, true);
     let mut n_excluded = 0_u64;
     let mut result = Ok(());
+    let mut add = |row| {
+        if result.is_ok() {
+            result = writer.add(row);
+        }
+    };
     pipeline::plan(&config, &mut |found| {
         let (path, message) = match found {
             Found::Source(source) => match row(&source) {
                 Ok(row) => {
                     n_sources += 1;
                     n_bytes += source.stored_bytes;
-                    if result.is_ok() {
-                        result = writer.add(row);
-                    }
-                    return;
+                    return add(row);
                 }
                 Err(message) => (source.path, message.to_owned()),
             },
@@ -46,6 +48,15 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         };
         is_complete = false;
         terminal::error(&path, &message);
+        // Whoever hunts by the manifest must know what is missing in it.
+        add(Row {
+            source: path.to_string_lossy().into_owned(),
+            below_root: String::new(),
+            size_bytes: 0,
+            e_tag: None,
+            modified_ns: None,
+            defect: Some(message),
+        });
     });
     result.with_context(context)?;
     let target = writer.finish().map_err(io::Error::other);
@@ -81,5 +92,6 @@ fn row(source: &Source) -> Result<Row, &'static str> {
         size_bytes: i64::try_from(source.stored_bytes).unwrap_or(i64::MAX),
         e_tag,
         modified_ns,
+        defect: None,
     })
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -68,7 +69,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         let message = "it is there, and no report of a case; name another file";
         return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
     }
-    let stores = Stores::new(StoreOptions::default());
+    let stores = Arc::new(Stores::new(StoreOptions::default()));
     let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;
     target.write_all(text.as_bytes())?;
     target.commit()?;

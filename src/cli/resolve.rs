@@ -16,12 +16,12 @@ use trailsift::input::list::List;
 use trailsift::input::manifest::{MARK, Manifest, Shard};
 use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::{Dataset, Destination, Format, Schema};
+use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
 use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
-use super::{dataset, terminal};
+use super::{dataset, outputs, terminal};
 
 /// A hunt's configuration.
 pub(super) fn resolve(
@@ -43,9 +43,7 @@ pub(super) fn resolve(
     if report_to_stdout && destination == Destination::Stdout {
         return Err(usage("alerts and report cannot both go to standard output"));
     }
-    if args.report.as_deref() == Some(&args.output) {
-        return Err(usage("alerts and report cannot go to the same file"));
-    }
+    outputs::check(args)?;
     let format = format(args, &destination)?;
     let schema = schema(args, &destination, format)?;
     if destination == Destination::Stdout
@@ -57,8 +55,10 @@ pub(super) fn resolve(
         ));
     }
     let related = related(args)?;
-    let outputs = args.report.iter().chain(&args.related);
-    let outputs: Vec<&Path> = outputs.chain([&args.output]).map(|path| &**path).collect();
+    let tables = args.related.iter().chain([&args.output]);
+    let beside: Vec<PathBuf> = tables.clone().map(|path| incomplete_name(path)).collect();
+    let outputs = args.report.iter().chain(tables).chain(&beside);
+    let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
     let mut own_files = own_files(&outputs, &roots)?;
     if let Some(state) = &args.state {
         // SQLite's log lies beside it.
@@ -382,9 +382,6 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
     let Some(path) = &args.related else {
         return Ok(None);
     };
-    if *path == args.output || Some(path) == args.report.as_ref() {
-        return Err(usage("alerts, related events and report need a file each"));
-    }
     if path.as_os_str() == "-" {
         let message = "related events go to a file; name one that ends in .parquet or .ndjson";
         return Err(usage(message));

@@ -10,18 +10,18 @@ use trailsift::report::Outcome;
 use super::exit::Exit;
 use super::print;
 
-/// Prints what a ledger holds, or the sources that could not be read whole.
-pub(super) fn run(file: &Path, is_failed_only: bool) -> anyhow::Result<Exit> {
+/// Prints what a ledger holds, or the sources that could not be read whole, each followed by a separator.
+pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
     let context = || file.display().to_string();
     // SQLite would begin one.
     std::fs::metadata(file).with_context(context)?;
-    let ledger = Ledger::open_any(file).with_context(context)?;
+    let ledger = Ledger::open_to_read(file).with_context(context)?;
     let mut text = Vec::new();
-    if is_failed_only {
+    if let Some(separator) = failed {
         ledger
             .each_failure(&mut |path, _| {
                 text.extend(path);
-                text.push(b'\n');
+                text.push(separator);
             })
             .with_context(context)?;
         // Whoever reads this may wait for the ledger.

@@ -3,9 +3,10 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::output::{Alert, Destination};
+use trailsift::output::Alert;
 use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
 
+use super::outputs;
 use super::terminal::{self, green, harmless, red, yellow};
 
 /// Characters of a value in the table.
@@ -122,13 +123,11 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let mut output = match (&config.destination, report.alerts) {
-        (Destination::Dataset(_), 0) => "no file, since there is no alert".to_owned(),
-        (destination, _) => harmless(&destination.name(), usize::MAX),
-    };
-    if let Some((destination, _)) = &config.related {
-        output += &format!(", {}", harmless(&destination.name(), usize::MAX));
-    }
+    let related_to = config.related.as_ref().map(|(destination, _)| destination);
+    let destinations = std::iter::once(&config.destination).chain(related_to);
+    let outputs = report.outputs.iter().zip(destinations);
+    let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
+    let outputs: Vec<String> = outputs.collect();
     let mut candidates = format!(
         "{}, {} events in them judged",
         count(stats.candidates),
@@ -163,7 +162,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         ("candidates", candidates),
         ("related", related(&stats.related)),
         ("complete", complete(report)),
-        ("written", output),
+        ("written", outputs.join(", ")),
     ]
 }
 

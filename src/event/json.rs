@@ -28,6 +28,24 @@ impl<'v> Value<'v> {
         Self(&tape.0)
     }
 
+    /// Which objects some values in this one are, of all that it has: 0 is the one that begins first. Nothing for what is no
+    /// object of it.
+    pub(crate) fn ordinals(self, inner: impl Iterator<Item = Self>) -> Vec<Option<usize>> {
+        let is_object = |node: &Node<'_>| matches!(node, Node::Object { .. });
+        let nodes = self.0.iter().enumerate();
+        let objects: Vec<usize> = nodes
+            .filter_map(|(n, node)| is_object(node).then_some(n))
+            .collect();
+        let start = self.0.as_ptr().addr();
+        let ordinal = |value: Self| {
+            let n_bytes = value.0.as_ptr().addr().checked_sub(start)?;
+            objects
+                .binary_search(&(n_bytes / size_of::<Node<'_>>()))
+                .ok()
+        };
+        inner.map(ordinal).collect()
+    }
+
     /// The text of a string.
     pub(crate) fn as_str(self) -> Option<&'v str> {
         match self.0.first()? {

@@ -126,6 +126,11 @@ pub struct Event<'v> {
 }
 
 impl<'v> Event<'v> {
+    /// The record itself.
+    pub(crate) fn record(self) -> Value<'v> {
+        self.record
+    }
+
     /// The event in `record`, if that is a record in a schema we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
         let schema = if cloudtrail::is_record(record) {

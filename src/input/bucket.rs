@@ -148,6 +148,7 @@ impl Walk<'_> {
             below_root,
             stored_bytes: meta.size,
             modified: None,
+            changed: None,
             kind: SourceKind::Object(Object::new(bucket, meta)),
         }))
     }

@@ -21,7 +21,7 @@ use super::layout::Wanted;
 use super::list::List;
 use super::manifest::Manifest;
 use super::names::Names;
-use super::source::{Source, SourceKind, modified};
+use super::source::{Source, SourceKind, changed, modified};
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Stores, Uri};
 
@@ -295,6 +295,7 @@ impl Walk<'_> {
                     kind: SourceKind::Stdin,
                     stored_bytes: 0,
                     modified: None,
+                    changed: None,
                 }));
             }
         };
@@ -331,6 +332,7 @@ impl Walk<'_> {
                 kind: SourceKind::Stream,
                 stored_bytes: 0,
                 modified: None,
+                changed: None,
             })),
         }
     }
@@ -527,6 +529,7 @@ impl Walk<'_> {
             kind: SourceKind::File,
             stored_bytes: metadata.len(),
             modified: Some(modified(metadata)),
+            changed: Some(changed(metadata)),
         }))
     }
 

@@ -53,6 +53,9 @@ pub struct Row {
     pub e_tag: Option<String>,
     /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: Option<i64>,
+    /// Why nothing could be listed here: then it is no source, and a hunt is told that it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect: Option<String>,
 }
 
 /// What a source costs beside its bytes, in bytes: to be asked for, opened and closed takes as long as so many are
@@ -75,6 +78,8 @@ impl Shard {
 
 /// What a manifest's metadata has, by which it is known.
 pub const MARK: &str = "trailsift.manifest";
+/// What the metadata of one has that does not list everything: how many places it could not.
+const INCOMPLETE: &str = "trailsift.manifest.incomplete";
 
 /// Rows that are written, or read, at once.
 const BATCH_ROWS: usize = 8192;
@@ -86,6 +91,7 @@ fn schema() -> SchemaRef {
         Field::new("size_bytes", DataType::Int64, false),
         Field::new("e_tag", DataType::Utf8, true),
         Field::new("modified_ns", DataType::Int64, true),
+        Field::new("defect", DataType::Utf8, true),
     ]))
 }
 
@@ -106,6 +112,23 @@ impl Manifest {
             Some(path) if is_parquet(path)? => self.read_parquet(path, visit),
             _ => self.read_lines(visit),
         }
+    }
+
+    /// How many places could not be listed when it was written. Lines tell only row by row.
+    fn n_missing(&self) -> io::Result<u64> {
+        let Some(path) = self.file.as_deref() else {
+            return Ok(0);
+        };
+        if !is_parquet(path)? {
+            return Ok(0);
+        }
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        let metadata = reader.metadata().file_metadata().key_value_metadata();
+        let mut metadata = metadata.into_iter().flatten();
+        let incomplete = metadata.find(|pair| pair.key == INCOMPLETE);
+        let n_missing = incomplete.map(|pair| pair.value.as_ref().and_then(|n| n.parse().ok()));
+        // A number that cannot be read is not zero.
+        Ok(n_missing.map_or(0, |n| n.unwrap_or(1)))
     }
 
     fn read_lines(&self, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
@@ -180,14 +203,22 @@ fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
 impl Walk<'_> {
     /// Gives out what a manifest has, in its order; nothing is looked up again.
     pub(super) fn manifest(&mut self, manifest: &Manifest) -> ControlFlow<()> {
-        let mut flow = ControlFlow::Continue(());
+        let (mut flow, mut is_told) = (ControlFlow::Continue(()), false);
         let read = manifest.read(&mut |row| {
+            is_told |= row.defect.is_some();
             flow = self.of_manifest(row);
             flow.is_continue()
         });
         flow?;
-        match read {
-            Ok(()) => ControlFlow::Continue(()),
+        match read.and_then(|()| manifest.n_missing()) {
+            Ok(n) if n > 0 && !is_told => {
+                // Other shards tell which.
+                let message = format!(
+                    "not everything could be listed when it was written, and {n} places are missing; plan again"
+                );
+                self.unreadable(manifest.name(), &io::Error::other(message))
+            }
+            Ok(_) => ControlFlow::Continue(()),
             Err(error) => self.unreadable(manifest.name(), &error),
         }
     }
@@ -195,6 +226,10 @@ impl Walk<'_> {
     fn of_manifest(&mut self, row: Row) -> ControlFlow<()> {
         let path = PathBuf::from(&row.source);
         let below_root = PathBuf::from(&row.below_root);
+        if let Some(defect) = &row.defect {
+            let message = format!("it could not be listed when the manifest was written: {defect}");
+            return self.unreadable(&path, &io::Error::other(message));
+        }
         if self.options.names.leaves_out(&below_root) {
             return (self.visit)(Found::Excluded);
         }
@@ -258,6 +293,8 @@ fn rows(batch: &RecordBatch) -> io::Result<Vec<Row>> {
         column(batch, "e_tag")?,
     ];
     let [size_bytes, modified_ns] = [column(batch, "size_bytes")?, column(batch, "modified_ns")?];
+    // One that an earlier version wrote has none.
+    let defect = column(batch, "defect").ok();
     let text = |texts: &ArrayRef, n| {
         let texts = texts.as_string::<i32>();
         texts.is_valid(n).then(|| texts.value(n).to_owned())
@@ -273,6 +310,7 @@ fn rows(batch: &RecordBatch) -> io::Result<Vec<Row>> {
             size_bytes: number(&size_bytes, n).filter(|size| *size >= 0)?,
             e_tag: text(&e_tag, n),
             modified_ns: number(&modified_ns, n),
+            defect: defect.as_ref().and_then(|defects| text(defects, n)),
         };
         Some(row)
     };
@@ -288,6 +326,8 @@ fn invalid(message: &str) -> io::Error {
 pub struct ManifestWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
     rows: Vec<Row>,
+    /// Rows that are no sources.
+    n_missing: u64,
 }
 
 impl<W: Write + Send> std::fmt::Debug for ManifestWriter<W> {
@@ -313,6 +353,7 @@ impl<W: Write + Send> ManifestWriter<W> {
         Ok(Self {
             writer: ArrowWriter::try_new(out, schema(), Some(properties.build()))?,
             rows: Vec::new(),
+            n_missing: 0,
         })
     }
 
@@ -322,6 +363,7 @@ impl<W: Write + Send> ManifestWriter<W> {
     ///
     /// What the output says.
     pub fn add(&mut self, row: Row) -> Result<(), ParquetError> {
+        self.n_missing += u64::from(row.defect.is_some());
         self.rows.push(row);
         match self.rows.len() {
             BATCH_ROWS => self.write(),
@@ -343,6 +385,7 @@ impl<W: Write + Send> ManifestWriter<W> {
             numbers(&|row| Some(row.size_bytes)),
             texts(&|row| row.e_tag.clone()),
             numbers(&|row| row.modified_ns),
+            texts(&|row| row.defect.clone()),
         ];
         self.writer.write(&RecordBatch::try_new(schema(), columns)?)
     }
@@ -354,6 +397,10 @@ impl<W: Write + Send> ManifestWriter<W> {
     /// What the output says.
     pub fn finish(mut self) -> Result<W, ParquetError> {
         self.write()?;
+        if self.n_missing > 0 {
+            let incomplete = KeyValue::new(INCOMPLETE.to_owned(), self.n_missing.to_string());
+            self.writer.append_key_value_metadata(incomplete);
+        }
         self.writer.into_inner()
     }
 }
@@ -371,6 +418,7 @@ mod tests {
             size_bytes,
             e_tag: n.is_multiple_of(2).then(|| format!("\"{n}\"")),
             modified_ns: n.is_multiple_of(3).then_some(7),
+            defect: n.is_multiple_of(5).then(|| "gone".to_owned()),
         }
     }
 

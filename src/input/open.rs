@@ -239,6 +239,7 @@ mod tests {
             kind,
             stored_bytes,
             modified: None,
+            changed: None,
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Source {
     pub stored_bytes: u64,
     /// When a file was last changed, in nanoseconds since 1970; nothing for what is no file.
     pub modified: Option<i64>,
+    /// When anything about it was last changed, likewise: a file that was put in the place of another of the same size may
+    /// have its time, but not this one, which cannot be set.
+    pub changed: Option<i64>,
 }
 
 impl Source {
@@ -59,7 +62,16 @@ pub(crate) fn is_as_found(source: &Source) -> bool {
 
 /// When a file was last changed, in nanoseconds since 1970.
 pub(super) fn modified(metadata: &Metadata) -> i64 {
+    nanoseconds(metadata.mtime(), metadata.mtime_nsec())
+}
+
+/// When anything about a file was last changed: its content, its name, its permissions.
+pub(super) fn changed(metadata: &Metadata) -> i64 {
+    nanoseconds(metadata.ctime(), metadata.ctime_nsec())
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     // It fits until the year 2262.
-    let seconds = metadata.mtime().wrapping_mul(1_000_000_000);
-    seconds.wrapping_add(metadata.mtime_nsec())
+    let seconds = seconds.wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(nanoseconds)
 }

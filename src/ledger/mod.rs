@@ -16,6 +16,7 @@ mod delivery;
 mod identity;
 mod index;
 mod pages;
+mod read_only;
 mod summary;
 mod waiting;
 
@@ -210,12 +211,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens a ledger to look into it.
-    ///
-    /// # Errors
-    ///
-    /// If it is in use, or is none.
-    pub fn open_any(path: &Path) -> Result<Self, LedgerError> {
+    /// Opens a ledger, or begins one, whatever it was begun for.
+    fn open_any(path: &Path) -> Result<Self, LedgerError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::ZERO)?;
         // Held until the end: two hunts would each take what the other one does for undone.
@@ -251,6 +248,10 @@ impl Ledger {
             [],
         )?;
         connection.execute_batch("COMMIT")?;
+        Self::with(connection, path)
+    }
+
+    fn with(connection: Connection, path: &Path) -> Result<Self, LedgerError> {
         let index = Index::of(&connection)?;
         let page_id =
             connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM page", [], |row| {

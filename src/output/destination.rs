@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
@@ -12,7 +12,7 @@ use super::columns::Kind;
 use super::dataset::{Dataset, Files, Parts};
 use super::encode::{Encoded, Encoder, Group};
 use super::sink::{AlertSink, Format, RunIdentity};
-use super::target::{Target, Written, write_error};
+use super::target::{Target, Written, place_of, write_error};
 use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::rule::Rule;
@@ -38,11 +38,7 @@ impl Destination {
     /// names that nothing else has.
     pub(crate) fn place(&self) -> Option<String> {
         match self {
-            Self::File(path) => {
-                let absolute = std::path::absolute(path);
-                let absolute = absolute.as_deref().unwrap_or(path);
-                Some(absolute.to_string_lossy().into_owned())
-            }
+            Self::File(path) => Some(place_of(path)),
             Self::Object(uri) => Some(uri.to_string()),
             Self::Dataset(_) | Self::Stdout | Self::Nowhere => None,
         }
@@ -91,6 +87,15 @@ impl Closed {
             Self::One(target, n_rows) => target.written(*n_rows).into_iter().collect(),
             Self::Parts(files) => files.written().collect(),
             Self::Nothing => Vec::new(),
+        }
+    }
+
+    /// Brings all of it to where only the name is missing.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        match self {
+            Self::One(target, _) => target.sync(),
+            // Each file was, when it was whole.
+            Self::Parts(_) | Self::Nothing => Ok(()),
         }
     }
 
@@ -166,6 +171,11 @@ impl Output {
             Sink::One(sink) => sink.get_ref().identity(),
             Sink::Parts(_) | Sink::Nowhere(_) => Ok(None),
         }
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Goes on counting sightings from where earlier outputs came to.

@@ -2,14 +2,17 @@
 //! known again.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::destination::Destination;
+use super::fate::{incomplete, incomplete_name};
+use super::older;
 use super::sink::io_error;
 use super::whole_file::WholeFile;
 use crate::error::Error;
@@ -38,6 +41,7 @@ pub struct Target {
     path: PathBuf,
     /// By what a ledger knows it.
     place: Option<String>,
+    stores: Arc<Stores>,
     writer: Hashed<Writer>,
 }
 
@@ -68,7 +72,42 @@ impl Digest {
 enum Writer {
     File(WholeFile),
     Object(Upload),
+    Replacement(Box<Replacement>),
     Stdout(io::BufWriter<io::Stdout>),
+}
+
+/// What may take the place of an older object. Which name it gets is known only at its end, and so it waits on disk.
+#[derive(Debug)]
+struct Replacement {
+    file: io::BufWriter<File>,
+    uri: Uri,
+    upload: Upload,
+}
+
+impl Replacement {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        let Self {
+            file, mut upload, ..
+        } = *self;
+        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        io::copy(&mut file, &mut upload)?;
+        upload.commit()
+    }
+}
+
+/// Begins an object.
+fn object(uri: &Uri, stores: &Stores) -> io::Result<Writer> {
+    let bucket = stores.bucket(uri)?;
+    let upload = Upload::create(&bucket, uri.key())?;
+    Ok(match upload.has_older() {
+        false => Writer::Object(upload),
+        true => Writer::Replacement(Box::new(Replacement {
+            file: io::BufWriter::new(tempfile::tempfile()?),
+            uri: uri.clone(),
+            upload,
+        })),
+    })
 }
 
 impl Target {
@@ -77,14 +116,10 @@ impl Target {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn open(destination: &Destination, stores: &Stores) -> Result<Self, Error> {
+    pub fn open(destination: &Destination, stores: &Arc<Stores>) -> Result<Self, Error> {
         let (path, writer) = match destination {
             Destination::File(path) => (path.clone(), WholeFile::create(path).map(Writer::File)),
-            Destination::Object(uri) => {
-                let bucket = stores.bucket(uri);
-                let upload = bucket.and_then(|bucket| Upload::create(&bucket, uri.key()));
-                (PathBuf::from(uri.to_string()), upload.map(Writer::Object))
-            }
+            Destination::Object(uri) => (PathBuf::from(uri.to_string()), object(uri, stores)),
             Destination::Dataset(dataset) => {
                 let error = io::Error::other("it is several files");
                 (dataset.folder.clone(), Err(error))
@@ -99,6 +134,7 @@ impl Target {
             Ok(writer) => Ok(Self {
                 path,
                 place: destination.place(),
+                stores: Arc::clone(stores),
                 writer: Hashed {
                     inner: writer,
                     digest: None,
@@ -115,8 +151,94 @@ impl Target {
                 path: self.path.clone(),
                 source,
             }),
-            Writer::Object(_) | Writer::Stdout(_) => Ok(None),
+            Writer::Object(_) | Writer::Replacement(_) | Writer::Stdout(_) => Ok(None),
         }
+    }
+
+    /// Whether it would replace an older one.
+    pub(super) fn has_older(&self) -> bool {
+        match &self.writer.inner {
+            Writer::File(file) => file.older().is_some(),
+            Writer::Replacement(_) => true,
+            Writer::Object(_) | Writer::Stdout(_) => false,
+        }
+    }
+
+    /// The rows of the older one; nothing if they cannot be counted.
+    pub(super) fn older_rows(&self) -> Option<u64> {
+        let file = match &self.writer.inner {
+            Writer::File(file) => File::open(file.older()?).ok()?,
+            Writer::Replacement(new) => {
+                let bucket = self.stores.bucket(&new.uri).ok()?;
+                let meta = bucket.head(new.uri.key()).ok()??;
+                let mut file = tempfile::tempfile().ok()?;
+                let object = Object::new(&bucket, meta);
+                io::copy(&mut object.stream(&Arc::default()), &mut file).ok()?;
+                file.rewind().ok()?;
+                file
+            }
+            Writer::Object(_) | Writer::Stdout(_) => return None,
+        };
+        older::n_rows(file)
+    }
+
+    /// Has it appear beside the older one, which stays.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written there.
+    pub(super) fn write_beside(&mut self) -> Result<(), Error> {
+        let beside = match &mut self.writer.inner {
+            Writer::File(file) => Ok(file.rename(&incomplete).map(Path::to_owned)),
+            Writer::Replacement(new) => {
+                let path = incomplete_name(&self.path);
+                begin_beside(new, &path, &self.stores).map(|()| Some(path))
+            }
+            Writer::Object(_) | Writer::Stdout(_) => Ok(None),
+        };
+        match beside {
+            Ok(None) => Ok(()),
+            Ok(Some(path)) => {
+                self.place = Some(place_of(&path));
+                self.path = path;
+                Ok(())
+            }
+            Err(source) => Err(Error::Output {
+                path: incomplete_name(&self.path),
+                source,
+            }),
+        }
+    }
+
+    /// Takes a value as JSON, so that only the name is missing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn with_json(mut self, value: &impl Serialize) -> Result<Self, Error> {
+        let json = serde_json::to_vec_pretty(value).map_err(io::Error::from);
+        let written = json.and_then(|json| {
+            self.write_all(&json)?;
+            self.write_all(b"\n")
+        });
+        written.map_err(|error| write_error(self.path.clone(), error.into()))?;
+        self.sync()?;
+        Ok(self)
+    }
+
+    /// Brings all bytes to where only the name is missing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        let synced = match &mut self.writer.inner {
+            Writer::File(file) => file.sync(),
+            Writer::Object(_) => Ok(()),
+            Writer::Replacement(new) => new.file.flush(),
+            Writer::Stdout(out) => out.flush(),
+        };
+        synced.map_err(|error| write_error(self.path.clone(), error.into()))
     }
 
     /// What it is called in messages.
@@ -145,9 +267,22 @@ impl Target {
         let committed = match self.writer.inner {
             Writer::File(file) => file.commit(),
             Writer::Object(upload) => upload.commit(),
+            Writer::Replacement(new) => new.commit(),
             Writer::Stdout(mut out) => out.flush(),
         };
         committed.map_err(|error| write_error(self.path, error.into()))
+    }
+
+    /// The same, where the run's other outputs have their names by now.
+    pub(crate) fn commit_last(self) -> Result<(), Error> {
+        self.commit().map_err(|error| match error {
+            Error::Output { path, source } => {
+                let message = format!("{source}; the other outputs of this run were written");
+                let source = io::Error::new(source.kind(), message);
+                Error::Output { path, source }
+            }
+            other => other,
+        })
     }
 }
 
@@ -167,6 +302,7 @@ impl Write for Writer {
         match self {
             Self::File(file) => file.write_all(bytes)?,
             Self::Object(upload) => upload.write_all(bytes)?,
+            Self::Replacement(new) => new.file.write_all(bytes)?,
             Self::Stdout(out) => out.write_all(bytes)?,
         }
         Ok(bytes.len())
@@ -176,9 +312,31 @@ impl Write for Writer {
         match self {
             Self::File(file) => file.flush(),
             Self::Object(upload) => upload.flush(),
+            Self::Replacement(new) => new.file.flush(),
             Self::Stdout(out) => out.flush(),
         }
     }
+}
+
+fn begin_beside(new: &mut Replacement, path: &Path, stores: &Stores) -> io::Result<()> {
+    let uri = match Uri::of(path) {
+        Some(Ok(uri)) => uri,
+        _ => return Err(io::Error::other("it is no address")),
+    };
+    let bucket = stores.bucket(&uri)?;
+    new.upload = Upload::create(&bucket, uri.key())?;
+    new.uri = uri;
+    Ok(())
+}
+
+/// By what a ledger knows a path or address.
+pub(super) fn place_of(path: &Path) -> String {
+    if let Some(Ok(uri)) = Uri::of(path) {
+        return uri.to_string();
+    }
+    let absolute = std::path::absolute(path);
+    let absolute = absolute.as_deref().unwrap_or(path);
+    absolute.to_string_lossy().into_owned()
 }
 
 /// A writer, and the hash of what went through it, where that is to be known again.

@@ -9,16 +9,17 @@ use arrow::error::ArrowError;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use rayon::ThreadPool;
 
-use super::journal::{self, Journal, Reached, failed};
+use super::journal::{self, Held, Journal, Reached, failed};
 use super::{Message, Notice, Turn, panic_message};
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::ledger::Ledger;
 use crate::output::destination::{Closed, Output};
+use crate::output::fate::Verdict;
 use crate::output::{Alert, Written};
 use crate::output::{Encoded, Encoder, Group};
-use crate::report::{Defect, Diagnostic, Outcome, Report, Stats, Tally};
+use crate::report::{Defect, Diagnostic, Fate, Outcome, Placed, Report, Stats, Tally};
 use crate::worker::{RELATED_SHOWN, SourceReport};
 
 /// Writes the alerts and tells the defects of all turns. Full groups of alerts are encoded in `pool`.
@@ -117,6 +118,8 @@ pub(super) struct Tables {
 /// A file of rows.
 pub(super) struct Table {
     output: Output,
+    /// Whether the file of its name has rows of earlier runs that are in no other place.
+    is_held: bool,
     encoder: Encoder,
     /// Groups that are being encoded, in their order.
     groups: VecDeque<Receiver<Result<Encoded, ArrowError>>>,
@@ -134,18 +137,45 @@ impl Tables {
             .collect())
     }
 
-    /// Gives the files their names, and has the ledger know it.
-    pub(super) fn finish(self, ledger: Option<&Ledger>) -> Result<(), Error> {
+    /// Writes the ends, and decides what becomes of the files, of which none has its name yet.
+    pub(super) fn close(self, verdict: Verdict, held: &Held<'_>) -> Result<Endings, Error> {
+        let mut endings = Endings::default();
         // The alerts last: where they are, all is there.
-        let tables = self.related.into_iter().chain([self.alerts]);
-        let closed = tables
-            .map(|table| table.output.close())
-            .collect::<Result<Vec<_>, _>>()?;
+        let related = Verdict {
+            is_of_dataset: false,
+            ..verdict
+        };
+        let tables = self.related.into_iter().map(|table| (table, related));
+        for (table, verdict) in tables.chain([(self.alerts, verdict)]) {
+            let is_held = table.is_held;
+            let (closed, placed) = table.output.close()?.settle(verdict, is_held)?;
+            if placed.fate == Fate::Incomplete {
+                closed.written().iter().try_for_each(|f| held.refuse(f))?;
+            }
+            endings.closed.push(closed);
+            endings.placed.insert(0, placed);
+        }
+        Ok(endings)
+    }
+}
+
+/// Files that are written to their ends.
+#[derive(Default)]
+pub(super) struct Endings {
+    closed: Vec<Closed>,
+    /// What becomes of them, the alerts first.
+    pub(super) placed: Vec<Placed>,
+}
+
+impl Endings {
+    /// Gives the files their names, and has the ledger know it.
+    pub(super) fn finish(mut self, ledger: Option<&Ledger>) -> Result<(), Error> {
+        self.closed.iter_mut().try_for_each(Closed::sync)?;
         if let Some(ledger) = ledger {
-            let files: Vec<Written> = closed.iter().flat_map(Closed::written).collect();
+            let files: Vec<Written> = self.closed.iter().flat_map(Closed::written).collect();
             ledger.intend(&files).map_err(failed(ledger.path()))?;
         }
-        closed.into_iter().try_for_each(Closed::commit)?;
+        self.closed.into_iter().try_for_each(Closed::commit)?;
         ledger.map_or(Ok(()), |ledger| {
             ledger.delivered().map_err(failed(ledger.path()))
         })
@@ -153,15 +183,20 @@ impl Tables {
 }
 
 impl Table {
-    pub(super) fn new(output: Output) -> Self {
+    pub(super) fn new(output: Output, is_held: bool) -> Self {
         Self {
             encoder: output.encoder(),
             output,
+            is_held,
             groups: VecDeque::new(),
         }
     }
 
     fn append(&mut self, alert: Alert, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
+        if self.is_held {
+            let path = self.output.path().to_owned();
+            return Err(Error::OutputTaken { path });
+        }
         match self.output.append(alert) {
             Some(group) => self.encode(group, pool, n_threads),
             None => Ok(()),

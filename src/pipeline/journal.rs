@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::input::Source;
+use crate::input::discover::identity as identity_of;
 use crate::input::source::SourceKind;
 use crate::ledger::{Done, Identity, Ledger, LedgerError, Seen};
-use crate::output::Alert;
 use crate::output::target::{is_there, remove};
+use crate::output::{Alert, Written};
 use crate::report::{Diagnostic, Outcome};
 
 /// How often what is done is committed: what a kill costs at most.
 pub(super) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
-/// Opens the ledger that was asked for, does what a run that was broken off left to do, and sees that no output is
-/// replaced that holds what is nowhere else.
+/// Opens the ledger that was asked for, and does what a run that was broken off left to do.
 pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     let Some(path) = &config.state else {
         return Ok(None);
@@ -43,22 +43,57 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
         };
         end.map_err(failed)?;
     }
-    let related = config.related.as_ref().map(|(destination, _)| destination);
-    let outputs = ledger.outputs().map_err(failed)?;
-    for destination in related.into_iter().chain([&config.destination]) {
-        let Some(place) = destination.place() else {
-            continue;
+    Ok(Some(ledger))
+}
+
+/// Outputs of earlier runs with the same ledger, that have rows: these are in no other place, and are not replaced.
+#[derive(Default)]
+pub(super) struct Held<'a> {
+    files: Vec<Written>,
+    config: Option<&'a HuntConfig>,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(config: &'a HuntConfig, ledger: Option<&Ledger>) -> Result<Self, Error> {
+        let Some(ledger) = ledger else {
+            return Ok(Self::default());
         };
-        let same = outputs.iter().find(|output| output.place == place);
-        if let Some(output) = same.filter(|output| output.n_rows > 0)
-            && is_there(output, &config.stores)?
-        {
-            return Err(Error::OutputTaken {
-                path: PathBuf::from(place),
-            });
+        let mut files = ledger.outputs().map_err(failed(ledger.path()))?;
+        files.retain(|file| file.n_rows > 0);
+        Ok(Self {
+            files,
+            config: Some(config),
+        })
+    }
+
+    /// Whether the file of this name is one of them, as it was.
+    pub(super) fn holds(&self, place: Option<&str>) -> Result<bool, Error> {
+        let (Some(place), Some(config)) = (place, self.config) else {
+            return Ok(false);
+        };
+        for file in &self.files {
+            if is_same_file(&file.place, place) && is_there(file, &config.stores)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Refuses to write a file that would replace one of them.
+    pub(super) fn refuse(&self, written: &Written) -> Result<(), Error> {
+        match self.holds(Some(&written.place))? {
+            true => Err(Error::OutputTaken {
+                path: PathBuf::from(&written.place),
+            }),
+            false => Ok(()),
         }
     }
-    Ok(Some(ledger))
+}
+
+/// Whether two names are of one file, by whatever path.
+fn is_same_file(one: &str, other: &str) -> bool {
+    let identity = |name: &str| std::fs::metadata(name).ok().map(|m| identity_of(&m));
+    one == other || identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 /// Says which ledger an error is of.
@@ -115,7 +150,8 @@ impl Places {
         let (path, version) = match &source.kind {
             SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
             SourceKind::File => {
-                let version = source.modified?.to_le_bytes().to_vec();
+                let times = [source.modified?, source.changed?];
+                let version = times.map(i64::to_le_bytes).concat();
                 (self.absolute(source)?, version)
             }
             SourceKind::Stream | SourceKind::Stdin => return None,

@@ -38,14 +38,15 @@ use crate::input::discover::{self, DiscoverOptions, Found, Identity};
 use crate::input::source::Source;
 use crate::ledger::Ledger;
 use crate::output::destination::{Output, OutputOptions};
-use crate::output::{Alert, Destination, Kind, RunIdentity};
+use crate::output::fate::Verdict;
+use crate::output::{Alert, Destination, Kind, RunIdentity, Target};
 use crate::report::{Defect, Diagnostic, Report, Tally};
 use crate::rule::{LEGACY_NEEDLE, Needles};
 use crate::scan::Prefilter;
 use crate::worker::{SourceReport, Worker};
 use collect::{Table, Tables};
 use feed::Feed;
-use journal::{Journal, Reached};
+use journal::{Held, Journal, Reached};
 use room::{BatchRoom, JobRoom, Room};
 use schedule::{Schedule, Work};
 
@@ -106,135 +107,201 @@ enum Message {
 /// If the output cannot be written, no thread can be started, or the run was told to stop; the output then
 /// is as it was. What cannot be read is no error but a diagnostic in the report.
 pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Report, Error> {
-    run_and_list(config, None, notify)
+    run_with(config, RunOptions::default(), notify)
 }
 
-/// Hunts, and lists the sources that it found, for whoever reads them again.
+/// What a run is told of its outputs, beside where they are.
+#[derive(Debug, Default)]
+pub struct RunOptions<'a> {
+    /// Where the report goes, as JSON. It gets its name after the outputs.
+    pub report: Option<Target>,
+    /// Whether an older output is spared by a run that read nothing, or that read less than all and has fewer rows. Else it
+    /// is always replaced.
+    pub spares_older: bool,
+    /// Whether the output is one of many files of a folder, and not written without rows.
+    pub is_of_dataset: bool,
+    /// Gets the sources that are found, for whoever reads them again.
+    pub(crate) listed: Option<&'a mut Vec<Source>>,
+}
+
+/// Hunts, and writes a report.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub(crate) fn run_and_list(
+pub fn run_with(
     config: &HuntConfig,
-    mut listed: Option<&mut Vec<Source>>,
+    options: RunOptions<'_>,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Report, Error> {
     let started = Instant::now();
-    let rule = &config.rule.metadata;
-    let mut report = Report::new(config.run_id.clone(), rule.rule_id.clone(), rule.version);
-    let run = RunIdentity {
-        run_id: report.run_id.clone(),
-        rule_id: rule.rule_id.clone(),
-        rule_version: rule.version,
-    };
     let ledger = journal::open(config)?;
-    let ledger = ledger.as_ref();
-    let mut tables = open_tables(config, &run, ledger)?;
-    let discover_options = discover_options(config, tables.identities()?);
-    let pool = threads(config.n_threads)?;
-    // For what is done beside the scan: directories are listed, groups of alerts encoded.
-    let side_pool = threads(config.n_threads)?;
-    let prefilter = Arc::new(prefilter(config));
-    let schedule = Schedule::default();
-    let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
-    let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let list_all = |directories: &[PathBuf]| {
-                // While the threads have enough to do, several that list would only be in their way.
-                if directories.len() == 1 || !schedule.is_empty() {
-                    return directories.iter().map(|d| discover::list(d)).collect();
-                }
-                side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
-            };
-            let mut feed = Feed::new(config, turns_in, &schedule, ledger);
-            // Broken off only by a run that ends before its end, which the other side knows.
-            let walk =
-                discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
-                    if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
-                        listed.push(source.again());
-                    }
-                    feed.take_in(found)
-                });
-            if walk.is_continue()
-                && feed.gone(&discover_options).is_continue()
-                && feed.flush().is_continue()
-            {
-                config.progress.all_found.store(true, Relaxed);
-            }
-            schedule.close();
-        });
-        pool.in_place_scope(|workers| {
-            for _ in 0..config.n_threads {
-                workers.spawn(|_| work(&schedule, &room, config, &prefilter));
-            }
-            let journal = ledger.map(Journal::new);
-            let told = &mut report;
-            let result = collect::collect(
-                turns,
-                &mut tables,
-                told,
-                config,
-                &side_pool,
-                journal,
-                notify,
-            );
-            if result.is_err() {
-                config.progress.stop.store(true, Relaxed);
-            }
-            result
-        })
-    });
-    if let (Err(_), Some(ledger)) = (&result, ledger) {
-        // What is done stays done. If that is what failed, it is told already.
-        ledger.commit().ok();
-    }
-    result?;
-    let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
-    let has_earlier = has_earlier.map_err(journal::failed(
-        config.state.as_deref().unwrap_or(Path::new("")),
-    ))?;
-    if let Some(diagnostic) = no_events::diagnostic(&report, config, has_earlier) {
-        notify(Notice::Diagnostic(&diagnostic));
-        report.add_diagnostic(diagnostic);
-    }
-    tables.finish(ledger)?;
+    let held = Held::new(config, ledger.as_ref())?;
+    let RunOptions {
+        report: target,
+        spares_older,
+        is_of_dataset,
+        listed,
+    } = options;
+    let own = target.as_ref().map(Target::identity).transpose()?.flatten();
+    let run = Run {
+        config,
+        ledger: ledger.as_ref(),
+        held: &held,
+        own_file: own,
+    };
+    let (tables, mut report) = run.hunt(listed, notify)?;
+    let verdict = Verdict {
+        has_read_nothing: has_read_nothing(&report),
+        is_complete: report.complete,
+        spares_older,
+        is_of_dataset,
+    };
+    let endings = tables.close(verdict, &held)?;
+    report.outputs.clone_from(&endings.placed);
     report.finish(started.elapsed());
+    // All of it is written before the first gets its name: what fails has then written nothing.
+    let target = target.map(|target| target.with_json(&report));
+    let target = target.transpose()?;
+    endings.finish(ledger.as_ref())?;
+    target.map_or(Ok(()), Target::commit_last)?;
     Ok(report)
 }
 
-/// Opens what is written.
-fn open_tables(
-    config: &HuntConfig,
-    run: &RunIdentity,
-    ledger: Option<&Ledger>,
-) -> Result<Tables, Error> {
-    let open = |destination, format, kind| {
-        let options = OutputOptions {
-            format,
-            kind,
-            rule: &config.rule,
-            run,
-            is_hashed: ledger.is_some(),
+/// Whether a run read no event at all.
+fn has_read_nothing(report: &Report) -> bool {
+    report.alerts == 0 && report.stats.events_read == 0
+}
+
+/// A run, and what it was told.
+struct Run<'a> {
+    config: &'a HuntConfig,
+    ledger: Option<&'a Ledger>,
+    held: &'a Held<'a>,
+    /// A file that is none of the outputs, and that it writes.
+    own_file: Option<Identity>,
+}
+
+impl Run<'_> {
+    /// Reads all, and gives back what was found, in files that are not written to their ends.
+    fn hunt(
+        &self,
+        mut listed: Option<&mut Vec<Source>>,
+        notify: &mut dyn FnMut(Notice<'_>),
+    ) -> Result<(Tables, Report), Error> {
+        let (config, ledger) = (self.config, self.ledger);
+        let rule = &config.rule.metadata;
+        let mut report = Report::new(config.run_id.clone(), rule.rule_id.clone(), rule.version);
+        let run = RunIdentity {
+            run_id: report.run_id.clone(),
+            rule_id: rule.rule_id.clone(),
+            rule_version: rule.version,
         };
-        let mut output = Output::open(destination, &config.stores, options)?;
-        if let Some(ledger) = ledger {
-            let sightings = ledger.sightings(kind == Kind::Related);
-            output.seed(sightings.map_err(journal::failed(ledger.path()))?);
+        let mut tables = self.open_tables(&run)?;
+        let mut hidden = tables.identities()?;
+        hidden.extend(self.own_file);
+        let discover_options = discover_options(config, hidden);
+        let pool = threads(config.n_threads)?;
+        // For what is done beside the scan: directories are listed, groups of alerts encoded.
+        let side_pool = threads(config.n_threads)?;
+        let prefilter = Arc::new(prefilter(config));
+        let schedule = Schedule::default();
+        let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
+        let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let list_all = |directories: &[PathBuf]| {
+                    // While the threads have enough to do, several that list would only be in their way.
+                    if directories.len() == 1 || !schedule.is_empty() {
+                        return directories.iter().map(|d| discover::list(d)).collect();
+                    }
+                    side_pool
+                        .install(|| directories.par_iter().map(|d| discover::list(d)).collect())
+                };
+                let mut feed = Feed::new(config, turns_in, &schedule, ledger);
+                // Broken off only by a run that ends before its end, which the other side knows.
+                let walk =
+                    discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
+                        if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
+                            listed.push(source.again());
+                        }
+                        feed.take_in(found)
+                    });
+                if walk.is_continue()
+                    && feed.gone(&discover_options).is_continue()
+                    && feed.flush().is_continue()
+                {
+                    config.progress.all_found.store(true, Relaxed);
+                }
+                schedule.close();
+            });
+            pool.in_place_scope(|workers| {
+                for _ in 0..config.n_threads {
+                    workers.spawn(|_| work(&schedule, &room, config, &prefilter));
+                }
+                let journal = ledger.map(Journal::new);
+                let told = &mut report;
+                let result = collect::collect(
+                    turns,
+                    &mut tables,
+                    told,
+                    config,
+                    &side_pool,
+                    journal,
+                    notify,
+                );
+                if result.is_err() {
+                    config.progress.stop.store(true, Relaxed);
+                }
+                result
+            })
+        });
+        if let (Err(_), Some(ledger)) = (&result, ledger) {
+            // What is done stays done. If that is what failed, it is told already.
+            ledger.commit().ok();
         }
-        Ok::<_, Error>(Table::new(output))
-    };
-    let alerts = open(
-        &config.destination,
-        config.format,
-        Kind::Alerts(config.schema),
-    )?;
-    let related = config.related.as_ref();
-    let related = related.map(|(to, format)| open(to, *format, Kind::Related));
-    Ok(Tables {
-        alerts,
-        related: related.transpose()?,
-    })
+        result?;
+        let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
+        let state = config.state.as_deref().unwrap_or(Path::new(""));
+        let has_earlier = has_earlier.map_err(journal::failed(state))?;
+        if let Some(diagnostic) = no_events::diagnostic(&report, config, has_earlier) {
+            notify(Notice::Diagnostic(&diagnostic));
+            report.add_diagnostic(diagnostic);
+        }
+        Ok((tables, report))
+    }
+
+    /// Opens what is written.
+    fn open_tables(&self, run: &RunIdentity) -> Result<Tables, Error> {
+        let (config, ledger) = (self.config, self.ledger);
+        let open = |destination: &Destination, format, kind| {
+            let options = OutputOptions {
+                format,
+                kind,
+                rule: &config.rule,
+                run,
+                is_hashed: ledger.is_some(),
+            };
+            let mut output = Output::open(destination, &config.stores, options)?;
+            if let Some(ledger) = ledger {
+                let sightings = ledger.sightings(kind == Kind::Related);
+                output.seed(sightings.map_err(journal::failed(ledger.path()))?);
+            }
+            let is_held = self.held.holds(destination.place().as_deref())?;
+            Ok::<_, Error>(Table::new(output, is_held))
+        };
+        let alerts = open(
+            &config.destination,
+            config.format,
+            Kind::Alerts(config.schema),
+        )?;
+        let related = config.related.as_ref();
+        let related = related.map(|(to, format)| open(to, *format, Kind::Related));
+        Ok(Tables {
+            alerts,
+            related: related.transpose()?,
+        })
+    }
 }
 
 /// Walks as a hunt would, and gives what it meets to `visit`; nothing is opened but folders.

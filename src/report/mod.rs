@@ -6,6 +6,7 @@
 
 mod defect;
 mod events;
+mod placed;
 mod related;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
 pub(crate) use events::LogEvents;
 pub use events::{EventCounts, TimeSpan};
+pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
 
 /// What a source came to.
@@ -241,6 +243,8 @@ pub struct Report {
     pub complete: bool,
     /// Alert rows written.
     pub alerts: u64,
+    /// What became of the outputs.
+    pub outputs: Vec<Placed>,
     /// Sources by outcome.
     pub sources: Sources,
     /// Counts over all sources.
@@ -267,6 +271,7 @@ impl Report {
             elapsed_ms: 0,
             complete: true,
             alerts: 0,
+            outputs: Vec::new(),
             sources: Sources::default(),
             stats: Stats::default(),
             files_without_events: Vec::new(),

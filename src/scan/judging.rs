@@ -1,8 +1,10 @@
 //! The last steps with one candidate: parse it, recognise what is in it, and look into its strings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::envelope::{self, Met};
+use super::inner::{self, Inner};
 use super::nest::Unit;
 use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
@@ -31,6 +33,7 @@ pub(super) struct Whole<'a> {
 #[derive(Clone, Copy)]
 struct Place<'a> {
     level: usize,
+    unit: Unit,
     raw: &'a [u8],
     is_row: bool,
 }
@@ -82,11 +85,31 @@ impl Judging {
             is_lenient,
             is_row,
         } = text;
-        let place = Place { level, raw, is_row };
+        let unit = self.unit;
+        let place = Place {
+            level,
+            unit,
+            raw,
+            is_row,
+        };
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
-            for met in self.met_in(value) {
+            let all = self.met_in(value);
+            let records = all.iter().filter_map(|met| match met {
+                Met::Event(event) => Some(event.record()),
+                Met::NoEvent | Met::Text(_) | Met::Made(_) => None,
+            });
+            let records: Vec<_> = records.collect();
+            let mut own = self.own_places(value, records, text, quality).into_iter();
+            for met in all {
+                let place = match &met {
+                    Met::Event(_) => {
+                        let (unit, raw) = own.next().unwrap_or((self.unit, raw));
+                        Place { unit, raw, ..place }
+                    }
+                    Met::NoEvent | Met::Text(_) | Met::Made(_) => place,
+                };
                 self.met(parsers, place, met, visit);
             }
         });
@@ -129,7 +152,7 @@ impl Judging {
                 }
                 let is_told = self.n_events > n_before;
                 if !is_told || !is_itself && event.request_holds(&is_hit) {
-                    self.event(event.in_row(place.is_row), place.raw, visit);
+                    self.event(event.in_row(place.is_row), place.unit, place.raw, visit);
                 }
             }
         }
@@ -187,14 +210,51 @@ impl Judging {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, raw: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+    /// Where each of the events in a text stands, and how: where there are several, each by itself.
+    fn own_places<'v, 'a>(
+        &self,
+        value: Value<'v>,
+        records: Vec<Value<'v>>,
+        text: Whole<'a>,
+        quality: Quality,
+    ) -> Vec<(Unit, &'a [u8])> {
+        let mut places = vec![(self.unit, text.raw); records.len()];
+        if records.len() < 2 {
+            return places;
+        }
+        let ordinals = value.ordinals(records.into_iter());
+        let mut sorted: Vec<usize> = ordinals.iter().copied().flatten().collect();
+        sorted.sort_unstable();
+        // What was made to be parsed, of a row or of what is nearly JSON, has other offsets than what stands there.
+        let is_as_it_stands = !quality.is_lenient && std::ptr::eq(text.bytes, text.raw);
+        let found = is_as_it_stands.then(|| inner::find(text.raw, &sorted));
+        let found: HashMap<usize, Inner> = found.into_iter().flatten().collect();
+        for (n, (ordinal, (unit, raw))) in ordinals.into_iter().zip(&mut places).enumerate() {
+            let start = unit.start;
+            match ordinal.and_then(|ordinal| found.get(&ordinal)) {
+                Some(Inner { range, index }) => {
+                    *raw = &text.raw[range.clone()];
+                    unit.start = start + range.start as u64;
+                    unit.end = start + range.end as u64;
+                    unit.record_index = *index;
+                }
+                // At least no two are the same.
+                None => unit.start = unit.end.min(start + n as u64),
+            }
+        }
+        places
+    }
+
+    fn event(
+        &mut self,
+        event: Event<'_>,
+        unit: Unit,
+        raw: &[u8],
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
         self.n_events += 1;
         self.is_duplicate |= event.has_duplicate_keys();
-        visit(&Candidate {
-            event,
-            unit: self.unit,
-            raw,
-        });
+        visit(&Candidate { event, unit, raw });
     }
 
     /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match. Mostly it
@@ -244,8 +304,14 @@ impl Judging {
             is_last: true,
             likely_start: None,
         };
-        let unit = self.unit;
+        let start = self.unit.start;
         scanner.scan(window, &mut |candidate| {
+            // Each has a place of its own, as far as one in a string can be told: escapes are longer than what they stand for.
+            let unit = Unit {
+                start: start + candidate.unit.start,
+                end: start + candidate.unit.end,
+                ..candidate.unit
+            };
             visit(&Candidate { unit, ..*candidate });
         });
         self.n_events += scanner.stats.events_judged;

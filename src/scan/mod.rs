@@ -12,6 +12,7 @@ mod disguise;
 mod ending;
 mod envelope;
 mod frame;
+mod inner;
 mod judging;
 mod keys;
 mod lenient;

@@ -26,6 +26,7 @@ pub struct Upload {
     e_tag_before: Option<String>,
     /// Whether the credentials may not see what was there.
     is_blind: bool,
+    has_older: bool,
 }
 
 impl std::fmt::Debug for Upload {
@@ -60,9 +61,16 @@ impl Upload {
             buffer: Vec::new(),
             parts: Some(parts),
             n_parts: 0,
+            has_older: before.is_some(),
             e_tag_before: before.and_then(|meta| meta.e_tag),
             is_blind,
         })
+    }
+
+    /// Whether there was an object of its name when it was begun.
+    #[must_use]
+    pub fn has_older(&self) -> bool {
+        self.has_older
     }
 
     /// Makes it appear.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::lake::{Lake, TRAILSIFT, attach};
+use crate::lake::{Lake, TRAILSIFT, attach, rows};
 
 /// A hunt over standard input that has found an alert, and waits for more.
 fn waiting(lake: &Lake) -> Child {
@@ -87,8 +87,12 @@ fn kill_9_leaves_the_older_output_and_no_file_that_looks_like_one() {
 }
 
 #[test]
-fn ctrl_c_and_sigterm_say_how_far_it_came_and_leave_nothing() {
-    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+fn signals_end_a_run_that_says_how_far_it_came_and_leaves_nothing() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        if name == "-HUP" && ignores_hang_up() {
+            println!("skipped: the tests are to outlive their terminal");
+            continue;
+        }
         let lake = Lake::new();
         let mut child = waiting(&lake);
         signal(&child, name);
@@ -103,6 +107,59 @@ fn ctrl_c_and_sigterm_say_how_far_it_came_and_leave_nothing() {
         assert!(stderr.contains("interrupted: 0 of 1"), "{stderr}");
         leaves_only_the_older_output(&lake);
     }
+}
+
+fn ignores_hang_up() -> bool {
+    let status = fs::read("/proc/self/status").unwrap();
+    let status = String::from_utf8(status).unwrap();
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:\t"));
+    ignored.is_some_and(|mask| u64::from_str_radix(mask, 16).unwrap() & 1 == 1)
+}
+
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let lake = Lake::new().file("a", attach("1"));
+    // As `nohup` does.
+    let script = format!(
+        "trap '' HUP; mkfifo pipe; {TRAILSIFT} hunt -q -o a.ndjson logs pipe & sleep 1; \
+         kill -HUP $!; sleep 0.2; true > pipe; wait $!"
+    );
+    let status = Command::new("bash")
+        .arg("-c")
+        .arg(script)
+        .current_dir(lake.beside(""))
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(rows(&lake.beside("a.ndjson")).len(), 1);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_read_or_written() {
+    let lake = Lake::new().file("a", attach("1"));
+    fs::write(lake.beside("alerts.ndjson"), "older").unwrap();
+    for report in ["no/report.json", "logs", "alerts.ndjson/report.json"] {
+        let output = Command::new(TRAILSIFT)
+            .args(["hunt", "logs", "-o", "alerts.ndjson", "--report", report])
+            .current_dir(lake.beside(""))
+            .output()
+            .unwrap();
+        cannot_write(output, report);
+        leaves_only_the_older_output(&lake);
+    }
+    // Nor is what has no room at the end.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 0; exec {TRAILSIFT} hunt logs -o /dev/null --format ndjson --report report.json"
+    );
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(script)
+        .current_dir(lake.beside(""))
+        .output()
+        .unwrap();
+    cannot_write(output, "report.json");
+    assert!(!lake.beside("report.json").try_exists().unwrap());
 }
 
 #[test]

@@ -170,3 +170,30 @@ fn what_is_no_manifest_is_told_and_so_is_what_has_gone_since() {
         );
     }
 }
+
+#[test]
+fn what_could_not_be_listed_is_missing_in_every_hunt_by_the_manifest() {
+    let lake = archive();
+    std::fs::write(lake.beside("list"), "logs/00\nlogs/gone\nlogs/01\n").unwrap();
+    let args = ["plan", "--files-from", "list", "--out", "manifest.parquet"];
+    let planned = run(&lake, &args).output().unwrap();
+    assert_eq!(planned.status.code(), Some(3));
+    for shard in [&[][..], &["--shard", "0/2"], &["--shard", "1/2"]] {
+        let args = [&["--manifest", "manifest.parquet"], shard].concat();
+        let hunt = lake.hunted(lake.command(&args).output().unwrap());
+        let hunt = hunt.exits(3).tells(&["unreadable"]);
+        assert!(hunt.alerts.len() >= 2, "{shard:?}");
+    }
+    // Rows as lines tell which.
+    let reader = File::open(lake.beside("manifest.parquet")).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(reader, 1024).unwrap();
+    let mut lines = arrow::json::LineDelimitedWriter::new(Vec::new());
+    reader.for_each(|batch| lines.write(&batch.unwrap()).unwrap());
+    std::fs::write(lake.beside("manifest.ndjson"), lines.into_inner()).unwrap();
+    let mut command = lake.command(&["--manifest", "manifest.ndjson"]);
+    lake.hunted(command.output().unwrap())
+        .exits(3)
+        .tells(&["unreadable"])
+        .says("logs/gone");
+}

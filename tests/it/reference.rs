@@ -44,6 +44,43 @@ fn shape(json: &str) -> Shape<'_> {
     serde_json::from_str(json).unwrap()
 }
 
+/// A string with JSON in it.
+#[derive(Clone, Copy)]
+struct Round {
+    /// Where the outermost string round it begins and ends.
+    place: (usize, usize),
+    /// Where its content begins, in memory.
+    content: usize,
+    has_several: bool,
+}
+
+impl Round {
+    /// A record in it stands where the string does; one of several behind its own beginning in the content.
+    fn place(self, json: &str) -> (usize, usize) {
+        if !self.has_several {
+            return self.place;
+        }
+        let offset = self.place.0 + json.as_ptr() as usize - self.content;
+        (offset, offset + json.len())
+    }
+}
+
+/// The records in a text, without those in its strings.
+fn n_records(json: &str) -> usize {
+    match shape(json) {
+        Shape::Object(members) if is_record(&members) => 1,
+        Shape::Object(members) => members
+            .iter()
+            .map(|(_, member)| n_records(member.get()))
+            .sum(),
+        Shape::Array(elements) => elements
+            .iter()
+            .map(|element| n_records(element.get()))
+            .sum(),
+        Shape::Text(_) | Shape::Other => 0,
+    }
+}
+
 struct Walk<'a> {
     text: &'a str,
     found: Vec<Found>,
@@ -62,13 +99,16 @@ const NAMES_BESIDE: [&str; 9] = [
 ];
 
 impl<'a> Walk<'a> {
-    /// `place` is where the text round this one stands, if this one is the content of a string.
-    fn value(&mut self, json: &str, index: usize, place: Option<(usize, usize)>) {
+    /// `string` is the string round this text, if it is the content of one.
+    fn value(&mut self, json: &str, index: usize, string: Option<Round>) {
         match shape(json) {
             Shape::Object(members) => {
                 if is_record(&members) {
                     if is_alert(&members) {
-                        let (offset, end) = place.unwrap_or_else(|| self.place(json));
+                        let (offset, end) = match string {
+                            None => self.place(json),
+                            Some(string) => string.place(json),
+                        };
                         let event_id = text_of(&members, "eventID");
                         let raw = json.to_owned();
                         self.found.push(Found {
@@ -82,18 +122,25 @@ impl<'a> Walk<'a> {
                     return;
                 }
                 for (_, member) in members {
-                    self.value(member.get(), index, place);
+                    self.value(member.get(), index, string);
                 }
             }
             Shape::Array(elements) => {
                 for (index, element) in elements.into_iter().enumerate() {
-                    self.value(element.get(), index, place);
+                    self.value(element.get(), index, string);
                 }
             }
             Shape::Text(inner) if inner.trim_start().starts_with(['{', '[']) => {
-                let place = place.unwrap_or_else(|| self.place(json));
+                let place = string.map_or_else(|| self.place(json), |string| string.place);
                 if serde_json::from_str::<&RawValue>(&inner).is_ok() {
-                    self.value(&inner, index, Some(place));
+                    let has_several = n_records(&inner) > 1;
+                    let string = Round {
+                        place,
+                        content: inner.as_ptr() as usize,
+                        has_several,
+                    };
+                    let index = if has_several { 0 } else { index };
+                    self.value(&inner, index, Some(string));
                 }
             }
             Shape::Text(_) | Shape::Other => {}

@@ -117,18 +117,218 @@ fn a_later_run_reads_only_what_is_new_or_has_changed_and_writes_only_its_alerts(
 }
 
 #[test]
-fn an_output_that_holds_alerts_of_an_earlier_run_is_not_replaced() {
+fn a_finished_run_that_is_repeated_is_done_and_leaves_its_output() {
+    let lake = Lake::new().file("a.json", delivery(&[attach("1"), other("0")]));
+    let related = ["logs", "--related", "r.ndjson"];
+    hunt(&lake, "1.ndjson", &related).exits(0).finds(&["1"]);
+    let before = fs::read(lake.beside("1.ndjson")).unwrap();
+    let lake = lake.file("b.json", delivery(&[other("2")]));
+    // Nothing is new, or nothing that is an alert; by whatever path the output is named.
+    let absolute = lake.beside("1.ndjson");
+    for output in ["1.ndjson", "logs/../1.ndjson", absolute.to_str().unwrap()] {
+        let again = hunt(&lake, output, &related);
+        assert_eq!(again.exit, Some(0), "{}", again.stderr);
+        assert_eq!(again.report["alerts"], 0);
+        assert_eq!(again.report["outputs"][0]["fate"], "up_to_date");
+        again.says("1.ndjson stays as it was").finds(&["1"]);
+        assert_eq!(fs::read(lake.beside("1.ndjson")).unwrap(), before);
+    }
+}
+
+#[test]
+fn an_output_that_holds_alerts_of_an_earlier_run_is_not_replaced_by_new_ones() {
     let lake = Lake::new().file("a.json", attach("1"));
     hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["1"]);
-    hunt(&lake, "1.ndjson", &["logs"])
-        .exits(1)
-        .says("1.ndjson: it holds alerts of an earlier run with this ledger")
-        .finds(&["1"]);
+    let lake = lake.file("b.json", attach("2"));
+    for force in [&[][..], &["--force"]] {
+        hunt(&lake, "1.ndjson", &[&["logs"], force].concat())
+            .exits(1)
+            .says("1.ndjson: it holds alerts of an earlier run with this ledger")
+            .finds(&["1"]);
+    }
     // One that was moved away is safe, and one that holds none can be replaced.
     fs::rename(lake.beside("1.ndjson"), lake.beside("kept.ndjson")).unwrap();
+    hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["2"]);
+    fs::rename(lake.beside("1.ndjson"), lake.beside("kept-2.ndjson")).unwrap();
     for _ in 0..2 {
         hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&[]);
     }
+}
+
+#[test]
+fn what_is_beside_an_older_output_is_not_replaced_by_new_ones_either() {
+    let cut = |lake: Lake, name: &str| {
+        let lake = lake.file(name, crate::lake::gzip(attach("0").as_bytes()));
+        lake.cut_at(name, 60)
+    };
+    let lake = cut(Lake::new().file("a.json", attach("1")), "z.json.gz");
+    fs::write(lake.beside("1.ndjson"), "of another time\n").unwrap();
+    let first = hunt(&lake, "1.ndjson", &["logs"]);
+    assert_eq!(first.exit, Some(3));
+    let beside = rows(&lake.beside("1.incomplete.ndjson"));
+    assert_eq!(beside.len(), 1);
+    let lake = cut(lake.file("b.json", attach("2")), "y.json.gz");
+    hunt(&lake, "1.ndjson", &["logs"])
+        .exits(1)
+        .says("1.incomplete.ndjson: it holds alerts");
+    assert_eq!(rows(&lake.beside("1.incomplete.ndjson")), beside);
+    // What was found waits for an output of another name.
+    let last = hunt(&lake, "2.ndjson", &["logs"]);
+    assert_eq!(last.exit, Some(3));
+    assert_eq!(rows(&lake.beside("2.ndjson")).len(), 1);
+}
+
+#[test]
+fn no_two_of_ledger_outputs_and_report_are_one_file() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    std::os::unix::fs::symlink(lake.beside(""), lake.beside("link")).unwrap();
+    let refused = |args: &[&str]| {
+        let mut command = Command::new(TRAILSIFT);
+        command.current_dir(lake.beside("")).args(["hunt", "logs"]);
+        let output = command.args(args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains("same file"), "{text}");
+    };
+    for other in [
+        "f.ndjson",
+        "./f.ndjson",
+        "link/f.ndjson",
+        "logs/../f.ndjson",
+    ] {
+        for is_there in [false, true] {
+            if is_there {
+                fs::write(lake.beside("f.ndjson"), "").unwrap();
+            }
+            refused(&["--state", "f.ndjson", "-o", other]);
+            refused(&["-o", "a.ndjson", "--state", other, "--related", "f.ndjson"]);
+            refused(&["-o", "a.ndjson", "--state", other, "--report", "f.ndjson"]);
+            refused(&["-o", "f.ndjson", "--report", other]);
+            refused(&["-o", "f.ndjson", "--related", other]);
+            refused(&["--report", "f.ndjson", "--related", other, "-o", "a.ndjson"]);
+        }
+        assert_eq!(fs::read(lake.beside("f.ndjson")).unwrap(), b"");
+        fs::remove_file(lake.beside("f.ndjson")).unwrap();
+    }
+    fs::hard_link(lake.logs().join("a.json"), lake.beside("a.ndjson")).unwrap();
+    fs::hard_link(lake.logs().join("a.json"), lake.beside("b.ndjson")).unwrap();
+    refused(&["-o", "a.ndjson", "--related", "b.ndjson"]);
+    refused(&["--state", "s", "-o", "s-wal", "--format", "ndjson"]);
+    // What is not written over may be named twice.
+    let mut command = Command::new(TRAILSIFT);
+    let args = [
+        "hunt",
+        "-q",
+        "logs",
+        "-o",
+        "/dev/null",
+        "--report",
+        "/dev/null",
+    ];
+    command
+        .current_dir(lake.beside(""))
+        .args(args)
+        .args(["--format", "csv"]);
+    assert!(command.status().unwrap().success());
+}
+
+#[test]
+fn a_file_in_the_place_of_another_of_its_size_and_time_is_read() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("b.json", attach("2"));
+    hunt(&lake, "1.ndjson", &["logs"])
+        .exits(0)
+        .finds(&["1", "2"]);
+    let time = |name: &str| {
+        let metadata = fs::metadata(lake.logs().join(name)).unwrap();
+        metadata.modified().unwrap()
+    };
+    let set_time = |name: &str, time| {
+        let file = fs::File::options().write(true).open(lake.logs().join(name));
+        file.unwrap().set_modified(time).unwrap();
+    };
+    // Put there by a new name, and written over.
+    let (a, b) = (time("a.json"), time("b.json"));
+    fs::write(lake.logs().join("new"), attach("3")).unwrap();
+    fs::rename(lake.logs().join("new"), lake.logs().join("a.json")).unwrap();
+    set_time("a.json", a);
+    fs::write(lake.logs().join("b.json"), attach("4")).unwrap();
+    set_time("b.json", b);
+    hunt(&lake, "2.ndjson", &["logs"])
+        .exits(0)
+        .finds(&["3", "4"]);
+    hunt(&lake, "3.ndjson", &["logs"]).exits(0).finds(&[]);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_can_be_looked_into() {
+    let lake = Lake::new()
+        .file("a.json", attach("1"))
+        .file("cut.json.gz", crate::lake::gzip(attach("2").as_bytes()))
+        .cut_at("cut.json.gz", 60);
+    let sealed = |name: &str| {
+        let folder = lake.beside(name);
+        fs::create_dir(&folder).unwrap();
+        for file in ["ledger", "ledger-wal"] {
+            if lake.beside(file).try_exists().unwrap() {
+                fs::copy(lake.beside(file), folder.join(file)).unwrap();
+                seal(&folder.join(file), 0o444);
+            }
+        }
+        seal(&folder, 0o555);
+        let mut command = lake.unprivileged()?;
+        command.args(["state", &format!("{name}/ledger")]);
+        Some(command.output().unwrap())
+    };
+    // One with a log beside it, of a run that was killed, and one without.
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-KILL");
+    let Some(killed) = sealed("killed %?#") else {
+        println!("skipped: this user may write everywhere");
+        return;
+    };
+    hunt(&lake, "1.ndjson", &["logs"]).exits(3);
+    let whole = sealed("whole").unwrap();
+    for (output, waiting) in [
+        (killed, "waiting     1 rows"),
+        (whole, "waiting     0 rows"),
+    ] {
+        let text = String::from_utf8(output.stdout).unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{error}");
+        for line in ["sources     2\n", "in part     1\n", waiting] {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+    }
+    // So that they can be taken away.
+    for name in ["killed %?#", "whole"] {
+        seal(&lake.beside(name), 0o755);
+    }
+}
+
+fn seal(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn sources_that_could_not_be_read_are_named_with_zero_bytes_between_them() {
+    let name = "two\nlines.json.gz";
+    let lake = Lake::new()
+        .file(name, crate::lake::gzip(attach("2").as_bytes()))
+        .cut_at(name, 60);
+    hunt(&lake, "1.ndjson", &["logs"]).exits(3);
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside(""));
+    let output = command.args(["state", "ledger", "--failed", "-0"]).output();
+    let failed = output.unwrap().stdout;
+    assert!(failed.ends_with(b"two\nlines.json.gz\0"), "{failed:?}");
+    fs::write(lake.beside("failed"), failed).unwrap();
+    let lake = lake.file(name, crate::lake::gzip(attach("2").as_bytes()));
+    hunt(&lake, "2.ndjson", &["--files-from", "failed", "-0"])
+        .exits(0)
+        .finds(&["2"]);
 }
 
 #[test]

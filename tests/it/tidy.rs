@@ -147,6 +147,8 @@ const WORDS: [(&str, &[&str], &str); 14] = [
         "std::fs",
         &[
             "input/",
+            "output/hidden.rs",
+            "output/older.rs",
             "output/whole_file.rs",
             "output/target.rs",
             "output/dataset/",

@@ -55,6 +55,44 @@ impl Dataset {
     }
 }
 
+/// How the names of a dataset's files begin.
+pub const FILE_PREFIX: &str = "alerts-";
+/// How they end, each for a format.
+const EXTENSIONS: [&str; 4] = ["parquet", "ndjson", "csv", "arrows"];
+
+/// Whether a name is one that a file of a dataset gets: `alerts-20240501T120000Z-0123abcd-0000.parquet`.
+#[must_use]
+pub fn is_file_name(name: &str) -> bool {
+    let Some((stem, extension)) = name.split_once('.') else {
+        return false;
+    };
+    let is_part = |part: &str| part.len() >= 4 && is_hex(part);
+    EXTENSIONS.contains(&extension)
+        && stem
+            .rsplit_once('-')
+            .is_some_and(|(stem, part)| is_stem(stem) && is_part(part))
+}
+
+/// Whether a name is one that [`Dataset::staging_name`] gives.
+pub(super) fn is_staging_name(name: &str) -> bool {
+    let stem = name.strip_prefix('.').and_then(|n| n.strip_suffix(".tmp"));
+    stem.is_some_and(is_stem)
+}
+
+/// Whether this is how the names of one run's files begin.
+fn is_stem(stem: &str) -> bool {
+    let parts = stem
+        .strip_prefix(FILE_PREFIX)
+        .and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(time, run)| {
+        time.len() == 16 && time.ends_with('Z') && run.len() == 8 && is_hex(run)
+    })
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Partitioning {
     /// The folder that an alert belongs in.
     #[must_use]
@@ -113,6 +151,31 @@ mod tests {
         let mut folder = String::new();
         level(&mut folder, "region", value);
         folder
+    }
+
+    #[test]
+    fn only_names_that_were_given_are_a_dataset_s() {
+        assert!(is_file_name(
+            "alerts-20240501T120000Z-0123abcd-0000.parquet"
+        ));
+        for name in [
+            "alerts.parquet",
+            "alerts-1.parquet",
+            "alerts-20240501T120000Z-0123abcd-0000.parquet.bak",
+            "alerts-20240501T120000Z-0123abcx-0000.parquet",
+            "alerts-20240501T120000-0123abcd-0000.parquet",
+            ".alerts-20240501T120000Z-0123abcd-0000.parquet",
+        ] {
+            assert!(!is_file_name(name), "{name}");
+        }
+        let dataset = Dataset {
+            folder: "set".into(),
+            partitioning: Partitioning::EventDate,
+            stem: format!("{FILE_PREFIX}20240501T120000Z-0123abcd"),
+            extension: "parquet".to_owned(),
+        };
+        assert!(is_staging_name(&dataset.staging_name()));
+        assert!(!is_staging_name(".alerts.tmp"));
     }
 
     #[test]

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
-use tempfile::TempDir;
 
 use super::super::alert::{Alert, RuleColumns};
 use super::super::columns::Kind;
 use super::super::destination::Destination;
 use super::super::encode::{Encoded, Encoder, Group};
+use super::super::hidden::HiddenFolder;
 use super::super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
 use super::super::target::{Hashed, Target, Written, remove};
 use super::{Dataset, destination};
@@ -48,7 +48,7 @@ pub(crate) struct Parts {
 pub(crate) struct Files {
     /// The dataset's.
     folder: PathBuf,
-    staging: TempDir,
+    staging: HiddenFolder,
     files: Vec<Part>,
     stores: Arc<Stores>,
 }
@@ -83,18 +83,16 @@ impl Parts {
         rule: RuleColumns,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
-        let mut builder = tempfile::Builder::new();
         let name = dataset.staging_name();
-        let builder = builder.prefix(&name).rand_bytes(0);
         let staging = match destination(&dataset.folder)? {
             Destination::Object(_) => {
                 // Whether an object may be written at all is not left for the end.
                 Target::open(&destination(&dataset.place("", 0))?, stores).map_err(cause)?;
-                builder.tempdir()?
+                HiddenFolder::staging(&tempfile::env::temp_dir(), &name)?
             }
             _ => {
                 fs::create_dir_all(&dataset.folder)?;
-                builder.tempdir_in(&dataset.folder)?
+                HiddenFolder::staging(&dataset.folder, &name)?
             }
         };
         let rule = Arc::new(rule);
@@ -210,6 +208,16 @@ impl Files {
     /// What they hold, and where that will be.
     pub(crate) fn written(&self) -> impl Iterator<Item = Written> + '_ {
         self.files.iter().filter_map(|part| part.written.clone())
+    }
+
+    /// The dataset's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
     }
 
     /// Gives them their names, or none of them.

@@ -1,0 +1,375 @@
+//! Hidden files and folders, in which an output is until it is whole.
+//!
+//! Each has a random name, is made anew (what stands at that name already is never opened or followed), is open to its
+//! owner alone, and is locked as long as the run lives. So what a kill left is told from what another run is writing, and
+//! the next run with that output removes it; a lock ends with its process, however that ends.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::dataset::{is_file_name, is_staging_name};
+use crate::input::discover::identity;
+
+/// How the names of hidden files end.
+const SUFFIX: &[u8] = b".tmp";
+/// Random digits in a name.
+const RANDOM_DIGITS: usize = 16;
+/// Bytes of the output's own name in that of its hidden file: a name has 255 at most.
+const NAME_BYTES_MAX: usize = 200;
+/// How often another name is tried.
+const TRIES: u32 = 32;
+
+/// A hidden file and what it needs to become the output.
+#[derive(Debug)]
+pub(super) struct HiddenFile {
+    /// The file itself, locked.
+    pub(super) file: File,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// The permissions of any new file there: those that it gets with its name.
+    pub(super) usual: Permissions,
+}
+
+impl HiddenFile {
+    /// Makes one beside `target`, after what killed runs left of that output is removed.
+    ///
+    /// # Errors
+    ///
+    /// The I/O error: no such folder, not writable, no room.
+    pub(super) fn beside(target: &Path) -> io::Result<Self> {
+        let name = target.file_name();
+        let name = name.ok_or_else(|| io::Error::other("it has no file name"))?;
+        let (probe, path) = make(target, name, 0o666)?;
+        let metadata = probe.metadata();
+        fs::remove_file(&path)?;
+        let metadata = metadata?;
+        remove_leftovers(folder_of(target), metadata.uid(), &|left| {
+            is_left_of(left, name)
+        });
+        for _ in 0..TRIES {
+            let (file, path) = make(target, name, 0o600)?;
+            if is_locked(&file, &path) {
+                return Ok(Self {
+                    file,
+                    path,
+                    usual: metadata.permissions(),
+                });
+            }
+            // Another run took it for one that was left, in the moment before it was locked.
+            fs::remove_file(&path).ok();
+        }
+        Err(no_name())
+    }
+
+    /// Whether it is still where it was made.
+    pub(super) fn is_there(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+}
+
+/// A hidden folder, which goes away with this.
+#[derive(Debug)]
+pub struct HiddenFolder {
+    path: PathBuf,
+    /// Holds the lock.
+    _lock: File,
+    usual: Permissions,
+}
+
+impl HiddenFolder {
+    /// Makes one in `parent`, for what will be called `name`, after what killed runs left of that is removed.
+    ///
+    /// # Errors
+    ///
+    /// The I/O error.
+    pub fn create(parent: &Path, name: &OsStr) -> io::Result<Self> {
+        Self::make(parent, &mut || hidden_name(name), &|left| {
+            is_left_of(left, name)
+        })
+    }
+
+    /// Makes the folder in which a dataset's files are until all of them are whole. Its name is known before.
+    pub(super) fn staging(parent: &Path, name: &str) -> io::Result<Self> {
+        Self::make(parent, &mut || name.into(), &is_left_of_dataset)
+    }
+
+    fn make(
+        parent: &Path,
+        name: &mut dyn FnMut() -> OsString,
+        is_left: &dyn Fn(&OsStr) -> bool,
+    ) -> io::Result<Self> {
+        let probe = parent.join(hidden_name(&name()));
+        fs::create_dir(&probe)?;
+        let metadata = fs::symlink_metadata(&probe);
+        fs::remove_dir(&probe)?;
+        let metadata = metadata?;
+        remove_leftovers(parent, metadata.uid(), is_left);
+        for _ in 0..TRIES {
+            let path = parent.join(name());
+            DirBuilder::new().mode(0o700).create(&path)?;
+            // Another run may take it for one that was left, in the moment before it is locked.
+            if let Ok(lock) = File::open(&path)
+                && is_locked(&lock, &path)
+            {
+                return Ok(Self {
+                    path,
+                    _lock: lock,
+                    usual: metadata.permissions(),
+                });
+            }
+            fs::remove_dir(&path).ok();
+        }
+        Err(no_name())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the folder itself its name, and the permissions of any new folder.
+    ///
+    /// # Errors
+    ///
+    /// The I/O error; nothing has the name then.
+    pub fn rename(&self, to: &Path) -> io::Result<()> {
+        fs::set_permissions(&self.path, self.usual.clone())?;
+        fs::rename(&self.path, to)
+    }
+}
+
+impl Drop for HiddenFolder {
+    fn drop(&mut self) {
+        // Nothing is lost: what is still in it was not asked to stay.
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+/// Makes a hidden file, which was not there before.
+fn make(target: &Path, name: &OsStr, mode: u32) -> io::Result<(File, PathBuf)> {
+    for _ in 0..TRIES {
+        let path = target.with_file_name(hidden_name(name));
+        let made = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&path);
+        match made {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(no_name())
+}
+
+fn no_name() -> io::Error {
+    io::Error::other("every name for a temporary file is taken")
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A name that nobody can guess.
+fn hidden_name(of: &OsStr) -> OsString {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(std::process::id());
+    let random = format!(".{random:0digits$x}", digits = RANDOM_DIGITS);
+    let name = [b".", shortened(of), random.as_bytes(), SUFFIX].concat();
+    OsString::from_vec(name)
+}
+
+fn shortened(name: &OsStr) -> &[u8] {
+    let name = name.as_bytes();
+    &name[..name.len().min(NAME_BYTES_MAX)]
+}
+
+/// The name of the output that a hidden file is of, if it has the name of one.
+fn name_in(hidden: &OsStr) -> Option<&[u8]> {
+    let name = hidden.as_bytes().strip_prefix(b".")?.strip_suffix(SUFFIX)?;
+    let (name, random) = name.split_last_chunk::<RANDOM_DIGITS>()?;
+    let is_random = random
+        .iter()
+        .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    name.strip_suffix(b".").filter(|_| is_random)
+}
+
+/// Whether this may have been left by a run with the output of this name. A file of a dataset has a name of its own in
+/// each run: there any run's will do.
+fn is_left_of(left: &OsStr, name: &OsStr) -> bool {
+    name_in(left) == Some(shortened(name))
+        || name.to_str().is_some_and(is_file_name) && is_left_of_dataset(left)
+}
+
+/// Whether this may have been left by a run with a dataset as its output.
+fn is_left_of_dataset(left: &OsStr) -> bool {
+    let is_file = || {
+        let name = name_in(left).and_then(|name| std::str::from_utf8(name).ok());
+        name.is_some_and(|name| is_file_name(name) || is_staging_name(name))
+    };
+    left.to_str().is_some_and(is_staging_name) || is_file()
+}
+
+/// Locks what was just made. It is not locked if another run has taken it for one that was left.
+fn is_locked(file: &File, path: &Path) -> bool {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => false,
+        // A file system may have no locks: then no other run gets one either, and nothing is removed.
+        Ok(()) | Err(TryLockError::Error(_)) => is_at(file, path),
+    }
+}
+
+/// Whether this file has this name, and not by a link.
+fn is_at(file: &File, path: &Path) -> bool {
+    let named = fs::symlink_metadata(path);
+    let found = named.and_then(|named| Ok(identity(&named) == identity(&file.metadata()?)));
+    found.unwrap_or(false)
+}
+
+/// Removes what killed runs of this user left. That nothing else can be done about what cannot be removed is no fault of
+/// this run.
+fn remove_leftovers(folder: &Path, uid: u32, is_left: &dyn Fn(&OsStr) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        if is_left(&entry.file_name()) {
+            remove_leftover(&entry.path(), uid);
+        }
+    }
+}
+
+fn remove_leftover(path: &Path, uid: u32) {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
+    if metadata.uid() != uid || !(metadata.is_file() || metadata.is_dir()) {
+        return;
+    }
+    // A lock over a network may need a file that is open for writing.
+    let opened = match metadata.is_dir() {
+        true => File::open(path),
+        false => OpenOptions::new().read(true).write(true).open(path),
+    };
+    let Ok(file) = opened else { return };
+    if file.try_lock().is_ok() && is_at(&file, path) {
+        let removed = match metadata.is_dir() {
+            true => fs::remove_dir_all(path),
+            false => fs::remove_file(path),
+        };
+        removed.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_hidden_file_is_the_owner_s_alone_and_no_two_have_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.parquet");
+        let files = [(), ()].map(|()| HiddenFile::beside(&target).unwrap());
+        assert_ne!(files[0].path, files[1].path);
+        for file in &files {
+            assert_eq!(mode(&file.path), 0o600);
+            assert!(file.is_there());
+            let name = file.path.file_name().unwrap();
+            assert!(is_left_of(name, OsStr::new("a.parquet")));
+            assert!(!is_left_of(name, OsStr::new("b.parquet")));
+        }
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn what_is_locked_stays_and_what_a_kill_left_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.parquet");
+        let live = HiddenFile::beside(&target).unwrap();
+        let dead = HiddenFile::beside(&target).unwrap().path;
+        // What is none of ours: other names, a link, a folder of another output.
+        let others = [
+            ".a.parquet.1.tmp",
+            ".b.parquet.0123456789abcdef.tmp",
+            "a.parquet.0123456789abcdef.tmp",
+        ];
+        for other in others {
+            fs::write(folder.path().join(other), "mine").unwrap();
+        }
+        let link = folder.path().join(".a.parquet.0123456789abcdef.tmp");
+        symlink("a.parquet.0123456789abcdef.tmp", &link).unwrap();
+        assert!(fs::exists(&dead).unwrap());
+        let next = HiddenFile::beside(&target).unwrap();
+        assert!(!fs::exists(&dead).unwrap());
+        assert!(live.is_there() && next.is_there());
+        assert_eq!(names(folder.path()).len(), 2 + others.len() + 1);
+    }
+
+    #[test]
+    fn folders_are_the_owner_s_alone_and_are_removed_in_the_same_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = OsStr::new("case");
+        let live = HiddenFolder::create(folder.path(), name).unwrap();
+        assert_eq!(mode(live.path()), 0o700);
+        let dead = folder.path().join(hidden_name(name));
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join("a"), "a").unwrap();
+        let next = HiddenFolder::create(folder.path(), name).unwrap();
+        assert!(!fs::exists(&dead).unwrap());
+        assert_eq!(names(folder.path()).len(), 2);
+        next.rename(&folder.path().join("case")).unwrap();
+        assert_eq!(
+            mode(&folder.path().join("case")),
+            mode(&{
+                let usual = folder.path().join("usual");
+                fs::create_dir(&usual).unwrap();
+                usual
+            })
+        );
+        drop((live, next));
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn of_a_dataset_what_any_run_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let staging = folder.path().join(".alerts-20240501T120000Z-0123abcd.tmp");
+        fs::create_dir(&staging).unwrap();
+        let file = ".alerts-20240501T120000Z-0123abcd-0000.parquet.0123456789abcdef.tmp";
+        fs::write(folder.path().join(file), "").unwrap();
+        let target = folder
+            .path()
+            .join("alerts-20250501T120000Z-4567abcd-0000.ndjson");
+        let hidden = HiddenFile::beside(&target).unwrap();
+        assert_eq!(names(folder.path()), [hidden.path.file_name().unwrap()]);
+    }
+
+    #[test]
+    fn a_long_name_has_room_for_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a".repeat(255));
+        assert!(HiddenFile::beside(&target).unwrap().is_there());
+    }
+}
