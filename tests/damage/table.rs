@@ -20,7 +20,7 @@ use super::make::Made;
 use super::oracle::{Alert, Fault, Finding};
 use super::random::Random;
 use super::reading::{self, Verdict};
-use super::records::{Kind, Record};
+use super::records::{ACTION, Kind, NEEDLE, Record};
 
 fn column(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -192,8 +192,8 @@ fn properties(random: &mut Random) -> (WriterProperties, String) {
 
 /// What the reference reads of a row group.
 struct Group {
-    /// What each row comes to; nothing if it cannot be read.
-    rows: Option<Vec<Verdict>>,
+    /// What each row comes to, and whether it has the words that are sought; nothing if it cannot be read.
+    rows: Option<Vec<(Verdict, bool)>>,
     /// Whether its actions can be read, and none of them is the rule's.
     has_no_action: bool,
     n_rows: usize,
@@ -205,24 +205,22 @@ fn read(stored: &[u8]) -> Option<Vec<Group>> {
     let metadata = quietly(|| ParquetMetaDataReader::new().parse_and_finish(&stored).ok())?;
     let groups = metadata.row_groups().iter().enumerate();
     let groups = groups.map(|(group, metadata)| {
-        let rows = lines(&stored, group, None);
-        let verdicts = rows.as_ref().map(|rows| {
-            let rows = rows.iter();
-            rows.map(|row| json::whole(row).map_or(Verdict::NoRecord, |row| reading::verdict(&row)))
-                .collect()
+        let rows = lines(&stored, group, None, None);
+        let verdicts = rows.map(|rows| {
+            let verdict = |row: &Vec<u8>| {
+                let verdict =
+                    json::whole(row).map_or(Verdict::NoRecord, |row| reading::verdict(&row));
+                (verdict, has(row, NEEDLE) && has(row, ACTION))
+            };
+            rows.iter().map(verdict).collect()
         });
         let columns = metadata.schema_descr().columns().iter();
         let action = columns
             .map(|column| column.path().string())
             .position(|path| ["eventname", "api.operation"].contains(&&*path));
-        let actions = action.and_then(|action| lines(&stored, group, Some(action)));
-        let has_no_action = actions.is_some_and(|rows| {
-            let is_other = |row: &Vec<u8>| {
-                let (plain, _) = reading::plain_text(row);
-                memchr::memmem::find(&plain, super::records::ACTION.as_bytes()).is_none()
-            };
-            !rows.is_empty() && rows.iter().all(is_other)
-        });
+        let actions = action.and_then(|action| lines(&stored, group, Some(action), None));
+        let has_no_action = actions
+            .is_some_and(|rows| !rows.is_empty() && rows.iter().all(|row| !has(row, ACTION)));
         Group {
             rows: verdicts,
             has_no_action,
@@ -232,13 +230,24 @@ fn read(stored: &[u8]) -> Option<Vec<Group>> {
     Some(groups.collect())
 }
 
+/// Whether a word stands in a text, behind whatever escapes.
+fn has(text: &[u8], word: &str) -> bool {
+    let (plain, _) = reading::plain_text(text);
+    memchr::memmem::find(&plain, word.as_bytes()).is_some()
+}
+
 /// Something that may fail in any way.
 fn quietly<T>(run: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok().flatten()
 }
 
-/// The rows of a group as lines of JSON, or one column of them.
-fn lines(stored: &Bytes, group: usize, leaf: Option<usize>) -> Option<Vec<Vec<u8>>> {
+/// The rows of a group as lines of JSON; or one column of them, or one row.
+fn lines(
+    stored: &Bytes,
+    group: usize,
+    leaf: Option<usize>,
+    row: Option<usize>,
+) -> Option<Vec<Vec<u8>>> {
     quietly(|| {
         let reader = ParquetRecordBatchReaderBuilder::try_new(stored.clone()).ok()?;
         let mask = match leaf {
@@ -246,6 +255,10 @@ fn lines(stored: &Bytes, group: usize, leaf: Option<usize>) -> Option<Vec<Vec<u8
             None => ProjectionMask::all(),
         };
         let reader = reader.with_row_groups(vec![group]).with_projection(mask);
+        let reader = match row {
+            Some(row) => reader.with_offset(row).with_limit(1),
+            None => reader,
+        };
         let batches: Result<Vec<RecordBatch>, _> = reader.build().ok()?.collect();
         let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
         for batch in batches.ok()? {
@@ -280,10 +293,10 @@ pub(crate) fn judge(
     let is_alerted = |row: usize| alerts.iter().any(|alert| alert.start == row);
     let groups = read(&damaged.made.text);
     let mut first = 0;
-    for group in groups.iter().flatten() {
+    for (index, group) in groups.iter().flatten().enumerate() {
         for row in first..first + group.n_rows.min(10_000) {
             match group.rows.as_ref().map(|rows| rows.get(row - first)) {
-                Some(Some(Verdict::Match)) if !is_alerted(row) => {
+                Some(Some((Verdict::Match, _))) if !is_alerted(row) => {
                     let fault = if is_complete {
                         Fault::MatchLost
                     } else {
@@ -291,22 +304,29 @@ pub(crate) fn judge(
                     };
                     find(fault, row, "the row is read and matches");
                 }
-                Some(Some(Verdict::Undecided)) if !is_alerted(row) && is_complete => {
+                Some(Some((Verdict::Undecided, _))) if !is_alerted(row) && is_complete => {
                     find(
                         Fault::Undecided,
                         row,
                         "the row is read and cannot be decided",
                     );
                 }
-                Some(Some(Verdict::No | Verdict::NoRecord)) if is_alerted(row) => {
+                // What has no event to the letter may have one for a reader that bears with more.
+                Some(Some((Verdict::No, _) | (Verdict::NoRecord, false))) if is_alerted(row) => {
                     find(Fault::FalseAlert, row, "the row is read and says no");
                 }
                 None if is_complete && matches(row) && !is_alerted(row) && !group.has_no_action => {
-                    find(
-                        Fault::BrokenLost,
-                        row,
-                        "the group of the row cannot be read",
-                    );
+                    // A fault elsewhere in the group need not hide the row, which may be another one now.
+                    let stored = Bytes::copy_from_slice(&damaged.made.text);
+                    let alone = lines(&stored, index, None, Some(row - first));
+                    let alone = alone.and_then(|lines| json::whole(lines.first()?));
+                    if alone.is_none_or(|row| reading::verdict(&row) > Verdict::No) {
+                        find(
+                            Fault::BrokenLost,
+                            row,
+                            "the group of the row cannot be read",
+                        );
+                    }
                 }
                 _ => {}
             }
