@@ -38,7 +38,8 @@ pub(crate) enum Fault {
     FalseAlert,
     /// Two alerts for one record.
     Twice,
-    /// The program failed.
+    /// The program failed. In Parquet no fault by itself: the crate that reads it fails over damaged metadata, which is
+    /// caught and told.
     Panic,
     /// Another way to hunt gives something else.
     Differs,
@@ -47,6 +48,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Whether it fails the run.
+    pub(crate) fn fails(self, is_parquet: bool) -> bool {
+        self != Self::Unread && !(is_parquet && self == Self::Panic)
+    }
+
     pub(crate) fn is_silent_loss(self) -> bool {
         self <= Self::BrokenLost
     }

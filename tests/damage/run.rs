@@ -244,9 +244,11 @@ fn count(
     sum.files += 1;
     sum.complete += u64::from(!told.is_incomplete);
     sum.alerts += told.alerts.len() as u64;
-    let fails = findings
-        .iter()
-        .any(|finding| finding.fault != Fault::Unread);
+    let faults = || {
+        let faults = findings.iter();
+        faults.filter(|finding| finding.fault.fails(form == PARQUET))
+    };
+    let fails = faults().next().is_some();
     sum.failed += u64::from(fails);
     for finding in findings {
         *sum.faults.entry(finding.fault).or_default() += 1;
@@ -255,10 +257,7 @@ fn count(
         return;
     }
     let mut text = String::new();
-    for finding in findings
-        .iter()
-        .filter(|finding| finding.fault != Fault::Unread)
-    {
+    for finding in faults() {
         let (how, label) = (file.damaged.how.join("; "), &file.damaged.made.label);
         // Writing to a String cannot fail.
         writeln!(
@@ -306,6 +305,7 @@ fn hunt(
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
+        allows_no_events: true,
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
