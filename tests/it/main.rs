@@ -19,6 +19,7 @@ mod corpora;
 mod crash;
 mod credentials;
 mod damage;
+mod damage_fuzz;
 mod datasets;
 mod exports;
 mod faults;
