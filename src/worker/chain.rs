@@ -4,6 +4,7 @@
 //! one leaves over ([`Carry`]): the text behind its last anchor. A block that has an anchor knows both
 //! before it is scanned, so the next need not wait for that.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::scan::{Before, Candidate, Ends, Scanner, Window};

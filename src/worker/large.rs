@@ -286,7 +286,7 @@ impl PieceScan<'_> {
             let base = offset + own.start as u64;
             self.judge.scan(scanner, &text[own], base);
         }
-        if is_closed && seam.offset == 0 {
+        if is_closed && offset == 0 {
             self.judge.let_off_notes(text, n_defects);
         }
     }

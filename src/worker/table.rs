@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Judge;
 use crate::input::table::{Holds, Rows, Sought, Table};
-use crate::report::{Code, Defect, Space};
+use crate::report::Space;
 use crate::rule::{LEGACY_NEEDLE, Rule, USER_ACTIONS};
 use crate::scan::{Candidate, Prefilter, Scanner, Window};
 

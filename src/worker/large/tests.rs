@@ -36,6 +36,8 @@ fn config(is_mapped: bool) -> HuntConfig {
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
+        allows_no_events: false,
+        names: crate::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
@@ -56,6 +58,7 @@ fn hunt(path: &Path, is_mapped: bool) -> u64 {
         kind: SourceKind::File,
         stored_bytes: 0,
         modified: None,
+        changed: None,
     };
     let mut cutter = Cutter::new(source.again(), BLOCK_BYTES);
     let mut report = SourceReport::default();
