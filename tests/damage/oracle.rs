@@ -267,9 +267,11 @@ impl Judge<'_> {
         let (plain, _) = plain_text(bytes);
         let has = |word: &str| memmem::find(&plain, word.as_bytes()).is_some();
         let acts = memmem::find_iter(&plain, ACTION.as_bytes()).any(|at| {
-            let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            // With anything else at its ends it is another action.
+            let is_end =
+                |byte: Option<&u8>| byte.is_none_or(|byte| b"\"'\\,;|\t\r\n".contains(byte));
             let end = at + ACTION.len();
-            !is_letter(at.checked_sub(1).and_then(|at| plain.get(at))) && !is_letter(plain.get(end))
+            is_end(at.checked_sub(1).and_then(|at| plain.get(at))) && is_end(plain.get(end))
         });
         acts && has(NEEDLE) && !has("Denied") && !has("ailure")
     }
