@@ -306,6 +306,7 @@ fn hunt(
         related: None,
         wanted: Wanted::default(),
         allows_no_events: true,
+        names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),
         own_uris: Vec::new(),
