@@ -145,7 +145,12 @@ impl Judge<'_> {
                 || self.text[end..].starts_with(b"\n")
                 || self.text[end..].starts_with(b"\r\n"));
         match self.damaged.made.dialect {
-            Some(dialect) => is_line && self.read_rows(dialect, start).contains(&Verdict::Match),
+            Some(dialect) => {
+                is_line
+                    && self
+                        .read_rows(dialect, start, reading::verdict)
+                        .contains(&Verdict::Match)
+            }
             None => match self.read_json(start) {
                 Some((Verdict::Match, _)) | None => true,
                 // Of a text inside a document, the document tells.
@@ -210,7 +215,7 @@ impl Judge<'_> {
     }
 
     fn fault_of_row(&self, dialect: Dialect, at: usize) -> Option<Fault> {
-        let verdicts = self.read_rows(dialect, at);
+        let verdicts = self.read_rows(dialect, at, reading::verdict);
         match verdicts.iter().max() {
             Some(Verdict::Match) => Some(Fault::MatchLost),
             Some(Verdict::Undecided) => Some(Fault::Undecided),
@@ -223,7 +228,12 @@ impl Judge<'_> {
     }
 
     /// What the rows come to that hold a place and fit the header above them, wherever they begin.
-    fn read_rows(&self, dialect: Dialect, at: usize) -> Vec<Verdict> {
+    fn read_rows(
+        &self,
+        dialect: Dialect,
+        at: usize,
+        read: fn(&json::Json) -> Verdict,
+    ) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         let mut start = at;
         for _ in 0..LINES_MAX {
@@ -232,7 +242,7 @@ impl Judge<'_> {
             if let (Some(row), Some(names)) = (row, self.header_above(dialect, start))
                 && row.cells.len() == names.len()
             {
-                verdicts.push(row_verdict(&names, &row.cells));
+                verdicts.push(read(&object(&names, &row.cells)));
             }
             if start == 0 {
                 break;
@@ -303,7 +313,9 @@ impl Judge<'_> {
                 continue;
             };
             let verdicts = match self.damaged.made.dialect {
-                Some(dialect) if !bytes.starts_with(b"{") => self.read_rows(dialect, alert.start),
+                Some(dialect) if !bytes.starts_with(b"{") => {
+                    self.read_rows(dialect, alert.start, reading::support)
+                }
                 _ => json::whole(bytes).iter().map(reading::support).collect(),
             };
             let (plain, _) = plain_text(bytes);
@@ -339,12 +351,12 @@ impl Judge<'_> {
     }
 }
 
-/// What a row comes to, as an object of its cells.
-fn row_verdict(names: &[String], cells: &[String]) -> Verdict {
+/// A row as an object of its cells.
+fn object(names: &[String], cells: &[String]) -> json::Json {
     let members = names.iter().zip(cells).filter_map(|(name, cell)| {
         let name = rows::column(name).map_or_else(|| name.clone(), str::to_owned);
         let cell = cell.trim();
         (!cell.is_empty()).then(|| (name, json::text(cell)))
     });
-    reading::verdict(&json::Json::Object(members.collect()))
+    json::Json::Object(members.collect())
 }
