@@ -283,7 +283,7 @@ impl Judge<'_> {
             let end = at + ACTION.len();
             is_end(at.checked_sub(1).and_then(|at| plain.get(at))) && is_end(plain.get(end))
         });
-        acts && has(NEEDLE) && !has("Denied") && !has("ailure")
+        acts && has(NEEDLE) && !has("Denied") && !has("AccessD") && !has("ailure")
     }
 
     /// The bytes round a place that belong to the same record, with what damage put there.
