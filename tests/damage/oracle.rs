@@ -122,9 +122,12 @@ impl Judge<'_> {
             }
             for start in memmem::find_iter(self.text, &planted.bytes) {
                 let end = start + planted.bytes.len();
-                let is_alerted = self.alerts.iter().any(|alert| {
-                    alert.id.as_ref() == Some(&planted.id) && alert.start < end && start < alert.end
-                });
+                // The name of the column of ids may be damaged.
+                let is_own = |alert: &Alert| alert.id.as_ref().is_none_or(|id| *id == planted.id);
+                let is_alerted = self
+                    .alerts
+                    .iter()
+                    .any(|alert| is_own(alert) && alert.start < end && start < alert.end);
                 if !is_alerted && self.is_at_its_place(start, end) {
                     lost.push(finding(
                         Fault::IntactLost,
