@@ -122,9 +122,12 @@ impl Judge<'_> {
             }
             for start in memmem::find_iter(self.text, &planted.bytes) {
                 let end = start + planted.bytes.len();
-                let is_alerted = self.alerts.iter().any(|alert| {
-                    alert.id.as_ref() == Some(&planted.id) && alert.start < end && start < alert.end
-                });
+                // The name of the column of ids may be damaged.
+                let is_own = |alert: &Alert| alert.id.as_ref().is_none_or(|id| *id == planted.id);
+                let is_alerted = self
+                    .alerts
+                    .iter()
+                    .any(|alert| is_own(alert) && alert.start < end && start < alert.end);
                 if !is_alerted && self.is_at_its_place(start, end) {
                     lost.push(finding(
                         Fault::IntactLost,
@@ -145,7 +148,12 @@ impl Judge<'_> {
                 || self.text[end..].starts_with(b"\n")
                 || self.text[end..].starts_with(b"\r\n"));
         match self.damaged.made.dialect {
-            Some(dialect) => is_line && self.read_rows(dialect, start).contains(&Verdict::Match),
+            Some(dialect) => {
+                is_line
+                    && self
+                        .read_rows(dialect, start, reading::verdict)
+                        .contains(&Verdict::Match)
+            }
             None => match self.read_json(start) {
                 Some((Verdict::Match, _)) | None => true,
                 // Of a text inside a document, the document tells.
@@ -210,7 +218,7 @@ impl Judge<'_> {
     }
 
     fn fault_of_row(&self, dialect: Dialect, at: usize) -> Option<Fault> {
-        let verdicts = self.read_rows(dialect, at);
+        let verdicts = self.read_rows(dialect, at, reading::verdict);
         match verdicts.iter().max() {
             Some(Verdict::Match) => Some(Fault::MatchLost),
             Some(Verdict::Undecided) => Some(Fault::Undecided),
@@ -223,7 +231,12 @@ impl Judge<'_> {
     }
 
     /// What the rows come to that hold a place and fit the header above them, wherever they begin.
-    fn read_rows(&self, dialect: Dialect, at: usize) -> Vec<Verdict> {
+    fn read_rows(
+        &self,
+        dialect: Dialect,
+        at: usize,
+        read: fn(&json::Json) -> Verdict,
+    ) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         let mut start = at;
         for _ in 0..LINES_MAX {
@@ -232,7 +245,7 @@ impl Judge<'_> {
             if let (Some(row), Some(names)) = (row, self.header_above(dialect, start))
                 && row.cells.len() == names.len()
             {
-                verdicts.push(row_verdict(&names, &row.cells));
+                verdicts.push(read(&object(&names, &row.cells)));
             }
             if start == 0 {
                 break;
@@ -267,11 +280,13 @@ impl Judge<'_> {
         let (plain, _) = plain_text(bytes);
         let has = |word: &str| memmem::find(&plain, word.as_bytes()).is_some();
         let acts = memmem::find_iter(&plain, ACTION.as_bytes()).any(|at| {
-            let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            // With anything else at its ends it is another action.
+            let is_end =
+                |byte: Option<&u8>| byte.is_none_or(|byte| b"\"'\\,;|\t\r\n".contains(byte));
             let end = at + ACTION.len();
-            !is_letter(at.checked_sub(1).and_then(|at| plain.get(at))) && !is_letter(plain.get(end))
+            is_end(at.checked_sub(1).and_then(|at| plain.get(at))) && is_end(plain.get(end))
         });
-        acts && has(NEEDLE) && !has("Denied") && !has("ailure")
+        acts && has(NEEDLE) && !has("Denied") && !has("AccessD") && !has("ailure")
     }
 
     /// The bytes round a place that belong to the same record, with what damage put there.
@@ -301,7 +316,9 @@ impl Judge<'_> {
                 continue;
             };
             let verdicts = match self.damaged.made.dialect {
-                Some(dialect) if !bytes.starts_with(b"{") => self.read_rows(dialect, alert.start),
+                Some(dialect) if !bytes.starts_with(b"{") => {
+                    self.read_rows(dialect, alert.start, reading::support)
+                }
                 _ => json::whole(bytes).iter().map(reading::support).collect(),
             };
             let (plain, _) = plain_text(bytes);
@@ -337,12 +354,12 @@ impl Judge<'_> {
     }
 }
 
-/// What a row comes to, as an object of its cells.
-fn row_verdict(names: &[String], cells: &[String]) -> Verdict {
+/// A row as an object of its cells.
+fn object(names: &[String], cells: &[String]) -> json::Json {
     let members = names.iter().zip(cells).filter_map(|(name, cell)| {
         let name = rows::column(name).map_or_else(|| name.clone(), str::to_owned);
         let cell = cell.trim();
         (!cell.is_empty()).then(|| (name, json::text(cell)))
     });
-    reading::verdict(&json::Json::Object(members.collect()))
+    json::Json::Object(members.collect())
 }

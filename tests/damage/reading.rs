@@ -20,20 +20,66 @@ pub(crate) fn verdict(value: &Json) -> Verdict {
     if let Some((own, fails)) = record_verdict(value) {
         // A log shipper's document may hold the whole record beside its own fields, which then tells. But a document
         // that says itself that the call failed is one with a failure, whatever became of the record in it.
-        return match fails {
-            true => own,
-            false => own.max(original(value)),
+        return match (fails, original(value)) {
+            (true, _) => own,
+            // What the document leaves open the record decides.
+            (false, Verdict::No) if own == Verdict::Undecided => Verdict::No,
+            (false, original) => own.max(original),
         };
     }
     inside(value, verdict)
 }
 
-/// The most that can come of it.
+/// The most that can come of it, for a reader that bears with much.
 pub(crate) fn support(value: &Json) -> Verdict {
     match record_verdict(value) {
-        Some((own, _)) => own.max(original(value)),
+        Some((own, _)) => own.max(original(value)).max(loosely(value)),
         None => inside(value, support),
     }
+}
+
+/// What an event comes to if its names are taken by their letters alone, if Elastic's flattened request counts beside
+/// its text, and if a whole event in a document is one.
+fn loosely(event: &Json) -> Verdict {
+    let Json::Object(members) = event else {
+        return Verdict::NoRecord;
+    };
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let by_letters = members
+        .iter()
+        .map(|(name, value)| (letters(name), value.clone()));
+    let by_letters = cloudtrail(&Json::Object(by_letters.collect()));
+    let without_text = without(event, "aws.cloudtrail.request_parameters");
+    let flattened = ecs(&without_text);
+    let most = by_letters
+        .into_iter()
+        .chain(flattened)
+        .map(|(verdict, _)| verdict);
+    let is_ecs = ecs(event).is_some();
+    let foreign = members
+        .iter()
+        .filter(|(name, _)| is_ecs && !name.starts_with("aws"));
+    let nested = foreign.map(|(_, value)| support(value));
+    most.chain(nested).max().unwrap_or(Verdict::NoRecord)
+}
+
+/// A document without what stands at a path.
+fn without(document: &Json, path: &str) -> Json {
+    let Json::Object(members) = document else {
+        return document.clone();
+    };
+    let kept = members.iter().filter(|(name, _)| name != path);
+    let kept = kept.map(|(name, value)| {
+        let rest = path
+            .strip_prefix(&**name)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let value = rest.map_or_else(|| value.clone(), |rest| without(value, rest));
+        (name.clone(), value)
+    });
+    Json::Object(kept.collect())
 }
 
 fn inside(value: &Json, verdict: fn(&Json) -> Verdict) -> Verdict {
@@ -248,7 +294,11 @@ fn ecs(document: &Json) -> Option<(Verdict, bool)> {
     let of_trail = datasets.is_empty() || datasets.contains(&"aws.cloudtrail");
     let outcomes = texts(document, "event.outcome");
     let outcome = match outcomes.is_empty() {
-        true => None,
+        // What the record said of an error stands beside it.
+        true => ["aws.cloudtrail.error_code", "aws.cloudtrail.error_message"]
+            .iter()
+            .any(|path| !texts(document, path).is_empty())
+            .then_some(false),
         false => Some(outcomes.contains(&"success")),
     };
     let requests = at(document, "aws.cloudtrail.request_parameters");
