@@ -18,7 +18,7 @@ pub(super) const PROBE: &[u8] = b"im";
 
 /// How far before and after the probe is looked.
 const BEFORE_BYTES: usize = 40;
-const AFTER_BYTES: usize = 96;
+const AFTER_BYTES: usize = 160;
 
 /// How many backslashes before a quote are looked through: a string in a string has one, then three, seven, fifteen.
 const BACKSLASHES_MAX: usize = 15;
@@ -119,7 +119,9 @@ impl Counter {
             return;
         };
         let n_backslashes = before.iter().rev().take_while(|b| **b == b'\\').count();
-        if let Some(value) = value(&after[n_after..], n_backslashes) {
+        if let Some((value, rest)) = value(&after[n_after..], n_backslashes)
+            && !is_of_other_document(rest, n_backslashes)
+        {
             self.count(key, n_backslashes, value);
         }
     }
@@ -172,31 +174,57 @@ enum Key {
     Ocsf,
 }
 
-/// The value behind a key, of which the closing quote is next: a text without its quotes, or a number; of an array
-/// the first one.
-fn value(rest: &[u8], n_backslashes: usize) -> Option<&[u8]> {
+/// What is after a quote with so many backslashes, if it begins the text.
+fn after_quote(text: &[u8], n_backslashes: usize) -> Option<&[u8]> {
+    let n = text.iter().take_while(|b| **b == b'\\').count();
+    text[n..].strip_prefix(b"\"").filter(|_| n == n_backslashes)
+}
+
+/// A text without its quotes, and what follows; to the end of what is seen, if it does not end in it.
+fn string(text: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
+    let text = after_quote(text, n_backslashes)?;
+    let is_end = |b: &u8| matches!(b, b'"' | b'\\');
+    Some(text.split_at(text.iter().position(is_end).unwrap_or(text.len())))
+}
+
+/// The value after a key, whose closing quote is next, and what follows it: a text without its quotes, or a number; of
+/// an array the first one.
+fn value(rest: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     if n_backslashes > BACKSLASHES_MAX {
         return None;
     }
-    let quote = |text: &[u8]| -> Option<usize> {
-        let n = text.iter().take_while(|b| **b == b'\\').count();
-        (n == n_backslashes && text.get(n) == Some(&b'"')).then_some(n + 1)
-    };
-    let rest = rest[quote(rest)?..].trim_ascii_start().strip_prefix(b":")?;
+    let rest = after_quote(rest, n_backslashes)?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
     let rest = rest.trim_ascii_start();
     let rest = rest
         .strip_prefix(b"[")
         .map_or(rest, <[u8]>::trim_ascii_start);
-    match quote(rest) {
-        Some(n) => {
-            let text = &rest[n..];
-            let end = text.iter().position(|b| matches!(b, b'"' | b'\\'))?;
-            Some(&text[..end])
-        }
-        None => {
-            let n_digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-            (n_digits > 0).then(|| &rest[..n_digits])
-        }
+    if let Some((value, rest)) = string(rest, n_backslashes) {
+        let rest = after_quote(rest, n_backslashes)?;
+        return Some((value, rest));
+    }
+    let n_digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    (n_digits > 0).then(|| rest.split_at(n_digits))
+}
+
+/// Whether what follows a time shows a document that is no event: an Insight event, or another service's notification.
+fn is_of_other_document(rest: &[u8], n_backslashes: usize) -> bool {
+    // The next member, as far as it is seen.
+    let member = |rest| -> Option<_> {
+        let rest = <[u8]>::trim_ascii_start(rest).strip_prefix(b",")?;
+        let (key, rest) = string(rest.trim_ascii_start(), n_backslashes)?;
+        let rest = after_quote(rest, n_backslashes)?.trim_ascii_start();
+        let rest = rest.strip_prefix(b":")?.trim_ascii_start();
+        let (value, rest) = string(rest, n_backslashes)?;
+        Some((key, value, after_quote(rest, n_backslashes).unwrap_or_default()))
+    };
+    match member(rest) {
+        // `ObjectCreated:Put`, `aws:kinesis:record`: no call of CloudTrail's has a colon in its name.
+        Some((b"eventName", name, _)) => name.contains(&b':'),
+        Some((b"eventType", kind, _)) => kind == b"AwsCloudTrailInsight",
+        // In this order Insight events alone have them.
+        Some((b"awsRegion", _, rest)) => matches!(member(rest), Some((b"eventID", ..))),
+        _ => false,
     }
 }
 
@@ -232,6 +260,9 @@ mod tests {
             r#""eventTime","2024-05-01T12:00:00Z""#,
             r#"{"time":"now"}"#,
             r#"{"eventTime":"#,
+            r#"{"eventTime":"2024-05-01T12:00:00.000Z","eventName":"ObjectCreated:Put"}"#,
+            r#"{"eventTime" : "2024-05-01T12:00:00Z", "awsRegion" : "us-east-1", "eventID" : "a"}"#,
+            r#"{\"eventTime\":\"2024-05-01T12:00:00Z\",\"eventType\":\"AwsCloudTrailInsight\"}"#,
         ] {
             assert_eq!(counts(other).total(), 0, "{other}");
         }
