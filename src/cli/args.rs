@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use trailsift::input::manifest::Shard;
 use trailsift::input::names;
-use trailsift::store::{CONCURRENT_FETCHES, RETRY_TIME, check_endpoint};
+use trailsift::store::{CONCURRENT_FETCHES, RETRY_TIME};
 
+use super::values::{at_least_one, endpoint, shard, size};
 use super::when;
 
 /// Hunts AWS CloudTrail archives for AWS quarantining a compromised key.
@@ -482,32 +483,4 @@ pub(crate) enum Color {
     Always,
     /// Never.
     Never,
-}
-
-/// A number that is not 0.
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at least 1 is needed".to_owned()),
-        Ok(n) => Ok(n),
-        Err(error) => Err(format!("{error}")),
-    }
-}
-
-/// An address that requests can be sent to.
-fn endpoint(text: &str) -> Result<String, String> {
-    check_endpoint(text).map(|()| text.to_owned())
-}
-
-fn shard(text: &str) -> Result<Shard, String> {
-    let parts = text.split_once('/');
-    let parts = parts.and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
-    match parts {
-        Some((index, count)) if index < count => Ok(Shard { index, count }),
-        _ => Err("it is I/N, with I from 0 and less than N".to_owned()),
-    }
-}
-
-/// A number of bytes, with or without a unit.
-fn size(text: &str) -> Result<u64, String> {
-    text.parse().map(|size: bytesize::ByteSize| size.0)
 }

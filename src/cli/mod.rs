@@ -9,6 +9,7 @@ mod exit;
 mod hunt;
 mod investigate;
 mod outputs;
+mod own_outputs;
 mod plan;
 mod progress;
 mod report;
@@ -18,6 +19,7 @@ mod summary;
 mod synth;
 mod synth_args;
 mod terminal;
+mod values;
 mod when;
 
 use std::io::{self, Write as _};

@@ -2,7 +2,7 @@
 //! opened.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use trailsift::config::{HuntConfig, Progress};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
-use trailsift::input::manifest::{MARK, Manifest, Shard};
+use trailsift::input::manifest::{Manifest, Shard};
 use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
@@ -21,6 +21,7 @@ use trailsift::rule::Rule;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
+use super::own_outputs::{holds, own_files, own_uris};
 use super::{dataset, outputs, terminal};
 
 /// A hunt's configuration.
@@ -393,112 +394,6 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
             "{}: its name does not tell the format; end it in .parquet or .ndjson",
             path.display()
         ))),
-    }
-}
-
-/// The files that the run will replace and that are no input: what an earlier run wrote.
-///
-/// Anything else that lies where the hunt looks is evidence, and is not replaced.
-fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
-    let mut own_files = Vec::new();
-    for path in outputs {
-        let Ok(target) = path.canonicalize() else {
-            continue;
-        };
-        if target.is_file() && is_own_output(&target) {
-            own_files.push(target);
-        } else if target.is_file() && roots.iter().any(|root| holds(root, &target)) {
-            return Err(usage(&format!(
-                "{}: the output would replace a file that is hunted through",
-                path.display()
-            )));
-        }
-    }
-    Ok(own_files)
-}
-
-fn holds(root: &Root, target: &Path) -> bool {
-    match root {
-        Root::Stdin => false,
-        // What comes on standard input is not known before it is read: better too careful.
-        Root::List(list) if list.file.is_none() => true,
-        Root::List(list) => list.paths().is_ok_and(|mut paths| {
-            paths.any(|path| path.is_ok_and(|path| holds(&Root::Path(path), target)))
-        }),
-        // What it names may be long, and is not read twice: better too careful.
-        Root::Manifest(_) | Root::Sources(_) => true,
-        // A root that cannot be looked at holds nothing that could be replaced.
-        Root::Path(path) => path
-            .canonicalize()
-            .is_ok_and(|root| target.starts_with(root)),
-    }
-}
-
-/// How much of a file is looked at, from its start and to its end.
-const SEEN_BYTES: u64 = 64 * 1024;
-
-/// Whether this program wrote a file, by its first or last bytes. An empty file holds nothing to lose.
-fn is_own_output(path: &Path) -> bool {
-    let seen = File::open(path).and_then(|mut file| {
-        let (mut start, mut end) = (Vec::new(), Vec::new());
-        (&mut file).take(SEEN_BYTES).read_to_end(&mut start)?;
-        let from = file.metadata()?.len().saturating_sub(SEEN_BYTES);
-        file.seek(SeekFrom::Start(from))?;
-        file.read_to_end(&mut end)?;
-        Ok((start, end))
-    });
-    seen.is_ok_and(|(start, end)| is_written_here(&start, &end))
-}
-
-/// Whether this program wrote what begins and ends so.
-fn is_written_here(start: &[u8], end: &[u8]) -> bool {
-    let holds = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-    start.is_empty()
-        || start.starts_with(b"PAR1") && (holds(end, "trailsift.run_id") || holds(end, MARK))
-        || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
-        || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
-        || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "trailsift.run_id")
-        || start.starts_with(b"{\"create\":{\"_id\":\"") && holds(start, "\"trailsift\":{\"")
-        || start.starts_with(b"{\"activity_id\":") && holds(start, "\"name\":\"trailsift\"")
-        || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
-}
-
-/// The objects that the run will replace and that are no input, likewise.
-fn own_uris(
-    outputs: &[&Path],
-    roots: &[Root],
-    stores: &Stores,
-) -> Result<Vec<String>, clap::Error> {
-    let mut own_uris = Vec::new();
-    for path in outputs {
-        let Some(target) = uri(path)? else { continue };
-        own_uris.push(target.to_string());
-        if !roots.iter().any(|root| holds_uri(root, &target)) {
-            continue;
-        }
-        // A store that gives no answer tells why when the output is begun.
-        let ends = stores
-            .bucket(&target)
-            .and_then(|bucket| bucket.ends(target.key(), SEEN_BYTES));
-        if let Ok(Some((start, end))) = ends
-            && !is_written_here(&start, &end)
-        {
-            return Err(usage(&format!(
-                "{target}: the output would replace an object that is hunted through"
-            )));
-        }
-    }
-    Ok(own_uris)
-}
-
-fn holds_uri(root: &Root, target: &Uri) -> bool {
-    match root {
-        Root::Stdin => false,
-        // What a list names may be long, and is not read twice: better too careful.
-        Root::List(_) | Root::Manifest(_) | Root::Sources(_) => true,
-        Root::Path(path) => Uri::of(path).and_then(Result::ok).is_some_and(|root| {
-            root.bucket_uri() == target.bucket_uri() && target.key().starts_with(root.key())
-        }),
     }
 }
 

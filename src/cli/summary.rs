@@ -127,7 +127,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let destinations = std::iter::once(&config.destination).chain(related_to);
     let outputs = report.outputs.iter().zip(destinations);
     let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
-    let outputs: Vec<String> = outputs.collect();
+    let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();
     let mut candidates = format!(
         "{}, {} events in them judged",
         count(stats.candidates),

@@ -7,16 +7,16 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::vec;
 
+use super::entries::{EntryKind, follow, special};
 use super::layout::Wanted;
 use super::list::List;
 use super::manifest::Manifest;
@@ -24,6 +24,8 @@ use super::names::Names;
 use super::source::{Source, SourceKind, changed, modified};
 use crate::report::{Code, Defect};
 use crate::store::{Lookup, Stores, Uri};
+
+pub use super::entries::{Entry, list};
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,90 +137,6 @@ pub fn discover(
         is_listed: false,
     };
     roots.iter().try_for_each(|root| walk.root(root))
-}
-
-/// One entry of a directory.
-#[derive(Debug)]
-pub struct Entry {
-    name: OsString,
-    kind: EntryKind,
-}
-
-#[derive(Debug)]
-enum EntryKind {
-    Directory,
-    File(io::Result<Metadata>),
-    Link,
-    /// A link that is followed, and what it leads to.
-    Followed(io::Result<Metadata>),
-    Other(&'static str),
-}
-
-/// Lists a directory: its entries in the order of their names' bytes.
-///
-/// # Errors
-///
-/// What the system says, of the directory or of reading on in it.
-pub fn list(directory: &Path) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let kind = match entry.file_type() {
-            Ok(file_type) if file_type.is_dir() => EntryKind::Directory,
-            Ok(file_type) if file_type.is_symlink() => EntryKind::Link,
-            Ok(file_type) if file_type.is_file() => EntryKind::File(entry.metadata()),
-            Ok(file_type) => EntryKind::Other(special(file_type)),
-            // It is gone by now, say. That leaves the others.
-            Err(error) => EntryKind::File(Err(error)),
-        };
-        entries.push(Entry {
-            name: entry.file_name(),
-            kind,
-        });
-    }
-    sort(&mut entries);
-    Ok(entries)
-}
-
-fn sort(entries: &mut [Entry]) {
-    entries.sort_unstable_by(|a, b| a.sort_key().cmp(b.sort_key()));
-}
-
-impl Entry {
-    /// Whether it is a directory, or a link to one that is followed.
-    fn is_directory(&self) -> bool {
-        match &self.kind {
-            EntryKind::Directory => true,
-            EntryKind::Followed(Ok(metadata)) => metadata.is_dir(),
-            _ => false,
-        }
-    }
-
-    /// The bytes by which it sorts: those that stand in the paths below it.
-    fn sort_key(&self) -> impl Iterator<Item = u8> + '_ {
-        let slash = self.is_directory().then_some(b'/');
-        self.name.as_bytes().iter().copied().chain(slash)
-    }
-}
-
-/// Looks where the links of a directory lead: that decides their places in the order.
-fn follow(directory: &Path, entries: &mut [Entry]) {
-    for entry in &mut *entries {
-        if let EntryKind::Link = entry.kind {
-            entry.kind = EntryKind::Followed(fs::metadata(directory.join(&entry.name)));
-        }
-    }
-    sort(entries);
-}
-
-fn special(file_type: FileType) -> &'static str {
-    if file_type.is_fifo() {
-        "pipe"
-    } else if file_type.is_socket() {
-        "socket"
-    } else {
-        "device"
-    }
 }
 
 /// Directories listed at once: enough to keep slow file systems busy, few enough to hold.

@@ -5,6 +5,7 @@
 //! had. What a file is is told by its bytes, never by its name. No record and no rule is known here.
 
 pub mod discover;
+mod entries;
 pub mod gone;
 mod bucket;
 pub mod layout;

@@ -46,10 +46,15 @@ impl Ledger {
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
-    )
+    let Some(error) = error.sqlite_error() else {
+        return false;
+    };
+    // A lock of writers is refused on a file that could only be opened for reading.
+    error.extended_code == rusqlite::ffi::SQLITE_IOERR_LOCK
+        || matches!(
+            error.code,
+            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied
+        )
 }
 
 /// Whether something is in the log beside it.

@@ -33,6 +33,10 @@ fn reason(report: &Report, config: &HuntConfig) -> Option<String> {
     let (sources, stats) = (&report.sources, &report.stats);
     let times = &stats.event_times;
     if stats.events_read > 0 {
+        if report.alerts > 0 {
+            // Events whose time cannot be read are asked for, too.
+            return None;
+        }
         let (first, last) = (times.first()?, times.last()?);
         let wanted = &config.wanted;
         let is_before = (wanted.since).is_some_and(|since| last < since.as_microsecond());

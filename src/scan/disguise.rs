@@ -33,6 +33,8 @@ const IN_RECORDS: [&[u8]; 6] = [
 
 /// So many characters show base64.
 const BASE64_LEAST: usize = 48;
+/// So many show it where they are all that a file has: an empty gzip file takes 28.
+const BASE64_FILE_LEAST: usize = 28;
 /// So much of it is decoded to see what it is.
 const BASE64_SHOWN: usize = 1024;
 
@@ -49,7 +51,7 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
         format!("content is base64 of {what}, which is not read")
     } else if let Some(what) = mail(text) {
         format!("content is {what}: what it encodes is not read")
-    } else if let Some((at, what)) = in_string(head).filter(|_| !has_records) {
+    } else if let Some((at, what)) = (!has_records).then(|| in_string(head)).flatten() {
         let message = format!("a string is base64 of {what}, which is not read");
         return Some(Defect::text(Code::UnsupportedFormat, at as u64, message));
     } else {
@@ -88,7 +90,7 @@ fn base64(text: &[u8]) -> Option<&'static str> {
         .filter(|b| !matches!(b, b'\r' | b'\n'))
         .take(BASE64_LEAST)
         .collect();
-    if content.len() < BASE64_LEAST.min(text.len()) || !content.iter().all(|b| is_base64(*b)) {
+    if content.len() < BASE64_FILE_LEAST || !content.iter().all(|b| is_base64(*b)) {
         return None;
     }
     packed(&content).or_else(|| is_json(&content).then_some("JSON"))
@@ -167,6 +169,8 @@ fn decode(text: &[u8]) -> Vec<u8> {
 /// Where the first line of JSON begins whose end stands inside a string, if lines of one length do so, and that length.
 /// Raw newlines in strings are told from those of a mailer by the lengths of their lines.
 fn wrapped(head: &[u8]) -> Option<(usize, usize)> {
+    // What AWS delivers is one line.
+    memchr_iter(b'\n', head).nth(WRAPPED_LEAST - 1)?;
     let is_start = |at: &usize| *at == 0 || head[*at - 1] == b'\n';
     let brackets = memmem::find_iter(head, b"{\"").chain(memmem::find_iter(head, b"[{\""));
     let first = (head.len() - start(head).len())..;

@@ -39,14 +39,6 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Those of a whole text.
-    #[must_use]
-    pub fn of(text: &[u8]) -> Self {
-        let mut ends = Self::default();
-        ends.add(text);
-        ends
-    }
-
     /// Takes in what follows.
     pub fn add(&mut self, text: &[u8]) {
         self.look_for_content(text);
@@ -91,21 +83,41 @@ impl Ends {
             let defect = Defect::text(Code::UnknownContent, 0, message);
             return self.has_zeros.then_some(defect).into_iter().collect();
         }
-        let disguise = disguise::find(&self.head, first_place(&self.head).is_some());
-        disguise.into_iter().chain(self.cut()).collect()
+        defects_of(self.n_bytes, &self.head, &self.tail)
     }
+}
 
-    fn cut(&self) -> Option<Defect> {
-        let end = trimmed(&self.tail);
-        let is_all = self.n_bytes == self.tail.len() as u64;
-        let is_cut = match begins_json(start(&self.head)) {
-            true => is_document_cut(end, is_all, &self.head),
-            false => !is_rows(&self.head) && is_line_cut(&self.tail, is_all),
-        };
-        let n_padding = (self.tail.len() - end.len()) as u64;
-        let message = "text ends inside a JSON document: it was cut off, or its end is damaged";
-        is_cut.then(|| Defect::text(Code::Truncated, self.n_bytes - n_padding, message))
+/// What is wrong with a text that is all at hand.
+#[must_use]
+pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
+    let head = &text[..text.len().min(HEAD_BYTES)];
+    let tail = &text[text.len().saturating_sub(TAIL_BYTES)..];
+    // Of nearly all texts the first byte tells.
+    if head.first().is_none_or(|byte| is_padding(*byte)) {
+        let mut ends = Ends::default();
+        ends.add(text);
+        return ends.defects();
     }
+    defects_of(text.len() as u64, head, tail)
+}
+
+/// What is wrong with a text of so many bytes, which has something else than zeros and blanks.
+fn defects_of(n_bytes: u64, head: &[u8], tail: &[u8]) -> Vec<Defect> {
+    let disguise = disguise::find(head, first_place(head).is_some());
+    let cut = cut(n_bytes, head, tail);
+    disguise.into_iter().chain(cut).collect()
+}
+
+fn cut(n_bytes: u64, head: &[u8], tail: &[u8]) -> Option<Defect> {
+    let end = trimmed(tail);
+    let is_all = n_bytes == tail.len() as u64;
+    let is_cut = match begins_json(start(head)) {
+        true => is_document_cut(end, is_all, head),
+        false => !is_rows(head) && is_line_cut(tail, is_all),
+    };
+    let n_padding = (tail.len() - end.len()) as u64;
+    let message = "text ends inside a JSON document: it was cut off, or its end is damaged";
+    is_cut.then(|| Defect::text(Code::Truncated, n_bytes - n_padding, message))
 }
 
 fn is_padding(byte: u8) -> bool {

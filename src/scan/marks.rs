@@ -8,13 +8,19 @@
 //! On files as AWS delivers them this equals a full parse (3,929 of 3,929 public files). A request that has a key
 //! `eventTime` with a time in it counts as an event more.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memchr_iter;
+use memchr::memmem::Finder;
 
 use crate::event::time;
 use crate::report::EventCounts;
 
 /// What is looked for.
 pub(super) const PROBE: &[u8] = b"im";
+
+/// In a part that is no longer a finder costs more than a look at each letter.
+const SHORT_BYTES: usize = 256;
 
 /// How far before and after the probe is looked.
 const BEFORE_BYTES: usize = 40;
@@ -77,8 +83,18 @@ impl Counter {
         }
         let from = self.to;
         let end = text.len().min(to + PROBE.len() - 1);
-        for at in memmem::find_iter(&text[from..end], PROBE) {
-            self.mark(text, from + at);
+        let part = &text[from..end];
+        if part.len() <= SHORT_BYTES {
+            for at in memchr_iter(PROBE[1], part.get(1..).unwrap_or_default()) {
+                if part[at] == PROBE[0] {
+                    self.mark(text, from + at);
+                }
+            }
+        } else {
+            static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PROBE));
+            for at in FINDER.find_iter(part) {
+                self.mark(text, from + at);
+            }
         }
         self.to = to;
     }
@@ -209,6 +225,10 @@ fn value(rest: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
 
 /// Whether what follows a time shows a document that is no event: an Insight event, or another service's notification.
 fn is_of_other_document(rest: &[u8], n_backslashes: usize) -> bool {
+    // As AWS writes records.
+    if rest.starts_with(b",\"eventSource\":") {
+        return false;
+    }
     // The next member, as far as it is seen.
     let member = |rest| -> Option<_> {
         let rest = <[u8]>::trim_ascii_start(rest).strip_prefix(b",")?;
@@ -216,7 +236,11 @@ fn is_of_other_document(rest: &[u8], n_backslashes: usize) -> bool {
         let rest = after_quote(rest, n_backslashes)?.trim_ascii_start();
         let rest = rest.strip_prefix(b":")?.trim_ascii_start();
         let (value, rest) = string(rest, n_backslashes)?;
-        Some((key, value, after_quote(rest, n_backslashes).unwrap_or_default()))
+        Some((
+            key,
+            value,
+            after_quote(rest, n_backslashes).unwrap_or_default(),
+        ))
     };
     match member(rest) {
         // `ObjectCreated:Put`, `aws:kinesis:record`: no call of CloudTrail's has a colon in its name.

@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use memchr::memchr;
 
-pub use ending::Ends;
+pub use ending::{Ends, defects_of_whole};
 pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
 pub use prose::let_off_notes;

@@ -132,8 +132,8 @@ fn is_of_list(byte: u8) -> bool {
 }
 
 fn is_list(probe: &[u8]) -> bool {
-    let n_commas = probe.iter().filter(|b| **b == b',').count();
-    probe.iter().all(|b| is_of_list(*b)) && n_commas >= PROBE_COMMAS_LEAST
+    let n_commas = || probe.iter().filter(|b| **b == b',').count();
+    probe.iter().all(|b| is_of_list(*b)) && n_commas() >= PROBE_COMMAS_LEAST
 }
 
 #[cfg(test)]

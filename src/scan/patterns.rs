@@ -168,8 +168,12 @@ impl Patterns {
             let end = text.len().min(block + BLOCK_BYTES);
             if passed.control.is_none() {
                 let seen = &text[block..text.len().min(end + self.reach)];
-                let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
-                passed.control = at.map(|at| block + at);
+                // The least first, by vectors: nearly always there is none.
+                let least = seen.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+                if least <= CONTROL_MAX {
+                    let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
+                    passed.control = at.map(|at| block + at);
+                }
             }
             if self.may_begin_in(text, block) {
                 let patterns = self.patterns.iter().enumerate();

@@ -257,7 +257,7 @@ impl PieceScan<'_> {
         if let Some(after) = &self.after {
             let behind = seam.behind(text);
             if end == BlockEnd::Text {
-                self.judge.tell_ends(&behind.ends);
+                self.judge.tell_ends(behind.ends.defects());
             }
             if is_closed {
                 after.close(behind.offset);

@@ -12,7 +12,7 @@ use crate::input::decompress::{Filled, Limit};
 use crate::input::{Source, Stored, Text};
 use crate::output::Alert;
 use crate::report::{Code, Defect, Member};
-use crate::scan::{Candidate, Ends, Scanner, Window};
+use crate::scan::{Candidate, Ends, Scanner, Window, defects_of_whole};
 
 /// A way through all that lies in a source.
 pub(super) struct Logs<'w, 'a> {
@@ -153,17 +153,25 @@ impl<'w, 'a> Logs<'w, 'a> {
                 return self.layer(text, buffer, member, coded);
             }
             self.count(buffer.len() - held);
-            ends.add(&buffer[held..]);
+            let is_last = matches!(filled, Filled::End | Filled::Break | Filled::Other);
+            let is_all = is_last && base == 0 && held == 0;
+            if !is_all {
+                ends.add(&buffer[held..]);
+            }
             let window = Window {
                 bytes: &buffer,
                 base,
-                is_last: matches!(filled, Filled::End | Filled::Break | Filled::Other),
+                is_last,
                 likely_start: text.last_start(),
             };
             let keep = self.scan(window, member);
             if matches!(filled, Filled::End | Filled::Other) {
                 is_other_behind = filled == Filled::Other;
-                self.judge(member).0.tell_ends(&ends);
+                let defects = match is_all {
+                    true => defects_of_whole(&buffer),
+                    false => ends.defects(),
+                };
+                self.judge(member).0.tell_ends(defects);
                 break;
             }
             if filled == Filled::Break {
@@ -225,7 +233,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             likely_start: None,
         };
         self.scan(window, member);
-        self.judge(member).0.tell_ends(&Ends::of(bytes));
+        self.judge(member).0.tell_ends(defects_of_whole(bytes));
     }
 
     /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in

@@ -28,7 +28,7 @@ use crate::input::{Codecs, Source};
 use crate::output::{Alert, Place};
 use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Space, Stats};
 use crate::rule::{Relations, Rule};
-use crate::scan::{Candidate, Ends, Prefilter, Scanner, Window, let_off_notes};
+use crate::scan::{Candidate, Prefilter, Scanner, Window, let_off_notes};
 use logs::Logs;
 use undecided::{Doubts, error_in_folders};
 
@@ -416,9 +416,8 @@ impl Judge<'_> {
     }
 
     /// Tells what is wrong with a text that is at its end.
-    fn tell_ends(&mut self, ends: &Ends) {
-        let defects = ends.defects().into_iter();
-        let defects = defects.map(|defect| defect.within(self.member));
+    fn tell_ends(&mut self, defects: Vec<Defect>) {
+        let defects = defects.into_iter().map(|defect| defect.within(self.member));
         self.report.defects.extend(defects);
     }
 

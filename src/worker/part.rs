@@ -219,7 +219,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         }
         let seam = begin.then(&self.seam);
         if is_text_end {
-            piece.judge.tell_ends(&seam.ends);
+            piece.judge.tell_ends(seam.ends.defects());
         }
         let Some(after) = &piece.after else {
             return Some(());

@@ -124,9 +124,9 @@ fn what_is_no_text_is_told_wherever_it_stands() {
     let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &noise[..]].concat();
     Lake::new()
         .file("a.png", png)
-        .hunt(&[])
+        .hunt(&["--allow-empty"])
         .exits(0)
-        .tells(&["not_text"]);
+        .tells(&["not_text", "no_events"]);
 }
 
 #[test]

@@ -360,7 +360,7 @@ fn content_of_no_known_kind_is_told() {
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01",
         )
         .file("text", "no log at all, but text\n")
-        .hunt(&[])
+        .hunt(&["--allow-empty"])
         .exits(0);
     assert_eq!(hunt.report["diagnostics_by_code"]["not_text"], 1);
     Lake::new()

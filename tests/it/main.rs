@@ -29,6 +29,7 @@ mod hidden;
 mod investigate;
 mod lake;
 mod manifest;
+mod no_events;
 mod older;
 mod only;
 mod outputs;

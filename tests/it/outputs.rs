@@ -84,6 +84,7 @@ fn a_stream_on_standard_output_has_its_schema_where_there_is_no_alert_and_no_inp
             .args([
                 "hunt",
                 "--quiet",
+                "--allow-empty",
                 "--files-from",
                 list,
                 "--format",

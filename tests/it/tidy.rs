@@ -28,8 +28,15 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ("store", &[], "objects are moved alike whatever is in them"),
     (
         "input",
-        &["binary", "report", "store"],
-        "bytes are read alike whatever is looked for in them",
+        &[
+            "binary",
+            "report",
+            "store",
+            "event::time",
+            "event::cloudtrail::is_own_field",
+        ],
+        "bytes are read alike whatever is looked for in them; of events it knows how times are written and which \
+         columns are a record's own, for what the statistics of a table say of rows that are passed over",
     ),
     (
         "output",
@@ -179,8 +186,9 @@ const WORDS: [(&str, &[&str], &str); 14] = [
     ),
     (
         "std::env",
-        &["store/open.rs"],
-        "what a hunt depends on stands in its configuration; AWS's own is in the environment",
+        &["store/open.rs", "cli/exit.rs"],
+        "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
+         was typed can be shown as it is",
     ),
     (
         "Instant",

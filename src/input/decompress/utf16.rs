@@ -70,17 +70,36 @@ fn n_different(chunk: &[u8]) -> usize {
     seen[1..].iter().filter(|seen| **seen).count()
 }
 
+fn is_ascii(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte.is_ascii_whitespace()
+}
+
+/// How many zeros of a chunk are the upper halves of characters of ASCII in this order, wherever units begin.
+fn n_upper_of_ascii(chunk: &[u8], endian: Endian) -> usize {
+    let is_upper = |(at, byte): &(usize, &u8)| {
+        let lower = match endian {
+            Endian::Little => at.checked_sub(1),
+            Endian::Big => Some(at + 1),
+        };
+        // The other half of the outermost one stands outside.
+        let lower = lower.and_then(|at| chunk.get(at));
+        **byte == 0 && lower.is_none_or(|lower| is_ascii(*lower))
+    };
+    chunk.iter().enumerate().filter(is_upper).count()
+}
+
 /// What a chunk of a text in this order shows, if anything.
 fn shown(chunk: &[u8], endian: Endian, is_utf8: bool) -> Option<Shown> {
     let zeros = |first: usize| chunk.iter().skip(first).step_by(2).filter(|b| **b == 0);
-    let is_ascii = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match (zeros(0).count(), zeros(1).count()) {
-        (0, 0) if chunk.iter().filter(is_ascii).count() >= ASCII_LEAST => {
+        (0, 0) if chunk.iter().filter(|byte| is_ascii(**byte)).count() >= ASCII_LEAST => {
             let first = usize::from(endian == Endian::Little);
             let upper = chunk.iter().skip(first).step_by(2);
             let n_rare = upper.filter(|upper| is_rare(**upper)).count();
             (is_utf8 || n_rare >= RARE_LEAST).then_some(Shown::Utf8)
         }
+        // Zeros beside what is no ASCII: characters of which the lower half is zero.
+        _ if !is_utf8 && n_upper_of_ascii(chunk, endian) < ZEROS_LEAST => None,
         (0, ZEROS_LEAST..) => Some(Shown::Zeros(Places::Odd)),
         (ZEROS_LEAST.., 0) => Some(Shown::Zeros(Places::Even)),
         _ => None,
@@ -317,6 +336,17 @@ mod tests {
             assert!(codes.contains(&Code::MixedEncodings), "{at}");
             assert!(text.starts_with(line.get(..299).unwrap()), "{at}: {text}");
             assert!(text.ends_with(line.get(304..).unwrap()), "{at}: {text}");
+        }
+    }
+
+    #[test]
+    fn characters_with_a_lower_half_of_zero_are_no_shift() {
+        let line = format!("{{\"a\": \"{}\"}}\n", "最県一가".repeat(50));
+        for (endian, bytes) in [
+            (Endian::Little, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            (Endian::Big, u16::to_be_bytes),
+        ] {
+            assert_eq!(read(&units(&line, bytes), endian), (line.clone(), vec![]));
         }
     }
 

@@ -68,7 +68,7 @@ impl Columns {
                         leaves.sort_unstable();
                         leaves.dedup();
                     }
-                    request = leaves;
+                    request = with_whole_lists(schema, leaves);
                     time = paths
                         .iter()
                         .position(|path| *path == format!("{before}{when}"));
@@ -85,6 +85,16 @@ impl Columns {
     }
 }
 
+/// These columns, and with one of a list or a map all others below the same root: of a map no part can be read alone.
+fn with_whole_lists(schema: &SchemaDescriptor, leaves: Vec<usize>) -> Vec<usize> {
+    let root = |leaf: &usize| schema.get_column_root_idx(*leaf);
+    let is_in_list = |leaf: &&usize| schema.column(**leaf).max_rep_level() > 0;
+    let roots: Vec<usize> = leaves.iter().filter(is_in_list).map(root).collect();
+    (0..schema.num_columns())
+        .filter(|leaf| leaves.contains(leaf) || roots.contains(&root(leaf)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -98,6 +108,18 @@ mod tests {
         let schema = SchemaDescriptor::new(Arc::new(schema));
         let leaf = Columns::of(&schema).action?;
         Some(schema.column(leaf).path().string())
+    }
+
+    #[test]
+    fn a_foreign_map_is_taken_as_a_whole() {
+        let text = "optional binary";
+        let columns = format!(
+            "{text} eventname (UTF8); {text} requestparameters (UTF8); optional group mine (MAP) {{ \
+             repeated group key_value {{ required int32 key; {text} value; }} }} optional int32 other;"
+        );
+        let schema = parse_message_type(&format!("message m {{ {columns} }}")).unwrap();
+        let schema = SchemaDescriptor::new(Arc::new(schema));
+        assert_eq!(Columns::of(&schema).request, [1, 2, 3]);
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Table {
             .with_row_groups(vec![group])
             .with_batch_size(self.batch_rows(group));
         if let (Some(leaf), Some(actions)) = (self.columns.action, &sought.actions) {
-            if self.has_none(&reader, group, leaf, actions)? {
+            if self.has_none(group, leaf, actions)? {
                 return Ok(());
             }
             let schema = self.metadata.parquet_schema();
@@ -250,10 +250,10 @@ impl Table {
         usize::try_from(BATCH_BYTES / row_bytes).map_or(BATCH_ROWS, |n| n.clamp(1, BATCH_ROWS))
     }
 
-    /// Whether a group is sure to have none of the actions.
+    /// Whether a group is sure to have none of the actions. Bloom filters are not asked: nothing shows that one is
+    /// damaged, which would then hide all rows of the group.
     fn has_none(
         &self,
-        reader: &ParquetRecordBatchReaderBuilder<Kept>,
         group: usize,
         leaf: usize,
         actions: &[String],
@@ -268,11 +268,8 @@ impl Table {
         if left.is_empty() {
             return Ok(true);
         }
-        // One that cannot be read says nothing.
-        if let Ok(Some(filter)) = reader.get_row_group_column_bloom_filter(group, leaf) {
-            left.retain(|action| filter.check(*action));
-        }
-        Ok(left.is_empty() || !skip::may_be_in_dictionary(&self.kept, metadata, leaf, &left)?)
+        let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &left)?;
+        Ok(!may_be_there)
     }
 }
 

@@ -155,15 +155,21 @@ impl Scanner {
             }
         }
         let every_record = self.prefilter.lets_all_through();
-        if let Some(reason) =
-            misfit.filter(|_| every_record && is_row || self.prefilter.holds_needle(text))
-        {
-            self.tell_row(window.base + row.start as u64, &reason);
+        let misfit = misfit.filter(|_| every_record && is_row || self.prefilter.holds_needle(text));
+        if let Some(reason) = &misfit {
+            self.tell_row(window.base + row.start as u64, reason);
         }
+        let n_told = self.defects.len();
         for way in &reading.ways {
             self.json.clear();
             header.object(without_bom(text), way, &mut self.json);
             self.judge_row(window, row.clone(), visit);
+        }
+        if misfit.is_some() {
+            // It is told of already: that cells which moved are no record says nothing more.
+            let others = self.defects.split_off(n_told).into_iter();
+            self.defects
+                .extend(others.filter(|defect| defect.code != Code::NeedleWithoutRecord));
         }
     }
 

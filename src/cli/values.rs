@@ -1,0 +1,33 @@
+//! Values as they are typed, and what is wrong with them.
+
+use trailsift::input::manifest::Shard;
+use trailsift::store::check_endpoint;
+
+/// A number that is not 0.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(n) => Ok(n),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// An address that requests can be sent to.
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    check_endpoint(text).map(|()| text.to_owned())
+}
+
+/// The shard of a manifest: its number and how many there are.
+pub(super) fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    match parts {
+        Some((index, count)) if index < count => Ok(Shard { index, count }),
+        _ => Err("it is I/N, with I from 0 and less than N".to_owned()),
+    }
+}
+
+/// A number of bytes, with or without a unit.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    text.parse().map(|size: bytesize::ByteSize| size.0)
+}
