@@ -20,6 +20,8 @@ pub(crate) enum Said {
 pub enum Doubt {
     /// It does not say what came of it.
     Outcome,
+    /// The name of its action is damaged.
+    Action,
     /// It has no request by a name that is known.
     NoRequest,
     /// Its request is not whole.
@@ -30,8 +32,12 @@ pub enum Doubt {
 
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("event has the rule's action and names the policy, but ")?;
+        f.write_str(match *self == Self::Action {
+            true => "event names the policy, but ",
+            false => "event has the rule's action and names the policy, but ",
+        })?;
         match self {
+            Self::Action => f.write_str("the name of its action is damaged")?,
             Self::Outcome => f.write_str("does not say whether it failed")?,
             Self::NoRequest => f.write_str("has no request by a name that is known")?,
             Self::PartOfRequest => f.write_str("its request is not whole")?,

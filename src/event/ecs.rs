@@ -199,7 +199,6 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
         }
         "event.outcome" => outcomes(document, visit),
         REQUEST => {
-            each_flattened(document, visit);
             let found = all_at(document, REQUEST);
             // Several texts stand in an array; an array in the request itself has its own brackets in them.
             for value in found {
@@ -210,6 +209,8 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
                     visit(Scalar::Text(java_map::print(value)));
                 }
             }
+            // Behind it: of a field's values the first is shown.
+            each_flattened(document, visit);
         }
         _ => each_at(document, field, &mut |value| each_scalar(value, visit)),
     }

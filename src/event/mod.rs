@@ -168,6 +168,30 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
+    /// Whether the name of its action has what no name has: control characters, or what was no UTF-8.
+    #[must_use]
+    pub fn is_action_damaged(&self) -> bool {
+        let is_foreign = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+        let mut is_damaged = false;
+        self.each_value("event.action", &mut |value| {
+            is_damaged |= matches!(&value, Scalar::Text(text) if text.contains(is_foreign));
+        });
+        is_damaged
+    }
+
+    /// Whether it says that the call failed, and nowhere that it did not.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        let outcomes = self.texts("event.outcome");
+        !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome == "failure")
+    }
+
+    /// Whether any key or string in it holds what is looked for.
+    #[must_use]
+    pub fn holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        holds_below(self.record, holds)
+    }
+
     /// Whether its request holds what is looked for.
     pub(crate) fn request_holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         let mut is_held = false;
@@ -189,6 +213,15 @@ impl<'v> Event<'v> {
         let [own, others] = [self.text("event.id"), other.text("event.id")];
         let is_other_id = own.is_some() && others.is_some() && own != others;
         !is_other_id && self.text("event.action") == other.text("event.action")
+    }
+
+    /// Whether the two name different calls, of which only one can have been made.
+    pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {
+        ["event.action", "event.provider"].iter().any(|field| {
+            let [own, others] = [self.texts(field), other.texts(field)];
+            let is_said = !own.is_empty() && !others.is_empty();
+            is_said && !own.iter().any(|text| others.contains(text))
+        })
     }
 
     /// Members in which a whole record may lie, as log shippers and exports put it beside some of its fields.

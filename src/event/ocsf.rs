@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::doubt::Said;
 use super::ecs::each_at;
 use super::json::Value;
-use super::names::is_nothing;
+use super::names::{after_field, is_nothing};
 use super::{Scalar, cloudtrail, java_map, object_text};
 
 const UNMAPPED_REQUEST: &str = "requestParameters";
@@ -205,17 +205,25 @@ const OWN_FIELDS: [&str; 62] = [
 pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     for (name, value) in document.members() {
         let own = name.split('.').next().unwrap_or(name);
-        if !OWN_FIELDS.contains(&own) {
+        let unmapped = name.strip_prefix("unmapped.");
+        if !OWN_FIELDS.contains(&own) || unmapped.is_some_and(is_unread_request) {
             visit(name, value);
         }
     }
     each_at(document, "unmapped", &mut |unmapped| {
         each_entry(unmapped, &mut |name, value| {
-            if !cloudtrail::is_own_field(name) {
+            if !cloudtrail::is_own_field(name) || is_unread_request(name) {
                 visit(name, value);
             }
         });
     });
+}
+
+/// Whether a name in `unmapped` begins as those of the request do, and is none that is read.
+fn is_unread_request(name: &str) -> bool {
+    let is_read = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    let is_own = name.strip_prefix(UNMAPPED_REQUEST).is_some_and(is_read);
+    !is_own && after_field(name, UNMAPPED_REQUEST).is_some()
 }
 
 /// ECS fields, and the fields of which the first that has a value is their own.

@@ -144,7 +144,9 @@ impl Judging {
                 let n_before = self.n_events;
                 // Another event in it is something that it tells of.
                 let mut is_itself = false;
-                if !event.stands_alone(&is_hit) {
+                if event.stands_alone(&is_hit) {
+                    self.contradicted(parsers, place, event, visit);
+                } else {
                     self.carried(parsers, place, event, &mut |candidate| {
                         is_itself |= event.may_be(&candidate.event);
                         visit(candidate);
@@ -181,6 +183,32 @@ impl Judging {
             if prose && !self.is_record_cut {
                 self.invalid_text = told;
             }
+        }
+    }
+
+    /// Judges the records in a document that says all itself, as far as they say that it was another call: then the
+    /// document is damaged, or the record. Of all else that lies in it nothing need be told.
+    fn contradicted(
+        &mut self,
+        parsers: &mut Vec<Parser>,
+        place: Place<'_>,
+        event: Event<'_>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        let n_before = (self.n_events, self.n_documents);
+        let told = (self.quality, self.is_duplicate, self.invalid_text.clone());
+        let mut n_visited = 0;
+        self.carried(parsers, place, event, &mut |candidate| {
+            if event.contradicts(&candidate.event) {
+                n_visited += 1;
+                visit(candidate);
+            }
+        });
+        (self.n_events, self.n_documents) = (n_before.0 + n_visited, n_before.1);
+        let (quality, is_duplicate, invalid_text) = told;
+        self.invalid_text = invalid_text;
+        if n_visited == 0 {
+            (self.quality, self.is_duplicate) = (quality, is_duplicate);
         }
     }
 

@@ -47,11 +47,16 @@ impl Doubts {
             return Some(Doubt::Outcome);
         }
         let (literals, prefilter) = self.sought.as_ref()?;
+        let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
+        // Whatever it was called: it may have been the rule's.
+        if event.is_action_damaged() && !event.has_failed() && event.holds(&holds) {
+            return Some(Doubt::Action);
+        }
         // Nearly all events end here, by their action.
         if !rule.matches(&supposed(literals)) {
             return None;
         }
-        event.doubt(&|text| prefilter.holds_needle(text.as_bytes()))
+        event.doubt(&holds)
     }
 }
 

@@ -270,7 +270,8 @@ pub(crate) fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -
         max_decoded_bytes: None,
         related: None,
         wanted: Wanted::default(),
-        allows_no_events: false,
+        // The files made may be empty, all of them.
+        allows_no_events: true,
         names: trailsift::input::names::Names::default(),
         follows_links: false,
         own_files: Vec::new(),

@@ -273,7 +273,11 @@ fn a_link_that_lies_about_its_day_is_read() {
         .arg(year)
         .output()
         .unwrap();
-    let hunt = lake.hunted(output).exits(3).finds(&[]).tells(&["no_events"]);
+    let hunt = lake
+        .hunted(output)
+        .exits(3)
+        .finds(&[])
+        .tells(&["no_events"]);
     assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
     // A year that leads to another, below which the days are plain.
     let link = lake

@@ -99,9 +99,9 @@ fn documents_that_hold_no_event_are_recognised_and_no_fault() {
         .file("insight", insight)
         .file("notification", notification)
         .hunt(&[])
-        .exits(0)
+        .exits(3)
         .finds(&[])
-        .tells(&[]);
+        .tells(&["no_events"]);
     assert_eq!(hunt.report["documents_without_events"], 3);
 }
 
@@ -196,9 +196,9 @@ fn empty_inputs_are_read_and_counted() {
         .file("d.json", "null")
         .file("e.json", "{\"Records\":[]}")
         .hunt(&[])
-        .exits(0)
+        .exits(3)
         .finds(&[])
-        .tells(&[]);
+        .tells(&["no_events"]);
     assert_eq!(hunt.report["sources"]["found"], 5);
     assert_eq!(hunt.report["sources"]["empty"], 1);
 }

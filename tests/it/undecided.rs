@@ -224,6 +224,40 @@ fn a_document_without_an_outcome_is_no_failure() {
 }
 
 #[test]
+fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
+    let record = attach("1");
+    for action in ["Attach\nUserPolicy", "AttachUserP\0\0\0\0y"] {
+        let record = record.replace("AttachUserPolicy", action);
+        let hunt = Lake::new().file("a", record).hunt(&[]).exits(3);
+        hunt.finds(&[])
+            .says("the name of its action is damaged: whether it is an alert cannot be decided");
+    }
+    let other = record.replace(r#""requestParameters""#, r#""requeStParameters""#);
+    let hunt = Lake::new().file("a", other).hunt(&[]).exits(3);
+    hunt.finds(&[]).tells(&["undecided"]);
+    // Of Security Lake's early versions.
+    let ocsf = format!(
+        r#"{{"metadata":{{"product":{{"name":"CloudTrail"}}}},"class_uid":3005,"api":{{"operation":"AttachUserPolicy"}},"status":"Success","unmapped":{{"requestParameters.userName":"bob","requestParameters|.policyArn":"{ARN}"}}}}"#
+    );
+    let hunt = Lake::new().file("a", ocsf).hunt(&[]).exits(3);
+    hunt.finds(&[]).tells(&["undecided"]);
+}
+
+#[test]
+fn a_whole_record_wins_over_a_document_that_names_another_action() {
+    let original = serde_json::to_string(&attach("1")).unwrap();
+    let document = |action: &str| {
+        format!(
+            r#"{{"event":{{"id":"1","action":"{action}","outcome":"success","provider":"iam.amazonaws.com","original":{original}}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#
+        )
+    };
+    for action in ["AttachUqerPolicy", "ttachUserPolicy", "AttachUserPolicy"] {
+        let hunt = Lake::new().file("a", document(action)).hunt(&[]);
+        hunt.exits(0).finds(&["1"]);
+    }
+}
+
+#[test]
 fn what_only_a_folder_says_is_told() {
     let record = attach("1").replace(r#""eventName":"AttachUserPolicy","#, "");
     let flat = format!(
@@ -241,7 +275,7 @@ fn what_only_a_folder_says_is_told() {
         .hunt(&[])
         .exits(3)
         .finds(&["1"])
-        .tells(&["undecided"])
+        .tells(&["undecided", "event_time_unreadable"])
         .says("the folder errorcode=AccessDenied says that it failed");
 }
 

@@ -156,7 +156,7 @@ impl Header {
         let of_json = || {
             let mut lines = lines.iter();
             lines.find_map(|(line, rest)| {
-                let header = Self::of(line, is_plain_name)?;
+                let header = Self::of(line, is_plain_name).filter(Self::has_words)?;
                 header.stands_before_json(rest).then_some(header)
             })
         };
@@ -233,6 +233,12 @@ impl Header {
             n_known,
             names,
         })
+    }
+
+    /// Whether letters stand in a name: below the header of Markdown's tables is a line of dashes.
+    fn has_words(&self) -> bool {
+        let mut names = self.names.iter();
+        names.any(|name| name.contains(char::is_alphanumeric))
     }
 
     /// Whether one of the next lines is a row of as many cells as this has names, one of them quoted JSON.
