@@ -170,8 +170,8 @@ mod tests {
             assert!(is_whole(text), "{text}");
         }
         for text in [
-            &JSON[..20],
-            &PRINTED[..40],
+            JSON.split_at(20).0,
+            PRINTED.split_at(40).0,
             "[object Object]",
             "System.Collections.Hashtable",
             "x",

@@ -228,12 +228,11 @@ impl Blocks {
         buffer: &mut Vec<u8>,
         defects: &mut Vec<Defect>,
     ) -> Option<Block> {
-        let is_first = std::mem::replace(&mut log.is_at_start, false);
         let mut block = Block {
             content: Content::Decoded,
             member: log.member.clone(),
             beginning: 0..0,
-            is_first,
+            is_first: std::mem::replace(&mut log.is_at_start, false),
             end: BlockEnd::Open,
             stored_bytes: 0,
             n_gzip_members: 0,
@@ -268,7 +267,7 @@ impl Blocks {
         let codecs = &mut self.codecs;
         let mut filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
         // What is no JSON may have a header, which must be seen whole.
-        while is_first
+        while block.is_first
             && filled == Filled::More
             && buffer.len() < BEGINNING_BYTES
             && !matches!(buffer.trim_ascii_start().first(), Some(b'{' | b'['))

@@ -74,6 +74,10 @@ enum Sink {
 
 /// An output that is written to its end, and has no name yet.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a run has two of them, at its end"
+)]
 pub(crate) enum Closed {
     One(Target, u64),
     Parts(Files),

@@ -101,11 +101,7 @@ pub(super) fn collect(
         sink.waiting(*id)?;
     }
     sink.commit(true)?;
-    let Tables { alerts, related } = sink.tables;
-    alerts.write_groups(0)?;
-    related
-        .iter_mut()
-        .try_for_each(|table| table.write_groups(0))
+    sink.tables.write_all()
 }
 
 /// The files that are written.
@@ -126,6 +122,12 @@ pub(super) struct Table {
 }
 
 impl Tables {
+    /// Writes what is still being encoded.
+    fn write_all(&mut self) -> Result<(), Error> {
+        let mut tables = std::iter::once(&mut self.alerts).chain(&mut self.related);
+        tables.try_for_each(|table| table.write_groups(0))
+    }
+
     /// Which files these are.
     pub(super) fn identities(&self) -> Result<Vec<Identity>, Error> {
         let tables = std::iter::once(&self.alerts).chain(&self.related);

@@ -261,14 +261,24 @@ impl Run<'_> {
             ledger.commit().ok();
         }
         result?;
-        let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
-        let state = config.state.as_deref().unwrap_or(Path::new(""));
+        self.tell_no_events(&mut report, notify)?;
+        Ok((tables, report))
+    }
+
+    /// Says that no event was read, if that is so and not as it should be.
+    fn tell_no_events(
+        &self,
+        report: &mut Report,
+        notify: &mut dyn FnMut(Notice<'_>),
+    ) -> Result<(), Error> {
+        let has_earlier = self.ledger.map_or(Ok(false), Ledger::has_events);
+        let state = self.config.state.as_deref().unwrap_or(Path::new(""));
         let has_earlier = has_earlier.map_err(journal::failed(state))?;
-        if let Some(diagnostic) = no_events::diagnostic(&report, config, has_earlier) {
+        if let Some(diagnostic) = no_events::diagnostic(report, self.config, has_earlier) {
             notify(Notice::Diagnostic(&diagnostic));
             report.add_diagnostic(diagnostic);
         }
-        Ok((tables, report))
+        Ok(())
     }
 
     /// Opens what is written.

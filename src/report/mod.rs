@@ -159,7 +159,7 @@ impl Tally {
                     sources.without_events += 1;
                     let is_usual =
                         |part| FOLDERS_WITHOUT_EVENTS.iter().any(|folder| part == *folder);
-                    let is_usual = path.iter().any(|part| is_usual(part));
+                    let is_usual = path.iter().any(is_usual);
                     if !is_usual && self.without_events.len() < WITHOUT_EVENTS_NAMED {
                         self.without_events
                             .push(path.to_string_lossy().into_owned());

@@ -116,10 +116,8 @@ impl Walker {
         out: &mut Vec<Framed>,
     ) -> Progress {
         let bytes = window.bytes;
-        let end = match window.is_last {
-            true => bytes.len(),
-            false => bytes.len().saturating_sub(self.limits.seam_bytes),
-        };
+        let n_left = usize::from(!window.is_last) * self.limits.seam_bytes;
+        let end = bytes.len().saturating_sub(n_left);
         let mut i = window.at(self.cursor);
         let pause = end.min(i.saturating_add(self.limits.stride_bytes));
         let from = self.string.map_or(i, |string| window.at(string.held_from));

@@ -75,11 +75,13 @@ fn the_alerts_in_real_public_data_are_those_of_the_oracle() {
     // Every event that names the policy was judged, whether it is an alert or not.
     assert!(report["events_judged"].as_u64() >= totals["mention"].as_u64());
     for diagnostic in report["diagnostics"].as_array().unwrap() {
-        assert_eq!(
-            text(diagnostic, "code"),
-            "needle_without_record",
-            "{diagnostic}"
-        );
+        // One file ends in the middle of a record, as its authors wanted it.
+        let is_cut = text(diagnostic, "source").ends_with("/bad_cloudtrail.json");
+        let expected = match is_cut {
+            true => "truncated",
+            false => "needle_without_record",
+        };
+        assert_eq!(text(diagnostic, "code"), expected, "{diagnostic}");
     }
 }
 

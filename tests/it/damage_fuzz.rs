@@ -3,7 +3,7 @@
 #[path = "../damage/mod.rs"]
 mod fuzz;
 
-use fuzz::{FORMS, Options};
+use fuzz::{FORMS, Options, Sum};
 
 #[track_caller]
 fn loses_nothing(name: &str) {
@@ -15,8 +15,13 @@ fn loses_nothing(name: &str) {
         save: None,
     };
     let mut faults = String::new();
-    let sum = fuzz::run(form, &options, &mut |fault| faults.push_str(fault));
-    assert_eq!(sum.failed, 0, "{faults}");
+    let sum: Sum = fuzz::run(form, &options, &mut |fault| faults.push_str(fault));
+    let table = format!("{}\n{}", Sum::head(), sum.row(name));
+    assert_eq!(
+        (sum.failed, sum.silent_losses()),
+        (0, 0),
+        "{table}\n{faults}"
+    );
     // It must have had something to lose.
     assert!(sum.alerts > 500 && sum.complete > 50, "{sum:?}");
 }

@@ -162,7 +162,7 @@ fn what_is_beside_an_older_output_is_not_replaced_by_new_ones_either() {
         lake.cut_at(name, 60)
     };
     let lake = cut(Lake::new().file("a.json", attach("1")), "z.json.gz");
-    fs::write(lake.beside("1.ndjson"), "of another time\n").unwrap();
+    fs::write(lake.beside("1.ndjson"), "{}\n{}\n").unwrap();
     let first = hunt(&lake, "1.ndjson", &["logs"]);
     assert_eq!(first.exit, Some(3));
     let beside = rows(&lake.beside("1.incomplete.ndjson"));
