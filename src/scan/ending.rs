@@ -14,7 +14,7 @@ use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::disguise;
 use super::keys::{Marks, classify};
-use super::rows::is_rows;
+use super::rows::shows_header;
 use super::window::{continues, is_blank, last_anchor, last_byte};
 use crate::report::{Code, Defect};
 
@@ -113,7 +113,7 @@ fn cut(n_bytes: u64, head: &[u8], tail: &[u8]) -> Option<Defect> {
     let is_all = n_bytes == tail.len() as u64;
     let is_cut = match begins_json(start(head)) {
         true => is_document_cut(end, is_all, head),
-        false => !is_rows(head) && is_line_cut(tail, is_all),
+        false => !shows_header(head) && is_line_cut(tail, is_all),
     };
     let n_padding = (tail.len() - end.len()) as u64;
     let message = "text ends inside a JSON document: it was cut off, or its end is damaged";

@@ -120,6 +120,7 @@ pub(crate) fn json(random: &mut Random, records: &[Record]) -> Made {
     json_of(random, shape, written)
 }
 
+#[expect(clippy::too_many_lines, reason = "a shape after the other")]
 fn json_of(random: &mut Random, shape: &'static str, written: Vec<(&Record, String)>) -> Made {
     let mut made = Made::of(shape);
     let end = *random.pick(&["", "\n"]);

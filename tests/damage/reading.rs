@@ -108,7 +108,7 @@ fn text_verdict(text: &str) -> Verdict {
     let Some(start) = text.find('{') else {
         return Verdict::NoRecord;
     };
-    json::whole(text[start..].as_bytes()).map_or(Verdict::NoRecord, |value| verdict(&value))
+    json::whole(&text.as_bytes()[start..]).map_or(Verdict::NoRecord, |value| verdict(&value))
 }
 
 /// The texts in which documents carry the record that they were made of.

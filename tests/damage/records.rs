@@ -118,7 +118,7 @@ fn of_kind(random: &mut Random, id: String, kind: Kind) -> Record {
             1 + random.below(28),
             random.below(60)
         ),
-        agent: *random.pick::<&str>(&[
+        agent: random.pick::<&str>(&[
             "aws-internal/3",
             "Boto3/1.28 (x, \"y\"; z)",
             "console.amazonaws.com",

@@ -117,7 +117,8 @@ fn lake() -> Table {
 
 /// A table of some records. Its bytes have no tags: what belongs to which record cannot be told.
 pub(crate) fn make(random: &mut Random, records: &[Record]) -> Made {
-    let tables: [(&str, fn() -> Table); 5] = [
+    type Makes = fn() -> Table;
+    let tables: [(&str, Makes); 5] = [
         ("maps", athena),
         ("texts", texts),
         ("structs", structs),
@@ -272,6 +273,7 @@ fn lines(
 }
 
 /// Judges what a hunt found; the alerts' places are numbers of rows.
+#[expect(clippy::too_many_lines, reason = "a verdict after the other")]
 pub(crate) fn judge(
     damaged: &Damaged,
     whole: &Made,

@@ -133,9 +133,8 @@ fn rows_without_a_header_that_is_known_are_never_passed_over() {
     let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
     for text in [
         row("1"),
-        format!(
-            "AttachUserPolicy\u{1}us-east-1\u{1}\\N\u{1}policyArn\u{3}AWSCompromisedKeyQuarantine\u{1}1\n"
-        ),
+        "AttachUserPolicy\u{1}us-east-1\u{1}\\N\u{1}policyArn\u{3}AWSCompromisedKeyQuarantine\u{1}1\n"
+            .to_owned(),
         format!(
             "a,b,c\n1,AttachUserPolicy,\"{}\"\n",
             request.replace('"', "\\\"")

@@ -204,10 +204,7 @@ fn a_copy_that_was_cut_off_is_told_wherever_it_was_cut() {
         let is_behind = matches!(what, "syslog" | "bunyan" | "an export");
         let last = text.trim_end().rfind("{\"eventVersion").unwrap_or(0);
         let from = if is_in_lines { last + 40 } else { 40 };
-        let to = text
-            .trim_end()
-            .trim_end_matches(|c| c == '}' || c == ']')
-            .len();
+        let to = text.trim_end().trim_end_matches(['}', ']']).len();
         for cut in (from..to).step_by(7 + (to - from) / 60) {
             if text.is_char_boundary(cut) && (!is_behind || cut > last + 40) {
                 let lake = Lake::new().file("a", &text[..cut]);

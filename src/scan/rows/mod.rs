@@ -28,6 +28,11 @@ pub fn is_rows(text: &[u8]) -> bool {
     !matches!(Header::find(text, false), Beginning::None)
 }
 
+/// Whether there is a header in what is seen of a text's beginning.
+pub(super) fn shows_header(text: &[u8]) -> bool {
+    matches!(Header::find(text, true), Beginning::Header(_))
+}
+
 /// A table in a text, and how far it is read.
 #[derive(Debug)]
 pub(super) struct Table {
