@@ -160,7 +160,9 @@ def hunt(
     binary.chmod(0o755)
     with tempfile.TemporaryDirectory() as folder:
         report, log = pathlib.Path(folder, "report.json"), pathlib.Path(folder, "log")
-        command = [binary, "hunt", "--quiet", "--format", "arrow", "--output", "-", "--report", report, *arguments]
+        # A part of what is hunted through may well hold no event.
+        options = ["--quiet", "--allow-empty", "--format", "arrow", "--output", "-", "--report", report]
+        command = [binary, "hunt", *options, *arguments]
         stdin = subprocess.PIPE if feed else subprocess.DEVNULL
         with log.open("wb") as stderr, subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
             # Whoever writes what the program reads must not wait for whoever reads what it writes.
