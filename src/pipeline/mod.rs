@@ -24,7 +24,7 @@ mod schedule;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -261,24 +261,8 @@ impl Run<'_> {
             ledger.commit().ok();
         }
         result?;
-        self.tell_no_events(&mut report, notify)?;
+        no_events::tell(config, ledger, &mut report, notify)?;
         Ok((tables, report))
-    }
-
-    /// Says that no event was read, if that is so and not as it should be.
-    fn tell_no_events(
-        &self,
-        report: &mut Report,
-        notify: &mut dyn FnMut(Notice<'_>),
-    ) -> Result<(), Error> {
-        let has_earlier = self.ledger.map_or(Ok(false), Ledger::has_events);
-        let state = self.config.state.as_deref().unwrap_or(Path::new(""));
-        let has_earlier = has_earlier.map_err(journal::failed(state))?;
-        if let Some(diagnostic) = no_events::diagnostic(report, self.config, has_earlier) {
-            notify(Notice::Diagnostic(&diagnostic));
-            report.add_diagnostic(diagnostic);
-        }
-        Ok(())
     }
 
     /// Opens what is written.
@@ -506,6 +490,8 @@ fn own_folder(config: &HuntConfig) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::input::Root;
     use crate::input::layout::Wanted;

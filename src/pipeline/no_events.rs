@@ -1,16 +1,34 @@
 //! A run that read no CloudTrail event says so: its zero stands on nothing.
 
+use std::path::Path;
+
+use super::{Notice, journal};
 use crate::config::HuntConfig;
+use crate::error::Error;
 use crate::input::Root;
+use crate::ledger::Ledger;
 use crate::report::{Code, Defect, Diagnostic, Report, Severity};
+
+/// Says that no event was read, if that is so and not as it should be.
+pub(super) fn tell(
+    config: &HuntConfig,
+    ledger: Option<&Ledger>,
+    report: &mut Report,
+    notify: &mut dyn FnMut(Notice<'_>),
+) -> Result<(), Error> {
+    let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
+    let state = config.state.as_deref().unwrap_or(Path::new(""));
+    let has_earlier = has_earlier.map_err(journal::failed(state))?;
+    if let Some(diagnostic) = diagnostic(report, config, has_earlier) {
+        notify(Notice::Diagnostic(&diagnostic));
+        report.add_diagnostic(diagnostic);
+    }
+    Ok(())
+}
 
 /// The diagnostic of a run without events, unless that is as it should be: an investigation's pass over what is known,
 /// a shard, a night on which nothing is new after others that read events (`has_earlier`).
-pub(super) fn diagnostic(
-    report: &Report,
-    config: &HuntConfig,
-    has_earlier: bool,
-) -> Option<Diagnostic> {
+fn diagnostic(report: &Report, config: &HuntConfig, has_earlier: bool) -> Option<Diagnostic> {
     let is_shard = |root: &Root| match root {
         Root::Manifest(manifest) => manifest.shard.is_some_and(|shard| shard.count > 1),
         Root::Path(_) | Root::Stdin | Root::List(_) | Root::Sources(_) => false,
