@@ -315,7 +315,12 @@ fn a_scan_that_is_told_to_stop_ends_within_its_stride() {
 fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
     for token in ["0,", "[", "{}", "\"a\":"] {
         let stop = Arc::new(AtomicBool::new(true));
-        let mut scanner = Scanner::new(Arc::new(Prefilter::new(&[NEEDLE]))).stopped_by(&stop);
+        let limits = Limits {
+            stride_bytes: 1000,
+            ..Limits::default()
+        };
+        let prefilter = Arc::new(Prefilter::new(&[NEEDLE]));
+        let mut scanner = Scanner::with_limits(prefilter, limits).stopped_by(&stop);
         scanner.start_text(0);
         // Four times as much as a line that is looked at by itself.
         let text = format!("[{}", token.repeat(130_000));
