@@ -313,7 +313,8 @@ fn a_scan_that_is_told_to_stop_ends_within_its_stride() {
 
 #[test]
 fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
-    for token in ["0,", "[", "{}", "\"a\":"] {
+    // No numbers: a list of them is searched at once, for text that is written so.
+    for token in ["null,", "[", "{}", "\"a\":"] {
         let stop = Arc::new(AtomicBool::new(true));
         let limits = Limits {
             stride_bytes: 1000,
