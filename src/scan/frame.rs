@@ -167,7 +167,7 @@ impl Walker {
                 }
                 b',' => self.nest.next_element(),
                 _ if at == next_hit => {
-                    let word = word_around(bytes, at, self.limits.seam_bytes);
+                    let word = self.word(bytes, at);
                     self.hit(window, at, word, false, out);
                     next_hit = hits.first_from(i).unwrap_or(usize::MAX);
                 }
@@ -184,6 +184,14 @@ impl Walker {
             return self.cut(window.end(), next_hit, window, out);
         }
         self.suspend(window, next_hit, out)
+    }
+
+    /// The word round a hit outside of strings, if it matters whether a needle stands in it.
+    fn word(&self, bytes: &[u8], at: usize) -> Range<usize> {
+        match self.nest.asks_for_needle() {
+            true => word_around(bytes, at, self.limits.seam_bytes),
+            false => at..at,
+        }
     }
 
     /// The anchor that the bracket here shows, if a document is open that this cuts off.
