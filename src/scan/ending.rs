@@ -202,7 +202,7 @@ fn is_open(text: &[u8]) -> bool {
                 Some(end) => i = end,
                 None => return true,
             },
-            b'{' | b'[' if depth == 0 && !begins_json(&text[i..]) => return false,
+            b'{' | b'[' if depth == 0 && !begins_document(text, i) => return false,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
@@ -210,6 +210,15 @@ fn is_open(text: &[u8]) -> bool {
         i += 1;
     }
     depth > 0
+}
+
+/// Whether a document begins with the bracket at `at`. One that nothing follows is a bracket in prose, unless it begins
+/// the text or another document ends before it.
+fn begins_document(text: &[u8], at: usize) -> bool {
+    let is_last = text[at + 1..].iter().all(|b| is_blank(*b));
+    let before = last_byte(&text[..at]);
+    let is_prose = is_last && !matches!(before, None | Some(b'}' | b']' | b','));
+    begins_json(&text[at..]) && !is_prose
 }
 
 /// Where the quote stands that ends the string whose content begins at `from`.

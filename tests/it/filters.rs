@@ -576,7 +576,7 @@ fn a_note_that_names_the_policy_is_a_warning_wherever_it_lies() {
             .file("a.txt", text)
             .hunt(&[])
             .exits(3)
-            .tells(&["needle_without_record"]);
+            .tells(&["needle_without_record", "no_events"]);
     }
 }
 

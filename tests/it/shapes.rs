@@ -300,7 +300,8 @@ fn images_in_a_stream_are_no_events_but_told_and_a_text_in_one_is_read() {
         .to_string()
     };
     let told = hunt(&stream(json!({"record": {"M": item["Item"]}}))).exits(3);
-    told.finds(&[]).tells(&["needle_without_record"]);
+    told.finds(&[])
+        .tells(&["needle_without_record", "no_events"]);
     hunt(&stream(json!({"record": {"S": attach("1")}})))
         .exits(0)
         .finds(&["1"]);
