@@ -103,16 +103,17 @@ pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
 
 /// What is wrong with a text of so many bytes, which has something else than zeros and blanks.
 fn defects_of(n_bytes: u64, head: &[u8], tail: &[u8]) -> Vec<Defect> {
-    let disguise = disguise::find(head, first_place(head).is_some());
-    let cut = cut(n_bytes, head, tail);
+    let first = first_place(head);
+    let disguise = disguise::find(head, first.is_some());
+    let cut = cut(n_bytes, head, first.as_ref(), tail);
     disguise.into_iter().chain(cut).collect()
 }
 
-fn cut(n_bytes: u64, head: &[u8], tail: &[u8]) -> Option<Defect> {
+fn cut(n_bytes: u64, head: &[u8], first: Option<&Place>, tail: &[u8]) -> Option<Defect> {
     let end = trimmed(tail);
     let is_all = n_bytes == tail.len() as u64;
     let is_cut = match begins_json(start(head)) {
-        true => is_document_cut(end, is_all, head),
+        true => is_document_cut(end, is_all, first),
         false => !shows_header(head) && is_line_cut(tail, is_all),
     };
     let n_padding = (tail.len() - end.len()) as u64;
@@ -154,19 +155,19 @@ pub(super) fn begins_json(text: &[u8]) -> bool {
 }
 
 /// Whether a text that begins as JSON ends inside a document.
-fn is_document_cut(end: &[u8], is_all: bool, head: &[u8]) -> bool {
-    let first = || end.len() - start(end).len();
-    // What stands before a line must be at hand to tell that a document begins with it.
-    let anchor =
-        last_anchor(end, end.len()).filter(|at| is_all || last_byte(&end[..*at]).is_some());
-    let anchor = anchor.or_else(|| is_all.then(first));
+fn is_document_cut(end: &[u8], is_all: bool, first: Option<&Place>) -> bool {
     let is_open_from = |at: usize| {
         let document = start(&end[at..]);
         begins_json(document) && is_open(document)
     };
-    match anchor {
-        Some(at) if end.len() - at <= FORWARD_BYTES => is_open_from(at),
-        _ if closes(end, first_place(head).as_ref()) => false,
+    let near = last_document(end, end.len().saturating_sub(FORWARD_BYTES), is_all);
+    if let Some(at) = near {
+        return is_open_from(at);
+    }
+    if closes(end, first) {
+        return false;
+    }
+    match last_document(end, 0, is_all) {
         Some(at) => is_open_from(at),
         // Whether it is JSON at all that ends here: prose may follow.
         None => {
@@ -175,6 +176,18 @@ fn is_document_cut(end: &[u8], is_all: bool, head: &[u8]) -> bool {
             has_structure && memmem::find(end, b"\":").is_some()
         }
     }
+}
+
+/// Where the last document begins that does so at `from` or after it, as far as `end`, of which nothing precedes if it
+/// `is_all`, shows it.
+fn last_document(end: &[u8], from: usize, is_all: bool) -> Option<usize> {
+    let is_all = is_all && from == 0;
+    let text = &end[from..];
+    // What stands before a line must be at hand to tell that a document begins with it.
+    let is_known = |at: &usize| is_all || last_byte(&text[..*at]).is_some();
+    let anchor = last_anchor(text, text.len()).filter(is_known);
+    let first = || text.len() - start(text).len();
+    anchor.or_else(|| is_all.then(first)).map(|at| from + at)
 }
 
 /// Whether the last line of a log ends inside JSON that begins behind a time or a name. A line that has its end is as it

@@ -20,11 +20,38 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
     } else {
         key
     };
+    if !may_be_known(key) {
+        return (Role::Other, Marks::Nothing);
+    }
     KEYS.iter()
         .find(|(name, ..)| name.len() == key.len() && name.as_bytes().eq_ignore_ascii_case(key))
         .map_or((Role::Other, Marks::Nothing), |&(_, role, marks)| {
             (role, marks)
         })
+}
+
+/// Whether one of [`KEYS`] has this key's length and first letter: nearly every key of a record is told apart by that.
+fn may_be_known(key: &[u8]) -> bool {
+    let letters = FIRST_LETTERS.get(key.len()).copied().unwrap_or(0);
+    key.first()
+        .is_some_and(|first| letters & letter_bit(*first) != 0)
+}
+
+/// For each length the letters with which keys of that length begin, a bit each.
+const FIRST_LETTERS: [u32; KEY_LETTERS_MAX + 1] = {
+    let mut letters = [0; KEY_LETTERS_MAX + 1];
+    let mut i = 0;
+    while i < KEYS.len() {
+        let key = KEYS[i].0.as_bytes();
+        letters[key.len()] |= letter_bit(key[0]);
+        i += 1;
+    }
+    letters
+};
+
+/// One bit for each letter, in either case; other bytes share them.
+const fn letter_bit(byte: u8) -> u32 {
+    1 << (byte & 0x1f)
 }
 
 /// Where the first key of an object stands that begins this text, if it is written without escapes and
@@ -89,4 +116,7 @@ const KEYS: [(&str, Role, Marks); 20] = [
 ];
 
 /// The longest of [`KEYS`] with each byte written as an escape.
-pub(super) const KEY_BYTES_MAX: u64 = 15 * 6;
+pub(super) const KEY_BYTES_MAX: u64 = KEY_LETTERS_MAX as u64 * 6;
+
+/// The length of the longest of [`KEYS`].
+const KEY_LETTERS_MAX: usize = 15;

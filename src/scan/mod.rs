@@ -27,6 +27,7 @@ mod prefilter;
 mod prose;
 mod rows;
 pub(crate) mod steps;
+mod vectors;
 mod window;
 #[cfg(test)]
 mod tests;
@@ -234,12 +235,6 @@ impl Scanner {
             self.is_at_start = false;
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let defects = &mut self.defects;
-        self.numbers.search(window, &prefilter, &mut |offset| {
-            let message =
-                "text that stands as a list of its bytes' numbers holds the needle; it is not read";
-            defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
-        });
         let mut hits = prefilter.hits(window.bytes);
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
@@ -253,6 +248,13 @@ impl Scanner {
                 None => self.scan_documents(window, &mut hits, visit),
             },
         };
+        // In text that the search has just brought near.
+        let defects = &mut self.defects;
+        self.numbers.search(window, &prefilter, &mut |offset| {
+            let message =
+                "text that stands as a list of its bytes' numbers holds the needle; it is not read";
+            defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
+        });
         if let Some(control) = hits.control().filter(|_| !self.is_binary_told) {
             self.look_for_binary(window, control);
         }

@@ -10,7 +10,7 @@ use super::window::Window;
 
 /// How far apart the places are that are looked at. The shortest list of a record that could match has some 2,000
 /// characters.
-const STEP_BYTES: usize = 1024;
+const STEP_BYTES: usize = 1900;
 /// So much is looked at there.
 const PROBE_BYTES: usize = 48;
 /// So many commas are in that, at least: no number has more than three digits and a few blanks.
@@ -61,7 +61,7 @@ impl Numbers {
             let Some(probe) = probe.get(..PROBE_BYTES) else {
                 break;
             };
-            if probe[0].is_ascii_alphabetic() || !is_list(probe) {
+            if !is_of_list(probe[0]) || !is_list(probe) {
                 offset += step;
                 continue;
             }

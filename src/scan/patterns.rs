@@ -9,11 +9,9 @@ use std::ops::Range;
 
 use memchr::arch::all::packedpair::Pair;
 
-use super::marks::{self, Counter};
+use super::marks::Counter;
+use super::vectors::{self, BLOCK_BYTES, Stop, TIME_REACH, Times};
 use crate::binary::CONTROL_MAX;
-
-/// Text looked at in one step: what a few vector registers hold.
-const BLOCK_BYTES: usize = 64;
 
 /// What a search met on its way, beside what it looked for.
 #[derive(Debug, Default)]
@@ -28,8 +26,7 @@ pub(super) struct Passed {
 #[derive(Debug)]
 pub(super) struct Patterns {
     patterns: Vec<Pattern>,
-    /// What a block is compared with: one of these stands wherever a pattern does, and the last one where an event's
-    /// time may.
+    /// What a block is compared with: one of these stands wherever a pattern does.
     probes: Vec<Probe>,
     /// How far behind a block its patterns' rare bytes may lie.
     reach: usize,
@@ -37,9 +34,9 @@ pub(super) struct Patterns {
 
 /// Two bytes of a pattern, or of several, that are rare in text, and their offsets.
 #[derive(Debug, Clone, Copy)]
-struct Probe {
-    offsets: [usize; 2],
-    bytes: [u8; 2],
+pub(super) struct Probe {
+    pub(super) offsets: [usize; 2],
+    pub(super) bytes: [u8; 2],
 }
 
 #[derive(Debug)]
@@ -134,10 +131,9 @@ impl Patterns {
             }
         });
         let patterns = patterns.collect();
-        probes.push(Probe::at(marks::PROBE, [0, 1]));
         let offsets = probes.iter().flat_map(|probe| probe.offsets);
         Self {
-            reach: offsets.max().unwrap_or(0),
+            reach: offsets.max().unwrap_or(0).max(TIME_REACH),
             patterns,
             probes,
         }
@@ -161,10 +157,7 @@ impl Patterns {
     fn find(&self, text: &[u8], mut from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         passed.events.pass_over(text, from);
         loop {
-            let Some(block) = self.first_block(text, from) else {
-                passed.events.stretch(text, text.len(), text.len());
-                return None;
-            };
+            let block = self.first_block(text, from, &mut passed.events)?;
             let end = text.len().min(block + BLOCK_BYTES);
             if passed.control.is_none() {
                 let seen = &text[block..text.len().min(end + self.reach)];
@@ -175,105 +168,58 @@ impl Patterns {
                     passed.control = at.map(|at| block + at);
                 }
             }
-            if self.may_begin_in(text, block) {
-                let patterns = self.patterns.iter().enumerate();
-                let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
-                if let Some(first) = found.min() {
-                    passed.events.stretch(text, block, first.0);
-                    return Some(first);
-                }
+            let patterns = self.patterns.iter().enumerate();
+            let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
+            if let Some(first) = found.min() {
+                return Some(first);
             }
-            passed.events.stretch(text, block, end);
+            passed.events.pass_over(text, end);
             from = end;
         }
     }
 
-    /// Whether a pattern may begin in a block, which may have been found for an event's time alone.
-    fn may_begin_in(&self, text: &[u8], block: usize) -> bool {
-        let Some(seen) = text[block..].get(..BLOCK_BYTES + self.reach) else {
-            return true;
-        };
-        let (_, probes) = self.probes.split_last().expect("the last is for times");
-        probes.iter().any(|p| first_block([p], 1, seen).is_some())
-    }
-
-    /// The start of the first block from `from` on that may hold a pattern's start.
-    fn first_block(&self, text: &[u8], from: usize) -> Option<usize> {
-        #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            #[expect(
-                unsafe_code,
-                reason = "vectors twice as wide: half the time of the search"
-            )]
-            // SAFETY: the processor has AVX2.
-            return unsafe { self.first_block_avx2(text, from) };
+    /// The start of the first block from `from` on that may hold a pattern's start, or holds a control character. Counts
+    /// the events before it, of a text that is counted up to `from` at least.
+    fn first_block(&self, text: &[u8], from: usize, events: &mut Counter) -> Option<usize> {
+        let n_bytes = text.len().checked_sub(from)?;
+        let n_blocks = n_bytes.saturating_sub(self.reach) / BLOCK_BYTES;
+        let end = from + n_blocks * BLOCK_BYTES;
+        let mut times = Times::new();
+        let mut at = from;
+        loop {
+            let stop = self.search(text, at, (end - at) / BLOCK_BYTES, &mut times);
+            events.blocks(text, times.take());
+            match stop {
+                Stop::Marked(block) => return Some(block),
+                Stop::Full(next) => at = next,
+                Stop::End => return (end < text.len()).then_some(end),
+            }
         }
-        self.first_block_in(text, from)
     }
 
-    /// The same, compiled for wider vectors than every processor of this kind has.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn first_block_avx2(&self, text: &[u8], from: usize) -> Option<usize> {
-        self.first_block_in(text, from)
-    }
-
-    #[inline(always)]
-    fn first_block_in(&self, text: &[u8], from: usize) -> Option<usize> {
-        let text_from = text.get(from..)?;
-        let n_blocks = text_from.len().saturating_sub(self.reach) / BLOCK_BYTES;
-        let block = match self.probes.as_slice() {
-            [a, b] => first_block([a, b], n_blocks, text_from),
-            [a, b, c] => first_block([a, b, c], n_blocks, text_from),
-            [a, b, c, d] => first_block([a, b, c, d], n_blocks, text_from),
+    fn search(&self, text: &[u8], from: usize, n_blocks: usize, times: &mut Times) -> Stop {
+        match self.probes.as_slice() {
+            [a] => vectors::search([a], text, from, n_blocks, times),
+            [a, b] => vectors::search([a, b], text, from, n_blocks, times),
+            [a, b, c] => vectors::search([a, b, c], text, from, n_blocks, times),
             // The first group's block, sought for every group, would not be the first of all: in order instead.
             probes => {
-                let marks = |block: &usize| {
-                    let at = block * BLOCK_BYTES;
-                    let seen = &text_from[at..];
-                    probes.iter().any(|p| first_block([p], 1, seen).is_some())
-                };
-                (0..n_blocks).find(marks)
+                for block in 0..n_blocks {
+                    let at = from + block * BLOCK_BYTES;
+                    let mut stops = probes.chunks(3).map(|group| match group {
+                        [a, b, c] => vectors::search([a, b, c], text, at, 1, &mut Times::new()),
+                        [a, b] => vectors::search([a, b], text, at, 1, &mut Times::new()),
+                        [a] => vectors::search([a], text, at, 1, &mut Times::new()),
+                        _ => unreachable!("no other is a chunk"),
+                    });
+                    if let Some(marked) = stops.find(|stop| matches!(stop, Stop::Marked(_))) {
+                        return marked;
+                    }
+                }
+                Stop::End
             }
-        };
-        let at = from + block.unwrap_or(n_blocks) * BLOCK_BYTES;
-        (at < text.len()).then_some(at)
-    }
-}
-
-/// The first of `n_blocks` blocks of `text` in which both bytes of a probe stand, or a control character where the
-/// first probe has its first byte; all these bytes lie in `text`.
-/// Written so that the compiler makes vector instructions of it.
-#[inline(always)]
-fn first_block<const N: usize>(probes: [&Probe; N], n_blocks: usize, text: &[u8]) -> Option<usize> {
-    let rows = probes.map(|probe| {
-        [0, 1].map(|i| {
-            let (blocks, _) = text
-                .get(probe.offsets[i]..)
-                .unwrap_or_default()
-                .as_chunks::<BLOCK_BYTES>();
-            (&blocks[..n_blocks], probe.bytes[i])
-        })
-    });
-    // A loop, since a closure would not be compiled for the processor that the function is compiled for.
-    for block in 0..n_blocks {
-        let seen = rows
-            .each_ref()
-            .map(|row| row.map(|(blocks, byte)| (&blocks[block], byte)));
-        let mut marks = 0;
-        for i in 0..BLOCK_BYTES {
-            // A control character makes a mark, too: one instruction more.
-            let mut difference = seen[0][0].0[i].saturating_sub(CONTROL_MAX);
-            for [(first, x), (second, y)] in &seen {
-                difference = difference.min((first[i] ^ x) | (second[i] ^ y));
-            }
-            marks |= u8::from(difference == 0);
-        }
-        if marks != 0 {
-            return Some(block);
         }
     }
-    None
 }
 
 #[cfg(test)]
@@ -305,7 +251,7 @@ mod tests {
     fn patterns_with_two_rare_bytes_at_the_same_places_are_looked_for_as_one() {
         let probes = |patterns: &[&str]| {
             let patterns = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
-            patterns.probes.len() - 1
+            patterns.probes.len()
         };
         assert_eq!(probes(&["AWSCompromisedKey", "AWSExposedCredential"]), 1);
         assert_eq!(probes(&["KxQ.......", "KyQ......."]), 2);

@@ -233,7 +233,7 @@ impl Hits<'_> {
     pub(super) fn count_events(&mut self, to: usize, is_last: bool) {
         // Many names are looked for by another search, in text of which the events are counted already.
         if matches!(self.prefilter.search, Search::Needles(_)) {
-            self.passed.events.begin(to, is_last);
+            self.passed.events.begin(to, self.text.len(), is_last);
         }
     }
 

@@ -1,0 +1,286 @@
+//! The inner loop of the search: which blocks of a text may hold a pattern, a control character, or an event's time?
+//!
+//! Written twice: with the processor's own instructions where it has AVX2, since the compiler's choice for the other
+//! one takes twice as long, and for any processor.
+
+use super::patterns::Probe;
+use crate::binary::CONTROL_MAX;
+
+/// Text looked at in one step: what two vector registers hold.
+pub(super) const BLOCK_BYTES: usize = 64;
+
+/// What is in the key of each event's time: see [`super::marks`].
+pub(super) const TIME: [u8; 3] = *b"ime";
+
+/// How far behind a block the letters of [`TIME`] may lie.
+pub(super) const TIME_REACH: usize = TIME.len() - 1;
+
+/// Where letters of [`TIME`] are, in the blocks of one search.
+#[derive(Debug)]
+pub(super) struct Times {
+    /// The start of a block, and where they are in it.
+    blocks: [(usize, Places); TIMES_MAX],
+    n: usize,
+}
+
+/// A bit for each byte of a block, in two halves: put together, the compiler would test bit by bit whether one is set.
+pub(super) type Places = [u32; 2];
+
+/// How many blocks are kept to be looked at together.
+const TIMES_MAX: usize = 64;
+
+impl Times {
+    pub(super) fn new() -> Self {
+        Self {
+            blocks: [(0, [0; 2]); TIMES_MAX],
+            n: 0,
+        }
+    }
+
+    /// Gives the start of each block and where the letters are in it, and forgets them.
+    pub(super) fn take(&mut self) -> &[(usize, Places)] {
+        &self.blocks[..std::mem::take(&mut self.n)]
+    }
+
+    /// Adds a block, without a branch: whether it has the letters cannot be foreseen.
+    fn push(&mut self, block: usize, places: Places) {
+        self.blocks[self.n % TIMES_MAX] = (block, places);
+        self.n += usize::from(places[0] | places[1] != 0);
+    }
+
+    fn is_full(&self) -> bool {
+        self.n == TIMES_MAX
+    }
+}
+
+/// The places in the text that these are.
+pub(super) fn each(block: usize, places: Places) -> impl Iterator<Item = usize> {
+    let halves = [(block, places[0]), (block + 32, places[1])];
+    halves.into_iter().flat_map(|(start, mut bits)| {
+        std::iter::from_fn(move || {
+            let place = (bits != 0).then(|| start + bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(place)
+        })
+    })
+}
+
+/// The start of the block at which a search ended, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Both bytes of a probe are in it, or a control character.
+    Marked(usize),
+    /// Up to here; the times found so far must be taken.
+    Full(usize),
+    /// No block is left.
+    End,
+}
+
+/// Searches blocks of `text` from `from` on, `n_blocks` of them. Every byte of a probe must lie in `text`, for each of
+/// these blocks, and [`TIME_REACH`] bytes more than the last block.
+pub(super) fn search<const N: usize>(
+    probes: [&Probe; N],
+    text: &[u8],
+    from: usize,
+    n_blocks: usize,
+    times: &mut Times,
+) -> Stop {
+    let reach = probes.iter().flat_map(|probe| probe.offsets).max();
+    let end = from + n_blocks * BLOCK_BYTES + reach.unwrap_or(0).max(TIME_REACH);
+    assert!(
+        n_blocks == 0 || end <= text.len(),
+        "a probe's bytes lie in the text"
+    );
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[expect(unsafe_code, reason = "half the time of the search")]
+        // SAFETY: the processor has AVX2, and the assertion above is what the function asks for.
+        return unsafe { search_avx2(probes, text, from, n_blocks, times) };
+    }
+    search_portable(probes, text, from, n_blocks, times)
+}
+
+/// # Safety
+///
+/// The processor must have AVX2. For each of `n_blocks` blocks from `from` on, [`BLOCK_BYTES`] bytes from each probe's
+/// offsets on and from [`TIME_REACH`] on must lie in `text`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code, reason = "loads from places that are checked once")]
+unsafe fn search_avx2<const N: usize>(
+    probes: [&Probe; N],
+    text: &[u8],
+    from: usize,
+    n_blocks: usize,
+    times: &mut Times,
+) -> Stop {
+    use std::arch::x86_64::{
+        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_subs_epu8,
+        _mm256_xor_si256,
+    };
+
+    let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+    let load = |at: usize| {
+        // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
+        unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast::<__m256i>()) }
+    };
+    let differs = |at: usize, byte: __m256i| _mm256_xor_si256(load(at), byte);
+    let zeros = |vector: __m256i| -> u32 {
+        _mm256_movemask_epi8(_mm256_cmpeq_epi8(vector, _mm256_setzero_si256())).cast_unsigned()
+    };
+    let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
+    let is_key = |seen: __m256i| -> u32 {
+        let [t, low, at, quote] = KEY_BEFORE;
+        let letter = _mm256_or_si256(is(seen, t), is(seen, low));
+        let any = _mm256_or_si256(letter, _mm256_or_si256(is(seen, at), is(seen, quote)));
+        _mm256_movemask_epi8(any).cast_unsigned()
+    };
+
+    let controls = all(CONTROL_MAX);
+    let [i, m] = [all(TIME[0]), all(TIME[1])];
+    // Loops, since `map` would be compiled for any processor.
+    let mut bytes = [[controls; 2]; N];
+    for n in 0..N {
+        bytes[n] = [all(probes[n].bytes[0]), all(probes[n].bytes[1])];
+    }
+    let mut at = from;
+    for _ in 0..n_blocks {
+        let mut marks = [_mm256_setzero_si256(); 2];
+        let mut timed = [_mm256_setzero_si256(); 2];
+        for half in 0..2 {
+            let at = at + 32 * half;
+            let seen = load(at);
+            // Zero where one of these is.
+            let mut mark = _mm256_subs_epu8(seen, controls);
+            for n in 0..N {
+                let first = differs(at + probes[n].offsets[0], bytes[n][0]);
+                let second = differs(at + probes[n].offsets[1], bytes[n][1]);
+                mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
+            }
+            marks[half] = mark;
+            // The last letter is left for later: two find few enough.
+            timed[half] = _mm256_or_si256(_mm256_xor_si256(seen, i), differs(at + 1, m));
+        }
+        let mark = _mm256_min_epu8(marks[0], marks[1]);
+        let any = _mm256_min_epu8(mark, _mm256_min_epu8(timed[0], timed[1]));
+        if zeros(any) != 0 {
+            if zeros(mark) != 0 {
+                return Stop::Marked(at);
+            }
+            let mut places = [0; 2];
+            for half in 0..2 {
+                let at = at + 32 * half;
+                places[half] = zeros(_mm256_or_si256(timed[half], differs(at + 2, all(TIME[2]))));
+                if let Some(before) = at.checked_sub(KEY_BEFORE_BYTES) {
+                    places[half] &= is_key(load(before));
+                }
+            }
+            times.push(at, places);
+            if times.is_full() {
+                return Stop::Full(at + BLOCK_BYTES);
+            }
+        }
+        at += BLOCK_BYTES;
+    }
+    Stop::End
+}
+
+/// The bytes that are so far before [`TIME`] in `eventTime`, `event_time`, `@timestamp` and `"time"`.
+const KEY_BEFORE: [u8; 4] = *b"t_@\"";
+const KEY_BEFORE_BYTES: usize = 2;
+
+fn search_portable<const N: usize>(
+    probes: [&Probe; N],
+    text: &[u8],
+    from: usize,
+    n_blocks: usize,
+    times: &mut Times,
+) -> Stop {
+    for block in 0..n_blocks {
+        let at = from + block * BLOCK_BYTES;
+        let seen = |offset| &text[at + offset..][..BLOCK_BYTES];
+        let mut marks = 0;
+        let mut timed = 0;
+        for probe in probes {
+            let (first, second) = (seen(probe.offsets[0]), seen(probe.offsets[1]));
+            for (first, second) in first.iter().zip(second) {
+                marks |= u8::from((first ^ probe.bytes[0]) | (second ^ probe.bytes[1]) == 0);
+            }
+        }
+        let letters = seen(0).iter().zip(seen(1)).zip(seen(2));
+        for ((first, second), third) in letters {
+            marks |= u8::from(*first <= CONTROL_MAX);
+            let difference = (first ^ TIME[0]) | (second ^ TIME[1]) | (third ^ TIME[2]);
+            timed |= u8::from(difference == 0);
+        }
+        if marks != 0 {
+            return Stop::Marked(at);
+        }
+        if timed != 0 {
+            let is_place = |i: usize| text[at + i..].starts_with(&TIME);
+            let bits = |half: usize| {
+                (0..32).fold(0, |all, i| all | u32::from(is_place(32 * half + i)) << i)
+            };
+            times.push(at, [bits(0), bits(1)]);
+            if times.is_full() {
+                return Stop::Full(at + BLOCK_BYTES);
+            }
+        }
+    }
+    Stop::End
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Search<'a> = dyn Fn(&[u8], usize, usize, &mut Times) -> Stop + 'a;
+
+    /// Where a search ends, and the times whose keys it may be that it finds on its way.
+    fn all(search: &Search<'_>, text: &[u8], from: usize, n_blocks: usize) -> (Stop, Vec<usize>) {
+        let (mut times, mut places, mut at) = (Times::new(), Vec::new(), from);
+        loop {
+            let left = n_blocks - (at - from) / BLOCK_BYTES;
+            let stop = search(text, at, left, &mut times);
+            for &(block, found) in times.take() {
+                places.extend(each(block, found));
+            }
+            match stop {
+                Stop::Full(next) => at = next,
+                Stop::Marked(_) | Stop::End => {
+                    places.retain(|&place| place < 2 || KEY_BEFORE.contains(&text[place - 2]));
+                    return (stop, places);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_loops_find_the_same(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    8 => Just("\"eventTime\":\"".to_owned()),
+                    4 => Just("runtime".to_owned()),
+                    4 => "[a-z@_\"]{1,90}",
+                    1 => Just("K.........Q".to_owned()),
+                    1 => Just("\u{3}".to_owned()),
+                ],
+                0..200,
+            ),
+            from in 0_usize..70,
+        ) {
+            let text = parts.concat();
+            let probe = Probe { offsets: [0, 10], bytes: *b"KQ" };
+            let other = Probe { offsets: [3, 1], bytes: *b"ZY" };
+            let n_blocks = text.len().saturating_sub(from + 10) / BLOCK_BYTES;
+            let text = text.as_bytes();
+            let fast = all(&|t, at, n, times| search([&probe, &other], t, at, n, times), text, from, n_blocks);
+            let slow = all(&|t, at, n, times| search_portable([&probe, &other], t, at, n, times), text, from, n_blocks);
+            prop_assert_eq!(fast, slow);
+        }
+    }
+}
