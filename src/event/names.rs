@@ -6,7 +6,14 @@
 /// Whether `name` is the field `field`: in CloudTrail's spelling, or one that differs in case and in what divides the
 /// words.
 pub(crate) fn is_field(name: &str, field: &str) -> bool {
-    name == field || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words))
+    // The last letter tells most names of records apart, which have beginnings in common.
+    let may_be = match (name.as_bytes().last(), field.as_bytes().last()) {
+        (Some(last), Some(letter)) => last.eq_ignore_ascii_case(letter) || divides_words(*last),
+        _ => false,
+    };
+    may_be
+        && (name == field
+            || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words)))
 }
 
 /// What stands in `name` after the field `field`, with which it begins.
@@ -20,26 +27,26 @@ pub(crate) fn is_path(name: &str, path: &str) -> bool {
 }
 
 /// What stands in `name` after these letters, whatever divides them.
+#[inline]
 fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'n str> {
-    let bytes = name.as_bytes();
-    // The first letter decides nearly always.
-    if !bytes
-        .first()?
-        .eq_ignore_ascii_case(letters.as_bytes().first()?)
-    {
+    let mut rest = name.as_bytes();
+    if divides(*rest.first()?) {
         return None;
     }
-    let mut at = 0;
     for letter in letters.bytes().filter(u8::is_ascii_alphanumeric) {
-        while divides(*bytes.get(at)?) {
-            at += 1;
+        loop {
+            let (byte, behind) = rest.split_first()?;
+            rest = behind;
+            // The letter first: nearly always the first one decides.
+            if byte.eq_ignore_ascii_case(&letter) {
+                break;
+            }
+            if !divides(*byte) {
+                return None;
+            }
         }
-        if !bytes[at].eq_ignore_ascii_case(&letter) {
-            return None;
-        }
-        at += 1;
     }
-    name.get(at..)
+    name.get(name.len() - rest.len()..)
 }
 
 fn divides_words(byte: u8) -> bool {
@@ -112,6 +119,7 @@ mod tests {
             "",
             "myEventName",
             "eventNane",
+            "_eventName",
             "_",
         ] {
             assert!(!is_field(name, "eventName"), "{name}");

@@ -106,7 +106,7 @@ pub(super) fn search<const N: usize>(
 /// offsets on and from [`TIME_REACH`] on must lie in `text`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-#[expect(unsafe_code, reason = "loads from places that are checked once")]
+#[expect(unsafe_code, reason = "what the caller grants is granted on")]
 unsafe fn search_avx2<const N: usize>(
     probes: [&Probe; N],
     text: &[u8],
@@ -114,76 +114,129 @@ unsafe fn search_avx2<const N: usize>(
     n_blocks: usize,
     times: &mut Times,
 ) -> Stop {
+    let end = from + n_blocks * BLOCK_BYTES;
+    let mut at = from;
+    while at < end {
+        // SAFETY: the blocks are some of the caller's.
+        match unsafe { first_block_avx2(probes, text, at, end) } {
+            None => return Stop::End,
+            Some((block, true)) => return Stop::Marked(block),
+            Some((block, false)) => {
+                // SAFETY: likewise.
+                times.push(block, unsafe { places_avx2(text, block) });
+                at = block + BLOCK_BYTES;
+                if times.is_full() {
+                    return Stop::Full(at);
+                }
+            }
+        }
+    }
+    Stop::End
+}
+
+/// The first block that may hold something, and whether that is more than a time.
+///
+/// By itself, so that all that it compares with stays in registers.
+///
+/// # Safety
+///
+/// As for [`search_avx2`]; `end` is where the last block does.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+#[expect(unsafe_code, reason = "loads from places that are checked once")]
+unsafe fn first_block_avx2<const N: usize>(
+    probes: [&Probe; N],
+    text: &[u8],
+    from: usize,
+    end: usize,
+) -> Option<(usize, bool)> {
     use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-        _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_subs_epu8,
+        _mm256_loadu_si256, _mm256_min_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_subs_epu8,
         _mm256_xor_si256,
     };
 
     let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-    let load = |at: usize| {
-        // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
-        unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast::<__m256i>()) }
-    };
-    let differs = |at: usize, byte: __m256i| _mm256_xor_si256(load(at), byte);
-    let zeros = |vector: __m256i| -> u32 {
-        _mm256_movemask_epi8(_mm256_cmpeq_epi8(vector, _mm256_setzero_si256())).cast_unsigned()
-    };
-    let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
-    let is_key = |seen: __m256i| -> u32 {
-        let [t, low, at, quote] = KEY_BEFORE;
-        let letter = _mm256_or_si256(is(seen, t), is(seen, low));
-        let any = _mm256_or_si256(letter, _mm256_or_si256(is(seen, at), is(seen, quote)));
-        _mm256_movemask_epi8(any).cast_unsigned()
-    };
-
+    // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
+    let load = |at: usize| unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast()) };
     let controls = all(CONTROL_MAX);
     let [i, m] = [all(TIME[0]), all(TIME[1])];
     // Loops, since `map` would be compiled for any processor.
     let mut bytes = [[controls; 2]; N];
+    let mut offsets = [[0; 2]; N];
     for n in 0..N {
         bytes[n] = [all(probes[n].bytes[0]), all(probes[n].bytes[1])];
+        offsets[n] = probes[n].offsets;
     }
     let mut at = from;
-    for _ in 0..n_blocks {
-        let mut marks = [_mm256_setzero_si256(); 2];
-        let mut timed = [_mm256_setzero_si256(); 2];
+    while at < end {
+        let (mut mark, mut timed) = (all(u8::MAX), all(u8::MAX));
         for half in 0..2 {
             let at = at + 32 * half;
             let seen = load(at);
             // Zero where one of these is.
-            let mut mark = _mm256_subs_epu8(seen, controls);
+            mark = _mm256_min_epu8(mark, _mm256_subs_epu8(seen, controls));
             for n in 0..N {
-                let first = differs(at + probes[n].offsets[0], bytes[n][0]);
-                let second = differs(at + probes[n].offsets[1], bytes[n][1]);
+                let first = _mm256_xor_si256(load(at + offsets[n][0]), bytes[n][0]);
+                let second = _mm256_xor_si256(load(at + offsets[n][1]), bytes[n][1]);
                 mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
             }
-            marks[half] = mark;
             // The last letter is left for later: two find few enough.
-            timed[half] = _mm256_or_si256(_mm256_xor_si256(seen, i), differs(at + 1, m));
+            let letter = _mm256_xor_si256(load(at + 1), m);
+            timed = _mm256_min_epu8(timed, _mm256_or_si256(_mm256_xor_si256(seen, i), letter));
         }
-        let mark = _mm256_min_epu8(marks[0], marks[1]);
-        let any = _mm256_min_epu8(mark, _mm256_min_epu8(timed[0], timed[1]));
-        if zeros(any) != 0 {
-            if zeros(mark) != 0 {
-                return Stop::Marked(at);
-            }
-            let mut places = [0; 2];
-            for half in 0..2 {
-                let at = at + 32 * half;
-                places[half] = zeros(_mm256_or_si256(timed[half], differs(at + 2, all(TIME[2]))));
-                if let Some(before) = at.checked_sub(KEY_BEFORE_BYTES) {
-                    places[half] &= is_key(load(before));
-                }
-            }
-            times.push(at, places);
-            if times.is_full() {
-                return Stop::Full(at + BLOCK_BYTES);
-            }
+        if zeros(_mm256_min_epu8(mark, timed)) != 0 {
+            return Some((at, zeros(mark) != 0));
         }
         at += BLOCK_BYTES;
     }
-    Stop::End
+    None
+}
+
+/// Where the letters of [`TIME`] are in a block, behind what precedes them in a key.
+///
+/// # Safety
+///
+/// As for [`search_avx2`]; `block` is one of the blocks.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+#[expect(unsafe_code, reason = "loads from places that are checked once")]
+unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
+    use std::arch::x86_64::{
+        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_or_si256, _mm256_set1_epi8,
+        _mm256_xor_si256,
+    };
+
+    let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+    // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
+    let load = |at: usize| unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast()) };
+    let differs = |at: usize, byte: u8| _mm256_xor_si256(load(at), all(byte));
+    let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
+    let mut places = [0; 2];
+    for half in 0..2 {
+        let at = block + 32 * half;
+        let letters = _mm256_or_si256(differs(at, TIME[0]), differs(at + 1, TIME[1]));
+        places[half] = zeros(_mm256_or_si256(letters, differs(at + 2, TIME[2])));
+        if let Some(before) = at.checked_sub(KEY_BEFORE_BYTES) {
+            let seen = load(before);
+            let [t, low, sign, quote] = KEY_BEFORE;
+            let letter = _mm256_or_si256(is(seen, t), is(seen, low));
+            let mark = _mm256_or_si256(is(seen, sign), is(seen, quote));
+            places[half] &= !zeros(_mm256_or_si256(letter, mark));
+        }
+    }
+    places
+}
+
+/// A bit for each byte that is zero.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn zeros(vector: std::arch::x86_64::__m256i) -> u32 {
+    use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_setzero_si256};
+
+    _mm256_movemask_epi8(_mm256_cmpeq_epi8(vector, _mm256_setzero_si256())).cast_unsigned()
 }
 
 /// The bytes that are so far before [`TIME`] in `eventTime`, `event_time`, `@timestamp` and `"time"`.
