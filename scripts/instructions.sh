@@ -2,15 +2,21 @@
 # Counts the instructions of fixed hunts with valgrind's callgrind, and compares them with benches/record/instructions.csv:
 # a guard against getting slower that noise does not disturb.
 #
-# usage: scripts/instructions.sh [--renew]
+# usage: scripts/instructions.sh [--renew] [PROGRAM]
 #
 # Fails where a hunt takes over 3 % more instructions than recorded, or fewer, which calls for a new record
 # as much. The counts are of one version of rustc; with another they are shown and not compared.
-# --renew writes the record anew. target/release/trailsift must be there, and valgrind.
+# --renew writes the record anew. PROGRAM is what scripts/build-portable.sh builds unless given: the record is of that,
+# and another compiler for C makes other counts. valgrind must be there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-program=target/release/trailsift
+renew=
+if [[ ${1:-} == --renew ]]; then
+    renew=1
+    shift
+fi
+program=${1:-target/x86_64-unknown-linux-gnu/release/trailsift}
 record=benches/record/instructions.csv
 work=target/instructions
 tolerance_percent=3
@@ -42,7 +48,7 @@ for corpus in "${corpora[@]}"; do
     "$program" synth "$work/$name" $options >/dev/null 2>&1
     n=$(count "$name")
     lines+=("$name,$n,$toolchain,$options")
-    [[ ${1:-} != --renew ]] || continue
+    [[ -z $renew ]] || continue
     IFS=, read -r _ recorded recorded_with _ < <(grep "^$name," "$record")
     percent=$(awk -v n="$n" -v r="$recorded" 'BEGIN { printf "%+.2f", 100 * (n / r - 1) }')
     verdict=ok
@@ -54,7 +60,7 @@ for corpus in "${corpora[@]}"; do
     fi
     printf '%-8s %14d instructions, recorded %14d (%s %%): %s\n' "$name" "$n" "$recorded" "$percent" "$verdict"
 done
-if [[ ${1:-} == --renew ]]; then
+if [[ -n $renew ]]; then
     printf '%s\n' "${lines[@]}" >"$record"
     cat "$record"
 fi

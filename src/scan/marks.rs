@@ -127,6 +127,11 @@ impl Counter {
         self.to = self.to.max(todo.end);
     }
 
+    /// Takes note that all places up to `to` have been taken in.
+    pub(super) fn searched(&mut self, text: &[u8], to: usize) {
+        self.to = self.to.max(to.min(self.limit(text)));
+    }
+
     /// Up to where it shows in a part of the window from its start on what a place is.
     fn limit(&self, text: &[u8]) -> usize {
         match self.last_bytes {
@@ -156,6 +161,7 @@ impl Counter {
             && key.first_chunk() == Some(KEY)
             && next.first_chunk() == Some(NEXT)
             && value[..4].iter().all(u8::is_ascii_digit)
+            && !value.contains(&b'\n')
             && value[10] == b'T'
             && value[19] == b'Z';
         if is_usual {
@@ -254,11 +260,13 @@ fn after_quote(text: &[u8], n_backslashes: usize) -> Option<&[u8]> {
     text[n..].strip_prefix(b"\"").filter(|_| n == n_backslashes)
 }
 
-/// A text without its quotes, and what follows; to the end of what is seen, if it does not end in it.
+/// A text without its quotes, and what follows; to the end of what is seen, if it does not end in it. None has a line
+/// end, where a text may be divided.
 fn string(text: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     let text = after_quote(text, n_backslashes)?;
     let is_end = |b: &u8| matches!(b, b'"' | b'\\');
-    Some(text.split_at(text.iter().position(is_end).unwrap_or(text.len())))
+    let (string, rest) = text.split_at(text.iter().position(is_end).unwrap_or(text.len()));
+    (!string.contains(&b'\n')).then_some((string, rest))
 }
 
 /// The value after a key, whose closing quote is next, and what follows it: a text without its quotes, or a number; of
@@ -340,6 +348,8 @@ mod tests {
             r#"{"myeventTime":"2024-05-01T12:00:00Z"}"#,
             r#"{"eventTime":null}"#,
             r#""eventTime","2024-05-01T12:00:00Z""#,
+            "{\"eventTime\":\"2024\n{-05-01T12:00:00Z\"}",
+            "{ \"a\":1,\"eventTime\":\"2024\n{5-01T12:00:00Z\",\"eventSource\":\"iam.amazonaws.com\"}",
             r#"{"time":"now"}"#,
             r#"{"eventTime":"#,
             r#"{"eventTime":"2024-05-01T12:00:00.000Z","eventName":"ObjectCreated:Put"}"#,

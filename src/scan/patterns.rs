@@ -94,6 +94,9 @@ fn rarity_bits(byte: u8) -> u32 {
     }
 }
 
+/// How many probes a block is compared with at once.
+const GROUP_PROBES: usize = 3;
+
 impl Pattern {
     /// The first of these places where the pattern stands.
     fn find(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
@@ -189,10 +192,18 @@ impl Patterns {
         loop {
             let stop = self.search(text, at, (end - at) / BLOCK_BYTES, &mut times);
             events.blocks(text, times.take());
-            match stop {
-                Stop::Marked(block) => return Some(block),
-                Stop::Full(next) => at = next,
-                Stop::End => return (end < text.len()).then_some(end),
+            at = match stop {
+                Stop::Full(next) => next,
+                Stop::Marked(block) => block,
+                Stop::End => end,
+            };
+            // Of more probes the groups are sought one after the other, without the times.
+            match self.probes.len() > GROUP_PROBES {
+                true => events.pass_over(text, at),
+                false => events.searched(text, at),
+            }
+            if !matches!(stop, Stop::Full(_)) {
+                return (at < text.len()).then_some(at);
             }
         }
     }
@@ -206,7 +217,7 @@ impl Patterns {
             probes => {
                 for block in 0..n_blocks {
                     let at = from + block * BLOCK_BYTES;
-                    let mut stops = probes.chunks(3).map(|group| match group {
+                    let mut stops = probes.chunks(GROUP_PROBES).map(|group| match group {
                         [a, b, c] => vectors::search([a, b, c], text, at, 1, &mut Times::new()),
                         [a, b] => vectors::search([a, b], text, at, 1, &mut Times::new()),
                         [a] => vectors::search([a], text, at, 1, &mut Times::new()),
@@ -273,6 +284,21 @@ mod tests {
             let mut passed = Passed::default();
             let found: Vec<_> = patterns.each_from(&text, 0, &mut passed).collect();
             assert_eq!((found, passed.control), (vec![(400, 0)], Some(at)));
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_text_are_counted_however_many_patterns_are_sought() {
+        let record = r#"{"x":"..............","eventTime":"2024-05-01T12:00:00Z"}"#;
+        let text = [record; 40].join("\n");
+        for patterns in [&["KQ"][..], &["KQ", "WZ", "VX", "YJ", "HB"], &["eventTime"]] {
+            let sought = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
+            let mut passed = Passed::default();
+            passed.events.begin(0, text.len(), true);
+            let n_found = sought.each_from(text.as_bytes(), 0, &mut passed).count();
+            passed.events.end(text.as_bytes(), text.len());
+            let n_expected = if patterns[0] == "eventTime" { 40 } else { 0 };
+            assert_eq!((n_found, passed.events.take().native), (n_expected, 40));
         }
     }
 
