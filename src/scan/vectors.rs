@@ -214,16 +214,16 @@ unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
     let differs = |at: usize, byte: u8| _mm256_xor_si256(load(at), all(byte));
     let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
     let mut places = [0; 2];
-    for half in 0..2 {
+    for (half, found) in places.iter_mut().enumerate() {
         let at = block + 32 * half;
         let letters = _mm256_or_si256(differs(at, TIME[0]), differs(at + 1, TIME[1]));
-        places[half] = zeros(_mm256_or_si256(letters, differs(at + 2, TIME[2])));
+        *found = zeros(_mm256_or_si256(letters, differs(at + 2, TIME[2])));
         if let Some(before) = at.checked_sub(KEY_BEFORE_BYTES) {
             let seen = load(before);
             let [t, low, sign, quote] = KEY_BEFORE;
             let letter = _mm256_or_si256(is(seen, t), is(seen, low));
             let mark = _mm256_or_si256(is(seen, sign), is(seen, quote));
-            places[half] &= !zeros(_mm256_or_si256(letter, mark));
+            *found &= !zeros(_mm256_or_si256(letter, mark));
         }
     }
     places
