@@ -91,7 +91,7 @@ class Cluster:
 
     def submit(self, *args: object) -> subprocess.Popen:
         command = [self.home / "bin/spark-submit", "--master", self.url, *CONF, SCRIPT, *args]
-        return subprocess.Popen([str(part) for part in command], env=self.environment, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen([str(part) for part in command], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def stop(self) -> None:
         for process in self.processes:
@@ -180,7 +180,7 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
     def same(
         name: str, job: subprocess.Popen, output: pathlib.Path, expected: list[str], code: int = 0, ignored: set[str] = IGNORED
     ) -> list[dict]:
-        _, log = job.communicate(timeout=900)
+        log, _ = job.communicate(timeout=900)
         assert job.returncode == code, f"{name}: exit code {job.returncode}\n{log[-6000:]}"
         found = sorted_rows(rows_of(spark_4, output / "alerts"), ignored)
         assert found == expected, f"{name}: other rows, such as\n{set(found) - set(expected) or '-'}\n{set(expected) - set(found) or '-'}"
@@ -188,7 +188,7 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
         return rows_of(spark_4, output / "diagnostics")
 
     def refused(name: str, job: subprocess.Popen, words: str) -> None:
-        _, log = job.communicate(timeout=900)
+        log, _ = job.communicate(timeout=900)
         assert job.returncode == 2, f"{name}: exit code {job.returncode}\n{log[-6000:]}"
         assert words in log and "Traceback" not in log, f"{name}:\n{log[-6000:]}"
         print(f"{name}: refused", flush=True)
