@@ -65,8 +65,8 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
         && !is_insight(value)
 }
 
-/// The fields of a record, by AWS's reference of its contents, sorted. What an API caller can choose stands in
-/// them alone.
+/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). What a caller of the API can choose is in
+/// these fields only.
 const OWN_FIELDS: [&str; 33] = [
     "additionalEventData",
     "addendum",

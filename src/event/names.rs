@@ -6,7 +6,7 @@
 /// Whether `name` is the field `field`: in CloudTrail's spelling, or one that differs in case and in what divides the
 /// words.
 pub(crate) fn is_field(name: &str, field: &str) -> bool {
-    // The last letter tells most names of records apart, which have beginnings in common.
+    // Many names of a record begin alike; the last letter differs more often.
     let may_be = match (name.as_bytes().last(), field.as_bytes().last()) {
         (Some(last), Some(letter)) => last.eq_ignore_ascii_case(letter) || divides_words(*last),
         _ => false,

@@ -178,8 +178,7 @@ fn is_document_cut(end: &[u8], is_all: bool, first: Option<&Place>) -> bool {
     }
 }
 
-/// Where the last document begins that does so at `from` or after it, as far as `end`, of which nothing precedes if it
-/// `is_all`, shows it.
+/// Returns where the last document begins, if that is at or after `from` and shows in `end`, the end of a text or all of it.
 fn last_document(end: &[u8], from: usize, is_all: bool) -> Option<usize> {
     let is_all = is_all && from == 0;
     let text = &end[from..];

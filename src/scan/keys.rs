@@ -30,7 +30,7 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
         })
 }
 
-/// Whether one of [`KEYS`] has this key's length and first letter: nearly every key of a record is told apart by that.
+/// Whether one of [`KEYS`] has this key's length and first letter, which nearly no other key of a record has.
 fn may_be_known(key: &[u8]) -> bool {
     let letters = FIRST_LETTERS.get(key.len()).copied().unwrap_or(0);
     key.first()

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
-use super::vectors::{self, BLOCK_BYTES, Places, TIME};
+use super::vectors::{self, Places, TIME};
 use crate::event::time;
 use crate::report::EventCounts;
 
@@ -107,16 +107,12 @@ impl Counter {
         self.to = to;
     }
 
-    /// Takes in all blocks, in order, with the places in it where the letters are, of a text that is counted up
-    /// to the first of them.
-    pub(super) fn blocks(&mut self, text: &[u8], blocks: &[(usize, Places)]) {
-        let (Some((first, _)), Some((last, _))) = (blocks.first(), blocks.last()) else {
-            return;
-        };
+    /// Takes in text up to `to`, given all its blocks in which the letters are, in order, with their places.
+    pub(super) fn add(&mut self, text: &[u8], blocks: &[(usize, Places)], to: usize) {
         if !self.is_on {
             return;
         }
-        let todo = self.to.max(*first)..(last + BLOCK_BYTES).min(self.limit(text));
+        let todo = self.to..self.limit(text);
         for &(block, places) in blocks {
             for place in vectors::each(block, places) {
                 if todo.contains(&place) {
@@ -124,12 +120,7 @@ impl Counter {
                 }
             }
         }
-        self.to = self.to.max(todo.end);
-    }
-
-    /// Takes note that all places up to `to` have been taken in.
-    pub(super) fn searched(&mut self, text: &[u8], to: usize) {
-        self.to = self.to.max(to.min(self.limit(text)));
+        self.to = self.to.max(to.min(todo.end));
     }
 
     /// Up to where it shows in a part of the window from its start on what a place is.
@@ -142,13 +133,14 @@ impl Counter {
 
     /// Counts what the probe is a part of, if that is the key of an event's time.
     fn mark(&mut self, text: &[u8], at: usize) {
-        if !self.is_usual(text, at) {
-            self.mark_any(text, at);
+        if !self.count_usual(text, at) {
+            self.count_any(text, at);
         }
     }
 
-    /// Counts an event of which all is written as AWS does, and tells whether it was one.
-    fn is_usual(&mut self, text: &[u8], at: usize) -> bool {
+    /// Counts an event if the letters are in the key of its time and all round them is as AWS writes it. Returns whether
+    /// it did.
+    fn count_usual(&mut self, text: &[u8], at: usize) -> bool {
         const KEY: &[u8; 13] = br#""eventTime":""#;
         const NEXT: &[u8; 16] = br#"","eventSource":"#;
         let seen = at.checked_sub(8).and_then(|start| text.get(start..));
@@ -162,8 +154,7 @@ impl Counter {
             && next.first_chunk() == Some(NEXT)
             && value[..4].iter().all(u8::is_ascii_digit)
             && !value.contains(&b'\n')
-            && value[10] == b'T'
-            && value[19] == b'Z';
+            && is_usual_time(value);
         if is_usual {
             self.counts.native += 1;
             self.usual(value);
@@ -171,9 +162,9 @@ impl Counter {
         is_usual
     }
 
-    /// Counts what the probe is a part of, if that is the key of an event's time.
+    /// Counts an event if the letters are in the key of its time, in any of the forms that are read.
     #[inline(never)]
-    fn mark_any(&mut self, text: &[u8], at: usize) {
+    fn count_any(&mut self, text: &[u8], at: usize) {
         let before = &text[at.saturating_sub(BEFORE_BYTES)..at];
         let after = &text[at..text.len().min(at + AFTER_BYTES)];
         let ends_with = |key: &[u8]| before.ends_with(key);
@@ -223,7 +214,7 @@ impl Counter {
 
     /// Takes in a time as it is written.
     pub(super) fn time(&mut self, value: &[u8]) {
-        if value.len() == USUAL_BYTES && value[19] == b'Z' && value[10] == b'T' {
+        if is_usual_time(value) {
             return self.usual(value);
         }
         let text = std::str::from_utf8(value).ok();
@@ -244,6 +235,10 @@ impl Counter {
             None => (value, value),
         });
     }
+}
+
+fn is_usual_time(value: &[u8]) -> bool {
+    value.len() == USUAL_BYTES && value[10] == b'T' && value[19] == b'Z'
 }
 
 /// Whose key it is.

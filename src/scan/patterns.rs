@@ -10,7 +10,7 @@ use std::ops::Range;
 use memchr::arch::all::packedpair::Pair;
 
 use super::marks::Counter;
-use super::vectors::{self, BLOCK_BYTES, Stop, TIME_REACH, Times};
+use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
 use crate::binary::CONTROL_MAX;
 
 /// What a search met on its way, beside what it looked for.
@@ -187,49 +187,55 @@ impl Patterns {
         let n_bytes = text.len().checked_sub(from)?;
         let n_blocks = n_bytes.saturating_sub(self.reach) / BLOCK_BYTES;
         let end = from + n_blocks * BLOCK_BYTES;
+        let mut blocks = Blocks { text, from, end };
         let mut times = Times::new();
-        let mut at = from;
         loop {
-            let stop = self.search(text, at, (end - at) / BLOCK_BYTES, &mut times);
-            events.blocks(text, times.take());
-            at = match stop {
-                Stop::Full(next) => next,
-                Stop::Marked(block) => block,
-                Stop::End => end,
+            let stop = match self.probes.len() > GROUP_PROBES {
+                true => self.search_in_groups(blocks, &mut times),
+                false => search_group(&self.probes, blocks, &mut times),
             };
-            // Of more probes the groups are sought one after the other, without the times.
+            let (Stop::Full(at) | Stop::Marked(at) | Stop::End(at)) = stop;
             match self.probes.len() > GROUP_PROBES {
                 true => events.pass_over(text, at),
-                false => events.searched(text, at),
+                false => events.add(text, times.take(), at),
             }
-            if !matches!(stop, Stop::Full(_)) {
-                return (at < text.len()).then_some(at);
+            match stop {
+                Stop::Full(_) => blocks.from = at,
+                Stop::Marked(_) | Stop::End(_) => return (at < text.len()).then_some(at),
             }
         }
     }
 
-    fn search(&self, text: &[u8], from: usize, n_blocks: usize, times: &mut Times) -> Stop {
-        match self.probes.as_slice() {
-            [a] => vectors::search([a], text, from, n_blocks, times),
-            [a, b] => vectors::search([a, b], text, from, n_blocks, times),
-            [a, b, c] => vectors::search([a, b, c], text, from, n_blocks, times),
-            // The first group's block, sought for every group, would not be the first of all: in order instead.
-            probes => {
-                for block in 0..n_blocks {
-                    let at = from + block * BLOCK_BYTES;
-                    let mut stops = probes.chunks(GROUP_PROBES).map(|group| match group {
-                        [a, b, c] => vectors::search([a, b, c], text, at, 1, &mut Times::new()),
-                        [a, b] => vectors::search([a, b], text, at, 1, &mut Times::new()),
-                        [a] => vectors::search([a], text, at, 1, &mut Times::new()),
-                        _ => unreachable!("no other is a chunk"),
-                    });
-                    if let Some(marked) = stops.find(|stop| matches!(stop, Stop::Marked(_))) {
-                        return marked;
-                    }
-                }
-                Stop::End
+    /// Searches for more probes than are compared at once: block by block, since the first block of one group need not be
+    /// the first of all. The times are left out.
+    fn search_in_groups(&self, blocks: Blocks<'_>, times: &mut Times) -> Stop {
+        for from in (blocks.from..blocks.end).step_by(BLOCK_BYTES) {
+            let end = from + BLOCK_BYTES;
+            let block = Blocks {
+                from,
+                end,
+                ..blocks
+            };
+            let is_marked = self.probes.chunks(GROUP_PROBES).any(|group| {
+                let stop = search_group(group, block, times);
+                times.take();
+                matches!(stop, Stop::Marked(_))
+            });
+            if is_marked {
+                return Stop::Marked(from);
             }
         }
+        Stop::End(blocks.end)
+    }
+}
+
+/// Searches for up to [`GROUP_PROBES`] probes.
+fn search_group(group: &[Probe], blocks: Blocks<'_>, times: &mut Times) -> Stop {
+    match group {
+        [a] => vectors::search([a], blocks, times),
+        [a, b] => vectors::search([a, b], blocks, times),
+        [a, b, c] => vectors::search([a, b, c], blocks, times),
+        _ => unreachable!("a group has one to three probes"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The inner loop of the search: which blocks of a text may hold a pattern, a control character, or an event's time?
 //!
-//! Written twice: with the processor's own instructions where it has AVX2, since the compiler's choice for the other
-//! one takes twice as long, and for any processor.
+//! Written twice: with AVX2 instructions where the processor has them, and for any processor. What the compiler makes of
+//! the second one takes twice as long.
 
 use super::patterns::Probe;
 use crate::binary::CONTROL_MAX;
@@ -42,7 +42,7 @@ impl Times {
         &self.blocks[..std::mem::take(&mut self.n)]
     }
 
-    /// Adds a block, without a branch: whether it has the letters cannot be foreseen.
+    /// Adds a block if it has the letters: without a branch, which could not be predicted.
     fn push(&mut self, block: usize, places: Places) {
         self.blocks[self.n % TIMES_MAX] = (block, places);
         self.n += usize::from(places[0] | places[1] != 0);
@@ -53,7 +53,7 @@ impl Times {
     }
 }
 
-/// The places in the text that these are.
+/// Returns where in the text these places are.
 pub(super) fn each(block: usize, places: Places) -> impl Iterator<Item = usize> {
     let halves = [(block, places[0]), (block + 32, places[1])];
     halves.into_iter().flat_map(|(start, mut bits)| {
@@ -72,93 +72,93 @@ pub(super) enum Stop {
     Marked(usize),
     /// Up to here; the times found so far must be taken.
     Full(usize),
-    /// No block is left.
-    End,
+    /// No block is left; this is the end of the last.
+    End(usize),
 }
 
-/// Searches blocks of `text` from `from` on, `n_blocks` of them. Every byte of a probe must lie in `text`, for each of
-/// these blocks, and [`TIME_REACH`] bytes more than the last block.
+/// Blocks of a text, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocks<'t> {
+    pub(super) text: &'t [u8],
+    /// Where the first one begins, and where the last one ends.
+    pub(super) from: usize,
+    pub(super) end: usize,
+}
+
+/// Searches blocks. From the offsets of a probe on, and from [`TIME_REACH`] on, as many bytes must be in the text.
+///
+/// # Panics
+///
+/// If they are not.
 pub(super) fn search<const N: usize>(
     probes: [&Probe; N],
-    text: &[u8],
-    from: usize,
-    n_blocks: usize,
+    blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
+    let Blocks { text, from, end } = blocks;
     let reach = probes.iter().flat_map(|probe| probe.offsets).max();
-    let end = from + n_blocks * BLOCK_BYTES + reach.unwrap_or(0).max(TIME_REACH);
+    let seen_to = end + reach.unwrap_or(0).max(TIME_REACH);
     assert!(
-        n_blocks == 0 || end <= text.len(),
-        "a probe's bytes lie in the text"
+        from >= end || (end - from).is_multiple_of(BLOCK_BYTES) && seen_to <= text.len(),
+        "all that is looked at is in the text"
     );
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "half the time of the search")]
-        // SAFETY: the processor has AVX2, and the assertion above is what the function asks for.
-        return unsafe { search_avx2(probes, text, from, n_blocks, times) };
+        // SAFETY: the processor has AVX2, and the assertion above is the other condition.
+        return unsafe { search_avx2(probes, blocks, times) };
     }
-    search_portable(probes, text, from, n_blocks, times)
+    search_portable(probes, blocks, times)
 }
 
 /// # Safety
 ///
-/// The processor must have AVX2. For each of `n_blocks` blocks from `from` on, [`BLOCK_BYTES`] bytes from each probe's
-/// offsets on and from [`TIME_REACH`] on must lie in `text`.
+/// The processor must have AVX2, and the text must have the bytes that [`search`] needs.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-#[expect(unsafe_code, reason = "what the caller grants is granted on")]
+#[expect(unsafe_code, reason = "its own conditions are those of what it calls")]
 unsafe fn search_avx2<const N: usize>(
     probes: [&Probe; N],
-    text: &[u8],
-    from: usize,
-    n_blocks: usize,
+    mut blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
-    let end = from + n_blocks * BLOCK_BYTES;
-    let mut at = from;
-    while at < end {
+    while blocks.from < blocks.end {
         // SAFETY: the blocks are some of the caller's.
-        match unsafe { first_block_avx2(probes, text, at, end) } {
-            None => return Stop::End,
+        match unsafe { first_block_avx2(probes, blocks) } {
+            None => return Stop::End(blocks.end),
             Some((block, true)) => return Stop::Marked(block),
             Some((block, false)) => {
-                // SAFETY: likewise.
-                times.push(block, unsafe { places_avx2(text, block) });
-                at = block + BLOCK_BYTES;
+                // SAFETY: the block is one of the caller's.
+                times.push(block, unsafe { places_avx2(blocks.text, block) });
+                blocks.from = block + BLOCK_BYTES;
                 if times.is_full() {
-                    return Stop::Full(at);
+                    return Stop::Full(blocks.from);
                 }
             }
         }
     }
-    Stop::End
+    Stop::End(blocks.end)
 }
 
-/// The first block that may hold something, and whether that is more than a time.
+/// Returns the first block that may hold something, and whether that is more than a time.
 ///
-/// By itself, so that all that it compares with stays in registers.
+/// A function of its own and never inlined, so that all that it compares with stays in registers.
 ///
 /// # Safety
 ///
-/// As for [`search_avx2`]; `end` is where the last block does.
+/// As for [`search_avx2`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 #[expect(unsafe_code, reason = "loads from places that are checked once")]
 unsafe fn first_block_avx2<const N: usize>(
     probes: [&Probe; N],
-    text: &[u8],
-    from: usize,
-    end: usize,
+    blocks: Blocks<'_>,
 ) -> Option<(usize, bool)> {
-    use std::arch::x86_64::{
-        _mm256_loadu_si256, _mm256_min_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_subs_epu8,
-        _mm256_xor_si256,
-    };
+    use std::arch::x86_64::{_mm256_min_epu8, _mm256_or_si256, _mm256_subs_epu8, _mm256_xor_si256};
 
-    let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-    // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
-    let load = |at: usize| unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast()) };
+    // SAFETY: all that is loaded is in the text, by this function's condition.
+    let load = |at: usize| unsafe { load(blocks.text, at) };
     let controls = all(CONTROL_MAX);
     let [i, m] = [all(TIME[0]), all(TIME[1])];
     // Loops, since `map` would be compiled for any processor.
@@ -168,8 +168,8 @@ unsafe fn first_block_avx2<const N: usize>(
         bytes[n] = [all(probes[n].bytes[0]), all(probes[n].bytes[1])];
         offsets[n] = probes[n].offsets;
     }
-    let mut at = from;
-    while at < end {
+    let mut at = blocks.from;
+    while at < blocks.end {
         let (mut mark, mut timed) = (all(u8::MAX), all(u8::MAX));
         for half in 0..2 {
             let at = at + 32 * half;
@@ -193,7 +193,7 @@ unsafe fn first_block_avx2<const N: usize>(
     None
 }
 
-/// Where the letters of [`TIME`] are in a block, behind what precedes them in a key.
+/// Returns where the letters of [`TIME`] are in a block, if what precedes them in a key is before them.
 ///
 /// # Safety
 ///
@@ -203,14 +203,10 @@ unsafe fn first_block_avx2<const N: usize>(
 #[inline(never)]
 #[expect(unsafe_code, reason = "loads from places that are checked once")]
 unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
-    use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_or_si256, _mm256_set1_epi8,
-        _mm256_xor_si256,
-    };
+    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_or_si256, _mm256_xor_si256};
 
-    let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-    // SAFETY: as the caller grants, 32 bytes from `at` on lie in the text.
-    let load = |at: usize| unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast()) };
+    // SAFETY: all that is loaded is in the text, by this function's condition.
+    let load = |at: usize| unsafe { load(text, at) };
     let differs = |at: usize, byte: u8| _mm256_xor_si256(load(at), all(byte));
     let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
     let mut places = [0; 2];
@@ -229,6 +225,28 @@ unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
     places
 }
 
+/// A vector of this byte.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn all(byte: u8) -> std::arch::x86_64::__m256i {
+    std::arch::x86_64::_mm256_set1_epi8(byte.cast_signed())
+}
+
+/// The 32 bytes from `at` on.
+///
+/// # Safety
+///
+/// They must be in the text.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+#[expect(unsafe_code, reason = "a bounds check costs as much as the load")]
+unsafe fn load(text: &[u8], at: usize) -> std::arch::x86_64::__m256i {
+    // SAFETY: by this function's condition.
+    unsafe { std::arch::x86_64::_mm256_loadu_si256(text.as_ptr().add(at).cast()) }
+}
+
 /// A bit for each byte that is zero.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
@@ -245,13 +263,11 @@ const KEY_BEFORE_BYTES: usize = 2;
 
 fn search_portable<const N: usize>(
     probes: [&Probe; N],
-    text: &[u8],
-    from: usize,
-    n_blocks: usize,
+    blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
-    for block in 0..n_blocks {
-        let at = from + block * BLOCK_BYTES;
+    let Blocks { text, from, end } = blocks;
+    for at in (from..end).step_by(BLOCK_BYTES) {
         let seen = |offset| &text[at + offset..][..BLOCK_BYTES];
         let mut marks = 0;
         let mut timed = 0;
@@ -281,7 +297,7 @@ fn search_portable<const N: usize>(
             }
         }
     }
-    Stop::End
+    Stop::End(end)
 }
 
 #[cfg(test)]
@@ -290,21 +306,21 @@ mod tests {
 
     use super::*;
 
-    type Search<'a> = dyn Fn(&[u8], usize, usize, &mut Times) -> Stop + 'a;
+    type Search<'a> = dyn Fn(Blocks<'_>, &mut Times) -> Stop + 'a;
 
     /// Where a search ends, and the times whose keys it may be that it finds on its way.
-    fn all(search: &Search<'_>, text: &[u8], from: usize, n_blocks: usize) -> (Stop, Vec<usize>) {
-        let (mut times, mut places, mut at) = (Times::new(), Vec::new(), from);
+    fn all(search: &Search<'_>, mut blocks: Blocks<'_>) -> (Stop, Vec<usize>) {
+        let (mut times, mut places) = (Times::new(), Vec::new());
         loop {
-            let left = n_blocks - (at - from) / BLOCK_BYTES;
-            let stop = search(text, at, left, &mut times);
+            let stop = search(blocks, &mut times);
             for &(block, found) in times.take() {
                 places.extend(each(block, found));
             }
             match stop {
-                Stop::Full(next) => at = next,
-                Stop::Marked(_) | Stop::End => {
-                    places.retain(|&place| place < 2 || KEY_BEFORE.contains(&text[place - 2]));
+                Stop::Full(next) => blocks.from = next,
+                Stop::Marked(_) | Stop::End(_) => {
+                    places
+                        .retain(|&place| place < 2 || KEY_BEFORE.contains(&blocks.text[place - 2]));
                     return (stop, places);
                 }
             }
@@ -330,9 +346,10 @@ mod tests {
             let probe = Probe { offsets: [0, 10], bytes: *b"KQ" };
             let other = Probe { offsets: [3, 1], bytes: *b"ZY" };
             let n_blocks = text.len().saturating_sub(from + 10) / BLOCK_BYTES;
-            let text = text.as_bytes();
-            let fast = all(&|t, at, n, times| search([&probe, &other], t, at, n, times), text, from, n_blocks);
-            let slow = all(&|t, at, n, times| search_portable([&probe, &other], t, at, n, times), text, from, n_blocks);
+            let end = from + n_blocks * BLOCK_BYTES;
+            let blocks = Blocks { text: text.as_bytes(), from, end };
+            let fast = all(&|blocks, times| search([&probe, &other], blocks, times), blocks);
+            let slow = all(&|blocks, times| search_portable([&probe, &other], blocks, times), blocks);
             prop_assert_eq!(fast, slow);
         }
     }
