@@ -18,8 +18,8 @@ use trailsift::input::table::Sought;
 use trailsift::input::{Codecs, Stored, Text};
 use trailsift::report::{Code, Defect, Member};
 
-use crate::numbers;
-use crate::trickle::trickle;
+use super::numbers;
+use super::trickle::trickle;
 
 /// The most text that is looked at, of all logs.
 const TEXT_BYTES_MAX: usize = 256 * 1024;

@@ -14,8 +14,8 @@ use trailsift::input::decompress::{Filled, Limit};
 use trailsift::input::{Codecs, Stored};
 use trailsift::report::Code;
 
-use crate::numbers;
-use crate::trickle::trickle;
+use super::numbers;
+use super::trickle::trickle;
 
 /// The most text that is looked at: four bytes of zstd can be 128 KiB of text, which says no more than less does.
 const TEXT_BYTES_MAX: usize = 256 * 1024;

@@ -16,7 +16,7 @@ use trailsift::output::{Destination, Format, Schema};
 use trailsift::report::Code;
 use trailsift::rule::Rule;
 
-use crate::numbers;
+use super::numbers;
 
 /// The most text: bombs say no more than less does.
 const TEXT_BYTES_MAX: u64 = 1 << 20;

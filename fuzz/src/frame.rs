@@ -10,7 +10,7 @@ use trailsift::report::{Code, Stats};
 use trailsift::rule::{Needles, Rule};
 use trailsift::scan::{Prefilter, Scanner, Unit, Window};
 
-use crate::{header_bytes, numbers};
+use super::{header_bytes, numbers};
 
 /// More than a scanner waits for. A string, since a walk through one is quick.
 const LONG_BYTES: usize = (1 << 20) + 64;

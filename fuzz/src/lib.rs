@@ -1,5 +1,5 @@
 //! What fuzzing asserts of trailsift, as plain functions: a fuzzer calls them with bytes of its own making, and
-//! `replay` with the kept inputs.
+//! `tests/replay.rs` of the program with the kept inputs.
 //!
 //! In: any bytes. Out: nothing, or a panic that says what does not hold. Nothing here knows libFuzzer, so that
 //! what it found can be looked into with any toolchain. What each function asserts is told in its module.
