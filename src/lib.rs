@@ -26,6 +26,8 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let logs = folder.path().join("logs");
 //! # std::fs::create_dir(&logs).unwrap();
+//! # let log = r#"{"Records":[{"eventVersion":"1.11","eventTime":"2026-01-01T00:00:00Z","eventName":"ListUsers"}]}"#;
+//! # std::fs::write(logs.join("log.json"), log).unwrap();
 //! # let alerts = folder.path().join("alerts.parquet");
 //! let config = HuntConfig {
 //!     run_id: trailsift::config::random_run_id(),
@@ -51,7 +53,7 @@
 //!     progress: Arc::default(),
 //! };
 //! let report = trailsift::pipeline::run(&config, &mut |_notice| ())?;
-//! assert!(report.complete && report.alerts == 0);
+//! assert!(report.complete && report.alerts == 0, "{report:?}");
 //! # Ok::<(), trailsift::Error>(())
 //! ```
 

@@ -131,6 +131,9 @@ pub(crate) fn is_own_field(name: &str) -> bool {
 pub(super) fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.members().filter_map(|(key, value)| {
         let rest = after_field(key, REQUEST)?;
+        // With another letter behind it the name is damaged.
+        let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
+        rest.as_bytes().first().filter(|byte| is_below(byte))?;
         let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
         (!name.is_empty()).then_some((name, value))
     })

@@ -168,14 +168,18 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
-    /// Whether the name of its action has what no name has: control characters, or what was no UTF-8.
+    /// Whether the name of its action or its service has what no name has: control characters, a backslash that escapes nothing, or
+    /// what was no UTF-8.
     #[must_use]
-    pub fn is_action_damaged(&self) -> bool {
-        let is_foreign = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    pub fn is_call_damaged(&self) -> bool {
+        let is_foreign =
+            |c: char| c.is_control() || matches!(c, '\\' | char::REPLACEMENT_CHARACTER);
         let mut is_damaged = false;
-        self.each_value("event.action", &mut |value| {
-            is_damaged |= matches!(&value, Scalar::Text(text) if text.contains(is_foreign));
-        });
+        for field in ["event.action", "event.provider", "event.dataset"] {
+            self.each_value(field, &mut |value| {
+                is_damaged |= matches!(&value, Scalar::Text(text) if text.contains(is_foreign));
+            });
+        }
         is_damaged
     }
 
@@ -206,6 +210,11 @@ impl<'v> Event<'v> {
             && self.request_holds(holds)
             && !self.lacks_outcome()
             && self.said() == Said::Whole
+    }
+
+    /// Whether its request holds what is looked for, or may have held it before a part of it was lost.
+    pub(crate) fn may_ask_for(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        self.request_holds(holds) || self.said() == Said::Part
     }
 
     /// Whether the two may be forms of one event: the same call, and not known by two ids.

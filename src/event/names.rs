@@ -33,7 +33,14 @@ fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'
     if divides(*rest.first()?) {
         return None;
     }
-    for letter in letters.bytes().filter(u8::is_ascii_alphanumeric) {
+    // Words are divided before a capital and at a dot; a divider elsewhere is damage.
+    let mut may_divide = false;
+    for letter in letters.bytes() {
+        if !letter.is_ascii_alphanumeric() {
+            may_divide = true;
+            continue;
+        }
+        may_divide |= letter.is_ascii_uppercase();
         loop {
             let (byte, behind) = rest.split_first()?;
             rest = behind;
@@ -41,10 +48,11 @@ fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'
             if byte.eq_ignore_ascii_case(&letter) {
                 break;
             }
-            if !divides(*byte) {
+            if !may_divide || !divides(*byte) {
                 return None;
             }
         }
+        may_divide = false;
     }
     name.get(name.len() - rest.len()..)
 }
@@ -120,6 +128,7 @@ mod tests {
             "myEventName",
             "eventNane",
             "_eventName",
+            "eve_ntName",
             "_",
         ] {
             assert!(!is_field(name, "eventName"), "{name}");
@@ -133,6 +142,7 @@ mod tests {
             assert!(is_path(name, "userIdentity.arn"), "{name}");
         }
         assert!(!is_path("userIdentity.arns", "userIdentity.arn"));
+        assert!(!is_path("e:rrorMessage", "errorMessage"));
         assert_eq!(
             after_field("request_parameters_policy_arn", "requestParameters"),
             Some("_policy_arn")

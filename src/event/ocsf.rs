@@ -206,17 +206,22 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
     for (name, value) in document.members() {
         let own = name.split('.').next().unwrap_or(name);
         let unmapped = name.strip_prefix("unmapped.");
-        if !OWN_FIELDS.contains(&own) || unmapped.is_some_and(is_unread_request) {
+        if !OWN_FIELDS.contains(&own) || unmapped.is_some_and(is_foreign) {
             visit(name, value);
         }
     }
     each_at(document, "unmapped", &mut |unmapped| {
         each_entry(unmapped, &mut |name, value| {
-            if !cloudtrail::is_own_field(name) || is_unread_request(name) {
+            if is_foreign(name) {
                 visit(name, value);
             }
         });
     });
+}
+
+/// Whether a name in `unmapped`, which may be a path, is no field of a record, or one of a request that is not read.
+fn is_foreign(name: &str) -> bool {
+    !cloudtrail::is_own_field(name) || is_unread_request(name)
 }
 
 /// Whether a name in `unmapped` begins as those of the request do, and is none that is read.

@@ -16,6 +16,7 @@ use super::disguise;
 use super::keys::{Marks, classify};
 use super::rows::shows_header;
 use super::window::{continues, is_blank, last_anchor, last_byte};
+use crate::binary::is_binary;
 use crate::report::{Code, Defect};
 
 /// How much of a text's beginning is kept.
@@ -26,6 +27,9 @@ const TAIL_BYTES: usize = 32 * 1024;
 const FORWARD_BYTES: usize = 4 * 1024;
 /// How far the end is walked backward.
 const BACK_BYTES: usize = 16 * 1024;
+
+/// A text of so few bytes may be what is left of a file, and too short to look binary in the search.
+const REMAINS_MAX: u64 = 512;
 
 /// The beginning and the end of a text.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +105,19 @@ pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
     defects_of(text.len() as u64, head, tail)
 }
 
+/// What is wrong with the few bytes that are left of a file: too few for the search to take them for binary.
+fn remains(n_bytes: u64, head: &[u8]) -> Option<Defect> {
+    let is_short = n_bytes <= REMAINS_MAX && n_bytes == head.len() as u64;
+    let is_foreign = is_short && !head.iter().any(|b| matches!(b, b'{' | b'[')) && is_binary(head);
+    let message = || format!("its {n_bytes} bytes are no text: what is left of a file, or damaged");
+    is_foreign.then(|| Defect::text(Code::UnknownContent, 0, message()))
+}
+
 /// What is wrong with a text of so many bytes, which has something else than zeros and blanks.
 fn defects_of(n_bytes: u64, head: &[u8], tail: &[u8]) -> Vec<Defect> {
+    if let Some(defect) = remains(n_bytes, head) {
+        return vec![defect];
+    }
     let first = first_place(head);
     let disguise = disguise::find(head, first.is_some());
     let cut = cut(n_bytes, head, first.as_ref(), tail);

@@ -153,7 +153,7 @@ impl Judging {
                     });
                 }
                 let is_told = self.n_events > n_before;
-                if !is_told || !is_itself && event.request_holds(&is_hit) {
+                if !is_told || !is_itself && event.may_ask_for(&is_hit) {
                     self.event(event.in_row(place.is_row), place.unit, place.raw, visit);
                 }
             }

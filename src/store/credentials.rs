@@ -36,14 +36,16 @@ pub(super) struct Found {
 
 /// Looks for them. Nothing is asked over the network before credentials are needed.
 pub(super) async fn find() -> io::Result<Found> {
-    let mut config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let mut config = loader.http_client(client(None)?).load().await;
     let trust = match ca_bundle(&config) {
         Some(bundle) => Trust::of(&bundle)?,
         None => Trust::default(),
     };
     if let Some(pem) = trust.pem() {
         // AWS's crate takes no notice of it by itself.
-        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client(pem)?);
+        let loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(client(Some(pem))?);
         let region = config.region().cloned();
         config = loader.region(region).load().await;
     }
@@ -65,14 +67,18 @@ fn ca_bundle(config: &SdkConfig) -> Option<PathBuf> {
     Some(PathBuf::from(bundle))
 }
 
-/// What sends AWS's crate's own requests, such as those for credentials, with other certificates than the system's.
-fn client(pem: &[u8]) -> io::Result<SharedHttpClient> {
-    let store = TrustStore::empty().with_pem_certificate(pem);
+/// What sends AWS's crate's own requests, such as those for credentials: trusting the system's certificates, or these
+/// in their place.
+fn client(pem: Option<&[u8]>) -> io::Result<SharedHttpClient> {
+    let store = match pem {
+        Some(pem) => TrustStore::empty().with_pem_certificate(pem),
+        None => TrustStore::default(),
+    };
     let context = TlsContext::builder().with_trust_store(store).build();
     let context = context.map_err(io::Error::other)?;
     Ok(
         Builder::new().build_with_connector_fn(move |settings, components| {
-            let provider = Provider::Rustls(CryptoMode::AwsLc);
+            let provider = Provider::Rustls(CryptoMode::Ring);
             let mut builder = ConnectorBuilder::default()
                 .tls_provider(provider)
                 .tls_context(context.clone())

@@ -16,7 +16,7 @@ use super::Stores;
 use super::bucket::Bucket;
 use super::courier::{CourierConnector, Notes, Signer};
 use super::explain::{Act, explain};
-use super::trust::Trust;
+use super::trust::{self, Trust};
 use super::uri::{Scheme, Uri};
 
 /// Where S3 is if nothing tells.
@@ -37,6 +37,7 @@ fn retries(retry_time: Duration) -> RetryConfig {
 
 /// Opens a bucket. Nothing is asked of it yet but its region.
 pub(super) async fn open(stores: &Stores, runtime: &Handle, uri: &Uri) -> io::Result<Bucket> {
+    trust::choose_crypto();
     let mut opening = Opening {
         stores,
         runtime,

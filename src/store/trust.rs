@@ -86,6 +86,12 @@ impl Trust {
     }
 }
 
+/// Has TLS use the one crypto library that is compiled in, unless the process has chosen another.
+pub(super) fn choose_crypto() {
+    // An error says that one is chosen already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 /// How long a store may say nothing, so that it can be asked once more in the time of trying.
 fn silence(retry_time: Duration) -> Duration {
     (retry_time * 2 / 3).max(Duration::from_millis(500))

@@ -49,7 +49,7 @@ impl Doubts {
         let (literals, prefilter) = self.sought.as_ref()?;
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // Whatever it was called: it may have been the rule's.
-        if event.is_action_damaged() && !event.has_failed() && event.holds(&holds) {
+        if event.is_call_damaged() && !event.has_failed() && event.holds(&holds) {
             return Some(Doubt::Action);
         }
         // Nearly all events end here, by their action.

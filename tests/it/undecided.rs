@@ -230,7 +230,7 @@ fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
         let record = record.replace("AttachUserPolicy", action);
         let hunt = Lake::new().file("a", record).hunt(&[]).exits(3);
         hunt.finds(&[])
-            .says("the name of its action is damaged: whether it is an alert cannot be decided");
+            .says("the name of its action or its service is damaged: whether it is an alert cannot be decided");
     }
     let other = record.replace(r#""requestParameters""#, r#""requeStParameters""#);
     let hunt = Lake::new().file("a", other).hunt(&[]).exits(3);
@@ -241,6 +241,70 @@ fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
     );
     let hunt = Lake::new().file("a", ocsf).hunt(&[]).exits(3);
     hunt.finds(&[]).tells(&["undecided"]);
+    // A letter too many or too few, in a record and in documents that were flattened.
+    let flat = format!(
+        r#"{{"metadata.product.name":"CloudTrail","class_uid":3005,"api.operation":"AttachUserPolicy","status":"Success","unmapped.requestParameters.userName":"bob","unmapped.requestParameters.policyArn":"{ARN}"}}"#
+    );
+    let texts = [
+        record.replace("requestParameters", "requestParameters\u{fffd}z"),
+        record.replace("requestParameters", "requestParametersq"),
+        flat.replace("requestParameters.policyArn", "requestParters.policyArn"),
+        flat.replace(
+            "requestParameters.policyArn",
+            "red.requestParameters.policyArn",
+        ),
+        flat.replace(
+            "requestParameters.policyArn",
+            "requestPara,meters.policyArn",
+        ),
+        flat,
+    ];
+    let all = self::hunt(&texts).exits(3);
+    assert_eq!(told(&all, "undecided"), [0, 1, 2, 3, 4], "{}", all.stderr);
+    assert_eq!(all.alerts.len(), 1, "{}", all.stderr);
+}
+
+#[test]
+fn a_document_with_a_backslash_in_its_dataset_is_told() {
+    let document = format!(
+        r#"{{"event":{{"dataset":"aws.cloudtrail","provider":"iam.amazonaws.com","action":"AttachUserPolicy","outcome":"success"}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#
+    );
+    let texts = [
+        document.replace("aws.cloudtrail", r"aws.clou\dtrail"),
+        document,
+    ];
+    let hunt = hunt(&texts).exits(3);
+    assert_eq!(told(&hunt, "undecided"), [0], "{}", hunt.stderr);
+    assert_eq!(hunt.alerts.len(), 1, "{}", hunt.stderr);
+}
+
+#[test]
+fn a_document_of_which_the_request_is_cut_by_another_document_is_told() {
+    let document = |id: &str, action: &str, request: &str| {
+        format!(
+            r#""_source":{{"event.id":"{id}","event.dataset":"aws.cloudtrail","event.provider":"iam.amazonaws.com","event.action":"{action}","event.outcome":"success","aws.cloudtrail.request_parameters":"{request}"#
+        )
+    };
+    let first = document(
+        "1",
+        "AttachUserPolicy",
+        "{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKe02401",
+    );
+    let second = document("2", "GetPolicy", &format!("{{policyArn={ARN}}}"));
+    let glued = format!(r#"{{"_id":"1",{first}","_id":"2",{second}"}}}}"#);
+    Lake::new()
+        .file("a", glued)
+        .hunt(&[])
+        .exits(3)
+        .finds(&[])
+        .tells(&["undecided", "truncated"]);
+}
+
+#[test]
+fn a_few_bytes_that_are_no_text_are_not_read() {
+    let texts = ["\0\0PARw", "\u{1}", "\u{2}\u{3}abc\n", "abc\n", "{}\0\0\0"];
+    let hunt = hunt(&texts.map(str::to_owned)).exits(3);
+    assert_eq!(told(&hunt, "unknown_content"), [0, 1, 2], "{}", hunt.stderr);
 }
 
 #[test]

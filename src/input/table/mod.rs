@@ -250,8 +250,8 @@ impl Table {
         usize::try_from(BATCH_BYTES / row_bytes).map_or(BATCH_ROWS, |n| n.clamp(1, BATCH_ROWS))
     }
 
-    /// Whether a group is sure to have none of the actions. Bloom filters are not asked: nothing shows that one is
-    /// damaged, which would then hide all rows of the group.
+    /// Whether a group is sure to have none of the actions. Bloom filters and the least and greatest value in the
+    /// statistics are not asked: nothing shows that one is damaged, which would then hide all rows of the group.
     fn has_none(
         &self,
         group: usize,
@@ -263,12 +263,8 @@ impl Table {
         if skip::may_have_nulls(column) {
             return Ok(false);
         }
-        let mut left: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
-        left.retain(|action| skip::is_in_bounds(column, action));
-        if left.is_empty() {
-            return Ok(true);
-        }
-        let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &left)?;
+        let actions: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
+        let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &actions)?;
         Ok(!may_be_there)
     }
 }

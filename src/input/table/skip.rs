@@ -19,20 +19,6 @@ pub(super) fn may_have_nulls(column: &ColumnChunkMetaData) -> bool {
     is_optional && column.statistics().and_then(Statistics::null_count_opt) != Some(0)
 }
 
-/// Whether the statistics leave room for a value. Bounds may be shortened, and are bounds still.
-pub(super) fn is_in_bounds(column: &ColumnChunkMetaData, value: &[u8]) -> bool {
-    let Some(statistics @ Statistics::ByteArray(bounds)) = column.statistics() else {
-        return true;
-    };
-    // The first version's bounds were made by signed comparison, or by none that is known.
-    if statistics.is_min_max_deprecated() {
-        return true;
-    }
-    let is_low_enough = bounds.min_bytes_opt().is_none_or(|min| min <= value);
-    let is_high_enough = bounds.max_bytes_opt().is_none_or(|max| value <= max);
-    is_low_enough && is_high_enough
-}
-
 /// Whether one of the values may be in a column, by its dictionary, if all of its pages refer to that.
 pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
     file: &R,
