@@ -22,6 +22,9 @@ const LOOK_BYTES: usize = 512;
 /// How many control characters behind text are more than an accident at its end.
 const CONTROLS_LEAST: usize = 4;
 
+/// So many zeros are no accident.
+const HOLE_LEAST: usize = 8;
+
 /// What this is, by its start, if that is something without logs.
 pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
     let mut foreign = FOREIGN.iter();
@@ -84,6 +87,28 @@ pub(crate) fn find_binary(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// Where a run of zeros stands inside a document: what was there is lost. Between two documents nothing need have been. Zeros at either end of the bytes are judged by what is known of them, and those at the very
+/// end of a text are not looked at: what is cut there shows in what stands before them.
+pub(crate) fn find_hole(bytes: &[u8], is_last: bool) -> Option<usize> {
+    if bytes.starts_with(APPLE_DOUBLE) {
+        return None;
+    }
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(0, &bytes[from..]) {
+        let start = from + at;
+        let n_zeros = bytes[start..].iter().take_while(|b| **b == 0).count();
+        from = start + n_zeros;
+        let (before, after) = (bytes[..start].last(), bytes.get(from));
+        let is_outside = before.is_none_or(|b| matches!(b, b'\n' | b'\r' | b'}' | b']'))
+            && after.is_none_or(|b| matches!(b, b'\n' | b'\r' | b'{' | b'['));
+        let is_end = is_last && after.is_none();
+        if n_zeros >= HOLE_LEAST && !is_outside && !is_end {
+            return Some(start);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +128,25 @@ mod tests {
             find_binary(&[APPLE_DOUBLE, &[0, 2, 0, 0].repeat(99)].concat()),
             None
         );
+    }
+
+    #[test]
+    fn zeros_inside_a_document_are_a_hole_and_those_between_two_are_not() {
+        let hole = [0; 512];
+        let found = |before: &str, after: &str, is_last| {
+            let text = [before.as_bytes(), &hole, after.as_bytes()].concat();
+            find_hole(&text, is_last)
+        };
+        let line = "{\"a\":1}\n";
+        for (before, after) in [("", line), (line, line), ("{}", "{}"), ("[1]\n", "\n[1]")] {
+            assert_eq!(found(before, after, true), None, "{before} {after}");
+        }
+        for (before, after) in [("{\"a\":", "1}\n"), ("[{}", ",{}]"), (line, "1}\n")] {
+            assert_eq!(found(before, after, true), Some(before.len()), "{before} {after}");
+        }
+        assert_eq!(found("{\"a\":", "", true), None);
+        assert_eq!(found("{\"a\":", "", false), Some(5));
+        assert_eq!(find_hole(b"{\"a\":\"\0\0\0\"}", true), None);
     }
 
     #[test]

@@ -207,6 +207,7 @@ impl<'v> Event<'v> {
     /// record that lies in it can say more.
     pub(crate) fn stands_alone(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.schema != Schema::CloudTrail
+            && self.texts("event.dataset").iter().any(|text| text == "aws.cloudtrail")
             && self.request_holds(holds)
             && !self.lacks_outcome()
             && self.said() == Said::Whole

@@ -81,9 +81,36 @@ fn string_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
+/// How much of a text must be the same for it to be found.
+const SAME_BYTES: usize = 256;
+
+fn plain(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    bytes.iter().copied().filter(|byte| *byte != b'\\')
+}
+
+/// Where a text begins in one that holds it behind escapes, of which only the backslashes are passed over.
+pub(super) fn find_escaped(raw: &[u8], text: &[u8]) -> Option<usize> {
+    let wanted = || plain(text).take(SAME_BYTES);
+    let n_wanted = wanted().count();
+    let first = wanted().next()?;
+    memchr::memchr_iter(first, raw).find(|at| {
+        let there = plain(&raw[*at..]).take(n_wanted);
+        there.eq(wanted())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_found_behind_its_escapes() {
+        let raw = br#"{"m":"x {\"a\":1} {\"a\":{\"b\":\"\\n\"}}"}"#;
+        assert_eq!(find_escaped(raw, br#"{"a":1}"#), Some(8));
+        assert_eq!(find_escaped(raw, br#"{"a":{"b":"\n"}}"#), Some(20));
+        assert_eq!(find_escaped(raw, br#"{"c":1}"#), None);
+        assert_eq!(find_escaped(raw, b""), None);
+    }
 
     #[test]
     fn objects_are_found_by_their_order_whatever_stands_in_strings() {

@@ -136,7 +136,7 @@ impl Judging {
     ) {
         match met {
             Met::NoEvent => self.n_documents += 1,
-            Met::Text(text) => self.string(parsers, place.level, text, visit),
+            Met::Text(text) => self.string(parsers, place, text, visit),
             Met::Made(json) => self.made(parsers, place.level, &json, visit),
             Met::Event(event) => {
                 let prefilter = Arc::clone(&self.prefilter);
@@ -206,7 +206,10 @@ impl Judging {
         });
         (self.n_events, self.n_documents) = (n_before.0 + n_visited, n_before.1);
         let (quality, is_duplicate, invalid_text) = told;
-        self.invalid_text = invalid_text;
+        // In a damaged document it may be more than data of the document.
+        if !quality.is_lenient {
+            self.invalid_text = invalid_text;
+        }
         if n_visited == 0 {
             (self.quality, self.is_duplicate) = (quality, is_duplicate);
         }
@@ -290,11 +293,12 @@ impl Judging {
     fn string(
         &mut self,
         parsers: &mut Vec<Parser>,
-        level: usize,
+        place: Place<'_>,
         text: &str,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) {
         let text = text.as_bytes();
+        let level = place.level;
         if self.prefilter.hits(text).first_from(0).is_none() {
             return;
         }
@@ -318,12 +322,21 @@ impl Judging {
                     .get_or_insert(judged.expect_err("it is one").to_string());
             }
             Err(parse::ParseError::TooDeep) => {}
-            Err(parse::ParseError::Invalid(_)) => self.documents(level + 1, text, visit),
+            Err(parse::ParseError::Invalid(_)) => {
+                let raw = (level == 0).then_some(place.raw);
+                self.documents(level + 1, text, raw, visit);
+            }
         }
     }
 
-    /// Judges the documents in a string.
-    fn documents(&mut self, level: usize, text: &[u8], visit: &mut dyn FnMut(&Candidate<'_>)) {
+    /// Judges the documents in a string, which stands in `raw` behind escapes, if it is known where.
+    fn documents(
+        &mut self,
+        level: usize,
+        text: &[u8],
+        raw: Option<&[u8]>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
         let mut scanner = Scanner::new(Arc::clone(&self.prefilter)).at_level(level);
         scanner.start(0);
         let window = Window {
@@ -332,12 +345,22 @@ impl Judging {
             is_last: true,
             likely_start: None,
         };
-        let start = self.unit.start;
+        let Unit { start, end, .. } = self.unit;
+        let (mut rest, mut from) = (raw, 0);
         scanner.scan(window, &mut |candidate| {
-            // Each has a place of its own, as far as one in a string can be told: escapes are longer than what they stand for.
+            let found = rest.and_then(|raw| inner::find_escaped(&raw[from..], candidate.raw));
+            // One that is not found is not looked for again: that would take a walk each.
+            rest = rest.filter(|_| found.is_some());
+            from += found.unwrap_or(0);
+            // Else each has at least a place of its own: escapes are longer than what they stand for, so it begins there
+            // or later.
+            let own = match found {
+                Some(_) => from as u64,
+                None => candidate.unit.start,
+            };
             let unit = Unit {
-                start: start + candidate.unit.start,
-                end: start + candidate.unit.end,
+                start: start + own,
+                end,
                 ..candidate.unit
             };
             visit(&Candidate { unit, ..*candidate });

@@ -129,6 +129,7 @@ pub struct Scanner {
     json: Vec<u8>,
     /// Whether it is told that it is not all text.
     is_binary_told: bool,
+    is_hole_told: bool,
     /// Up to where the events of the text are counted.
     counted_to: u64,
     /// The search for text that stands as numbers.
@@ -166,6 +167,7 @@ impl Scanner {
             table: None,
             json: Vec::new(),
             is_binary_told: false,
+            is_hole_told: false,
             counted_to: 0,
             numbers: Numbers::default(),
             level: 0,
@@ -203,6 +205,7 @@ impl Scanner {
         self.is_table = false;
         self.table = None;
         self.is_binary_told = false;
+        self.is_hole_told = false;
         self.counted_to = offset;
         self.numbers = Numbers::starting_at(offset);
         self.stats = Stats::default();
@@ -255,8 +258,9 @@ impl Scanner {
                 "text that stands as a list of its bytes' numbers holds the needle; it is not read";
             defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
         });
-        if let Some(control) = hits.control().filter(|_| !self.is_binary_told) {
+        if let Some(control) = hits.control() {
             self.look_for_binary(window, control);
+            self.look_for_hole(window, control);
         }
         let (events, counted) = hits.events(window.at(keep));
         self.events += events;
@@ -264,8 +268,31 @@ impl Scanner {
         keep
     }
 
+    /// Tells, once, where zeros stand inside a document.
+    fn look_for_hole(&mut self, window: Window<'_>, from: usize) {
+        // With what stands before.
+        let from = from.saturating_sub(1);
+        if self.is_binary_told {
+            return;
+        }
+        if let Some(at) = binary::find_hole(&window.bytes[from..], window.is_last) {
+            self.tell_hole(window.base + (from + at) as u64);
+        }
+    }
+
+    fn tell_hole(&mut self, offset: u64) {
+        if !std::mem::replace(&mut self.is_hole_told, true) {
+            let message = "zeros stand inside a document: what was there is lost, and what is left was searched";
+            self.defects
+                .push(Defect::text(Code::UnknownContent, offset, message));
+        }
+    }
+
     /// Tells, once, where what is no text begins. What is not text cannot be told from what was made unreadable.
     fn look_for_binary(&mut self, window: Window<'_>, from: usize) {
+        if self.is_binary_told {
+            return;
+        }
         let Some(at) = binary::find_binary(&window.bytes[from..]) else {
             return;
         };
@@ -461,21 +488,38 @@ impl Scanner {
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
         }
-        if judging.quality.is_lossy {
+        self.tell_quality(unit, text.raw, judging.quality, judging.is_duplicate);
+        Ok(())
+    }
+
+    /// Tells how well a candidate could be read.
+    fn tell_quality(&mut self, unit: Unit, raw: &[u8], quality: parse::Quality, is_duplicate: bool) {
+        if quality.is_lossy {
             let message = "record holds bytes that are not UTF-8, or half a surrogate pair; judged with U+FFFD instead";
             self.defects
                 .push(Defect::text(Code::InvalidUtf8, unit.start, message));
         }
-        if judging.quality.is_lenient {
-            let message = "record is no strict JSON; judged as what it means";
-            self.defects
-                .push(Defect::text(Code::LenientJson, unit.start, message));
+        let told = match (quality.is_lenient, is_duplicate) {
+            (true, true) => {
+                let message = "record is no strict JSON and names a field more than once, as where two records run into each other; every reading was judged";
+                Some((Code::InvalidJson, message))
+            }
+            (true, false) => {
+                let message = "record is no strict JSON; judged as what it means";
+                Some((Code::LenientJson, message))
+            }
+            (false, true) => {
+                let message = "record names a field more than once; every reading was judged";
+                Some((Code::DuplicateKeys, message))
+            }
+            (false, false) => None,
+        };
+        let defect = told.map(|(code, message)| Defect::text(code, unit.start, message));
+        self.defects.extend(defect);
+        // The search goes on behind the candidate: this one it does not see.
+        let hole = quality.is_lenient.then(|| binary::find_hole(raw, false)).flatten();
+        if let Some(at) = hole {
+            self.tell_hole(unit.start + at as u64);
         }
-        if judging.is_duplicate {
-            let message = "record names a field more than once; every reading was judged";
-            self.defects
-                .push(Defect::text(Code::DuplicateKeys, unit.start, message));
-        }
-        Ok(())
     }
 }

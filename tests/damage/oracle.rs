@@ -229,7 +229,7 @@ impl Judge<'_> {
     }
 
     fn fault_of_row(&self, dialect: Dialect, at: usize) -> Option<Fault> {
-        let verdicts = self.read_rows(dialect, at, reading::verdict);
+        let verdicts = self.read_rows(dialect, at, reading::verdict_of_row);
         match verdicts.iter().max() {
             Some(Verdict::Match) => Some(Fault::MatchLost),
             Some(Verdict::Undecided) => Some(Fault::Undecided),

@@ -8,7 +8,7 @@
 //! * `--seed N`: which
 //! * `--form json|ecs|ocsf|csv|parquet`: of one form only
 //! * `--at N`: one file, by the number that a fault is told with
-//! * `--save FOLDER`: keeps the files with a fault there
+//! * `--save FOLDER`: keeps the files with a fault there, and one that was asked for by its number
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may fail")]
 #![expect(clippy::print_stdout, reason = "it prints what it did")]
 

@@ -30,6 +30,26 @@ pub(crate) fn verdict(value: &Json) -> Verdict {
     inside(value, verdict)
 }
 
+/// What a row of a table comes to, of which a column is known by its letters: one for errors that is written in another
+/// way, or damaged between its letters, still says that the call failed.
+pub(crate) fn verdict_of_row(row: &Json) -> Verdict {
+    let Json::Object(members) = row else {
+        return verdict(row);
+    };
+    let spelt = |(name, value): &(String, Json)| {
+        let letters = letters(name);
+        let is_error = letters == "errorcode" || letters == "errormessage";
+        (if is_error { letters } else { name.clone() }, value.clone())
+    };
+    verdict(&Json::Object(members.iter().map(spelt).collect()))
+}
+
+/// The letters and digits of a name, in lower case.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
 /// The most that can come of it, for a reader that bears with much.
 pub(crate) fn support(value: &Json) -> Verdict {
     match record_verdict(value) {
@@ -43,10 +63,6 @@ pub(crate) fn support(value: &Json) -> Verdict {
 fn loosely(event: &Json) -> Verdict {
     let Json::Object(members) = event else {
         return Verdict::NoRecord;
-    };
-    let letters = |name: &str| -> String {
-        let letters = name.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|c| c.to_ascii_lowercase()).collect()
     };
     let by_letters = members
         .iter()
@@ -141,7 +157,8 @@ fn decide(record: &Json, acts: bool, outcome: Option<bool>, names: bool) -> (Ver
         Verdict::No
     } else if names && outcome == Some(true) {
         Verdict::Match
-    } else if record.any_text(&mentions) {
+    } else if without(record, "user_agent").any_text(&mentions) {
+        // Of what stands there the caller is free, and the request is whole.
         Verdict::Undecided
     } else {
         Verdict::No

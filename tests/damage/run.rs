@@ -184,6 +184,10 @@ fn batch(
             false => file.damaged.made.text.clone(),
         };
         fs::write(logs.join(format!("{:08}", file.number)), stored).unwrap();
+        // One that was asked for by itself may end the program.
+        if let (1, Some(save)) = (options.files, &options.save) {
+            keep(save, form, options.seed, file);
+        }
     }
     let told = hunt(folder.path(), Root::Path(logs.clone()), PLAIN_WAY, files);
     let other =
@@ -270,12 +274,18 @@ fn count(
     if fails {
         tell(&text);
         if let Some(folder) = &options.save {
-            let name = format!("{}-{}-{}", FORMS[form], options.seed, file.number);
-            fs::create_dir_all(folder).unwrap();
-            fs::write(folder.join(&name), &file.damaged.made.text).unwrap();
+            let name = keep(folder, form, options.seed, file);
             fs::write(folder.join(name + ".txt"), text).unwrap();
         }
     }
+}
+
+/// Keeps a file, and gives its name.
+fn keep(folder: &Path, form: usize, seed: u64, file: &File) -> String {
+    let name = format!("{}-{seed}-{}", FORMS[form], file.number);
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join(&name), &file.damaged.made.text).unwrap();
+    name
 }
 
 /// How a hunt is done, which must not matter: threads, from which size on files are mapped, the size of blocks.
