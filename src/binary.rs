@@ -48,6 +48,11 @@ pub(crate) fn is_binary(start: &[u8]) -> bool {
     n_controls * 16 > near.len() || n_controls >= CONTROLS_LEAST && is_garbled()
 }
 
+/// Whether what begins so has a control character that text does not have.
+pub(crate) fn has_controls(start: &[u8]) -> bool {
+    !start.starts_with(APPLE_DOUBLE) && n_controls(start) > 0
+}
+
 fn n_controls(start: &[u8]) -> usize {
     let start = &start[..start.len().min(LOOK_BYTES)];
     let is_control = |b: &&u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
@@ -142,7 +147,11 @@ mod tests {
             assert_eq!(found(before, after, true), None, "{before} {after}");
         }
         for (before, after) in [("{\"a\":", "1}\n"), ("[{}", ",{}]"), (line, "1}\n")] {
-            assert_eq!(found(before, after, true), Some(before.len()), "{before} {after}");
+            assert_eq!(
+                found(before, after, true),
+                Some(before.len()),
+                "{before} {after}"
+            );
         }
         assert_eq!(found("{\"a\":", "", true), None);
         assert_eq!(found("{\"a\":", "", false), Some(5));

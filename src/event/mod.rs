@@ -168,16 +168,14 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
-    /// Whether the name of its action or its service has what no name has: control characters, a backslash that escapes nothing, or
-    /// what was no UTF-8.
+    /// Whether the name of its action, its service or its dataset has what no name has.
     #[must_use]
     pub fn is_call_damaged(&self) -> bool {
-        let is_foreign =
-            |c: char| c.is_control() || matches!(c, '\\' | char::REPLACEMENT_CHARACTER);
         let mut is_damaged = false;
         for field in ["event.action", "event.provider", "event.dataset"] {
             self.each_value(field, &mut |value| {
-                is_damaged |= matches!(&value, Scalar::Text(text) if text.contains(is_foreign));
+                is_damaged |=
+                    matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
             });
         }
         is_damaged
@@ -207,7 +205,10 @@ impl<'v> Event<'v> {
     /// record that lies in it can say more.
     pub(crate) fn stands_alone(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.schema != Schema::CloudTrail
-            && self.texts("event.dataset").iter().any(|text| text == "aws.cloudtrail")
+            && self
+                .texts("event.dataset")
+                .iter()
+                .any(|text| text == "aws.cloudtrail")
             && self.request_holds(holds)
             && !self.lacks_outcome()
             && self.said() == Said::Whole

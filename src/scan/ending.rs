@@ -16,7 +16,7 @@ use super::disguise;
 use super::keys::{Marks, classify};
 use super::rows::shows_header;
 use super::window::{continues, is_blank, last_anchor, last_byte};
-use crate::binary::is_binary;
+use crate::binary::has_controls;
 use crate::report::{Code, Defect};
 
 /// How much of a text's beginning is kept.
@@ -108,7 +108,8 @@ pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
 /// What is wrong with the few bytes that are left of a file: too few for the search to take them for binary.
 fn remains(n_bytes: u64, head: &[u8]) -> Option<Defect> {
     let is_short = n_bytes <= REMAINS_MAX && n_bytes == head.len() as u64;
-    let is_foreign = is_short && !head.iter().any(|b| matches!(b, b'{' | b'[')) && is_binary(head);
+    let is_foreign =
+        is_short && !head.iter().any(|b| matches!(b, b'{' | b'[')) && has_controls(head);
     let message = || format!("its {n_bytes} bytes are no text: what is left of a file, or damaged");
     is_foreign.then(|| Defect::text(Code::UnknownContent, 0, message()))
 }

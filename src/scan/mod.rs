@@ -493,7 +493,13 @@ impl Scanner {
     }
 
     /// Tells how well a candidate could be read.
-    fn tell_quality(&mut self, unit: Unit, raw: &[u8], quality: parse::Quality, is_duplicate: bool) {
+    fn tell_quality(
+        &mut self,
+        unit: Unit,
+        raw: &[u8],
+        quality: parse::Quality,
+        is_duplicate: bool,
+    ) {
         if quality.is_lossy {
             let message = "record holds bytes that are not UTF-8, or half a surrogate pair; judged with U+FFFD instead";
             self.defects
@@ -517,7 +523,10 @@ impl Scanner {
         let defect = told.map(|(code, message)| Defect::text(code, unit.start, message));
         self.defects.extend(defect);
         // The search goes on behind the candidate: this one it does not see.
-        let hole = quality.is_lenient.then(|| binary::find_hole(raw, false)).flatten();
+        let hole = quality
+            .is_lenient
+            .then(|| binary::find_hole(raw, false))
+            .flatten();
         if let Some(at) = hole {
             self.tell_hole(unit.start + at as u64);
         }

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -197,7 +197,17 @@ struct Group {
     rows: Option<Vec<(Verdict, bool)>>,
     /// Whether its actions can be read, and none of them is the rule's.
     has_no_action: bool,
+    /// Of which rows the request, which can be read, names the policy.
+    requests: Option<Vec<bool>>,
     n_rows: usize,
+}
+
+impl Group {
+    /// Whether the request of a row can be read and does not name the policy: it need not be known what else it says.
+    fn asks_for_less(&self, row: usize) -> bool {
+        let row = self.requests.as_ref().and_then(|rows| rows.get(row));
+        row == Some(&false)
+    }
 }
 
 /// Reads a table as it is, if that can be done at all.
@@ -210,21 +220,31 @@ fn read(stored: &[u8]) -> Option<Vec<Group>> {
         let verdicts = rows.map(|rows| {
             let verdict = |row: &Vec<u8>| {
                 let verdict =
-                    json::whole(row).map_or(Verdict::NoRecord, |row| reading::verdict(&row));
+                    json::whole(row).map_or(Verdict::NoRecord, |row| reading::verdict_of_row(&row));
                 (verdict, has(row, NEEDLE) && has(row, ACTION))
             };
             rows.iter().map(verdict).collect()
         });
-        let columns = metadata.schema_descr().columns().iter();
-        let action = columns
-            .map(|column| column.path().string())
-            .position(|path| ["eventname", "api.operation"].contains(&&*path));
+        let place = |names: &[&str]| {
+            let columns = metadata.schema_descr().columns().iter();
+            let mut paths = columns.map(|column| column.path().string());
+            paths.position(|path| names.contains(&&*path))
+        };
+        let action = place(&["eventname", "api.operation"]);
+        let request = place(&[
+            "requestparameters",
+            "requestparameters.policyArn",
+            "api.request.data",
+        ]);
+        let requests = request.and_then(|request| lines(&stored, group, Some(request), None));
+        let requests = requests.map(|rows| rows.iter().map(|row| has(row, NEEDLE)).collect());
         let actions = action.and_then(|action| lines(&stored, group, Some(action), None));
         let has_no_action = actions
             .is_some_and(|rows| !rows.is_empty() && rows.iter().all(|row| !has(row, ACTION)));
         Group {
             rows: verdicts,
             has_no_action,
+            requests,
             n_rows: usize::try_from(metadata.num_rows()).unwrap_or(0),
         }
     });
@@ -250,7 +270,10 @@ fn lines(
     row: Option<usize>,
 ) -> Option<Vec<Vec<u8>>> {
     quietly(|| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(stored.clone()).ok()?;
+        // What the writer kept of its own types is not needed, and may be what is damaged.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let stored = stored.clone();
+        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(stored, options).ok()?;
         let mask = match leaf {
             Some(leaf) => ProjectionMask::leaves(reader.parquet_schema(), [leaf]),
             None => ProjectionMask::all(),
@@ -317,7 +340,12 @@ pub(crate) fn judge(
                 Some(Some((Verdict::No, _) | (Verdict::NoRecord, false))) if is_alerted(row) => {
                     find(Fault::FalseAlert, row, "the row is read and says no");
                 }
-                None if is_complete && matches(row) && !is_alerted(row) && !group.has_no_action => {
+                None if is_complete
+                    && matches(row)
+                    && !is_alerted(row)
+                    && !group.has_no_action
+                    && !group.asks_for_less(row - first) =>
+                {
                     // A fault elsewhere in the group need not hide the row, which may be another one now.
                     let stored = Bytes::copy_from_slice(&damaged.made.text);
                     let alone = lines(&stored, index, None, Some(row - first));

@@ -328,6 +328,36 @@ fn a_damaged_bound_hides_no_row() {
 }
 
 #[test]
+fn a_damaged_name_of_an_action_hides_no_row() {
+    for has_dictionary in [true, false] {
+        let rows = rows(300, athena_row);
+        let lake = Lake::new().file("b", "");
+        let table = lake.logs().join("a.parquet");
+        let properties = WriterProperties::builder().set_dictionary_enabled(has_dictionary);
+        write(&table, &athena(), &rows, properties);
+        assert!(!lake.hunt(&[]).exits(0).alerts.is_empty());
+        let reader = SerializedFileReader::new(File::open(&table).unwrap()).unwrap();
+        let column = reader.metadata().row_group(0).column(1);
+        assert_eq!(column.column_path().string(), "eventname");
+        let mut bytes = fs::read(&table).unwrap();
+        let start = usize::try_from(column.data_page_offset()).unwrap();
+        let start = column
+            .dictionary_page_offset()
+            .map_or(start, |at| usize::try_from(at).unwrap());
+        let end = start + usize::try_from(column.compressed_size()).unwrap();
+        let places: Vec<usize> =
+            memchr::memmem::find_iter(&bytes[start..end], b"AttachUserPolicy").collect();
+        for at in places {
+            bytes[start + at + 6] = 0x0e;
+        }
+        fs::write(&table, bytes).unwrap();
+        lake.hunt(&[])
+            .exits(3)
+            .says("the name of its action or its service is damaged");
+    }
+}
+
+#[test]
 fn what_a_file_says_of_itself_must_fit() {
     let lake = Lake::new().file("b", "");
     let [first, second] = ["1.parquet", "2.parquet"].map(|name| lake.beside(name));

@@ -75,7 +75,14 @@ fn says_nothing(line: &[u8]) -> bool {
     is_unmapped_only || serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
 }
 
-/// Of which rows, as lines of JSON, something holds, or which say nothing.
+/// Whether a line of JSON has characters that text does not have: the row is then decoded whole, and what else is wrong
+/// with it shows.
+fn is_damaged(line: &[u8]) -> bool {
+    let has = |mark| memchr::memmem::find(line, mark).is_some();
+    has(b"\\u00") || has("\u{fffd}".as_bytes())
+}
+
+/// Of which rows, as lines of JSON, something holds, or which say nothing or are damaged.
 pub(super) fn lines_that(
     mut batch: RecordBatch,
     holds: &dyn Fn(&[u8]) -> bool,
@@ -89,7 +96,7 @@ pub(super) fn lines_that(
     each_line(batch, &mut |n, encoder| {
         line.clear();
         encoder.encode(n, &mut line);
-        found.append(holds(&line) || says_nothing(&line));
+        found.append(holds(&line) || says_nothing(&line) || is_damaged(&line));
     })?;
     Ok(BooleanArray::new(found.finish(), None))
 }

@@ -26,9 +26,10 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::stored::Input;
+use crate::event::names;
 use crate::report::{Code, Defect, EventCounts};
 use columns::Columns;
 use json::Lines;
@@ -117,11 +118,10 @@ impl Table {
         let options = ArrowReaderOptions::new()
             // What another program kept of its own types is not needed, and may be wrong.
             .with_skip_arrow_metadata(true)
-            .with_offset_index_policy(PageIndexPolicy::Optional)
             .with_virtual_columns(vec![number])?;
-        let metadata = ParquetMetaDataReader::new()
-            .with_offset_index_policy(PageIndexPolicy::Optional)
-            .parse_and_finish(&kept);
+        // Without the index of pages, by which a reader leaps over rows: a damaged one would hide some, and of bytes that are
+        // at hand it saves little.
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&kept);
         let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
         let metadata = Arc::new(metadata);
@@ -269,15 +269,17 @@ impl Table {
     }
 }
 
-/// Whether the one column of a batch, however deep, has one of these values; or none at all, so that what the row holds in
-/// other columns decides.
+/// Whether the one column of a batch, however deep, has one of these values, or a damaged one; or none at all, so that what
+/// the row holds in other columns decides.
 fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, ArrowError> {
     let mut column: ArrayRef = Arc::clone(batch.column(0));
     while let Some(parent) = column.clone().as_struct_opt() {
         column = Arc::clone(parent.column(0));
     }
     let is_one = |value: Option<&[u8]>| {
-        value.is_none_or(|value| values.iter().any(|one| one.as_bytes() == value))
+        value.is_none_or(|value| {
+            values.iter().any(|one| one.as_bytes() == value) || names::is_damaged(value)
+        })
     };
     Ok(match column.data_type() {
         DataType::Utf8 => {

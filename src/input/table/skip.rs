@@ -13,6 +13,8 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
 
+use crate::event::names;
+
 /// Whether some rows may have no value.
 pub(super) fn may_have_nulls(column: &ColumnChunkMetaData) -> bool {
     let is_optional = column.column_descr().max_def_level() > 0;
@@ -51,7 +53,8 @@ pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
             // It is damaged: whoever reads the column will tell.
             return Ok(true);
         };
-        if values.contains(&value) {
+        // A damaged name may have been any.
+        if values.contains(&value) || names::is_damaged(value) {
             return Ok(true);
         }
         rest = behind;
