@@ -162,12 +162,11 @@ pub(crate) fn said(record: Value<'_>) -> Said {
 
 /// Whether the record holds something where it may stand for the request.
 pub(crate) fn may_stand_for_request(record: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
-    // With a capital, beside the record's own, it is a field of somebody else's; with one letter inside it that differs it may be damaged.
+    // With a capital it is a field of somebody else's; with one letter inside it that differs it may be damaged.
     let is_capital = |name: &str| name.get(1..) == REQUEST.get(1..);
-    let has_own = record.members().any(|(name, _)| name == REQUEST);
     let mut members = record.members();
     members.any(|(name, value)| {
-        let is_other = has_own && is_capital(name) && is_other_case(record, name, REQUEST);
+        let is_other = is_capital(name) && is_other_case(record, name, REQUEST);
         !is_other && (holds(name) || holds_below(value, holds))
     })
 }

@@ -20,7 +20,7 @@ pub(crate) enum Said {
 pub enum Doubt {
     /// It does not say what came of it.
     Outcome,
-    /// The name of its action or its service is damaged.
+    /// The name of its action or its dataset is damaged.
     Action,
     /// It has no request by a name that is known.
     NoRequest,
@@ -37,7 +37,7 @@ impl fmt::Display for Doubt {
             false => "event has the rule's action and names the policy, but ",
         })?;
         match self {
-            Self::Action => f.write_str("the name of its action or its service is damaged")?,
+            Self::Action => f.write_str("the name of its action or its dataset is damaged")?,
             Self::Outcome => f.write_str("does not say whether it failed")?,
             Self::NoRequest => f.write_str("has no request by a name that is known")?,
             Self::PartOfRequest => f.write_str("its request is not whole")?,

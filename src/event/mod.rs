@@ -168,11 +168,11 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
-    /// Whether the name of its action, its service or its dataset has what no name has.
+    /// Whether the name of its action or its dataset has what no name has.
     #[must_use]
     pub fn is_call_damaged(&self) -> bool {
         let mut is_damaged = false;
-        for field in ["event.action", "event.provider", "event.dataset"] {
+        for field in ["event.action", "event.dataset"] {
             self.each_value(field, &mut |value| {
                 is_damaged |=
                     matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));

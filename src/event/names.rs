@@ -66,11 +66,13 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
     divides_words(byte) || matches!(byte, b'.' | b'/' | b':' | b'{' | b'}' | b'[' | b']')
 }
 
-/// Whether a name of an action or a service has what no name has: control characters, a backslash that escapes nothing,
-/// or what is or was no UTF-8.
+/// Whether a name of an action or a dataset is empty or has what no name has: quotes, braces, control characters, a
+/// backslash that escapes nothing, or what is or was no UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
-    let is_foreign = |c: char| c.is_control() || matches!(c, '\\' | char::REPLACEMENT_CHARACTER);
-    std::str::from_utf8(name).map_or(true, |name| name.contains(is_foreign))
+    let is_foreign = |c: char| {
+        c.is_control() || matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER)
+    };
+    name.is_empty() || std::str::from_utf8(name).map_or(true, |name| name.contains(is_foreign))
 }
 
 /// How writers of tables spell a value that is not there.

@@ -244,7 +244,23 @@ fn cloudtrail(record: &Json) -> Option<(Verdict, bool)> {
         is_part && (mentions(&key) || value.any_text(&mentions))
     });
     let acts = names.contains(&ACTION);
-    Some(decide(record, acts, Some(succeeds), requests || spread))
+    // Beside AWS's own names one with a capital is a field of somebody else's; and where the request is whole, AWS's other
+    // fields change nothing.
+    let is_whole = record
+        .all("requestParameters")
+        .any(|request| matches!(request, Json::Object(_)));
+    let mut known: Vec<&str> = Vec::new();
+    if record.all("eventName").next().is_some() {
+        known.push("RequestParameters");
+    }
+    if is_whole {
+        known.extend(BESIDE.iter().filter(|name| **name != "requestParameters"));
+        known.extend(["userAgent", "responseElements", "readOnly", "eventType"]);
+    }
+    let rest = known
+        .iter()
+        .fold(record.clone(), |rest, name| without(&rest, name));
+    Some(decide(&rest, acts, Some(succeeds), requests || spread))
 }
 
 /// All values at a path, whichever of its dots are in names.

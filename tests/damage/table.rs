@@ -365,7 +365,9 @@ pub(crate) fn judge(
     }
     // Where no byte of a page was hurt, all rows are what they were, whatever is said of them.
     let is_beside = damaged.touched.iter().all(|at| *at >= whole.body);
-    if is_complete && (is_beside || groups.is_none()) {
+    // Of three bytes or fewer nobody can tell what they were.
+    let is_left = damaged.made.text.len() > 3;
+    if is_complete && is_left && (is_beside || groups.is_none()) {
         for row in (0..whole.planted.len()).filter(|row| matches(*row) && !is_alerted(*row)) {
             let told = groups.is_some();
             let what = if told {

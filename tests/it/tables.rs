@@ -353,7 +353,7 @@ fn a_damaged_name_of_an_action_hides_no_row() {
         fs::write(&table, bytes).unwrap();
         lake.hunt(&[])
             .exits(3)
-            .says("the name of its action or its service is damaged");
+            .says("the name of its action or its dataset is damaged");
     }
 }
 

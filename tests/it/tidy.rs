@@ -34,9 +34,10 @@ const EDGES: [(&str, &[&str], &str); 18] = [
             "store",
             "event::time",
             "event::cloudtrail::is_own_field",
+            "event::names",
         ],
-        "bytes are read alike whatever is looked for in them; of events it knows how times are written and which \
-         columns are a record's own, for what the statistics of a table say of rows that are passed over",
+        "bytes are read alike whatever is looked for in them; of events it knows how times are written, which columns \
+         are a record's own and how a damaged name looks, for the rows of a table that are passed over",
     ),
     (
         "output",

@@ -230,7 +230,7 @@ fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
         let record = record.replace("AttachUserPolicy", action);
         let hunt = Lake::new().file("a", record).hunt(&[]).exits(3);
         hunt.finds(&[])
-            .says("the name of its action or its service is damaged: whether it is an alert cannot be decided");
+            .says("the name of its action or its dataset is damaged: whether it is an alert cannot be decided");
     }
     let other = record.replace(r#""requestParameters""#, r#""requeStParameters""#);
     let hunt = Lake::new().file("a", other).hunt(&[]).exits(3);

@@ -26,7 +26,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::stored::Input;
 use crate::event::names;
@@ -118,10 +118,11 @@ impl Table {
         let options = ArrowReaderOptions::new()
             // What another program kept of its own types is not needed, and may be wrong.
             .with_skip_arrow_metadata(true)
+            .with_offset_index_policy(PageIndexPolicy::Optional)
             .with_virtual_columns(vec![number])?;
-        // Without the index of pages, by which a reader leaps over rows: a damaged one would hide some, and of bytes that are
-        // at hand it saves little.
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&kept);
+        let metadata = ParquetMetaDataReader::new()
+            .with_offset_index_policy(PageIndexPolicy::Optional)
+            .parse_and_finish(&kept);
         let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
         let metadata = Arc::new(metadata);
