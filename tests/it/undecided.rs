@@ -301,6 +301,32 @@ fn a_document_of_which_the_request_is_cut_by_another_document_is_told() {
 }
 
 #[test]
+fn zeros_inside_a_document_are_told_wherever_they_stand() {
+    let quiet = attach("1").replace("AttachUserPolicy", "ListUsers");
+    let records = vec![quiet.as_str(); 40].join(",");
+    let mut whole = format!(r#"{{"Records":[{records}]}}"#);
+    let n_zeros = 3000;
+    let hole = "\0".repeat(n_zeros);
+    whole.replace_range(9_000..9_000 + n_zeros, &hole);
+    let between = format!("{quiet}\n{hole}\n{quiet}\n");
+    let in_request = attach("2").replace("V2", &format!("V2{hole}"));
+    let texts = [whole, between, in_request];
+    let all = self::hunt(&texts).exits(3);
+    assert_eq!(told(&all, "unknown_content"), [0, 2], "{}", all.stderr);
+}
+
+#[test]
+fn two_records_that_ran_into_each_other_are_told() {
+    let record = attach("1");
+    let (head, _) = record.split_once(r#""userAgent""#).unwrap();
+    let (_, tail) = record.split_once(r#""awsRegion""#).unwrap();
+    let head = head.replace("AttachUserPolicy", "ListUsers");
+    let glued = format!(r#"{head}"\q":1,"awsRegion"{tail}"#);
+    let hunt = Lake::new().file("a", glued).hunt(&[]).exits(3);
+    hunt.finds(&[]).tells(&["invalid_json"]);
+}
+
+#[test]
 fn a_few_bytes_that_are_no_text_are_not_read() {
     let texts = ["\0\0PARw", "\u{1}", "\u{2}\u{3}abc\n", "abc\n", "{}\0\0\0"];
     let hunt = hunt(&texts.map(str::to_owned)).exits(3);
