@@ -349,16 +349,19 @@ impl Judging {
         let (mut rest, mut from) = (raw, 0);
         scanner.scan(window, &mut |candidate| {
             let found = rest.and_then(|raw| inner::find_escaped(raw.get(from..)?, candidate.raw));
-            // One that is not found is not looked for again: that would take a walk each.
-            rest = rest.filter(|_| found.is_some());
-            let at = from + found.unwrap_or(0);
-            // What stands behind escapes is no shorter.
-            from = at + candidate.raw.len();
-            // Else each has at least a place of its own: escapes are longer than what they stand for, so it begins there
-            // or later.
             let own = match found {
-                Some(_) => at as u64,
-                None => candidate.unit.start,
+                Some(n) => {
+                    let at = from + n;
+                    // What stands behind escapes is no shorter.
+                    from = at + candidate.raw.len();
+                    at as u64
+                }
+                None => {
+                    // Nor are those behind it looked for: that would take a walk each.
+                    rest = None;
+                    // At least a place of its own: escapes are longer than what they stand for, so it begins there or later.
+                    candidate.unit.start
+                }
             };
             let unit = Unit {
                 start: start + own,

@@ -11,11 +11,11 @@ use crate::report::{Code, Defect};
 impl Scanner {
     /// Tells, once, where zeros stand inside a document.
     pub(super) fn look_for_hole(&mut self, window: Window<'_>, from: usize) {
-        // With what stands before.
-        let from = from.saturating_sub(1);
-        if self.is_binary_told {
+        if self.is_binary_told || self.is_hole_told {
             return;
         }
+        // With what stands before.
+        let from = from.saturating_sub(1);
         if let Some(at) = binary::find_hole(&window.bytes[from..], window.is_last) {
             self.tell_hole(window.base + (from + at) as u64);
         }

@@ -157,8 +157,7 @@ fn decide(record: &Json, acts: bool, outcome: Option<bool>, names: bool) -> (Ver
         Verdict::No
     } else if names && outcome == Some(true) {
         Verdict::Match
-    } else if without(record, "user_agent").any_text(&mentions) {
-        // Of what stands there the caller is free, and the request is whole.
+    } else if record.any_text(&mentions) {
         Verdict::Undecided
     } else {
         Verdict::No
@@ -343,7 +342,16 @@ fn ecs(document: &Json) -> Option<(Verdict, bool)> {
         names |= below(document, "aws.cloudtrail.flattened.request_parameters");
     }
     let acts = actions.contains(&ACTION) && of_trail;
-    Some(decide(document, acts, outcome, names))
+    // Where the request is whole, the name of a program changes nothing.
+    let is_whole = requests
+        .iter()
+        .filter_map(|request| request.as_text())
+        .any(|text| text.starts_with('{') && text.ends_with('}'));
+    let rest = match is_whole {
+        true => &without(document, "user_agent"),
+        false => document,
+    };
+    Some(decide(rest, acts, outcome, names))
 }
 
 /// Whether a name below a path, written with dots, has a value that names the policy.

@@ -231,11 +231,7 @@ fn read(stored: &[u8]) -> Option<Vec<Group>> {
             paths.position(|path| names.contains(&&*path))
         };
         let action = place(&["eventname", "api.operation"]);
-        let request = place(&[
-            "requestparameters",
-            "requestparameters.policyArn",
-            "api.request.data",
-        ]);
+        let request = place(&["requestparameters", "api.request.data"]);
         let requests = request.and_then(|request| lines(&stored, group, Some(request), None));
         let requests = requests.map(|rows| rows.iter().map(|row| has(row, NEEDLE)).collect());
         let actions = action.and_then(|action| lines(&stored, group, Some(action), None));
