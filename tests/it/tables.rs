@@ -328,6 +328,29 @@ fn a_damaged_bound_hides_no_row() {
 }
 
 #[test]
+fn a_row_is_counted_by_the_order_of_the_groups_whatever_number_a_group_has() {
+    let rows = rows(600, athena_row);
+    let lake = Lake::new().file("b", "");
+    let table = lake.logs().join("a.parquet");
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(300));
+    write(&table, &athena(), &rows, properties);
+    let mut bytes = fs::read(&table).unwrap();
+    // The last field of the second group is its number, 1, which is written as 2.
+    let number = [0x14, 2, 0];
+    let places: Vec<usize> = memchr::memmem::rfind_iter(&bytes, &number).collect();
+    let [at] = places[..] else {
+        panic!("{places:?}");
+    };
+    for damaged in [0, 6] {
+        bytes[at + 1] = damaged;
+        fs::write(&table, &bytes).unwrap();
+        let hunt = lake.hunt(&[]).exits(0);
+        let places = hunt.alerts.iter().map(|alert| &alert["byte_offset"]);
+        assert_eq!(Vec::from_iter(places), [7, 257, 507]);
+    }
+}
+
+#[test]
 fn a_damaged_name_of_an_action_hides_no_row() {
     for has_dictionary in [true, false] {
         let rows = rows(300, athena_row);

@@ -26,7 +26,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use super::stored::Input;
 use crate::event::names;
@@ -125,7 +125,7 @@ impl Table {
             .parse_and_finish(&kept);
         let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
-        let metadata = Arc::new(metadata);
+        let metadata = Arc::new(numbered(metadata)?);
         let mut metadata = ArrowReaderMetadata::try_new(metadata, options.clone())?;
         if let Some(schema) = int96::schema(&metadata) {
             let raw = Arc::clone(metadata.metadata());
@@ -268,6 +268,16 @@ impl Table {
         let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &actions)?;
         Ok(!may_be_there)
     }
+}
+
+/// Numbers the row groups by their order. The numbers that they have themselves, of which those of the rows are made, may be
+/// damaged or left out.
+fn numbered(metadata: ParquetMetaData) -> Result<ParquetMetaData, ParquetError> {
+    let mut metadata = metadata.into_builder();
+    let groups = (0..).zip(metadata.take_row_groups());
+    let groups = groups.map(|(n, group)| group.into_builder().set_ordinal(n).build());
+    let groups: Vec<_> = groups.collect::<Result<_, ParquetError>>()?;
+    Ok(metadata.set_row_groups(groups).build())
 }
 
 /// Whether the one column of a batch, however deep, has one of these values, or a damaged one; or none at all, so that what
