@@ -11,13 +11,11 @@ use std::sync::Arc;
 use corpus::{Archive, COMPRESSIONS, DENSITIES, RARE, SHAPES};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
 use trailsift::input::blocks::BLOCK_BYTES;
-use trailsift::input::layout::Wanted;
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::{Destination, Format, Schema};
-use trailsift::rule::Rule;
+use trailsift::output::{Destination, Format};
 use trailsift::synth::Shape;
 
 const N_FILES: u64 = 25;
@@ -32,33 +30,25 @@ fn hunt(
     block_bytes: usize,
 ) {
     let mut config = HuntConfig {
-        run_id: trailsift::config::random_run_id(),
-        roots: vec![Root::Path(archive.logs())],
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::File(archive.output()),
-        format: Format::Parquet,
-        schema: Schema::Flat,
-        n_threads: 2,
-        map_from_bytes: Some(MAP_BYTES.min(block_bytes as u64)),
-        block_bytes,
-        max_decoded_bytes: None,
-        related: None,
-        wanted: Wanted::default(),
-        allows_no_events: false,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![Root::Path(archive.logs())],
+            n_threads: 2,
+            map_from_bytes: Some(MAP_BYTES.min(block_bytes as u64)),
+            block_bytes,
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(archive.output()),
+            format: Format::Parquet,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
     let made = archive.made;
     let expected = (made.matches, made.json_bytes, true);
     corpus::bench(group, name, made.json_bytes, expected, || {
-        config.progress = Arc::default();
-        let report = trailsift::pipeline::run(&config, &mut |_notice| ()).unwrap();
+        config.scan.progress = Arc::default();
+        let report = trailsift::hunt::run(&config, &mut |_notice| ()).unwrap();
         (report.alerts, report.stats.text_bytes, report.complete)
     });
 }

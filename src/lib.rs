@@ -16,50 +16,23 @@
 //! The stages' own interfaces are public for tests and benches, and may change before 1.0.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use trailsift::config::HuntConfig;
+//! use trailsift::config::{HuntConfig, ScanConfig};
 //! use trailsift::input::Root;
-//! use trailsift::input::layout::Wanted;
-//! use trailsift::output::{Destination, Format, Schema};
-//! use trailsift::rule::Rule;
 //!
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let logs = folder.path().join("logs");
 //! # std::fs::create_dir(&logs).unwrap();
 //! # let log = r#"{"Records":[{"eventVersion":"1.11","eventTime":"2026-01-01T00:00:00Z","eventName":"ListUsers"}]}"#;
 //! # std::fs::write(logs.join("log.json"), log).unwrap();
-//! # let alerts = folder.path().join("alerts.parquet");
-//! let config = HuntConfig {
-//!     run_id: trailsift::config::random_run_id(),
-//!     roots: vec![Root::Path(logs)],
-//!     followed: None,
-//!     destination: Destination::File(alerts),
-//!     format: Format::Parquet,
-//!     schema: Schema::Flat,
-//!     rule: Arc::new(Rule::quarantine()),
-//!     n_threads: 2,
-//!     map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
-//!     block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-//!     max_decoded_bytes: None,
-//!     related: None,
-//!     wanted: Wanted::default(),
-//!     allows_no_events: false,
-//!     names: trailsift::input::names::Names::default(),
-//!     follows_links: false,
-//!     own_files: Vec::new(),
-//!     own_uris: Vec::new(),
-//!     state: None,
-//!     stores: Arc::default(),
-//!     progress: Arc::default(),
-//! };
-//! let report = trailsift::pipeline::run(&config, &mut |_notice| ())?;
+//! let scan = ScanConfig { roots: vec![Root::Path(logs)], ..ScanConfig::default() };
+//! let config = HuntConfig { scan, ..HuntConfig::default() };
+//! let report = trailsift::hunt::run(&config, &mut |_notice| ())?;
 //! assert!(report.complete && report.alerts == 0, "{report:?}");
 //! # Ok::<(), trailsift::Error>(())
 //! ```
 
 pub mod config;
-pub mod pipeline;
-mod worker;
+pub mod engine;
 mod binary;
 pub mod store;
 pub mod input;
@@ -69,6 +42,7 @@ pub mod rule;
 pub mod follow;
 pub mod output;
 pub mod ledger;
+pub mod hunt;
 pub mod case;
 pub mod report;
 pub mod error;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, unbounded};
 use trailsift::input::archive::{Archive, Coded, Entry, Opened};
 use trailsift::input::decompress::{Filled, Limit};
-use trailsift::input::table::Sought;
+use trailsift::input::table::RowCriteria;
 use trailsift::input::{Codecs, Stored, Text};
 use trailsift::report::{Code, Defect, Member};
 
@@ -127,7 +127,9 @@ impl Walk {
             Opened::Table(table) => {
                 for group in 0..table.n_groups() {
                     // That it is damaged is no fault.
-                    table.rows(group, &Sought::default(), &mut |_| true).ok();
+                    table
+                        .rows(group, &RowCriteria::default(), &mut |_| true)
+                        .ok();
                 }
                 Ok(())
             }

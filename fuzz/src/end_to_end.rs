@@ -7,14 +7,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format, Schema};
+use trailsift::output::{Destination, Format};
 use trailsift::report::Code;
-use trailsift::rule::Rule;
 
 use super::numbers;
 
@@ -130,28 +127,23 @@ fn hunt(folder: &Path, way: Way) -> Given {
     let [alerts, related] = ["alerts.ndjson", "related.ndjson"].map(|name| folder.join(name));
     let config = HuntConfig {
         run_id: "fuzz".to_owned(),
-        roots: vec![Root::Path(folder.join("log"))],
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::File(alerts.clone()),
-        format: Format::Ndjson,
-        schema: Schema::Flat,
-        related: Some((Destination::File(related.clone()), Format::Ndjson)),
-        n_threads: way.n_threads,
-        map_from_bytes: way.is_mapped.then_some(1),
-        block_bytes: way.block_bytes,
-        max_decoded_bytes: way.max_decoded_bytes,
-        wanted: Wanted::default(),
-        allows_no_events: false,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![Root::Path(folder.join("log"))],
+            n_threads: way.n_threads,
+            map_from_bytes: way.is_mapped.then_some(1),
+            block_bytes: way.block_bytes,
+            max_decoded_bytes: way.max_decoded_bytes,
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(alerts.clone()),
+            format: Format::Ndjson,
+            related: Some((Destination::File(related.clone()), Format::Ndjson)),
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    let report = trailsift::pipeline::run(&config, &mut |_| ()).expect("the run ends");
+    let report = trailsift::hunt::run(&config, &mut |_| ()).expect("the run ends");
     let diagnostics = report.diagnostics.iter();
     let diagnostics: Vec<_> = diagnostics
         .map(|diagnostic| (diagnostic.code, diagnostic.to_string()))

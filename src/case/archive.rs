@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::config::HuntConfig;
+use crate::config::ScanConfig;
 use crate::input::Root;
 use crate::input::layout::{Origin, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
@@ -57,18 +57,18 @@ impl Archive {
     /// What there is of the accounts of a case, up to today.
     pub(super) fn coverage(
         &self,
-        hunt: &HuntConfig,
+        scan: &ScanConfig,
         accounts: &BTreeSet<String>,
         today: Timestamp,
     ) -> Coverage {
-        let wanted = &hunt.wanted;
+        let wanted = &scan.wanted;
         let is_shard = |root: &Root| matches!(root, Root::Manifest(one) if one.shard.is_some());
         let mut coverage = Coverage {
-            is_part: hunt.names.words().is_some()
+            is_part: scan.names.words().is_some()
                 || !wanted.accounts.is_empty()
                 || !wanted.regions.is_empty()
                 || wanted.is_home_region_only
-                || hunt.roots.iter().any(is_shard),
+                || scan.roots.iter().any(is_shard),
             ..Coverage::default()
         };
         let mut all: BTreeMap<String, OfAccount> = BTreeMap::new();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::follow::Known;
+use super::analyzer::Found;
+use crate::follow::{Known, Story};
 use crate::output::Alert;
 
 /// What makes an event: its id, or the text that it stands in, and what else tells it from others there.
@@ -21,6 +22,7 @@ pub(super) fn event_key(alert: &Alert) -> EventKey {
 #[derive(Debug)]
 pub(super) struct Sighted {
     pub(super) alert: Alert,
+    pub(super) story: Story,
     /// In the round that saw it most often: another one may have looked for what only some copies have.
     n: u64,
     /// In the last round that saw it, and which one that was.
@@ -30,9 +32,10 @@ pub(super) struct Sighted {
 
 impl Sighted {
     /// One that was seen so often.
-    pub(super) fn new(alert: Alert, n: u64) -> Self {
+    pub(super) fn new(alert: Alert, story: Story, n: u64) -> Self {
         Self {
             alert,
+            story,
             n,
             n_in_round: 0,
             round: 0,
@@ -53,18 +56,17 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    pub(super) fn take(&mut self, alert: &Alert) {
+    pub(super) fn take(&mut self, found: &Found) {
+        let Found { alert, story } = found;
         let seen = self.events.entry(event_key(alert));
-        let seen = seen.or_insert_with(|| Sighted::new(alert.clone(), 0));
+        let seen = seen.or_insert_with(|| Sighted::new(alert.clone(), story.clone(), 0));
         if seen.round != self.round {
             (seen.round, seen.n_in_round) = (self.round, 0);
         }
         seen.n_in_round += 1;
         seen.n = seen.n.max(seen.n_in_round);
         // Copies in other schemas may say more, or less.
-        if let (Some(kept), Some(other)) = (seen.alert.story_mut(), alert.story()) {
-            kept.traces.join(&other.traces);
-        }
+        seen.story.traces.join(&story.traces);
     }
 
     /// How many there are.
@@ -76,7 +78,7 @@ impl Collected {
     pub(super) fn teach(&mut self, known: &mut Known) {
         self.round += 1;
         let told = self.events.values();
-        let told = told.filter_map(|seen| Some((&seen.alert.story()?.traces, seen.alert.time())));
+        let told = told.map(|seen| (&seen.story.traces, seen.alert.time()));
         known.learn_all(told);
     }
 

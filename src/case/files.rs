@@ -218,7 +218,7 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
         }
         row.insert(column.name.to_owned(), as_json(cell));
     }
-    let story = event.story();
+    let story = &event.story;
     let mut add = |name: &str, value: Value| row.insert(name.to_owned(), value);
     add("relation", json!(event.relation));
     add("hops", json!(event.hops));
@@ -282,7 +282,7 @@ fn entities(case: &Case) -> Vec<Value> {
     }
     for event in &case.events {
         let mut keys: Vec<(&str, &str, &str)> = Vec::new();
-        for entity in event.story().traces.all() {
+        for entity in event.story.traces.all() {
             keys.push((entity.kind.name(), &entity.account, &entity.name));
         }
         let beside = [("address", "source_address"), ("user_agent", "user_agent")];
@@ -292,7 +292,7 @@ fn entities(case: &Case) -> Vec<Value> {
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            let is_error = event.story().error_code.is_some();
+            let is_error = event.story.error_code.is_some();
             let seen = &mut seen.entry(key).or_default().1;
             seen.add(event.alert.time(), is_error);
         }
@@ -352,7 +352,7 @@ fn edge_schema() -> SchemaRef {
 fn edges(case: &Case) -> Vec<Value> {
     let mut rows = Vec::new();
     for event in &case.events {
-        let traces = &event.story().traces;
+        let traces = &event.story.traces;
         let Some(from) = nearest(case, traces) else {
             continue;
         };
@@ -394,7 +394,7 @@ fn nearest<'a>(case: &Case, traces: &'a Traces) -> Option<&'a Entity> {
 /// `timestamp_desc`).
 fn timesketch(event: &CaseEvent) -> Value {
     let column = |name| event.alert.text(name);
-    let story = event.story();
+    let story = &event.story;
     let mut entry = json!({
         "message": message(event),
         "datetime": event.alert.time().unwrap_or_default(),
@@ -430,7 +430,7 @@ fn message(event: &CaseEvent) -> String {
         .or_else(|| column("actor_name"))
         .unwrap_or("somebody");
     let action = column("event_action").unwrap_or("an event");
-    let how = match &event.story().error_code {
+    let how = match &event.story.error_code {
         Some(code) => format!("was refused {action} ({code})"),
         None => format!("called {action}"),
     };
@@ -440,7 +440,7 @@ fn message(event: &CaseEvent) -> String {
 
 /// An event as a document of ECS for Elastic's `_bulk`, behind what is to be done with it: Timeline shows it.
 fn elastic(event: &CaseEvent, rule: &RuleColumns) -> [Value; 2] {
-    let story = event.story();
+    let story = &event.story;
     let technique = technique_of(event);
     let beside = json!({
         "message": message(event),

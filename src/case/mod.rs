@@ -13,6 +13,7 @@
 //! is known is learned from all events again.
 
 mod about;
+mod analyzer;
 mod archive;
 mod beginning;
 mod collected;
@@ -30,12 +31,13 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::config::HuntConfig;
+use crate::config::ScanConfig;
 use crate::error::Error;
 use crate::follow::{Entity, Followed, Kind, Known, Part, Quarantine, Searched, Sought, Tie};
 use crate::input::layout::is_account;
 use crate::output::Alert;
-use crate::pipeline::Notice;
+use crate::report::Diagnostic;
+use crate::rule::Rule;
 use collected::Collected;
 use neighbours::Neighbours;
 use rounds::Rounds;
@@ -55,8 +57,12 @@ pub use users::{CaseEvent, UserCase};
 /// How an investigation goes.
 #[derive(Debug, Clone)]
 pub struct CaseConfig {
-    /// How the archive is read. The destination is nowhere.
-    pub hunt: HuntConfig,
+    /// The run's id.
+    pub run_id: String,
+    /// The rule that finds quarantines.
+    pub rule: Arc<Rule>,
+    /// How the archive is read.
+    pub scan: ScanConfig,
     /// Where it begins.
     pub seeds: Vec<Seed>,
     /// How far from a quarantine an event may lie.
@@ -93,18 +99,18 @@ pub struct Case {
 /// # Panics
 ///
 /// Never: there is a first round.
-pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Case, Error> {
+pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<Case, Error> {
     let beginnings = Beginning::of(&config.seeds);
-    let mut rounds = Rounds::new(&config.hunt, notify);
+    let mut rounds = Rounds::new(&config.rule, &config.scan, notify);
     let (events, users) = search(config, &beginnings, &mut rounds)?;
     let known = joined(&users, config.hops_max);
     let mut found = Neighbours::of(&users, &events, config.window, config.max_identities);
     let sought = found.sought();
     let is_sought = sought.is_some();
     if let Some(sought) = sought {
-        rounds.run(sought, None, &mut |alert| {
-            if is_near_any(&beginnings, alert, config.window) {
-                found.take(alert, &known);
+        rounds.run(sought, None, &mut |event| {
+            if is_near_any(&beginnings, &event.alert, config.window) {
+                found.take(event, &known);
             }
         })?;
     }
@@ -124,10 +130,10 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
     let first = rounds.first.expect("there was a first round");
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        run_id: config.hunt.run_id.clone(),
+        run_id: config.run_id.clone(),
         complete: rounds.is_whole && !has_changed && not_found.is_empty(),
-        since: config.hunt.wanted.since,
-        until: config.hunt.wanted.until,
+        since: config.scan.wanted.since,
+        until: config.scan.wanted.until,
         not_found,
         all_read: rounds.is_whole,
         archive_changed: has_changed,
@@ -142,7 +148,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Ca
             folders_passed_over: first.sources.folders_passed_over,
             ..rounds
                 .archive
-                .coverage(&config.hunt, &accounts(&known, &events), first.started_at)
+                .coverage(&config.scan, &accounts(&known, &events), first.started_at)
         },
         files: BTreeMap::new(),
         sources: first.sources,
@@ -182,9 +188,9 @@ fn search(
         };
         let n_before = collected.n();
         let names_lied = rounds.archive.names_lie;
-        rounds.run(followed, since, &mut |alert| {
-            if is_near_any(beginnings, alert, config.window) {
-                collected.take(alert);
+        rounds.run(followed, since, &mut |event| {
+            if is_near_any(beginnings, &event.alert, config.window) {
+                collected.take(event);
             }
         })?;
         rounds.found((collected.n() - n_before) as u64);
@@ -213,7 +219,7 @@ fn is_near_any(beginnings: &[Beginning], alert: &Alert, window: Window) -> bool 
 fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<Entity> {
     let is_missing = |user: &&UserCase| {
         let mut own = user.events(events, window);
-        let is_made = |event: &CaseEvent| event.story().quarantine == Some(Quarantine::Made);
+        let is_made = |event: &CaseEvent| event.story.quarantine == Some(Quarantine::Made);
         let is_expected = user.beginning.quarantined().is_some();
         is_expected && !own.any(|(event, _)| is_made(event))
     };
@@ -233,9 +239,9 @@ fn accounts(known: &Known, events: &[CaseEvent]) -> BTreeSet<String> {
     // What was refused leads nowhere.
     let answered = || {
         let events = events.iter();
-        events.filter(|event| event.story().error_code.is_none())
+        events.filter(|event| event.story.error_code.is_none())
     };
-    let named = answered().flat_map(|event| event.story().traces.all());
+    let named = answered().flat_map(|event| event.story.traces.all());
     let known = known.entities().map(|(entity, _)| entity);
     let of_things = named.chain(known).map(|entity| {
         let role = Entity::role_of_session(&entity.name).filter(|_| entity.kind == Kind::Session);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::about::Addresses;
+use super::analyzer::Found;
 use super::collected::{EventKey, event_key};
 use super::seen::Seen;
 use super::users::{CaseEvent, UserCase};
@@ -99,11 +100,12 @@ impl Neighbours {
     }
 
     /// Takes in an event from one of the addresses, unless it is of the case.
-    pub(super) fn take(&mut self, alert: &Alert, known: &Known) {
+    pub(super) fn take(&mut self, found: &Found, known: &Known) {
+        let Found { alert, story } = found;
         let ip = alert
             .text("source_ip")
             .and_then(|text| text.parse::<IpAddr>().ok());
-        let (Some(ip), Some(story)) = (ip.map(|ip| ip.to_canonical()), alert.story()) else {
+        let Some(ip) = ip.map(|ip| ip.to_canonical()) else {
             return;
         };
         let (traces, time) = (&story.traces, alert.time());

@@ -3,29 +3,32 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::about::{LookedFor, Round};
+use super::analyzer::{CaseAnalyzer, Found};
 use super::archive::Archive;
-use crate::config::HuntConfig;
+use crate::config::ScanConfig;
+use crate::engine::{self, ReadAll, RunOptions, Sink};
 use crate::error::Error;
 use crate::follow::{Followed, Sought};
 use crate::input::layout::delivered_at;
 use crate::output::Alert;
-use crate::pipeline::{self, Notice, RunOptions};
-use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, Report};
+use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, PassReport};
+use crate::rule::Rule;
 
 /// What the rounds came to so far.
 pub(super) struct Rounds<'a> {
-    hunt: &'a HuntConfig,
-    notify: &'a mut dyn FnMut(Notice<'_>),
+    rule: &'a Rule,
+    scan: &'a ScanConfig,
+    notify: &'a mut dyn FnMut(&Diagnostic),
     /// What the first one found to read.
     pub(super) archive: Archive,
     pub(super) done: Vec<Round>,
     /// The report of the first one, which read all there is.
-    pub(super) first: Option<Report>,
+    pub(super) first: Option<PassReport>,
     /// Whether each read all that it was to read.
     pub(super) is_whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -34,9 +37,14 @@ pub(super) struct Rounds<'a> {
 }
 
 impl<'a> Rounds<'a> {
-    pub(super) fn new(hunt: &'a HuntConfig, notify: &'a mut dyn FnMut(Notice<'_>)) -> Self {
+    pub(super) fn new(
+        rule: &'a Rule,
+        scan: &'a ScanConfig,
+        notify: &'a mut dyn FnMut(&Diagnostic),
+    ) -> Self {
         Self {
-            hunt,
+            rule,
+            scan,
             notify,
             archive: Archive::default(),
             done: Vec::new(),
@@ -52,48 +60,38 @@ impl<'a> Rounds<'a> {
         &mut self,
         followed: Followed,
         since: Option<Timestamp>,
-        visit: &mut dyn FnMut(&Alert),
+        visit: &mut dyn FnMut(&Found),
     ) -> Result<(), Error> {
         let looked_for = match followed.sought {
             Sought::Known(_) => LookedFor::Names,
             Sought::From(_) => LookedFor::Addresses,
         };
         let needles = followed.needles.len();
-        let mut hunt = self.hunt.clone();
-        hunt.followed = Some(Arc::new(followed));
-        hunt.wanted.since = hunt.wanted.since.max(since);
-        hunt.progress.begin_again();
+        let mut scan = self.scan.clone();
+        scan.wanted.since = scan.wanted.since.max(since);
+        scan.progress.begin_again();
         let mut listed = self.first.is_none().then(Vec::new);
+        let margin = scan.wanted.margin;
         if self.first.is_some() {
-            hunt.roots = vec![self.archive.from(since, self.hunt.wanted.margin)];
+            scan.roots = vec![self.archive.from(since, margin)];
         }
-        let margin = self.hunt.wanted.margin;
-        let mut names_lie = false;
-        let Self {
-            notify,
-            diagnostics,
-            told,
-            ..
-        } = self;
+        let mut taker = Taker {
+            visit,
+            notify: self.notify,
+            diagnostics: &mut self.diagnostics,
+            told: &mut self.told,
+            margin,
+            names_lie: false,
+        };
         let options = RunOptions {
             listed: listed.as_mut(),
             ..RunOptions::default()
         };
-        let report = pipeline::run_with(&hunt, options, &mut |notice| {
-            if let Notice::Alert(alert) = &notice {
-                names_lie |= is_later_than_name(alert, margin);
-                return visit(alert);
-            }
-            if let Notice::Diagnostic(diagnostic) = &notice {
-                if !told.is_new(&diagnostic.to_string()) {
-                    return;
-                }
-                if diagnostics.len() < DIAGNOSTICS_KEPT {
-                    diagnostics.push((*diagnostic).clone());
-                }
-            }
-            notify(notice);
-        })?;
+        let analyzer = CaseAnalyzer::new(followed, self.rule, &scan.progress);
+        let started = Instant::now();
+        let report = engine::run_with(&scan, ReadAll, &analyzer, &mut taker, options)?;
+        let elapsed = started.elapsed();
+        let names_lie = taker.names_lie;
         if let Some(sources) = listed {
             self.archive = Archive::new(sources);
             self.tell_streams();
@@ -104,7 +102,7 @@ impl<'a> Rounds<'a> {
             needles,
             sources: report.sources.found,
             events: 0,
-            elapsed_ms: report.elapsed_ms,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         });
         self.is_whole &= report.complete;
         self.first.get_or_insert(report);
@@ -117,7 +115,7 @@ impl<'a> Rounds<'a> {
             let message = "a pipe can be read once, and later rounds go without it; name a file";
             let defect = Defect::new(Code::NotAFile, message.to_owned());
             let diagnostic = Diagnostic::new(&source.path.to_string_lossy(), defect);
-            (self.notify)(Notice::Diagnostic(&diagnostic));
+            (self.notify)(&diagnostic);
             self.diagnostics.push(diagnostic);
             self.is_whole = false;
         }
@@ -128,6 +126,35 @@ impl<'a> Rounds<'a> {
         if let Some(round) = self.done.last_mut() {
             round.events = n_events;
         }
+    }
+}
+
+/// Takes what one pass finds.
+struct Taker<'a> {
+    visit: &'a mut dyn FnMut(&Found),
+    notify: &'a mut dyn FnMut(&Diagnostic),
+    diagnostics: &'a mut Vec<Diagnostic>,
+    told: &'a mut Told,
+    margin: SignedDuration,
+    /// Whether an event was met that is later than the name of its file says.
+    names_lie: bool,
+}
+
+impl Sink<Found> for Taker<'_> {
+    fn take(&mut self, found: Found) -> Result<(), Error> {
+        self.names_lie |= is_later_than_name(&found.alert, self.margin);
+        (self.visit)(&found);
+        Ok(())
+    }
+
+    fn diagnostic(&mut self, diagnostic: &Diagnostic) {
+        if !self.told.is_new(&diagnostic.to_string()) {
+            return;
+        }
+        if self.diagnostics.len() < DIAGNOSTICS_KEPT {
+            self.diagnostics.push(diagnostic.clone());
+        }
+        (self.notify)(diagnostic);
     }
 }
 

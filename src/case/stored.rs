@@ -189,8 +189,8 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
         },
     };
     let place = (row.number("record_index")?, row.number("byte_offset")?);
-    let alert = Alert::read_back(&|name| row.text(name), place, story)?;
-    let seen = Sighted::new(alert, row.number("sightings")?.unsigned_abs());
+    let alert = Alert::read_back(&|name| row.text(name), place)?;
+    let seen = Sighted::new(alert, story, row.number("sightings")?.unsigned_abs());
     Ok((event_key(&seen.alert), seen))
 }
 

@@ -12,6 +12,8 @@ use crate::output::Alert;
 pub struct CaseEvent {
     /// Its row.
     pub alert: Alert,
+    /// What it says beside its row.
+    pub story: Story,
     /// Why it belongs to the case.
     pub relation: &'static str,
     /// How many steps away from the beginning that is.
@@ -20,18 +22,6 @@ pub struct CaseEvent {
     pub minutes_from_alert: Option<i64>,
     /// How often it stands in the archive.
     pub n_sightings: u64,
-}
-
-impl CaseEvent {
-    /// What it says beside its row.
-    ///
-    /// # Panics
-    ///
-    /// If it is no event of a case.
-    #[must_use]
-    pub fn story(&self) -> &Story {
-        self.alert.story().expect("an event of a case has one")
-    }
 }
 
 /// A user that a case began with.
@@ -55,7 +45,7 @@ impl UserCase {
             if !self.beginning.is_near(time, window) {
                 return None;
             }
-            Some((event, self.known.tie(&event.story().traces, time)?))
+            Some((event, self.known.tie(&event.story.traces, time)?))
         })
     }
 }
@@ -74,7 +64,7 @@ pub(super) fn divide(
         let near = || {
             let is_near = |seen: &Sighted| beginning.is_near(seen.alert.time(), window);
             let near = all.iter().filter(move |(_, seen)| is_near(seen));
-            near.filter_map(|(key, seen)| Some((key, seen.alert.story()?, seen.alert.time())))
+            near.map(|(key, seen)| (key, &seen.story, seen.alert.time()))
         };
         let mut known = Known::new(hops_max);
         known.begin_with(beginning.entity.clone());
@@ -102,6 +92,7 @@ pub(super) fn divide(
             minutes_from_alert,
             n_sightings: seen.n(),
             alert: seen.alert,
+            story: seen.story,
         })
     });
     let mut events: Vec<CaseEvent> = events.collect();

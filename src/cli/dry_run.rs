@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{BinaryBytes, HumanCount, HumanDuration};
-use trailsift::config::HuntConfig;
+use trailsift::config::ScanConfig;
+use trailsift::engine;
 use trailsift::input::discover::Found;
 use trailsift::input::layout::Origin;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::input::source::SourceKind;
-use trailsift::pipeline;
 use trailsift::store::RANGE_BYTES;
 
 use super::exit::Exit;
@@ -32,13 +32,13 @@ impl Sum {
 }
 
 /// Walks, and prints how many files and bytes a hunt would read, by account, region and year.
-pub(super) fn run(config: &HuntConfig) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let mut far = Far::default();
     let mut sums: BTreeMap<Origin, Sum> = BTreeMap::new();
     let (mut all, mut is_complete) = (Sum::default(), true);
     let (mut n_passed_over, mut n_excluded) = (0_u64, 0_u64);
-    pipeline::plan(config, &mut |found| match found {
+    engine::plan(config, &mut |found| match found {
         Found::Source(source) => {
             all.add(source.stored_bytes);
             if let SourceKind::Object(_) = source.kind {
@@ -101,7 +101,7 @@ const FETCH_SECONDS: f64 = 0.15;
 const STORED_BYTES_A_SECOND: f64 = 100e6;
 
 /// A word on what a hunt takes.
-fn estimate(all: Sum, far: &Far, listed: (Duration, u64), config: &HuntConfig) -> String {
+fn estimate(all: Sum, far: &Far, listed: (Duration, u64), config: &ScanConfig) -> String {
     #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
     let float = |n: u64| n as f64;
     let threads = float(config.n_threads as u64);

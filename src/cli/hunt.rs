@@ -3,17 +3,17 @@
 use std::io::BufRead as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use trailsift::Error;
-use trailsift::config::{HuntConfig, random_run_id};
+use trailsift::config::{HuntConfig, Progress, random_run_id};
+use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
-use trailsift::pipeline::{self, Notice, RunOptions};
 use trailsift::report::{Diagnostic, Severity};
 use trailsift::store::Uri;
 
@@ -39,7 +39,7 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     let dataset = dataset.with_context(|| folder.display().to_string())?;
     let config = resolve::resolve(&args, dataset, run_id)?;
     if args.dry_run {
-        return dry_run::run(&config);
+        return dry_run::run(&config.scan);
     }
     let hunted = hunt(&args, &config, is_of_dataset).and_then(|exit| {
         // What was not read may have given alerts that stand there.
@@ -63,11 +63,11 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     options.report = open_report(args, config)?;
     options.spares_older = !args.force;
     options.is_of_dataset = is_of_dataset;
-    let signal = watch_signals(config)?;
+    let signal = watch_signals(&config.scan.progress.stop)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
-        let bar = Bar::new(config, args.log_format, !args.quiet);
-        pipeline::run_with(config, options, &mut |notice| match notice {
+        let bar = Bar::new(&config.scan, args.log_format, !args.quiet);
+        hunt::run_with(config, options, &mut |notice| match notice {
             Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
             Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
                 beside.push(event.clone());
@@ -80,7 +80,11 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     };
     let report = match result {
         Ok(report) => report,
-        Err(Error::Interrupted) => return Ok(say_interrupted(config, args.log_format, &signal)),
+        Err(Error::Interrupted) => {
+            let output = (&config.output.destination, config.state.as_deref());
+            let progress = &config.scan.progress;
+            return Ok(say_interrupted(progress, output, args.log_format, &signal));
+        }
         Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
         Err(error) => return Err(error.into()),
     };
@@ -118,7 +122,7 @@ fn is_stdout(path: Option<&Path>) -> bool {
 fn open_report(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Option<Target>> {
     let path = args.report.as_ref().filter(|path| !is_stdout(Some(path)));
     let destination = path.map(|path| resolve::written(path)).transpose()?;
-    let target = destination.map(|destination| Target::open(&destination, &config.stores));
+    let target = destination.map(|destination| Target::open(&destination, &config.scan.stores));
     target.transpose().context("the report cannot be written")
 }
 
@@ -130,7 +134,7 @@ fn wait_for_list(config: &HuntConfig) {
         Root::Manifest(manifest) => manifest.file.is_none(),
         Root::Path(_) | Root::Stdin | Root::Sources(_) => false,
     };
-    if config.state.is_some() && config.roots.iter().any(is_on_stdin) {
+    if config.state.is_some() && config.scan.roots.iter().any(is_on_stdin) {
         // What is wrong with it is told when it is read.
         std::io::stdin().lock().fill_buf().ok();
     }
@@ -151,12 +155,11 @@ pub(super) fn tell(diagnostic: &Diagnostic, format: LogFormat) {
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way, and at once the second time. The number of the
 /// signal that came is in the value given back.
-pub(super) fn watch_signals(config: &HuntConfig) -> anyhow::Result<Arc<AtomicUsize>> {
+pub(super) fn watch_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
     let hang_up = is_heard(SIGHUP).then_some(SIGHUP);
     for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
         let number = usize::try_from(signal).expect("signals are positive");
-        let stop = &config.progress.stop;
         // First, so that it sees the flag as the signals before left it.
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))
             .and_then(|_| flag::register_usize(signal, Arc::clone(&came), number))
@@ -177,17 +180,17 @@ fn is_heard(signal: i32) -> bool {
 }
 
 pub(super) fn say_interrupted(
-    config: &HuntConfig,
+    progress: &Progress,
+    (destination, state): (&Destination, Option<&Path>),
     format: LogFormat,
     signal: &AtomicUsize,
 ) -> Exit {
-    let progress = &config.progress;
     let more = if progress.all_found.load(Relaxed) {
         ""
     } else {
         " or more"
     };
-    let output = match &config.destination {
+    let output = match destination {
         Destination::Stdout => "the alerts on standard output are not all".to_owned(),
         Destination::Nowhere => "nothing was written".to_owned(),
         other => {
@@ -195,13 +198,13 @@ pub(super) fn say_interrupted(
             format!("nothing was written to {name}")
         }
     };
-    let kept = config.state.as_ref().map_or(String::new(), |state| {
+    let kept = state.map_or(String::new(), |state| {
         format!(
             "; what was done is kept in {}, and the same command goes on from there",
             terminal::path(state)
         )
     });
-    let what = match &config.destination {
+    let what = match destination {
         Destination::Nowhere => "events",
         _ => "alerts",
     };
@@ -210,7 +213,7 @@ pub(super) fn say_interrupted(
         HumanCount(progress.n_done.load(Relaxed)),
         HumanCount(progress.n_found.load(Relaxed)),
         BinaryBytes(progress.stored_bytes.load(Relaxed)),
-        HumanCount(progress.n_alerts.load(Relaxed)),
+        HumanCount(progress.n_results.load(Relaxed)),
     );
     match format {
         LogFormat::Text => terminal::line(&format!("{}: {text}", terminal::red("interrupted"))),

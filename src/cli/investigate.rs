@@ -12,8 +12,7 @@ use trailsift::Error;
 use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
 use trailsift::config::random_run_id;
 use trailsift::follow::{Entity, Kind};
-use trailsift::output::HiddenFolder;
-use trailsift::pipeline::Notice;
+use trailsift::output::{Destination, HiddenFolder};
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
 
@@ -33,10 +32,12 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
-    let hunt = resolve::resolve_case(&args, &folder, times(&args, &seeds), random_run_id())?;
+    let scan = resolve::resolve_case(&args, &folder, times(&args, &seeds))?;
     let draft = Draft::new(folder)?;
     let config = CaseConfig {
-        hunt,
+        run_id: random_run_id(),
+        rule: Arc::new(Rule::quarantine()),
+        scan,
         seeds,
         window: Window {
             before: args.before,
@@ -46,13 +47,11 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         max_identities: args.max_identities,
         countries,
     };
-    let signal = hunt::watch_signals(&config.hunt)?;
+    let signal = hunt::watch_signals(&config.scan.progress.stop)?;
     let result = {
-        let bar = Bar::new(&config.hunt, args.log_format, !args.quiet);
-        case::run(&config, &mut |notice| {
-            if let Notice::Diagnostic(diagnostic) = notice
-                && diagnostic.severity != Severity::Info
-            {
+        let bar = Bar::new(&config.scan, args.log_format, !args.quiet);
+        case::run(&config, &mut |diagnostic| {
+            if diagnostic.severity != Severity::Info {
                 bar.suspend(|| hunt::tell(diagnostic, args.log_format));
             }
         })
@@ -60,8 +59,11 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let case = match result {
         Ok(case) => case,
         Err(Error::Interrupted) => {
+            let nowhere = (&Destination::Nowhere, None);
+            let progress = &config.scan.progress;
             return Ok(hunt::say_interrupted(
-                &config.hunt,
+                progress,
+                nowhere,
                 args.log_format,
                 &signal,
             ));

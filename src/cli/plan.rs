@@ -4,12 +4,11 @@ use std::io;
 
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
-use trailsift::config::random_run_id;
+use trailsift::engine;
 use trailsift::input::discover::Found;
 use trailsift::input::manifest::{ManifestWriter, Row};
 use trailsift::input::source::{Source, SourceKind};
 use trailsift::output::Target;
-use trailsift::pipeline;
 
 use super::args::PlanArgs;
 use super::exit::Exit;
@@ -17,9 +16,9 @@ use super::{resolve, terminal};
 
 /// Walks, and writes what it meets.
 pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
-    let config = resolve::resolve_plan(args, random_run_id())?;
+    let (config, destination) = resolve::resolve_plan(args)?;
     let context = || args.out.display().to_string();
-    let target = Target::open(&config.destination, &config.stores)?;
+    let target = Target::open(&destination, &config.stores)?;
     let mut writer = ManifestWriter::new(target).with_context(context)?;
     let (mut n_sources, mut n_bytes, mut is_complete) = (0_u64, 0_u64, true);
     let mut n_excluded = 0_u64;
@@ -29,7 +28,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
             result = writer.add(row);
         }
     };
-    pipeline::plan(&config, &mut |found| {
+    engine::plan(&config, &mut |found| {
         let (path, message) = match found {
             Found::Source(source) => match row(&source) {
                 Ok(row) => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use serde::Serialize;
-use trailsift::config::{HuntConfig, Progress};
+use trailsift::config::{Progress, ScanConfig};
 use trailsift::store::Traffic;
 
 use super::args::LogFormat;
@@ -31,7 +31,7 @@ pub(super) struct Bar {
 
 impl Bar {
     /// A bar on a terminal; lines elsewhere.
-    pub(super) fn new(config: &HuntConfig, format: LogFormat, is_shown: bool) -> Self {
+    pub(super) fn new(config: &ScanConfig, format: LogFormat, is_shown: bool) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
         let mut bar = ProgressBar::hidden();
         let has_bar = terminal::is_terminal() && format == LogFormat::Text;
@@ -165,7 +165,7 @@ impl Pace {
             is_listed,
             bytes_per_second,
             seconds_left: left.filter(|_| is_listed),
-            alerts: progress.n_alerts.load(Relaxed),
+            alerts: progress.n_results.load(Relaxed),
             requests: traffic.n_requests.load(Relaxed),
             retries: traffic.n_retries.load(Relaxed),
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use jiff::Timestamp;
-use trailsift::config::{HuntConfig, Progress};
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
 use trailsift::input::layout::Wanted;
 use trailsift::input::list::List;
@@ -71,71 +71,64 @@ pub(super) fn resolve(
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     Ok(HuntConfig {
         run_id,
-        roots,
-        own_files,
-        own_uris,
-        state: args.state.clone(),
-        stores: Arc::new(stores),
         rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination,
-        format,
-        schema,
-        related,
-        n_threads: n_threads(args.threads),
-        map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
-        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-        max_decoded_bytes: args.max_decoded,
-        wanted: wanted(input)?,
+        scan: ScanConfig {
+            own_files,
+            own_uris,
+            n_threads: n_threads(args.threads),
+            map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
+            max_decoded_bytes: args.max_decoded,
+            ..scan(input, roots, stores)?
+        },
+        output: OutputConfig {
+            destination,
+            format,
+            schema,
+            related,
+        },
+        state: args.state.clone(),
         allows_no_events: args.allow_empty,
-        names: names(input)?,
-        follows_links: input.follow,
-        progress: Arc::new(Progress::default()),
     })
 }
 
-/// The configuration of a walk that opens nothing.
-pub(super) fn resolve_plan(args: &PlanArgs, run_id: String) -> Result<HuntConfig, clap::Error> {
+/// How an archive is read, as far as all commands say so alike.
+fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfig, clap::Error> {
+    Ok(ScanConfig {
+        roots,
+        stores: Arc::new(stores),
+        wanted: wanted(input)?,
+        names: names(input)?,
+        follows_links: input.follow,
+        ..ScanConfig::default()
+    })
+}
+
+/// The configuration of a walk that opens nothing, and where what it finds is written.
+pub(super) fn resolve_plan(args: &PlanArgs) -> Result<(ScanConfig, Destination), clap::Error> {
     let input = &args.input;
     let (roots, stores) = (roots(input)?, stores(input));
     let destination = written(&args.out)?;
-    Ok(HuntConfig {
-        run_id,
+    let config = ScanConfig {
         own_files: own_files(&[&args.out], &roots)?,
         own_uris: own_uris(&[&args.out], &roots, &stores)?,
-        roots,
-        state: None,
-        stores: Arc::new(stores),
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination,
-        format: Format::Parquet,
-        schema: Schema::Flat,
-        related: None,
         n_threads: n_threads(0),
-        map_from_bytes: Some(MAP_BYTES),
-        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-        max_decoded_bytes: None,
-        wanted: wanted(input)?,
-        allows_no_events: false,
-        names: names(input)?,
-        follows_links: input.follow,
-        progress: Arc::new(Progress::default()),
-    })
+        ..scan(input, roots, stores)?
+    };
+    Ok((config, destination))
 }
 
-/// The configuration of a round of an investigation, whose events are of these times at most.
+/// How an investigation reads an archive, whose events are of these times at most.
 pub(super) fn resolve_case(
     args: &InvestigateArgs,
     folder: &Path,
     (since, until): (Option<Timestamp>, Option<Timestamp>),
-    run_id: String,
-) -> Result<HuntConfig, clap::Error> {
+) -> Result<ScanConfig, clap::Error> {
     let input = &args.input;
-    let mut wanted = wanted(input)?;
+    let mut config = scan(input, roots(input)?, stores(input))?;
+    let wanted = &mut config.wanted;
     wanted.since = wanted.since.max(since);
     wanted.until = wanted.until.into_iter().chain(until).min();
-    let roots = roots(input)?;
+    let roots = &config.roots;
     // A list of names may come by a pipe: later rounds read what the first one found.
     if roots
         .iter()
@@ -156,29 +149,9 @@ pub(super) fn resolve_case(
         let message = "the case would lie in what is read; name a folder outside of it";
         return Err(usage(&format!("{}: {message}", args.output.display())));
     }
-    Ok(HuntConfig {
-        run_id,
-        roots,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::new(stores(input)),
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::Nowhere,
-        format: Format::Ndjson,
-        schema: Schema::Flat,
-        related: None,
-        n_threads: n_threads(args.threads),
-        map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
-        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-        max_decoded_bytes: None,
-        wanted,
-        allows_no_events: false,
-        names: names(input)?,
-        follows_links: input.follow,
-        progress: Arc::new(Progress::default()),
-    })
+    config.n_threads = n_threads(args.threads);
+    config.map_from_bytes = (!args.no_mmap).then_some(MAP_BYTES);
+    Ok(config)
 }
 
 fn roots(input: &InputArgs) -> Result<Vec<Root>, clap::Error> {

@@ -15,7 +15,7 @@ const CELL_CHARS: usize = 60;
 /// Shows the table and the summary on standard error.
 pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &HuntConfig) {
     show_table(shown, report.alerts);
-    let related = &report.stats.related;
+    let related = &report.related;
     if !beside.is_empty() {
         terminal::line(
             "Not alerts, but to be looked at: quarantines that were lifted, or that failed.",
@@ -123,8 +123,12 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let related_to = config.related.as_ref().map(|(destination, _)| destination);
-    let destinations = std::iter::once(&config.destination).chain(related_to);
+    let related_to = config
+        .output
+        .related
+        .as_ref()
+        .map(|(destination, _)| destination);
+    let destinations = std::iter::once(&config.output.destination).chain(related_to);
     let outputs = report.outputs.iter().zip(destinations);
     let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
     let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();
@@ -160,7 +164,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
             ),
         ),
         ("candidates", candidates),
-        ("related", related(&stats.related)),
+        ("related", related(&report.related)),
         ("complete", complete(report)),
         ("written", outputs.join(", ")),
     ]

@@ -10,7 +10,7 @@
 //! A record with duplicate keys is read in every way it can be read: a field that stands twice has two
 //! values, and `event.outcome` has each outcome that some reading gives.
 
-pub(crate) mod alert;
+pub(crate) mod own_output;
 pub(crate) mod cloudtrail;
 mod doubt;
 pub(crate) mod ecs;

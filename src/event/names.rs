@@ -5,18 +5,25 @@
 
 /// Whether `name` is the field `field`: in CloudTrail's spelling, or one that differs in case and in what divides the
 /// words.
+#[inline]
 pub(crate) fn is_field(name: &str, field: &str) -> bool {
-    // Many names of a record begin alike; the last letter differs more often.
-    let may_be = match (name.as_bytes().last(), field.as_bytes().last()) {
-        (Some(last), Some(letter)) => last.eq_ignore_ascii_case(letter) || divides_words(*last),
-        _ => false,
+    // Nearly all other names differ in the first letter or the last.
+    let ([first, ..], [.., last]) = (name.as_bytes(), name.as_bytes()) else {
+        return false;
     };
-    may_be
-        && (name == field
-            || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words)))
+    let ([letter, ..], [.., end]) = (field.as_bytes(), field.as_bytes()) else {
+        return false;
+    };
+    if !first.eq_ignore_ascii_case(letter) && letter.is_ascii_alphanumeric()
+        || !last.eq_ignore_ascii_case(end) && !divides_words(*last)
+    {
+        return false;
+    }
+    name == field || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words))
 }
 
 /// What stands in `name` after the field `field`, with which it begins.
+#[inline]
 pub(crate) fn after_field<'n>(name: &'n str, field: &str) -> Option<&'n str> {
     after(name, field, divides_words)
 }
@@ -30,7 +37,8 @@ pub(crate) fn is_path(name: &str, path: &str) -> bool {
 #[inline]
 fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'n str> {
     let mut rest = name.as_bytes();
-    if divides(*rest.first()?) {
+    let (first, letter) = (rest.first()?, letters.as_bytes().first()?);
+    if divides(*first) || !first.eq_ignore_ascii_case(letter) && letter.is_ascii_alphanumeric() {
         return None;
     }
     // Words are divided before a capital and at a dot; a divider elsewhere is damage.

@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell};
 use crate::event::{Event, time};
-use crate::follow::Story;
 use crate::report::Relation;
 use crate::rule::{Metadata, Rule};
 
@@ -90,9 +89,6 @@ pub struct Alert {
     pub(crate) relation: Option<Relation>,
     /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
     pub(crate) event_key: [u8; 16],
-    /// What an investigation wants to know beside.
-    #[serde(skip)]
-    pub(crate) story: Option<Box<Story>>,
 }
 
 /// The columns of text that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS
@@ -221,7 +217,6 @@ impl Alert {
             sighting: 0,
             relation: None,
             event_key: [0; 16],
-            story: None,
         }
     }
 
@@ -247,31 +242,12 @@ impl Alert {
         }
     }
 
-    /// The row of an event that an investigation follows.
-    #[must_use]
-    pub fn of_case(
-        story: Story,
-        rule: &Rule,
-        event: &Event<'_>,
-        raw: &[u8],
-        place: Place<'_>,
-    ) -> Self {
-        Self {
-            story: Some(Box::new(story)),
-            ..Self::new(rule, event, raw, place)
-        }
-    }
-
-    /// The row of such an event as it was written: its texts by their columns, and its index and offset.
+    /// The row of an event as it was written: its texts by their columns, and its index and offset.
     pub(crate) fn read_back<E>(
         text: &dyn Fn(&str) -> Result<Option<String>, E>,
         index_and_offset: (i64, i64),
-        story: Story,
     ) -> Result<Self, E> {
-        let mut alert = Self {
-            story: Some(Box::new(story)),
-            ..Self::without_texts(index_and_offset)
-        };
+        let mut alert = Self::without_texts(index_and_offset);
         for (i, (column, _)) in TEXTS.into_iter().enumerate() {
             let value = text(column)?;
             alert.texts.push_str(value.as_deref().unwrap_or_default());
@@ -291,17 +267,6 @@ impl Alert {
                 event_key("record:", raw.as_bytes())
             }
         };
-    }
-
-    /// What an investigation wants to know beside.
-    #[must_use]
-    pub fn story(&self) -> Option<&Story> {
-        self.story.as_deref()
-    }
-
-    /// The same, to be changed.
-    pub(crate) fn story_mut(&mut self) -> Option<&mut Story> {
-        self.story.as_deref_mut()
     }
 
     /// When it happened, if that can be read.

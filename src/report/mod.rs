@@ -61,8 +61,6 @@ pub struct Stats {
     pub events_outside: u64,
     /// Entries of archives that were left out by their names.
     pub entries_excluded: u64,
-    /// Events that name the policy and are no alerts, by how they relate to a quarantine.
-    pub related: RelatedCounts,
 }
 
 impl AddAssign for Stats {
@@ -80,7 +78,6 @@ impl AddAssign for Stats {
             documents_without_events,
             events_outside,
             entries_excluded,
-            related,
         } = other;
         self.stored_bytes += stored_bytes;
         self.text_bytes += text_bytes;
@@ -93,7 +90,6 @@ impl AddAssign for Stats {
         self.documents_without_events += documents_without_events;
         self.events_outside += events_outside;
         self.entries_excluded += entries_excluded;
-        self.related += related;
     }
 }
 
@@ -224,31 +220,16 @@ impl AddAssign for Sources {
 /// do not fill the memory.
 pub const DIAGNOSTICS_KEPT: usize = 10_000;
 
-/// All that a hunt says about itself.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// The program's version.
-    pub version: &'static str,
-    /// This run's id, which is also in the alerts' file.
-    pub run_id: String,
-    /// The rule's id.
-    pub rule_id: String,
-    /// The rule's version.
-    pub rule_version: u32,
-    /// When the run started, UTC.
+/// What a pass over an archive read, and what it could not.
+#[derive(Debug, Clone)]
+pub struct PassReport {
+    /// When it started, UTC.
     pub started_at: jiff::Timestamp,
-    /// How long it took.
-    pub elapsed_ms: u64,
-    /// True when everything was read and every candidate decided: the exit code is then 0, else 3.
+    /// True when everything was read and every candidate decided.
     pub complete: bool,
-    /// Alert rows written.
-    pub alerts: u64,
-    /// What became of the outputs.
-    pub outputs: Vec<Placed>,
     /// Sources by outcome.
     pub sources: Sources,
     /// Counts over all sources.
-    #[serde(flatten)]
     pub stats: Stats,
     /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and hold no event.
     pub files_without_events: Vec<String>,
@@ -258,20 +239,12 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-impl Report {
-    /// An empty report of a run that starts now.
-    #[must_use]
-    pub fn new(run_id: String, rule_id: String, rule_version: u32) -> Self {
+impl Default for PassReport {
+    /// An empty report of a pass that starts now.
+    fn default() -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION"),
-            run_id,
-            rule_id,
-            rule_version,
             started_at: jiff::Timestamp::now(),
-            elapsed_ms: 0,
             complete: true,
-            alerts: 0,
-            outputs: Vec::new(),
             sources: Sources::default(),
             stats: Stats::default(),
             files_without_events: Vec::new(),
@@ -279,7 +252,9 @@ impl Report {
             diagnostics: Vec::new(),
         }
     }
+}
 
+impl PassReport {
     /// Takes in what sources came to.
     pub fn add_sources(&mut self, tally: &Tally) {
         self.sources += tally.sources;
@@ -306,19 +281,13 @@ impl Report {
         }
     }
 
-    /// How many diagnostics there were in all.
-    #[must_use]
-    pub fn n_diagnostics(&self) -> u64 {
-        self.diagnostics_by_code.values().sum()
-    }
-
-    /// Closes the report.
+    /// Checks that the counts balance.
     ///
     /// # Panics
     ///
-    /// If the counts do not balance: a source or a candidate was then lost without a word, which is
+    /// If they do not: a source or a candidate was then lost without a word, which is
     /// the one thing this program must never do.
-    pub fn finish(&mut self, elapsed: std::time::Duration) {
+    pub fn check(&self) {
         let Sources {
             found,
             read,
@@ -353,7 +322,81 @@ impl Report {
             !self.complete || partial + failed == 0,
             "a source was not read whole, and no diagnostic says so"
         );
-        self.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    }
+}
+
+/// All that a hunt says about itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The program's version.
+    pub version: &'static str,
+    /// This run's id, which is also in the alerts' file.
+    pub run_id: String,
+    /// The rule's id.
+    pub rule_id: String,
+    /// The rule's version.
+    pub rule_version: u32,
+    /// When the run started, UTC.
+    pub started_at: jiff::Timestamp,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// True when everything was read and every candidate decided: the exit code is then 0, else 3.
+    pub complete: bool,
+    /// Alert rows written.
+    pub alerts: u64,
+    /// What became of the outputs.
+    pub outputs: Vec<Placed>,
+    /// Sources by outcome.
+    pub sources: Sources,
+    /// Counts over all sources.
+    #[serde(flatten)]
+    pub stats: Stats,
+    /// Events that name the policy and are no alerts, by how they relate to a quarantine.
+    pub related: RelatedCounts,
+    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and hold no event.
+    pub files_without_events: Vec<String>,
+    /// How many diagnostics there were of each code.
+    pub diagnostics_by_code: BTreeMap<Code, u64>,
+    /// The first [`DIAGNOSTICS_KEPT`] of them, in source order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// The report of a run whose one pass came to this.
+    #[must_use]
+    pub fn new(run_id: String, (rule_id, rule_version): (String, u32), pass: PassReport) -> Self {
+        let PassReport {
+            started_at,
+            complete,
+            sources,
+            stats,
+            files_without_events,
+            diagnostics_by_code,
+            diagnostics,
+        } = pass;
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            run_id,
+            rule_id,
+            rule_version,
+            started_at,
+            elapsed_ms: 0,
+            complete,
+            alerts: 0,
+            outputs: Vec::new(),
+            sources,
+            stats,
+            related: RelatedCounts::default(),
+            files_without_events,
+            diagnostics_by_code,
+            diagnostics,
+        }
+    }
+
+    /// How many diagnostics there were in all.
+    #[must_use]
+    pub fn n_diagnostics(&self) -> u64 {
+        self.diagnostics_by_code.values().sum()
     }
 }
 
@@ -363,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_warning_leaves_the_run_complete_and_an_error_does_not() {
-        let mut report = Report::new("r".into(), "rule".into(), 1);
+        let mut report = PassReport::default();
         report.add_diagnostic(Diagnostic::new(
             "a",
             Defect::new(Code::DuplicateKeys, "twice"),
@@ -374,14 +417,14 @@ mod tests {
             Defect::text(Code::RecordCut, 7, "cut off"),
         ));
         assert!(!report.complete);
-        assert_eq!(report.n_diagnostics(), 2);
+        assert_eq!(report.diagnostics_by_code[&Code::RecordCut], 1);
         assert_eq!(report.diagnostics[1].to_string(), "a@7: cut off");
     }
 
     #[test]
     #[should_panic(expected = "a candidate has no outcome")]
     fn a_lost_candidate_is_noticed() {
-        let mut report = Report::new("r".into(), "rule".into(), 1);
+        let mut report = PassReport::default();
         let mut tally = Tally::default();
         tally.add(
             Outcome::Read,
@@ -392,16 +435,17 @@ mod tests {
             Path::new("a"),
         );
         report.add_sources(&tally);
-        report.finish(std::time::Duration::ZERO);
+        report.check();
     }
 
     #[test]
     fn diagnostics_beyond_the_kept_ones_are_still_counted() {
-        let mut report = Report::new("r".into(), "rule".into(), 1);
+        let mut report = PassReport::default();
         for _ in 0..DIAGNOSTICS_KEPT + 5 {
             report.add_diagnostic(Diagnostic::new("a", Defect::new(Code::Unreadable, "x")));
         }
         assert_eq!(report.diagnostics.len(), DIAGNOSTICS_KEPT);
+        let report = Report::new("r".into(), ("rule".into(), 1), report);
         assert_eq!(report.n_diagnostics(), DIAGNOSTICS_KEPT as u64 + 5);
     }
 }

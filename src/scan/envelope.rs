@@ -6,8 +6,8 @@
 //! not say all itself: log shippers put fields of a record beside the record itself.
 
 use super::made::{MadeOf, each_made, is_of_rows};
-use crate::event::alert::{is_alert, is_signal};
 use crate::event::json::Value;
+use crate::event::own_output::{is_own_row, is_own_signal};
 use crate::event::{Event, cloudtrail};
 
 /// What the recogniser met.
@@ -37,11 +37,11 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
         if begins_as_json(text) || text.contains('{') {
             visit(Met::Text(text));
         }
-    } else if is_signal(value) {
+    } else if is_own_signal(value) {
         visit(Met::NoEvent);
     } else if let Some(event) = Event::recognise(value) {
         visit(Met::Event(event));
-    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_alert(value) {
+    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_own_row(value) {
         visit(Met::NoEvent);
     } else {
         // Another service's notification holds no event of its own, but SNS and SQS carry messages.

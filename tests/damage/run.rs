@@ -6,15 +6,12 @@ use std::fs;
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::Value;
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format, Schema};
+use trailsift::output::{Destination, Format};
 use trailsift::report::{Code, Severity};
-use trailsift::rule::Rule;
 
 use super::hurt::{Damaged, hurt};
 use super::make::{self, Made};
@@ -303,28 +300,22 @@ fn hunt(
     let path = folder.join("alerts.ndjson");
     let config = HuntConfig {
         run_id: "damage".to_owned(),
-        roots: vec![root],
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::File(path.clone()),
-        format: Format::Ndjson,
-        schema: Schema::Flat,
-        n_threads,
-        map_from_bytes,
-        block_bytes,
-        max_decoded_bytes: None,
-        related: None,
-        wanted: Wanted::default(),
         allows_no_events: true,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![root],
+            n_threads,
+            map_from_bytes,
+            block_bytes,
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(path.clone()),
+            format: Format::Ndjson,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    let report = trailsift::hunt::run(&config, &mut |_| ()).unwrap();
     let mut told = vec![Told::default(); files.len()];
     // Of one file, whatever it is called.
     let index = |source: &str| {

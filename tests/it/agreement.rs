@@ -5,16 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format, Schema};
-use trailsift::rule::Rule;
+use trailsift::output::{Destination, Format};
 
 use crate::lake::{Lake, attach, attach_with, gzip, other, rows, zstd};
 use crate::packing::{self, PACKINGS, Packing};
@@ -257,30 +254,23 @@ pub(crate) type Given = (Vec<u8>, Vec<String>, bool);
 pub(crate) fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -> Given {
     let path = lake.beside("alerts.ndjson");
     let config = HuntConfig {
-        run_id: trailsift::config::random_run_id(),
-        roots: vec![Root::Path(lake.logs())],
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::File(path.clone()),
-        format: Format::Ndjson,
-        schema: Schema::Flat,
-        n_threads,
-        map_from_bytes,
-        block_bytes,
-        max_decoded_bytes: None,
-        related: None,
-        wanted: Wanted::default(),
         // The files made may be empty, all of them.
         allows_no_events: true,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![Root::Path(lake.logs())],
+            n_threads,
+            map_from_bytes,
+            block_bytes,
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(path.clone()),
+            format: Format::Ndjson,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    let report = trailsift::hunt::run(&config, &mut |_| ()).unwrap();
     let diagnostics = report.diagnostics.iter();
     let diagnostics = diagnostics.map(|diagnostic| format!("{:?} {diagnostic}", diagnostic.code));
     (

@@ -8,10 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format, Schema};
+use trailsift::output::{Destination, Format};
 use trailsift::rule::Rule;
 
 use super::lake::{TRAILSIFT, rows};
@@ -174,29 +173,20 @@ fn all_events(root: &Path) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.ndjson");
     let config = HuntConfig {
-        run_id: trailsift::config::random_run_id(),
-        roots: vec![Root::Path(root.to_owned())],
         rule: Arc::new(every_event()),
-        followed: None,
-        destination: Destination::File(path.clone()),
-        format: Format::Ndjson,
-        schema: Schema::Flat,
-        related: None,
-        n_threads: 2,
-        map_from_bytes: Some(trailsift::input::open::MAP_BYTES),
-        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-        max_decoded_bytes: None,
-        wanted: Wanted::default(),
-        allows_no_events: false,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![Root::Path(root.to_owned())],
+            n_threads: 2,
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(path.clone()),
+            format: Format::Ndjson,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    trailsift::hunt::run(&config, &mut |_| ()).unwrap();
     rows(&path)
 }
 

@@ -295,7 +295,7 @@ fn roots_keep_their_order_and_below_a_root_paths_have_theirs() {
 #[test]
 fn a_rule_without_needles_is_asked_about_every_record() {
     use std::sync::Arc;
-    use trailsift::config::HuntConfig;
+    use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
     use trailsift::output::Destination;
     use trailsift::rule::{Needles, Rule};
 
@@ -312,29 +312,21 @@ fn a_rule_without_needles_is_asked_about_every_record() {
             format!("{failed}\n{}\n{{\"Events\":[]}}\nno JSON\n", attach("4")),
         );
     let config = HuntConfig {
-        run_id: trailsift::config::random_run_id(),
-        roots: vec![trailsift::input::Root::Path(lake.logs())],
         rule: Arc::new(rule),
-        followed: None,
-        destination: Destination::File(lake.beside("alerts.ndjson")),
-        format: trailsift::output::Format::Ndjson,
-        schema: trailsift::output::Schema::Flat,
-        n_threads: 2,
-        map_from_bytes: Some(1),
-        block_bytes: trailsift::input::blocks::BLOCK_BYTES,
-        max_decoded_bytes: None,
-        related: None,
-        wanted: trailsift::input::layout::Wanted::default(),
-        allows_no_events: false,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![trailsift::input::Root::Path(lake.logs())],
+            n_threads: 2,
+            map_from_bytes: Some(1),
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(lake.beside("alerts.ndjson")),
+            format: trailsift::output::Format::Ndjson,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    let report = trailsift::hunt::run(&config, &mut |_| ()).unwrap();
     assert_eq!(
         (report.alerts, report.stats.events_judged, report.complete),
         (2, 5, true)

@@ -21,6 +21,7 @@ mod credentials;
 mod damage;
 mod damage_fuzz;
 mod datasets;
+mod engine;
 mod exports;
 mod faults;
 mod filters;

@@ -2,13 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use trailsift::config::HuntConfig;
+use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
-use trailsift::output::{Destination, Format, Schema};
-use trailsift::rule::Rule;
+use trailsift::output::{Destination, Format};
 use trailsift::synth::{Compression, Shape, SynthConfig};
 
 /// Blocks of a few records, so that every file is cut.
@@ -24,29 +21,21 @@ fn output(
 ) -> Vec<u8> {
     let path = archive.with_extension("alerts");
     let config = HuntConfig {
-        run_id: trailsift::config::random_run_id(),
-        roots: vec![Root::Path(archive.to_owned())],
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::File(path.clone()),
-        format,
-        schema: Schema::Flat,
-        n_threads,
-        map_from_bytes: is_mapped.then_some(1),
-        block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },
-        max_decoded_bytes: None,
-        related: None,
-        wanted: Wanted::default(),
-        allows_no_events: false,
-        names: trailsift::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        scan: ScanConfig {
+            roots: vec![Root::Path(archive.to_owned())],
+            n_threads,
+            map_from_bytes: is_mapped.then_some(1),
+            block_bytes: if is_cut { BLOCK_BYTES } else { usize::MAX },
+            ..ScanConfig::default()
+        },
+        output: OutputConfig {
+            destination: Destination::File(path.clone()),
+            format,
+            ..OutputConfig::default()
+        },
+        ..HuntConfig::default()
     };
-    let report = trailsift::pipeline::run(&config, &mut |_| ()).unwrap();
+    let report = trailsift::hunt::run(&config, &mut |_| ()).unwrap();
     assert!(report.complete && report.alerts > 0, "{report:?}");
     let mut bytes = fs::read(path).unwrap();
     let run_id = report.run_id.as_bytes();

@@ -312,7 +312,7 @@ fn activity(own: &Own<'_>) -> Activity {
             Some(name) => format!("{key}  {}", plain(name, 16)),
             None => key,
         };
-        let story = event.story();
+        let story = &event.story;
         let call = match (&story.error_code, story.traces.made.is_empty()) {
             (Some(_), _) => Call::Refused,
             (None, false) => Call::Made,
@@ -327,7 +327,7 @@ fn activity(own: &Own<'_>) -> Activity {
 
 /// The name of the user or role that acts.
 fn name_of(event: &CaseEvent) -> Option<&str> {
-    let actors = event.story().traces.actors.iter();
+    let actors = event.story.traces.actors.iter();
     let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
     named.next().map(|one| one.name.as_str())
 }
@@ -349,7 +349,7 @@ fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
     for event in own.done() {
         if let Some(value) = event.alert.text(column) {
             let (seen, n_before) = all.entry(value).or_default();
-            seen.add(event.alert.time(), event.story().error_code.is_some());
+            seen.add(event.alert.time(), event.story.error_code.is_some());
             *n_before += u64::from(own.is_before(event));
         }
     }
@@ -388,7 +388,7 @@ fn calls(own: &Own<'_>) -> Vec<CallFacts> {
             .entry((column("event_provider"), column("event_action")))
             .or_default();
         *n += 1;
-        *n_errors += u64::from(event.story().error_code.is_some());
+        *n_errors += u64::from(event.story.error_code.is_some());
     }
     let mut calls: Vec<CallFacts> = all
         .into_iter()
@@ -410,13 +410,10 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
     // By call and technique, how often.
     type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
     let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
-    for event in own
-        .done()
-        .filter(|event| event.story().error_code.is_none())
-    {
+    for event in own.done().filter(|event| event.story.error_code.is_none()) {
         let column = |name| event.alert.text(name).unwrap_or_default();
         let technique = technique(column("event_provider"), column("event_action"));
-        let group = match (technique, event.story().read_only) {
+        let group = match (technique, event.story.read_only) {
             (Some(technique), _) => (0, technique.tactic),
             (None, Some(true)) => (2, "Other reads"),
             (None, _) => (1, "Other changes"),
@@ -443,7 +440,7 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
 fn made(own: &Own<'_>) -> Vec<MadeFacts> {
     let mut made = Vec::new();
     for event in own.done() {
-        for entity in &event.story().traces.made {
+        for entity in &event.story.traces.made {
             made.push(MadeFacts {
                 kind: kind(entity.kind),
                 name: shown(&entity.name),

@@ -41,18 +41,18 @@ pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
     let mut uses: BTreeMap<&Entity, KeyUse> =
         keys.map(|(key, _)| (key, KeyUse::default())).collect();
     for event in own.all() {
-        let traces = &event.story().traces;
+        let traces = &event.story.traces;
         let at = event.alert.time();
         for key in traces.actors.iter().filter(|one| is_key(one)) {
             let Some(used) = uses.get_mut(key) else {
                 continue;
             };
-            used.seen.add(at, event.story().error_code.is_some());
+            used.seen.add(at, event.story.error_code.is_some());
             if used.whose.is_empty() {
                 used.whose = whose(event);
             }
         }
-        if event.story().error_code.is_some() {
+        if event.story.error_code.is_some() {
             continue;
         }
         for key in traces.on.iter().filter(|one| is_key(one)) {
@@ -61,7 +61,7 @@ pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
             };
             let when = time(at);
             let action = event.alert.text("event_action");
-            match (action, event.story().key_status.as_deref()) {
+            match (action, event.story.key_status.as_deref()) {
                 (Some("DeleteAccessKey"), _) => used.ended = Some(format!("deleted {when}")),
                 (Some("UpdateAccessKey"), Some("Inactive")) => {
                     used.ended = Some(format!("inactive since {when}"));

@@ -118,7 +118,7 @@ fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
     let column = |name| event.alert.text(name).unwrap_or_default();
     let who = [column("actor_arn"), column("actor_name")];
     let who = who.into_iter().find(|text| !text.is_empty());
-    let error = event.story().error_code.as_deref().unwrap_or_default();
+    let error = event.story.error_code.as_deref().unwrap_or_default();
     json!([
         event
             .alert

@@ -70,14 +70,14 @@ impl<'a> Own<'a> {
             let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
             one.kind == Kind::User && one.name == self.user.name && is_in_account
         };
-        self.user.kind != Kind::User || event.story().traces.on.iter().any(is_user)
+        self.user.kind != Kind::User || event.story.traces.on.iter().any(is_user)
     }
 
     /// What quarantined the user, in the order of time.
     pub(super) fn quarantines(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let made = self
             .all()
-            .filter(|event| event.story().quarantine == Some(Quarantine::Made));
+            .filter(|event| event.story.quarantine == Some(Quarantine::Made));
         made.filter(|event| self.is_about_user(event))
     }
 
@@ -97,15 +97,13 @@ impl<'a> Own<'a> {
         for event in self.all().filter(|event| self.is_about_user(event)) {
             let text = |column| event.alert.text(column).unwrap_or_default();
             let policy = (text("recipient_account_id"), text("policy_name"));
-            match event.story().quarantine {
+            match event.story.quarantine {
                 Some(Quarantine::Made) => {
                     was_attached = true;
                     is_unclear |= event.alert.time().is_none();
                     attached.insert(policy);
                 }
-                Some(Quarantine::Beside(Relation::Detach))
-                    if event.story().error_code.is_none() =>
-                {
+                Some(Quarantine::Beside(Relation::Detach)) if event.story.error_code.is_none() => {
                     was_detached = true;
                     is_unclear |= event.alert.time().is_none();
                     if attached.remove(&policy) && attached.is_empty() {
@@ -128,7 +126,7 @@ impl<'a> Own<'a> {
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let done = self.events.iter().filter(|(event, tie)| {
             let is_of_aws = event.alert.text("invoked_by") == Some(AWS);
-            is_done(*tie) && !(is_of_aws && event.story().quarantine.is_some())
+            is_done(*tie) && !(is_of_aws && event.story.quarantine.is_some())
         });
         done.map(|(event, _)| *event)
     }

@@ -72,7 +72,7 @@ fn calls(own: &Own<'_>, is_before: bool) -> String {
     let (mut n, mut n_refused, mut from) = (0_u64, 0, BTreeSet::new());
     for event in events {
         n += 1;
-        n_refused += usize::from(event.story().error_code.is_some());
+        n_refused += usize::from(event.story.error_code.is_some());
         from.extend(event.alert.text("source_ip"));
     }
     let from = plural(from.len() as u64, "address");
@@ -130,8 +130,8 @@ fn from(event: &CaseEvent) -> String {
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
     for event in own.all().filter(|event| own.is_about_user(event)) {
-        let refused = event.story().error_code.as_deref();
-        let what = match (event.story().quarantine, refused) {
+        let refused = event.story.error_code.as_deref();
+        let what = match (event.story.quarantine, refused) {
             (Some(Quarantine::Made), _) => "Quarantined",
             (Some(Quarantine::Beside(Relation::LegacyQuarantine)), None) => {
                 "Quarantined, as before 2020"
@@ -238,7 +238,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
             let call = event.alert.text("event_action").unwrap_or_default();
-            let story = event.story();
+            let story = &event.story;
             // A key that is made active again is not disabled, and the quarantine itself is no response.
             let is_back =
                 call == "UpdateAccessKey" && story.key_status.as_deref() == Some("Active");
@@ -248,7 +248,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
         let (done, refused): (Vec<_>, Vec<_>) = own
             .all()
             .filter(is_one)
-            .partition(|event| event.story().error_code.is_none());
+            .partition(|event| event.story.error_code.is_none());
         let refused = match refused.len() {
             0 => String::new(),
             n => format!("{} refused", plural(n as u64, "attempt")),

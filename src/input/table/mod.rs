@@ -50,18 +50,34 @@ const ROW_NUMBER: &str = "\0trailsift row\0";
 /// Whether something holds of a text.
 pub type Holds = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
-/// Which rows are sought.
+/// Which rows are looked at; the default is all of them.
 #[derive(Clone, Default)]
-pub struct Sought {
-    /// One of these is the event's action; nothing where any row may be sought.
+pub struct RowCriteria {
+    /// One of these is the event's action; nothing where any row may matter.
     pub actions: Option<Vec<String>>,
     /// What holds of the request, as JSON, beside that.
     pub in_request: Option<Holds>,
 }
 
-impl std::fmt::Debug for Sought {
+impl RowCriteria {
+    /// Returns criteria that let through what either does.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let (Some(actions), Some(others)) = (self.actions, other.actions) else {
+            return Self::default();
+        };
+        let in_request = self.in_request.zip(other.in_request);
+        Self {
+            actions: Some([actions, others].concat()),
+            in_request: in_request
+                .map(|(one, other)| -> Holds { Arc::new(move |line| one(line) || other(line)) }),
+        }
+    }
+}
+
+impl std::fmt::Debug for RowCriteria {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sought")
+        f.debug_struct("RowCriteria")
             .field("actions", &self.actions)
             .finish_non_exhaustive()
     }
@@ -203,7 +219,7 @@ impl Table {
         ParquetRecordBatchReaderBuilder::new_with_metadata(kept, metadata)
     }
 
-    /// Gives the rows of a group that may be sought to `visit`, some at a time, in their order, until that says no.
+    /// Gives the rows of a group that meet the criteria to `visit`, some at a time, in their order, until that says no.
     ///
     /// # Errors
     ///
@@ -211,14 +227,14 @@ impl Table {
     pub fn rows(
         &self,
         group: usize,
-        sought: &Sought,
+        criteria: &RowCriteria,
         visit: &mut dyn FnMut(&Rows) -> bool,
     ) -> Result<(), ParquetError> {
         let mut reader = self
             .reader()
             .with_row_groups(vec![group])
             .with_batch_size(self.batch_rows(group));
-        if let (Some(leaf), Some(actions)) = (self.columns.action, &sought.actions) {
+        if let (Some(leaf), Some(actions)) = (self.columns.action, &criteria.actions) {
             if self.has_none(group, leaf, actions)? {
                 return Ok(());
             }
@@ -227,7 +243,7 @@ impl Table {
             let actions = actions.clone();
             let is_action = ArrowPredicateFn::new(mask, move |batch| is_one_of(&batch, &actions));
             let mut predicates: Vec<Box<dyn ArrowPredicate>> = vec![Box::new(is_action)];
-            if let Some(holds) = sought.in_request.clone() {
+            if let Some(holds) = criteria.in_request.clone() {
                 let mask = ProjectionMask::leaves(schema, self.columns.request.iter().copied());
                 let is_named = move |batch| json::lines_that(batch, &*holds);
                 predicates.push(Box::new(ArrowPredicateFn::new(mask, is_named)));

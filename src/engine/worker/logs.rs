@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::super::analyzer::Observer;
 use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
 use crate::input::archive::{Coded, Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
 use crate::input::{Source, Stored, Text};
-use crate::output::Alert;
 use crate::report::{Code, Defect, Member};
 use crate::scan::{Candidate, Ends, Scanner, Window, defects_of_whole};
 
@@ -19,7 +19,7 @@ pub(super) struct Logs<'w, 'a> {
     worker: &'w mut Worker<'a>,
     source: &'w Source,
     report: &'w mut SourceReport,
-    emit: &'w mut dyn FnMut(Alert),
+    observer: &'w mut dyn Observer,
     /// How many of the stored bytes that were taken were counted.
     n_counted: u64,
     /// What goes wrong in a text from which another one is read; made when there is one.
@@ -31,14 +31,14 @@ impl<'w, 'a> Logs<'w, 'a> {
         worker: &'w mut Worker<'a>,
         source: &'w Source,
         report: &'w mut SourceReport,
-        emit: &'w mut dyn FnMut(Alert),
+        observer: &'w mut dyn Observer,
     ) -> Self {
         let n_counted = worker.counter.load(Relaxed);
         Self {
             worker,
             source,
             report,
-            emit,
+            observer,
             n_counted,
             told: None,
         }
@@ -54,7 +54,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             Opened::Table(table) => {
                 self.count(0);
                 for group in 0..table.n_groups() {
-                    if self.worker.asked.progress.stop.load(Relaxed) {
+                    if self.worker.context.progress.stop.load(Relaxed) {
                         break;
                     }
                     let (mut judge, scanner) = self.judge(member.as_ref());
@@ -62,7 +62,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                 }
             }
             Opened::Archive(mut archive) => {
-                while !self.worker.asked.progress.stop.load(Relaxed) {
+                while !self.worker.context.progress.stop.load(Relaxed) {
                     let next = archive.next(&mut self.report.defects);
                     self.count(0);
                     let Some(entry) = next? else {
@@ -82,7 +82,7 @@ impl<'w, 'a> Logs<'w, 'a> {
     /// Scans an entry of an archive, if it is not left out. One of which the end is not known is scanned in any case, to
     /// come to that.
     pub(super) fn unless_excluded(&mut self, entry: Entry<'_>) {
-        let names = self.worker.asked.names;
+        let names = self.worker.context.names;
         if !names.leaves_out_entry(entry.member.as_deref()) {
             return self.inside(entry);
         }
@@ -121,11 +121,11 @@ impl<'w, 'a> Logs<'w, 'a> {
     /// What judges the candidates of a log, and what finds them.
     fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> (Judge<'b>, &'b mut Scanner) {
         let judge = Judge {
-            asked: &self.worker.asked,
+            context: &self.worker.context,
             source: self.source,
             member,
             report: self.report,
-            emit: self.emit,
+            observer: self.observer,
         };
         (judge, &mut self.worker.scanner)
     }
@@ -145,7 +145,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         buffer.clear();
         self.worker.scanner.start_text(0);
         let (mut base, mut is_other_behind, mut ends) = (0, false, Ends::default());
-        while !self.worker.asked.progress.stop.load(Relaxed) {
+        while !self.worker.context.progress.stop.load(Relaxed) {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
             let filled = self.fill(&mut text, &mut buffer, limit, member);
@@ -153,6 +153,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                 return self.layer(text, buffer, member, coded);
             }
             self.count(buffer.len() - held);
+            self.judge(member).0.text(&buffer[held..]);
             let is_last = matches!(filled, Filled::End | Filled::Break | Filled::Other);
             let is_all = is_last && base == 0 && held == 0;
             if !is_all {
@@ -184,6 +185,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             buffer.drain(..n_done);
             base = keep;
         }
+        self.judge(member).0.end_of_log();
         self.note_gzip_members(member, &text);
         shrink(&mut buffer);
         self.worker.text = buffer;
@@ -232,8 +234,10 @@ impl<'w, 'a> Logs<'w, 'a> {
             is_last: true,
             likely_start: None,
         };
+        self.judge(member).0.text(bytes);
         self.scan(window, member);
         self.judge(member).0.tell_ends(defects_of_whole(bytes));
+        self.judge(member).0.end_of_log();
     }
 
     /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in

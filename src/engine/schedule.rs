@@ -10,55 +10,67 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::Message;
+use super::worker::large::Cutter;
 use crate::input::Source;
-use crate::worker::large::Cutter;
 
 /// A job as it is found.
-pub(super) enum Job {
+pub(super) enum Job<T> {
     /// Small sources, for one thread.
     Batch {
         sources: Vec<Source>,
-        messages: Sender<Message>,
+        messages: Sender<Message<T>>,
     },
     /// A large source, for all threads.
-    Large(Large),
+    Large(Large<T>),
 }
 
 /// A large source, and where the channels of its pieces go.
-pub(super) struct Large {
+pub(super) struct Large<T> {
     pub(super) cutter: Box<Cutter>,
-    pub(super) pieces: Sender<Receiver<Message>>,
+    pub(super) pieces: Sender<Receiver<Message<T>>>,
 }
 
 /// What a thread does next.
-pub(super) enum Work {
+pub(super) enum Work<T> {
     /// To scan sources.
     Batch {
         sources: Vec<Source>,
-        messages: Sender<Message>,
+        messages: Sender<Message<T>>,
     },
     /// To cut off a piece of a large source, give that back or [finish](Schedule::finish) it, and scan the piece.
-    Large { order: u64, large: Large },
+    Large { order: u64, large: Large<T> },
 }
 
-#[derive(Default)]
-pub(super) struct Schedule {
-    state: Mutex<State>,
+pub(super) struct Schedule<T> {
+    state: Mutex<State<T>>,
     changed: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
+struct State<T> {
+    jobs: VecDeque<Job<T>>,
     /// Large sources of which some was cut off, by their order; nothing while a thread cuts.
-    larges: BTreeMap<u64, Option<Large>>,
+    larges: BTreeMap<u64, Option<Large<T>>>,
     /// How many large sources were taken up.
     n_larges: u64,
     is_closed: bool,
 }
 
-impl Schedule {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl<T> Default for Schedule<T> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                jobs: VecDeque::new(),
+                larges: BTreeMap::new(),
+                n_larges: 0,
+                is_closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl<T> Schedule<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         // No code that can panic runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +80,7 @@ impl Schedule {
         self.state().jobs.is_empty()
     }
 
-    pub(super) fn push(&self, job: Job) {
+    pub(super) fn push(&self, job: Job<T>) {
         self.state().jobs.push_back(job);
         self.changed.notify_one();
     }
@@ -80,7 +92,7 @@ impl Schedule {
     }
 
     /// Waits for something to do; nothing when all is done.
-    pub(super) fn next(&self) -> Option<Work> {
+    pub(super) fn next(&self) -> Option<Work<T>> {
         let mut state = self.state();
         loop {
             let mut larges = state.larges.iter_mut();
@@ -107,7 +119,7 @@ impl Schedule {
     }
 
     /// Gives back a large source from which a piece was cut off.
-    pub(super) fn give_back(&self, order: u64, large: Large) {
+    pub(super) fn give_back(&self, order: u64, large: Large<T>) {
         self.state().larges.insert(order, Some(large));
         self.changed.notify_one();
     }

@@ -1,26 +1,21 @@
 //! From what the walk finds to jobs and turns.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::Turn;
-use super::journal::{self, Places, Reached};
+use super::gate::{Admission, Gate};
 use super::schedule::{Job, Large, Schedule};
-use crate::config::HuntConfig;
+use super::worker::large::Cutter;
+use crate::config::ScanConfig;
+use crate::error::Error;
 use crate::input::Source;
 use crate::input::discover::{DiscoverOptions, Found};
 use crate::input::gone;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
-use crate::ledger::{Known, Ledger};
-use crate::report::Outcome;
-use crate::worker::large::Cutter;
 
 /// The most small sources of a job: what is done once for a job is then little beside them.
 const BATCH_SOURCES: usize = 64;
@@ -28,39 +23,38 @@ const BATCH_SOURCES: usize = 64;
 const BATCH_STORED_BYTES: u64 = 256 * 1024;
 
 /// Gives what was found its turn, and sources also to the threads.
-pub(super) struct Feed<'a> {
-    config: &'a HuntConfig,
-    turns: Sender<Turn>,
-    schedule: &'a Schedule,
-    ledger: Option<&'a Ledger>,
-    places: Places,
+pub(super) struct Feed<'a, T, G: Gate> {
+    config: &'a ScanConfig,
+    turns: Sender<Turn<T, G::Ticket>>,
+    schedule: &'a Schedule<T>,
+    gate: G,
+    /// Whether a large source is divided among the threads.
+    divides: bool,
     batch: Vec<Source>,
-    /// The batch as the ledger knows it, if there is one.
-    reached: Vec<Reached>,
+    /// The tickets of the batch.
+    tickets: Vec<G::Ticket>,
     /// Sources that are done: how many were read whole, and how many not.
     known: (u64, u64),
-    /// Sources that are there, and that an earlier run could not read.
-    unread_before: HashSet<Vec<u8>>,
     batch_bytes: u64,
 }
 
-impl<'a> Feed<'a> {
+impl<'a, T, G: Gate> Feed<'a, T, G> {
     pub(super) fn new(
-        config: &'a HuntConfig,
-        turns: Sender<Turn>,
-        schedule: &'a Schedule,
-        ledger: Option<&'a Ledger>,
+        config: &'a ScanConfig,
+        turns: Sender<Turn<T, G::Ticket>>,
+        schedule: &'a Schedule<T>,
+        gate: G,
+        divides: bool,
     ) -> Self {
         Self {
             config,
             turns,
             schedule,
-            ledger,
-            places: Places::default(),
+            gate,
+            divides,
             batch: Vec::new(),
-            reached: Vec::new(),
+            tickets: Vec::new(),
             known: (0, 0),
-            unread_before: HashSet::new(),
             batch_bytes: 0,
         }
     }
@@ -68,9 +62,21 @@ impl<'a> Feed<'a> {
     pub(super) fn take_in(&mut self, found: Found) -> ControlFlow<()> {
         match found {
             Found::Source(source) => {
-                let reached = self.ask_ledger(&source)?;
-                let ControlFlow::Continue(reached) = reached else {
-                    return ControlFlow::Continue(());
+                let ticket = match self.gate.admit(&source) {
+                    Ok(Admission::Read(ticket)) => ticket,
+                    Ok(Admission::Done { is_whole: true }) => {
+                        self.known.0 += 1;
+                        return ControlFlow::Continue(());
+                    }
+                    Ok(Admission::Done { is_whole: false }) => {
+                        self.known.1 += 1;
+                        return ControlFlow::Continue(());
+                    }
+                    Ok(Admission::Replay { id, is_whole }) => {
+                        self.flush()?;
+                        return self.turn(Turn::Replay(id, is_whole));
+                    }
+                    Err(error) => return self.fail(error),
                 };
                 let progress = &self.config.progress;
                 progress.n_found.fetch_add(1, Relaxed);
@@ -82,7 +88,10 @@ impl<'a> Feed<'a> {
                 };
                 if is_large {
                     self.flush()?;
-                    return self.large(source, reached);
+                    return match self.divides {
+                        true => self.large(source, ticket),
+                        false => self.alone(source, ticket),
+                    };
                 }
                 if let SourceKind::Object(object) = &source.kind
                     && !object.try_fetch()
@@ -93,7 +102,7 @@ impl<'a> Feed<'a> {
                 }
                 self.batch_bytes += source.stored_bytes;
                 self.batch.push(source);
-                self.reached.extend(reached);
+                self.tickets.extend(ticket);
                 let is_full =
                     self.batch.len() >= BATCH_SOURCES || self.batch_bytes >= BATCH_STORED_BYTES;
                 // A thread that has nothing to do does not wait for a full batch.
@@ -113,56 +122,21 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// What the ledger is to remember of a source, if there is one; `Break` inside if it is done.
-    fn ask_ledger(&mut self, source: &Source) -> ControlFlow<(), ControlFlow<(), Option<Reached>>> {
-        let to_read = |reached| ControlFlow::Continue(ControlFlow::Continue(reached));
-        let Some((ledger, mut seen)) = self.ledger.zip(self.places.seen(source)) else {
-            return to_read(None);
-        };
-        match ledger.known(&seen) {
-            Ok(Known::ToRead(earlier)) => {
-                if earlier.is_some_and(|earlier| earlier.outcome == Outcome::Failed) {
-                    self.unread_before.insert(seen.path.clone());
-                }
-                seen.earlier = earlier;
-                return to_read(Some((source.path.clone(), seen)));
-            }
-            Ok(Known::Done(true)) => self.known.0 += 1,
-            Ok(Known::Done(false)) => self.known.1 += 1,
-            Ok(Known::Waiting(id, is_whole)) => {
-                self.flush()?;
-                self.turn(Turn::Waiting(id, is_whole))?;
-            }
-            Err(error) => {
-                let error = journal::failed(ledger.path())(error);
-                self.turn(Turn::Failed(Box::new(error)))?;
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(ControlFlow::Break(()))
-    }
-
-    /// Tells what the ledger knows as unread and the walk did not find any more.
-    pub(super) fn gone(&mut self, options: &DiscoverOptions) -> ControlFlow<()> {
-        let Some(ledger) = self.ledger else {
-            return ControlFlow::Continue(());
-        };
-        match ledger.unread() {
-            Ok(mut unread) => {
-                unread.retain(|path| !self.unread_before.contains(path));
-                let paths = unread
-                    .into_iter()
-                    .map(OsString::from_vec)
-                    .map(PathBuf::from);
-                let gone = gone::gone(paths.collect(), &self.config.roots, options);
+    /// Reports what should have been found and was not.
+    pub(super) fn missing(&mut self, options: &DiscoverOptions) -> ControlFlow<()> {
+        match self.gate.missing() {
+            Ok(paths) => {
+                let gone = gone::gone(paths, &self.config.roots, options);
                 gone.into_iter().try_for_each(|found| self.take_in(found))
             }
-            Err(error) => {
-                let error = journal::failed(ledger.path())(error);
-                self.turn(Turn::Failed(Box::new(error)))?;
-                ControlFlow::Break(())
-            }
+            Err(error) => self.fail(error),
         }
+    }
+
+    /// Ends the run.
+    fn fail(&self, error: Error) -> ControlFlow<()> {
+        self.turn(Turn::Failed(Box::new(error)))?;
+        ControlFlow::Break(())
     }
 
     /// Sends off what waits for more.
@@ -177,21 +151,28 @@ impl<'a> Feed<'a> {
         self.batch_bytes = 0;
         let sources = std::mem::take(&mut self.batch);
         let (messages, receiver) = unbounded();
-        let reached = std::mem::take(&mut self.reached);
-        self.turn(Turn::Batch(receiver, reached))?;
+        let tickets = std::mem::take(&mut self.tickets);
+        self.turn(Turn::Batch(receiver, tickets))?;
         self.schedule.push(Job::Batch { sources, messages });
         ControlFlow::Continue(())
     }
 
-    fn large(&mut self, source: Source, reached: Option<Reached>) -> ControlFlow<()> {
+    /// A large source for one thread.
+    fn alone(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {
+        self.batch.push(source);
+        self.tickets.extend(ticket);
+        self.flush()
+    }
+
+    fn large(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {
         let (pieces, receiver) = bounded(self.config.n_threads + 2);
-        self.turn(Turn::Large(source.path.clone(), receiver, reached))?;
+        self.turn(Turn::Large(source.path.clone(), receiver, ticket))?;
         let cutter = Box::new(Cutter::new(source, self.config.block_bytes));
         self.schedule.push(Job::Large(Large { cutter, pieces }));
         ControlFlow::Continue(())
     }
 
-    fn turn(&self, turn: Turn) -> ControlFlow<()> {
+    fn turn(&self, turn: Turn<T, G::Ticket>) -> ControlFlow<()> {
         match self.turns.send(turn) {
             Ok(()) => ControlFlow::Continue(()),
             // The sink has ended the run.

@@ -1,6 +1,6 @@
-//! The way of one source: open, decompress, scan, judge.
+//! The way of one source: open, decompress, scan, show.
 //!
-//! In: a [`Source`]. Out: its alerts, as they are found, and what it came to. A small source is scanned by one
+//! In: a [`Source`]. Out: its events, shown to an [`Observer`] as they are found, and what it came to. A small source is scanned by one
 //! worker, one log in it after the other ([`logs`]); a [`large`] one is cut into pieces that several scan, and a
 //! [`chain`] holds these together. A worker runs on one thread, and knows nothing of the others.
 
@@ -9,28 +9,23 @@ pub(crate) mod large;
 mod logs;
 mod part;
 mod table;
-mod undecided;
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::config::{HuntConfig, Progress};
-use crate::event::Event;
-use crate::follow::{Followed, Quarantine};
+use super::analyzer::{Interest, Location, Log, Observer};
+use crate::config::{Progress, ScanConfig};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
 use crate::input::layout::Wanted;
 use crate::input::names::Names;
 use crate::input::open::{OpenOptions, Opened};
-use crate::input::table::Sought;
+use crate::input::table::RowCriteria;
 use crate::input::{Codecs, Source};
-use crate::output::{Alert, Place};
-use crate::report::{Code, Defect, LogEvents, Member, Outcome, Relation, Severity, Space, Stats};
-use crate::rule::{Relations, Rule};
+use crate::report::{Code, Defect, LogEvents, Member, Outcome, Severity, Space, Stats};
 use crate::scan::{Candidate, Prefilter, Scanner, Window, let_off_notes};
 use logs::Logs;
-use undecided::{Doubts, error_in_folders};
 
 /// The most text that is held before it is scanned. A member of a gzip file whose text fits is inflated
 /// whole, at twice the speed of a stream.
@@ -45,41 +40,42 @@ pub(crate) struct SourceReport {
     gzip_members: Vec<(Option<Arc<Member>>, u64)>,
     /// The events of each log.
     events: LogEvents,
-    /// How many rows were made of events beside the alerts.
-    n_related_rows: u64,
     /// Nothing of it was read.
     is_failed: bool,
 }
 
-/// What is asked of all that is read: the same for each source.
-struct Asked<'a> {
-    rule: &'a Rule,
-    followed: Option<&'a Followed>,
-    wanted: &'a Wanted,
-    names: &'a Names,
-    progress: &'a Progress,
-    prefilter: &'a Arc<Prefilter>,
-    relations: Relations,
-    doubts: Doubts,
-    /// Whether all events beside the alerts become rows.
-    is_related_asked_for: bool,
-    /// Which rows of a table are looked at.
-    sought: Sought,
+/// What a pass is for, as its workers need it.
+#[derive(Debug)]
+pub(crate) struct Target {
+    prefilter: Arc<Prefilter>,
+    rows: RowCriteria,
+    /// Whether the text of each log is shown.
+    shows_text: bool,
 }
 
-impl Asked<'_> {
-    fn scanner(&self) -> Scanner {
-        Scanner::new(Arc::clone(self.prefilter)).stopped_by(&self.progress.stop)
+impl Target {
+    pub(crate) fn new(interest: Interest) -> Self {
+        Self {
+            prefilter: Arc::new(interest.search.prefilter()),
+            rows: interest.rows,
+            shows_text: interest.text,
+        }
     }
 }
 
-/// The largest raw text that is searched for the policy's name, also behind escapes; the largest of 37,000 public
-/// records has 48 kB.
-const RAW_BYTES_SEARCHED: usize = 128 * 1024;
+/// What is the same for each source.
+struct Context<'a> {
+    target: &'a Target,
+    wanted: &'a Wanted,
+    names: &'a Names,
+    progress: &'a Progress,
+}
 
-/// How many of such events are shown: as many rows are made of a source, or a piece of one, at most, where they
-/// are not written.
-pub(crate) const RELATED_SHOWN: u64 = 20;
+impl Context<'_> {
+    fn scanner(&self) -> Scanner {
+        Scanner::new(Arc::clone(&self.target.prefilter)).stopped_by(&self.progress.stop)
+    }
+}
 
 impl SourceReport {
     /// Of a source over which the program failed.
@@ -89,7 +85,6 @@ impl SourceReport {
             defects: vec![Defect::new(Code::Panic, message)],
             gzip_members: Vec::new(),
             events: LogEvents::default(),
-            n_related_rows: 0,
             is_failed: true,
         }
     }
@@ -200,7 +195,7 @@ impl SourceReport {
 
 /// What one thread scans with: all its memory is kept from source to source.
 pub(crate) struct Worker<'a> {
-    asked: Asked<'a>,
+    context: Context<'a>,
     open: OpenOptions<'a>,
     scanner: Scanner,
     codecs: Codecs,
@@ -219,29 +214,20 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(config: &'a HuntConfig, prefilter: &'a Arc<Prefilter>) -> Self {
+    pub(crate) fn new(config: &'a ScanConfig, target: &'a Target) -> Self {
+        let context = Context {
+            target,
+            wanted: &config.wanted,
+            names: &config.names,
+            progress: &config.progress,
+        };
         Self {
-            asked: Asked {
-                rule: &config.rule,
-                followed: config.followed.as_deref(),
-                wanted: &config.wanted,
-                names: &config.names,
-                progress: &config.progress,
-                prefilter,
-                relations: Relations::new(&config.rule),
-                doubts: Doubts::of(&config.rule),
-                is_related_asked_for: config.related.is_some(),
-                sought: match config.followed {
-                    // Any row may have something to do with a case.
-                    Some(_) => Sought::default(),
-                    None => table::sought(&config.rule, config.related.is_some()),
-                },
-            },
+            scanner: context.scanner(),
+            context,
             open: OpenOptions {
                 map_from_bytes: config.map_from_bytes,
                 stop: &config.progress.stop,
             },
-            scanner: Scanner::new(Arc::clone(prefilter)).stopped_by(&config.progress.stop),
             codecs: Codecs::default(),
             max_decoded_bytes: config.max_decoded_bytes,
             counter: Arc::default(),
@@ -252,8 +238,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The way of a small source: open, decompress, scan, judge.
-    pub(crate) fn scan(&mut self, source: &Source, emit: &mut dyn FnMut(Alert)) -> SourceReport {
+    /// The way of a source on one thread: open, decompress, scan, show.
+    pub(crate) fn scan(&mut self, source: &Source, observer: &mut dyn Observer) -> SourceReport {
         #[cfg(test)]
         assert!(!source.path.ends_with("panics.json"), "a test asked for it");
         let mut report = SourceReport::default();
@@ -262,129 +248,81 @@ impl<'a> Worker<'a> {
         let opened = Opened::open(source, self.open, &mut buffer);
         let scanned = opened.and_then(|mut opened| {
             let entry = Entry::source(opened.stored(&buffer), Arc::clone(&self.counter));
-            Logs::new(self, source, &mut report, emit).entry(entry)
+            Logs::new(self, source, &mut report, observer).entry(entry)
         });
         if let Err(error) = scanned {
             report.fail(&error);
         }
+        observer.end(&mut report.defects);
         self.stored = buffer;
         report
     }
 }
 
-/// Where candidates go: to the rule, and what comes of them to the sink and the report.
+/// Where candidates go: those that are wanted to the observer, and what was met on the way to the report.
 struct Judge<'a> {
-    asked: &'a Asked<'a>,
+    context: &'a Context<'a>,
     source: &'a Source,
     /// The log inside the source.
     member: Option<&'a Arc<Member>>,
     report: &'a mut SourceReport,
-    emit: &'a mut dyn FnMut(Alert),
+    observer: &'a mut dyn Observer,
 }
 
-impl Judge<'_> {
-    /// The rule's answer for a candidate, whose offset counts from `origin`.
+impl<'a> Judge<'a> {
+    /// Shows a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
         self.candidate_at(candidate, origin + candidate.unit.start);
     }
 
-    /// The rule's answer for a candidate at this place of its log.
+    /// Shows a candidate at this place of its log.
     fn candidate_at(&mut self, candidate: &Candidate<'_>, byte_offset: u64) {
-        let Asked { rule, progress, .. } = *self.asked;
         if self.is_excluded() {
             return;
         }
-        if !is_wanted(self.asked.wanted, candidate) {
+        if !is_wanted(self.context.wanted, candidate) {
             self.report.stats.events_outside += 1;
             return;
         }
-        let place = Place {
-            source: &self.source.path,
-            below_root: &self.source.below_root,
-            member: self.member.map(|member| member.path.as_str()),
+        let location = Location {
+            log: self.log(),
             record_index: candidate.unit.record_index,
             byte_offset,
         };
-        if let Some(followed) = self.asked.followed {
-            if let Some(mut story) = followed.story(&candidate.event) {
-                story.quarantine = self.quarantine(&candidate.event);
-                progress.n_alerts.fetch_add(1, Relaxed);
-                let raw = candidate.raw;
-                (self.emit)(Alert::of_case(story, rule, &candidate.event, raw, place));
-            }
-            return;
+        let n_defects = self.report.defects.len();
+        let defects = &mut self.report.defects;
+        self.observer.event(candidate, &location, defects);
+        for defect in &mut defects[n_defects..] {
+            defect.member = self.member.cloned();
         }
-        if !rule.matches(&candidate.event) {
-            if let Some(doubt) = self.asked.doubts.doubt(rule, &candidate.event) {
-                self.undecided(byte_offset, doubt.to_string());
-            }
-            return self.related(candidate, place);
-        }
-        if let Some(folder) = self.error_outside(&candidate.event) {
-            let message = format!(
-                "event would be an alert, but the folder {} says that it failed: whether it did cannot be decided",
-                folder.escape_debug()
-            );
-            return self.undecided(byte_offset, message);
-        }
-        let alert = Alert::new(rule, &candidate.event, candidate.raw, place);
-        progress.n_alerts.fetch_add(1, Relaxed);
-        if alert.event_time.is_none() {
-            let defect = time_defect(&alert).within(self.member);
-            self.report.defects.push(defect);
-        }
-        (self.emit)(alert);
     }
 
-    fn undecided(&mut self, byte_offset: u64, message: String) {
-        let defect = Defect::text(Code::Undecided, byte_offset, message);
-        self.report.defects.push(defect.within(self.member));
-    }
-
-    /// An error that only the folder names that an event lies in.
-    fn error_outside(&self, event: &Event<'_>) -> Option<String> {
-        let folder = error_in_folders(&self.source.path, self.member.map(|m| &**m))?;
-        let is_own = ["error_code", "error_message"]
-            .iter()
-            .any(|field| event.text(&format!("aws.cloudtrail.{field}")).is_some());
-        (!is_own).then_some(folder)
-    }
-
-    /// What an event of a case has to do with a quarantine.
-    fn quarantine(&self, event: &Event<'_>) -> Option<Quarantine> {
-        if self.asked.rule.matches(event) {
-            return Some(Quarantine::Made);
+    fn log(&self) -> Log<'a> {
+        Log {
+            source: self.source,
+            member: self.member,
         }
-        let relation = self.asked.relations.of(event, &|| false);
-        relation.map(Quarantine::Beside)
     }
 
-    /// Takes account of an event beside the alerts, and makes a row of it if that is asked for or shown.
-    fn related(&mut self, candidate: &Candidate<'_>, place: Place<'_>) {
-        let Asked { rule, progress, .. } = *self.asked;
-        let event = &candidate.event;
-        // Of many events in one string the raw text is the whole string.
-        let is_mentioned = || match candidate.raw.len() <= RAW_BYTES_SEARCHED {
-            true => self.asked.prefilter.holds_needle(candidate.raw),
-            false => event.locate(&rule.literals()).is_some(),
-        };
-        let Some(relation) = self.asked.relations.of(event, &is_mentioned) else {
-            return;
-        };
-        self.report.stats.related.add(relation);
-        let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
-            && self.report.n_related_rows < RELATED_SHOWN
-            && !progress.has_shown_related.load(Relaxed);
-        if self.asked.is_related_asked_for || is_shown {
-            self.report.n_related_rows += 1;
-            let raw = candidate.raw;
-            (self.emit)(Alert::related(relation, rule, event, raw, place));
+    /// Shows the next bytes of a log, if that is requested.
+    fn text(&mut self, text: &[u8]) {
+        if self.context.target.shows_text && !self.is_excluded() {
+            let log = self.log();
+            self.observer.text(text, &log, &mut self.report.defects);
+        }
+    }
+
+    /// Ends a log whose text was shown.
+    fn end_of_log(&mut self) {
+        if self.context.target.shows_text && !self.is_excluded() {
+            let log = self.log();
+            self.observer.end_of_log(&log, &mut self.report.defects);
         }
     }
 
     /// Whether it judges an entry that is left out, and is scanned only since its end is not known before.
     fn is_excluded(&self) -> bool {
-        let names = self.asked.names;
+        let names = self.context.names;
         names.leaves_out_entry(self.member.map(Arc::as_ref))
     }
 
@@ -396,7 +334,7 @@ impl Judge<'_> {
 
     /// Counts what is about to be scanned, for the report and for whoever watches.
     fn count(&mut self, stored_bytes: u64, text_bytes: u64) {
-        let progress = self.asked.progress;
+        let progress = self.context.progress;
         progress.stored_bytes.fetch_add(stored_bytes, Relaxed);
         progress.text_bytes.fetch_add(text_bytes, Relaxed);
         self.report.stats.stored_bytes += stored_bytes;
@@ -454,14 +392,4 @@ fn shrink(buffer: &mut Vec<u8>) {
     if buffer.capacity() > 2 * TEXT_BYTES {
         *buffer = Vec::new();
     }
-}
-
-/// What is worth knowing of an alert without a time.
-fn time_defect(alert: &Alert) -> Defect {
-    let message = match alert.text("event_time_text") {
-        Some(text) => format!("time of an alert cannot be read: {}", text.escape_debug()),
-        None => "an alert has no time".to_owned(),
-    };
-    let offset = alert.byte_offset.unsigned_abs();
-    Defect::text(Code::EventTimeUnreadable, offset, message)
 }

@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::config::HuntConfig;
-use crate::input::layout::Wanted;
+use crate::config::ScanConfig;
+use crate::engine::analyzer::{Interest, Location, Log, Search};
+use crate::engine::worker::Target;
 use crate::input::source::SourceKind;
-use crate::output::{Destination, Format, Schema};
-use crate::rule::Rule;
-use crate::scan::{Prefilter, steps};
+use crate::input::table::RowCriteria;
+use crate::report::Defect;
+use crate::scan::steps;
 
 /// As many steps a byte as there are of the dearest text, and of this in every block.
 const STEPS_A_BYTE: u64 = 600;
@@ -21,37 +22,34 @@ const TOKENS: [&str; 22] = [
     "{\"a", "[{", "\\u00", "\\u0041", "{}\n", "\n,",
 ];
 
-fn config(is_mapped: bool) -> HuntConfig {
-    HuntConfig {
-        run_id: "test".to_owned(),
-        roots: Vec::new(),
-        rule: Arc::new(Rule::quarantine()),
-        followed: None,
-        destination: Destination::Nowhere,
-        format: Format::Ndjson,
-        schema: Schema::Flat,
+fn config(is_mapped: bool) -> ScanConfig {
+    ScanConfig {
         n_threads: 1,
         map_from_bytes: is_mapped.then_some(1),
         block_bytes: BLOCK_BYTES,
-        max_decoded_bytes: None,
-        related: None,
-        wanted: Wanted::default(),
-        allows_no_events: false,
-        names: crate::input::names::Names::default(),
-        follows_links: false,
-        own_files: Vec::new(),
-        own_uris: Vec::new(),
-        state: None,
-        stores: Arc::default(),
-        progress: Arc::default(),
+        ..ScanConfig::default()
     }
+}
+
+/// Takes what it is shown, and does nothing.
+struct Nothing;
+
+impl Observer for Nothing {
+    fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
+    fn text(&mut self, _: &[u8], _: &Log<'_>, _: &mut Vec<Defect>) {}
+    fn end_of_log(&mut self, _: &Log<'_>, _: &mut Vec<Defect>) {}
+    fn end(&mut self, _: &mut Vec<Defect>) {}
 }
 
 /// The steps of a hunt through a file, block after block on one thread.
 fn hunt(path: &Path, is_mapped: bool) -> u64 {
     let config = config(is_mapped);
-    let prefilter = Arc::new(Prefilter::new(&["AWSCompromisedKey"]));
-    let mut worker = Worker::new(&config, &prefilter);
+    let target = Target::new(Interest {
+        search: Search::Words(vec!["AWSCompromisedKey".to_owned()]),
+        rows: RowCriteria::default(),
+        text: false,
+    });
+    let mut worker = Worker::new(&config, &target);
     let source = Source {
         path: path.to_owned(),
         below_root: path.to_owned(),
@@ -64,7 +62,7 @@ fn hunt(path: &Path, is_mapped: bool) -> u64 {
     let mut report = SourceReport::default();
     let (n_steps, ()) = steps::of(|| {
         while let Some(piece) = worker.cut(&mut cutter, &mut report) {
-            worker.scan_piece(&source, piece, &mut report, &mut |_| ());
+            worker.scan_piece(&source, piece, &mut report, &mut Nothing);
         }
     });
     assert_eq!(report.stats.text_bytes, TEXT_BYTES as u64);

@@ -1,23 +1,21 @@
-//! What the pipeline and the ledger have to do with each other.
+//! What a hunt and its ledger have to do with each other: which sources are read, and what became of them.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::config::HuntConfig;
+use crate::engine::{Admission, Gate, TICK};
 use crate::error::Error;
 use crate::input::Source;
 use crate::input::discover::identity as identity_of;
 use crate::input::source::SourceKind;
-use crate::ledger::{Done, Identity, Ledger, LedgerError, Seen};
+use crate::ledger::{Done, Identity, Known, Ledger, LedgerError, Seen};
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Written};
 use crate::report::{Diagnostic, Outcome};
-
-/// How often what is done is committed: what a kill costs at most.
-pub(super) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// Opens the ledger that was asked for, and does what a run that was broken off left to do.
 pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
@@ -30,14 +28,14 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     if !intent.is_empty() {
         let mut are_there = true;
         for file in &intent {
-            are_there &= is_there(file, &config.stores)?;
+            are_there &= is_there(file, &config.scan.stores)?;
         }
         let end = if are_there {
             ledger.delivered()
         } else {
             // Its rows will be written again.
             for file in &intent {
-                remove(file, &config.stores)?;
+                remove(file, &config.scan.stores)?;
             }
             ledger.not_delivered()
         };
@@ -72,7 +70,7 @@ impl<'a> Held<'a> {
             return Ok(false);
         };
         for file in &self.files {
-            if is_same_file(&file.place, place) && is_there(file, &config.stores)? {
+            if is_same_file(&file.place, place) && is_there(file, &config.scan.stores)? {
                 return Ok(true);
             }
         }
@@ -106,15 +104,15 @@ pub(super) fn failed(path: &Path) -> impl Fn(LedgerError) -> Error + Copy {
 
 fn identity(config: &HuntConfig) -> Identity {
     let rule = &config.rule.metadata;
-    let wanted = &config.wanted;
+    let wanted = &config.scan.wanted;
     Identity {
         rule: (
             rule.rule_id.clone(),
             rule.version,
             config.rule.query_text().to_owned(),
         ),
-        has_related: config.related.is_some(),
-        max_decoded_bytes: config.max_decoded_bytes,
+        has_related: config.output.related.is_some(),
+        max_decoded_bytes: config.scan.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),
         wanted: format!(
             "{:?} {:?} {:?} {}{}{}",
@@ -129,6 +127,7 @@ fn identity(config: &HuntConfig) -> Identity {
                 ""
             },
             config
+                .scan
                 .names
                 .words()
                 .map_or(String::new(), |words| format!(" {words}")),
@@ -138,7 +137,7 @@ fn identity(config: &HuntConfig) -> Identity {
 
 /// Where sources are, whatever the folder is that the run began in.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+struct Places {
     /// The root of the last source, as it was typed, and its absolute path: to make that costs a system call.
     root: Vec<u8>,
     absolute: PathBuf,
@@ -146,7 +145,7 @@ pub(super) struct Places {
 
 impl Places {
     /// A source as a ledger knows it; nothing for one that can be read once.
-    pub(super) fn seen(&mut self, source: &Source) -> Option<Seen> {
+    fn seen(&mut self, source: &Source) -> Option<Seen> {
         let (path, version) = match &source.kind {
             SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
             SourceKind::File => {
@@ -186,6 +185,57 @@ impl Places {
 
 /// A source and its path as it was reached.
 pub(super) type Reached = (PathBuf, Seen);
+
+/// Has read what the ledger does not know to be done.
+pub(super) struct LedgerGate<'a> {
+    ledger: Option<&'a Ledger>,
+    places: Places,
+    /// Sources that are there, and that an earlier run could not read.
+    unread_before: HashSet<Vec<u8>>,
+}
+
+impl<'a> LedgerGate<'a> {
+    pub(super) fn new(ledger: Option<&'a Ledger>) -> Self {
+        Self {
+            ledger,
+            places: Places::default(),
+            unread_before: HashSet::new(),
+        }
+    }
+}
+
+impl Gate for LedgerGate<'_> {
+    type Ticket = Reached;
+
+    fn admit(&mut self, source: &Source) -> Result<Admission<Reached>, Error> {
+        let Some((ledger, mut seen)) = self.ledger.zip(self.places.seen(source)) else {
+            return Ok(Admission::Read(None));
+        };
+        let known = ledger.known(&seen).map_err(failed(ledger.path()))?;
+        Ok(match known {
+            Known::ToRead(earlier) => {
+                if earlier.is_some_and(|earlier| earlier.outcome == Outcome::Failed) {
+                    self.unread_before.insert(seen.path.clone());
+                }
+                seen.earlier = earlier;
+                Admission::Read(Some((source.path.clone(), seen)))
+            }
+            Known::Done(is_whole) => Admission::Done { is_whole },
+            Known::Waiting(id, is_whole) => Admission::Replay { id, is_whole },
+        })
+    }
+
+    /// What the ledger knows as unread and the walk did not find any more.
+    fn missing(&mut self) -> Result<Vec<PathBuf>, Error> {
+        let Some(ledger) = self.ledger else {
+            return Ok(Vec::new());
+        };
+        let mut unread = ledger.unread().map_err(failed(ledger.path()))?;
+        unread.retain(|path| !self.unread_before.contains(path));
+        let paths = unread.into_iter().map(OsString::from_vec);
+        Ok(paths.map(PathBuf::from).collect())
+    }
+}
 
 /// What a turn comes to, on its way into the ledger.
 pub(super) struct Journal<'a> {
@@ -306,9 +356,9 @@ impl<'a> Journal<'a> {
         self.n_events += n_events;
     }
 
-    /// Commits what is done, if it is time to, or now.
+    /// Commits what is done, if it is time to, or now. What is not committed a kill costs.
     pub(super) fn commit(&mut self, now: bool) -> Result<(), Error> {
-        if now || self.committed.elapsed() >= COMMIT_EVERY {
+        if now || self.committed.elapsed() >= TICK {
             if self.n_events > 0 {
                 let n_events = std::mem::take(&mut self.n_events);
                 self.ledger.add_events(n_events).map_err(self.failed())?;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::super::analyzer::Observer;
 use super::chain::{Carry, Giver, Taker, beginning, link};
 use super::logs::Logs;
 use super::part::{Decoding, PartScan};
@@ -16,7 +17,6 @@ use crate::input::blocks::{Block, BlockEnd, Blocks, Content, Packed};
 use crate::input::decompress::Budget;
 use crate::input::open::Opened;
 use crate::input::{Source, Stored};
-use crate::output::Alert;
 use crate::scan::{Candidate, Scanner, anchors, is_rows};
 
 /// A source that is being cut. One thread has it at a time.
@@ -71,7 +71,7 @@ impl Worker<'_> {
     /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker is to scan it. What
     /// went wrong on the way is in `report`; a source that cannot be opened has no piece.
     pub(crate) fn cut(&mut self, cutter: &mut Cutter, report: &mut SourceReport) -> Option<Piece> {
-        if self.asked.progress.stop.load(Relaxed) {
+        if self.context.progress.stop.load(Relaxed) {
             return None;
         }
         if cutter.blocks.is_none() {
@@ -105,7 +105,7 @@ impl Worker<'_> {
         source: &Source,
         piece: Piece,
         report: &mut SourceReport,
-        emit: &mut dyn FnMut(Alert),
+        observer: &mut dyn Observer,
     ) {
         let Piece {
             block,
@@ -125,11 +125,11 @@ impl Worker<'_> {
             after: Some(after),
             is_chained,
             judge: Judge {
-                asked: &self.asked,
+                context: &self.context,
                 source,
                 member: member.as_ref(),
                 report,
-                emit,
+                observer,
             },
         };
         let is_reached = match &block.content {
@@ -169,11 +169,12 @@ impl Worker<'_> {
             Content::Group(table, group) => scan.judge.group(scanner, &table, group),
             Content::Entries(entries) => {
                 self.codecs.limit(budget);
-                self.entries(source, &entries, report, emit);
+                self.entries(source, &entries, report, observer);
             }
         }
+        observer.end(&mut report.defects);
         if is_excluded {
-            report.forget_excluded(self.asked.names);
+            report.forget_excluded(self.context.names);
         }
         shrink(&mut self.text);
     }
@@ -184,10 +185,10 @@ impl Worker<'_> {
         source: &Source,
         entries: &[Packed],
         report: &mut SourceReport,
-        emit: &mut dyn FnMut(Alert),
+        observer: &mut dyn Observer,
     ) {
         let stored = std::mem::take(&mut self.text);
-        let mut logs = Logs::new(self, source, report, emit);
+        let mut logs = Logs::new(self, source, report, observer);
         for packed in entries {
             let bytes = Stored::Slice(&stored[packed.range.clone()]);
             let mut entry = Entry::inside(bytes, packed.coded, packed.member.clone());
@@ -294,9 +295,9 @@ impl PieceScan<'_> {
     /// Goes on with what the blocks before left over.
     pub(super) fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
         let judge = &mut self.judge;
-        let (asked, origin) = (judge.asked, carry.origin());
+        let (context, origin) = (judge.context, carry.origin());
         let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, origin);
-        if let Some(scanner) = carry.scan(more, is_closed, || asked.scanner(), visit) {
+        if let Some(scanner) = carry.scan(more, is_closed, || context.scanner(), visit) {
             self.judge.take_in(scanner, origin);
         }
     }

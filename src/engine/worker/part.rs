@@ -110,7 +110,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
             if filled == Filled::Break {
                 ahead = self.begin_behind_fault(scanner, ahead)?;
             }
-            if self.piece.judge.asked.progress.stop.load(Relaxed) {
+            if self.piece.judge.context.progress.stop.load(Relaxed) {
                 return Some(());
             }
             self.n_held = self.decoding.text.len();
@@ -231,7 +231,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
                 let memory = std::mem::take(piece.memory);
                 let carry = Carry::new(base, self.decoding.text, memory).counted_from(origin);
                 if scanner.is_walking() {
-                    let next = piece.judge.asked.scanner();
+                    let next = piece.judge.context.scanner();
                     carry.seen_by(std::mem::replace(scanner, next))
                 } else {
                     carry

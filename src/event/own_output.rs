@@ -5,13 +5,13 @@
 use super::json::Value;
 
 /// Whether this is a row of alerts, or a finding of OCSF.
-pub(crate) fn is_alert(value: Value<'_>) -> bool {
+pub(crate) fn is_own_row(value: Value<'_>) -> bool {
     let columns = ["alert_id", "rule_id", "rule_name", "raw_event", "source"];
     has_texts(value, &columns) || is_finding(value)
 }
 
 /// Whether this is a signal in ECS, which looks like the event that it is made of.
-pub(crate) fn is_signal(value: Value<'_>) -> bool {
+pub(crate) fn is_own_signal(value: Value<'_>) -> bool {
     let has = |object, names: &[&str]| member(value, object).any(|object| has_texts(object, names));
     has("trailsift", &["alert_id"]) && has("rule", &["uuid", "name"]) && has("event", &["original"])
 }

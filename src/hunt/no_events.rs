@@ -7,37 +7,44 @@ use crate::config::HuntConfig;
 use crate::error::Error;
 use crate::input::Root;
 use crate::ledger::Ledger;
-use crate::report::{Code, Defect, Diagnostic, Report, Severity};
+use crate::report::{Code, Defect, Diagnostic, PassReport, Severity};
 
 /// Says that no event was read, if that is so and not as it should be.
 pub(super) fn tell(
     config: &HuntConfig,
     ledger: Option<&Ledger>,
-    report: &mut Report,
+    report: &mut PassReport,
+    n_alerts: u64,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
     let has_earlier = ledger.map_or(Ok(false), Ledger::has_events);
     let state = config.state.as_deref().unwrap_or(Path::new(""));
     let has_earlier = has_earlier.map_err(journal::failed(state))?;
-    if let Some(diagnostic) = diagnostic(report, config, has_earlier) {
+    if let Some(diagnostic) = diagnostic(report, n_alerts, config, has_earlier) {
         notify(Notice::Diagnostic(&diagnostic));
         report.add_diagnostic(diagnostic);
     }
     Ok(())
 }
 
-/// The diagnostic of a run without events, unless that is as it should be: an investigation's pass over what is known,
-/// a shard, a night on which nothing is new after others that read events (`has_earlier`).
-fn diagnostic(report: &Report, config: &HuntConfig, has_earlier: bool) -> Option<Diagnostic> {
+/// The diagnostic of a run without events, unless that is as it should be: a shard, a night on which nothing is new after
+/// others that read events (`has_earlier`).
+fn diagnostic(
+    report: &PassReport,
+    n_alerts: u64,
+    config: &HuntConfig,
+    has_earlier: bool,
+) -> Option<Diagnostic> {
     let is_shard = |root: &Root| match root {
         Root::Manifest(manifest) => manifest.shard.is_some_and(|shard| shard.count > 1),
         Root::Path(_) | Root::Stdin | Root::List(_) | Root::Sources(_) => false,
     };
-    if config.followed.is_some() || has_earlier || config.roots.iter().any(is_shard) {
+    let roots = &config.scan.roots;
+    if has_earlier || roots.iter().any(is_shard) {
         return None;
     }
-    let reason = reason(report, config)?;
-    let roots = config.roots.iter().map(Root::name).collect::<Vec<_>>();
+    let reason = reason(report, n_alerts, config)?;
+    let roots = roots.iter().map(Root::name).collect::<Vec<_>>();
     let defect = Defect::new(Code::NoEvents, reason);
     let mut diagnostic = Diagnostic::new(&roots.join(", "), defect);
     if config.allows_no_events {
@@ -47,16 +54,16 @@ fn diagnostic(report: &Report, config: &HuntConfig, has_earlier: bool) -> Option
 }
 
 /// Why the run has no event that it could speak of; nothing if it has some.
-fn reason(report: &Report, config: &HuntConfig) -> Option<String> {
+fn reason(report: &PassReport, n_alerts: u64, config: &HuntConfig) -> Option<String> {
     let (sources, stats) = (&report.sources, &report.stats);
     let times = &stats.event_times;
     if stats.events_read > 0 {
-        if report.alerts > 0 {
+        if n_alerts > 0 {
             // Events whose time cannot be read are asked for, too.
             return None;
         }
         let (first, last) = (times.first()?, times.last()?);
-        let wanted = &config.wanted;
+        let wanted = &config.scan.wanted;
         let is_before = (wanted.since).is_some_and(|since| last < since.as_microsecond());
         let is_after = (wanted.until).is_some_and(|until| first >= until.as_microsecond());
         let time = |micros| jiff::Timestamp::from_microsecond(micros).map(|time| time.to_string());

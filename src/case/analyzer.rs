@@ -1,0 +1,90 @@
+//! What a pass of an investigation makes of the events that it is shown: those of the case, each with who is who in it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::config::Progress;
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
+use crate::event::Event;
+use crate::follow::{Followed, Quarantine, Story};
+use crate::hunt::place;
+use crate::input::table::RowCriteria;
+use crate::output::Alert;
+use crate::rule::{Relations, Rule};
+
+/// An event of a case, as a pass finds it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// Its row.
+    pub(super) alert: Alert,
+    /// What it says beside its row.
+    pub(super) story: Story,
+}
+
+impl SizeBytes for Found {
+    fn size_bytes(&self) -> usize {
+        self.alert.size_bytes()
+    }
+}
+
+/// Finds the events that belong to a case.
+pub(super) struct CaseAnalyzer<'a> {
+    followed: Followed,
+    rule: &'a Rule,
+    relations: Relations,
+    progress: &'a Progress,
+}
+
+impl<'a> CaseAnalyzer<'a> {
+    pub(super) fn new(followed: Followed, rule: &'a Rule, progress: &'a Progress) -> Self {
+        Self {
+            followed,
+            rule,
+            relations: Relations::new(rule),
+            progress,
+        }
+    }
+
+    /// What an event has to do with a quarantine.
+    fn quarantine(&self, event: &Event<'_>) -> Option<Quarantine> {
+        if self.rule.matches(event) {
+            return Some(Quarantine::Made);
+        }
+        let relation = self.relations.of(event, &|| false);
+        relation.map(Quarantine::Beside)
+    }
+}
+
+impl Analyzer for CaseAnalyzer<'_> {
+    type Output = Found;
+    type Local<'a>
+        = &'a Self
+    where
+        Self: 'a;
+
+    fn interest(&self) -> Interest {
+        Interest {
+            search: Search::Names(self.followed.needles.clone()),
+            // Any row may have something to do with a case.
+            rows: RowCriteria::default(),
+            text: false,
+        }
+    }
+
+    fn local(&self) -> &Self {
+        self
+    }
+}
+
+impl Local for &CaseAnalyzer<'_> {
+    type Output = Found;
+
+    fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Found>) {
+        let Some(mut story) = self.followed.story(&event.event) else {
+            return;
+        };
+        story.quarantine = self.quarantine(&event.event);
+        self.progress.n_results.fetch_add(1, Relaxed);
+        let alert = Alert::new(self.rule, &event.event, event.raw, place(at));
+        out.output(Found { alert, story });
+    }
+}

@@ -1,0 +1,303 @@
+//! A hunt: one pass over an archive by a rule, and what it writes.
+//!
+//! ```text
+//! engine ─▶ analyzer ─▶ writer ─▶ journal (ledger) ─▶ tables ─▶ output
+//!            alerts, events        rows of earlier     groups, encoded
+//!            beside them           runs                beside the scan
+//! ```
+
+mod analyzer;
+mod journal;
+mod no_events;
+mod rows;
+mod tables;
+mod undecided;
+mod writer;
+
+use std::ffi::OsString;
+use std::time::Instant;
+
+use crate::config::HuntConfig;
+use crate::engine::{self, Location, OwnFiles};
+use crate::error::Error;
+use crate::input::discover::Identity;
+use crate::ledger::Ledger;
+use crate::output::destination::{Output, OutputOptions};
+use crate::output::fate::Verdict;
+use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
+use crate::report::{Diagnostic, PassReport, Report};
+use journal::{Held, Journal, LedgerGate};
+use tables::{Table, Tables};
+use writer::Writer;
+
+pub use analyzer::{Finding, HuntAnalyzer};
+
+/// What a hunt tells while it runs, in the order of the output.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// An alert that is being written; its `sighting` is not set yet.
+    Alert(&'a Alert),
+    /// An event beside the alerts: all of them where they are requested, else the first failed attachments and
+    /// detachments.
+    Related(&'a Alert),
+    /// A diagnostic.
+    Diagnostic(&'a Diagnostic),
+}
+
+/// What a run is told of its outputs, beside where they are.
+#[derive(Debug, Default)]
+pub struct RunOptions {
+    /// Where the report goes, as JSON. It gets its name after the outputs.
+    pub report: Option<Target>,
+    /// Whether an older output is spared by a run that read nothing, or that read less than all and has fewer rows. Else it
+    /// is always replaced.
+    pub spares_older: bool,
+    /// Whether the output is one of many files of a folder, and not written without rows.
+    pub is_of_dataset: bool,
+}
+
+/// Hunts: from roots to a file of alerts and a report.
+///
+/// # Errors
+///
+/// If the output cannot be written, no thread can be started, or the run was told to stop; the output then
+/// is as it was. What cannot be read is no error but a diagnostic in the report.
+pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Report, Error> {
+    run_with(config, RunOptions::default(), notify)
+}
+
+/// Hunts, and writes a report.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with(
+    config: &HuntConfig,
+    options: RunOptions,
+    notify: &mut dyn FnMut(Notice<'_>),
+) -> Result<Report, Error> {
+    let started = Instant::now();
+    let ledger = journal::open(config)?;
+    let held = Held::new(config, ledger.as_ref())?;
+    let RunOptions {
+        report: target,
+        spares_older,
+        is_of_dataset,
+    } = options;
+    let own_file = target.as_ref().map(Target::identity).transpose()?.flatten();
+    let run = Run {
+        config,
+        ledger: ledger.as_ref(),
+        held: &held,
+        own_file,
+    };
+    let (tables, mut report) = run.hunt(notify)?;
+    let verdict = Verdict {
+        has_read_nothing: has_read_nothing(&report),
+        is_complete: report.complete,
+        spares_older,
+        is_of_dataset,
+    };
+    let endings = tables.close(verdict, &held)?;
+    report.outputs.clone_from(&endings.placed);
+    report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // All of it is written before the first gets its name: what fails has then written nothing.
+    let target = target.map(|target| target.with_json(&report));
+    let target = target.transpose()?;
+    endings.finish(ledger.as_ref())?;
+    target.map_or(Ok(()), Target::commit_last)?;
+    Ok(report)
+}
+
+/// Whether a run read no event at all.
+fn has_read_nothing(report: &Report) -> bool {
+    report.alerts == 0 && report.stats.events_read == 0
+}
+
+/// A run, and what it was told.
+struct Run<'a> {
+    config: &'a HuntConfig,
+    ledger: Option<&'a Ledger>,
+    held: &'a Held<'a>,
+    /// A file that is none of the outputs, and that it writes.
+    own_file: Option<Identity>,
+}
+
+impl Run<'_> {
+    /// Reads all, and gives back what was found, in files that are not written to their ends.
+    fn hunt(&self, notify: &mut dyn FnMut(Notice<'_>)) -> Result<(Tables, Report), Error> {
+        let (config, ledger) = (self.config, self.ledger);
+        let scan = &config.scan;
+        let rule = &config.rule.metadata;
+        let run = RunIdentity {
+            run_id: config.run_id.clone(),
+            rule_id: rule.rule_id.clone(),
+            rule_version: rule.version,
+        };
+        let tables = self.open_tables(&run)?;
+        let mut own = OwnFiles {
+            files: tables.identities()?,
+            folder: own_folder(config),
+        };
+        own.files.extend(self.own_file);
+        let analyzer = HuntAnalyzer::new(config);
+        let pool = (engine::threads(scan.n_threads)?, scan.n_threads);
+        let journal = ledger.map(Journal::new);
+        let mut writer = Writer::new(tables, journal, &analyzer, pool, notify)?;
+        let gate = LedgerGate::new(ledger);
+        let options = engine::RunOptions { own, listed: None };
+        let pass = engine::run_with(scan, gate, &analyzer, &mut writer, options);
+        let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
+        if let (Err(_), Some(ledger)) = (&pass, ledger) {
+            // What is done stays done. If that is what failed, it is told already.
+            ledger.commit().ok();
+        }
+        let mut pass: PassReport = pass?;
+        let (tables, n_alerts, related) = writer.finish();
+        no_events::tell(config, ledger, &mut pass, n_alerts, notify)?;
+        let mut report = Report::new(run.run_id, (run.rule_id, run.rule_version), pass);
+        (report.alerts, report.related) = (n_alerts, related);
+        Ok((tables, report))
+    }
+
+    /// Opens what is written.
+    fn open_tables(&self, run: &RunIdentity) -> Result<Tables, Error> {
+        let (config, ledger) = (self.config, self.ledger);
+        let to = &config.output;
+        let open = |destination: &Destination, format, kind| {
+            let options = OutputOptions {
+                format,
+                kind,
+                rule: &config.rule,
+                run,
+                is_hashed: ledger.is_some(),
+            };
+            let mut output = Output::open(destination, &config.scan.stores, options)?;
+            if let Some(ledger) = ledger {
+                let sightings = ledger.sightings(kind == Kind::Related);
+                output.seed(sightings.map_err(journal::failed(ledger.path()))?);
+            }
+            let is_held = self.held.holds(destination.place().as_deref())?;
+            Ok::<_, Error>(Table::new(output, is_held))
+        };
+        let alerts = open(&to.destination, to.format, Kind::Alerts(to.schema))?;
+        let related = to.related.as_ref();
+        let related = related.map(|(to, format)| open(to, *format, Kind::Related));
+        Ok(Tables {
+            alerts,
+            related: related.transpose()?,
+        })
+    }
+}
+
+/// The name of the folder in which the run's own files are until they are whole, if that may lie below a root.
+fn own_folder(config: &HuntConfig) -> Option<OsString> {
+    match &config.output.destination {
+        Destination::Dataset(dataset) => Some(dataset.staging_name().into()),
+        _ => None,
+    }
+}
+
+/// Where a row's event was found.
+pub(crate) fn place<'a>(at: &Location<'a>) -> Place<'a> {
+    let source = at.log.source;
+    Place {
+        source: &source.path,
+        below_root: &source.below_root,
+        member: at.log.member.map(|member| member.path.as_str()),
+        record_index: at.record_index,
+        byte_offset: at.byte_offset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::config::{OutputConfig, ScanConfig};
+    use crate::input::Root;
+    use crate::output::Format;
+    use crate::report::Code;
+
+    fn config(folder: &Path) -> HuntConfig {
+        HuntConfig {
+            scan: ScanConfig {
+                roots: vec![Root::Path(folder.join("logs"))],
+                n_threads: 2,
+                map_from_bytes: None,
+                ..ScanConfig::default()
+            },
+            output: OutputConfig {
+                destination: Destination::File(folder.join("alerts.ndjson")),
+                format: Format::Ndjson,
+                ..OutputConfig::default()
+            },
+            ..HuntConfig::default()
+        }
+    }
+
+    const MATCH: &str = concat!(
+        r#"{"eventTime":"2024-05-01T12:00:00Z","eventName":"AttachUserPolicy","eventID":"1","#,
+        r#""requestParameters":{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine"}}"#
+    );
+
+    #[test]
+    fn a_panic_over_one_file_is_its_diagnostic_and_the_others_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        for name in ["a.json", "panics.json", "z.json"] {
+            std::fs::write(logs.join(name), MATCH).unwrap();
+        }
+        let report = run(&config(folder.path()), &mut |_| ()).unwrap();
+        assert_eq!(
+            (report.alerts, report.sources.read, report.sources.failed),
+            (2, 2, 1)
+        );
+        assert!(!report.complete);
+        assert_eq!(report.diagnostics[0].code, Code::Panic);
+        assert!(
+            report.diagnostics[0]
+                .to_string()
+                .contains("panics.json: the program failed")
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_is_an_error_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        std::fs::write(logs.join("a.json"), MATCH).unwrap();
+        let config = config(folder.path());
+        config.scan.progress.stop.store(true, Relaxed);
+        assert!(matches!(run(&config, &mut |_| ()), Err(Error::Interrupted)));
+        let names = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["logs"]);
+    }
+
+    #[test]
+    fn alerts_of_many_sources_come_in_the_sources_order_though_their_channels_fill_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        // Each file gives more batches than wait for its turn, and there are more files than threads.
+        let n_alerts = engine::outputs_that_wait(2) / MATCH.len();
+        for name in ["a", "b", "c", "d"] {
+            std::fs::write(logs.join(name), MATCH.repeat(n_alerts)).unwrap();
+        }
+        let mut places = Vec::new();
+        let report = run(&config(folder.path()), &mut |notice| {
+            if let Notice::Alert(alert) = notice {
+                places.push((alert.text("source").map(str::to_owned), alert.byte_offset));
+            }
+        });
+        assert_eq!(report.unwrap().alerts, places.len() as u64);
+        assert_eq!(places.len(), 4 * n_alerts);
+        assert!(places.is_sorted());
+    }
+}

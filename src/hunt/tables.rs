@@ -1,0 +1,152 @@
+//! The files of rows that a hunt writes, and how rows get there: groups of them are encoded beside the scan.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::error::ArrowError;
+use crossbeam_channel::{Receiver, bounded};
+use rayon::ThreadPool;
+
+use super::journal::{Held, failed};
+use crate::engine::panic_message;
+use crate::error::Error;
+use crate::input::discover::Identity;
+use crate::ledger::Ledger;
+use crate::output::destination::{Closed, Output};
+use crate::output::fate::Verdict;
+use crate::output::{Alert, Encoded, Encoder, Group, Written};
+use crate::report::{Fate, Placed};
+
+/// The files that are written.
+pub(super) struct Tables {
+    pub(super) alerts: Table,
+    /// The events beside the alerts, where they are asked for.
+    pub(super) related: Option<Table>,
+}
+
+/// A file of rows.
+pub(super) struct Table {
+    output: Output,
+    /// Whether the file of its name has rows of earlier runs that are in no other place.
+    is_held: bool,
+    encoder: Encoder,
+    /// Groups that are being encoded, in their order.
+    groups: VecDeque<Receiver<Result<Encoded, ArrowError>>>,
+}
+
+impl Tables {
+    /// Writes what is still being encoded.
+    pub(super) fn write_all(&mut self) -> Result<(), Error> {
+        let mut tables = std::iter::once(&mut self.alerts).chain(&mut self.related);
+        tables.try_for_each(|table| table.write_groups(0))
+    }
+
+    /// Which files these are.
+    pub(super) fn identities(&self) -> Result<Vec<Identity>, Error> {
+        let tables = std::iter::once(&self.alerts).chain(&self.related);
+        let identities = tables.map(|table| table.output.identity());
+        Ok(identities
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+
+    /// Writes the ends, and decides what becomes of the files, of which none has its name yet.
+    pub(super) fn close(self, verdict: Verdict, held: &Held<'_>) -> Result<Endings, Error> {
+        let mut endings = Endings::default();
+        // The alerts last: where they are, all is there.
+        let related = Verdict {
+            is_of_dataset: false,
+            ..verdict
+        };
+        let tables = self.related.into_iter().map(|table| (table, related));
+        for (table, verdict) in tables.chain([(self.alerts, verdict)]) {
+            let is_held = table.is_held;
+            let (closed, placed) = table.output.close()?.settle(verdict, is_held)?;
+            if placed.fate == Fate::Incomplete {
+                closed.written().iter().try_for_each(|f| held.refuse(f))?;
+            }
+            endings.closed.push(closed);
+            endings.placed.insert(0, placed);
+        }
+        Ok(endings)
+    }
+}
+
+/// Files that are written to their ends.
+#[derive(Default)]
+pub(super) struct Endings {
+    closed: Vec<Closed>,
+    /// What becomes of them, the alerts first.
+    pub(super) placed: Vec<Placed>,
+}
+
+impl Endings {
+    /// Gives the files their names, and has the ledger know it.
+    pub(super) fn finish(mut self, ledger: Option<&Ledger>) -> Result<(), Error> {
+        self.closed.iter_mut().try_for_each(Closed::sync)?;
+        if let Some(ledger) = ledger {
+            let files: Vec<Written> = self.closed.iter().flat_map(Closed::written).collect();
+            ledger.intend(&files).map_err(failed(ledger.path()))?;
+        }
+        self.closed.into_iter().try_for_each(Closed::commit)?;
+        ledger.map_or(Ok(()), |ledger| {
+            ledger.delivered().map_err(failed(ledger.path()))
+        })
+    }
+}
+
+impl Table {
+    pub(super) fn new(output: Output, is_held: bool) -> Self {
+        Self {
+            encoder: output.encoder(),
+            output,
+            is_held,
+            groups: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn append(
+        &mut self,
+        alert: Alert,
+        pool: &ThreadPool,
+        n_threads: usize,
+    ) -> Result<(), Error> {
+        if self.is_held {
+            let path = self.output.path().to_owned();
+            return Err(Error::OutputTaken { path });
+        }
+        match self.output.append(alert) {
+            Some(group) => self.encode(group, pool, n_threads),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a group encoded, as many at once as there are threads.
+    fn encode(&mut self, group: Group, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
+        self.write_groups(n_threads.saturating_sub(1))?;
+        let (encoded, receiver) = bounded(1);
+        self.groups.push_back(receiver);
+        let encoder = self.encoder.clone();
+        pool.spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| encoder.encode(group)));
+            let result = result.unwrap_or_else(|panic| {
+                Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
+            });
+            // A sink that is gone has ended the run, and knows why.
+            encoded.send(result).ok();
+        });
+        Ok(())
+    }
+
+    /// Writes groups that are encoded, until only so many are left to wait for.
+    fn write_groups(&mut self, n_left: usize) -> Result<(), Error> {
+        while self.groups.len() > n_left {
+            let group = self.groups.pop_front().and_then(|group| group.recv().ok());
+            self.output
+                .write(group.expect("every group is encoded, or told why not"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! Where a hunt's findings go: into its files, by way of the ledger where there is one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rayon::ThreadPool;
+
+use super::Notice;
+use super::analyzer::{Finding, HuntAnalyzer};
+use super::journal::{Journal, Reached};
+use super::tables::Tables;
+use crate::engine::Sink;
+use crate::error::Error;
+use crate::output::Alert;
+use crate::report::{Diagnostic, Outcome, RelatedCounts};
+
+/// Writes what a hunt finds.
+pub(super) struct Writer<'a> {
+    pub(super) tables: Tables,
+    journal: Option<Journal<'a>>,
+    /// Sources of earlier runs whose rows are in no output yet, and that were not met so far.
+    left_over: BTreeSet<i64>,
+    analyzer: &'a HuntAnalyzer<'a>,
+    /// Encodes full groups of rows.
+    pool: ThreadPool,
+    n_threads: usize,
+    notify: &'a mut dyn FnMut(Notice<'_>),
+    /// Rows of alerts.
+    n_alerts: u64,
+    /// Rows of events beside the alerts that came.
+    n_related: u64,
+    /// All events beside the alerts.
+    related: RelatedCounts,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        tables: Tables,
+        journal: Option<Journal<'a>>,
+        analyzer: &'a HuntAnalyzer<'a>,
+        (pool, n_threads): (ThreadPool, usize),
+        notify: &'a mut dyn FnMut(Notice<'_>),
+    ) -> Result<Self, Error> {
+        let left_over = match &journal {
+            Some(journal) => journal.all_waiting()?.into_iter().collect(),
+            None => BTreeSet::new(),
+        };
+        Ok(Self {
+            tables,
+            journal,
+            left_over,
+            analyzer,
+            pool,
+            n_threads,
+            notify,
+            n_alerts: 0,
+            n_related: 0,
+            related: RelatedCounts::default(),
+        })
+    }
+
+    /// Gives back the files, how many alerts they have, and how many events beside these there were.
+    pub(super) fn finish(self) -> (Tables, u64, RelatedCounts) {
+        (self.tables, self.n_alerts, self.related)
+    }
+
+    /// Writes a row, unless an earlier run did.
+    fn row_once(&mut self, row: Alert) -> Result<(), Error> {
+        let is_row = row.relation().is_none() || self.tables.related.is_some();
+        if let Some(journal) = self.journal.as_mut().filter(|_| is_row)
+            && !journal.take(&row)?
+        {
+            return Ok(());
+        }
+        self.row(row)
+    }
+
+    fn row(&mut self, row: Alert) -> Result<(), Error> {
+        if row.relation().is_some() {
+            (self.notify)(Notice::Related(&row));
+            // The ones before it came before it: no later one is among the first any more.
+            self.n_related += 1;
+            self.analyzer.has_shown(self.n_related);
+            let table = self.tables.related.as_mut();
+            return table.map_or(Ok(()), |table| {
+                table.append(row, &self.pool, self.n_threads)
+            });
+        }
+        (self.notify)(Notice::Alert(&row));
+        self.n_alerts += 1;
+        let table = &mut self.tables.alerts;
+        table.append(row, &self.pool, self.n_threads)
+    }
+}
+
+impl Sink<Finding, Reached> for Writer<'_> {
+    fn take(&mut self, finding: Finding) -> Result<(), Error> {
+        match finding {
+            Finding::Alert(row) | Finding::Related(row) => self.row_once(row),
+            Finding::Counts(counts) => {
+                self.related += *counts;
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(&mut self, reached: &[Reached]) {
+        if let Some(journal) = &mut self.journal {
+            journal.begin(reached);
+        }
+    }
+
+    fn end(&mut self, reached: &[Reached]) -> Result<(), Error> {
+        let journal = self.journal.as_mut();
+        journal.map_or(Ok(()), |journal| journal.end(reached))
+    }
+
+    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
+        if let Some(journal) = &mut self.journal {
+            journal.tell(path, outcome, diagnostics.to_vec());
+        }
+    }
+
+    fn events(&mut self, n_events: u64) {
+        if let Some(journal) = &mut self.journal {
+            journal.count_events(n_events);
+        }
+    }
+
+    fn diagnostic(&mut self, diagnostic: &Diagnostic) {
+        (self.notify)(Notice::Diagnostic(diagnostic));
+    }
+
+    fn replay(&mut self, id: i64) -> Result<Vec<Diagnostic>, Error> {
+        self.left_over.remove(&id);
+        let Some(journal) = self.journal.take() else {
+            return Ok(Vec::new());
+        };
+        let reported = journal.waiting(id, &mut |row| self.row(row));
+        self.journal = Some(journal);
+        reported
+    }
+
+    /// Alerts of sources that were not met again, and are in no output yet.
+    fn left_to_replay(&mut self) -> Result<Vec<i64>, Error> {
+        let still_there: BTreeSet<i64> = match &self.journal {
+            Some(journal) if !self.left_over.is_empty() => {
+                journal.all_waiting()?.into_iter().collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        let left = self.left_over.intersection(&still_there);
+        Ok(left.copied().collect())
+    }
+
+    fn tick(&mut self, now: bool) -> Result<(), Error> {
+        let journal = self.journal.as_mut();
+        journal.map_or(Ok(()), |journal| journal.commit(now))
+    }
+}

@@ -1,0 +1,319 @@
+//! One pass over an archive serves several analyzers, each as if it were alone.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use sha2::{Digest as _, Sha256};
+use trailsift::Error;
+use trailsift::config::{HuntConfig, ScanConfig};
+use trailsift::engine::{
+    Admission, Analyzer, Candidate, Either, Emit, Gate, Interest, Local, Location, Log, ReadAll,
+    Search, Sink, SizeBytes, run,
+};
+use trailsift::hunt::{Finding, HuntAnalyzer};
+use trailsift::input::table::RowCriteria;
+use trailsift::input::{Root, Source};
+use trailsift::report::PassReport;
+
+use crate::lake::{Lake, attach, delivery, gzip, other, zstd};
+
+/// Counts the records of each log, and hashes its text.
+struct Census {
+    search: Search,
+    /// How often it was shown an event.
+    n_shown: AtomicU64,
+}
+
+impl Census {
+    fn of(search: Search) -> Self {
+        Self {
+            search,
+            n_shown: AtomicU64::new(0),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Counted {
+    log: String,
+    n_events: u64,
+    hash: Vec<u8>,
+}
+
+impl SizeBytes for Counted {
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.log.len() + self.hash.len()
+    }
+}
+
+struct LocalCensus<'a> {
+    census: &'a Census,
+    n_events: u64,
+    hash: Sha256,
+}
+
+impl Analyzer for Census {
+    type Output = Counted;
+    type Local<'a> = LocalCensus<'a>;
+
+    fn interest(&self) -> Interest {
+        Interest {
+            search: self.search.clone(),
+            rows: RowCriteria::default(),
+            text: true,
+        }
+    }
+
+    fn local(&self) -> LocalCensus<'_> {
+        LocalCensus {
+            census: self,
+            n_events: 0,
+            hash: Sha256::new(),
+        }
+    }
+}
+
+impl Local for LocalCensus<'_> {
+    type Output = Counted;
+
+    fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {
+        self.census.n_shown.fetch_add(1, Relaxed);
+        self.n_events += 1;
+    }
+
+    fn text(&mut self, text: &[u8], _: &Log<'_>, _: &mut Emit<'_, Counted>) {
+        self.hash.update(text);
+    }
+
+    fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Counted>) {
+        let member = log.member.map(|member| format!("!{}", member.path));
+        out.output(Counted {
+            log: format!(
+                "{}{}",
+                log.source.below_root.display(),
+                member.unwrap_or_default()
+            ),
+            n_events: std::mem::take(&mut self.n_events),
+            hash: std::mem::take(&mut self.hash).finalize().to_vec(),
+        });
+    }
+}
+
+/// Deliveries as they are stored anywhere: small and large, in members, frames and archives.
+fn lake() -> (Lake, BTreeMap<String, String>) {
+    let records = |first: usize, n: usize| -> Vec<String> {
+        let record = |i: usize| match i % 7 {
+            0 => attach(&i.to_string()),
+            _ => other(&i.to_string()),
+        };
+        (first..first + n).map(record).collect()
+    };
+    let text = |first, n| delivery(&records(first, n));
+    let mut texts = BTreeMap::new();
+    let mut lake = Lake::new();
+    for (name, first, n) in [("a", 0, 1), ("b", 10, 40), ("c", 100, 3)] {
+        let text = text(first, n);
+        lake = lake.gzip(&format!("{name}.json.gz"), &text);
+        texts.insert(format!("{name}.json.gz"), text);
+    }
+    // Larger than a block, and than what is decoded at once.
+    let large = records(1_000, 30_000).join("\n");
+    assert!(large.len() > 17 << 20);
+    lake = lake.file("d.ndjson", &large);
+    lake = lake.file("e.ndjson.zst", zstd(large.as_bytes()));
+    let middle = large.len() / 2 + large[large.len() / 2..].find('\n').unwrap() + 1;
+    let (one, two) = large.split_at(middle);
+    let members = [gzip(one.as_bytes()), gzip(two.as_bytes())].concat();
+    lake = lake.file("f.ndjson.gz", members);
+    for name in ["d.ndjson", "e.ndjson.zst", "f.ndjson.gz"] {
+        texts.insert(name.to_owned(), large.clone());
+    }
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in ["one.json", "two.json"] {
+        let text = text(50_000, 5);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
+        texts.insert(format!("g.tar.gz!{name}"), text);
+    }
+    let lake = lake.file("g.tar.gz", gzip(&tar.into_inner().unwrap()));
+    (lake, texts)
+}
+
+fn config(lake: &Lake, n_threads: usize, is_mapped: bool) -> HuntConfig {
+    HuntConfig {
+        scan: ScanConfig {
+            roots: vec![Root::Path(lake.logs())],
+            n_threads,
+            map_from_bytes: is_mapped.then_some(1 << 20),
+            block_bytes: 1 << 20,
+            ..ScanConfig::default()
+        },
+        ..HuntConfig::default()
+    }
+}
+
+/// How many records match the rule.
+fn n_matches(texts: &BTreeMap<String, String>) -> u64 {
+    let matches = texts
+        .values()
+        .map(|text| text.matches("AWSCompromisedKey").count());
+    matches.sum::<usize>() as u64
+}
+
+/// What an analyzer gives out, and what the pass read.
+fn outputs<A: Analyzer>(config: &HuntConfig, analyzer: &A) -> (Vec<A::Output>, PassReport) {
+    let mut outputs = Vec::new();
+    let mut sink = |output| {
+        outputs.push(output);
+        Ok(())
+    };
+    let report = run(&config.scan, ReadAll, analyzer, &mut sink).unwrap();
+    (outputs, report)
+}
+
+/// Alerts by their ids and places.
+fn places(findings: &[Finding]) -> Vec<(String, String)> {
+    let place = |finding: &Finding| match finding {
+        Finding::Alert(alert) => {
+            let text = |column| alert.text(column).unwrap_or_default().to_owned();
+            Some((text("alert_id"), text("event_id")))
+        }
+        Finding::Related(_) | Finding::Counts(_) => None,
+    };
+    findings.iter().filter_map(place).collect()
+}
+
+#[test]
+fn two_analyzers_in_one_pass_give_what_each_gives_alone() {
+    let (lake, texts) = lake();
+    for (n_threads, is_mapped) in [(1, true), (3, false), (3, true)] {
+        let config = config(&lake, n_threads, is_mapped);
+        let (hunt, census) = (HuntAnalyzer::new(&config), Census::of(Search::Everything));
+        let (alone, of_hunt) = outputs(&config, &hunt);
+        let (counted, _) = outputs(&config, &census);
+        let mut sink_order = Vec::new();
+        let (both, of_both) = outputs(&config, &(hunt, census));
+        let (mut findings, mut counts) = (Vec::new(), Vec::new());
+        for output in both {
+            match output {
+                Either::First(finding) => findings.push(finding),
+                Either::Second(count) => {
+                    sink_order.push(count.log.clone());
+                    counts.push(count);
+                }
+            }
+        }
+        assert!(of_hunt.complete && of_both.complete);
+        assert!(of_both.stats.events_judged > of_hunt.stats.events_judged);
+        assert_eq!(places(&findings), places(&alone));
+        assert_eq!(places(&findings).len() as u64, n_matches(&texts));
+        assert_eq!(counts, counted);
+        assert!(sink_order.is_sorted(), "{sink_order:?}");
+        let found: BTreeMap<_, _> = counts
+            .into_iter()
+            .map(|one| (one.log.clone(), one))
+            .collect();
+        for (log, text) in &texts {
+            let one = &found[log];
+            assert_eq!(one.hash, Sha256::digest(text.as_bytes()).to_vec(), "{log}");
+            assert_eq!(
+                one.n_events,
+                text.matches("eventID").count() as u64,
+                "{log}"
+            );
+        }
+        assert_eq!(found.len(), texts.len());
+    }
+}
+
+#[test]
+fn an_analyzer_is_shown_the_events_that_it_searches_for_and_no_others() {
+    let (lake, texts) = lake();
+    let config = config(&lake, 2, true);
+    let census = Census::of(Search::Words(vec!["ReadOnlyAccess".to_owned()]));
+    let (_, report) = outputs(&config, &census);
+    let n_shown = census.n_shown.load(Relaxed);
+    assert_eq!(n_shown, report.stats.events_judged);
+    assert_eq!(report.stats.events_read - n_shown, n_matches(&texts));
+}
+
+#[test]
+fn a_sink_stops_the_pass_when_it_has_enough() {
+    let (lake, _) = lake();
+    let config = config(&lake, 2, true);
+    let hunt = HuntAnalyzer::new(&config);
+    let mut alerts = Vec::new();
+    let mut sink = |finding| {
+        if let Finding::Alert(alert) = finding {
+            alerts.push(alert);
+        }
+        match alerts.len() {
+            3 => Err(Error::Interrupted),
+            _ => Ok(()),
+        }
+    };
+    let result = run(&config.scan, ReadAll, &hunt, &mut sink);
+    assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
+    let ids = alerts.iter().map(|alert| alert.text("event_id").unwrap());
+    assert_eq!(Vec::from_iter(ids), ["0", "14", "21"]);
+}
+
+/// Reads one source of two; the others are done, or taken again.
+struct Choosy(u64);
+
+impl Gate for Choosy {
+    type Ticket = String;
+
+    fn admit(&mut self, source: &Source) -> Result<Admission<String>, Error> {
+        self.0 += 1;
+        let name = source.below_root.display().to_string();
+        Ok(match self.0 % 3 {
+            0 => Admission::Read(Some(name)),
+            1 => Admission::Done { is_whole: true },
+            _ => Admission::Replay {
+                id: 7,
+                is_whole: true,
+            },
+        })
+    }
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Sink<Counted, String> for Notes {
+    fn take(&mut self, output: Counted) -> Result<(), Error> {
+        self.0.push(format!("take {}", output.log));
+        Ok(())
+    }
+
+    fn begin(&mut self, tickets: &[String]) {
+        self.0.push(format!("begin {}", tickets.join(" ")));
+    }
+
+    fn end(&mut self, tickets: &[String]) -> Result<(), Error> {
+        self.0.push(format!("end {}", tickets.join(" ")));
+        Ok(())
+    }
+
+    fn replay(&mut self, id: i64) -> Result<Vec<trailsift::report::Diagnostic>, Error> {
+        self.0.push(format!("replay {id}"));
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_gate_decides_what_is_read_and_a_sink_hears_of_all_in_order() {
+    let lake = ["a", "b", "c"].iter().fold(Lake::new(), |lake, name| {
+        lake.gzip(&format!("{name}.gz"), delivery(&[attach(name)]))
+    });
+    let config = config(&lake, 1, true);
+    let census = Census::of(Search::Everything);
+    let mut notes = Notes::default();
+    let report = run(&config.scan, Choosy(0), &census, &mut notes).unwrap();
+    assert_eq!(notes.0, ["replay 7", "begin c.gz", "take c.gz", "end c.gz"]);
+    let sources = report.sources;
+    assert_eq!((sources.found, sources.known, sources.read), (3, 2, 1));
+}
