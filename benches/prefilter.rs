@@ -61,9 +61,44 @@ fn prefilter(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Names of calls that no record of the corpora has, but that begin as others do.
+fn names(n: usize) -> Vec<String> {
+    const VERBS: [&str; 8] = [
+        "Create", "Delete", "Update", "Put", "Attach", "Detach", "Modify", "Start",
+    ];
+    const THINGS: [&str; 8] = [
+        "Orbit", "Harbor", "Meadow", "Lantern", "Copper", "Violet", "Timber", "Granite",
+    ];
+    let name = |i: usize| format!("{}{}{}", VERBS[i % 8], THINGS[i / 8 % 8], i / 64);
+    (0..n).map(name).collect()
+}
+
+/// Needles of many rules at once, and names of an investigation, which are looked for as whole words.
+fn many(criterion: &mut Criterion) {
+    let mut group = corpus::group(criterion, "many");
+    let Corpus { mut text, .. } = corpus::corpus(RARE, Shape::Ndjson);
+    text.extend_from_slice(names(1)[0].as_bytes());
+    let n_bytes = text.len() as u64;
+    for n in [1, 2, 4, 8, 16, 32, 64, 256, 1000] {
+        let names = names(n);
+        let expected = n_hits_slowly(&names, &text);
+        let prefilter = Prefilter::new(&names);
+        let needles = format!("needles/{n}");
+        corpus::bench(&mut group, &needles, n_bytes, expected, || {
+            n_hits(&prefilter, black_box(&text))
+        });
+        let prefilter = Prefilter::of_names(&names);
+        let whole = format!("names/{n}");
+        corpus::bench(&mut group, &whole, n_bytes, expected, || {
+            n_hits(&prefilter, black_box(&text))
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = corpus::settings();
-    targets = prefilter
+    targets = prefilter, many
 }
 criterion_main!(benches);

@@ -59,10 +59,11 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
 
 fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Result<Exit> {
     wait_for_list(config);
-    let mut options = RunOptions::default();
-    options.report = open_report(args, config)?;
-    options.spares_older = !args.force;
-    options.is_of_dataset = is_of_dataset;
+    let options = RunOptions {
+        report: open_report(args, config)?,
+        spares_older: !args.force,
+        is_of_dataset,
+    };
     let signal = watch_signals(&config.scan.progress.stop)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::input::Source;
 use crate::input::discover::identity as identity_of;
 use crate::input::source::SourceKind;
-use crate::ledger::{Done, Identity, Known, Ledger, LedgerError, Seen};
+use crate::ledger::{Done, Identity, Known, Ledger, LedgerError, RuleIdentity, Seen};
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Written};
 use crate::report::{Diagnostic, Outcome};
@@ -43,6 +43,9 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     }
     Ok(Some(ledger))
 }
+
+/// The pack of the rules that the program comes with.
+const BUILTIN_PACK: &str = "builtin";
 
 /// Outputs of earlier runs with the same ledger, that have rows: these are in no other place, and are not replaced.
 #[derive(Default)]
@@ -106,32 +109,21 @@ fn identity(config: &HuntConfig) -> Identity {
     let rule = &config.rule.metadata;
     let wanted = &config.scan.wanted;
     Identity {
-        rule: (
-            rule.rule_id.clone(),
-            rule.version,
-            config.rule.query_text().to_owned(),
-        ),
+        rules: vec![RuleIdentity {
+            pack: BUILTIN_PACK.to_owned(),
+            id: rule.rule_id.clone(),
+            version: rule.version,
+            query: config.rule.query_text().to_owned(),
+        }],
         has_related: config.output.related.is_some(),
         max_decoded_bytes: config.scan.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),
-        wanted: format!(
-            "{:?} {:?} {:?} {}{}{}",
-            wanted.until,
-            wanted.accounts,
-            wanted.regions,
-            wanted.is_home_region_only,
-            // What is usual is not said, so that older ledgers go on.
-            if wanted.is_account_folders_only {
-                " account folders"
-            } else {
-                ""
-            },
-            config
-                .scan
-                .names
-                .words()
-                .map_or(String::new(), |words| format!(" {words}")),
-        ),
+        until: wanted.until,
+        accounts: wanted.accounts.clone(),
+        is_account_folders_only: wanted.is_account_folders_only,
+        regions: wanted.regions.clone(),
+        is_home_region_only: wanted.is_home_region_only,
+        names: config.scan.names.words().map(str::to_owned),
     }
 }
 

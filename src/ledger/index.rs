@@ -109,14 +109,7 @@ mod tests {
     use crate::report::Outcome;
 
     fn open(path: &std::path::Path) -> Ledger {
-        let identity = Identity {
-            rule: ("id".to_owned(), 1, "query".to_owned()),
-            has_related: false,
-            max_decoded_bytes: None,
-            since: None,
-            wanted: String::new(),
-        };
-        Ledger::open(path, &identity).expect("a ledger")
+        Ledger::open(path, &Identity::default()).expect("a ledger")
     }
 
     proptest! {

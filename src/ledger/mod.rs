@@ -34,7 +34,8 @@ use index::Index;
 use pages::{Entry, Page};
 
 pub use error::LedgerError;
-pub use identity::Identity;
+use identity::Begun;
+pub use identity::{Identity, RuleIdentity};
 pub use summary::Summary;
 pub use waiting::Waiting;
 
@@ -161,7 +162,7 @@ impl Ledger {
                 .optional()?;
             match begun {
                 Some(begun) => {
-                    let begun: Identity = serde_json::from_str(&begun)?;
+                    let begun: Begun = serde_json::from_str(&begun)?;
                     if let Some(what) = identity.differs(&begun) {
                         return Err(LedgerError::Identity { what });
                     }

@@ -2,16 +2,21 @@
 //!
 //! `memmem` takes a pass for each pattern, which costs more than decoding zstd leaves room for. Here a block
 //! of text is compared with two rare bytes of every pattern at once; only where both stand at their places
-//! is the pattern itself compared. Patterns that have two rare bytes at the same places are looked for as one.
-//! `cargo bench --bench prefilter` measures it. In the same pass bytes are met that text does not have.
+//! is the pattern itself compared. Patterns that have two rare bytes at the same places are looked for as one. In the same
+//! pass bytes are met that text does not have, and events counted.
+//!
+//! Where there are more than some three patterns, those of the aho-corasick crate are faster: Teddy as long as it can, then
+//! an automaton. What is met and counted in the same pass above takes a pass of its own there.
+//! `cargo bench --bench prefilter` measures it.
 
 use std::ops::Range;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use memchr::arch::all::packedpair::Pair;
 
 use super::marks::Counter;
 use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
-use crate::binary::CONTROL_MAX;
+use crate::binary::{CONTROL_MAX, find_control};
 
 /// What a search met on its way, beside what it looked for.
 #[derive(Debug, Default)]
@@ -24,12 +29,26 @@ pub(super) struct Passed {
 
 /// What is looked for.
 #[derive(Debug)]
-pub(super) struct Patterns {
+pub(super) enum Patterns {
+    Few(Few),
+    Many(Many),
+}
+
+/// Patterns that are looked for by a few probes.
+#[derive(Debug)]
+pub(super) struct Few {
     patterns: Vec<Pattern>,
     /// What a block is compared with: one of these stands wherever a pattern does.
     probes: Vec<Probe>,
     /// How far behind a block its patterns' rare bytes may lie.
     reach: usize,
+}
+
+/// Patterns that are looked for by the aho-corasick crate.
+#[derive(Debug)]
+pub(super) enum Many {
+    Teddy(packed::Searcher),
+    Automaton(AhoCorasick),
 }
 
 /// Two bytes of a pattern, or of several, that are rare in text, and their offsets.
@@ -94,8 +113,11 @@ fn rarity_bits(byte: u8) -> u32 {
     }
 }
 
-/// How many probes a block is compared with at once.
-const GROUP_PROBES: usize = 3;
+/// How many probes a block is compared with at most: with more, the search of others is faster.
+const PROBES_MAX: usize = 3;
+
+/// Patterns of so many bytes in all become a table that has a row for each of these bytes.
+const DFA_BYTES: usize = 64 * 1024;
 
 impl Pattern {
     /// The first of these places where the pattern stands.
@@ -111,10 +133,73 @@ impl Pattern {
 
 impl Patterns {
     pub(super) fn new<'p>(patterns: impl Iterator<Item = &'p [u8]>) -> Self {
+        let patterns: Vec<&[u8]> = patterns.collect();
+        let few = Few::new(&patterns);
+        match few.probes.len() {
+            ..=PROBES_MAX => Self::Few(few),
+            _ => Self::Many(Many::new(&patterns)),
+        }
+    }
+
+    /// The places at or after `from` where a pattern stands, in order, each with the number of that pattern.
+    pub(super) fn each_from(
+        &self,
+        text: &[u8],
+        mut from: usize,
+        passed: &mut Passed,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        std::iter::from_fn(move || {
+            let (at, pattern) = self.find(text, from, passed)?;
+            from = at + 1;
+            Some((at, pattern))
+        })
+    }
+
+    /// The first place at or after `from` where a pattern stands, and which one.
+    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
+        match self {
+            Self::Few(few) => few.find(text, from, passed),
+            Self::Many(many) => many.find(text, from, passed),
+        }
+    }
+}
+
+impl Many {
+    fn new(patterns: &[&[u8]]) -> Self {
+        // The first of several at one place.
+        let mut teddy = packed::Config::new()
+            .match_kind(packed::MatchKind::LeftmostFirst)
+            .builder();
+        if let Some(teddy) = teddy.extend(patterns).build() {
+            return Self::Teddy(teddy);
+        }
+        let n_bytes: usize = patterns.iter().map(|bytes| bytes.len()).sum();
+        let automaton = AhoCorasick::builder()
+            .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(patterns);
+        Self::Automaton(automaton.expect("the patterns of a query are far from the limits"))
+    }
+
+    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
+        let from = from.min(text.len());
+        let found = match self {
+            Self::Teddy(teddy) => teddy.find_in(text, (from..text.len()).into()),
+            Self::Automaton(automaton) => automaton.find(Input::new(text).range(from..)),
+        };
+        let end = found.map_or(text.len(), |found| found.start());
+        passed.control = (passed.control).or_else(|| Some(from + find_control(&text[from..end])?));
+        passed.events.pass_over(text, end);
+        found.map(|found| (found.start(), found.pattern().as_usize()))
+    }
+}
+
+impl Few {
+    fn new(patterns: &[&[u8]]) -> Self {
         let mut probes: Vec<Probe> = Vec::new();
         // The pattern a probe was made of, as long as no other shares it.
         let mut alone: Vec<Option<&[u8]>> = Vec::new();
-        let patterns = patterns.map(|bytes| {
+        let patterns = patterns.iter().map(|&bytes| {
             let mut others = alone.iter_mut().enumerate();
             let joined = others.find_map(|(i, other)| {
                 let common = Probe::common((*other)?, bytes)?;
@@ -140,20 +225,6 @@ impl Patterns {
             patterns,
             probes,
         }
-    }
-
-    /// The places at or after `from` where a pattern stands, in order, each with the number of that pattern.
-    pub(super) fn each_from(
-        &self,
-        text: &[u8],
-        mut from: usize,
-        passed: &mut Passed,
-    ) -> impl Iterator<Item = (usize, usize)> {
-        std::iter::from_fn(move || {
-            let (at, pattern) = self.find(text, from, passed)?;
-            from = at + 1;
-            Some((at, pattern))
-        })
     }
 
     /// The first place at or after `from` where a pattern stands, and which one.
@@ -190,52 +261,24 @@ impl Patterns {
         let mut blocks = Blocks { text, from, end };
         let mut times = Times::new();
         loop {
-            let stop = match self.probes.len() > GROUP_PROBES {
-                true => self.search_in_groups(blocks, &mut times),
-                false => search_group(&self.probes, blocks, &mut times),
-            };
+            let stop = search(&self.probes, blocks, &mut times);
             let (Stop::Full(at) | Stop::Marked(at) | Stop::End(at)) = stop;
-            match self.probes.len() > GROUP_PROBES {
-                true => events.pass_over(text, at),
-                false => events.add(text, times.take(), at),
-            }
+            events.add(text, times.take(), at);
             match stop {
                 Stop::Full(_) => blocks.from = at,
                 Stop::Marked(_) | Stop::End(_) => return (at < text.len()).then_some(at),
             }
         }
     }
-
-    /// Searches for more probes than are compared at once: block by block, since the first block of one group need not be
-    /// the first of all. The times are left out.
-    fn search_in_groups(&self, blocks: Blocks<'_>, times: &mut Times) -> Stop {
-        for from in (blocks.from..blocks.end).step_by(BLOCK_BYTES) {
-            let end = from + BLOCK_BYTES;
-            let block = Blocks {
-                from,
-                end,
-                ..blocks
-            };
-            let is_marked = self.probes.chunks(GROUP_PROBES).any(|group| {
-                let stop = search_group(group, block, times);
-                times.take();
-                matches!(stop, Stop::Marked(_))
-            });
-            if is_marked {
-                return Stop::Marked(from);
-            }
-        }
-        Stop::End(blocks.end)
-    }
 }
 
-/// Searches for up to [`GROUP_PROBES`] probes.
-fn search_group(group: &[Probe], blocks: Blocks<'_>, times: &mut Times) -> Stop {
-    match group {
+/// Searches for up to [`PROBES_MAX`] probes.
+fn search(probes: &[Probe], blocks: Blocks<'_>, times: &mut Times) -> Stop {
+    match probes {
         [a] => vectors::search([a], blocks, times),
         [a, b] => vectors::search([a, b], blocks, times),
         [a, b, c] => vectors::search([a, b, c], blocks, times),
-        _ => unreachable!("a group has one to three probes"),
+        _ => unreachable!("there are one to three probes"),
     }
 }
 
@@ -267,8 +310,8 @@ mod tests {
     #[test]
     fn patterns_with_two_rare_bytes_at_the_same_places_are_looked_for_as_one() {
         let probes = |patterns: &[&str]| {
-            let patterns = Patterns::new(patterns.iter().map(|p| p.as_bytes()));
-            patterns.probes.len()
+            let patterns: Vec<&[u8]> = patterns.iter().map(|p| p.as_bytes()).collect();
+            Few::new(&patterns).probes.len()
         };
         assert_eq!(probes(&["AWSCompromisedKey", "AWSExposedCredential"]), 1);
         assert_eq!(probes(&["KxQ.......", "KyQ......."]), 2);

@@ -23,6 +23,7 @@ mod needles;
 mod values;
 mod parser;
 mod print;
+mod words;
 #[cfg(test)]
 pub(in crate::rule) mod testing;
 

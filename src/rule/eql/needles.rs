@@ -2,7 +2,7 @@
 //!
 //! For each condition the question is what *must* hold, so every doubt is answered with "no
 //! needle", which costs time and never a record. `not`, `!=`, order, `null`, numbers and computed
-//! fields give none; an `and` gives the best of its operands'; an `or` and an `in` need all.
+//! fields give none; an `and` gives those of its operands that are in the fewest records; an `or` and an `in` need all.
 //!
 //! Of a literal only a run of ASCII letters and digits is sure to stand in the record's bytes:
 //! JSON may write `/` as `\/` and `"` as `\"`, and the `=`, `,` and braces of Elastic's text of an
@@ -10,6 +10,7 @@
 
 use std::cmp::Reverse;
 
+use super::words::share;
 use super::{Condition, Literal, Operator};
 use crate::event::{Standing, standing};
 
@@ -39,7 +40,7 @@ fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
         Condition::And(operands) => operands
             .iter()
             .filter_map(alternatives)
-            .min_by_key(|runs| (runs.len(), Reverse(runs.iter().map(|run| run.len()).min()))),
+            .min_by_key(|runs| (cost(runs), Reverse(runs.iter().map(|run| run.len()).min()))),
         Condition::Or(operands) => union(operands.iter().map(alternatives)),
         Condition::Compare {
             field,
@@ -61,6 +62,13 @@ fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
     }
 }
 
+/// What it costs to look for one of these: each is compared with all text, and each record that has one is parsed. That of
+/// one in 1,000 records takes a quarter of the time that one more run takes.
+fn cost(runs: &[&str]) -> u32 {
+    const COST_OF_RUN: u32 = 4;
+    runs.iter().map(|run| COST_OF_RUN + share(run)).sum()
+}
+
 /// All runs of all parts; `None` if one part has none, or if there are no parts.
 fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'q str>> {
     let mut all = Vec::new();
@@ -72,7 +80,7 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
     Some(all).filter(|all| !all.is_empty())
 }
 
-/// The longest run of `literal` that stands in the record if `literal` stands in `field`.
+/// The rarest run of `literal`, of those the longest, that stands in the record if `literal` stands in `field`.
 pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
     let stands: fn(&str) -> bool = match standing(field) {
         Standing::Verbatim => |_| true,
@@ -82,7 +90,7 @@ pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
     literal
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run))
-        .max_by_key(|run| run.len())
+        .min_by_key(|run| (share(run), Reverse(run.len())))
 }
 
 /// Whether `run` may be a part of a number that Java wrote and JSON had otherwise: JSON's `1e10`
@@ -117,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_gives_its_longest_run() {
+    fn a_literal_gives_its_rarest_run() {
         check(
             r#"event.action == "AttachUserPolicy""#,
             &["AttachUserPolicy"],
@@ -171,8 +179,17 @@ mod tests {
             &["AttachUserPolicy"],
         );
         check(
-            r#"event.action in ("AttachUserPolicy", "AttachRolePolicy") and user.name == "alice""#,
-            &["alice"],
+            r#"event.action in ("AttachUserPolicy", "AttachRolePolicy") and user.name == "Mallory""#,
+            &["Mallory"],
+        );
+        // What is in nearly every record is not looked for, however long it is.
+        check(
+            r#"event.action == "GetUser" and event.provider == "iam.amazonaws.com""#,
+            &["GetUser"],
+        );
+        check(
+            r#"event.action in ("GetUser", "PutUser", "AddUser") and event.provider == "iam.amazonaws.com""#,
+            &["GetUser", "PutUser", "AddUser"],
         );
         check(
             r#"event.action == "GetUser" and not user.name == "alice""#,
