@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::input::Root;
 use crate::input::blocks::BLOCK_BYTES;
-use crate::input::layout::Wanted;
+use crate::input::layout::Selection;
 use crate::input::names::Names;
 use crate::input::open::MAP_BYTES;
 use crate::output::{Destination, Format, Schema};
@@ -20,7 +20,7 @@ pub struct ScanConfig {
     /// What is read, in this order.
     pub roots: Vec<Root>,
     /// Which events are wanted; folders that can hold none of them are not listed.
-    pub wanted: Wanted,
+    pub wanted: Selection,
     /// Which files are read, and entries of archives, by their names.
     pub names: Names,
     /// Whether symbolic links inside a tree are followed.
@@ -48,7 +48,7 @@ impl Default for ScanConfig {
     fn default() -> Self {
         Self {
             roots: Vec::new(),
-            wanted: Wanted::default(),
+            wanted: Selection::default(),
             names: Names::default(),
             follows_links: false,
             own_files: Vec::new(),

@@ -175,11 +175,11 @@ impl Walk {
                 return Ok(());
             }
             match (filled, self.way) {
-                (Filled::Layer, Way::Passing) => return self.layer(text, all, member, coded),
-                (Filled::Layer, Way::Whole) => is_layer = true,
-                (Filled::More | Filled::Break, _) => {}
+                (Filled::Nested, Way::Passing) => return self.layer(text, all, member, coded),
+                (Filled::Nested, Way::Whole) => is_layer = true,
+                (Filled::More | Filled::Gap, _) => {}
                 (Filled::End, _) => break,
-                (Filled::Other, _) => {
+                (Filled::Trailing, _) => {
                     is_other_behind = true;
                     break;
                 }

@@ -106,9 +106,9 @@ fn read(stored: Stored<'_>, limit: usize) -> Option<Read> {
         texts.last_mut()?.extend_from_slice(&buffer);
         match filled {
             Filled::More => {}
-            Filled::Layer => return None,
-            Filled::Break => texts.push(Vec::new()),
-            Filled::End | Filled::Other => break,
+            Filled::Nested => return None,
+            Filled::Gap => texts.push(Vec::new()),
+            Filled::End | Filled::Trailing => break,
             Filled::PartEnd => panic!("no part was cut off"),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::config::Progress;
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
-use crate::follow::{Followed, Quarantine, Story};
+use crate::follow::{CaseDetails, PassQuery, Quarantine};
 use crate::hunt::place;
 use crate::input::table::RowCriteria;
 use crate::output::Alert;
@@ -17,7 +17,7 @@ pub(super) struct Found {
     /// Its row.
     pub(super) alert: Alert,
     /// What it says beside its row.
-    pub(super) story: Story,
+    pub(super) story: CaseDetails,
 }
 
 impl SizeBytes for Found {
@@ -28,14 +28,14 @@ impl SizeBytes for Found {
 
 /// Finds the events that belong to a case.
 pub(super) struct CaseAnalyzer<'a> {
-    followed: Followed,
+    followed: PassQuery,
     rule: &'a Rule,
     relations: Relations,
     progress: &'a Progress,
 }
 
 impl<'a> CaseAnalyzer<'a> {
-    pub(super) fn new(followed: Followed, rule: &'a Rule, progress: &'a Progress) -> Self {
+    pub(super) fn new(followed: PassQuery, rule: &'a Rule, progress: &'a Progress) -> Self {
         Self {
             followed,
             rule,

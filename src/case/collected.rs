@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::analyzer::Found;
-use crate::follow::{Known, Story};
+use crate::follow::{CaseDetails, CaseGraph};
 use crate::output::Alert;
 
 /// What makes an event: its id, or the text that it stands in, and what else tells it from others there.
@@ -22,7 +22,7 @@ pub(super) fn event_key(alert: &Alert) -> EventKey {
 #[derive(Debug)]
 pub(super) struct Sighted {
     pub(super) alert: Alert,
-    pub(super) story: Story,
+    pub(super) story: CaseDetails,
     /// In the round that saw it most often: another one may have looked for what only some copies have.
     n: u64,
     /// In the last round that saw it, and which one that was.
@@ -32,7 +32,7 @@ pub(super) struct Sighted {
 
 impl Sighted {
     /// One that was seen so often.
-    pub(super) fn new(alert: Alert, story: Story, n: u64) -> Self {
+    pub(super) fn new(alert: Alert, story: CaseDetails, n: u64) -> Self {
         Self {
             alert,
             story,
@@ -75,7 +75,7 @@ impl Collected {
     }
 
     /// Ends a round: the case learns from all events.
-    pub(super) fn teach(&mut self, known: &mut Known) {
+    pub(super) fn teach(&mut self, known: &mut CaseGraph) {
         self.round += 1;
         let told = self.events.values();
         let told = told.map(|seen| (&seen.story.traces, seen.alert.time()));

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::seen::Seen;
 use super::techniques::technique;
 use super::{Case, CaseEvent, Neighbour};
-use crate::follow::{Entity, Traces};
+use crate::follow::{Entity, EntityRefs};
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
 use crate::output::columns::{COLUMNS, Kind, UTC_AS_OFFSET, schema_in};
@@ -381,7 +381,7 @@ fn account(entity: &Entity) -> Option<&str> {
 }
 
 /// Who acted, as far as it belongs to the case: the nearest to its beginning; else the first that is named.
-fn nearest<'a>(case: &Case, traces: &'a Traces) -> Option<&'a Entity> {
+fn nearest<'a>(case: &Case, traces: &'a EntityRefs) -> Option<&'a Entity> {
     let known = traces
         .actors
         .iter()

@@ -33,7 +33,9 @@ use std::sync::Arc;
 
 use crate::config::ScanConfig;
 use crate::error::Error;
-use crate::follow::{Entity, Followed, Kind, Known, Part, Quarantine, Searched, Sought, Tie};
+use crate::follow::{
+    CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role, Searched,
+};
 use crate::input::layout::is_account;
 use crate::output::Alert;
 use crate::report::Diagnostic;
@@ -83,7 +85,7 @@ pub struct Case {
     /// The users that it began with, each with its part.
     pub users: Vec<UserCase>,
     /// What belongs to it.
-    pub known: Known,
+    pub known: CaseGraph,
     /// Its events, in the order of their times; those without one come first.
     pub events: Vec<CaseEvent>,
     /// Others at the same addresses.
@@ -170,7 +172,7 @@ fn search(
     beginnings: &[Beginning],
     rounds: &mut Rounds<'_>,
 ) -> Result<(Vec<CaseEvent>, Vec<UserCase>), Error> {
-    let mut known = Known::new(config.hops_max);
+    let mut known = CaseGraph::new(config.hops_max);
     for beginning in beginnings {
         known.begin_with(beginning.entity.clone());
     }
@@ -182,8 +184,8 @@ fn search(
             break;
         }
         searched.extend(&known);
-        let followed = Followed {
-            sought: Sought::Known(known.clone()),
+        let followed = PassQuery {
+            sought: PassTarget::CaseGraph(known.clone()),
             needles,
         };
         let n_before = collected.n();
@@ -228,14 +230,14 @@ fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<En
 }
 
 /// What all users' parts know.
-fn joined(users: &[UserCase], hops_max: u32) -> Known {
-    let mut known = Known::new(hops_max);
+fn joined(users: &[UserCase], hops_max: u32) -> CaseGraph {
+    let mut known = CaseGraph::new(hops_max);
     users.iter().for_each(|user| known.join(&user.known));
     known
 }
 
 /// The accounts that a case is about.
-fn accounts(known: &Known, events: &[CaseEvent]) -> BTreeSet<String> {
+fn accounts(known: &CaseGraph, events: &[CaseEvent]) -> BTreeSet<String> {
     // What was refused leads nowhere.
     let answered = || {
         let events = events.iter();
@@ -258,6 +260,6 @@ fn accounts(known: &Known, events: &[CaseEvent]) -> BTreeSet<String> {
 }
 
 /// Whether an event was done by what belongs to the case.
-fn is_done(tie: Tie<'_>) -> bool {
-    tie.part == Part::By
+fn is_done(tie: Link<'_>) -> bool {
+    tie.part == Role::By
 }

@@ -9,7 +9,7 @@ use super::collected::{EventKey, event_key};
 use super::seen::Seen;
 use super::users::{CaseEvent, UserCase};
 use super::{Window, is_done};
-use crate::follow::{Entity, Followed, Kind, Known, Sought};
+use crate::follow::{CaseGraph, Entity, Kind, PassQuery, PassTarget};
 use crate::output::Alert;
 
 /// Somebody who is no part of the case, at an address of it.
@@ -82,7 +82,7 @@ impl Neighbours {
     }
 
     /// What is looked for, and what stands in the log for it: nothing if nobody is to be looked for.
-    pub(super) fn sought(&self) -> Option<Followed> {
+    pub(super) fn sought(&self) -> Option<PassQuery> {
         if self.counts.searched == 0 {
             return None;
         }
@@ -93,14 +93,14 @@ impl Neighbours {
             let usual = ip.to_string();
             needles.extend([usual.to_uppercase(), usual]);
         }
-        Some(Followed {
-            sought: Sought::From(self.addresses.keys().copied().collect()),
+        Some(PassQuery {
+            sought: PassTarget::From(self.addresses.keys().copied().collect()),
             needles: needles.into_iter().collect(),
         })
     }
 
     /// Takes in an event from one of the addresses, unless it is of the case.
-    pub(super) fn take(&mut self, found: &Found, known: &Known) {
+    pub(super) fn take(&mut self, found: &Found, known: &CaseGraph) {
         let Found { alert, story } = found;
         let ip = alert
             .text("source_ip")

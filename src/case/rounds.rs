@@ -13,7 +13,7 @@ use super::archive::Archive;
 use crate::config::ScanConfig;
 use crate::engine::{self, ReadAll, RunOptions, Sink};
 use crate::error::Error;
-use crate::follow::{Followed, Sought};
+use crate::follow::{PassQuery, PassTarget};
 use crate::input::layout::delivered_at;
 use crate::output::Alert;
 use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, PassReport};
@@ -58,13 +58,13 @@ impl<'a> Rounds<'a> {
     /// Looks for something in what may hold events from a time on, and gives what is found to `visit`.
     pub(super) fn run(
         &mut self,
-        followed: Followed,
+        followed: PassQuery,
         since: Option<Timestamp>,
         visit: &mut dyn FnMut(&Found),
     ) -> Result<(), Error> {
         let looked_for = match followed.sought {
-            Sought::Known(_) => LookedFor::Names,
-            Sought::From(_) => LookedFor::Addresses,
+            PassTarget::CaseGraph(_) => LookedFor::Names,
+            PassTarget::From(_) => LookedFor::Addresses,
         };
         let needles = followed.needles.len();
         let mut scan = self.scan.clone();

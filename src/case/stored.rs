@@ -15,7 +15,7 @@ use super::collected::{EventKey, Sighted, event_key};
 use super::files::{ABOUT, EVENTS, NEIGHBOURS, PARTS, sha256};
 use super::users::QUARANTINE;
 use super::{About, Case, Neighbour, Seen, joined, users};
-use crate::follow::{Entity, Kind, Quarantine, Story, Traces};
+use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
 use crate::output::Alert;
 use crate::report::Relation;
 
@@ -169,8 +169,8 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
     let relation = row.word("relation")?;
     let mut relations = Relation::ALL.into_iter();
     let read_only = row.column("read_only", |kind| *kind == DataType::Boolean)?;
-    let story = Story {
-        traces: Traces {
+    let story = CaseDetails {
+        traces: EntityRefs {
             actors: actors?,
             on: on?,
             made: made?,

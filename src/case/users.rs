@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::beginning::{Beginning, Window};
 use super::collected::{EventKey, Sighted, event_key};
-use crate::follow::{Entity, Kind, Known, Part, Quarantine, Story, Tie};
+use crate::follow::{CaseDetails, CaseGraph, Entity, Kind, Link, Quarantine, Role};
 use crate::output::Alert;
 
 /// An event of a case.
@@ -13,7 +13,7 @@ pub struct CaseEvent {
     /// Its row.
     pub alert: Alert,
     /// What it says beside its row.
-    pub story: Story,
+    pub story: CaseDetails,
     /// Why it belongs to the case.
     pub relation: &'static str,
     /// How many steps away from the beginning that is.
@@ -30,7 +30,7 @@ pub struct UserCase {
     /// Which one, and when it was quarantined.
     pub beginning: Beginning,
     /// What belongs to its part.
-    pub known: Known,
+    pub known: CaseGraph,
 }
 
 impl UserCase {
@@ -39,7 +39,7 @@ impl UserCase {
         &'a self,
         all: &'a [CaseEvent],
         window: Window,
-    ) -> impl Iterator<Item = (&'a CaseEvent, Tie<'a>)> {
+    ) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
         all.iter().filter_map(move |event| {
             let time = event.alert.time();
             if !self.beginning.is_near(time, window) {
@@ -58,7 +58,7 @@ pub(super) fn divide(
     window: Window,
     hops_max: u32,
 ) -> (Vec<CaseEvent>, Vec<UserCase>) {
-    let mut ties: BTreeMap<&EventKey, (Part, u32, &'static str, Option<i64>)> = BTreeMap::new();
+    let mut ties: BTreeMap<&EventKey, (Role, u32, &'static str, Option<i64>)> = BTreeMap::new();
     let mut users = Vec::new();
     for beginning in beginnings {
         let near = || {
@@ -66,7 +66,7 @@ pub(super) fn divide(
             let near = all.iter().filter(move |(_, seen)| is_near(seen));
             near.map(|(key, seen)| (key, &seen.story, seen.alert.time()))
         };
-        let mut known = Known::new(hops_max);
+        let mut known = CaseGraph::new(hops_max);
         known.begin_with(beginning.entity.clone());
         known.learn_all(near().map(|(_, story, time)| (&story.traces, time)));
         for (key, story, time) in near() {
@@ -101,7 +101,7 @@ pub(super) fn divide(
 }
 
 /// Why an event belongs to a case, in a word.
-fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
+fn relation(story: &CaseDetails, tie: Link<'_>) -> &'static str {
     match story.quarantine {
         Some(Quarantine::Made) => return QUARANTINE,
         Some(Quarantine::Beside(relation)) => return relation.name(),
@@ -112,13 +112,13 @@ fn relation(story: &Story, tie: Tie<'_>) -> &'static str {
         kind => kind == Kind::ConsoleSession,
     };
     match (tie.part, tie.hops) {
-        (Part::By, 0) => "by_user",
-        (Part::By, _) if is_session => "by_session",
-        (Part::By, _) => "by_made",
-        (Part::On, 0) => "to_user",
-        (Part::On, _) => "to_made",
-        (Part::Made, _) => "made",
-        (Part::Given, _) => "given",
+        (Role::By, 0) => "by_user",
+        (Role::By, _) if is_session => "by_session",
+        (Role::By, _) => "by_made",
+        (Role::On, 0) => "to_user",
+        (Role::On, _) => "to_made",
+        (Role::Made, _) => "made",
+        (Role::Given, _) => "given",
     }
 }
 

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use jiff::Timestamp;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
-use trailsift::input::layout::Wanted;
+use trailsift::input::layout::Selection;
 use trailsift::input::list::List;
 use trailsift::input::manifest::{Manifest, Shard};
 use trailsift::input::names::Names;
@@ -189,8 +189,8 @@ fn stores(input: &InputArgs) -> Stores {
 }
 
 /// Which events are asked for.
-fn wanted(input: &InputArgs) -> Result<Wanted, clap::Error> {
-    let wanted = Wanted {
+fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
+    let wanted = Selection {
         since: input.since,
         until: input.until,
         margin: input.late,

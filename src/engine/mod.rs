@@ -44,7 +44,7 @@ use crate::report::{Defect, PassReport, Tally};
 use analyzer::Observing;
 use collect::Collector;
 use feed::Feed;
-use room::{BatchRoom, JobRoom, Room};
+use room::{BatchLimiter, BatchPermit, JobLimiter};
 use schedule::{Schedule, Work};
 use worker::{SourceReport, Target, Worker};
 
@@ -64,7 +64,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 const BATCHES_A_THREAD: usize = 32;
 
 /// What is collected next.
-enum Turn<T, K> {
+enum WorkResult<T, K> {
     /// Small sources, and their tickets.
     Batch(Receiver<Message<T>>, Vec<K>),
     /// A large source: its pieces, as they are cut.
@@ -85,7 +85,7 @@ enum Turn<T, K> {
 
 /// What a thread sends of its job. Small, since a channel has room for some dozen from the start.
 enum Message<T> {
-    Outputs(Vec<T>, BatchRoom),
+    Outputs(Vec<T>, BatchPermit),
     /// Small sources of which there is nothing to report.
     Tally(Box<Tally>),
     /// A small source of which there is.
@@ -148,7 +148,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
     let divides = !interest.text;
     let target = Target::new(interest);
     let schedule = Schedule::default();
-    let room = Room::new(BATCHES_A_THREAD * (config.n_threads + 1));
+    let room = BatchLimiter::new(BATCHES_A_THREAD * (config.n_threads + 1));
     let mut report = PassReport::default();
     let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
     let result = std::thread::scope(|scope| {
@@ -165,7 +165,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
                     if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
-                        listed.push(source.again());
+                        listed.push(source.reopen());
                     }
                     feed.take_in(found)
                 });
@@ -225,7 +225,7 @@ pub(crate) fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
 /// Scans until nothing is left.
 fn work<A: Analyzer>(
     schedule: &Schedule<A::Output>,
-    room: &Arc<Room>,
+    room: &Arc<BatchLimiter>,
     config: &ScanConfig,
     target: &Target,
     analyzer: &A,
@@ -236,7 +236,7 @@ fn work<A: Analyzer>(
     while let Some(work) = schedule.next() {
         match work {
             Work::Batch { sources, messages } => {
-                let mut lane = Lane::new(&messages, room);
+                let mut emitter = Emitter::new(&messages, room);
                 let mut tally = Tally::default();
                 for source in sources {
                     if progress.stop.load(Relaxed) {
@@ -245,7 +245,7 @@ fn work<A: Analyzer>(
                     let scanned = catch_unwind(AssertUnwindSafe(|| {
                         let observer = &mut Observing {
                             local: &mut local,
-                            output: &mut |output| lane.push(output),
+                            output: &mut |output| emitter.push(output),
                         };
                         worker.scan(&source, observer)
                     }));
@@ -258,18 +258,18 @@ fn work<A: Analyzer>(
                         let (outcome, stats, _) = report.finish();
                         tally.add(outcome, stats, &source.path);
                     } else {
-                        lane.send(Message::Source(source.path, Box::new(report)));
+                        emitter.send(Message::Source(source.path, Box::new(report)));
                     }
                     done(progress);
                 }
-                lane.send(Message::Tally(Box::new(tally)));
+                emitter.send(Message::Tally(Box::new(tally)));
             }
             Work::Large { order, large } => {
                 let source = Arc::clone(&large.cutter.source);
                 let (messages, receiver) = unbounded();
                 // A sink that is gone has ended the run, and knows why.
                 large.pieces.send(receiver).ok();
-                let mut lane = Lane::new(&messages, room);
+                let mut emitter = Emitter::new(&messages, room);
                 let mut report = SourceReport::default();
                 let mut large = Some(large);
                 let scanned = catch_unwind(AssertUnwindSafe(|| {
@@ -278,7 +278,7 @@ fn work<A: Analyzer>(
                     schedule.give_back(order, large.take()?);
                     let observer = &mut Observing {
                         local: &mut local,
-                        output: &mut |output| lane.push(output),
+                        output: &mut |output| emitter.push(output),
                     };
                     worker.scan_piece(&source, piece, &mut report, observer);
                     Some(())
@@ -291,7 +291,7 @@ fn work<A: Analyzer>(
                     (worker, local) = new();
                     report = SourceReport::of_panic(panic_message(panic.as_ref()));
                 }
-                lane.send(Message::Piece(Box::new(report)));
+                emitter.send(Message::Piece(Box::new(report)));
             }
         }
     }
@@ -314,15 +314,15 @@ pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// The way of one job's messages to the sink.
-struct Lane<'a, T> {
+struct Emitter<'a, T> {
     outputs: Vec<T>,
     n_bytes: usize,
     messages: &'a Sender<Message<T>>,
-    room: JobRoom,
+    room: JobLimiter,
 }
 
-impl<'a, T: SizeBytes> Lane<'a, T> {
-    fn new(messages: &'a Sender<Message<T>>, room: &Arc<Room>) -> Self {
+impl<'a, T: SizeBytes> Emitter<'a, T> {
+    fn new(messages: &'a Sender<Message<T>>, room: &Arc<BatchLimiter>) -> Self {
         Self {
             room: room.for_job(),
             outputs: Vec::new(),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 const OF_EACH_JOB: usize = 2;
 
 /// The room for batches of alerts that wait.
-pub(super) struct Room {
+pub(super) struct BatchLimiter {
     /// How many wait in all.
     n_taken: Mutex<usize>,
     n_max: usize,
@@ -20,19 +20,19 @@ pub(super) struct Room {
 }
 
 /// The part of the room that one job has taken.
-pub(super) struct JobRoom {
-    room: Arc<Room>,
+pub(super) struct JobLimiter {
+    room: Arc<BatchLimiter>,
     n_taken: Arc<AtomicUsize>,
 }
 
 /// The room of one batch, given back when this is dropped.
-pub(super) struct BatchRoom {
-    room: Arc<Room>,
+pub(super) struct BatchPermit {
+    room: Arc<BatchLimiter>,
     n_taken_by_job: Arc<AtomicUsize>,
 }
 
-impl Room {
-    /// Room for so many batches, and a few more.
+impl BatchLimiter {
+    /// BatchLimiter for so many batches, and a few more.
     pub(super) fn new(n_max: usize) -> Arc<Self> {
         Arc::new(Self {
             n_taken: Mutex::new(0),
@@ -41,8 +41,8 @@ impl Room {
         })
     }
 
-    pub(super) fn for_job(self: &Arc<Self>) -> JobRoom {
-        JobRoom {
+    pub(super) fn for_job(self: &Arc<Self>) -> JobLimiter {
+        JobLimiter {
             room: Arc::clone(self),
             n_taken: Arc::default(),
         }
@@ -54,9 +54,9 @@ impl Room {
     }
 }
 
-impl JobRoom {
+impl JobLimiter {
     /// Waits until there is room for a batch.
-    pub(super) fn take(&self) -> BatchRoom {
+    pub(super) fn take(&self) -> BatchPermit {
         let mut n_taken = self.room.n_taken();
         // The job's own count changes under the lock alone.
         while *n_taken >= self.room.n_max && self.n_taken.load(Relaxed) >= OF_EACH_JOB {
@@ -65,14 +65,14 @@ impl JobRoom {
         }
         *n_taken += 1;
         self.n_taken.fetch_add(1, Relaxed);
-        BatchRoom {
+        BatchPermit {
             room: Arc::clone(&self.room),
             n_taken_by_job: Arc::clone(&self.n_taken),
         }
     }
 }
 
-impl Drop for BatchRoom {
+impl Drop for BatchPermit {
     fn drop(&mut self) {
         let mut n_taken = self.room.n_taken();
         *n_taken -= 1;
@@ -93,11 +93,11 @@ mod tests {
 
     #[test]
     fn a_job_may_take_all_the_room_and_each_other_one_a_little() {
-        let room = Room::new(3);
+        let room = BatchLimiter::new(3);
         let (greedy, other) = (room.for_job(), room.for_job());
-        let taken: Vec<BatchRoom> = (0..3).map(|_| greedy.take()).collect();
+        let taken: Vec<BatchPermit> = (0..3).map(|_| greedy.take()).collect();
         // The room is full, and the other job still has its share at once.
-        let mut shared: Vec<BatchRoom> = (0..OF_EACH_JOB).map(|_| other.take()).collect();
+        let mut shared: Vec<BatchPermit> = (0..OF_EACH_JOB).map(|_| other.take()).collect();
         let (told, telling) = crossbeam_channel::unbounded();
         std::thread::scope(|scope| {
             scope.spawn(|| {

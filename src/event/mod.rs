@@ -75,7 +75,7 @@ pub trait Fields {
 
 /// How a field's value relates to the bytes of the record that it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TextFidelity {
     /// The text stands in the record, perhaps with JSON's escapes.
     Verbatim,
     /// Elastic's text of a JSON object: its keys and leaves stand in the record, its `=`, commas,
@@ -87,7 +87,7 @@ pub enum Standing {
 
 /// How the value of `field` relates to the bytes of any record, whatever its schema.
 #[must_use]
-pub fn standing(field: &str) -> Standing {
+pub fn text_fidelity(field: &str) -> TextFidelity {
     match field {
         "event.action"
         | "event.provider"
@@ -96,12 +96,12 @@ pub fn standing(field: &str) -> Standing {
         | "source.address"
         | "user_agent.original"
         | "cloud.account.id"
-        | "cloud.region" => Standing::Verbatim,
+        | "cloud.region" => TextFidelity::Verbatim,
         "aws.cloudtrail.request_parameters" | "aws.cloudtrail.response_elements" => {
-            Standing::ElasticText
+            TextFidelity::ElasticText
         }
-        _ if field.starts_with("aws.cloudtrail.flattened.") => Standing::ElasticText,
-        _ => Standing::Derived,
+        _ if field.starts_with("aws.cloudtrail.flattened.") => TextFidelity::ElasticText,
+        _ => TextFidelity::Derived,
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::entity::{Entity, Kind};
-use super::traces::Traces;
+use super::traces::EntityRefs;
 
 /// Identities and things that belong to a case, each with the number of steps that lead to it.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct CaseGraph {
     reached: BTreeMap<Entity, Reach>,
     hops_max: u32,
     /// Whether something was not followed because it is too many steps away.
@@ -31,18 +31,18 @@ const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why an event belongs to a case, and how far from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tie<'a> {
+pub struct Link<'a> {
     /// The number of steps.
     pub hops: u32,
     /// The part that what is known has in it.
-    pub part: Part,
+    pub part: Role,
     /// What is known.
     pub entity: &'a Entity,
 }
 
 /// The part that something known has in an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum Role {
     /// It acted.
     By,
     /// It was acted on.
@@ -53,7 +53,7 @@ pub enum Part {
     Given,
 }
 
-impl Known {
+impl CaseGraph {
     /// Nothing yet; what is more steps away than this is not followed.
     #[must_use]
     pub fn new(hops_max: u32) -> Self {
@@ -139,18 +139,18 @@ impl Known {
 
     /// Why an event belongs to the case, if it does.
     #[must_use]
-    pub fn tie<'a>(&self, traces: &'a Traces, time: Option<Timestamp>) -> Option<Tie<'a>> {
+    pub fn tie<'a>(&self, traces: &'a EntityRefs, time: Option<Timestamp>) -> Option<Link<'a>> {
         let parts = [
-            (Part::By, &traces.actors),
-            (Part::On, &traces.on),
-            (Part::Made, &traces.made),
-            (Part::Given, &traces.given),
+            (Role::By, &traces.actors),
+            (Role::On, &traces.on),
+            (Role::Made, &traces.made),
+            (Role::Given, &traces.given),
         ];
         let ties = parts.into_iter().flat_map(|(part, entities)| {
             let followed = entities.iter().filter(|entity| entity.is_followed());
             followed.filter_map(move |entity| {
                 let hops = self.reach_at(entity, time)?.hops;
-                Some(Tie { hops, part, entity })
+                Some(Link { hops, part, entity })
             })
         });
         // What it does says more of an event than to whom it does it.
@@ -168,7 +168,7 @@ impl Known {
     /// Takes in what events lead to, each with its time, whatever their order, until nothing new comes of them.
     pub fn learn_all<'t>(
         &mut self,
-        events: impl Iterator<Item = (&'t Traces, Option<Timestamp>)> + Clone,
+        events: impl Iterator<Item = (&'t EntityRefs, Option<Timestamp>)> + Clone,
     ) {
         loop {
             let mut is_new = false;
@@ -184,7 +184,7 @@ impl Known {
     }
 
     /// Takes in what an event leads to. True if something new is known by it.
-    fn learn(&mut self, traces: &Traces, time: Option<Timestamp>) -> bool {
+    fn learn(&mut self, traces: &EntityRefs, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
         let users = |entities: &[Entity]| {
             let has_keys = |one: &&Entity| matches!(one.kind, Kind::User | Kind::ConsoleSession);
@@ -265,7 +265,7 @@ pub struct Searched(BTreeMap<Entity, Option<Timestamp>>);
 
 impl Searched {
     /// Takes in all that is known.
-    pub fn extend(&mut self, known: &Known) {
+    pub fn extend(&mut self, known: &CaseGraph) {
         for (entity, reach) in known.entities() {
             self.0.insert(entity.clone(), reach.since);
         }
@@ -284,26 +284,30 @@ mod tests {
         Entity::by_name(Kind::AccessKey, name)
     }
 
-    fn by(actor: &Entity) -> Traces {
-        Traces {
+    fn by(actor: &Entity) -> EntityRefs {
+        EntityRefs {
             actors: vec![actor.clone()],
-            ..Traces::default()
+            ..EntityRefs::default()
         }
     }
 
     /// What gives out a key.
-    fn gives(actor: &Entity, given: &Entity) -> Traces {
-        Traces {
+    fn gives(actor: &Entity, given: &Entity) -> EntityRefs {
+        EntityRefs {
             given: vec![given.clone()],
             ..by(actor)
         }
     }
 
     /// Alice and what these events lead to, whatever their order.
-    fn learned(hops_max: u32, alice: &Entity, events: &[(Traces, Option<Timestamp>)]) -> Known {
-        let learn = |events: &mut dyn Iterator<Item = &(Traces, Option<Timestamp>)>| {
+    fn learned(
+        hops_max: u32,
+        alice: &Entity,
+        events: &[(EntityRefs, Option<Timestamp>)],
+    ) -> CaseGraph {
+        let learn = |events: &mut dyn Iterator<Item = &(EntityRefs, Option<Timestamp>)>| {
             let events: Vec<_> = events.collect();
-            let mut known = Known::new(hops_max);
+            let mut known = CaseGraph::new(hops_max);
             known.begin_with(alice.clone());
             known.learn_all(events.iter().map(|(traces, time)| (traces, *time)));
             known
@@ -369,7 +373,7 @@ mod tests {
     fn a_user_of_any_account_stays_one_when_it_is_made_in_one_of_them() {
         let any = Entity::by_name(Kind::User, "bob");
         let bob = Entity::in_account(Kind::User, "444455556666", "bob");
-        let made = Traces {
+        let made = EntityRefs {
             made: vec![bob.clone()],
             ..by(&key("ASIAA"))
         };

@@ -1,6 +1,6 @@
 //! Who is who in a log, and what leads from one to the next: keys that are given out, users and roles that are made.
 //!
-//! In: an event. Out: its [`Traces`]: which identities acted, which were acted on, made or given out. [`Known`] is what an
+//! In: an event. Out: its [`EntityRefs`]: which identities acted, which were acted on, made or given out. [`CaseGraph`] is what an
 //! investigation follows, and says which events meet it. Nothing is known here of files, rounds or rows.
 
 mod entity;
@@ -8,8 +8,8 @@ mod known;
 mod traces;
 
 pub use entity::{Entity, Kind};
-pub use known::{Known, Part, Reach, Searched, Tie};
-pub use traces::Traces;
+pub use known::{CaseGraph, Link, Reach, Role, Searched};
+pub use traces::EntityRefs;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,27 +21,27 @@ use crate::report::Relation;
 
 /// What a round of an investigation looks for.
 #[derive(Debug)]
-pub struct Followed {
+pub struct PassQuery {
     /// Which events it is about.
-    pub sought: Sought,
+    pub sought: PassTarget,
     /// What stands in each of them: one of these names, keys or addresses.
     pub needles: Vec<String>,
 }
 
 /// Which events a round is about.
 #[derive(Debug)]
-pub enum Sought {
+pub enum PassTarget {
     /// Those that meet what belongs to the case so far.
-    Known(Known),
+    CaseGraph(CaseGraph),
     /// Those that came from one of these addresses, in their canonical form.
     From(BTreeSet<IpAddr>),
 }
 
 /// What an event that meets a case says beside what an alert's row has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Story {
+pub struct CaseDetails {
     /// Who is who in it.
-    pub traces: Traces,
+    pub traces: EntityRefs,
     /// `aws.cloudtrail.error_code`.
     pub error_code: Option<String>,
     /// `aws.cloudtrail.error_message`.
@@ -65,18 +65,18 @@ pub enum Quarantine {
     Beside(Relation),
 }
 
-impl Followed {
+impl PassQuery {
     /// What an event says, if it meets the case.
     #[must_use]
-    pub fn story(&self, event: &Event<'_>) -> Option<Story> {
-        let traces = Traces::of(event);
+    pub fn story(&self, event: &Event<'_>) -> Option<CaseDetails> {
+        let traces = EntityRefs::of(event);
         match &self.sought {
-            Sought::Known(known) => {
+            PassTarget::CaseGraph(known) => {
                 let time = event.time_micros();
                 let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
                 known.tie(&traces, time)?;
             }
-            Sought::From(addresses) => {
+            PassTarget::From(addresses) => {
                 let address: IpAddr = event.text("source.ip")?.parse().ok()?;
                 addresses.get(&address.to_canonical())?;
             }
@@ -89,7 +89,7 @@ impl Followed {
                 Scalar::Integer(_) | Scalar::Float(_) => None,
             };
         });
-        Some(Story {
+        Some(CaseDetails {
             traces,
             error_code: event.text("aws.cloudtrail.error_code"),
             error_message: event.text("aws.cloudtrail.error_message"),

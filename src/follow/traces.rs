@@ -8,7 +8,7 @@ use crate::event::{Event, Fields as _, Scalar};
 
 /// The identities and things that an event names, by the part that they have in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Traces {
+pub struct EntityRefs {
     /// Who acted: the user, its key, the session and the role behind it.
     pub actors: Vec<Entity>,
     /// What was acted on.
@@ -71,7 +71,7 @@ const REACHING: [(&str, &str); 4] = [
     ("SendSerialConsoleSSHPublicKey", "instanceId"),
 ];
 
-impl Traces {
+impl EntityRefs {
     /// Of an event.
     #[must_use]
     pub fn of(event: &Event<'_>) -> Self {

@@ -12,7 +12,9 @@ use crate::error::Error;
 use crate::input::Source;
 use crate::input::discover::identity as identity_of;
 use crate::input::source::SourceKind;
-use crate::ledger::{Done, Identity, Known, Ledger, LedgerError, RuleIdentity, Seen};
+use crate::ledger::{
+    Done, Identity, Ledger, LedgerError, RuleIdentity, SourceStatus, SourceVersion,
+};
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Written};
 use crate::report::{Diagnostic, Outcome};
@@ -137,7 +139,7 @@ struct Places {
 
 impl Places {
     /// A source as a ledger knows it; nothing for one that can be read once.
-    fn seen(&mut self, source: &Source) -> Option<Seen> {
+    fn seen(&mut self, source: &Source) -> Option<SourceVersion> {
         let (path, version) = match &source.kind {
             SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
             SourceKind::File => {
@@ -147,7 +149,7 @@ impl Places {
             }
             SourceKind::Stream | SourceKind::Stdin => return None,
         };
-        Some(Seen {
+        Some(SourceVersion {
             path: path.into_os_string().into_vec(),
             size: source.stored_bytes,
             version,
@@ -176,7 +178,7 @@ impl Places {
 }
 
 /// A source and its path as it was reached.
-pub(super) type Reached = (PathBuf, Seen);
+pub(super) type Reached = (PathBuf, SourceVersion);
 
 /// Has read what the ledger does not know to be done.
 pub(super) struct LedgerGate<'a> {
@@ -205,15 +207,15 @@ impl Gate for LedgerGate<'_> {
         };
         let known = ledger.known(&seen).map_err(failed(ledger.path()))?;
         Ok(match known {
-            Known::ToRead(earlier) => {
+            SourceStatus::ToRead(earlier) => {
                 if earlier.is_some_and(|earlier| earlier.outcome == Outcome::Failed) {
                     self.unread_before.insert(seen.path.clone());
                 }
                 seen.earlier = earlier;
                 Admission::Read(Some((source.path.clone(), seen)))
             }
-            Known::Done(is_whole) => Admission::Done { is_whole },
-            Known::Waiting(id, is_whole) => Admission::Replay { id, is_whole },
+            SourceStatus::Done(is_whole) => Admission::Done { is_whole },
+            SourceStatus::Waiting(id, is_whole) => Admission::Replay { id, is_whole },
         })
     }
 

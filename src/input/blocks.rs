@@ -54,9 +54,9 @@ pub enum BlockEnd {
 impl BlockEnd {
     fn behind(filled: Filled) -> Self {
         match filled {
-            Filled::End | Filled::Other => Self::Text,
-            Filled::Break => Self::Fault,
-            Filled::More | Filled::Layer | Filled::PartEnd => Self::Open,
+            Filled::End | Filled::Trailing => Self::Text,
+            Filled::Gap => Self::Fault,
+            Filled::More | Filled::Nested | Filled::PartEnd => Self::Open,
         }
     }
 }
@@ -278,7 +278,7 @@ impl Blocks {
         for defect in &mut defects[from..] {
             defect.member.clone_from(&log.member);
         }
-        if filled == Filled::Layer {
+        if filled == Filled::Nested {
             let begun = std::mem::take(buffer);
             let told = self.told.0.clone();
             let stored = log.text.into_layer(begun, codecs, log.member.clone(), told);
@@ -295,7 +295,7 @@ impl Blocks {
         block.stored_bytes = self.stored_bytes();
         match filled {
             Filled::End => {}
-            Filled::Other => {
+            Filled::Trailing => {
                 self.pending = Some(Entry::behind(log.text, log.coded, log.member));
             }
             _ => self.log = Some(log),

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::discover::{Found, Walk};
-use super::layout::Wanted;
+use super::layout::Selection;
 use super::manifest;
 use super::source::{Source, SourceKind};
-use crate::store::{Below, Bucket, Lookup, Met, Object, ObjectMeta, Uri};
+use crate::store::{Below, Bucket, Lookup, Object, ObjectMeta, Uri, WalkItem};
 
 /// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:
 /// `AWSLogs` lies below some folders of the bucket owner's.
@@ -83,13 +83,13 @@ impl Walk<'_> {
         while let Some(met) = walk.next(&self.options.stop) {
             is_empty = false;
             match met {
-                Met::Objects(objects) => {
+                WalkItem::Objects(objects) => {
                     for meta in objects {
                         self.below(bucket, prefix, meta, &mut passed_over)?;
                     }
                 }
-                Met::PassedOver => (self.visit)(Found::PassedOver)?,
-                Met::Failed(prefix, error) => {
+                WalkItem::PassedOver => (self.visit)(Found::PassedOver)?,
+                WalkItem::Failed(prefix, error) => {
                     self.unreadable(Path::new(&bucket.uri_of(&prefix)), &error)?;
                 }
             }
@@ -155,7 +155,7 @@ impl Walk<'_> {
 }
 
 /// How a folder of a bucket is listed.
-fn survey(wanted: &Wanted, folder: &Path, n_deep: usize) -> Below {
+fn survey(wanted: &Selection, folder: &Path, n_deep: usize) -> Below {
     if !wanted.is_everything() && !wanted.may_lie_below(folder) {
         return Below::Nothing;
     }

@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::vec;
 
 use super::entries::{EntryKind, follow, special};
-use super::layout::Wanted;
+use super::layout::Selection;
 use super::list::List;
 use super::manifest::Manifest;
 use super::names::Names;
@@ -103,7 +103,7 @@ pub struct DiscoverOptions {
     /// Objects that are never sources, likewise.
     pub own_uris: Vec<String>,
     /// Which events are wanted: a folder that can hold none is passed over.
-    pub wanted: Wanted,
+    pub wanted: Selection,
     /// Which files are read, by their names.
     pub names: Names,
     /// The buckets.
@@ -203,7 +203,7 @@ impl Walk<'_> {
             }
             Root::Sources(sources) => {
                 let mut sources = sources.iter();
-                return sources.try_for_each(|source| (self.visit)(Found::Source(source.again())));
+                return sources.try_for_each(|source| (self.visit)(Found::Source(source.reopen())));
             }
             Root::Manifest(manifest) => return self.manifest(manifest),
             Root::Stdin => {
@@ -548,7 +548,7 @@ mod tests {
     #[track_caller]
     fn check(tree: &TempDir, roots: &[&str], follows_links: bool, expected: Expect) {
         let options = DiscoverOptions {
-            wanted: Wanted::default(),
+            wanted: Selection::default(),
             follows_links,
             own_files: Vec::new(),
             ..DiscoverOptions::default()
@@ -774,7 +774,7 @@ mod tests {
         fs::hard_link(tree.path().join("a"), tree.path().join("b/a")).unwrap();
         let own_files = vec![identity(&fs::metadata(tree.path().join("a")).unwrap())];
         let options = DiscoverOptions {
-            wanted: Wanted::default(),
+            wanted: Selection::default(),
             follows_links: false,
             own_files,
             ..DiscoverOptions::default()

@@ -14,12 +14,12 @@ const ASKED_AT_ONCE: usize = 64;
 /// Of sources that were not read before, and that a walk of these roots has not met, those that are gone.
 pub fn gone(unread: Vec<PathBuf>, roots: &[Root], options: &DiscoverOptions) -> Vec<Found> {
     let wanted = &options.wanted;
-    let is_wanted = |path: &PathBuf| {
+    let selects = |path: &PathBuf| {
         let folder = path.parent().unwrap_or(Path::new(""));
         (wanted.is_everything() || wanted.may_lie_below(folder))
             && roots.iter().any(|root| holds(root, path))
     };
-    let paths: Vec<PathBuf> = unread.into_iter().filter(is_wanted).collect();
+    let paths: Vec<PathBuf> = unread.into_iter().filter(selects).collect();
     let mut gone = Vec::new();
     for some in paths.chunks(ASKED_AT_ONCE) {
         let asked: Vec<_> = some.iter().map(|path| ask(options, path)).collect();

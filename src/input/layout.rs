@@ -16,7 +16,7 @@ use crate::store::Uri;
 
 /// Which events are wanted; all of them by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Selection {
     /// Events from this time on.
     pub since: Option<Timestamp>,
     /// Events before this time.
@@ -235,7 +235,7 @@ fn days(year: Option<i16>, month: Option<i16>, day: Option<i16>) -> Option<Range
     }
 }
 
-impl Wanted {
+impl Selection {
     /// Whether all events are wanted.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -377,10 +377,10 @@ fn account_id(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn wanted() -> Wanted {
-        Wanted {
+    fn wanted() -> Selection {
+        Selection {
             margin: SignedDuration::from_hours(48),
-            ..Wanted::default()
+            ..Selection::default()
         }
     }
 
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn days_are_passed_over_only_beyond_the_margin() {
-        let wanted = Wanted {
+        let wanted = Selection {
             since: time("2024-05-10T00:00:00Z"),
             until: time("2024-05-12T00:00:00Z"),
             ..wanted()
@@ -462,18 +462,18 @@ mod tests {
     fn accounts_and_regions_are_told_by_their_folders() {
         let path = |account: &str, region: &str| format!("AWSLogs/{account}/CloudTrail/{region}");
         // In another account's folder an event may be of the one that is wanted, too.
-        let of_account = Wanted {
+        let of_account = Selection {
             accounts: ["111122223333".to_owned()].into(),
             ..wanted()
         };
         assert!(of_account.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
-        let of_account = Wanted {
+        let of_account = Selection {
             is_account_folders_only: true,
             ..of_account
         };
         assert!(of_account.may_lie_below(Path::new(&path("111122223333", "eu-west-1"))));
         assert!(!of_account.may_lie_below(Path::new(&path("444455556666", "eu-west-1"))));
-        let of_region = Wanted {
+        let of_region = Selection {
             regions: ["eu-west-1".to_owned()].into(),
             ..wanted()
         };
@@ -483,7 +483,7 @@ mod tests {
 
     #[test]
     fn the_home_region_is_told_where_the_partition_is_known() {
-        let at_home = Wanted {
+        let at_home = Selection {
             is_home_region_only: true,
             ..wanted()
         };
@@ -523,7 +523,7 @@ mod tests {
     #[test]
     fn events_of_the_home_region_were_once_delivered_under_others() {
         let at = |wanted: &str, folder: &str| {
-            let wanted = Wanted {
+            let wanted = Selection {
                 regions: [wanted.to_owned()].into(),
                 ..super::tests::wanted()
             };
@@ -541,7 +541,7 @@ mod tests {
 
     #[test]
     fn an_event_is_left_out_by_what_is_known_of_it() {
-        let wanted = Wanted {
+        let wanted = Selection {
             since: time("1970-01-01T00:00:10Z"),
             until: time("1970-01-01T00:00:20Z"),
             accounts: ["111122223333".to_owned()].into(),
@@ -621,7 +621,7 @@ mod tests {
             let time = Timestamp::from_microsecond(micros).unwrap();
             // What a text leaves out is less than a second, so the limits are whole seconds.
             let second = jiff::Timestamp::from_second(micros / 1_000_000).unwrap();
-            let wanted = Wanted {
+            let wanted = Selection {
                 since: Some(second - SignedDuration::from_secs(since)),
                 until: Some(second + SignedDuration::from_secs(until)),
                 accounts: [account.clone()].into(),
@@ -647,7 +647,7 @@ mod tests {
             let start: Timestamp = "2014-01-01T00:00:00Z".parse().unwrap();
             let happened = start + SignedDuration::from_hours(hours);
             let delivered = happened + SignedDuration::from_hours(late);
-            let wanted = Wanted {
+            let wanted = Selection {
                 since: Some(happened),
                 until: Some(happened + SignedDuration::from_secs(1)),
                 accounts: ["111122223333".to_owned()].into(),

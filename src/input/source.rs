@@ -40,9 +40,9 @@ pub struct Source {
 impl Source {
     /// The same, to be read once more.
     #[must_use]
-    pub(crate) fn again(&self) -> Self {
+    pub(crate) fn reopen(&self) -> Self {
         let kind = match &self.kind {
-            SourceKind::Object(object) => SourceKind::Object(object.again()),
+            SourceKind::Object(object) => SourceKind::Object(object.reopen()),
             kind => kind.clone(),
         };
         Self {

@@ -261,7 +261,7 @@ impl<'a> Input<'a> {
     }
 
     /// Goes on behind a fault as [`Input::find_next`] does, and tells it, and where that is.
-    pub(super) fn go_on_after(
+    pub(super) fn skip_to_next(
         &mut self,
         mut defect: Defect,
         start: u64,

@@ -64,10 +64,7 @@ impl Identity {
         let differences = match begun {
             Begun::Current(begun) => [
                 (self.rules != begun.rules, "rule"),
-                (
-                    self.has_related != begun.has_related,
-                    "choice of --related",
-                ),
+                (self.has_related != begun.has_related, "choice of --related"),
                 (
                     self.max_decoded_bytes != begun.max_decoded_bytes,
                     "--max-decoded",
@@ -191,8 +188,14 @@ mod tests {
             Some("--until")
         );
         let account = || BTreeSet::from(["111122223333".to_owned()]);
-        assert_eq!(differs(&|asked| asked.accounts = account()), Some("--account"));
-        assert_eq!(differs(&|asked| asked.regions = account()), Some("--region"));
+        assert_eq!(
+            differs(&|asked| asked.accounts = account()),
+            Some("--account")
+        );
+        assert_eq!(
+            differs(&|asked| asked.regions = account()),
+            Some("--region")
+        );
         assert!(differs(&|asked| asked.is_account_folders_only = true).is_some());
         assert!(differs(&|asked| asked.is_home_region_only = true).is_some());
         assert!(differs(&|asked| asked.names = Some("x".to_owned())).is_some());
@@ -208,7 +211,10 @@ mod tests {
         };
         let begun = of("None {} {} false");
         assert_eq!(differs(&begun, &|_| ()), None);
-        assert_eq!(differs(&begun, &|asked| asked.rules[0].version = 2), Some("rule"));
+        assert_eq!(
+            differs(&begun, &|asked| asked.rules[0].version = 2),
+            Some("rule")
+        );
         assert!(differs(&begun, &|asked| asked.is_home_region_only = true).is_some());
         let filtered = of(
             "Some(2024-05-01T12:00:00Z) {\"111122223333\"} {\"us-east-1\"} true account folders exclude a",

@@ -105,7 +105,7 @@ impl Index {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Done, Identity, Known, Ledger, Seen};
+    use super::super::{Done, Identity, Ledger, SourceStatus, SourceVersion};
     use crate::report::Outcome;
 
     fn open(path: &std::path::Path) -> Ledger {
@@ -131,7 +131,7 @@ mod tests {
                     sources.reverse();
                 }
                 for (n, (source, size)) in sources.into_iter().enumerate() {
-                    let mut seen = Seen {
+                    let mut seen = SourceVersion {
                         path: source.clone().into_bytes(),
                         size: *size,
                         version: vec![1],
@@ -140,11 +140,11 @@ mod tests {
                     let known = ledger.known(&seen).expect("an answer");
                     match model.get(source) {
                         Some(before) if before == size => {
-                            prop_assert_eq!(known, Known::Done(true));
+                            prop_assert_eq!(known, SourceStatus::Done(true));
                             continue;
                         }
                         before => {
-                            let Known::ToRead(earlier) = known else {
+                            let SourceStatus::ToRead(earlier) = known else {
                                 panic!("{source} is taken for done");
                             };
                             prop_assert_eq!(earlier.map(|earlier| earlier.size), before.copied());

@@ -3,7 +3,7 @@
 //!
 //! In: sources, in the order of the walk, with what they came to, and their alerts. Out: what is known of a source.
 //! Alerts lie in the ledger until the output that holds them has its name: a hunt that is broken off, in whatever
-//! way, leaves no output, and the next one takes them up again at the place of their source ([`Known::Waiting`]). So
+//! way, leaves no output, and the next one takes them up again at the place of their source ([`SourceStatus::Waiting`]). So
 //! the outputs of all runs hold each alert once. [`delivery`] has the steps.
 //!
 //! Sources that are done are kept in [`pages`], some 50 bytes each.
@@ -72,7 +72,7 @@ const DIAGNOSTICS_KEPT: usize = 100;
 
 /// A source as the walk found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SourceVersion {
     /// Its absolute path or address.
     pub path: Vec<u8>,
     /// Its size in bytes.
@@ -94,7 +94,7 @@ pub struct Earlier {
 
 /// What the ledger says of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum SourceStatus {
     /// It is to be read: it is new, has changed, or could not be read before.
     ToRead(Option<Earlier>),
     /// It is done; the flag tells whether it was read whole.
@@ -107,7 +107,7 @@ pub enum Known {
 #[derive(Debug)]
 pub struct Done<'a> {
     /// The source.
-    pub seen: &'a Seen,
+    pub seen: &'a SourceVersion,
     /// What it came to.
     pub outcome: Outcome,
     /// Its alerts, the first and the last, by the ids that [`Ledger::add_alert`] gave.
@@ -259,15 +259,15 @@ impl Ledger {
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn known(&self, seen: &Seen) -> Result<Known, LedgerError> {
+    pub fn known(&self, seen: &SourceVersion) -> Result<SourceStatus, LedgerError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let page = |id| self.page(id);
         let Some(entry) = index.entry(&seen.path, &page)? else {
-            return Ok(Known::ToRead(None));
+            return Ok(SourceStatus::ToRead(None));
         };
         let is_same = entry.size == seen.size && entry.version == seen.version;
         if !is_same || entry.outcome == Outcome::Failed {
-            return Ok(Known::ToRead(Some(Earlier {
+            return Ok(SourceStatus::ToRead(Some(Earlier {
                 outcome: entry.outcome,
                 size: entry.size,
             })));
@@ -282,10 +282,10 @@ impl Ledger {
                 .query_row([&seen.path], |row| row.get(0))
                 .optional()?;
             if let Some(id) = id {
-                return Ok(Known::Waiting(id, is_whole));
+                return Ok(SourceStatus::Waiting(id, is_whole));
             }
         }
-        Ok(Known::Done(is_whole))
+        Ok(SourceStatus::Done(is_whole))
     }
 
     fn page(&self, id: u32) -> Result<Vec<u8>, LedgerError> {
@@ -394,7 +394,7 @@ impl State {
     }
 
     fn add(&mut self, done: &Done<'_>) -> Result<(), LedgerError> {
-        let Seen { path, size, .. } = done.seen;
+        let SourceVersion { path, size, .. } = done.seen;
         self.note(done)?;
         let entry = Entry {
             size: *size,
@@ -427,7 +427,7 @@ impl State {
 
     /// Takes note of what is to be told of a source.
     fn note(&self, done: &Done<'_>) -> Result<(), LedgerError> {
-        let Seen { path, .. } = done.seen;
+        let SourceVersion { path, .. } = done.seen;
         let connection = &self.connection;
         if done.seen.earlier.is_some() {
             // What waits of the source as it was would be there twice.
@@ -494,8 +494,8 @@ mod tests {
     use super::*;
     use crate::report::{Code, Defect};
 
-    fn seen(path: &str) -> Seen {
-        Seen {
+    fn seen(path: &str) -> SourceVersion {
+        SourceVersion {
             path: path.as_bytes().to_owned(),
             size: 1,
             version: vec![1],
@@ -540,8 +540,8 @@ mod tests {
             assert!(matches!(refused, Err(LedgerError::Broken)));
         }
         let ledger = Ledger::open_any(&path).unwrap();
-        assert_eq!(ledger.known(&early).unwrap(), Known::Done(false));
-        assert_eq!(ledger.known(&late).unwrap(), Known::ToRead(None));
+        assert_eq!(ledger.known(&early).unwrap(), SourceStatus::Done(false));
+        assert_eq!(ledger.known(&late).unwrap(), SourceStatus::ToRead(None));
         assert_eq!(
             ledger.summary().unwrap().sources,
             [(Outcome::Partial, 1)].into()

@@ -13,7 +13,7 @@ mod ending;
 mod envelope;
 mod frame;
 mod inner;
-mod judging;
+mod extractor;
 mod keys;
 mod lenient;
 mod marks;
@@ -48,8 +48,8 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, EventCounts, Stats};
+use extractor::{Extractor, Whole};
 use frame::{Progress, Walker};
-use judging::{Judging, Whole};
 use nest::{Framed, Limits, Needle};
 use numbers::Numbers;
 use parse::Parser;
@@ -72,7 +72,7 @@ pub struct Candidate<'a> {
 pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
     let everything = Arc::new(Prefilter::new::<&str>(&[]));
     let end = json.len() as u64;
-    let mut judging = Judging::new(
+    let mut extractor = Extractor::new(
         everything,
         Unit {
             start: 0,
@@ -86,7 +86,7 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         is_lenient: true,
         is_row: false,
     };
-    judging
+    extractor
         .text(&mut Vec::new(), 0, text, &mut |candidate| {
             visit(&candidate.event)
         })
@@ -429,23 +429,23 @@ impl Scanner {
         text: Whole<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
-        let mut judging = Judging::new(Arc::clone(&self.prefilter), unit);
-        judging.text(&mut self.parsers, self.level, text, visit)?;
+        let mut extractor = Extractor::new(Arc::clone(&self.prefilter), unit);
+        extractor.text(&mut self.parsers, self.level, text, visit)?;
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;
-        self.stats.events_judged += judging.n_events;
-        self.events.judged += judging.n_events;
-        self.stats.documents_without_events += judging.n_documents;
-        if let Some(error) = judging.invalid_text {
+        self.stats.events_judged += extractor.n_events;
+        self.events.judged += extractor.n_events;
+        self.stats.documents_without_events += extractor.n_documents;
+        if let Some(error) = extractor.invalid_text {
             let message = format!("a string in the candidate holds the needle: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
-        } else if judging.n_events + judging.n_documents == 0
+        } else if extractor.n_events + extractor.n_documents == 0
             && self.prefilter.holds_needle(text.bytes)
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
         }
-        self.tell_quality(unit, text.raw, judging.quality, judging.is_duplicate);
+        self.tell_quality(unit, text.raw, extractor.quality, extractor.is_duplicate);
         Ok(())
     }
 }

@@ -89,7 +89,7 @@ impl Object {
 
     /// The same object, of which nothing was fetched yet.
     #[must_use]
-    pub(crate) fn again(&self) -> Self {
+    pub(crate) fn reopen(&self) -> Self {
         Self::new(&self.0.bucket, self.0.meta.clone())
     }
 

@@ -37,7 +37,7 @@ pub use open::check_endpoint;
 pub use ranges::{RANGE_BYTES, RangeReader};
 pub use upload::Upload;
 pub use uri::Uri;
-pub use walk::{Below, Met, Survey, Walk};
+pub use walk::{Below, Survey, Walk, WalkItem};
 
 /// How buckets are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

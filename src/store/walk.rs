@@ -32,7 +32,7 @@ pub type Survey = dyn Fn(&str, usize) -> Below + Send + Sync;
 
 /// What a walk meets.
 #[derive(Debug)]
-pub enum Met {
+pub enum WalkItem {
     /// Objects.
     Objects(Vec<ObjectMeta>),
     /// A folder that holds nothing that is wanted.
@@ -44,13 +44,13 @@ pub enum Met {
 /// What a walk meets, one after the other.
 #[derive(Debug)]
 pub struct Walk {
-    met: Receiver<Met>,
+    met: Receiver<WalkItem>,
     runtime: Handle,
 }
 
 impl Walk {
     /// What it meets next; nothing at its end, and when the run should stop: a list is tried for a while.
-    pub fn next(&mut self, stop: &AtomicBool) -> Option<Met> {
+    pub fn next(&mut self, stop: &AtomicBool) -> Option<WalkItem> {
         self.runtime.block_on(async {
             loop {
                 match tokio::time::timeout(PATIENCE, self.met.recv()).await {
@@ -88,7 +88,7 @@ impl Bucket {
         n_deep: usize,
         n_branched: usize,
         survey: Arc<Survey>,
-    ) -> Receiver<Met> {
+    ) -> Receiver<WalkItem> {
         let (met, receiver) = channel(PAGES);
         let (told, listed) = (met.clone(), prefix.clone());
         let folder = Folder {
@@ -105,7 +105,7 @@ impl Bucket {
             if listing.await.is_err() {
                 let error = io::Error::other("the program failed over its list; please report it");
                 // One who is gone wants it no more.
-                told.send(Met::Failed(listed, error)).await.ok();
+                told.send(WalkItem::Failed(listed, error)).await.ok();
             }
         });
         receiver
@@ -121,7 +121,7 @@ struct Folder {
     /// How many of them have several folders.
     n_branched: usize,
     survey: Arc<Survey>,
-    met: Sender<Met>,
+    met: Sender<WalkItem>,
 }
 
 impl Folder {
@@ -131,7 +131,10 @@ impl Folder {
             let failed = self.pages().await.err().flatten();
             if let Some(error) = failed {
                 // One who is gone wants it no more.
-                self.met.send(Met::Failed(self.prefix, error)).await.ok();
+                self.met
+                    .send(WalkItem::Failed(self.prefix, error))
+                    .await
+                    .ok();
             }
         })
     }
@@ -186,7 +189,7 @@ impl Folder {
                 PageEntry::Prefix(prefix) => {
                     self.objects(&mut objects).await?;
                     if !is_wanted(&prefix) {
-                        self.met.send(Met::PassedOver).await.ok()?;
+                        self.met.send(WalkItem::PassedOver).await.ok()?;
                         continue;
                     }
                     while ahead.len() < n_ahead
@@ -216,7 +219,7 @@ impl Folder {
             return Some(());
         }
         self.met
-            .send(Met::Objects(std::mem::take(objects)))
+            .send(WalkItem::Objects(std::mem::take(objects)))
             .await
             .ok()
     }
@@ -243,8 +246,8 @@ mod tests {
             Arc::new(|_, _| panic!("as a fault of the program would")),
         );
         let never = AtomicBool::new(false);
-        let met: Vec<Met> = std::iter::from_fn(|| walk.next(&never)).collect();
-        let [Met::Failed(prefix, error)] = &met[..] else {
+        let met: Vec<WalkItem> = std::iter::from_fn(|| walk.next(&never)).collect();
+        let [WalkItem::Failed(prefix, error)] = &met[..] else {
             panic!("{met:?}");
         };
         assert_eq!(prefix, "logs/");

@@ -7,7 +7,7 @@ use super::own::Own;
 use super::shown;
 use crate::case::users::is_of_session;
 use crate::case::{CaseEvent, Seen};
-use crate::follow::{Entity, Kind, Known};
+use crate::follow::{CaseGraph, Entity, Kind};
 
 /// What is said of a key.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct KeyUse {
 }
 
 /// The keys of the user and of what it led to: what became of them. Those used most come first.
-pub(super) fn keys(own: &Own<'_>, known: &Known) -> Vec<KeyFacts> {
+pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
     let is_key = |entity: &Entity| entity.kind == Kind::AccessKey;
     let keys = known.entities().filter(|(entity, _)| is_key(entity));
     let mut uses: BTreeMap<&Entity, KeyUse> =

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::case::{Case, CaseEvent, UserCase, is_done};
-use crate::follow::{Entity, Kind, Quarantine, Tie};
+use crate::follow::{Entity, Kind, Link, Quarantine};
 use crate::report::Relation;
 
 /// A user's events, each with why it belongs to it.
 pub(super) struct Own<'a> {
     user: &'a Entity,
-    pub(super) events: Vec<(&'a CaseEvent, Tie<'a>)>,
+    pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
     /// The first time.
     pub(super) quarantined: Option<Timestamp>,
     /// Events from this time on were looked at, if there was such a limit.

@@ -8,7 +8,7 @@ use super::facts::{text, time, who};
 use super::own::{Own, Standing};
 use super::shown;
 use crate::case::CaseEvent;
-use crate::follow::{Entity, Kind, Known, Quarantine};
+use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
 use crate::report::Relation;
 
 pub(super) fn plural(n: u64, one: &str) -> String {
@@ -20,7 +20,7 @@ pub(super) fn plural(n: u64, one: &str) -> String {
 }
 
 /// What happened, in three sentences.
-pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &Known) -> Vec<String> {
+pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<String> {
     let name = shown(&user.name);
     let mut sentences = Vec::new();
     if let Some(event) = own.quarantine() {
@@ -86,7 +86,7 @@ fn calls(own: &Own<'_>, is_before: bool) -> String {
 }
 
 /// What was made and opened, in how many accounts.
-fn led_to(own: &Own<'_>, known: &Known) -> String {
+fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
     let kinds = [
         (Kind::Session, "session"),
         (Kind::User, "new user"),

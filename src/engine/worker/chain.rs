@@ -1,7 +1,7 @@
 //! What a block of a large source hands on to the next one, so that the text is scanned as if by one thread.
 //!
 //! Two things, each as soon as it is known: where in the text the next block begins ([`Seam`]), and what this
-//! one leaves over ([`Carry`]): the text behind its last anchor. A block that has an anchor knows both
+//! one leaves over ([`Remainder`]): the text behind its last anchor. A block that has an anchor knows both
 //! before it is scanned, so the next need not wait for that.
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Seam {
 
 /// Text that is not dealt with, from some offset to a seam.
 #[derive(Debug)]
-pub(crate) struct Carry {
+pub(crate) struct Remainder {
     /// Where the offsets in it count from.
     origin: u64,
     /// The offset of the first byte.
@@ -58,7 +58,7 @@ pub(crate) struct Carry {
     begins_rows: bool,
 }
 
-impl Carry {
+impl Remainder {
     /// Text from an anchor on, in memory that is given for it.
     pub(crate) fn new(base: u64, bytes: &[u8], mut memory: Vec<u8>) -> Self {
         memory.clear();
@@ -139,29 +139,29 @@ impl Carry {
 
 /// Hands on to the next block; when it is dropped before, the next block knows that it has no text.
 #[derive(Debug)]
-pub(crate) struct Giver {
+pub(crate) struct SeamSender {
     seam: SyncSender<Seam>,
-    carry: SyncSender<Carry>,
+    carry: SyncSender<Remainder>,
 }
 
 /// Takes from the block before.
 #[derive(Debug)]
-pub(crate) struct Taker {
+pub(crate) struct SeamReceiver {
     seams: Receiver<Seam>,
     /// The seam, once it came.
     seam: Option<Seam>,
-    carry: Receiver<Carry>,
+    carry: Receiver<Remainder>,
 }
 
 /// The link between two blocks.
-pub(crate) fn link() -> (Giver, Taker) {
+pub(crate) fn link() -> (SeamSender, SeamReceiver) {
     let (seam_in, seam) = sync_channel(1);
     let (carry_in, carry) = sync_channel(1);
-    let giver = Giver {
+    let giver = SeamSender {
         seam: seam_in,
         carry: carry_in,
     };
-    let taker = Taker {
+    let taker = SeamReceiver {
         seams: seam,
         seam: None,
         carry,
@@ -170,24 +170,24 @@ pub(crate) fn link() -> (Giver, Taker) {
 }
 
 /// What the first block takes.
-pub(crate) fn beginning(begins_rows: bool) -> Taker {
+pub(crate) fn beginning(begins_rows: bool) -> SeamReceiver {
     let (giver, taker) = link();
     giver.seam(Seam::default());
-    giver.carry(Carry {
+    giver.carry(Remainder {
         begins_rows,
-        ..Carry::new(0, &[], Vec::new())
+        ..Remainder::new(0, &[], Vec::new())
     });
     taker
 }
 
-impl Giver {
+impl SeamSender {
     /// Tells the next block that a text begins with it, at this offset.
     pub(crate) fn close(&self, offset: u64) {
         self.seam(Seam {
             offset,
             ..Seam::default()
         });
-        self.carry(Carry::new(offset, &[], Vec::new()));
+        self.carry(Remainder::new(offset, &[], Vec::new()));
     }
 
     pub(crate) fn seam(&self, seam: Seam) {
@@ -195,13 +195,13 @@ impl Giver {
         self.seam.send(seam).ok();
     }
 
-    pub(crate) fn carry(&self, carry: Carry) {
+    pub(crate) fn carry(&self, carry: Remainder) {
         // Likewise.
         self.carry.send(carry).ok();
     }
 }
 
-impl Taker {
+impl SeamReceiver {
     /// Waits for the seam; nothing if the text ended before it.
     pub(crate) fn seam(&mut self) -> Option<Seam> {
         if self.seam.is_none() {
@@ -219,7 +219,7 @@ impl Taker {
     }
 
     /// Waits for what is left over; nothing if the block before failed.
-    pub(crate) fn carry(&self) -> Option<Carry> {
+    pub(crate) fn carry(&self) -> Option<Remainder> {
         self.carry.recv().ok()
     }
 }

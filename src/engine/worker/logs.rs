@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::analyzer::Observer;
-use super::{Judge, SourceReport, TEXT_BYTES, Worker, shrink};
+use super::{PieceContext, SourceReport, TEXT_BYTES, Worker, shrink};
 use crate::input::archive::{Coded, Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
 use crate::input::{Source, Stored, Text};
@@ -57,8 +57,8 @@ impl<'w, 'a> Logs<'w, 'a> {
                     if self.worker.context.progress.stop.load(Relaxed) {
                         break;
                     }
-                    let (mut judge, scanner) = self.judge(member.as_ref());
-                    judge.group(scanner, &table, group);
+                    let (mut shown, scanner) = self.shown(member.as_ref());
+                    shown.group(scanner, &table, group);
                 }
             }
             Opened::Archive(mut archive) => {
@@ -108,7 +108,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         let n_taken = self.worker.counter.load(Relaxed).max(self.n_counted);
         let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
         if n_stored + n_text as u64 > 0 {
-            self.judge(None).0.count(n_stored, n_text as u64);
+            self.shown(None).0.count(n_stored, n_text as u64);
         }
     }
 
@@ -119,15 +119,18 @@ impl<'w, 'a> Logs<'w, 'a> {
     }
 
     /// What judges the candidates of a log, and what finds them.
-    fn judge<'b>(&'b mut self, member: Option<&'b Arc<Member>>) -> (Judge<'b>, &'b mut Scanner) {
-        let judge = Judge {
+    fn shown<'b>(
+        &'b mut self,
+        member: Option<&'b Arc<Member>>,
+    ) -> (PieceContext<'b>, &'b mut Scanner) {
+        let shown = PieceContext {
             context: &self.worker.context,
             source: self.source,
             member,
             report: self.report,
             observer: self.observer,
         };
-        (judge, &mut self.worker.scanner)
+        (shown, &mut self.worker.scanner)
     }
 
     /// Scans a text as it is decompressed.
@@ -149,12 +152,12 @@ impl<'w, 'a> Logs<'w, 'a> {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
             let filled = self.fill(&mut text, &mut buffer, limit, member);
-            if filled == Filled::Layer {
+            if filled == Filled::Nested {
                 return self.layer(text, buffer, member, coded);
             }
             self.count(buffer.len() - held);
-            self.judge(member).0.text(&buffer[held..]);
-            let is_last = matches!(filled, Filled::End | Filled::Break | Filled::Other);
+            self.shown(member).0.text(&buffer[held..]);
+            let is_last = matches!(filled, Filled::End | Filled::Gap | Filled::Trailing);
             let is_all = is_last && base == 0 && held == 0;
             if !is_all {
                 ends.add(&buffer[held..]);
@@ -166,16 +169,16 @@ impl<'w, 'a> Logs<'w, 'a> {
                 likely_start: text.last_start(),
             };
             let keep = self.scan(window, member);
-            if matches!(filled, Filled::End | Filled::Other) {
-                is_other_behind = filled == Filled::Other;
+            if matches!(filled, Filled::End | Filled::Trailing) {
+                is_other_behind = filled == Filled::Trailing;
                 let defects = match is_all {
                     true => defects_of_whole(&buffer),
                     false => ends.defects(),
                 };
-                self.judge(member).0.tell_ends(defects);
+                self.shown(member).0.tell_ends(defects);
                 break;
             }
-            if filled == Filled::Break {
+            if filled == Filled::Gap {
                 base = window.end();
                 buffer.clear();
                 self.worker.scanner.start_text(base);
@@ -185,7 +188,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             buffer.drain(..n_done);
             base = keep;
         }
-        self.judge(member).0.end_of_log();
+        self.shown(member).0.end_of_log();
         self.note_gzip_members(member, &text);
         shrink(&mut buffer);
         self.worker.text = buffer;
@@ -213,13 +216,13 @@ impl<'w, 'a> Logs<'w, 'a> {
     }
 
     fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
-        let (mut judge, scanner) = self.judge(member);
-        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, 0);
+        let (mut shown, scanner) = self.shown(member);
+        let visit = &mut |candidate: &Candidate<'_>| shown.candidate(candidate, 0);
         let keep = scanner.scan(window, visit);
-        let n_defects = judge.report.defects.len();
-        judge.take_in(scanner, 0);
+        let n_defects = shown.report.defects.len();
+        shown.take_in(scanner, 0);
         if window.base == 0 && window.is_last {
-            judge.let_off_notes(window.bytes, n_defects);
+            shown.let_off_notes(window.bytes, n_defects);
         }
         keep
     }
@@ -234,10 +237,10 @@ impl<'w, 'a> Logs<'w, 'a> {
             is_last: true,
             likely_start: None,
         };
-        self.judge(member).0.text(bytes);
+        self.shown(member).0.text(bytes);
         self.scan(window, member);
-        self.judge(member).0.tell_ends(defects_of_whole(bytes));
-        self.judge(member).0.end_of_log();
+        self.shown(member).0.tell_ends(defects_of_whole(bytes));
+        self.shown(member).0.end_of_log();
     }
 
     /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in
@@ -251,18 +254,18 @@ impl<'w, 'a> Logs<'w, 'a> {
     ) -> io::Result<()> {
         // A small one is decoded to its end, which leaves the fastest ways for what is in it.
         let mut filled = Filled::More;
-        while begun.len() < TEXT_BYTES && !matches!(filled, Filled::End | Filled::Other) {
+        while begun.len() < TEXT_BYTES && !matches!(filled, Filled::End | Filled::Trailing) {
             filled = self.fill(&mut text, &mut begun, Limit::at(TEXT_BYTES), member);
         }
         self.count(0);
-        if matches!(filled, Filled::End | Filled::Other) {
+        if matches!(filled, Filled::End | Filled::Trailing) {
             self.note_gzip_members(member, &text);
             let stored = Stored::Slice(&begun);
             let result = self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
             self.worker.text = begun;
             result?;
             return match filled {
-                Filled::Other => self.entry(Entry::behind(text, coded, member.cloned())),
+                Filled::Trailing => self.entry(Entry::behind(text, coded, member.cloned())),
                 _ => Ok(()),
             };
         }

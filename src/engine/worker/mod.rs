@@ -18,7 +18,7 @@ use super::analyzer::{Interest, Location, Log, Observer};
 use crate::config::{Progress, ScanConfig};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
-use crate::input::layout::Wanted;
+use crate::input::layout::Selection;
 use crate::input::names::Names;
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::RowCriteria;
@@ -64,14 +64,14 @@ impl Target {
 }
 
 /// What is the same for each source.
-struct Context<'a> {
+struct PassContext<'a> {
     target: &'a Target,
-    wanted: &'a Wanted,
+    wanted: &'a Selection,
     names: &'a Names,
     progress: &'a Progress,
 }
 
-impl Context<'_> {
+impl PassContext<'_> {
     fn scanner(&self) -> Scanner {
         Scanner::new(Arc::clone(&self.target.prefilter)).stopped_by(&self.progress.stop)
     }
@@ -195,7 +195,7 @@ impl SourceReport {
 
 /// What one thread scans with: all its memory is kept from source to source.
 pub(crate) struct Worker<'a> {
-    context: Context<'a>,
+    context: PassContext<'a>,
     open: OpenOptions<'a>,
     scanner: Scanner,
     codecs: Codecs,
@@ -215,7 +215,7 @@ pub(crate) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(config: &'a ScanConfig, target: &'a Target) -> Self {
-        let context = Context {
+        let context = PassContext {
             target,
             wanted: &config.wanted,
             names: &config.names,
@@ -260,8 +260,8 @@ impl<'a> Worker<'a> {
 }
 
 /// Where candidates go: those that are wanted to the observer, and what was met on the way to the report.
-struct Judge<'a> {
-    context: &'a Context<'a>,
+struct PieceContext<'a> {
+    context: &'a PassContext<'a>,
     source: &'a Source,
     /// The log inside the source.
     member: Option<&'a Arc<Member>>,
@@ -269,7 +269,7 @@ struct Judge<'a> {
     observer: &'a mut dyn Observer,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> PieceContext<'a> {
     /// Shows a candidate, whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
         self.candidate_at(candidate, origin + candidate.unit.start);
@@ -280,7 +280,7 @@ impl<'a> Judge<'a> {
         if self.is_excluded() {
             return;
         }
-        if !is_wanted(self.context.wanted, candidate) {
+        if !selects(self.context.wanted, candidate) {
             self.report.stats.events_outside += 1;
             return;
         }
@@ -375,7 +375,7 @@ impl<'a> Judge<'a> {
 
 /// Whether an event is of the times, accounts and regions that are wanted, in any way it can be read. In another
 /// account's log an event is of both accounts.
-fn is_wanted(wanted: &Wanted, candidate: &Candidate<'_>) -> bool {
+fn selects(wanted: &Selection, candidate: &Candidate<'_>) -> bool {
     if wanted.is_everything() {
         return true;
     }

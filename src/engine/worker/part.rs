@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::chain::{Carry, Seam};
+use super::chain::{Remainder, Seam};
 use super::large::PieceScan;
 use super::{TEXT_BYTES, shrink};
 use crate::input::Codecs;
@@ -46,7 +46,7 @@ enum Ahead {
     /// The buffer, from this offset in the part's text on.
     Own { base: u64 },
     /// What the pieces before left over, and all that follows, since there is no anchor near.
-    Carried(Carry),
+    Carried(Remainder),
 }
 
 /// The scan of a part.
@@ -96,7 +96,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
                 self.take_over()?;
             }
             self.count();
-            let is_closed = matches!(filled, Filled::End | Filled::Break);
+            let is_closed = matches!(filled, Filled::End | Filled::Gap);
             match &mut ahead {
                 Ahead::Own { base } => *base = self.scan(scanner, *base, is_closed),
                 Ahead::Carried(carry) => {
@@ -107,10 +107,10 @@ impl<'p, 'a> PartScan<'p, 'a> {
             if is_at_end || filled == Filled::End {
                 return self.end(scanner, ahead, !is_at_end);
             }
-            if filled == Filled::Break {
+            if filled == Filled::Gap {
                 ahead = self.begin_behind_fault(scanner, ahead)?;
             }
-            if self.piece.judge.context.progress.stop.load(Relaxed) {
+            if self.piece.shown.context.progress.stop.load(Relaxed) {
                 return Some(());
             }
             self.n_held = self.decoding.text.len();
@@ -136,7 +136,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         head.extend(text.drain(..first));
         self.seam = std::mem::take(&mut self.seam).behind(head);
         self.n_gone = first;
-        self.piece.judge.count(0, first as u64);
+        self.piece.shown.count(0, first as u64);
         let base = self.seam.offset;
         scanner.start(base);
         Some(Ahead::Own { base })
@@ -151,10 +151,10 @@ impl<'p, 'a> PartScan<'p, 'a> {
             true => self.decoding.part.stored_bytes().max(self.n_counted),
             false => 0,
         };
-        let judge = &mut self.piece.judge;
-        judge.count(n_stored - self.n_counted, new.len() as u64);
+        let shown = &mut self.piece.shown;
+        shown.count(n_stored - self.n_counted, new.len() as u64);
         for defect in self.defects.drain(..) {
-            judge.report.defects.push(defect.within(judge.member));
+            shown.report.defects.push(defect.within(shown.member));
         }
         self.n_counted = n_stored;
     }
@@ -163,7 +163,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
     fn begin_behind_fault(&mut self, scanner: &mut Scanner, ahead: Ahead) -> Option<Ahead> {
         let origin = self.resolve()?;
         match ahead {
-            Ahead::Own { .. } => self.piece.judge.take_in(scanner, origin),
+            Ahead::Own { .. } => self.piece.shown.take_in(scanner, origin),
             Ahead::Carried(carry) => *self.piece.memory = carry.into_memory(),
         }
         self.decoding.text.clear();
@@ -185,7 +185,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let (piece, origin, head) = (&mut *self.piece, &mut self.origin, &mut *self.decoding.head);
         let keep = scanner.scan(window, &mut |candidate| {
             if let Some(origin) = resolve(piece, origin, head) {
-                piece.judge.candidate(candidate, origin);
+                piece.shown.candidate(candidate, origin);
             }
         });
         let n_done = usize::try_from(keep - base).expect("an offset into the text");
@@ -212,14 +212,14 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let piece = self.piece;
         let begin = piece.before.seam()?;
         let n_gzip_members = self.decoding.part.n_gzip_members();
-        let member = piece.judge.member;
-        piece.judge.report.add_gzip_members(member, n_gzip_members);
+        let member = piece.shown.member;
+        piece.shown.report.add_gzip_members(member, n_gzip_members);
         if matches!(ahead, Ahead::Own { .. }) {
-            piece.judge.take_in(scanner, origin);
+            piece.shown.take_in(scanner, origin);
         }
         let seam = begin.then(&self.seam);
         if is_text_end {
-            piece.judge.tell_ends(seam.ends.defects());
+            piece.shown.tell_ends(seam.ends.defects());
         }
         let Some(after) = &piece.after else {
             return Some(());
@@ -229,9 +229,9 @@ impl<'p, 'a> PartScan<'p, 'a> {
             Ahead::Carried(carry) => carry,
             Ahead::Own { base } => {
                 let memory = std::mem::take(piece.memory);
-                let carry = Carry::new(base, self.decoding.text, memory).counted_from(origin);
+                let carry = Remainder::new(base, self.decoding.text, memory).counted_from(origin);
                 if scanner.is_walking() {
-                    let next = piece.judge.context.scanner();
+                    let next = piece.shown.context.scanner();
                     carry.seen_by(std::mem::replace(scanner, next))
                 } else {
                     carry

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Judge;
+use super::PieceContext;
 use crate::input::table::{Rows, Table};
 use crate::report::Space;
 use crate::scan::{Candidate, Scanner, Window};
 
-impl Judge<'_> {
+impl PieceContext<'_> {
     /// Scans a row group.
     pub(super) fn group(&mut self, scanner: &mut Scanner, table: &Table, group: usize) {
         let context = self.context;

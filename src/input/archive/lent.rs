@@ -14,12 +14,12 @@ use crate::input::stored::{Input, Stored};
 use crate::report::{Code, Defect, Member};
 
 /// An archive's bytes and where its walk stands, or that they are lent.
-pub(super) struct Lending<'a> {
+pub(super) struct SharedInput<'a> {
     /// Nothing while it is lent.
     input: Option<Input<'a>>,
     home: (Sender<Returned<'a>>, Receiver<Returned<'a>>),
     /// The entry that was lent last.
-    lent: Option<Loan>,
+    lent: Option<OpenEntry>,
 }
 
 /// What an entry gives back.
@@ -30,7 +30,7 @@ struct Returned<'a> {
 }
 
 /// What is to be seen to when an entry is done with.
-struct Loan {
+struct OpenEntry {
     member: Arc<Member>,
     /// Where it ends in the archive, if that is known.
     end: Option<u64>,
@@ -39,13 +39,13 @@ struct Loan {
     crc: Option<Hasher>,
 }
 
-impl std::fmt::Debug for Lending<'_> {
+impl std::fmt::Debug for SharedInput<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lending").finish_non_exhaustive()
+        f.debug_struct("SharedInput").finish_non_exhaustive()
     }
 }
 
-impl<'a> Lending<'a> {
+impl<'a> SharedInput<'a> {
     pub(super) fn new(input: Input<'a>) -> Self {
         Self {
             input: Some(input),
@@ -63,7 +63,7 @@ impl<'a> Lending<'a> {
         member: &Arc<Member>,
     ) -> Stored<'a> {
         let input = self.input.take().expect("the entry before was dropped");
-        let mut loan = Loan {
+        let mut loan = OpenEntry {
             member: Arc::clone(member),
             end: n_stored.map(|n| input.offset + n),
             expected,
@@ -72,7 +72,7 @@ impl<'a> Lending<'a> {
         let part = n_stored.and_then(|n| input.part(n));
         let Some(part) = part else {
             self.lent = Some(loan);
-            return Stored::Stream(Box::new(Lent {
+            return Stored::Stream(Box::new(EntryReader {
                 crc: expected.map(|_| Hasher::new()),
                 input: Some(input),
                 left: n_stored,
@@ -127,7 +127,7 @@ impl<'a> Lending<'a> {
 }
 
 /// An entry of an archive that passes by.
-struct Lent<'a> {
+struct EntryReader<'a> {
     /// Nothing when it is given back.
     input: Option<Input<'a>>,
     left: Option<u64>,
@@ -135,7 +135,7 @@ struct Lent<'a> {
     home: Sender<Returned<'a>>,
 }
 
-impl Drop for Lent<'_> {
+impl Drop for EntryReader<'_> {
     fn drop(&mut self) {
         if let Some(input) = self.input.take() {
             let returned = Returned {
@@ -149,7 +149,7 @@ impl Drop for Lent<'_> {
     }
 }
 
-impl BufRead for Lent<'_> {
+impl BufRead for EntryReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let Some(input) = &mut self.input else {
             return Ok(&[]);
@@ -175,7 +175,7 @@ impl BufRead for Lent<'_> {
     }
 }
 
-impl Read for Lent<'_> {
+impl Read for EntryReader<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let n = self.fill_buf()?.read(bytes)?;
         self.consume(n);

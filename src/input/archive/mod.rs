@@ -20,7 +20,7 @@ use super::sniff::{self, Format, SNIFF_BYTES};
 use super::stored::{Input, Stored};
 use super::table::Table;
 use crate::report::{Code, Defect, Member};
-use lent::Lending;
+use lent::SharedInput;
 
 /// How many containers and codings may lie in one another. `logs.zip` that holds `x.tar.gz` that holds
 /// `y.json.gz` has five; more than that is seldom an accident.
@@ -100,9 +100,9 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// What is stored behind a text that ended before its stored bytes did ([`Filled::Other`]).
+    /// What is stored behind a text that ended before its stored bytes did ([`Filled::Trailing`]).
     ///
-    /// [`Filled::Other`]: super::decompress::Filled::Other
+    /// [`Filled::Trailing`]: super::decompress::Filled::Trailing
     #[must_use]
     pub fn behind(text: Text<'a>, coded: Coded, member: Option<Arc<Member>>) -> Self {
         Self {
@@ -193,7 +193,7 @@ impl<'a> Entry<'a> {
             _ => unreachable!("all other formats are texts"),
         };
         Ok(Opened::Archive(Archive {
-            lending: Lending::new(input),
+            lending: SharedInput::new(input),
             walk,
             member,
             depth: coded.depth,
@@ -227,7 +227,7 @@ fn open_table<'a>(
 /// An archive that is open.
 #[derive(Debug)]
 pub struct Archive<'a> {
-    lending: Lending<'a>,
+    lending: SharedInput<'a>,
     walk: Walk,
     /// What it is itself called inside the source.
     member: Option<Arc<Member>>,

@@ -135,7 +135,7 @@ impl Walk {
         } else {
             Defect::stored(Code::CorruptStream, start, "tar header is damaged")
         };
-        let is_found = input.go_on_after(defect, start, BLOCK_BYTES, &find_header, defects)?;
+        let is_found = input.skip_to_next(defect, start, BLOCK_BYTES, &find_header, defects)?;
         self.next_header = input.offset;
         Ok(is_found)
     }

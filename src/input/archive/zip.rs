@@ -160,7 +160,7 @@ impl Walk {
         } else {
             Defect::stored(Code::CorruptStream, start, "no zip header stands here")
         };
-        input.go_on_after(defect, start, HEADER_BYTES, &find_header, defects)
+        input.skip_to_next(defect, start, HEADER_BYTES, &find_header, defects)
     }
 
     /// The entry whose header begins at `start`, behind its mark, if it is one with content that is read.

@@ -13,7 +13,7 @@ use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::libdeflate::{Inflated, Inflater};
-use super::onward::go_on_after;
+use super::resync::skip_to_next;
 use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::GZIP_MAGIC;
 use crate::input::stored::{Input, trailing};
@@ -219,12 +219,12 @@ impl Gzip {
                 Err(defect) => {
                     let find = &find_header;
                     let goes_on =
-                        go_on_after(reading, text, start, HEAD_BYTES, find, defect, defects)?;
+                        skip_to_next(reading, text, start, HEAD_BYTES, find, defect, defects)?;
                     *state = match goes_on {
                         true => State::after_a_member(),
                         false => State::Ended,
                     };
-                    return Ok(if goes_on { Filled::Break } else { Filled::End });
+                    return Ok(if goes_on { Filled::Gap } else { Filled::End });
                 }
             }
         }

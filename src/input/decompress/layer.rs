@@ -54,7 +54,7 @@ impl BufRead for Decoded<'_> {
             let (limit, mut defects) = (Limit::at(LAYER_BYTES), Vec::new());
             let filled = (self.text).fill(&mut self.buffer, limit, &mut self.codecs, &mut defects);
             // A fault leaves a gap, over which whoever reads this must find a way.
-            self.is_ended = matches!(filled, Filled::End | Filled::Other);
+            self.is_ended = matches!(filled, Filled::End | Filled::Trailing);
             if self.is_ended {
                 defects.extend(Defect::gzip_members(self.text.n_gzip_members()));
             }

@@ -4,16 +4,16 @@
 //! decoded bytes to a buffer on each [`Text::fill`], and defects with their offset in what is stored. All
 //! members of a gzip file, all frames of zstd, all streams of bzip2 and xz make one text. What can be decoded
 //! before a fault is given out, and then what stands after the next place where a member begins
-//! ([`Filled::Break`] between them).
+//! ([`Filled::Gap`] between them).
 //!
-//! A text that proves to be a container again is a [`Filled::Layer`], for `archive` to open.
+//! A text that proves to be a container again is a [`Filled::Nested`], for `archive` to open.
 
 mod budget;
 mod chunked;
 mod gzip;
 mod layer;
 mod libdeflate;
-mod onward;
+mod resync;
 mod part;
 pub(super) mod plain;
 mod streams;
@@ -75,11 +75,11 @@ pub enum Filled {
     /// There may be more.
     More,
     /// What follows does not belong to what came so far: there was a fault between them.
-    Break,
+    Gap,
     /// The text begins as a container or another coding does: see [`Text::into_layer`].
-    Layer,
+    Nested,
     /// The text is at its end, and what is stored behind it is something else: see `Entry::behind`.
-    Other,
+    Trailing,
     /// The text is at its end.
     End,
     /// The end of a [`Part`] is reached, or passed.
@@ -364,7 +364,7 @@ impl<'a> Text<'a> {
         let is_layer = is_layer(&text[from..]);
         self.reading.is_layer = Some(is_layer);
         match is_layer {
-            true => Filled::Layer,
+            true => Filled::Nested,
             false => filled,
         }
     }
@@ -394,7 +394,7 @@ impl<'a> Text<'a> {
             Filled::End
         });
         if reading.is_other_behind && filled == Filled::End {
-            filled = Filled::Other;
+            filled = Filled::Trailing;
         }
         let is_plain = matches!(self.decoding, Decoding::Plain(_));
         if let Some(budget) = codecs.budget.as_ref().filter(|_| !is_plain)
@@ -425,7 +425,7 @@ impl<'a> Text<'a> {
         };
         check.crc.update(text);
         check.n_bytes += text.len() as u64;
-        if !matches!(filled, Filled::End | Filled::Other) {
+        if !matches!(filled, Filled::End | Filled::Trailing) {
             return;
         }
         let Check {

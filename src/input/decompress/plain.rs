@@ -23,7 +23,7 @@ impl State {
         while text.len() < limit {
             let left = self.end.map_or(u64::MAX, |end| end - input.offset);
             if left == 0 {
-                return Ok(Filled::Other);
+                return Ok(Filled::Trailing);
             }
             let at_hand = input.peek()?;
             if at_hand.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::onward::go_on_after;
+use super::resync::skip_to_next;
 use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::{BZIP2_MAGIC, XZ_MAGIC, is_bzip2};
 use crate::input::stored::{Input, trailing};
@@ -201,7 +201,7 @@ impl State {
                 },
             };
             let find = &|bytes: &[u8]| kind.find(bytes);
-            let goes_on = go_on_after(
+            let goes_on = skip_to_next(
                 reading,
                 text,
                 start,
@@ -212,7 +212,7 @@ impl State {
             )?;
             if goes_on {
                 self.place = Place::Between { n_streams: 1 };
-                return Ok(Filled::Break);
+                return Ok(Filled::Gap);
             }
             self.place = Place::Ended;
             return Ok(Filled::End);

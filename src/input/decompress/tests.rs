@@ -55,7 +55,7 @@ fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
             "little more than asked for"
         );
         all.extend_from_slice(&buffer);
-        if matches!(filled, Filled::End | Filled::Other) {
+        if matches!(filled, Filled::End | Filled::Trailing) {
             return (all, defects.into_iter().map(|defect| defect.code).collect());
         }
     }
@@ -187,7 +187,7 @@ fn foreign_bytes_after_a_stream_are_told() {
                 assert_eq!(defects[0].offset, Some((Space::Stored, start)));
                 // What looks like text is left for who reads on.
                 let taken = match filled {
-                    Filled::Other => start,
+                    Filled::Trailing => start,
                     _ => all.len() as u64,
                 };
                 assert_eq!(text.stored_bytes(), taken);

@@ -12,7 +12,7 @@ use zstd::zstd_safe::{
     find_frame_compressed_size, get_error_name,
 };
 
-use super::onward::go_on_after;
+use super::resync::skip_to_next;
 use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
 use crate::input::stored::{Input, trailing};
@@ -156,12 +156,12 @@ impl Zstd {
                     self.reset();
                     let find = &find_frame;
                     let goes_on =
-                        go_on_after(reading, text, start, HEAD_BYTES, find, defect, defects)?;
+                        skip_to_next(reading, text, start, HEAD_BYTES, find, defect, defects)?;
                     *state = match goes_on {
                         true => State::after_a_frame(),
                         false => State::Ended,
                     };
-                    return Ok(if goes_on { Filled::Break } else { Filled::End });
+                    return Ok(if goes_on { Filled::Gap } else { Filled::End });
                 }
             }
         }

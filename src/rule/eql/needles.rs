@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 
 use super::words::share;
 use super::{Condition, Literal, Operator};
-use crate::event::{Standing, standing};
+use crate::event::{TextFidelity, text_fidelity};
 
 /// Shorter runs stand in so many records that looking for them costs more than it saves.
 const RUN_BYTES_MIN: usize = 4;
@@ -82,10 +82,10 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
 
 /// The rarest run of `literal`, of those the longest, that stands in the record if `literal` stands in `field`.
 pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
-    let stands: fn(&str) -> bool = match standing(field) {
-        Standing::Verbatim => |_| true,
-        Standing::ElasticText => |run| !is_number_text(run),
-        Standing::Derived => return None,
+    let stands: fn(&str) -> bool = match text_fidelity(field) {
+        TextFidelity::Verbatim => |_| true,
+        TextFidelity::ElasticText => |run| !is_number_text(run),
+        TextFidelity::Derived => return None,
     };
     literal
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -109,7 +109,7 @@ mod tests {
     use super::super::Query;
     use super::super::testing;
     use super::Needles;
-    use crate::event::{Standing, standing};
+    use crate::event::{TextFidelity, text_fidelity};
 
     const PARAMETERS: &str = "aws.cloudtrail.request_parameters";
 
@@ -228,7 +228,7 @@ mod tests {
         #[test]
         fn a_match_holds_a_needle(query in testing::query(), event in testing::event()) {
             if query.matches(&event) && let Needles::AnyOf(literals) = query.needles() {
-                let text = event.concat_text(|field| standing(field) != Standing::Derived);
+                let text = event.concat_text(|field| text_fidelity(field) != TextFidelity::Derived);
                 prop_assert!(literals.iter().any(|literal| text.contains(literal)), "{query}");
             }
         }

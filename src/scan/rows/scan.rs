@@ -10,7 +10,7 @@ use super::{
 };
 use crate::event::time;
 use crate::report::{Code, Defect};
-use crate::scan::judging::Whole;
+use crate::scan::extractor::Whole;
 use crate::scan::nest::Unit;
 use crate::scan::prefilter::Hits;
 use crate::scan::{Candidate, Scanner, Window};

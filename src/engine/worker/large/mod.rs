@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::super::analyzer::Observer;
-use super::chain::{Carry, Giver, Taker, beginning, link};
+use super::chain::{Remainder, SeamReceiver, SeamSender, beginning, link};
 use super::logs::Logs;
 use super::part::{Decoding, PartScan};
-use super::{Judge, SourceReport, Worker, shrink};
+use super::{PieceContext, SourceReport, Worker, shrink};
 use crate::input::archive::Entry;
 use crate::input::blocks::{Block, BlockEnd, Blocks, Content, Packed};
 use crate::input::decompress::Budget;
@@ -26,7 +26,7 @@ pub(crate) struct Cutter {
     /// Nothing before the source is opened.
     blocks: Option<Blocks>,
     block_bytes: usize,
-    before_next: Taker,
+    before_next: SeamReceiver,
     /// Set by a block that could not stop where it should, and so takes all the rest of its log.
     is_taken_over: Arc<AtomicBool>,
     /// How much text may come out of the source.
@@ -39,8 +39,8 @@ pub(crate) struct Cutter {
 #[derive(Debug)]
 pub(crate) struct Piece {
     block: Block,
-    before: Taker,
-    after: Giver,
+    before: SeamReceiver,
+    after: SeamSender,
     is_taken_over: Arc<AtomicBool>,
     is_chained: bool,
     /// Whether a part counts the stored bytes that it reads: those of an archive's entry the archive counts.
@@ -124,7 +124,7 @@ impl Worker<'_> {
             before,
             after: Some(after),
             is_chained,
-            judge: Judge {
+            shown: PieceContext {
                 context: &self.context,
                 source,
                 member: member.as_ref(),
@@ -137,15 +137,15 @@ impl Worker<'_> {
             Content::Plain(..) | Content::Decoded => scan.before.seam().is_some(),
             Content::Part(_) | Content::Entries(_) | Content::Group(..) => true,
         };
-        let is_excluded = scan.judge.is_excluded();
+        let is_excluded = scan.shown.is_excluded();
         if is_reached {
-            scan.judge.count(block.stored_bytes, 0);
-            scan.judge.report.stats.entries_excluded += u64::from(is_excluded && block.is_first);
-            let report = &mut *scan.judge.report;
+            scan.shown.count(block.stored_bytes, 0);
+            scan.shown.report.stats.entries_excluded += u64::from(is_excluded && block.is_first);
+            let report = &mut *scan.shown.report;
             report.add_gzip_members(member.as_ref(), block.n_gzip_members);
         } else {
             // So is what went wrong when it was cut off: whether it was cut off at all depends on threads.
-            *scan.judge.report = SourceReport::default();
+            *scan.shown.report = SourceReport::default();
         }
         match block.content {
             Content::Plain(map, range) => scan.text(scanner, &map[range], block.end),
@@ -160,13 +160,13 @@ impl Worker<'_> {
                     is_taken_over: &is_taken_over,
                     counts_stored,
                 };
-                let of_cut = std::mem::take(scan.judge.report);
+                let of_cut = std::mem::take(scan.shown.report);
                 if PartScan::new(&mut scan, decoding).run(scanner).is_none() {
-                    *scan.judge.report = SourceReport::default();
+                    *scan.shown.report = SourceReport::default();
                 }
                 report.add(of_cut);
             }
-            Content::Group(table, group) => scan.judge.group(scanner, &table, group),
+            Content::Group(table, group) => scan.shown.group(scanner, &table, group),
             Content::Entries(entries) => {
                 self.codecs.limit(budget);
                 self.entries(source, &entries, report, observer);
@@ -228,12 +228,12 @@ impl Cutter {
 pub(super) struct PieceScan<'a> {
     /// For what is carried over.
     pub(super) memory: &'a mut Vec<u8>,
-    pub(super) before: Taker,
+    pub(super) before: SeamReceiver,
     /// Nothing after this piece has taken over all the rest.
-    pub(super) after: Option<Giver>,
+    pub(super) after: Option<SeamSender>,
     /// Whether the text has no place where it could be scanned from, but its start.
     pub(super) is_chained: bool,
-    pub(super) judge: Judge<'a>,
+    pub(super) shown: PieceContext<'a>,
 }
 
 impl PieceScan<'_> {
@@ -244,8 +244,8 @@ impl PieceScan<'_> {
             // The text ended in a block before this one, which told why.
             return;
         };
-        self.judge.count(0, text.len() as u64);
-        let n_defects = self.judge.report.defects.len();
+        self.shown.count(0, text.len() as u64);
+        let n_defects = self.shown.report.defects.len();
         let own = match self.is_chained {
             true => None,
             false => anchors(text, seam.before),
@@ -258,7 +258,7 @@ impl PieceScan<'_> {
         if let Some(after) = &self.after {
             let behind = seam.behind(text);
             if end == BlockEnd::Text {
-                self.judge.tell_ends(behind.ends.defects());
+                self.shown.tell_ends(behind.ends.defects());
             }
             if is_closed {
                 after.close(behind.offset);
@@ -267,7 +267,7 @@ impl PieceScan<'_> {
                 if let Some(own) = &own {
                     let memory = std::mem::take(self.memory);
                     let base = offset + own.end as u64;
-                    after.carry(Carry::new(base, &text[own.end..], memory));
+                    after.carry(Remainder::new(base, &text[own.end..], memory));
                 }
             }
         }
@@ -285,20 +285,20 @@ impl PieceScan<'_> {
         }
         if let Some(own) = own {
             let base = offset + own.start as u64;
-            self.judge.scan(scanner, &text[own], base);
+            self.shown.scan(scanner, &text[own], base);
         }
         if is_closed && offset == 0 {
-            self.judge.let_off_notes(text, n_defects);
+            self.shown.let_off_notes(text, n_defects);
         }
     }
 
     /// Goes on with what the blocks before left over.
-    pub(super) fn go_on(&mut self, carry: &mut Carry, more: &[u8], is_closed: bool) {
-        let judge = &mut self.judge;
-        let (context, origin) = (judge.context, carry.origin());
-        let visit = &mut |candidate: &Candidate<'_>| judge.candidate(candidate, origin);
+    pub(super) fn go_on(&mut self, carry: &mut Remainder, more: &[u8], is_closed: bool) {
+        let shown = &mut self.shown;
+        let (context, origin) = (shown.context, carry.origin());
+        let visit = &mut |candidate: &Candidate<'_>| shown.candidate(candidate, origin);
         if let Some(scanner) = carry.scan(more, is_closed, || context.scanner(), visit) {
-            self.judge.take_in(scanner, origin);
+            self.shown.take_in(scanner, origin);
         }
     }
 }

@@ -58,7 +58,7 @@ fn hunt(path: &Path, is_mapped: bool) -> u64 {
         modified: None,
         changed: None,
     };
-    let mut cutter = Cutter::new(source.again(), BLOCK_BYTES);
+    let mut cutter = Cutter::new(source.reopen(), BLOCK_BYTES);
     let mut report = SourceReport::default();
     let (n_steps, ()) = steps::of(|| {
         while let Some(piece) = worker.cut(&mut cutter, &mut report) {

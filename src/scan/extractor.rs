@@ -39,7 +39,7 @@ struct Place<'a> {
 }
 
 /// What is met while one candidate is judged.
-pub(super) struct Judging {
+pub(super) struct Extractor {
     prefilter: Arc<Prefilter>,
     unit: Unit,
     pub(super) n_events: u64,
@@ -52,7 +52,7 @@ pub(super) struct Judging {
     is_record_cut: bool,
 }
 
-impl Judging {
+impl Extractor {
     pub(super) fn new(prefilter: Arc<Prefilter>, unit: Unit) -> Self {
         Self {
             prefilter,

@@ -26,7 +26,7 @@ fn is_other_at(reading: &mut Reading<'_>, offset: u64) -> bool {
 ///
 /// A damaged member may be decoded on beyond its end, so the search begins before the fault. But where the text
 /// is a container again, what stands there may be its own, stored as it is.
-pub(super) fn go_on_after(
+pub(super) fn skip_to_next(
     reading: &mut Reading<'_>,
     text: &[u8],
     start: u64,
@@ -46,5 +46,5 @@ pub(super) fn go_on_after(
         false => start,
     };
     let input = &mut reading.input;
-    input.go_on_after(defect, start, head_bytes, find, defects)
+    input.skip_to_next(defect, start, head_bytes, find, defects)
 }
