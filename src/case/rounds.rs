@@ -33,7 +33,7 @@ pub(super) struct Rounds<'a> {
     pub(super) is_whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// By hashes of their texts: each round meets them again.
-    told: Told,
+    reported: ReportedMessages,
 }
 
 impl<'a> Rounds<'a> {
@@ -51,7 +51,7 @@ impl<'a> Rounds<'a> {
             first: None,
             is_whole: true,
             diagnostics: Vec::new(),
-            told: Told::default(),
+            reported: ReportedMessages::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Rounds<'a> {
             visit,
             notify: self.notify,
             diagnostics: &mut self.diagnostics,
-            told: &mut self.told,
+            reported: &mut self.reported,
             margin,
             names_lie: false,
         };
@@ -94,7 +94,7 @@ impl<'a> Rounds<'a> {
         let names_lie = taker.names_lie;
         if let Some(sources) = listed {
             self.archive = Archive::new(sources);
-            self.tell_streams();
+            self.report_streams();
         }
         self.archive.names_lie |= names_lie;
         self.done.push(Round {
@@ -110,7 +110,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// What can be read once, and was named in a list, is missing in all rounds but the first.
-    fn tell_streams(&mut self) {
+    fn report_streams(&mut self) {
         for source in self.archive.streams() {
             let message = "a pipe can be read once, and later rounds go without it; name a file";
             let defect = Defect::new(Code::NotAFile, message.to_owned());
@@ -134,7 +134,7 @@ struct Taker<'a> {
     visit: &'a mut dyn FnMut(&Found),
     notify: &'a mut dyn FnMut(&Diagnostic),
     diagnostics: &'a mut Vec<Diagnostic>,
-    told: &'a mut Told,
+    reported: &'a mut ReportedMessages,
     margin: SignedDuration,
     /// Whether an event was met that is later than the name of its file says.
     names_lie: bool,
@@ -148,7 +148,7 @@ impl Sink<Found> for Taker<'_> {
     }
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic) {
-        if !self.told.is_new(&diagnostic.to_string()) {
+        if !self.reported.is_new(&diagnostic.to_string()) {
             return;
         }
         if self.diagnostics.len() < DIAGNOSTICS_KEPT {
@@ -172,12 +172,12 @@ fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
 
 /// Texts that were met, by 128 bits of their hashes: a million of them take some megabytes.
 #[derive(Debug, Default)]
-struct Told {
+struct ReportedMessages {
     keys: [RandomState; 2],
     hashes: HashSet<[u64; 2]>,
 }
 
-impl Told {
+impl ReportedMessages {
     /// Takes in a text. True if it was not met before.
     fn is_new(&mut self, text: &str) -> bool {
         let hash = [0, 1].map(|i| self.keys[i].hash_one(text));

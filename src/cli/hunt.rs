@@ -76,7 +76,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
             Notice::Alert(_) | Notice::Related(_) => {}
             // The summary counts what is only worth knowing, and the report has it.
             Notice::Diagnostic(diagnostic) if diagnostic.severity == Severity::Info => {}
-            Notice::Diagnostic(diagnostic) => bar.suspend(|| tell(diagnostic, args.log_format)),
+            Notice::Diagnostic(diagnostic) => bar.suspend(|| show_diagnostic(diagnostic, args.log_format)),
         })
     };
     let report = match result {
@@ -141,7 +141,7 @@ fn wait_for_list(config: &HuntConfig) {
     }
 }
 
-pub(super) fn tell(diagnostic: &Diagnostic, format: LogFormat) {
+pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
     if format == LogFormat::Json {
         return terminal::json("diagnostic", diagnostic);
     }

@@ -52,7 +52,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         let bar = Bar::new(&config.scan, args.log_format, !args.quiet);
         case::run(&config, &mut |diagnostic| {
             if diagnostic.severity != Severity::Info {
-                bar.suspend(|| hunt::tell(diagnostic, args.log_format));
+                bar.suspend(|| hunt::show_diagnostic(diagnostic, args.log_format));
             }
         })
     };

@@ -68,7 +68,7 @@ impl<T, K> Collector<'_, T, K> {
                 let mut tally = Tally::default();
                 tally.add(Outcome::Failed, Stats::default(), &path);
                 self.report.add_sources(&tally);
-                self.say(Diagnostic::new(&path.to_string_lossy(), defect));
+                self.report_one(Diagnostic::new(&path.to_string_lossy(), defect));
             }
             WorkResult::Link => self.report.sources.links_not_followed += 1,
             WorkResult::Repeated => self.report.sources.repeated += 1,
@@ -120,7 +120,7 @@ impl<T, K> Collector<'_, T, K> {
     /// Takes what an earlier run found and could not write any more.
     fn replay(&mut self, id: i64) -> Result<(), Error> {
         let reported = self.sink.replay(id)?;
-        reported.into_iter().for_each(|one| self.say(one));
+        reported.into_iter().for_each(|one| self.report_one(one));
         Ok(())
     }
 
@@ -140,10 +140,10 @@ impl<T, K> Collector<'_, T, K> {
             .map(|defect| Diagnostic::new(&name, defect));
         let diagnostics: Vec<_> = diagnostics.collect();
         self.sink.source(path, outcome, &diagnostics);
-        diagnostics.into_iter().for_each(|one| self.say(one));
+        diagnostics.into_iter().for_each(|one| self.report_one(one));
     }
 
-    fn say(&mut self, diagnostic: Diagnostic) {
+    fn report_one(&mut self, diagnostic: Diagnostic) {
         self.sink.diagnostic(&diagnostic);
         self.report.add_diagnostic(diagnostic);
     }

@@ -285,7 +285,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Takes what is to be told of a source.
-    pub(super) fn tell(&mut self, path: &Path, outcome: Outcome, diagnostics: Vec<Diagnostic>) {
+    pub(super) fn report(&mut self, path: &Path, outcome: Outcome, diagnostics: Vec<Diagnostic>) {
         self.told.push((path.to_owned(), outcome, diagnostics));
     }
 

@@ -154,7 +154,7 @@ impl Run<'_> {
         }
         let mut pass: PassReport = pass?;
         let (tables, n_alerts, related) = writer.finish();
-        no_events::tell(config, ledger, &mut pass, n_alerts, notify)?;
+        no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
         let mut report = Report::new(run.run_id, (run.rule_id, run.rule_version), pass);
         (report.alerts, report.related) = (n_alerts, related);
         Ok((tables, report))

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::report::{Code, Defect, Diagnostic, PassReport, Severity};
 
 /// Says that no event was read, if that is so and not as it should be.
-pub(super) fn tell(
+pub(super) fn report(
     config: &HuntConfig,
     ledger: Option<&Ledger>,
     report: &mut PassReport,

@@ -117,7 +117,7 @@ impl Sink<Finding, Reached> for Writer<'_> {
 
     fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
         if let Some(journal) = &mut self.journal {
-            journal.tell(path, outcome, diagnostics.to_vec());
+            journal.report(path, outcome, diagnostics.to_vec());
         }
     }
 

@@ -230,7 +230,7 @@ impl Defect {
 
     /// The same in a text before which another one of `n_bytes` is put.
     #[must_use]
-    pub fn behind(mut self, n_bytes: u64) -> Self {
+    pub fn shifted_by(mut self, n_bytes: u64) -> Self {
         if let Some((Space::Text, offset)) = &mut self.offset {
             *offset += n_bytes;
         }

@@ -336,7 +336,7 @@ impl Scanner {
         self.boundary
     }
 
-    fn tell_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
+    fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
         self.stats.candidates += 1;
         self.stats.candidates_defective += 1;
         let message = format!("candidate of {} bytes is {error}", unit.end - unit.start);
@@ -401,7 +401,7 @@ impl Scanner {
                         is_row: self.is_table,
                     };
                     if let Err(error) = self.judge(unit, text, visit) {
-                        self.tell_invalid(unit, &error);
+                        self.report_invalid(unit, &error);
                     }
                 }
                 Framed::Defect(defect) => {
@@ -445,7 +445,7 @@ impl Scanner {
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
         }
-        self.tell_quality(unit, text.raw, extractor.quality, extractor.is_duplicate);
+        self.report_quality(unit, text.raw, extractor.quality, extractor.is_duplicate);
         Ok(())
     }
 }

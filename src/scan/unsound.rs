@@ -17,11 +17,11 @@ impl Scanner {
         // With what stands before.
         let from = from.saturating_sub(1);
         if let Some(at) = binary::find_hole(&window.bytes[from..], window.is_last) {
-            self.tell_hole(window.base + (from + at) as u64);
+            self.report_hole(window.base + (from + at) as u64);
         }
     }
 
-    fn tell_hole(&mut self, offset: u64) {
+    fn report_hole(&mut self, offset: u64) {
         if !std::mem::replace(&mut self.is_hole_told, true) {
             let message = "zeros stand inside a document: what was there is lost, and what is left was searched";
             self.defects
@@ -53,7 +53,7 @@ impl Scanner {
     }
 
     /// Tells how well a candidate could be read.
-    pub(super) fn tell_quality(
+    pub(super) fn report_quality(
         &mut self,
         unit: Unit,
         raw: &[u8],
@@ -88,7 +88,7 @@ impl Scanner {
             .then(|| binary::find_hole(raw, false))
             .flatten();
         if let Some(at) = hole {
-            self.tell_hole(unit.start + at as u64);
+            self.report_hole(unit.start + at as u64);
         }
     }
 }

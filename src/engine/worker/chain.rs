@@ -32,7 +32,7 @@ impl Seam {
     }
 
     /// The seam behind this text.
-    pub(crate) fn behind(mut self, text: &[u8]) -> Self {
+    pub(crate) fn after(mut self, text: &[u8]) -> Self {
         Arc::make_mut(&mut self.ends).add(text);
         Self {
             offset: self.offset + text.len() as u64,

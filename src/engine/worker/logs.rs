@@ -175,7 +175,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                     true => defects_of_whole(&buffer),
                     false => ends.defects(),
                 };
-                self.shown(member).0.tell_ends(defects);
+                self.shown(member).0.report_ends(defects);
                 break;
             }
             if filled == Filled::Gap {
@@ -239,7 +239,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         };
         self.shown(member).0.text(bytes);
         self.scan(window, member);
-        self.shown(member).0.tell_ends(defects_of_whole(bytes));
+        self.shown(member).0.report_ends(defects_of_whole(bytes));
         self.shown(member).0.end_of_log();
     }
 

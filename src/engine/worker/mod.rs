@@ -139,8 +139,8 @@ impl SourceReport {
             (&d.member, offset, d.code, &d.message)
         }
         self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
-        self.tell_binary_once();
-        self.tell_cut_once();
+        self.report_binary_once();
+        self.report_cut_once();
         let is_complete = self
             .defects
             .iter()
@@ -157,7 +157,7 @@ impl SourceReport {
 
 impl SourceReport {
     /// Each piece tells what is no text in it; of a log the first is told.
-    fn tell_binary_once(&mut self) {
+    fn report_binary_once(&mut self) {
         let mut told: Option<Option<Arc<Member>>> = None;
         self.defects.retain(|defect| {
             let is_binary = matches!(defect.code, Code::NotText | Code::UnknownContent);
@@ -171,7 +171,7 @@ impl SourceReport {
 
     /// That a text ends inside a document is told where nothing else tells why: not what it is stored in, nor a
     /// record that is cut off there. The defects are in their order.
-    fn tell_cut_once(&mut self) {
+    fn report_cut_once(&mut self) {
         let is_text = |defect: &Defect| matches!(defect.offset, Some((Space::Text, _)));
         let is_cut = |defect: &Defect| defect.code == Code::Truncated && is_text(defect);
         let is_fault =
@@ -349,12 +349,12 @@ impl<'a> PieceContext<'a> {
         let defects = scanner
             .defects
             .drain(..)
-            .map(|defect| defect.behind(origin).within(self.member));
+            .map(|defect| defect.shifted_by(origin).within(self.member));
         self.report.defects.extend(defects);
     }
 
     /// Tells what is wrong with a text that is at its end.
-    fn tell_ends(&mut self, defects: Vec<Defect>) {
+    fn report_ends(&mut self, defects: Vec<Defect>) {
         let defects = defects.into_iter().map(|defect| defect.within(self.member));
         self.report.defects.extend(defects);
     }

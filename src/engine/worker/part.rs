@@ -134,7 +134,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         };
         head.clear();
         head.extend(text.drain(..first));
-        self.seam = std::mem::take(&mut self.seam).behind(head);
+        self.seam = std::mem::take(&mut self.seam).after(head);
         self.n_gone = first;
         self.piece.shown.count(0, first as u64);
         let base = self.seam.offset;
@@ -145,7 +145,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
     /// Counts what was decoded last.
     fn count(&mut self) {
         let new = &self.decoding.text[self.n_held..];
-        self.seam = std::mem::take(&mut self.seam).behind(new);
+        self.seam = std::mem::take(&mut self.seam).after(new);
         let n_stored = match self.decoding.counts_stored {
             // Behind a fault it goes on from further back: what was counted is not counted again.
             true => self.decoding.part.stored_bytes().max(self.n_counted),
@@ -219,7 +219,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         }
         let seam = begin.then(&self.seam);
         if is_text_end {
-            piece.shown.tell_ends(seam.ends.defects());
+            piece.shown.report_ends(seam.ends.defects());
         }
         let Some(after) = &piece.after else {
             return Some(());

@@ -107,7 +107,7 @@ impl Walk {
                 CENTRAL => skip_record(input, 42, [24, 26, 28]),
                 END => {
                     self.is_past_end = true;
-                    self.tell_part(start, input, defects)?;
+                    self.report_part(start, input, defects)?;
                     skip_record(input, 18, [16, 18, 18])
                 }
                 ZIP64_END | EXTRA_DATA => skip_sized(input, mark == *ZIP64_END),
@@ -130,7 +130,7 @@ impl Walk {
     }
 
     /// Tells that the archive, whose end is at `start`, is the last part of a split one whose first is not here.
-    fn tell_part(
+    fn report_part(
         &self,
         start: u64,
         input: &mut Input<'_>,

@@ -104,7 +104,7 @@ impl Scanner {
         }
         if table.takes_header(line) {
             if is_hit {
-                self.tell_row(window.base + at as u64, "it is the header");
+                self.report_row(window.base + at as u64, "it is the header");
             }
             return Next::Other(at + end);
         }
@@ -157,7 +157,7 @@ impl Scanner {
         let every_record = self.prefilter.lets_all_through();
         let misfit = misfit.filter(|_| every_record && is_row || self.prefilter.holds_needle(text));
         if let Some(reason) = &misfit {
-            self.tell_row(window.base + row.start as u64, reason);
+            self.report_row(window.base + row.start as u64, reason);
         }
         let n_told = self.defects.len();
         for way in &reading.ways {
@@ -189,7 +189,7 @@ impl Scanner {
                 "it is longer than {} MiB, and was not judged",
                 ROW_BYTES_MAX >> 20
             );
-            self.tell_row(passed.start, &reason);
+            self.report_row(passed.start, &reason);
             let is_told = true;
             table.passed = Some(Passed { is_told, ..passed });
         }
@@ -210,7 +210,7 @@ impl Scanner {
         }
     }
 
-    fn tell_row(&mut self, offset: u64, reason: &str) {
+    fn report_row(&mut self, offset: u64, reason: &str) {
         let message = format!("row may match, but does not fit its header: {reason}");
         self.defects
             .push(Defect::text(Code::InvalidRow, offset, message));
@@ -235,7 +235,7 @@ impl Scanner {
             is_row: true,
         };
         if let Err(error) = self.judge(unit, text, visit) {
-            self.tell_invalid(unit, &error);
+            self.report_invalid(unit, &error);
         }
         self.json = json;
     }

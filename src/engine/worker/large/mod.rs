@@ -256,14 +256,14 @@ impl PieceScan<'_> {
         });
         let offset = seam.offset;
         if let Some(after) = &self.after {
-            let behind = seam.behind(text);
+            let after_text = seam.after(text);
             if end == BlockEnd::Text {
-                self.shown.tell_ends(behind.ends.defects());
+                self.shown.report_ends(after_text.ends.defects());
             }
             if is_closed {
-                after.close(behind.offset);
+                after.close(after_text.offset);
             } else {
-                after.seam(behind);
+                after.seam(after_text);
                 if let Some(own) = &own {
                     let memory = std::mem::take(self.memory);
                     let base = offset + own.end as u64;
