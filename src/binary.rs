@@ -1,6 +1,6 @@
-//! What is no text: by bytes that text does not have.
+//! Recognizes data that is not text by bytes that text does not contain.
 
-/// What holds no logs, by the marks at its start.
+/// Types of files without logs, by the bytes at their start.
 const FOREIGN: [(&[u8], &str); 10] = [
     (b"\x89PNG\r\n", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),
@@ -14,32 +14,33 @@ const FOREIGN: [(&[u8], &str); 10] = [
     (b"\0\0\0\x01Bud1", "a folder's layout (.DS_Store)"),
 ];
 
-/// What macOS puts beside each file in an archive: its own attributes of the file. Not worth a word.
+/// The start of a file in which macOS stores the attributes of another file in an archive. It is not reported.
 const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07";
 
-/// How much of what may be binary is looked at.
+/// Number of bytes of possible binary data that are examined.
 const LOOK_BYTES: usize = 512;
-/// How many control characters behind text are more than an accident at its end.
+/// Minimum number of control characters after text that count as binary data; fewer may be damage at the end of the
+/// text.
 const CONTROLS_LEAST: usize = 4;
 
-/// So many zeros are no accident.
+/// Minimum length of a run of zeros that cannot be an accident.
 const HOLE_LEAST: usize = 8;
 
-/// What this is, by its start, if that is something without logs.
+/// Returns the type of a file by its start, if it is a type without logs.
 pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
     let mut foreign = FOREIGN.iter();
     let (_, name) = foreign.find(|(magic, _)| start.starts_with(magic))?;
     is_binary(start).then_some(name)
 }
 
-/// Whether what begins so has more control characters than text has.
+/// Returns whether data with this start has more control characters than text.
 pub(crate) fn is_binary(start: &[u8]) -> bool {
     if start.starts_with(APPLE_DOUBLE) {
         return false;
     }
     let near = &start[..start.len().min(LOOK_BYTES)];
     let n_controls = n_controls(near);
-    // What is compressed well has fewer of them, but little that is UTF-8.
+    // Well-compressed data has fewer control characters, but little of it is valid UTF-8.
     let is_garbled = || {
         let chunks = near.utf8_chunks();
         let n_invalid = chunks.filter(|chunk| !chunk.invalid().is_empty()).count();
@@ -48,7 +49,7 @@ pub(crate) fn is_binary(start: &[u8]) -> bool {
     n_controls * 16 > near.len() || n_controls >= CONTROLS_LEAST && is_garbled()
 }
 
-/// Whether what begins so has a control character that text does not have.
+/// Returns whether data with this start has a control character that text does not contain.
 pub(crate) fn has_controls(start: &[u8]) -> bool {
     !start.starts_with(APPLE_DOUBLE) && n_controls(start) > 0
 }
@@ -59,12 +60,13 @@ fn n_controls(start: &[u8]) -> usize {
     start.iter().filter(is_control).count()
 }
 
-/// The greatest byte that text does not have: there are others, but what is binary has these too.
+/// The largest byte that the search treats as binary. Text does not contain some larger bytes either, but binary data
+/// contains bytes up to this one too.
 pub(crate) const CONTROL_MAX: u8 = 8;
 
-/// The first byte that text does not have.
+/// Returns the offset of the first byte that text does not contain.
 pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
-    // Whole chunks at first, which the compiler makes vector instructions of.
+    // Whole chunks come first, because the compiler turns this loop into vector instructions.
     let (chunks, _) = bytes.as_chunks::<256>();
     let least = |chunk: &[u8; 256]| chunk.iter().fold(u8::MAX, |least, byte| least.min(*byte));
     let is_clean = |chunk: &&[u8; 256]| least(chunk) > CONTROL_MAX;
@@ -73,8 +75,8 @@ pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     Some(from + at)
 }
 
-/// Where the first of these bytes begin that are no text, though neither a hole of zeros nor single characters
-/// that text should not have.
+/// Returns the start of the first binary data in these bytes. A hole of zeros and single control characters do not
+/// count as binary data.
 pub(crate) fn find_binary(bytes: &[u8]) -> Option<usize> {
     if bytes.starts_with(APPLE_DOUBLE) {
         return None;
@@ -92,8 +94,9 @@ pub(crate) fn find_binary(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Where a run of zeros stands inside a document: what was there is lost. Between two documents nothing need have been. Zeros at either end of the bytes are judged by what is known of them, and those at the very
-/// end of a text are not looked at: what is cut there shows in what stands before them.
+/// Returns the start of a run of zeros inside a document, which means that data was lost. Between two documents nothing
+/// need be missing. Zeros at either end of the bytes are judged by the bytes on the known side. Zeros at the very end
+/// of a text are ignored, because the bytes before them show that the text is cut off.
 pub(crate) fn find_hole(bytes: &[u8], is_last: bool) -> Option<usize> {
     if bytes.starts_with(APPLE_DOUBLE) {
         return None;

@@ -4,7 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
-/// Many small strings are made on many threads and freed on another: what mimalloc is for.
+/// Many small strings are allocated on many threads and freed on another, which mimalloc is good at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! What an investigation says of itself: `case.json`.
+//! The metadata of an investigation: `case.json`.
 
 use std::collections::BTreeMap;
 
@@ -10,86 +10,86 @@ use super::beginning::{Beginning, Window};
 use crate::follow::Entity;
 use crate::report::{Diagnostic, Sources};
 
-/// What `case.json` says.
+/// The content of `case.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct About {
-    /// The version of the program that made it.
+    /// The version of the program that created it.
     pub version: String,
     /// The run's id.
     pub run_id: String,
-    /// Whether all was read, and nothing changed meanwhile.
+    /// True if everything was read, and nothing changed during the run.
     pub complete: bool,
-    /// Whether each round read all that it was to read.
+    /// True if each pass read everything that it had to read.
     pub all_read: bool,
-    /// Whether files were changed meanwhile, so that what a later round looked for may be missing.
+    /// True if files changed during the run, so that events that a later pass searched for may be missing.
     pub archive_changed: bool,
-    /// The users that it began with, and when they were quarantined.
+    /// The users that the case began with, and the times of their quarantines.
     pub beginnings: Vec<Beginning>,
-    /// Which times are near that.
+    /// The times that are near a quarantine.
     #[serde(flatten)]
     pub window: Window,
-    /// Events from this time on were looked at, at the earliest; nothing if there was no such limit.
+    /// The start of the time range that was searched; nothing if there was no such limit.
     pub since: Option<Timestamp>,
-    /// Events before this time, at the latest.
+    /// The end of the time range that was searched; nothing if there was no such limit.
     pub until: Option<Timestamp>,
-    /// Those of them whose quarantine was not found in what was read: it is another archive, or not all of it.
+    /// Those users whose quarantine was not found in what was read: it is a different archive, or only a part of it.
     pub not_found: Vec<Entity>,
-    /// How many steps from where it begins something is followed.
+    /// Maximum number of steps from the beginning for which something is followed.
     pub max_hops: u32,
-    /// Whether that left something out.
+    /// True if this limit left something out.
     pub max_hops_bit: bool,
-    /// How many events there are.
+    /// Number of events.
     pub events: u64,
-    /// The rounds that it took.
+    /// The passes of the investigation.
     pub rounds: Vec<Round>,
-    /// Addresses that others were looked for at.
+    /// The addresses at which other identities were searched for.
     pub addresses: Addresses,
-    /// Countries of addresses, where a file that tells them was given.
+    /// Countries of addresses, if a file with this data was given.
     pub countries: BTreeMap<String, String>,
-    /// What of the archive there was to read.
+    /// The part of the archive that was available to read.
     pub archive: Coverage,
-    /// What the sources of the first round came to, which read all there is.
+    /// The results for the sources of the first pass, which read everything.
     pub sources: Sources,
     /// The SHA-256 of each file beside this one, in hexadecimal digits.
     pub files: BTreeMap<String, String>,
-    /// The first of what could not be read, of all rounds, each once.
+    /// The first diagnostics of all passes, each once.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// What a round looked for.
+/// The kind of a pass's search terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LookedFor {
     /// Users, keys, roles, instances.
     Names,
-    /// Others at the same addresses.
+    /// Addresses, to find other identities at them.
     Addresses,
 }
 
-/// What a round came to.
+/// The result of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
-    /// What it looked for.
+    /// The kind of its search terms.
     pub looked_for: LookedFor,
-    /// How many names and keys, or addresses.
+    /// The number of names and keys, or of addresses.
     pub needles: usize,
-    /// How many files could matter: those that were read, or tried.
+    /// The number of files that could matter: those that were read, or for which this was tried.
     pub sources: u64,
-    /// How many events were found that were not before; of addresses, those of others.
+    /// The number of new events; for addresses, the number of events of other identities.
     pub events: u64,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// Which addresses others were looked for at.
+/// Statistics of the addresses at which other identities were searched for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
-    /// Looked at.
+    /// Number of addresses searched for.
     pub searched: u64,
-    /// Left out: names that stand for an address, such as those of AWS's services.
+    /// Number left out because they are names in place of an address, such as those of AWS services.
     pub of_services: u64,
-    /// Left out: those at which more others were seen than `max_identities`.
+    /// Number left out because more than `max_identities` other identities were seen at them.
     pub shared: u64,
-    /// How many others an address may have that is not taken for a shared one.
+    /// Maximum number of other identities at an address that is not treated as shared.
     pub max_identities: usize,
 }

@@ -1,4 +1,4 @@
-//! What a pass of an investigation makes of the events that it is shown: those of the case, each with who is who in it.
+//! The analyzer for a pass of an investigation. It selects the events of the case and extracts the entities in each.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -16,7 +16,7 @@ use crate::rule::{Relations, Rule};
 pub(super) struct Found {
     /// Its row.
     pub(super) alert: Alert,
-    /// What it says beside its row.
+    /// Its data besides the row.
     pub(super) story: CaseDetails,
 }
 
@@ -44,7 +44,7 @@ impl<'a> CaseAnalyzer<'a> {
         }
     }
 
-    /// What an event has to do with a quarantine.
+    /// Returns the relation of an event to a quarantine.
     fn quarantine(&self, event: &Event<'_>) -> Option<Quarantine> {
         if self.rule.matches(event) {
             return Some(Quarantine::Made);
@@ -64,7 +64,7 @@ impl Analyzer for CaseAnalyzer<'_> {
     fn interest(&self) -> Interest {
         Interest {
             search: Search::Names(self.followed.needles.clone()),
-            // Any row may have something to do with a case.
+            // Any row may be related to a case.
             rows: RowCriteria::default(),
             text: false,
         }

@@ -1,4 +1,4 @@
-//! The archive as the first round found it: what later rounds read of it, and what of an account's days it lacks.
+//! The archive as the first pass found it: the sources that later passes read, and the gaps in the days of an account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::input::Root;
 use crate::input::layout::{Origin, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
 
-/// All files and objects that the first round found, in their order.
+/// All files and objects that the first pass found, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     sources: Vec<Arc<Source>>,
-    /// Whether a file was met that has events later than its name says that it was delivered.
+    /// True if a file contains events that are later than the delivery time in its name.
     pub(super) names_lie: bool,
 }
 
@@ -29,16 +29,16 @@ impl Archive {
         }
     }
 
-    /// Those that can be read once and no more.
+    /// Returns the sources that can be read only once.
     pub(super) fn streams(&self) -> impl Iterator<Item = &Source> {
         let sources = self.sources.iter().map(Arc::as_ref);
         sources.filter(|source| is_stream(source))
     }
 
-    /// Those that may hold events from a time on. What CloudTrail delivered before holds none; other files, archives among
-    /// them, may hold any, whatever folder they lie in.
+    /// Returns the sources that may contain events from a time on. Files that CloudTrail delivered before that time
+    /// contain none; other files, including archives, may contain any events, whatever folder they are in.
     pub(super) fn from(&self, since: Option<Timestamp>, margin: SignedDuration) -> Root {
-        // A time that is too far off to reckon with leaves everything in.
+        // If the time is too early to be computed, all sources are kept.
         let since = since.and_then(|since| since.checked_sub(margin).ok());
         let may_matter = |source: &&Arc<Source>| {
             let delivered = delivered_at(&source.path).filter(|_| !self.names_lie);
@@ -48,13 +48,14 @@ impl Archive {
         Root::Sources(self.sources.iter().filter(may_matter).cloned().collect())
     }
 
-    /// Whether a file is not what it was when it was found. Objects are asked for as they were.
+    /// Returns whether a file has changed since it was found. Objects do not need this check, because the version that
+    /// was found is requested.
     pub(super) fn has_changed(&self) -> bool {
         let mut files = self.sources.iter();
         files.any(|source| source.kind == SourceKind::File && !is_as_found(source))
     }
 
-    /// What there is of the accounts of a case, up to today.
+    /// Returns the coverage of the accounts of a case, up to today.
     pub(super) fn coverage(
         &self,
         scan: &ScanConfig,
@@ -89,7 +90,7 @@ impl Archive {
         let all_days = || all.values().flat_map(|own| &own.days);
         let of = |time: Option<Timestamp>| time.map(|time| Offset::UTC.to_datetime(time).date());
         coverage.from = of(wanted.since).or_else(|| all_days().min().copied());
-        // The end itself is not wanted any more, and nothing is delivered yet that is to come.
+        // The end time itself is excluded, and future files have not been delivered yet.
         let last = wanted
             .until
             .and_then(|until| until.checked_sub(SignedDuration::from_secs(1)).ok());
@@ -123,7 +124,7 @@ impl Archive {
     }
 }
 
-/// What there is of an account.
+/// The files of an account.
 #[derive(Debug, Default)]
 struct OfAccount {
     n_files: u64,
@@ -132,55 +133,57 @@ struct OfAccount {
     days: BTreeSet<Date>,
 }
 
-/// Whether it can be read once and no more.
+/// Returns whether a source can be read only once.
 fn is_stream(source: &Source) -> bool {
     matches!(source.kind, SourceKind::Stream | SourceKind::Stdin)
 }
 
-/// Whether a file may be a log at all: not what systems leave in folders.
+/// Returns whether a file may be a log at all. Files that operating systems leave in folders are not.
 fn is_log(source: &Source) -> bool {
     let name = source.path.file_name();
     let is_hidden = name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     source.stored_bytes > 0 && !is_hidden
 }
 
-/// What of an archive there was to read, as far as its folders say.
+/// The part of an archive that was available to read, as far as its folders show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// Folders of days that are too far from all quarantines, or from what was asked for: they were not looked into.
+    /// Number of folders of days that are too far from all quarantines, or outside the requested times; they were
+    /// skipped.
     pub folders_passed_over: u64,
-    /// Whether only a part was to be read: some accounts or regions, or a shard. What is said holds for that part.
+    /// True if only a part was to be read: some accounts, regions or file names, or a shard. The other fields then
+    /// apply only to that part.
     pub is_part: bool,
-    /// The first day that matters; nothing where no time is known.
+    /// The first day that matters; nothing if no time is known.
     pub from: Option<Date>,
-    /// The last one.
+    /// The last day that matters.
     pub to: Option<Date>,
     /// All regions that have files.
     pub regions: BTreeSet<String>,
     /// The accounts of the case.
     pub accounts: Vec<AccountCoverage>,
-    /// Accounts of the case of which the archive has nothing in CloudTrail's layout.
+    /// Accounts of the case for which the archive has no files in CloudTrail's layout.
     pub accounts_without_files: Vec<String>,
-    /// Files outside that layout, whose days are not known.
+    /// Number of files outside that layout, whose days are not known.
     pub files_outside_layout: u64,
 }
 
-/// What there is of an account.
+/// The coverage of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountCoverage {
-    /// Which one.
+    /// The account's id.
     pub account_id: String,
-    /// Its files.
+    /// Number of its files.
     pub files: u64,
-    /// Those of which the day is not known: then no day is known to be without one.
+    /// Number of its files whose day is not known. If there are any, no day is known to be without files.
     pub files_without_day: u64,
-    /// Regions of the archive in which it has none.
+    /// Regions of the archive in which it has no files.
     pub regions_without_files: Vec<String>,
-    /// Days on which nothing was delivered for it, each as the first and the last of several on end.
+    /// Days without files for this account, each entry with the first and the last of consecutive days.
     pub days_without_files: Vec<(Date, Date)>,
 }
 
-/// The days from one to another that are not there, as the first and last of each gap.
+/// Returns the days in a range that are missing, as the first and the last day of each gap.
 fn gaps(days: &BTreeSet<Date>, from: Date, to: Date) -> Vec<(Date, Date)> {
     let mut gaps = Vec::new();
     let mut next = from;

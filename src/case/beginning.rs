@@ -1,4 +1,4 @@
-//! Where a case begins, and which times are near that.
+//! The beginning of a case, and the times that are near it.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::follow::Entity;
 
-/// Where a case begins.
+/// An identity that a case begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seed {
-    /// Whom it is about.
+    /// The identity.
     pub entity: Entity,
-    /// When the user was quarantined, if that is known.
+    /// The time when the user was quarantined, if it is known.
     pub time: Option<Timestamp>,
 }
 
-/// Whom a case is about, and when it was quarantined.
+/// An identity that a case begins with, and the times of its quarantines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beginning {
-    /// Whom.
+    /// The identity.
     #[serde(flatten)]
     pub entity: Entity,
-    /// When, from the first time on. Nothing where one of these times is not known: any event may be near that.
+    /// The times, in order. Nothing if one of them is not known; then any event may be near it.
     pub quarantines: Option<Vec<Timestamp>>,
 }
 
 impl Beginning {
-    /// Each user once, with all of its quarantines.
+    /// Returns each identity once, with all of its quarantines.
     #[must_use]
     pub fn of(seeds: &[Seed]) -> Vec<Self> {
         let mut all: BTreeMap<&Entity, Option<Vec<Timestamp>>> = BTreeMap::new();
@@ -51,13 +51,13 @@ impl Beginning {
         beginnings.collect()
     }
 
-    /// The first quarantine, if all times are known.
+    /// Returns the first quarantine, if all times are known.
     #[must_use]
     pub fn quarantined(&self) -> Option<Timestamp> {
         self.quarantines.as_ref()?.first().copied()
     }
 
-    /// Whether an event is near. One without a time may be.
+    /// Returns whether an event is near. An event without a time may be near.
     #[must_use]
     pub fn is_near(&self, time: Option<Timestamp>, window: Window) -> bool {
         let (Some(quarantines), Some(time)) = (&self.quarantines, time) else {
@@ -69,7 +69,7 @@ impl Beginning {
         })
     }
 
-    /// How many minutes an event lies from the nearest quarantine; negative before it.
+    /// Returns the number of minutes between an event and the nearest quarantine; negative before it.
     #[must_use]
     pub fn minutes(&self, time: Option<Timestamp>) -> Option<i64> {
         let time = time?;
@@ -80,11 +80,11 @@ impl Beginning {
     }
 }
 
-/// How far from a quarantine an event may lie.
+/// Maximum distance of an event from a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// Before it.
+    /// Before the quarantine.
     pub before: SignedDuration,
-    /// And after it.
+    /// After the quarantine.
     pub after: SignedDuration,
 }

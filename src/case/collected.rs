@@ -1,4 +1,4 @@
-//! Events as they come in, each once.
+//! The events of a case, each once, collected as they are found.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use super::analyzer::Found;
 use crate::follow::{CaseDetails, CaseGraph};
 use crate::output::Alert;
 
-/// What makes an event: its id, or the text that it stands in, and what else tells it from others there.
+/// The key of an event: its id; without an id, its text and the data that distinguishes it from other events in that
+/// text.
 pub(super) type EventKey = ([u8; 16], Option<(String, String)>);
 
 pub(super) fn event_key(alert: &Alert) -> EventKey {
@@ -18,20 +19,21 @@ pub(super) fn event_key(alert: &Alert) -> EventKey {
     )
 }
 
-/// An event, and how often it was seen.
+/// An event, and the number of times it was seen.
 #[derive(Debug)]
 pub(super) struct Sighted {
     pub(super) alert: Alert,
     pub(super) story: CaseDetails,
-    /// In the round that saw it most often: another one may have looked for what only some copies have.
+    /// The count in the pass that saw it most often. Another pass may have searched for text that only some copies
+    /// contain.
     n: u64,
-    /// In the last round that saw it, and which one that was.
+    /// The count in the last pass that saw it, and the number of that pass.
     n_in_round: u64,
     round: usize,
 }
 
 impl Sighted {
-    /// One that was seen so often.
+    /// Creates an event that was seen `n` times.
     pub(super) fn new(alert: Alert, story: CaseDetails, n: u64) -> Self {
         Self {
             alert,
@@ -42,7 +44,7 @@ impl Sighted {
         }
     }
 
-    /// How often it was seen.
+    /// Returns the number of times it was seen.
     pub(super) fn n(&self) -> u64 {
         self.n
     }
@@ -65,16 +67,16 @@ impl Collected {
         }
         seen.n_in_round += 1;
         seen.n = seen.n.max(seen.n_in_round);
-        // Copies in other schemas may say more, or less.
+        // Copies in other schemas may contain more data, or less.
         seen.story.traces.join(&story.traces);
     }
 
-    /// How many there are.
+    /// Returns the number of events.
     pub(super) fn n(&self) -> usize {
         self.events.len()
     }
 
-    /// Ends a round: the case learns from all events.
+    /// Ends a pass: the case learns from all events.
     pub(super) fn teach(&mut self, known: &mut CaseGraph) {
         self.round += 1;
         let told = self.events.values();

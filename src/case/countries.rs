@@ -1,4 +1,4 @@
-//! Countries of addresses, as far as a file tells them that the user has (MaxMind's format).
+//! Countries of addresses, from a file of the user in MaxMind's format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use maxminddb::{Reader, geoip2};
 
-/// A file that tells countries.
+/// A file with the countries of addresses.
 pub struct Countries(Reader<Vec<u8>>);
 
 impl std::fmt::Debug for Countries {
@@ -24,13 +24,13 @@ impl Countries {
     ///
     /// # Errors
     ///
-    /// What the system says, and what is wrong with the file.
+    /// The I/O error, or the error in the file.
     pub fn open(path: &Path) -> io::Result<Self> {
         let reader = Reader::from_source(fs::read(path)?).map_err(io::Error::other)?;
         Ok(Self(reader))
     }
 
-    /// The country of each address that has one, by its code of ISO 3166-1.
+    /// Returns the country of each address that has one, as its ISO 3166-1 code.
     pub(super) fn of_all<'a>(
         &self,
         addresses: impl Iterator<Item = &'a str>,
@@ -44,7 +44,7 @@ impl Countries {
     }
 
     fn of(&self, address: IpAddr) -> Option<String> {
-        // What the file cannot say of an address is not known: no case fails for it.
+        // If the file has no valid data for an address, its country is unknown; a case does not fail because of this.
         let found = self.0.lookup(address).ok()?;
         let record: geoip2::Country<'_> = found.decode().ok()??;
         record.country.iso_code.map(str::to_owned)

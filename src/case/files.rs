@@ -1,4 +1,4 @@
-//! What a case leaves behind: tables of its events, of who is who, and of what led to what; and a timeline.
+//! The files of a case: tables of its events, of its entities, and of the links between them; and timelines.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -26,14 +26,14 @@ use crate::output::columns::{COLUMNS, Kind, UTC_AS_OFFSET, schema_in};
 use crate::output::documents::{self, as_json};
 use crate::rule::Rule;
 
-/// Rows that are encoded at once.
+/// Number of rows that are encoded at once.
 const BATCH_ROWS: usize = 1024;
 
-/// Writes the tables of a case, its timelines and what it says of itself into a folder that is there.
+/// Writes the tables of a case, its timelines and its metadata into an existing folder.
 ///
 /// # Errors
 ///
-/// What the system says, or the encoder.
+/// The I/O error, or the encoder's error.
 pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
     let columns = RuleColumns::new(rule);
     let path = |name: &str| folder.join(name);
@@ -60,7 +60,7 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
     serde_json::to_writer_pretty(&mut file, &about)
         .map_err(|error| ArrowError::JsonError(error.to_string()))?;
     finish(file)?;
-    // That the names are there, too.
+    // Sync the folder, so that the names are on disk too.
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .ok();
@@ -69,12 +69,12 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
 
 /// The table of events.
 pub(super) const EVENTS: &str = "events.parquet";
-/// That of others at the same addresses.
+/// The table of other identities at the same addresses.
 pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
-/// What a case says of itself.
+/// The metadata of a case.
 pub(super) const ABOUT: &str = "case.json";
 
-/// All files that the evidence of a case is in; the page is made of them.
+/// All files that contain the evidence of a case; the page is made from them.
 pub const FILES: [&str; 6] = [
     EVENTS,
     "entities.parquet",
@@ -84,7 +84,7 @@ pub const FILES: [&str; 6] = [
     "elastic.ndjson",
 ];
 
-/// The SHA-256 of a file, in hexadecimal digits.
+/// Returns the SHA-256 of a file, in hexadecimal digits.
 pub(super) fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut file = File::open(path)?;
@@ -126,14 +126,14 @@ fn write_table(
         .set_compression(Compression::ZSTD(level))
         .build();
     let file = BufWriter::new(File::create(path)?);
-    // As alerts are: the file's own types tell all.
+    // As in the alerts' files, the Parquet types of the file are sufficient.
     let options = ArrowWriterOptions::new()
         .with_skip_arrow_metadata(true)
         .with_properties(properties);
     let mut writer = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)?;
     let mut decoder = ReaderBuilder::new(Arc::clone(schema))
         .with_batch_size(BATCH_ROWS)
-        // A field without a column would be lost in silence.
+        // In non-strict mode a field without a column would be lost without an error.
         .with_strict_mode(true)
         .build_decoder()?;
     let mut rows = rows.peekable();
@@ -160,7 +160,8 @@ fn time(name: &str) -> Field {
     Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, zone), true)
 }
 
-/// The columns of alerts, but for those of the rule and of sightings, and what an investigation adds.
+/// Returns the columns of events: those of alerts, except those of the rule and the sighting number, and those that an
+/// investigation adds.
 fn event_schema() -> SchemaRef {
     let alerts = schema_in(Kind::Alerts(Flat), UTC_AS_OFFSET);
     let own = alerts
@@ -186,16 +187,17 @@ fn event_schema() -> SchemaRef {
     Arc::new(Schema::new(all.collect::<Vec<_>>()))
 }
 
-/// The columns of who is who in an event, by the part that they have in it.
+/// The columns with the entities of an event, by their role in it.
 pub(super) const PARTS: [&str; 4] = ["actors", "acted_on", "made", "given"];
 
-/// What a list of who is who holds.
+/// Returns the element type of a list of entities.
 fn who() -> Field {
     let fields = vec![text("kind"), text("account_id"), text("name")];
     Field::new("element", DataType::Struct(fields.into()), true)
 }
 
-/// Whether a column of alerts is of the rule, which events of a case need not match, or counts on in an output.
+/// Returns whether a column of alerts belongs to the rule, which events of a case need not match, or is the count of
+/// sightings in an output.
 fn is_of_rule(column: &str) -> bool {
     let columns = [
         "rule_id",
@@ -243,7 +245,7 @@ fn technique_of(event: &CaseEvent) -> Option<&'static str> {
     technique(service, call).map(|technique| technique.id)
 }
 
-/// Columns, and behind them those of when something was seen, and how often.
+/// Returns columns, followed by the columns of the first and last time and the number of events.
 fn schema_with_seen(columns: Vec<Field>) -> SchemaRef {
     let seen = [
         time("first_seen"),
@@ -254,7 +256,7 @@ fn schema_with_seen(columns: Vec<Field>) -> SchemaRef {
     Arc::new(Schema::new([columns, seen.to_vec()].concat()))
 }
 
-/// A row with what these columns have.
+/// Returns a row with the values of these columns.
 fn row_with_seen(mut row: Value, seen: &Seen) -> Value {
     row["first_seen"] = json!(seen.first);
     row["last_seen"] = json!(seen.last);
@@ -273,7 +275,7 @@ fn entity_schema() -> SchemaRef {
     ])
 }
 
-/// Who is who in a case: what belongs to it, and what its events name beside.
+/// Returns the entities in a case: those that belong to it, and others that its events name.
 fn entities(case: &Case) -> Vec<Value> {
     let mut seen: BTreeMap<(&str, &str, &str), (Option<u32>, Seen)> = BTreeMap::new();
     for (entity, reach) in case.known.entities() {
@@ -348,7 +350,7 @@ fn edge_schema() -> SchemaRef {
     ]))
 }
 
-/// What led to what: who made what, and who was given which key.
+/// Returns the links between entities: who created what, and who received which key.
 fn edges(case: &Case) -> Vec<Value> {
     let mut rows = Vec::new();
     for event in &case.events {
@@ -380,7 +382,8 @@ fn account(entity: &Entity) -> Option<&str> {
     (!entity.account.is_empty()).then_some(&entity.account)
 }
 
-/// Who acted, as far as it belongs to the case: the nearest to its beginning; else the first that is named.
+/// Returns the actor that is nearest to the beginning of the case, if one belongs to it; otherwise the first actor that
+/// is named.
 fn nearest<'a>(case: &Case, traces: &'a EntityRefs) -> Option<&'a Entity> {
     let known = traces
         .actors
@@ -390,8 +393,8 @@ fn nearest<'a>(case: &Case, traces: &'a EntityRefs) -> Option<&'a Entity> {
     known.or_else(|| traces.actors.first())
 }
 
-/// An entry of a timeline, as Timesketch reads it (its documentation, "Import from JSON or CSV": `message`, `datetime` and
-/// `timestamp_desc`).
+/// Returns an entry of a timeline in the form that Timesketch reads (its documentation, "Import from JSON or CSV":
+/// `message`, `datetime` and `timestamp_desc`).
 fn timesketch(event: &CaseEvent) -> Value {
     let column = |name| event.alert.text(name);
     let story = &event.story;
@@ -400,7 +403,7 @@ fn timesketch(event: &CaseEvent) -> Value {
         "datetime": event.alert.time().unwrap_or_default(),
         "timestamp_desc": match event.alert.time() {
             Some(_) => "CloudTrail event",
-            // A line without a time would not be taken.
+            // Timesketch would reject a line without a time.
             None => "CloudTrail event, at a time that cannot be read",
         },
         "relation": event.relation,
@@ -423,7 +426,7 @@ fn timesketch(event: &CaseEvent) -> Value {
     entry
 }
 
-/// Who did what, in a sentence.
+/// Returns a sentence with the actor and the action.
 fn message(event: &CaseEvent) -> String {
     let column = |name| event.alert.text(name);
     let who = column("actor_arn")
@@ -438,7 +441,8 @@ fn message(event: &CaseEvent) -> String {
     format!("{who} {how}{from}")
 }
 
-/// An event as a document of ECS for Elastic's `_bulk`, behind what is to be done with it: Timeline shows it.
+/// Returns an event as an ECS document for Elastic's `_bulk`, after the line with the bulk action. Elastic's Timeline
+/// shows it.
 fn elastic(event: &CaseEvent, rule: &RuleColumns) -> [Value; 2] {
     let story = &event.story;
     let technique = technique_of(event);

@@ -1,6 +1,7 @@
-//! An investigation: from identities to all that was done by them, to them, and with what they made.
+//! An investigation: it begins with identities, and finds what they did, what was done to them, and what was done with
+//! what they created.
 //!
-//! In: where the case begins, and how a hunt reads the archive. Out: a [`Case`], and the files that it leaves.
+//! In: the beginning of a case, and how a hunt reads the archive. Out: a [`Case`], and its files.
 //!
 //! ```text
 //! beginning ─▶ rounds ─▶ collected ─▶ users ─▶ neighbours ─▶ files, page
@@ -8,9 +9,9 @@
 //!                                       stored ───────┘ a case that is read back
 //! ```
 //!
-//! It goes in rounds, each of them a hunt with other needles: what one round finds leads to keys, users and roles, which
-//! the next one looks for, until nothing new comes. What is found does not depend on the order of files, since all that
-//! is known is learned from all events again.
+//! It works in passes. Each pass is a hunt with different search terms: the events of one pass lead to keys, users and
+//! roles, which the next pass searches for, until nothing new is found. The result does not depend on the order of
+//! files, because after each pass everything is learned again from all events.
 
 mod about;
 mod analyzer;
@@ -56,51 +57,52 @@ pub use stored::read;
 pub use techniques::{Technique, technique};
 pub use users::{CaseEvent, UserCase};
 
-/// How an investigation goes.
+/// The configuration of an investigation.
 #[derive(Debug, Clone)]
 pub struct CaseConfig {
     /// The run's id.
     pub run_id: String,
     /// The rule that finds quarantines.
     pub rule: Arc<Rule>,
-    /// How the archive is read.
+    /// The configuration for reading the archive.
     pub scan: ScanConfig,
-    /// Where it begins.
+    /// The identities that the case begins with.
     pub seeds: Vec<Seed>,
-    /// How far from a quarantine an event may lie.
+    /// Maximum distance of an event from a quarantine.
     pub window: Window,
-    /// How many steps from where it begins something is followed.
+    /// Maximum number of steps from the beginning for which something is followed.
     pub hops_max: u32,
-    /// How many others may be seen at an address; where there are more, it is left out. With 0 nobody looks for them.
+    /// Maximum number of other identities at an address. If there are more, the address is left out. With 0 there is no
+    /// search for other identities.
     pub max_identities: usize,
-    /// What tells the countries of addresses.
+    /// The file with the countries of addresses.
     pub countries: Option<Arc<Countries>>,
 }
 
-/// What an investigation came to.
+/// The result of an investigation.
 #[derive(Debug)]
 pub struct Case {
-    /// What it says of itself.
+    /// The metadata of the case.
     pub about: About,
-    /// The users that it began with, each with its part.
+    /// The users that the case began with, each with its part.
     pub users: Vec<UserCase>,
-    /// What belongs to it.
+    /// The entities that belong to the case.
     pub known: CaseGraph,
-    /// Its events, in the order of their times; those without one come first.
+    /// Its events, in the order of their times; events without a time come first.
     pub events: Vec<CaseEvent>,
-    /// Others at the same addresses.
+    /// Other identities at the same addresses.
     pub neighbours: Vec<Neighbour>,
 }
 
-/// Investigates.
+/// Runs an investigation.
 ///
 /// # Errors
 ///
-/// As of a hunt.
+/// The same errors as a hunt.
 ///
 /// # Panics
 ///
-/// Never: there is a first round.
+/// Never: there is always a first pass.
 pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<Case, Error> {
     let beginnings = Beginning::of(&config.seeds);
     let mut rounds = Rounds::new(&config.rule, &config.scan, notify);
@@ -166,7 +168,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
     })
 }
 
-/// Looks for what belongs to the case, round by round, until nothing new comes.
+/// Searches for what belongs to the case, pass by pass, until nothing new is found.
 fn search(
     config: &CaseConfig,
     beginnings: &[Beginning],
@@ -198,7 +200,8 @@ fn search(
         rounds.found((collected.n() - n_before) as u64);
         collected.teach(&mut known);
         if rounds.archive.names_lie && !names_lied {
-            // Rounds before this one may have passed over files by their names: all is looked for in all of them again.
+            // Earlier passes may have skipped files because of their names, so all terms are searched for again in all
+            // files.
             searched = Searched::default();
         }
     }
@@ -211,13 +214,13 @@ fn search(
     ))
 }
 
-/// Whether an event is near where any part of a case begins.
+/// Returns whether an event is near any beginning of the case.
 fn is_near_any(beginnings: &[Beginning], alert: &Alert, window: Window) -> bool {
     let time = alert.time();
     beginnings.iter().any(|one| one.is_near(time, window))
 }
 
-/// The users whose quarantine the alerts tell of, and the archive does not.
+/// Returns the users whose quarantine is in the alerts but not in the archive.
 fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<Entity> {
     let is_missing = |user: &&UserCase| {
         let mut own = user.events(events, window);
@@ -229,16 +232,16 @@ fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<En
     missing.map(|user| user.beginning.entity.clone()).collect()
 }
 
-/// What all users' parts know.
+/// Returns the combined entities of all users' parts.
 fn joined(users: &[UserCase], hops_max: u32) -> CaseGraph {
     let mut known = CaseGraph::new(hops_max);
     users.iter().for_each(|user| known.join(&user.known));
     known
 }
 
-/// The accounts that a case is about.
+/// Returns the accounts of a case.
 fn accounts(known: &CaseGraph, events: &[CaseEvent]) -> BTreeSet<String> {
-    // What was refused leads nowhere.
+    // Requests that were refused lead to nothing.
     let answered = || {
         let events = events.iter();
         events.filter(|event| event.story.error_code.is_none())
@@ -259,7 +262,7 @@ fn accounts(known: &CaseGraph, events: &[CaseEvent]) -> BTreeSet<String> {
     all.filter(|name| is_account(name)).collect()
 }
 
-/// Whether an event was done by what belongs to the case.
+/// Returns whether the actor of an event belongs to the case.
 fn is_done(tie: Link<'_>) -> bool {
     tie.part == Role::By
 }

@@ -1,4 +1,4 @@
-//! Who else came from the addresses from which a case's keys were used.
+//! Other identities at the addresses from which a case's keys were used.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
@@ -12,28 +12,28 @@ use super::{Window, is_done};
 use crate::follow::{CaseGraph, Entity, Kind, PassQuery, PassTarget};
 use crate::output::Alert;
 
-/// Somebody who is no part of the case, at an address of it.
+/// An identity that is not part of the case, at an address of the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
-    /// The address, as the log has it.
+    /// The address, as it is in the log.
     pub address: String,
-    /// Who.
+    /// The identity.
     pub entity: Entity,
-    /// When, and how often.
+    /// The times and the number of its events.
     pub seen: Seen,
 }
 
-/// Addresses, and who is seen at them.
+/// Addresses, and the identities seen at them.
 #[derive(Debug)]
 pub(super) struct Neighbours {
     counts: Addresses,
-    /// The addresses, each with the ways in which the log spells it.
+    /// The addresses, each with its spellings in the log.
     addresses: BTreeMap<IpAddr, BTreeSet<String>>,
     at: BTreeMap<IpAddr, BTreeMap<Entity, Events>>,
     shared: BTreeSet<IpAddr>,
 }
 
-/// Events of somebody, each once.
+/// The events of an identity, each once.
 #[derive(Debug, Default)]
 struct Events {
     seen: Seen,
@@ -41,7 +41,7 @@ struct Events {
 }
 
 impl Neighbours {
-    /// The addresses of what was done with a case's keys.
+    /// Collects the addresses from which a case's keys were used.
     pub(super) fn of(
         users: &[UserCase],
         events: &[CaseEvent],
@@ -81,7 +81,7 @@ impl Neighbours {
         }
     }
 
-    /// What is looked for, and what stands in the log for it: nothing if nobody is to be looked for.
+    /// Returns the query with the addresses as search terms; nothing if no search is needed.
     pub(super) fn sought(&self) -> Option<PassQuery> {
         if self.counts.searched == 0 {
             return None;
@@ -89,7 +89,7 @@ impl Neighbours {
         let mut needles = BTreeSet::new();
         for (ip, spellings) in &self.addresses {
             needles.extend(spellings.iter().cloned());
-            // As most programs spell it, and in capitals.
+            // The spelling that most programs use, and the same in capitals.
             let usual = ip.to_string();
             needles.extend([usual.to_uppercase(), usual]);
         }
@@ -99,7 +99,7 @@ impl Neighbours {
         })
     }
 
-    /// Takes in an event from one of the addresses, unless it is of the case.
+    /// Adds an event from one of the addresses, unless it belongs to the case.
     pub(super) fn take(&mut self, found: &Found, known: &CaseGraph) {
         let Found { alert, story } = found;
         let ip = alert
@@ -109,7 +109,7 @@ impl Neighbours {
             return;
         };
         let (traces, time) = (&story.traces, alert.time());
-        // Whoever was given a key of the case is of it, also where the log has no more than an id.
+        // An identity that received a key of the case belongs to the case, even if the log has only its id.
         let is_of_case = known.has_any(&traces.actors, time) || known.has_any(&traces.given, time);
         if is_of_case || self.shared.contains(&ip) {
             return;
@@ -125,7 +125,7 @@ impl Neighbours {
         }
     }
 
-    /// All of them, by address.
+    /// Returns all identities, by address.
     pub(super) fn finish(self) -> (Vec<Neighbour>, Addresses) {
         let mut neighbours = Vec::new();
         for (ip, at) in self.at {
@@ -147,7 +147,7 @@ impl Neighbours {
     }
 }
 
-/// Who acted: a user, or a role rather than each of its sessions; else by whatever the log has of it.
+/// Returns the actor: a user, or a role instead of each of its sessions; otherwise whatever identity the log has.
 fn somebody(alert: &Alert, actors: &[Entity]) -> Entity {
     let kinds = [
         Kind::User,

@@ -1,4 +1,4 @@
-//! The rounds of an investigation: each a hunt through the same archive with other needles.
+//! The passes of an investigation: each is a hunt through the same archive with different search terms.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -19,20 +19,20 @@ use crate::output::Alert;
 use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, PassReport};
 use crate::rule::Rule;
 
-/// What the rounds came to so far.
+/// The results of the passes so far.
 pub(super) struct Rounds<'a> {
     rule: &'a Rule,
     scan: &'a ScanConfig,
     notify: &'a mut dyn FnMut(&Diagnostic),
-    /// What the first one found to read.
+    /// The sources that the first pass found.
     pub(super) archive: Archive,
     pub(super) done: Vec<Round>,
-    /// The report of the first one, which read all there is.
+    /// The report of the first pass, which read everything.
     pub(super) first: Option<PassReport>,
-    /// Whether each read all that it was to read.
+    /// True if each pass read everything that it had to read.
     pub(super) is_whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// By hashes of their texts: each round meets them again.
+    /// Messages that were already reported, by hashes of their texts, because each pass finds them again.
     reported: ReportedMessages,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Looks for something in what may hold events from a time on, and gives what is found to `visit`.
+    /// Runs a pass over the sources that may contain events from a time on, and calls `visit` for each event found.
     pub(super) fn run(
         &mut self,
         followed: PassQuery,
@@ -109,7 +109,8 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
-    /// What can be read once, and was named in a list, is missing in all rounds but the first.
+    /// Reports the sources that can be read only once. If such a source was named in a list, it is missing in all
+    /// passes except the first.
     fn report_streams(&mut self) {
         for source in self.archive.streams() {
             let message = "a pipe can be read once, and later rounds go without it; name a file";
@@ -121,7 +122,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Says how many events the last one found.
+    /// Records the number of events that the last pass found.
     pub(super) fn found(&mut self, n_events: u64) {
         if let Some(round) = self.done.last_mut() {
             round.events = n_events;
@@ -129,14 +130,14 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// Takes what one pass finds.
+/// Receives the results of one pass.
 struct Taker<'a> {
     visit: &'a mut dyn FnMut(&Found),
     notify: &'a mut dyn FnMut(&Diagnostic),
     diagnostics: &'a mut Vec<Diagnostic>,
     reported: &'a mut ReportedMessages,
     margin: SignedDuration,
-    /// Whether an event was met that is later than the name of its file says.
+    /// True if an event is later than the delivery time in the name of its file.
     names_lie: bool,
 }
 
@@ -158,8 +159,8 @@ impl Sink<Found> for Taker<'_> {
     }
 }
 
-/// Whether an event is later than the name of its file says that this was delivered: then names say nothing of what is in
-/// the files.
+/// Returns whether an event is later than the delivery time in the name of its file. In that case the names say nothing
+/// about the content of the files.
 fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
     let delivered = alert
         .text("source")
@@ -170,7 +171,7 @@ fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
         .is_some_and(|(latest, time)| latest < time)
 }
 
-/// Texts that were met, by 128 bits of their hashes: a million of them take some megabytes.
+/// Texts that were already reported, by 128 bits of their hashes: a million of them take some megabytes.
 #[derive(Debug, Default)]
 struct ReportedMessages {
     keys: [RandomState; 2],
@@ -178,7 +179,7 @@ struct ReportedMessages {
 }
 
 impl ReportedMessages {
-    /// Takes in a text. True if it was not met before.
+    /// Adds a text. Returns true if it is new.
     fn is_new(&mut self, text: &str) -> bool {
         let hash = [0, 1].map(|i| self.keys[i].hash_one(text));
         self.hashes.insert(hash)

@@ -1,4 +1,4 @@
-//! Where a case begins: the alerts of a hunt.
+//! The seeds of a case: the alerts of a hunt.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
@@ -18,7 +18,7 @@ use crate::follow::{Entity, Kind};
 use crate::input::layout::is_account;
 use crate::output::columns::UTC_AS_OFFSET;
 
-/// The columns of alerts that say whom a case is about, and when that was.
+/// The columns of alerts with the identity of a case, and the time of its quarantine.
 const COLUMNS: [&str; 4] = [
     "target_user_name",
     "recipient_account_id",
@@ -28,11 +28,11 @@ const COLUMNS: [&str; 4] = [
 
 const NO_ALERTS: &str = "it holds no alerts";
 
-/// The seeds in a file of alerts, as Parquet or lines of JSON, each once and in their order.
+/// Returns the seeds in a file of alerts, as Parquet or JSON lines, each once and in their order.
 ///
 /// # Errors
 ///
-/// What the system says, and what is wrong with the file.
+/// The I/O error, or the error in the file.
 pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
     let mut file = File::open(path)?;
     let mut magic = [0; 4];
@@ -47,7 +47,7 @@ pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// Where a row begins a case, if it names a user.
+/// Returns the seed in a row, if the row names a user.
 fn seed(
     user: Option<&str>,
     accounts: [Option<&str>; 2],
@@ -84,7 +84,7 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for batch in reader {
         let batch = batch.map_err(io::Error::other)?;
-        // Whoever wrote the file anew may have chosen other types for the same.
+        // Another program may have rewritten the file with other types for the same data.
         let column = |name: &str, as_type: &DataType| {
             let column = batch.column_by_name(name).ok_or(NO_ALERTS);
             let column = column.map_err(io::Error::other)?;

@@ -1,22 +1,22 @@
-//! When something was seen, and how often.
+//! The times and the number of events of something.
 
 use jiff::Timestamp;
 
-/// When something was seen, and how often.
+/// The times and the number of events of something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// First.
+    /// The first time.
     pub first: Option<Timestamp>,
-    /// Last.
+    /// The last time.
     pub last: Option<Timestamp>,
-    /// In how many events.
+    /// The number of events.
     pub n_events: u64,
-    /// In how many that were refused.
+    /// The number of events that were refused.
     pub n_errors: u64,
 }
 
 impl Seen {
-    /// Takes in an event.
+    /// Adds an event.
     pub(super) fn add(&mut self, time: Option<Timestamp>, is_error: bool) {
         self.first = self.first.into_iter().chain(time).min();
         self.last = self.last.max(time);

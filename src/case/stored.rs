@@ -1,4 +1,4 @@
-//! A case that is read back from its folder, to be shown again.
+//! Reads a case back from its folder, to show it again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -19,11 +19,11 @@ use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
 use crate::output::Alert;
 use crate::report::Relation;
 
-/// The case in a folder.
+/// Reads the case in a folder.
 ///
 /// # Errors
 ///
-/// What the system says, and what is wrong with the file of which this tells the name.
+/// The I/O error, or the error in the file; the message has the name of the file.
 pub fn read(folder: &Path) -> io::Result<Case> {
     let named = |name: &'static str| {
         move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"))
@@ -64,7 +64,7 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// Gives each row of a table of the case to `visit`, if that is as it was written.
+/// Calls `visit` for each row of a table of the case, if the table's content is as it was written.
 fn each_row(
     folder: &Path,
     name: &str,
@@ -91,7 +91,7 @@ fn each_row(
         }
         Ok(())
     };
-    // The reader trusts what a file says of itself, and one that was made to be wrong could end the program.
+    // The reader trusts the metadata in a file, so a maliciously crafted file could make it panic.
     let read = catch_unwind(AssertUnwindSafe(read));
     read.unwrap_or_else(|_| Err(invalid("it is damaged")))
 }
@@ -103,7 +103,7 @@ struct Row<'b> {
 }
 
 impl Row<'_> {
-    /// A column, if it is of a type that is like this one and has a value here.
+    /// Returns a column, if it has the right type and has a value in this row.
     fn column(&self, name: &str, is_right: fn(&DataType) -> bool) -> io::Result<Option<&ArrayRef>> {
         let column = self.columns.get(name).copied();
         let column = column.filter(|column| is_right(column.data_type()));
@@ -117,7 +117,7 @@ impl Row<'_> {
         Ok(column.map(|column| column.as_string::<i32>().value(self.at).to_owned()))
     }
 
-    /// A text that is there in each row.
+    /// Returns a text that must be present in each row.
     fn word(&self, name: &str) -> io::Result<String> {
         let missing = || invalid(&format!("a row has no {name}"));
         self.text(name)?.ok_or_else(missing)
@@ -140,7 +140,7 @@ impl Row<'_> {
         Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
-    /// What a list of who is who has.
+    /// Returns the entities in a list.
     fn entities(&self, name: &str) -> io::Result<Vec<Entity>> {
         let wrong = || invalid(&format!("{name} is no list of kinds, accounts and names"));
         let column = self.column(name, |kind| matches!(kind, DataType::List(_)))?;
@@ -195,7 +195,7 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
 }
 
 fn kind(name: &str) -> Option<Kind> {
-    serde_json::from_value(name.into()).ok() // a name that no version knew is no kind
+    serde_json::from_value(name.into()).ok() // a name that no version of the program used is not a kind
 }
 
 fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {

@@ -1,9 +1,10 @@
-//! Which technique of MITRE ATT&CK a call can be a step of.
+//! The MITRE ATT&CK technique that a call can be a step of.
 //!
-//! A table of our own, from the techniques' pages for the cloud (attack.mitre.org, version 15, platform IaaS): the page of
-//! each names the calls, or what they do, under "Procedure Examples" and "Detection". A call is no proof of an attack.
+//! The table was made for this program from the techniques' pages for the cloud (attack.mitre.org, version 15, platform
+//! IaaS): each page names the calls, or what they do, under "Procedure Examples" and "Detection". A call is no proof of
+//! an attack.
 
-/// A technique, and the tactic that it stands under here.
+/// A technique, and the tactic that it is listed under here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Technique {
     /// Its id.
@@ -187,7 +188,7 @@ const CALLS: [(&str, Technique); 84] = [
     ("EnableRegion", REGIONS),
 ];
 
-/// The technique that a call of a service can be a step of, if it succeeds.
+/// Returns the technique that a call of a service can be a step of, if the call succeeds.
 #[must_use]
 pub fn technique(service: &str, call: &str) -> Option<Technique> {
     let by_name = CALLS.iter().find(|(name, _)| *name == call);

@@ -1,4 +1,4 @@
-//! Each user's own part of a case: what its own times lead to.
+//! Each user's own part of a case: what the events near its quarantines lead to.
 
 use std::collections::BTreeMap;
 
@@ -12,29 +12,29 @@ use crate::output::Alert;
 pub struct CaseEvent {
     /// Its row.
     pub alert: Alert,
-    /// What it says beside its row.
+    /// Its data besides the row.
     pub story: CaseDetails,
-    /// Why it belongs to the case.
+    /// The reason why it belongs to the case.
     pub relation: &'static str,
-    /// How many steps away from the beginning that is.
+    /// The number of steps from the beginning.
     pub hops: u32,
-    /// How far from the nearest quarantine it lies, in minutes; negative before it.
+    /// The distance from the nearest quarantine, in minutes; negative before it.
     pub minutes_from_alert: Option<i64>,
-    /// How often it stands in the archive.
+    /// The number of times it is in the archive.
     pub n_sightings: u64,
 }
 
 /// A user that a case began with.
 #[derive(Debug)]
 pub struct UserCase {
-    /// Which one, and when it was quarantined.
+    /// The user, and the times of its quarantines.
     pub beginning: Beginning,
-    /// What belongs to its part.
+    /// The entities in its part.
     pub known: CaseGraph,
 }
 
 impl UserCase {
-    /// Its events, each with why it is one.
+    /// Returns its events, each with its link to the user's part.
     pub fn events<'a>(
         &'a self,
         all: &'a [CaseEvent],
@@ -50,8 +50,8 @@ impl UserCase {
     }
 }
 
-/// Divides events among the users that a case began with. What is near none of them, or has nothing to do with one that
-/// it is near, falls away. Events come in the order of their times.
+/// Divides events among the users that a case began with. An event that is not near any of them, or is not linked to a
+/// user that it is near, is removed. The events are returned in the order of their times.
 pub(super) fn divide(
     all: BTreeMap<EventKey, Sighted>,
     beginnings: &[Beginning],
@@ -100,7 +100,7 @@ pub(super) fn divide(
     (events, users)
 }
 
-/// Why an event belongs to a case, in a word.
+/// Returns the reason why an event belongs to a case, in a word.
 fn relation(story: &CaseDetails, tie: Link<'_>) -> &'static str {
     match story.quarantine {
         Some(Quarantine::Made) => return QUARANTINE,
@@ -122,10 +122,10 @@ fn relation(story: &CaseDetails, tie: Link<'_>) -> &'static str {
     }
 }
 
-/// The relation of what made a quarantine.
+/// The relation of an event that made a quarantine.
 pub(super) const QUARANTINE: &str = "quarantine";
 
-/// Whether a key is that of a session: AWS makes these keys begin so (IAM user guide, "Unique identifiers").
+/// Returns whether a key is that of a session: AWS gives these keys this prefix (IAM user guide, "Unique identifiers").
 pub(super) fn is_of_session(key: &Entity) -> bool {
     key.name.starts_with("ASIA")
 }

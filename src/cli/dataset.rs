@@ -12,8 +12,8 @@ use trailsift::store::Uri;
 
 use super::args::{FormatArg, HuntArgs, PartitionArg, SchemaArg};
 
-/// Gives the output a name of its own, where a folder was named for it: one that no other run gives, and that sorts by
-/// the time of the run. Where rows are divided, several files get such names, and the dataset is given back.
+/// Gives the output a unique name if a folder was given. No other run gives the same name, and names sort by the time
+/// of the run. If rows are divided, several files get such names, and the dataset is returned.
 pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Option<Dataset>> {
     if !is_folder(&args.output) {
         return Ok(None);
@@ -41,7 +41,7 @@ pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Optio
     }))
 }
 
-/// The format of a dataset's files.
+/// Returns the format of a dataset's files.
 pub(super) fn format(args: &HuntArgs) -> FormatArg {
     args.format.unwrap_or(match args.schema {
         SchemaArg::Ecs => FormatArg::Ndjson,
@@ -49,18 +49,18 @@ pub(super) fn format(args: &HuntArgs) -> FormatArg {
     })
 }
 
-/// Whether this names a folder, or all that lies below a prefix.
+/// Returns whether this names a folder, or everything under a prefix.
 pub(super) fn is_folder(output: &Path) -> bool {
     match Uri::of(output) {
         Some(Ok(uri)) => uri.key().is_empty() || uri.key().ends_with('/'),
         Some(Err(_)) => false,
-        // A mistyped address is refused as one.
+        // A mistyped address is refused as an address, not treated as a new folder.
         None if Uri::meant(output).is_some() => output.is_dir(),
         None => output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir(),
     }
 }
 
-/// Files of the dataset that the run is to replace.
+/// Returns the files of the dataset that the run must replace.
 pub(super) fn files_to_replace(args: &HuntArgs) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if args.overwrite {
@@ -69,10 +69,10 @@ pub(super) fn files_to_replace(args: &HuntArgs) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Folders in one another at most: region, account and day.
+/// Maximum depth of nested folders: region, account and day.
 const LEVELS_MAX: u32 = 3;
 
-/// The files of a dataset; none if there is no such folder.
+/// Collects the files of a dataset; none if there is no such folder.
 fn files(folder: &Path, level: u32, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -92,13 +92,13 @@ fn files(folder: &Path, level: u32, found: &mut Vec<PathBuf>) -> io::Result<()> 
     Ok(())
 }
 
-/// Takes files away, and the folders below `root` that are then empty.
+/// Removes files, and the folders inside `root` that are empty after that.
 pub(super) fn remove(root: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         fs::remove_file(file).with_context(|| file.display().to_string())?;
         let folders = file.ancestors().skip(1);
         for folder in folders.take_while(|folder| *folder != root) {
-            // The others stay.
+            // If a folder is not empty, its parents are not empty either.
             if fs::remove_dir(folder).is_err() {
                 break;
             }
@@ -107,7 +107,7 @@ pub(super) fn remove(root: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a folder has a name as a dataset's have.
+/// Returns whether a folder's name has the form of a dataset's folder.
 fn is_partition(name: &str) -> bool {
     let names = ["event_date", "region", "accountId", "eventDay"];
     name.split_once('=')

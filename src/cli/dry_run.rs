@@ -1,4 +1,4 @@
-//! `trailsift hunt --dry-run`: what would be read, without opening any of it.
+//! `trailsift hunt --dry-run`: shows what would be read, without opening it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,7 +17,7 @@ use trailsift::store::RANGE_BYTES;
 use super::exit::Exit;
 use super::{print, terminal};
 
-/// Files and their bytes as stored.
+/// A number of files and their bytes as stored.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     n_files: u64,
@@ -31,7 +31,7 @@ impl Sum {
     }
 }
 
-/// Walks, and prints how many files and bytes a hunt would read, by account, region and year.
+/// Walks the roots, and prints how many files and bytes a hunt would read, by account, region and year.
 pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let mut far = Far::default();
@@ -75,7 +75,7 @@ pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
     })
 }
 
-/// What lies in buckets.
+/// The content of buckets.
 #[derive(Debug, Clone, Copy, Default)]
 struct Far {
     sum: Sum,
@@ -93,14 +93,14 @@ impl Far {
     }
 }
 
-/// How long an object of some kilobytes takes to come from S3 in the same region, nearly all of it waiting: AWS's
-/// documentation ("Performance design patterns for Amazon S3") speaks of 100 to 200 ms for the first byte.
+/// The time to fetch an object of some kilobytes from S3 in the same region, nearly all of it waiting: AWS's
+/// documentation ("Performance design patterns for Amazon S3") gives 100 to 200 ms for the first byte.
 const FETCH_SECONDS: f64 = 0.15;
-/// What a thread scans of a compressed archive of usual files, in stored bytes a second: `benches/README.md`, rounded
-/// down.
+/// The speed at which one thread scans a compressed archive of usual files, in stored bytes per second: from
+/// `benches/README.md`, rounded down.
 const STORED_BYTES_A_SECOND: f64 = 100e6;
 
-/// A word on what a hunt takes.
+/// Returns a short estimate of the time for a hunt.
 fn estimate(all: Sum, far: &Far, listed: (Duration, u64), config: &ScanConfig) -> String {
     #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
     let float = |n: u64| n as f64;

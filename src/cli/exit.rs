@@ -1,28 +1,28 @@
-//! What the program's exit code says.
+//! The program's exit codes.
 
 use std::process::ExitCode;
 
 use super::terminal;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// All was read and decided.
+    /// Everything was read and decided.
     Complete,
     /// The run failed.
     Failed,
-    /// What was typed makes no sense.
+    /// The command line is invalid.
     Usage,
-    /// It ran to its end, but something could not be read or decided.
+    /// The run reached its end, but something could not be read or decided.
     Incomplete,
-    /// All was read and decided, and there are alerts, for which `--fail-on-alerts` asks. What was not read comes first: see
-    /// [`Exit::Incomplete`], with which there may be alerts, too.
+    /// Everything was read and decided, and there are alerts; used only with `--fail-on-alerts`. If something was not
+    /// read, [`Exit::Incomplete`] is used instead; in that case there may be alerts too.
     Alerts,
-    /// SIGHUP: the terminal is gone.
+    /// SIGHUP: the terminal was closed.
     HungUp,
     /// Ctrl-C.
     Interrupted,
-    /// The reader of standard output went away, as `head` does.
+    /// The reader of standard output stopped reading, as `head` does.
     OutputClosed,
     /// SIGTERM.
     Terminated,
@@ -35,9 +35,9 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
-            // 4 is kept for another meaning.
+            // 4 is reserved for another meaning.
             Exit::Alerts => 5,
-            // 128 and the signal's number, as shells have it.
+            // 128 plus the signal's number, as in shells.
             Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::OutputClosed => 141,
@@ -46,16 +46,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Says what went wrong, once, with its causes.
+/// Reports an error once, with its causes.
 pub(super) fn explain(error: &anyhow::Error) -> Exit {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
-        // What was typed may be the name of a file, which somebody else gave it.
+        // An argument may be the name of a file, which somebody else chose.
         if std::env::args_os().any(|arg| terminal::may_be_obeyed(&arg.to_string_lossy())) {
             let text = usage.to_string();
             text.lines()
                 .for_each(|line| terminal::line(&terminal::harmless(line, usize::MAX)));
         } else {
-            // Nothing can be done about a standard error that takes no text.
+            // If standard error cannot be written, nothing can be done about it.
             usage.print().ok();
         }
         return match usage.exit_code() {

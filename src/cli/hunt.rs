@@ -22,10 +22,10 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::{dataset, dry_run, outputs, print, resolve, summary, terminal};
 
-/// Alerts that the table shows; the output has them all.
+/// Number of alerts in the table; the output contains all of them.
 const ALERTS_SHOWN: usize = 20;
 
-/// Runs a hunt and says what came of it.
+/// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     if args.overwrite && (!dataset::is_folder(&args.output) || Uri::of(&args.output).is_some()) {
         return Err(resolve::usage("--overwrite is for an output that is a folder").into());
@@ -42,7 +42,7 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
         return dry_run::run(&config.scan);
     }
     let hunted = hunt(&args, &config, is_of_dataset).and_then(|exit| {
-        // What was not read may have given alerts that stand there.
+        // The old files may contain alerts from sources that were not read this time.
         if matches!(exit, Exit::Complete | Exit::Alerts) {
             dataset::remove(&folder, &replaced)?;
         }
@@ -74,9 +74,11 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
                 beside.push(event.clone());
             }
             Notice::Alert(_) | Notice::Related(_) => {}
-            // The summary counts what is only worth knowing, and the report has it.
+            // The summary counts notes, and the report contains them.
             Notice::Diagnostic(diagnostic) if diagnostic.severity == Severity::Info => {}
-            Notice::Diagnostic(diagnostic) => bar.suspend(|| show_diagnostic(diagnostic, args.log_format)),
+            Notice::Diagnostic(diagnostic) => {
+                bar.suspend(|| show_diagnostic(diagnostic, args.log_format))
+            }
         })
     };
     let report = match result {
@@ -102,7 +104,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
             let mut report =
                 serde_json::to_value(&report).context("the report cannot be encoded")?;
             if let Some(report) = report.as_object_mut() {
-                // Each was told by itself.
+                // Each diagnostic was already reported.
                 report.remove("diagnostics");
             }
             terminal::json("report", &report);
@@ -119,7 +121,7 @@ fn is_stdout(path: Option<&Path>) -> bool {
     path == Some(Path::new("-"))
 }
 
-/// Begins the report, so that what cannot be written is known before anything is read.
+/// Begins the report, so that write errors are found before anything is read.
 fn open_report(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Option<Target>> {
     let path = args.report.as_ref().filter(|path| !is_stdout(Some(path)));
     let destination = path.map(|path| resolve::written(path)).transpose()?;
@@ -127,8 +129,8 @@ fn open_report(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Option<Ta
     target.transpose().context("the report cannot be written")
 }
 
-/// Waits until a list on standard input begins, where there is a ledger: `trailsift state --failed` may write it, and
-/// has the same ledger till then.
+/// Waits until a list on standard input begins, if there is a ledger: `trailsift state --failed` may write the list,
+/// and uses the same ledger until then.
 fn wait_for_list(config: &HuntConfig) {
     let is_on_stdin = |root: &Root| match root {
         Root::List(list) => list.file.is_none(),
@@ -136,7 +138,7 @@ fn wait_for_list(config: &HuntConfig) {
         Root::Path(_) | Root::Stdin | Root::Sources(_) => false,
     };
     if config.state.is_some() && config.scan.roots.iter().any(is_on_stdin) {
-        // What is wrong with it is told when it is read.
+        // An error is reported when the list is read.
         std::io::stdin().lock().fill_buf().ok();
     }
 }
@@ -154,14 +156,14 @@ pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
     terminal::line(&format!("{severity}: {text}"));
 }
 
-/// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way, and at once the second time. The number of the
-/// signal that came is in the value given back.
+/// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way the first time, and at once the second time. The
+/// returned value contains the number of the signal that was received.
 pub(super) fn watch_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
     let hang_up = is_heard(SIGHUP).then_some(SIGHUP);
     for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
         let number = usize::try_from(signal).expect("signals are positive");
-        // First, so that it sees the flag as the signals before left it.
+        // Registered first, so that it sees the flag as earlier signals left it.
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))
             .and_then(|_| flag::register_usize(signal, Arc::clone(&came), number))
             .and_then(|_| flag::register(signal, Arc::clone(stop)))
@@ -170,7 +172,8 @@ pub(super) fn watch_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<Arc<Atomic
     Ok(came)
 }
 
-/// Whether a signal is not ignored, as `nohup` has it. Where that cannot be told it is left as it is.
+/// Returns whether a signal is not ignored; `nohup` ignores SIGHUP. If this cannot be determined, the handling of the
+/// signal is not changed.
 fn is_heard(signal: i32) -> bool {
     let status = std::fs::read("/proc/self/status").unwrap_or_default();
     let mut lines = status.split(|byte| *byte == b'\n');

@@ -21,10 +21,10 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::{hunt, resolve, terminal};
 
-/// The page, in a case's folder.
+/// The name of the page in a case's folder.
 pub(super) const PAGE: &str = "report.html";
 
-/// Investigates, and says what came of it.
+/// Runs an investigation and reports the result.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let seeds = seeds(&mut args)?;
     if seeds.is_empty() {
@@ -80,7 +80,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         LogFormat::Json => {
             let mut about = serde_json::to_value(&case.about)?;
             if let Some(about) = about.as_object_mut() {
-                // Each was told by itself.
+                // Each diagnostic was already reported.
                 about.remove("diagnostics");
             }
             terminal::json("case", &about);
@@ -93,7 +93,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Where the case begins: what was typed, or the alerts that are named before the paths.
+/// Returns the beginnings of the case: those in the command line, or the alerts that are named before the paths.
 fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     let users = args.user.iter().map(|name| match name.split_once('/') {
         Some((account, name)) => Entity::in_account(Kind::User, account, name),
@@ -141,7 +141,7 @@ fn countries(path: &Path) -> anyhow::Result<Arc<Countries>> {
     Ok(Arc::new(countries))
 }
 
-/// The times that events may be of.
+/// Returns the time range of events that can matter.
 fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<Timestamp>) {
     let times = || seeds.iter().filter_map(|seed| seed.time);
     let has_all = seeds.iter().all(|seed| seed.time.is_some());
@@ -154,7 +154,7 @@ fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<T
     )
 }
 
-/// The folder of a case as it really is: what is there of it without links and dots.
+/// Returns the real path of a case's folder: links and dots are resolved in the part that exists.
 fn case_folder(path: &Path) -> Result<PathBuf, clap::Error> {
     let refuse = |message: &str| resolve::usage(&format!("{}: {message}", path.display()));
     if resolve::uri(path)?.is_some() {
@@ -180,24 +180,24 @@ fn case_folder(path: &Path) -> Result<PathBuf, clap::Error> {
                     missing.push(name);
                     there = parent;
                 }
-                // `..` behind what is not there.
+                // The path has `..` after a part that does not exist.
                 _ => return Err(refuse(&error.to_string())),
             },
         }
     }
 }
 
-/// The folder of a case until it has its name: a hidden one, which goes away with this.
+/// The folder of a case until it has its name: a hidden folder, which is removed when this value is dropped.
 struct Draft {
-    /// Beside the folder that is to appear; inside one that is there and empty, which is filled, since it may be a place of
-    /// its own (a mount), with its own owner and mode.
+    /// The hidden folder is beside the folder to be created. If that folder exists and is empty, the hidden folder is
+    /// inside it and its files are moved: the existing folder may be a mount point with its own owner and mode.
     hidden: HiddenFolder,
     folder: PathBuf,
     is_there: bool,
 }
 
 impl Draft {
-    /// Makes it, so that what cannot be written is known before anything is read.
+    /// Creates the hidden folder, so that write errors are found before anything is read.
     fn new(folder: PathBuf) -> anyhow::Result<Self> {
         let context = || folder.display().to_string();
         let name = folder.file_name();
@@ -212,7 +212,7 @@ impl Draft {
         };
         let hidden = hidden.with_context(context)?;
         if is_there {
-            // What a killed run left in it is removed by now.
+            // At this point, files that a killed run left in it have been removed.
             for entry in std::fs::read_dir(&folder).with_context(context)? {
                 if entry.with_context(context)?.path() != hidden.path() {
                     bail!(
@@ -229,7 +229,8 @@ impl Draft {
         })
     }
 
-    /// Writes the case, and gives it its name; where the folder is there, its files, the page last.
+    /// Writes the case, and gives it its name. If the folder exists, the files get their names one by one, the page
+    /// last.
     fn finish(&self, case: &Case) -> anyhow::Result<()> {
         let hidden = self.hidden.path();
         case::write(case, &Rule::quarantine(), hidden)?;
@@ -244,7 +245,7 @@ impl Draft {
     }
 }
 
-/// What is to be known of a case in any case: that something was not followed, changed, or is not there.
+/// Reports what the user must always know about a case: that something was not followed, has changed, or is missing.
 fn warn(about: &About, format: LogFormat) {
     let say = |is_error: bool, text: &str| match format {
         LogFormat::Json => {
@@ -303,7 +304,7 @@ fn show(case: &Case, output: &Path) {
         .filter(|round| round.looked_for == LookedFor::Names)
         .map(|round| round.events)
         .sum();
-    // What is found for one user may be near the quarantine of another.
+    // An event found for one user may be near the quarantine of another.
     let others = n_found.saturating_sub(about.events);
     let others = match others {
         0 => String::new(),

@@ -1,6 +1,6 @@
-//! The command line: from what was typed to a configuration, and from a report to text.
+//! The command line: from arguments to a configuration, and from a report to text.
 //!
-//! The only place that prints, reads the environment, knows signals and gives exit codes.
+//! Only this module prints, reads the environment, handles signals and gives exit codes.
 
 mod args;
 mod dataset;
@@ -30,7 +30,7 @@ use clap::{CommandFactory as _, Parser as _};
 use args::{Args, Command};
 use exit::Exit;
 
-/// Runs what was typed.
+/// Runs the command line.
 pub(crate) fn run() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -66,7 +66,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// The page of the program, followed by those of its commands.
+/// Writes the manual page of the program, followed by those of its commands.
 fn render_man(page: &mut Vec<u8>) -> io::Result<()> {
     let mut command = Args::command();
     command.build();

@@ -1,4 +1,4 @@
-//! That outputs do not get into each other's way, and what became of them, in words.
+//! Checks that outputs do not conflict with each other, and describes their fate in words.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,19 +10,19 @@ use trailsift::report::{Fate, Placed, Report};
 use super::args::{HuntArgs, LogFormat};
 use super::{resolve, terminal};
 
-/// What makes two names the same file.
+/// The identity of a file, by which two names are recognized as the same file.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// Device and inode of one that is there.
+    /// Device and inode of a file that exists.
     There(u64, u64),
     /// A path without links and dots, or an address.
     Named(PathBuf),
 }
 
-/// Refuses a command line by which one file would be written twice, or one that is read would be replaced.
+/// Refuses a command line that would write one file twice, or replace a file that is read.
 pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
     let state = args.state.iter().flat_map(|state| {
-        // SQLite's own files beside it.
+        // SQLite's own files beside the ledger.
         ["", "-wal", "-shm", "-journal"].map(|suffix| {
             let mut name = state.clone().into_os_string();
             name.push(suffix);
@@ -57,7 +57,7 @@ pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
     Ok(())
 }
 
-/// What a name stands for; nothing for standard output, a pipe or a device, which may be named twice.
+/// Returns the file that a name refers to; nothing for standard output, a pipe or a device, which may be named twice.
 fn place(path: &Path) -> Option<Place> {
     if path == Path::new("-") {
         return None;
@@ -69,7 +69,7 @@ fn place(path: &Path) -> Option<Place> {
         Ok(metadata) if metadata.is_file() => Some(Place::There(metadata.dev(), metadata.ino())),
         Ok(_) => None,
         Err(_) => {
-            // It is not there yet; what is wrong with it is told when it is opened.
+            // The file does not exist yet; other errors are reported when it is opened.
             let absolute = std::path::absolute(path).ok()?;
             let name = absolute.file_name()?;
             let folder = absolute.parent()?.canonicalize().ok()?;
@@ -78,7 +78,7 @@ fn place(path: &Path) -> Option<Place> {
     }
 }
 
-/// What became of an output that is called `name`.
+/// Returns a text on the fate of an output named `name`.
 pub(super) fn text(placed: &Placed, name: &str, report: &Report) -> String {
     match placed.fate {
         Fate::Written => name.to_owned(),
@@ -102,7 +102,7 @@ pub(super) fn text(placed: &Placed, name: &str, report: &Report) -> String {
     }
 }
 
-/// Says where an output is not what its name says, for those who see no summary.
+/// Reports outputs that are not at their own place, for users who do not see the summary.
 pub(super) fn warn(report: &Report, format: LogFormat) {
     for placed in &report.outputs {
         if !matches!(placed.fate, Fate::Kept | Fate::Incomplete) {

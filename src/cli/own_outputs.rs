@@ -1,4 +1,4 @@
-//! What an earlier run wrote where a hunt looks: it is replaced, and not hunted through.
+//! Output files of an earlier run that are inside the input: they are replaced, and not hunted through.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -10,9 +10,9 @@ use trailsift::store::{Stores, Uri};
 
 use super::resolve::{uri, usage};
 
-/// The files that the run will replace and that are no input: what an earlier run wrote.
+/// Returns the files that the run will replace and that are not input: outputs of an earlier run.
 ///
-/// Anything else that lies where the hunt looks is evidence, and is not replaced.
+/// Any other file inside the input is evidence, and is not replaced.
 pub(super) fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf>, clap::Error> {
     let mut own_files = Vec::new();
     for path in outputs {
@@ -34,24 +34,24 @@ pub(super) fn own_files(outputs: &[&Path], roots: &[Root]) -> Result<Vec<PathBuf
 pub(super) fn holds(root: &Root, target: &Path) -> bool {
     match root {
         Root::Stdin => false,
-        // What comes on standard input is not known before it is read: better too careful.
+        // The content of standard input is not known before it is read, so the safe answer is true.
         Root::List(list) if list.file.is_none() => true,
         Root::List(list) => list.paths().is_ok_and(|mut paths| {
             paths.any(|path| path.is_ok_and(|path| holds(&Root::Path(path), target)))
         }),
-        // What it names may be long, and is not read twice: better too careful.
+        // A manifest may be long and is not read twice, so the safe answer is true.
         Root::Manifest(_) | Root::Sources(_) => true,
-        // A root that cannot be looked at holds nothing that could be replaced.
+        // A root that cannot be examined contains nothing that could be replaced.
         Root::Path(path) => path
             .canonicalize()
             .is_ok_and(|root| target.starts_with(root)),
     }
 }
 
-/// How much of a file is looked at, from its start and to its end.
+/// Number of bytes at the start and at the end of a file that are examined.
 const SEEN_BYTES: u64 = 64 * 1024;
 
-/// Whether this program wrote a file, by its first or last bytes. An empty file holds nothing to lose.
+/// Returns whether this program wrote a file, by its first or last bytes. Replacing an empty file loses nothing.
 fn is_own_output(path: &Path) -> bool {
     let seen = File::open(path).and_then(|mut file| {
         let (mut start, mut end) = (Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ fn is_own_output(path: &Path) -> bool {
     seen.is_ok_and(|(start, end)| is_written_here(&start, &end))
 }
 
-/// Whether this program wrote what begins and ends so.
+/// Returns whether this program wrote a file with this start and this end.
 fn is_written_here(start: &[u8], end: &[u8]) -> bool {
     let holds = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
     start.is_empty()
@@ -77,7 +77,7 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
         || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
 }
 
-/// The objects that the run will replace and that are no input, likewise.
+/// Returns the objects that the run will replace and that are not input.
 pub(super) fn own_uris(
     outputs: &[&Path],
     roots: &[Root],
@@ -90,7 +90,7 @@ pub(super) fn own_uris(
         if !roots.iter().any(|root| holds_uri(root, &target)) {
             continue;
         }
-        // A store that gives no answer tells why when the output is begun.
+        // If the store does not answer, the error is reported when the output is begun.
         let ends = stores
             .bucket(&target)
             .and_then(|bucket| bucket.ends(target.key(), SEEN_BYTES));
@@ -108,7 +108,7 @@ pub(super) fn own_uris(
 fn holds_uri(root: &Root, target: &Uri) -> bool {
     match root {
         Root::Stdin => false,
-        // What a list names may be long, and is not read twice: better too careful.
+        // A list may be long and is not read twice, so the safe answer is true.
         Root::List(_) | Root::Manifest(_) | Root::Sources(_) => true,
         Root::Path(path) => Uri::of(path).and_then(Result::ok).is_some_and(|root| {
             root.bucket_uri() == target.bucket_uri() && target.key().starts_with(root.key())

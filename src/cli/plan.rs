@@ -1,4 +1,4 @@
-//! `trailsift plan`: what a hunt would read, as a manifest.
+//! `trailsift plan`: writes a manifest of what a hunt would read.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use super::args::PlanArgs;
 use super::exit::Exit;
 use super::{resolve, terminal};
 
-/// Walks, and writes what it meets.
+/// Walks the roots, and writes what is found.
 pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let (config, destination) = resolve::resolve_plan(args)?;
     let context = || args.out.display().to_string();
@@ -47,7 +47,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         };
         is_complete = false;
         terminal::error(&path, &message);
-        // Whoever hunts by the manifest must know what is missing in it.
+        // The user of the manifest must know what is missing in it.
         add(Row {
             source: path.to_string_lossy().into_owned(),
             below_root: String::new(),

@@ -1,4 +1,4 @@
-//! How far the run came: a bar on a terminal, else a line a minute, for people or as JSON.
+//! The progress of a run: a bar on a terminal; otherwise one line per minute, for people or as JSON.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use trailsift::store::Traffic;
 use super::args::LogFormat;
 use super::terminal;
 
-/// How often the bar is drawn.
+/// The interval between updates of the bar.
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
-/// How often a line is written where there is no bar.
+/// The interval between lines if there is no bar.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
-/// The time over which the present rate is taken.
+/// The time span over which the current rate is computed.
 const RATE_OVER: Duration = Duration::from_secs(10);
 
-/// Shows how far the run came until it is dropped.
+/// Shows the progress of the run until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
@@ -30,7 +30,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// A bar on a terminal; lines elsewhere.
+    /// Creates a bar on a terminal; lines elsewhere.
     pub(super) fn new(config: &ScanConfig, format: LogFormat, is_shown: bool) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
         let mut bar = ProgressBar::hidden();
@@ -81,7 +81,7 @@ impl Bar {
         }
     }
 
-    /// Does something to standard error with the bar out of the way.
+    /// Runs a function that writes to standard error, with the bar hidden.
     pub(super) fn suspend(&self, write: impl FnOnce()) {
         self.bar.suspend(write);
     }
@@ -92,31 +92,31 @@ impl Drop for Bar {
         self.is_done.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It only shows; if that panicked, the run is none the worse.
+            // The thread only shows progress; if it panicked, the run is not affected.
             thread.join().ok();
         }
         self.bar.finish_and_clear();
     }
 }
 
-/// How fast it goes at present.
+/// The current speed.
 struct Pace {
     started: Instant,
-    /// When so many stored bytes were done, over the last seconds.
+    /// Pairs of a time and the stored bytes done by then, over the last seconds.
     samples: VecDeque<(Duration, u64)>,
 }
 
-/// How far the run came.
+/// The progress of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct State {
     files_done: u64,
     files_found: u64,
     bytes_done: u64,
     bytes_found: u64,
-    /// Whether all files are found, so that what is found is all there is.
+    /// True if all files were found, so that the totals are final.
     is_listed: bool,
     bytes_per_second: u64,
-    /// Once all files are found.
+    /// Set only after all files were found.
     seconds_left: Option<u64>,
     alerts: u64,
     requests: u64,
@@ -142,7 +142,7 @@ impl Pace {
             .back()
             .is_some_and(|(_, before)| *before > bytes_done)
         {
-            // Another round of an investigation: what was read before it says nothing of it.
+            // Another pass of an investigation has begun; the bytes before it do not matter for its speed.
             self.samples.clear();
         }
         self.samples.push_back((now, bytes_done));
@@ -153,7 +153,7 @@ impl Pace {
         let ms = (now - since).as_millis().max(1);
         let rate = u128::from(bytes_done - before) * 1000 / ms;
         let bytes_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
-        // What is read from pipes was not found beforehand.
+        // The size of data from pipes was not known in advance.
         let bytes_found = progress.found_bytes.load(Relaxed).max(bytes_done);
         let is_listed = progress.all_found.load(Relaxed);
         let left = (bytes_found - bytes_done).checked_div(bytes_per_second);
@@ -253,7 +253,7 @@ mod tests {
             "{}",
             state.words()
         );
-        // A pipe has no size beforehand.
+        // The size of a pipe is not known in advance.
         progress.found_bytes.store(0, Relaxed);
         let state = pace.state_at(Duration::from_secs(21), &progress, &traffic);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `trailsift report`: a case shown once more.
+//! `trailsift report`: shows a case again.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -39,7 +39,7 @@ enum ReportFormat {
     Md,
 }
 
-/// Whether nothing is lost with a file: it is not there, or a report, which can be made again.
+/// Returns whether replacing a file loses nothing: it does not exist, or it is a report, which can be made again.
 fn may_be_replaced(path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     match File::open(path) {
@@ -51,10 +51,10 @@ fn may_be_replaced(path: &Path) -> io::Result<bool> {
     Ok(start.is_empty() || case::page::MARKS.iter().any(|mark| start.contains(mark)))
 }
 
-/// So much of a file shows that it is a report.
+/// Number of bytes at the start of a file that are enough to recognize a report.
 const START_BYTES: u64 = 1024;
 
-/// Reads a case, and writes it.
+/// Reads a case, and writes its report.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let case = case::read(&args.case).with_context(|| args.case.display().to_string())?;
     let (text, usual) = match args.format {

@@ -1,5 +1,4 @@
-//! From what was typed to a configuration. All that is wrong with it is said here, before any file is
-//! opened.
+//! Converts the command line to a configuration. All errors in it are reported here, before any file is opened.
 
 use std::fs::File;
 use std::io::IsTerminal as _;
@@ -24,7 +23,7 @@ use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArg
 use super::own_outputs::{holds, own_files, own_uris};
 use super::{dataset, outputs, terminal};
 
-/// A hunt's configuration.
+/// Returns a hunt's configuration.
 pub(super) fn resolve(
     args: &HuntArgs,
     dataset: Option<Dataset>,
@@ -62,7 +61,7 @@ pub(super) fn resolve(
     let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
     let mut own_files = own_files(&outputs, &roots)?;
     if let Some(state) = &args.state {
-        // SQLite's log lies beside it.
+        // SQLite's log is beside the ledger.
         let mut log = state.clone().into_os_string();
         log.push("-wal");
         own_files.extend([state.clone(), PathBuf::from(log)]);
@@ -91,7 +90,7 @@ pub(super) fn resolve(
     })
 }
 
-/// How an archive is read, as far as all commands say so alike.
+/// Returns the configuration for reading an archive, with the options that all commands share.
 fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfig, clap::Error> {
     Ok(ScanConfig {
         roots,
@@ -103,7 +102,7 @@ fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfi
     })
 }
 
-/// The configuration of a walk that opens nothing, and where what it finds is written.
+/// Returns the configuration of a walk that opens nothing, and the destination of its results.
 pub(super) fn resolve_plan(args: &PlanArgs) -> Result<(ScanConfig, Destination), clap::Error> {
     let input = &args.input;
     let (roots, stores) = (roots(input)?, stores(input));
@@ -117,7 +116,7 @@ pub(super) fn resolve_plan(args: &PlanArgs) -> Result<(ScanConfig, Destination),
     Ok((config, destination))
 }
 
-/// How an investigation reads an archive, whose events are of these times at most.
+/// Returns the configuration with which an investigation reads an archive, restricted to these times.
 pub(super) fn resolve_case(
     args: &InvestigateArgs,
     folder: &Path,
@@ -129,7 +128,7 @@ pub(super) fn resolve_case(
     wanted.since = wanted.since.max(since);
     wanted.until = wanted.until.into_iter().chain(until).min();
     let roots = &config.roots;
-    // A list of names may come by a pipe: later rounds read what the first one found.
+    // A list of names may come through a pipe: later passes read the sources that the first one found.
     if roots
         .iter()
         .any(|root| *root == Root::Stdin || is_stream(root))
@@ -137,7 +136,7 @@ pub(super) fn resolve_case(
         let message = "a pipe can be read once, and an investigation reads in rounds: name files";
         return Err(usage(message));
     }
-    // What it says would be taken for evidence by the next one. What a manifest names was listed before.
+    // The next investigation would treat the files of the case as evidence. Sources in a manifest were listed before.
     let named = roots
         .iter()
         .filter(|root| !matches!(root, Root::Manifest(_)));
@@ -188,7 +187,7 @@ fn stores(input: &InputArgs) -> Stores {
     })
 }
 
-/// Which events are asked for.
+/// Returns the selection of events.
 fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
     let wanted = Selection {
         since: input.since,
@@ -216,11 +215,11 @@ pub(super) fn usage(message: &str) -> clap::Error {
     Args::command().error(ErrorKind::ValueValidation, message)
 }
 
-/// The address that was typed, if it is one.
+/// Returns the address in an argument, if it is an address.
 pub(super) fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
     let named = Uri::of(path).transpose();
     let named = named.map_err(|message| usage(&format!("{}: {message}", path.display())))?;
-    // A file may have any name, if it is there.
+    // An existing file may have any name.
     if let (None, Some(meant), Err(_)) = (&named, Uri::meant(path), path.symlink_metadata()) {
         let message = format!(
             "{}: write {meant} for an object in a bucket",
@@ -231,7 +230,7 @@ pub(super) fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
     Ok(named)
 }
 
-/// Where something is written that is not for standard output.
+/// Returns the destination of an output that does not go to standard output.
 pub(super) fn written(path: &Path) -> Result<Destination, clap::Error> {
     match uri(path)? {
         Some(uri) if uri.key().is_empty() || uri.key().ends_with('/') => {
@@ -249,7 +248,7 @@ fn root(path: &Path) -> Result<Root, clap::Error> {
     if uri(path)?.is_some() {
         return Ok(Root::Path(path.to_owned()));
     }
-    // A root that cannot be looked at for another reason is a diagnostic of the run.
+    // If a root cannot be examined for another reason, the run reports a diagnostic.
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(usage(&format!(
             "{}: no such file or directory",
@@ -270,7 +269,7 @@ fn list(path: &Path, is_zero_separated: bool) -> Result<Root, clap::Error> {
     }))
 }
 
-/// Whether a file can be opened. A pipe is opened once, by whoever reads it.
+/// Checks that a file can be opened. A pipe can be opened only once, so this is left to its reader.
 fn opened(path: &Path) -> std::io::Result<()> {
     match std::fs::metadata(path)?.is_file() {
         true => File::open(path).map(|_| ()),
@@ -278,7 +277,7 @@ fn opened(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether this is neither a file nor a folder.
+/// Returns whether this is neither a file nor a folder.
 fn is_stream(root: &Root) -> bool {
     let Root::Path(path) = root else { return false };
     let is_other = |metadata: std::fs::Metadata| !metadata.is_file() && !metadata.is_dir();
@@ -294,7 +293,7 @@ fn is_stdin(root: &Root) -> bool {
     }
 }
 
-/// What a row looks like, if it can be written so.
+/// Returns the schema of a row, if the output can have this schema.
 fn schema(
     args: &HuntArgs,
     destination: &Destination,
@@ -340,7 +339,7 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
     })
 }
 
-/// The format that a file's name tells.
+/// Returns the format that a file's name implies.
 fn format_of(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()? {
         "parquet" => Some(Format::Parquet),
@@ -351,7 +350,7 @@ fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
-/// Where the events beside the alerts go.
+/// Returns the destination of the events beside the alerts.
 fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error> {
     let Some(path) = &args.related else {
         return Ok(None);

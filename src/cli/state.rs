@@ -1,4 +1,4 @@
-//! `trailsift state`: what a ledger holds.
+//! `trailsift state`: shows the content of a ledger.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use trailsift::report::Outcome;
 use super::exit::Exit;
 use super::print;
 
-/// Prints what a ledger holds, or the sources that could not be read whole, each followed by a separator.
+/// Prints a summary of a ledger, or the sources that could not be read completely, each followed by a separator.
 pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
     let context = || file.display().to_string();
-    // SQLite would begin one.
+    // SQLite would create a file that does not exist.
     std::fs::metadata(file).with_context(context)?;
     let ledger = Ledger::open_to_read(file).with_context(context)?;
     let mut text = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
                 text.push(separator);
             })
             .with_context(context)?;
-        // Whoever reads this may wait for the ledger.
+        // The reader of this output may wait for the ledger.
         drop(ledger);
         print(&text)?;
         return Ok(Exit::Complete);

@@ -1,4 +1,4 @@
-//! What came of a hunt, for people: a table of the alerts and a few lines.
+//! The result of a hunt, for people: a table of the alerts and a few lines.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
@@ -9,10 +9,10 @@ use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
 use super::outputs;
 use super::terminal::{self, green, harmless, red, yellow};
 
-/// Characters of a value in the table.
+/// Maximum number of characters of a value in the table.
 const CELL_CHARS: usize = 60;
 
-/// Shows the table and the summary on standard error.
+/// Prints the table and the summary to standard error.
 pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &HuntConfig) {
     show_table(shown, report.alerts);
     let related = &report.related;
@@ -30,10 +30,10 @@ pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &
     }
 }
 
-/// Events beside the alerts that an analyst must see.
+/// Kinds of events beside the alerts that an analyst must see.
 const SHOWN: [Relation; 2] = [Relation::FailedAttach, Relation::Detach];
 
-/// Whether this event beside the alerts is one that an analyst must see.
+/// Returns whether this event beside the alerts is one that an analyst must see.
 pub(super) fn is_shown(event: &Alert) -> bool {
     event
         .relation()
@@ -188,7 +188,7 @@ fn events(stats: &Stats) -> String {
 
 fn complete(report: &Report) -> String {
     let severity_of = |code: &Code| match code {
-        // Where it is allowed it is a note.
+        // If a run without events is allowed, this is a note.
         Code::NoEvents if report.complete => Severity::Info,
         code => code.severity(),
     };

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::synth_args::SynthArgs;
 use super::terminal;
 
-/// Makes an archive and says what is in it.
+/// Creates an archive and reports its content.
 pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
     let config = args.resolve();
     let made = trailsift::synth::run(&config)?;

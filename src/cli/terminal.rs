@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::args::Color;
 
-/// Sets whether text has colours; without a wish it has them on a terminal, unless `NO_COLOR` is set.
+/// Sets whether text has colours. By default it has colours on a terminal, unless `NO_COLOR` is set.
 pub(super) fn set_color(color: Color) {
     match color {
         Color::Auto => {}
@@ -17,29 +17,29 @@ pub(super) fn set_color(color: Color) {
     }
 }
 
-/// Whether standard error is a terminal.
+/// Returns whether standard error is a terminal.
 pub(super) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
 /// Writes a line to standard error.
 pub(super) fn line(text: &str) {
-    // Nothing can be done about a standard error that takes no text; the exit code tells all the same.
+    // If standard error cannot be written, nothing can be done about it; the exit code still shows the result.
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
-/// Prints what is wrong with a path.
+/// Prints an error about a path.
 pub(super) fn error(path: &Path, message: &str) {
     let text = harmless(&format!("{}: {message}", path.display()), usize::MAX);
     line(&format!("{}: {text}", red("error")));
 }
 
-/// A path for a message.
+/// Returns a path for a message.
 pub(super) fn path(path: &Path) -> String {
     harmless(&path.display().to_string(), usize::MAX)
 }
 
-/// Several lines for standard output, as they are shown there: on a terminal made harmless, else as they are.
+/// Returns several lines for standard output: made harmless on a terminal, unchanged elsewhere.
 pub(super) fn for_stdout(data: &[u8]) -> Cow<'_, [u8]> {
     match std::io::stdout().is_terminal() {
         true => Cow::Owned(harmless_lines(data).into_bytes()),
@@ -59,14 +59,14 @@ fn harmless_lines(data: &[u8]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Writes a line of JSON to standard error: an object with its kind and what it says.
+/// Writes a line of JSON to standard error: an object with its kind and its content.
 pub(super) fn json(kind: &str, content: &impl serde::Serialize) {
     let line = serde_json::json!({ "type": kind, kind: content }).to_string();
-    // Likewise.
+    // As in `line`, an error is ignored because nothing can be done about it.
     writeln!(std::io::stderr(), "{}", harmless_json(&line)).ok();
 }
 
-/// JSON that says the same, without the characters that a terminal may obey: what JSON itself does not escape.
+/// Returns equivalent JSON in which characters that a terminal may obey are escaped; JSON itself does not require that.
 fn harmless_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
@@ -87,23 +87,23 @@ fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Text for what is wrong.
+/// Formats text as an error.
 pub(super) fn red(text: &str) -> String {
     styled(AnsiColor::Red.on_default().bold(), text)
 }
 
-/// Text for what is worth knowing.
+/// Formats text as a note or a warning.
 pub(super) fn yellow(text: &str) -> String {
     styled(AnsiColor::Yellow.on_default().bold(), text)
 }
 
-/// Text for what is well.
+/// Formats text as a success.
 pub(super) fn green(text: &str) -> String {
     styled(AnsiColor::Green.on_default().bold(), text)
 }
 
-/// Text of a log, which somebody else wrote, made harmless: control characters and those that turn or
-/// hide text are shown as escapes, and no more than `chars_max` characters are shown.
+/// Makes text of a log harmless, because somebody else wrote it: control characters and those that change the direction
+/// of text or hide it are shown as escapes, and no more than `chars_max` characters are shown.
 pub(super) fn harmless(text: &str, chars_max: usize) -> String {
     let mut shown = String::new();
     for (i, c) in text.chars().enumerate() {
@@ -120,12 +120,12 @@ pub(super) fn harmless(text: &str, chars_max: usize) -> String {
     shown
 }
 
-/// Whether there is something in a text that a terminal may obey.
+/// Returns whether a text contains a character that a terminal may obey.
 pub(super) fn may_be_obeyed(text: &str) -> bool {
     !text.chars().all(is_harmless)
 }
 
-/// Whether a character is one that a terminal shows, and does not obey.
+/// Returns whether a terminal shows a character and does not obey it.
 fn is_harmless(c: char) -> bool {
     let turns_or_hides = matches!(
         c,

@@ -1,9 +1,9 @@
-//! Values as they are typed, and what is wrong with them.
+//! Parsers for values in the command line, with their error messages.
 
 use trailsift::input::manifest::Shard;
 use trailsift::store::check_endpoint;
 
-/// A number that is not 0.
+/// Parses a number that is not 0.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1 is needed".to_owned()),
@@ -12,12 +12,12 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// An address that requests can be sent to.
+/// Checks an address that requests can be sent to.
 pub(super) fn endpoint(text: &str) -> Result<String, String> {
     check_endpoint(text).map(|()| text.to_owned())
 }
 
-/// The shard of a manifest: its number and how many there are.
+/// Parses the shard of a manifest: its number and the number of shards.
 pub(super) fn shard(text: &str) -> Result<Shard, String> {
     let parts = text.split_once('/');
     let parts = parts.and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
@@ -27,7 +27,7 @@ pub(super) fn shard(text: &str) -> Result<Shard, String> {
     }
 }
 
-/// A number of bytes, with or without a unit.
+/// Parses a number of bytes, with or without a unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     text.parse().map(|size: bytesize::ByteSize| size.0)
 }

@@ -1,19 +1,19 @@
-//! Times as people type them.
+//! Times in the forms that people type.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use trailsift::input::layout;
 
-/// What may be typed, for messages.
+/// The accepted forms, for messages.
 const FORMS: &str = "give a time as 2024-05-01T12:00:00Z, a date, or an age such as 30d or 12h";
 
-/// A time from which on events are wanted: a date is its beginning, UTC.
+/// Parses the time from which events are selected. A date means its beginning, UTC.
 pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     when(text, Timestamp::now(), Ok)
 }
 
-/// A time before which events are wanted: a date is its end, UTC.
+/// Parses the time before which events are selected. A date means its end, UTC.
 pub(super) fn until(text: &str) -> Result<Timestamp, String> {
     when(text, Timestamp::now(), |date| {
         date.tomorrow().map_err(|error| error.to_string())
@@ -28,7 +28,7 @@ fn when(
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    // Else the library would take a time without a zone for its date.
+    // Otherwise the library would read a time without a zone as its date.
     if let Ok(date) = text.parse::<Date>()
         && text.len() == "2024-05-01".len()
     {
@@ -41,7 +41,7 @@ fn when(
     now.checked_sub(age).map_err(|error| error.to_string())
 }
 
-/// A length of time: a number and `m`, `h`, `d` or `w`.
+/// Parses a length of time: a number and `m`, `h`, `d` or `w`.
 pub(super) fn age(text: &str) -> Result<SignedDuration, String> {
     let fault = || "give a number and m, h, d or w, such as 30d".to_owned();
     let (number, unit) = text
@@ -59,14 +59,14 @@ pub(super) fn age(text: &str) -> Result<SignedDuration, String> {
     Ok(SignedDuration::from_secs(minutes * 60))
 }
 
-/// An account's id: twelve digits.
+/// Checks an account's id: twelve digits.
 pub(super) fn account(text: &str) -> Result<String, String> {
     layout::is_account(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "an account id has twelve digits".to_owned())
 }
 
-/// A region's name.
+/// Checks a region's name.
 pub(super) fn region(text: &str) -> Result<String, String> {
     layout::is_region(text)
         .then(|| text.to_owned())

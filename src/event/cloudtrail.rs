@@ -1,7 +1,7 @@
-//! Records as AWS writes them: from CloudTrail's fields to ECS's, as Elastic's `aws` package maps them.
+//! Records as AWS writes them: maps CloudTrail's fields to ECS's, as Elastic's `aws` package does.
 //!
-//! Source: Elastic's CloudTrail ingest pipeline (package `aws` 2.24.1), checked in the tests against its
-//! own fixtures. Exports spell the names of fields in other ways, which are read as well.
+//! Source: Elastic's CloudTrail ingest pipeline (package `aws` 2.24.1), checked in the tests against its own
+//! fixtures. Exports spell the names of fields in other ways, which are read as well.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::json::Value;
 use super::names::{after_field, divides_fields, is_field, is_nothing};
 use super::{Scalar, java_map, object_text};
 
-/// Fields of which at least one stands beside `eventName` in a CloudTrail record.
+/// Fields beside `eventName`: a CloudTrail record has at least one of them.
 const BESIDE_EVENT_NAME: [&str; 9] = [
     "eventVersion",
     "eventSource",
@@ -24,12 +24,12 @@ const BESIDE_EVENT_NAME: [&str; 9] = [
     "recipientAccountId",
 ];
 
-/// The values of a field, duplicates included.
+/// Returns the values of a field, including duplicates.
 pub(super) fn get<'v>(record: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
     named(record, field).map(|(_, value)| value)
 }
 
-/// The same, each with its name as it is spelt.
+/// Returns the values of a field, including duplicates, each with its name as spelt in the record.
 pub(super) fn named<'v>(
     record: Value<'v>,
     field: &str,
@@ -39,7 +39,7 @@ pub(super) fn named<'v>(
         .filter(move |(name, _)| is_field(name, field) && !is_other_case(record, name, field))
 }
 
-/// Calls `visit` with each value at a path of fields, duplicates included at each step.
+/// Calls `visit` with each value at a path of fields, including duplicates at each step.
 fn each_at<'v>(record: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
     match path.split_once('.') {
         None => get(record, path).for_each(visit),
@@ -49,11 +49,11 @@ fn each_at<'v>(record: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) 
     }
 }
 
-/// Whether this is a raw CloudTrail record, by its own fields.
+/// Returns true if this is a raw CloudTrail record, by its own fields.
 ///
-/// The event notifications of S3, SNS, SQS and Kinesis also have `eventName` and `eventSource`; theirs
-/// begins with `aws:`. The elements of `lookup-events` carry the record as a string, and Insight events
-/// have no `eventName` of their own.
+/// The event notifications of S3, SNS, SQS and Kinesis also have `eventName` and `eventSource`, but their
+/// `eventSource` begins with `aws:`. The elements of `lookup-events` contain the record as a string, and Insight
+/// events have no `eventName` of their own.
 pub(crate) fn is_record(value: Value<'_>) -> bool {
     let is_named = get(value, "eventName").any(|name| name.as_str().is_some());
     is_named
@@ -65,8 +65,8 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
         && !is_insight(value)
 }
 
-/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). What a caller of the API can choose is in
-/// these fields only.
+/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
+/// a caller of the API chooses.
 const OWN_FIELDS: [&str; 33] = [
     "additionalEventData",
     "addendum",
@@ -103,7 +103,8 @@ const OWN_FIELDS: [&str; 33] = [
     "vpcEndpointId",
 ];
 
-/// Those of them that are objects, whose fields exports put beside one another: `userIdentity.arn`.
+/// The fields of a record that are objects. Exports write their inner fields as fields of the record:
+/// `userIdentity.arn`.
 const OWN_OBJECTS: [&str; 9] = [
     "additionalEventData",
     "eventContext",
@@ -116,9 +117,9 @@ const OWN_OBJECTS: [&str; 9] = [
     REQUEST,
 ];
 
-/// Whether `name` is one of a record's own fields, or of a field inside one.
+/// Returns true if `name` is one of a record's own fields, or of a field inside one.
 pub(crate) fn is_own_field(name: &str) -> bool {
-    // As AWS spells them, mostly.
+    // Usually spelt as AWS does.
     OWN_FIELDS.contains(&name)
         || OWN_FIELDS.iter().any(|field| is_field(name, field))
         || OWN_OBJECTS
@@ -126,12 +127,12 @@ pub(crate) fn is_own_field(name: &str) -> bool {
             .any(|field| after_field(name, field).is_some())
 }
 
-/// The parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or with
-/// another separator. Each with its name below the request.
+/// Returns the parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or
+/// with another separator. Each has its name inside the request.
 pub(super) fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.members().filter_map(|(key, value)| {
         let rest = after_field(key, REQUEST)?;
-        // With another letter behind it the name is damaged.
+        // If another letter follows, the name is damaged.
         let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
         rest.as_bytes().first().filter(|byte| is_below(byte))?;
         let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
@@ -141,14 +142,14 @@ pub(super) fn spread_request<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v
 
 pub(super) const REQUEST: &str = "requestParameters";
 
-/// What a record says of its request.
+/// Returns what a record says about its request.
 pub(crate) fn said(record: Value<'_>) -> Said {
     let of_value = |request: Value<'_>| match request.as_str() {
         Some(text) if is_nothing(text) => Said::Nothing,
         Some(text) if object_text::is_whole(text) => Said::Whole,
         Some(_) => Said::Part,
         None if request.is_hollow() => Said::Nothing,
-        // What AWS writes in place of a request that is too large.
+        // AWS writes this in place of a request that is too large.
         None if get(request, "omitted").next().is_some() => Said::Part,
         None if request.is_object() || request.is_array() => Said::Whole,
         None => Said::Part,
@@ -160,9 +161,9 @@ pub(crate) fn said(record: Value<'_>) -> Said {
     }
 }
 
-/// Whether the record holds something where it may stand for the request.
+/// Returns true if `holds` applies to a part of the record that may be the request.
 pub(crate) fn may_stand_for_request(record: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
-    // With a capital it is a field of somebody else's; with one letter inside it that differs it may be damaged.
+    // With a capital it is another writer's field. If one inner letter differs, it may be damaged.
     let is_capital = |name: &str| name.get(1..) == REQUEST.get(1..);
     let mut members = record.members();
     members.any(|(name, value)| {
@@ -171,7 +172,7 @@ pub(crate) fn may_stand_for_request(record: Value<'_>, holds: &dyn Fn(&str) -> b
     })
 }
 
-/// Whether this is another AWS service's event notification.
+/// Returns true if this is an event notification of another AWS service.
 pub(crate) fn is_notification(value: Value<'_>) -> bool {
     let mut sources = value
         .members()
@@ -181,8 +182,8 @@ pub(crate) fn is_notification(value: Value<'_>) -> bool {
     sources.peek().is_some() && sources.all(|source| source.starts_with("aws:"))
 }
 
-/// Whether this is an Insight event or the details of one, which name the calls that it speaks of: a
-/// statement about many events, and none of its own.
+/// Returns true if this is an Insight event or the details of one. It names the calls that it is about: it is a
+/// statement about many events, and not itself one of them.
 pub(crate) fn is_insight(value: Value<'_>) -> bool {
     let is_insight_event = |t: Value<'_>| t.as_str() == Some("AwsCloudTrailInsight");
     let has_details = get(value, "insightDetails").any(Value::is_object);
@@ -190,7 +191,7 @@ pub(crate) fn is_insight(value: Value<'_>) -> bool {
         || get(value, "insightType").any(|t| t.as_str().is_some())
 }
 
-/// Whether this is a digest file's document.
+/// Returns true if this is the document of a digest file.
 pub(crate) fn is_digest(value: Value<'_>) -> bool {
     get(value, "digestStartTime").next().is_some()
         && ["digestS3Bucket", "logFiles", "digestEndTime"]
@@ -198,7 +199,7 @@ pub(crate) fn is_digest(value: Value<'_>) -> bool {
             .any(|field| get(value, field).next().is_some())
 }
 
-/// ECS fields and the record's fields that they are copied from.
+/// ECS fields, and the record's fields that they are copied from.
 const COPIED: [(&str, &str); 31] = [
     (
         "aws.cloudtrail.session_credential_from_console",
@@ -257,7 +258,7 @@ const COPIED: [(&str, &str); 31] = [
     ),
 ];
 
-/// Calls `visit` with each value of an ECS field. `is_row` says that the record is a row of a table.
+/// Calls `visit` with each value of an ECS field. `is_row` is true if the record is a row of a table.
 pub(crate) fn each_value(
     record: Value<'_>,
     is_row: bool,
@@ -325,9 +326,9 @@ fn text(text: &str) -> Scalar<'_> {
     Scalar::Text(Cow::Borrowed(text))
 }
 
-/// `event.outcome`, once for each outcome that some reading of the record gives.
+/// Calls `visit` with `event.outcome`, once for each outcome that some reading of the record gives.
 ///
-/// Empty values are dropped first; then it is a failure if `errorCode` or `errorMessage` is still there.
+/// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present.
 fn outcomes(record: Value<'_>, is_row: bool, visit: &mut dyn FnMut(Scalar<'_>)) {
     if get(record, "eventName").any(|name| name.as_str() == Some("ConsoleLogin")) {
         each_at(record, "responseElements.ConsoleLogin", &mut |value| {
@@ -344,7 +345,7 @@ fn outcomes(record: Value<'_>, is_row: bool, visit: &mut dyn FnMut(Scalar<'_>)) 
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in named(record, field) {
             can_fail |= is_said(value);
-            // Of a key that stands twice, not of two spellings, one may say nothing.
+            // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
             can_succeed &=
                 named(record, field).any(|(other, value)| other == name && !is_said(value));
         }
@@ -357,8 +358,8 @@ fn outcomes(record: Value<'_>, is_row: bool, visit: &mut dyn FnMut(Scalar<'_>)) 
     }
 }
 
-/// `event.category`. Elastic's table has some hundred actions; ours has those of IAM users, groups,
-/// roles and keys, which is what a rule with a category in this field asks for.
+/// Calls `visit` with `event.category`. Elastic's table has some hundred actions. Ours has those of IAM users,
+/// groups, roles and keys, which is what a rule with a category in this field requests.
 fn categories(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let is_iam = get(record, "eventSource").any(|s| s.as_str() == Some("iam.amazonaws.com"));
     let attaches = get(record, "eventName").any(|name| name.as_str() == Some("AttachUserPolicy"));
@@ -367,8 +368,8 @@ fn categories(record: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// An object of the record as Elastic prints it. A string (Athena and Glue) is what it is, and also what it says
-/// behind its own escapes.
+/// Calls `visit` with an object of the record as Elastic prints it. A string (Athena and Glue) is given as it is, and
+/// also with its own escapes decoded.
 fn printed(record: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     for value in get(record, field) {
         if !value.is_empty() {
@@ -401,7 +402,7 @@ pub(crate) fn each_text_of_request(record: Value<'_>, visit: &mut dyn FnMut(&str
     }
 }
 
-/// A parameter of the request by name. Where the request is a string, that string is read as an object.
+/// Returns a parameter of the request by name. If the request is a string, that string is read as an object.
 pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
     let own = get(record, REQUEST).find_map(|request| match request.as_str() {
         None => get(request, name).find_map(|value| value.as_str().map(Cow::Borrowed)),
@@ -413,7 +414,7 @@ pub(crate) fn request_parameter<'v>(record: Value<'v>, name: &str) -> Option<Cow
     })
 }
 
-/// Where `literal` stands in the request.
+/// Returns the path of `literal` in the request.
 pub(crate) fn locate_in_request(record: Value<'_>, literal: &str) -> Option<String> {
     let own = get(record, REQUEST).find_map(|request| match request.as_str() {
         None => request.locate(literal, REQUEST),
@@ -424,7 +425,7 @@ pub(crate) fn locate_in_request(record: Value<'_>, literal: &str) -> Option<Stri
     })
 }
 
-/// Whether a key stands twice in the record, its identity, or anywhere in its request.
+/// Returns true if a key occurs twice in the record, in its identity, or anywhere in its request.
 pub(crate) fn has_duplicate_keys(record: Value<'_>) -> bool {
     fn anywhere(value: Value<'_>) -> bool {
         value.has_duplicate_keys()

@@ -1,30 +1,30 @@
-//! What a record leaves open: whether its request names something that stands in the record, and what came of it.
+//! Questions that a record leaves open: whether its request names something that occurs in the record, and the outcome.
 
 use std::fmt;
 
 use super::json::Value;
 
-/// What a record says of its request.
+/// The part of its request that a record states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
-    /// It has no request by any name that is known, or an empty one.
+    /// It has no request under any known name, or an empty one.
     Nothing,
-    /// All of it.
+    /// It has all of the request.
     Whole,
-    /// A part of it: text that is cut off, or some parameters in fields of their own.
+    /// It has a part of the request: text that is cut off, or some parameters in separate fields.
     Part,
 }
 
-/// Why it cannot be decided whether an event is an alert.
+/// The reason why it cannot be decided whether an event is an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
-    /// It does not say what came of it.
+    /// It does not say what the outcome was.
     Outcome,
     /// The name of its action or its dataset is damaged.
     Action,
-    /// It has no request by a name that is known.
+    /// It has no request under a known name.
     NoRequest,
-    /// Its request is not whole.
+    /// Its request is not complete.
     PartOfRequest,
     /// The policy is named in a field that no record has.
     Elsewhere(String),
@@ -47,7 +47,7 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// Whether a key or string in a value holds what is looked for.
+/// Returns true if `holds` applies to a key or string in a value.
 pub(crate) fn holds_below(value: Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
     value.as_str().is_some_and(holds)
         || value

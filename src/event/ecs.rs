@@ -1,4 +1,4 @@
-//! Documents that Elastic already made of records, with nested or dotted field names in any mixture.
+//! Documents that Elastic built from records, with nested or dotted field names in any mixture.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{Scalar, java_map, object_text};
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const FLATTENED_REQUEST: &str = "aws.cloudtrail.flattened.request_parameters";
 
-/// Calls `visit` with each value at `path`, whichever way its dots are written.
+/// Calls `visit` with each value at `path`, whether its dots are written as dots or as nesting.
 pub(super) fn each_at<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
     for (key, child) in value.members() {
         if key == path {
@@ -27,7 +27,7 @@ fn all_at<'v>(value: Value<'v>, path: &str) -> Vec<Value<'v>> {
     found
 }
 
-/// Whether any field stands at or under `path`.
+/// Returns true if there is any field at or under `path`.
 fn has_under(value: Value<'_>, path: &str) -> bool {
     value.members().any(|(key, child)| {
         key == path
@@ -41,9 +41,9 @@ fn has_under(value: Value<'_>, path: &str) -> bool {
     })
 }
 
-/// Whether this is an ECS document made of a CloudTrail record.
+/// Returns true if this is an ECS document built from a CloudTrail record.
 pub(crate) fn is_record(value: Value<'_>) -> bool {
-    // Arrays too: the `fields` of a search hold nothing else.
+    // Arrays count too: the `fields` of a search contain nothing else.
     let any_text = |path, is_wanted: fn(&str) -> bool| {
         let mut any = false;
         each_at(value, path, &mut |found| {
@@ -61,7 +61,8 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
             }))
 }
 
-/// The fields under `path`, each with its name below it, whichever way their dots are written.
+/// Calls `visit` with the fields under `path`, each with its name inside it, whether its dots are written as dots or
+/// as nesting.
 fn each_under<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     for (key, child) in value.members() {
         if key == path {
@@ -74,7 +75,7 @@ fn each_under<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(&'v str, V
     }
 }
 
-/// What a document says of its request.
+/// Returns what a document says about its request.
 pub(crate) fn said(document: Value<'_>) -> Said {
     let of_text = |text: &str| match is_nothing(text) {
         true => Said::Nothing,
@@ -100,7 +101,7 @@ pub(crate) fn said(document: Value<'_>) -> Said {
     }
 }
 
-/// Whether the document says that the event failed or that it did not.
+/// Returns true if the document says that the event failed or that it did not.
 pub(crate) fn says_outcome(document: Value<'_>) -> bool {
     let mut is_said = false;
     each_value(document, "event.outcome", &mut |value| {
@@ -109,13 +110,13 @@ pub(crate) fn says_outcome(document: Value<'_>) -> bool {
     is_said
 }
 
-/// Members in which the record itself may lie.
+/// Returns the members that may contain the record itself.
 pub(crate) fn carriers<'v>(document: Value<'v>) -> impl Iterator<Item = Value<'v>> {
     let members = document.members();
     members.filter_map(|(name, value)| (!is_of(name, "aws")).then_some(value))
 }
 
-/// Namespaces of ECS and of what ships it: what a caller chose stands in them, too.
+/// Namespaces of ECS and of its shippers. They can contain what a caller chose, too.
 const NAMESPACES: [&str; 40] = [
     "@timestamp",
     "@version",
@@ -159,7 +160,7 @@ const NAMESPACES: [&str; 40] = [
     "user_agent",
 ];
 
-/// Fields that no record has, and those that carry the record itself.
+/// Calls `visit` with the fields that no record has, and those that contain the record itself.
 pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     for (name, value) in document.members() {
         if !NAMESPACES.iter().any(|space| is_of(name, space)) {
@@ -191,8 +192,8 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
                 .iter()
                 .copied()
                 .for_each(|value| each_scalar(value, visit));
-            // A constant keyword need not be in the stored document; `aws.cloudtrail.*` fields, or
-            // what made this a record, stand for it.
+            // A constant keyword need not be in the stored document. `aws.cloudtrail.*` fields, or whatever showed
+            // that this is a record, replace it.
             if found.is_empty() {
                 visit(Scalar::Text(Cow::Borrowed("aws.cloudtrail")));
             }
@@ -200,7 +201,8 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
         "event.outcome" => outcomes(document, visit),
         REQUEST => {
             let found = all_at(document, REQUEST);
-            // Several texts stand in an array; an array in the request itself has its own brackets in them.
+            // If there are several texts, they are in an array. An array in the request itself is part of such a text,
+            // with its brackets.
             for value in found {
                 let is_list = value.elements().any(|v| v.as_str().is_some());
                 let texts = value.elements().filter(|_| is_list);
@@ -209,15 +211,15 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
                     visit(Scalar::Text(java_map::print(value)));
                 }
             }
-            // Behind it: of a field's values the first is shown.
+            // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
         _ => each_at(document, field, &mut |value| each_scalar(value, visit)),
     }
 }
 
-/// The flattened request, which stands beside the printed one or in its place: of a rule that reads that, either may
-/// be left.
+/// Calls `visit` with the flattened request. It occurs beside the printed one or in its place. For a rule that reads
+/// the printed one, either may be all that is left.
 fn each_flattened(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     for flattened in all_at(document, FLATTENED_REQUEST) {
         if !flattened.is_empty() {
@@ -230,7 +232,8 @@ fn each_flattened(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     });
 }
 
-/// The outcome as it stands, or, where that field was left out, a failure if the error was not.
+/// Calls `visit` with the outcome as stored. If that field was left out but the error was not, the outcome is a
+/// failure.
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_found = false;
     each_at(document, "event.outcome", &mut |value| {
@@ -250,7 +253,8 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// The value, or each element of an array of values; none that says that there is none.
+/// Calls `visit` with the value, or with each element of an array of values. Values that mean "no value" are left
+/// out.
 fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     for value in std::iter::once(value).chain(value.elements()) {
         let is_nothing = value.as_str().is_some_and(is_nothing);
@@ -260,7 +264,7 @@ fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// Where `literal` stands in the request: by the flattened fields, else by Elastic's text.
+/// Returns the path of `literal` in the request: by the flattened fields, else by Elastic's text.
 pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
     let mut found = None;
     each_under(document, FLATTENED_REQUEST, &mut |name, value| {

@@ -1,12 +1,12 @@
-//! What exports make of CloudTrail's records: other names, text in place of objects, objects spread over fields of
-//! their own, and texts that say that there is no value.
+//! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
+//! separate fields, and texts that mean "no value".
 
 use super::cloudtrail::{REQUEST, get, is_own_field, spread_request};
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
 use super::{Scalar, object_text};
 
-/// Whether the record is as AWS writes it: with its names, and objects where exports put text.
+/// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
 pub(super) fn is_native(record: Value<'_>) -> bool {
     let has = |field| record.members().any(|(name, _)| name == field);
     let is_object = |field| get(record, field).all(|value| value.as_str().is_none());
@@ -17,13 +17,13 @@ pub(super) fn is_native(record: Value<'_>) -> bool {
         && spread_request(record).next().is_none()
 }
 
-/// A member that no record has, since something is kept there that a record lies in, or nobody knows what.
+/// Returns the members that no record has. They may contain a whole record, or something unknown.
 pub(super) fn foreign<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.members().filter(|(name, _)| !is_own_field(name))
 }
 
-/// Whether `name` differs from `field` in case alone, in a record with AWS's own names: to AWS, and to whoever reads
-/// its records, that is another field. All in lower case it is Athena's.
+/// Returns true if `name` differs from `field` in case only, in a record with AWS's own names. For AWS, and for
+/// anyone who reads its records, that is a different field. A name all in lower case is Athena's.
 pub(super) fn is_other_case(record: Value<'_>, name: &str, field: &str) -> bool {
     name != field
         && name.eq_ignore_ascii_case(field)
@@ -31,12 +31,13 @@ pub(super) fn is_other_case(record: Value<'_>, name: &str, field: &str) -> bool 
         && record.members().any(|(name, _)| name == "eventName")
 }
 
-/// Whether a text says that there is no value. AWS writes no such texts; that of JSON's word is none to anybody.
+/// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
+/// word `null` counts everywhere.
 pub(super) fn is_absent(record: Value<'_>, is_row: bool, text: &str) -> bool {
     text == "null" || is_nothing(text) && (is_row || !is_native(record))
 }
 
-/// A value of a field; nothing where it says that there is none. Some exports keep the quotes of JSON.
+/// Returns a value of a field; `None` if it means "no value". Some exports keep the quotes of JSON.
 pub(super) fn scalar<'v>(record: Value<'v>, is_row: bool, value: Value<'v>) -> Option<Scalar<'v>> {
     let text = value.as_str().unwrap_or_default();
     if value.is_empty()
@@ -53,7 +54,7 @@ pub(super) fn scalar<'v>(record: Value<'v>, is_row: bool, value: Value<'v>) -> O
     }
 }
 
-/// What others call a record's fields.
+/// Other names of a record's fields.
 const ALIASES: [(&str, &str); 9] = [
     ("eventTime", "TimeGenerated"),
     ("eventTime", "TimeGenerated [UTC]"),
@@ -66,8 +67,8 @@ const ALIASES: [(&str, &str); 9] = [
     ("userIdentity.accessKeyId", "AWS access key"),
 ];
 
-/// Calls `visit` with each value at a path that an export puts elsewhere: in text, in a field of its own, or under
-/// another name.
+/// Calls `visit` with each value at a path that an export moved: into text, into a field of its own, or to another
+/// name. Returns true if there was one.
 pub(super) fn each_moved(
     record: Value<'_>,
     is_row: bool,

@@ -1,9 +1,9 @@
 //! JSON as Elastic's pipeline prints it: Java's `Map.toString()`, in the key order of Java's `HashMap`.
 //!
-//! `{"policyArn":"arn:…","userName":"alice"}` becomes `{policyArn=arn:…, userName=alice}`. The order is
-//! that of the table's buckets (`String.hashCode`, spread by `h ^ (h >>> 16)`, 16 buckets doubling at a
-//! load of 0.75) and, inside a bucket, of insertion. Java turns a bucket of more than eight keys into a
-//! tree, which is not followed. A key that stands twice is printed twice, since every reading counts.
+//! `{"policyArn":"arn:…","userName":"alice"}` becomes `{policyArn=arn:…, userName=alice}`. The order is that of the
+//! table's buckets (`String.hashCode`, spread by `h ^ (h >>> 16)`, 16 buckets that double at a load of 0.75) and,
+//! inside a bucket, that of insertion. Java turns a bucket of more than eight keys into a tree, which is not
+//! imitated. A key that occurs twice is printed twice, since every reading counts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::json::Value;
 use simd_json::StaticNode;
 
-/// The text of a value. A string is printed as it stands.
+/// Returns the text of a value. A string is printed as it is.
 pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
     if let Some(text) = value.as_str() {
         return Cow::Borrowed(text);
@@ -53,7 +53,7 @@ fn write_value(value: Value<'_>, out: &mut String) {
     }
 }
 
-/// `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent, and always with a fraction.
+/// Writes a number like `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent, and always with a fraction.
 fn write_double(number: f64, out: &mut String) {
     let size = number.abs();
     let text = if size == 0.0 || (1e-3..1e7).contains(&size) {
@@ -68,7 +68,7 @@ fn write_double(number: f64, out: &mut String) {
     out.push_str(&text);
 }
 
-/// The size of a `HashMap`'s table that holds `n` keys.
+/// Returns the size of a `HashMap`'s table that contains `n` keys.
 fn n_buckets(n: usize) -> u32 {
     let mut buckets = 16_u32;
     while n > buckets as usize / 4 * 3 {
@@ -77,7 +77,7 @@ fn n_buckets(n: usize) -> u32 {
     buckets
 }
 
-/// The bucket of a key: `String.hashCode` over UTF-16, spread.
+/// Returns the bucket of a key: `String.hashCode` over UTF-16, spread.
 fn bucket(key: &str, buckets: u32) -> u32 {
     let hash = key.encode_utf16().fold(0_u32, |h, unit| {
         h.wrapping_mul(31).wrapping_add(unit.into())
@@ -85,19 +85,19 @@ fn bucket(key: &str, buckets: u32) -> u32 {
     (hash ^ (hash >> 16)) & (buckets - 1)
 }
 
-/// The value of a key at the top of a printed map: as good as the text allows, since the printing does
-/// not escape separators.
+/// Returns the value of a key at the top level of a printed map, as well as the text allows: the printing does not
+/// escape separators.
 pub(crate) fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     entries(text).find_map(|(name, value)| (name == key).then_some(value))
 }
 
-/// The key at the top of a printed map in which, or in whose value, `literal` stands.
+/// Returns the first key at the top level of a printed map that contains `literal`, or whose value does.
 pub(crate) fn key_of<'t>(text: &'t str, literal: &str) -> Option<&'t str> {
     entries(text)
         .find_map(|(key, value)| (key.contains(literal) || value.contains(literal)).then_some(key))
 }
 
-/// The entries at the top of a printed map; PowerShell prints it as `@{a=b; c=d}`.
+/// Returns the entries at the top level of a printed map. PowerShell prints a map as `@{a=b; c=d}`.
 pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let (text, separator) = match text.strip_prefix('@') {
         Some(text) => (text, "; "),
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn keys_stand_in_the_order_of_java_s_hash_map() {
-        // Bucket order: policyArn before userName, whichever comes first in the JSON.
+        // Order of the buckets: policyArn before userName, whichever comes first in the JSON.
         assert_eq!(
             printed(r#"{"userName":"u","policyArn":"p"}"#),
             "{policyArn=p, userName=u}"

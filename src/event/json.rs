@@ -1,7 +1,7 @@
-//! Looking into a parsed JSON value. Unlike a map, simd-json's tape keeps every key that stands twice.
+//! Access to a parsed JSON value. Unlike a map, simd-json's tape keeps every key that occurs twice.
 //!
-//! simd-json's own view of its tape borrows strings from the view; this one borrows them from the tape,
-//! so that an event can hold them.
+//! simd-json's own view of its tape borrows strings from the view. This one borrows them from the tape, so that an
+//! event can keep them.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,11 +10,11 @@ use simd_json::{Node, StaticNode, Tape};
 
 use super::Scalar;
 
-/// A value on the tape: its own node, followed by those of what it holds.
+/// A value on the tape: its own node, followed by the nodes of its contents.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Value<'v>(&'v [Node<'v>]);
 
-/// The number of nodes of the value that begins with `node`.
+/// Returns the number of nodes of the value that begins with `node`.
 fn n_nodes(node: &Node<'_>) -> usize {
     match node {
         Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
@@ -23,13 +23,13 @@ fn n_nodes(node: &Node<'_>) -> usize {
 }
 
 impl<'v> Value<'v> {
-    /// The value on a tape that was filled.
+    /// Returns the value on a filled tape.
     pub(crate) fn of(tape: &'v Tape<'v>) -> Self {
         Self(&tape.0)
     }
 
-    /// Which objects some values in this one are, of all that it has: 0 is the one that begins first. Nothing for what is no
-    /// object of it.
+    /// Returns the ordinal of each of these inner values among all objects of this value: 0 is the object that begins
+    /// first. It is `None` for a value that is not an object of this one.
     pub(crate) fn ordinals(self, inner: impl Iterator<Item = Self>) -> Vec<Option<usize>> {
         let is_object = |node: &Node<'_>| matches!(node, Node::Object { .. });
         let nodes = self.0.iter().enumerate();
@@ -46,7 +46,7 @@ impl<'v> Value<'v> {
         inner.map(ordinal).collect()
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub(crate) fn as_str(self) -> Option<&'v str> {
         match self.0.first()? {
             Node::String(text) => Some(text),
@@ -54,7 +54,7 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// A number, `true`, `false` or null.
+    /// Returns a number, `true`, `false` or null.
     pub(crate) fn as_static(self) -> Option<StaticNode> {
         match self.0.first()? {
             Node::Static(node) => Some(*node),
@@ -70,7 +70,7 @@ impl<'v> Value<'v> {
         matches!(self.0.first(), Some(Node::Array { .. }))
     }
 
-    /// Whether Elastic's pipeline drops this value: null, and empty strings, objects and arrays.
+    /// Returns true if Elastic's pipeline drops this value: null, and empty strings, objects and arrays.
     pub(crate) fn is_empty(self) -> bool {
         match self.0.first() {
             None | Some(Node::Static(StaticNode::Null)) => true,
@@ -80,8 +80,8 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// Whether nothing is left of it when nulls and empty texts, objects and lists are dropped, from the innermost
-    /// out.
+    /// Returns true if nothing is left of it when nulls and empty texts, objects and lists are dropped, from the
+    /// innermost out.
     pub(crate) fn is_hollow(self) -> bool {
         match self.is_object() || self.is_array() {
             false => self.is_empty(),
@@ -92,25 +92,25 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// The members of an object, in their order, duplicates included; none if it is no object.
+    /// Returns the members of an object, in their order, including duplicates; none if it is not an object.
     pub(crate) fn members(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
         let mut children = Children(if self.is_object() { &self.0[1..] } else { &[] });
         std::iter::from_fn(move || Some((children.next()?.as_str()?, children.next()?)))
     }
 
-    /// The elements of an array; none if it is no array.
+    /// Returns the elements of an array; none if it is not an array.
     pub(crate) fn elements(self) -> impl Iterator<Item = Value<'v>> {
         Children(if self.is_array() { &self.0[1..] } else { &[] })
     }
 
-    /// The value as a scalar; nothing for null, objects and arrays.
+    /// Returns the value as a scalar; `None` for null, objects and arrays.
     pub(crate) fn scalar(self) -> Option<Scalar<'v>> {
         match *self.0.first()? {
             Node::String(text) => Some(Scalar::Text(Cow::Borrowed(text))),
             Node::Static(StaticNode::Bool(b)) => Some(Scalar::Boolean(b)),
             Node::Static(StaticNode::I64(n)) => Some(Scalar::Integer(n)),
             Node::Static(StaticNode::F64(n)) => Some(Scalar::Float(n)),
-            // Beyond i64 a float is as near as ECS's `long` comes.
+            // Beyond i64, a float is the nearest that ECS's `long` can come.
             Node::Static(StaticNode::U64(n)) => Some(match i64::try_from(n) {
                 Ok(n) => Scalar::Integer(n),
                 Err(_) => Scalar::Text(Cow::Owned(n.to_string())),
@@ -119,7 +119,7 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// Whether a key stands more than once in this object.
+    /// Returns true if a key occurs more than once in this object.
     pub(crate) fn has_duplicate_keys(self) -> bool {
         let mut seen = [0_u64; 4];
         for (n_before, (key, _)) in self.members().enumerate() {
@@ -143,13 +143,13 @@ impl<'v> Value<'v> {
         keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    /// The path of the first key or string that contains `literal`, appended to `path`.
+    /// Returns the path of the first key or string that contains `literal`, appended to `path`.
     pub(crate) fn locate(self, literal: &str, path: &str) -> Option<String> {
         let mut place = path.to_owned();
         self.locate_below(literal, &mut place).then_some(place)
     }
 
-    /// As [`Value::locate`], of a value that stands under `name` at `path`.
+    /// Returns the path as [`Value::locate`] does, for a value with the key `name` at `path`.
     pub(crate) fn locate_named(self, name: &str, literal: &str, path: &str) -> Option<String> {
         let place = format!("{path}.{name}");
         match name.contains(literal) {
@@ -158,7 +158,8 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// Whether `literal` stands below `place`, and if so, `place` extended to where.
+    /// Returns true if `literal` occurs inside the value at `place`, and then extends `place` to the path of
+    /// `literal`.
     fn locate_below(self, literal: &str, place: &mut String) -> bool {
         if let Some(text) = self.as_str() {
             return text.contains(literal);
@@ -184,10 +185,10 @@ impl<'v> Value<'v> {
     }
 }
 
-/// As many members as a record has.
+/// The number of members that a record has.
 const FEW_MEMBERS: usize = 32;
 
-/// A number for a key that the names of a record's fields seldom share.
+/// Returns a number for a key. The names of a record's fields seldom share one.
 fn mark(key: &str) -> u8 {
     let bytes = key.as_bytes();
     let n = bytes.len();
@@ -197,7 +198,7 @@ fn mark(key: &str) -> u8 {
     mixed.to_be_bytes()[0]
 }
 
-/// The values that follow one another in a run of nodes.
+/// The consecutive values in a slice of nodes.
 struct Children<'v>(&'v [Node<'v>]);
 
 impl<'v> Iterator for Children<'v> {

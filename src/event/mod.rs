@@ -1,14 +1,14 @@
-//! The ECS view of one record: what a rule asks of it, by the names of the Elastic Common Schema.
+//! The ECS view of one record: the values that a rule requests, by the names of the Elastic Common Schema.
 //!
-//! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of
-//! it is doubtful. One file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
-//! documents that Elastic and Security Lake already made of them; `names` and `exports` know what tables make of
-//! CloudTrail's fields, `doubt` what a record leaves open; `java_map` prints objects as Elastic's
-//! pipeline does, `object_text` reads objects that stand there as text. No rule is known here, and nothing is
-//! copied but text that has to be made.
+//! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
+//! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
+//! documents that Elastic and Security Lake built from them. `names` and `exports` know how tables change
+//! CloudTrail's fields, and `doubt` what a record leaves open. `java_map` prints objects as Elastic's pipeline does,
+//! and `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
+//! that must be built.
 //!
-//! A record with duplicate keys is read in every way it can be read: a field that stands twice has two
-//! values, and `event.outcome` has each outcome that some reading gives.
+//! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
+//! `event.outcome` has each outcome that some reading gives.
 
 pub(crate) mod own_output;
 pub(crate) mod cloudtrail;
@@ -58,7 +58,7 @@ pub trait Fields {
     /// Calls `visit` with each value of `field`, in the order of the record.
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>));
 
-    /// Calls `visit` with texts of the request that together hold all its keys and strings.
+    /// Calls `visit` with texts of the request that together contain all its keys and strings.
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
         self.each_printed_request(visit);
     }
@@ -73,19 +73,19 @@ pub trait Fields {
     }
 }
 
-/// How a field's value relates to the bytes of the record that it came from.
+/// The relation between a field's value and the bytes of the record that it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFidelity {
-    /// The text stands in the record, perhaps with JSON's escapes.
+    /// The text occurs in the record, possibly with JSON's escapes.
     Verbatim,
-    /// Elastic's text of a JSON object: its keys and leaves stand in the record, its `=`, commas,
-    /// braces and numbers need not.
+    /// Elastic's text of a JSON object: its keys and leaves occur in the record, but its `=`, commas, braces and
+    /// numbers need not.
     ElasticText,
-    /// Computed: its text need not be in the record.
+    /// Computed: its text need not occur in the record.
     Derived,
 }
 
-/// How the value of `field` relates to the bytes of any record, whatever its schema.
+/// Returns how the value of `field` relates to the bytes of any record, whatever its schema.
 #[must_use]
 pub fn text_fidelity(field: &str) -> TextFidelity {
     match field {
@@ -108,11 +108,11 @@ pub fn text_fidelity(field: &str) -> TextFidelity {
 /// The schema that a record is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// As AWS writes it.
+    /// The form that AWS writes.
     CloudTrail,
-    /// As Elastic stores it.
+    /// The form that Elastic stores.
     Ecs,
-    /// As Security Lake stores it.
+    /// The form that Security Lake stores.
     Ocsf,
 }
 
@@ -121,7 +121,7 @@ pub enum Schema {
 pub struct Event<'v> {
     schema: Schema,
     record: Value<'v>,
-    /// Whether it is a row of a table, in which texts such as `-` say that there is no value.
+    /// True if it is a row of a table, in which texts such as `-` mean that there is no value.
     is_row: bool,
 }
 
@@ -131,7 +131,7 @@ impl<'v> Event<'v> {
         self.record
     }
 
-    /// The event in `record`, if that is a record in a schema we know.
+    /// Returns the event in `record`, if that is a record in a schema that we know.
     pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
         let schema = if cloudtrail::is_record(record) {
             Schema::CloudTrail
@@ -149,7 +149,7 @@ impl<'v> Event<'v> {
         })
     }
 
-    /// The same as a row of a table, or not.
+    /// Returns the event with `is_row` set: true for a row of a table.
     pub(crate) fn in_row(self, is_row: bool) -> Self {
         Self { is_row, ..self }
     }
@@ -162,13 +162,14 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// Whether its outcome is open: documents of Elastic's have a field for it, which may have been left out.
+    /// Returns true if its outcome is open. Elastic's documents have a field for the outcome, which may have been
+    /// left out.
     #[must_use]
     pub fn lacks_outcome(&self) -> bool {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
     }
 
-    /// Whether the name of its action or its dataset has what no name has.
+    /// Returns true if the name of its action or its dataset contains what no name contains.
     #[must_use]
     pub fn is_call_damaged(&self) -> bool {
         let mut is_damaged = false;
@@ -181,28 +182,28 @@ impl<'v> Event<'v> {
         is_damaged
     }
 
-    /// Whether it says that the call failed, and nowhere that it did not.
+    /// Returns true if it says that the call failed, and nowhere that it did not.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         let outcomes = self.texts("event.outcome");
         !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome == "failure")
     }
 
-    /// Whether any key or string in it holds what is looked for.
+    /// Returns true if `holds` applies to any key or string in it.
     #[must_use]
     pub fn holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         holds_below(self.record, holds)
     }
 
-    /// Whether its request holds what is looked for.
+    /// Returns true if `holds` applies to its request.
     pub(crate) fn request_holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         let mut is_held = false;
         self.each_text_of_request(&mut |text| is_held = is_held || holds(text));
         is_held
     }
 
-    /// Whether it is a document that says all that the original would, and its request holds what is looked for: no
-    /// record that lies in it can say more.
+    /// Returns true if it is a document that says everything the original would, and `holds` applies to its request.
+    /// Then no record inside it can say more.
     pub(crate) fn stands_alone(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.schema != Schema::CloudTrail
             && self
@@ -214,19 +215,19 @@ impl<'v> Event<'v> {
             && self.said() == Said::Whole
     }
 
-    /// Whether its request holds what is looked for, or may have held it before a part of it was lost.
+    /// Returns true if `holds` applies to its request, or may have applied before a part of the request was lost.
     pub(crate) fn may_ask_for(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.request_holds(holds) || self.said() == Said::Part
     }
 
-    /// Whether the two may be forms of one event: the same call, and not known by two ids.
+    /// Returns true if the two may be forms of one event: they have the same action, and not two different ids.
     pub(crate) fn may_be(&self, other: &Event<'_>) -> bool {
         let [own, others] = [self.text("event.id"), other.text("event.id")];
         let is_other_id = own.is_some() && others.is_some() && own != others;
         !is_other_id && self.text("event.action") == other.text("event.action")
     }
 
-    /// Whether the two name different calls, of which only one can have been made.
+    /// Returns true if the two name different calls, when only one of them can have happened.
     pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {
         ["event.action", "event.provider"].iter().any(|field| {
             let [own, others] = [self.texts(field), other.texts(field)];
@@ -235,7 +236,8 @@ impl<'v> Event<'v> {
         })
     }
 
-    /// Members in which a whole record may lie, as log shippers and exports put it beside some of its fields.
+    /// Returns the members that may contain a whole record. Log shippers and exports put the record beside some of
+    /// its fields.
     pub(crate) fn carriers(&self) -> Vec<Value<'v>> {
         match self.schema {
             Schema::CloudTrail => exports::foreign(self.record).map(|(_, v)| v).collect(),
@@ -248,11 +250,11 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// Why it cannot be said that its request does not name the policy, if `holds` tells that of a text and the request
-    /// as it is read does not.
+    /// Returns the reason why it cannot be excluded that its request names the policy. `holds` says whether a text
+    /// names the policy, and the request as read must not name it.
     ///
-    /// A record with a request of its own says what was asked for: that AWS's other fields name the policy changes
-    /// nothing. Where the request is missing or cut off, or where a field that nobody knows names it, it is open.
+    /// If a record has a request of its own, that counts: it does not matter if AWS's other fields name the policy.
+    /// If the request is missing or cut off, or if an unknown field names the policy, the answer is open.
     #[must_use]
     pub fn doubt(&self, holds: &dyn Fn(&str) -> bool) -> Option<Doubt> {
         let is_held = || match self.schema {
@@ -267,7 +269,7 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// The name of a field that its schema does not have and that holds what is looked for.
+    /// Returns the name of a field that its schema does not have and that `holds` applies to.
     fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut found = None;
         let mut visit = |name: &'v str, value| {
@@ -289,33 +291,34 @@ impl<'v> Event<'v> {
         self.schema
     }
 
-    /// The first value of `field`, as text.
+    /// Returns the first value of `field`, as text.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<String> {
         let mut text = String::new();
         self.append_text(field, &mut text).then_some(text)
     }
 
-    /// Its time in microseconds since 1970, UTC, if it can be read.
+    /// Returns its time in microseconds since 1970, UTC, if it can be read.
     #[must_use]
     pub fn time_micros(&self) -> Option<i64> {
         time::micros(&self.text("@timestamp")?)
     }
 
-    /// When it happened, by each time that it names: a key may stand twice. Nothing for one that cannot be read.
+    /// Returns each time that it names, since a key may occur twice: when it happened, or `None` if that cannot be
+    /// read.
     pub(crate) fn times(&self) -> Vec<Option<time::Time>> {
         let texts = self.texts("@timestamp");
         texts.iter().map(|text| time::read(text)).collect()
     }
 
-    /// All values of `field`, as text.
+    /// Returns all values of `field`, as text.
     pub(crate) fn texts(&self, field: &str) -> Vec<String> {
         let mut texts = Vec::new();
         self.each_value(field, &mut |value| texts.push(value.into_text()));
         texts
     }
 
-    /// Appends the first value of `field`, as text, to `out`. False if it has none.
+    /// Appends the first value of `field`, as text, to `out`. Returns false if it has none.
     pub fn append_text(&self, field: &str, out: &mut String) -> bool {
         let mut is_found = false;
         self.each_value(field, &mut |value| {
@@ -334,7 +337,7 @@ impl<'v> Event<'v> {
         is_found
     }
 
-    /// A parameter of the request by its own name, wherever this schema keeps it.
+    /// Returns a parameter of the request by its own name, wherever this schema stores it.
     #[must_use]
     pub fn request_parameter(&self, name: &str) -> Option<Cow<'v, str>> {
         match self.schema {
@@ -352,7 +355,7 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// A part of the answer by its path, wherever this schema keeps it.
+    /// Returns a part of the response by its path, wherever this schema stores it.
     #[must_use]
     pub fn response_element(&self, path: &str) -> Option<String> {
         let flattened = || {
@@ -369,7 +372,8 @@ impl<'v> Event<'v> {
         found.filter(|text| !text.is_empty())
     }
 
-    /// Where the first of these literals that does stands in the request: `requestParameters.policyArn`, say.
+    /// Returns the path in the request of the first of these literals that occurs there, such as
+    /// `requestParameters.policyArn`.
     #[must_use]
     pub fn locate_in_request(&self, literals: &[&str]) -> Option<String> {
         literals.iter().find_map(|literal| match self.schema {
@@ -379,7 +383,7 @@ impl<'v> Event<'v> {
         })
     }
 
-    /// Where the first of these literals that does stands in the record.
+    /// Returns the path in the record of the first of these literals that occurs there.
     #[must_use]
     pub fn locate(&self, literals: &[&str]) -> Option<String> {
         let places = literals
@@ -389,7 +393,7 @@ impl<'v> Event<'v> {
         Some(place.strip_prefix('.').unwrap_or(&place).to_owned())
     }
 
-    /// Whether a key stands twice in the record itself, its identity or its request.
+    /// Returns true if a key occurs twice in the record itself, in its identity or in its request.
     #[must_use]
     pub fn has_duplicate_keys(&self) -> bool {
         match self.schema {
@@ -412,7 +416,8 @@ impl Fields for Event<'_> {
 
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
         match self.schema {
-            // Without printing it, which costs more than all else that is asked of most records.
+            // This does not print the request, which would cost more than everything else that is done with most
+            // records.
             Schema::CloudTrail => cloudtrail::each_text_of_request(self.record, visit),
             Schema::Ecs | Schema::Ocsf => self.each_printed_request(visit),
         }

@@ -1,10 +1,10 @@
-//! How others spell the names of fields, and a value that is not there.
+//! Other spellings of field names, and of a missing value.
 //!
-//! AWS writes `eventName` and leaves out what an event does not have. Exports write `eventname`, `event_name`,
-//! `Event name`, `EventName` or `requestParameters{}.policyArn`, and `-`, `\N` or `null` as text.
+//! AWS writes `eventName` and omits what an event does not have. Exports write `eventname`, `event_name`, `Event
+//! name`, `EventName` or `requestParameters{}.policyArn`, and `-`, `\N` or `null` as text.
 
-/// Whether `name` is the field `field`: in CloudTrail's spelling, or one that differs in case and in what divides the
-/// words.
+/// Returns true if `name` is the field `field`: in CloudTrail's spelling, or in one that differs in case and in the
+/// separators of its words.
 #[inline]
 pub(crate) fn is_field(name: &str, field: &str) -> bool {
     // Nearly all other names differ in the first letter or the last.
@@ -22,18 +22,18 @@ pub(crate) fn is_field(name: &str, field: &str) -> bool {
     name == field || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words))
 }
 
-/// What stands in `name` after the field `field`, with which it begins.
+/// Returns the rest of `name` after the field `field`, if it begins with that.
 #[inline]
 pub(crate) fn after_field<'n>(name: &'n str, field: &str) -> Option<&'n str> {
     after(name, field, divides_words)
 }
 
-/// Whether `name` is the path `path` of fields in one: `userIdentity.arn`, `UserIdentityArn`.
+/// Returns true if `name` is the path `path` of fields, written as one name: `userIdentity.arn`, `UserIdentityArn`.
 pub(crate) fn is_path(name: &str, path: &str) -> bool {
     after(name, path, divides_fields).is_some_and(|rest| rest.bytes().all(divides_fields))
 }
 
-/// What stands in `name` after these letters, whatever divides them.
+/// Returns the rest of `name` after these letters, whatever separates them.
 #[inline]
 fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'n str> {
     let mut rest = name.as_bytes();
@@ -41,7 +41,7 @@ fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'
     if divides(*first) || !first.eq_ignore_ascii_case(letter) && letter.is_ascii_alphanumeric() {
         return None;
     }
-    // Words are divided before a capital and at a dot; a divider elsewhere is damage.
+    // Words are separated before a capital and at a dot. A separator elsewhere is damage.
     let mut may_divide = false;
     for letter in letters.bytes() {
         if !letter.is_ascii_alphanumeric() {
@@ -52,7 +52,7 @@ fn after<'n>(name: &'n str, letters: &str, divides: fn(u8) -> bool) -> Option<&'
         loop {
             let (byte, behind) = rest.split_first()?;
             rest = behind;
-            // The letter first: nearly always the first one decides.
+            // Compare the letter first: nearly always this decides.
             if byte.eq_ignore_ascii_case(&letter) {
                 break;
             }
@@ -69,13 +69,13 @@ fn divides_words(byte: u8) -> bool {
     matches!(byte, b'_' | b' ' | b'-')
 }
 
-/// Whether this stands between a field and one inside it.
+/// Returns true if this byte may separate a field from one inside it.
 pub(crate) fn divides_fields(byte: u8) -> bool {
     divides_words(byte) || matches!(byte, b'.' | b'/' | b':' | b'{' | b'}' | b'[' | b']')
 }
 
-/// Whether a name of an action or a dataset is empty or has what no name has: quotes, braces, control characters, a
-/// backslash that escapes nothing, or what is or was no UTF-8.
+/// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, braces,
+/// control characters, a backslash that escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
     let is_foreign = |c: char| {
         c.is_control() || matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER)
@@ -83,7 +83,7 @@ pub(crate) fn is_damaged(name: &[u8]) -> bool {
     name.is_empty() || std::str::from_utf8(name).map_or(true, |name| name.contains(is_foreign))
 }
 
-/// How writers of tables spell a value that is not there.
+/// Texts that writers of tables use for a missing value.
 const NOTHING: [&str; 16] = [
     "\\N",
     "null",
@@ -103,7 +103,7 @@ const NOTHING: [&str; 16] = [
     "{}",
 ];
 
-/// Whether a text in an export says that there is no value.
+/// Returns true if a text in an export means that there is no value.
 pub(crate) fn is_nothing(text: &str) -> bool {
     const BYTES_MAX: usize = 16;
     if text.len() > BYTES_MAX {

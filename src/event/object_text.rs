@@ -1,11 +1,11 @@
-//! Objects that stand in a record as text: JSON (Athena, Glue, OCSF) or as Java and Presto print a map.
+//! Objects that are stored in a record as text: as JSON (Athena, Glue, OCSF), or as Java and Presto print a map.
 
 use serde_json::Value;
 
 use super::java_map;
 use super::names::is_field;
 
-/// The text of the value at a path of fields, whatever the case of their names.
+/// Returns the text of the value at a path of fields, whatever the case of their names.
 pub(crate) fn at(text: &str, path: &str) -> Option<String> {
     match serde_json::from_str::<Value>(text) {
         Ok(object) => {
@@ -29,7 +29,7 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
     }
 }
 
-/// Where `literal` stands in the object, as a path from `place` on.
+/// Returns the path of `literal` in the object, beginning with `place`.
 pub(crate) fn locate(text: &str, literal: &str, place: &str) -> Option<String> {
     let Ok(object) = serde_json::from_str::<Value>(text) else {
         return java_map::key_of(text, literal).map(|key| format!("{place}.{key}"));
@@ -55,7 +55,7 @@ fn locate_below(value: &Value, literal: &str, place: &str) -> Option<String> {
     }
 }
 
-/// Whether the text is a whole object or list: JSON, or one printed in another way, of which the brackets fit.
+/// Returns true if the text is a whole object or list: JSON, or printed in another way with matching brackets.
 pub(crate) fn is_whole(text: &str) -> bool {
     let text = text.trim();
     if text == SCRIPTS_OBJECT || text.starts_with("{...") {
@@ -67,7 +67,7 @@ pub(crate) fn is_whole(text: &str) -> bool {
     {
         return is_whole(&inner);
     }
-    // PowerShell's begins so.
+    // PowerShell's objects begin so.
     let bare = text.strip_prefix('@').unwrap_or(text);
     if !bare.starts_with(['{', '[']) || !bare.ends_with(['}', ']']) {
         return false;
@@ -77,11 +77,11 @@ pub(crate) fn is_whole(text: &str) -> bool {
         || n('{') == n('}') && n('[') == n(']')
 }
 
-/// What scripts make of an object where they mean its content.
+/// The text that scripts produce for an object when they mean its content.
 const SCRIPTS_OBJECT: &str = "[object Object]";
 
-/// What the text says behind its own escapes, if it has any: a text of its own, since a search in the one that stands
-/// there misses it. Whether it is valid JSON does not matter: what is beside an escaped name does not hide that.
+/// Returns the text with its own escapes decoded, if it has any. It is a separate text, since a search in the
+/// original misses it. It need not be valid JSON: what is beside an escaped name does not hide that name.
 pub(crate) fn unescaped(text: &str) -> Option<String> {
     if !text.contains('\\') {
         return None;

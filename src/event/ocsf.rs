@@ -1,9 +1,9 @@
-//! CloudTrail as OCSF, as Security Lake stores it: versions 1.0.0-rc.2 and 1.1.0 and later.
+//! CloudTrail as OCSF, in the form that Security Lake stores: version 1.0.0-rc.2, and versions 1.1.0 and later.
 //!
 //! Source: AWS's mappings (OCSF's examples, and pairs of CloudTrail and Security Lake files). CloudTrail becomes
-//! several classes, so a document is known by the product that it names. The request is in
-//! `api.request.data`, as JSON text; in early versions it is flattened into `unmapped`, as
-//! `requestParameters.policyArn` and so on, with text alone and lists as `name[]`.
+//! several classes, so a document is recognised by the product that it names. The request is in `api.request.data`,
+//! as JSON text. In early versions it is flattened into `unmapped`, as `requestParameters.policyArn` and so on, with
+//! text values only and with lists as `name[]`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,8 +16,8 @@ use super::{Scalar, cloudtrail, java_map, object_text};
 
 const UNMAPPED_REQUEST: &str = "requestParameters";
 
-/// The classes that CloudTrail becomes: Account Change, Authentication, API Activity (by its number in the
-/// release candidate, and later).
+/// The classes that CloudTrail becomes: Account Change, Authentication, API Activity (by its number in the release
+/// candidate, and by the later one).
 const CLASSES: [i64; 4] = [3001, 3002, 3005, 6003];
 
 fn first_text<'v>(document: Value<'v>, path: &str) -> Option<&'v str> {
@@ -28,7 +28,7 @@ fn first_text<'v>(document: Value<'v>, path: &str) -> Option<&'v str> {
     first
 }
 
-/// Whether this is an OCSF document made of a CloudTrail record.
+/// Returns true if this is an OCSF document built from a CloudTrail record.
 pub(crate) fn is_record(value: Value<'_>) -> bool {
     if first_text(value, "api.operation").is_none() {
         return false;
@@ -52,7 +52,7 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
     }
 }
 
-/// Calls `visit` with the name below the request and the value of each parameter in `unmapped`.
+/// Calls `visit` with each parameter of the request in `unmapped`: its name inside the request, and its value.
 fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     each_at(document, "unmapped", &mut |unmapped| {
         each_entry(unmapped, &mut |key, value| {
@@ -66,7 +66,7 @@ fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'
             }
         });
     });
-    // Flattened as a whole, as some tools do with each document.
+    // The document may be flattened as a whole, as some tools do with each document.
     for (key, value) in document.members() {
         let flat = key.strip_prefix("unmapped.");
         let name = flat.and_then(|flat| flat.strip_prefix(UNMAPPED_REQUEST)?.strip_prefix('.'));
@@ -76,8 +76,8 @@ fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'
     }
 }
 
-/// The entries of a map, however it was written: as an object, or as a list of pairs or of objects with `key` and
-/// `value`, in which readers of Parquet give it.
+/// Calls `visit` with the entries of a map, however it was written: as an object, or as readers of Parquet return it,
+/// as a list of pairs or of objects with `key` and `value`.
 fn each_entry<'v>(map: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     map.members().for_each(|(key, value)| visit(key, value));
     for entry in map.elements() {
@@ -96,7 +96,7 @@ fn each_entry<'v>(map: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     }
 }
 
-/// `unmapped`, or the request in it, as text: JSON, or as a map is printed.
+/// Calls `visit` with `unmapped`, or the request in it, if it is text: JSON, or a printed map.
 fn each_unmapped_text<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str)) {
     for path in ["unmapped", "unmapped.requestParameters"] {
         each_at(document, path, &mut |value| {
@@ -107,7 +107,7 @@ fn each_unmapped_text<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str)) {
     }
 }
 
-/// What a document says of its request.
+/// Returns what a document says about its request.
 pub(crate) fn said(document: Value<'_>) -> Said {
     let mut said = Said::Nothing;
     each_at(document, "api.request.data", &mut |data| {
@@ -119,7 +119,7 @@ pub(crate) fn said(document: Value<'_>) -> Said {
             None => Said::Whole,
         });
     });
-    // In early versions all of it.
+    // In early versions this is the whole request.
     each_unmapped(document, &mut |_, value| {
         if !value.is_empty() {
             said = said.max(Said::Whole);
@@ -134,7 +134,7 @@ pub(crate) fn said(document: Value<'_>) -> Said {
     said
 }
 
-/// The fields of OCSF's classes that CloudTrail becomes: what a caller chose stands in them, too.
+/// The fields of the OCSF classes that CloudTrail becomes. They can contain what a caller chose, too.
 const OWN_FIELDS: [&str; 62] = [
     "accountid",
     "activity_id",
@@ -200,8 +200,8 @@ const OWN_FIELDS: [&str; 62] = [
     "user_result",
 ];
 
-/// Fields that no document has, the one for the record that it was made of, and what is not mapped and no field of a
-/// record.
+/// Calls `visit` with the fields that no document has, the field for the record that it was built from, and the names
+/// in `unmapped` that are not fields of a record.
 pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     for (name, value) in document.members() {
         let own = name.split('.').next().unwrap_or(name);
@@ -219,19 +219,20 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
     });
 }
 
-/// Whether a name in `unmapped`, which may be a path, is no field of a record, or one of a request that is not read.
+/// Returns true if a name in `unmapped`, which may be a path, is not a field of a record, or belongs to a request
+/// that is not read.
 fn is_foreign(name: &str) -> bool {
     !cloudtrail::is_own_field(name) || is_unread_request(name)
 }
 
-/// Whether a name in `unmapped` begins as those of the request do, and is none that is read.
+/// Returns true if a name in `unmapped` begins like those of the request, but is not one that is read.
 fn is_unread_request(name: &str) -> bool {
     let is_read = |rest: &str| rest.is_empty() || rest.starts_with('.');
     let is_own = name.strip_prefix(UNMAPPED_REQUEST).is_some_and(is_read);
     !is_own && after_field(name, UNMAPPED_REQUEST).is_some()
 }
 
-/// ECS fields, and the fields of which the first that has a value is their own.
+/// ECS fields, each with the fields that it is copied from. The first one that has a value counts.
 const COPIED: [(&str, &[&str]); 22] = [
     (
         "aws.cloudtrail.session_credential_from_console",
@@ -281,10 +282,10 @@ const COPIED: [(&str, &[&str]); 22] = [
     ),
 ];
 
-/// The actor's names: the ARN stands under another one of them in each version.
+/// The fields of the actor's names. Each version has the ARN in a different one of them.
 const ACTOR_NAMES: [&str; 3] = ["actor.user.uid", "actor.user.uuid", "actor.user.uid_alt"];
 
-/// Where the account that got the event stands.
+/// The fields of the account that received the event.
 const RECIPIENTS: [&str; 3] = [
     "unmapped.recipientAccountId",
     "cloud.account.uid",
@@ -331,7 +332,7 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             let mut wanted = names.filter(|name| name.starts_with("arn:") == wants_arn);
             wanted.next().into_iter().for_each(|name| visit(text(name)));
         }
-        // The mapping puts the names of roles there, too.
+        // The mapping also writes the names of roles there.
         "user.target.name" => {
             let is_of_role =
                 first_text(document, "api.operation").is_some_and(|a| a.contains("Role"));
@@ -384,7 +385,7 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     visit(text(if is_failure { "failure" } else { "success" }));
 }
 
-/// Each text of the request: as it stands, behind its own escapes, and what of it is in `unmapped`.
+/// Calls `visit` with each text of the request: as stored, with its own escapes decoded, and the part in `unmapped`.
 fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let unescaped = |text: &str, visit: &mut dyn FnMut(Scalar<'_>)| {
         if let Some(text) = object_text::unescaped(text) {
@@ -416,7 +417,7 @@ fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// A parameter of the request by name.
+/// Returns a parameter of the request by name.
 pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<Cow<'v, str>> {
     let mut found = None;
     each_unmapped(document, &mut |key, value| {
@@ -434,7 +435,7 @@ pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<C
     })
 }
 
-/// A part of the answer by its path.
+/// Returns a part of the response by its path.
 pub(crate) fn response_element(document: Value<'_>, path: &str) -> Option<String> {
     let mut found = None;
     each_at(document, "unmapped", &mut |unmapped| {
@@ -447,7 +448,7 @@ pub(crate) fn response_element(document: Value<'_>, path: &str) -> Option<String
     found.or_else(|| object_text::at(first_text(document, "api.response.data")?, path))
 }
 
-/// Where `literal` stands in the request.
+/// Returns the path of `literal` in the request.
 pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<String> {
     let mut found = None;
     each_unmapped(document, &mut |name, value| {

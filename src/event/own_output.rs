@@ -1,16 +1,17 @@
-//! This program's own alerts, in any of their schemas: they quote a record and are none.
+//! This program's own alerts, in any of their schemas: they quote a record, but are not records.
 //!
-//! Each is told by several fields that nothing else has together, since what is taken for one is not judged.
+//! Each is recognised by several fields that nothing else has together, since an alert that is recognised is not
+//! judged.
 
 use super::json::Value;
 
-/// Whether this is a row of alerts, or a finding of OCSF.
+/// Returns true if this is a row of alerts, or an OCSF finding.
 pub(crate) fn is_own_row(value: Value<'_>) -> bool {
     let columns = ["alert_id", "rule_id", "rule_name", "raw_event", "source"];
     has_texts(value, &columns) || is_finding(value)
 }
 
-/// Whether this is a signal in ECS, which looks like the event that it is made of.
+/// Returns true if this is a signal in ECS, which looks like the event that it was built from.
 pub(crate) fn is_own_signal(value: Value<'_>) -> bool {
     let has = |object, names: &[&str]| member(value, object).any(|object| has_texts(object, names));
     has("trailsift", &["alert_id"]) && has("rule", &["uuid", "name"]) && has("event", &["original"])

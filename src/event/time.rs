@@ -1,4 +1,4 @@
-//! Times as logs and exports write them: the one place where they are read.
+//! Times as logs and exports write them. This is the only place where they are read.
 
 use std::ops::RangeInclusive;
 
@@ -7,25 +7,27 @@ use jiff::fmt::rfc2822;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-/// When something happened, as far as its text says.
+/// The time when something happened, as far as its text says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Time {
-    /// In microseconds since 1970, UTC: the first that is meant. What names no zone is taken for UTC.
+    /// Microseconds since 1970, UTC: the first moment that the text can mean. A time without a zone is taken as UTC.
     pub(crate) micros: i64,
-    /// The first and the last that it may be: a text may leave out the seconds, or be in the zone of whoever saved it.
+    /// The first and the last moment that it may be. A text may omit the seconds, or be in the zone of whoever saved
+    /// it.
     pub(crate) may_be: RangeInclusive<i64>,
 }
 
-/// A time as microseconds since 1970, UTC.
+/// Returns a time as microseconds since 1970, UTC.
 pub(crate) fn micros(text: &str) -> Option<i64> {
     Some(read(text)?.micros)
 }
 
-/// Reads a time: ISO 8601 with a zone or, as UTC, without one; RFC 2822; a number of seconds, milliseconds, microseconds
-/// or nanoseconds since 1970; and the forms in which Athena, Kibana, consoles and spreadsheets show it to people.
+/// Reads a time: ISO 8601 with a zone or, as UTC, without one; RFC 2822; a number of seconds, milliseconds,
+/// microseconds or nanoseconds since 1970; and the forms in which Athena, Kibana, consoles and spreadsheets show it
+/// to people.
 ///
-/// What may mean two things, or leaves out the time of the day, is not read: an event whose time is not known is kept,
-/// one whose time is wrong may be lost.
+/// A text that may mean two things, or omits the time of day, is not read: an event with an unknown time is kept, but
+/// one with a wrong time may be lost.
 pub(crate) fn read(text: &str) -> Option<Time> {
     let text = text.trim();
     if text
@@ -52,7 +54,7 @@ pub(crate) fn read(text: &str) -> Option<Time> {
     let time = Time::of(time.as_microsecond(), length);
     Some(match zone {
         Some(_) => time,
-        // What is made for people is in their own zone, whichever that is.
+        // Text made for people is in their own zone, which is unknown.
         None => Time {
             may_be: time.micros.saturating_sub(14 * HOUR)
                 ..=time.may_be.end().saturating_add(12 * HOUR),
@@ -65,7 +67,7 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 
 impl Time {
-    /// A time that is so many microseconds long.
+    /// Returns a time that is `length` microseconds long.
     fn of(micros: i64, length: i64) -> Self {
         Self {
             micros,
@@ -74,15 +76,15 @@ impl Time {
     }
 }
 
-/// A number of seconds, milliseconds, microseconds or nanoseconds since 1970. Which it is shows in its size: as each of
-/// them, a number is a time of these years by one unit at most. All others are numbers of another kind.
+/// Reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Its size shows the unit: with at
+/// most one of these units, a number is a time in these years. All other numbers are not times.
 fn number(text: &str) -> Option<i64> {
     /// The years 2000 to 2099, in nanoseconds.
     const YEARS: std::ops::Range<i128> =
         946_684_800_000_000_000_i128..4_102_444_800_000_000_000_i128;
     const UNITS: [i128; 4] = [1_000_000_000, 1_000_000, 1000, 1];
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    // Of what is less than a nanosecond nothing is said here.
+    // Digits below a nanosecond are ignored.
     let fraction = fraction.get(..fraction.len().min(9))?;
     let whole: i128 = whole.parse().ok()?;
     let nanoseconds = |unit: i128| whole.checked_mul(unit);
@@ -93,18 +95,19 @@ fn number(text: &str) -> Option<i64> {
     i64::try_from((nanoseconds(unit)? + beyond) / 1000).ok()
 }
 
-/// ISO 8601 with a zone, or without one.
+/// Reads ISO 8601 with a zone, or without one.
 fn iso(text: &str) -> Option<Time> {
     let length = length(text)?;
     let time = text.parse::<Timestamp>().or_else(|_| {
         let civil: DateTime = text.parse()?;
         Offset::UTC.to_timestamp(civil)
     });
-    // That it cannot be read is told by the pipeline, which sees no time beside the text.
+    // The pipeline reports a time that cannot be read, since it sees no time beside the text.
     Some(Time::of(time.ok()?.as_microsecond(), length))
 }
 
-/// How many microseconds a time of ISO 8601 is long, by its last part that is there; nothing if that is a day.
+/// Returns how many microseconds a time of ISO 8601 covers, by the last part that is present; `None` if that is a
+/// day.
 fn length(text: &str) -> Option<i64> {
     let (_, time) = text.split_once(['T', 't', ' '])?;
     let is_of_clock = |byte: &u8| byte.is_ascii_digit() || *byte == b':';
@@ -117,7 +120,7 @@ fn length(text: &str) -> Option<i64> {
     }
 }
 
-/// A time without the zone that is written beside it, and that zone.
+/// Returns a time without the zone that is written beside it, and that zone.
 fn without_zone(text: String) -> (String, Option<Offset>) {
     let (mut rest, mut zone) = (text, None);
     // AWS's console: `(UTC+02:00)`.
@@ -137,7 +140,7 @@ fn without_zone(text: String) -> (String, Option<Offset>) {
         if let Some(before) = rest.strip_suffix(name) {
             (rest, zone) = (before.trim_end().to_owned(), Some(Offset::UTC));
         } else if let Some((before, behind)) = rest.split_once(&format!("{name} ")) {
-            // Java's, with the year at the end.
+            // Java's form, with the year at the end.
             (rest, zone) = (format!("{before} {behind}"), Some(Offset::UTC));
         }
     }
@@ -150,7 +153,7 @@ fn without_zone(text: String) -> (String, Option<Offset>) {
     (rest, zone)
 }
 
-/// A zone as `+02:00` or `+0200`.
+/// Reads a zone such as `+02:00` or `+0200`.
 fn offset(text: &str) -> Option<Offset> {
     let (is_west, digits) = match text.split_at_checked(1)? {
         ("+", digits) => (false, digits),
@@ -167,7 +170,7 @@ fn offset(text: &str) -> Option<Offset> {
     Offset::try_from(SignedDuration::from_secs(seconds)).ok()
 }
 
-/// The forms in which the month has a name, or the year comes first: Kibana's, those of consoles and of web servers.
+/// The forms with a named month, or with the year first: those of Kibana, of consoles and of web servers.
 const NAMED: [&str; 9] = [
     "%b %d, %Y @ CLOCK",
     "%b %d, %Y, CLOCK",
@@ -180,7 +183,7 @@ const NAMED: [&str; 9] = [
     "%Y/%m/%d, CLOCK",
 ];
 
-/// How the time of the day is written, and how many microseconds that is long.
+/// The forms of the time of day, each with the number of microseconds that it covers.
 const CLOCKS: [(&str, i64); 4] = [
     ("%H:%M:%S%.f", 1),
     ("%I:%M:%S%.f %p", 1),
@@ -198,7 +201,7 @@ fn named(text: &str) -> Option<(DateTime, i64)> {
     forms.find_map(|(form, length)| Some((DateTime::strptime(&form, text).ok()?, length)))
 }
 
-/// Day and month as numbers, in either order, where that is sure.
+/// Reads day and month as numbers, in either order, if the order is certain.
 fn numeric(text: &str) -> Option<(DateTime, i64)> {
     let (date, clock) = text.split_once(' ')?;
     let date = date.trim_end_matches(',');
@@ -286,7 +289,7 @@ mod tests {
             assert_eq!(time.micros, NOON, "{text}");
             assert_eq!(time.may_be, NOON - 14 * HOUR..=NOON + 12 * HOUR, "{text}");
         }
-        // The day is one that is no month.
+        // The day is too large to be a month.
         for text in [
             "5/13/2024 12:00:00 PM",
             "5/13/2024, 12:00:00.000 PM",
@@ -319,13 +322,13 @@ mod tests {
             "-",
             ".",
             "null",
-            // A day has no time.
+            // A day has no time of day.
             "2024-05-01",
             "20240501",
             "20240501120000",
             "5/1/2024 12:00:00 PM",
             "05.01.2024 12:00:00",
-            // A spreadsheet's number, Windows' and .NET's.
+            // Numbers of a spreadsheet, of Windows and of .NET.
             "45413.5",
             "133590384000000000",
             "638501616000000000",

@@ -1,22 +1,23 @@
-//! Things that a log names.
+//! Entities that a log names.
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of thing it is.
+/// The kind of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An IAM user, by its name in its account.
     User,
-    /// An access key, by its id; also those of sessions.
+    /// An access key, by its id. This includes the keys of sessions.
     AccessKey,
-    /// A session, by its ARN: of a role, or of a federated user.
+    /// A session of a role or of a federated user, by its ARN.
     Session,
-    /// What is done in the console with a session's keys, by the session's ARN: the console has keys of its own for it.
+    /// The actions in the console that belong to a session, by the session's ARN. The console uses its own keys for
+    /// them.
     ConsoleSession,
     /// A role, by its name in its account.
     Role,
-    /// A user's password for the console, by the user.
+    /// A user's console password, by the user.
     LoginProfile,
     /// A managed policy, by its ARN.
     Policy,
@@ -24,18 +25,18 @@ pub enum Kind {
     Group,
     /// An instance profile, by its name in its account.
     InstanceProfile,
-    /// An instance of EC2, by its id.
+    /// An EC2 instance, by its id.
     Instance,
-    /// An account's root.
+    /// The root user of an account.
     Root,
-    /// A service of AWS, by its name.
+    /// An AWS service, by its name.
     Service,
-    /// Somebody of whom nothing but an id is told, by it.
+    /// A principal for which the log gives only an id, by that id.
     Principal,
 }
 
 impl Kind {
-    /// Its name in outputs.
+    /// Returns its name in outputs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,12 +57,12 @@ impl Kind {
     }
 }
 
-/// A thing that a log names.
+/// An entity that a log names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Entity {
-    /// What kind of thing it is.
+    /// The kind of the entity.
     pub kind: Kind,
-    /// The account that its name is of; empty where the name stands for itself.
+    /// The account that its name belongs to; empty if the name is unique without an account.
     #[serde(rename = "account_id")]
     pub account: String,
     /// Its name.
@@ -69,7 +70,7 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// A thing by its name in an account.
+    /// Creates an entity with its name in an account.
     #[must_use]
     pub fn in_account(kind: Kind, account: &str, name: &str) -> Self {
         Self {
@@ -79,13 +80,13 @@ impl Entity {
         }
     }
 
-    /// A thing whose name stands for itself.
+    /// Creates an entity whose name is unique without an account.
     #[must_use]
     pub fn by_name(kind: Kind, name: &str) -> Self {
         Self::in_account(kind, "", name)
     }
 
-    /// What an ARN of IAM or STS names, and behind a session its role.
+    /// Returns the entity that an ARN of IAM or STS names; for a session this is the session, not its role.
     #[must_use]
     pub fn of_arn(arn: &str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':');
@@ -108,7 +109,7 @@ impl Entity {
         (!name.is_empty()).then(|| Self::in_account(kind, account, name))
     }
 
-    /// The session in the console that goes with a session's ARN.
+    /// Returns the console session that belongs to a session's ARN.
     #[must_use]
     pub fn console_session(arn: &str) -> Option<Self> {
         let session = Self::of_arn(arn).filter(|one| one.kind == Kind::Session)?;
@@ -118,7 +119,7 @@ impl Entity {
         })
     }
 
-    /// The role of a session's ARN.
+    /// Returns the role in a session's ARN.
     #[must_use]
     pub fn role_of_session(arn: &str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':').skip(4);
@@ -127,7 +128,7 @@ impl Entity {
         Some(Self::in_account(Kind::Role, account, role))
     }
 
-    /// The instance of EC2 whose own session this is, by its ARN: AWS names it after the instance.
+    /// Returns the EC2 instance whose own session this ARN names. AWS names such a session after the instance.
     #[must_use]
     pub fn instance_of_session(arn: &str) -> Option<Self> {
         let (session, name) = arn.rsplit_once('/')?;
@@ -135,7 +136,7 @@ impl Entity {
         is_instance.then(|| Self::by_name(Kind::Instance, name))
     }
 
-    /// Whether an investigation that knows it looks for what is done with it.
+    /// Returns whether an investigation that knows this entity searches for its actions.
     #[must_use]
     pub fn is_followed(&self) -> bool {
         matches!(
@@ -144,11 +145,11 @@ impl Entity {
         )
     }
 
-    /// What stands in each event that it acts in, or that is done to it.
+    /// Returns the text that is in each event in which the entity acts or is acted on.
     #[must_use]
     pub fn needle(&self) -> &str {
         match self.kind {
-            // Its own name: the account before it stands in each record.
+            // This is the name of the session itself; the account before it is in each record.
             Kind::ConsoleSession => self.name.rsplit('/').next().unwrap_or_default(),
             _ => &self.name,
         }

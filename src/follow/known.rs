@@ -1,4 +1,4 @@
-//! What an investigation follows, and which events meet it.
+//! The entities that an investigation follows, and their links to events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,54 +7,55 @@ use jiff::{SignedDuration, Timestamp};
 use super::entity::{Entity, Kind};
 use super::traces::EntityRefs;
 
-/// Identities and things that belong to a case, each with the number of steps that lead to it.
+/// Identities and other entities that belong to a case, each with the number of steps that lead to it.
 #[derive(Debug, Clone, Default)]
 pub struct CaseGraph {
     reached: BTreeMap<Entity, Reach>,
     hops_max: u32,
-    /// Whether something was not followed because it is too many steps away.
+    /// True if something was not followed because it is too many steps away.
     is_cut: bool,
 }
 
-/// How something belongs to a case.
+/// The way in which an entity belongs to a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// The number of steps that lead to it.
     pub hops: u32,
-    /// From when on: what was made or given out has nothing to do with what had its name before. Nothing for what has
-    /// been part of the case from the start.
+    /// The time from which it belongs to the case. A created or issued entity has nothing to do with an earlier one of
+    /// the same name. Nothing if it has been part of the case from the start.
     pub since: Option<Timestamp>,
 }
 
-/// How much earlier a thing may seem to be used than made: two services, two clocks.
+/// The longest time by which the use of an entity may seem to precede its creation, because two services have two
+/// clocks.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
-/// Why an event belongs to a case, and how far from its beginning.
+/// The reason why an event belongs to a case, and its distance from the beginning of the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Link<'a> {
     /// The number of steps.
     pub hops: u32,
-    /// The part that what is known has in it.
+    /// The role of the known entity in the event.
     pub part: Role,
-    /// What is known.
+    /// The known entity.
     pub entity: &'a Entity,
 }
 
-/// The part that something known has in an event.
+/// The role of a known entity in an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// It acted.
     By,
     /// It was acted on.
     On,
-    /// It was made.
+    /// It was created.
     Made,
-    /// It was given out.
+    /// It was issued.
     Given,
 }
 
 impl CaseGraph {
-    /// Nothing yet; what is more steps away than this is not followed.
+    /// Creates an empty graph. Entities more than `hops_max` steps away are not followed.
     #[must_use]
     pub fn new(hops_max: u32) -> Self {
         Self {
@@ -63,7 +64,7 @@ impl CaseGraph {
         }
     }
 
-    /// Takes in where the case begins.
+    /// Adds an entity that the case begins with.
     pub fn begin_with(&mut self, entity: Entity) {
         let reach = Reach {
             hops: 0,
@@ -72,22 +73,22 @@ impl CaseGraph {
         self.reached.insert(entity, reach);
     }
 
-    /// Whether something was not followed because it is too many steps away.
+    /// Returns whether something was not followed because it is too many steps away.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// What belongs to the case, and how.
+    /// Returns the entities of the case, and how each belongs to it.
     pub fn entities(&self) -> impl Iterator<Item = (&Entity, Reach)> {
         self.reached.iter().map(|(entity, reach)| (entity, *reach))
     }
 
-    /// How it belongs to the case, if it does.
+    /// Returns how an entity belongs to the case, if it does.
     #[must_use]
     pub fn reach(&self, entity: &Entity) -> Option<Reach> {
         let known = self.reached.get(entity).copied();
-        // A case may begin with a user of whom the account is not known.
+        // A case may begin with a user whose account is not known.
         let anywhere = match entity.kind {
             Kind::User => self
                 .reached
@@ -100,13 +101,14 @@ impl CaseGraph {
             .reduce(Reach::join)
     }
 
-    /// Whether any of these is followed at a time.
+    /// Returns whether any of these entities is followed at a time.
     #[must_use]
     pub fn has_any(&self, entities: &[Entity], time: Option<Timestamp>) -> bool {
         self.nearest(entities, time).is_some()
     }
 
-    /// The same at a time; where the event's time cannot be read, at any.
+    /// Returns how an entity belongs to the case at a time. If the time of the event cannot be parsed, any time
+    /// matches.
     fn reach_at(&self, entity: &Entity, time: Option<Timestamp>) -> Option<Reach> {
         let reach = self.reach(entity)?;
         let is_too_early = reach
@@ -116,7 +118,8 @@ impl CaseGraph {
         (!is_too_early).then_some(reach)
     }
 
-    /// What is looked for in the log that was not before, or not so early; and from when on.
+    /// Returns the search terms that were not searched before, or not from so early a time, and the time to search
+    /// from.
     #[must_use]
     pub fn needles(&self, before: &Searched) -> (Vec<String>, Option<Timestamp>) {
         let followed = self
@@ -137,7 +140,7 @@ impl CaseGraph {
         (needles, since.flatten())
     }
 
-    /// Why an event belongs to the case, if it does.
+    /// Returns the link between an event and the case, if there is one.
     #[must_use]
     pub fn tie<'a>(&self, traces: &'a EntityRefs, time: Option<Timestamp>) -> Option<Link<'a>> {
         let parts = [
@@ -153,11 +156,11 @@ impl CaseGraph {
                 Some(Link { hops, part, entity })
             })
         });
-        // What it does says more of an event than to whom it does it.
+        // The actor says more about an event than the entity acted on.
         ties.min_by_key(|tie| (tie.part, tie.hops, tie.entity))
     }
 
-    /// Takes in what another one knows.
+    /// Adds the content of another graph.
     pub fn join(&mut self, other: &Self) {
         self.is_cut |= other.is_cut;
         for (entity, reach) in &other.reached {
@@ -165,14 +168,14 @@ impl CaseGraph {
         }
     }
 
-    /// Takes in what events lead to, each with its time, whatever their order, until nothing new comes of them.
+    /// Adds what events lead to, each with its time, in any order, until nothing new is found.
     pub fn learn_all<'t>(
         &mut self,
         events: impl Iterator<Item = (&'t EntityRefs, Option<Timestamp>)> + Clone,
     ) {
         loop {
             let mut is_new = false;
-            // What seemed too far may be nearer by another way.
+            // An entity that seemed too far away may be nearer by another way.
             self.is_cut = false;
             for (traces, time) in events.clone() {
                 is_new |= self.learn(traces, time);
@@ -183,7 +186,7 @@ impl CaseGraph {
         }
     }
 
-    /// Takes in what an event leads to. True if something new is known by it.
+    /// Adds what an event leads to. Returns true if something new is known.
     fn learn(&mut self, traces: &EntityRefs, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
         let users = |entities: &[Entity]| {
@@ -195,7 +198,7 @@ impl CaseGraph {
                 .collect::<Vec<_>>()
         };
         let from = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
-        // A key is its user's, or that of a session in the console: seen with it, or made for it.
+        // A key belongs to its user or to a console session if it is used together with it or created for it.
         let owned = [
             (users(&traces.actors), &traces.actors, None),
             (users(&traces.on), &traces.made, from),
@@ -209,7 +212,7 @@ impl CaseGraph {
                 }
             }
         }
-        // What it makes, and what it is given, is a step away.
+        // Entities that it creates, and entities issued to it, are one step further away.
         if let Some(Reach { hops, .. }) = self.nearest(&traces.actors, time) {
             for one in traces.made.iter().chain(&traces.given) {
                 let reach = Reach {
@@ -222,17 +225,17 @@ impl CaseGraph {
         is_new
     }
 
-    /// How the nearest of these belongs to the case that is followed.
+    /// Returns how the nearest followed entity of these belongs to the case.
     fn nearest(&self, entities: &[Entity], time: Option<Timestamp>) -> Option<Reach> {
         let followed = entities.iter().filter(|one| one.is_followed());
         let reached = followed.filter_map(|one| self.reach_at(one, time));
         reached.reduce(Reach::join)
     }
 
-    /// Takes in something that belongs to the case so, unless it is known to be nearer. True if it was not known so.
+    /// Adds an entity that belongs to the case in this way, unless a nearer way is known. Returns true if this is new.
     fn add(&mut self, entity: &Entity, reach: Reach) -> bool {
         if reach.hops > self.hops_max {
-            // By this way it would belong to the case, or belong to it earlier.
+            // This way would add it to the case, or add it from an earlier time.
             let known = self.reached.get(entity);
             let is_new = known.is_none_or(|known| reach.since < known.since);
             self.is_cut |= is_new && entity.is_followed();
@@ -248,23 +251,23 @@ impl CaseGraph {
 }
 
 impl Reach {
-    /// The nearest, and the earliest: where one way is nearer and another earlier, both count from the earlier time on, so
-    /// that nothing is left out for being far.
+    /// Combines the smaller distance and the earlier time. If one way is nearer and another one earlier, the nearer
+    /// distance is used from the earlier time on, so that nothing is left out for being too far.
     fn join(self, other: Self) -> Self {
         Self {
             hops: self.hops.min(other.hops),
-            // Nothing is before everything.
+            // `None` is less than every time.
             since: self.since.min(other.since),
         }
     }
 }
 
-/// What was looked for, each from when on.
+/// Entities that were searched for, each with the time from which it was searched.
 #[derive(Debug, Clone, Default)]
 pub struct Searched(BTreeMap<Entity, Option<Timestamp>>);
 
 impl Searched {
-    /// Takes in all that is known.
+    /// Adds all known entities.
     pub fn extend(&mut self, known: &CaseGraph) {
         for (entity, reach) in known.entities() {
             self.0.insert(entity.clone(), reach.since);
@@ -291,7 +294,7 @@ mod tests {
         }
     }
 
-    /// What gives out a key.
+    /// Returns the entities of an event that issues a key.
     fn gives(actor: &Entity, given: &Entity) -> EntityRefs {
         EntityRefs {
             given: vec![given.clone()],
@@ -299,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Alice and what these events lead to, whatever their order.
+    /// Returns the graph that begins with Alice and learns from these events, in any order.
     fn learned(
         hops_max: u32,
         alice: &Entity,
@@ -329,7 +332,7 @@ mod tests {
             (time("10T11:54"), false),
             (time("10T11:55"), true),
             (time("11T00:00"), true),
-            // A time that cannot be read may be any.
+            // A time that cannot be parsed may be any time.
             (None, true),
         ] {
             assert_eq!(known.tie(&used, at).is_some(), belongs, "{at:?}");

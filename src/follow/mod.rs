@@ -1,7 +1,8 @@
-//! Who is who in a log, and what leads from one to the next: keys that are given out, users and roles that are made.
+//! Identities in a log, and the links between them: keys that are issued, users and roles that are created.
 //!
-//! In: an event. Out: its [`EntityRefs`]: which identities acted, which were acted on, made or given out. [`CaseGraph`] is what an
-//! investigation follows, and says which events meet it. Nothing is known here of files, rounds or rows.
+//! In: an event. Out: its [`EntityRefs`]: the identities that acted, were acted on, were created or were issued.
+//! [`CaseGraph`] contains what an investigation follows and decides which events are linked to it. This module does not
+//! use files, passes or rows.
 
 mod entity;
 mod known;
@@ -19,28 +20,28 @@ use jiff::Timestamp;
 use crate::event::{Event, Fields, Scalar};
 use crate::report::Relation;
 
-/// What a round of an investigation looks for.
+/// The query of one pass of an investigation.
 #[derive(Debug)]
 pub struct PassQuery {
-    /// Which events it is about.
+    /// The events that the pass selects.
     pub sought: PassTarget,
-    /// What stands in each of them: one of these names, keys or addresses.
+    /// The search terms. Each selected event contains one of these names, keys or addresses.
     pub needles: Vec<String>,
 }
 
-/// Which events a round is about.
+/// The events that a pass selects.
 #[derive(Debug)]
 pub enum PassTarget {
-    /// Those that meet what belongs to the case so far.
+    /// Events that are linked to the case so far.
     CaseGraph(CaseGraph),
-    /// Those that came from one of these addresses, in their canonical form.
+    /// Events that came from one of these addresses, in their canonical form.
     From(BTreeSet<IpAddr>),
 }
 
-/// What an event that meets a case says beside what an alert's row has.
+/// Additional data of an event that belongs to a case, besides the columns of an alert's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseDetails {
-    /// Who is who in it.
+    /// The entities in the event.
     pub traces: EntityRefs,
     /// `aws.cloudtrail.error_code`.
     pub error_code: Option<String>,
@@ -48,25 +49,25 @@ pub struct CaseDetails {
     pub error_message: Option<String>,
     /// `aws.cloudtrail.read_only`.
     pub read_only: Option<bool>,
-    /// The `status` that an access key is to have.
+    /// The `status` that an access key is set to.
     pub key_status: Option<String>,
     /// `aws.cloudtrail.response_elements`, in Elastic's text form.
     pub response_elements: Option<String>,
-    /// What it has to do with a quarantine.
+    /// The relation of the event to a quarantine.
     pub quarantine: Option<Quarantine>,
 }
 
-/// What an event has to do with a quarantine.
+/// The relation of an event to a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quarantine {
-    /// It made one: the rule's alert.
+    /// The event made a quarantine: it is the rule's alert.
     Made,
-    /// It is beside one.
+    /// The event is related to a quarantine but did not make it.
     Beside(Relation),
 }
 
 impl PassQuery {
-    /// What an event says, if it meets the case.
+    /// Returns the details of an event, if it belongs to the case.
     #[must_use]
     pub fn story(&self, event: &Event<'_>) -> Option<CaseDetails> {
         let traces = EntityRefs::of(event);

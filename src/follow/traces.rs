@@ -1,21 +1,22 @@
-//! What an event says of identities.
+//! The identities in an event.
 //!
-//! Sources: CloudTrail user guide, "CloudTrail userIdentity element"; the API references of IAM, STS and EC2 for the names
-//! of parameters and of what a call answers.
+//! Sources: CloudTrail user guide, "CloudTrail userIdentity element"; the API references of IAM, STS and EC2 for the
+//! names of parameters and of response elements.
 
 use super::entity::{Entity, Kind};
 use crate::event::{Event, Fields as _, Scalar};
 
-/// The identities and things that an event names, by the part that they have in it.
+/// The entities that an event names, by their role in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntityRefs {
-    /// Who acted: the user, its key, the session and the role behind it.
+    /// The actors: the user, its key, and the session with its role.
     pub actors: Vec<Entity>,
-    /// What was acted on.
+    /// The entities that were acted on.
     pub on: Vec<Entity>,
-    /// What was made.
+    /// The entities that were created.
     pub made: Vec<Entity>,
-    /// Keys and sessions that were given out, and instances that commands were run on, whose keys can be had so.
+    /// Keys and sessions that were issued, and instances that commands were run on, because their keys can be obtained
+    /// this way.
     pub given: Vec<Entity>,
 }
 
@@ -23,7 +24,8 @@ const IAM: &str = "iam.amazonaws.com";
 const STS: &str = "sts.amazonaws.com";
 const SIGN_IN: &str = "signin.amazonaws.com";
 
-/// Parameters of a request to a service that name a thing in the account: other services have users of their own.
+/// Request parameters that name an entity in the account. They apply only to the given service, because other services
+/// have their own users.
 const PARAMETERS: [(&str, &str, Kind); 7] = [
     (IAM, "userName", Kind::User),
     (IAM, "roleName", Kind::Role),
@@ -34,7 +36,8 @@ const PARAMETERS: [(&str, &str, Kind); 7] = [
     (STS, "roleArn", Kind::Role),
 ];
 
-/// What calls of IAM make, and where the answer names it: by an ARN or an id where there is one.
+/// Calls of IAM that create entities, with the place in the response that names the entity: by an ARN or an id if there
+/// is one.
 const MADE: [(&str, Kind, &str); 7] = [
     ("CreateUser", Kind::User, "user.arn"),
     ("CreateAccessKey", Kind::AccessKey, "accessKey.accessKeyId"),
@@ -53,7 +56,7 @@ const MADE: [(&str, Kind, &str); 7] = [
     ),
 ];
 
-/// Calls of STS that give out keys for a session.
+/// Calls of STS that issue keys for a session.
 const GIVING: [&str; 6] = [
     "AssumeRole",
     "AssumeRoleWithSAML",
@@ -63,7 +66,7 @@ const GIVING: [&str; 6] = [
     "GetFederationToken",
 ];
 
-/// Calls that run commands on an instance, or let somebody in, and before what its id stands in the request.
+/// Calls that run commands on an instance or give access to it, with the name that precedes its id in the request.
 const REACHING: [(&str, &str); 4] = [
     ("SendCommand", "instanceIds"),
     ("StartSession", "target"),
@@ -72,7 +75,7 @@ const REACHING: [(&str, &str); 4] = [
 ];
 
 impl EntityRefs {
-    /// Of an event.
+    /// Returns the entities of an event.
     #[must_use]
     pub fn of(event: &Event<'_>) -> Self {
         let action = event.text("event.action").unwrap_or_default();
@@ -95,7 +98,7 @@ impl EntityRefs {
         match &*service {
             IAM if is_success => traces.made(event, &action, &account),
             STS if is_success && GIVING.contains(&&*action) => traces.given(event),
-            // With it the console is opened with the session's keys.
+            // This token opens the console with the session's keys.
             SIGN_IN if is_success && action == "GetSigninToken" => {
                 let arns = texts(event, "aws.cloudtrail.user_identity.arn");
                 let sessions = arns.iter().filter_map(|arn| Entity::console_session(arn));
@@ -146,7 +149,8 @@ impl EntityRefs {
                 _ => Entity::of_arn(&value),
             }
         };
-        // What was asked for by its name was made so; an answer as printed text may hold words of whoever asked.
+        // The name in the request is used first, because the entity was created with this name. A response that is
+        // printed text may contain words chosen by the caller.
         let named = match kind {
             Kind::LoginProfile => Kind::User,
             other => *other,
@@ -170,7 +174,7 @@ impl EntityRefs {
         }
     }
 
-    /// Takes in what a copy of the event names beside.
+    /// Adds the entities that a copy of the event names.
     pub fn join(&mut self, other: &Self) {
         let parts = [
             (&mut self.actors, &other.actors),
@@ -187,19 +191,19 @@ impl EntityRefs {
         }
     }
 
-    /// Who is who, by the part in it: who acted, what was acted on, made, given out.
+    /// Returns the entities by their role: actors, acted on, created, issued.
     #[must_use]
     pub fn parts(&self) -> [&Vec<Entity>; 4] {
         [&self.actors, &self.on, &self.made, &self.given]
     }
 
-    /// All that are named.
+    /// Returns all entities.
     pub fn all(&self) -> impl Iterator<Item = &Entity> {
         self.parts().into_iter().flatten()
     }
 }
 
-/// Who acted. Where a key stands twice in a record, every reading counts.
+/// Returns the actors. If a key occurs twice in a record, every reading counts.
 fn actors(event: &Event<'_>, service: &str) -> Vec<Entity> {
     let identity = |name: &str| texts(event, &format!("aws.cloudtrail.user_identity.{name}"));
     let mut actors = Vec::new();
@@ -220,7 +224,7 @@ fn actors(event: &Event<'_>, service: &str) -> Vec<Entity> {
         actors.extend(Entity::role_of_session(arn));
         actors.extend(Entity::instance_of_session(arn));
     }
-    // In the console a user goes on as a role, whose keys are then its own.
+    // After a user switches roles in the console, the role's keys count as the user's own.
     let switched = event.text("aws.cloudtrail.flattened.additional_eventdata.SwitchFrom");
     actors.extend(switched.as_deref().and_then(Entity::of_arn));
     let from_console = event.text("aws.cloudtrail.session_credential_from_console");
@@ -242,7 +246,7 @@ fn actors(event: &Event<'_>, service: &str) -> Vec<Entity> {
     actors
 }
 
-/// All values of a field that are texts.
+/// Returns all values of a field that are texts.
 fn texts(event: &Event<'_>, field: &str) -> Vec<String> {
     let mut texts = Vec::new();
     event.each_value(field, &mut |value| {
@@ -255,12 +259,12 @@ fn texts(event: &Event<'_>, field: &str) -> Vec<String> {
     texts
 }
 
-/// The instances whose ids stand in a text right behind such a name, one or a list of them.
+/// Returns the instances whose ids come directly after this name in a text, as a single id or as a list.
 fn instances(text: &str, name: &str) -> Vec<Entity> {
     let is_of_id = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let mut found: Vec<Entity> = Vec::new();
     for rest in text.split(name).skip(1) {
-        // `=` or `":`, and perhaps brackets and quotes; and then a list.
+        // The name is followed by `=` or `":`, possibly by brackets and quotes, and then by a list.
         let rest = rest.trim_start_matches(['"', '\\', ':', '=', '[', ' ']);
         for word in rest
             .split([',', ']'])

@@ -1,8 +1,8 @@
-//! A large source, cut into blocks that several threads scan.
+//! Cuts a large source into blocks that several threads scan.
 //!
-//! Cutting is quick where blocks can be told apart by what is stored: text that is stored as it is, members
-//! of gzip, frames of zstd, small entries of an archive. Any thread then decodes its block. Where they cannot,
-//! the text is decoded here, in order, and the threads only scan it; while one scans, another decodes on.
+//! Cutting is fast where the stored bytes show the boundaries: plain text, gzip members, zstd frames, and
+//! small entries of an archive. Any thread then decodes its own block. Otherwise the text is decoded here, in
+//! order, and the threads only scan it; while one thread scans, another continues decoding.
 
 use std::io;
 use std::ops::Range;
@@ -18,34 +18,36 @@ use super::stored::Stored;
 use super::table::Table;
 use crate::report::{Code, Defect, Member};
 
-/// The usual size: a thread is busy with it for a millisecond or so, so that all end at about the same time.
+/// Usual size of a block: it keeps a thread busy for about a millisecond, so that all threads end at about
+/// the same time.
 pub const BLOCK_BYTES: usize = 4 << 20;
 
-/// The next piece of a source.
+/// A block: the next piece of a source.
 #[derive(Debug)]
 pub struct Block {
-    /// What there is to scan.
+    /// The content to scan.
     pub content: Content,
-    /// The log that it is of; nothing if that is the source itself.
+    /// The log it belongs to; `None` if that is the source itself.
     pub member: Option<Arc<Member>>,
-    /// Of the first block of a log that is mapped: where its beginning is, so much of it that shows what it is.
+    /// For the first block of a mapped log: the range of the log's beginning that is needed to detect what it
+    /// is.
     pub beginning: Range<usize>,
-    /// Whether a log begins with it.
+    /// True if it is the first block of a log.
     pub is_first: bool,
-    /// Whether its log goes on behind it.
+    /// The end of the block, which shows whether its log continues after it.
     pub end: BlockEnd,
-    /// How many stored bytes were read for it, beside those that a part reads.
+    /// Number of stored bytes that were read for it, not counting those that a part reads itself.
     pub stored_bytes: u64,
-    /// Of gzip: how many members were begun, beside those of a part.
+    /// For gzip: number of members that were begun, not counting those of a part.
     pub n_gzip_members: u64,
 }
 
-/// Whether a log goes on behind a block.
+/// The end of a block, which shows whether the log continues after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockEnd {
-    /// It does.
+    /// The log continues.
     Open,
-    /// There is a fault: what follows does not belong to it.
+    /// There is a fault: what follows does not belong to this block.
     Fault,
     /// The log ends.
     Text,
@@ -61,12 +63,12 @@ impl BlockEnd {
     }
 }
 
-/// What a block holds.
+/// The content of a block.
 #[derive(Debug)]
 pub enum Content {
-    /// A part of text that is stored as it is.
+    /// A part of plain text.
     Plain(Arc<Mmap>, Range<usize>),
-    /// Members or frames, to be decoded.
+    /// Members or frames to decode.
     Part(Box<Part>),
     /// Text that was decoded into the buffer.
     Decoded,
@@ -79,33 +81,33 @@ pub enum Content {
 /// An entry of an archive, read into a buffer.
 #[derive(Debug)]
 pub struct Packed {
-    /// What it is called.
+    /// Its name.
     pub member: Option<Arc<Member>>,
-    /// How it is coded.
+    /// Its encoding.
     pub coded: Coded,
-    /// Where its stored bytes are.
+    /// The range of its stored bytes in the buffer.
     pub range: Range<usize>,
 }
 
 /// A source that is being cut.
 #[derive(Debug)]
 pub struct Blocks {
-    /// The archives that are open, each inside the one before.
+    /// The open archives, each inside the one before.
     archives: Vec<Archive<'static>>,
     log: Option<Log>,
-    /// A table, its path in the source, and the next of its row groups.
+    /// A table, its path in the source, and the number of its next row group.
     table: Option<(Arc<Table>, Option<Arc<Member>>, usize)>,
-    /// An entry that waits until those before it are given out.
+    /// An entry that waits until the blocks before it are returned.
     pending: Option<Entry<'static>>,
-    /// Whether the source is a log itself.
+    /// True if the source is itself a log.
     is_one_log: bool,
     codecs: Codecs,
-    /// The most text of a block, roughly.
+    /// Approximate maximum of a block's text.
     block_bytes: usize,
-    /// Stored bytes of the source that were taken, and how many of these were told.
+    /// Consumed stored bytes of the source; `n_told` counts how many of them were reported.
     counter: Arc<AtomicU64>,
     n_told: u64,
-    /// What goes wrong in a text from which another one is read.
+    /// Channel for the defects of a text from which another text is read.
     told: (Sender<Defect>, Receiver<Defect>),
 }
 
@@ -115,19 +117,19 @@ struct Log {
     text: Text<'static>,
     member: Option<Arc<Member>>,
     coded: Coded,
-    /// How much of a text that is mapped as it is was given out.
+    /// Number of bytes of a mapped plain text that were returned.
     n_given: usize,
     n_gzip_members: u64,
-    /// Whether no block of it was given out.
+    /// True if no block of it was returned yet.
     is_at_start: bool,
 }
 
 impl Blocks {
-    /// Blocks of some `block_bytes` of text.
+    /// Cuts a source into blocks of about `block_bytes` of text.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the I/O error.
     pub fn new(
         stored: Stored<'static>,
         block_bytes: usize,
@@ -153,12 +155,12 @@ impl Blocks {
         Ok(blocks)
     }
 
-    /// Leaves what is left of the log from which the last block came: another has taken it over.
+    /// Abandons the rest of the log of the last block: another thread has taken it over.
     pub fn leave_log(&mut self) {
         self.log = None;
     }
 
-    /// Whether the source is a log itself.
+    /// Reports whether the source is itself a log.
     #[must_use]
     pub fn is_one_log(&self) -> bool {
         self.is_one_log
@@ -187,7 +189,7 @@ impl Blocks {
         Ok(())
     }
 
-    /// The next block. `buffer` is cleared.
+    /// Returns the next block. `buffer` is cleared.
     pub fn next(&mut self, buffer: &mut Vec<u8>, defects: &mut Vec<Defect>) -> Option<Block> {
         buffer.clear();
         loop {
@@ -214,14 +216,15 @@ impl Blocks {
         }
     }
 
-    /// Stored bytes that were taken and not told yet.
+    /// Returns the number of stored bytes that were consumed and not reported yet.
     fn stored_bytes(&mut self) -> u64 {
-        // Behind a fault it goes on from further back: what was told is not told again.
+        // After a fault, decoding continues from further back. Bytes that were reported are not reported
+        // again.
         let n_taken = self.counter.load(Relaxed).max(self.n_told);
         n_taken - std::mem::replace(&mut self.n_told, n_taken)
     }
 
-    /// Cuts a block off the log, which goes on where that is not its end.
+    /// Cuts a block off the log, which continues unless the block reaches its end.
     fn cut(
         &mut self,
         mut log: Log,
@@ -245,7 +248,7 @@ impl Blocks {
             if end == range.end {
                 block.end = BlockEnd::Text;
             }
-            // Those of an archive are counted when the archive goes on behind them.
+            // The bytes of an archive's entry are counted when the archive continues after it.
             if self.is_one_log {
                 block.stored_bytes = (end - start) as u64;
             }
@@ -254,7 +257,7 @@ impl Blocks {
             return Some(block);
         }
         let n_stored = self.block_bytes.div_ceil(STORED_SHARE);
-        // What comes out of parts is not known when they are cut.
+        // How much text comes out of parts is not known when they are cut.
         let can_cut = self.codecs.budget().is_none();
         if let Some(part) = can_cut.then(|| log.text.cut(n_stored)).flatten() {
             block.content = Content::Part(Box::new(part));
@@ -266,7 +269,7 @@ impl Blocks {
         let from = defects.len();
         let codecs = &mut self.codecs;
         let mut filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
-        // What is no JSON may have a header, which must be seen whole.
+        // Text that is not JSON may have a header, which must be seen whole.
         while block.is_first
             && filled == Filled::More
             && buffer.len() < BEGINNING_BYTES
@@ -303,7 +306,7 @@ impl Blocks {
         Some(block)
     }
 
-    /// The next row group of a table.
+    /// Returns the next row group of a table.
     fn group(
         &mut self,
         table: Arc<Table>,
@@ -377,17 +380,18 @@ fn unreadable(error: &io::Error) -> Defect {
     Defect::new(Code::Unreadable, format!("cannot be read: {error}"))
 }
 
-/// How much of a log shows whether it has a header of rows: as much as the scan looks at for one.
+/// Amount of a log needed to detect a header of rows: as much as the scan examines for one.
 const BEGINNING_BYTES: usize = 1 << 20;
 
-/// Text that is decoded is scanned in smaller pieces, so that it stays in a core's second-level cache.
+/// Divisor for decoded text, which is scanned in smaller pieces so that it stays in a core's second-level
+/// cache.
 const DECODED_SHARE: usize = 8;
-/// Logs come to eight times what is stored.
+/// Expansion factor of logs: their text is about eight times as large as what is stored.
 const STORED_SHARE: usize = 8;
 
-/// The most small entries of a block: what is done once for a block is then little beside them.
+/// Maximum number of small entries in a block. The fixed cost of a block is then small compared to them.
 const PACK_ENTRIES: usize = 256;
-/// With so many stored bytes no further entry is put into a block.
+/// Number of stored bytes after which no further entry is put into a block.
 const PACK_BYTES: usize = 512 * 1024;
 
 #[cfg(test)]
@@ -399,13 +403,13 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a file that is cut into blocks.
+    /// The result of cutting a file into blocks.
     #[derive(Debug, Default)]
     struct Cut {
         text: Vec<u8>,
         n_blocks: usize,
         n_parts: usize,
-        /// A part ended elsewhere than at a member's end, and took over the rest.
+        /// True if a part ended elsewhere than at a member's end, and took over the rest.
         is_taken_over: bool,
     }
 
@@ -490,10 +494,10 @@ mod tests {
 
     #[test]
     fn a_header_inside_a_member_is_found_to_be_none() {
-        // As much as is looked at before anything is cut off.
+        // As much as is examined before anything is cut off.
         let first = b"{}\n".repeat(200);
         let before = gzip(&first, 6);
-        // Level 0 stores its text as it is: what looks like a member stands in the member.
+        // Level 0 stores its text uncompressed, so what looks like a member occurs inside the member.
         let text = [vec![b'x'; 3000], gzip(b"[]\n", 6), vec![b'y'; 3000]].concat();
         let stored = [before, gzip(&text, 0), gzip(b"end\n", 6)].concat();
         let cut = cut(&stored, 4000);

@@ -1,4 +1,4 @@
-//! Roots in buckets: an object, or all that lies below a prefix.
+//! Roots in buckets: an object, or everything below a prefix.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
@@ -13,20 +13,21 @@ use super::manifest;
 use super::source::{Source, SourceKind};
 use crate::store::{Below, Bucket, Lookup, Object, ObjectMeta, Uri, WalkItem};
 
-/// How many folders below its root a bucket is listed folder by folder, where nothing of CloudTrail's layout shows:
-/// `AWSLogs` lies below some folders of the bucket owner's.
+/// Number of folder levels below its root at which a bucket is listed folder by folder, where no part of
+/// CloudTrail's layout is visible: `AWSLogs` is often inside a few folders of the bucket owner's own.
 const FOLDERS_DEEP: usize = 3;
 
 impl Walk<'_> {
-    /// Begins to ask whether there is an object of this address; nothing if it can be no object's.
+    /// Starts a request that checks whether this address has an object. Returns `None` if no object can have
+    /// it.
     pub(super) fn look_up(&self, uri: &Uri) -> Option<Lookup> {
         let is_folder = uri.key().is_empty() || uri.key().ends_with('/');
-        // That it cannot be opened is told in its turn.
+        // A bucket that cannot be opened is reported later, when it is its turn.
         let bucket = (!is_folder).then(|| self.options.stores.bucket(uri).ok())??;
         Some(bucket.look_up(uri.key()))
     }
 
-    /// Walks an object, or what lies below a prefix.
+    /// Walks an object, or everything below a prefix.
     pub(super) fn in_bucket(
         &mut self,
         path: &Path,
@@ -41,7 +42,8 @@ impl Walk<'_> {
         let Some(lookup) = lookup else {
             return self.prefix(path, &bucket, key);
         };
-        // Without the right to list, whether it is there is not told; the list below tells what is wrong.
+        // Without permission to list, the store does not report whether it exists. The listing below reports
+        // what is wrong.
         if let Ok(Some(meta)) = bucket.looked_up(lookup, &self.options.stop) {
             let name = key.rsplit('/').next().unwrap_or(key);
             if self.leaves_out_root(Path::new(name), Path::new(key)) {
@@ -52,7 +54,7 @@ impl Walk<'_> {
         self.prefix(path, &bucket, &format!("{key}/"))
     }
 
-    /// An object as a manifest has it.
+    /// Visits an object as a manifest describes it.
     pub(super) fn object_of_manifest(
         &mut self,
         uri: &Uri,
@@ -104,7 +106,8 @@ impl Walk<'_> {
         ControlFlow::Continue(())
     }
 
-    /// An object below a prefix, unless its folder, which was not asked for by itself, holds nothing that is wanted.
+    /// Visits an object below a prefix, unless its folder, which was not itself requested, contains nothing
+    /// selected.
     fn below(
         &mut self,
         bucket: &Arc<Bucket>,
@@ -154,7 +157,7 @@ impl Walk<'_> {
     }
 }
 
-/// How a folder of a bucket is listed.
+/// Decides how a folder of a bucket is listed.
 fn survey(wanted: &Selection, folder: &Path, n_deep: usize) -> Below {
     if !wanted.is_everything() && !wanted.may_lie_below(folder) {
         return Below::Nothing;
@@ -166,7 +169,7 @@ fn survey(wanted: &Selection, folder: &Path, n_deep: usize) -> Below {
     }
 }
 
-/// 128 bits of an address: that two objects have the same is less likely than that the machine fails.
+/// Hashes an address to 128 bits. A collision of two objects is less likely than a hardware failure.
 fn hash(uri: &str) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();

@@ -1,9 +1,9 @@
-//! From roots to sources: every file below what was typed, once, in a fixed order.
+//! From roots to sources: every file below the roots on the command line, once, in a fixed order.
 //!
-//! In: [`Root`]s. Out: [`Found`] items, given out while the walk goes on, so that a tree of any size needs
-//! no list in memory. The order is that of the roots, and below a root that of the paths' bytes (a folder
-//! counts with its `/`), whatever the system's own order. Symbolic links inside a tree are not followed
-//! unless asked for; a root that is one always is. Nothing is opened here but directories.
+//! In: [`Root`]s. Out: [`Found`] items, passed on while the walk runs, so that a tree of any size needs no
+//! list in memory. The order is that of the roots, and below a root the byte order of the paths (a folder
+//! sorts with its `/`), whatever order the file system returns. Symbolic links inside a tree are followed
+//! only on request; a root that is a symbolic link is always followed. Only directories are opened here.
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ use crate::store::{Lookup, Stores, Uri};
 
 pub use super::entries::{Entry, list};
 
-/// What was typed.
+/// A root: one place to search, as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Root {
     /// A file or a directory, or the address of an object or of a prefix.
@@ -38,12 +38,12 @@ pub enum Root {
     Manifest(Manifest),
     /// The files and directories in a list.
     List(List),
-    /// What an earlier walk found.
+    /// The sources that an earlier walk found.
     Sources(Vec<Arc<Source>>),
 }
 
 impl Root {
-    /// What it is called in messages.
+    /// Returns the root's name for messages.
     #[must_use]
     pub fn name(&self) -> String {
         let file = |file: &Option<PathBuf>| match file {
@@ -60,62 +60,62 @@ impl Root {
     }
 }
 
-/// What the walk meets.
+/// An item that the walk finds.
 #[derive(Debug)]
 pub enum Found {
     /// A file.
     Source(Source),
-    /// Something that is not read, and why.
+    /// Something that is not read.
     Defect {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         defect: Defect,
     },
     /// A symbolic link that is not followed.
     Link,
-    /// A file that was met before, by another path.
+    /// A file that was found before, by another path.
     Repeated,
-    /// A folder that holds nothing that is wanted.
+    /// A folder that contains nothing selected.
     PassedOver,
-    /// A file, or a folder with all that is in it, that is left out by its name.
+    /// A file, or a folder with everything inside it, that is excluded by its name.
     Excluded,
 }
 
-/// Device and inode: what a file is, by whatever path.
+/// Device and inode, which identify a file whatever its path.
 pub type Identity = (u64, u64);
 
-/// The identity of a file.
+/// Returns the identity of a file.
 #[must_use]
 pub fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// How the walk goes.
+/// Options of the walk.
 #[derive(Debug, Clone, Default)]
 pub struct DiscoverOptions {
-    /// Whether symbolic links inside a tree are followed.
+    /// True if symbolic links inside a tree are followed.
     pub follows_links: bool,
     /// Files that are never sources: the run's own output.
     pub own_files: Vec<Identity>,
-    /// A folder that is never walked, by its name, which no other has: where the run's own output is till it is whole.
+    /// Unique name of a folder that is never walked: it contains the run's own output until that is complete.
     pub own_folder: Option<OsString>,
-    /// Objects that are never sources, likewise.
+    /// Objects that are never sources: the run's own output.
     pub own_uris: Vec<String>,
-    /// Which events are wanted: a folder that can hold none is passed over.
+    /// The selected events. A folder that cannot contain one is skipped.
     pub wanted: Selection,
-    /// Which files are read, by their names.
+    /// The names of the files that are read.
     pub names: Names,
     /// The buckets.
     pub stores: Arc<Stores>,
-    /// The wish that the run stop: a store that gives no answer is waited for no longer.
+    /// The request to stop the run: the walk then no longer waits for a store that does not answer.
     pub stop: Arc<AtomicBool>,
 }
 
-/// Lists directories, in parallel if it can, in the order given.
+/// Lists directories, in parallel if possible, and returns the listings in the order of the paths.
 pub type ListAll<'a> = &'a (dyn Fn(&[PathBuf]) -> Vec<io::Result<Vec<Entry>>> + Sync);
 
-/// Walks the roots and gives all that is met to `visit`, until that breaks off.
+/// Walks the roots and passes everything found to `visit`, until `visit` breaks.
 pub fn discover(
     roots: &[Root],
     options: &DiscoverOptions,
@@ -139,20 +139,20 @@ pub fn discover(
     roots.iter().try_for_each(|root| walk.root(root))
 }
 
-/// Directories listed at once: enough to keep slow file systems busy, few enough to hold.
+/// Number of directories listed at once: enough to keep slow file systems busy, few enough to keep in memory.
 const LISTED_AT_ONCE: usize = 64;
 
 /// A directory that the walk is in.
 struct Level {
     path: PathBuf,
     below_root: PathBuf,
-    /// Where it really is: the name of a link says nothing of what it leads to.
+    /// Its real location, because the name of a link says nothing about the link's target.
     place: PathBuf,
-    /// Its entries that are yet to come.
+    /// Its entries that are still to be visited.
     entries: vec::IntoIter<Entry>,
-    /// Its subdirectories that are yet to be listed.
+    /// Its subdirectories that are still to be listed.
     to_list: vec::IntoIter<PathBuf>,
-    /// The listings of those before them: some are made at once, ahead of their turn.
+    /// The listings of the subdirectories before those. Some are made together, before they are needed.
     listed: vec::IntoIter<io::Result<Vec<Entry>>>,
 }
 
@@ -168,10 +168,10 @@ impl Level {
     }
 }
 
-/// Addresses in a list that are asked for at once.
+/// Number of addresses in a list that are checked at once.
 const LOOKED_UP_AHEAD: usize = 64;
 
-/// What a list names, and what is being asked of it.
+/// A path from a list, and its lookup, if one is running.
 struct Ahead {
     path: PathBuf,
     lookup: Option<(Lookup, Uri)>,
@@ -181,13 +181,14 @@ pub(super) struct Walk<'a> {
     pub(super) options: &'a DiscoverOptions,
     list_all: ListAll<'a>,
     pub(super) visit: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
-    /// Whether one file may be met by two paths even if it has one name.
+    /// True if one file may be found by two paths even if it has only one name.
     pub(super) remembers_all: bool,
     files: HashSet<Identity>,
-    /// Objects that were met, by hashes of their addresses.
+    /// Objects that were found, by hashes of their addresses.
     pub(super) objects: HashSet<u128>,
     directories: HashSet<Identity>,
-    /// Whether what comes is named by a list or a manifest, which a program may have made, and not by the user.
+    /// True if the next items come from a list or a manifest, which a program may have made, and not from the
+    /// user.
     pub(super) is_listed: bool,
 }
 
@@ -255,20 +256,21 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a file or object that is named itself is left out.
+    /// Reports whether a file or object that is itself a root, or named by a list or manifest, is excluded.
     pub(super) fn leaves_out_root(&self, name: &Path, path: &Path) -> bool {
         let names = &self.options.names;
         let is_out_by_default = self.is_listed && names.leaves_out(name);
         is_out_by_default || names.leaves_out_named(&[name, path])
     }
 
-    /// Walks what a list names, in its order.
+    /// Walks the paths of a list, in its order.
     fn list(&mut self, list: &List) -> ControlFlow<()> {
         let paths = match list.paths() {
             Ok(paths) => paths,
             Err(error) => return self.unreadable(list.name(), &error),
         };
-        // A request for each address takes its time: some are on their way at once. What is no address waits for none.
+        // A request for each address takes time, so several run at once. A path that is not an address has no
+        // request to wait for.
         let mut ahead: VecDeque<Ahead> = VecDeque::new();
         for path in paths {
             let path = match path {
@@ -301,7 +303,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks a directory. Its depth costs no stack: a tree may be as deep as a path can be long.
+    /// Walks a directory. Its depth uses no stack, because a tree may be as deep as a path can be long.
     fn directory(&mut self, path: &Path) -> ControlFlow<()> {
         let mut listings = (self.list_all)(&[path.to_owned()]).into_iter();
         let listing = listings.next().expect("one for one");
@@ -350,7 +352,7 @@ impl Walk<'_> {
         ControlFlow::Continue(())
     }
 
-    /// The level of a directory that was listed, if it could be.
+    /// Returns the level of a directory that was listed, if the listing succeeded.
     fn enter(
         &mut self,
         path: PathBuf,
@@ -386,16 +388,16 @@ impl Walk<'_> {
         }))
     }
 
-    /// Where a folder really is, if that decides what is read.
+    /// Returns the real location of a folder, if the selection depends on it.
     fn place(&self, path: &Path) -> PathBuf {
         match self.options.wanted.is_everything() {
             true => PathBuf::new(),
-            // What cannot be asked is in no layout that is known.
+            // A path that cannot be resolved is in no known layout.
             false => fs::canonicalize(path).unwrap_or_default(),
         }
     }
 
-    /// Takes out the folders that are left out by their names.
+    /// Removes the folders that are excluded by their names.
     fn leave_out(&mut self, below_root: &Path, entries: &mut Vec<Entry>) -> ControlFlow<()> {
         let names = &self.options.names;
         let n_before = entries.len();
@@ -405,7 +407,7 @@ impl Walk<'_> {
         (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::Excluded))
     }
 
-    /// Takes out the folders that hold nothing that is wanted.
+    /// Removes the folders that contain nothing selected.
     fn pass_over(
         &mut self,
         path: &Path,
@@ -451,13 +453,13 @@ impl Walk<'_> {
         }))
     }
 
-    /// Whether this directory was not walked before: links may lead in circles.
+    /// Reports whether this directory was not walked before: links may form a cycle.
     fn is_new_directory(&mut self, metadata: &Metadata) -> bool {
         !self.remembers_all || self.directories.insert(identity(metadata))
     }
 
     fn is_new_at(&mut self, path: &Path) -> bool {
-        // A directory that is gone by now is told by its listing.
+        // A directory that no longer exists is reported when it is listed.
         fs::metadata(path).map_or(true, |metadata| self.is_new_directory(&metadata))
     }
 
@@ -490,7 +492,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory with these files (a name that ends in `/` is a directory), made in this order.
+    /// Creates a directory with these files (a name that ends in `/` is a directory), in this order.
     fn tree(names: &[&str]) -> TempDir {
         let tree = tempfile::tempdir().unwrap();
         for name in names {
@@ -505,7 +507,7 @@ mod tests {
         tree
     }
 
-    /// What is met below these roots of a tree, until `n_max` things were.
+    /// Returns what the walk finds below these roots of a tree, up to `n_max` items.
     fn met(tree: &TempDir, roots: &[&str], options: &DiscoverOptions, n_max: usize) -> Vec<String> {
         let roots: Vec<Root> = roots
             .iter()
@@ -629,7 +631,7 @@ mod tests {
         );
     }
 
-    /// Links to a file, to a directory, to their own directory, to each other, and to nothing.
+    /// Creates links to a file, to a directory, to their own directory, to each other, and to nothing.
     fn linked() -> TempDir {
         let tree = tree(&["a.json", "real/x", "real/y", "z/"]);
         for (to, name) in [
@@ -812,7 +814,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt as _;
         let tree = tempfile::tempdir().unwrap();
         let name = Path::new(std::ffi::OsStr::from_bytes(b"a\xff"));
-        // Some file systems do not take it.
+        // Some file systems do not accept this name.
         if fs::write(tree.path().join(name), "").is_ok() {
             let roots = [Root::Path(tree.path().to_owned())];
             let list_all = |paths: &[PathBuf]| paths.iter().map(|p| list(p)).collect();

@@ -19,16 +19,16 @@ pub(super) enum EntryKind {
     Directory,
     File(io::Result<Metadata>),
     Link,
-    /// A link that is followed, and what it leads to.
+    /// A link that is followed, and its target.
     Followed(io::Result<Metadata>),
     Other(&'static str),
 }
 
-/// Lists a directory: its entries in the order of their names' bytes.
+/// Lists a directory's entries in the byte order of their names.
 ///
 /// # Errors
 ///
-/// What the system says, of the directory or of reading on in it.
+/// Returns the I/O error of opening the directory or of reading it.
 pub fn list(directory: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -38,7 +38,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<Entry>> {
             Ok(file_type) if file_type.is_symlink() => EntryKind::Link,
             Ok(file_type) if file_type.is_file() => EntryKind::File(entry.metadata()),
             Ok(file_type) => EntryKind::Other(special(file_type)),
-            // It is gone by now, say. That leaves the others.
+            // The entry may have been deleted meanwhile. The other entries are still listed.
             Err(error) => EntryKind::File(Err(error)),
         };
         entries.push(Entry {
@@ -55,7 +55,7 @@ fn sort(entries: &mut [Entry]) {
 }
 
 impl Entry {
-    /// Whether it is a directory, or a link to one that is followed.
+    /// Reports whether it is a directory, or a followed link to one.
     pub(super) fn is_directory(&self) -> bool {
         match &self.kind {
             EntryKind::Directory => true,
@@ -64,14 +64,14 @@ impl Entry {
         }
     }
 
-    /// The bytes by which it sorts: those that stand in the paths below it.
+    /// Returns the bytes by which it sorts: those that occur in the paths below it.
     fn sort_key(&self) -> impl Iterator<Item = u8> + '_ {
         let slash = self.is_directory().then_some(b'/');
         self.name.as_bytes().iter().copied().chain(slash)
     }
 }
 
-/// Looks where the links of a directory lead: that decides their places in the order.
+/// Resolves the links of a directory. The targets decide the links' places in the order.
 pub(super) fn follow(directory: &Path, entries: &mut [Entry]) {
     for entry in &mut *entries {
         if let EntryKind::Link = entry.kind {

@@ -1,4 +1,5 @@
-//! What an earlier run could not read, and this one does not find any more: nobody will ever have read it.
+//! Sources that an earlier run could not read and that this run no longer finds: they were never read and
+//! never will be.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,11 @@ use super::discover::{DiscoverOptions, Found, Root};
 use crate::report::{Code, Defect};
 use crate::store::Uri;
 
-/// Objects that are asked for at once.
+/// Number of objects checked at once.
 const ASKED_AT_ONCE: usize = 64;
 
-/// Of sources that were not read before, and that a walk of these roots has not met, those that are gone.
+/// Returns those of `unread` that no longer exist. `unread` are sources that earlier runs could not read and
+/// that a walk of these roots has not found.
 pub fn gone(unread: Vec<PathBuf>, roots: &[Root], options: &DiscoverOptions) -> Vec<Found> {
     let wanted = &options.wanted;
     let selects = |path: &PathBuf| {
@@ -37,7 +39,8 @@ pub fn gone(unread: Vec<PathBuf>, roots: &[Root], options: &DiscoverOptions) -> 
     gone
 }
 
-/// Whether a source lies below a root. What a list or a manifest names is met, whether it is there or not.
+/// Reports whether a source is below a root. Sources named by a list or manifest do not count: the walk
+/// visits them whether they exist or not.
 fn holds(root: &Root, path: &Path) -> bool {
     let Root::Path(root) = root else { return false };
     match Uri::of(root) {
@@ -50,14 +53,14 @@ fn holds(root: &Root, path: &Path) -> bool {
     }
 }
 
-/// Begins to ask whether something is there: it may have been passed over.
+/// Starts a check whether a path exists: the walk may only have skipped it.
 fn ask(options: &DiscoverOptions, path: &Path) -> Box<dyn FnOnce() -> bool> {
     let Some(Ok(uri)) = Uri::of(path) else {
         let found = path.symlink_metadata();
         let is_there = !matches!(found, Err(error) if error.kind() == io::ErrorKind::NotFound);
         return Box::new(move || is_there);
     };
-    // Why a store gives no answer the walk has told.
+    // The walk has already reported why the store does not answer.
     let Ok(bucket) = options.stores.bucket(&uri) else {
         return Box::new(|| true);
     };

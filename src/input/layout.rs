@@ -1,8 +1,9 @@
-//! What the folders of a CloudTrail archive say of the files below them, and which of these can matter.
+//! Reads from the folders of a CloudTrail archive which accounts, regions and days the files below them
+//! belong to, and which files can matter.
 //!
-//! CloudTrail delivers to `AWSLogs/[o-id/]account/CloudTrail/region/yyyy/mm/dd/` below any prefix (the user guide,
-//! "CloudTrail log file names"). A folder of which all that lies below it is outside of what is wanted need not
-//! even be listed. What is outside the layout is never passed over.
+//! CloudTrail delivers to `AWSLogs/[o-id/]account/CloudTrail/region/yyyy/mm/dd/` below any prefix (the user
+//! guide, "CloudTrail log file names"). A folder whose whole content is outside the selection need not even
+//! be listed. A path outside the layout is never skipped.
 
 use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
@@ -14,29 +15,30 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::store::Uri;
 
-/// Which events are wanted; all of them by default.
+/// Selection of events. The default selects all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Events from this time on.
     pub since: Option<Timestamp>,
     /// Events before this time.
     pub until: Option<Timestamp>,
-    /// A folder's day is that of the delivery, which may be so much later than the event. Folders that are as much
-    /// older than what is wanted are read, too: nobody's clock is trusted.
+    /// Tolerance for the day in a folder's name, which is the day of delivery and may be this much later than
+    /// the event. Folders that are this much older than the selection are read too, because no clock is
+    /// trusted.
     pub margin: SignedDuration,
-    /// Events of these accounts; of all if it is empty.
+    /// Events of these accounts; of all accounts if empty.
     pub accounts: BTreeSet<String>,
-    /// Whether the folders of other accounts are passed over: an event in one of them may be of an account that is wanted,
-    /// too, if that used a role there.
+    /// True if the folders of other accounts are skipped. An event there may still belong to a selected
+    /// account, if that account used a role there.
     pub is_account_folders_only: bool,
-    /// Events of these regions; of all if it is empty.
+    /// Events of these regions; of all regions if empty.
     pub regions: BTreeSet<String>,
-    /// Only what was delivered under the home region of its partition, to which IAM's events go.
+    /// Only events delivered under the home region of their partition, which receives IAM's events.
     pub is_home_region_only: bool,
 }
 
-/// The region of each partition to which the events of global services go (AWS's documentation of partitions), by how the
-/// names of its regions begin. What is in no partition that is known is read.
+/// Home region of each partition, which receives the events of global services (AWS's documentation of
+/// partitions), by the prefix of its regions' names. Regions of an unknown partition are read.
 const HOME_REGIONS: [(&str, &str); 6] = [
     ("cn-", "cn-north-1"),
     ("us-gov-", "us-gov-west-1"),
@@ -46,7 +48,7 @@ const HOME_REGIONS: [(&str, &str); 6] = [
     ("", STANDARD_HOME_REGION),
 ];
 const STANDARD_HOME_REGION: &str = "us-east-1";
-/// How the names of regions of the standard partition begin, and go on.
+/// First and second parts of the region names in the standard partition.
 const STANDARD_AREAS: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
 const DIRECTIONS: [&str; 9] = [
     "north",
@@ -60,7 +62,7 @@ const DIRECTIONS: [&str; 9] = [
     "central",
 ];
 
-/// The home region of a region's partition, if that is known.
+/// Returns the home region of a region's partition, if the partition is known.
 fn home_region(region: &str) -> Option<&'static str> {
     let is_standard = || {
         let mut parts = region.split('-');
@@ -78,11 +80,11 @@ fn home_region(region: &str) -> Option<&'static str> {
     known.find(|(start, _)| is_of(start)).map(|(_, home)| *home)
 }
 
-/// Since this day IAM's events are delivered under us-east-1 alone (the user guide, "Global service events"; it was in
-/// November 2021).
+/// The day since which IAM's events are surely delivered under us-east-1 only (the user guide, "Global
+/// service events"; the change was in November 2021).
 const GLOBAL_EVENTS_AT_HOME: Date = jiff::civil::date(2022, 1, 1);
 
-/// What a folder of the layout says of all that lies below it.
+/// Facts that a folder of the layout reveals about everything below it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Folder<'p> {
     account: Option<&'p str>,
@@ -92,7 +94,7 @@ struct Folder<'p> {
 }
 
 impl<'p> Folder<'p> {
-    /// What a path says; nothing where it is outside the layout.
+    /// Parses a path. Returns the default where it is outside the layout.
     fn of(path: &'p Path) -> Self {
         let names: Vec<&str> = path.iter().filter_map(|name| name.to_str()).collect();
         let mut starts = names.iter().enumerate().rev();
@@ -125,7 +127,7 @@ impl<'p> Folder<'p> {
     }
 }
 
-/// Which part of an archive a file belongs to, as far as its folders say.
+/// The part of an archive that a file belongs to, as far as its folders show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The account.
@@ -136,7 +138,8 @@ pub struct Origin {
     pub year: Option<String>,
 }
 
-/// A path with all the folders that it lies in: what was typed may be a part of the layout itself. An address is whole as it is.
+/// Returns a path with all its parent folders, because the root on the command line may be a part of the
+/// layout. An object address is complete as it is.
 #[must_use]
 pub fn whole(path: &Path) -> PathBuf {
     if Uri::of(path).is_some() {
@@ -145,18 +148,18 @@ pub fn whole(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut parts = absolute.components();
     if parts.any(|part| part == Component::ParentDir) {
-        // Where `..` leads to shows by what is there alone. What cannot be asked is in no layout that is known.
+        // Only the file system shows where `..` leads. A path that cannot be resolved is in no known layout.
         return std::fs::canonicalize(&absolute).unwrap_or_default();
     }
     absolute
 }
 
-/// When a file was delivered, if it has the name that CloudTrail gives it
+/// Returns when a file was delivered, if it has the name that CloudTrail gives it
 /// (`account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`; the user guide, "CloudTrail log file names").
 #[must_use]
 pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
     let name = path.file_name()?.to_str()?;
-    // Archives may be named so, too, and hold anything.
+    // Archives may have such a name too, and may contain anything.
     let endings = [".json.gz", ".json", ".json.zst"];
     let name = endings
         .iter()
@@ -173,13 +176,13 @@ pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
 }
 
 impl Origin {
-    /// Of a file, as it was reached.
+    /// Returns the origin of a file, by the path on which it was reached.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         Self::and_day_of(path).0
     }
 
-    /// The same, and the day on which the file was delivered, by its folders or by its name.
+    /// Returns the origin of a file, and the day on which it was delivered, by its folders or by its name.
     #[must_use]
     pub(crate) fn and_day_of(path: &Path) -> (Self, Option<Date>) {
         let whole = whole(path);
@@ -201,13 +204,13 @@ fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this may be an account's id: twelve digits.
+/// Reports whether this may be an account ID: twelve digits.
 #[must_use]
 pub fn is_account(name: &str) -> bool {
     name.len() == 12 && is_number(name)
 }
 
-/// Whether this may be the name of a region, such as `us-gov-west-1`.
+/// Reports whether this may be the name of a region, such as `us-gov-west-1`.
 #[must_use]
 pub fn is_region(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
@@ -218,7 +221,7 @@ pub fn is_region(name: &str) -> bool {
     }
 }
 
-/// The days of a year, of a month, or one day.
+/// Returns the days of a year or of a month, or one day.
 fn days(year: Option<i16>, month: Option<i16>, day: Option<i16>) -> Option<Range<Date>> {
     let narrow = |n: i16| i8::try_from(n).ok();
     let year = year?;
@@ -236,7 +239,7 @@ fn days(year: Option<i16>, month: Option<i16>, day: Option<i16>) -> Option<Range
 }
 
 impl Selection {
-    /// Whether all events are wanted.
+    /// Reports whether all events are selected.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         *self
@@ -246,7 +249,7 @@ impl Selection {
             }
     }
 
-    /// Whether something that is wanted may lie below this folder, of which the whole path is given.
+    /// Reports whether a folder, given by its whole path, may contain anything selected.
     #[must_use]
     pub fn may_lie_below(&self, folder: &Path) -> bool {
         let Folder {
@@ -266,8 +269,8 @@ impl Selection {
             && days.is_none_or(|days| self.may_be_delivered(&days))
     }
 
-    /// Whether events of a region that is wanted may be delivered under this one: its own, and once those of global services,
-    /// which name the home region.
+    /// Reports whether events of a selected region may be delivered under this region: its own events, and
+    /// formerly those of global services, which name the home region.
     fn may_have_region(&self, region: &str, days: Option<&Range<Date>>) -> bool {
         if self.regions.is_empty() || self.regions.contains(region) {
             return true;
@@ -280,8 +283,8 @@ impl Selection {
         }
     }
 
-    /// Whether the folders of a folder are to be told apart: because some may hold nothing that is wanted, or since
-    /// each is large enough to be listed by itself. Nothing for one outside the layout.
+    /// Reports whether the folders of a folder are listed separately: because some may contain nothing
+    /// selected, or because each is large enough for its own listing. `None` for a folder outside the layout.
     #[must_use]
     pub fn divides(&self, folder: &Path) -> Option<bool> {
         let mut names = folder.iter().rev().filter_map(|name| name.to_str());
@@ -301,7 +304,7 @@ impl Selection {
             days.end <= days.start.last_of_month().tomorrow().unwrap_or(days.end)
         };
         Some(match (region, days) {
-            // Below an account other services' logs lie beside CloudTrail's.
+            // Inside an account's folder, the logs of other services are next to CloudTrail's.
             (None, _) => is_account(last) || last == "CloudTrail",
             (Some(_), None) => has_times && is_region(last),
             (Some(_), Some(days)) => has_times && !is_month(&days),
@@ -314,7 +317,7 @@ impl Selection {
         let (Ok(start), Ok(end)) = (midnight(days.start), midnight(days.end)) else {
             return true;
         };
-        // A time that is too far off to reckon with leaves everything in.
+        // A time outside the computable range excludes nothing.
         let is_too_early =
             |since: Timestamp| end.checked_add(self.margin).is_ok_and(|end| end <= since);
         let is_too_late = |until: Timestamp| {
@@ -325,8 +328,8 @@ impl Selection {
         !self.since.is_some_and(is_too_early) && !self.until.is_some_and(is_too_late)
     }
 
-    /// Whether an event of these times (in microseconds since 1970, the first and the last that each may be), accounts and
-    /// regions is wanted: what is not known is no reason to leave it out.
+    /// Reports whether an event with these times (in microseconds since 1970; the first and the last that
+    /// each may be), accounts and regions is selected. Unknown values exclude nothing.
     #[must_use]
     pub fn includes(
         &self,
@@ -354,8 +357,8 @@ impl Selection {
     }
 }
 
-/// An account's id in an event, as it was before a spreadsheet or a table took it for a number: with the zeros that it
-/// begins with. Nothing for what is no such number any more (1.11122E+11), or never was.
+/// Restores an account ID that a spreadsheet or a table turned into a number, with its leading zeros. `None`
+/// if the text is no longer such a number (1.11122E+11), or never was.
 fn account_id(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.trim_start_matches('\'');
@@ -363,7 +366,7 @@ fn account_id(text: &str) -> Option<String> {
         Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
         _ => text,
     };
-    // As consoles group the digits.
+    // Consoles group the digits.
     let groups = whole.split(['-', ' ']);
     let has_groups = groups.clone().count() > 1;
     let digits = match has_groups && groups.clone().all(|group| group.len() == 4) {
@@ -461,7 +464,7 @@ mod tests {
     #[test]
     fn accounts_and_regions_are_told_by_their_folders() {
         let path = |account: &str, region: &str| format!("AWSLogs/{account}/CloudTrail/{region}");
-        // In another account's folder an event may be of the one that is wanted, too.
+        // An event in another account's folder may also belong to the selected account.
         let of_account = Selection {
             accounts: ["111122223333".to_owned()].into(),
             ..wanted()
@@ -497,7 +500,7 @@ mod tests {
             "us-gov-west-1",
             "us-iso-east-1",
             "eusc-de-east-1",
-            // What is not known.
+            // Unknown regions.
             "us-isof-south-1",
             "us-isof-east-1",
             "eu-isoe-west-1",
@@ -568,7 +571,7 @@ mod tests {
             let time = seconds.map(|s: i64| s * 1_000_000..=s * 1_000_000);
             assert_eq!(wanted.includes(&[time], accounts, regions), is_in);
         }
-        // One that may be of any of these seconds, and one of two times.
+        // One event whose time is within these seconds, and one that has two times.
         assert!(wanted.includes(&[Some(0..=10_000_000)], &own, &here));
         assert!(!wanted.includes(&[Some(0..=9_999_999)], &own, &here));
         assert!(wanted.includes(&[Some(0..=0), None], &own, &here));
@@ -594,7 +597,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    /// An account, as exports may write it.
+    /// Returns an account ID as exports may write it.
     fn written(account: &str, form: usize) -> String {
         match form {
             0 => account.to_owned(),
@@ -619,7 +622,7 @@ mod tests {
             (of_own, of_other, own_first) in (0_usize..5, 0_usize..5, any::<bool>()),
         ) {
             let time = Timestamp::from_microsecond(micros).unwrap();
-            // What a text leaves out is less than a second, so the limits are whole seconds.
+            // A text leaves out less than a second, so the limits are whole seconds.
             let second = jiff::Timestamp::from_second(micros / 1_000_000).unwrap();
             let wanted = Selection {
                 since: Some(second - SignedDuration::from_secs(since)),

@@ -1,4 +1,5 @@
-//! Lists of paths, one after the other, which are read while the hunt goes on: they may be longer than memory.
+//! Lists of paths, one after the other. They are read while the hunt runs, because they may be larger than
+//! memory.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,24 +10,25 @@ use std::path::{Path, PathBuf};
 /// A list of paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
-    /// Where it is; nothing for standard input.
+    /// The file; `None` for standard input.
     pub file: Option<PathBuf>,
-    /// Whether a zero byte ends a path, and not a line end.
+    /// True if a zero byte ends a path, instead of a line end.
     pub is_zero_separated: bool,
 }
 
 impl List {
-    /// What it is called in messages.
+    /// Returns the list's name for messages.
     #[must_use]
     pub fn name(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new("-"))
     }
 
-    /// The paths, as they are read. Empty ones are passed over.
+    /// Returns the paths as they are read. Empty paths are skipped.
     ///
     /// # Errors
     ///
-    /// What the system says; of reading on, in the place of a path.
+    /// Returns the I/O error of opening the list. An I/O error while reading is yielded in the place of a
+    /// path.
     pub fn paths(&self) -> io::Result<impl Iterator<Item = io::Result<PathBuf>>> {
         let reader: Box<dyn Read> = match &self.file {
             Some(path) => Box::new(File::open(path)?),

@@ -1,7 +1,8 @@
-//! A manifest: sources with what is known of them, written once and read by many, each of which takes its shard.
+//! A manifest: sources with what is known of them, written once and read by many runs, each of which takes
+//! its shard.
 //!
-//! A row is what the walk found, so that nothing is listed or looked up again. Shards are consecutive rows of about
-//! the same weight: outputs of all shards, in their order, have the rows of one hunt.
+//! A row contains what the walk found, so that nothing is listed or looked up again. Shards are consecutive
+//! rows of about the same weight: the outputs of all shards, in order, contain the rows of one hunt.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
@@ -22,21 +23,21 @@ use serde::{Deserialize, Serialize};
 use super::discover::{Found, Walk};
 use crate::store::Uri;
 
-/// A manifest that is read.
+/// A manifest to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Where it is: Parquet, or rows as lines of JSON; nothing for such lines on standard input.
+    /// The file: Parquet, or rows as lines of JSON. `None` for lines of JSON on standard input.
     pub file: Option<PathBuf>,
-    /// Which part of it is read; nothing for all of it.
+    /// The part of it to read; `None` for all of it.
     pub shard: Option<Shard>,
 }
 
 /// A part of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, from 0.
+    /// Its number, counted from 0.
     pub index: u64,
-    /// Of how many.
+    /// The number of shards.
     pub count: u64,
 }
 
@@ -45,7 +46,7 @@ pub struct Shard {
 pub struct Row {
     /// Its path or address.
     pub source: String,
-    /// Its path below the root: what makes alerts the same wherever an archive lies.
+    /// Its path below the root, which makes alerts the same wherever an archive is stored.
     pub below_root: String,
     /// Its size in bytes, as stored.
     pub size_bytes: i64,
@@ -53,13 +54,13 @@ pub struct Row {
     pub e_tag: Option<String>,
     /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: Option<i64>,
-    /// Why nothing could be listed here: then it is no source, and a hunt is told that it is missing.
+    /// The reason why this place could not be listed. If set, the row is not a source, and a hunt reports
+    /// that the place is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<String>,
 }
 
-/// What a source costs beside its bytes, in bytes: to be asked for, opened and closed takes as long as so many are
-/// scanned.
+/// Fixed cost of a source, in bytes: to request, open and close it takes as long as scanning this many bytes.
 const SOURCE_BYTES: i64 = 64 * 1024;
 
 impl Row {
@@ -69,19 +70,20 @@ impl Row {
 }
 
 impl Shard {
-    /// Whether the row belongs to it of which the middle stands here, of so much.
+    /// Reports whether the shard contains the row whose middle is at this weight, out of this total weight.
     fn holds(self, middle: i128, total: i128) -> bool {
         let index = middle * i128::from(self.count) / total.max(1);
         index.min(i128::from(self.count) - 1) == i128::from(self.index)
     }
 }
 
-/// What a manifest's metadata has, by which it is known.
+/// Metadata key by which a manifest is recognised.
 pub const MARK: &str = "trailsift.manifest";
-/// What the metadata of one has that does not list everything: how many places it could not.
+/// Metadata key of a manifest that does not list everything. Its value is the number of places that could not
+/// be listed.
 const INCOMPLETE: &str = "trailsift.manifest.incomplete";
 
-/// Rows that are written, or read, at once.
+/// Number of rows written or read at once.
 const BATCH_ROWS: usize = 8192;
 
 fn schema() -> SchemaRef {
@@ -96,17 +98,17 @@ fn schema() -> SchemaRef {
 }
 
 impl Manifest {
-    /// What it is called in messages.
+    /// Returns the manifest's name for messages.
     #[must_use]
     pub fn name(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new("-"))
     }
 
-    /// Gives the rows of the shard to `visit`, until that says no.
+    /// Passes the rows of the shard to `visit`, until `visit` returns false.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Returns what is wrong with the manifest.
     pub fn read(&self, visit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
         match &self.file {
             Some(path) if is_parquet(path)? => self.read_parquet(path, visit),
@@ -114,7 +116,8 @@ impl Manifest {
         }
     }
 
-    /// How many places could not be listed when it was written. Lines tell only row by row.
+    /// Returns how many places could not be listed when it was written. In lines of JSON only the rows
+    /// themselves show this.
     fn n_missing(&self) -> io::Result<u64> {
         let Some(path) = self.file.as_deref() else {
             return Ok(0);
@@ -162,7 +165,7 @@ impl Manifest {
         };
         let names: Vec<String> = schema().fields().iter().map(|f| f.name().clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // What lies before the shard is passed over, whole row groups of it unread.
+        // Rows before the shard are skipped, and whole row groups of them are not read.
         each_batch(path, &names, part, &mut |batch| {
             let mut rows = rows(batch)?.into_iter();
             Ok(rows.all(&mut *visit))
@@ -176,7 +179,7 @@ fn is_parquet(path: &Path) -> io::Result<bool> {
     Ok(magic == b"PAR1")
 }
 
-/// The numbers of a shard's rows.
+/// Returns the row numbers of a shard.
 fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
     let each_weight = |visit: &mut dyn FnMut(i128)| {
         each_batch(path, &["size_bytes"], 0..usize::MAX, &mut |batch| {
@@ -191,7 +194,7 @@ fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
     let (mut n, mut before, mut part) = (0, 0, None);
     each_weight(&mut |weight| {
         if shard.holds(before + weight / 2, total) {
-            // They follow one another: the middles of rows never fall.
+            // The rows are consecutive, because the middles of rows never decrease.
             part.get_or_insert(n..n).end = n + 1;
         }
         before += weight;
@@ -201,7 +204,7 @@ fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
 }
 
 impl Walk<'_> {
-    /// Gives out what a manifest has, in its order; nothing is looked up again.
+    /// Visits what a manifest contains, in its order. Nothing is looked up again.
     pub(super) fn manifest(&mut self, manifest: &Manifest) -> ControlFlow<()> {
         let (mut flow, mut is_told) = (ControlFlow::Continue(()), false);
         let read = manifest.read(&mut |row| {
@@ -212,7 +215,7 @@ impl Walk<'_> {
         flow?;
         match read.and_then(|()| manifest.n_missing()) {
             Ok(n) if n > 0 && !is_told => {
-                // Other shards tell which.
+                // The other shards report which places.
                 let message = format!(
                     "not everything could be listed when it was written, and {n} places are missing; plan again"
                 );
@@ -251,7 +254,7 @@ impl Walk<'_> {
     }
 }
 
-/// Gives batches of some columns of some rows to `visit`, until that says no.
+/// Passes batches of some columns of some rows to `visit`, until `visit` returns false.
 fn each_batch(
     path: &Path,
     names: &[&str],
@@ -293,7 +296,7 @@ fn rows(batch: &RecordBatch) -> io::Result<Vec<Row>> {
         column(batch, "e_tag")?,
     ];
     let [size_bytes, modified_ns] = [column(batch, "size_bytes")?, column(batch, "modified_ns")?];
-    // One that an earlier version wrote has none.
+    // A manifest written by an earlier version has no such column.
     let defect = column(batch, "defect").ok();
     let text = |texts: &ArrayRef, n| {
         let texts = texts.as_string::<i32>();
@@ -322,11 +325,11 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// Writes a manifest, as Parquet.
+/// Writes a manifest as Parquet.
 pub struct ManifestWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
     rows: Vec<Row>,
-    /// Rows that are no sources.
+    /// Number of rows that are not sources.
     n_missing: u64,
 }
 
@@ -339,11 +342,11 @@ impl<W: Write + Send> std::fmt::Debug for ManifestWriter<W> {
 }
 
 impl<W: Write + Send> ManifestWriter<W> {
-    /// Begins one.
+    /// Begins a manifest.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// Returns the error of the output.
     pub fn new(out: W) -> Result<Self, ParquetError> {
         let level = ZstdLevel::try_new(3)?;
         let mark = KeyValue::new(MARK.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
@@ -357,11 +360,11 @@ impl<W: Write + Send> ManifestWriter<W> {
         })
     }
 
-    /// Takes a row.
+    /// Adds a row.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// Returns the error of the output.
     pub fn add(&mut self, row: Row) -> Result<(), ParquetError> {
         self.n_missing += u64::from(row.defect.is_some());
         self.rows.push(row);
@@ -390,11 +393,11 @@ impl<W: Write + Send> ManifestWriter<W> {
         self.writer.write(&RecordBatch::try_new(schema(), columns)?)
     }
 
-    /// Writes the end, and gives the output back.
+    /// Writes the end, and returns the output.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// Returns the error of the output.
     pub fn finish(mut self) -> Result<W, ParquetError> {
         self.write()?;
         if self.n_missing > 0 {

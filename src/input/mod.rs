@@ -1,8 +1,8 @@
-//! From what was typed to decompressed text.
+//! From the roots on the command line to decompressed text.
 //!
-//! In: roots. Out: [`Source`]s in a fixed order, and for each of them the text of its log, or of the logs
-//! inside it, window by window, with a [`Defect`](crate::report::Defect) for every byte that could not be
-//! had. What a file is is told by its bytes, never by its name. No record and no rule is known here.
+//! In: roots. Out: [`Source`]s in a fixed order, and the text of each source's log, or of the logs inside it,
+//! window by window. Every byte that could not be read is covered by a [`Defect`](crate::report::Defect). A
+//! file's format is detected by its bytes, never by its name. This stage knows nothing of records and rules.
 
 pub mod discover;
 mod entries;

@@ -1,7 +1,7 @@
-//! Which files are read, by their names.
+//! Selects the files to read by their names.
 //!
-//! What is left out is counted. Without a word of the user only that is left out of which other programs are known to make
-//! it beside logs, and which can hold none.
+//! Excluded files are counted. By default only files are excluded that other programs are known to create
+//! next to logs and that cannot contain logs.
 
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::report::Member;
 
-/// Files that other programs put beside logs: Finder's view of a folder, Hadoop's checksums and its mark of a job that is
-/// done, Athena's list of a result's columns, and what macOS keeps of files in a zip (AppleDouble).
+/// Files that other programs create next to logs: Finder's view settings of a folder, Hadoop's checksums and
+/// its marker of a finished job, Athena's list of a result's columns, and macOS metadata of files in a zip
+/// (AppleDouble).
 pub const EXCLUDED_BY_DEFAULT: [&str; 5] = [
     ".DS_Store",
     ".*.crc",
@@ -19,17 +20,17 @@ pub const EXCLUDED_BY_DEFAULT: [&str; 5] = [
     "**/__MACOSX/**/._*",
 ];
 
-/// What is left out, and what is chosen.
+/// Patterns of the names that are excluded and included.
 ///
-/// A pattern without a slash is one of names, of files or folders at any depth; one with a slash is one of paths below the
-/// root. What lies below a folder that fits is left out, too, or chosen.
+/// A pattern without a slash matches the names of files and folders at any depth. One with a slash matches
+/// paths below the root. Everything inside a matching folder is excluded or included too.
 #[derive(Debug, Clone)]
 pub struct Names {
     excluded: GlobSet,
     excluded_by_default: GlobSet,
-    /// Nothing chosen: all is.
+    /// If `None`, everything is included.
     included: Option<GlobSet>,
-    /// All that was asked for, unless it is the default.
+    /// Description of the patterns, unless they are the default.
     words: Option<String>,
 }
 
@@ -40,11 +41,12 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Leaves out what one of the first patterns fits, and, if there are others, all that none of those fits.
+    /// Excludes what one of the first patterns matches. If there are `include` patterns, also excludes what
+    /// none of them matches.
     ///
     /// # Errors
     ///
-    /// What is wrong with a pattern.
+    /// Returns what is wrong with a pattern.
     pub fn new(exclude: &[String], include: &[String], has_defaults: bool) -> Result<Self, String> {
         let defaults = EXCLUDED_BY_DEFAULT.map(str::to_owned);
         let is_default = exclude.is_empty() && include.is_empty() && has_defaults;
@@ -62,40 +64,41 @@ impl Names {
         })
     }
 
-    /// All that was asked for, in words that are the same for the same; nothing if it is the default.
+    /// Returns a description of the patterns, equal for equal patterns. `None` if they are the default.
     #[must_use]
     pub fn words(&self) -> Option<&str> {
         self.words.as_deref()
     }
 
-    /// Whether a folder with this path below the root is not walked.
+    /// Reports whether the walk skips a folder with this path below the root.
     #[must_use]
     pub fn leaves_out_folder(&self, below_root: &Path) -> bool {
         self.excluded.is_match(below_root)
     }
 
-    /// Whether a file with this path below the root is not read.
+    /// Reports whether a file with this path below the root is excluded.
     #[must_use]
     pub fn leaves_out(&self, below_root: &Path) -> bool {
         self.excluded_by_default.is_match(below_root) || self.leaves_out_named(&[below_root])
     }
 
-    /// Whether a file that the user named is not read, by any of its paths: its name says nothing then but by the user's own
-    /// patterns.
+    /// Reports whether a file that the user named explicitly is excluded, by any of its paths. Only the
+    /// user's own patterns apply to its name.
     #[must_use]
     pub fn leaves_out_named(&self, paths: &[&Path]) -> bool {
         let fits = |set: &GlobSet| paths.iter().any(|path| set.is_match(path));
         fits(&self.excluded) || !self.included.as_ref().is_none_or(fits)
     }
 
-    /// Whether an entry of an archive is not read. Which files are chosen says nothing of what lies in one that is.
+    /// Reports whether an entry of an archive is excluded. The patterns that include files do not apply to
+    /// entries inside an archive.
     #[must_use]
     pub fn leaves_out_entry(&self, member: Option<&Member>) -> bool {
         let Some(member) = member else {
             return false;
         };
         let mut paths = member.path.split('!');
-        // A name may have a `!` of its own: then it is not sure what is whose name.
+        // A name may itself contain a `!`. Then it is unclear which part is whose name.
         let is_sure = paths.clone().count() == member.index.len();
         is_sure
             && paths
@@ -118,11 +121,11 @@ fn set(patterns: &[String]) -> Result<GlobSet, String> {
     set.build().map_err(|error| error.to_string())
 }
 
-/// Whether a pattern can be read.
+/// Checks that a pattern is valid.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns what is wrong with it.
 pub fn check(pattern: &str) -> Result<String, String> {
     if pattern.trim_matches('/').is_empty() {
         return Err("a pattern is needed, such as '*.csv'".to_owned());
@@ -212,7 +215,7 @@ mod tests {
             ("x/.DS_Store", 1, true),
             ("b.tar!a.json", 2, true),
             ("b.zip!x/.DS_Store", 2, true),
-            // The name of one file.
+            // One file whose name contains a `!`.
             ("b.tar!a.json", 1, false),
         ] {
             let member = member(path, n_deep);

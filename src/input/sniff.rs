@@ -1,32 +1,32 @@
-//! What is this file? By its first bytes alone.
+//! Detects a file's format by its first bytes alone.
 
 use memchr::memmem;
 
-/// How many bytes [`sniff`] wants to see: a header of tar.
+/// Number of bytes that [`sniff`] needs: one tar header.
 pub(crate) const SNIFF_BYTES: usize = 512;
 
-/// How a file is stored.
+/// The format of a stored file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Text as it is, or something we do not know and search as it is.
+    /// Plain text, or an unknown format, which is searched as it is.
     Plain,
     Gzip,
     Zstd,
     Bzip2,
     Xz,
     Utf16(Endian),
-    /// The framing in which objects are uploaded.
+    /// The framing used when objects are uploaded.
     Chunked,
     Tar,
     Zip,
     Parquet,
-    /// Nothing can be read of it without a key.
+    /// Encrypted: nothing can be read without a key.
     Encrypted(&'static str),
-    /// A container or encoding that is not read, by its name.
+    /// A container or encoding that is not supported, by its name.
     Unsupported(&'static str),
 }
 
-/// Which byte of a UTF-16 unit comes first.
+/// Byte order of a UTF-16 unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endian {
     Little,
@@ -38,12 +38,13 @@ pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 pub(crate) const BZIP2_MAGIC: &[u8] = b"BZh";
 pub(crate) const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
-/// Skippable zstd frames begin with 0x184D2A50 to 0x184D2A5F, little-endian (RFC 8878, 3.1.2).
+/// Reports whether a skippable zstd frame begins here: 0x184D2A50 to 0x184D2A5F, little-endian (RFC 8878,
+/// 3.1.2).
 pub(crate) fn is_zstd_skippable(bytes: &[u8]) -> bool {
     matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// Whether a bzip2 stream begins so: its head, and the mark of a block or of the stream's end.
+/// Reports whether a bzip2 stream begins here: its header, and the marker of a block or of the stream's end.
 pub(crate) fn is_bzip2(bytes: &[u8]) -> bool {
     const MARKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
     match bytes {
@@ -55,22 +56,22 @@ pub(crate) fn is_bzip2(bytes: &[u8]) -> bool {
     }
 }
 
-/// Marks at the start of formats that are read.
+/// Magic bytes of supported formats.
 const SUPPORTED: [(&[u8], Format); 8] = [
     (GZIP_MAGIC, Format::Gzip),
     (ZSTD_MAGIC, Format::Zstd),
     (XZ_MAGIC, Format::Xz),
     (b"PK\x03\x04", Format::Zip),
     (b"PK\x05\x06", Format::Zip),
-    // A zip that was made to be split, and was not.
+    // A zip that was created as a split archive but was not split.
     (b"PK\x07\x08PK\x03\x04", Format::Zip),
     (b"PK00PK\x03\x04", Format::Zip),
     (b"PAR1", Format::Parquet),
 ];
 
-/// Marks at the start of formats that hide text from a search for bytes.
+/// Magic bytes of formats in which a byte search would not find text.
 const UNSUPPORTED: [(&[u8], &str); 17] = [
-    // Deflate with the heads that compressors write (RFC 1950, 2.2).
+    // Deflate with the headers that compressors write (RFC 1950, 2.2).
     (b"x\x01", "zlib"),
     (b"x\x9c", "zlib"),
     (b"x\xda", "zlib"),
@@ -90,7 +91,7 @@ const UNSUPPORTED: [(&[u8], &str); 17] = [
     (b"\0\0\xfe\xff", "UTF-32"),
 ];
 
-/// Marks at the start of what is encrypted.
+/// Magic bytes of encrypted formats.
 const ENCRYPTED: [(&[u8], &str); 5] = [
     (b"PARE", "Parquet with an encrypted footer"),
     (b"-----BEGIN PGP MESSAGE", "encrypted with OpenPGP"),
@@ -99,9 +100,9 @@ const ENCRYPTED: [(&[u8], &str); 5] = [
     (b"Salted__", "encrypted with OpenSSL"),
 ];
 
-/// Tells the format from a file's first bytes, at best [`SNIFF_BYTES`] of them.
+/// Detects the format from a file's first bytes, ideally [`SNIFF_BYTES`] of them.
 pub(crate) fn sniff(start: &[u8]) -> Format {
-    // A file that is cut off inside its magic is told as cut off. (One byte of zstd's is a parenthesis.)
+    // A file cut off inside its magic is reported as cut off. (One byte of the zstd magic is a parenthesis.)
     let is_cut = |magic: &[u8], least| start.len() >= least && magic.starts_with(start);
     if is_cut(GZIP_MAGIC, 1) {
         return Format::Gzip;
@@ -139,7 +140,7 @@ pub(crate) fn sniff(start: &[u8]) -> Format {
     utf16(start).map_or(Format::Plain, Format::Utf16)
 }
 
-/// Whether this begins with a header of tar: by its checksum, which tars without a magic have too.
+/// Reports whether a tar header begins here, by its checksum, which tars without a magic also have.
 pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
     let Some(header) = bytes.first_chunk::<512>() else {
         return false;
@@ -149,24 +150,25 @@ pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
         return false;
     };
     let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    // The field itself counts as eight blanks. Of a header of nothing but zeros the sum is that, too.
+    // The checksum field itself counts as eight spaces. A header of only zeros has that sum too.
     told == sum(header.as_bytes()) - sum(&header.as_old().cksum) + 8 * 32 && bytes[0] != 0
 }
 
-/// The head of a chunk of an upload.
+/// Header of a chunk of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChunkHead {
-    /// How many bytes of content stand behind it.
+    /// Number of content bytes after it.
     pub(crate) length: u64,
-    /// How many bytes it takes itself.
+    /// Length of the header itself, in bytes.
     pub(crate) n_bytes: usize,
     is_signed: bool,
 }
 
-/// What [`chunk_head`] wants to see.
+/// Number of bytes that [`chunk_head`] looks at.
 pub(crate) const CHUNK_HEAD_BYTES: usize = 512;
 
-/// The head of a chunk with which these bytes begin: a length in hexadecimal, in most forms a signature, a line's end.
+/// Returns the chunk header at the start of these bytes: a length in hexadecimal, in most forms a signature,
+/// and a line end.
 pub(crate) fn chunk_head(bytes: &[u8]) -> Option<ChunkHead> {
     let near = &bytes[..bytes.len().min(CHUNK_HEAD_BYTES)];
     let line = &near[..memmem::find(near, b"\r\n")?];
@@ -183,8 +185,8 @@ pub(crate) fn chunk_head(bytes: &[u8]) -> Option<ChunkHead> {
     })
 }
 
-/// Whether this begins with a chunk of an upload: by a signature, by the next chunk's head behind the first, or by what
-/// the first one begins with.
+/// Reports whether a chunk of an upload begins here: by its signature, by the next chunk's header after it,
+/// or by the first bytes of its content.
 fn is_chunked(start: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 9] = [
         b"{",
@@ -209,7 +211,8 @@ fn is_chunked(start: &[u8]) -> bool {
     }
 }
 
-/// Whether this is UTF-32 without a byte order mark: three zeros with each of the first characters.
+/// Reports whether this is UTF-32 without a byte order mark: each of the first characters comes with three
+/// zeros.
 fn is_utf32(start: &[u8]) -> bool {
     let units = start.as_chunks::<4>().0;
     let first = units.get(..4).unwrap_or_default();
@@ -217,18 +220,19 @@ fn is_utf32(start: &[u8]) -> bool {
     !first.is_empty() && first.iter().all(is_plain)
 }
 
-/// Units that show UTF-16 without a byte order mark, if two thirds of them are ASCII.
+/// Number of units examined. If two thirds of them are ASCII, they show UTF-16 without a byte order mark.
 const PLAIN_UNITS: usize = 48;
-/// So many units that are ASCII show it beside others, if all are characters of a text.
+/// Minimum number of ASCII units, next to others, that shows UTF-16 if all units are characters of a text.
 const PLAIN_LEAST: usize = 3;
 
-/// UTF-16, by its byte order mark or by the first units: most are then ASCII, and so is the very first, or all are
-/// characters of a text, and some of them ASCII.
+/// Detects UTF-16, by its byte order mark or by its first units. Without a mark the very first unit must be
+/// ASCII, and either most of the first units are ASCII, or all units are characters of a text and some of
+/// them ASCII.
 fn utf16(start: &[u8]) -> Option<Endian> {
     match start {
         [0xff, 0xfe, ..] => return Some(Endian::Little),
         [0xfe, 0xff, ..] => return Some(Endian::Big),
-        // Nearly all texts.
+        // True of nearly all texts.
         _ if !start.contains(&0) => return None,
         _ => {}
     }
@@ -246,14 +250,14 @@ fn utf16(start: &[u8]) -> Option<Endian> {
     })
 }
 
-/// Whether a unit is a character of ASCII that text has.
+/// Reports whether a unit is an ASCII character that occurs in text.
 fn is_plain(unit: u16) -> bool {
     u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 
-/// Whether these units are text, in whatever languages: some are ASCII, and all are characters that are in use.
+/// Reports whether these units are text in any language: some are ASCII, and all are characters in use.
 fn is_text(units: &[u16]) -> bool {
-    // The last may be half a pair.
+    // The last unit may be half a surrogate pair.
     let characters = char::decode_utf16(units.iter().copied());
     let is_used = |character: &Result<char, _>| {
         matches!(

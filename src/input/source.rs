@@ -1,4 +1,4 @@
-//! A file or object that was found, and how it is read.
+//! A file or object that the walk found, and how it is read.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -11,34 +11,35 @@ use crate::store::Object;
 pub enum SourceKind {
     /// A regular file.
     File,
-    /// A pipe or device that was typed as a root, such as `<(zcat …)`.
+    /// A pipe or device given as a root, such as `<(zcat …)`.
     Stream,
     /// Standard input.
     Stdin,
-    /// An object of a bucket.
+    /// An object in a bucket.
     Object(Object),
 }
 
-/// A file to be read.
+/// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Its path, as reached from the root that was typed.
+    /// Its path, as reached from the root on the command line.
     pub path: PathBuf,
-    /// Its path below the root; its name, if it is the root.
+    /// Its path below the root, or its name if it is the root.
     pub below_root: PathBuf,
-    /// How it is read.
+    /// The way in which it is read.
     pub kind: SourceKind,
     /// Its size when it was found; 0 for streams.
     pub stored_bytes: u64,
-    /// When a file was last changed, in nanoseconds since 1970; nothing for what is no file.
+    /// Time of a file's last modification (mtime), in nanoseconds since 1970. `None` if it is not a file.
     pub modified: Option<i64>,
-    /// When anything about it was last changed, likewise: a file that was put in the place of another of the same size may
-    /// have its time, but not this one, which cannot be set.
+    /// Time of the last change to anything about the file (ctime), also in nanoseconds since 1970. A file
+    /// that replaced another of the same size may have the other's `modified` time, but not this time, which
+    /// cannot be set.
     pub changed: Option<i64>,
 }
 
 impl Source {
-    /// The same, to be read once more.
+    /// Returns a copy that can be read again.
     #[must_use]
     pub(crate) fn reopen(&self) -> Self {
         let kind = match &self.kind {
@@ -52,7 +53,7 @@ impl Source {
     }
 }
 
-/// Whether a file is still there, and not changed since it was found.
+/// Reports whether a file still exists and has not changed since it was found.
 #[must_use]
 pub(crate) fn is_as_found(source: &Source) -> bool {
     fs::metadata(&source.path).is_ok_and(|metadata| {
@@ -60,18 +61,18 @@ pub(crate) fn is_as_found(source: &Source) -> bool {
     })
 }
 
-/// When a file was last changed, in nanoseconds since 1970.
+/// Returns the time of a file's last modification, in nanoseconds since 1970.
 pub(super) fn modified(metadata: &Metadata) -> i64 {
     nanoseconds(metadata.mtime(), metadata.mtime_nsec())
 }
 
-/// When anything about a file was last changed: its content, its name, its permissions.
+/// Returns the time of the last change to anything about a file: its content, name, or permissions.
 pub(super) fn changed(metadata: &Metadata) -> i64 {
     nanoseconds(metadata.ctime(), metadata.ctime_nsec())
 }
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
-    // It fits until the year 2262.
+    // The value fits until the year 2262.
     let seconds = seconds.wrapping_mul(1_000_000_000);
     seconds.wrapping_add(nanoseconds)
 }

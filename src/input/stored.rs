@@ -1,4 +1,4 @@
-//! Stored bytes, and how far they were taken.
+//! Stored bytes, and how far they were consumed.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -12,16 +12,16 @@ use crate::report::{Code, Defect};
 
 /// The stored bytes of a source, or of a log inside one.
 pub enum Stored<'a> {
-    /// All of them, mapped or read.
+    /// All bytes, mapped or read.
     Slice(&'a [u8]),
-    /// A part of a mapped file, to be held by several threads.
+    /// A part of a mapped file, which several threads can share.
     Mapped(Arc<Mmap>, Range<usize>),
-    /// As they come.
+    /// Bytes as they arrive.
     Stream(Box<dyn BufRead + Send + 'a>),
 }
 
 impl Stored<'_> {
-    /// All of a mapped file.
+    /// Returns all bytes of a mapped file.
     #[must_use]
     pub fn mapped(map: Arc<Mmap>) -> Self {
         let whole = 0..map.len();
@@ -39,16 +39,16 @@ impl std::fmt::Debug for Stored<'_> {
     }
 }
 
-/// Stored bytes and how far they were taken.
+/// Stored bytes, and how far they were consumed.
 pub(super) struct Input<'a> {
     pub(super) stored: Stored<'a>,
     /// The offset of the next byte.
     pub(super) offset: u64,
-    /// Of a stream: bytes that were read and are to be taken again.
+    /// For a stream: bytes that were read and pushed back, to be consumed again.
     pushed: VecDeque<u8>,
-    /// Of a stream: the bytes before the offset, as far as they are kept.
+    /// For a stream: the bytes before the offset, as far as they are kept.
     kept: Option<Vec<u8>>,
-    /// Where the bytes that are taken are counted, if this is what the source itself stores.
+    /// Counter of the consumed bytes, if these are the stored bytes of the source itself.
     counter: Option<Arc<AtomicU64>>,
 }
 
@@ -61,11 +61,12 @@ impl std::fmt::Debug for Input<'_> {
     }
 }
 
-/// How far before a fault the next member is looked for: a damaged one may be decoded on beyond its end, until
-/// a block that makes no sense. Blocks of deflate have some 100 kB at most as compressors make them.
+/// Distance before a fault at which the search for the next member begins. A damaged member may be decoded
+/// past its end, until a block is invalid. Deflate blocks have about 100 kB at most, as compressors make
+/// them.
 const LOOK_BACK_BYTES: usize = 1 << 20;
 
-/// How much of a stream is looked through at first.
+/// Number of bytes of a stream that are searched in the first step.
 const STEP_BYTES_LEAST: usize = 64;
 
 impl<'a> Input<'a> {
@@ -79,12 +80,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The bytes from here on, if all of them are at hand.
+    /// Returns the bytes from here on, if all of them are at hand.
     pub(super) fn rest(&self) -> Option<&[u8]> {
         self.whole().map(|whole| from(whole, self.offset))
     }
 
-    /// All bytes from the first on, if all of them are at hand.
+    /// Returns all bytes from the first one on, if all of them are at hand.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         match &self.stored {
             Stored::Slice(bytes) => Some(bytes),
@@ -93,7 +94,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The next `n` bytes as stored bytes of their own, if all are at hand; all that is left if that is less.
+    /// Returns the next `n` bytes as separate stored bytes, if all are at hand. If fewer are left, returns
+    /// all that is left.
     pub(super) fn part(&self, n: u64) -> Option<Stored<'a>> {
         let at = usize::try_from(self.offset).expect("an offset into a slice");
         let n = usize::try_from(n).unwrap_or(usize::MAX);
@@ -111,7 +113,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The bytes at hand, at least one unless the input is at its end.
+    /// Returns the bytes at hand: at least one, unless the input is at its end.
     pub(super) fn peek(&mut self) -> io::Result<&[u8]> {
         match &mut self.stored {
             Stored::Slice(bytes) => Ok(from(bytes, self.offset)),
@@ -121,7 +123,7 @@ impl<'a> Input<'a> {
                     return Ok(self.pushed.as_slices().0);
                 }
                 loop {
-                    // An interrupted read is no error; the borrow ends before the next try.
+                    // An interrupted read is not an error. The borrow ends before the next attempt.
                     match stream.fill_buf() {
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                         Err(error) => return Err(error),
@@ -133,7 +135,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Goes back to an offset that was passed, if all stored bytes are at hand.
+    /// Goes back to an earlier offset, if all stored bytes are at hand. Returns whether it did.
     pub(super) fn rewind(&mut self, offset: u64) -> bool {
         let is_at_hand = !matches!(self.stored, Stored::Stream(_));
         if is_at_hand {
@@ -156,7 +158,8 @@ impl<'a> Input<'a> {
                 }
                 kept.extend(self.pushed.iter().take(n_pushed));
                 if n > n_pushed {
-                    // What is consumed was given by `fill_buf` before, which gives the same again.
+                    // The consumed bytes were returned by `fill_buf` before, and it returns the same bytes
+                    // again.
                     let buffer = stream.fill_buf().unwrap_or_default();
                     kept.extend(buffer.iter().take(n - n_pushed));
                 }
@@ -172,24 +175,24 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Keeps what is taken from here on, as far as [`Input::find_next`] looks back.
+    /// Keeps what is consumed from here on, as far back as [`Input::find_next`] looks.
     pub(super) fn keep_from_here(&mut self) {
         if matches!(self.stored, Stored::Stream(_)) {
             self.kept.get_or_insert_default().clear();
         }
     }
 
-    /// Keeps no more of what is taken.
+    /// Stops keeping consumed bytes.
     pub(super) fn keep_no_more(&mut self) {
         self.kept = None;
     }
 
-    /// Reads on until `bytes` is full. False if the input ends before.
+    /// Reads until `bytes` is full. Returns false if the input ends before.
     pub(super) fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
         Ok(self.read_up_to(bytes)? == bytes.len())
     }
 
-    /// Reads on until `bytes` is full or the input ends. How many were read.
+    /// Reads until `bytes` is full or the input ends. Returns how many bytes were read.
     pub(super) fn read_up_to(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < bytes.len() {
@@ -205,7 +208,7 @@ impl<'a> Input<'a> {
         Ok(filled)
     }
 
-    /// The next `n` bytes, or as many as there are, without taking them.
+    /// Returns the next `n` bytes, or as many as there are, without consuming them.
     pub(super) fn look_ahead(&mut self, n: usize) -> io::Result<Vec<u8>> {
         if let Some(rest) = self.rest() {
             return Ok(rest[..rest.len().min(n)].to_vec());
@@ -219,14 +222,15 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
-    /// Gives back bytes of a stream that were taken last.
+    /// Pushes back the bytes of a stream that were consumed last.
     fn push_back(&mut self, bytes: &[u8]) {
         bytes.iter().rev().for_each(|b| self.pushed.push_front(*b));
         self.offset -= bytes.len() as u64;
         self.uncount(bytes.len() as u64);
     }
 
-    /// Takes all zero bytes at hand and after: padding of tapes and blocks. The first other byte, if any.
+    /// Consumes all zero bytes from here on, which are the padding of tapes and blocks. Returns the first
+    /// other byte, if any.
     pub(super) fn skip_zeros(&mut self) -> io::Result<Option<u8>> {
         loop {
             let at_hand = self.peek()?;
@@ -245,7 +249,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Takes the next `n` bytes. How many of them are missing.
+    /// Consumes the next `n` bytes. Returns how many of them are missing.
     pub(super) fn skip(&mut self, n: u64) -> io::Result<u64> {
         let mut left = n;
         while left > 0 {
@@ -260,7 +264,7 @@ impl<'a> Input<'a> {
         Ok(left)
     }
 
-    /// Goes on behind a fault as [`Input::find_next`] does, and tells it, and where that is.
+    /// Skips past a fault as [`Input::find_next`] does, and reports the fault and where reading continues.
     pub(super) fn skip_to_next(
         &mut self,
         mut defect: Defect,
@@ -277,10 +281,11 @@ impl<'a> Input<'a> {
         Ok(is_found)
     }
 
-    /// Takes all bytes up to the next place that `find` finds, or all there are. It is called with some of the
-    /// bytes, and must see `head_bytes` of them to tell.
+    /// Consumes all bytes up to the next place that `find` finds, or all there are. Returns whether it found
+    /// one. `find` is called with some of the bytes, and must see `head_bytes` of them to decide.
     ///
-    /// The search begins behind the first byte at `start`, or [`LOOK_BACK_BYTES`] before here.
+    /// The search begins after the first byte at `start`, or [`LOOK_BACK_BYTES`] before the current offset if
+    /// that is later.
     pub(super) fn find_next(
         &mut self,
         start: u64,
@@ -298,7 +303,7 @@ impl<'a> Input<'a> {
         let kept = self.kept.take().unwrap_or_default();
         let n_back = usize::try_from(self.offset - begin).unwrap_or(usize::MAX);
         let mut seen = kept[kept.len().saturating_sub(n_back)..].to_vec();
-        // What is sought is often near, and all that is read beyond it has to be given back.
+        // The place is often near, and all bytes read past it must be pushed back.
         let mut step = STEP_BYTES_LEAST;
         loop {
             if let Some(at) = find(&seen) {
@@ -322,7 +327,7 @@ fn from(whole: &[u8], offset: u64) -> &[u8] {
     &whole[usize::try_from(offset).expect("an offset into a slice")..]
 }
 
-/// The defect of bytes from `offset` on with which no further member or frame begins.
+/// Returns the defect for bytes from `offset` on where no further member or frame begins.
 pub(super) fn trailing(offset: u64, what: &str) -> Defect {
     let message = format!("what follows the last {what} is none");
     Defect::stored(Code::TrailingBytes, offset, message)

@@ -1,12 +1,14 @@
-//! How the ledger and the outputs come to hold the same.
+//! Keeps the ledger and the outputs consistent.
 //!
-//! 1. While the hunt goes on, sources that are done and their alerts are committed to the ledger, where they *wait*.
-//! 2. The outputs are written whole under hidden names. Then [`Ledger::intend`] commits which files with which bytes are
-//!    about to get their names; they get them; and [`Ledger::delivered`] commits that nothing waits any more.
-//! 3. A run that finds an intent looks at the files: if all that it names are there with those very bytes, the names were
-//!    given, and it does what is left; if not, those that are there are taken away, and all waits as before.
+//! 1. While the hunt runs, sources that are done and their alerts are committed to the ledger, where they *wait*.
+//! 2. The outputs are written completely under hidden names. Then [`Ledger::intend`] commits the intent: the files that
+//!    are about to get their names, with their hashes. The files get their names, and [`Ledger::delivered`] commits
+//!    that nothing waits any more.
+//! 3. A run that finds an intent checks the files. If all files that the intent names exist with exactly those bytes,
+//!    the names were given, and the run does the remaining steps. Otherwise it removes those files that exist, and
+//!    everything waits as before.
 //!
-//! So an alert is in an output exactly if the ledger, after its next opening, says that it is delivered.
+//! So an alert is in an output exactly if the ledger, after the next time it is opened, says that it is delivered.
 
 use rusqlite::params;
 
@@ -14,20 +16,21 @@ use super::{Ledger, LedgerError};
 use crate::output::Written;
 
 impl Ledger {
-    /// Files that an earlier run was about to name when it was broken off, the alerts' as the last; none is the rule.
+    /// Returns the files that an earlier run was about to name when it was interrupted, with the alerts' file last.
+    /// Usually there are none.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn intent(&self) -> Result<Vec<Written>, LedgerError> {
         self.files("SELECT place, n_bytes, sha256, n_rows FROM intent ORDER BY rank")
     }
 
-    /// What earlier runs wrote.
+    /// Returns the outputs of earlier runs.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn outputs(&self) -> Result<Vec<Written>, LedgerError> {
         self.files("SELECT place, n_bytes, sha256, n_rows FROM output")
     }
@@ -46,11 +49,11 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Commits, down to the disk, that these files are about to get their names.
+    /// Commits to disk that these files are about to get their names.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn intend(&self, files: &[Written]) -> Result<(), LedgerError> {
         self.commit()?;
         let state = self.state();
@@ -70,11 +73,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Commits that all that waited is in the files of the intent.
+    /// Commits that all waiting data is in the files of the intent.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn delivered(&self) -> Result<(), LedgerError> {
         let state = self.state();
         state.connection.execute_batch(
@@ -95,7 +98,7 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn not_delivered(&self) -> Result<(), LedgerError> {
         self.state()
             .connection

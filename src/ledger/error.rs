@@ -1,38 +1,39 @@
-//! Why a ledger cannot be used.
+//! The reasons why a ledger cannot be used.
 
-/// The ledger cannot be used.
+/// An error that prevents the use of the ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// What SQLite says.
+    /// The SQLite error.
     #[error("the ledger cannot be read or written")]
     Sqlite(#[from] rusqlite::Error),
-    /// Another process has it.
+    /// Another process uses the ledger.
     #[error("the ledger is in use by another process")]
     InUse,
-    /// It is no ledger, or one of another version.
+    /// The file is not a ledger, or is one of another version.
     #[error("it is no ledger of this version of the program")]
     Layout,
-    /// It was begun with another rule, or for other events.
+    /// The ledger was created with another rule, or for other events.
     #[error(
         "the ledger was begun with another {what}: what it says to be done was not hunted for this; use another ledger"
     )]
     Identity {
-        /// What differs.
+        /// The part that differs.
         what: &'static str,
     },
-    /// What is in it makes no sense.
+    /// The content of the ledger is invalid.
     #[error("the ledger is damaged")]
     Damaged,
-    /// Something could not be written; what was since the last commit is not in it.
+    /// A write failed; nothing written since the last commit is in the ledger.
     #[error("an earlier write to the ledger failed")]
     Broken,
-    /// Likewise, of what is kept as JSON.
+    /// The content kept as JSON is invalid.
     #[error("the ledger is damaged")]
     Json(#[from] serde_json::Error),
 }
 
-/// Another process has it: SQLite says so at once, since nobody waits.
+/// Converts an SQLite error. If another process uses the ledger, SQLite reports this at once, because there is no wait
+/// for a lock.
 pub(super) fn in_use(error: rusqlite::Error) -> LedgerError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {

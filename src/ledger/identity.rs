@@ -1,39 +1,39 @@
-//! What a ledger was begun for.
+//! The purpose that a ledger was created for.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is hunted for. Sources that are done are done for this alone.
+/// The target of the hunt. Sources that are done are done only for this target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The rules.
     pub rules: Vec<RuleIdentity>,
-    /// Whether the events beside the alerts are written, too.
+    /// True if the events beside the alerts are written, too.
     pub has_related: bool,
-    /// The most text that may come out of a source, in bytes.
+    /// The maximum size of the text of one source, in bytes.
     pub max_decoded_bytes: Option<u64>,
-    /// Only events from this time on, in microseconds since 1970. A later run may begin later, not earlier.
+    /// Only events from this time on, in microseconds since 1970. A later run may use a later time, not an earlier one.
     pub since: Option<i64>,
     /// Only events before this time.
     pub until: Option<Timestamp>,
-    /// Only events of these accounts; of all if it is empty.
+    /// Only events of these accounts; of all accounts if empty.
     pub accounts: BTreeSet<String>,
-    /// Whether the folders of other accounts are passed over.
+    /// True if the folders of other accounts are skipped.
     pub is_account_folders_only: bool,
-    /// Only events of these regions; of all if it is empty.
+    /// Only events of these regions; of all regions if empty.
     pub regions: BTreeSet<String>,
-    /// Whether only the home region of each partition is read.
+    /// True if only the home region of each partition is read.
     pub is_home_region_only: bool,
-    /// Which files are read by their names, in words that are the same for the same choice.
+    /// The selection of files by their names, as a text that is the same for the same selection.
     pub names: Option<String>,
 }
 
-/// Which rule it is.
+/// The identity of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleIdentity {
-    /// The pack that it is of.
+    /// The pack that contains the rule.
     pub pack: String,
     /// Its id.
     pub id: String,
@@ -43,12 +43,12 @@ pub struct RuleIdentity {
     pub query: String,
 }
 
-/// What a ledger has of what it was begun for.
+/// The identity that is recorded in a ledger.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Begun {
     Current(Identity),
-    /// As versions wrote it that knew one rule, and kept filters as one text.
+    /// The form written by earlier versions, which knew one rule and kept the filters as one text.
     Earlier {
         rule: (String, u32, String),
         has_related: bool,
@@ -59,7 +59,8 @@ pub(super) enum Begun {
 }
 
 impl Identity {
-    /// What of this a ledger does not serve for, which was begun for something else.
+    /// Returns the part of this identity that the ledger cannot serve, because the ledger was created for something
+    /// else.
     pub(super) fn differs(&self, begun: &Begun) -> Option<&'static str> {
         let differences = match begun {
             Begun::Current(begun) => [
@@ -118,12 +119,12 @@ impl Identity {
         differences.find_map(|(differs, what)| differs.then_some(what))
     }
 
-    /// Whether earlier events are wanted than those from `since` on.
+    /// Returns whether this identity selects events before `since`, the start of the ledger's time range.
     fn begins_before(&self, since: Option<i64>) -> bool {
         since.is_some_and(|begun| self.since.is_none_or(|since| since < begun))
     }
 
-    /// The filters as earlier versions kept them.
+    /// Returns the filters as earlier versions kept them.
     fn filters_as_text(&self) -> String {
         let folders = match self.is_account_folders_only {
             true => " account folders",

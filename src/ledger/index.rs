@@ -1,7 +1,8 @@
-//! In which pages a source can stand.
+//! An index from a source to the pages that may contain it.
 //!
-//! The folders of all pages are kept in memory, eight bytes for each page that a folder is in; pages are read when a
-//! folder is asked for, and some are kept. What this run adds is not seen: the walk meets a source once.
+//! The folders of all pages are kept in memory, with eight bytes for each page that a folder is in. Pages are read when
+//! one of their folders is requested, and some are kept. The index does not contain what this run adds, because the
+//! walk visits a source only once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,18 +12,19 @@ use rusqlite::Connection;
 use super::LedgerError;
 use super::pages::{self, Entry, Folders, folder_key, split};
 
-/// Pages that are kept, some 200 kB each: one page has several folders, which the walk enters one after the other.
+/// Number of pages that are kept, some 200 kB each: one page has several folders, which the walk enters one after the
+/// other.
 const PAGES_KEPT: usize = if cfg!(test) { 2 } else { 64 };
 
 /// Reads a page.
 pub(super) type ReadPage<'a> = &'a dyn Fn(u32) -> Result<Vec<u8>, LedgerError>;
 
-/// Where to look for a source.
+/// The index of the sources.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// Folders and pages that they are in, in this order.
+    /// Pairs of a folder and a page that contains it, sorted in this order.
     folders: Vec<(u32, u32)>,
-    /// Pages as they were read, the latest as the last.
+    /// Decoded pages; the page read last is the last one.
     kept: VecDeque<(u32, Arc<Folders>)>,
     /// The folder that the walk is in, and its sources.
     folder: Vec<u8>,
@@ -30,7 +32,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// The folders of all pages.
+    /// Builds the index from the folders of all pages.
     pub(super) fn of(connection: &Connection) -> Result<Self, LedgerError> {
         let mut index = Self::default();
         let mut select = connection.prepare("SELECT id, folders FROM page")?;
@@ -49,7 +51,7 @@ impl Index {
         Ok(index)
     }
 
-    /// What stands in the ledger of a source, the newest that does.
+    /// Returns the newest entry of a source in the ledger.
     pub(super) fn entry(
         &mut self,
         path: &[u8],
@@ -74,7 +76,7 @@ impl Index {
             .map(|(_, id)| *id)
             .collect();
         self.current.clear();
-        // The later one of two takes the place of the earlier one.
+        // A later entry replaces an earlier one.
         for id in ids {
             let page = self.page(id, read)?;
             if let Some(sources) = page.get(folder) {
@@ -88,7 +90,7 @@ impl Index {
     }
 
     fn page(&mut self, id: u32, read: ReadPage<'_>) -> Result<Arc<Folders>, LedgerError> {
-        // The last ones are the likeliest.
+        // The most recently read pages are the most likely ones.
         if let Some((_, page)) = self.kept.iter().rev().find(|(kept, _)| *kept == id) {
             return Ok(page.clone());
         }

@@ -1,10 +1,10 @@
-//! The ledger: which sources are done, so that a hunt that was broken off goes on where it was, and a later one reads
-//! only what is new or changed.
+//! The ledger records which sources are done. An interrupted hunt continues where it stopped, and a later hunt reads
+//! only sources that are new or have changed.
 //!
-//! In: sources, in the order of the walk, with what they came to, and their alerts. Out: what is known of a source.
-//! Alerts lie in the ledger until the output that holds them has its name: a hunt that is broken off, in whatever
-//! way, leaves no output, and the next one takes them up again at the place of their source ([`SourceStatus::Waiting`]). So
-//! the outputs of all runs hold each alert once. [`delivery`] has the steps.
+//! In: sources in the order of the walk, with their outcome, and their alerts. Out: the status of a source. Alerts stay
+//! in the ledger until the output that contains them has its name. A hunt that is interrupted, in whatever way, leaves
+//! no output, and the next hunt outputs its alerts at the place of their source ([`SourceStatus::Waiting`]). So the
+//! outputs of all runs together contain each alert once. [`delivery`] describes the steps.
 //!
 //! Sources that are done are kept in [`pages`], some 50 bytes each.
 #![expect(
@@ -39,7 +39,7 @@ pub use identity::{Identity, RuleIdentity};
 pub use summary::Summary;
 pub use waiting::Waiting;
 
-/// The layout of the file. Another one is refused.
+/// The version of the file's layout. Any other version is refused.
 const LAYOUT: i64 = 2;
 
 const SCHEMA: &str = "
@@ -67,7 +67,7 @@ const SCHEMA: &str = "
     CREATE TABLE failure (path BLOB PRIMARY KEY, diagnostics TEXT NOT NULL) WITHOUT ROWID;
 ";
 
-/// Diagnostics that are kept of a source.
+/// Maximum number of diagnostics that are kept for a source.
 const DIAGNOSTICS_KEPT: usize = 100;
 
 /// A source as the walk found it.
@@ -77,47 +77,48 @@ pub struct SourceVersion {
     pub path: Vec<u8>,
     /// Its size in bytes.
     pub size: u64,
-    /// What changes when its content does: an `ETag`, or the time of the last change.
+    /// A value that changes when the content changes: an `ETag`, or the time of the last change.
     pub version: Vec<u8>,
-    /// What the ledger says of it that does not hold any more.
+    /// The entry of the source in the ledger that is no longer valid.
     pub earlier: Option<Earlier>,
 }
 
-/// What a source came to before it changed, or was tried again.
+/// The result for a source before it changed or was tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Earlier {
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// What the ledger says of a source.
+/// The status of a source in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceStatus {
-    /// It is to be read: it is new, has changed, or could not be read before.
+    /// The source must be read: it is new, has changed, or could not be read before.
     ToRead(Option<Earlier>),
-    /// It is done; the flag tells whether it was read whole.
+    /// The source is done; the flag is true if it was read completely.
     Done(bool),
-    /// It is done, and something of it, by this id, is in no output yet.
+    /// The source is done, and some of its data, with this id, is in no output yet. The flag is true if the source was
+    /// read completely.
     Waiting(i64, bool),
 }
 
-/// What a source came to.
+/// The result for a source that is done.
 #[derive(Debug)]
 pub struct Done<'a> {
     /// The source.
     pub seen: &'a SourceVersion,
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Its alerts, the first and the last, by the ids that [`Ledger::add_alert`] gave.
+    /// The ids of its first and its last alert, as returned by [`Ledger::add_alert`].
     pub alerts: Option<(i64, i64)>,
-    /// What is to be told of it.
+    /// The diagnostics to report for the source.
     pub diagnostics: &'a [Diagnostic],
 }
 
 impl Done<'_> {
-    /// Whether something of it is to be told: only then something of it can wait.
+    /// Returns whether the source has anything to report; only then can some of its data wait.
     fn has_told(&self) -> bool {
         self.alerts.is_some() || !self.diagnostics.is_empty()
     }
@@ -127,7 +128,7 @@ impl Done<'_> {
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
-    /// What it held when it was opened. It has a lock of its own: the walk asks while the sink tells.
+    /// The content of the ledger when it was opened. It has its own lock, because the walk reads while the sink writes.
     index: Mutex<Index>,
     state: Mutex<State>,
 }
@@ -135,23 +136,23 @@ pub struct Ledger {
 #[derive(Debug)]
 struct State {
     connection: Connection,
-    /// The page that is being filled. It is in the file as far as it was when that was last committed.
+    /// The page that is being filled. The file contains it as it was at the last commit.
     page: Page,
     page_id: u32,
-    /// What is not yet in the totals: sources and bytes by the rank of the outcome.
+    /// Counts that are not yet in the totals: sources and bytes by the rank of the outcome.
     totals: BTreeMap<u8, (i64, i64)>,
     has_begun: bool,
-    /// Whether a write failed: SQLite has then taken back what was not committed, or some of it, and what is here does not
-    /// fit what is there any more.
+    /// True if a write failed. SQLite has then rolled back all or some of what was not committed, so the state in
+    /// memory no longer matches the file.
     is_broken: bool,
 }
 
 impl Ledger {
-    /// Opens a ledger, or begins one, for itself alone.
+    /// Opens or creates a ledger, with an exclusive lock.
     ///
     /// # Errors
     ///
-    /// If it is in use, is none, or was begun for something else.
+    /// If the ledger is in use, the file is not a ledger, or the ledger was created for something else.
     pub fn open(path: &Path, identity: &Identity) -> Result<Self, LedgerError> {
         let ledger = Self::open_any(path)?;
         {
@@ -166,7 +167,7 @@ impl Ledger {
                     if let Some(what) = identity.differs(&begun) {
                         return Err(LedgerError::Identity { what });
                     }
-                    // What is done from now on is done for this later time only.
+                    // From now on, sources are done only for this later time.
                     let text = [serde_json::to_string(identity)?];
                     state
                         .connection
@@ -183,16 +184,17 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens a ledger, or begins one, whatever it was begun for.
+    /// Opens or creates a ledger, whatever it was created for.
     fn open_any(path: &Path) -> Result<Self, LedgerError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::ZERO)?;
-        // Held until the end: two hunts would each take what the other one does for undone.
+        // The lock is kept until the end. Without it, two hunts would each treat the other's sources as not done.
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.pragma_update(None, "page_size", 16 * 1024)?;
         let begun = connection.pragma_update(None, "journal_mode", "WAL");
         begun.map_err(in_use)?;
-        // What a crash of the machine loses is the last moment's work, never the order of what was written.
+        // With this setting a crash of the machine may lose the most recent work, but never changes the order of what
+        // was written.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection
             .execute_batch("BEGIN IMMEDIATE")
@@ -208,13 +210,14 @@ impl Ledger {
             }
             _ => return Err(LedgerError::Layout),
         }
-        // A ledger of an earlier version has none: of what it read it is not claimed that it held no event.
+        // A ledger of an earlier version has no such row. Such a ledger does not say that its sources contained no
+        // event.
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS events (n INTEGER NOT NULL);
              INSERT INTO events SELECT min(1, (SELECT count(*) FROM page))
              WHERE NOT EXISTS (SELECT * FROM events)",
         )?;
-        // Alerts of a source that was not finished: it is read again.
+        // Delete the alerts of a source that was not finished: it is read again.
         connection.execute(
             "DELETE FROM alert WHERE id > (SELECT coalesce(max(last), 0) FROM waiting)",
             [],
@@ -243,22 +246,22 @@ impl Ledger {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the ledger.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock ends the run; what was not committed is done again.
+        // A panic under the lock ends the run; work that was not committed is done again.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of a source.
+    /// Returns the status of a source.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn known(&self, seen: &SourceVersion) -> Result<SourceStatus, LedgerError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let page = |id| self.page(id);
@@ -296,33 +299,33 @@ impl Ledger {
         Ok(select.query_row([id], |row| row.get(0))?)
     }
 
-    /// Takes an alert, or an event beside the alerts, of a source that is not done yet, and gives it an id.
+    /// Adds an alert, or an event beside the alerts, of a source that is not done yet, and returns its id.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn add_alert(&self, alert: &Alert) -> Result<i64, LedgerError> {
         let state = &mut *self.state();
         let added = state.begin().and_then(|()| state.add_alert(alert));
         state.or_broken(added)
     }
 
-    /// Takes note of a source that is done.
+    /// Records a source that is done.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn add(&self, done: &Done<'_>) -> Result<(), LedgerError> {
         let state = &mut *self.state();
         let added = state.begin().and_then(|()| state.add(done));
         state.or_broken(added)
     }
 
-    /// Commits what was taken note of: from now on it holds, whatever happens.
+    /// Commits what was recorded. From now on it is durable, whatever happens.
     ///
     /// # Errors
     ///
-    /// What SQLite says; nothing of it is committed then, nor can anything be any more.
+    /// The SQLite error. Nothing of it is committed in this case, and all later commits fail too.
     pub fn commit(&self) -> Result<(), LedgerError> {
         let state = &mut *self.state();
         let committed = state.commit();
@@ -344,7 +347,7 @@ impl Ledger {
         state.or_broken(added)
     }
 
-    /// Whether a run with this ledger ever read an event.
+    /// Returns whether a run with this ledger ever read an event.
     ///
     /// # Errors
     ///
@@ -370,11 +373,11 @@ impl State {
         Ok(())
     }
 
-    /// After an error nothing is written any more.
+    /// Marks the ledger as broken after an error; nothing is written after that.
     fn or_broken<T>(&mut self, result: Result<T, LedgerError>) -> Result<T, LedgerError> {
         if result.is_err() {
             self.is_broken = true;
-            // SQLite may have done so itself.
+            // SQLite may have done the rollback itself.
             self.connection.execute_batch("ROLLBACK").ok();
         }
         result
@@ -425,12 +428,12 @@ impl State {
         Ok(insert.insert(params![is_related, alert.event_key, alert_id, row])?)
     }
 
-    /// Takes note of what is to be told of a source.
+    /// Records the data to report for a source.
     fn note(&self, done: &Done<'_>) -> Result<(), LedgerError> {
         let SourceVersion { path, .. } = done.seen;
         let connection = &self.connection;
         if done.seen.earlier.is_some() {
-            // What waits of the source as it was would be there twice.
+            // Data that waits for the earlier version of the source would be there twice.
             connection.execute(
                 "DELETE FROM alert WHERE EXISTS (SELECT 1 FROM waiting WHERE path = ?1
                  AND alert.id BETWEEN first AND last)",
@@ -518,7 +521,7 @@ mod tests {
             let ledger = Ledger::open_any(&path).unwrap();
             ledger.add(&done(&early, &[])).unwrap();
             ledger.commit().unwrap();
-            // The disk is full.
+            // Simulate a full disk.
             let state = ledger.state();
             let n_pages: i64 = state
                 .connection
@@ -533,7 +536,7 @@ mod tests {
             let told = [Diagnostic::new("/logs/late", long)];
             let failed = ledger.add(&done(&late, &told));
             assert!(matches!(failed, Err(LedgerError::Sqlite(_))), "{failed:?}");
-            // What was taken back must not come in by parts.
+            // Data that was rolled back must not be committed in parts.
             assert!(matches!(ledger.commit(), Err(LedgerError::Broken)));
             let quiet = seen("/logs/quiet");
             let refused = ledger.add(&done(&quiet, &[]));

@@ -1,23 +1,24 @@
-//! Sources that are done, some thousand in one value.
+//! Pages of sources that are done; each page is one value with about a thousand sources.
 //!
-//! A row for each would be some 250 bytes and an insertion; an entry of a page is some 50 bytes: of its path what it does
-//! not share with the one before it, its size, its version as bytes, and what it came to. A page takes entries in the
-//! order in which they were done; a later one of the same source, in it or in a page with a higher id, takes its place.
+//! One row per source would take some 250 bytes and an insertion. An entry of a page takes some 50 bytes: the part of
+//! its path that differs from the entry before it, its size, its version as bytes, and its outcome. A page stores
+//! entries in the order in which the sources were done. A later entry of the same source, in the same page or in a page
+//! with a higher id, replaces the earlier one.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::report::Outcome;
 
-/// Entries of a page, at most: a page that is not full is written again with each commit.
+/// Maximum number of entries in a page. A page that is not full is written again with each commit.
 const ENTRIES: usize = if cfg!(test) { 5 } else { 1024 };
 
-/// A source that is done, but for its path.
+/// A source that is done, without its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) size: u64,
     pub(super) version: Vec<u8>,
     pub(super) outcome: Outcome,
-    /// Whether it had rows or diagnostics: only then something of it can wait.
+    /// True if the source had rows or diagnostics; only then can some of its data wait.
     pub(super) has_told: bool,
 }
 
@@ -28,7 +29,7 @@ pub(super) const OUTCOMES: [Outcome; 4] = [
     Outcome::Failed,
 ];
 
-/// The place of an outcome among all.
+/// Returns the rank of an outcome, the number that represents it in the file.
 pub(super) fn rank(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Read => 0,
@@ -38,7 +39,7 @@ pub(super) fn rank(outcome: Outcome) -> u8 {
     }
 }
 
-/// What stands before a path's last name, and the name.
+/// Splits a path into the part before its last name, and the name.
 pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let n = path
         .iter()
@@ -47,7 +48,8 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     path.split_at(n)
 }
 
-/// By what a folder is found: two may have the same. It is the same in every version of the program.
+/// Returns the key by which a folder is found. Two folders may have the same key. The key is the same in every version
+/// of the program.
 pub(super) fn folder_key(folder: &[u8]) -> u32 {
     crc32fast::hash(folder)
 }
@@ -89,12 +91,12 @@ impl Page {
         self.n_entries >= ENTRIES
     }
 
-    /// Its entries.
+    /// Returns its entries.
     pub(super) fn sources(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Its folders, as [`folder_key`] gives them, four bytes each.
+    /// Returns its folders, as [`folder_key`] gives them, four bytes each.
     pub(super) fn folders(&self) -> Vec<u8> {
         self.folders
             .iter()
@@ -140,7 +142,7 @@ pub(super) fn decode(page: &[u8]) -> Option<Folders> {
     Some(folders)
 }
 
-/// Seven bits a byte, the lowest first.
+/// Writes a number with seven bits per byte, the lowest bits first.
 fn number(page: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         page.push((n & 0x7f) as u8 | 0x80);
@@ -212,7 +214,7 @@ mod tests {
                 prop_assert!(page.folders().chunks(4).any(|folder| folder == key));
             }
             prop_assert_eq!(found, last);
-            // One that is cut off may end between two entries; it never panics.
+            // A page that is cut off may end between two entries; decoding never panics.
             let cut = page.sources().len().saturating_sub(cut);
             decode(&page.sources()[..cut]);
         }

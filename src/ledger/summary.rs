@@ -1,4 +1,4 @@
-//! What a ledger holds, for people.
+//! A summary of a ledger, for people.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -7,27 +7,27 @@ use super::pages::OUTCOMES;
 use super::{Ledger, LedgerError};
 use crate::report::{Code, Diagnostic, Outcome, Severity};
 
-/// What a ledger holds.
+/// A summary of the content of a ledger.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Sources by what they came to.
+    /// Number of sources by their outcome.
     pub sources: BTreeMap<Outcome, u64>,
-    /// Bytes of all of them, as stored.
+    /// Bytes of all sources, as stored.
     pub n_bytes: u64,
-    /// Alerts that are in outputs, and events beside the alerts.
+    /// Number of alerts, and of events beside the alerts, that are in outputs.
     pub n_delivered: u64,
-    /// Rows that are in no output yet.
+    /// Number of rows that are in no output yet.
     pub n_waiting: u64,
-    /// Errors by kind.
+    /// Number of errors by kind.
     pub failures: BTreeMap<Code, u64>,
 }
 
 impl Ledger {
-    /// Sums it up.
+    /// Summarizes the ledger.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn summary(&self) -> Result<Summary, LedgerError> {
         let mut summary = Summary::default();
         {
@@ -62,11 +62,11 @@ impl Ledger {
         Ok(summary)
     }
 
-    /// Gives each source that could not be read whole, and why, to `visit`.
+    /// Calls `visit` for each source that could not be read completely, with the reason.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn each_failure(
         &self,
         visit: &mut dyn FnMut(Vec<u8>, Vec<Diagnostic>),
@@ -83,11 +83,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Sources that were not read at all when the ledger was opened.
+    /// Returns the sources from which nothing had been read when the ledger was opened.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn unread(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
         let mut failed = Vec::new();
         self.each_failure(&mut |path, _| failed.push(path))?;

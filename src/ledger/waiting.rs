@@ -8,24 +8,24 @@ use super::{Ledger, LedgerError};
 use crate::output::Alert;
 use crate::report::Diagnostic;
 
-/// Alerts that are read at once.
+/// Number of alerts that are read at a time.
 const ALERTS_AT_ONCE: i64 = 256;
 
-/// What waits of a source for an output.
+/// The data of a source that waits for an output.
 #[derive(Debug)]
 pub struct Waiting {
-    /// The ids of its alerts, the first and the last.
+    /// The ids of the first and the last of its alerts.
     pub alerts: Option<(i64, i64)>,
-    /// What is to be told of it.
+    /// The diagnostics of the source that are still to be reported.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Ledger {
-    /// Whether an alert is in an output already: a source that has changed is read whole again.
+    /// Returns whether an alert is in an output already: a source that has changed is read completely again.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn is_delivered(&self, alert: &Alert) -> Result<bool, LedgerError> {
         let state = self.state();
         let mut select = state
@@ -34,11 +34,11 @@ impl Ledger {
         Ok(select.exists([alert.text("alert_id").unwrap_or_default()])?)
     }
 
-    /// What waits of a source.
+    /// Returns the waiting data of a source.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn waiting(&self, id: i64) -> Result<Waiting, LedgerError> {
         let state = self.state();
         let mut select = state
@@ -52,11 +52,11 @@ impl Ledger {
         })
     }
 
-    /// Some of the alerts that wait, with their ids: a source may have any number.
+    /// Returns some of the waiting alerts, with their ids. A source may have any number of alerts.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn alerts(&self, from: i64, last: i64) -> Result<Vec<(i64, Alert)>, LedgerError> {
         let state = self.state();
         let mut select = state.connection.prepare_cached(
@@ -71,11 +71,11 @@ impl Ledger {
         Ok(alerts)
     }
 
-    /// The ids of all that waits.
+    /// Returns the ids of all waiting data.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn all_waiting(&self) -> Result<Vec<i64>, LedgerError> {
         let state = self.state();
         let mut select = state
@@ -85,11 +85,11 @@ impl Ledger {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// How often each event is in outputs already.
+    /// Returns the number of times that each event is in outputs already.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// The SQLite error.
     pub fn sightings(&self, is_related: bool) -> Result<HashMap<[u8; 16], u32>, LedgerError> {
         let state = self.state();
         let mut select = state

@@ -1,4 +1,4 @@
-//! An alert: a finding and where it was made, as one row.
+//! An alert: a finding and its place, as one row.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -11,22 +11,22 @@ use crate::event::{Event, time};
 use crate::report::Relation;
 use crate::rule::{Metadata, Rule};
 
-/// Where a record stands.
+/// The place of a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The file's path as reached from the root.
     pub source: &'a Path,
-    /// Its path below the root: the same wherever the archive lies.
+    /// The file's path below the root, which does not depend on the location of the archive.
     pub below_root: &'a Path,
-    /// The log inside the file, where that is an archive.
+    /// The log inside the file, if the file is an archive.
     pub member: Option<&'a str>,
-    /// The index of the record in the array round it.
+    /// The index of the record in the array that contains it.
     pub record_index: u64,
     /// The record's offset in the decompressed text.
     pub byte_offset: u64,
 }
 
-/// What the rule says of itself, copied into each row.
+/// The rule's own data, which is copied into each row.
 #[derive(Debug, Clone)]
 pub struct RuleColumns {
     pub(super) metadata: Metadata,
@@ -40,7 +40,7 @@ pub struct RuleColumns {
 }
 
 impl RuleColumns {
-    /// The columns of a rule.
+    /// Returns the columns of a rule.
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
         let metadata = &rule.metadata;
@@ -65,17 +65,17 @@ impl RuleColumns {
     }
 }
 
-/// One alert: a row but for what the rule says of itself.
+/// One alert: a row without the rule's own data.
 ///
-/// All its text is one piece of memory: where every record alerts, a piece for each of thirty columns is what
-/// takes the time.
+/// All its text is in one piece of memory. If every record alerts, one piece for each of thirty columns takes most of
+/// the time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The values of [`TEXTS`], one after the other.
     texts: String,
-    /// Where each ends.
+    /// The end of each value.
     ends: [u32; TEXTS.len()],
-    /// Which have a value, from the lowest bit on.
+    /// The values that exist, one bit each, from the lowest bit on.
     present: u32,
     /// `event_time`.
     pub(crate) event_time: Option<i64>,
@@ -83,16 +83,16 @@ pub struct Alert {
     record_index: i64,
     /// `byte_offset`.
     pub(crate) byte_offset: i64,
-    /// `sighting`; 0 until the alerts before it are known.
+    /// `sighting`; 0 until the alerts before this one are known.
     pub(crate) sighting: i64,
-    /// How it relates to a quarantine, if it is no alert.
+    /// The relation to a quarantine, if this is not an alert.
     pub(crate) relation: Option<Relation>,
-    /// What makes two alerts sightings of one event: its id, or the whole record if it has none.
+    /// The key that makes two alerts sightings of one event: the event's id, or the whole record if it has no id.
     pub(crate) event_key: [u8; 16],
 }
 
-/// The columns of text that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS
-/// field that it is a copy of, if it is one.
+/// The text columns that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS field that it
+/// is a copy of, if it is a copy.
 const TEXTS: [(&str, Option<&str>); 30] = [
     ("alert_id", None),
     ("event_time_text", Some("@timestamp")),
@@ -141,7 +141,7 @@ const TEXTS: [(&str, Option<&str>); 30] = [
     ("source_member", None),
 ];
 
-/// The value of a column of [`TEXTS`] that is no copy of an ECS field.
+/// Returns the value of a column of [`TEXTS`] that is not a copy of an ECS field.
 fn computed<'v>(
     column: &str,
     rule: &Rule,
@@ -176,12 +176,12 @@ fn computed<'v>(
 }
 
 fn lossy(raw: &[u8]) -> Cow<'_, str> {
-    // Most are UTF-8, which is quicker to see this way.
+    // Most texts are UTF-8, which this check finds faster.
     std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
 }
 
 impl Alert {
-    /// The alert that `rule` gives for `event`, whose record is `raw`.
+    /// Creates the alert that `rule` gives for `event`, whose record is `raw`.
     #[must_use]
     pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
         let index_and_offset = (
@@ -205,7 +205,7 @@ impl Alert {
         alert
     }
 
-    /// One of which only the place is known: its index and offset.
+    /// Creates an alert for which only the place is known: its index and offset.
     fn without_texts((record_index, byte_offset): (i64, i64)) -> Self {
         Self {
             texts: String::new(),
@@ -227,7 +227,7 @@ impl Alert {
         self.ends[column] = end.expect("a record is at most 1 GiB, and stands here twice");
     }
 
-    /// The row of an event that names the policy and is no alert.
+    /// Creates the row of an event that names the policy but is not an alert.
     #[must_use]
     pub fn related(
         relation: Relation,
@@ -242,7 +242,7 @@ impl Alert {
         }
     }
 
-    /// The row of an event as it was written: its texts by their columns, and its index and offset.
+    /// Recreates the row of an event from its written form: its texts by their columns, and its index and offset.
     pub(crate) fn read_back<E>(
         text: &dyn Fn(&str) -> Result<Option<String>, E>,
         index_and_offset: (i64, i64),
@@ -257,7 +257,7 @@ impl Alert {
         Ok(alert)
     }
 
-    /// Works out the time, and what makes it the event that it is.
+    /// Computes the time and the key of the event.
     fn name_event(&mut self) {
         self.event_time = self.text("event_time_text").and_then(time::micros);
         self.event_key = match self.text("event_id") {
@@ -269,25 +269,25 @@ impl Alert {
         };
     }
 
-    /// When it happened, if that can be read.
+    /// Returns the time of the event, if it can be parsed.
     #[must_use]
     pub fn time(&self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_microsecond(self.event_time?).ok()
     }
 
-    /// What makes two rows sightings of one event.
+    /// Returns the key that makes two rows sightings of one event.
     #[must_use]
     pub fn event_key(&self) -> [u8; 16] {
         self.event_key
     }
 
-    /// How it relates to a quarantine; nothing for an alert.
+    /// Returns the relation to a quarantine, or nothing for an alert.
     #[must_use]
     pub fn relation(&self) -> Option<Relation> {
         self.relation
     }
 
-    /// The values of [`TEXTS`], in their order.
+    /// Returns the values of [`TEXTS`], in their order.
     fn texts(&self) -> impl Iterator<Item = Option<&str>> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let places = starts.zip(&self.ends).enumerate();
@@ -297,20 +297,20 @@ impl Alert {
         })
     }
 
-    /// The value of a column of text that differs from alert to alert.
+    /// Returns the value of a text column that differs from alert to alert.
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&str> {
         let mut values = TEXTS.iter().zip(self.texts());
         values.find_map(|((name, _), value)| value.filter(|_| *name == column))
     }
 
-    /// How much memory it takes, roughly.
+    /// Returns the approximate memory size.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         size_of::<Self>() + self.texts.len()
     }
 
-    /// Its row.
+    /// Returns the cells of its row.
     #[must_use]
     pub fn cells<'a>(&'a self, rule: &'a RuleColumns) -> [Cell<'a>; COLUMNS.len()] {
         let mut texts = self.texts();
@@ -365,14 +365,14 @@ fn event_key(kind: &str, value: &[u8]) -> [u8; 16] {
     first_half(Sha256::new_with_prefix(kind).chain_update(value))
 }
 
-/// The first 128 bits of a hash.
+/// Returns the first 128 bits of a hash.
 fn first_half(hash: Sha256) -> [u8; 16] {
     let all: [u8; 32] = hash.finalize().into();
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = all;
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
-/// A name for this alert that is the same in every run over the same archive, wherever it lies.
+/// Returns an id for this alert that is the same in every run over the same archive, whatever its location.
 fn alert_id(rule: &Rule, place: Place<'_>, raw: &[u8]) -> String {
     let mut hash = Sha256::new();
     let parts = [
@@ -383,7 +383,7 @@ fn alert_id(rule: &Rule, place: Place<'_>, raw: &[u8]) -> String {
     ];
     let member = place.member.map(str::as_bytes);
     for part in parts.into_iter().chain(member) {
-        // Each part with its length, so that no two lists of parts read the same.
+        // Each part is hashed with its length, so that two different lists of parts never give the same bytes.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

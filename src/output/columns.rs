@@ -1,7 +1,7 @@
-//! What a row of alerts has: one table, from which the schema, the rows and the README's table come.
+//! The columns of a row of alerts: one table, which the schema, the rows and the README's table are made from.
 //!
-//! Names are flat lower snake_case, types are those that Spark, Athena, DuckDB, Polars, pandas,
-//! ClickHouse and Iceberg all read.
+//! Names are flat lower snake_case. Types are those that Spark, Athena, DuckDB, Polars, pandas, ClickHouse and Iceberg
+//! all read.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use super::documents;
 pub enum Type {
     /// UTF-8 text.
     Text,
-    /// A list of texts, none of them null.
+    /// A list of texts, none of which is null.
     Texts,
-    /// 32 bits, signed.
+    /// A signed 32-bit integer.
     Int32,
-    /// 64 bits, signed.
+    /// A signed 64-bit integer.
     Int64,
     /// Microseconds since 1970, UTC.
     Timestamp,
 }
 
 impl Type {
-    /// Its name in the README.
+    /// Returns the name of the type in the README.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Type {
     }
 }
 
-/// What a list's elements are called, as Parquet's specification asks for.
+/// The name of a list's elements, as Parquet's specification requires.
 pub(super) const ELEMENT: &str = "element";
 
 fn element() -> Field {
@@ -63,15 +63,15 @@ fn element() -> Field {
 /// A column of the alerts.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Its name.
+    /// The name of the column.
     pub name: &'static str,
-    /// Its type.
+    /// The type of the column.
     pub kind: Type,
-    /// Whether a row may have no value.
+    /// True if a row may have no value.
     pub nullable: bool,
-    /// The ECS field of the same meaning, if there is one.
+    /// The ECS field with the same meaning, if there is one.
     pub ecs: &'static str,
-    /// What it means.
+    /// The meaning of the column.
     pub meaning: &'static str,
 }
 
@@ -310,7 +310,7 @@ pub const COLUMNS: [Column; 41] = [
     )),
 ];
 
-/// The column that rows of events beside the alerts have behind the others.
+/// The column that rows of events beside the alerts have after the others.
 pub const RELATION: Column = required(column(
     "relation",
     Type::Text,
@@ -318,21 +318,21 @@ pub const RELATION: Column = required(column(
     "how it relates to a quarantine: `failed_attach`, `detach`, `other_attach`, `legacy_quarantine`, `read` or `mention`",
 ));
 
-/// What the rows of a file are.
+/// The kind of the rows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Alerts, in some schema.
     Alerts(documents::Schema),
-    /// Events beside them, which have [`RELATION`] too.
+    /// Events beside the alerts, which have [`RELATION`] too.
     Related,
 }
 
-/// How Arrow names the time zone of all times.
+/// The name of the time zone of all times in Arrow.
 pub(crate) const UTC: &str = "UTC";
-/// The same zone, for Arrow's JSON writer: it knows names of zones only with a database of them.
+/// UTC as an offset, for Arrow's JSON writer, which knows names of zones only with a time zone database.
 pub(crate) const UTC_AS_OFFSET: &str = "+00:00";
 
-/// The schema of a file.
+/// Returns the schema of a file.
 #[must_use]
 pub fn schema(kind: Kind) -> SchemaRef {
     schema_in(kind, UTC)
@@ -343,7 +343,7 @@ fn columns(kind: Kind) -> impl Iterator<Item = Column> {
     COLUMNS.into_iter().chain(relation)
 }
 
-/// The same, with another name for the zone of all times.
+/// Returns the same schema with another name for the zone of all times.
 pub(crate) fn schema_in(kind: Kind, zone: &str) -> SchemaRef {
     let fields = columns(kind).map(|c| Field::new(c.name, c.kind.data_type(zone), c.nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -404,7 +404,7 @@ impl Builder {
         match self {
             Self::Text(builder) => {
                 let array = builder.finish();
-                // The next batch will be about as large: its memory need not grow step by step.
+                // The next batch will be about as large, so its memory does not have to grow step by step.
                 let n_bytes = array.value_data().len();
                 *builder = StringBuilder::with_capacity(array.len(), n_bytes + n_bytes / 8);
                 Arc::new(array)
@@ -417,7 +417,7 @@ impl Builder {
     }
 }
 
-/// Rows on their way to a batch.
+/// Rows that will become a batch.
 pub struct Rows {
     schema: SchemaRef,
     builders: Vec<Builder>,
@@ -433,7 +433,7 @@ impl std::fmt::Debug for Rows {
 }
 
 impl Rows {
-    /// No rows yet; the zone of all times under this name.
+    /// Creates an empty set of rows; `zone` is the name of the zone of all times.
     pub(crate) fn new(kind: Kind, zone: &str) -> Self {
         let builders = columns(kind).map(|c| Builder::new(c.kind, zone)).collect();
         Self {
@@ -443,19 +443,19 @@ impl Rows {
         }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.n_rows
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.n_rows == 0
     }
 
-    /// Adds a row, whose cells are those of [`COLUMNS`] and, where the file has it, [`RELATION`].
+    /// Adds a row. Its cells are those of [`COLUMNS`] and, if the file has that column, [`RELATION`].
     ///
     /// # Panics
     ///
@@ -468,7 +468,7 @@ impl Rows {
         self.n_rows += 1;
     }
 
-    /// Makes the rows a batch and begins anew.
+    /// Turns the rows into a batch and begins an empty set of rows.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Rows as comma-separated values, for people with a spreadsheet.
+//! Writes rows as comma-separated values, for people with a spreadsheet.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,13 +9,13 @@ use arrow::error::ArrowError;
 use super::columns::{COLUMNS, Cell, Kind, RELATION};
 
 fn writer() -> Writer<Vec<u8>> {
-    // As RFC 4180 has it.
+    // RFC 4180 requires CRLF.
     WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new())
 }
 
-/// The line of names.
+/// Returns the header line.
 pub(super) fn header(kind: Kind) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
     let relation = (kind == Kind::Related).then_some(RELATION);
@@ -24,7 +24,7 @@ pub(super) fn header(kind: Kind) -> Result<Vec<u8>, ArrowError> {
     finish(writer)
 }
 
-/// Lines of rows.
+/// Returns the lines of rows.
 pub(super) fn lines<'a>(
     kind: Kind,
     rows: impl Iterator<Item = ([Cell<'a>; COLUMNS.len()], Option<&'a str>)>,
@@ -48,7 +48,7 @@ fn finish(writer: Writer<Vec<u8>>) -> Result<Vec<u8>, ArrowError> {
 fn text(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
         Cell::Text(text) => harmless(text.unwrap_or_default()),
-        // None of them holds a blank.
+        // None of these texts contains a blank.
         Cell::Texts(texts) => Cow::Owned(texts.join(" ")),
         Cell::Int32(n) => Cow::Owned(n.to_string()),
         Cell::Int64(n) => Cow::Owned(n.to_string()),
@@ -59,8 +59,8 @@ fn text(cell: Cell<'_>) -> Cow<'_, str> {
     }
 }
 
-/// What a spreadsheet would take for a formula, with an apostrophe before it, which makes it text (OWASP, "CSV
-/// Injection"). Whoever made a request chose what stands in it.
+/// Puts an apostrophe before a text that a spreadsheet would treat as a formula; the apostrophe makes it plain text
+/// (OWASP, "CSV Injection"). The sender of a request chose the text.
 fn harmless(text: &str) -> Cow<'_, str> {
     match text.trim_start_matches(' ').chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {

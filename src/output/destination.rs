@@ -1,4 +1,4 @@
-//! Where the alerts go: to a file that appears when it is whole, to several of a dataset, or to standard output.
+//! Destinations of the alerts: a file that appears when it is complete, several files of a dataset, or standard output.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,24 +18,24 @@ use crate::input::discover::Identity;
 use crate::rule::Rule;
 use crate::store::{Stores, Uri};
 
-/// Where the alerts go.
+/// The destination of the alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// To a file, which appears whole or not at all.
+    /// A file, which appears complete or not at all.
     File(PathBuf),
-    /// To an object of a bucket, likewise.
+    /// An object in a bucket, which appears complete or not at all.
     Object(Uri),
-    /// To files of a dataset, each of which does.
+    /// Files of a dataset, each of which appears complete or not at all.
     Dataset(Dataset),
-    /// To standard output, as they come.
+    /// Standard output; alerts are written as they come.
     Stdout,
-    /// Nowhere: they are told, and that is all.
+    /// Nowhere: alerts are reported but not written.
     Nowhere,
 }
 
 impl Destination {
-    /// Where it is, by the name that a ledger knows it by; nothing for standard output, and for a dataset, whose files have
-    /// names that nothing else has.
+    /// Returns the name of this place in the ledger. Returns nothing for standard output, and for a dataset, because
+    /// the names of its files are unique.
     pub(crate) fn place(&self) -> Option<String> {
         match self {
             Self::File(path) => Some(place_of(path)),
@@ -44,7 +44,7 @@ impl Destination {
         }
     }
 
-    /// What it is called in messages.
+    /// Returns the name used in messages.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -57,7 +57,7 @@ impl Destination {
     }
 }
 
-/// A destination that is open.
+/// An open destination.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: PathBuf,
@@ -72,7 +72,7 @@ enum Sink {
     Nowhere(Encoder),
 }
 
-/// An output that is written to its end, and has no name yet.
+/// An output that is completely written but does not have its name yet.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -85,7 +85,7 @@ pub(crate) enum Closed {
 }
 
 impl Closed {
-    /// What it holds, and where that will be.
+    /// Returns the content of this output and the place it will have.
     pub(crate) fn written(&self) -> Vec<Written> {
         match self {
             Self::One(target, n_rows) => target.written(*n_rows).into_iter().collect(),
@@ -94,16 +94,16 @@ impl Closed {
         }
     }
 
-    /// Brings all of it to where only the name is missing.
+    /// Writes all data to storage, so that only the name is missing.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         match self {
             Self::One(target, _) => target.sync(),
-            // Each file was, when it was whole.
+            // Each file was synced when it was complete.
             Self::Parts(_) | Self::Nothing => Ok(()),
         }
     }
 
-    /// Gives it its name.
+    /// Gives the output its name.
     pub(crate) fn commit(self) -> Result<(), Error> {
         match self {
             Self::One(target, _) => target.commit(),
@@ -115,14 +115,14 @@ impl Closed {
     }
 }
 
-/// How an output is written.
+/// Options for writing an output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputOptions<'a> {
     pub(crate) format: Format,
     pub(crate) kind: Kind,
     pub(crate) rule: &'a Rule,
     pub(crate) run: &'a RunIdentity,
-    /// Whether a ledger is to know it again.
+    /// True if a ledger must be able to recognize the output later.
     pub(crate) is_hashed: bool,
 }
 
@@ -169,7 +169,8 @@ impl Output {
         }
     }
 
-    /// Which file this is, so that a hunt does not read what it writes; nothing for what is no file.
+    /// Returns the identity of the file, so that a hunt does not read its own output. Returns nothing if the output is
+    /// not a file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
         match &self.sink {
             Sink::One(sink) => sink.get_ref().identity(),
@@ -177,12 +178,12 @@ impl Output {
         }
     }
 
-    /// What it is called in messages.
+    /// Returns the name used in messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Goes on counting sightings from where earlier outputs came to.
+    /// Sets the number of sightings that earlier outputs already counted.
     pub(crate) fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
         match &mut self.sink {
             Sink::One(sink) => sink.seed(sightings),
@@ -191,7 +192,7 @@ impl Output {
         }
     }
 
-    /// Takes an alert, and gives a group when it is full.
+    /// Adds an alert, and returns a group when it is full.
     pub(crate) fn append(&mut self, alert: Alert) -> Option<Group> {
         self.n_rows += 1;
         match &mut self.sink {
@@ -201,7 +202,7 @@ impl Output {
         }
     }
 
-    /// What encodes the groups.
+    /// Returns the encoder for the groups.
     pub(crate) fn encoder(&self) -> Encoder {
         match &self.sink {
             Sink::One(sink) => sink.encoder(),
@@ -210,7 +211,7 @@ impl Output {
         }
     }
 
-    /// Writes a group, if it could be encoded.
+    /// Writes a group if it was encoded without an error.
     pub(crate) fn write(&mut self, encoded: Result<Encoded, ArrowError>) -> Result<(), Error> {
         encoded
             .and_then(|encoded| match &mut self.sink {
@@ -221,7 +222,7 @@ impl Output {
             .map_err(|error| write_error(self.path.clone(), error))
     }
 
-    /// Writes the end.
+    /// Writes the end of the output.
     pub(crate) fn close(self) -> Result<Closed, Error> {
         let Self { path, sink, n_rows } = self;
         let closed = match sink {

@@ -1,4 +1,4 @@
-//! A group of rows, encoded: a row group of Parquet, lines, a batch of Arrow.
+//! Encodes a group of rows as a Parquet row group, as lines, or as an Arrow batch.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use super::csv;
 use super::documents::{self, Schema, ocsf};
 use crate::report::Relation;
 
-/// Rows that are laid out as columns at once.
+/// Number of rows that are converted to columns at once.
 const BATCH_ROWS: usize = 1024;
 
-/// Alerts that are encoded and written at once.
+/// A group of alerts that are encoded and written together.
 #[derive(Debug, Default)]
 pub struct Group {
     pub(super) alerts: Vec<Alert>,
     pub(super) n_bytes: usize,
-    /// How many groups come before.
+    /// Number of groups before this one.
     pub(super) index: usize,
-    /// The folder of a dataset that they go to.
+    /// The folder of the dataset that the alerts are written to.
     pub(super) folder: String,
 }
 
-/// A group, encoded.
+/// An encoded group.
 #[derive(Debug)]
 pub struct Encoded {
     pub(super) form: Form,
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Form {
     }
 }
 
-/// Encodes groups. It may be shared between threads.
+/// Encodes groups. It can be shared between threads.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     pub(super) kind: Kind,
@@ -60,7 +60,7 @@ pub struct Encoder {
     pub(super) way: Way,
 }
 
-/// What rows become.
+/// The form that rows are encoded in.
 #[derive(Debug, Clone)]
 pub(super) enum Way {
     RowGroups(Arc<ArrowRowGroupWriterFactory>),
@@ -69,7 +69,7 @@ pub(super) enum Way {
     Batches,
 }
 
-/// The columns of a file.
+/// Returns the columns of a file of this kind.
 pub(super) fn schema(kind: Kind) -> SchemaRef {
     match kind {
         Kind::Alerts(Schema::Ocsf) => ocsf::schema(),
@@ -82,11 +82,11 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// What the encoder says.
+    /// The encoder's error.
     pub fn encode(&self, mut group: Group) -> Result<Encoded, ArrowError> {
         let is_file = !group.folder.is_empty();
         if self.kind == Kind::Alerts(Schema::Ocsf) && is_file {
-            // As Security Lake asks; those of one time stay in the order of sources.
+            // Security Lake requires this order. Alerts with the same time stay in the order of sources.
             group.alerts.sort_by_key(ocsf::time_ms);
         }
         Ok(Encoded {
@@ -144,7 +144,7 @@ impl Encoder {
         }
     }
 
-    /// Lays out the alerts as columns.
+    /// Converts the alerts to columns, batch by batch.
     fn each_batch(
         &self,
         group: Group,

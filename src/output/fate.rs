@@ -1,7 +1,8 @@
-//! What becomes of an output that is written to its end, beside an older one of its name.
+//! Decides what to do with a finished output if an older output with the same name exists.
 //!
-//! An older output is evidence as well. A run that read everything replaces it; one that read nothing leaves it; one that
-//! read less than all replaces it only by at least as many rows, and is else written beside it.
+//! An older output is evidence too. A run that read everything replaces it. A run that read nothing leaves it. A run
+//! that read only a part replaces it only if the new output has at least as many rows; otherwise the new output is
+//! written beside it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -12,22 +13,22 @@ use super::target::Target;
 use crate::error::Error;
 use crate::report::{Fate, Placed};
 
-/// What a run came to, as far as its outputs are concerned.
+/// The result of a run, as far as its outputs need it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verdict {
-    /// Whether it read no event.
+    /// True if the run read no event.
     pub(crate) has_read_nothing: bool,
-    /// Whether it read everything.
+    /// True if the run read everything.
     pub(crate) is_complete: bool,
-    /// Whether an older output is to be spared by a run that read less.
+    /// True if a run that read less must not replace an older output.
     pub(crate) spares_older: bool,
-    /// Whether the file is one of many of a folder, where one without rows says nothing.
+    /// True if the file is one of many in a folder. Such a file is not needed if it has no rows.
     pub(crate) is_of_dataset: bool,
 }
 
 impl Closed {
-    /// Decides what becomes of an output. `is_held` tells whether the older one has rows of earlier runs that are in no
-    /// other place; then this one has none.
+    /// Decides what to do with an output. `is_held` is true if the older output has rows of earlier runs that are in no
+    /// other place; in that case the new output has none of them.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ fn settle(
         return Ok((Closed::Nothing, placed(Fate::Kept)));
     }
     let is_spared = verdict.spares_older && !verdict.is_complete;
-    // What cannot be counted may have more.
+    // If the older rows cannot be counted, the older output may have more.
     if is_spared && target.older_rows().is_none_or(|older| n_rows < older) {
         target.write_beside()?;
         let placed = Placed {
@@ -91,7 +92,7 @@ fn settle(
     Ok((Closed::One(target, n_rows), placed(Fate::Replaced)))
 }
 
-/// The path or address beside an output where that of a run goes that read less: `alerts.incomplete.parquet`.
+/// Returns the path or address, beside an output, for the output of a run that read less: `alerts.incomplete.parquet`.
 #[must_use]
 pub fn incomplete_name(output: &Path) -> PathBuf {
     let bytes = output.as_os_str().as_bytes();
@@ -104,7 +105,7 @@ pub fn incomplete_name(output: &Path) -> PathBuf {
     PathBuf::from(OsString::from_vec([folder, name.as_bytes()].concat()))
 }
 
-/// The same of a name.
+/// Returns the same for a file name.
 pub(super) fn incomplete(name: &OsStr) -> OsString {
     let name = Path::new(name);
     let mut made = name.file_stem().unwrap_or_default().to_owned();

@@ -1,8 +1,9 @@
-//! Hidden files and folders, in which an output is until it is whole.
+//! Hidden files and folders, which contain an output until it is complete.
 //!
-//! Each has a random name, is made anew (what stands at that name already is never opened or followed), is open to its
-//! owner alone, and is locked as long as the run lives. So what a kill left is told from what another run is writing, and
-//! the next run with that output removes it; a lock ends with its process, however that ends.
+//! Each has a random name and is newly created: an existing entry with that name is never opened or followed. It is
+//! accessible only to its owner and stays locked while the run lives. A lock ends with its process, however the process
+//! ends. The lock therefore distinguishes the remains of a killed run from an output that another run is writing, and
+//! the next run with that output removes the remains.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -14,32 +15,32 @@ use std::path::{Path, PathBuf};
 use super::dataset::{is_file_name, is_staging_name};
 use crate::input::discover::identity;
 
-/// How the names of hidden files end.
+/// The suffix of the names of hidden files.
 const SUFFIX: &[u8] = b".tmp";
-/// Random digits in a name.
+/// Number of random digits in a name.
 const RANDOM_DIGITS: usize = 16;
-/// Bytes of the output's own name in that of its hidden file: a name has 255 at most.
+/// Maximum number of bytes of the output's own name in the name of its hidden file; a file name has at most 255 bytes.
 const NAME_BYTES_MAX: usize = 200;
-/// How often another name is tried.
+/// Number of names that are tried.
 const TRIES: u32 = 32;
 
-/// A hidden file and what it needs to become the output.
+/// A hidden file and the data needed to turn it into the output.
 #[derive(Debug)]
 pub(super) struct HiddenFile {
     /// The file itself, locked.
     pub(super) file: File,
-    /// Where it is.
+    /// Its path.
     pub(super) path: PathBuf,
-    /// The permissions of any new file there: those that it gets with its name.
+    /// The permissions of a normal new file in this folder. The hidden file gets them together with its name.
     pub(super) usual: Permissions,
 }
 
 impl HiddenFile {
-    /// Makes one beside `target`, after what killed runs left of that output is removed.
+    /// Creates a hidden file beside `target`, after it removed what killed runs left of that output.
     ///
     /// # Errors
     ///
-    /// The I/O error: no such folder, not writable, no room.
+    /// The I/O error: for example, the folder does not exist, is not writable, or is full.
     pub(super) fn beside(target: &Path) -> io::Result<Self> {
         let name = target.file_name();
         let name = name.ok_or_else(|| io::Error::other("it has no file name"))?;
@@ -59,19 +60,19 @@ impl HiddenFile {
                     usual: metadata.permissions(),
                 });
             }
-            // Another run took it for one that was left, in the moment before it was locked.
+            // Before the lock was set, another run treated this file as one that a killed run left.
             fs::remove_file(&path).ok();
         }
         Err(no_name())
     }
 
-    /// Whether it is still where it was made.
+    /// Returns whether the file is still at the path where it was created.
     pub(super) fn is_there(&self) -> bool {
         is_at(&self.file, &self.path)
     }
 }
 
-/// A hidden folder, which goes away with this.
+/// A hidden folder, which is removed when this value is dropped.
 #[derive(Debug)]
 pub struct HiddenFolder {
     path: PathBuf,
@@ -81,7 +82,8 @@ pub struct HiddenFolder {
 }
 
 impl HiddenFolder {
-    /// Makes one in `parent`, for what will be called `name`, after what killed runs left of that is removed.
+    /// Creates a hidden folder in `parent` for the output `name`, after it removed what killed runs left of that
+    /// output.
     ///
     /// # Errors
     ///
@@ -92,7 +94,8 @@ impl HiddenFolder {
         })
     }
 
-    /// Makes the folder in which a dataset's files are until all of them are whole. Its name is known before.
+    /// Creates the folder that contains the files of a dataset until all of them are complete. The caller chooses its
+    /// name.
     pub(super) fn staging(parent: &Path, name: &str) -> io::Result<Self> {
         Self::make(parent, &mut || name.into(), &is_left_of_dataset)
     }
@@ -111,7 +114,7 @@ impl HiddenFolder {
         for _ in 0..TRIES {
             let path = parent.join(name());
             DirBuilder::new().mode(0o700).create(&path)?;
-            // Another run may take it for one that was left, in the moment before it is locked.
+            // Before the lock is set, another run may treat this folder as one that a killed run left.
             if let Ok(lock) = File::open(&path)
                 && is_locked(&lock, &path)
             {
@@ -126,17 +129,17 @@ impl HiddenFolder {
         Err(no_name())
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the folder itself its name, and the permissions of any new folder.
+    /// Gives the folder itself its name, and the permissions of a normal new folder.
     ///
     /// # Errors
     ///
-    /// The I/O error; nothing has the name then.
+    /// The I/O error; in this case the name is not given.
     pub fn rename(&self, to: &Path) -> io::Result<()> {
         fs::set_permissions(&self.path, self.usual.clone())?;
         fs::rename(&self.path, to)
@@ -145,12 +148,12 @@ impl HiddenFolder {
 
 impl Drop for HiddenFolder {
     fn drop(&mut self) {
-        // Nothing is lost: what is still in it was not asked to stay.
+        // Ignoring the error loses nothing: files that are still in the folder were not meant to stay.
         fs::remove_dir_all(&self.path).ok();
     }
 }
 
-/// Makes a hidden file, which was not there before.
+/// Creates a hidden file that did not exist before.
 fn make(target: &Path, name: &OsStr, mode: u32) -> io::Result<(File, PathBuf)> {
     for _ in 0..TRIES {
         let path = target.with_file_name(hidden_name(name));
@@ -173,7 +176,7 @@ fn no_name() -> io::Error {
     io::Error::other("every name for a temporary file is taken")
 }
 
-/// The folder that a file is in.
+/// Returns the folder that contains a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -181,7 +184,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A name that nobody can guess.
+/// Returns a name that nobody can guess.
 fn hidden_name(of: &OsStr) -> OsString {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
@@ -195,7 +198,7 @@ fn shortened(name: &OsStr) -> &[u8] {
     &name[..name.len().min(NAME_BYTES_MAX)]
 }
 
-/// The name of the output that a hidden file is of, if it has the name of one.
+/// Returns the output name in the name of a hidden file, if it has the form of such a name.
 fn name_in(hidden: &OsStr) -> Option<&[u8]> {
     let name = hidden.as_bytes().strip_prefix(b".")?.strip_suffix(SUFFIX)?;
     let (name, random) = name.split_last_chunk::<RANDOM_DIGITS>()?;
@@ -205,14 +208,14 @@ fn name_in(hidden: &OsStr) -> Option<&[u8]> {
     name.strip_suffix(b".").filter(|_| is_random)
 }
 
-/// Whether this may have been left by a run with the output of this name. A file of a dataset has a name of its own in
-/// each run: there any run's will do.
+/// Returns whether a run with this output name may have left this entry. Files of a dataset have different names in
+/// each run, so for them the entry of any run matches.
 fn is_left_of(left: &OsStr, name: &OsStr) -> bool {
     name_in(left) == Some(shortened(name))
         || name.to_str().is_some_and(is_file_name) && is_left_of_dataset(left)
 }
 
-/// Whether this may have been left by a run with a dataset as its output.
+/// Returns whether a run with a dataset as its output may have left this entry.
 fn is_left_of_dataset(left: &OsStr) -> bool {
     let is_file = || {
         let name = name_in(left).and_then(|name| std::str::from_utf8(name).ok());
@@ -221,24 +224,24 @@ fn is_left_of_dataset(left: &OsStr) -> bool {
     left.to_str().is_some_and(is_staging_name) || is_file()
 }
 
-/// Locks what was just made. It is not locked if another run has taken it for one that was left.
+/// Locks an entry that was just created. Returns false if another run has treated it as one that a killed run left.
 fn is_locked(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => false,
-        // A file system may have no locks: then no other run gets one either, and nothing is removed.
+        // A file system may not support locks. Then no other run gets a lock either, and nothing is removed.
         Ok(()) | Err(TryLockError::Error(_)) => is_at(file, path),
     }
 }
 
-/// Whether this file has this name, and not by a link.
+/// Returns whether this file has this name, and not through a link.
 fn is_at(file: &File, path: &Path) -> bool {
     let named = fs::symlink_metadata(path);
     let found = named.and_then(|named| Ok(identity(&named) == identity(&file.metadata()?)));
     found.unwrap_or(false)
 }
 
-/// Removes what killed runs of this user left. That nothing else can be done about what cannot be removed is no fault of
-/// this run.
+/// Removes what killed runs of this user left. An entry that cannot be removed is ignored: it is not an error of this
+/// run.
 fn remove_leftovers(folder: &Path, uid: u32, is_left: &dyn Fn(&OsStr) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -309,7 +312,7 @@ mod tests {
         let target = folder.path().join("a.parquet");
         let live = HiddenFile::beside(&target).unwrap();
         let dead = HiddenFile::beside(&target).unwrap().path;
-        // What is none of ours: other names, a link, a folder of another output.
+        // Entries that do not match: other names, a link, a folder of another output.
         let others = [
             ".a.parquet.1.tmp",
             ".b.parquet.0123456789abcdef.tmp",

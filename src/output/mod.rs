@@ -1,10 +1,10 @@
 //! From findings to a file that every engine reads.
 //!
-//! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears whole or not at all.
-//! `columns` says what a row has, `alert` fills it, `encode` makes Parquet, Arrow or lines of many, `sink` writes
-//! these to a `destination`, which may be several files of a `dataset`, `fate` says what becomes of it beside an `older` one,
-//! and `whole_file` gives a file its name when it is done; until then it is `hidden`.
-//! `documents` are what other schemas make of a row. No record and no scanner is known here.
+//! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears complete or not at all. `columns`
+//! defines the columns of a row. `alert` fills a row. `encode` turns many rows into Parquet, Arrow or lines. `sink`
+//! writes these to a `destination`, which may be several files of a `dataset`. `fate` decides what to do with an output
+//! if an `older` one exists. `whole_file` gives a file its name when it is complete; until then it is `hidden`.
+//! `documents` converts a row to other schemas. This module does not use records or the scanner.
 
 pub mod alert;
 pub mod columns;

@@ -1,4 +1,4 @@
-//! How many rows an older output has, whatever format it is in.
+//! Counts the rows of an older output in any format.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
@@ -6,14 +6,14 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use arrow::ipc::reader::StreamReader;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-/// How the first line of Arrow's streams begins.
+/// The first bytes of an Arrow stream.
 const ARROW: &[u8] = b"\xff\xff\xff\xff";
-/// The line before each document for Elasticsearch's `_bulk`.
+/// The beginning of the line before each document for Elasticsearch's `_bulk`.
 const BULK_ACTION: &[u8] = b"{\"create\":{";
-/// So much of a file shows its format.
+/// Number of bytes at the start of a file that are enough to recognize its format.
 const START_BYTES: u64 = 64;
 
-/// The number of rows in a file that this program may have written; nothing if that cannot be told.
+/// Returns the number of rows in a file that this program may have written. Returns nothing if it cannot be determined.
 pub(super) fn n_rows(mut file: File) -> Option<u64> {
     let mut start = Vec::new();
     (&file).take(START_BYTES).read_to_end(&mut start).ok()?;
@@ -38,7 +38,7 @@ pub(super) fn n_rows(mut file: File) -> Option<u64> {
     }
 }
 
-/// The number of lines that are documents; nothing if one is not.
+/// Returns the number of lines that are documents. Returns nothing if a line is not a document.
 fn n_lines(file: File) -> io::Result<Option<u64>> {
     let mut n_lines = 0;
     for line in BufReader::new(file).split(b'\n') {

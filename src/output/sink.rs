@@ -1,9 +1,9 @@
-//! Rows to a file of any format, as they come.
+//! Writes rows to a file of any format, as they come.
 //!
-//! Alerts are taken in order, and every so many of them are a *group*: a row group of Parquet, some lines, a batch of
-//! Arrow. An [`Encoder`] encodes a group, on any thread; the [`AlertSink`] writes the groups in their order.
-//! Which alerts are a group depends on the alerts alone. Memory does not grow with the number of rows but
-//! for the account of events seen, for `sighting`: some 40 bytes for each distinct event that alerted.
+//! Alerts are added in order. A fixed amount of them is a *group*: a row group of Parquet, some lines, or a batch of
+//! Arrow. An [`Encoder`] encodes a group, on any thread; the [`AlertSink`] writes the groups in their order. Only the
+//! alerts decide how they are grouped. Memory does not grow with the number of rows, except for the list of events
+//! seen, which `sighting` needs: some 40 bytes for each distinct event that alerted.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -26,30 +26,30 @@ use super::csv;
 use super::documents::Schema;
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 
-/// Bytes of a row group before it is encoded, roughly: several are held at a time, one a thread. Alerts are
-/// few; readers that want larger groups have other files to worry about.
+/// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each
+/// thread. Alerts are few, so small row groups cost readers little.
 pub(super) const ROW_GROUP_BYTES: usize = 16 << 20;
-/// A page of an OCSF file is written once it has so many bytes.
+/// A page of an OCSF file is written when it has this many bytes.
 const OCSF_PAGE_BYTES: usize = 512 * 1024;
-/// Rows after which its bytes are looked at.
+/// Number of rows after which the page size is checked.
 const OCSF_BATCH_ROWS: usize = 32;
-/// Bytes of lines, or of a batch, that are written at once.
+/// Number of bytes of lines, or of a batch, that are written at once.
 const LINES_BYTES: usize = 1 << 20;
 
-/// How rows are written.
+/// The format of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Parquet.
     Parquet,
-    /// A JSON object a line; fields without a value are left out.
+    /// One JSON object per line; fields without a value are left out.
     Ndjson,
     /// Comma-separated values with a header (RFC 4180).
     Csv,
-    /// A stream of Arrow's IPC format, the schema first.
+    /// A stream in Arrow's IPC format, which begins with the schema.
     Arrow,
 }
 
-/// What the file says of the run that made it.
+/// The information in the file about the run that made it.
 #[derive(Debug, Clone)]
 pub struct RunIdentity {
     /// A random id.
@@ -75,12 +75,12 @@ pub struct AlertSink<W: Write + Send> {
     sightings: Sightings,
 }
 
-/// How often each event was seen.
+/// The number of times that each event was seen.
 #[derive(Debug, Default)]
 pub(super) struct Sightings(pub(super) HashMap<[u8; 16], u32>);
 
 impl Sightings {
-    /// Counts an alert; all before it in the order of sources were counted before.
+    /// Counts an alert. All alerts before it in the order of sources must have been counted before.
     pub(super) fn count(&mut self, alert: &mut Alert) {
         let n = self.0.entry(alert.event_key).or_default();
         *n += 1;
@@ -97,11 +97,11 @@ impl<W: Write + Send> std::fmt::Debug for AlertSink<W> {
 }
 
 impl<W: Write + Send> AlertSink<W> {
-    /// A sink that writes to `out`.
+    /// Creates a sink that writes to `out`.
     ///
     /// # Errors
     ///
-    /// What `out` says.
+    /// The error from `out`.
     pub fn new(
         mut out: W,
         format: Format,
@@ -111,8 +111,8 @@ impl<W: Write + Send> AlertSink<W> {
     ) -> Result<Self, ArrowError> {
         let (writer, way) = match format {
             Format::Parquet => {
-                // Without the embedded Arrow schema: readers that are not Arrow's have no use for it, and
-                // Arrow's would let it overrule the file's own types.
+                // The Arrow schema is not embedded: readers other than Arrow's do not use it, and Arrow's would let it
+                // override the file's own types.
                 let options = ArrowWriterOptions::new()
                     .with_skip_arrow_metadata(true)
                     .with_properties(properties(kind, run));
@@ -134,7 +134,7 @@ impl<W: Write + Send> AlertSink<W> {
                     .clone()
                     .with_metadata(HashMap::from(identity(run)));
                 let mut writer = StreamWriter::try_new(out, &schema)?;
-                // Whoever reads it may wait for the schema.
+                // A reader may wait for the schema.
                 writer.flush()?;
                 (Writer::Arrow(Box::new(writer)), Way::Batches)
             }
@@ -147,12 +147,12 @@ impl<W: Write + Send> AlertSink<W> {
         })
     }
 
-    /// Goes on counting sightings from where earlier outputs came to.
+    /// Sets the number of sightings that earlier outputs already counted.
     pub fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
         self.sightings = Sightings(sightings);
     }
 
-    /// What is written to.
+    /// Returns the writer below the sink.
     pub fn get_ref(&self) -> &W {
         match &self.writer {
             Writer::Parquet(writer) => writer.inner(),
@@ -161,14 +161,14 @@ impl<W: Write + Send> AlertSink<W> {
         }
     }
 
-    /// What encodes the groups.
+    /// Returns the encoder for the groups.
     #[must_use]
     pub fn encoder(&self) -> Encoder {
         self.encoder.clone()
     }
 
-    /// Takes an alert; all alerts before it in the order of sources were taken before. Gives a group when it
-    /// is full, to be [encoded](Encoder::encode) and [written](Self::write).
+    /// Adds an alert. All alerts before it in the order of sources must have been added before. Returns a group when it
+    /// is full; the group must then be [encoded](Encoder::encode) and [written](Self::write).
     pub fn append(&mut self, mut alert: Alert) -> Option<Group> {
         self.sightings.count(&mut alert);
         self.group.n_bytes += alert.size_bytes();
@@ -180,7 +180,7 @@ impl<W: Write + Send> AlertSink<W> {
         is_full.then(|| self.take_group())
     }
 
-    /// The group that is being filled, as far as it is.
+    /// Takes the group that is being filled, even if it is not full.
     pub fn take_group(&mut self) -> Group {
         let next = Group {
             index: self.group.index + 1,
@@ -189,11 +189,11 @@ impl<W: Write + Send> AlertSink<W> {
         std::mem::replace(&mut self.group, next)
     }
 
-    /// Writes a group; all groups before it were written before.
+    /// Writes a group. All groups before it must have been written before.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// The error from the output.
     pub fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
         match (&mut self.writer, encoded.form) {
             (Writer::Parquet(writer), Form::RowGroup(columns)) => {
@@ -215,12 +215,12 @@ impl<W: Write + Send> AlertSink<W> {
         Ok(())
     }
 
-    /// Writes what is left and the file's end, and gives the output back. With no alert at all the file is
-    /// still valid and has the schema.
+    /// Writes the remaining alerts and the end of the file, and returns the output. A file without any alert is still
+    /// valid and has the schema.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// The error from the output.
     pub fn finish(mut self) -> Result<W, ArrowError> {
         if !self.group.alerts.is_empty() {
             let group = self.take_group();
@@ -235,7 +235,7 @@ impl<W: Write + Send> AlertSink<W> {
     }
 }
 
-/// What a file says of the run that made it.
+/// Returns the information in a file about the run that made it.
 fn identity(run: &RunIdentity) -> [(String, String); 4] {
     [
         ("trailsift.version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -260,12 +260,12 @@ fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
         .set_key_value_metadata(Some(metadata))
         .set_compression(Compression::ZSTD(level))
         .set_statistics_enabled(EnabledStatistics::Page)
-        // Nobody looks for a record by the order of its bytes, and a dictionary of them is never smaller.
+        // Nobody searches for a record by the order of its bytes, and a dictionary of records is never smaller.
         .set_column_statistics_enabled(raw.clone(), EnabledStatistics::None)
         .set_column_dictionary_enabled(raw, false);
     match kind {
-        // Security Lake wants pages of 1 MB at most, before they are compressed. How long one is, is looked at each so many
-        // rows, and a row is seldom longer than some kilobytes.
+        // Security Lake requires pages of at most 1 MB before compression. The page size is checked only once per batch
+        // of rows, and a row is seldom longer than some kilobytes.
         Kind::Alerts(Schema::Ocsf) => properties
             .set_data_page_size_limit(OCSF_PAGE_BYTES)
             .set_dictionary_page_size_limit(OCSF_PAGE_BYTES)
@@ -275,7 +275,7 @@ fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
     .build()
 }
 
-/// The I/O error inside an encoder's error, where there is one.
+/// Returns the I/O error inside an encoder's error, if there is one.
 pub fn io_error(error: ArrowError) -> Result<io::Error, ArrowError> {
     match error {
         ArrowError::IoError(_, error) => Ok(error),

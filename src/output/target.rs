@@ -1,5 +1,5 @@
-//! What is written to: a file or an object that appears when it is whole, or standard output; and how what was written is
-//! known again.
+//! Targets of a write: a file or an object that appears when it is complete, or standard output. This module also
+//! recognizes what was written in an earlier run.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, Write};
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::store::{Object, Stores, Upload, Uri};
 
-/// What was written, by which it is known again.
+/// A description of written data, by which the data is recognized later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Its absolute path, or its address.
@@ -28,24 +28,24 @@ pub struct Written {
     pub n_bytes: u64,
     /// The hash of its bytes.
     pub sha256: [u8; 32],
-    /// Its rows.
+    /// The number of its rows.
     pub n_rows: u64,
 }
 
-/// Standard output's name in messages.
+/// The name of standard output in messages.
 const STDOUT: &str = "-";
 
-/// What is written to.
+/// The target of a write.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
-    /// By what a ledger knows it.
+    /// The name of the target in the ledger.
     place: Option<String>,
     stores: Arc<Stores>,
     writer: Hashed<Writer>,
 }
 
-/// How many bytes, and their hash.
+/// The number of bytes, and their hash.
 #[derive(Debug, Clone, Default)]
 struct Digest {
     hash: Sha256,
@@ -76,7 +76,7 @@ enum Writer {
     Stdout(io::BufWriter<io::Stdout>),
 }
 
-/// What may take the place of an older object. Which name it gets is known only at its end, and so it waits on disk.
+/// Data that may replace an older object. Its name is known only at its end, so it stays on disk until then.
 #[derive(Debug)]
 struct Replacement {
     file: io::BufWriter<File>,
@@ -144,7 +144,8 @@ impl Target {
         }
     }
 
-    /// Which file this is, so that a hunt does not read what it writes; nothing for what is no file.
+    /// Returns the identity of the file, so that a hunt does not read its own output. Returns nothing if the target is
+    /// not a file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
         match &self.writer.inner {
             Writer::File(file) => file.identity().map(Some).map_err(|source| Error::Output {
@@ -155,7 +156,7 @@ impl Target {
         }
     }
 
-    /// Whether it would replace an older one.
+    /// Returns whether the target would replace an older one.
     pub(super) fn has_older(&self) -> bool {
         match &self.writer.inner {
             Writer::File(file) => file.older().is_some(),
@@ -164,7 +165,7 @@ impl Target {
         }
     }
 
-    /// The rows of the older one; nothing if they cannot be counted.
+    /// Returns the number of rows of the older target, or nothing if they cannot be counted.
     pub(super) fn older_rows(&self) -> Option<u64> {
         let file = match &self.writer.inner {
             Writer::File(file) => File::open(file.older()?).ok()?,
@@ -182,7 +183,7 @@ impl Target {
         older::n_rows(file)
     }
 
-    /// Has it appear beside the older one, which stays.
+    /// Changes the name so that the target appears beside the older one, which stays.
     ///
     /// # Errors
     ///
@@ -210,7 +211,7 @@ impl Target {
         }
     }
 
-    /// Takes a value as JSON, so that only the name is missing.
+    /// Writes a value as JSON, so that only the name is missing.
     ///
     /// # Errors
     ///
@@ -226,7 +227,7 @@ impl Target {
         Ok(self)
     }
 
-    /// Brings all bytes to where only the name is missing.
+    /// Writes all bytes to storage, so that only the name is missing.
     ///
     /// # Errors
     ///
@@ -241,28 +242,29 @@ impl Target {
         synced.map_err(|error| write_error(self.path.clone(), error.into()))
     }
 
-    /// What it is called in messages.
+    /// Returns the name used in messages.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Has its bytes hashed, from the first on.
+    /// Hashes all bytes of the target, from the first one.
     #[must_use]
     pub(crate) fn hashed(mut self) -> Self {
         self.writer = Hashed::new(self.writer.inner);
         self
     }
 
-    /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
+    /// Returns the content of the target and the place it will have. Returns nothing for standard output, and if the
+    /// target is not hashed.
     pub(crate) fn written(&self, n_rows: u64) -> Option<Written> {
         self.writer.written(self.place.clone(), n_rows)
     }
 
-    /// Gives it its name: only now is it there.
+    /// Gives the target its name. It exists only from now on.
     ///
     /// # Errors
     ///
-    /// If that cannot be done; nothing is there then.
+    /// If the name cannot be given; in this case the target does not exist.
     pub fn commit(self) -> Result<(), Error> {
         let committed = match self.writer.inner {
             Writer::File(file) => file.commit(),
@@ -273,7 +275,7 @@ impl Target {
         committed.map_err(|error| write_error(self.path, error.into()))
     }
 
-    /// The same, where the run's other outputs have their names by now.
+    /// Does the same for the last output, when the other outputs of the run already have their names.
     pub(crate) fn commit_last(self) -> Result<(), Error> {
         self.commit().map_err(|error| match error {
             Error::Output { path, source } => {
@@ -329,7 +331,7 @@ fn begin_beside(new: &mut Replacement, path: &Path, stores: &Stores) -> io::Resu
     Ok(())
 }
 
-/// By what a ledger knows a path or address.
+/// Returns the name of a path or address in the ledger.
 pub(super) fn place_of(path: &Path) -> String {
     if let Some(Ok(uri)) = Uri::of(path) {
         return uri.to_string();
@@ -339,7 +341,7 @@ pub(super) fn place_of(path: &Path) -> String {
     absolute.to_string_lossy().into_owned()
 }
 
-/// A writer, and the hash of what went through it, where that is to be known again.
+/// A writer and, if the data must be recognized later, the hash of the data written through it.
 #[derive(Debug)]
 pub(crate) struct Hashed<W> {
     pub(crate) inner: W,
@@ -354,7 +356,8 @@ impl<W: Write> Hashed<W> {
         }
     }
 
-    /// What it holds, and where that will be; nothing for standard output, and if it is not hashed.
+    /// Returns the content of the target and the place it will have. Returns nothing for standard output, and if the
+    /// target is not hashed.
     pub(crate) fn written(&self, place: Option<String>, n_rows: u64) -> Option<Written> {
         let digest = self.digest.as_ref()?;
         Some(digest.written(place?, n_rows))
@@ -375,11 +378,11 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
-/// Whether what was written is there, byte for byte.
+/// Returns whether the written data still exists, byte for byte.
 ///
 /// # Errors
 ///
-/// If it cannot be told.
+/// If this cannot be determined.
 pub(crate) fn is_there(written: &Written, stores: &Stores) -> Result<bool, Error> {
     let path = Path::new(&written.place);
     let digest = match Uri::of(path) {
@@ -418,11 +421,11 @@ fn digest_of_object(uri: &Uri, stores: &Stores) -> io::Result<Option<Digest>> {
     }
 }
 
-/// Takes away what was written, if it is there, byte for byte.
+/// Removes the written data if it still exists, byte for byte.
 ///
 /// # Errors
 ///
-/// If it cannot be told, or not be done.
+/// If this cannot be determined, or the data cannot be removed.
 pub(crate) fn remove(written: &Written, stores: &Stores) -> Result<(), Error> {
     if !is_there(written, stores)? {
         return Ok(());

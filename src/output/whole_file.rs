@@ -1,9 +1,9 @@
-//! A file that appears whole or not at all.
+//! A file that appears complete or not at all.
 //!
-//! Bytes go to a hidden file beside the target, whose name ends in no format's suffix; [`WholeFile::commit`]
-//! brings it to disk and gives it its name in one step. A run that ends before that, in whatever way,
-//! leaves an older file of that name as it was; only `kill -9` and a crash leave the hidden file, which the next run
-//! with that output removes ([`hidden`](super::hidden)).
+//! Bytes go to a hidden file beside the target, whose name does not end in the suffix of any format.
+//! [`WholeFile::commit`] writes it to disk and gives it its name in one step. A run that ends before that, in whatever
+//! way, leaves an older file of that name unchanged. Only `kill -9` and a crash leave the hidden file, which the next
+//! run with that output removes ([`hidden`](super::hidden)).
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use super::hidden::{HiddenFile, folder_of};
 use crate::input::discover::{Identity, identity};
 
-/// The buffer before the file.
+/// Size of the buffer before the file.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A file on its way to its name.
+/// A file that does not have its name yet.
 #[derive(Debug)]
 pub struct WholeFile {
     writer: BufWriter<File>,
-    /// The hidden file and the name it gets; nothing where the target is no regular file, such as
-    /// `/dev/null` or a pipe: that is written as it is, and never replaced.
+    /// The hidden file and the name that it gets. Nothing if the target is not a regular file, such as `/dev/null` or a
+    /// pipe: such a target is written directly and never replaced.
     names: Option<Names>,
 }
 
@@ -32,11 +32,11 @@ struct Names {
 }
 
 impl WholeFile {
-    /// Begins a file that will be named `path`. A link is followed to what it names.
+    /// Begins a file that will be named `path`. If `path` is a link, its target is written.
     ///
     /// # Errors
     ///
-    /// What the system says: no such folder, not writable, no room.
+    /// The I/O error: for example, the folder does not exist, is not writable, or is full.
     pub fn create(path: &Path) -> io::Result<Self> {
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
@@ -63,11 +63,11 @@ impl WholeFile {
         })
     }
 
-    /// Which file this is, so that a hunt does not read what it writes.
+    /// Returns the identity of the file, so that a hunt does not read its own output.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The I/O error.
     pub fn identity(&self) -> io::Result<Identity> {
         self.writer
             .get_ref()
@@ -75,13 +75,13 @@ impl WholeFile {
             .map(|metadata| identity(&metadata))
     }
 
-    /// The older file that this one takes the place of, if there is one.
+    /// Returns the older file that this one replaces, if there is one.
     pub(super) fn older(&self) -> Option<&Path> {
         let target = &self.names.as_ref()?.target;
         fs::metadata(target).is_ok().then_some(&**target)
     }
 
-    /// Has it get another name in the same folder, and gives back which that is.
+    /// Gives the file another name in the same folder, and returns the new path.
     pub(super) fn rename(&mut self, name: &dyn Fn(&OsStr) -> std::ffi::OsString) -> Option<&Path> {
         let names = self.names.as_mut()?;
         let name = name(names.target.file_name()?);
@@ -89,7 +89,7 @@ impl WholeFile {
         Some(&names.target)
     }
 
-    /// Brings all bytes to disk, so that only the name is missing.
+    /// Writes all bytes to disk, so that only the name is missing.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.writer.flush()?;
         match &self.names {
@@ -98,11 +98,11 @@ impl WholeFile {
         }
     }
 
-    /// Brings the file to disk and gives it its name.
+    /// Writes the file to disk and gives it its name.
     ///
     /// # Errors
     ///
-    /// What the system says; nothing has its name then.
+    /// The I/O error; in this case the file does not have its name.
     pub fn commit(mut self) -> io::Result<()> {
         self.sync()?;
         let Some(Names { hidden, target }) = &self.names else {
@@ -115,10 +115,10 @@ impl WholeFile {
         hidden.file.set_permissions(hidden.usual.clone())?;
         fs::rename(&hidden.path, target)?;
         let folder = folder_of(target).to_owned();
-        // It has its name now, and is not to be removed when this value goes.
+        // The file has its name now and must not be removed when this value is dropped.
         self.names = None;
-        // The name itself goes to disk too. Some file systems cannot sync a folder, and the content is
-        // safe by now, so a refusal is no failure.
+        // The name itself goes to disk too. Some file systems cannot sync a folder. The content is safe by now, so this
+        // error is ignored.
         File::open(folder).and_then(|folder| folder.sync_all()).ok();
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Drop for WholeFile {
         if let Some(names) = &self.names
             && names.hidden.is_there()
         {
-            // Nothing is lost: the file was not asked to stay, and has a hidden name.
+            // Ignoring the error loses nothing: the file was not meant to stay, and has a hidden name.
             fs::remove_file(&names.hidden.path).ok();
         }
     }

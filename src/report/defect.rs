@@ -1,95 +1,95 @@
-//! What is wrong with the input, and where.
+//! Defects of the input, and their places.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a diagnostic weighs.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Nothing is wrong; something about the file is worth knowing.
+    /// Nothing is wrong; note something about the file.
     Info,
-    /// Everything was read and decided; something about it is worth knowing.
+    /// Everything was read and decided; note something about it.
     Warning,
     /// Something was not read, or a candidate was not decided: the hunt is not complete.
     Error,
 }
 
-/// What kind of defect it is: the stable word of `diagnostics[].code`.
+/// The kind of a defect: the stable word in `diagnostics[].code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
     /// A file or directory could not be opened or read.
     Unreadable,
-    /// A pipe, socket or device inside a directory: not opened, since reading it could block for ever.
+    /// A pipe, socket or device inside a directory. It is not opened, because reading it could block forever.
     NotAFile,
-    /// The content is a container or encoding that is not read.
+    /// The content is a container or encoding that is not supported.
     UnsupportedFormat,
     /// The content is encrypted.
     Encrypted,
-    /// Containers lie in one another deeper than is looked into.
+    /// Containers are nested deeper than the limit.
     NestedTooDeep,
-    /// More text came out of the file than was allowed; its rest was not read.
+    /// The text from the file is larger than the limit; the rest of the file was not read.
     DecodedLimit,
-    /// A compressed stream ends before its end.
+    /// A compressed stream is cut off before its end.
     Truncated,
-    /// A checksum or length in a compressed stream does not fit what was decoded.
+    /// A checksum or length in a compressed stream does not match the decoded data.
     Checksum,
-    /// A compressed stream holds something its format does not allow.
+    /// A compressed stream contains something that its format does not allow.
     CorruptStream,
-    /// Bytes after the end of a compressed stream that are neither padding nor a further stream.
+    /// The end of a compressed stream is followed by bytes that are neither padding nor another stream.
     TrailingBytes,
     /// A candidate is not valid JSON.
     InvalidJson,
     /// A candidate is cut off: its document ends inside it.
     RecordCut,
-    /// A candidate is larger than the largest record that is held in memory.
+    /// A candidate is larger than the largest record that is kept in memory.
     RecordTooLarge,
-    /// The needle is in the text, but no record that holds it came out.
+    /// The needle is in the text, but no record that contains it was found.
     NeedleWithoutRecord,
-    /// A note, written by somebody for somebody, names the policy, and no event.
+    /// A note that a person wrote names the policy, but it is not an event.
     MentionOnly,
-    /// An event has the rule's action, is no failure and names the policy, but not in the field that the rule reads:
-    /// whether it is an alert cannot be decided.
+    /// An event has the rule's action, did not fail and names the policy, but not in the field that the rule reads.
+    /// Whether it is an alert cannot be decided.
     Undecided,
-    /// A row of a text table that may match does not fit its header: it cannot be decided.
+    /// A row of a text table that may match does not fit its header, so it cannot be decided.
     InvalidRow,
     /// The run read no CloudTrail event at all.
     NoEvents,
-    /// A candidate holds bytes that are not UTF-8; it was judged with U+FFFD in their place.
+    /// A candidate contains bytes that are not UTF-8; it was judged with U+FFFD in their place.
     InvalidUtf8,
-    /// A candidate names a field more than once; every reading of it was judged.
+    /// A candidate contains a field more than once; every reading of it was judged.
     DuplicateKeys,
-    /// A candidate is no strict JSON (comments, trailing commas, raw control characters, half a surrogate
-    /// pair); it was judged as what it means.
+    /// A candidate is not strict JSON (comments, trailing commas, raw control characters, half a surrogate pair); it
+    /// was judged by its evident meaning.
     LenientJson,
-    /// An alert's time cannot be read; its `event_time` is null.
+    /// An alert's time cannot be parsed; its `event_time` is null.
     EventTimeUnreadable,
-    /// A gzip file has more than one member. CloudTrail delivers files with one: this one was packed again,
-    /// or data was added to it.
+    /// A gzip file has more than one member. CloudTrail delivers files with one: this file was compressed again, or
+    /// data was added to it.
     GzipMembers,
-    /// The content is of a kind that holds no logs, such as a picture; it was searched as it is.
+    /// The content is of a type that contains no logs, such as a picture; it was searched as plain bytes.
     NotText,
-    /// The content, or what comes from a place on, is neither text nor of any kind that is known: damaged,
-    /// encrypted, or of a kind that is not read. It was searched as it is.
+    /// The content, or its rest from some place on, is neither text nor of a known type: it is damaged, encrypted, or
+    /// of an unsupported type. It was searched as plain bytes.
     UnknownContent,
-    /// Behind a text something of another kind is stored, which was read by itself.
+    /// A text is followed by data of another type, which was read separately.
     Appended,
-    /// UTF-16 and UTF-8 stand in one text, or a byte is missing or too much between two units; it was read as what
-    /// it is from place to place.
+    /// A text contains both UTF-16 and UTF-8, or has a missing or an extra byte between two units. Each part was read
+    /// in its own encoding.
     MixedEncodings,
-    /// The columns of a table are none that CloudTrail is known in; all of them were searched.
+    /// The columns of a table do not match any known form of CloudTrail; all of them were searched.
     UnknownColumns,
-    /// The text is UTF-16; offsets count the bytes of the same text as UTF-8.
+    /// The text is UTF-16; offsets count the bytes of the same text in UTF-8.
     Utf16,
-    /// The program failed on this source; the run went on with the next.
+    /// The program failed on this source; the run continued with the next source.
     Panic,
 }
 
 impl Code {
-    /// Its stable word, in snake case.
+    /// Returns its stable word, in snake case.
     #[must_use]
     pub fn name(self) -> String {
         match serde_json::to_value(self) {
@@ -98,7 +98,7 @@ impl Code {
         }
     }
 
-    /// Whether this defect leaves something unread or undecided.
+    /// Returns the severity, which says whether this defect leaves something unread or undecided.
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
@@ -135,11 +135,11 @@ impl Code {
     }
 }
 
-/// What the offset of a defect counts.
+/// The unit that the offset of a defect counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
-    /// Bytes of the file as it is stored.
+    /// Bytes of the stored file.
     Stored,
     /// Bytes of the decompressed text.
     Text,
@@ -150,28 +150,28 @@ pub enum Space {
 /// A log inside a source that is an archive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// How many entries came before it in its archive, with those of the archives round it before that: what
-    /// orders what is told of them.
+    /// The number of entries before it in its archive, after the same numbers for the archives that contain it. It
+    /// determines the order of what is reported of members.
     pub index: Vec<u64>,
-    /// Its path inside the source; the paths of archives in archives are joined by `!`.
+    /// Its path inside the source; paths of nested archives are joined by `!`.
     pub path: String,
 }
 
-/// One thing that is wrong with the input, and where.
+/// One defect of the input, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
-    /// What kind it is.
+    /// The kind of the defect.
     pub code: Code,
-    /// The log inside the source that it is in; nothing if it is in the source itself.
+    /// The log inside the source that contains the defect; nothing if the defect is in the source itself.
     pub member: Option<Arc<Member>>,
-    /// Where it starts, if it has a place.
+    /// The start of the defect, if it has a place.
     pub offset: Option<(Space, u64)>,
-    /// In words: lower case, no final full stop.
+    /// The message: lower case, without a full stop at the end.
     pub message: String,
 }
 
 impl Defect {
-    /// A defect with no place inside its source.
+    /// Creates a defect that has no place inside its source.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -181,7 +181,7 @@ impl Defect {
         }
     }
 
-    /// A defect at a byte of the stored file.
+    /// Creates a defect at a byte of the stored file.
     pub fn stored(code: Code, offset: u64, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -191,7 +191,7 @@ impl Defect {
         }
     }
 
-    /// A defect at a row of a table.
+    /// Creates a defect at a row of a table.
     pub fn row(code: Code, row: u64, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -201,7 +201,7 @@ impl Defect {
         }
     }
 
-    /// A defect at a byte of the decompressed text.
+    /// Creates a defect at a byte of the decompressed text.
     pub fn text(code: Code, offset: u64, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -213,7 +213,7 @@ impl Defect {
 }
 
 impl Defect {
-    /// What is worth knowing of a log of so many members of gzip, if it is.
+    /// Creates the note about a log with this number of gzip members, if one is needed.
     #[must_use]
     pub fn gzip_members(n_members: u64) -> Option<Self> {
         let message =
@@ -221,14 +221,14 @@ impl Defect {
         (n_members > 1).then(|| Self::new(Code::GzipMembers, message))
     }
 
-    /// The same in this member, unless it is known to be in one.
+    /// Returns the same defect in this member, unless it already has a member.
     #[must_use]
     pub fn within(mut self, member: Option<&Arc<Member>>) -> Self {
         self.member = self.member.or_else(|| member.cloned());
         self
     }
 
-    /// The same in a text before which another one of `n_bytes` is put.
+    /// Returns the same defect in a text that another text of `n_bytes` is put before.
     #[must_use]
     pub fn shifted_by(mut self, n_bytes: u64) -> Self {
         if let Some((Space::Text, offset)) = &mut self.offset {
@@ -238,27 +238,27 @@ impl Defect {
     }
 }
 
-/// A [`Defect`] and the source it was met in.
+/// A [`Defect`] and the source that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
-    /// `error` where something was not read or not decided, else `warning`.
+    /// `error` if something was not read or not decided, otherwise `warning`.
     pub severity: Severity,
     /// The stable word for its kind.
     pub code: Code,
-    /// The path, as it was reached from the root that was typed.
+    /// The path, as reached from the root in the command line.
     pub source: String,
-    /// The log inside the source, where the source is an archive.
+    /// The log inside the source, if the source is an archive.
     pub member: Option<String>,
-    /// Where it starts.
+    /// The start of the defect.
     pub offset: Option<u64>,
-    /// What `offset` counts.
+    /// The unit of `offset`.
     pub offset_in: Option<Space>,
-    /// In words.
+    /// The message.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// Places a defect in its source.
+    /// Adds the source to a defect.
     #[must_use]
     pub fn new(source: &str, defect: Defect) -> Self {
         let Defect {

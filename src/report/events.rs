@@ -1,4 +1,4 @@
-//! How many events were read, and of which times.
+//! The number of events that were read, and their time range.
 
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -8,30 +8,31 @@ use serde::ser::SerializeStruct as _;
 
 use super::Member;
 
-/// The events of one log, counted by the keys of their times, form by form, and the first and last time among them.
+/// The number of events of one log, counted by their time keys, separately for each form, and the first and the last of
+/// their times.
 ///
-/// A log mostly has one form, but an event can show in two: as a document of Elastic's and as the record in a string
-/// of it, say. So the events of a log are those of the form that it has most of.
+/// A log mostly has one form, but an event can occur in two: for example, as an Elastic document and as the record in a
+/// string of it. So the events of a log are those of its most frequent form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventCounts {
     /// Records as AWS writes them.
     pub native: u64,
-    /// Such records in strings.
+    /// Such records inside strings.
     pub quoted: u64,
-    /// Documents of Elastic.
+    /// Elastic documents.
     pub ecs: u64,
-    /// Documents of OCSF.
+    /// OCSF documents.
     pub ocsf: u64,
     /// Rows of tables.
     pub rows: u64,
-    /// Events that were recognised in candidates, whatever their form.
+    /// Events that were recognized in candidates, in any form.
     pub judged: u64,
     /// Their times.
     pub times: TimeSpan,
 }
 
 impl EventCounts {
-    /// How many events the log holds.
+    /// Returns the number of events in the log.
     #[must_use]
     pub fn total(&self) -> u64 {
         let Self {
@@ -51,7 +52,7 @@ impl EventCounts {
 
 impl AddAssign for EventCounts {
     fn add_assign(&mut self, other: Self) {
-        // Without `..`: a new counter that is not merged does not compile.
+        // Without `..`: if a new counter is not merged, the code does not compile.
         let Self {
             native,
             quoted,
@@ -74,24 +75,24 @@ impl AddAssign for EventCounts {
 /// The first and the last of some times, in microseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeSpan {
-    /// Both, if there is any time.
+    /// Both times, if there is any time.
     ends: Option<(i64, i64)>,
 }
 
 impl TimeSpan {
-    /// Takes in a time.
+    /// Adds a time.
     pub fn add(&mut self, micros: i64) {
         let (first, last) = self.ends.unwrap_or((micros, micros));
         self.ends = Some((first.min(micros), last.max(micros)));
     }
 
-    /// The first time.
+    /// Returns the first time.
     #[must_use]
     pub fn first(&self) -> Option<i64> {
         self.ends.map(|(first, _)| first)
     }
 
-    /// The last time.
+    /// Returns the last time.
     #[must_use]
     pub fn last(&self) -> Option<i64> {
         self.ends.map(|(_, last)| last)
@@ -118,18 +119,18 @@ impl Serialize for TimeSpan {
     }
 }
 
-/// The events of a source's logs, taken in log after log and piece after piece.
+/// The events of a source's logs, added log by log and piece by piece.
 #[derive(Debug, Default)]
 pub(crate) struct LogEvents {
-    /// The first and the last log: of both, another piece may have more.
+    /// The first and the last log. Other pieces may contain more of them.
     open: Vec<(Option<Arc<Member>>, EventCounts)>,
-    /// The logs between them.
+    /// The number of logs between them.
     n_closed: u64,
     times: TimeSpan,
 }
 
 impl LogEvents {
-    /// Takes in a part of a log, which comes after all that was taken in.
+    /// Adds a part of a log, which comes after everything that was added before.
     pub(crate) fn add(&mut self, log: Option<&Arc<Member>>, counts: EventCounts) {
         if counts == EventCounts::default() {
             return;
@@ -145,7 +146,7 @@ impl LogEvents {
         }
     }
 
-    /// Takes in what the next piece counted.
+    /// Adds the counts of the next piece.
     pub(crate) fn append(&mut self, next: Self) {
         let Self {
             open,
@@ -170,7 +171,7 @@ impl LogEvents {
         }
     }
 
-    /// How many events there are in all, and of which times.
+    /// Returns the total number of events, and their time range.
     pub(crate) fn finish(mut self) -> (u64, TimeSpan) {
         while !self.open.is_empty() {
             self.close_last();

@@ -1,8 +1,8 @@
-//! What a hunt says about itself: counts that balance, and a diagnostic for all that was not read.
+//! The report of a hunt: counts that balance, and a diagnostic for everything that was not read.
 //!
-//! In: what each source came to ([`Outcome`]). Out: a [`Report`], which serialises to the JSON of
-//! `--report`. A [`Defect`] is bad *input*, a value and never a control flow; an error that ends the
-//! run is [`crate::Error`]. Nothing here prints, and nothing here knows files or rules.
+//! In: the result for each source ([`Outcome`]). Out: a [`Report`], which serializes to the JSON of `--report`. A
+//! [`Defect`] is bad *input*; it is a value and never control flow. An error that ends the run is a [`crate::Error`].
+//! This module prints nothing, and does not use files or rules.
 
 mod defect;
 mod events;
@@ -21,13 +21,13 @@ pub use events::{EventCounts, TimeSpan};
 pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
 
-/// What a source came to.
+/// The result for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Read to its end, every candidate decided.
     Read,
-    /// Read to its end; it holds no byte.
+    /// Read to its end; it is empty.
     Empty,
     /// Opened, but a part of it was not read or not decided.
     Partial,
@@ -42,22 +42,23 @@ pub struct Stats {
     pub stored_bytes: u64,
     /// Bytes searched, after decompression.
     pub text_bytes: u64,
-    /// Regions of text that hold a needle and were cut out to be parsed.
+    /// Regions of text that contain a needle and were extracted for parsing.
     pub candidates: u64,
     /// Candidates that were parsed.
     pub candidates_parsed: u64,
-    /// Candidates that could not be parsed; each is a diagnostic.
+    /// Candidates that could not be parsed; each has a diagnostic.
     pub candidates_defective: u64,
-    /// CloudTrail events read: in files as AWS delivers them, and in tables, exactly; else by the keys of their times.
+    /// CloudTrail events read. The count is exact for files as AWS delivers them and for tables; otherwise events are
+    /// counted by their time keys.
     pub events_read: u64,
-    /// The first and the last time of these.
+    /// The first and the last time of these events.
     #[serde(flatten)]
     pub event_times: TimeSpan,
     /// CloudTrail events found in the candidates and judged by the rule.
     pub events_judged: u64,
-    /// Documents known to hold no event (digest and Insight files, other services' notifications).
+    /// Documents known to contain no event (digest and Insight files, other services' notifications).
     pub documents_without_events: u64,
-    /// Of the events judged, those outside of the times, accounts or regions that were asked for: they are left out.
+    /// Judged events outside the requested times, accounts or regions; these events are left out.
     pub events_outside: u64,
     /// Entries of archives that were left out by their names.
     pub entries_excluded: u64,
@@ -65,7 +66,7 @@ pub struct Stats {
 
 impl AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
-        // Without `..`: a new counter that is not merged does not compile.
+        // Without `..`: if a new counter is not merged, the code does not compile.
         let Self {
             stored_bytes,
             text_bytes,
@@ -93,10 +94,10 @@ impl AddAssign for Stats {
     }
 }
 
-/// How many sources came to each [`Outcome`], and their bytes as stored.
+/// The number of sources with each [`Outcome`], and their bytes as stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
-    /// Sources met.
+    /// Sources found.
     pub found: u64,
     /// [`Outcome::Read`].
     pub read: u64,
@@ -106,44 +107,44 @@ pub struct Sources {
     pub partial: u64,
     /// [`Outcome::Failed`].
     pub failed: u64,
-    /// Stored bytes of the sources read whole.
+    /// Stored bytes of the sources that were read completely.
     pub read_bytes: u64,
-    /// Stored bytes read of the partial sources.
+    /// Stored bytes that were read of the partial sources.
     pub partial_bytes: u64,
-    /// Symbolic links that were not followed; they are no sources.
+    /// Symbolic links that were not followed; they are not sources.
     pub links_not_followed: u64,
-    /// Files met again by another path; they are read once.
+    /// Files found again under another path; they are read once.
     pub repeated: u64,
-    /// Sources that the ledger knows to be done; they were not read again.
+    /// Sources that are done according to the ledger; they were not read again.
     pub known: u64,
-    /// Those of them that could not be read whole then.
+    /// Number of these that could not be read completely at that time.
     pub known_partial: u64,
-    /// Folders that were not listed, since by the layout of the archive nothing below them is wanted.
+    /// Folders that were not listed because, by the layout of the archive, nothing inside them is selected.
     pub folders_passed_over: u64,
-    /// Of the sources read whole, those in which there was no event.
+    /// Sources that were read completely and contain no event.
     pub without_events: u64,
-    /// Files, and folders with all that is in them, that were left out by their names; they are no sources.
+    /// Files, and folders with everything in them, that were left out by their names; they are not sources.
     #[serde(default)]
     pub excluded: u64,
 }
 
-/// What sources came to.
+/// The results of sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     sources: Sources,
     stats: Stats,
-    /// The first of the sources without events, by name.
+    /// The names of the first sources without events.
     without_events: Vec<String>,
 }
 
-/// How many files without events are named.
+/// Maximum number of files without events that are named.
 pub const WITHOUT_EVENTS_NAMED: usize = 20;
 
-/// Folders of which everybody knows that the files in them hold no events: these are not named.
+/// Folders whose files are known to contain no events; these files are not named.
 const FOLDERS_WITHOUT_EVENTS: [&str; 2] = ["CloudTrail-Digest", "CloudTrail-Insight"];
 
 impl Tally {
-    /// Takes in what one source came to.
+    /// Adds the result of one source.
     pub fn add(&mut self, outcome: Outcome, stats: Stats, path: &Path) {
         let sources = &mut self.sources;
         sources.found += 1;
@@ -174,7 +175,7 @@ impl Tally {
 }
 
 impl Tally {
-    /// How many events they hold.
+    /// Returns the number of events in them.
     #[must_use]
     pub fn n_events(&self) -> u64 {
         self.stats.events_read
@@ -216,31 +217,31 @@ impl AddAssign for Sources {
     }
 }
 
-/// Diagnostics kept word for word; beyond this they are counted only, so that a million bad files
-/// do not fill the memory.
+/// Number of diagnostics that are kept with their text. Further ones are only counted, so that a million bad files do
+/// not fill the memory.
 pub const DIAGNOSTICS_KEPT: usize = 10_000;
 
-/// What a pass over an archive read, and what it could not.
+/// The report of a pass over an archive: what was read, and what could not be read.
 #[derive(Debug, Clone)]
 pub struct PassReport {
-    /// When it started, UTC.
+    /// The start of the pass, UTC.
     pub started_at: jiff::Timestamp,
-    /// True when everything was read and every candidate decided.
+    /// True if everything was read and every candidate decided.
     pub complete: bool,
     /// Sources by outcome.
     pub sources: Sources,
     /// Counts over all sources.
     pub stats: Stats,
-    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and hold no event.
+    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and contain no event.
     pub files_without_events: Vec<String>,
-    /// How many diagnostics there were of each code.
+    /// The number of diagnostics for each code.
     pub diagnostics_by_code: BTreeMap<Code, u64>,
-    /// The first [`DIAGNOSTICS_KEPT`] of them, in source order.
+    /// The first [`DIAGNOSTICS_KEPT`] diagnostics, in source order.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Default for PassReport {
-    /// An empty report of a pass that starts now.
+    /// Creates an empty report of a pass that starts now.
     fn default() -> Self {
         Self {
             started_at: jiff::Timestamp::now(),
@@ -255,7 +256,7 @@ impl Default for PassReport {
 }
 
 impl PassReport {
-    /// Takes in what sources came to.
+    /// Adds the results of sources.
     pub fn add_sources(&mut self, tally: &Tally) {
         self.sources += tally.sources;
         self.stats += tally.stats;
@@ -264,7 +265,7 @@ impl PassReport {
         self.files_without_events.extend(named.cloned());
     }
 
-    /// Takes in sources that are done, some of which could not be read whole.
+    /// Adds sources that are already done; some of them could not be read completely.
     pub fn add_known(&mut self, n_whole: u64, n_partial: u64) {
         self.sources.found += n_whole + n_partial;
         self.sources.known += n_whole + n_partial;
@@ -272,7 +273,7 @@ impl PassReport {
         self.complete &= n_partial == 0;
     }
 
-    /// Takes in one diagnostic.
+    /// Adds one diagnostic.
     pub fn add_diagnostic(&mut self, diagnostic: Diagnostic) {
         self.complete &= diagnostic.severity < Severity::Error;
         *self.diagnostics_by_code.entry(diagnostic.code).or_default() += 1;
@@ -285,8 +286,7 @@ impl PassReport {
     ///
     /// # Panics
     ///
-    /// If they do not: a source or a candidate was then lost without a word, which is
-    /// the one thing this program must never do.
+    /// If they do not: then a source or a candidate was lost without a message, which must never happen.
     pub fn check(&self) {
         let Sources {
             found,
@@ -325,7 +325,7 @@ impl PassReport {
     }
 }
 
-/// All that a hunt says about itself.
+/// The full report of a hunt.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The program's version.
@@ -336,33 +336,33 @@ pub struct Report {
     pub rule_id: String,
     /// The rule's version.
     pub rule_version: u32,
-    /// When the run started, UTC.
+    /// The start of the run, UTC.
     pub started_at: jiff::Timestamp,
-    /// How long it took.
+    /// The duration of the run.
     pub elapsed_ms: u64,
-    /// True when everything was read and every candidate decided: the exit code is then 0, else 3.
+    /// True if everything was read and every candidate decided: the exit code is then 0, otherwise 3.
     pub complete: bool,
-    /// Alert rows written.
+    /// Number of alert rows written.
     pub alerts: u64,
-    /// What became of the outputs.
+    /// The fate of each output.
     pub outputs: Vec<Placed>,
     /// Sources by outcome.
     pub sources: Sources,
     /// Counts over all sources.
     #[serde(flatten)]
     pub stats: Stats,
-    /// Events that name the policy and are no alerts, by how they relate to a quarantine.
+    /// The number of events that name the policy but are not alerts, by their relation to a quarantine.
     pub related: RelatedCounts,
-    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and hold no event.
+    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and contain no event.
     pub files_without_events: Vec<String>,
-    /// How many diagnostics there were of each code.
+    /// The number of diagnostics for each code.
     pub diagnostics_by_code: BTreeMap<Code, u64>,
-    /// The first [`DIAGNOSTICS_KEPT`] of them, in source order.
+    /// The first [`DIAGNOSTICS_KEPT`] diagnostics, in source order.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Report {
-    /// The report of a run whose one pass came to this.
+    /// Creates the report of a run with this single pass.
     #[must_use]
     pub fn new(run_id: String, (rule_id, rule_version): (String, u32), pass: PassReport) -> Self {
         let PassReport {
@@ -393,7 +393,7 @@ impl Report {
         }
     }
 
-    /// How many diagnostics there were in all.
+    /// Returns the total number of diagnostics.
     #[must_use]
     pub fn n_diagnostics(&self) -> u64 {
         self.diagnostics_by_code.values().sum()

@@ -1,35 +1,36 @@
-//! What became of an output.
+//! The fate of an output.
 
 use serde::Serialize;
 
-/// An output, and what became of it.
+/// An output and its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Placed {
-    /// What it is called.
+    /// The name of the output.
     pub name: String,
-    /// What became of it.
+    /// The fate of the output.
     pub fate: Fate,
-    /// The rows that this run had for it.
+    /// The number of rows that this run had for it.
     pub rows: u64,
-    /// Where they are, if not there.
+    /// The path or address of the rows, if they were not written to the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_to: Option<String>,
 }
 
-/// What became of an output.
+/// The fate of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
-    /// It was written.
+    /// The output was written.
     Written,
-    /// It was written, and replaced an older one.
+    /// The output was written and replaced an older one.
     Replaced,
-    /// Nothing was written, since this run read nothing: the older one is as it was.
+    /// Nothing was written because this run read nothing; the older output is unchanged.
     Kept,
-    /// Nothing was written, since nothing was new: the output of an earlier run with this ledger is as it was.
+    /// Nothing was written because nothing was new; the output of an earlier run with this ledger is unchanged.
     UpToDate,
-    /// This run read less than all and has fewer rows than the older one, which is as it was; the rows are beside it.
+    /// This run did not read everything and has fewer rows than the older output, which is unchanged; the rows are
+    /// beside it.
     Incomplete,
-    /// Nothing was written, since there is no row and the output is a dataset.
+    /// Nothing was written because there is no row and the output is a dataset.
     NoRows,
 }

@@ -1,30 +1,30 @@
-//! How events relate to a quarantine that are no alerts: words and counts. What makes an event one of them is told
-//! by `rule`.
+//! Relations to a quarantine of events that are not alerts: names and counts. `rule` decides which relation an event
+//! has.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// How an event relates to a quarantine.
+/// The relation of an event to a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Relation {
-    /// The policy should have been attached to a user, and was not.
+    /// The policy should have been attached to a user, but was not.
     FailedAttach,
-    /// The policy was taken from a user, or somebody tried.
+    /// The policy was detached from a user, or somebody tried to detach it.
     Detach,
     /// The policy was attached to a role or group, or an inline policy names it.
     OtherAttach,
-    /// The inline policy of before 2020 was put on a user.
+    /// The inline policy used before 2020 was put on a user.
     LegacyQuarantine,
     /// The policy was read or listed.
     Read,
-    /// It is named in any other way.
+    /// The policy is named in any other way.
     Mention,
 }
 
 impl Relation {
-    /// All of them.
+    /// All relations.
     pub const ALL: [Self; 6] = [
         Self::FailedAttach,
         Self::Detach,
@@ -34,7 +34,7 @@ impl Relation {
         Self::Mention,
     ];
 
-    /// Its stable word.
+    /// Returns its stable word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Display for Relation {
     }
 }
 
-/// How many events there were of each relation.
+/// The number of events of each relation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RelatedCounts {
     /// [`Relation::FailedAttach`].
@@ -72,7 +72,7 @@ pub struct RelatedCounts {
 }
 
 impl RelatedCounts {
-    /// Counts one.
+    /// Counts one event.
     pub fn add(&mut self, relation: Relation) {
         let count = match relation {
             Relation::FailedAttach => &mut self.failed_attach,
@@ -85,7 +85,7 @@ impl RelatedCounts {
         *count += 1;
     }
 
-    /// How many there were of one.
+    /// Returns the number of events of one relation.
     #[must_use]
     pub fn of(&self, relation: Relation) -> u64 {
         match relation {
@@ -101,7 +101,7 @@ impl RelatedCounts {
 
 impl AddAssign for RelatedCounts {
     fn add_assign(&mut self, other: Self) {
-        // Without `..`: a new counter that is not merged does not compile.
+        // Without `..`: if a new counter is not merged, the code does not compile.
         let Self {
             failed_attach,
             detach,

@@ -1,12 +1,11 @@
-//! The rule: what an event must say to be a finding.
+//! The rule: the condition for an event to be a finding.
 //!
-//! In goes the ECS view of one event ([`Fields`](crate::event::Fields)), out comes yes or no. The
-//! rule is data, `quarantine.toml`, embedded in the program; its query is Elastic's own text, read
-//! and judged by the small engine in [`eql`].
+//! In: the ECS view of one event ([`Fields`](crate::event::Fields)). Out: match or no match. The rule is data,
+//! `quarantine.toml`, embedded in the program. Its query is Elastic's own text, which the small engine in [`eql`]
+//! parses and evaluates.
 //!
-//! The same query gives the *needles*: literals of which one must stand in the bytes of every
-//! record that can match. They are derived from the query, never written down beside it, so the
-//! prefilter cannot disagree with the rule.
+//! The same query gives the *needles*: literals, one of which must be in the bytes of every record that can match. They
+//! are derived from the query and never written separately, so the prefilter cannot disagree with the rule.
 //!
 //! ```text
 //! any where event.action == "AttachUserPolicy" and stringContains(…, "AWSCompromisedKeyQuarantine")
@@ -15,8 +14,8 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
-//! Deliberately not here: files, threads, clocks, printing, and how an ECS field is computed from
-//! a record. The rule's schedule and its alert limit are kept and shown, not applied.
+//! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
+//! rule's schedule and its alert limit are kept and shown, but not applied.
 
 pub mod eql;
 mod model;

@@ -1,4 +1,4 @@
-//! The rule as a value: its metadata, its query, and what both say to a reader.
+//! The rule as a value: its metadata, its query, and the text of both for a reader.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -11,7 +11,7 @@ use crate::event::Fields;
 /// A detection rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// All that the rule says about itself.
+    /// The rule's metadata.
     pub metadata: Metadata,
     query: Query,
     query_text: String,
@@ -19,7 +19,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The rule that trailsift hunts by: Elastic's, for AWSCompromisedKeyQuarantine.
+    /// Returns the rule that trailsift hunts with: Elastic's rule for AWSCompromisedKeyQuarantine.
     #[must_use]
     pub fn quarantine() -> Self {
         Self::from_toml(include_str!("quarantine.toml"))
@@ -29,7 +29,7 @@ impl Rule {
     /// Reads a rule in the format of `quarantine.toml`.
     ///
     /// # Errors
-    /// What is not TOML, an unknown, missing or ill-typed key, and a query that is not EQL or not
+    /// Text that is not TOML; a key that is unknown, missing or of the wrong type; and a query that is not EQL or not
     /// supported.
     pub fn from_toml(text: &str) -> Result<Self, RuleError> {
         let Document { metadata, query } = toml::from_str(text)?;
@@ -43,25 +43,25 @@ impl Rule {
         })
     }
 
-    /// Whether `event` is a finding.
+    /// Returns whether `event` is a finding.
     pub fn matches(&self, event: &dyn Fields) -> bool {
         self.query.matches(event)
     }
 
-    /// What the prefilter looks for, derived from the query.
+    /// Returns the search terms of the prefilter, derived from the query.
     #[must_use]
     pub fn needles(&self) -> &Needles {
         &self.needles
     }
 
-    /// The query.
+    /// Returns the query.
     #[must_use]
     pub fn query(&self) -> &Query {
         &self.query
     }
 
-    /// The literals by which events are told that belong to this rule's story: those that its query looks for,
-    /// and [`LEGACY_POLICY`].
+    /// Returns the literals that identify events related to this rule: those that its query searches for, and
+    /// [`LEGACY_POLICY`].
     #[must_use]
     pub fn literals(&self) -> Vec<&str> {
         let atoms = self.query.contains_atoms();
@@ -69,27 +69,27 @@ impl Rule {
         own.chain([LEGACY_POLICY]).collect()
     }
 
-    /// The query as its author wrote it, without white space at its end.
+    /// Returns the query as its author wrote it, without white space at its end.
     #[must_use]
     pub fn query_text(&self) -> &str {
         &self.query_text
     }
 
-    /// The rule for people to read, in lines.
+    /// Returns the rule as lines of text for people.
     #[must_use]
     pub fn render(&self) -> String {
         self.to_string()
     }
 }
 
-/// Why a text is not a rule.
+/// The reason why a text is not a rule.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// Not TOML, or not a rule's keys and types.
+    /// The text is not TOML, or does not have the keys and types of a rule.
     #[error("not a rule")]
     Document(#[from] toml::de::Error),
-    /// The query cannot be read; its position is in the query's own text, not in the document.
+    /// The query cannot be parsed; its position is in the query's own text, not in the document.
     #[error("not a query this program can judge")]
     Query(#[from] ParseError),
 }
@@ -102,13 +102,13 @@ struct Document {
     query: String,
 }
 
-/// What a rule says about itself. None of it changes what is found.
+/// The metadata of a rule. It does not change which events are found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// Elastic's identifier, the same in all versions.
     pub rule_id: String,
-    /// What an alert is called.
+    /// The name of an alert.
     pub name: String,
     /// The version of the rule.
     pub version: u32,
@@ -117,30 +117,30 @@ pub struct Metadata {
     pub rule_type: String,
     /// The query's language.
     pub language: String,
-    /// How grave an alert is.
+    /// The severity of an alert.
     pub severity: Severity,
-    /// From 0 to 100.
+    /// The risk score, from 0 to 100.
     pub risk_score: u8,
     /// The Elasticsearch indices that the rule is made for.
     pub index: Vec<String>,
-    /// When Elastic runs the rule.
+    /// The schedule on which Elastic runs the rule.
     pub schedule: Schedule,
-    /// What an attacker does, in the terms of a framework.
+    /// The attacker's actions, in the terms of a framework.
     #[serde(default)]
     pub threat: Vec<Threat>,
-    /// What the rule is filed under.
+    /// The categories of the rule.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// URLs to read.
+    /// URLs of further reading.
     #[serde(default)]
     pub references: Vec<String>,
-    /// Who wrote the rule.
+    /// The authors of the rule.
     pub author: Vec<String>,
-    /// By what licence it is here.
+    /// The licence under which the rule is included here.
     pub license: String,
 }
 
-/// How grave an alert is.
+/// The severity of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -165,15 +165,15 @@ impl Display for Severity {
     }
 }
 
-/// When Elastic runs the rule on live data. A hunt over history applies none of it.
+/// The schedule on which Elastic runs the rule on live data. A hunt over history ignores it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The time between runs, such as `5m`.
     pub interval: String,
-    /// How far back a run looks, such as `now-6m`.
+    /// The start of the time range of a run, such as `now-6m`.
     pub from: String,
-    /// The most alerts of one run.
+    /// The maximum number of alerts of one run.
     pub max_signals: u32,
 }
 
@@ -183,9 +183,9 @@ pub struct Schedule {
 pub struct Threat {
     /// `MITRE ATT&CK`
     pub framework: String,
-    /// What the attacker is after.
+    /// The attacker's goal.
     pub tactic: Attack,
-    /// How it is done.
+    /// The attacker's methods.
     #[serde(default)]
     pub technique: Vec<Attack>,
 }
@@ -194,7 +194,7 @@ pub struct Threat {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
-    /// Such as `TA0006` or `T1552`.
+    /// The id, such as `TA0006` or `T1552`.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -254,7 +254,7 @@ impl Display for Rule {
     }
 }
 
-/// One item a line, the title before the first.
+/// Writes one item per line, with the title before the first.
 fn write_list(f: &mut Formatter<'_>, title: &str, items: &[String]) -> fmt::Result {
     let titles = std::iter::once(title).chain(std::iter::repeat(""));
     for (title, item) in titles.zip(items) {

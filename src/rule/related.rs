@@ -1,7 +1,7 @@
-//! What belongs beside the findings, and is none: every other event that names the policy.
+//! Events that are related to the findings but are not findings: every other event that names the policy.
 //!
-//! An analyst must see who lifted a quarantine, and that one failed: AWS attaches its policy as the user
-//! whose key leaked, so that an explicit deny can keep it from doing so.
+//! An analyst must see who lifted a quarantine, and that a quarantine failed: AWS attaches its policy as the user whose
+//! key leaked, so an explicit deny can prevent it.
 
 use memchr::memmem::Finder;
 
@@ -9,22 +9,22 @@ use super::Rule;
 use crate::event::{Fields, Scalar};
 use crate::report::Relation;
 
-/// The name of the inline policy that AWS used until about 2020, before it had one to attach.
+/// The name of the inline policy that AWS used until about 2020, before it had a managed policy to attach.
 pub const LEGACY_POLICY: &str = "AWSExposedCredentialPolicy_DO_NOT_REMOVE";
 
-/// What of [`LEGACY_POLICY`] the prefilter looks for: the run of letters that no encoding of JSON breaks.
+/// The part of [`LEGACY_POLICY`] that the prefilter searches for: the run of letters that no JSON encoding breaks.
 pub const LEGACY_NEEDLE: &str = "AWSExposedCredentialPolicy";
 
-/// Tells how events relate to a quarantine.
+/// Determines how events relate to a quarantine.
 #[derive(Debug)]
 pub struct Relations {
-    /// For the literals that the rule's query looks for.
+    /// Finders for the literals that the rule's query searches for.
     own: Vec<Finder<'static>>,
     legacy: Finder<'static>,
 }
 
 impl Relations {
-    /// Of quarantines as `rule` finds them.
+    /// Creates the relations for quarantines that `rule` finds.
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
         let own = rule.query().contains_atoms().into_iter();
@@ -36,8 +36,8 @@ impl Relations {
         }
     }
 
-    /// How an event that is no finding relates to a quarantine; nothing if it does not name the policy. Where its
-    /// request does not, `is_mentioned` is asked whether the rest does.
+    /// Returns how an event that is not a finding relates to a quarantine; nothing if it does not name the policy. If
+    /// its request does not name it, `is_mentioned` is called to check the rest.
     #[must_use]
     pub fn of(&self, event: &dyn Fields, is_mentioned: &dyn Fn() -> bool) -> Option<Relation> {
         let (mut is_named, mut is_legacy) = (false, false);
@@ -52,7 +52,7 @@ impl Relations {
         let mut found = Relation::Mention;
         event.each_value("event.action", &mut |value| {
             if let Scalar::Text(action) = value {
-                // The first of them in their order, where a record names several.
+                // If a record names several actions, the first relation in their order is used.
                 found = found.min(by_action(&action, is_named, is_legacy));
             }
         });
@@ -60,7 +60,7 @@ impl Relations {
             Relation::LegacyQuarantine if has(event, "event.outcome", "failure") => {
                 Relation::FailedAttach
             }
-            // What is not said to have failed did not fail, whatever else keeps it from being an alert.
+            // An event without a recorded failure did not fail, whatever else keeps it from being an alert.
             Relation::FailedAttach if !has(event, "event.outcome", "failure") => Relation::Mention,
             Relation::Mention if has(event, "aws.cloudtrail.read_only", "true") => Relation::Read,
             found => found,
@@ -68,7 +68,7 @@ impl Relations {
     }
 }
 
-/// The actions that quarantine a user, or lift that.
+/// The actions that quarantine a user or lift a quarantine.
 pub const USER_ACTIONS: [&str; 4] = [
     "AttachUserPolicy",
     "PutUserPolicy",
@@ -93,7 +93,7 @@ fn by_action(action: &str, is_named: bool, is_legacy: bool) -> Relation {
     }
 }
 
-/// Whether a value of the field reads so.
+/// Returns whether a value of the field equals `wanted`.
 fn has(event: &dyn Fields, field: &str, wanted: &str) -> bool {
     let mut has = false;
     event.each_value(field, &mut |value| {
@@ -106,7 +106,7 @@ fn has(event: &dyn Fields, field: &str, wanted: &str) -> bool {
     has
 }
 
-/// How the names of calls begin that change nothing.
+/// The beginnings of names of calls that change nothing.
 const READS: [&str; 6] = ["Get", "List", "Describe", "Simulate", "Lookup", "BatchGet"];
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Text in a form of which the needles cannot be seen: base64, e-mail, lines that break inside strings.
+//! Detects text in a form that hides the needles: base64, e-mail, lines that break inside strings.
 //!
-//! In: the beginning of a text. Out: a [`Defect`] that says what it is. It is searched as it is all the same.
+//! In: the beginning of a text. Out: a [`Defect`] that names the form. The text is searched as it is all the same.
 
 use memchr::{memchr_iter, memmem, memrchr};
 
 use super::ending::{first_line, start, string_end};
 use crate::report::{Code, Defect};
 
-/// How base64 begins of what is packed.
+/// The beginnings of the base64 of compressed data.
 const PACKED: [(&[u8], &str); 5] = [
     (b"H4sI", "gzip"),
     (b"KLUv/", "zstd"),
@@ -16,12 +16,12 @@ const PACKED: [(&[u8], &str); 5] = [
     (b"UEsDB", "zip"),
 ];
 
-/// How base64 begins of JSON: a bracket, and a quote, a bracket or a blank behind it.
+/// The beginnings of the base64 of JSON: a bracket, followed by a quote, a bracket or a blank.
 const JSON: [&[u8]; 10] = [
     b"eyJ", b"eyAi", b"eyAg", b"ewo", b"ewk", b"ew0K", b"W3s", b"W1s", b"WyJ", b"Wwo",
 ];
 
-/// What decoded JSON holds if it is likely to be a record, or what records are packed in.
+/// Parts of decoded JSON that is probably a record, or a container of records.
 const IN_RECORDS: [&[u8]; 6] = [
     b"\"eventVersion",
     b"\"eventName",
@@ -31,20 +31,20 @@ const IN_RECORDS: [&[u8]; 6] = [
     b"\"detail-type\"",
 ];
 
-/// So many characters show base64.
+/// The number of characters from which text counts as base64.
 const BASE64_LEAST: usize = 48;
-/// So many show it where they are all that a file has: an empty gzip file takes 28.
+/// The limit for a file that contains nothing else: the base64 of an empty gzip file has 28.
 const BASE64_FILE_LEAST: usize = 28;
-/// So much of it is decoded to see what it is.
+/// The number of characters that are decoded to see what it is.
 const BASE64_SHOWN: usize = 1024;
 
-/// The lines that a mailer breaks are at least and at most so long.
+/// The smallest and the largest length of lines that a mailer breaks.
 const WRAPPED: std::ops::RangeInclusive<usize> = 40..=1024;
-/// In so many places a line breaks inside a string.
+/// The number of places at which a line must break inside a string.
 const WRAPPED_LEAST: usize = 2;
 
-/// What a text that begins so is, if the needles cannot be seen in it. `has_records`: whether its beginning shows a
-/// record, of which strings are data.
+/// Returns what a text with this beginning is, if the needles cannot be found in it. `has_records` is true if the
+/// beginning shows a record, whose strings are data.
 pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let text = start(head);
     let what = if let Some(what) = base64(text) {
@@ -68,7 +68,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
-/// What is packed in base64, by how that begins.
+/// Returns the format of compressed data in base64, by its beginning.
 fn packed(text: &[u8]) -> Option<&'static str> {
     let kind = PACKED.iter().find(|(start, _)| text.starts_with(start));
     kind.map(|(_, name)| *name)
@@ -78,7 +78,7 @@ fn is_json(text: &[u8]) -> bool {
     JSON.iter().any(|start| text.starts_with(start))
 }
 
-/// What a text is base64 of, if it is.
+/// Returns the format of the data in a base64 text, or `None` if it is not base64.
 fn base64(text: &[u8]) -> Option<&'static str> {
     let body = match text.starts_with(b"begin-base64 ") {
         true => text.get(first_line(text).len() + 1..)?,
@@ -96,7 +96,7 @@ fn base64(text: &[u8]) -> Option<&'static str> {
     packed(&content).or_else(|| is_json(&content).then_some("JSON"))
 }
 
-/// What kind of mail a text is, if one whose parts are encoded.
+/// Returns the kind of mail that a text is, if it is one with encoded parts.
 fn mail(text: &[u8]) -> Option<&'static str> {
     if text.starts_with(b"begin 6") && first_line(text).get(9) == Some(&b' ') {
         return Some("uuencoded");
@@ -126,7 +126,8 @@ fn mail(text: &[u8]) -> Option<&'static str> {
     is_encoded.map(|()| "an e-mail")
 }
 
-/// Where in the beginning of a text a string is base64 of what may hold records, and of what.
+/// Finds a string in the beginning of a text that is base64 of data that may contain records. Returns its index and
+/// the format of the data.
 fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
     memchr_iter(b'"', head).find_map(|quote| {
         let content = &head[quote + 1..];
@@ -146,7 +147,7 @@ fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
     })
 }
 
-/// What base64 stands for.
+/// Decodes base64.
 fn decode(text: &[u8]) -> Vec<u8> {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -166,10 +167,10 @@ fn decode(text: &[u8]) -> Vec<u8> {
     groups.iter().flat_map(bytes).collect()
 }
 
-/// Where the first line of JSON begins whose end stands inside a string, if lines of one length do so, and that length.
-/// Raw newlines in strings are told from those of a mailer by the lengths of their lines.
+/// Finds the first line of JSON that ends inside a string, if several lines of about the same length do. Returns its
+/// start and that length. The lengths of the lines distinguish raw newlines in strings from those of a mailer.
 fn wrapped(head: &[u8]) -> Option<(usize, usize)> {
-    // What AWS delivers is one line.
+    // AWS delivers a single line.
     memchr_iter(b'\n', head).nth(WRAPPED_LEAST - 1)?;
     let is_start = |at: &usize| *at == 0 || head[*at - 1] == b'\n';
     let brackets = memmem::find_iter(head, b"{\"").chain(memmem::find_iter(head, b"[{\""));
@@ -187,7 +188,7 @@ fn wrapped(head: &[u8]) -> Option<(usize, usize)> {
         for newline in memchr_iter(b'\n', &head[i..end]) {
             let at = i + newline;
             let line = memrchr(b'\n', &head[..at]).map_or(0, |before| before + 1);
-            // A line that was cut off, before the next one.
+            // This line was cut off before the next one.
             if head[at + 1..].starts_with(b"{\"") {
                 return None;
             }

@@ -1,14 +1,16 @@
-//! Does a text end where its last document does, and is it a text at all? By its beginning and its end alone.
+//! Checks whether a text ends where its last document ends, and whether it is text at all. Only its beginning and its
+//! end are examined.
 //!
-//! In: a text's first and last bytes, gathered as it passes by ([`Ends`]). Out: a [`Defect`] where a copy was cut off
-//! inside a document, where nothing but zeros is stored, and where the beginning shows text in a form of which the
-//! needles cannot be seen ([`disguise`](super::disguise)).
+//! In: the first and last bytes of a text, collected while it is read ([`Ends`]). Out: a [`Defect`] if a copy was cut
+//! off inside a document, if nothing but zeros is stored, or if the beginning shows text in a form that hides the
+//! needles ([`disguise`](super::disguise)).
 //!
-//! Brackets are not counted over the whole text, which would cost as much as the search. A line that begins a document
-//! is walked from its start. A document that begins further away is walked from its end, backward: most cuts show in the
-//! last byte, and one behind a closing bracket shows as soon as the value that it closes is passed, by the comma or the
-//! colon before that. A value that is closed by the very end and larger than [`BACK_BYTES`] is taken for whole; and so
-//! is a record that lies as deep as the first one of the text does, which ends the walk early.
+//! Brackets are not counted over the whole text, which would cost as much as the search. If a line begins a document,
+//! the document is walked from its start. A document that begins further away is walked from its end, backward. Most
+//! cuts show in the last byte. A cut after a closing bracket shows as soon as the walk has passed the value that the
+//! bracket closes, by the comma or the colon before that value. A value that is closed at the very end and is larger
+//! than [`BACK_BYTES`] is taken as complete. So is a record at the same depth as the first record of the text, which
+//! ends the walk early.
 
 use memchr::{memchr, memchr2, memmem, memrchr};
 
@@ -19,16 +21,16 @@ use super::window::{continues, is_blank, last_anchor, last_byte};
 use crate::binary::has_controls;
 use crate::report::{Code, Defect};
 
-/// How much of a text's beginning is kept.
+/// The number of bytes kept from the beginning of a text.
 const HEAD_BYTES: usize = 4 * 1024;
-/// How much of its end.
+/// The number of bytes kept from its end.
 const TAIL_BYTES: usize = 32 * 1024;
-/// The longest document at the end that is walked from its start without a reason.
+/// The longest document at the end that is walked from its start in any case.
 const FORWARD_BYTES: usize = 4 * 1024;
-/// How far the end is walked backward.
+/// The number of bytes at the end that are walked backward.
 const BACK_BYTES: usize = 16 * 1024;
 
-/// A text of so few bytes may be what is left of a file, and too short to look binary in the search.
+/// The size up to which a text may be the remains of a file, too short to look binary in the search.
 const REMAINS_MAX: u64 = 512;
 
 /// The beginning and the end of a text.
@@ -37,13 +39,13 @@ pub struct Ends {
     n_bytes: u64,
     head: Vec<u8>,
     tail: Vec<u8>,
-    /// Whether something else than zeros and blanks was seen.
+    /// True if anything except zeros and blanks was found.
     has_content: bool,
     has_zeros: bool,
 }
 
 impl Ends {
-    /// Takes in what follows.
+    /// Adds the text that follows.
     pub fn add(&mut self, text: &[u8]) {
         self.look_for_content(text);
         self.n_bytes += text.len() as u64;
@@ -52,7 +54,7 @@ impl Ends {
         self.add_tail(text);
     }
 
-    /// Takes in the ends of what follows.
+    /// Adds the ends of the text that follows.
     pub fn add_ends(&mut self, next: &Self) {
         self.has_content |= next.has_content;
         self.has_zeros |= next.has_zeros;
@@ -70,7 +72,7 @@ impl Ends {
     }
 
     fn look_for_content(&mut self, text: &[u8]) {
-        // Of nearly all texts the first byte tells.
+        // For nearly all texts the first byte decides.
         if self.has_content {
             return;
         }
@@ -79,7 +81,7 @@ impl Ends {
         self.has_zeros |= text[..content.unwrap_or(text.len())].contains(&0);
     }
 
-    /// What is wrong with the text, which is at its end.
+    /// Returns what is wrong with the text. All of it must have been added.
     #[must_use]
     pub fn defects(&self) -> Vec<Defect> {
         if !self.has_content {
@@ -91,12 +93,12 @@ impl Ends {
     }
 }
 
-/// What is wrong with a text that is all at hand.
+/// Returns what is wrong with a text that is completely in memory.
 #[must_use]
 pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
     let head = &text[..text.len().min(HEAD_BYTES)];
     let tail = &text[text.len().saturating_sub(TAIL_BYTES)..];
-    // Of nearly all texts the first byte tells.
+    // For nearly all texts the first byte decides.
     if head.first().is_none_or(|byte| is_padding(*byte)) {
         let mut ends = Ends::default();
         ends.add(text);
@@ -105,7 +107,8 @@ pub fn defects_of_whole(text: &[u8]) -> Vec<Defect> {
     defects_of(text.len() as u64, head, tail)
 }
 
-/// What is wrong with the few bytes that are left of a file: too few for the search to take them for binary.
+/// Returns the defect of a text that is only the few remaining bytes of a file: too few for the search to recognise
+/// as binary.
 fn remains(n_bytes: u64, head: &[u8]) -> Option<Defect> {
     let is_short = n_bytes <= REMAINS_MAX && n_bytes == head.len() as u64;
     let is_foreign =
@@ -114,7 +117,7 @@ fn remains(n_bytes: u64, head: &[u8]) -> Option<Defect> {
     is_foreign.then(|| Defect::text(Code::UnknownContent, 0, message()))
 }
 
-/// What is wrong with a text of so many bytes, which has something else than zeros and blanks.
+/// Returns what is wrong with a text of `n_bytes` bytes, which contains something except zeros and blanks.
 fn defects_of(n_bytes: u64, head: &[u8], tail: &[u8]) -> Vec<Defect> {
     if let Some(defect) = remains(n_bytes, head) {
         return vec![defect];
@@ -141,13 +144,14 @@ fn is_padding(byte: u8) -> bool {
     byte == 0 || is_blank(byte)
 }
 
-/// A text without the padding at its end.
+/// Returns a text without the padding at its end.
 fn trimmed(text: &[u8]) -> &[u8] {
     let n_padding = text.iter().rev().take_while(|b| is_padding(**b)).count();
     &text[..text.len() - n_padding]
 }
 
-/// A text from its first significant byte on: no byte order mark, padding, or separator of JSON sequences.
+/// Returns a text from its first significant byte on: without a byte order mark, padding, or the separator of JSON
+/// text sequences.
 pub(super) fn start(text: &[u8]) -> &[u8] {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let n = text
@@ -157,7 +161,8 @@ pub(super) fn start(text: &[u8]) -> &[u8] {
     &text[n..]
 }
 
-/// Whether a bracket here, at the start of a line, is one of JSON: a log may write its times in brackets.
+/// Returns true if the bracket at the start of this text, which begins a line, is one of JSON. A log may write its
+/// times in brackets.
 pub(super) fn begins_json(text: &[u8]) -> bool {
     let Some((bracket, rest)) = text.split_first() else {
         return false;
@@ -170,7 +175,7 @@ pub(super) fn begins_json(text: &[u8]) -> bool {
     }
 }
 
-/// Whether a text that begins as JSON ends inside a document.
+/// Returns true if a text that begins as JSON ends inside a document.
 fn is_document_cut(end: &[u8], is_all: bool, first: Option<&Place>) -> bool {
     let is_open_from = |at: usize| {
         let document = start(&end[at..]);
@@ -185,7 +190,7 @@ fn is_document_cut(end: &[u8], is_all: bool, first: Option<&Place>) -> bool {
     }
     match last_document(end, 0, is_all) {
         Some(at) => is_open_from(at),
-        // Whether it is JSON at all that ends here: prose may follow.
+        // It may not be JSON that ends here: prose may follow.
         None => {
             let line = memrchr(b'\n', end).map_or(end, |newline| &end[newline + 1..]);
             let has_structure = line.iter().any(|b| b"\"{}[],:".contains(b));
@@ -194,19 +199,20 @@ fn is_document_cut(end: &[u8], is_all: bool, first: Option<&Place>) -> bool {
     }
 }
 
-/// Returns where the last document begins, if that is at or after `from` and shows in `end`, the end of a text or all of it.
+/// Returns the start of the last document, if that is at or after `from` and visible in `end`. `end` is the end of
+/// the text, or all of it.
 fn last_document(end: &[u8], from: usize, is_all: bool) -> Option<usize> {
     let is_all = is_all && from == 0;
     let text = &end[from..];
-    // What stands before a line must be at hand to tell that a document begins with it.
+    // The text before a line must be available to know whether a document begins with the line.
     let is_known = |at: &usize| is_all || last_byte(&text[..*at]).is_some();
     let anchor = last_anchor(text, text.len()).filter(is_known);
     let first = || text.len() - start(text).len();
     anchor.or_else(|| is_all.then(first)).map(|at| from + at)
 }
 
-/// Whether the last line of a log ends inside JSON that begins behind a time or a name. A line that has its end is as it
-/// was written.
+/// Returns true if the last line of a log ends inside JSON that begins after a time or a name. A line that has its
+/// newline is complete.
 fn is_line_cut(tail: &[u8], is_all: bool) -> bool {
     let n_zeros = tail.iter().rev().take_while(|b| **b == 0).count();
     let text = &tail[..tail.len() - n_zeros];
@@ -216,12 +222,12 @@ fn is_line_cut(tail: &[u8], is_all: bool) -> bool {
         None => return false,
     };
     let mut starts = memmem::find_iter(line, b"{\"");
-    // In rows of CSV quotes are doubled.
+    // In CSV rows quotes are doubled.
     let first = starts.next().filter(|at| line.get(at + 2) != Some(&b'"'));
     first.is_some_and(|at| memmem::find(&line[at..], b"\":").is_some() && is_open(&line[at..]))
 }
 
-/// Whether a document that begins here, or one behind it, is open at the end.
+/// Returns true if a document that begins here, or one after it, is still open at the end.
 fn is_open(text: &[u8]) -> bool {
     let (mut depth, mut i) = (0_usize, 0);
     while let Some(byte) = text.get(i) {
@@ -240,8 +246,8 @@ fn is_open(text: &[u8]) -> bool {
     depth > 0
 }
 
-/// Whether a document begins with the bracket at `at`. One that nothing follows is a bracket in prose, unless it begins
-/// the text or another document ends before it.
+/// Returns true if a document begins with the bracket at `at`. A bracket with nothing after it is taken as prose,
+/// unless it begins the text or another document ends before it.
 fn begins_document(text: &[u8], at: usize) -> bool {
     let is_last = text[at + 1..].iter().all(|b| is_blank(*b));
     let before = last_byte(&text[..at]);
@@ -249,7 +255,7 @@ fn begins_document(text: &[u8], at: usize) -> bool {
     begins_json(&text[at..]) && !is_prose
 }
 
-/// Where the quote stands that ends the string whose content begins at `from`.
+/// Returns the index of the quote that ends the string whose content begins at `from`.
 pub(super) fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
@@ -260,14 +266,14 @@ pub(super) fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// Where a record lies: the brackets round it, outermost first, and whether it is the value of a key.
+/// The place of a record: the brackets around it, outermost first, and whether it is the value of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     round: Vec<u8>,
     is_member: bool,
 }
 
-/// Where the first record of a text lies, if its beginning shows one.
+/// Returns the place of the first record of a text, if the beginning of the text shows one.
 fn first_place(head: &[u8]) -> Option<Place> {
     let text = start(head);
     let mut open: Vec<(u8, bool)> = Vec::new();
@@ -304,10 +310,10 @@ struct Passed {
     is_marked: bool,
 }
 
-/// Whether a text that ends here may end a document, as far as a walk backward shows. `first`: where the records of the
-/// text lie.
+/// Returns true if a document may end where this text ends, as far as a walk backward shows. `first` is the place of
+/// the records in the text.
 fn closes(text: &[u8], first: Option<&Place>) -> bool {
-    // Documents may have commas between them.
+    // There may be commas between documents.
     let text = text.strip_suffix(b",").unwrap_or(text);
     if !matches!(text.last(), Some(b'}' | b']')) {
         return false;
@@ -345,7 +351,7 @@ fn closes(text: &[u8], first: Option<&Place>) -> bool {
                 Back::Unknown => return true,
                 Back::NoString => return false,
             },
-            // Outside of strings there is none.
+            // There is none outside strings.
             b'\\' => return false,
             _ => {}
         }
@@ -359,13 +365,13 @@ fn lies_at(first: &Place, round: &[Passed], before: Option<u8>) -> bool {
         && first.is_member == (before == Some(b':'))
 }
 
-/// What stands before a quote that should end a string.
+/// The result of a search backward from a quote that should end a string.
 enum Back {
-    /// A string that begins here, and whether it is a key.
+    /// A string that begins at this index, and whether it is a key.
     Start(usize, bool),
-    /// More than is at hand.
+    /// The start is before the available text.
     Unknown,
-    /// No string: what was taken for its outside is its inside.
+    /// It is no string: what was taken as its outside is its inside.
     NoString,
 }
 
@@ -394,7 +400,7 @@ fn string_before(text: &[u8], quote: usize) -> Back {
     }
 }
 
-/// The lines of a text.
+/// Returns the first line of a text.
 pub(super) fn first_line(text: &[u8]) -> &[u8] {
     &text[..memchr(b'\n', text).unwrap_or(text.len())]
 }

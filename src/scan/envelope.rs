@@ -1,39 +1,39 @@
-//! Which values inside a parsed candidate are records?
+//! Finds the values inside a parsed candidate that are records.
 //!
-//! One recogniser, by content: it goes down through objects, arrays and strings that hold JSON, until it
-//! meets something that is a record. It never looks for further events inside a record: CloudTrail JSON
-//! quoted in somebody's request is data. Only the members that no record has are looked into, where the record does
-//! not say all itself: log shippers put fields of a record beside the record itself.
+//! There is one recogniser, which works by content. It goes through objects, arrays and strings that hold JSON, until
+//! it finds a record. It never searches for further events inside a record: CloudTrail JSON quoted in a request is
+//! data. The only exception are members that no record has, if the record itself does not say everything: log
+//! shippers put fields of a record beside the record itself.
 
 use super::made::{MadeOf, each_made, is_of_rows};
 use crate::event::json::Value;
 use crate::event::own_output::{is_own_row, is_own_signal};
 use crate::event::{Event, cloudtrail};
 
-/// What the recogniser met.
+/// An item that the recogniser found.
 pub(crate) enum Met<'v> {
-    /// An event. Its [carriers](Event::carriers) were not looked into.
+    /// An event. Its [carriers](Event::carriers) were not examined.
     Event(Event<'v>),
     /// A string that may hold JSON.
     Text(&'v str),
-    /// An object that was put together of what stands apart.
+    /// An object that was assembled from separate parts.
     Made(Vec<u8>),
-    /// A document that is known to hold no event.
+    /// A document that is known to contain no event.
     NoEvent,
 }
 
-/// Whether a string begins as one does that holds JSON.
+/// Returns true if a string begins like one that holds JSON.
 pub(crate) fn begins_as_json(text: &str) -> bool {
     let first = text.trim_start().as_bytes().first();
     matches!(first, Some(b'{' | b'[' | b'"'))
 }
 
-/// Calls `visit` with all that is met in `value`, in its order.
+/// Calls `visit` with everything that is found in `value`, in its order.
 ///
-/// The depth of the recursion is the value's, which the parser limits to 1,024.
+/// The recursion is as deep as the value, which the parser limits to 1,024.
 pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if let Some(text) = value.as_str() {
-        // Some writers put a time or the like before the JSON.
+        // Some writers put a time or something similar before the JSON.
         if begins_as_json(text) || text.contains('{') {
             visit(Met::Text(text));
         }
@@ -44,9 +44,10 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_own_row(value) {
         visit(Met::NoEvent);
     } else {
-        // Another service's notification holds no event of its own, but SNS and SQS carry messages.
+        // The notification of another service contains no event of its own, but SNS and SQS transport messages.
         if cloudtrail::is_notification(value) {
-            // Of what somebody stored it has images, before and after: none is an event unless it is a text that is.
+            // It has images of a stored item, before and after a change. None is an event, except a text that
+            // contains one.
             if let Some((_, images)) = value.members().find(|(name, _)| *name == "dynamodb") {
                 return texts_below(images, visit);
             }
@@ -66,7 +67,7 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     }
 }
 
-/// Calls `visit` with each string below a value that may hold JSON.
+/// Calls `visit` with each string inside a value that may hold JSON.
 fn texts_below<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if let Some(text) = value.as_str().filter(|text| text.contains('{')) {
         visit(Met::Text(text));

@@ -1,4 +1,4 @@
-//! The last steps with one candidate: parse it, recognise what is in it, and look into its strings.
+//! The last steps with one candidate: parse it, recognise what is in it, and examine its strings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use crate::event::Event;
 use crate::event::json::Value;
 use crate::report::Code;
 
-/// How many levels of JSON in strings are looked into.
+/// The number of levels of JSON in strings that are examined.
 const STRING_LEVELS_MAX: usize = 16;
 
 /// A text that is one JSON value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Whole<'a> {
     pub(super) bytes: &'a [u8],
-    /// What an event in it is told to be as it stands.
+    /// The text that is reported as the original of an event in it.
     pub(super) raw: &'a [u8],
-    /// Whether it may also be what is nearly JSON.
+    /// True if nearly valid JSON is accepted too.
     pub(super) is_lenient: bool,
-    /// Whether it is a row of a table.
+    /// True if it is a row of a table.
     pub(super) is_row: bool,
 }
 
-/// Where something is met: in how many strings, and in which text.
+/// The place where something is found: the number of strings around it, and the text.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     level: usize,
@@ -38,7 +38,7 @@ struct Place<'a> {
     is_row: bool,
 }
 
-/// What is met while one candidate is judged.
+/// The state and the results while one candidate is judged.
 pub(super) struct Extractor {
     prefilter: Arc<Prefilter>,
     unit: Unit,
@@ -46,9 +46,9 @@ pub(super) struct Extractor {
     pub(super) n_documents: u64,
     pub(super) quality: Quality,
     pub(super) is_duplicate: bool,
-    /// Why a string that holds the needle was not judged, or not all of it.
+    /// The reason why a string that contains the needle was not judged, or not completely.
     pub(super) invalid_text: Option<String>,
-    /// Whether a record is cut off in a string.
+    /// True if a record is cut off in a string.
     is_record_cut: bool,
 }
 
@@ -77,7 +77,7 @@ impl Extractor {
         if parsers.len() <= level {
             parsers.resize_with(level + 1, Parser::default);
         }
-        // Taken out, since the texts inside are judged while this one is borrowed.
+        // Taken out, since the texts inside are judged while this parser is borrowed.
         let mut parser = std::mem::take(&mut parsers[level]);
         let Whole {
             bytes,
@@ -117,7 +117,7 @@ impl Extractor {
         parsed
     }
 
-    /// What is met in a value, without objects that were put together and have no hit.
+    /// Returns what is found in a value, without assembled objects that have no hit.
     fn met_in<'v>(&self, value: Value<'v>) -> Vec<Met<'v>> {
         let mut found = Vec::new();
         envelope::recognise(value, &mut |met| match &met {
@@ -142,7 +142,7 @@ impl Extractor {
                 let prefilter = Arc::clone(&self.prefilter);
                 let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
                 let n_before = self.n_events;
-                // Another event in it is something that it tells of.
+                // A different event inside it is only mentioned by it.
                 let mut is_itself = false;
                 if event.stands_alone(&is_hit) {
                     self.contradicted(parsers, place, event, visit);
@@ -160,8 +160,8 @@ impl Extractor {
         }
     }
 
-    /// Judges what lies in an event's fields that no record has: the record itself, of which only some fields stand
-    /// beside it.
+    /// Judges the content of an event's fields that no record has. This may be the record itself, with only some of
+    /// its fields beside it.
     fn carried(
         &mut self,
         parsers: &mut Vec<Parser>,
@@ -179,15 +179,16 @@ impl Extractor {
             let told = self.invalid_text.clone();
             self.is_record_cut = false;
             self.met(parsers, place, met, visit);
-            // Prose in a record is data of the record, which holds the needle; a record that is cut off is none.
+            // Prose in a record is data of that record, which contains the needle. A record that is cut off is not
+            // such data.
             if prose && !self.is_record_cut {
                 self.invalid_text = told;
             }
         }
     }
 
-    /// Judges the records in a document that says all itself, as far as they say that it was another call: then the
-    /// document is damaged, or the record. Of all else that lies in it nothing need be told.
+    /// Judges the records in a document that itself says everything, but only those that name a different call: then
+    /// the document or the record is damaged. Nothing else in it needs to be reported.
     fn contradicted(
         &mut self,
         parsers: &mut Vec<Parser>,
@@ -206,7 +207,7 @@ impl Extractor {
         });
         (self.n_events, self.n_documents) = (n_before.0 + n_visited, n_before.1);
         let (quality, is_duplicate, invalid_text) = told;
-        // In a damaged document it may be more than data of the document.
+        // In a damaged document this may be more than data of the document.
         if !quality.is_lenient {
             self.invalid_text = invalid_text;
         }
@@ -215,7 +216,7 @@ impl Extractor {
         }
     }
 
-    /// Judges an object that was put together, as a row of a table.
+    /// Judges an assembled object, as a row of a table.
     fn made(
         &mut self,
         parsers: &mut Vec<Parser>,
@@ -241,7 +242,7 @@ impl Extractor {
         }
     }
 
-    /// Where each of the events in a text stands, and how: where there are several, each by itself.
+    /// Returns the place and the original text of each event in a text. If there are several, each gets its own.
     fn own_places<'v, 'a>(
         &self,
         value: Value<'v>,
@@ -256,7 +257,8 @@ impl Extractor {
         let ordinals = value.ordinals(records.into_iter());
         let mut sorted: Vec<usize> = ordinals.iter().copied().flatten().collect();
         sorted.sort_unstable();
-        // What was made to be parsed, of a row or of what is nearly JSON, has other offsets than what stands there.
+        // Text that was built for the parser, from a row or from nearly valid JSON, has other offsets than the
+        // original.
         let is_as_it_stands = !quality.is_lenient && std::ptr::eq(text.bytes, text.raw);
         let found = is_as_it_stands.then(|| inner::find(text.raw, &sorted));
         let found: HashMap<usize, Inner> = found.into_iter().flatten().collect();
@@ -269,7 +271,7 @@ impl Extractor {
                     unit.end = start + range.end as u64;
                     unit.record_index = *index;
                 }
-                // At least no two are the same.
+                // At least no two places are the same.
                 None => unit.start = unit.end.min(start + n as u64),
             }
         }
@@ -288,8 +290,9 @@ impl Extractor {
         visit(&Candidate { event, unit, raw });
     }
 
-    /// Judges a string of a text at `level`, if it has a hit: else it holds no record that could match. Mostly it
-    /// is one JSON value; if not, it is a text like any other: several documents, or other text round them.
+    /// Judges a string of a text at `level`, if it has a hit: otherwise it contains no record that could match.
+    /// Usually it is one JSON value. If not, it is a text like any other: several documents, or documents with other
+    /// text around them.
     fn string(
         &mut self,
         parsers: &mut Vec<Parser>,
@@ -305,7 +308,8 @@ impl Extractor {
         let judged = match level + 1 {
             STRING_LEVELS_MAX.. => Err(parse::ParseError::TooDeep),
             level => {
-                // To the letter: where it is several documents, a comment between them would hide all that follow.
+                // Strict JSON only. If the text is several documents, a comment between them would hide all that
+                // follow.
                 let text = Whole {
                     bytes: text,
                     raw: text,
@@ -329,7 +333,7 @@ impl Extractor {
         }
     }
 
-    /// Judges the documents in a string, which stands in `raw` behind escapes, if it is known where.
+    /// Judges the documents in a string. `raw` contains the string with escapes, if its place is known.
     fn documents(
         &mut self,
         level: usize,
@@ -352,14 +356,15 @@ impl Extractor {
             let own = match found {
                 Some(n) => {
                     let at = from + n;
-                    // What stands behind escapes is no shorter.
+                    // Text with escapes is not shorter than without.
                     from = at + candidate.raw.len();
                     at as u64
                 }
                 None => {
-                    // Nor are those behind it looked for: that would take a walk each.
+                    // Do not search for the ones after it either: each would need a pass.
                     rest = None;
-                    // At least a place of its own: escapes are longer than what they stand for, so it begins there or later.
+                    // At least a place of its own. Escapes are longer than what they stand for, so the document
+                    // begins here or later.
                     candidate.unit.start
                 }
             };

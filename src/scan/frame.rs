@@ -1,34 +1,34 @@
-//! Where do the records begin and end? A walk over the structure of JSON text, with string state.
+//! Finds where records begin and end: a walk over the structure of JSON text that keeps track of strings.
 //!
-//! In: text, window by window, and its hits. Out: [`Unit`]s, the smallest regions that hold a hit and are
-//! sure to hold the whole record round it; and defects, for hits in regions that are cut off. Nothing is
-//! parsed here, numbers and words are not checked, and text with no hit is walked only as far as needed.
+//! In: text, window by window, and its hits. Out: [`Unit`]s, the smallest regions that contain a hit and certainly
+//! contain the whole record around it; and defects, for hits in regions that are cut off. Nothing is parsed here,
+//! numbers and words are not checked, and text without a hit is walked only as far as necessary.
 //!
 //! # Documents
 //!
-//! A *document* is a JSON value that no other value holds. Its end is where the walk closes its first
-//! bracket. Its start is known without a walk in two places: at an **anchor**. One is a line whose first byte
-//! is `{` or `[` when the last byte before it (blanks left out) is none of `[ , : {`. In valid JSON a bracket
-//! inside a value always follows one of these four, and no string holds a raw newline. The other is the
-//! second bracket of `}{"`, if what follows cannot follow the end of a string ([`is_joint`]). In damaged text it is where the walk takes hold again: a document that is still open
-//! at an anchor is cut off there. What a document is depends on the text alone, never on how it was divided
-//! into windows or over threads.
+//! A *document* is a JSON value that is not inside another value. It ends where the walk closes its first bracket.
+//! Its start is known without a walk in two places, called **anchors**. The first kind is a line whose first byte is
+//! `{` or `[`, if the last byte before it (ignoring blanks) is none of `[ , : {`. In valid JSON a bracket inside a
+//! value always follows one of these four, and no string contains a raw newline. The second kind is the second
+//! bracket of `}{"`, if the text after it cannot follow the end of a string ([`is_joint`]). In damaged text an anchor
+//! is where the walk resumes: a document that is still open at an anchor is cut off there. So the documents depend on
+//! the text alone, never on how it was divided into windows or among threads.
 //!
 //! # Units
 //!
-//! An object is *marked* when it carries a key of a schema that we know (`eventName` and so on). The
-//! unit of a hit is the **outermost marked object** round it, since what lies inside a record is data; if
-//! none is marked, the string round it if that may hold JSON, else the innermost object. A delivery file is
-//! so cut into its records:
+//! An object is *marked* when it has a key of a schema that we know (`eventName` and so on). The unit of a hit is the
+//! **outermost marked object** around it, since what is inside a record is data. If no object is marked, the unit is
+//! the string around the hit if that may hold JSON, else the innermost object. So a delivery file is split into its
+//! records:
 //!
 //! ```text
 //! {"Records":[{"eventVersion":…},{"eventVersion":…,"requestParameters":{…hit…}},…]}
 //!              no hit: not a unit └────────────────── unit ──────────────────┘
 //! ```
 //!
-//! The outermost marked object is known only when all that is round it is known not to be marked. An object
-//! that is not marked in its first [`Limits::envelope_bytes`] never will be: it is an *envelope*. So text
-//! that is larger than memory is walked with no more held than the envelopes' first bytes and one record.
+//! The outermost marked object is known only when everything around it is known not to be marked. An object that is
+//! not marked in its first [`Limits::envelope_bytes`] never will be: it is an *envelope*. So text that is larger than
+//! memory can be walked. Only the first bytes of the envelopes and one record are kept in memory.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -41,39 +41,39 @@ use super::prefilter::{Hits, Prefilter};
 use super::steps;
 use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
 
-/// Where the walk came to.
+/// The state in which the walk stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// The document ended here.
+    /// The document ended at this offset.
     DocumentEnd(u64),
-    /// The window ended first; bytes from here on must be in the next.
+    /// The window ended first. The next window must have the bytes from this offset on.
     NeedsMore(u64),
-    /// Neither, and the same window has more: a pause, in which the caller may stop.
+    /// Neither: the same window has more text. The walk only pauses, so that the caller may stop it.
     Paused,
 }
 
-/// A string that the cursor stands in.
+/// A string that the cursor is in.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     start: u64,
-    /// Its bytes before this are no longer held.
+    /// Its bytes before this offset are no longer in memory.
     held_from: u64,
 }
 
-/// The walk over one document. See the module.
+/// The walk over one document. See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Walker {
     limits: Limits,
     prefilter: Arc<Prefilter>,
     nest: Nest,
-    /// Where the walk stands.
+    /// The offset that the walk has reached.
     cursor: u64,
     string: Option<Open>,
-    /// Where the line began, as long as only blanks came after its start.
+    /// The start of the current line, as long as only blanks came after it.
     line: Option<u64>,
-    /// The last significant byte before the cursor; inside a string, before the line.
+    /// The last byte before the cursor that is not blank; inside a string, the last one before the current line.
     before: u8,
-    /// Objects that began before this are no longer held whole.
+    /// Objects that began before this offset are no longer completely in memory.
     held_from: u64,
 }
 
@@ -82,7 +82,7 @@ impl Walker {
         self.limits
     }
 
-    /// With a prefilter that lets all through, every marked object is a unit.
+    /// Creates a walker. If the prefilter lets everything through, every marked object is a unit.
     pub(crate) fn new(limits: Limits, prefilter: Arc<Prefilter>) -> Self {
         Self {
             limits,
@@ -96,7 +96,7 @@ impl Walker {
         }
     }
 
-    /// Begins at a document's start.
+    /// Begins at the start of a document.
     pub(crate) fn start(&mut self, offset: u64) {
         self.nest.start();
         self.cursor = offset;
@@ -106,9 +106,9 @@ impl Walker {
         self.held_from = offset;
     }
 
-    /// Walks on to the end of the document or of the window.
+    /// Continues the walk to the end of the document or of the window.
     ///
-    /// The window must hold the text from the offset that [`Progress::NeedsMore`] gave last.
+    /// The window must contain the text from the offset that [`Progress::NeedsMore`] returned last.
     pub(crate) fn walk(
         &mut self,
         window: Window<'_>,
@@ -186,7 +186,7 @@ impl Walker {
         self.suspend(window, next_hit, out)
     }
 
-    /// The word round a hit outside of strings, if it matters whether a needle stands in it.
+    /// Returns the word around a hit outside strings, if it matters whether a needle is in it.
     fn word(&self, bytes: &[u8], at: usize) -> Range<usize> {
         match self.nest.asks_for_needle() {
             true => word_around(bytes, at, self.limits.seam_bytes),
@@ -194,7 +194,7 @@ impl Walker {
         }
     }
 
-    /// The anchor that the bracket here shows, if a document is open that this cuts off.
+    /// Returns the anchor at this bracket, if a document is open that the anchor cuts off.
     fn anchor(&self, bytes: &[u8], at: usize, offset: u64) -> Option<u64> {
         if self.nest.is_empty() {
             return None;
@@ -203,12 +203,12 @@ impl Walker {
         line.or_else(|| is_joint(bytes, at).then_some(offset))
     }
 
-    /// Finds where the string ends that goes on at index `i`.
+    /// Finds the end of the string that continues at index `i`.
     fn string_end(&mut self, window: Window<'_>, mut i: usize) -> StringEnd {
         let bytes = window.bytes;
         let mut line_start = i;
         loop {
-            // No JSON string holds a raw newline: it may have lost its end, or its writer was lax.
+            // A JSON string contains no raw newline: either the string has lost its end, or its writer was lax.
             if let Some(line) = self.line {
                 let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
                 let n_blanks = bytes[i..].iter().take_while(|b| is_blank(b)).count();
@@ -230,7 +230,8 @@ impl Walker {
             };
             i += step;
             match (bytes[i], bytes.get(i + 1)) {
-                // The string has lost its end, or this quote would be it.
+                // The string has lost its end. Otherwise this quote would be its end, and the text after it shows
+                // that it is not.
                 (b'"', _) if i > 0 && is_joint(bytes, i - 1) => {
                     return StringEnd::Anchor(window.base + i as u64 - 1);
                 }
@@ -255,7 +256,7 @@ impl Walker {
         StringEnd::Unknown
     }
 
-    /// Takes in the string that ends at index `end`: a key may mark its object, a hit belongs to it.
+    /// Handles the string that ends at index `end`: a key may mark its object, and a hit belongs to the string.
     fn close_string(
         &mut self,
         window: Window<'_>,
@@ -270,7 +271,7 @@ impl Walker {
         steps::take(content.map_or(0, <[u8]>::len));
         let was_key = self.nest.expects_key();
         self.nest.string(string.start, content);
-        // Not by whether it is still held: that is a matter of windows.
+        // Decided by the size, not by whether the string is still in memory: that would depend on the windows.
         let is_small = end_offset - string.start <= self.limits.record_bytes_max;
         let may_be_json = content.filter(|_| is_small).is_some_and(|content| {
             let first = content.trim_ascii_start();
@@ -286,7 +287,7 @@ impl Walker {
         self.line = None;
     }
 
-    /// Takes in a hit, if it lies in the string that ends or is cut off at `end`.
+    /// Handles a hit, if it is in the string that ends or is cut off at `end`.
     fn string_hit(
         &mut self,
         string: Open,
@@ -298,13 +299,13 @@ impl Walker {
         let to = window.at(end.max(window.base));
         if hit < to {
             let text = window.at(string.held_from)..to;
-            // Of a string that is too large to be held, a hit is not compared with the rest.
+            // If the string is too large to keep in memory, a hit is not compared with the rest of it.
             let is_held = end - string.start <= self.limits.record_bytes_max;
             self.hit(window, hit, text, !is_held, out);
         }
     }
 
-    /// Takes in the hit at index `hit`. It is a needle for sure, or if one stands in `text` round it.
+    /// Handles the hit at index `hit`. It is a needle if `is_sure`, or if `text` around it contains one.
     fn hit(
         &mut self,
         window: Window<'_>,
@@ -316,13 +317,13 @@ impl Walker {
         let is_needle = |text| is_sure || self.prefilter.holds_needle(text);
         let is_told = self.nest.asks_for_needle() && is_needle(&window.bytes[text.clone()]);
         let needle = is_told.then(|| {
-            // A string may go on in the next window, a line outside of one is at hand.
+            // A string may continue in the next window. Outside strings the line is available.
             let end = match self.string {
                 Some(_) => text.end,
                 None => window.bytes.len(),
             };
             let near = &window.bytes[hit..end.min(hit + self.limits.seam_bytes)];
-            // Nor what may be another document: whether it is one may show in the next window.
+            // Do not show text that may be another document: only the next window may tell whether it is one.
             let n_shown = memmem::find(near, b"}{").map_or(near.len(), |at| at + 1);
             let rest = &near[..n_shown];
             let line = &rest[..memchr(b'\n', rest).unwrap_or(rest.len())];
@@ -347,13 +348,13 @@ impl Walker {
             self.string = None;
         }
         self.nest.cut(at, out);
-        // The anchor's blanks may lie before the window.
+        // The blanks of the anchor may be before the window.
         Progress::DocumentEnd(at.max(window.base))
     }
 
-    /// Stops at the end of a window that is not the last.
+    /// Stops at the end of a window that is not the last one.
     fn suspend(&mut self, window: Window<'_>, next_hit: usize, out: &mut Vec<Framed>) -> Progress {
-        // A key of which the end is yet to come may still mark its object.
+        // A key that has not ended yet may still mark its object.
         let may_mark =
             |start: &u64| self.nest.expects_key() && self.cursor - start <= KEY_BYTES_MAX + 1;
         let key = self.string.map(|string| string.start).filter(may_mark);
@@ -367,7 +368,7 @@ impl Walker {
         if self.cursor - held_from <= self.limits.record_bytes_max {
             return Progress::NeedsMore(held_from.min(seam.max(window.base)));
         }
-        // Too large to be held: let go of it, and remember whether it had a hit.
+        // Too large to keep in memory: release it, and remember whether it had a hit.
         self.held_from = self.cursor;
         self.nest.let_go();
         if let Some(string) = self.string {
@@ -386,10 +387,10 @@ impl Walker {
 }
 
 enum StringEnd {
-    /// The index after its closing quote.
+    /// The index after the closing quote.
     At(usize),
     /// The document is cut off at this offset, inside the string.
     Anchor(u64),
-    /// Not in this window.
+    /// The end is not in this window.
     Unknown,
 }

@@ -1,29 +1,30 @@
-//! Where several records of one text begin and end, so that each has an offset, an index and a text of its own.
+//! Finds the start and the end of several records in one text, so that each has its own offset, index and text.
 //!
-//! The parser does not tell. But it has objects in the order in which they begin, and so has the text.
+//! The parser does not provide them. But it lists the objects in the order in which they begin, as the text does.
 
 use std::ops::Range;
 
 use memchr::memchr2;
 
-/// An object of a text.
+/// An object in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inner {
     pub(super) range: Range<usize>,
-    /// The index of the element that it lies in, in the innermost array round it; 0 if there is none.
+    /// The index of the element that contains it, in the innermost array around it; 0 if there is no array.
     pub(super) index: u64,
 }
 
-/// A bracket that is open.
+/// An open bracket.
 struct Open {
     start: usize,
-    /// Which object it is; nothing for an array.
+    /// The ordinal of the object; `None` for an array.
     ordinal: Option<usize>,
-    /// The index of the element that comes next in the innermost array.
+    /// The index of the next element in the innermost array.
     index: u64,
 }
 
-/// Finds objects of a JSON text by their ordinals, which are sorted. In a text that is no JSON to the letter less is found.
+/// Finds objects of a JSON text by their ordinals, which must be sorted. In a text that is not strictly valid JSON,
+/// fewer are found.
 pub(super) fn find(text: &[u8], ordinals: &[usize]) -> Vec<(usize, Inner)> {
     let mut found = Vec::new();
     let mut open: Vec<Open> = Vec::new();
@@ -69,7 +70,7 @@ pub(super) fn find(text: &[u8], ordinals: &[usize]) -> Vec<(usize, Inner)> {
     found
 }
 
-/// The offset of a string's last quote, or the text's end.
+/// Returns the offset of a string's last quote, or the end of the text.
 fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(n) = memchr2(b'"', b'\\', text.get(at..).unwrap_or_default()) {
@@ -81,14 +82,15 @@ fn string_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-/// How much of a text must be the same for it to be found.
+/// The number of bytes of a text that must be equal for it to be found.
 const SAME_BYTES: usize = 256;
 
 fn plain(bytes: &[u8]) -> impl Iterator<Item = u8> {
     bytes.iter().copied().filter(|byte| *byte != b'\\')
 }
 
-/// Where a text begins in one that holds it behind escapes, of which only the backslashes are passed over.
+/// Returns the start of `text` in `raw`, which contains it with escapes. Only the backslashes of the escapes are
+/// skipped.
 pub(super) fn find_escaped(raw: &[u8], text: &[u8]) -> Option<usize> {
     let wanted = || plain(text).take(SAME_BYTES);
     let n_wanted = wanted().count();

@@ -1,9 +1,8 @@
-//! Which keys show that an object is a record? By the key alone, as it is written.
+//! Defines the keys that show that an object is a record, by the key alone as it is written.
 //!
-//! A key that is meant but spelt otherwise than any writer spells it is no matter: the object is then a
-//! candidate with a hit like any other.
+//! A key in a spelling that no writer uses does not matter: the object is then a candidate with a hit like any other.
 
-/// The role of the value that stands under a key, and what the key marks.
+/// Returns the role of the value of a key, and what the key marks.
 pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
     let decoded;
     let key = if key.contains(&b'\\') {
@@ -12,7 +11,7 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
         }
         let quoted = [b"\"", key, b"\""].concat();
         let Ok(text) = serde_json::from_slice::<String>(&quoted) else {
-            // Not a JSON string: the candidate will not parse, and that is told then.
+            // Not a JSON string: the candidate will not parse, and that is reported then.
             return (Role::Other, Marks::Nothing);
         };
         decoded = text;
@@ -30,14 +29,14 @@ pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
         })
 }
 
-/// Whether one of [`KEYS`] has this key's length and first letter, which nearly no other key of a record has.
+/// Returns true if one of [`KEYS`] has this key's length and first letter. Nearly no other key of a record has.
 fn may_be_known(key: &[u8]) -> bool {
     let letters = FIRST_LETTERS.get(key.len()).copied().unwrap_or(0);
     key.first()
         .is_some_and(|first| letters & letter_bit(*first) != 0)
 }
 
-/// For each length the letters with which keys of that length begin, a bit each.
+/// The first letters of the keys of each length, one bit each.
 const FIRST_LETTERS: [u32; KEY_LETTERS_MAX + 1] = {
     let mut letters = [0; KEY_LETTERS_MAX + 1];
     let mut i = 0;
@@ -49,13 +48,13 @@ const FIRST_LETTERS: [u32; KEY_LETTERS_MAX + 1] = {
     letters
 };
 
-/// One bit for each letter, in either case; other bytes share them.
+/// Returns one bit for each letter, in either case. Other bytes share these bits.
 const fn letter_bit(byte: u8) -> u32 {
     1 << (byte & 0x1f)
 }
 
-/// Where the first key of an object stands that begins this text, if it is written without escapes and
-/// marks the object.
+/// Returns the offset of the first key of the object at the start of this text, if the key has no escapes and marks
+/// the object.
 pub(super) fn marking_key(object: &[u8]) -> Option<usize> {
     let rest = object.strip_prefix(b"{")?.trim_ascii_start();
     let offset = object.len() - rest.len();
@@ -67,7 +66,7 @@ pub(super) fn marking_key(object: &[u8]) -> Option<usize> {
     is_mark.then_some(offset)
 }
 
-/// The keys of which the value's own keys can mark the object round them.
+/// The kinds of keys whose value's own keys can mark the object around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Role {
     Event,
@@ -76,29 +75,29 @@ pub(super) enum Role {
     Other,
 }
 
-/// Which object a key marks.
+/// The object that a key marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
     Nothing,
     ThisObject,
-    /// The array round this one, if both lie in an array: a row of fields.
+    /// The array around this object, if both are in an array: a row of fields.
     RowRound,
-    /// The object round this one, if this one stands there under a key with that role.
+    /// The object around this one, if this one is its value under a key with that role.
     ObjectRound(Role),
 }
 
-/// Keys that records, and the documents that must not be taken for records, carry, in any case. What it is in truth,
-/// the parsed value tells.
+/// Keys of records, and of documents that must not be taken for records, in upper or lower case. The parsed value
+/// decides what the object really is.
 const KEYS: [(&str, Role, Marks); 20] = [
     ("eventName", Role::Other, Marks::ThisObject),
     ("eventVersion", Role::Other, Marks::ThisObject),
-    // As exports divide the words.
+    // In the ways that exports separate the words.
     ("event_name", Role::Other, Marks::ThisObject),
     ("event name", Role::Other, Marks::ThisObject),
     ("event-name", Role::Other, Marks::ThisObject),
     ("event_version", Role::Other, Marks::ThisObject),
     ("event version", Role::Other, Marks::ThisObject),
-    // Of answers in which names stand apart from values: a page of rows.
+    // From answers that separate names from values: a page of rows.
     ("ResultSet", Role::Other, Marks::ThisObject),
     ("QueryResultRows", Role::Other, Marks::ThisObject),
     ("columns", Role::Other, Marks::ThisObject),
@@ -107,7 +106,7 @@ const KEYS: [(&str, Role, Marks); 20] = [
     ("digestStartTime", Role::Other, Marks::ThisObject),
     ("event.action", Role::Other, Marks::ThisObject),
     ("api.operation", Role::Other, Marks::ThisObject),
-    // Of OCSF's findings, which quote records.
+    // From OCSF findings, which quote records.
     ("finding_info", Role::Other, Marks::ThisObject),
     ("event", Role::Event, Marks::Nothing),
     ("action", Role::Other, Marks::ObjectRound(Role::Event)),

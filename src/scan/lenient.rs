@@ -1,22 +1,22 @@
-//! JSON that is none to the letter, or more than the parser takes, made into JSON that says the same.
+//! Turns JSON that is not strictly valid, or that exceeds the parser's limits, into JSON with the same meaning.
 //!
-//! In: a candidate that did not parse. Out: what it means, if that can be told: numbers of any size (as text),
-//! half a surrogate pair (as U+FFFD), raw control characters and NUL, comments, commas too many, names without
-//! quotes, `NaN` and its like. A value that is missing or a word that means nothing stays a fault.
+//! In: a candidate that did not parse. Out: its meaning, as far as it is clear: numbers of any size (as text), half a
+//! surrogate pair (as U+FFFD), raw control characters and NUL, comments, surplus commas, names without quotes, `NaN`
+//! and similar words. A missing value or an unknown word remains an error.
 
 use super::steps;
 
-/// What a candidate means.
+/// The meaning of a candidate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lenient {
     pub(super) json: Vec<u8>,
-    /// Something of it was not to be had.
+    /// True if a part of it could not be recovered.
     pub(super) is_lossy: bool,
-    /// It is no JSON by RFC 8259.
+    /// True if it is not JSON by RFC 8259.
     pub(super) is_lenient: bool,
 }
 
-/// Makes JSON of a text, as far as it goes: whether it is JSON then, the parser tells.
+/// Turns a text into JSON as far as possible. The parser decides whether the result is JSON.
 pub(super) fn lenient(text: &[u8]) -> Lenient {
     let mut reader = Reader {
         rest: text,
@@ -55,13 +55,13 @@ pub(super) fn lenient(text: &[u8]) -> Lenient {
 struct Reader<'a> {
     rest: &'a [u8],
     out: Lenient,
-    /// Where in what was made the last byte is that is no blank: a run of blanks is not gone back over for each comma
-    /// that was one of them.
+    /// The index of the last byte in the output that is not blank. So a run of blanks is not read again for each
+    /// comma that was one of them.
     last: Option<usize>,
 }
 
 impl Reader<'_> {
-    /// Takes over so many bytes as they are.
+    /// Copies `n` bytes unchanged.
     fn keep(&mut self, n: usize) {
         let (kept, rest) = self.rest.split_at(n);
         self.append(kept);
@@ -75,13 +75,13 @@ impl Reader<'_> {
         self.out.json.extend_from_slice(bytes);
     }
 
-    /// Leaves out so many bytes, and puts others in their place.
+    /// Skips `n` bytes, and writes others in their place.
     fn replace(&mut self, n: usize, with: &[u8]) {
         self.append(with);
         self.rest = &self.rest[n..];
     }
 
-    /// The rest of a string, behind its first quote.
+    /// Handles the rest of a string, after its first quote.
     fn string(&mut self) {
         while let Some(&byte) = self.rest.first() {
             match byte {
@@ -146,7 +146,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Leaves out a comma before a bracket that closes.
+    /// Removes a comma before a closing bracket.
     fn drop_comma(&mut self) {
         let json = &mut self.out.json;
         if let Some(at) = self.last.filter(|&at| json[at] == b',') {
@@ -197,7 +197,7 @@ impl Reader<'_> {
     }
 }
 
-/// The unit of a `\uXXXX` that begins here.
+/// Returns the UTF-16 unit of a `\uXXXX` that begins here.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     let digits = std::str::from_utf8(digits).ok()?;
@@ -205,7 +205,7 @@ fn unit(text: &[u8]) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
-/// RFC 8259, section 6.
+/// Returns true if this is a number by RFC 8259, section 6.
 fn is_json_number(number: &[u8]) -> bool {
     fn digits(text: &[u8]) -> (usize, &[u8]) {
         let n = text.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -236,7 +236,7 @@ fn is_json_number(number: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// Whether the parser takes this number.
+/// Returns true if the parser accepts this number.
 fn fits(number: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(number) else {
         return false;

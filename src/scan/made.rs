@@ -1,14 +1,14 @@
-//! Records that stand in an answer in pieces: names in one place and values in another, or each value in a wrapper
-//! that says its type.
+//! Assembles records whose parts are separate in an answer: names in one place and values in another, or each value
+//! in a wrapper with its type.
 //!
-//! In: a value that is no record. Out: the objects that it means, as JSON, for the recogniser to judge like any other.
-//! Athena's result sets, rows of CloudTrail Lake, fields of Logs Insights, columns and rows of Sentinel and ES|QL,
-//! typed items of DynamoDB.
+//! In: a value that is not a record. Out: the objects that it means, as JSON, for the recogniser to judge like any
+//! other: Athena's result sets, rows of CloudTrail Lake, fields of Logs Insights, columns and rows of Sentinel and
+//! ES|QL, typed items of DynamoDB.
 
 use crate::event::json::Value;
 use crate::event::names::is_field;
 
-/// What of a value the objects were made of.
+/// The part of a value that the objects were built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MadeOf {
     /// All of it.
@@ -17,7 +17,7 @@ pub(super) enum MadeOf {
     Rows,
 }
 
-/// Whether a member of that name is a part of what objects are made of.
+/// Returns true if a member with that name is part of what objects are built from.
 pub(super) fn is_of_rows(name: &str) -> bool {
     const NAMES: [&str; 8] = [
         "Rows",
@@ -32,7 +32,7 @@ pub(super) fn is_of_rows(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// Gives each object that `value` means to `visit`; nothing if it means none but itself.
+/// Calls `visit` with each object that `value` means. Returns `None` if it means only itself.
 pub(super) fn each_made(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> Option<MadeOf> {
     if result_set(value, visit) || table(value, visit) || lake(value, visit) {
         return Some(MadeOf::Rows);
@@ -45,7 +45,7 @@ fn member<'v>(object: Value<'v>, names: &[&str]) -> Option<Value<'v>> {
     members.find_map(|(key, value)| names.contains(&key).then_some(value))
 }
 
-/// The names of columns: texts, or objects with a name.
+/// Returns the names of columns, which are texts or objects with a name.
 fn names<'v>(columns: Value<'v>) -> Vec<&'v str> {
     let name = |column: Value<'v>| {
         let named = || member(column, &["name", "Name", "ColumnName", "columnName"])?.as_str();
@@ -54,7 +54,8 @@ fn names<'v>(columns: Value<'v>) -> Vec<&'v str> {
     columns.elements().map(name).collect()
 }
 
-/// Athena's: `{"ResultSet":{"Rows":[{"Data":[{"VarCharValue":"x"}]}]}}`. The first row of the first page has the names.
+/// Reads Athena's form: `{"ResultSet":{"Rows":[{"Data":[{"VarCharValue":"x"}]}]}}`. The first row of the first page
+/// has the names.
 fn result_set(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let Some(rows) = member(value, &["Rows"]) else {
         return false;
@@ -87,7 +88,7 @@ fn result_set(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     true
 }
 
-/// Columns and rows, or columns and their values: of Sentinel, Kusto, ES|QL, Elasticsearch's SQL, pandas.
+/// Reads columns and rows, or columns and their values, as in Sentinel, Kusto, ES|QL, Elasticsearch's SQL and pandas.
 fn table(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let Some(columns) = member(value, &["columns", "Columns"]).filter(|c| c.is_array()) else {
         return false;
@@ -118,8 +119,8 @@ fn table(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     true
 }
 
-/// Whether the lists of a table with as many of them as names are its columns: actions then stand in one list, and not
-/// at one place in each.
+/// Returns true if the lists of a table are its columns, where there are as many lists as names. Then the actions are
+/// all in one list, and not at the same place in each list.
 fn is_by_column(names: &[&str], lists: Value<'_>) -> bool {
     let is_action = |value: Value<'_>| {
         let text = value.as_str().unwrap_or_default();
@@ -135,7 +136,7 @@ fn is_by_column(names: &[&str], lists: Value<'_>) -> bool {
     !lists.elements().all(by_row) && column.is_some_and(|column| column.elements().all(is_action))
 }
 
-/// CloudTrail Lake's: `{"QueryResultRows":[[{"eventName":"x"},{"errorCode":"y"}]]}`.
+/// Reads CloudTrail Lake's form: `{"QueryResultRows":[[{"eventName":"x"},{"errorCode":"y"}]]}`.
 fn lake(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let Some(rows) = member(value, &["QueryResultRows"]) else {
         return false;
@@ -147,7 +148,7 @@ fn lake(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     true
 }
 
-/// A row of Logs Insights: `[{"field":"eventName","value":"x"}]`.
+/// Reads a row of Logs Insights: `[{"field":"eventName","value":"x"}]`.
 fn fields(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let cell = |cell: Value<'_>| member(cell, &["field"])?.as_str().map(|_| ());
     if value.elements().next().is_none() || !value.elements().all(|one| cell(one).is_some()) {
@@ -164,14 +165,14 @@ fn fields(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
 /// The types of DynamoDB's values.
 const TYPES: [&str; 10] = ["S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"];
 
-/// What is in the wrapper of a typed value.
+/// Returns the type and the content of the wrapper of a typed value.
 fn unwrapped<'v>(value: Value<'v>) -> Option<(&'v str, Value<'v>)> {
     let mut members = value.members();
     let first = members.next().filter(|(name, _)| TYPES.contains(name))?;
     members.next().is_none().then_some(first)
 }
 
-/// An item of DynamoDB: `{"eventName":{"S":"x"}}`.
+/// Reads an item of DynamoDB: `{"eventName":{"S":"x"}}`.
 fn typed(value: Value<'_>, visit: &mut dyn FnMut(Vec<u8>)) -> bool {
     let is_event = value.members().any(|(name, value)| {
         let is_action = is_field(name, "eventName") || matches!(name, "event.action");
@@ -277,7 +278,7 @@ mod tests {
         ] {
             assert_eq!(made(json), expected, "{json}");
         }
-        // Of a square the actions tell.
+        // If there are as many rows as columns, the actions decide.
         for lists in [r#"[["A",1],["B",2]]"#, r#"[["A","B"],[1,2]]"#] {
             let square = format!(r#"{{"columns":["eventName","a"],"values":{lists}}}"#);
             let expected = [r#"{"eventName":"A","a":1}"#, r#"{"eventName":"B","a":2}"#];

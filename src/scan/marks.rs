@@ -1,12 +1,12 @@
-//! How many events are in a text? By the keys of their times, in the search for needles, without a parse.
+//! Counts the events in a text by the keys of their times, during the search for needles and without a parse.
 //!
-//! In: places where `ime` occurs, as the search meets them. Out: [`EventCounts`]. A record as AWS writes it has
-//! `"eventTime":"2024-05-01T12:00:00Z"` once; in a string it has backslashes before its quotes. Elastic's documents
-//! have `"@timestamp"`, OCSF's `"time"` with a number. All three hold `ime`, which occurs 1.1 times a record in public
-//! logs: so one probe finds them all.
+//! In: places where `ime` occurs, as the search finds them. Out: [`EventCounts`]. A record as AWS writes it has
+//! `"eventTime":"2024-05-01T12:00:00Z"` once; inside a string there are backslashes before its quotes. Elastic's
+//! documents have `"@timestamp"`, and OCSF's have `"time"` with a number. All three contain `ime`, which occurs 1.1
+//! times per record in public logs. So one probe finds them all.
 //!
-//! On files as AWS delivers them this equals a full parse (3,929 of 3,929 public files). A request that has a key
-//! `eventTime` with a time in it counts as an event more.
+//! On files as AWS delivers them, the count equals that of a full parse (3,929 of 3,929 public files). A request with
+//! a key `eventTime` and a time as its value counts as one event more.
 
 use std::sync::LazyLock;
 
@@ -17,47 +17,48 @@ use super::vectors::{self, Places, TIME};
 use crate::event::time;
 use crate::report::EventCounts;
 
-/// In a part that is no longer a finder costs more than a look at each letter.
+/// The size up to which a look at each letter is cheaper than a finder.
 const SHORT_BYTES: usize = 256;
 
-/// How far before and after the probe is looked.
+/// The number of bytes before and after the probe that are examined.
 const BEFORE_BYTES: usize = 40;
 const AFTER_BYTES: usize = 160;
 
-/// How many backslashes before a quote are looked through: a string in a string has one, then three, seven, fifteen.
+/// The largest number of backslashes before a quote that is recognised. A string in a string has one, then three,
+/// seven, fifteen.
 const BACKSLASHES_MAX: usize = 15;
 
 /// Counts the events of a text, window by window.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     counts: EventCounts,
-    /// The least and the greatest time that is written as AWS does, in so many letters.
+    /// The smallest and the largest time in the form that AWS writes, which has a fixed length.
     usual: Option<(Usual, Usual)>,
-    /// Up to where the window is dealt with.
+    /// The index up to which the window is processed.
     to: usize,
-    /// How long the window is, if the text ends with it.
+    /// The length of the window, if the text ends with it.
     last_bytes: Option<usize>,
     is_on: bool,
 }
 
-/// `2024-05-01T12:00:00Z`, as two numbers that compare as the letters do.
+/// `2024-05-01T12:00:00Z`, as two numbers that compare in the same way as the letters.
 type Usual = (u128, u32);
 
-/// How many letters that has.
+/// The number of letters in such a time.
 const USUAL_BYTES: usize = 20;
 
 impl Counter {
-    /// Begins with a window of so many bytes that is dealt with up to here.
+    /// Begins a window of `n_bytes` bytes that is processed up to `to`.
     pub(super) fn begin(&mut self, to: usize, n_bytes: usize, is_last: bool) {
         (self.to, self.is_on) = (to, true);
         self.last_bytes = is_last.then_some(n_bytes);
     }
 
-    /// Goes over the text that the search passed over, and over the rest up to what the next window has, from `keep` on.
-    /// Gives up to where that is.
+    /// Processes the text that the search skipped, and the rest up to the text that the next window has, from `keep`
+    /// on. Returns the index up to which the window is processed.
     pub(super) fn end(&mut self, text: &[u8], keep: usize) -> usize {
         let limit = self.limit(text);
-        // What begins before the next window shows in this one only.
+        // What begins before the next window is visible in this one only.
         let to = match self.last_bytes {
             Some(_) => limit,
             None => keep.max((keep + BEFORE_BYTES).min(limit)),
@@ -66,7 +67,7 @@ impl Counter {
         self.to
     }
 
-    /// What was counted since the last call.
+    /// Returns the counts since the last call.
     pub(super) fn take(&mut self) -> EventCounts {
         if let Some((first, last)) = self.usual.take() {
             for (start, end) in [first, last] {
@@ -80,7 +81,7 @@ impl Counter {
         std::mem::take(&mut self.counts)
     }
 
-    /// Goes over text in which the probe was not looked for.
+    /// Processes text in which the probe was not searched for.
     pub(super) fn pass_over(&mut self, text: &[u8], to: usize) {
         self.pass(text, to.min(self.limit(text)));
     }
@@ -107,7 +108,7 @@ impl Counter {
         self.to = to;
     }
 
-    /// Takes in text up to `to`, given all its blocks in which the letters are, in order, with their places.
+    /// Processes text up to `to`. `blocks` are all its blocks that contain the letters, in order, with their places.
     pub(super) fn add(&mut self, text: &[u8], blocks: &[(usize, Places)], to: usize) {
         if !self.is_on {
             return;
@@ -123,7 +124,7 @@ impl Counter {
         self.to = self.to.max(to.min(todo.end));
     }
 
-    /// Up to where it shows in a part of the window from its start on what a place is.
+    /// Returns the index up to which a place can be decided. `text` is a part of the window that begins at its start.
     fn limit(&self, text: &[u8]) -> usize {
         match self.last_bytes {
             Some(n_bytes) if n_bytes == text.len() => n_bytes,
@@ -131,15 +132,15 @@ impl Counter {
         }
     }
 
-    /// Counts what the probe is a part of, if that is the key of an event's time.
+    /// Counts an event, if the probe is part of the key of an event's time.
     fn mark(&mut self, text: &[u8], at: usize) {
         if !self.count_usual(text, at) {
             self.count_any(text, at);
         }
     }
 
-    /// Counts an event if the letters are in the key of its time and all round them is as AWS writes it. Returns whether
-    /// it did.
+    /// Counts an event, if the letters are in the key of its time and everything around them is as AWS writes it.
+    /// Returns true if it did.
     fn count_usual(&mut self, text: &[u8], at: usize) -> bool {
         const KEY: &[u8; 13] = br#""eventTime":""#;
         const NEXT: &[u8; 16] = br#"","eventSource":"#;
@@ -162,7 +163,7 @@ impl Counter {
         is_usual
     }
 
-    /// Counts an event if the letters are in the key of its time, in any of the forms that are read.
+    /// Counts an event, if the letters are in the key of its time, in any of the supported forms.
     #[inline(never)]
     fn count_any(&mut self, text: &[u8], at: usize) {
         let before = &text[at.saturating_sub(BEFORE_BYTES)..at];
@@ -212,7 +213,7 @@ impl Counter {
         self.time(value);
     }
 
-    /// Takes in a time as it is written.
+    /// Adds a time as it is written.
     pub(super) fn time(&mut self, value: &[u8]) {
         if is_usual_time(value) {
             return self.usual(value);
@@ -223,7 +224,7 @@ impl Counter {
         }
     }
 
-    /// Takes in a time of the usual form: compared as text, which costs less than to read each.
+    /// Adds a time of the usual form. It is compared as text, which is cheaper than parsing each one.
     fn usual(&mut self, value: &[u8]) {
         let Some((start, end)) = value.split_first_chunk() else {
             return;
@@ -241,7 +242,7 @@ fn is_usual_time(value: &[u8]) -> bool {
     value.len() == USUAL_BYTES && value[10] == b'T' && value[19] == b'Z'
 }
 
-/// Whose key it is.
+/// The schema that a key belongs to.
 #[derive(Debug, Clone, Copy)]
 enum Key {
     Native,
@@ -249,14 +250,14 @@ enum Key {
     Ocsf,
 }
 
-/// What is after a quote with so many backslashes, if it begins the text.
+/// Returns the text after a quote with this many backslashes, if the text begins with it.
 fn after_quote(text: &[u8], n_backslashes: usize) -> Option<&[u8]> {
     let n = text.iter().take_while(|b| **b == b'\\').count();
     text[n..].strip_prefix(b"\"").filter(|_| n == n_backslashes)
 }
 
-/// A text without its quotes, and what follows; to the end of what is seen, if it does not end in it. None has a line
-/// end, where a text may be divided.
+/// Returns a string without its quotes, and the text after it. If its end is not visible, it extends to the end of
+/// the text. A string with a newline is not returned, since a text may be divided there.
 fn string(text: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     let text = after_quote(text, n_backslashes)?;
     let is_end = |b: &u8| matches!(b, b'"' | b'\\');
@@ -264,8 +265,8 @@ fn string(text: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     (!string.contains(&b'\n')).then_some((string, rest))
 }
 
-/// The value after a key, whose closing quote is next, and what follows it: a text without its quotes, or a number; of
-/// an array the first one.
+/// Returns the value after a key and the text after that value. The closing quote of the key must come first. The
+/// value is a string without its quotes, or a number; of an array, the first element.
 fn value(rest: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     if n_backslashes > BACKSLASHES_MAX {
         return None;
@@ -284,13 +285,14 @@ fn value(rest: &[u8], n_backslashes: usize) -> Option<(&[u8], &[u8])> {
     (n_digits > 0).then(|| rest.split_at(n_digits))
 }
 
-/// Whether what follows a time shows a document that is no event: an Insight event, or another service's notification.
+/// Returns true if the text after a time shows a document that is no event: an Insight event, or the notification of
+/// another service.
 fn is_of_other_document(rest: &[u8], n_backslashes: usize) -> bool {
     // As AWS writes records.
     if rest.starts_with(b",\"eventSource\":") {
         return false;
     }
-    // The next member, as far as it is seen.
+    // The next member, as far as it is visible.
     let member = |rest| -> Option<_> {
         let rest = <[u8]>::trim_ascii_start(rest).strip_prefix(b",")?;
         let (key, rest) = string(rest.trim_ascii_start(), n_backslashes)?;
@@ -304,10 +306,10 @@ fn is_of_other_document(rest: &[u8], n_backslashes: usize) -> bool {
         ))
     };
     match member(rest) {
-        // `ObjectCreated:Put`, `aws:kinesis:record`: no call of CloudTrail's has a colon in its name.
+        // `ObjectCreated:Put`, `aws:kinesis:record`: no call in CloudTrail has a colon in its name.
         Some((b"eventName", name, _)) => name.contains(&b':'),
         Some((b"eventType", kind, _)) => kind == b"AwsCloudTrailInsight",
-        // In this order Insight events alone have them.
+        // Only Insight events have them in this order.
         Some((b"awsRegion", _, rest)) => matches!(member(rest), Some((b"eventID", ..))),
         _ => false,
     }
@@ -356,7 +358,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the text is divided, and whatever of it the search itself passed over.
+        /// The result does not depend on how the text is divided, nor on what the search itself skipped.
         #[test]
         fn windows_do_not_matter(
             records in proptest::collection::vec("[a-z ]{0,90}", 1..20),

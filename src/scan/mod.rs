@@ -1,8 +1,8 @@
-//! From text to the events that may match: prefilter, frame, parse, recognise.
+//! Finds the events in a text that may match: prefilter, frame, parse, recognise.
 //!
-//! In: text, whole or window by window. Out: a [`Candidate`] for each event in text that holds a needle,
-//! and a [`Defect`] for each such text that could not be decided. No I/O, no thread, no clock, no output:
-//! what is found depends on the text alone, however it is divided into windows.
+//! In: text, complete or window by window. Out: a [`Candidate`] for each event in text that contains a needle, and a
+//! [`Defect`] for each such text that could not be decided. No I/O, no thread, no clock, no output: the result
+//! depends on the text alone, however it is divided into windows.
 //!
 //! ```text
 //! text ──prefilter──▶ hits ──frame──▶ units ──parse──▶ values ──envelope──▶ events
@@ -56,19 +56,19 @@ use parse::Parser;
 use rows::{Found, Table};
 use window::{excerpt, is_anchor, last_anchor};
 
-/// An event in text that holds a needle.
+/// An event in text that contains a needle.
 #[derive(Debug)]
 pub struct Candidate<'a> {
     /// The event.
     pub event: Event<'a>,
-    /// Where it stands in the text.
+    /// Its place in the text.
     pub unit: Unit,
-    /// The record as it stands in the text; for a record inside a string, the string's content.
+    /// The record as written in the text; for a record inside a string, the content of the string.
     pub raw: &'a [u8],
 }
 
-/// Calls `visit` with each event in a JSON value, whether it holds a needle or not, and gives back whether
-/// the value parsed: the last stages alone, for tests and benches.
+/// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
+/// runs only the last stages, for tests and benches.
 pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
     let everything = Arc::new(Prefilter::new::<&str>(&[]));
     let end = json.len() as u64;
@@ -93,11 +93,12 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         .is_ok()
 }
 
-/// The longest line that is judged by itself: one that proves to be none is then parsed in vain, and walked.
+/// The longest line that is judged by itself. If such a line proves not to be a record, it was parsed in vain and is
+/// then walked.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// The line that goes on at `start`, or the beginning of one that is longer than is judged by itself, and whether it ends
-/// there.
+/// Returns the line that continues at `start`, and whether it ends there. If the line is longer than
+/// [`LINE_BYTES_MAX`], only its beginning is returned.
 fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
     let rest = &window.bytes[start..];
     let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
@@ -108,33 +109,33 @@ fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
     (line, end.is_some() || is_last)
 }
 
-/// Scans one text after the other; owns all memory that this needs. One per worker.
+/// Scans one text after another and owns all memory that this needs. There is one per worker.
 #[derive(Debug)]
 pub struct Scanner {
     prefilter: Arc<Prefilter>,
-    /// Set when the scan is to end wherever it is.
+    /// Set when the scan must stop, wherever it is.
     stop: Arc<AtomicBool>,
     walker: Walker,
     is_walking: bool,
-    /// Up to where the text is dealt with, if not walking: a document's end.
+    /// The offset up to which the text is processed, if no document is being walked: the end of a document.
     boundary: u64,
     framed: Vec<Framed>,
-    /// Whether it is not known yet what the text begins with.
+    /// True if the beginning of the text is not known yet.
     is_at_start: bool,
-    /// Whether each document is a row of a table.
+    /// True if each document is a row of a table.
     is_table: bool,
     /// The table, if the text has rows.
     table: Option<Table>,
     /// A row as JSON.
     json: Vec<u8>,
-    /// Whether it is told that it is not all text.
+    /// True if it was reported that not all of it is text.
     is_binary_told: bool,
     is_hole_told: bool,
-    /// Up to where the events of the text are counted.
+    /// The offset up to which the events of the text are counted.
     counted_to: u64,
-    /// The search for text that stands as numbers.
+    /// The search for text that is written as a list of numbers.
     numbers: Numbers,
-    /// In how many strings the text lies.
+    /// The number of strings that the text is nested in.
     level: usize,
     /// One for each level of JSON in strings.
     parsers: Vec<Parser>,
@@ -142,12 +143,12 @@ pub struct Scanner {
     pub stats: Stats,
     /// Defects since [`Scanner::start`].
     pub defects: Vec<Defect>,
-    /// The events of the text, whether they hold a needle or not, since [`Scanner::start`].
+    /// The events of the text, with or without a needle, since [`Scanner::start`].
     pub events: EventCounts,
 }
 
 impl Scanner {
-    /// A scanner for texts that `prefilter` searches.
+    /// Creates a scanner for texts that `prefilter` searches.
     #[must_use]
     pub fn new(prefilter: Arc<Prefilter>) -> Self {
         Self::with_limits(prefilter, Limits::default())
@@ -178,20 +179,21 @@ impl Scanner {
         }
     }
 
-    /// The same, which ends wherever it is when this is set: what it has found by then is not all.
+    /// Returns the scanner with a stop flag. When the flag is set, the scan stops wherever it is, and its results are
+    /// incomplete.
     #[must_use]
     pub(crate) fn stopped_by(self, stop: &Arc<AtomicBool>) -> Self {
         let stop = Arc::clone(stop);
         Self { stop, ..self }
     }
 
-    /// Begins with documents of which each is a row of a table.
+    /// Begins with documents that are each a row of a table.
     pub(crate) fn start_table(&mut self) {
         self.start(0);
         self.is_table = true;
     }
 
-    /// The same for what lies in so many strings.
+    /// Returns the scanner for a text that is nested in this many strings.
     fn at_level(self, level: usize) -> Self {
         Self { level, ..self }
     }
@@ -213,20 +215,20 @@ impl Scanner {
         self.events = EventCounts::default();
     }
 
-    /// Begins a new text at this offset, of which nothing came before: it may begin with a header of rows.
+    /// Begins a new text at this offset, with no text before it. It may begin with a header of rows.
     pub fn start_text(&mut self, offset: u64) {
         self.start(offset);
         self.is_at_start = true;
     }
 
-    /// Whether what was scanned last ends inside a document that is being walked.
+    /// Returns true if the text scanned last ends inside a document that is being walked.
     pub(crate) fn is_walking(&self) -> bool {
         self.is_walking
     }
 
-    /// Scans a window and gives the offset from which on the text must be in the next one.
+    /// Scans a window and returns the offset from which on the next window must contain the text.
     ///
-    /// The next window must hold more than this one from there on, or be the last. Calls `visit` for
+    /// The next window must contain more text after that offset than this one, or be the last one. Calls `visit` for
     /// each candidate, in the order of the text.
     pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
         if self.is_at_start {
@@ -251,7 +253,7 @@ impl Scanner {
                 None => self.scan_documents(window, &mut hits, visit),
             },
         };
-        // In text that the search has just brought near.
+        // In text that the search has just brought into the cache.
         let defects = &mut self.defects;
         self.numbers.search(window, &prefilter, &mut |offset| {
             let message =
@@ -283,10 +285,10 @@ impl Scanner {
             let last = likely.or_else(|| last_anchor(bytes, bytes.len()));
             last.unwrap_or(0)
         };
-        // Up to where no anchor stands but those behind: back-to-back documents on one line are many, and
-        // the way to the next hit may be long.
+        // There is no anchor up to this index, except those already passed. This avoids repeated searches: many
+        // documents may follow one another on one line, and the next hit may be far away.
         let mut sought_to = 0;
-        // Up to where a line goes that was not to be judged by itself, at whichever of its documents that began.
+        // The end of a line that cannot be judged by itself, whichever of its documents the attempt began at.
         let mut walked_to = 0;
         while !self.stop.load(Relaxed) {
             if self.is_walking {
@@ -303,7 +305,7 @@ impl Scanner {
             }
             let at = window.at(self.boundary);
             if at < closed {
-                // Only whole documents stand before `closed`: those without a hit are passed over.
+                // Only whole documents are before `closed`. Those without a hit are skipped.
                 let start = match hits.first_in(at..closed) {
                     None => {
                         self.boundary = window.base + closed as u64;
@@ -344,11 +346,11 @@ impl Scanner {
             .push(Defect::text(Code::InvalidJson, unit.start, message));
     }
 
-    /// Judges a line at a document's start by itself, without a walk, if it holds a hit and is a record: its
-    /// first key marks it, and it parses. Gives the offset of its end.
+    /// Judges a line at the start of a document by itself, without a walk, if it contains a hit and is a record: its
+    /// first key marks it, and it parses. Returns the offset of its end.
     ///
-    /// Nothing else comes of it than of a walk: a line that is one JSON value is one document, and an
-    /// object that is marked and lies in no other is the unit of all its hits.
+    /// The result is the same as that of a walk: a line that is one JSON value is one document, and a marked object
+    /// that is in no other one is the unit of all its hits.
     fn line(
         &mut self,
         window: Window<'_>,
@@ -376,7 +378,7 @@ impl Scanner {
             end,
             record_index: 0,
         };
-        // To the letter, or the walk tells where it ends.
+        // Strict JSON only. Otherwise the walk determines where the record ends.
         let text = Whole {
             bytes: record,
             raw: record,

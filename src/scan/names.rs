@@ -1,7 +1,8 @@
-//! Names looked for in one pass over a text, each as a whole word.
+//! Searches for names in one pass over a text, each as a whole word.
 //!
-//! By the search for needles where they are very few, else by Aho-Corasick, with the vectors of Teddy as long as it can. What stands around a name decides whether it is one: a
-//! user called `admin` is not meant in `administrator`.
+//! Very few names are searched for like needles. More are searched for with Aho-Corasick, which uses the vectors of
+//! Teddy as long as it can. The characters around a name decide whether it counts: a user called `admin` is not meant
+//! in `administrator`.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +11,16 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use super::patterns::{Passed, Patterns};
 use crate::binary::find_control;
 
-/// How an escape begins.
+/// The beginning of an escape.
 const ESCAPE: &str = "\\u00";
 
-/// As many names as the search for needles is fast for, beside the escape.
+/// The number of names, besides the escape, for which the search for needles is fast.
 const FEW: usize = 2;
 
-/// Names of so many bytes in all become a table that has a row for each of these bytes.
+/// The total size of the names up to which they become a table with one row for each of their bytes.
 const DFA_BYTES: usize = 64 * 1024;
 
-/// Names, and the beginning of an escape, whose number is 0.
+/// Names, and the beginning of an escape, which has the index 0.
 #[derive(Debug)]
 pub(super) enum Names {
     Few {
@@ -33,7 +34,8 @@ impl Names {
     pub(super) fn new(names: BTreeSet<&str>) -> Self {
         let names = names.into_iter().filter(|name| !name.is_empty());
         let mut names: Vec<&str> = std::iter::once(ESCAPE).chain(names).collect();
-        // At each place the longest one is found: of names that begin alike the shorter is no whole word there.
+        // The longest name at each place is found. If two names begin alike, the shorter one is not a whole word
+        // there.
         names[1..].sort_by_key(|name| std::cmp::Reverse(name.len()));
         if names.len() <= FEW + 1 {
             return Self::Few {
@@ -43,14 +45,14 @@ impl Names {
         }
         let n_bytes: usize = names.iter().map(|name| name.len()).sum();
         let automaton = AhoCorasick::builder()
-            // Some megabytes buy twice the speed.
+            // Some megabytes of memory double the speed.
             .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
             .match_kind(MatchKind::LeftmostLongest)
             .build(names);
         Self::Many(automaton.expect("some thousand names are far from the limits"))
     }
 
-    /// The places at or after `from` where a name stands as a word, or an escape begins, each with the number of that.
+    /// Returns the places at or after `from` where a name occurs as a word or an escape begins, each with its index.
     pub(super) fn each_from(
         &self,
         text: &[u8],
@@ -64,7 +66,7 @@ impl Names {
         })
     }
 
-    /// The first of them.
+    /// Returns the first of these places.
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         match self {
             Self::Few { patterns, lens } => {
@@ -93,28 +95,29 @@ impl Names {
     }
 }
 
-/// Characters of which the names of users, roles and keys are made (IAM user guide, "IAM and AWS STS quotas"), but for `=` and
-/// `,`, which stand round a name where an object is printed as text.
+/// Returns true for the characters in names of users, roles and keys (IAM user guide, "IAM and AWS STS quotas"),
+/// except `=` and `,`, which are around a name when an object is printed as text.
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
 }
 
-/// Whether no character of a name stands before or behind; one that may belong to an escape is none.
+/// Returns true if no character of a name is directly before or after. A character that may belong to an escape does
+/// not count.
 fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
     let begins = !is_inside(text[..start].last()) || ends_in_escape(&text[..start]);
-    // An escape begins with a backslash, which is of no name; nothing else ends a word in the middle.
+    // An escape begins with a backslash, which is in no name. Nothing else ends a word in the middle.
     begins && !is_inside(text.get(end))
 }
 
-/// Whether this ends in an escape, such as `\n` or `\u002f`, which may stand for what is of no name.
+/// Returns true if this ends in an escape, such as `\n` or `\u002f`, which may stand for a character of no name.
 fn ends_in_escape(text: &[u8]) -> bool {
     let ends = |n: usize| text.len() >= n && text[text.len() - n] == b'\\';
     ends(2) || ends(6) && text[text.len() - 5] == b'u'
 }
 
-/// The longest run of a name of which each character is one of a name here: JSON writes these in one way, and where a longer
-/// run is no word, a shorter one that begins there is none either.
+/// Returns the longest run of characters in a name that all count as characters of a name here. JSON writes these in
+/// one way only. Where a longer run is not a word, a shorter one that begins there is not one either.
 pub(super) fn longest_run(name: &str) -> &str {
     let is_other = |c: char| c.is_ascii() && !u8::try_from(c).is_ok_and(is_of_name);
     let runs = name.split(is_other);
@@ -131,7 +134,7 @@ mod tests {
         found.map(|(at, _)| at).collect()
     }
 
-    /// In both ways.
+    /// Searches in both ways.
     fn found(names: &[&str], text: &str) -> Vec<usize> {
         let few = Names::new(names.iter().copied().collect());
         let others = ["of another", "and another", "and one more"];
@@ -156,7 +159,7 @@ mod tests {
         ] {
             assert_eq!(found(&names, text).len(), 1, "{text}");
         }
-        // The escape, and the name behind it.
+        // The escape, and the name after it.
         assert_eq!(found(&names, r"\u002fadmin"), [0, 6]);
         for text in [
             "administrator",

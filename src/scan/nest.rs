@@ -1,8 +1,8 @@
-//! What do the open brackets hold? The account from which the units come.
+//! Keeps a stack of the open brackets and derives the units from it.
 //!
-//! In: brackets, keys, commas and hits, as the walk meets them. Out: [`Framed`]. The text itself is not seen
-//! here, and no offset is a limit but those of [`Limits`]: what comes out is the same however the walk is
-//! divided.
+//! In: brackets, keys, commas and hits, in the order in which the walk meets them. Out: [`Framed`]. This module does
+//! not see the text itself, and only the offsets in [`Limits`] act as limits. So the result is the same however the
+//! walk is divided.
 
 use std::collections::VecDeque;
 
@@ -11,23 +11,24 @@ use super::prefilter::NEEDLE_BYTES_MAX;
 use super::steps;
 use crate::report::{Code, Defect};
 
-/// The sizes that bound what the walk holds. None of them changes what is found in text whose records are
-/// smaller than the largest that is held.
+/// Sizes that limit what the walk keeps in memory. None of them changes what is found in text whose records are
+/// smaller than `record_bytes_max`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// In how many of its first bytes an object must show a schema's key. The largest record in the
-    /// public corpora is 48 kB and shows its first key after one byte.
+    /// The number of bytes at the start of an object in which a schema's key must occur. The largest record in the
+    /// public corpora is 48 kB, and its first key comes after one byte.
     pub(crate) envelope_bytes: u64,
-    /// The largest record that is held: one record may not take all memory, and simd-json indexes a
-    /// document with 32 bits. At least [`Limits::envelope_bytes`] and a key.
+    /// The largest record that is kept in memory. There are two reasons: one record must not take all memory, and
+    /// simd-json indexes a document with 32 bits. The limit is greater than [`Limits::envelope_bytes`] plus a key.
     pub(crate) record_bytes_max: u64,
-    /// What is kept before the cursor, and left after it, so that a needle across a seam between two
-    /// windows is seen. No needle is longer.
+    /// The number of bytes kept before the cursor and left after it, so that a needle that crosses the seam between
+    /// two windows is found. No needle is longer.
     pub(crate) seam_bytes: usize,
-    /// Text after the last anchor that is rather waited for than walked: a delivery of usual length is then
-    /// searched once with its end in sight, while a document of one very long line is walked as it comes.
+    /// The size up to which text after the last anchor is not walked yet: the scan waits for more text. So a delivery
+    /// file of usual size is searched once, with its end known. A document that is one very long line is walked as it
+    /// arrives.
     pub(crate) tail_bytes: usize,
-    /// How much is walked at a stretch, before what came of it is judged and a wish to stop is heard.
+    /// The number of bytes walked in one go, before the results are judged and a request to stop is checked.
     pub(crate) stride_bytes: usize,
 }
 
@@ -43,38 +44,38 @@ impl Default for Limits {
     }
 }
 
-/// How deep the walk keeps account of brackets. Deeper ones are only counted, so that a gigabyte of `[`
-/// costs no memory; simd-json judges 1,024 levels.
+/// The deepest nesting level at which the walk stores brackets. Deeper brackets are only counted, so that a gigabyte
+/// of `[` costs no memory. simd-json parses up to 1,024 levels.
 const DEPTH_MAX: usize = 2048;
 
-/// How far behind its bracket the first key of a row of fields may stand: so much is held across a seam whatever
-/// comes.
+/// The largest distance between the opening bracket of a row of fields and its first key. At least this many bytes
+/// are kept across a seam in any case.
 const ROW_START_BYTES_MAX: u64 = NEEDLE_BYTES_MAX as u64 / 2;
 
-/// A region of text that is to be parsed.
+/// A region of text to be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
     /// The offset of its first byte, from the start of the text.
     pub start: u64,
     /// The offset after its last byte.
     pub end: u64,
-    /// The index of the element that it lies in, in the innermost array round it; 0 if there is none.
+    /// The index of the element that contains it, in the innermost array around it; 0 if there is no array.
     pub record_index: u64,
 }
 
-/// What the walk tells.
+/// A result of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Framed {
     /// A candidate.
     Unit(Unit),
-    /// A candidate that has no end, or whose start is no longer held.
+    /// A candidate that has no end, or whose start is no longer in memory.
     Defect(Defect),
-    /// A needle that lies in no candidate: text in another format, JSON beyond repair, or an envelope's
-    /// own. What stands between two documents is told once.
+    /// A needle that is in no candidate: text in another format, JSON that cannot be repaired, or the envelope's own
+    /// text. Between two documents, only one needle is reported.
     Unframed(Needle),
 }
 
-/// A hit that is a needle for sure, and the text from there on, which need not be held any more.
+/// A hit that is certainly a needle, with an excerpt of the text from there on. The text itself can be released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needle {
     pub(crate) offset: u64,
@@ -87,53 +88,53 @@ enum Kind {
     Array,
 }
 
-/// A bracket that is open.
+/// An open bracket.
 #[derive(Debug)]
 struct Frame {
     kind: Kind,
     start: u64,
-    /// The element that this value lies in, of the innermost array round it.
+    /// The index of the element that contains this value, in the innermost array around it.
     record_index: u64,
-    /// For an array: how many of its elements came before the current one.
+    /// For an array: the number of elements before the current one.
     n_before: u64,
-    /// Under which key this value stands.
+    /// The role of the key whose value this is.
     role: Role,
     marked: bool,
-    /// Whether a hit lies in this value and in no candidate inside it.
+    /// True if a hit is in this value but not in a candidate inside it.
     has_hit: bool,
-    /// The first of these hits that is a needle; not looked for inside a record.
+    /// The first of these hits that is a needle. It is not determined inside a record.
     needle: Option<Needle>,
 }
 
-/// A unit that is closed but may turn out to lie inside a marked object.
+/// A closed unit that may still turn out to be inside a marked object.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     unit: Unit,
-    /// Where the last one began that was marked, of those up to this one.
+    /// The start of the last marked unit among the pending ones up to and including this one.
     last_marked: Option<u64>,
 }
 
-/// The account of the open brackets. See the module, and `frame` for what a unit is.
+/// The stack of open brackets. See the module documentation, and `frame` for the definition of a unit.
 #[derive(Debug)]
 pub(super) struct Nest {
     limits: Limits,
-    /// Whether every marked object is a unit, with or without a hit.
+    /// True if every marked object is a unit, with or without a hit.
     every_record: bool,
     /// The open brackets, outermost first.
     frames: Vec<Frame>,
-    /// Open brackets beyond [`DEPTH_MAX`].
+    /// The number of open brackets beyond [`DEPTH_MAX`].
     n_deeper: u64,
-    /// How many open objects are marked.
+    /// The number of open objects that are marked.
     n_marked: usize,
-    /// How many of the outermost open brackets are known to be no record.
+    /// The number of outermost open brackets that are known not to be records.
     n_decided: usize,
-    /// Sorted by their starts.
+    /// The closed units that are not reported yet, sorted by their starts.
     pending: VecDeque<Pending>,
-    /// Whether a string that begins here is a key.
+    /// True if a string that begins here is a key.
     expects_key: bool,
-    /// The role of the key just read.
+    /// The role of the key read last.
     role: Role,
-    /// Whether a needle outside of all brackets was told.
+    /// True if a needle outside all brackets was reported.
     is_told: bool,
 }
 
@@ -157,7 +158,7 @@ impl Nest {
         }
     }
 
-    /// Begins with a document.
+    /// Begins a document.
     pub(super) fn start(&mut self) {
         debug_assert!(
             self.frames.is_empty() && self.pending.is_empty() && self.n_marked == 0,
@@ -170,17 +171,17 @@ impl Nest {
         self.is_told = false;
     }
 
-    /// Whether no bracket is open.
+    /// Returns true if no bracket is open.
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    /// Whether the string that the walk stands in or before may mark an object.
+    /// Returns true if the string at the cursor, or the next one, may mark an object.
     pub(super) fn expects_key(&self) -> bool {
         self.expects_key
     }
 
-    /// Takes in a string that ended; nothing where its start is not held any more.
+    /// Handles a string that has ended. `content` is `None` if its start is no longer in memory.
     pub(super) fn string(&mut self, offset: u64, content: Option<&[u8]>) {
         let is_key = std::mem::take(&mut self.expects_key) && self.n_deeper == 0;
         if let (true, Some(content)) = (is_key, content) {
@@ -204,7 +205,7 @@ impl Nest {
                         if [list.kind, row.kind] == [Kind::Array; 2]
                             && offset - row.start <= ROW_START_BYTES_MAX =>
                     {
-                        // An array is not known to be a record before.
+                        // Until now the array was not known to be a record.
                         self.n_decided = self.n_decided.min(n_around - 1);
                         Some(row)
                     }
@@ -254,7 +255,7 @@ impl Nest {
         });
     }
 
-    /// Takes in a comma.
+    /// Handles a comma.
     pub(super) fn next_element(&mut self) {
         self.role = Role::Other;
         match self.frames.last_mut() {
@@ -269,7 +270,7 @@ impl Nest {
         }
     }
 
-    /// Whether it matters of a hit here that it is a needle: in a record the parsed value tells.
+    /// Returns true if it matters whether a hit here is a needle. Inside a record the parsed value decides this.
     pub(super) fn asks_for_needle(&self) -> bool {
         let is_known = match self.frames.last() {
             Some(frame) => self.n_marked > 0 || frame.needle.is_some(),
@@ -278,7 +279,7 @@ impl Nest {
         !is_known && !self.every_record
     }
 
-    /// Takes in a hit, and what to tell of it if it is known to be a needle.
+    /// Handles a hit. `needle` is what to report if the hit is known to be a needle.
     pub(super) fn hit(&mut self, needle: Option<Needle>, out: &mut Vec<Framed>) {
         match self.frames.last_mut() {
             Some(frame) => {
@@ -292,11 +293,11 @@ impl Nest {
         }
     }
 
-    /// Takes in a string that holds a hit and may hold JSON: a candidate of its own, unless a record turns
-    /// out to lie round it.
+    /// Handles a string that contains a hit and may hold JSON. It becomes a candidate of its own, unless a record
+    /// turns out to be around it.
     pub(super) fn text(&mut self, start: u64, end: u64) {
         if self.n_marked > 0 {
-            // What lies inside a record is data.
+            // What is inside a record is data.
             if let Some(frame) = self.frames.last_mut() {
                 frame.has_hit = true;
             }
@@ -327,19 +328,19 @@ impl Nest {
         self.pending.push_back(Pending { unit, last_marked });
     }
 
-    /// Where the last pending unit begins that is marked.
+    /// Returns the start of the last pending unit that is marked.
     fn last_marked(&self) -> Option<u64> {
         self.pending.back().and_then(|p| p.last_marked)
     }
 
-    /// Closes the innermost bracket, of whichever kind. True if that ends the document.
+    /// Closes the innermost bracket, whatever its kind. Returns true if that ends the document.
     pub(super) fn close(&mut self, end: u64, out: &mut Vec<Framed>) -> bool {
         self.expects_key = false;
         if self.n_deeper > 0 {
             self.n_deeper -= 1;
             return false;
         }
-        // A stray closer between documents is no structure.
+        // A closing bracket between documents has no meaning.
         let Some(frame) = self.frames.pop() else {
             return false;
         };
@@ -353,7 +354,7 @@ impl Nest {
         self.frames.is_empty()
     }
 
-    /// Makes the hit of a value that is no candidate one of the value round it.
+    /// Moves the hit of a value that is no candidate to the value around it.
     fn pass_up(&mut self, frame: Frame, out: &mut Vec<Framed>) {
         match self.frames.last_mut() {
             Some(parent) => {
@@ -367,7 +368,7 @@ impl Nest {
     fn close_object(&mut self, frame: Frame, end: u64, out: &mut Vec<Framed>) {
         let inside = self.pending.partition_point(|p| p.unit.start < frame.start);
         let is_unit = if self.n_marked > 0 {
-            // What lies inside a record is data.
+            // What is inside a record is data.
             return self.pass_up(frame, out);
         } else if self.every_record {
             frame.marked
@@ -393,21 +394,21 @@ impl Nest {
         }
     }
 
-    /// Whether this value may yet turn out to be a record, if it is still open at `offset`.
+    /// Returns true if this value may still turn out to be a record, provided that it is still open at `offset`.
     fn is_undecided(&self, frame: &Frame, offset: u64) -> bool {
         let may_be_marked = offset - frame.start <= self.limits.envelope_bytes;
         frame.marked || frame.kind == Kind::Object && may_be_marked
     }
 
-    /// The index of the outermost open object that may yet turn out to be a record, if no key before
-    /// `offset` is still to come.
+    /// Returns the index of the outermost open object that may still turn out to be a record. All keys before
+    /// `offset` must have been seen.
     fn outermost_undecided(&mut self, offset: u64) -> Option<usize> {
         let first = self.frames.get(self.n_decided..)?.iter();
         self.n_decided += first.take_while(|f| !self.is_undecided(f, offset)).count();
         (self.n_decided < self.frames.len()).then_some(self.n_decided)
     }
 
-    /// Gives out the pending units round which no object can be a record any more.
+    /// Reports the pending units that no record can be around any more.
     pub(super) fn flush(&mut self, offset: u64, out: &mut Vec<Framed>) {
         if self.pending.is_empty() {
             return;
@@ -420,14 +421,14 @@ impl Nest {
         out.extend(self.pending.drain(..n).map(|p| candidate(p.unit, limits)));
     }
 
-    /// Where the outermost object begins that may yet turn out to be a record, if no key before `offset`
-    /// is still to come.
+    /// Returns the start of the outermost object that may still turn out to be a record. All keys before `offset`
+    /// must have been seen.
     pub(super) fn undecided_from(&mut self, offset: u64) -> Option<u64> {
         self.outermost_undecided(offset)
             .map(|i| self.frames[i].start)
     }
 
-    /// Lets go of what lies inside a record that is too large to be held.
+    /// Drops what is inside a record that is too large to keep in memory.
     pub(super) fn let_go(&mut self) {
         if let Some(record) = self.frames.get_mut(self.n_decided) {
             record.has_hit |= !self.pending.is_empty();
@@ -443,7 +444,7 @@ impl Nest {
             self.frames[i..].iter().any(|f| f.has_hit)
                 || self.pending.iter().any(|p| p.unit.start > start)
         };
-        // The outermost one holds what any other holds.
+        // The outermost marked object contains everything that the others contain.
         let record = self.frames.iter().position(|frame| frame.marked);
         let record = record.filter(|&i| has_hit_from(i));
         if let Some(i) = record {
@@ -461,7 +462,7 @@ impl Nest {
     }
 }
 
-/// A unit as a candidate, or why it is none.
+/// Returns a unit as a candidate, or the reason why it is none.
 fn candidate(unit: Unit, limits: Limits) -> Framed {
     let Unit { start, end, .. } = unit;
     if end - start <= limits.record_bytes_max {

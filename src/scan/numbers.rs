@@ -1,27 +1,27 @@
-//! Text that stands as a list of its bytes' numbers: `[123,34,101]`, as Node.js writes a buffer and journald a message
-//! with control characters.
+//! Finds text that is written as a list of the numbers of its bytes: `[123,34,101]`, as Node.js writes a buffer, and
+//! journald a message with control characters.
 //!
-//! No needle stands in such text, so it is looked for by itself: at one place in [`STEP_BYTES`], where a list that is long
-//! enough for a record must have digits and commas only. What is in it is not read; that it names what is looked for is
-//! told.
+//! No needle occurs in such text, so there is a separate search. It checks one place in [`STEP_BYTES`]: a list that
+//! is long enough for a record has only digits, commas and blanks there. The content is not read. If it contains a
+//! needle, this is reported.
 
 use super::prefilter::{NEEDLE_BYTES_MAX, Prefilter};
 use super::window::Window;
 
-/// How far apart the places are that are looked at. The shortest list of a record that could match has some 2,000
+/// The distance between the places that are checked. The shortest list of a record that could match has about 2,000
 /// characters.
 const STEP_BYTES: usize = 1900;
-/// So much is looked at there.
+/// The number of bytes checked at each place.
 const PROBE_BYTES: usize = 48;
-/// So many commas are in that, at least: no number has more than three digits and a few blanks.
+/// The least number of commas in them: no number has more than three digits and a few blanks.
 const PROBE_COMMAS_LEAST: usize = 4;
 
 /// The search through one text, window by window.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    /// Up to where it was looked for.
+    /// The offset up to which the text was searched.
     seen_to: u64,
-    /// A list that goes on in the next window.
+    /// A list that continues in the next window.
     open: Option<Open>,
 }
 
@@ -30,9 +30,9 @@ struct Open {
     start: u64,
     /// The offset of its next character.
     next: u64,
-    /// The last bytes that it says.
+    /// The last bytes that the list encodes.
     tail: Vec<u8>,
-    /// The number that is not at its end.
+    /// The number that has not ended yet.
     number: Option<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Numbers {
         }
     }
 
-    /// Calls `tell` with the start of each list that says a needle.
+    /// Calls `tell` with the start of each list that encodes a needle.
     pub(super) fn search(
         &mut self,
         window: Window<'_>,
@@ -80,7 +80,7 @@ impl Numbers {
         self.seen_to = self.seen_to.max(offset.min(window.end()));
     }
 
-    /// Reads on in a list, to its end or the window's, and gives the offset of that.
+    /// Continues to read a list, to its end or that of the window, and returns the offset of that end.
     fn read(
         &mut self,
         window: Window<'_>,
@@ -110,7 +110,7 @@ impl Numbers {
         if prefilter.holds_needle(&says) {
             tell(open.start);
         } else if goes_on {
-            // Escapes of a needle are longer than itself.
+            // The escapes of a needle are longer than the needle itself.
             let n_past = says.len().saturating_sub(8 * NEEDLE_BYTES_MAX);
             open.tail = says.split_off(n_past);
             open.next = end;
@@ -121,7 +121,7 @@ impl Numbers {
     }
 }
 
-/// Adds the byte of this number; what is none is none of text.
+/// Adds the byte with this number. A number that is no byte becomes 0, which is not in text.
 fn push(number: Option<u32>, says: &mut Vec<u8>) {
     let byte = number.and_then(|number| u8::try_from(number).ok());
     says.push(byte.unwrap_or(0));

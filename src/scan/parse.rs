@@ -1,7 +1,7 @@
-//! From the bytes of one candidate to a value.
+//! Turns the bytes of one candidate into a value.
 //!
-//! simd-json parses in place and wants its input to be writable; the text may be a read-only mapping. So
-//! the candidate is copied, never the text round it. All memory is kept from one candidate to the next.
+//! simd-json parses in place and needs writable input, but the text may be a read-only mapping. So the candidate is
+//! copied, never the text around it. All memory is kept from one candidate to the next.
 
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
@@ -9,7 +9,7 @@ use super::lenient::lenient;
 use super::steps;
 use crate::event::json::Value;
 
-/// Why a candidate did not parse.
+/// The reason why a candidate did not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseError {
     #[error("not valid JSON ({0})")]
@@ -18,12 +18,12 @@ pub(crate) enum ParseError {
     TooDeep,
 }
 
-/// How a candidate was read.
+/// The quality of the input of a candidate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Quality {
-    /// Something of it reads as U+FFFD: bytes that are not UTF-8, half a surrogate pair.
+    /// True if a part of it was read as U+FFFD: bytes that are not UTF-8, or half a surrogate pair.
     pub(crate) is_lossy: bool,
-    /// It is no JSON to the letter.
+    /// True if it is not strictly valid JSON.
     pub(crate) is_lenient: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Quality {
 pub(crate) struct Parser {
     bytes: Vec<u8>,
     buffers: Buffers,
-    /// Between two candidates: the empty tape, for its memory.
+    /// The empty tape between two candidates, kept for its memory.
     tape: Tape<'static>,
 }
 
@@ -51,18 +51,19 @@ impl std::fmt::Debug for Parser {
     }
 }
 
-/// Memory kept from one candidate to the next; a larger one's is given back.
+/// The memory kept from one candidate to the next. After a larger candidate it is released.
 const KEPT_BYTES: usize = 4 << 20;
 
 impl Parser {
-    /// Parses one JSON value and gives it to `visit`, with how it was read: to the letter, unless `is_lenient`.
+    /// Parses one JSON value and passes it to `visit` with its quality. Only strict JSON is accepted, unless
+    /// `is_lenient`.
     pub(crate) fn parse<R>(
         &mut self,
         json: &[u8],
         is_lenient: bool,
         visit: impl FnOnce(Value<'_>, Quality) -> R,
     ) -> Result<R, ParseError> {
-        // Told apart before the parse, and not by its error: that need not name the first fault.
+        // Checked before the parse, and not derived from its error, which need not name the first fault.
         let lossy = match std::str::from_utf8(json) {
             Ok(_) => None,
             Err(_) => Some(String::from_utf8_lossy(json)),

@@ -1,13 +1,13 @@
-//! Several short patterns looked for in one pass over a text.
+//! Searches for several short patterns in one pass over a text.
 //!
-//! `memmem` takes a pass for each pattern, which costs more than decoding zstd leaves room for. Here a block
-//! of text is compared with two rare bytes of every pattern at once; only where both stand at their places
-//! is the pattern itself compared. Patterns that have two rare bytes at the same places are looked for as one. In the same
-//! pass bytes are met that text does not have, and events counted.
+//! `memmem` needs one pass for each pattern, which costs more than decoding zstd leaves room for. Here a block of
+//! text is compared with two rare bytes of every pattern at once. Only where both are at their places is the pattern
+//! itself compared. Patterns that have two rare bytes at the same places are searched for as one. The same pass finds
+//! bytes that text does not have, and counts events.
 //!
-//! Where there are more than some three patterns, those of the aho-corasick crate are faster: Teddy as long as it can, then
-//! an automaton. What is met and counted in the same pass above takes a pass of its own there.
-//! `cargo bench --bench prefilter` measures it.
+//! With more than about three patterns, the searches of the aho-corasick crate are faster: Teddy as long as it
+//! accepts the patterns, then an automaton. There the control characters and the events take a pass of their own.
+//! `cargo bench --bench prefilter` measures this.
 
 use std::ops::Range;
 
@@ -18,40 +18,40 @@ use super::marks::Counter;
 use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
 use crate::binary::{CONTROL_MAX, find_control};
 
-/// What a search met on its way, beside what it looked for.
+/// Results of a search besides the patterns that it finds.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     /// The first control character.
     pub(super) control: Option<usize>,
-    /// The events.
+    /// The counted events.
     pub(super) events: Counter,
 }
 
-/// What is looked for.
+/// The patterns to search for.
 #[derive(Debug)]
 pub(super) enum Patterns {
     Few(Few),
     Many(Many),
 }
 
-/// Patterns that are looked for by a few probes.
+/// Patterns that are searched for with a few probes.
 #[derive(Debug)]
 pub(super) struct Few {
     patterns: Vec<Pattern>,
-    /// What a block is compared with: one of these stands wherever a pattern does.
+    /// The bytes that a block is compared with. Wherever a pattern occurs, one of these probes matches.
     probes: Vec<Probe>,
-    /// How far behind a block its patterns' rare bytes may lie.
+    /// The number of bytes after a block that the rare bytes of its patterns may extend to.
     reach: usize,
 }
 
-/// Patterns that are looked for by the aho-corasick crate.
+/// Patterns that are searched for by the aho-corasick crate.
 #[derive(Debug)]
 pub(super) enum Many {
     Teddy(packed::Searcher),
     Automaton(AhoCorasick),
 }
 
-/// Two bytes of a pattern, or of several, that are rare in text, and their offsets.
+/// Two bytes of a pattern, or of several patterns, that are rare in text, and their offsets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probe {
     pub(super) offsets: [usize; 2],
@@ -83,11 +83,12 @@ impl Probe {
         }
     }
 
-    /// One for both patterns, where they have two bytes in common that seldom stand so in text.
+    /// Returns one probe for both patterns, if they share two bytes at the same offsets that are rare in text at this
+    /// distance.
     fn common(a: &[u8], b: &[u8]) -> Option<Self> {
         let shared = (0..a.len().min(b.len())).filter(|&at| a[at] == b[at]);
         let first = shared.clone().max_by_key(|&at| rarity_bits(a[at]))?;
-        // Bytes of one word come together.
+        // Bytes of one word occur together.
         let apart = shared.filter(|at| at.abs_diff(first) >= COMMON_GAP_LEAST);
         let second = apart.max_by_key(|&at| rarity_bits(a[at]))?;
         let is_rare = rarity_bits(a[first]) + rarity_bits(a[second]) >= COMMON_BITS_LEAST;
@@ -95,12 +96,13 @@ impl Probe {
     }
 }
 
-/// How rare two bytes must be to be looked for in place of two patterns: a block in 64 has them by chance.
+/// The rarity that two bytes must have to replace the probes of two patterns: one block in 64 has them by chance.
 const COMMON_BITS_LEAST: u32 = 12;
-/// How far apart they must stand, at least.
+/// The least distance between them.
 const COMMON_GAP_LEAST: usize = 8;
 
-/// The logarithm of how many bytes there are to one of these, rounded down, in 50 MB of public CloudTrail records.
+/// Returns the base-2 logarithm, rounded down, of the number of bytes per occurrence of this one, in 50 MB of public
+/// CloudTrail records.
 fn rarity_bits(byte: u8) -> u32 {
     match byte {
         b'"' | b'e' => 3,
@@ -113,14 +115,14 @@ fn rarity_bits(byte: u8) -> u32 {
     }
 }
 
-/// How many probes a block is compared with at most: with more, the search of others is faster.
+/// The largest number of probes that a block is compared with. With more, the other searches are faster.
 const PROBES_MAX: usize = 3;
 
-/// Patterns of so many bytes in all become a table that has a row for each of these bytes.
+/// The total size of the patterns up to which they become a table with one row for each of their bytes.
 const DFA_BYTES: usize = 64 * 1024;
 
 impl Pattern {
-    /// The first of these places where the pattern stands.
+    /// Returns the first of these places at which the pattern occurs.
     fn find(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
         let start = places.start + self.rare;
         let end = text.len().min(places.end + self.rare);
@@ -141,7 +143,7 @@ impl Patterns {
         }
     }
 
-    /// The places at or after `from` where a pattern stands, in order, each with the number of that pattern.
+    /// Returns the places at or after `from` where a pattern occurs, in order, each with the index of that pattern.
     pub(super) fn each_from(
         &self,
         text: &[u8],
@@ -155,7 +157,7 @@ impl Patterns {
         })
     }
 
-    /// The first place at or after `from` where a pattern stands, and which one.
+    /// Returns the first place at or after `from` where a pattern occurs, and the index of the pattern.
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         match self {
             Self::Few(few) => few.find(text, from, passed),
@@ -166,7 +168,7 @@ impl Patterns {
 
 impl Many {
     fn new(patterns: &[&[u8]]) -> Self {
-        // The first of several at one place.
+        // Of several patterns at one place, the first one counts.
         let mut teddy = packed::Config::new()
             .match_kind(packed::MatchKind::LeftmostFirst)
             .builder();
@@ -197,7 +199,7 @@ impl Many {
 impl Few {
     fn new(patterns: &[&[u8]]) -> Self {
         let mut probes: Vec<Probe> = Vec::new();
-        // The pattern a probe was made of, as long as no other shares it.
+        // The pattern that a probe was built from, as long as no other pattern shares the probe.
         let mut alone: Vec<Option<&[u8]>> = Vec::new();
         let patterns = patterns.iter().map(|&bytes| {
             let mut others = alone.iter_mut().enumerate();
@@ -227,7 +229,7 @@ impl Few {
         }
     }
 
-    /// The first place at or after `from` where a pattern stands, and which one.
+    /// Returns the first place at or after `from` where a pattern occurs, and the index of the pattern.
     fn find(&self, text: &[u8], mut from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         passed.events.pass_over(text, from);
         loop {
@@ -235,7 +237,7 @@ impl Few {
             let end = text.len().min(block + BLOCK_BYTES);
             if passed.control.is_none() {
                 let seen = &text[block..text.len().min(end + self.reach)];
-                // The least first, by vectors: nearly always there is none.
+                // Compute the minimum first, with vectors: nearly always there is no control character.
                 let least = seen.iter().fold(u8::MAX, |least, byte| least.min(*byte));
                 if least <= CONTROL_MAX {
                     let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
@@ -252,8 +254,8 @@ impl Few {
         }
     }
 
-    /// The start of the first block from `from` on that may hold a pattern's start, or holds a control character. Counts
-    /// the events before it, of a text that is counted up to `from` at least.
+    /// Returns the start of the first block at or after `from` that may contain the start of a pattern, or that
+    /// contains a control character. Counts the events before it. The text must be counted up to `from` at least.
     fn first_block(&self, text: &[u8], from: usize, events: &mut Counter) -> Option<usize> {
         let n_bytes = text.len().checked_sub(from)?;
         let n_blocks = n_bytes.saturating_sub(self.reach) / BLOCK_BYTES;
@@ -352,7 +354,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few letters, so that patterns stand often, overlap, hold one another, and have bytes in common.
+        /// Few letters, so that patterns occur often, overlap, contain one another, and share bytes.
         #[test]
         fn what_is_found_is_what_stands_there(
             patterns in proptest::collection::vec("[KW]{1,12}", 1..5),

@@ -1,15 +1,15 @@
-//! Where could a record that matches stand? A search for bytes, before anything is parsed.
+//! Finds the places where a matching record may be: a search for bytes, before anything is parsed.
 //!
-//! In: text and the rule's needles. Out: the offsets of *hits*, in order. A record of which no byte is
-//! at a hit cannot match the rule, so it is never framed and never parsed.
+//! In: text and the rule's needles. Out: the offsets of *hits*, in order. A record without a hit cannot match the
+//! rule, so it is never framed and never parsed.
 //!
-//! **Soundness.** A needle is ASCII letters and digits, and for a match it must stand in the JSON value
-//! of some string. JSON can write such a character in two ways: as itself, or as `\u00XX`, where `XX` is
-//! 30-39 for a digit and 41-5a or 61-7a for a letter. A JSON text inside a string has its backslashes
-//! doubled, or written `\u005c`: the first leaves `\u00` in place, the second is itself an escape that
-//! is looked for. So looking for the needles, for `\u003` and a digit, and for `\u004` to `\u007` and a
-//! hex digit loses no match, at any depth of nesting. (`\u003c` and `\u0026`, which real logs hold
-//! often, are no hits; escaped letters, which real logs hold never, are.)
+//! **Soundness.** A needle consists of ASCII letters and digits. For a match it must occur in the JSON value of some
+//! string. JSON can write such a character in two ways: as itself, or as `\u00XX`, where `XX` is 30-39 for a digit
+//! and 41-5a or 61-7a for a letter. In a JSON text inside a string, the backslashes are doubled or written `\u005c`.
+//! The first form keeps `\u00` as it is, and the second one is itself an escape that is searched for. So it is enough
+//! to search for the needles, for `\u003` and a digit, and for `\u004` to `\u007` and a hex digit: this misses no
+//! match, at any depth of nesting. (`\u003c` and `\u0026`, which are common in real logs, are not hits. Escaped
+//! letters, which never occur in real logs, are.)
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,25 +19,25 @@ use super::patterns::{Passed, Patterns};
 use super::steps;
 use crate::report::EventCounts;
 
-/// Finds hits in text. Made once per hunt; searching it allocates nothing.
+/// Finds hits in text. It is built once per hunt, and a search allocates nothing.
 #[derive(Debug)]
 pub struct Prefilter {
     /// The first pattern is [`ESCAPE`].
     search: Search,
-    /// Which characters hide one of a needle where they are escaped.
+    /// The characters that can hide a character of a needle when they are escaped.
     hidden: Hidden,
-    /// No needle could be derived from the rule: every byte is a hit.
+    /// True if no needle could be derived from the rule. Then every byte is a hit.
     every_record: bool,
 }
 
-/// How an escape of an ASCII character begins. The character after it decides.
+/// The beginning of an escape of an ASCII character. The characters after it decide which one.
 const ESCAPE: &[u8] = b"\\u00";
-/// Its number among the patterns.
+/// The index of [`ESCAPE`] among the patterns.
 const ESCAPE_PATTERN: usize = 0;
 
 impl Prefilter {
-    /// A prefilter that looks for any of `needles`: ASCII letters and digits, none of them empty. With
-    /// no needle at all every record is a candidate.
+    /// Creates a prefilter that searches for any of `needles`. They must be ASCII letters and digits, and not empty.
+    /// Without any needle every record is a candidate.
     #[must_use]
     pub fn new<N: AsRef<str>>(needles: &[N]) -> Self {
         let patterns = std::iter::once(ESCAPE)
@@ -49,17 +49,19 @@ impl Prefilter {
         }
     }
 
-    /// A prefilter that looks for any of many names, which may have characters of other kinds than letters and digits.
+    /// Creates a prefilter that searches for any of many names, which may contain characters other than letters and
+    /// digits.
     ///
-    /// A name is looked for as a whole: where it is a part of a longer word it is no hit, unless an escape stands at its
-    /// ends. Of a name only that part is looked for that JSON writes in one way: none of `"`, `\`, `/` and controls.
+    /// A name must occur as a whole: as part of a longer word it is not a hit, unless there is an escape at its ends.
+    /// Only that part of a name is searched for that JSON writes in exactly one way: without `"`, `\`, `/` and
+    /// control characters.
     #[must_use]
     pub fn of_names<N: AsRef<str>>(names: &[N]) -> Self {
         let needles: BTreeSet<&str> = names
             .iter()
             .map(|name| longest_run(name.as_ref()))
             .collect();
-        // A name of which nothing can be looked for may stand in any record.
+        // A name without any part to search for may occur in any record.
         let every_record = needles.is_empty() || needles.contains("");
         Self {
             hidden: Hidden::of(&needles),
@@ -68,12 +70,12 @@ impl Prefilter {
         }
     }
 
-    /// Whether every record is a candidate, because the rule has no needle.
+    /// Returns true if every record is a candidate because the rule has no needle.
     pub(crate) fn lets_all_through(&self) -> bool {
         self.every_record
     }
 
-    /// The hits of a text.
+    /// Returns the hits of a text.
     #[must_use]
     pub fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
         Hits {
@@ -85,7 +87,7 @@ impl Prefilter {
         }
     }
 
-    /// The first hit at or after `from`.
+    /// Returns the first hit at or after `from`.
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<usize> {
         let is_hit = |&(at, pattern): &(usize, usize)| {
             pattern != ESCAPE_PATTERN || self.hidden.is_hidden(&text[at..])
@@ -99,10 +101,10 @@ impl Prefilter {
         hit
     }
 
-    /// Whether a needle stands in `text`, in plain or behind any number of levels of escapes.
+    /// Returns true if `text` contains a needle, plain or after any number of levels of escapes.
     ///
-    /// Costs a copy of the text: for text that did not come out as a record, to tell whether it should
-    /// have.
+    /// It copies the text. Use it for text that did not turn out to be a record, to decide whether this must be
+    /// reported.
     pub(crate) fn holds_needle(&self, text: &[u8]) -> bool {
         let literal = |text: &[u8]| {
             let is_needle = |(_, pattern)| pattern != ESCAPE_PATTERN;
@@ -126,25 +128,25 @@ impl Prefilter {
             };
             text = plainer.into();
         }
-        // Nobody escapes so often by chance: rather too much is told than too little.
+        // This many levels of escapes do not occur by chance. It is better to report too much than too little.
         true
     }
 }
 
-/// How needles are looked for.
+/// The way in which needles are searched for.
 #[derive(Debug)]
 enum Search {
-    /// Wherever they stand.
+    /// Anywhere in the text.
     Needles(Patterns),
-    /// As whole words; there may be thousands.
+    /// As whole words. There may be thousands.
     Names(Box<Names>),
 }
 
-/// Which characters hide one of a needle where they are escaped.
+/// The characters that can hide a character of a needle when they are escaped.
 #[derive(Debug)]
 enum Hidden {
     LettersAndDigits,
-    /// These of ASCII, a bit each.
+    /// These ASCII characters, one bit each.
     Any(u128),
 }
 
@@ -155,30 +157,30 @@ impl Hidden {
         Self::Any(ascii.fold(0, |set, byte| set | 1 << byte))
     }
 
-    /// Whether text that begins with [`ESCAPE`] goes on as an escape of such a character.
+    /// Returns true if the text, which begins with [`ESCAPE`], is an escape of such a character.
     fn is_hidden(&self, text: &[u8]) -> bool {
         let Self::Any(set) = self else {
             return is_escape(text);
         };
         let digits = text.get(4..6).and_then(|hex| std::str::from_utf8(hex).ok());
         let byte = digits.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        // The letters and digits too: a name may be escaped in part, or as a text within a text.
+        // Letters and digits count too: a name may be escaped in part, or be in a text within a text.
         is_escape(text) || byte.is_some_and(|byte| byte < 128 && set >> byte & 1 == 1)
     }
 }
 
-/// The longest needle that is looked for; what holds a longer one holds its beginning. The framer keeps so
-/// much across the seam between two windows.
+/// The longest needle that is searched for. Text that contains a longer one contains its beginning. The framer keeps
+/// this many bytes across the seam between two windows.
 pub(super) const NEEDLE_BYTES_MAX: usize = 256;
 
 fn first_bytes(needle: &[u8]) -> &[u8] {
     needle.get(..NEEDLE_BYTES_MAX).unwrap_or(needle)
 }
 
-/// How many levels of escapes are taken off; each costs a pass over the text.
+/// The number of levels of escapes that are decoded. Each costs one pass over the text.
 const ESCAPE_LEVELS_MAX: usize = 64;
 
-/// Whether text that begins with [`ESCAPE`] goes on as an escaped ASCII letter or digit may.
+/// Returns true if the text, which begins with [`ESCAPE`], may be an escaped ASCII letter or digit.
 fn is_escape(text: &[u8]) -> bool {
     match text {
         [_, _, _, _, b'3', digit, ..] => digit.is_ascii_digit(),
@@ -187,7 +189,7 @@ fn is_escape(text: &[u8]) -> bool {
     }
 }
 
-/// The text with each escape that hides an ASCII character taken off once, or nothing if it has none.
+/// Returns the text with each escape that hides an ASCII letter or digit decoded once, or `None` if there is none.
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let mut rest = text;
@@ -198,7 +200,7 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
         }
         let digits = std::str::from_utf8(&text[at + 4..at + 6]).ok()?;
         plain.extend_from_slice(&text[start..at]);
-        // In JSON inside a string the escape's backslash is itself escaped, once for each level.
+        // In JSON inside a string the backslash of the escape is itself escaped, once per level.
         let n_plain = plain.iter().rev().take_while(|b| **b == b'\\').count();
         plain.truncate(plain.len() - n_plain);
         plain.push(u8::from_str_radix(digits, 16).ok()?);
@@ -216,39 +218,40 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
 pub struct Hits<'a> {
     prefilter: &'a Prefilter,
     text: &'a [u8],
-    /// Where no hit is.
+    /// The range that was searched and contains no hit.
     searched: Range<usize>,
-    /// Whether one is at the end of that.
+    /// True if there is a hit at the end of `searched`.
     is_hit: bool,
     passed: Passed,
 }
 
 impl Hits<'_> {
-    /// Where the first character was met, in what was searched so far, that text does not have.
+    /// Returns the index of the first control character, which text does not have, in the part searched so far.
     pub(crate) fn control(&self) -> Option<usize> {
         self.passed.control
     }
 
-    /// Has the events counted of a window that is dealt with up to `to`, on the way of the search.
+    /// Starts counting the events of a window during the search. Those before `to` are already counted.
     pub(super) fn count_events(&mut self, to: usize, is_last: bool) {
-        // Many names are looked for by another search, in text of which the events are counted already.
+        // Many names are searched for in another way, in text whose events are already counted.
         if matches!(self.prefilter.search, Search::Needles(_)) {
             self.passed.events.begin(to, self.text.len(), is_last);
         }
     }
 
-    /// The events of the window, of which the next one has what is behind `keep`, and up to where they are counted.
+    /// Returns the events of the window, and the index up to which they are counted. The next window begins at
+    /// `keep`.
     pub(super) fn events(&mut self, keep: usize) -> (EventCounts, usize) {
         let to = self.passed.events.end(self.text, keep);
         (self.passed.events.take(), to)
     }
 
-    /// The first hit at or after `from`.
+    /// Returns the first hit at or after `from`.
     pub fn first_from(&mut self, from: usize) -> Option<usize> {
         self.first_in(from..self.text.len())
     }
 
-    /// The first hit in a part of the text of which no hit reaches out.
+    /// Returns the first hit in `part`. No hit may cross the end of `part`.
     pub(crate) fn first_in(&mut self, part: Range<usize>) -> Option<usize> {
         if self.prefilter.every_record {
             return (!part.is_empty()).then_some(part.start);
@@ -323,7 +326,7 @@ mod tests {
         assert!(!prefilter.holds_needle(br"\u0041nother"));
     }
 
-    /// Every character of `needle`, escaped where `mask` says so, `depth` levels of JSON strings deep.
+    /// Returns `needle` with the characters of `mask` escaped, nested in `depth` levels of JSON strings.
     fn spell(needle: &str, mask: u64, depth: u32) -> String {
         let mut text: String = needle
             .chars()

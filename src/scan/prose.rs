@@ -1,18 +1,18 @@
-//! Is a text that names the policy a note, written by somebody for somebody?
+//! Decides whether a text that names the policy is a note, written by a person for people.
 //!
-//! In: a whole text, and what was told of it. A needle in no record may be an event in a form that is not read, so only
-//! what is plainly prose is let off with a warning. All else stays what it is.
+//! In: a whole text, and what was reported about it. A needle outside a record may be an event in a form that is not
+//! supported. So only plain prose is reduced to a warning. Everything else stays as reported.
 
 use crate::report::{Code, Defect, Space};
 
-/// Notes are short. What is longer need not be at hand as a whole.
+/// Notes are short. A longer text need not be completely in memory.
 const NOTE_BYTES_MAX: usize = 64 * 1024;
 
-/// What stands in no plain prose, but in all that a program writes or reads.
+/// Characters that do not occur in plain prose, but in everything that a program writes or reads.
 const OF_PROGRAMS: [char; 10] = ['{', '}', '=', '|', '\\', '"', '<', '>', '&', '\t'];
-/// Of these a line of prose has two at most.
+/// A line of prose has at most two of each of these.
 const DELIMITERS: [char; 3] = [',', ';', ':'];
-/// Fields of events, as they are written when case and separators are left out.
+/// Fields of events, in lower case and without separators.
 const FIELDS: [&str; 18] = [
     "accesskeyid",
     "awsregion",
@@ -41,7 +41,7 @@ const WORDS: [&str; 30] = [
 ];
 const WORDS_NEEDED: usize = 2;
 
-/// Makes a warning of each needle in no record that stands in prose. `text` is all of the text that the defects are of.
+/// Turns each needle outside a record that is in prose into a warning. `text` is the complete text of the defects.
 pub fn let_off_notes(text: &[u8], defects: &mut [Defect]) {
     let mut text = Some(text);
     let mut notes = None;
@@ -50,7 +50,7 @@ pub fn let_off_notes(text: &[u8], defects: &mut [Defect]) {
         else {
             continue;
         };
-        // Looked at once, and only where there is something to look at.
+        // Examined once, and only if there is a reason.
         if let Some(text) = text.take() {
             notes = as_note(text);
         }
@@ -66,7 +66,7 @@ pub fn let_off_notes(text: &[u8], defects: &mut [Defect]) {
     }
 }
 
-/// The text, if nothing in it is of a kind that programs write.
+/// Returns the text, if it contains nothing that programs write.
 fn as_note(text: &[u8]) -> Option<&str> {
     if text.len() > NOTE_BYTES_MAX {
         return None;
@@ -82,7 +82,7 @@ fn as_note(text: &[u8]) -> Option<&str> {
     (!FIELDS.iter().any(|field| letters.contains(field))).then_some(text)
 }
 
-/// The lines round a place, up to those that are blank.
+/// Returns the lines around a place, up to the blank ones.
 fn paragraph(text: &str, at: usize) -> &str {
     let (mut start, mut found) = (0, 0..0);
     let mut end = 0;
@@ -119,7 +119,7 @@ fn is_prose(paragraph: &str) -> bool {
         && !paragraph.split_whitespace().any(is_of_machine)
 }
 
-/// Whether a word is a time, an address, a number of an account, or a name that machines give.
+/// Returns true if a word is a time, an address, an account number, or a name that machines assign.
 fn is_of_machine(word: &str) -> bool {
     let bytes = word.as_bytes();
     let is_digit = |byte: &u8| byte.is_ascii_digit();

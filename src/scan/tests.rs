@@ -1,4 +1,4 @@
-//! What the framer cuts out of a text, and that windows do not change it.
+//! Checks the units that the framer cuts out of a text, and that windows do not change them.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Frames a text from its start, document by document, with no window but the last.
+/// Frames a text from its start, document by document, in a single window.
 fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
     let prefilter = Arc::new(Prefilter::new(needles));
     let window = Window {
@@ -74,7 +74,7 @@ fn check(text: &str, expected: Expect) {
     check_with(Limits::default(), &["NEEDLE"], text, expected);
 }
 
-/// Small enough that short texts pass them; no envelope may be larger than 40 bytes.
+/// Limits that short texts can exceed. No envelope may be larger than 40 bytes.
 fn tight() -> Limits {
     Limits {
         envelope_bytes: 40,
@@ -258,14 +258,14 @@ fn a_string_that_may_hold_json_is_a_unit_of_its_own_outside_of_a_record() {
             65..96 [0] {\"eventName\":\"a\",\"b\":\"{NEEDLE\"}
         "#]],
     );
-    // With a plain needle beside it, it is part of that object's unit.
+    // With a plain needle beside it, it is part of the unit of that object.
     check(
         r#"{"Message":"{NEEDLE","b":"NEEDLE"}"#,
         expect![[r#"
         0..34 [0] {\"Message\":\"{NEEDLE\",\"b\":\"NEEDLE\"}
     "#]],
     );
-    // One that cannot be held is told as any other string.
+    // A string that cannot be kept in memory is reported like any other.
     let long = format!(r#"["{{NEEDLE{}"]"#, "x".repeat(200));
     check_with(
         tight(),
@@ -423,7 +423,7 @@ fn brackets_deeper_than_any_parser_goes_are_counted_only() {
         assert_eq!(needle.offset, n as u64 + 14);
         assert_eq!(unit.start, 2 * n as u64 + 22);
     }
-    // A key down there is not the key of the object that is accounted for.
+    // A key at that depth is not a key of the innermost object on the stack.
     let text = format!("{}{record}{}", r#"{"a":"#.repeat(2048), "}".repeat(2048));
     assert!(matches!(
         units(&text)[..],
@@ -453,7 +453,7 @@ fn an_object_that_shows_no_key_in_its_first_bytes_is_an_envelope() {
             "x".repeat(n)
         )
     };
-    // The key begins at byte 40, and one after it.
+    // The key begins at byte 40, and then one byte later.
     check_with(
         tight(),
         &["NEEDLE"],
@@ -470,7 +470,7 @@ fn an_object_that_shows_no_key_in_its_first_bytes_is_an_envelope() {
             61..75 [0] {\"d\":\"NEEDLE\"}
         "#]],
     );
-    // Its own needle makes it no candidate: there may be gigabytes of it.
+    // A needle of its own does not make it a candidate: it may be gigabytes in size.
     let own = format!(r#"{{"a":"{}","b":"NEEDLE"}}"#, "x".repeat(30));
     check_with(
         tight(),
@@ -506,13 +506,13 @@ fn a_record_is_a_candidate_up_to_the_largest_size_that_is_held() {
     );
 }
 
-/// What a scan comes to; defects sorted, as the pipeline sorts them.
+/// The result of a scan. The defects are sorted, as the pipeline sorts them.
 #[derive(Debug, PartialEq)]
 struct Scanned {
     candidates: Vec<(Unit, Vec<u8>)>,
     defects: Vec<(u64, String)>,
     stats: Stats,
-    /// The most bytes that were to be in the next window too.
+    /// The largest number of bytes that had to be in the next window too.
     most_kept: usize,
 }
 
@@ -522,7 +522,7 @@ fn scan(text: &[u8], limits: Limits, needles: &[&str], steps: &[usize]) -> Scann
     let mut candidates = Vec::new();
     let (mut from, mut to, mut most_kept) = (0, 0, 0);
     for step in steps.iter().cycle() {
-        // A step of 0 at the end: the last window has nothing new.
+        // With a step of 0 at the end, the last window has nothing new.
         let is_last = to == text.len() || (to + step >= text.len() && step % 2 == 0);
         to = text.len().min(to + step);
         let window = Window {
@@ -592,7 +592,7 @@ const RECORD: &str =
     r#"{"eventVersion":"1.08","eventName":"a","requestParameters":{"b":"NEEDLE"}}"#;
 const LATE: &str = r#"{"a":{"b":["NEEDLE",{"c":"}"}]},"eventName":"a","eventVersion":"1.08"}"#;
 const OTHER: &str = r#"{"eventVersion":"1.08","eventName":"b","requestParameters":null}"#;
-/// With strings that look like a joint, but for what follows the quote.
+/// A record with strings that look like a joint, except for the byte after the quote.
 const JOINTS: &str =
     r#"{"eventVersion":"1.08","eventName":"}{","p":{"}{":"NEEDLE}{","c":"}{\"x"}}"#;
 
@@ -605,7 +605,7 @@ fn quoted(json: &str) -> String {
     serde_json::to_string(json).unwrap()
 }
 
-/// A piece of a text: a whole document, a damaged one, or a scrap.
+/// A piece of a text: a whole document, a damaged one, or a fragment.
 fn piece() -> impl Strategy<Value = String> {
     let record = prop::sample::select(vec![RECORD, LATE, OTHER, JOINTS, r#"{"x":"NEEDLE"}"#]);
     let records = prop::collection::vec(record.clone(), 0..5);
@@ -835,7 +835,7 @@ fn work_grows_with_the_text_whatever_it_is_made_of() {
         ),
     ] {
         let text = format!("{text} NEEDLE");
-        // Windows as the pipeline makes them, so that a text is not searched again for each byte.
+        // Windows as the pipeline builds them, so that a text is not searched again for each byte.
         let whole = scan(
             text.as_bytes(),
             Limits::default(),

@@ -1,5 +1,5 @@
-//! What is told of text that is not as it should be, though it was searched: holes of zeros, what is no text, records
-//! that are no strict JSON.
+//! Reports text that is defective but was searched: holes of zeros, data that is not text, records that are not
+//! strict JSON.
 
 use super::Scanner;
 use super::nest::Unit;
@@ -9,12 +9,12 @@ use crate::binary;
 use crate::report::{Code, Defect};
 
 impl Scanner {
-    /// Tells, once, where zeros stand inside a document.
+    /// Reports, once, zeros inside a document.
     pub(super) fn look_for_hole(&mut self, window: Window<'_>, from: usize) {
         if self.is_binary_told || self.is_hole_told {
             return;
         }
-        // With what stands before.
+        // Include the byte before it.
         let from = from.saturating_sub(1);
         if let Some(at) = binary::find_hole(&window.bytes[from..], window.is_last) {
             self.report_hole(window.base + (from + at) as u64);
@@ -29,7 +29,8 @@ impl Scanner {
         }
     }
 
-    /// Tells, once, where what is no text begins. What is not text cannot be told from what was made unreadable.
+    /// Reports, once, where data begins that is not text. Data that is not text cannot be distinguished from text
+    /// that was made unreadable.
     pub(super) fn look_for_binary(&mut self, window: Window<'_>, from: usize) {
         if self.is_binary_told {
             return;
@@ -52,7 +53,7 @@ impl Scanner {
         });
     }
 
-    /// Tells how well a candidate could be read.
+    /// Reports how well a candidate could be read.
     pub(super) fn report_quality(
         &mut self,
         unit: Unit,
@@ -82,7 +83,7 @@ impl Scanner {
         };
         let defect = told.map(|(code, message)| Defect::text(code, unit.start, message));
         self.defects.extend(defect);
-        // The search goes on behind the candidate: this one it does not see.
+        // The search continues after the candidate, so it does not find this hole.
         let hole = quality
             .is_lenient
             .then(|| binary::find_hole(raw, false))

@@ -1,32 +1,34 @@
-//! The inner loop of the search: which blocks of a text may hold a pattern, a control character, or an event's time?
+//! The inner loop of the search: finds the blocks of a text that may contain a pattern, a control character, or the
+//! time of an event.
 //!
-//! Written twice: with AVX2 instructions where the processor has them, and for any processor. What the compiler makes of
-//! the second one takes twice as long.
+//! Written twice: with AVX2 instructions for processors that have them, and for any processor. The compiled form of
+//! the second version takes twice as long.
 
 use super::patterns::Probe;
 use crate::binary::CONTROL_MAX;
 
-/// Text looked at in one step: what two vector registers hold.
+/// The text examined in one step: the size of two vector registers.
 pub(super) const BLOCK_BYTES: usize = 64;
 
-/// What is in the key of each event's time: see [`super::marks`].
+/// Letters that are in the key of each event's time: see [`super::marks`].
 pub(super) const TIME: [u8; 3] = *b"ime";
 
-/// How far behind a block the letters of [`TIME`] may lie.
+/// The number of bytes after a block that the letters of [`TIME`] may extend to.
 pub(super) const TIME_REACH: usize = TIME.len() - 1;
 
-/// Where letters of [`TIME`] are, in the blocks of one search.
+/// The places of the letters of [`TIME`] in the blocks of one search.
 #[derive(Debug)]
 pub(super) struct Times {
-    /// The start of a block, and where they are in it.
+    /// The start of each block, and the places in it.
     blocks: [(usize, Places); TIMES_MAX],
     n: usize,
 }
 
-/// A bit for each byte of a block, in two halves: put together, the compiler would test bit by bit whether one is set.
+/// One bit for each byte of a block, in two halves. If they were one number, the compiler would test bit by bit
+/// whether one is set.
 pub(super) type Places = [u32; 2];
 
-/// How many blocks are kept to be looked at together.
+/// The number of blocks that are collected before they are processed together.
 const TIMES_MAX: usize = 64;
 
 impl Times {
@@ -37,12 +39,12 @@ impl Times {
         }
     }
 
-    /// Gives the start of each block and where the letters are in it, and forgets them.
+    /// Returns the start of each block and the places of the letters in it, and clears them.
     pub(super) fn take(&mut self) -> &[(usize, Places)] {
         &self.blocks[..std::mem::take(&mut self.n)]
     }
 
-    /// Adds a block if it has the letters: without a branch, which could not be predicted.
+    /// Adds a block if it has the letters. It uses no branch, since that could not be predicted.
     fn push(&mut self, block: usize, places: Places) {
         self.blocks[self.n % TIMES_MAX] = (block, places);
         self.n += usize::from(places[0] | places[1] != 0);
@@ -53,7 +55,7 @@ impl Times {
     }
 }
 
-/// Returns where in the text these places are.
+/// Returns the indices of these places in the text.
 pub(super) fn each(block: usize, places: Places) -> impl Iterator<Item = usize> {
     let halves = [(block, places[0]), (block + 32, places[1])];
     halves.into_iter().flat_map(|(start, mut bits)| {
@@ -65,31 +67,31 @@ pub(super) fn each(block: usize, places: Places) -> impl Iterator<Item = usize> 
     })
 }
 
-/// The start of the block at which a search ended, and why.
+/// The block at which a search ended, by its start, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// Both bytes of a probe are in it, or a control character.
+    /// The block contains both bytes of a probe, or a control character.
     Marked(usize),
-    /// Up to here; the times found so far must be taken.
+    /// The search went up to this index. The times found so far must be taken first.
     Full(usize),
-    /// No block is left; this is the end of the last.
+    /// No block is left. This is the end of the last one.
     End(usize),
 }
 
-/// Blocks of a text, one after the other.
+/// Consecutive blocks of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Blocks<'t> {
     pub(super) text: &'t [u8],
-    /// Where the first one begins, and where the last one ends.
+    /// The start of the first block, and the end of the last one.
     pub(super) from: usize,
     pub(super) end: usize,
 }
 
-/// Searches blocks. From the offsets of a probe on, and from [`TIME_REACH`] on, as many bytes must be in the text.
+/// Searches blocks. The text must extend past the last block by the largest offset of a probe, and by [`TIME_REACH`].
 ///
 /// # Panics
 ///
-/// If they are not.
+/// Panics if it does not, or if the range is not a multiple of [`BLOCK_BYTES`].
 pub(super) fn search<const N: usize>(
     probes: [&Probe; N],
     blocks: Blocks<'_>,
@@ -105,7 +107,7 @@ pub(super) fn search<const N: usize>(
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "half the time of the search")]
-        // SAFETY: the processor has AVX2, and the assertion above is the other condition.
+        // SAFETY: the processor has AVX2, and the assertion above checks the other condition.
         return unsafe { search_avx2(probes, blocks, times) };
     }
     search_portable(probes, blocks, times)
@@ -123,12 +125,12 @@ unsafe fn search_avx2<const N: usize>(
     times: &mut Times,
 ) -> Stop {
     while blocks.from < blocks.end {
-        // SAFETY: the blocks are some of the caller's.
+        // SAFETY: the blocks are a part of those of the caller.
         match unsafe { first_block_avx2(probes, blocks) } {
             None => return Stop::End(blocks.end),
             Some((block, true)) => return Stop::Marked(block),
             Some((block, false)) => {
-                // SAFETY: the block is one of the caller's.
+                // SAFETY: the block is one of those of the caller.
                 times.push(block, unsafe { places_avx2(blocks.text, block) });
                 blocks.from = block + BLOCK_BYTES;
                 if times.is_full() {
@@ -140,13 +142,13 @@ unsafe fn search_avx2<const N: usize>(
     Stop::End(blocks.end)
 }
 
-/// Returns the first block that may hold something, and whether that is more than a time.
+/// Returns the first block that may contain something, and true if that is more than a time.
 ///
-/// A function of its own and never inlined, so that all that it compares with stays in registers.
+/// A separate function that is never inlined, so that everything it compares with stays in registers.
 ///
 /// # Safety
 ///
-/// As for [`search_avx2`].
+/// The conditions of [`search_avx2`] apply.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline(never)]
@@ -157,11 +159,11 @@ unsafe fn first_block_avx2<const N: usize>(
 ) -> Option<(usize, bool)> {
     use std::arch::x86_64::{_mm256_min_epu8, _mm256_or_si256, _mm256_subs_epu8, _mm256_xor_si256};
 
-    // SAFETY: all that is loaded is in the text, by this function's condition.
+    // SAFETY: everything that is loaded is in the text, by the condition of this function.
     let load = |at: usize| unsafe { load(blocks.text, at) };
     let controls = all(CONTROL_MAX);
     let [i, m] = [all(TIME[0]), all(TIME[1])];
-    // Loops, since `map` would be compiled for any processor.
+    // Loops, since `map` would be compiled for any processor, without AVX2.
     let mut bytes = [[controls; 2]; N];
     let mut offsets = [[0; 2]; N];
     for n in 0..N {
@@ -174,14 +176,14 @@ unsafe fn first_block_avx2<const N: usize>(
         for half in 0..2 {
             let at = at + 32 * half;
             let seen = load(at);
-            // Zero where one of these is.
+            // A byte becomes zero where one of these is.
             mark = _mm256_min_epu8(mark, _mm256_subs_epu8(seen, controls));
             for n in 0..N {
                 let first = _mm256_xor_si256(load(at + offsets[n][0]), bytes[n][0]);
                 let second = _mm256_xor_si256(load(at + offsets[n][1]), bytes[n][1]);
                 mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
             }
-            // The last letter is left for later: two find few enough.
+            // The last letter is checked later: two letters leave few enough places.
             let letter = _mm256_xor_si256(load(at + 1), m);
             timed = _mm256_min_epu8(timed, _mm256_or_si256(_mm256_xor_si256(seen, i), letter));
         }
@@ -193,11 +195,12 @@ unsafe fn first_block_avx2<const N: usize>(
     None
 }
 
-/// Returns where the letters of [`TIME`] are in a block, if what precedes them in a key is before them.
+/// Returns the places of the letters of [`TIME`] in a block, if one of the bytes that precede them in a key is before
+/// them.
 ///
 /// # Safety
 ///
-/// As for [`search_avx2`]; `block` is one of the blocks.
+/// The conditions of [`search_avx2`] apply, and `block` must be one of the blocks.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline(never)]
@@ -205,7 +208,7 @@ unsafe fn first_block_avx2<const N: usize>(
 unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
     use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_or_si256, _mm256_xor_si256};
 
-    // SAFETY: all that is loaded is in the text, by this function's condition.
+    // SAFETY: everything that is loaded is in the text, by the condition of this function.
     let load = |at: usize| unsafe { load(text, at) };
     let differs = |at: usize, byte: u8| _mm256_xor_si256(load(at), all(byte));
     let is = |seen: __m256i, byte: u8| _mm256_cmpeq_epi8(seen, all(byte));
@@ -225,7 +228,7 @@ unsafe fn places_avx2(text: &[u8], block: usize) -> Places {
     places
 }
 
-/// A vector of this byte.
+/// Returns a vector that is filled with this byte.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -233,7 +236,7 @@ fn all(byte: u8) -> std::arch::x86_64::__m256i {
     std::arch::x86_64::_mm256_set1_epi8(byte.cast_signed())
 }
 
-/// The 32 bytes from `at` on.
+/// Returns the 32 bytes from `at` on.
 ///
 /// # Safety
 ///
@@ -243,11 +246,11 @@ fn all(byte: u8) -> std::arch::x86_64::__m256i {
 #[inline]
 #[expect(unsafe_code, reason = "a bounds check costs as much as the load")]
 unsafe fn load(text: &[u8], at: usize) -> std::arch::x86_64::__m256i {
-    // SAFETY: by this function's condition.
+    // SAFETY: by the condition of this function.
     unsafe { std::arch::x86_64::_mm256_loadu_si256(text.as_ptr().add(at).cast()) }
 }
 
-/// A bit for each byte that is zero.
+/// Returns one bit for each byte, set where the byte is zero.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -257,7 +260,7 @@ fn zeros(vector: std::arch::x86_64::__m256i) -> u32 {
     _mm256_movemask_epi8(_mm256_cmpeq_epi8(vector, _mm256_setzero_si256())).cast_unsigned()
 }
 
-/// The bytes that are so far before [`TIME`] in `eventTime`, `event_time`, `@timestamp` and `"time"`.
+/// The bytes at this distance before [`TIME`] in `eventTime`, `event_time`, `@timestamp` and `"time"`.
 const KEY_BEFORE: [u8; 4] = *b"t_@\"";
 const KEY_BEFORE_BYTES: usize = 2;
 
@@ -308,7 +311,7 @@ mod tests {
 
     type Search<'a> = dyn Fn(Blocks<'_>, &mut Times) -> Stop + 'a;
 
-    /// Where a search ends, and the times whose keys it may be that it finds on its way.
+    /// Returns where a search ends, and the places of possible keys of times that it finds before that.
     fn all(search: &Search<'_>, mut blocks: Blocks<'_>) -> (Stop, Vec<usize>) {
         let (mut times, mut places) = (Times::new(), Vec::new());
         loop {

@@ -1,4 +1,4 @@
-//! A window of the text, and what its bytes tell without a walk.
+//! A window of the text, and what its bytes show without a walk.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -8,17 +8,17 @@ use memchr::{memchr_iter, memrchr_iter};
 
 use super::steps;
 
-/// A window of the text: its bytes and where they lie.
+/// A window of the text: its bytes and their position.
 #[derive(Debug, Clone, Copy)]
 pub struct Window<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
     /// The offset of the first byte, from the start of the text.
     pub base: u64,
-    /// Whether the text ends with this window.
+    /// True if the text ends with this window.
     pub is_last: bool,
-    /// The index of a byte with which a document may well begin, such as the first of a frame: worth a look
-    /// before one is sought.
+    /// The index of a byte where a document probably begins, such as the first byte of a frame. It is checked before
+    /// a search for such a byte.
     pub likely_start: Option<usize>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Window<'a> {
         self.base + self.bytes.len() as u64
     }
 
-    /// The index into the window of an offset that lies in it.
+    /// Returns the index in the window of an offset that is inside it.
     pub(crate) fn at(&self, offset: u64) -> usize {
         usize::try_from(offset - self.base).expect("a window fits into memory")
     }
@@ -37,49 +37,49 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Whether JSON lets this byte stand between any two tokens.
+/// Returns true if JSON allows this byte between any two tokens.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Whether a line that begins with these bytes is an anchor as far as it tells itself.
+/// Returns true if the line that begins with these bytes may be an anchor, by these bytes alone.
 fn opens(line: &[u8]) -> bool {
     let first = (line.iter()).position(|b| !matches!(b, b' ' | b'\t' | b'\r'));
     steps::take(first.unwrap_or(line.len()));
     matches!(first.map(|at| line[at]), Some(b'{' | b'['))
 }
 
-/// Whether a bracket after this byte lies inside a value.
+/// Returns true if a bracket after this byte is inside a value.
 pub(super) fn continues(before: u8) -> bool {
     matches!(before, b'[' | b',' | b':' | b'{')
 }
 
-/// The last byte that is no blank.
+/// Returns the last byte that is not blank.
 pub(super) fn last_byte(bytes: &[u8]) -> Option<u8> {
     let last = bytes.iter().rposition(|b| !is_blank(*b));
     steps::take(bytes.len() - last.unwrap_or(0));
     last.map(|at| bytes[at])
 }
 
-/// Between two documents that stand back to back, and nowhere else in valid JSON: see [`is_joint`].
+/// Occurs between two documents without a separator, and nowhere else in valid JSON: see [`is_joint`].
 const JOINT: &[u8] = b"}{\"";
 
-/// Whether a document begins with the bracket at `at`, right behind another one: `}{"` and then what cannot
-/// follow the end of a string.
+/// Returns true if a document begins with the bracket at `at`, directly after another document: `}{"` and then a byte
+/// that cannot follow the end of a string.
 ///
-/// Outside of strings no value has `}{`. Inside of one, the quote ends the string (were it a part of it, a
-/// backslash would stand before it), and then a comma, a colon, a bracket or a blank follows.
+/// Outside strings no value contains `}{`. Inside a string the quote would end the string (if it belonged to the
+/// content, a backslash would precede it), and then a comma, a colon, a bracket or a blank would follow.
 pub(super) fn is_joint(bytes: &[u8], at: usize) -> bool {
     let round = at.checked_sub(1).and_then(|from| bytes.get(from..at + 3));
     matches!(round, Some([b'}', b'{', b'"', after]) if !ends_string(*after))
 }
 
-/// Whether this may stand behind the quote that ends a string.
+/// Returns true if this byte may follow the quote that ends a string.
 fn ends_string(after: u8) -> bool {
     matches!(after, b',' | b':' | b']' | b'}') || is_blank(after)
 }
 
-/// The joints in `bytes`, in order: where their second documents begin.
+/// Returns the joints in `bytes`, in order: the start of the second document of each.
 fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
     static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(JOINT));
     steps::take(bytes.len());
@@ -87,14 +87,14 @@ fn joints(bytes: &[u8]) -> impl Iterator<Item = usize> {
     places.filter(|&at| is_joint(bytes, at))
 }
 
-/// The last anchor in `bytes[..end]` that is not at its very start.
+/// Returns the last anchor in `bytes[..end]` that is not at its very start.
 pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
-    // In stretches of doubled size: mostly the first has one, and joints are sought forward, which is many times
-    // quicker than backward.
+    // In stretches that double in size. Usually the first one has an anchor, and joints are searched for forward,
+    // which is many times faster than backward.
     let (mut to, mut n_bytes) = (end, LAST_STRETCH_BYTES);
     loop {
         let from = to.saturating_sub(n_bytes);
-        // What stands right behind a joint is seen too, so that what `end` is does not matter.
+        // The bytes directly after a joint are included, so that the result does not depend on `end`.
         let stretch = &bytes[from..bytes.len().min(to + JOINT.len())];
         let joints = joints(stretch).map(|at| from + at);
         let joint = joints.take_while(|&at| at <= to && at < end).last();
@@ -106,17 +106,17 @@ pub(super) fn last_anchor(bytes: &[u8], end: usize) -> Option<usize> {
     }
 }
 
-/// Whether an anchor is at `at`, as far as the bytes themselves tell.
+/// Returns true if there is an anchor at `at`, as far as the bytes themselves show.
 pub(super) fn is_anchor(bytes: &[u8], at: usize) -> bool {
     is_joint(bytes, at) || bytes[..at].ends_with(b"\n") && is_anchor_line(bytes, at)
 }
 
-/// Whether the line that begins at `line` is an anchor, by what stands before it in `bytes`.
+/// Returns true if the line that begins at `line` is an anchor, by the bytes before it in `bytes`.
 fn is_anchor_line(bytes: &[u8], line: usize) -> bool {
     opens(&bytes[line..]) && !last_byte(&bytes[..line]).is_some_and(continues)
 }
 
-/// The last line that is an anchor and that begins behind a newline in this part of `bytes`.
+/// Returns the last line that is an anchor and begins after a newline in this range of `bytes`.
 fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
     let from = newlines.start;
     steps::take(newlines.len());
@@ -124,26 +124,27 @@ fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
     lines.find(|&line| is_anchor_line(bytes, line))
 }
 
-/// The first stretch in which the last anchor is looked for.
+/// The size of the first stretch that is searched for the last anchor.
 const LAST_STRETCH_BYTES: usize = 16 * 1024;
 
-/// What stands before a part of a text.
+/// The bytes before a part of a text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Before {
-    /// The last byte; nothing at the start of the text.
+    /// The last byte; `None` at the start of the text.
     last: Option<u8>,
-    /// The last byte that is no blank.
+    /// The last byte that is not blank.
     last_significant: Option<u8>,
 }
 
 impl Before {
-    /// Nothing is known of it: an anchor is one only if that shows in the text itself.
+    /// Nothing is known about it: an anchor counts only if the text itself shows it.
     pub const UNKNOWN: Self = Self {
         last: Some(b','),
         last_significant: Some(b','),
     };
 
-    /// What stands before what follows a part that ends as `part` does, if this stands before that part.
+    /// Returns the bytes before the text that follows a part. `self` is before that part, and `part` describes its
+    /// end.
     #[must_use]
     pub fn then(self, part: Self) -> Self {
         Self {
@@ -152,7 +153,7 @@ impl Before {
         }
     }
 
-    /// What stands before what follows `bytes`, if this stands before them.
+    /// Returns the bytes before the text that follows `bytes`, if `self` is before `bytes`.
     #[must_use]
     pub fn and(self, bytes: &[u8]) -> Self {
         self.then(Self {
@@ -162,10 +163,11 @@ impl Before {
     }
 }
 
-/// The first and the last anchor in `bytes`, equal if it is one. Documents stand between them that can be
-/// scanned without the text round them.
+/// Returns the first and the last anchor in `bytes`, which are equal if there is only one. The documents between them
+/// can be scanned without the text around them.
 ///
-/// An anchor that shows only in what stands behind `bytes` is not seen: any anchor does to divide a text.
+/// An anchor that only the text after `bytes` can show is not found. This does not matter, since any anchor can
+/// divide a text.
 #[must_use]
 pub fn anchors(bytes: &[u8], before: Before) -> Option<Range<usize>> {
     let first = first_anchor(bytes, before)?;
@@ -173,7 +175,7 @@ pub fn anchors(bytes: &[u8], before: Before) -> Option<Range<usize>> {
     Some(first..last)
 }
 
-/// The first anchor in `bytes`, where a document begins whatever stands before it.
+/// Returns the first anchor in `bytes`: a document begins there, given the text `before`.
 #[must_use]
 pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     let is_value = |last: Option<u8>| last.is_some_and(continues);
@@ -189,8 +191,8 @@ pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     if is_at_start {
         return Some(0);
     }
-    // What stands before a line is sought last: only blanks are passed on the way, and behind a line that opens none of
-    // them is passed again.
+    // The text before a line is examined last. This passes blanks only, and once a line opens, the blanks before it
+    // are not passed again.
     let is_anchor = |&newline: &usize| {
         let significant = || last_byte(&bytes[..newline]).or(before.last_significant);
         opens(&bytes[newline + 1..]) && !is_value(significant())
@@ -202,10 +204,10 @@ pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     joints(before_line).next().or(line)
 }
 
-/// How much of a text a message shows.
+/// The number of characters of a text that a message shows.
 pub(super) const EXCERPT_CHARS: usize = 80;
 
-/// The bytes round `at` that a needle may consist of, `reach` to each side at most.
+/// Returns the range of bytes around `at` that may belong to a needle, at most `reach` on each side.
 pub(super) fn word_around(bytes: &[u8], at: usize, reach: usize) -> Range<usize> {
     let is_in_word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'\\';
     let (before, after) = bytes.split_at(at);
@@ -220,7 +222,7 @@ pub(super) fn word_around(bytes: &[u8], at: usize, reach: usize) -> Range<usize>
     at - n_before..at + n_after
 }
 
-/// The first characters of a text, fit for a message.
+/// Returns the first characters of a text, escaped for a message.
 pub(super) fn excerpt(text: &[u8]) -> String {
     let some = &text[..text.len().min(4 * EXCERPT_CHARS)];
     let shown: String = String::from_utf8_lossy(some)

@@ -1,4 +1,4 @@
-//! A bucket that is open.
+//! An open bucket.
 
 use std::future::Future;
 use std::io;
@@ -19,10 +19,10 @@ use super::explain::{Act, CHANGED, explain};
 use super::fetch::{PATIENCE, STOPPED};
 use super::{Limits, Traffic, key};
 
-/// A bucket that is open. What is asked of it is asked in the runtime of its [`Stores`](super::Stores).
+/// An open bucket. Its requests run in the runtime of its [`Stores`](super::Stores).
 #[derive(Clone)]
 pub struct Bucket {
-    /// Its address, with no slash at its end.
+    /// Its address, without a slash at the end.
     pub(super) uri: String,
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) lister: Arc<dyn PaginatedListStore>,
@@ -30,19 +30,20 @@ pub struct Bucket {
     pub(super) runtime: Handle,
     pub(super) limits: Arc<Limits>,
     pub(super) traffic: Arc<Traffic>,
-    /// How long what fails for the moment is tried again.
+    /// Time for which a temporary failure is retried.
     pub(super) retry_time: Duration,
 }
 
-/// Why an object, or the rest of a range of it, did not come.
+/// Why an object, or the rest of a range of it, was not received.
 enum NotHad {
-    /// Another try would end in the same way.
+    /// A permanent failure: another attempt would end in the same way.
     ForGood(io::Error),
-    /// It ended early, say.
+    /// A temporary failure, for example a response that ended early.
     ForNow(io::Error),
 }
 
-/// A pause before another try for bytes that did not come: those of the requests themselves are in `object_store`.
+/// Pause before another attempt for bytes that were not received. `object_store` itself pauses between
+/// attempts of a request.
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl std::fmt::Debug for Bucket {
@@ -53,26 +54,26 @@ impl std::fmt::Debug for Bucket {
     }
 }
 
-/// What is being asked of an object, while others are.
+/// A running request for an object's metadata, while other requests run.
 #[derive(Debug)]
 pub struct Lookup(JoinHandle<io::Result<Option<ObjectMeta>>>);
 
-/// What a store says of an object.
+/// The metadata of an object, as the store reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
     /// Its key.
     pub key: String,
     /// Its size in bytes.
     pub size: u64,
-    /// What changes whenever the object does.
+    /// An identifier that changes whenever the object does.
     pub e_tag: Option<String>,
     /// When it was last written, in microseconds since 1970.
     pub modified: i64,
 }
 
 impl ObjectMeta {
-    /// What tells it from what it was before: its `ETag`, where it is the hash that S3 makes in 16 bytes, else the time
-    /// at which it was written.
+    /// Returns what distinguishes this version of the object from others: its `ETag`, in 16 bytes if it is a
+    /// hash as S3 makes it, or the time at which it was written if there is no `ETag`.
     #[must_use]
     pub fn version(&self) -> Vec<u8> {
         match &self.e_tag {
@@ -100,22 +101,22 @@ impl From<object_store::ObjectMeta> for ObjectMeta {
 }
 
 impl Bucket {
-    /// The address of an object in it.
+    /// Returns the address of an object in the bucket.
     #[must_use]
     pub fn uri_of(&self, key: &str) -> String {
         format!("{}/{key}", self.uri)
     }
 
-    /// What the store says of an object; nothing if there is none of this key.
+    /// Requests the metadata of an object. Returns `None` if no object has this key.
     ///
     /// # Errors
     ///
-    /// What the store says, in words.
+    /// Returns the store's error, in words.
     pub fn head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
         self.wait(self.ask_head(key))
     }
 
-    /// Begins to ask the same, while others are asked for.
+    /// Starts a request as [`Bucket::head`] does, while other requests run.
     #[must_use]
     pub fn look_up(&self, key: &str) -> Lookup {
         let (bucket, key) = (self.clone(), key.to_owned());
@@ -123,11 +124,11 @@ impl Bucket {
         Lookup(self.runtime.spawn(asked))
     }
 
-    /// What the store said.
+    /// Waits for the answer to a request.
     ///
     /// # Errors
     ///
-    /// As of [`Bucket::head`]; or that the run was stopped.
+    /// Returns the same errors as [`Bucket::head`], or that the run was stopped.
     pub fn looked_up(&self, lookup: Lookup, stop: &AtomicBool) -> io::Result<Option<ObjectMeta>> {
         let mut asked = lookup.0;
         self.wait(async {
@@ -141,11 +142,12 @@ impl Bucket {
         })
     }
 
-    /// The first and the last bytes of an object, so many of each at most; nothing if there is none of this key.
+    /// Returns the first and the last bytes of an object, at most `n_bytes` of each. Returns `None` if no
+    /// object has this key.
     ///
     /// # Errors
     ///
-    /// What the store says, in words.
+    /// Returns the store's error, in words.
     pub fn ends(&self, key: &str, n_bytes: u64) -> io::Result<Option<(Bytes, Bytes)>> {
         self.wait(async {
             let Some(meta) = self.ask_head(key).await? else {
@@ -162,18 +164,18 @@ impl Bucket {
         })
     }
 
-    /// Takes an object away.
+    /// Deletes an object.
     ///
     /// # Errors
     ///
-    /// What the store says, in words.
+    /// Returns the store's error, in words.
     pub fn remove(&self, key: &str) -> io::Result<()> {
         let path = Self::path(key)?;
         let removed = self.wait(self.store.delete(&path));
         removed.map_err(|error| explain(&error, Act::Remove, &self.notes))
     }
 
-    /// Runs to its end what is asked of the bucket.
+    /// Runs a request to the bucket to its end.
     pub(super) fn wait<F: Future>(&self, asked: F) -> F::Output {
         self.runtime.block_on(asked)
     }
@@ -187,14 +189,14 @@ impl Bucket {
     }
 
     pub(super) fn path(key: &str) -> io::Result<Path> {
-        // It cannot fail: what it would refuse is escaped.
+        // It cannot fail: everything that it would reject is escaped.
         Path::parse(key::to_path(key)).map_err(io::Error::other)
     }
 
     pub(super) async fn ask_head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
         let path = Self::path(key)?;
         match self.store.head(&path).await {
-            // The name is that which was asked for: a store may have shortened it.
+            // The key is the requested one, because a store may have shortened it in its answer.
             Ok(meta) => Ok(Some(ObjectMeta {
                 key: key.to_owned(),
                 ..meta.into()
@@ -204,8 +206,9 @@ impl Bucket {
         }
     }
 
-    /// The bytes of an object, or of a range of it, if it is still the one that was found. What came before a connection
-    /// ended is kept, and the rest is asked for, until nothing has come for the time of trying.
+    /// Returns the bytes of an object, or of a range of it, if it is still the version that was found. Bytes
+    /// received before a connection ended are kept, and the rest is requested again, until nothing has been
+    /// received for the retry time.
     pub(super) async fn get(&self, meta: &ObjectMeta, range: Range<u64>) -> io::Result<Bytes> {
         let mut bytes = Vec::new();
         let mut came = Instant::now();
@@ -215,7 +218,7 @@ impl Bucket {
                 Err(NotHad::ForGood(error)) => return Err(error),
                 Err(NotHad::ForNow(error)) => error,
             };
-            // What another answer gives behind what is at hand must be of the same object.
+            // What another response appends to the received bytes must be of the same object version.
             let cannot_go_on = meta.e_tag.is_none() && !bytes.is_empty();
             if cannot_go_on || came.elapsed() >= self.retry_time {
                 let seconds = self.retry_time.as_secs();
@@ -227,7 +230,7 @@ impl Bucket {
         }
     }
 
-    /// Adds to the first bytes of a range those that are missing.
+    /// Appends the missing bytes to the first bytes of a range.
     async fn rest(
         &self,
         meta: &ObjectMeta,
@@ -248,7 +251,7 @@ impl Bucket {
             true => NotHad::ForNow(self.explain(&error)),
             false => NotHad::ForGood(self.explain(&error)),
         })?;
-        // Some stores do not know `If-Match`.
+        // Some stores do not support `If-Match`.
         if meta.e_tag.is_some() && got.meta.e_tag.is_some() && got.meta.e_tag != meta.e_tag {
             return Err(NotHad::ForGood(io::Error::other(CHANGED)));
         }
@@ -278,10 +281,10 @@ impl Bucket {
     }
 }
 
-/// The most that is taken room for before it comes.
+/// Maximum amount of memory that is reserved before the bytes arrive.
 const GET_BYTES: usize = 8 << 20;
 
-/// Whether an answer came that is none to what was asked, such as the page of a proxy.
+/// Reports whether the response does not answer the request, for example because it is a proxy's page.
 fn is_odd_answer(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::Generic { .. })
         && !error.to_string().contains("Error performing ")

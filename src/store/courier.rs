@@ -1,5 +1,5 @@
-//! Between `object_store` and the network: signs requests to S3, counts them, and carries keys that `object_store` has
-//! no path for.
+//! Layer between `object_store` and the network: signs requests to S3, counts them, and transmits keys that
+//! `object_store` cannot represent as a path.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,19 +15,19 @@ use object_store::client::{
 
 use super::{Traffic, key, list_text, redirect};
 
-/// What was learnt of a bucket on the way.
+/// Facts learnt about a bucket from its responses.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Whether any answer came from there.
+    /// True once the store has sent any response.
     has_answered: AtomicBool,
-    /// The region that the bucket is in, as the answer to a request to another one says.
+    /// The bucket's region, as reported in the response to a request sent to another region.
     pub(super) other_region: OnceLock<String>,
     /// The path of the endpoint, if it has one.
     pub(super) endpoint_path: Option<String>,
 }
 
 impl Notes {
-    /// Of a bucket of which nothing is known but the path of its endpoint, if that has one.
+    /// Creates notes on a bucket, with its endpoint's path, if that has one, and nothing else.
     pub(super) fn of(endpoint_path: Option<String>) -> Self {
         Self {
             endpoint_path,
@@ -36,7 +36,7 @@ impl Notes {
     }
 }
 
-/// How requests to S3 are signed.
+/// Signing of requests to S3.
 #[derive(Debug)]
 pub(super) struct Signer {
     pub(super) credentials: AwsCredentialProvider,
@@ -44,12 +44,12 @@ pub(super) struct Signer {
     pub(super) is_requester_pays: bool,
 }
 
-/// Makes couriers.
+/// Creates couriers.
 #[derive(Debug)]
 pub(super) struct CourierConnector {
-    /// What sends requests to S3; for other stores one is made of their options.
+    /// The client that sends requests to S3; for other stores one is made from their options.
     pub(super) client: Option<HttpClient>,
-    /// Without it requests go as they are.
+    /// The signer; without one requests are sent unsigned.
     pub(super) signer: Option<Arc<Signer>>,
     pub(super) traffic: Arc<Traffic>,
     pub(super) notes: Arc<Notes>,
@@ -82,9 +82,9 @@ impl HttpService for Courier {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         address(&mut request)?;
         if let Some(signer) = &self.signer {
-            // Each attempt anew: a signature holds for some minutes.
+            // Each attempt is signed anew, because a signature is valid for only a few minutes.
             let credential = signer.credentials.get_credential().await.map_err(refused)?;
-            // What is written has a checksum among its signed headers.
+            // A write request has a checksum among its signed headers.
             let is_read = request.method().is_safe();
             AwsAuthorizer::new(&credential, "s3", &signer.region)
                 .with_sign_payload(is_read)
@@ -121,7 +121,7 @@ impl HttpService for Courier {
 }
 
 impl Courier {
-    /// A list, if the answer is a whole one. `object_store` asks again where it is not.
+    /// Checks that the response is a complete list. If it is not, `object_store` sends the request again.
     async fn list(&self, response: HttpResponse) -> Result<HttpResponse, HttpError> {
         let (parts, body) = response.into_parts();
         let again = |error| self.failed(HttpError::new_boxed(HttpErrorKind::Interrupted, error));
@@ -133,10 +133,10 @@ impl Courier {
         Ok(HttpResponse::from_parts(parts, body.into()))
     }
 
-    /// Whether a failure is tried again is decided by its kind.
+    /// Sets the kind of a failure, which decides whether it is retried.
     fn failed(&self, error: HttpError) -> HttpError {
         let kind = match error.kind() {
-            // Where nobody ever answered, it is the address that is wrong, and a minute of trying would not help.
+            // If no host ever answered, the address is wrong, and retrying for a minute would not help.
             HttpErrorKind::Connect if !self.notes.has_answered.load(Relaxed) => {
                 HttpErrorKind::Unknown
             }
@@ -149,7 +149,7 @@ impl Courier {
     }
 }
 
-/// Not to be tried again.
+/// Makes an error that is not retried.
 fn refused(error: object_store::Error) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, error)
 }

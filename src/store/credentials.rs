@@ -1,5 +1,5 @@
-//! AWS credentials as people have them: the environment, `AWS_PROFILE` with its files, SSO, assumed roles, processes,
-//! web identities, containers and instances, all by AWS's own crate.
+//! AWS credentials from all usual sources: the environment, `AWS_PROFILE` with its files, SSO, assumed roles,
+//! processes, web identities, containers and instances, all through AWS's own crate.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ use tokio::sync::RwLock;
 use super::explain::NO_CREDENTIALS;
 use super::trust::Trust;
 
-/// Credentials are renewed so long before they expire.
+/// Time before their expiry at which credentials are renewed.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// What the environment and the files say.
+/// Settings from the environment and the files.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) provider: AwsCredentialProvider,
@@ -34,7 +34,7 @@ pub(super) struct Found {
     pub(super) trust: Trust,
 }
 
-/// Looks for them. Nothing is asked over the network before credentials are needed.
+/// Finds the settings. No network request is sent before credentials are needed.
 pub(super) async fn find() -> io::Result<Found> {
     let loader = aws_config::defaults(BehaviorVersion::latest());
     let mut config = loader.http_client(client(None)?).load().await;
@@ -43,7 +43,7 @@ pub(super) async fn find() -> io::Result<Found> {
         None => Trust::default(),
     };
     if let Some(pem) = trust.pem() {
-        // AWS's crate takes no notice of it by itself.
+        // AWS's crate does not use the bundle by itself.
         let loader =
             aws_config::defaults(BehaviorVersion::latest()).http_client(client(Some(pem))?);
         let region = config.region().cloned();
@@ -60,15 +60,15 @@ pub(super) async fn find() -> io::Result<Found> {
     })
 }
 
-/// Where the certificates are that stand for the system's.
+/// Returns the path of the certificates that replace the system's.
 fn ca_bundle(config: &SdkConfig) -> Option<PathBuf> {
     let bundle = of_s3(config, "AWS_CA_BUNDLE", "ca_bundle")?;
     let bundle = Some(bundle.trim()).filter(|bundle| !bundle.is_empty())?;
     Some(PathBuf::from(bundle))
 }
 
-/// What sends AWS's crate's own requests, such as those for credentials: trusting the system's certificates, or these
-/// in their place.
+/// Creates the client for the requests of AWS's own crate, such as those for credentials. It trusts the
+/// system's certificates, or the given ones in their place.
 fn client(pem: Option<&[u8]>) -> io::Result<SharedHttpClient> {
     let store = match pem {
         Some(pem) => TrustStore::empty().with_pem_certificate(pem),
@@ -90,13 +90,13 @@ fn client(pem: Option<&[u8]>) -> io::Result<SharedHttpClient> {
     )
 }
 
-/// Where S3 is, if that is told: for S3 alone, or for all services.
+/// Returns the configured endpoint of S3, if there is one: for S3 alone, or for all services.
 fn endpoint(config: &SdkConfig) -> Option<String> {
     let of_s3 = of_s3(config, "AWS_ENDPOINT_URL", "endpoint_url");
     of_s3.or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
-/// What a variable says, or a line of the profile: for S3 alone, or for all services.
+/// Returns the value of a variable, or of a line of the profile: for S3 alone, or for all services.
 fn of_s3(config: &SdkConfig, variable: &str, line: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id("S3")
@@ -107,7 +107,7 @@ fn of_s3(config: &SdkConfig, variable: &str, line: &str) -> Option<String> {
     config.load_config(key)
 }
 
-/// AWS's chain of providers, asked again only when what it gave expires.
+/// AWS's chain of providers, called again only when the credentials that it returned expire.
 #[derive(Debug)]
 struct Chain {
     provider: Option<SharedCredentialsProvider>,
@@ -139,7 +139,7 @@ impl CredentialProvider for Chain {
         if let Some(credential) = fresh(&*self.kept.read().await) {
             return Ok(credential);
         }
-        // One asks, and the others wait for what it gets.
+        // One task requests credentials, and the others wait for the result.
         let mut kept = self.kept.write().await;
         if let Some(credential) = fresh(&kept) {
             return Ok(credential);
@@ -168,7 +168,7 @@ fn refused(words: String) -> object_store::Error {
     }
 }
 
-/// What to do where there are no credentials.
+/// Explains what to do if there are no credentials.
 fn words(error: &CredentialsError) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! A store's errors in words that say what to do.
+//! Turns a store's errors into messages that say what to do.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -6,10 +6,10 @@ use std::io;
 
 use super::courier::Notes;
 
-/// Of an object that is not the one that was found.
+/// Message for an object that is not the version that was found.
 pub(super) const CHANGED: &str = "it was changed since it was found; hunt again";
 
-/// The codes of S3 (its API reference, "Error responses"), and what to do.
+/// The error codes of S3 (its API reference, "Error responses"), and what to do.
 const WORDS: [(&str, &str); 20] = [
     ("NoSuchBucket", "there is no bucket of this name"),
     ("NoSuchKey", "it is not there any more"),
@@ -73,19 +73,19 @@ const WORDS: [(&str, &str); 20] = [
     ("NotImplemented", "the store does not know how to do that"),
 ];
 
-/// What was being done when something went wrong.
+/// The operation that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// Something was listed or read.
+    /// A list or read.
     Read,
-    /// Something was written.
+    /// A write.
     Write,
-    /// Something was taken away.
+    /// A deletion.
     Remove,
 }
 
 impl Act {
-    /// What the credentials must be allowed to do.
+    /// Returns the permissions that the credentials must have.
     fn needs(self) -> &'static str {
         match self {
             Self::Read => {
@@ -101,7 +101,7 @@ impl Act {
     }
 }
 
-/// What went wrong, in words.
+/// Explains an error in words.
 pub(super) fn explain(error: &object_store::Error, act: Act, notes: &Notes) -> io::Error {
     let (words, is_denied) = words(error, act, notes);
     let words = match &notes.endpoint_path {
@@ -116,7 +116,7 @@ pub(super) fn explain(error: &object_store::Error, act: Act, notes: &Notes) -> i
     }
 }
 
-/// The same, and whether it is a refusal for want of a permission.
+/// Returns the message, and whether the error is a missing permission.
 fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool) {
     let text = chain(error);
     let between = |start: &str, end: &str| {
@@ -126,7 +126,7 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
     let code = between("<Code>", "</Code>");
     let known = |code: &str| WORDS.iter().find(|(known, _)| *known == code);
     let said = code.as_deref().and_then(known).map(|(_, words)| *words);
-    // The answer to HEAD has no body.
+    // The response to HEAD has no body.
     let is_bare_400 = code.is_none() && text.contains("400 Bad Request");
     let is_region_wrong = text.contains("Received redirect without LOCATION")
         || is_bare_400 && notes.other_region.get().is_some()
@@ -135,7 +135,7 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
             Some("PermanentRedirect" | "AuthorizationHeaderMalformed")
         );
     if is_region_wrong {
-        // The answer may name it, and an address of another store may be behind it.
+        // The response may name the region. An address of another store may also be the cause.
         let region = notes.other_region.get().cloned();
         let region = region.or_else(|| between("<Region>", "</Region>"));
         let region = region.or_else(|| between("expecting '", "'"));
@@ -151,7 +151,7 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
         return (CHANGED.to_owned(), false);
     }
     let message = between("<Message>", "</Message>").filter(|message| !message.is_empty());
-    // AWS names it, mostly.
+    // AWS names the missing action in most cases.
     let action = message.as_deref().and_then(|message| {
         let (_, rest) = message.split_once("not authorized to perform: ")?;
         rest.split_whitespace().next()
@@ -192,10 +192,10 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
     (code.unwrap_or_else(|| last(error)), false)
 }
 
-/// Begins what is said where there are no credentials.
+/// Beginning of the messages about missing credentials.
 pub(super) const NO_CREDENTIALS: &str = "no AWS credentials: ";
 
-/// An error and its causes, a line each.
+/// Returns an error and its causes, one per line.
 fn chain(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -208,14 +208,14 @@ fn chain(error: &object_store::Error) -> String {
     text
 }
 
-/// What an error comes down to: its last two causes.
+/// Shortens an error to its last two causes.
 fn last(error: &object_store::Error) -> String {
     let mut causes: Vec<String> = Vec::new();
     let mut cause: Option<&dyn Error> = Some(error);
     while let Some(error) = cause {
         let text = error.to_string();
         match causes.last_mut() {
-            // Many say what their cause says, behind what was tried.
+            // Many errors repeat their cause's text after what was tried.
             Some(last) if last.ends_with(&text) => *last = text,
             _ => causes.push(text),
         }

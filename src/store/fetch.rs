@@ -1,4 +1,4 @@
-//! Small objects, fetched ahead of those who read them.
+//! Small objects, fetched before their readers need them.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,11 +20,11 @@ pub struct Object(Arc<Inner>);
 struct Inner {
     bucket: Arc<Bucket>,
     meta: ObjectMeta,
-    /// Where its bytes come, once it is being fetched.
+    /// Channel for its bytes, once it is being fetched.
     coming: OnceLock<Receiver<io::Result<Fetched>>>,
 }
 
-/// The bytes of an object. The room that they take is given back when this is dropped.
+/// The bytes of an object. The memory budget that they use is returned when this is dropped.
 #[derive(Debug)]
 pub struct Fetched {
     bytes: Bytes,
@@ -32,7 +32,7 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -53,13 +53,13 @@ impl PartialEq for Object {
 
 impl Eq for Object {}
 
-/// How often one who waits looks whether the run should stop.
+/// Interval at which a waiting caller checks whether the run should stop.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-/// What one who waited is told then.
+/// Message that a waiting caller then gets.
 pub(super) const STOPPED: &str = "the run was stopped";
 
 impl Object {
-    /// An object of a bucket.
+    /// Creates an object of a bucket.
     #[must_use]
     pub fn new(bucket: &Arc<Bucket>, meta: ObjectMeta) -> Self {
         Self(Arc::new(Inner {
@@ -69,13 +69,13 @@ impl Object {
         }))
     }
 
-    /// What the store said of it.
+    /// Returns the object's metadata, as the store reported it.
     #[must_use]
     pub fn meta(&self) -> &ObjectMeta {
         &self.0.meta
     }
 
-    /// Begins to fetch it, if there is room for its bytes.
+    /// Starts to fetch it, if there is room for its bytes. Returns false if there is none.
     #[must_use]
     pub fn try_fetch(&self) -> bool {
         let room = Arc::clone(&self.0.bucket.limits.room);
@@ -87,13 +87,13 @@ impl Object {
         true
     }
 
-    /// The same object, of which nothing was fetched yet.
+    /// Returns the same object, with nothing of it fetched yet.
     #[must_use]
     pub(crate) fn reopen(&self) -> Self {
         Self::new(&self.0.bucket, self.0.meta.clone())
     }
 
-    /// Begins to fetch it when there is room.
+    /// Starts to fetch it, once there is room.
     pub fn fetch(&self) {
         let room = Arc::clone(&self.0.bucket.limits.room);
         let room = self.0.bucket.wait(room.acquire_many_owned(self.n_kib()));
@@ -124,16 +124,16 @@ impl Object {
                 }
             };
             let fetched = got.map(|bytes| Fetched { bytes, _room: room });
-            // One who is gone wants it no more.
+            // If the receiver is gone, nobody needs the bytes.
             coming.send(fetched).ok();
         });
     }
 
-    /// Its bytes, which were or are now fetched. They can be had once.
+    /// Returns its bytes, and fetches them first if that has not been started. They can be taken only once.
     ///
     /// # Errors
     ///
-    /// What the store says, in words; or that the run was stopped.
+    /// Returns the store's error, in words, or that the run was stopped.
     pub fn take(&self, stop: &AtomicBool) -> io::Result<Fetched> {
         if self.0.coming.get().is_none() {
             self.fetch();
@@ -142,7 +142,7 @@ impl Object {
         wait(coming, stop)
     }
 
-    /// Its bytes as they come, in ranges.
+    /// Returns its bytes as they arrive, in ranges.
     #[must_use]
     pub fn stream(&self, stop: &Arc<AtomicBool>) -> RangeReader {
         RangeReader::new(
@@ -153,7 +153,7 @@ impl Object {
     }
 }
 
-/// Waits for what comes, as long as the run goes on.
+/// Waits for a result, as long as the run continues.
 pub(super) fn wait<T>(coming: &Receiver<io::Result<T>>, stop: &AtomicBool) -> io::Result<T> {
     loop {
         match coming.recv_timeout(PATIENCE) {

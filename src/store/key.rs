@@ -1,28 +1,29 @@
-//! Keys that `object_store` has no path for.
+//! Keys that `object_store` cannot represent as a path.
 //!
-//! An S3 key is any text: `logs//AWSLogs/…` is what a trail gets whose prefix was typed with a slash at its end. A path
-//! of `object_store` has no empty segment, no `.` and `..`, no control character, no slash at its ends; one list page
-//! with such a key would fail as a whole. So such keys are [escaped](to_path) with a character of the private use
-//! area, and [`courier`](super::courier) puts the real key into the request, and the escaped one into the list.
+//! An S3 key is any text: `logs//AWSLogs/…` results from a trail whose prefix was entered with a slash at its
+//! end. A path of `object_store` has no empty segment, no `.` and `..`, no control character, and no slash at
+//! its ends. One list page with such a key would fail as a whole. So such keys are [escaped](to_path) with a
+//! character of the private use area, and [`courier`](super::courier) puts the real key into the request, and
+//! the escaped one into the list.
 
 use std::borrow::Cow;
 
-/// Begins an escape.
+/// Character that begins an escape.
 const MARK: char = '\u{F8FF}';
-/// What stands behind it for an empty segment.
+/// Character that follows the mark for an empty segment.
 const EMPTY: char = '-';
-/// The mark as it stands in a URL.
+/// The mark as it appears in a URL.
 const MARK_IN_URL: &str = "%EF%A3%BF";
 
-/// Whether a segment is one that a path cannot have.
+/// Reports whether a path cannot have this segment.
 fn is_odd(segment: &str) -> bool {
     matches!(segment, "" | "." | "..")
         || segment.contains(|c: char| c.is_ascii_control() || c == MARK)
 }
 
-/// The path that stands for a key.
+/// Returns the path that represents a key.
 pub(super) fn to_path(key: &str) -> Cow<'_, str> {
-    // Whoever reads a list takes spaces round a text for none of it.
+    // The parser of a list removes spaces around a text.
     let has_spaces = key.starts_with(' ') || key.ends_with(' ');
     if key.is_empty() || !has_spaces && !key.split('/').any(is_odd) {
         return Cow::Borrowed(key);
@@ -57,7 +58,7 @@ pub(super) fn to_path(key: &str) -> Cow<'_, str> {
     Cow::Owned(path)
 }
 
-/// The key that a path stands for.
+/// Returns the key that a path represents.
 pub(super) fn of_path(path: &str) -> Cow<'_, str> {
     if !path.contains(MARK) {
         return Cow::Borrowed(path);
@@ -83,7 +84,8 @@ pub(super) fn of_path(path: &str) -> Cow<'_, str> {
     Cow::Owned(key)
 }
 
-/// The path of a URL with the keys' own characters in the place of escapes; `Err` if it cannot be asked for.
+/// Replaces the escapes in a URL's path with the keys' own characters. Returns `Err` if the key cannot be
+/// requested.
 pub(super) fn in_url(path: &str) -> Result<Option<String>, &'static str> {
     if !path.contains(MARK_IN_URL) {
         return Ok(None);
@@ -98,12 +100,12 @@ pub(super) fn in_url(path: &str) -> Result<Option<String>, &'static str> {
             url.push_str(MARK_IN_URL);
             rest = behind;
         } else if escaped.starts_with("2e") {
-            // Every URL library takes them out, escaped or not.
+            // Every URL library removes these segments, escaped or not.
             return Err("its key has a part `.` or `..`, which a URL cannot have");
         } else {
             let (digits, behind) = escaped.split_at_checked(2).unwrap_or((escaped, ""));
             url.push('%');
-            // It is signed as it stands here, and a store signs upper-case digits, as AWS says.
+            // The URL is signed as it is written here, and a store signs upper-case digits, according to AWS.
             url.push_str(&digits.to_ascii_uppercase());
             rest = behind;
         }

@@ -1,6 +1,6 @@
-//! A list as S3 writes it: whether it is one and whole, and its keys as `object_store` takes them.
+//! Checks that a list from S3 is a list and complete, and escapes its keys for `object_store`.
 //!
-//! `object_store` takes any document for a list: an error or a page of HTML is an empty folder to it.
+//! `object_store` accepts any document as a list: it reads an error or an HTML page as an empty folder.
 
 use std::borrow::Cow;
 
@@ -11,9 +11,9 @@ use quick_xml::events::Event;
 
 use super::key;
 
-/// The element that a list is.
+/// Root element of a list.
 const ROOT: &[u8] = b"ListBucketResult";
-/// Of these a list has at least one, even of an empty bucket.
+/// Elements of which a list has at least one, even of an empty bucket.
 const PARTS: [&[u8]; 5] = [
     b"<IsTruncated>",
     b"<Name>",
@@ -21,11 +21,11 @@ const PARTS: [&[u8]; 5] = [
     b"<Contents>",
     b"<CommonPrefixes>",
 ];
-/// So much is shown of what is no list.
+/// Number of bytes shown of a document that is not a list.
 const SHOWN_BYTES: usize = 80;
 
-/// A list whose keys are all such that `object_store` has a path for them; `Err` says why it is no list, or not a whole
-/// one, with `<Code>` and `<Message>` if the answer has them.
+/// Returns the list with all keys such that `object_store` has a path for them. `Err` says why it is not a
+/// list, or not a complete one, with `<Code>` and `<Message>` if the response has them.
 pub(super) fn checked(list: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let text = list.trim_ascii();
     if text.is_empty() {
@@ -56,7 +56,7 @@ pub(super) fn checked(list: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     Ok(escaped(list))
 }
 
-/// The text of the first element of a name.
+/// Returns the text of the first element with this name.
 fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let start = format!("<{name}>");
     let at = find(text, start.as_bytes())? + start.len();
@@ -64,7 +64,7 @@ fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     rest.get(..memchr::memchr(b'<', rest)?)
 }
 
-/// A name without its prefix.
+/// Returns a name without its namespace prefix.
 fn local(name: &[u8]) -> &[u8] {
     let at = memchr::memrchr(b':', name).map_or(0, |at| at + 1);
     name.get(at..).unwrap_or_default()
@@ -82,7 +82,7 @@ fn is_list(text: &[u8]) -> bool {
     }
 }
 
-/// What a document is that is no list.
+/// Describes a document that is not a list.
 fn other(text: &[u8]) -> String {
     let code = value(text, "Code").filter(|_| find(text, b"<Error").is_some());
     let message = value(text, "Message").unwrap_or_default();
@@ -105,7 +105,7 @@ fn other(text: &[u8]) -> String {
     }
 }
 
-/// What a key cannot be taken from as it stands in a list.
+/// Character sequences of keys that must be changed before the list can be parsed correctly.
 const ODD: [&[u8]; 14] = [
     b"//",
     b"/./",
@@ -123,9 +123,9 @@ const ODD: [&[u8]; 14] = [
     "\u{F8FF}".as_bytes(),
 ];
 
-/// A list whose keys are all such that `object_store` has a path for them.
+/// Returns the list with all keys such that `object_store` has a path for them.
 fn escaped(list: &[u8]) -> Cow<'_, [u8]> {
-    // The head of a list holds the address of its schema, which has two slashes.
+    // The head of a list contains the address of its schema, which has two slashes.
     let start = find(list, b"<Contents>")
         .into_iter()
         .chain(find(list, b"<CommonPrefixes>"))
@@ -136,7 +136,7 @@ fn escaped(list: &[u8]) -> Cow<'_, [u8]> {
     let (head, entries) = list.split_at(start);
     let is_odd = ODD.iter().any(|odd| find(entries, odd).is_some())
         || entries.iter().any(u8::is_ascii_control);
-    // A key that is no UTF-8 is another one then, which is not there: that one alone is reported.
+    // A key that is not UTF-8 becomes another key, which does not exist: only this key is reported.
     let entries = match String::from_utf8_lossy(entries) {
         Cow::Borrowed(_) if !is_odd => return Cow::Borrowed(list),
         entries => entries,
@@ -166,7 +166,7 @@ fn escaped(list: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// The text that XML stands for; as it is, if it stands for none.
+/// Decodes XML text. Returns it unchanged if it is not valid.
 fn plain(text: &str) -> Cow<'_, str> {
     let quoted = text.strip_prefix("<![CDATA[");
     match quoted.and_then(|text| text.strip_suffix("]]>")) {

@@ -1,4 +1,4 @@
-//! What is in a bucket, a page at a time.
+//! The content of a bucket, one page at a time.
 
 use std::io;
 
@@ -7,21 +7,21 @@ use object_store::list::PaginatedListOptions;
 use super::bucket::{Bucket, ObjectMeta};
 use super::key;
 
-/// A page of a list, in the order of the keys' bytes.
+/// A page of a list, in the byte order of the keys.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// What is on it.
+    /// The entries of the page.
     pub(super) entries: Vec<PageEntry>,
-    /// Where the next one begins, if there is one.
+    /// The token of the next page, if there is one.
     pub(super) next: Option<String>,
 }
 
-/// What a list names.
+/// An entry of a list.
 #[derive(Debug)]
 pub(super) enum PageEntry {
     /// An object.
     Object(ObjectMeta),
-    /// All that begin with this, which ends in a slash.
+    /// The common prefix of some keys, which ends in a slash.
     Prefix(String),
 }
 
@@ -35,14 +35,14 @@ impl PageEntry {
 }
 
 impl Bucket {
-    /// A page of what begins with a prefix: to the next slash, or to the end of each key.
+    /// Returns a page of the keys that begin with a prefix, grouped at the next slash if `to_slash` is set.
     pub(super) async fn page(
         &self,
         prefix: &str,
         to_slash: bool,
         from: Option<String>,
     ) -> io::Result<Page> {
-        // It is never closed.
+        // The semaphore is never closed.
         let _permit = self
             .limits
             .lists
@@ -63,7 +63,7 @@ impl Bucket {
         entries.extend(
             prefixes.map(|path| PageEntry::Prefix(format!("{}/", key::of_path(path.as_ref())))),
         );
-        // One that takes no notice of the prefix would be walked again and again, and its own folders never.
+        // A store that ignores the prefix would be walked again and again, and its own folders never.
         let is_below = |entry: &PageEntry| match entry {
             PageEntry::Object(meta) => meta.key.starts_with(prefix),
             PageEntry::Prefix(name) => name.len() > prefix.len() && name.starts_with(prefix),
@@ -75,7 +75,7 @@ impl Bucket {
             );
             return Err(io::Error::other(message));
         }
-        // S3 sorts each kind; not all stores sort at all.
+        // S3 sorts each kind of entry separately; some stores do not sort at all.
         entries.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(Page {
             entries,

@@ -1,9 +1,9 @@
-//! Objects in buckets: found, read and written; what is in them is no concern of this.
+//! Finds, reads and writes objects in buckets. Their content does not matter here.
 //!
-//! In: a [`Uri`], keys. Out: pages of a bucket's listing, an object's bytes, an object that appears whole or not at
-//! all. The rest of the program has threads and no futures: all that waits for a network waits in the runtime that
-//! [`Stores`] holds, which is started with the first bucket. Requests, their retries and their signing are the crate
-//! `object_store`'s; [`courier`] stands between it and the network.
+//! In: a [`Uri`], keys. Out: pages of a bucket's listing, an object's bytes, or a written object that appears
+//! whole or not at all. The rest of the program has threads and no futures: all waiting for the network
+//! happens in the runtime of [`Stores`], which is started with the first bucket. The crate `object_store`
+//! makes the requests, retries and signs them; [`courier`] is between it and the network.
 
 mod bucket;
 mod courier;
@@ -39,28 +39,30 @@ pub use upload::Upload;
 pub use uri::Uri;
 pub use walk::{Below, Survey, Walk, WalkItem};
 
-/// How buckets are reached.
+/// Options for accessing buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// Where requests go, if not to the provider's own address: another store that speaks S3.
+    /// The address to which requests go instead of the provider's own: another store that supports the S3
+    /// API.
     pub endpoint_url: Option<String>,
-    /// The region of S3 buckets; asked of S3 without it.
+    /// The region of S3 buckets; without it S3 is asked for the region.
     pub bucket_region: Option<String>,
-    /// Whether requests are sent without a signature, for public buckets.
+    /// True to send requests without a signature, for public buckets.
     pub is_unsigned: bool,
-    /// Whether the asker pays for requests, as some buckets demand.
+    /// True if the requester pays for requests, as some buckets require.
     pub is_requester_pays: bool,
-    /// How many objects are fetched at once.
+    /// Number of objects fetched at once.
     pub n_concurrent: usize,
-    /// How long what fails for the moment is tried again.
+    /// Time for which a temporary failure is retried.
     pub retry_time: Duration,
 }
 
-/// Fetches at once by default: an object of some kilobytes comes after some 20 to 100 ms, nearly all of it waiting, so
-/// that many are needed to keep a line busy.
+/// Default number of concurrent fetches. An object of a few kilobytes arrives after about 20 to 100 ms,
+/// nearly all of it waiting, so many fetches are needed to keep the network connection busy.
 pub const CONCURRENT_FETCHES: usize = 128;
 
-/// How long what fails for the moment is tried again, by default: a store that asks to slow down, a connection that ends.
+/// Default time for which a temporary failure is retried, such as a store that asks to slow down, or a
+/// connection that ends.
 pub const RETRY_TIME: Duration = Duration::from_secs(30);
 
 impl Default for StoreOptions {
@@ -76,18 +78,18 @@ impl Default for StoreOptions {
     }
 }
 
-/// What went over the network, for whoever shows it.
+/// Counts of network requests, for progress display.
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// Requests sent.
     pub n_requests: AtomicU64,
-    /// Requests that failed in a way that is tried again: refused for now, cut off, timed out.
+    /// Requests that failed in a way that is retried: temporarily refused, cut off, or timed out.
     pub n_retries: AtomicU64,
 }
 
-/// Bytes that are fetched ahead of the scan, at most.
+/// Maximum number of bytes fetched before the scan needs them.
 const FETCHED_BYTES: usize = 128 << 20;
-/// Lists in flight at once: far more keys a second than objects can be fetched.
+/// Maximum number of concurrent lists: they return far more keys per second than objects can be fetched.
 const CONCURRENT_LISTS: usize = 64;
 
 /// All buckets of a run, and what they share.
@@ -103,7 +105,7 @@ pub struct Stores {
 
 type Slot = Arc<OnceCell<Result<Arc<Bucket>, Arc<io::Error>>>>;
 
-/// What bounds the requests in flight, and the bytes that they bring.
+/// Limits on the requests in flight, and on the bytes that they bring.
 #[derive(Debug)]
 pub(crate) struct Limits {
     fetches: Semaphore,
@@ -127,7 +129,7 @@ impl Default for Stores {
 }
 
 impl Stores {
-    /// Stores that are reached so. Nothing is asked of them yet.
+    /// Creates stores with these options. No request is sent yet.
     #[must_use]
     pub fn new(options: StoreOptions) -> Self {
         let limits = Limits {
@@ -146,23 +148,23 @@ impl Stores {
         }
     }
 
-    /// How many objects are fetched at once.
+    /// Returns how many objects are fetched at once.
     #[must_use]
     pub fn n_concurrent(&self) -> usize {
         self.options.n_concurrent
     }
 
-    /// What went over the network so far.
+    /// Returns the counts of network requests so far.
     #[must_use]
     pub fn traffic(&self) -> &Arc<Traffic> {
         &self.traffic
     }
 
-    /// The bucket of an address; it is opened once.
+    /// Returns the bucket of an address, which is opened only once.
     ///
     /// # Errors
     ///
-    /// If there are no credentials, or the address makes no sense.
+    /// Returns an error if there are no credentials, or if the address is invalid.
     pub fn bucket(&self, uri: &Uri) -> io::Result<Arc<Bucket>> {
         let runtime = self.runtime()?;
         let name = uri.bucket_uri();
@@ -186,7 +188,7 @@ impl Stores {
 
     fn runtime(&self) -> io::Result<&Runtime> {
         let runtime = self.runtime.get_or_init(|| {
-            // What they do is to wait, to decrypt and to copy: few are enough for the fastest network.
+            // The threads only wait, decrypt and copy: a few are enough for the fastest network.
             let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(n_cores.div_ceil(2).clamp(1, 8))
@@ -204,7 +206,7 @@ impl Stores {
 impl Drop for Stores {
     fn drop(&mut self) {
         if let Some(Ok(runtime)) = self.runtime.take() {
-            // A run that was stopped does not wait for what is still on its way.
+            // A stopped run does not wait for requests that are still in flight.
             runtime.shutdown_background();
         }
     }

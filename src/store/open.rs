@@ -19,10 +19,11 @@ use super::explain::{Act, explain};
 use super::trust::{self, Trust};
 use super::uri::{Scheme, Uri};
 
-/// Where S3 is if nothing tells.
+/// Region of S3 if none is configured.
 const REGION: &str = "us-east-1";
 
-/// Tries for so long, however often: the pauses are of random lengths that grow, as AWS advises.
+/// Retries for this time, without a limit on the number of attempts. The pauses are random and grow, as AWS
+/// advises.
 fn retries(retry_time: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
@@ -35,7 +36,7 @@ fn retries(retry_time: Duration) -> RetryConfig {
     }
 }
 
-/// Opens a bucket. Nothing is asked of it yet but its region.
+/// Opens a bucket. The only request sent is one for its region.
 pub(super) async fn open(stores: &Stores, runtime: &Handle, uri: &Uri) -> io::Result<Bucket> {
     trust::choose_crypto();
     let mut opening = Opening {
@@ -73,7 +74,7 @@ pub(super) async fn open(stores: &Stores, runtime: &Handle, uri: &Uri) -> io::Re
     }
 }
 
-/// What is the same for a bucket of any provider.
+/// The inputs that are the same for a bucket of any provider.
 struct Opening<'a> {
     stores: &'a Stores,
     runtime: &'a Handle,
@@ -114,7 +115,7 @@ impl Opening<'_> {
     }
 }
 
-/// A bucket of S3, and who signs and sends what is asked of it.
+/// A bucket of S3, with the client and the signer of its requests.
 struct S3 {
     builder: AmazonS3Builder,
     client: HttpClient,
@@ -139,7 +140,7 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<S3> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(uri.bucket())
         .with_region(&region)
-        // The courier signs.
+        // The courier signs the requests.
         .with_skip_signature(true)
         .with_checksum_algorithm(Checksum::SHA256)
         .with_client_options(client_options)
@@ -164,11 +165,11 @@ async fn s3(stores: &Stores, uri: &Uri) -> io::Result<S3> {
     })
 }
 
-/// Whether requests can be sent to this address; the crate that signs them takes for granted that it is one.
+/// Checks that requests can be sent to this address. The crate that signs them assumes that it is valid.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// Returns what is wrong with it, in words.
 pub fn check_endpoint(endpoint: &str) -> Result<(), String> {
     let url = url::Url::parse(endpoint).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -191,9 +192,9 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), String> {
     ))
 }
 
-/// What the environment and the files of the AWS command line say.
+/// Settings from the environment and the files of the AWS command line.
 struct Aws {
-    /// Nothing if requests are not to be signed.
+    /// `None` if requests are not to be signed.
     credentials: Option<AwsCredentialProvider>,
     region: Option<String>,
     endpoint: Option<String>,
@@ -228,7 +229,7 @@ async fn found_aws(stores: &Stores, uri: &Uri) -> io::Result<Aws> {
             Some(Arc::clone(store.credentials()))
         }
     };
-    // The profile's is for those who have AWS's own crate.
+    // The profile's `ca_bundle` is read only in builds with AWS's own crate.
     let bundle = std::env::var_os("AWS_CA_BUNDLE").filter(|bundle| !bundle.is_empty());
     let trust = bundle
         .map(|bundle| Trust::of(bundle.as_ref()))
@@ -241,13 +242,13 @@ async fn found_aws(stores: &Stores, uri: &Uri) -> io::Result<Aws> {
     })
 }
 
-/// The region that a bucket is in.
+/// Returns the region of a bucket.
 async fn region(
     uri: &Uri,
     hint: Option<String>,
     client_options: &ClientOptions,
 ) -> io::Result<String> {
-    // The other partitions are not known to the public one, which is asked.
+    // The public partition, which receives the request, does not know the other partitions.
     let is_elsewhere = |hint: &String| {
         ["cn-", "us-iso", "us-gov-", "eusc-"]
             .iter()
@@ -262,7 +263,7 @@ async fn region(
             io::ErrorKind::NotFound,
             "there is no bucket of this name (in AWS's public regions)",
         )),
-        // What is wrong will show in the first request, with more to say of it.
+        // The first request will show what is wrong, with more details.
         Err(_) => Ok(hint.unwrap_or_else(|| REGION.to_owned())),
     }
 }

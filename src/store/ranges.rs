@@ -1,4 +1,4 @@
-//! A large object, in ranges that are fetched ahead.
+//! A large object, read in ranges that are fetched ahead.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -11,9 +11,9 @@ use crossbeam_channel::{Receiver, bounded};
 use super::bucket::{Bucket, ObjectMeta};
 use super::fetch::wait;
 
-/// A range: long enough that what a request costs is little beside it.
+/// Length of a range: large enough that the fixed cost of a request is small compared to it.
 pub const RANGE_BYTES: u64 = 8 << 20;
-/// Ranges in flight or waiting: one connection to S3 gives some 50 to 90 MB a second.
+/// Number of ranges in flight or waiting. One connection to S3 transfers about 50 to 90 MB per second.
 const RANGES_AHEAD: usize = 8;
 
 /// Reads an object from its start to its end.
@@ -21,10 +21,10 @@ pub struct RangeReader {
     bucket: Arc<Bucket>,
     meta: ObjectMeta,
     stop: Arc<AtomicBool>,
-    /// Where the next range to be asked for begins.
+    /// Offset of the next range to request.
     asked: u64,
     coming: VecDeque<Receiver<io::Result<Bytes>>>,
-    /// What is left of the range at hand.
+    /// The unread rest of the current range.
     bytes: Bytes,
     has_failed: bool,
 }
@@ -65,7 +65,7 @@ impl RangeReader {
                     let message = format!("from byte {} on: {error}", range.start);
                     io::Error::new(error.kind(), message)
                 });
-                // One who is gone wants it no more.
+                // If the receiver is gone, nobody needs the bytes.
                 coming.send(got).ok();
             });
         }
@@ -77,7 +77,7 @@ impl BufRead for RangeReader {
         if self.bytes.is_empty() && !self.has_failed {
             self.ask();
             if let Some(coming) = self.coming.pop_front() {
-                // What was read so far stands; what is behind the failed range is not joined to it.
+                // What was read so far remains valid. What follows the failed range is not appended to it.
                 let got = wait(&coming, &self.stop);
                 self.has_failed = got.is_err();
                 self.bytes = got?;

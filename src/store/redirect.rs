@@ -1,21 +1,22 @@
-//! Answers that lead elsewhere.
+//! Redirects.
 //!
-//! A signature is for one host, and credentials are for one store: neither goes to another host. So no request
-//! follows a redirect there; what the answer says of the place is reported.
+//! A signature is for one host, and credentials are for one store: neither is sent to another host. So no
+//! request follows a redirect to another host. What the response says about the target is reported.
 
 use object_store::client::{HttpError, HttpErrorKind, HttpResponse};
 use reqwest::Url;
 use reqwest::redirect::{Action, Attempt};
 
-/// Redirects that one request follows at most.
+/// Maximum number of redirects that one request follows.
 const N_MAX: usize = 5;
 
-/// Whether an answer of this status leads elsewhere.
+/// Reports whether a response with this status is a redirect.
 pub(super) fn is_one(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Follows a redirect on the same host alone, from `http` to `https` for instance, and never back.
+/// Follows a redirect only on the same host, for example from `http` to `https`, and never from `https` to
+/// `http`.
 pub(super) fn follow(attempt: Attempt<'_>) -> Action {
     let is_same = attempt
         .previous()
@@ -34,7 +35,7 @@ fn is_same_place(from: &Url, to: &Url) -> bool {
     from.host() == to.host() && (place(from) == place(to) || is_upgrade)
 }
 
-/// What is said of an answer that leads elsewhere. It is not tried again.
+/// Returns the error for a redirect that is not followed. It is not retried.
 pub(super) async fn refusal(response: HttpResponse, signed_for: Option<&str>) -> HttpError {
     let header = |name: &str| {
         let value = response.headers().get(name)?.to_str().ok()?;
@@ -42,7 +43,7 @@ pub(super) async fn refusal(response: HttpResponse, signed_for: Option<&str>) ->
     };
     let (told, location) = (header("x-amz-bucket-region"), header("location"));
     let place = location.and_then(|location| Url::parse(&location).ok());
-    // Without it there is less to say, that is all.
+    // Without the body there is less to report, but nothing is lost.
     let body = response.into_body().bytes().await.unwrap_or_default();
     let message = words(
         told,
@@ -81,7 +82,8 @@ fn words(
     }
 }
 
-/// The region in the name of a host of AWS: `s3.eu-west-1.amazonaws.com`, `bucket.s3-eu-west-1.amazonaws.com`.
+/// Returns the region in the host name of AWS: `s3.eu-west-1.amazonaws.com`,
+/// `bucket.s3-eu-west-1.amazonaws.com`.
 fn region_of(host: &str) -> Option<&str> {
     let name = host
         .strip_suffix(".amazonaws.com")

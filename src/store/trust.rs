@@ -1,5 +1,5 @@
-//! Whose certificates are trusted: the system's, or those of a bundle, as AWS's own tools take it from `AWS_CA_BUNDLE`
-//! and from `ca_bundle` in a profile.
+//! Trusted certificates: the system's, or those of a bundle, which is taken, as AWS's own tools do, from
+//! `AWS_CA_BUNDLE` and from `ca_bundle` in a profile.
 
 use std::fs;
 use std::io;
@@ -16,14 +16,14 @@ const USER_AGENT: &str = concat!("trailsift/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The certificates that stand for the system's own; nothing where these are trusted.
+/// The certificates that replace the system's own; `None` if the system's are trusted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trust {
     pem: Option<Vec<u8>>,
 }
 
 impl Trust {
-    /// The certificates of a bundle.
+    /// Reads the certificates of a bundle.
     pub(super) fn of(bundle: &Path) -> io::Result<Self> {
         let said = |words: String| {
             let bundle = bundle.display();
@@ -40,17 +40,17 @@ impl Trust {
         }
     }
 
-    /// The certificates as they were read.
+    /// Returns the certificates as they were read.
     #[cfg(feature = "aws-config")]
     pub(super) fn pem(&self) -> Option<&[u8]> {
         self.pem.as_deref()
     }
 
-    /// How requests are sent that `object_store` sends by itself.
+    /// Returns the options for requests that `object_store` sends itself.
     pub(super) fn client_options(&self, retry_time: Duration) -> io::Result<ClientOptions> {
         let options = ClientOptions::new()
             .with_user_agent(object_store::HeaderValue::from_static(USER_AGENT))
-            // Loopback and local networks; addresses of the clouds themselves are https anyway.
+            // For loopback and local networks. The addresses of the clouds themselves use https anyway.
             .with_allow_http(true)
             .with_connect_timeout(CONNECT_TIMEOUT)
             .with_read_timeout(silence(retry_time))
@@ -65,7 +65,7 @@ impl Trust {
         Ok(options.with_no_system_certificates(true))
     }
 
-    /// The same, for what is asked of S3: what carries credentials goes to no other host.
+    /// Creates the client for requests to S3. It sends credentials to no other host.
     pub(super) fn client(&self, retry_time: Duration) -> io::Result<HttpClient> {
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -86,13 +86,13 @@ impl Trust {
     }
 }
 
-/// Has TLS use the one crypto library that is compiled in, unless the process has chosen another.
+/// Makes TLS use the one crypto library that is compiled in, unless the process has chosen another.
 pub(super) fn choose_crypto() {
-    // An error says that one is chosen already.
+    // An error means that one is already chosen.
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-/// How long a store may say nothing, so that it can be asked once more in the time of trying.
+/// Returns how long a store may send nothing. A second request must still fit into the retry time.
 fn silence(retry_time: Duration) -> Duration {
     (retry_time * 2 / 3).max(Duration::from_millis(500))
 }

@@ -10,21 +10,23 @@ use object_store::{
 
 use super::bucket::Bucket;
 
-/// What is larger than this goes up in parts of this size: 10,000 of them are allowed, of 5 MiB at least (S3's
-/// documentation, "Multipart upload limits").
+/// Size of a part, and size above which an object is uploaded in parts. S3 allows 10,000 parts, each of at
+/// least 5 MiB (S3's documentation, "Multipart upload limits").
 const PART_BYTES: usize = 32 << 20;
 
-/// An object on its way up. It is there only once it is [committed](Self::commit).
+/// An object that is being uploaded. It exists only once it is [committed](Self::commit).
 pub struct Upload {
     bucket: Arc<Bucket>,
     key: String,
     buffer: Vec<u8>,
-    /// Where parts go. It is begun at once: whether an object may be written at all is not left for the end.
+    /// The multipart upload. It is begun immediately, so that a missing write permission shows at the start
+    /// and not at the end.
     parts: Option<Box<dyn MultipartUpload>>,
     n_parts: usize,
-    /// What was there when it was begun: it is replaced only if it still is what it was.
+    /// The `ETag` of the object that existed at the beginning. The object is replaced only if it is
+    /// unchanged.
     e_tag_before: Option<String>,
-    /// Whether the credentials may not see what was there.
+    /// True if the credentials may not see what existed before.
     is_blind: bool,
     has_older: bool,
 }
@@ -42,13 +44,13 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// What the store says, in words.
+    /// Returns the store's error, in words.
     pub fn create(bucket: &Arc<Bucket>, key: &str) -> io::Result<Self> {
         if key.is_empty() || key.ends_with('/') {
             return Err(io::Error::other("it names no object"));
         }
         let (before, is_blind) = match bucket.head(key) {
-            // To write takes no right to read; where it is refused, too, that is what is to be told.
+            // Writing needs no read permission. If writing is refused too, that is the error to report.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (None, true),
             before => (before?, false),
         };
@@ -67,18 +69,18 @@ impl Upload {
         })
     }
 
-    /// Whether there was an object of its name when it was begun.
+    /// Reports whether an object with its name existed when the upload was begun.
     #[must_use]
     pub fn has_older(&self) -> bool {
         self.has_older
     }
 
-    /// Makes it appear.
+    /// Makes the object appear.
     ///
     /// # Errors
     ///
-    /// What the store says, in words; nothing has appeared then. If something else has appeared there since it was
-    /// begun, that stays.
+    /// Returns the store's error, in words; then nothing has appeared. If another object has appeared there
+    /// since the upload was begun, that one stays.
     pub fn commit(mut self) -> io::Result<()> {
         let bucket = Arc::clone(&self.bucket);
         let path = Bucket::path(&self.key)?;
@@ -154,7 +156,8 @@ impl Write for Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(mut parts) = self.parts.take() {
-            // Parts without an object are invisible, and a lifecycle rule clears them; nothing else can be done.
+            // Parts without an object are invisible, and a lifecycle rule removes them. Nothing else can be
+            // done.
             self.bucket.wait(async { parts.abort().await }).ok();
         }
     }

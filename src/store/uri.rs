@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// The schemes that are known, and what they are of.
+/// The known URI schemes, and the providers they belong to.
 const SCHEMES: [(&str, Scheme); 4] = [
     ("s3", Scheme::S3),
     ("s3a", Scheme::S3),
@@ -18,7 +18,7 @@ pub(super) enum Scheme {
     Azure,
 }
 
-/// The address of an object, or of all that begin with a key.
+/// The address of an object, or of all objects whose keys begin with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uri {
     pub(super) scheme: Scheme,
@@ -28,7 +28,7 @@ pub struct Uri {
 }
 
 impl Uri {
-    /// What a path says, if it has one of the known schemes: `Err` says what is wrong with it.
+    /// Parses a path, if it has one of the known schemes. `Err` says what is wrong with it.
     #[must_use]
     pub fn of(path: &Path) -> Option<Result<Self, String>> {
         let bytes = path.as_os_str().as_bytes();
@@ -55,8 +55,8 @@ impl Uri {
         })
     }
 
-    /// The address that a path seems to mean that is none, as `s3://bucket/key`: what a browser, the console and policies
-    /// call it, and what is typed by mistake. It may be a file's path all the same.
+    /// Returns the address, as `s3://bucket/key`, that a path seems to mean although it is not one: a form
+    /// used by browsers, the console and policies, or a typing mistake. It may still be a file's path.
     #[must_use]
     pub fn meant(path: &Path) -> Option<String> {
         let text = path.to_str()?;
@@ -84,7 +84,7 @@ impl Uri {
             let is_right = text.starts_with(&format!("{name}://")) && *name != "s3n";
             let rest = match rest.strip_prefix(':') {
                 Some(rest) => rest.trim_start_matches('/'),
-                // `s3//bucket`, `s3/bucket` is a folder's name.
+                // `s3//bucket` means a bucket, but `s3/bucket` is the name of a folder.
                 None => match rest.strip_prefix("//") {
                     Some(rest) => rest.trim_start_matches('/'),
                     None => continue,
@@ -98,19 +98,19 @@ impl Uri {
         None
     }
 
-    /// The bucket's name.
+    /// Returns the bucket's name.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The key, or what keys begin with.
+    /// Returns the key, or the prefix of keys.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The address of the bucket, with no slash at its end.
+    /// Returns the address of the bucket, without a slash at the end.
     #[must_use]
     pub fn bucket_uri(&self) -> String {
         format!("{}://{}", self.name, self.bucket)
@@ -123,14 +123,14 @@ impl std::fmt::Display for Uri {
     }
 }
 
-/// The address of a bucket, with what stands behind its name.
+/// Returns the address of a bucket, with what follows its name.
 fn said(rest: &str) -> Option<String> {
     let rest = rest.trim_start_matches('/');
     (!rest.is_empty()).then(|| format!("s3://{rest}"))
 }
 
-/// The address that one of the web stands for: `bucket.s3.amazonaws.com/key`, `s3.region.amazonaws.com/bucket/key`, or one
-/// of the console.
+/// Returns the address that a web address represents: `bucket.s3.amazonaws.com/key`,
+/// `s3.region.amazonaws.com/bucket/key`, or one of the console.
 fn of_web(rest: &str) -> Option<String> {
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -161,7 +161,7 @@ fn of_web(rest: &str) -> Option<String> {
     }
 }
 
-/// What percent signs in an address stand for.
+/// Decodes the percent escapes in an address.
 fn plain(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -239,7 +239,7 @@ mod tests {
             ("GS://b/k", "gs://b/k"),
         ] {
             let found = Uri::meant(Path::new(typed));
-            // A slash that is one too many is told by itself.
+            // A surplus slash is reported elsewhere.
             let expected = (!typed.starts_with("s3:///")).then(|| meant.to_owned());
             assert_eq!(found, expected, "{typed}");
             assert!(

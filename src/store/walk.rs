@@ -1,7 +1,8 @@
-//! All objects below a prefix, in the order of their keys' bytes, with several lists in flight.
+//! Walks all objects below a prefix, in the byte order of their keys, with several lists in flight.
 //!
-//! A list gives a thousand keys, and the next page can be asked for only with the one before it. So a bucket is listed
-//! folder by folder as far as its layout divides it, some folders ahead of their turn, and from there on as it comes.
+//! A list returns a thousand keys, and the next page can be requested only after the one before it. So a
+//! bucket is listed folder by folder as far as its layout divides it, with some folders listed ahead, and
+//! below that as one sequence of pages.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -16,32 +17,32 @@ use super::bucket::{Bucket, ObjectMeta};
 use super::fetch::PATIENCE;
 use super::listing::PageEntry;
 
-/// What lies below a prefix.
+/// The way in which the content below a prefix is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Below {
-    /// Nothing that is wanted.
+    /// Not at all: nothing there is selected.
     Nothing,
-    /// Folders, which are asked for one by one.
+    /// Folder by folder.
     Folders,
-    /// What is listed as it comes.
+    /// In one sequence of pages.
     All,
 }
 
-/// What is told of a prefix that ends in a slash, and how many folders it lies below the first.
+/// Decides how a prefix that ends in a slash is listed, given how many folders it is below the first.
 pub type Survey = dyn Fn(&str, usize) -> Below + Send + Sync;
 
-/// What a walk meets.
+/// An item that a walk finds.
 #[derive(Debug)]
 pub enum WalkItem {
     /// Objects.
     Objects(Vec<ObjectMeta>),
-    /// A folder that holds nothing that is wanted.
+    /// A folder that contains nothing selected.
     PassedOver,
-    /// A prefix that could not be listed, or not to its end.
+    /// A prefix that could not be listed, or not completely.
     Failed(String, io::Error),
 }
 
-/// What a walk meets, one after the other.
+/// A running walk, which returns its items one after the other.
 #[derive(Debug)]
 pub struct Walk {
     met: Receiver<WalkItem>,
@@ -49,7 +50,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// What it meets next; nothing at its end, and when the run should stop: a list is tried for a while.
+    /// Returns the next item. Returns `None` at the end, and when the run should stop, because a failing list
+    /// is retried for a while.
     pub fn next(&mut self, stop: &AtomicBool) -> Option<WalkItem> {
         self.runtime.block_on(async {
             loop {
@@ -63,17 +65,17 @@ impl Walk {
     }
 }
 
-/// Folders of a folder that are listed ahead of their turn. Each level of folders multiplies what is in flight, and
-/// only the first two divide an archive into many.
+/// Number of subfolders that are listed ahead, by level. Each level of folders multiplies what is in flight,
+/// and only the first two levels divide an archive into many folders.
 const AHEAD: [usize; 3] = [8, 8, 2];
-/// Pages without anything, one after the other, that a list may have: one for each 1,000 deleted objects of a bucket
-/// with versions.
+/// Maximum number of empty pages in sequence: a list has one for each 1,000 deleted objects of a bucket with
+/// versions.
 const EMPTY_PAGES: usize = 100_000;
-/// Pages that wait for their turn, of each list.
+/// Number of pages that each list keeps waiting.
 const PAGES: usize = 1;
 
 impl Bucket {
-    /// Walks through what lies below a prefix, which is empty or ends in a slash.
+    /// Walks everything below a prefix, which is empty or ends in a slash.
     #[must_use]
     pub fn walk(self: &Arc<Self>, prefix: &str, survey: Arc<Survey>) -> Walk {
         Walk {
@@ -101,10 +103,10 @@ impl Bucket {
         };
         let listing = self.runtime.spawn(folder.list());
         self.runtime.spawn(async move {
-            // A list that ends so would look like one of nothing.
+            // A list that ends this way would look like an empty one.
             if listing.await.is_err() {
                 let error = io::Error::other("the program failed over its list; please report it");
-                // One who is gone wants it no more.
+                // If the receiver is gone, nobody needs the item.
                 told.send(WalkItem::Failed(listed, error)).await.ok();
             }
         });
@@ -116,21 +118,21 @@ impl Bucket {
 struct Folder {
     bucket: Arc<Bucket>,
     prefix: String,
-    /// How many folders lie above it.
+    /// Number of folders above it.
     n_deep: usize,
-    /// How many of them have several folders.
+    /// Number of those that have several subfolders.
     n_branched: usize,
     survey: Arc<Survey>,
     met: Sender<WalkItem>,
 }
 
 impl Folder {
-    /// Lists it to its end, or until nobody wants to know.
+    /// Lists it to its end, or until the receiver is gone.
     fn list(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let failed = self.pages().await.err().flatten();
             if let Some(error) = failed {
-                // One who is gone wants it no more.
+                // If the receiver is gone, nobody needs the error.
                 self.met
                     .send(WalkItem::Failed(self.prefix, error))
                     .await
@@ -139,7 +141,8 @@ impl Folder {
         })
     }
 
-    /// The same; `Err` is why it could not be listed to its end, or nothing when nobody wants to know.
+    /// Lists the pages. Returns `Err` with the error if it could not be listed to its end, or with `None` if
+    /// the receiver is gone.
     async fn pages(&self) -> Result<(), Option<io::Error>> {
         let to_slash = (self.survey)(&self.prefix, self.n_deep) == Below::Folders;
         let mut from = None;
@@ -162,7 +165,7 @@ impl Folder {
             }
             from = Some(next);
         }
-        // The list of the folder above named it since it held something.
+        // The list of the parent folder named it, because it contained something.
         if is_empty && self.n_deep > 0 {
             let message =
                 "it was listed as a folder that holds something, and then as an empty one";
@@ -171,7 +174,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives what is on a page, and below it; nothing when nobody wants to know.
+    /// Sends what is on a page, and what is below it. Returns `None` if the receiver is gone.
     async fn give(&self, entries: Vec<PageEntry>) -> Option<()> {
         let is_wanted = |prefix: &str| (self.survey)(prefix, self.n_deep + 1) != Below::Nothing;
         let wanted = entries.iter().filter_map(|entry| match entry {

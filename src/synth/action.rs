@@ -1,5 +1,5 @@
-//! The actions that records report, read from `actions.txt` and `plants.txt`: text, not code, since it
-//! is read and changed as text. Their format is described at the top of those files.
+//! The actions in records, read from `actions.txt` and `plants.txt`. They are text and not code, because they are read
+//! and changed as text. Their format is described at the top of those files.
 
 use super::identity::{By, Identities, Partition};
 use super::rng::Rng;
@@ -8,12 +8,12 @@ use super::template::Template;
 const ACTIONS: &str = include_str!("actions.txt");
 const PLANTS: &str = include_str!("plants.txt");
 
-/// What a record of one kind says.
+/// The content of a record of one kind.
 #[derive(Debug, Clone)]
 pub(super) struct Action {
     /// The first word of its entry: a weight, or the name of a planted variant.
     pub(super) key: &'static str,
-    /// The key as a weight; `None` for what is planted.
+    /// The key as a weight; `None` for planted events.
     pub(super) weight: Option<u64>,
     pub(super) service: &'static str,
     pub(super) event: &'static str,
@@ -22,15 +22,15 @@ pub(super) struct Action {
     pub(super) read_only: bool,
     pub(super) data: bool,
     pub(super) console: bool,
-    /// Of a global service: delivered in the partition's home region alone.
+    /// True for a global service, whose events are delivered only in the partition's home region.
     pub(super) global: bool,
-    /// The rule must find it.
+    /// True if the rule must find it.
     pub(super) matches: bool,
-    /// Two trails deliver it.
+    /// True if two trails deliver it.
     pub(super) twice: bool,
-    /// The policy's name stands in what is planted.
+    /// True if the planted event contains the policy's name.
     pub(super) has_needle: bool,
-    /// `requestParameters.userName` is the scene's user.
+    /// True if `requestParameters.userName` is the scene's user.
     pub(super) names_user: bool,
     pub(super) request: Option<Template>,
     pub(super) response: Option<Template>,
@@ -52,7 +52,7 @@ impl Action {
         let key = word();
         let mut action = Self {
             key,
-            weight: key.parse().ok(), // a name is no number, and names are for what is planted
+            weight: key.parse().ok(), // a name is not a number, and only plants have names
             service: word(),
             event: word(),
             by: By::Anyone,
@@ -94,12 +94,12 @@ impl Action {
         action
     }
 
-    /// Whether it needs neither a second file nor an account of another partition.
+    /// Returns whether it needs neither a second file nor an account of another partition.
     fn fits_anywhere(&self) -> bool {
         !self.twice && self.partition == Partition::Aws
     }
 
-    /// Takes in one of the lines below it.
+    /// Adds one of the lines below the opening line.
     fn add(&mut self, line: &'static str) {
         let (field, text) = line.split_once(' ').expect("a field has a value");
         let slot = match field {
@@ -117,22 +117,22 @@ impl Action {
     }
 }
 
-/// All that a record can be, made once and shared by every thread.
+/// All possible contents of records, created once and shared by every thread.
 pub(super) struct Catalog {
     pub(super) actions: Vec<Action>,
-    /// Planted variants that the rule must find; those that fit any file stand first.
+    /// Planted variants that the rule must find; those that fit any file come first.
     pub(super) matches: Vec<Action>,
     pub(super) near_misses: Vec<Action>,
-    /// How many of `matches` fit any file of the home region.
+    /// Number of `matches` that fit any file of the home region.
     fit_anywhere: usize,
-    /// Running totals of the weights: of all actions, and of those not global.
+    /// Running totals of the weights: of all actions, and of those that are not global.
     everywhere: Vec<u64>,
     regional: Vec<u64>,
     pub(super) identities: Identities,
     pub(super) refusals: Refusals,
 }
 
-/// What services say when they refuse.
+/// The messages of services that refuse a request.
 pub(super) struct Refusals {
     pub(super) ec2: Template,
     pub(super) s3: Template,
@@ -168,7 +168,7 @@ impl Catalog {
         }
     }
 
-    /// An action of everyday life, by weight; events of global services only where they are `at_home`.
+    /// Draws an ordinary action by weight; events of global services only if `at_home`.
     pub(super) fn draw(&self, rng: &mut Rng, at_home: bool) -> &Action {
         let totals = if at_home {
             &self.everywhere
@@ -179,12 +179,12 @@ impl Catalog {
         &self.actions[totals.partition_point(|&total| total <= point)]
     }
 
-    /// A match for any file of the aws partition's home region.
+    /// Draws a match for any file of the aws partition's home region.
     pub(super) fn draw_match(&self, rng: &mut Rng) -> &Action {
         rng.pick(&self.matches[..self.fit_anywhere])
     }
 
-    /// A near miss in which the policy's name stands.
+    /// Draws a near miss that contains the policy's name.
     pub(super) fn draw_near_miss(&self, rng: &mut Rng) -> &Action {
         let mut plant = rng.pick(&self.near_misses);
         while !plant.has_needle {
@@ -198,7 +198,7 @@ impl Catalog {
 ///
 /// # Panics
 ///
-/// At a slip in our own text, which is part of the program: any test finds it.
+/// On an error in the program's own text; any test finds it.
 fn read(text: &'static str) -> Vec<Action> {
     let mut actions: Vec<Action> = Vec::new();
     for line in text.lines() {

@@ -1,7 +1,7 @@
-//! One file of the archive: its path, its frame round the records, its compression.
+//! One file of the archive: its path, the frame around its records, and its compression.
 //!
-//! Records go through one buffer of some 64 kB into the compressor and on into the file, so a file of
-//! any size takes the same memory.
+//! Records go through one buffer of some 64 kB into the compressor and then into the file, so a file of any size takes
+//! the same memory.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,20 +16,20 @@ use super::record;
 use super::scene::Place;
 use super::time;
 
-/// Enough for the compressor to be called seldom, little enough for the cache.
+/// Large enough that the compressor is seldom called, small enough for the cache.
 const BUFFER: usize = 64 * 1024;
 
-/// The organisation whose trail delivers some events again.
+/// The organization whose trail delivers some events again.
 const ORGANIZATION: &str = "o-exampleorg";
 
-/// Memory that a thread uses again for each file.
+/// Memory that a thread reuses for each file.
 #[derive(Default)]
 pub(super) struct Scratch {
     text: Vec<u8>,
     record: Vec<u8>,
 }
 
-/// Makes one file, and says what is in it.
+/// Writes one file, and returns a summary of its content.
 pub(super) fn write(
     plan: &Plan<'_>,
     index: u64,
@@ -51,7 +51,7 @@ pub(super) fn write(
     })
 }
 
-/// Where a file is, seen from the archive's folder; with `/` on every system.
+/// Returns the path of a file relative to the archive's folder, with `/` on every system.
 pub(super) fn relative_path(plan: &Plan<'_>, file: &FilePlan<'_>) -> String {
     let Place {
         account,
@@ -89,7 +89,7 @@ pub(super) fn relative_path(plan: &Plan<'_>, file: &FilePlan<'_>) -> String {
     )
 }
 
-/// Makes the file, and its folder if it must: asking for every file would cost more.
+/// Creates the file, and its folder if necessary. Checking the folder for every file would cost more.
 fn create(path: &Path) -> io::Result<File> {
     match File::create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -100,7 +100,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes all records and what is round them; gives their bytes before compression.
+/// Writes all records with their frame; returns their number of bytes before compression.
 fn write_records(
     plan: &Plan<'_>,
     file: &FilePlan<'_>,
@@ -115,7 +115,7 @@ fn write_records(
     let mut told = file.told.iter().enumerate().peekable();
     let mut is_first = true;
     for nth in 0..=file.records {
-        // What is told before this record, and behind the last one.
+        // Story events before this record, and those after the last one.
         while let Some((_, event)) = told.next_if(|(i, _)| file.before_told(*i) == nth) {
             frame.append(&event.text, &mut is_first, text);
         }
@@ -136,7 +136,7 @@ fn write_records(
     Ok(written + text.len() as u64)
 }
 
-/// What stands round records.
+/// The text around records.
 struct Frame {
     before: &'static [u8],
     between: &'static [u8],
@@ -146,7 +146,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// Appends a record, and what stands round it.
+    /// Appends a record and the text around it.
     fn append(&self, record: &[u8], is_first: &mut bool, out: &mut Vec<u8>) {
         if !std::mem::take(is_first) {
             out.extend_from_slice(self.between);
@@ -195,7 +195,7 @@ impl Frame {
     }
 }
 
-/// Appends compact JSON with a line for each member, two blanks a level.
+/// Appends compact JSON with one line for each member and two blanks of indentation for each level.
 fn indent(compact: &[u8], level: usize, out: &mut Vec<u8>) {
     let mut level = level;
     let line = |level: usize, out: &mut Vec<u8>| {
@@ -241,7 +241,7 @@ fn indent(compact: &[u8], level: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// A compressor with a file at its end.
+/// A compressor that writes to a file.
 enum Encoder {
     None(File),
     Gzip(GzEncoder<File>),

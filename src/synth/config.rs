@@ -1,4 +1,4 @@
-//! What an archive shall be, and what can be wrong with that.
+//! The configuration of an archive, and the errors in it.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,31 +9,31 @@ use thiserror::Error;
 
 use super::story;
 
-/// Plants are listed in memory; more of them are a matter of density.
+/// Maximum number of plants, because they are kept in memory; for more of them, use the density.
 const PLANTS_MAX: u64 = 10_000_000;
 
-/// Ids have twelve digits, and two numbers more are for the accounts of other partitions.
+/// Ids have twelve digits, and two more numbers are needed for the accounts of other partitions.
 const ACCOUNTS_MAX: u64 = 999_999_999_990;
 
-/// How records are wrapped.
+/// The form in which records are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// `{"Records":[…]}` in one line, as CloudTrail delivers.
+    /// `{"Records":[…]}` on one line, as CloudTrail delivers.
     Delivery,
-    /// One record a line.
+    /// One record per line.
     Ndjson,
     /// `{"Records":[…]}`, indented.
     Pretty,
-    /// Record after record with nothing between, as Firehose writes.
+    /// Record after record with nothing between them, as Firehose writes.
     Concatenated,
-    /// `[…]` in one line.
+    /// `[…]` on one line.
     Array,
 }
 
-/// How files are compressed.
+/// The compression of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// gzip, one member, at a level from 0 to 9.
     Gzip(u32),
@@ -41,59 +41,59 @@ pub enum Compression {
     Zstd(i32),
 }
 
-/// What is told in an archive, beside single events.
+/// The story in an archive, besides single events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenario {
-    /// A user's key leaks and is used by strangers, through roles of three accounts, until AWS quarantines the user
-    /// and the keys are changed.
+    /// A user's key leaks and is used by strangers, through roles of three accounts, until AWS quarantines the user and
+    /// the keys are changed.
     LeakedKey,
 }
 
-/// All that an archive depends on. The same values give the same files, whatever `threads` says.
+/// All values that an archive depends on. The same values give the same files, for any value of `threads`.
 ///
-/// Compressed bytes also depend on the versions of the compressors; what is inside does not.
+/// The compressed bytes also depend on the versions of the compressors; their content does not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SynthConfig {
-    /// The folder to make; if it is there, it must be empty.
+    /// The folder to create; if it exists, it must be empty.
     pub out: PathBuf,
-    /// The list of what was planted; `None` for the folder's name with `.planted.ndjson` appended.
+    /// The path of the list of planted events; `None` for the folder's name with `.planted.ndjson` appended.
     pub planted: Option<PathBuf>,
-    /// Where all that is random comes from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// How many files.
+    /// Number of files.
     pub files: u64,
-    /// Records in a file: the mean of an uneven spread, or exactly so many if there is but one file.
+    /// Records per file: the mean of an uneven spread, or the exact number if there is only one file.
     pub records_per_file: u64,
-    /// Events that the rule must find. Their variants take turns.
+    /// Number of planted events that the rule must find. Their variants take turns.
     pub matches: u64,
-    /// Events that look like it. Their variants take turns.
+    /// Number of planted events that look like matches. Their variants take turns.
     pub near_misses: u64,
-    /// The share of all other records that are matches too, from 0 to 1. If it is not 0, every file
-    /// is of us-east-1, where IAM's events are delivered.
+    /// The share of all other records that are matches too, from 0 to 1. If it is not 0, every file is in us-east-1,
+    /// where IAM's events are delivered.
     pub density: f64,
-    /// The share of all other records that are near misses in which the policy's name stands, from 0 to 1;
-    /// not more than `density` leaves.
+    /// The share of all other records that are near misses with the policy's name, from 0 to 1. The sum with `density`
+    /// is at most 1.
     pub near_miss_density: f64,
-    /// What is told, in some thirty files more.
+    /// The story, which adds some thirty files.
     pub scenario: Option<Scenario>,
-    /// How records are wrapped.
+    /// The form in which records are wrapped.
     pub shape: Shape,
-    /// How files are compressed.
+    /// The compression of files.
     pub compression: Compression,
-    /// How many accounts.
+    /// Number of accounts.
     pub accounts: u64,
-    /// Which regions; named twice, a region gets twice the files.
+    /// The regions; a region named twice gets twice the files.
     pub regions: Vec<String>,
     /// The first day of deliveries.
     pub start: Date,
-    /// How many days there are deliveries.
+    /// Number of days with deliveries.
     pub days: u32,
-    /// Worker threads; 0 for one a core.
+    /// Number of worker threads; 0 means one for each core.
     pub threads: usize,
 }
 
 impl SynthConfig {
-    /// A hundred small files of two years, with nothing planted.
+    /// Returns a configuration for a hundred small files over two years, with nothing planted.
     pub fn new(out: impl Into<PathBuf>) -> Self {
         Self {
             out: out.into(),
@@ -118,17 +118,17 @@ impl SynthConfig {
         }
     }
 
-    /// The share of records that one of the densities makes.
+    /// Returns the share of records that the two densities make.
     pub(super) fn dense_share(&self) -> f64 {
         self.density + self.near_miss_density
     }
 
-    /// Where the list of what was planted goes.
+    /// Returns the path of the list of planted events.
     #[must_use]
     pub fn planted_path(&self) -> PathBuf {
         self.planted.clone().unwrap_or_else(|| {
-            // Components drop a final slash, behind which the name would begin inside the folder;
-            // `.` has no name to append to, but its real path has.
+            // Components drop a final slash; otherwise the name would begin inside the folder. `.` has no name to
+            // append to, but its real path has one.
             let mut out: PathBuf = self.out.components().collect();
             if out.file_name().is_none() {
                 out = std::path::absolute(&out).unwrap_or(out);
@@ -139,7 +139,7 @@ impl SynthConfig {
         })
     }
 
-    /// Checks every value that some files could not be made from, so that nothing else needs to.
+    /// Checks every value that some files could not be made from, so that other code does not need to check.
     pub(super) fn check(&self) -> Result<(), SynthError> {
         let in_bounds = |date: &Date| (1971..=9998).contains(&date.year());
         let end = Span::new()
@@ -210,56 +210,57 @@ fn need(
     }
 }
 
-/// A region's name becomes a folder's, so it may hold nothing that could lead elsewhere.
+/// Returns whether this is a valid region name. The name becomes that of a folder, so it must not contain anything that
+/// could lead to another folder.
 fn is_region(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.bytes().all(plain)
 }
 
-/// Why no archive was made, or not all of it.
+/// The reason why no archive, or only a part of it, was made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SynthError {
-    /// No archive can be made from a value, or from two of them together. Nothing was written.
+    /// No archive can be made from a value, or from two values together. Nothing was written.
     #[error("{name}: {reason}")]
     Value {
-        /// Which one.
+        /// The name of the value.
         name: &'static str,
-        /// What it is, and what it should be.
+        /// The given value and the allowed values.
         reason: String,
     },
-    /// The folder holds something: nothing is ever overwritten.
+    /// The folder is not empty; nothing is ever overwritten.
     #[error("{}: the folder is not empty; name a new one", path.display())]
     NotEmpty {
         /// The folder.
         path: PathBuf,
     },
-    /// The list would be taken for a part of the archive.
+    /// The list would be treated as a part of the archive.
     #[error("{}: the list of plants may not lie inside the archive", path.display())]
     PlantedInside {
         /// The list.
         path: PathBuf,
     },
-    /// The system would not.
+    /// A write failed.
     #[error("{}: cannot write", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: io::Error,
     },
     /// No threads could be started.
     #[error("cannot start {threads} threads")]
     Threads {
-        /// As given.
+        /// The requested number.
         threads: usize,
-        /// What rayon said.
+        /// The error from rayon.
         source: rayon::ThreadPoolBuildError,
     },
 }
 
 impl SynthError {
-    /// Adds the path to what the system said.
+    /// Adds the path to an I/O error.
     pub(super) fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Write { path, source }

@@ -1,15 +1,14 @@
-//! Who calls, from where, with what: callers, accounts and partitions, all invented.
+//! Callers, with their addresses and programs, accounts and partitions. All are invented.
 //!
-//! Account ids are of the documentation's kind (`111122223333`), access keys and unique ids end in
-//! `EXAMPLE`, addresses come from the blocks that RFC 5737 and RFC 3849 keep for documentation. An
-//! account has few callers, the same in every file and for every seed: real archives repeat themselves,
-//! which is why they compress so well.
+//! Account ids are of the documentation's kind (`111122223333`), access keys and unique ids end in `EXAMPLE`, and
+//! addresses come from the blocks that RFC 5737 and RFC 3849 reserve for documentation. An account has few callers, the
+//! same in every file and for every seed: real archives repeat themselves, which is why they compress so well.
 
 use super::rng::{self, Rng, nth};
 use super::template::Template;
 use super::time::push_decimal;
 
-/// Callers of each kind in an account; low numbers call most.
+/// Callers of each kind in an account; callers with low numbers call most often.
 const CALLERS: u64 = 24;
 
 /// First names of people.
@@ -18,7 +17,7 @@ pub(super) const PEOPLE: [&str; 20] = [
     "laura", "mallory", "nora", "olivia", "peggy", "rupert", "sybil", "trent", "wendy",
 ];
 
-/// What systems, buckets, functions and roles are named after.
+/// Words in the names of systems, buckets, functions and roles.
 pub(super) const WORDS: [&str; 24] = [
     "billing",
     "catalog",
@@ -46,7 +45,7 @@ pub(super) const WORDS: [&str; 24] = [
     "warehouse",
 ];
 
-/// Services that act in a caller's name.
+/// Services that act on behalf of a caller.
 const DELEGATES: [&str; 6] = [
     "autoscaling.amazonaws.com",
     "cloudformation.amazonaws.com",
@@ -76,7 +75,7 @@ const CLIENTS: [&str; 5] = [
     "aws-cli/1.33.23 Python/3.10.12 Linux/6.5.0 botocore/1.34.141",
 ];
 
-/// A set of regions with accounts of its own.
+/// A set of regions with its own accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Partition {
     Aws,
@@ -91,7 +90,7 @@ impl Partition {
             .find(|partition| partition.name() == name)
     }
 
-    /// As in an ARN.
+    /// Returns the name used in an ARN.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
@@ -100,7 +99,7 @@ impl Partition {
         }
     }
 
-    /// The region that the events of global services carry.
+    /// Returns the region in the events of global services.
     pub(super) fn home(self) -> &'static str {
         match self {
             Self::Aws => "us-east-1",
@@ -118,7 +117,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// `111122223333` and its like while they last, which is 576 accounts; then the number itself,
+    /// Creates an account. The first 576 accounts have ids like `111122223333`; after that the id is the number itself,
     /// padded with zeros.
     pub(super) fn new(number: u64) -> Self {
         let mut id = [b'0'; 12];
@@ -140,7 +139,7 @@ impl Account {
     }
 }
 
-/// Who may perform an action.
+/// The callers that may perform an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     /// The mix of a production account.
@@ -150,14 +149,14 @@ pub(super) enum By {
     Service(&'static str),
     /// A caller of another account.
     Outsider,
-    /// AWS itself in the name of the user that the action is about.
+    /// AWS itself, in the name of the user that the action is about.
     Aws,
 }
 
-/// What CloudTrail says of a caller.
+/// The kind of a caller in CloudTrail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A role that a program assumed, that a person assumed, that a service uses for its caller.
+    /// A role that was assumed by a program, by a person, or by a service for its caller.
     Program,
     Person,
     Delegate,
@@ -174,12 +173,12 @@ pub(super) enum Kind {
 pub(super) struct Caller {
     pub(super) kind: Kind,
     pub(super) number: u64,
-    /// The service that called, if it was not the caller itself.
+    /// The service that called, if the caller did not call itself.
     pub(super) invoker: Option<&'static str>,
 }
 
 impl Caller {
-    /// A caller who may do it.
+    /// Draws a caller that may perform the action.
     pub(super) fn draw(by: By, rng: &mut Rng) -> Self {
         let number = rng.below(CALLERS).min(rng.below(CALLERS));
         let kind = match by {
@@ -210,12 +209,12 @@ impl Caller {
         }
     }
 
-    /// The same numbers for this caller whenever asked; `what` sets its attributes apart.
+    /// Returns a stream that is always the same for this caller; `what` separates the caller's attributes.
     pub(super) fn attribute(&self, account: Account, what: u64) -> Rng {
         Rng::of(&[account.number, self.kind as u64, self.number, what])
     }
 
-    /// The name of the user, or of the role.
+    /// Appends the name of the user or of the role.
     pub(super) fn push_name(&self, out: &mut Vec<u8>) {
         let &word = nth(&WORDS, self.number);
         let (name, suffix) = match self.kind {
@@ -231,7 +230,7 @@ impl Caller {
         out.extend_from_slice(suffix.as_bytes());
     }
 
-    /// The name of the session: a person's address, an instance, a job.
+    /// Appends the name of the session: a person's email address, an instance, or a job.
     pub(super) fn push_session(&self, account: Account, out: &mut Vec<u8>) {
         let mut rng = self.attribute(account, 1);
         match (self.kind, self.number % 3) {
@@ -255,7 +254,7 @@ impl Caller {
         }
     }
 
-    /// The address.
+    /// Appends the IP address.
     pub(super) fn push_ip(&self, account: Account, out: &mut Vec<u8>) {
         let mut rng = self.attribute(account, 2);
         if rng.per_mille(30) {
@@ -271,7 +270,7 @@ impl Caller {
         push_decimal(rng.between(1, 254), out);
     }
 
-    /// The program it called with.
+    /// Returns the program that the caller used.
     pub(super) fn agent(&self, account: Account) -> &'static str {
         let mut rng = self.attribute(account, 3);
         let agents: &[&str] = match self.kind {
@@ -283,7 +282,7 @@ impl Caller {
     }
 }
 
-/// The name of a person: after the twentieth, they have numbers.
+/// Appends the name of a person; from the twenty-first on, names have numbers.
 pub(super) fn push_person(number: u64, out: &mut Vec<u8>) {
     let people = PEOPLE.len() as u64;
     out.extend_from_slice(nth(&PEOPLE, number).as_bytes());
@@ -293,8 +292,7 @@ pub(super) fn push_person(number: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// The `userIdentity` of each kind of caller, but for what ends all of them: `invokedBy`, if a service
-/// called, and the brace.
+/// The `userIdentity` of each kind of caller, without the common end: `invokedBy`, if a service called, and the brace.
 pub(super) struct Identities {
     role: Template,
     user: Template,
@@ -336,7 +334,7 @@ impl Identities {
         }
     }
 
-    /// The text for this kind.
+    /// Returns the text for this kind.
     pub(super) fn of(&self, kind: Kind) -> &Template {
         match kind {
             Kind::Program | Kind::Person | Kind::Delegate => &self.role,

@@ -1,7 +1,7 @@
-//! The list of what was planted, one line of JSON for each plant, in the order of the files.
+//! The list of planted events, one line of JSON for each, in the order of the files.
 //!
-//! It is made from the plan, not from the files, and streamed. It never holds the name of the policy, so
-//! that a scan which strays into it finds nothing.
+//! It is made from the plan, not from the files, and written as a stream. It never contains the name of the policy, so
+//! a scan that includes it by mistake finds nothing.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -14,7 +14,7 @@ use super::plan::{Plan, Planted};
 use super::story::{Case, Kind, Told};
 use super::time::{self, push_decimal};
 
-/// Writes the list; gives how many matches and near misses it names.
+/// Writes the list; returns the numbers of matches and near misses in it.
 pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
     let mut out = BufWriter::with_capacity(64 * 1024, file);
     let mut line = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
     Ok(summary)
 }
 
-/// What a line says of an event, beside where it stands.
+/// The fields of a line about an event, besides its place.
 struct Line<'a> {
     kind: &'static str,
     variant: &'a str,
@@ -65,7 +65,7 @@ struct Line<'a> {
     /// The user that the request names.
     user: Option<Vec<u8>>,
     sightings: u64,
-    /// Its part in the case that an investigation makes of it.
+    /// The event's place in the case that an investigation builds.
     case: Option<Case>,
 }
 

@@ -1,22 +1,22 @@
-//! A synthetic CloudTrail archive from a seed, for demonstrations, tests and benchmarks.
+//! A synthetic CloudTrail archive made from a seed, for demonstrations, tests and benchmarks.
 //!
-//! In goes a [`SynthConfig`]; out come a folder of log files, laid out as CloudTrail delivers them, and a
-//! list of the events that were planted in it: matches, which the rule must find, and near misses, which
-//! it must not. Everything in them is invented.
+//! In: a [`SynthConfig`]. Out: a folder of log files, laid out as CloudTrail delivers them, and a list of the events
+//! that were planted in it: matches, which the rule must find, and near misses, which it must not find. Everything in
+//! them is invented.
 //!
 //! ```text
 //! seed ─ plan ─ scene ─ record ─ archive      a file: pure functions, then bytes, then the disk
-//!          └─── scene ─ list                  the plants: the same functions asked again
+//!          └─── scene ─ list                  the plants: the same functions called again
 //! ```
 //!
-//! * `rng`: numbers that depend on the seed alone. `template`, `action` (with `actions.txt` and
-//!   `plants.txt`) and `identity`: what there is to say. `time`: how dates are spelled.
-//! * `story` (with `leaked_key.txt`): events that belong together, over days and accounts.
-//! * `plan`: what each file holds. `scene`: what each record is about. `record`: its text.
-//! * `archive` and `list` are the only ones that write.
+//! * `rng`: numbers that depend only on the seed. `template`, `action` (with `actions.txt` and `plants.txt`) and
+//!   `identity`: the possible contents. `time`: the formats of dates.
+//! * `story` (with `leaked_key.txt`): events that belong together, over several days and accounts.
+//! * `plan`: the content of each file. `scene`: the content of each record. `record`: its text.
+//! * Only `archive` and `list` write anything.
 //!
-//! What a file holds depends on the configuration and its index, never on threads or on other files.
-//! Nothing is overwritten, and nothing is read but whether the folder is empty.
+//! The content of a file depends on the configuration and the file's index, never on threads or on other files. Nothing
+//! is overwritten. The only thing that is read is whether the folder is empty.
 
 mod action;
 mod archive;
@@ -40,23 +40,23 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 pub use self::config::{Compression, Scenario, Shape, SynthConfig, SynthError};
 
-/// What was made.
+/// A summary of what was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Log files.
+    /// Number of log files.
     pub files: u64,
-    /// Records in them, plants among them.
+    /// Number of records in them, including plants.
     pub records: u64,
     /// Bytes of the files before compression.
     pub json_bytes: u64,
     /// Bytes of the files on the disk.
     pub stored_bytes: u64,
-    /// Events planted that the rule must find, those of `density` among them. An event that was
-    /// delivered twice counts once.
+    /// Number of planted events that the rule must find, including those of `density`. An event that was delivered
+    /// twice counts once.
     pub matches: u64,
-    /// Events planted that the rule must not find.
+    /// Number of planted events that the rule must not find.
     pub near_misses: u64,
-    /// Events of a scenario that are neither.
+    /// Number of events of a scenario that are neither.
     pub story_events: u64,
 }
 
@@ -81,12 +81,12 @@ impl AddAssign for Summary {
     }
 }
 
-/// Makes the archive and its list.
+/// Creates the archive and its list.
 ///
 /// # Errors
 ///
-/// If a value makes no sense, before anything is written; if the folder holds anything, or the list is
-/// there already; if the system cannot write. What was written until then stays.
+/// If a value is invalid, before anything is written; if the folder is not empty, or the list exists already; or if
+/// writing fails. Files that were written before the error stay.
 pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
     config.check()?;
     let list = prepare(config)?;
@@ -113,7 +113,7 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
     Ok(summary)
 }
 
-/// What is told: the quarantine is on some day that leaves room before and after it.
+/// Returns the story. The quarantine is on a random day with enough days before and after it.
 fn story(config: &SynthConfig) -> story::Story {
     let Some(Scenario::LeakedKey) = config.scenario else {
         return story::Story::default();
@@ -125,7 +125,7 @@ fn story(config: &SynthConfig) -> story::Story {
     story::Story::leaked_key(config.seed, time::midnight(config.start) + seconds)
 }
 
-/// Makes the folder and opens the list, if neither is there.
+/// Creates the folder and the list. Neither may exist already, except that the folder may exist if it is empty.
 fn prepare(config: &SynthConfig) -> Result<File, SynthError> {
     let out = &config.out;
     match fs::read_dir(out).map(|mut entries| entries.next().is_some()) {

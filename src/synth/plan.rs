@@ -1,7 +1,7 @@
-//! Which file holds what: a pure function of the configuration, asked file by file.
+//! The content of each file: a pure function of the configuration, computed file by file.
 //!
-//! So files can be made in any order by any thread, the list of plants needs nothing from them, and an
-//! archive of any size is planned in the memory of its plants alone. Density takes no memory at all.
+//! So files can be written in any order by any thread, the list of plants needs nothing from the files, and the plan of
+//! an archive of any size needs memory only for its plants. Density needs no memory at all.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use super::scene::{PROGRESS, Place, Scene};
 use super::story::{self, Story, Told};
 use super::time;
 
-/// What a random stream is for: streams of different purposes have nothing in common.
+/// The purpose of a random stream: streams of different purposes are unrelated.
 #[derive(Clone, Copy)]
 enum Stream {
     Place,
@@ -27,14 +27,14 @@ enum Stream {
     Record,
 }
 
-/// How uneven files are, in per cent of the mean; 100 on average.
+/// Sizes of files, in per cent of the mean; their average is 100.
 const SIZES: [u64; 10] = [12, 25, 40, 60, 80, 100, 110, 140, 183, 250];
 
-/// Callers repeat themselves: so many records in a row are of one action by one caller. Without that,
-/// gzip makes less of an archive than of a real one.
+/// Number of consecutive records with one action by one caller, because real callers repeat themselves. Without that,
+/// gzip compresses an archive less than a real one.
 const HABIT_RECORDS: u64 = 4;
 
-/// Records among which the events of a story lie, on average, in each of its files.
+/// Average number of other records in each file of a story.
 const STORY_RECORDS: u64 = 25;
 
 /// Deliveries are five minutes apart.
@@ -44,9 +44,9 @@ pub(super) const DELIVERY_SECONDS: i64 = 300;
 #[derive(Debug, Clone, Copy)]
 struct Delivery {
     matches: bool,
-    /// Among the matches, or among the near misses.
+    /// The number among the matches, or among the near misses.
     number: u64,
-    /// By the organisation's trail, after the account's own.
+    /// True for the delivery by the organization's trail, after the account's own.
     again: bool,
 }
 
@@ -54,21 +54,21 @@ struct Delivery {
 pub(super) struct Plan<'a> {
     pub(super) config: &'a SynthConfig,
     pub(super) catalog: &'a Catalog,
-    /// What is told in files of its own, behind the others.
+    /// The story, whose own files come after the others.
     story: &'a Story,
-    /// Sorted by partition, so that a file need not mix them; copies follow their originals.
+    /// Sorted by partition, so that a file does not need to mix them; copies come directly after their originals.
     deliveries: Vec<Delivery>,
 }
 
-/// One file of it.
+/// The plan of one file.
 pub(super) struct FilePlan<'a> {
     pub(super) index: u64,
     pub(super) place: Place<'a>,
-    /// How many records it holds beside what is told.
+    /// Number of its records without the story's events.
     pub(super) records: u64,
-    /// Events of a story, which lie evenly among the others.
+    /// Events of a story, spread evenly among the other records.
     pub(super) told: &'a [Told],
-    /// The sixteen letters that end its name.
+    /// The sixteen letters at the end of its name.
     pub(super) name: [u8; 16],
     /// Its plants, by record.
     slots: Vec<Slot<'a>>,
@@ -78,7 +78,7 @@ pub(super) struct FilePlan<'a> {
 struct Slot<'a> {
     record: u64,
     delivery: Delivery,
-    /// Where the plant was first delivered: both its copies say what happened there.
+    /// The place where the plant was first delivered, which both its copies describe.
     origin: Place<'a>,
 }
 
@@ -86,7 +86,7 @@ struct Slot<'a> {
 pub(super) struct Planted<'a> {
     pub(super) record: u64,
     pub(super) scene: Scene<'a>,
-    /// How many records tell of it.
+    /// Number of records of this event.
     pub(super) sightings: u64,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// How many files there are.
+    /// Returns the number of files.
     pub(super) fn n_files(&self) -> u64 {
         self.config.files + self.story.n_files()
     }
@@ -168,7 +168,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What a record of that file is about.
+    /// Returns the scene of a record in that file.
     pub(super) fn scene(&self, file: &FilePlan<'a>, record: u64) -> Scene<'a> {
         if let Some(slot) = file.slot(record) {
             return self.planted_scene(slot);
@@ -189,7 +189,7 @@ impl<'a> Plan<'a> {
         Scene::new(rng, self.at_home(place, action), action, caller, progress)
     }
 
-    /// What is planted in that file, each plant where it is delivered first.
+    /// Returns the plants in that file, each only where it is delivered first.
     pub(super) fn planted(&self, file: &FilePlan<'a>) -> impl Iterator<Item = Planted<'a>> {
         (0..file.records).filter_map(|record| {
             let slot = file.slot(record);
@@ -206,7 +206,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Both copies of a plant are drawn from the same stream, and so the same to the last byte.
+    /// Returns the scene of a plant. Both copies of a plant are drawn from the same stream, so they are identical to
+    /// the last byte.
     fn planted_scene(&self, slot: &Slot<'a>) -> Scene<'a> {
         let stream = match slot.delivery.matches {
             true => Stream::Match,
@@ -220,10 +221,11 @@ impl<'a> Plan<'a> {
         Scene::new(rng, place, action, caller, progress)
     }
 
-    /// Whether a record is a match or a near miss by one of the densities; nothing for most.
+    /// Returns whether one of the densities makes a record a match (true) or a near miss (false); nothing for most
+    /// records.
     fn dense(&self, file: &FilePlan<'_>, record: u64) -> Option<bool> {
         let (matches, both) = (self.config.density, self.config.dense_share());
-        // What a story tells is listed; nothing else is planted among it.
+        // A story's events are listed, and nothing else is planted among them.
         if both == 0.0 || !file.told.is_empty() {
             return None;
         }
@@ -231,7 +233,7 @@ impl<'a> Plan<'a> {
         (point < both).then_some(point < matches)
     }
 
-    /// The variant that is delivered: they take turns.
+    /// Returns the variant that is delivered; the variants take turns.
     fn action(&self, delivery: Delivery) -> &'a Action {
         let variants = match delivery.matches {
             true => &self.catalog.matches,
@@ -240,10 +242,10 @@ impl<'a> Plan<'a> {
         nth(variants, delivery.number)
     }
 
-    /// Where and when a file is delivered.
+    /// Returns the place and time of a file's delivery.
     ///
-    /// A file of plants is one of their partition's home region. If each plant has a file of its own,
-    /// a second delivery is the organisation trail's, five minutes after the first.
+    /// A file of plants is in the home region of their partition. If each plant has a file of its own, a second
+    /// delivery is by the organization's trail, five minutes after the first.
     fn place(&self, index: u64) -> Place<'a> {
         let config = self.config;
         let hosted = self.hosted(index);
@@ -276,7 +278,7 @@ impl<'a> Plan<'a> {
         place
     }
 
-    /// The place that an action's record names: of a global service, always its home.
+    /// Returns the place that an action's record names; for a global service, always its home region.
     fn at_home(&self, mut place: Place<'a>, action: &Action) -> Place<'a> {
         if action.global && action.weight.is_none() {
             self.move_home(&mut place, action.partition);
@@ -284,7 +286,7 @@ impl<'a> Plan<'a> {
         place
     }
 
-    /// To the home region of a partition, in which each partition but aws has one account.
+    /// Moves a place to the home region of a partition. Each partition except aws has one account.
     fn move_home(&self, place: &mut Place<'a>, partition: Partition) {
         if place.partition != partition {
             place.account = match partition {
@@ -297,7 +299,7 @@ impl<'a> Plan<'a> {
         place.region = partition.home();
     }
 
-    /// How many accounts the aws partition has, with those of a story.
+    /// Returns the number of accounts in the aws partition, including those of a story.
     fn n_accounts(&self) -> u64 {
         match self.story.n_files() {
             0 => self.config.accounts,
@@ -305,7 +307,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Where the plant of a delivery was delivered first.
+    /// Returns the place where the plant of a delivery was delivered first.
     fn origin(&self, nth: u64, place: Place<'a>) -> Place<'a> {
         match self.delivery(nth).again {
             true => self.place(self.host(nth - 1)),
@@ -317,23 +319,23 @@ impl<'a> Plan<'a> {
         *nth(&self.deliveries, number)
     }
 
-    /// The file that holds a delivery: they are spread evenly.
+    /// Returns the file that contains a delivery; deliveries are spread evenly.
     fn host(&self, nth: u64) -> u64 {
         portion(nth, self.config.files, self.deliveries.len() as u64)
     }
 
-    /// The deliveries that a file holds: those that `host` sends to it.
+    /// Returns the deliveries that a file contains: those that `host` assigns to it.
     fn hosted(&self, file: u64) -> Range<u64> {
         let (files, deliveries) = (self.config.files, self.deliveries.len() as u64);
         portion_up(file, deliveries, files)..portion_up(file + 1, deliveries, files)
     }
 
-    /// Whether each delivery has a file of its own.
+    /// Returns whether each delivery has a file of its own.
     fn has_room(&self) -> bool {
         self.deliveries.len() as u64 <= self.config.files
     }
 
-    /// How many records a file would hold without plants.
+    /// Returns the number of records that a file would have without plants.
     fn size(&self, index: u64) -> u64 {
         let mean = self.config.records_per_file;
         match self.config.files {
@@ -342,7 +344,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The size of one of several files.
+    /// Returns the size of one of several files.
     fn size_of(&self, index: u64, mean: u64) -> u64 {
         if mean == 0 {
             return 0;
@@ -358,31 +360,31 @@ impl<'a> Plan<'a> {
 }
 
 impl<'a> FilePlan<'a> {
-    /// Behind how many of the other records an event of the story lies.
+    /// Returns the number of other records that come before an event of the story.
     pub(super) fn before_told(&self, nth: usize) -> u64 {
         portion(nth as u64 + 1, self.records, self.told.len() as u64 + 1)
     }
 
-    /// How many events of the story lie before one of the other records.
+    /// Returns the number of the story's events that come before one of the other records.
     pub(super) fn n_told_before(&self, record: u64) -> u64 {
         let before = (0..self.told.len()).take_while(|nth| self.before_told(*nth) <= record);
         before.count() as u64
     }
 
-    /// The plant that is to be at that record.
+    /// Returns the plant at that record.
     fn slot(&self, record: u64) -> Option<&Slot<'a>> {
         let found = self.slots.binary_search_by_key(&record, |slot| slot.record);
-        found.ok().map(|index| &self.slots[index]) // not found is an answer, not an error
+        found.ok().map(|index| &self.slots[index]) // not found is a valid result, not an error
     }
 }
 
-/// `part` of `parts`, as a share of `whole`, rounded down.
+/// Returns the share of `whole` that `part` of `parts` is, rounded down.
 fn portion(part: u64, whole: u64, parts: u64) -> u64 {
     let share = u128::from(part) * u128::from(whole) / u128::from(parts);
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 
-/// The same, rounded up.
+/// Does the same, rounded up.
 fn portion_up(part: u64, whole: u64, parts: u64) -> u64 {
     let share = (u128::from(part) * u128::from(whole)).div_ceil(u128::from(parts));
     u64::try_from(share).unwrap_or(u64::MAX)

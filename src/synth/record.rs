@@ -1,7 +1,7 @@
-//! One scene, written as CloudTrail writes an event: compact JSON, the keys in its order.
+//! Writes one scene as CloudTrail writes an event: compact JSON, with the keys in CloudTrail's order.
 //!
-//! The text is appended to a buffer that the caller reuses. No serialiser takes part: pieces of text are
-//! copied, which is several times faster, and the tests read every record back as JSON.
+//! The text is appended to a buffer that the caller reuses. There is no serializer: pieces of text are copied, which is
+//! several times faster, and the tests parse every record as JSON.
 
 use super::action::{Action, Catalog};
 use super::identity::{By, Kind};
@@ -57,7 +57,7 @@ pub(super) fn write<'a>(catalog: &'a Catalog, mut scene: Scene<'a>, out: &mut Ve
     out.push(b'}');
 }
 
-/// `requestID` and `eventID`: of S3, a request's id is short.
+/// Appends `requestID` and `eventID`; for S3, the id of a request is short.
 fn ids(scene: &mut Scene<'_>, out: &mut Vec<u8>) {
     if !scene.action.console {
         out.extend_from_slice(b",\"requestID\":\"");
@@ -73,7 +73,7 @@ fn ids(scene: &mut Scene<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// All that follows the ids.
+/// Appends everything after the ids.
 fn flags(scene: &mut Scene<'_>, out: &mut Vec<u8>) {
     let action = scene.action;
     let account = scene.place.account;
@@ -95,7 +95,7 @@ fn flags(scene: &mut Scene<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&scene.rng.uuid());
         out.push(b'"');
     }
-    // Half of what stays inside a VPC is S3's: its gateway endpoints cost nothing.
+    // Half of the calls that stay inside a VPC are to S3, because its gateway endpoints cost nothing.
     let endpoints = if action.service == "s3" { 200 } else { 25 };
     if scene.rng.per_mille(endpoints) {
         out.extend_from_slice(b",\"vpcEndpointId\":\"vpce-0");
@@ -126,13 +126,13 @@ fn tls(scene: &Scene<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b".amazonaws.com\"}");
 }
 
-/// How it failed, if it did: a planted action as it says, others now and then.
+/// Returns the error of the action, if it failed. Planted actions define it; other actions fail at random.
 fn error<'a>(catalog: &'a Catalog, scene: &mut Scene<'a>) -> Option<&'a Template> {
     let action: &'a Action = scene.action;
     if action.weight.is_none() {
         return action.error.as_ref();
     }
-    // With services at 2 %, this makes 7 % of all records.
+    // With services at 2 %, this gives 7 % of all records.
     let share = match action.by {
         By::Service(_) => 20,
         By::Anyone | By::Person | By::Outsider | By::Aws => 85,
@@ -151,7 +151,7 @@ fn error<'a>(catalog: &'a Catalog, scene: &mut Scene<'a>) -> Option<&'a Template
     Some(own.filter(|_| scene.rng.per_mille(700)).unwrap_or(usual))
 }
 
-/// `,"name":value`, or `null` where there is none.
+/// Appends `,"name":value`, with `null` if there is no value.
 fn field(name: &[u8], value: Option<&Template>, scene: &mut Scene<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name);
@@ -171,7 +171,7 @@ fn boolean(before: &[u8], value: bool, out: &mut Vec<u8>) {
     text(before, if value { "true" } else { "false" }, out);
 }
 
-/// The version that CloudTrail wrote in most of that year; before 2021 it had fewer fields than ours.
+/// Returns the version that CloudTrail wrote in most of that year; before 2021 it had fewer fields than our records.
 fn version(year: i16) -> &'static str {
     match year {
         ..2023 => "1.08",

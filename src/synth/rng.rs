@@ -1,10 +1,10 @@
-//! Randomness that never changes: the same seed gives the same archive on every machine, for ever.
+//! Random numbers that never change: the same seed gives the same archive on every machine, in every version.
 //!
-//! SplitMix64 (Steele, Lea and Flood, 2014) in ten lines of our own: a dependency could change its
-//! stream in a later version, and each record wants a generator that costs nothing to make. Not for
-//! secrets, and no floating-point functions whose last bit depends on the platform.
+//! SplitMix64 (Steele, Lea and Flood, 2014), implemented here in ten lines: a dependency could change its stream in a
+//! later version, and each record needs a generator that is cheap to create. It is not suitable for secrets. It uses no
+//! floating-point functions whose last bit depends on the platform.
 
-/// What ids are spelled with.
+/// The alphabets of ids.
 pub(super) const HEX: &[u8] = b"0123456789abcdef";
 pub(super) const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub(super) const ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -18,8 +18,8 @@ pub(super) struct Rng {
 }
 
 impl Rng {
-    /// The stream that belongs to these numbers, such as seed, file and record. Any change of any of
-    /// them, or of their order, gives an unrelated stream.
+    /// Creates the stream that belongs to these numbers, such as seed, file and record. Any change in them or in their
+    /// order gives an unrelated stream.
     pub(super) fn of(parts: &[u64]) -> Self {
         let state = parts.iter().fold(0, |state: u64, &part| {
             mix(state.wrapping_add(GOLDEN) ^ mix(part.wrapping_add(GOLDEN)))
@@ -32,35 +32,35 @@ impl Rng {
         mix(self.state)
     }
 
-    /// A number below `end`, or 0 if `end` is 0. The bias of multiply-shift is below 1 in 2^32 here.
+    /// Returns a number below `end`, or 0 if `end` is 0. The bias of multiply-shift is below 1 in 2^32 here.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         let (_, high) = self.next().carrying_mul(end, 0);
         high
     }
 
-    /// A number from `least` to `most`, both included.
+    /// Returns a number from `least` to `most`, both included.
     pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
 
-    /// True in `n` of a thousand cases.
+    /// Returns true in `n` of a thousand cases.
     pub(super) fn per_mille(&mut self, n: u64) -> bool {
         self.below(1000) < n
     }
 
-    /// A number from 0 up to, but never, 1: all 53 bits exact, so the same everywhere.
+    /// Returns a number that is at least 0 and less than 1. All 53 bits are exact, so it is the same everywhere.
     pub(super) fn unit(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / (1_u64 << 53) as f64;
         (self.next() >> 11) as f64 * SCALE
     }
 
-    /// One of `choices`, which are never empty.
+    /// Returns one of `choices`, which must not be empty.
     pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         nth(choices, self.below(choices.len() as u64))
     }
 
-    /// Appends `n` characters of an alphabet of at most 256. One byte of randomness makes one
-    /// character: 62 letters come out unevenly by a quarter, which no one sees in an id.
+    /// Appends `n` characters of an alphabet of at most 256. Each character takes one random byte: with 62 letters some
+    /// are a quarter more frequent than others, which does not matter in an id.
     pub(super) fn text(&mut self, alphabet: &[u8], n: usize, out: &mut Vec<u8>) {
         let end = out.len() + n;
         while out.len() < end {
@@ -75,7 +75,7 @@ impl Rng {
         }
     }
 
-    /// A version 4 UUID.
+    /// Returns a version 4 UUID.
     pub(super) fn uuid(&mut self) -> [u8; 36] {
         let mut id = *b"xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
         let mut digits = (u128::from(self.next()) << 64) | u128::from(self.next());
@@ -92,7 +92,7 @@ impl Rng {
     }
 }
 
-/// The element at an index, counted on from the start again after the last one.
+/// Returns the element at an index. After the last element, counting continues from the first.
 pub(super) fn nth<T>(choices: &[T], index: u64) -> &T {
     let index = usize::try_from(index % choices.len() as u64);
     &choices[index.expect("an index fits its own slice")]
@@ -101,7 +101,7 @@ pub(super) fn nth<T>(choices: &[T], index: u64) -> &T {
 /// 2^64 divided by the golden ratio: SplitMix64's step.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// SplitMix64's finaliser: every bit of the input reaches every bit of the output.
+/// SplitMix64's finalizer: every bit of the input affects every bit of the output.
 const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_stream_is_splitmix64() {
-        // The first outputs for state 0, as in the published reference implementation.
+        // The first outputs for state 0 in the published reference implementation.
         let mut rng = Rng { state: 0 };
         assert_eq!(rng.next(), 0xe220_a839_7b1d_cdaf);
         assert_eq!(rng.next(), 0x6e78_9e6a_a1b9_65f4);

@@ -1,7 +1,7 @@
-//! What one record is about: where, when, who and what, drawn before a byte of it is written.
+//! The content of one record: its place, time, caller and action, drawn before its first byte is written.
 //!
-//! A scene is a pure function of its random stream, its place and its action. So the planted list can
-//! be made from scenes alone, without the records and without a word from the threads that wrote them.
+//! A scene is a pure function of its random stream, its place and its action. So the planted list can be made from
+//! scenes alone, without the records and without data from the threads that wrote them.
 
 use jiff::civil::DateTime;
 
@@ -11,17 +11,17 @@ use super::rng::{self, Rng, nth};
 use super::template::Blank;
 use super::time::{self, push_decimal};
 
-/// Things of each kind that an account has: records keep coming back to them.
+/// Number of objects of each kind in an account; records use the same ones again and again.
 const SUBJECTS: u64 = 60;
 
-/// Events reach a file 5 to 15 minutes after they happened: the two below fill these ten minutes.
+/// Events reach a file 5 to 15 minutes after they happened. The two constants below divide these ten minutes.
 const WINDOW_START: i64 = 15 * 60;
-/// How far a file's events advance from its first record to its last, in seconds.
+/// Time from a file's first event to its last, in seconds.
 pub(super) const PROGRESS: u64 = 9 * 60;
-/// How far an event can be out of that order, in seconds.
+/// Maximum time by which an event can be out of that order, in seconds.
 const JITTER: u64 = 60;
 
-/// Where records are delivered, and when.
+/// The place and time of a delivery.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) account: Account,
@@ -29,11 +29,11 @@ pub(super) struct Place<'a> {
     pub(super) region: &'a str,
     /// Seconds since 1970.
     pub(super) delivered: i64,
-    /// Delivered by the organisation's trail, and not by the account's own.
+    /// True if the organization's trail delivered it, and not the account's own.
     pub(super) organization: bool,
 }
 
-/// One event, and the stream that its details come from.
+/// One event, and the stream that its details are drawn from.
 #[derive(Debug, Clone)]
 pub(super) struct Scene<'a> {
     pub(super) rng: Rng,
@@ -47,7 +47,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// `progress`, in seconds below `PROGRESS`, grows from record to record: files are roughly in
+    /// Creates a scene. `progress`, in seconds below `PROGRESS`, grows from record to record, so files are roughly in
     /// the order of time.
     pub(super) fn new(
         mut rng: Rng,
@@ -72,12 +72,12 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The user that the action is about.
+    /// Appends the user that the action is about.
     pub(super) fn push_user(&self, out: &mut Vec<u8>) {
         push_person(self.subject, out);
     }
 
-    /// Appends what a blank stands for here.
+    /// Appends the value of a placeholder.
     pub(super) fn write(&mut self, blank: Blank, out: &mut Vec<u8>) {
         let account = self.place.account;
         match blank {
@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The ARN of whoever calls.
+    /// Appends the ARN of the caller.
     fn push_me(&self, out: &mut Vec<u8>) {
         let account = self.place.account;
         let (service, resource) = match self.caller.kind {
@@ -151,14 +151,14 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// A caller's sessions last six hours.
+    /// Returns the start of the session. A caller's sessions last six hours.
     fn session_start(&self) -> i64 {
         const LENGTH: i64 = 6 * 3600;
         let phase = self.caller.number.cast_signed() * 977;
         self.seconds - (self.seconds + phase).rem_euclid(LENGTH)
     }
 
-    /// The same numbers for this subject whenever asked; `what` sets its attributes apart.
+    /// Returns a stream that is always the same for this subject; `what` separates the subject's attributes.
     fn about(&self, what: u64) -> Rng {
         Rng::of(&[self.place.account.number, self.subject, what, 1])
     }
@@ -170,7 +170,7 @@ pub(super) mod tests {
     use crate::synth::action::Catalog;
     use std::sync::LazyLock;
 
-    /// A scene for tests of what is built upon scenes.
+    /// Returns a scene for the tests of modules that use scenes.
     pub(in crate::synth) fn scene() -> Scene<'static> {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::new);
         let place = Place {

@@ -1,7 +1,7 @@
-//! A story that is told over days and accounts, event by event: `leaked_key.txt`, in which its format is described.
+//! A story of events over several days and accounts, from `leaked_key.txt`, which describes its own format.
 //!
-//! Its events lie in files of their own, among ordinary records, as CloudTrail would have delivered them. Each is a pure
-//! function of the seed, the day and its entry, as all else here is.
+//! The story's events are in their own files, among ordinary records, as CloudTrail would have delivered them. As
+//! everywhere in this module, each event is a pure function of the seed, the day and its entry.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,15 +14,15 @@ use super::time;
 
 const LEAKED_KEY: &str = include_str!("leaked_key.txt");
 
-/// Days that a story takes before the quarantine, and after it.
+/// Number of days that a story takes before the quarantine, and after it.
 pub(super) const DAYS: (u32, u32) = (46, 3);
 const DAY_SECONDS: i64 = 24 * 3600;
-/// Accounts in which it happens, A to D.
+/// Number of accounts in the story, A to D.
 pub(super) const N_ACCOUNTS: u64 = 4;
-/// What sets its ids apart from all other random streams.
+/// The number that separates its ids from all other random streams.
 const IDS: u64 = 0x0073_746f_7279;
 
-/// Who calls.
+/// The caller.
 #[derive(Debug, Clone, Copy)]
 struct Who {
     is_role: bool,
@@ -32,14 +32,14 @@ struct Who {
     session: &'static str,
 }
 
-/// From where, with what.
+/// The caller's address and program.
 #[derive(Debug, Clone, Copy)]
 struct From {
     address: &'static str,
     agent: &'static str,
 }
 
-/// An event as it is described.
+/// An event as the text describes it.
 #[derive(Debug, Clone)]
 struct Entry {
     name: &'static str,
@@ -50,7 +50,7 @@ struct Entry {
     service: &'static str,
     call: &'static str,
     region: &'static str,
-    /// Whose log it stands in.
+    /// The account whose log contains it.
     account: char,
     shared: Option<&'static str>,
     is_read: bool,
@@ -61,25 +61,25 @@ struct Entry {
     fields: Vec<(&'static str, &'static str)>,
 }
 
-/// What an event is to a hunt.
+/// The kind of an event in a hunt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The rule must find it.
     Match,
     /// It resembles a match.
     NearMiss,
-    /// The policy's name does not stand in it.
+    /// It does not contain the policy's name.
     Story,
 }
 
-/// Why an investigation must have it, and how many steps away it is.
+/// The reason why an investigation must find it, and the number of steps that lead to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case {
     pub(super) relation: &'static str,
     pub(super) hops: u32,
 }
 
-/// An event of the story, as it stands in a file.
+/// An event of the story, as it is in a file.
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) name: &'static str,
@@ -99,19 +99,19 @@ pub(super) struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Story {
     told: Vec<Told>,
-    /// Each with its events among `told`.
+    /// Each file, with its range of events in `told`.
     files: Vec<(Place<'static>, Range<usize>)>,
 }
 
 impl Story {
-    /// The story of a leaked key, with the quarantine on the day that begins at `midnight`.
+    /// Creates the story of a leaked key, with the quarantine on the day that begins at `midnight`.
     pub(super) fn leaked_key(seed: u64, midnight: i64) -> Self {
         let teller = Teller { seed, midnight };
         // In the order of files: by account, region and time of delivery.
         let mut files: BTreeMap<(u64, &str, i64, bool), Vec<Told>> = BTreeMap::new();
         for (entry, nth) in read(LEAKED_KEY).iter().zip(0..) {
             let told = teller.tell(entry, nth);
-            // Five to ten minutes after it happened.
+            // Delivered five to ten minutes after the event.
             let slot = told.seconds.div_euclid(DELIVERY_SECONDS) + 2;
             let delivered = slot * DELIVERY_SECONDS;
             let file = (told.account.number, entry.region, delivered);
@@ -142,23 +142,23 @@ impl Story {
         story
     }
 
-    /// How many files it takes.
+    /// Returns the number of files.
     pub(super) fn n_files(&self) -> u64 {
         self.files.len() as u64
     }
 
-    /// Where the file of that number lies, and its events.
+    /// Returns the place of the file with this number, and its events.
     pub(super) fn file(&self, nth: u64) -> Option<(Place<'static>, &[Told])> {
         let (place, events) = self.files.get(usize::try_from(nth).ok()?)?;
         Some((*place, self.told.get(events.clone())?))
     }
 }
 
-/// Reads all that is told.
+/// Reads all entries.
 ///
 /// # Panics
 ///
-/// At a slip in our own text, which is part of the program: any test finds it.
+/// On an error in the program's own text; any test finds it.
 fn read(text: &'static str) -> Vec<Entry> {
     let mut all_who = BTreeMap::new();
     let mut all_from = BTreeMap::new();
@@ -261,7 +261,7 @@ impl Entry {
     }
 }
 
-/// Turns what is described into records.
+/// Turns described events into records.
 struct Teller {
     seed: u64,
     midnight: i64,
@@ -340,7 +340,7 @@ impl Teller {
         self.fill(&text, seconds)
     }
 
-    /// Puts values where names stand between `<` and `>`.
+    /// Replaces the names between `<` and `>` by values.
     fn fill(&self, text: &str, seconds: i64) -> Vec<u8> {
         let mut out = Vec::new();
         let mut parts = text.split('<');
@@ -372,14 +372,14 @@ impl Teller {
         out
     }
 
-    /// The same numbers for a name whenever asked.
+    /// Returns a stream that is always the same for a name.
     fn rng(&self, kind: &str, name: &str) -> Rng {
         let letters = kind.bytes().chain([0]).chain(name.bytes()).map(u64::from);
         Rng::of(&[self.seed].into_iter().chain(letters).collect::<Vec<_>>())
     }
 }
 
-/// What a record says of who called.
+/// Returns the part of a record that describes the caller.
 fn identity(entry: &Entry) -> String {
     let Who {
         is_role,
@@ -398,7 +398,7 @@ fn identity(entry: &Entry) -> String {
         );
     }
     let key = match (entry.service, entry.call) {
-        // A sign-in has none.
+        // A sign-in has no key.
         ("signin", "ConsoleLogin") => String::new(),
         _ => format!(r#","accessKeyId":"<{key}>""#),
     };
@@ -414,7 +414,7 @@ fn identity(entry: &Entry) -> String {
     )
 }
 
-/// The service that called, if it was not the caller itself.
+/// Returns the service that called, if the caller did not call itself.
 fn invoked_by(entry: &Entry) -> String {
     let address = entry.from.address.replace('%', " ");
     match address.contains("amazonaws.com") || address == "AWS Internal" {
@@ -423,7 +423,7 @@ fn invoked_by(entry: &Entry) -> String {
     }
 }
 
-/// The account of a letter.
+/// Returns the account of a letter.
 fn account(letter: char) -> Account {
     Account::new(u64::from(u32::from(letter) - u32::from('A')))
 }

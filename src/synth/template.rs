@@ -1,37 +1,36 @@
-//! Text with blanks: how `actions.txt`, `plants.txt` and `identity.rs` say what a record looks like.
+//! Text with placeholders, used in `actions.txt`, `plants.txt` and `identity.rs` for the form of records.
 //!
 //! ```text
 //! {"bucketName":"example-<word>-<account>","items":[<each:1-3>{"id":"i-<hex:17>"}<end>]}
 //! ```
 //!
-//! A blank stands between `<` and `>`: CloudTrail escapes both, so no record needs them. A template is
-//! split once, when the program starts; to fill it is to append its pieces. It knows nothing of JSON.
+//! A placeholder is between `<` and `>`: CloudTrail escapes both characters, so no record needs them. A template is
+//! split once, when the program starts; to fill it, its pieces are appended. It does not depend on JSON.
 
 use super::scene::Scene;
 
-/// A value to be filled in; the same all through one record, down to `Event`.
+/// A value to be filled in. The values up to `Event` are the same all through one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blank {
-    /// Where and when: the account, its region and partition.
+    /// The place: the account, its region and partition.
     Account,
     Region,
     Partition,
-    /// The event's time as `2024-05-01T12:00:00Z`, `2024/05/01` and `20240501T1200Z`; an hour later
-    /// as `May 1, 2024 1:00:00 PM`; the start of the caller's session.
+    /// The event's time as `2024-05-01T12:00:00Z`, `2024/05/01` and `20240501T1200Z`; the time an hour later as `May 1,
+    /// 2024 1:00:00 PM`; the start of the caller's session.
     Time,
     Day,
     Minute,
     LongDate,
     Since,
-    /// What the action is about: a word, a user, 17 hex digits, a key's UUID, base64 of some context.
+    /// The object of the action: a word, a user, 17 hex digits, a key's UUID, base64 of some context.
     Word,
     User,
     UserId,
     Id,
     KeyId,
     Context(usize),
-    /// The caller: its name, the rest of its unique id and of its access key, its session, its ARN,
-    /// its address.
+    /// The caller: its name, the rest of its unique id and of its access key, its session, its ARN, its address.
     Actor,
     ActorId,
     ActorKey,
@@ -41,7 +40,7 @@ pub(super) enum Blank {
     /// The action itself.
     Service,
     Event,
-    /// Fresh at every place: a UUID, an address inside a VPC, characters, a number.
+    /// A new value at every place: a UUID, an address inside a VPC, characters, a number.
     Uuid,
     Private,
     Hex(usize),
@@ -52,7 +51,7 @@ pub(super) enum Blank {
 }
 
 impl Blank {
-    /// The blank of that name, or `None`: a slip in our own text.
+    /// Returns the placeholder with that name, or `None`, which means an error in the program's own text.
     fn parse(name: &str) -> Option<Self> {
         let (name, amount) = name.split_once(':').unwrap_or((name, ""));
         Some(match name {
@@ -93,7 +92,7 @@ impl Blank {
     }
 }
 
-/// Text split at its blanks.
+/// Text split at its placeholders.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
     pieces: Vec<Piece>,
@@ -103,7 +102,7 @@ pub(super) struct Template {
 enum Piece {
     Text(&'static str),
     Blank(Blank),
-    /// The next `len` pieces, some number of times, with commas between.
+    /// The next `len` pieces, repeated some number of times, with commas between.
     Each {
         least: u64,
         most: u64,
@@ -116,8 +115,8 @@ impl Template {
     ///
     /// # Panics
     ///
-    /// At an unknown blank, which is our own slip: all templates are compiled into the program, and
-    /// the tests fill every one of them.
+    /// At an unknown placeholder. All templates are compiled into the program, so this is an error in the program, and
+    /// the tests fill every template.
     pub(super) fn new(text: &'static str) -> Self {
         let mut pieces = Vec::new();
         let mut open = None;
@@ -151,7 +150,7 @@ impl Template {
         Self { pieces }
     }
 
-    /// Appends the text with each blank filled in.
+    /// Appends the text with all placeholders filled in.
     pub(super) fn fill(&self, scene: &mut Scene<'_>, out: &mut Vec<u8>) {
         fill(&self.pieces, scene, out);
     }
@@ -178,7 +177,7 @@ fn fill(pieces: &[Piece], scene: &mut Scene<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// `3-9`, both included.
+/// Parses `3-9`, with both ends included.
 fn range(text: &str) -> Option<(u64, u64)> {
     let (least, most) = text.split_once('-')?;
     let (least, most) = (least.parse().ok()?, most.parse().ok()?);

@@ -1,4 +1,4 @@
-//! An archive, read back by means that share nothing with those that wrote it.
+//! Reads an archive back with code that shares nothing with the code that wrote it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -12,7 +12,7 @@ use super::*;
 
 const LITERAL: &str = "AWSCompromisedKeyQuarantine";
 
-/// CloudTrail's order of the keys, from which a record may leave some out.
+/// CloudTrail's order of the keys. A record may leave some out.
 const KEYS: &str = "eventVersion userIdentity eventTime eventSource eventName awsRegion \
     sourceIPAddress userAgent errorCode errorMessage requestParameters responseElements \
     additionalEventData requestID eventID readOnly resources eventType managementEvent \
@@ -39,7 +39,7 @@ impl Made {
         }
     }
 
-    /// Every file's bytes, as stored, by its path.
+    /// Returns every file's bytes, as stored, by its path.
     fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.config.out.clone()];
@@ -58,7 +58,7 @@ impl Made {
         files
     }
 
-    /// Every file's text, by its path.
+    /// Returns every file's text, by its path.
     fn texts(&self) -> BTreeMap<String, String> {
         let texts = self.stored().into_iter().map(|(name, stored)| {
             let text = match self.config.compression {
@@ -76,7 +76,7 @@ impl Made {
         texts.collect()
     }
 
-    /// Every file's records, by its path.
+    /// Returns every file's records, by its path.
     fn records(&self) -> BTreeMap<String, Vec<Value>> {
         let shape = self.config.shape;
         let records = self.texts().into_iter().map(|(name, text)| {
@@ -94,7 +94,7 @@ impl Made {
         records.collect()
     }
 
-    /// The list of plants.
+    /// Returns the list of plants.
     fn planted(&self) -> Vec<Value> {
         let list = String::from_utf8(fs::read(self.config.planted_path()).unwrap()).unwrap();
         assert!(!list.contains(LITERAL));
@@ -103,7 +103,7 @@ impl Made {
             .collect()
     }
 
-    /// Asserts that the list and the files tell the same, each in both directions.
+    /// Asserts that the list and the files contain the same events, in both directions.
     #[track_caller]
     fn check_list(&self) {
         let records = self.records();
@@ -139,7 +139,7 @@ impl Made {
     }
 }
 
-/// Little, and not compressed: gzip is slow unless optimised.
+/// Returns a small configuration without compression: gzip is slow in unoptimized builds.
 fn small(out: PathBuf) -> SynthConfig {
     SynthConfig {
         files: 12,
@@ -149,7 +149,7 @@ fn small(out: PathBuf) -> SynthConfig {
     }
 }
 
-/// The rule, in the plainest words.
+/// Returns whether the rule matches, in the simplest form.
 fn matches(record: &Value) -> bool {
     let fails = |name: &str| record[name].as_str().is_some_and(|text| !text.is_empty());
     record["eventName"] == "AttachUserPolicy"
@@ -188,8 +188,8 @@ fn another_seed_gives_another_archive() {
     assert!(one.keys().all(|name| !two.contains_key(name)));
 }
 
-/// Demonstrations and benchmarks quote what a seed gives. To change what is written is allowed; to do so
-/// unawares is not: then set the sum anew, and say so in the changelog.
+/// Demonstrations and benchmarks rely on the output for a seed. The output may be changed, but only on purpose: in that
+/// case update the checksum, and mention the change in the changelog.
 #[test]
 fn what_a_seed_gives_does_not_change() {
     let made = Made::new(|config| {
@@ -227,7 +227,7 @@ fn keys_stand_in_cloudtrails_order() {
     }
 }
 
-/// The keys of an object in the order of its text, which `Value` does not keep.
+/// Returns the keys of an object in the order of its text, which `Value` does not keep.
 fn top_level_keys(object: &str) -> Vec<&str> {
     let mut keys = Vec::new();
     let (mut depth, mut string, mut escaped) = (0, None, false);
@@ -594,7 +594,7 @@ fn nothing_is_overwritten() {
     let again = run(&made.config).unwrap_err();
     assert!(matches!(again, SynthError::NotEmpty { ref path } if *path == made.config.out));
 
-    // An empty folder may be there; a list may not.
+    // An empty folder may exist already; a list may not.
     let root = TempDir::new().unwrap();
     let config = small(root.path().into());
     let list = config.planted_path();
@@ -607,7 +607,7 @@ fn nothing_is_overwritten() {
     run(&config).unwrap();
     fs::remove_file(&list).unwrap();
 
-    // A file where the folder should be is an error with its path.
+    // If a file exists at the path of the folder, the result is an error with that path.
     let file = root.path().join("file");
     fs::write(&file, "mine").unwrap();
     let error = run(&small(file)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Points in time, as CloudTrail spells them. All are UTC.
+//! Points in time in the formats of CloudTrail. All are UTC.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -9,19 +9,19 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Seconds since 1970 at the start of a day.
+/// Returns the seconds since 1970 at the start of a day.
 pub(super) fn midnight(date: Date) -> i64 {
     let midnight = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0));
     midnight.expect("the configuration was checked").as_second()
 }
 
-/// The calendar's name for a second.
+/// Returns the calendar date and time of a second.
 pub(super) fn civil(seconds: i64) -> DateTime {
     let time = Timestamp::from_second(seconds).expect("the configuration was checked");
     Offset::UTC.to_datetime(time)
 }
 
-/// `2024-05-01T12:00:00Z`
+/// Appends `2024-05-01T12:00:00Z`.
 pub(super) fn push_iso(time: DateTime, out: &mut Vec<u8>) {
     push_date(time, b"-", out);
     out.push(b'T');
@@ -33,12 +33,12 @@ pub(super) fn push_iso(time: DateTime, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
-/// `2024/05/01`, as in a delivery folder.
+/// Appends `2024/05/01`, as in a delivery folder.
 pub(super) fn push_day(time: DateTime, out: &mut Vec<u8>) {
     push_date(time, b"/", out);
 }
 
-/// `20240501T1200Z`, as in a delivery file's name.
+/// Appends `20240501T1200Z`, as in a delivery file's name.
 pub(super) fn push_minute(time: DateTime, out: &mut Vec<u8>) {
     push_date(time, b"", out);
     out.push(b'T');
@@ -47,7 +47,7 @@ pub(super) fn push_minute(time: DateTime, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
-/// `May 1, 2024 1:00:00 PM`, as in a response.
+/// Appends `May 1, 2024 1:00:00 PM`, as in a response.
 pub(super) fn push_long(time: DateTime, out: &mut Vec<u8>) {
     let month = usize::from(time.month().unsigned_abs()) - 1;
     out.extend_from_slice(MONTHS[month].as_bytes());
@@ -68,7 +68,7 @@ pub(super) fn push_long(time: DateTime, out: &mut Vec<u8>) {
     out.extend_from_slice(if time.hour() < 12 { b" AM" } else { b" PM" });
 }
 
-/// A number's digits: `write!` costs ten times as much.
+/// Appends the digits of a number: `write!` costs ten times as much.
 pub(super) fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
     let start = out.len();
     loop {

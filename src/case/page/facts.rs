@@ -1,4 +1,4 @@
-//! What a page says: all of it drawn from a case.
+//! The facts on a page, all derived from a case.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ use crate::case::{Case, CaseEvent, LookedFor, Seen, UserCase};
 use crate::follow::{Entity, Kind};
 use crate::report::Severity;
 
-/// Rows of a table that are shown; the others are counted.
+/// Maximum number of rows of a table that are shown; further ones are only counted.
 const ROWS_MAX: usize = 40;
 
-/// What is said of a case.
+/// The facts about a case.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) title: String,
     pub(super) version: String,
-    /// Those with the most events first.
+    /// The users with the most events come first.
     pub(super) users: Vec<UserFacts>,
     pub(super) n_events: usize,
     pub(super) rounds: String,
@@ -33,13 +33,13 @@ pub(super) struct Facts {
     pub(super) is_cut: bool,
     pub(super) lacking: Vec<String>,
     pub(super) not_read: Vec<String>,
-    /// Others at the same addresses.
+    /// Other identities at the same addresses.
     pub(super) neighbours: Rows<NeighbourFacts>,
-    /// Which addresses others were looked for at.
+    /// The addresses at which other identities were searched for.
     pub(super) addresses: String,
 }
 
-/// Somebody else at an address.
+/// Another identity at an address.
 #[derive(Debug)]
 pub(super) struct NeighbourFacts {
     pub(super) address: String,
@@ -51,7 +51,7 @@ pub(super) struct NeighbourFacts {
     pub(super) n_errors: u64,
 }
 
-/// Something that was made.
+/// An entity that was created.
 #[derive(Debug)]
 pub(super) struct MadeFacts {
     pub(super) kind: String,
@@ -60,17 +60,17 @@ pub(super) struct MadeFacts {
     pub(super) by: String,
 }
 
-/// What is said of a user.
+/// The facts about a user.
 #[derive(Debug)]
 pub(super) struct UserFacts {
     pub(super) name: String,
     pub(super) account: String,
     pub(super) quarantined: String,
     pub(super) n_events: usize,
-    /// How it stands, in a few words.
+    /// The state of the user, in a few words.
     pub(super) verdict: String,
     pub(super) sentences: Vec<String>,
-    /// Which times were looked at.
+    /// The time range that was searched.
     pub(super) looked: String,
     pub(super) state: Vec<(String, String)>,
     pub(super) keys: Rows<KeyFacts>,
@@ -82,21 +82,21 @@ pub(super) struct UserFacts {
     pub(super) steps: Vec<(String, String)>,
 }
 
-/// Calls of a tactic: each with a technique and how often it was called.
+/// Calls of a tactic: each with a technique and the number of calls.
 #[derive(Debug)]
 pub(super) struct TacticFacts {
     pub(super) name: String,
     pub(super) calls: Rows<(String, String, u64)>,
 }
 
-/// A table of what was seen from when to when.
+/// A table of values with the times at which they were first and last seen.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) rows: Rows<SeenFacts>,
 }
 
-/// The first rows of a table; the others are counted.
+/// The first rows of a table; further ones are only counted.
 #[derive(Debug)]
 pub(super) struct Rows<T> {
     pub(super) first: Vec<T>,
@@ -131,7 +131,7 @@ pub(super) struct CallFacts {
 }
 
 impl Facts {
-    /// Of a case.
+    /// Derives the facts from a case.
     pub(super) fn of(case: &Case) -> Self {
         let about = &case.about;
         let mut users: Vec<UserFacts> = case.users.iter().map(|user| of_user(case, user)).collect();
@@ -173,7 +173,7 @@ impl Facts {
     }
 }
 
-/// Others at the same addresses, those that did most first.
+/// Returns other identities at the same addresses, those with the most events first.
 fn neighbours(case: &Case) -> Vec<NeighbourFacts> {
     let mut all: Vec<_> = case.neighbours.iter().collect();
     all.sort_by_key(|one| Reverse(one.seen.n_events));
@@ -194,12 +194,12 @@ fn neighbours(case: &Case) -> Vec<NeighbourFacts> {
     rows.collect()
 }
 
-/// A kind of thing in words.
+/// Returns a kind of entity in words.
 fn kind(kind: Kind) -> String {
     kind.name().replace('_', " ")
 }
 
-/// A thing in words.
+/// Returns an entity in words.
 fn entity(entity: &Entity) -> String {
     let (kind, name) = (kind(entity.kind), shown(&entity.name));
     match entity.account.as_str() {
@@ -227,7 +227,7 @@ fn addresses(case: &Case) -> String {
     )
 }
 
-/// What is said of a user that a case began with.
+/// Returns the facts about a user that a case began with.
 fn of_user(case: &Case, user: &UserCase) -> UserFacts {
     let user_entity = &user.beginning.entity;
     let own = Own::new(case, user);
@@ -254,7 +254,7 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
     }
 }
 
-/// How it stands, in a few words.
+/// Returns the state of the user, in a few words.
 fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
     let long_term = keys.iter().filter(|key| key.is_long_term);
     let active = match long_term.clone().count() {
@@ -284,7 +284,7 @@ pub(super) fn time(time: Option<Timestamp>) -> String {
     )
 }
 
-/// The same, or nothing where there is none.
+/// Returns a time in the same form, or an empty text if there is no time.
 pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
     at.map_or_else(String::new, |at| time(Some(at)))
 }
@@ -325,14 +325,15 @@ fn activity(own: &Own<'_>) -> Activity {
     activity
 }
 
-/// The name of the user or role that acts.
+/// Returns the name of the user or role that acts.
 fn name_of(event: &CaseEvent) -> Option<&str> {
     let actors = event.story.traces.actors.iter();
     let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
     named.next().map(|one| one.name.as_str())
 }
 
-/// A key's id or a name as it can stand in a picture: so many characters of it, and none that means anything there.
+/// Returns a key's id or a name for use in a picture: at most `n_chars` characters, none of which has a special meaning
+/// there.
 fn plain(name: &str, n_chars: usize) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     let kept = name.chars().take(n_chars);
@@ -344,7 +345,7 @@ fn plain(name: &str, n_chars: usize) -> String {
 }
 
 fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
-    // Each value, and how often it was seen before the quarantine.
+    // Each value, with the number of times it was seen before the quarantine.
     let mut all: BTreeMap<&str, (Seen, u64)> = BTreeMap::new();
     for event in own.done() {
         if let Some(value) = event.alert.text(column) {
@@ -405,9 +406,10 @@ fn calls(own: &Own<'_>) -> Vec<CallFacts> {
     calls
 }
 
-/// Calls that succeeded, by the tactic that they can be a step of; the others by whether they changed something.
+/// Returns the calls that succeeded, by the tactic that they can be a step of; the other calls by whether they changed
+/// something.
 fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
-    // By call and technique, how often.
+    // The number of calls, by call and technique.
     type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
     let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
     for event in own.done().filter(|event| event.story.error_code.is_none()) {
@@ -436,7 +438,7 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
     tactics.collect()
 }
 
-/// What was made, by whom, and when.
+/// Returns the entities that were created, with their creators and times.
 fn made(own: &Own<'_>) -> Vec<MadeFacts> {
     let mut made = Vec::new();
     for event in own.done() {

@@ -1,4 +1,4 @@
-//! The keys of a user and of what it led to: what became of them.
+//! The keys of a user and of what it led to, with their state.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::case::users::is_of_session;
 use crate::case::{CaseEvent, Seen};
 use crate::follow::{CaseGraph, Entity, Kind};
 
-/// What is said of a key.
+/// The facts about a key.
 #[derive(Debug)]
 pub(super) struct KeyFacts {
     pub(super) id: String,
@@ -18,23 +18,23 @@ pub(super) struct KeyFacts {
     pub(super) last: String,
     pub(super) n: u64,
     pub(super) state: String,
-    /// Whether it is no session's.
+    /// True if it is not the key of a session.
     pub(super) is_long_term: bool,
-    /// A long-term key that nothing was seen to have switched off.
+    /// True if it is a long-term key, and nothing in the archive shows that it was switched off or deleted.
     pub(super) is_active: bool,
 }
 
-/// What was seen of a key.
+/// The events of a key.
 #[derive(Default)]
 struct KeyUse {
     seen: Seen,
     whose: String,
-    /// What was done to it last.
+    /// The last deletion or deactivation, unless the key was activated again later.
     ended: Option<String>,
     resumed: Option<String>,
 }
 
-/// The keys of the user and of what it led to: what became of them. Those used most come first.
+/// Returns the keys of the user and of what it led to, with their state. The keys used most come first.
 pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
     let is_key = |entity: &Entity| entity.kind == Kind::AccessKey;
     let keys = known.entities().filter(|(entity, _)| is_key(entity));
@@ -102,7 +102,7 @@ pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
     facts
 }
 
-/// Whose a key is: the user or the session, without what stands before it in an ARN.
+/// Returns the owner of a key: the user or the session, without the beginning of its ARN.
 fn whose(event: &CaseEvent) -> String {
     let arn = event.alert.text("actor_arn").unwrap_or_default();
     let mut parts = arn.splitn(6, ':').skip(4);

@@ -1,4 +1,4 @@
-//! What an archive cannot tell of a case.
+//! The questions about a case that its archive cannot answer.
 
 use jiff::civil::Date;
 
@@ -6,10 +6,10 @@ use super::shown;
 use super::words::plural;
 use crate::case::{AccountCoverage, Case};
 
-/// Gaps that are named; the others are counted.
+/// Number of gaps that are named; further ones are only counted.
 const GAPS_MAX: usize = 6;
 
-/// A sentence for each thing that the archive cannot tell.
+/// Returns a sentence for each thing that the archive cannot show.
 pub(super) fn lacking(case: &Case) -> Vec<String> {
     let about = &case.about;
     let archive = &about.archive;

@@ -1,10 +1,10 @@
-//! Markdown in which a value is nothing but text.
+//! Writes Markdown in which every value is plain text.
 
 use std::fmt::{self, Write};
 
-/// Puts a backslash before each character that Markdown could take for more than itself (CommonMark, "Backslash escapes":
-/// any ASCII punctuation may have one). Words that GitHub and others would make links of, or call somebody by, become code,
-/// in which they look for nothing. Line breaks are shown as what they are before.
+/// Puts a backslash before each character with a meaning in Markdown (CommonMark, "Backslash escapes": any ASCII
+/// punctuation may have one). Words that GitHub and others would turn into links or mentions become code, because these
+/// are not searched for there. Line breaks are escaped to visible text before that.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Markdown;
 
@@ -30,7 +30,7 @@ fn write_word(dest: &mut impl Write, word: &str) -> fmt::Result {
         return write_code(dest, word);
     }
     for c in word.chars() {
-        // Those that stand in names, times and sentences, and mean nothing there.
+        // Characters that occur in names, times and sentences, and have no special meaning there.
         let is_plain = matches!(
             c,
             '.' | ',' | ':' | ';' | '/' | '-' | '=' | '\'' | '(' | ')'
@@ -43,7 +43,7 @@ fn write_word(dest: &mut impl Write, word: &str) -> fmt::Result {
     Ok(())
 }
 
-/// A word as code, between more backticks than it has itself; a bar would end a cell of a table even there.
+/// Writes a word as code, between more backticks than it contains itself; a bar would end a cell of a table even there.
 fn write_code(dest: &mut impl Write, word: &str) -> fmt::Result {
     let runs = word.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(1 + runs.max().unwrap_or(0));

@@ -1,8 +1,8 @@
-//! A case as a page, one file that asks for nothing else, and the same as text for a ticket.
+//! A case as a self-contained page (no network access), and the same as text for a ticket.
 //!
-//! `facts` draws from the events what is said of each user, `words` says it, `lacking` says what the archive cannot tell, and
-//! `plot` is the picture of its activity. Whatever stands in a log was chosen by whoever made the request: it goes through
-//! [`shown`], and the templates escape all that they are given.
+//! `facts` derives the facts about each user from the events. `words` puts them into sentences. `lacking` lists what
+//! the archive cannot show. `plot` draws the user's activity. All text in a log was chosen by the sender of a request:
+//! it goes through [`shown`], and the templates escape all their values.
 
 mod facts;
 mod keys;
@@ -20,13 +20,13 @@ use serde_json::json;
 use super::{Case, CaseEvent};
 use facts::Facts;
 
-/// By these the two kinds of reports are known, in their first lines.
+/// Text in the first lines of the two kinds of reports, by which they are recognized.
 pub const MARKS: [&str; 2] = [
     r#"<meta name="generator" content="trailsift">"#,
     "[//]: # (a report of trailsift)",
 ];
 
-/// The longest text of a log that is shown; what is longer is in the tables of the case.
+/// Maximum number of characters of a text from a log that are shown; the tables of the case contain the full text.
 const SHOWN_CHARS: usize = 200;
 
 #[derive(Template)]
@@ -42,11 +42,11 @@ struct Ticket<'a> {
     facts: &'a Facts,
 }
 
-/// The page.
+/// Renders the page.
 ///
 /// # Errors
 ///
-/// What the template says.
+/// The template's error.
 pub fn render(case: &Case) -> Result<String, askama::Error> {
     let page = Page {
         facts: &Facts::of(case),
@@ -55,17 +55,18 @@ pub fn render(case: &Case) -> Result<String, askama::Error> {
     page.render()
 }
 
-/// The same in Markdown, but for the plots and the list of all events.
+/// Renders the same in Markdown, without the plots and the list of all events.
 ///
 /// # Errors
 ///
-/// What the template says.
+/// The template's error.
 pub fn markdown(case: &Case) -> Result<String, askama::Error> {
     let facts = &Facts::of(case);
     Ticket { facts }.render()
 }
 
-/// Text of a log as it can be shown to people: without characters that change what stands round them, and not too long.
+/// Returns text of a log in a form that is safe to show: without characters that change how the text around them is
+/// displayed, and not too long.
 pub(crate) fn shown(text: &str) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
@@ -82,8 +83,8 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
-/// The events, for the table that is paged and filtered in the page: texts once, and rows of their numbers. It is JSON in which
-/// nothing can end the element that holds it.
+/// Returns the events for the table that is paged and filtered in the page: each text once, and rows of the numbers of
+/// texts. The result is JSON in which nothing can close the element that contains it.
 fn events(case: &Case) -> String {
     let mut texts = Texts::default();
     let rows: Vec<_> = case

@@ -1,4 +1,4 @@
-//! A user's own part of a case, as the page asks for it.
+//! A user's own part of a case, in the form that the page needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,31 +8,31 @@ use crate::case::{Case, CaseEvent, UserCase, is_done};
 use crate::follow::{Entity, Kind, Link, Quarantine};
 use crate::report::Relation;
 
-/// A user's events, each with why it belongs to it.
+/// A user's events, each with its link to the user.
 pub(super) struct Own<'a> {
     user: &'a Entity,
     pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
-    /// The first time.
+    /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
-    /// Events from this time on were looked at, if there was such a limit.
+    /// The start of the time range that was searched, if there was such a limit.
     pub(super) since: Option<Timestamp>,
-    /// And up to this one.
+    /// The end of that time range.
     pub(super) until: Option<Timestamp>,
     pub(super) countries: &'a BTreeMap<String, String>,
 }
 
-/// How a user's quarantine stands, as far as an archive tells.
+/// The state of a user's quarantine, as far as an archive shows it.
 #[derive(Clone, Copy)]
 pub(super) enum Standing<'a> {
     NeverSeen,
     Quarantined,
-    /// By the event that took the last version of the policy away.
+    /// The event that detached the last version of the policy.
     Lifted(&'a CaseEvent),
-    /// Something took it away, before or after it was attached.
+    /// A version was detached, but it is not known whether that was before or after it was attached.
     Unclear,
 }
 
-/// What stands for AWS itself where it acts in the name of a user.
+/// The name in a log for AWS itself when it acts in the name of a user.
 pub(super) const AWS: &str = "AWS Internal";
 
 impl<'a> Own<'a> {
@@ -64,7 +64,8 @@ impl<'a> Own<'a> {
         self.events.iter().map(|(event, _)| *event)
     }
 
-    /// Whether something was done to the user that this is about; of a key or a role that is not known.
+    /// Returns whether the event acted on this user. Always true if the case began with a key or a role, because the
+    /// user is not known then.
     pub(super) fn is_about_user(&self, event: &CaseEvent) -> bool {
         let is_user = |one: &Entity| {
             let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
@@ -73,7 +74,7 @@ impl<'a> Own<'a> {
         self.user.kind != Kind::User || event.story.traces.on.iter().any(is_user)
     }
 
-    /// What quarantined the user, in the order of time.
+    /// Returns the events that quarantined the user, in the order of time.
     pub(super) fn quarantines(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let made = self
             .all()
@@ -81,14 +82,14 @@ impl<'a> Own<'a> {
         made.filter(|event| self.is_about_user(event))
     }
 
-    /// The first that did.
+    /// Returns the event at the time of the first quarantine, or otherwise the first event that quarantined the user.
     pub(super) fn quarantine(&self) -> Option<&'a CaseEvent> {
         let mut made = self.quarantines();
         let at_the_time = made.find(|event| event.alert.time() == self.quarantined);
         at_the_time.or_else(|| self.quarantines().next())
     }
 
-    /// How it stands: which versions of the policy were attached and not taken away later.
+    /// Returns the state of the quarantine, from the versions of the policy that were attached and not detached later.
     pub(super) fn standing(&self) -> Standing<'a> {
         // Versions of the policy, each in its account.
         let mut attached: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -115,14 +116,14 @@ impl<'a> Own<'a> {
         }
         match (was_attached, attached.is_empty(), lifted) {
             (false, ..) => Standing::NeverSeen,
-            // Something took it away, before or after it was attached.
+            // A version was detached before or after it was attached.
             _ if is_unclear && was_detached => Standing::Unclear,
             (true, true, Some(event)) => Standing::Lifted(event),
             _ => Standing::Quarantined,
         }
     }
 
-    /// What it and what it led to did; not what AWS did in its name.
+    /// Returns the events done by the user and by what it led to, but not the quarantines that AWS made in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let done = self.events.iter().filter(|(event, tie)| {
             let is_of_aws = event.alert.text("invoked_by") == Some(AWS);

@@ -1,20 +1,20 @@
-//! The picture of a user's activity: a lane for each key, from the left to the right in time.
+//! The plot of a user's activity: one lane for each key, with time from left to right.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plotters::prelude::*;
 
-/// Lanes that are drawn; the others, with the fewest events, share the last one.
+/// Maximum number of lanes that are drawn; the others, with the fewest events, share the last one.
 const LANES_MAX: usize = 16;
-/// Points that a lane has at most: what lies closer is one.
+/// Maximum number of points in a lane; events that are closer together share one point.
 const BINS: i64 = 240;
 const WIDTH: u32 = 1000;
 const LANE_HEIGHT: u32 = 26;
-/// Room for the names of lanes.
+/// Width of the space for the names of lanes.
 const NAMES_WIDTH: u32 = 300;
 
-/// Colours, which the page's own stand for: it may be light or dark.
+/// Colours that are replaced by the page's own colours, because the page may be light or dark.
 const COLOURS: [(RGBColor, &str, &str); 5] = [
     (RGBColor(1, 0, 0), "#010000", "var(--ink)"),
     (RGBColor(2, 0, 0), "#020000", "var(--faint)"),
@@ -28,28 +28,28 @@ const OK: RGBColor = COLOURS[2].0;
 const BAD: RGBColor = COLOURS[3].0;
 const MARK: RGBColor = COLOURS[4].0;
 
-/// What came of a call; what is later here is drawn over what is earlier.
+/// The result of a call. Later variants are drawn over earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
-    /// It was answered.
+    /// The call succeeded.
     Done,
-    /// It was refused.
+    /// The call was refused.
     Refused,
-    /// It made something.
+    /// The call created something.
     Made,
 }
 
-/// What is drawn.
+/// The data of a plot.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// Events by their lane: when, and what came of them.
+    /// Events by their lane: the time and the result of each.
     pub(super) lanes: BTreeMap<String, Vec<(Timestamp, Call)>>,
-    /// Quarantines.
+    /// The times of quarantines.
     pub(super) marks: Vec<Timestamp>,
 }
 
 impl Activity {
-    /// An SVG; nothing if nothing has a time.
+    /// Returns an SVG; nothing if no event has a time.
     pub(super) fn draw(&self) -> Option<String> {
         let times = self.lanes.values().flatten().map(|(time, _)| *time);
         let times = times
@@ -65,7 +65,7 @@ impl Activity {
         for (_, colour, own) in COLOURS {
             svg = svg.replace(colour, own);
         }
-        // As wide as the page, whatever that is.
+        // The plot is as wide as the page, whatever its width.
         Some(svg.replacen("<svg ", "<svg class=\"plot\" role=\"img\" ", 1))
     }
 
@@ -118,7 +118,7 @@ impl Activity {
             chart.draw_series([line])?;
         }
         let width = ((times.end - times.start) / BINS).max(1);
-        // The first on top.
+        // The first lane is at the top.
         for ((name, events), lane) in lanes.iter().zip((0..n_lanes).rev()) {
             let y = f64::from(lane) + 0.5;
             let left = (10 - i32::try_from(NAMES_WIDTH)?, -6);

@@ -1,4 +1,4 @@
-//! What a page says of a user in words: three sentences, how the quarantine stands, and the steps of the response.
+//! The text about a user on a page: three sentences, the state of the quarantine, and the steps of the response.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub(super) fn plural(n: u64, one: &str) -> String {
     }
 }
 
-/// What happened, in three sentences.
+/// Returns a summary of the case in three sentences.
 pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<String> {
     let name = shown(&user.name);
     let mut sentences = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     sentences
 }
 
-/// How many calls there were before the quarantine, or after it, how many were refused, and from where.
+/// Returns the number of calls before the quarantine, or after it, with the number of refused calls and their sources.
 fn calls(own: &Own<'_>, is_before: bool) -> String {
     let events = own.done().filter(|event| own.is_before(event) == is_before);
     let (mut n, mut n_refused, mut from) = (0_u64, 0, BTreeSet::new());
@@ -85,7 +85,7 @@ fn calls(own: &Own<'_>, is_before: bool) -> String {
     }
 }
 
-/// What was made and opened, in how many accounts.
+/// Returns what was created and opened, and in how many accounts.
 fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
     let kinds = [
         (Kind::Session, "session"),
@@ -118,7 +118,7 @@ fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
     }
 }
 
-/// From which address it came, where that is one.
+/// Returns the address that an event came from, if it is an IP address.
 fn from(event: &CaseEvent) -> String {
     match text(event, "source_ip") {
         ip if ip.is_empty() => String::new(),
@@ -126,7 +126,7 @@ fn from(event: &CaseEvent) -> String {
     }
 }
 
-/// Each quarantine, and what lifted it or kept it from being made.
+/// Returns each quarantine, and what lifted it or prevented it.
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
     for event in own.all().filter(|event| own.is_about_user(event)) {
@@ -154,7 +154,7 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     state
 }
 
-/// Which times were looked at.
+/// Returns the time range that was searched.
 pub(super) fn looked(own: &Own<'_>) -> String {
     match (own.since.map(day), own.until.map(day)) {
         (None, None) => "Events of all times were looked at.".to_owned(),
@@ -172,7 +172,7 @@ fn day(time: Timestamp) -> String {
 struct Step {
     what: &'static str,
     calls: &'static [&'static str],
-    /// Whether it is one only where it is done to the user itself.
+    /// True if a call counts as this step only if it acts on the user itself.
     is_to_user: bool,
 }
 
@@ -233,13 +233,13 @@ const STEPS: [Step; 8] = [
     },
 ];
 
-/// The steps of the rule's guide, and what the archive has of each.
+/// Returns the steps of the rule's guide, with what the archive contains for each.
 pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
             let call = event.alert.text("event_action").unwrap_or_default();
             let story = &event.story;
-            // A key that is made active again is not disabled, and the quarantine itself is no response.
+            // Activating a key again does not disable it, and the quarantine itself is not a response.
             let is_back =
                 call == "UpdateAccessKey" && story.key_status.as_deref() == Some("Active");
             let is_own = !step.is_to_user || own.is_about_user(event) || call == "ChangePassword";

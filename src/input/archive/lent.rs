@@ -1,7 +1,7 @@
-//! An archive's bytes, lent to whoever reads an entry.
+//! Lends an archive's bytes to the reader of an entry.
 //!
-//! Where all bytes are at hand an entry has a part of them, and the archive goes on behind it. A stream passes
-//! by once: its entry holds the stream itself, and gives it back when it is dropped.
+//! If all bytes are at hand, an entry gets a part of them, and the archive continues after it. A stream can
+//! be read only once: its entry gets the stream itself, and returns it when the entry is dropped.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use super::Expected;
 use crate::input::stored::{Input, Stored};
 use crate::report::{Code, Defect, Member};
 
-/// An archive's bytes and where its walk stands, or that they are lent.
+/// An archive's bytes and the position of its walk, or the state that they are lent.
 pub(super) struct SharedInput<'a> {
-    /// Nothing while it is lent.
+    /// `None` while it is lent.
     input: Option<Input<'a>>,
     home: (Sender<Returned<'a>>, Receiver<Returned<'a>>),
     /// The entry that was lent last.
     lent: Option<OpenEntry>,
 }
 
-/// What an entry gives back.
+/// The input that an entry returns when it is dropped.
 struct Returned<'a> {
     input: Input<'a>,
     left: Option<u64>,
     crc: Option<Hasher>,
 }
 
-/// What is to be seen to when an entry is done with.
+/// Data for the checks when an entry is finished.
 struct OpenEntry {
     member: Arc<Member>,
-    /// Where it ends in the archive, if that is known.
+    /// Offset of its end in the archive, if known.
     end: Option<u64>,
     expected: Option<Expected>,
-    /// Of a part of bytes that are at hand.
+    /// The checksum, if the entry is a part of bytes that are at hand.
     crc: Option<Hasher>,
 }
 
@@ -54,8 +54,8 @@ impl<'a> SharedInput<'a> {
         }
     }
 
-    /// The next `n_stored` bytes, or, where that is not known, as many as are taken. If their sum is known
-    /// it is tested when they are done with.
+    /// Lends the next `n_stored` bytes, or, if that number is unknown, as many as the reader consumes. If
+    /// their checksum is known, it is verified when the entry is finished.
     pub(super) fn lend(
         &mut self,
         n_stored: Option<u64>,
@@ -93,7 +93,7 @@ impl<'a> SharedInput<'a> {
         part
     }
 
-    /// The archive's bytes behind the entry that was lent last.
+    /// Returns the archive's bytes after the entry that was lent last.
     pub(super) fn take_back(&mut self, defects: &mut Vec<Defect>) -> io::Result<&mut Input<'a>> {
         if let Some(loan) = self.lent.take() {
             let (mut crc, mut is_taken) = (loan.crc, true);
@@ -126,9 +126,9 @@ impl<'a> SharedInput<'a> {
     }
 }
 
-/// An entry of an archive that passes by.
+/// Reader of an entry in an archive that is a stream.
 struct EntryReader<'a> {
-    /// Nothing when it is given back.
+    /// `None` once it is returned.
     input: Option<Input<'a>>,
     left: Option<u64>,
     crc: Option<Hasher>,
@@ -143,7 +143,7 @@ impl Drop for EntryReader<'_> {
                 left: self.left,
                 crc: self.crc.take(),
             };
-            // An archive that is gone needs it no more.
+            // If the archive is gone, it no longer needs its input.
             self.home.try_send(returned).ok();
         }
     }

@@ -1,9 +1,9 @@
-//! From stored bytes to logs: what is a log, what an archive of logs, and what lies in it.
+//! From stored bytes to logs: detects what is a log and what is an archive, and finds the logs inside it.
 //!
-//! In: the stored bytes of a source, or of an entry of an archive. Out: a [`Text`], or an [`Archive`] that gives
-//! its entries one after the other, each to be opened in its turn. Nothing is unpacked to disk or held whole:
-//! an entry's bytes are a part of the archive's where these are at hand, else they are lent
-//! ([`lent`]) while they pass by. What is not read, and what is damaged, is a defect with its place.
+//! In: the stored bytes of a source, or of an entry of an archive. Out: a [`Text`], or an [`Archive`] that
+//! returns its entries one after the other, each to be opened in its turn. Nothing is unpacked to disk or
+//! kept whole: an entry's bytes are a part of the archive's if these are at hand; otherwise the archive's
+//! stream is lent to the entry ([`lent`]). What is not read and what is damaged is a defect with its place.
 
 mod lent;
 mod other;
@@ -22,23 +22,23 @@ use super::table::Table;
 use crate::report::{Code, Defect, Member};
 use lent::SharedInput;
 
-/// How many containers and codings may lie in one another. `logs.zip` that holds `x.tar.gz` that holds
-/// `y.json.gz` has five; more than that is seldom an accident.
+/// Maximum nesting depth of containers and encodings. `logs.zip` that contains `x.tar.gz` that contains
+/// `y.json.gz` has five; more than eight is seldom an accident.
 pub const DEPTH_MAX: u32 = 8;
 
-/// Stored bytes that are to be opened: a source, or an entry of an archive.
+/// Stored bytes to open: a source, or an entry of an archive.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// What it is called inside the source; nothing for the source itself.
+    /// Its name inside the source; `None` for the source itself.
     pub member: Option<Arc<Member>>,
-    /// How many bytes are stored, where that is known.
+    /// Number of stored bytes, if known.
     pub stored_bytes: Option<u64>,
-    /// How they are coded.
+    /// Their encoding.
     pub coded: Coded,
     input: Input<'a>,
 }
 
-/// How an entry's bytes are coded.
+/// The encoding of an entry's bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Coded {
     coding: Coding,
@@ -46,28 +46,28 @@ pub struct Coded {
     depth: u32,
 }
 
-/// What stored bytes are.
+/// The kinds of stored bytes, opened.
 #[derive(Debug)]
 pub enum Opened<'a> {
     /// A log.
     Text(Text<'a>),
     /// An archive of logs.
     Archive(Archive<'a>),
-    /// A table, of which the rows are logs.
+    /// A table, whose rows are logs.
     Table(Table),
-    /// Nothing that is read; a defect tells why.
+    /// Nothing that is read; a defect reports why.
     Nothing,
 }
 
 impl Coded {
-    /// Of a source.
+    /// The encoding of a source.
     const SOURCE: Self = Self {
         coding: Coding::Sniffed,
         expected: None,
         depth: 0,
     };
 
-    /// Of what is found by decoding this.
+    /// Returns the encoding of what is found by decoding this.
     #[must_use]
     pub fn inner(self) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Coded {
 }
 
 impl<'a> Entry<'a> {
-    /// A source. What is taken of its stored bytes is counted.
+    /// Creates an entry for a source. The stored bytes that are consumed are counted.
     #[must_use]
     pub fn source(stored: Stored<'a>, counter: Arc<AtomicU64>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// An entry, or what came out of one.
+    /// Creates an entry for an archive's entry, or for what was decoded from one.
     #[must_use]
     pub fn inside(stored: Stored<'a>, coded: Coded, member: Option<Arc<Member>>) -> Self {
         Self {
@@ -100,7 +100,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// What is stored behind a text that ended before its stored bytes did ([`Filled::Trailing`]).
+    /// Creates an entry for what is stored after a text that ended before its stored bytes did
+    /// ([`Filled::Trailing`]).
     ///
     /// [`Filled::Trailing`]: super::decompress::Filled::Trailing
     #[must_use]
@@ -113,11 +114,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Its stored bytes, all of them, appended to `bytes`.
+    /// Appends all its stored bytes to `bytes`.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the I/O error.
     pub fn append_to(self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut input = self.input;
         loop {
@@ -131,11 +132,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Opens it, by its first bytes. What is wrong with it is a defect of [`Entry::member`].
+    /// Opens the entry, by its first bytes. What is wrong with it is a defect of [`Entry::member`].
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the I/O error.
     pub fn open(self, codecs: &mut Codecs, defects: &mut Vec<Defect>) -> io::Result<Opened<'a>> {
         let Self {
             member,
@@ -224,15 +225,15 @@ fn open_table<'a>(
     }
 }
 
-/// An archive that is open.
+/// An open archive.
 #[derive(Debug)]
 pub struct Archive<'a> {
     lending: SharedInput<'a>,
     walk: Walk,
-    /// What it is itself called inside the source.
+    /// The archive's own name inside the source.
     member: Option<Arc<Member>>,
     depth: u32,
-    /// How many entries were given out.
+    /// Number of entries that were returned.
     n_entries: u64,
 }
 
@@ -242,25 +243,25 @@ enum Walk {
     Zip(zip::Walk),
 }
 
-/// What a walk finds.
+/// An entry that a walk finds.
 struct Found {
-    /// The path, as it stands in the archive.
+    /// The path, as it is written in the archive.
     path: Vec<u8>,
-    /// How many bytes are stored; unknown if they show their end themselves.
+    /// Number of stored bytes; `None` if only the data show where they end.
     n_stored: Option<u64>,
     coding: Coding,
-    /// What should come out, by the archive.
+    /// The values that the archive declares for the decoded data.
     expected: Option<Expected>,
-    /// Where what is stored belongs, in a file with holes.
+    /// The positions of the stored parts, in a file with holes.
     map: Option<sparse::Map>,
 }
 
 impl<'a> Archive<'a> {
-    /// The next entry; the one before must be dropped.
+    /// Returns the next entry. The one before must be dropped.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the I/O error.
     pub fn next(&mut self, defects: &mut Vec<Defect>) -> io::Result<Option<Entry<'a>>> {
         let own = self.member.clone();
         let from = defects.len();

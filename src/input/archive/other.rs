@@ -1,7 +1,8 @@
-//! Where something else begins in stored bytes that are not, or not all, of a kind that is known.
+//! Finds where something else begins in stored bytes that are not, or not all, of a known format.
 //!
-//! `cat a.json b.json.gz`, a shell that appends UTF-16 to UTF-8, a program that extracts itself, and a file with
-//! a damaged head are all the same here: text up to a place, and from there on what [`sniff`](sniff::sniff) knows.
+//! `cat a.json b.json.gz`, a shell that appends UTF-16 to UTF-8, a self-extracting program, and a file with a
+//! damaged header are treated alike: text up to a place, and from there on what [`sniff`](sniff::sniff)
+//! recognises.
 
 use std::io;
 
@@ -12,10 +13,10 @@ use crate::input::sniff::{self, Format, SNIFF_BYTES};
 use crate::input::stored::{Input, Stored};
 use crate::report::{Code, Defect};
 
-/// How much of a stream of no kind that is known is looked through for one.
+/// Number of bytes of a stream of unknown format that are searched for a known one.
 const UNKNOWN_BYTES: usize = 1 << 20;
 
-/// Where something else begins in an input that does not begin as any kind that is known, if it does.
+/// Finds where something else begins, in an input that does not begin as any known format.
 pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Result<Option<u64>> {
     let base = input.offset;
     let is_slice = matches!(input.stored, Stored::Slice(_));
@@ -35,7 +36,7 @@ pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Resu
     // Zeros before text are a hole.
     let start = if n_zeros > 1 { &seen[n_zeros..] } else { seen };
     let start = &start[..start.len().min(SNIFF_BYTES)];
-    // Zeros behind a short text are padding.
+    // Zeros after a short text are padding.
     let n_padding = start.iter().rev().take_while(|byte| **byte == 0).count();
     let start = match n_padding {
         0 | 1 => start,
@@ -63,7 +64,7 @@ pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Resu
     }
     let found = match is_slice {
         true if foreign.is_none() => behind_text(seen),
-        // A program that extracts itself, say. All of a large file is not read for the sake of others.
+        // For example a self-extracting program. A large file is not read whole to find other formats.
         _ if zip::ends(seen) => zip::find_header(seen),
         _ => None,
     };
@@ -82,14 +83,14 @@ pub(super) fn find(input: &mut Input<'_>, defects: &mut Vec<Defect>) -> io::Resu
     Ok(found.map(|at| base + at as u64))
 }
 
-/// The first place where something compressed, or an archive, begins.
+/// Finds the first place where something compressed, or an archive, begins.
 fn first_start(bytes: &[u8]) -> Option<usize> {
     let finds = [decompress::find_start, tar::find_header, zip::find_header];
     finds.iter().filter_map(|find| find(bytes)).min()
 }
 
-/// The first place behind text where something else begins. All that is known has a byte near its start that no
-/// text has.
+/// Finds the first place after text where something else begins. Every known format has, near its start, a
+/// byte that does not occur in text.
 fn behind_text(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(control) = binary::find_control(&bytes[from..]) {
@@ -106,7 +107,7 @@ fn behind_text(bytes: &[u8]) -> Option<usize> {
         if binary::is_binary(&near[control..]) && bytes[control] != 0 {
             return first_start(&bytes[control..]).map(|at| control + at);
         }
-        // A stray one, or a hole.
+        // A single stray control byte, or a hole.
         let run = bytes[control..]
             .iter()
             .take_while(|b| **b == bytes[control]);
@@ -115,7 +116,7 @@ fn behind_text(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Where UTF-16 begins whose first zero is at `zero`: at its byte order mark, or at the character.
+/// Finds where UTF-16 begins whose first zero is at `zero`: at its byte order mark, or at the character.
 fn utf16_start(bytes: &[u8], from: usize, zero: usize) -> Option<usize> {
     let first = zero.saturating_sub(3).max(from);
     (first..=zero).find(|at| matches!(sniff::sniff(&bytes[*at..]), Format::Utf16(_)))

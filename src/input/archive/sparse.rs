@@ -1,7 +1,8 @@
-//! Files with holes, as GNU tar packs them: what is stored are the parts between the holes, and a map of where these
-//! belong (GNU tar manual, "Storing Sparse Files"; the old kind, and the kinds 0.0, 0.1 and 1.0 of pax).
+//! Files with holes, as GNU tar packs them. The archive stores the parts between the holes, and a map of
+//! where these belong (GNU tar manual, "Storing Sparse Files"; the old format, and the pax formats 0.0, 0.1
+//! and 1.0).
 //!
-//! Holes are zeros, as in the file; only one that is very large is given out shorter than it was.
+//! Holes are read as zeros, as in the file; only a very large hole is read shorter than it was.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor, Read};
@@ -12,15 +13,15 @@ use memmap2::Mmap;
 
 use crate::input::stored::Stored;
 
-/// The largest hole that is given out as it was.
+/// Maximum size of a hole that is read in full length.
 const HOLE_BYTES_MAX: u64 = 1 << 30;
-/// How much is given out of a larger one.
+/// Number of bytes that are read of a larger hole.
 const HOLE_BYTES_SHOWN: u64 = 1 << 20;
 
-/// Zeros, some at a time.
+/// Zeros for holes, a chunk at a time.
 const ZEROS: &[u8] = &[0; 16 * 1024];
 
-/// Which parts of a file are stored, by their offsets and lengths, and how long the file is.
+/// The offsets and lengths of a file's stored parts, and the length of the file.
 #[derive(Debug, Default)]
 pub(super) struct Map {
     pub(super) parts: Vec<(u64, u64)>,
@@ -28,7 +29,7 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Numbers that stand one behind the other: an offset, a length, an offset, and so on.
+    /// Creates a map from numbers in sequence: an offset, a length, an offset, and so on.
     pub(super) fn of_numbers(numbers: &[u64], n_bytes: Option<u64>) -> Self {
         let (pairs, _) = numbers.as_chunks::<2>();
         let parts = pairs.iter().map(|[offset, length]| (*offset, *length));
@@ -38,7 +39,7 @@ impl Map {
         }
     }
 
-    /// How long the file is with its holes, if these are given out as they were.
+    /// Returns the length of the file with its holes, if these are read in full length.
     pub(super) fn full_bytes(&self) -> u64 {
         let ends = self.parts.iter().map(|(at, n)| at.saturating_add(*n));
         ends.max().unwrap_or(0).max(self.n_bytes.unwrap_or(0))
@@ -48,7 +49,7 @@ impl Map {
 /// A file with its holes.
 pub(super) struct Sparse<'a> {
     stored: Box<dyn BufRead + Send + 'a>,
-    /// A hole, and what is stored behind it.
+    /// The lengths of a hole and of the stored part after it.
     parts: VecDeque<(u64, u64)>,
 }
 
@@ -77,7 +78,7 @@ impl<'a> Sparse<'a> {
             parts.push_back((hole(offset.saturating_sub(end)), *length));
             end = offset.saturating_add(*length);
         }
-        // Whatever the map lacks of what is stored is read too.
+        // Stored bytes that the map does not mention are read too.
         parts.push_back((hole(map.full_bytes().saturating_sub(end)), u64::MAX));
         Self { stored, parts }
     }

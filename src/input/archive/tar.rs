@@ -1,8 +1,7 @@
-//! tar, of every kind: v7, ustar, GNU and pax (POSIX.1-2024, `pax`; GNU tar manual, "Basic Tar Format").
+//! tar in all its formats: v7, ustar, GNU and pax (POSIX.1-2024, `pax`; GNU tar manual, "Basic Tar Format").
 //!
-//! Behind two empty blocks GNU tar reads no further; what stands there is an archive that was appended, or
-//! somebody's hiding place, and is read. Behind damage the next header is looked for, by its magic and its
-//! checksum.
+//! GNU tar stops reading after two empty blocks. What follows may be an appended archive or deliberately
+//! hidden, so it is read. After damage the next header is found by its magic and its checksum.
 
 use std::io;
 
@@ -19,33 +18,33 @@ use crate::report::{Code, Defect};
 const BLOCK_BYTES: usize = 512;
 const BLOCK_BYTES_64: u64 = BLOCK_BYTES as u64;
 
-/// The longest path or set of pax fields that is held.
+/// Maximum length of a path or set of pax fields that is kept.
 const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 
-/// Where the walk stands.
+/// State of the walk.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// Where the next header is, behind the padding of the entry before.
+    /// Offset of the next header, after the padding of the entry before.
     next_header: u64,
-    /// Whether an empty block was met: what follows need not be an archive any more.
+    /// True once an empty block was found: what follows may no longer be an archive.
     is_past_end: bool,
 }
 
-/// What the headers before an entry's own say of it.
+/// Information on an entry from the headers before its own.
 #[derive(Debug, Default)]
 struct Extensions {
     path: Option<Vec<u8>>,
     n_bytes: Option<u64>,
-    /// How long a file with holes is.
+    /// The length of a file with holes.
     full_bytes: Option<u64>,
-    /// Its map: an offset, a length, an offset, and so on.
+    /// The file's map: an offset, a length, an offset, and so on.
     map: Vec<u64>,
-    /// Whether the map stands before what is stored.
+    /// True if the map precedes the stored data.
     is_map_stored: bool,
 }
 
 impl Extensions {
-    /// Takes in fields of pax. One that cannot be read leaves what the header itself says.
+    /// Adds pax fields. If a field cannot be read, the value in the header itself remains.
     fn take_in(&mut self, fields: &[u8]) {
         for field in PaxExtensions::new(fields).flatten() {
             match field.key_bytes() {
@@ -67,13 +66,13 @@ impl Extensions {
         }
     }
 
-    /// The map of a file with holes, if it is one.
+    /// Returns the map of a file with holes, if it is one.
     fn map(&self) -> Option<Map> {
         (!self.map.is_empty()).then(|| Map::of_numbers(&self.map, self.full_bytes))
     }
 }
 
-/// A decimal number.
+/// Parses a decimal number.
 fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
@@ -86,7 +85,7 @@ impl Walk {
     ) -> io::Result<Option<Found>> {
         let mut extensions = Extensions::default();
         loop {
-            // An entry that ends early was told.
+            // An entry that ends early was already reported.
             input.skip(self.next_header.saturating_sub(input.offset))?;
             let start = input.offset;
             input.keep_from_here();
@@ -120,7 +119,7 @@ impl Walk {
         }
     }
 
-    /// Goes on at the next header behind what is none.
+    /// Continues at the next header after a block that is not a header. Returns whether there is one.
     fn resynchronise(
         &mut self,
         start: u64,
@@ -140,7 +139,7 @@ impl Walk {
         Ok(is_found)
     }
 
-    /// The entry with this header, if that is one with content.
+    /// Returns the entry with this header, if it has content.
     fn entry(
         &mut self,
         header: &Header,
@@ -166,7 +165,7 @@ impl Walk {
             Some(n_bytes) => n_bytes,
             None => told,
         };
-        // Counted from the header: behind damage none need stand at a whole block.
+        // Counted from the header, because after damage none need be at a multiple of the block size.
         let n_blocks = n_bytes.div_ceil(BLOCK_BYTES_64);
         self.next_header = (input.offset).saturating_add(n_blocks.saturating_mul(BLOCK_BYTES_64));
         match kind {
@@ -196,13 +195,13 @@ impl Walk {
                     || n_bytes == 0
                     || is_tar_header(&input.look_ahead(BLOCK_BYTES)?) =>
             {
-                // Old programs tell the size of what a link leads to, and store nothing.
+                // Old programs record the size of a link's target, and store nothing.
                 if !is_extension {
                     self.next_header = input.offset;
                     *extensions = Extensions::default();
                 }
             }
-            // What is not known is to be taken for a file, by POSIX.
+            // POSIX requires that an unknown type be treated as a file.
             _ => {
                 let mut n_stored = n_bytes;
                 if extensions.is_map_stored {
@@ -217,7 +216,7 @@ impl Walk {
         Ok(None)
     }
 
-    /// An entry of so many stored bytes.
+    /// Creates an entry with this number of stored bytes.
     fn found(
         &self,
         header: &Header,
@@ -235,7 +234,8 @@ impl Walk {
         }
     }
 
-    /// The map of a sparse file of the old kind: it begins in the header, and may go on in blocks behind that.
+    /// Reads the map of a sparse file in the old format. It begins in the header, and may continue in blocks
+    /// after that.
     fn old_map(&mut self, header: &Header, input: &mut Input<'_>) -> io::Result<Map> {
         const NUMBER_BYTES: usize = 12;
         let octal = |field: &[u8]| {
@@ -244,7 +244,7 @@ impl Walk {
                 n.saturating_mul(8).saturating_add(u64::from(digit - b'0'))
             })
         };
-        // Large numbers are binary, behind a bit that tells so.
+        // Large numbers are binary, after a bit that marks them.
         let number = |field: &[u8]| match field {
             [0x80, .., a, b, c, d, e, f, g, h] => {
                 u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])
@@ -270,8 +270,8 @@ impl Walk {
     }
 }
 
-/// The map of a sparse file of pax's kind 1.0, in whole blocks before what is stored: how many parts, and then for each
-/// an offset and a length, a line for each number.
+/// Reads the map of a sparse file in pax format 1.0. It is in whole blocks before the stored data: the number
+/// of parts, and then for each an offset and a length, one number per line.
 fn stored_map(input: &mut Input<'_>) -> io::Result<Vec<u64>> {
     let (mut text, mut numbers) = (Vec::new(), Vec::new());
     loop {
@@ -296,7 +296,7 @@ fn stored_map(input: &mut Input<'_>) -> io::Result<Vec<u64>> {
     }
 }
 
-/// The next bytes, or as many as there are.
+/// Reads the next bytes, or as many as there are.
 fn read(input: &mut Input<'_>, n_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(n_bytes).expect("a small number")];
     let n_read = input.read_up_to(&mut bytes)?;
@@ -304,7 +304,7 @@ fn read(input: &mut Input<'_>, n_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where a header with a magic stands in these bytes.
+/// Finds a header with a magic in these bytes.
 pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     const MAGIC_AT: usize = 257;
     let magic = memmem::find_iter(bytes.get(MAGIC_AT..)?, b"ustar");

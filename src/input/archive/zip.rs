@@ -1,9 +1,9 @@
-//! zip (PKWARE's APPNOTE 6.3.10): every entry, in the order in which they stand.
+//! zip (PKWARE's APPNOTE 6.3.10): every entry, in the order in which they are stored.
 //!
-//! The walk goes from header to header, as the entries stand, so that one way does for what is at hand, what
-//! passes by, and what is cut off before its directory. The directory at the end is asked for one thing alone:
-//! how long an entry is of which the header says that its length comes behind it. Where that cannot be had,
-//! deflate shows its end itself. Behind damage the next header is looked for.
+//! The walk goes from header to header, in the order of the entries. So the same code reads slices, streams,
+//! and archives that are cut off before their directory. The directory at the end is used for one thing only:
+//! the length of an entry whose header says that its length follows it. If that is not available, deflate
+//! itself shows its end. After damage the next header is searched for.
 
 use std::io;
 
@@ -20,36 +20,37 @@ const END: &[u8; 4] = b"PK\x05\x06";
 const ZIP64_END: &[u8; 4] = b"PK\x06\x06";
 const ZIP64_LOCATOR: &[u8; 4] = b"PK\x06\x07";
 const EXTRA_DATA: &[u8; 4] = b"PK\x06\x08";
-/// Before the first entry of an archive that was made to be split.
+/// Marker before the first entry of an archive that was created as a split archive.
 const SPLIT: &[u8; 4] = b"PK\x07\x08";
-/// The same, of one that was not split in the end.
+/// Marker of such an archive that was not split in the end.
 const NOT_SPLIT: &[u8; 4] = b"PK00";
 
-/// The longest descriptor, which may stand behind an entry: a mark, a checksum and two lengths.
+/// Maximum length of a descriptor, which may follow an entry: a signature, a checksum and two lengths.
 const DESCRIPTOR_BYTES_MAX: u64 = 24;
 
 const IS_ENCRYPTED: u16 = 1;
 const HAS_DESCRIPTOR: u16 = 1 << 3;
 
-/// A header's fixed bytes.
+/// Length of a header's fixed part.
 const HEADER_BYTES: usize = 30;
 
-/// Where the walk stands.
+/// State of the walk.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// Where the directory's next record is, if all is at hand: a search in it goes forward.
+    /// Offset of the directory's next record, if all bytes are at hand: the search in the directory only
+    /// moves forward.
     central: Option<u64>,
-    /// Where offsets in the directory count from: something may stand before the archive, another one even.
+    /// Base of the offsets in the directory: something may precede the archive, even another archive.
     base: u64,
-    /// Whether the end of an archive was met: what follows need not be one any more.
+    /// True once the end of an archive was found: what follows may no longer be an archive.
     is_past_end: bool,
-    /// Whether something of which only the end shows may stand behind the entry that was lent.
+    /// True if something whose length is unknown may follow the entry that was lent.
     is_open: bool,
-    /// Whether it begins as the first part of a split archive does.
+    /// True if it begins as the first part of a split archive does.
     is_first_part: bool,
 }
 
-/// What a header, or a record of the directory, says of an entry.
+/// The sizes of an entry, from a header or a record of the directory.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
     crc: u32,
@@ -120,7 +121,8 @@ impl Walk {
         }
     }
 
-    /// No entry any more. A zip ends with its directory: without that there may have been more.
+    /// Handles the end of the entries. A zip ends with its directory: without it there may have been more
+    /// entries.
     fn end(&mut self, input: &Input<'_>, defects: &mut Vec<Defect>) -> Option<Found> {
         if !std::mem::replace(&mut self.is_past_end, true) {
             let message = "zip ends without its directory";
@@ -129,7 +131,8 @@ impl Walk {
         None
     }
 
-    /// Tells that the archive, whose end is at `start`, is the last part of a split one whose first is not here.
+    /// Reports that the archive, whose end record is at `start`, is the last part of a split one whose first
+    /// part is not here.
     fn report_part(
         &self,
         start: u64,
@@ -138,7 +141,7 @@ impl Walk {
     ) -> io::Result<()> {
         let ahead = input.look_ahead(2)?;
         let part = ahead.first_chunk().map_or(0, |n| u16::from_le_bytes(*n));
-        // In large archives the number stands elsewhere.
+        // In large archives the number is elsewhere.
         if matches!(part, 1..=0xfffe) && !self.is_first_part {
             defects.push(Defect::stored(Code::Truncated, start, last_part(part)));
         }
@@ -163,7 +166,8 @@ impl Walk {
         input.skip_to_next(defect, start, HEADER_BYTES, &find_header, defects)
     }
 
-    /// The entry whose header begins at `start`, behind its mark, if it is one with content that is read.
+    /// Returns the entry whose header begins at `start`, from after its signature, if it has content that is
+    /// read.
     fn entry(
         &mut self,
         start: u64,
@@ -183,7 +187,7 @@ impl Walk {
         if header.path.ends_with(b"/") && sizes.is_none_or(|sizes| sizes.n_stored == 0) {
             return Ok(None);
         }
-        // What does not show its own end cannot be read on the way.
+        // An encoding that does not show its own end cannot be read in passing.
         let coding = header.coding().and_then(|coding| match (sizes, coding) {
             (Some(_), _) | (None, Coding::Deflate) => Ok(coding),
             _ => {
@@ -215,15 +219,15 @@ impl Walk {
                 if let Some(sizes) = sizes {
                     input.skip(sizes.n_stored)?;
                 }
-                // Whether anything follows, the walk tells.
+                // The walk reports whether anything follows.
                 input.find_next(input.offset.saturating_sub(1), 4, &find_mark)?;
                 Ok(None)
             }
         }
     }
 
-    /// What the directory says of the entry whose header begins at `start`. Its records stand in the order of
-    /// the entries, as all writers put them: each is looked at once.
+    /// Returns the sizes that the directory records for the entry whose header begins at `start`. All writers
+    /// put the records in the order of the entries, so each is examined once.
     fn sizes_by_directory(&mut self, start: u64, input: &Input<'_>) -> Option<Sizes> {
         let whole = input.whole()?;
         loop {
@@ -263,7 +267,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads it, behind its mark; nothing if the archive ends before its end.
+    /// Reads the header, from after its signature. Returns `None` if the archive ends before the header does.
     fn read(input: &mut Input<'_>) -> io::Result<Option<Self>> {
         let mut fixed = [0; HEADER_BYTES - 4];
         if !input.read_exact(&mut fixed)? {
@@ -287,7 +291,7 @@ impl Header {
         }))
     }
 
-    /// How the entry is coded, or why it is not read.
+    /// Returns how the entry is encoded, or why it is not read.
     fn coding(&self) -> Result<Coding, (Code, String)> {
         match self.method {
             _ if self.flags & IS_ENCRYPTED != 0 => {
@@ -307,7 +311,7 @@ impl Header {
 }
 
 impl Sizes {
-    /// The sizes in full, if they do not fit into 32 bits (APPNOTE, 4.5.3).
+    /// Returns the 64-bit sizes, if they do not fit into 32 bits (APPNOTE, 4.5.3).
     fn or_by_zip64(self, extra: &[u8]) -> Self {
         self.and_offset_by_zip64(0, extra).0
     }
@@ -344,9 +348,10 @@ fn last_part(part: u16) -> String {
     )
 }
 
-/// Whether these bytes end as a zip does, whatever they begin with.
+/// Reports whether these bytes end as a zip does, whatever they begin with.
 pub(super) fn ends(bytes: &[u8]) -> bool {
-    // Nearly all texts have no such byte at their end, which is cheaper to see than that there is no mark.
+    // Nearly all texts have no zero byte at their end, and checking that is cheaper than searching for the
+    // signature.
     let near = &bytes[bytes
         .len()
         .saturating_sub(END_BYTES + usize::from(u16::MAX))..];
@@ -362,11 +367,11 @@ fn begins_directory(bytes: &[u8], start: u64) -> bool {
         .is_some_and(|rest| rest.starts_with(CENTRAL))
 }
 
-/// The record at the end of an archive, without its comment.
+/// Length of the record at the end of an archive, without its comment.
 const END_BYTES: usize = 22;
 
-/// Where the directory begins, and where the offsets in it count from, by the record at the end of the archive. A
-/// comment of at most 64 KiB may follow that, and hold what looks like it.
+/// Finds where the directory begins, and the base of the offsets in it, by the record at the end of the
+/// archive. A comment of at most 64 KiB may follow that record, and may contain what looks like it.
 fn find_directory(bytes: &[u8]) -> Option<(u64, u64)> {
     let from = bytes
         .len()
@@ -383,7 +388,7 @@ fn find_directory(bytes: &[u8]) -> Option<(u64, u64)> {
     at_end.or_else(any).or_else(|| places().find_map(of))
 }
 
-/// The directory by the record at `at`.
+/// Finds the directory by the end record at `at`.
 fn directory_before(bytes: &[u8], at: usize) -> Option<(u64, u64)> {
     let end = bytes.get(at..at + END_BYTES)?;
     let (n_bytes, offset) = (u32_at(end, 12), u32_at(end, 16));
@@ -391,7 +396,7 @@ fn directory_before(bytes: &[u8], at: usize) -> Option<(u64, u64)> {
         let locator_at = at.checked_sub(20)?;
         let locator = bytes.get(locator_at..at)?.strip_prefix(ZIP64_LOCATOR)?;
         let is_there = |at: &usize| bytes.get(*at..).is_some_and(|b| b.starts_with(ZIP64_END));
-        // Where something stands before the archive it is not where the locator says.
+        // If something precedes the archive, the record is not where the locator says.
         let told = usize::try_from(u64_at(locator, 4)).ok().filter(is_there);
         let zip64 = told.or_else(|| locator_at.checked_sub(ZIP64_END_BYTES).filter(is_there))?;
         let record = bytes.get(zip64..zip64.checked_add(ZIP64_END_BYTES)?)?;
@@ -405,7 +410,7 @@ fn directory_before(bytes: &[u8], at: usize) -> Option<(u64, u64)> {
 
 const ZIP64_END_BYTES: usize = 56;
 
-/// The next place where any mark stands.
+/// Finds the next place where any signature occurs.
 fn find_mark(bytes: &[u8]) -> Option<usize> {
     const MARKS: [&[u8; 4]; 5] = [LOCAL, CENTRAL, END, ZIP64_END, EXTRA_DATA];
     let mut places = memmem::find_iter(bytes, b"PK");
@@ -415,7 +420,8 @@ fn find_mark(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The next place where the header of an entry may stand: its mark, a version and a method that there are.
+/// Finds the next place where the header of an entry may be: its signature, and a version and a method that
+/// exist.
 pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut places = memmem::find_iter(bytes, LOCAL);
     places.find(|at| {
@@ -424,8 +430,8 @@ pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// Passes over a record behind its mark: `n_fixed` bytes, and as many as the numbers at these places say. A
-/// place that is beyond the fixed bytes counts for nothing.
+/// Skips a record, from after its signature: `n_fixed` bytes, and as many more as the numbers at these places
+/// in them say. A place outside the fixed bytes counts as 0.
 fn skip_record(input: &mut Input<'_>, n_fixed: usize, lengths: [usize; 3]) -> io::Result<bool> {
     let mut fixed = vec![0; n_fixed];
     if !input.read_exact(&mut fixed)? {
@@ -439,7 +445,7 @@ fn skip_record(input: &mut Input<'_>, n_fixed: usize, lengths: [usize; 3]) -> io
     Ok(input.skip(lengths.iter().map(length).sum())? == 0)
 }
 
-/// Passes over a record that begins with its length behind its mark.
+/// Skips a record that begins, after its signature, with its length.
 fn skip_sized(input: &mut Input<'_>, is_long: bool) -> io::Result<bool> {
     let mut length = [0; 8];
     let n = if is_long { 8 } else { 4 };

@@ -1,18 +1,18 @@
-//! A limit to what comes out of one source.
+//! Limits how much text comes out of one source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// How much text may still come out of a source, by whichever of its layers.
+/// The amount of text that may still come out of a source, over all its layers.
 #[derive(Debug)]
 pub struct Budget {
     left: AtomicU64,
-    /// How much it was in the beginning.
+    /// The initial amount.
     n_bytes: u64,
 }
 
 impl Budget {
-    /// So many bytes.
+    /// Creates a budget of `n_bytes` bytes.
     #[must_use]
     pub fn new(n_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
@@ -21,12 +21,12 @@ impl Budget {
         })
     }
 
-    /// How much it was in the beginning.
+    /// Returns the initial amount.
     pub(super) fn n_bytes(&self) -> u64 {
         self.n_bytes
     }
 
-    /// Takes so much of it; false if that is more than is left.
+    /// Takes `n_bytes` from the budget. Returns false if that is more than is left.
     pub(super) fn take(&self, n_bytes: usize) -> bool {
         let take = |left: u64| Some(left.saturating_sub(n_bytes as u64));
         let before = self.left.fetch_update(Relaxed, Relaxed, take);

@@ -1,7 +1,9 @@
-//! The framing in which objects are uploaded to S3 (aws-chunked), where a store kept it in the object: before each chunk
-//! stands its length in hexadecimal, often its signature, and behind the last one checksums may follow.
+//! Decodes the framing in which objects are uploaded to S3 (aws-chunked), where a store kept the framing in
+//! the object. Before each chunk is its length in hexadecimal, often with its signature, and checksums may
+//! follow the last chunk.
 //!
-//! What is in the chunks is one text, or one compressed file. Where the framing breaks, what follows is read as it is.
+//! The chunks together are one text or one compressed file. Where the framing is broken, the rest is read as
+//! it is.
 
 use std::io;
 
@@ -9,18 +11,18 @@ use super::{Filled, Limit, Reading, make_room};
 use crate::input::sniff::{CHUNK_HEAD_BYTES, chunk_head};
 use crate::report::{Code, Defect};
 
-/// The most bytes that may stand behind the last chunk: checksums and a signature.
+/// Maximum length of what may follow the last chunk: checksums and a signature.
 const TRAILER_BYTES_MAX: usize = 4 * 1024;
 
-/// Where the decoder is.
+/// Position of the decoder.
 #[derive(Debug)]
 pub(super) enum State {
     Start,
-    /// Before the head of a chunk.
+    /// Before the header of a chunk.
     Head,
-    /// Inside a chunk, of which so many bytes are left.
+    /// Inside a chunk, with the number of bytes left in it.
     Inside(u64),
-    /// Behind a place where the framing breaks.
+    /// After a place where the framing is broken.
     Broken,
     Ended,
 }
@@ -74,7 +76,7 @@ impl State {
         Ok(Filled::More)
     }
 
-    /// Behind the last chunk.
+    /// Consumes what follows the last chunk.
     fn trailer(reading: &mut Reading<'_>, defects: &mut Vec<Defect>) -> io::Result<Self> {
         let input = &mut reading.input;
         let rest = input.look_ahead(TRAILER_BYTES_MAX + 1)?;
@@ -102,7 +104,7 @@ impl State {
     }
 }
 
-/// Appends what is stored, at most `n_max` bytes of it, to `text`. How many bytes that were: none at the end.
+/// Appends stored bytes, at most `n_max`, to `text`. Returns how many bytes it appended: 0 at the end.
 fn copy(
     reading: &mut Reading<'_>,
     text: &mut Vec<u8>,

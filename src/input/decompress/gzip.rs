@@ -1,11 +1,11 @@
-//! gzip (RFC 1952): every member of a file, whole ones with libdeflate, others as a stream.
+//! Decodes gzip (RFC 1952), every member of a file: complete members with libdeflate, others as a stream.
 //!
-//! A member is inflated whole when all stored bytes are at hand and its text fits into the buffer; else,
-//! and when libdeflate finds fault with it, it is streamed from its start: the stream gives out all that
-//! can be decoded before the fault, and tells where the fault is. Behind a fault the next header is looked
-//! for, from the damaged member's start on, since that may have been decoded on beyond its end.
+//! A member is inflated in one call if all stored bytes are at hand and its text fits into the buffer.
+//! Otherwise, or if libdeflate reports a fault, it is streamed from its start: the stream returns all that
+//! can be decoded before the fault, and reports where the fault is. After a fault the search for the next
+//! header begins at the start of the damaged member, because that may have been decoded past its end.
 //!
-//! Deflate without a head, as it stands in a zip, is inflated here too.
+//! Deflate without a header, as it occurs in a zip, is inflated here too.
 
 use std::io;
 
@@ -19,13 +19,13 @@ use crate::input::sniff::GZIP_MAGIC;
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
-/// The greatest ratio that deflate can reach: 258 bytes from two bits, less the blocks' heads.
+/// Maximum compression ratio of deflate: 258 bytes from two bits, less the blocks' headers.
 const RATIO_MAX: u64 = 1032;
 
-/// What a message calls it.
+/// Name used in messages.
 const MEMBER: &str = "gzip member";
 
-/// The least room given to a stream's step.
+/// Minimum output space for a step of a stream.
 const STEP_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
@@ -43,10 +43,10 @@ impl Default for Gzip {
     }
 }
 
-/// Where in the file the decoder is.
+/// Position of the decoder in the file.
 #[derive(Debug)]
 pub(super) enum State {
-    /// Before a member, the first or a further one.
+    /// Before a member, the first or a later one.
     Between {
         n_members: u64,
     },
@@ -56,7 +56,7 @@ pub(super) enum State {
         start: u64,
         sum: Sum,
     },
-    /// Before deflate without a head, of which this much should come out.
+    /// Before deflate without a header, with its expected length.
     BeforeBare {
         n_bytes: Option<u64>,
     },
@@ -64,11 +64,11 @@ pub(super) enum State {
     Ended,
 }
 
-/// What a member's trailer holds of its text (RFC 1952, 2.3.1).
+/// The values of a text that a member's trailer contains (RFC 1952, 2.3.1).
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     crc: Hasher,
-    /// Modulo 2^32.
+    /// The length modulo 2^32.
     n_bytes: u32,
 }
 
@@ -89,7 +89,7 @@ impl State {
         Self::after(0)
     }
 
-    /// Between the member after so many others and the next one.
+    /// Returns the state after the member that follows `n_members` others.
     fn after(n_members: u64) -> Self {
         Self::Between {
             n_members: n_members + 1,
@@ -97,12 +97,12 @@ impl State {
     }
 }
 
-/// The shortest member: a header, an empty block, a trailer.
+/// Length of the shortest member: a header, an empty block, a trailer.
 const MEMBER_BYTES_MIN: usize = 20;
 
-/// How many bytes the next members take, if that can be guessed: to the first header after `n_stored` bytes,
-/// or to the end of the file if that is near. No magic number is sure not to stand inside a member; with all
-/// of a header's fixed bits one does by chance once in 10^11 bytes.
+/// Guesses how many bytes the next members take: up to the first header after `n_stored` bytes, or up to the
+/// end of the file if that is near. Any magic number may occur inside a member; all fixed bits of a header
+/// occur by chance once in 10^11 bytes.
 pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usize> {
     let is_between = matches!(state, State::Between { n_members: 1.. });
     if !is_between || !is_header(rest) {
@@ -110,7 +110,7 @@ pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usi
     }
     let near = rest.get(..n_stored.saturating_mul(8)).unwrap_or(rest);
     let from = n_stored.max(MEMBER_BYTES_MIN);
-    // A header may go on behind what is near.
+    // A header may extend past what is near.
     let to = rest.len().min(near.len() + HEAD_BYTES);
     match find_header(rest.get(from..to).unwrap_or(&[])) {
         Some(at) => Some(from + at),
@@ -119,10 +119,10 @@ pub(super) fn members(state: &State, rest: &[u8], n_stored: usize) -> Option<usi
     }
 }
 
-/// What [`is_header`] looks at.
+/// Number of bytes that [`is_header`] examines.
 const HEAD_BYTES: usize = 10;
 
-/// Where a member may begin in these bytes.
+/// Finds where a member may begin in these bytes.
 pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut magic = memchr::memmem::find_iter(bytes, MAGIC_AND_METHOD);
     magic.find(|at| is_header(&bytes[*at..]))
@@ -131,8 +131,8 @@ pub(super) fn find_header(bytes: &[u8]) -> Option<usize> {
 /// The first three bytes of every member: the method is always deflate.
 const MAGIC_AND_METHOD: &[u8] = b"\x1f\x8b\x08";
 
-/// Whether a member may begin so (RFC 1952, 2.3.1): no reserved flag, the extra flags that compressors set,
-/// a system that has a number.
+/// Reports whether a member may begin here (RFC 1952, 2.3.1): no reserved flag, extra flags that compressors
+/// set, and a known system number.
 fn is_header(bytes: &[u8]) -> bool {
     match bytes {
         [0x1f, 0x8b, 8, flags, _, _, _, _, extra, system, ..] => {
@@ -147,7 +147,7 @@ impl Gzip {
         State::Between { n_members: 0 }
     }
 
-    /// For deflate without a head, of which so much should come out.
+    /// Returns the start state for deflate without a header, with its expected length.
     pub(super) fn start_without_head(&mut self, n_bytes: Option<u64>) -> State {
         State::BeforeBare { n_bytes }
     }
@@ -231,7 +231,7 @@ impl Gzip {
         Ok(Filled::More)
     }
 
-    /// Begins a member, and inflates it whole if it can.
+    /// Begins a member, and inflates it in one call if possible.
     fn begin(
         &mut self,
         n_members: u64,
@@ -272,7 +272,7 @@ impl Gzip {
         }))
     }
 
-    /// Inflates what has no head whole, if it is all at hand and its text fits below `limit`.
+    /// Inflates deflate without a header in one call, if it is all at hand and its text fits below `limit`.
     fn bare_whole(
         &mut self,
         n_bytes: Option<u64>,
@@ -295,10 +295,11 @@ impl Gzip {
         }
     }
 
-    /// Inflates the member at the start of `stored` whole, if its text fits below `limit`.
+    /// Inflates the member at the start of `stored` in one call, if its text fits below `limit`.
     ///
-    /// The length in the last four bytes of the file is the last member's, and may be damaged: it is a
-    /// guess, right for a file of one member and often for the first of many, and cheap to be wrong about.
+    /// The length in the last four bytes of the file belongs to the last member, and may be damaged. It is
+    /// used as a guess: right for a file of one member, often right for the first of many, and cheap if
+    /// wrong.
     fn append_whole(&mut self, stored: &[u8], text: &mut Vec<u8>, limit: usize) -> Inflated {
         let Some(trailer) = stored.last_chunk::<4>() else {
             return Inflated::Damaged;
@@ -307,7 +308,7 @@ impl Gzip {
         let most = usize::try_from(stored.len() as u64 * RATIO_MAX).unwrap_or(usize::MAX);
         let spare = (text.capacity() - text.len()).min(room_max);
         let told = u32::from_le_bytes(*trailer) as usize;
-        // Memory that is there anyway costs nothing to try.
+        // Memory that is already allocated costs nothing to try.
         let mut room = told.max(spare).min(most).max(1);
         while room <= room_max {
             make_room(text, room, limit);
@@ -319,7 +320,7 @@ impl Gzip {
         Inflated::NoRoom
     }
 
-    /// Inflates on; true at the end of the member, or of deflate without a head.
+    /// Continues inflating. Returns true at the end of the member, or of deflate without a header.
     fn step(
         &mut self,
         member: Option<(&mut Sum, u64)>,
@@ -354,7 +355,7 @@ impl Gzip {
                 None => Defect::stored(Code::Truncated, input.offset, "deflate stream ends early"),
             })),
             Ok(_) => Ok(Err(corrupt(input, "deflate stream makes no progress"))),
-            // What zlib says depends on how much it was given at once.
+            // The message of zlib depends on how much input it was given at once.
             Err(_) => Ok(Err(corrupt(input, "deflate stream is damaged"))),
         }
     }
@@ -406,7 +407,7 @@ fn read_header(input: &mut Input<'_>) -> io::Result<Header> {
         return Ok(Header::CutOff);
     }
     let [magic_1, magic_2, method, flags, ..] = fixed;
-    // Method 8 is deflate, the only one there is.
+    // Method 8 is deflate, the only one that exists.
     if [magic_1, magic_2] != GZIP_MAGIC || method != 8 || flags & RESERVED != 0 {
         return Ok(Header::NotGzip);
     }

@@ -1,4 +1,4 @@
-//! A text from which another one is read: tar in gzip, gzip in gzip, UTF-16 in zstd.
+//! A text from which another text is read: tar in gzip, gzip in gzip, UTF-16 in zstd.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::input::stored::Stored;
 use crate::report::{Defect, Member};
 
 impl<'a> Text<'a> {
-    /// This text as what another one is stored in, from its beginning on: `begun` holds what was decoded of
-    /// it. What is wrong with it is sent to `told`.
+    /// Turns this text into the stored bytes of another one, from its beginning: `begun` is what was decoded
+    /// so far. Its defects are sent to `told`.
     #[must_use]
     pub fn into_layer(
         self,
@@ -32,7 +32,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// A text from which another one is read.
+/// A text from which another text is read.
 struct Decoded<'a> {
     text: Text<'a>,
     codecs: Codecs,
@@ -43,7 +43,7 @@ struct Decoded<'a> {
     told: Sender<Defect>,
 }
 
-/// How much of a text is decoded at once for another one: what a core's second-level cache holds.
+/// Amount of a text that is decoded at once for another text: what fits into a core's second-level cache.
 const LAYER_BYTES: usize = 256 * 1024;
 
 impl BufRead for Decoded<'_> {
@@ -53,13 +53,13 @@ impl BufRead for Decoded<'_> {
             self.n_taken = 0;
             let (limit, mut defects) = (Limit::at(LAYER_BYTES), Vec::new());
             let filled = (self.text).fill(&mut self.buffer, limit, &mut self.codecs, &mut defects);
-            // A fault leaves a gap, over which whoever reads this must find a way.
+            // A fault leaves a gap. The reader of this text must find a way past it.
             self.is_ended = matches!(filled, Filled::End | Filled::Trailing);
             if self.is_ended {
                 defects.extend(Defect::gzip_members(self.text.n_gzip_members()));
             }
             for defect in defects {
-                // Nobody who listens is nobody who asks.
+                // If the receiver is gone, nobody needs the defects.
                 self.told.send(defect.within(self.member.as_ref())).ok();
             }
         }

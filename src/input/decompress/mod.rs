@@ -1,12 +1,12 @@
 //! From stored bytes to text, in steps of a bounded size.
 //!
-//! In: stored bytes, as one slice or as a stream, and how they are coded. Out: [`Text`], which appends
-//! decoded bytes to a buffer on each [`Text::fill`], and defects with their offset in what is stored. All
-//! members of a gzip file, all frames of zstd, all streams of bzip2 and xz make one text. What can be decoded
-//! before a fault is given out, and then what stands after the next place where a member begins
+//! In: stored bytes, as one slice or as a stream, and their encoding. Out: [`Text`], which appends decoded
+//! bytes to a buffer on each [`Text::fill`], and defects with their offset in the stored bytes. All members
+//! of a gzip file, all frames of zstd, and all streams of bzip2 and xz form one text. What can be decoded
+//! before a fault is returned first, and then what follows the next place where a member begins
 //! ([`Filled::Gap`] between them).
 //!
-//! A text that proves to be a container again is a [`Filled::Nested`], for `archive` to open.
+//! A text that is itself a container is a [`Filled::Nested`], which `archive` opens.
 
 mod budget;
 mod chunked;
@@ -35,28 +35,28 @@ use super::sniff::{self, Format, SNIFF_BYTES};
 use super::stored::{Input, Stored};
 use crate::report::{Code, Defect};
 
-/// Decoders and their memory, kept from one source to the next. One per worker.
+/// Decoders and their memory, reused from one source to the next. One per worker.
 #[derive(Debug, Default)]
 pub struct Codecs {
     gzip: gzip::Gzip,
     zstd: zstd::Zstd,
-    /// How much text may come out of the source.
+    /// The limit on the text that may still come out of the source.
     budget: Option<Arc<Budget>>,
 }
 
 impl Codecs {
-    /// From now on no more text may come out than this.
+    /// Limits the text that may come out from now on.
     pub fn limit(&mut self, budget: Option<Arc<Budget>>) {
         self.budget = budget;
     }
 
-    /// Its budget.
+    /// Returns the budget.
     #[must_use]
     pub fn budget(&self) -> Option<&Arc<Budget>> {
         self.budget.as_ref()
     }
 
-    /// All that is kept, in exchange for new decoders with the same budget.
+    /// Takes out everything kept, and leaves new decoders with the same budget.
     fn take(&mut self) -> Self {
         let budget = self.budget.clone();
         std::mem::replace(
@@ -69,34 +69,34 @@ impl Codecs {
     }
 }
 
-/// Whether a text goes on.
+/// Result of a [`Text::fill`]: how the text continues, if it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
-    /// There may be more.
+    /// There may be more text.
     More,
-    /// What follows does not belong to what came so far: there was a fault between them.
+    /// The next text does not belong to the text so far: there was a fault between them.
     Gap,
-    /// The text begins as a container or another coding does: see [`Text::into_layer`].
+    /// The text begins as a container or another encoding does: see [`Text::into_layer`].
     Nested,
-    /// The text is at its end, and what is stored behind it is something else: see `Entry::behind`.
+    /// The text is at its end, and the stored bytes after it are something else: see `Entry::behind`.
     Trailing,
     /// The text is at its end.
     End,
-    /// The end of a [`Part`] is reached, or passed.
+    /// The end of a [`Part`] is reached or passed.
     PartEnd,
 }
 
-/// How much text a buffer shall hold.
+/// Amounts of text for a buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
-    /// With so much of it no further member, frame or step is begun.
+    /// Amount of text from which no further member, frame or step is begun.
     pub enough: usize,
-    /// Members and frames are decoded whole, which is fastest, as long as there is not more than this.
+    /// Maximum up to which members and frames are decoded whole, which is fastest.
     pub most: usize,
 }
 
 impl Limit {
-    /// So many bytes, or as many more as the buffer's memory has room for.
+    /// Sets both `enough` and `most` to `n_bytes`.
     #[must_use]
     pub fn at(n_bytes: usize) -> Self {
         Self {
@@ -106,37 +106,37 @@ impl Limit {
     }
 }
 
-/// How bytes are coded.
+/// The encoding of stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
-    /// As their first bytes tell.
+    /// Detected from the first bytes.
     Sniffed,
-    /// As a zip says: deflate without a head.
+    /// Deflate without a header, as declared by a zip.
     Deflate,
-    /// As a zip says.
+    /// zstd, as declared by a zip.
     Zstd,
-    /// As a zip says.
+    /// bzip2, as declared by a zip.
     Bzip2,
-    /// As a zip says.
+    /// xz, as declared by a zip.
     Xz,
 }
 
-/// What a zip says of a decoded entry.
+/// The values that a zip declares for a decoded entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) crc: u32,
     pub(super) n_bytes: u64,
 }
 
-/// What was decoded of a zip's entry, and what it should come to.
+/// The totals of what was decoded of a zip's entry, and the values that they must match.
 struct Check {
-    /// Nothing if it stands behind the entry.
+    /// `None` if the values follow the entry.
     expected: Option<Expected>,
     crc: Hasher,
     n_bytes: u64,
 }
 
-/// The decoder of a text, and where it stands.
+/// The decoder of a text, and its position.
 enum Decoding {
     Plain(plain::State),
     Gzip(gzip::State),
@@ -147,22 +147,22 @@ enum Decoding {
     Ended,
 }
 
-/// Where a decoder stands, and what it reads.
+/// The position of a decoder, and its input.
 pub(super) struct Reading<'a> {
     pub(super) input: Input<'a>,
     /// The offset at or after which no further member or frame is begun.
     until: u64,
-    /// Where in the buffer that was filled last the last member or frame begins, if any does in it.
+    /// Position, in the buffer that was filled last, of the last member or frame that begins in it, if any.
     last_start: Option<usize>,
-    /// How many members or frames were begun.
+    /// Number of members or frames that were begun.
     n_begun: u64,
-    /// Where in the buffer the text begins, as long as it is not known what it is.
+    /// Position in the buffer where the text begins, as long as it is not known what the text is.
     begun_at: usize,
-    /// Whether the text is a container again, once that is known.
+    /// True if the text is itself a container; `None` until that is known.
     is_layer: Option<bool>,
-    /// Whether this is a [`Part`], which opens nothing behind its end.
+    /// True if this is a [`Part`], which opens nothing after its end.
     is_part: bool,
-    /// Whether something else is stored behind the end.
+    /// True if something else is stored after the end.
     is_other_behind: bool,
 }
 
@@ -172,7 +172,7 @@ impl Reading<'_> {
         self.n_begun += 1;
     }
 
-    /// Whether a part ends here, or behind the padding here.
+    /// Reports whether a part ends here, or after the padding here.
     fn is_part_end(&mut self) -> bool {
         if self.until < u64::MAX
             && let Some(rest) = self.input.rest()
@@ -202,7 +202,8 @@ impl std::fmt::Debug for Text<'_> {
 }
 
 impl<'a> Text<'a> {
-    /// The text of what is stored in this format; nothing if that is an archive or not read.
+    /// Creates the text of what is stored in this format. Returns `None` for an archive or an unsupported
+    /// format.
     pub(super) fn new(
         input: Input<'a>,
         format: Format,
@@ -227,7 +228,7 @@ impl<'a> Text<'a> {
         Ok(Self::decoded_by(decoding, input))
     }
 
-    /// The text of a zip's entry, which tells by itself how it is coded.
+    /// Creates the text of a zip's entry, whose encoding the zip declares.
     pub(super) fn of_entry(
         input: Input<'a>,
         coding: Coding,
@@ -257,12 +258,12 @@ impl<'a> Text<'a> {
         Ok(Self { check, ..text })
     }
 
-    /// The text that is stored as it is up to this offset, where something else begins.
+    /// Creates the text that is stored as it is up to this offset, where something else begins.
     pub(super) fn plain_up_to(input: Input<'a>, end: u64) -> Self {
         Self::decoded_by(Decoding::Plain(plain::State { end: Some(end) }), input)
     }
 
-    /// What is stored and was not taken.
+    /// Returns the stored bytes that were not consumed.
     pub(super) fn into_input(self) -> Input<'a> {
         self.reading.input
     }
@@ -284,7 +285,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Takes the whole text, where it is stored as it is and already at hand: nothing need be copied.
+    /// Takes the whole text, if it is stored as it is and already at hand. Nothing is copied.
     #[must_use]
     pub fn take_slice(&mut self) -> Option<&'a [u8]> {
         let input = &mut self.reading.input;
@@ -298,19 +299,20 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// How many stored bytes were taken.
+    /// Returns how many stored bytes were consumed.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.reading.input.offset
     }
 
-    /// Where in the buffer the last member or frame begins, of those that the last [`Text::fill`] began.
+    /// Returns where in the buffer the last member or frame begins, of those that the last [`Text::fill`]
+    /// began.
     #[must_use]
     pub fn last_start(&self) -> Option<usize> {
         self.reading.last_start
     }
 
-    /// How many members of gzip it has so far; 0 if it is not gzip.
+    /// Returns how many gzip members it has so far; 0 if it is not gzip.
     #[must_use]
     pub fn n_gzip_members(&self) -> u64 {
         match self.decoding {
@@ -319,7 +321,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The mapped text, where it is stored as it is: nothing need be copied.
+    /// Returns the mapped text, if it is stored as it is. Nothing is copied.
     #[must_use]
     pub fn as_mapped(&self) -> Option<(&Arc<Mmap>, std::ops::Range<usize>)> {
         match (&self.decoding, &self.reading.input.stored) {
@@ -331,10 +333,10 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends text to `text` until that holds enough, or the text ends. `codecs` are the same from call to
+    /// Appends text to `text` until that contains enough, or the text ends. Pass the same `codecs` on every
     /// call.
     ///
-    /// A fault in what is stored is a defect, and so is an error of the system, which ends the text.
+    /// A fault in the stored bytes is a defect, and so is an I/O error, which ends the text.
     pub fn fill(
         &mut self,
         text: &mut Vec<u8>,
@@ -349,7 +351,7 @@ impl<'a> Text<'a> {
         if self.reading.is_layer.is_some() || is_plain {
             return filled;
         }
-        // So much shows what it is, however little of it was asked for, and whichever member it is in.
+        // This much shows what the text is, even if less was requested, and whichever member it is in.
         let enough = from + SNIFF_BYTES;
         let limit = Limit {
             enough: limit.enough.max(enough),
@@ -410,7 +412,7 @@ impl<'a> Text<'a> {
             filled = Filled::End;
         }
         if defects.len() > n_defects {
-            // That it does not come to what it should is told already.
+            // A defect is already reported, so a mismatch with the expected values would say nothing new.
             self.check = None;
         } else {
             self.check(&text[from..], filled, defects);
@@ -418,7 +420,7 @@ impl<'a> Text<'a> {
         filled
     }
 
-    /// Takes account of what came out of a zip's entry, and at its end compares it with what the zip says.
+    /// Adds up what came out of a zip's entry, and at its end compares it with what the zip declares.
     fn check(&mut self, text: &[u8], filled: Filled, defects: &mut Vec<Defect>) {
         let Some(check) = &mut self.check else {
             return;
@@ -437,7 +439,7 @@ impl<'a> Text<'a> {
         let offset = input.offset;
         let told = expected.map(|expected| expected.crc);
         let is_more = expected.is_some() && input.peek().is_ok_and(|rest| !rest.is_empty());
-        // An entry that ends without its descriptor is told by the walk over the archive.
+        // An entry that ends without its descriptor is reported by the walk over the archive.
         let told = told.or_else(|| descriptor_crc(input).ok().flatten());
         let message = if told.is_some_and(|told| told != crc.finalize()) {
             "zip checksum does not fit the content"
@@ -454,7 +456,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The checksum that stands behind a zip's entry, after a mark or without one (APPNOTE, 4.3.9).
+/// Reads the checksum that follows a zip's entry, after a signature or without one (APPNOTE, 4.3.9).
 fn descriptor_crc(input: &mut Input<'_>) -> io::Result<Option<u32>> {
     let mut word = [0; 4];
     let is_there =
@@ -462,19 +464,19 @@ fn descriptor_crc(input: &mut Input<'_>) -> io::Result<Option<u32>> {
     Ok(is_there.then(|| u32::from_le_bytes(word)))
 }
 
-/// Where something compressed begins in these bytes.
+/// Finds where something compressed begins in these bytes.
 pub(super) fn find_start(bytes: &[u8]) -> Option<usize> {
     let finds = [gzip::find_header, zstd::find_frame, streams::find_stream];
     finds.iter().filter_map(|find| find(bytes)).min()
 }
 
-/// Whether decoded content is to be decoded again.
+/// Reports whether decoded content must be decoded again.
 fn is_layer(text: &[u8]) -> bool {
     sniff::sniff(&text[..text.len().min(SNIFF_BYTES)]) != Format::Plain
 }
 
-/// Makes room for `least` more bytes. Memory that must grow is doubled, so that text which comes in small
-/// pieces is not copied for each, but not beyond `limit`.
+/// Makes room for `least` more bytes. Memory that must grow is doubled, but not beyond `limit`, so that text
+/// that comes in small pieces is not copied for each piece.
 fn make_room(text: &mut Vec<u8>, least: usize, limit: usize) {
     if text.capacity() - text.len() < least {
         let doubled = text.capacity().min(limit.saturating_sub(text.len()));

@@ -6,7 +6,7 @@ use super::{Codecs, Decoding, Filled, Limit, Text, gzip, zstd};
 use crate::input::stored::{Input, Stored};
 use crate::report::Defect;
 
-/// Whole members or frames of a mapped file, as far as that can be told without decoding them.
+/// Complete members or frames of a mapped file, as far as their boundaries are known without decoding.
 #[derive(Debug)]
 pub struct Part {
     text: Text<'static>,
@@ -14,12 +14,13 @@ pub struct Part {
 }
 
 impl Text<'static> {
-    /// Cuts off the next members or frames, some `n_stored` bytes or more of them, so that they can be decoded
-    /// elsewhere while this text goes on after them.
+    /// Cuts off the next members or frames, about `n_stored` bytes or more, so that they can be decoded
+    /// elsewhere while this text continues after them.
     ///
-    /// Nothing where this text stands inside a member, where it is summed up as a whole, where not all stored bytes are mapped, or where no end
-    /// of a gzip member shows in the next `8 * n_stored` bytes. The end of a zstd frame is known, that of a
-    /// gzip member is guessed: [`Part::is_whole`] tells in the end.
+    /// Returns `None` if this text is inside a member, if it has a checksum as a whole, if not all stored
+    /// bytes are mapped, or if no end of a gzip member is visible in the next `8 * n_stored` bytes. The end
+    /// of a zstd frame is known, that of a gzip member is guessed: [`Part::is_whole`] reports afterwards
+    /// whether the guess was right.
     pub fn cut(&mut self, n_stored: usize) -> Option<Part> {
         if self.check.is_some() {
             return None;
@@ -52,8 +53,8 @@ impl Text<'static> {
         Some(Part { text, start })
     }
 
-    /// Decodes on as [`Text::fill`] does, but no further than to the end of a member or frame: there a part
-    /// may be cut off.
+    /// Continues decoding as [`Text::fill`] does, but only to the end of a member or frame, where a part may
+    /// be cut off.
     pub fn fill_to_boundary(
         &mut self,
         text: &mut Vec<u8>,
@@ -72,7 +73,7 @@ impl Text<'static> {
 }
 
 impl Part {
-    /// Decodes on, as [`Text::fill`] does, to the end of the part.
+    /// Continues decoding, as [`Text::fill`] does, to the end of the part.
     pub fn fill(
         &mut self,
         text: &mut Vec<u8>,
@@ -83,31 +84,31 @@ impl Part {
         self.text.fill(text, limit, codecs, defects)
     }
 
-    /// As [`Text::last_start`].
+    /// Returns the same as [`Text::last_start`].
     #[must_use]
     pub fn last_start(&self) -> Option<usize> {
         self.text.last_start()
     }
 
-    /// As [`Text::n_gzip_members`].
+    /// Returns the same as [`Text::n_gzip_members`].
     #[must_use]
     pub fn n_gzip_members(&self) -> u64 {
         self.text.n_gzip_members()
     }
 
-    /// How many of its stored bytes were taken.
+    /// Returns how many of its stored bytes were consumed.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.text.reading.input.offset - self.start
     }
 
-    /// Whether its end was that of a member or frame.
+    /// Reports whether its end was that of a member or frame.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.text.reading.input.offset == self.text.reading.until
     }
 
-    /// Makes this the whole rest of the file.
+    /// Extends this part to the whole rest of the file.
     pub fn extend(&mut self) {
         self.text.reading.until = u64::MAX;
     }

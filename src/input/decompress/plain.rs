@@ -1,14 +1,14 @@
-//! Text that is stored as it is, up to where something else begins: a compressed file, an archive or UTF-16 that
-//! was appended to it, or what a damaged head hides.
+//! Text that is stored as it is, up to where something else begins: an appended compressed file, archive or
+//! UTF-16 text, or what a damaged header hides.
 
 use std::io;
 
 use super::{Filled, Limit, Reading, make_room};
 
-/// How far the text goes.
+/// The extent of the text.
 #[derive(Debug, Default)]
 pub(in crate::input) struct State {
-    /// Where what follows is of another kind, if it is known to be.
+    /// Offset where what follows is of another kind, if known.
     pub(in crate::input) end: Option<u64>,
 }
 

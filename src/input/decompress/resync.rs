@@ -1,4 +1,4 @@
-//! Where a decoder goes on behind a fault, or behind the end.
+//! Where a decoder continues after a fault, or after the end.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::binary;
 use crate::input::sniff::{self, Format, SNIFF_BYTES};
 use crate::report::{Code, Defect};
 
-/// Whether what is stored at this offset is a text or of a kind that is known. Goes there if so.
+/// Reports whether the stored bytes at this offset are text or of a known format. If so, moves there.
 fn is_other_at(reading: &mut Reading<'_>, offset: u64) -> bool {
     let input = &mut reading.input;
     let (was_at, is_at_hand) = (input.offset, input.rewind(offset));
@@ -21,11 +21,11 @@ fn is_other_at(reading: &mut Reading<'_>, offset: u64) -> bool {
     is_other
 }
 
-/// What becomes of a decoder that met a fault: it goes on at the next place where a member begins, if there is
-/// one. `start` is where the one with the fault began, `text` the buffer.
+/// Skips to the next place where a member begins, after a decoder found a fault. Returns whether there is
+/// one. `start` is where the member with the fault began, `text` is the buffer.
 ///
-/// A damaged member may be decoded on beyond its end, so the search begins before the fault. But where the text
-/// is a container again, what stands there may be its own, stored as it is.
+/// A damaged member may be decoded past its end, so the search begins before the fault. But if the text is
+/// itself a container, a member found there may be the container's own content, stored as it is.
 pub(super) fn skip_to_next(
     reading: &mut Reading<'_>,
     text: &[u8],

@@ -1,7 +1,7 @@
-//! bzip2 and xz (.xz file format 1.2.1): every stream of a file.
+//! Decodes bzip2 and xz (.xz file format 1.2.1), every stream of a file.
 //!
-//! Rarely met, and slow wherever they are (some 50 and 150 MB/s of text a core), so there is one way for both:
-//! step by step. Behind a fault the next stream is looked for.
+//! Both are rare, and slow in any case (about 50 and 150 MB/s of text per core), so both are decoded in the
+//! same way: step by step. After a fault the next stream is searched for.
 
 use std::io;
 
@@ -11,21 +11,21 @@ use crate::input::sniff::{BZIP2_MAGIC, XZ_MAGIC, is_bzip2};
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
-/// The room given to a step.
+/// Output space of a step.
 const STEP_BYTES: usize = 16 * 1024;
 
-/// The most memory that a stream of xz may ask for: its dictionary. `xz -9` makes 64 MiB, and its format allows
-/// 4 GiB, which it would be given as soon as it is named.
+/// Maximum memory that an xz stream may request for its dictionary. `xz -9` uses 64 MiB, and the format
+/// allows 4 GiB, which would be allocated as soon as a stream declares it.
 const XZ_MEMORY_MAX: u64 = 1 << 30;
 
-/// What tells that a stream begins.
+/// Kind of a stream.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Bzip2,
     Xz,
 }
 
-/// Where a stream of either kind begins in these bytes.
+/// Finds where a stream of either kind begins in these bytes.
 pub(super) fn find_stream(bytes: &[u8]) -> Option<usize> {
     let kinds = [Kind::Bzip2, Kind::Xz];
     kinds.iter().filter_map(|kind| kind.find(bytes)).min()
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// How many bytes show that a stream begins.
+    /// Number of bytes that show that a stream begins.
     fn head_bytes(self) -> usize {
         match self {
             Self::Bzip2 => BZIP2_MAGIC.len() + 7,
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Where a stream begins in these bytes.
+    /// Finds where a stream begins in these bytes.
     fn find(self, bytes: &[u8]) -> Option<usize> {
         let magic = match self {
             Self::Bzip2 => BZIP2_MAGIC,
@@ -83,15 +83,15 @@ enum Coder {
     Xz(liblzma::stream::Stream),
 }
 
-/// What a step came to.
+/// The result of a step.
 struct Step {
     n_taken: usize,
-    /// Whether the stream is at its end, or what is wrong with it.
+    /// True if the stream is at its end; or what is wrong with it.
     result: Result<bool, String>,
 }
 
 impl Coder {
-    /// Decodes on, as far as the spare room of `text` goes.
+    /// Continues decoding, as far as the spare room of `text` allows.
     fn step(&mut self, input: &[u8], text: &mut Vec<u8>) -> Step {
         let before = self.total_in();
         let result = match self {
@@ -118,7 +118,7 @@ impl Coder {
     }
 }
 
-/// Where in the file the decoder is.
+/// Position of the decoder in the file.
 pub(super) struct State {
     kind: Kind,
     place: Place,
@@ -166,7 +166,8 @@ impl State {
                 Place::Between { n_streams } => {
                     let n_streams = *n_streams;
                     let input = &mut reading.input;
-                    // A gap of zeros pads xz; behind bzip2 it is the padding of whatever held the file.
+                    // xz may be padded with zeros; after bzip2 they are the padding of the medium that
+                    // contained the file.
                     if n_streams > 0 && input.skip_zeros()?.is_none() {
                         self.place = Place::Ended;
                         continue;
@@ -221,7 +222,7 @@ impl State {
     }
 }
 
-/// Decodes on; true at the stream's end.
+/// Continues decoding. Returns true at the stream's end.
 fn step(
     kind: Kind,
     start: u64,
@@ -230,7 +231,7 @@ fn step(
     text: &mut Vec<u8>,
     limit: usize,
 ) -> io::Result<Result<bool, Defect>> {
-    // Always as much room, since what comes out before a fault may depend on it.
+    // Always the same amount of room, because it may affect what comes out before a fault.
     let from = text.len();
     let mut room = Vec::with_capacity(STEP_BYTES);
     let at_hand = input.peek()?;
@@ -248,7 +249,7 @@ fn step(
             let message = format!("{name} stream ends early; it began at {start}");
             Err(Defect::stored(Code::Truncated, input.offset, message))
         }
-        // How far the decoder has come when it finds the fault depends on how much it is given at once.
+        // How far the decoder is when it finds the fault depends on how much input it is given at once.
         Ok(false) | Err(_) => {
             let why = result.err().map_or_else(
                 || "it makes no progress".to_owned(),

@@ -1,5 +1,5 @@
-//! Whatever is stored, as a slice or as a stream of any chunks, under any limit: the same text and the same
-//! kinds of defects.
+//! Checks that the same stored bytes, as a slice or as a stream of any chunks, under any limit, give the same
+//! text and the same kinds of defects.
 
 use std::io::{self, BufRead, Read, Write as _};
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::input::archive::{Entry, Opened};
 use crate::report::Space;
 
-/// A stream that gives `step` bytes at a time.
+/// A stream that returns `step` bytes at a time.
 struct Trickle<'a> {
     rest: &'a [u8],
     step: usize,
@@ -33,7 +33,7 @@ impl BufRead for Trickle<'_> {
     }
 }
 
-/// What is stored, which is no archive.
+/// Opens stored bytes that are not an archive.
 fn open<'a>(stored: Stored<'a>, codecs: &mut Codecs, defects: &mut Vec<Defect>) -> Text<'a> {
     let entry = Entry::source(stored, Arc::default());
     match entry.open(codecs, defects).unwrap() {
@@ -42,7 +42,7 @@ fn open<'a>(stored: Stored<'a>, codecs: &mut Codecs, defects: &mut Vec<Defect>) 
     }
 }
 
-/// The text of what is stored and the codes of its defects, read in steps of `limit`.
+/// Returns the text of stored bytes and the codes of its defects, read in steps of `limit`.
 fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
     let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
     let mut text = open(stored, &mut codecs, &mut defects);
@@ -61,7 +61,8 @@ fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
     }
 }
 
-/// As [`read`], in several ways that must agree; of the block that a fault is in, one may give more.
+/// Reads as [`read`] does, in several ways that must agree. One way may return more of the block that
+/// contains a fault.
 #[track_caller]
 fn read_every_way(stored: &[u8]) -> (Vec<u8>, Vec<Code>) {
     let (mut longest, codes) = (Vec::new(), read(Stored::Slice(stored), 1 << 20).1);
@@ -100,7 +101,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A member with every field that a header can have.
+/// Returns a member with every field that a header can have.
 fn gzip_with_fields(text: &[u8]) -> Vec<u8> {
     let plain = gzip(text);
     let mut stored = plain[..3].to_vec();
@@ -122,14 +123,14 @@ fn zstd(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Text that does not compress to nothing.
+/// Returns text that does not compress to almost nothing.
 fn text(len: usize) -> Vec<u8> {
     (0..len)
         .map(|i| b"{\"abc\":[1,2]}\n"[(i * i / 7 + i / 3) % 14])
         .collect()
 }
 
-/// Text that hardly compresses.
+/// Returns text that hardly compresses.
 fn random(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut next = || {
@@ -169,7 +170,7 @@ fn every_frame_comes_and_skippable_ones_are_passed_over() {
 
 #[test]
 fn foreign_bytes_after_a_stream_are_told() {
-    // The longer one is past what was read to tell the format, where a stream comes in small pieces.
+    // The longer text is past what was read to detect the format, where a stream comes in small pieces.
     for text in [b"a".to_vec(), random(2000)] {
         for stored in [gzip(&text), zstd(&text)] {
             for foreign in ["f", "foreign", "\x1f\x0b is no member", "\u{28}\u{b5}"] {
@@ -185,7 +186,7 @@ fn foreign_bytes_after_a_stream_are_told() {
                 }
                 let start = (stored.len() + 9) as u64;
                 assert_eq!(defects[0].offset, Some((Space::Stored, start)));
-                // What looks like text is left for who reads on.
+                // What looks like text is left for the next reader.
                 let taken = match filled {
                     Filled::Trailing => start,
                     _ => all.len() as u64,
@@ -263,7 +264,7 @@ fn a_fault_in_a_long_stream_leaves_all_that_stands_before_its_block() {
             stored[at..at + 50].fill(0x55);
             let (got, defects) = read_every_way(&stored);
             assert!(!defects.is_empty());
-            // Up to a block of zstd, and what of a damaged block gzip takes for text.
+            // Correct up to a block of zstd, and up to what gzip decodes from a damaged block as text.
             let n_sure = (text.len() / 8 * part).saturating_sub(256 << 10);
             assert!(
                 got.len() >= n_sure && got[..n_sure] == text[..n_sure],
@@ -283,7 +284,7 @@ fn a_cut_at_any_byte_gives_what_stands_before_it_and_is_told() {
     ] {
         let stored = [member.clone(), member.clone()].concat();
         let whole = [text.clone(), text.clone()].concat();
-        // Before the magic is whole it is no stream at all.
+        // Before the magic is complete it is not a stream.
         for cut in n_magic..stored.len() {
             let (got, defects) = read_every_way(&stored[..cut]);
             assert!(whole.starts_with(&got), "cut at {cut}");
@@ -303,7 +304,7 @@ fn a_byte_that_flips_is_told_or_changes_nothing() {
                 let mut stored = stored.clone();
                 stored[i] ^= mask;
                 let (got, defects) = read_every_way(&stored);
-                // With another magic it is text as it is, and none that could be taken for JSON.
+                // With another magic it is plain text, and none that could be mistaken for JSON.
                 let is_other_format = i < 4 && got == stored;
                 assert!(
                     got == text || !defects.is_empty() || is_other_format,
@@ -380,7 +381,7 @@ fn a_fault_in_a_frame_shows_at_the_same_place_however_much_is_asked_for_at_once(
         while fill() != Filled::End {}
         defects
     };
-    // The frame's head but for its magic number, the head of its block, and more.
+    // The frame's header except its magic number, the header of its block, and more.
     for at in 4..16 {
         for byte in 0..=u8::MAX {
             let mut stored = stored.clone();

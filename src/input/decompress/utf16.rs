@@ -1,7 +1,8 @@
-//! UTF-16 to UTF-8. Windows' tools write logs so, and a shell's `>>` mixes both in one file.
+//! Converts UTF-16 to UTF-8. Windows tools write logs in UTF-16, and a shell's `>>` may mix both encodings in
+//! one file.
 //!
-//! What comes is looked at in chunks: where one is plainly the other encoding, or plainly half a unit off since a
-//! byte was lost or added, the decoder changes to what it is.
+//! The input is examined in chunks. Where a chunk is clearly in the other encoding, or clearly half a unit
+//! off because a byte was lost or added, the decoder switches to what the chunk is.
 
 use std::io;
 
@@ -11,29 +12,30 @@ use super::{Filled, Limit, Reading};
 use crate::input::sniff::Endian;
 use crate::report::{Code, Defect};
 
-/// The least room given to a step.
+/// Minimum output space for a step.
 const STEP_BYTES: usize = 16 * 1024;
-/// How many stored bytes a step takes: of 2 bytes come 3 at most, and of a byte that is not UTF-8 come 3.
+/// Number of stored bytes that a step consumes: 2 bytes become at most 3, and a byte that is not UTF-8
+/// becomes 3.
 const TAKEN_BYTES: usize = STEP_BYTES / 4;
 
-/// What shows an encoding.
+/// Size of the chunks that show an encoding.
 const CHUNK_BYTES: usize = 32;
-/// How many zeros a chunk of UTF-16 has at least, all at places of one kind: units that are ASCII.
+/// Minimum number of zeros in a chunk of UTF-16, all at even or all at odd places: units that are ASCII.
 const ZEROS_LEAST: usize = 12;
-/// How many characters of ASCII a chunk of UTF-8 has at least.
+/// Minimum number of ASCII characters in a chunk of UTF-8.
 const ASCII_LEAST: usize = 28;
-/// How many pairs of bytes of such a chunk are, as units, characters that hardly any text has: all bytes of Chinese may
-/// be ASCII characters, too, and one character may be written many times.
+/// Minimum number of byte pairs of such a chunk that, read as units, are characters that hardly any text has.
+/// All bytes of Chinese text may be ASCII characters too, and one character may be written many times.
 const RARE_LEAST: usize = 3;
-/// How many different bytes a chunk of UTF-16 that is half a unit off has beside its zeros: there are characters of
-/// which the lower byte is zero, but not many different ones stand together.
+/// Minimum number of different bytes, besides zeros, in a chunk of UTF-16 that is half a unit off. There are
+/// characters whose lower byte is zero, but many different ones rarely occur together.
 const VARIED_LEAST: usize = 4;
 
-/// Where the decoder is.
+/// State of the decoder.
 pub(super) struct State {
     decoder: Decoder,
     endian: Endian,
-    /// Whether it reads UTF-8 at the moment.
+    /// True while it reads UTF-8.
     is_utf8: bool,
     is_begun: bool,
     is_told: bool,
@@ -41,7 +43,7 @@ pub(super) struct State {
     is_ended: bool,
 }
 
-/// What a chunk plainly is.
+/// The encoding that a chunk clearly shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Utf8,
@@ -55,13 +57,14 @@ enum Places {
     Odd,
 }
 
-/// Whether a unit with this upper byte, if that is an ASCII character, is one that hardly any text has: symbols, and the
-/// first extension of Chinese. Kana and marks of punctuation have 0x30, most of Chinese begins with 0x4E.
+/// Reports whether a unit with this upper byte, if that is an ASCII character, is one that hardly any text
+/// has: symbols, and the first extension of Chinese. Kana and punctuation marks have 0x30, most of Chinese
+/// begins with 0x4E.
 fn is_rare(upper: u8) -> bool {
     matches!(upper, 0x21..=0x2f | 0x31..=0x4d)
 }
 
-/// How many different bytes there are, beside zeros.
+/// Returns how many different bytes there are, besides zeros.
 fn n_different(chunk: &[u8]) -> usize {
     let mut seen = [false; 256];
     chunk
@@ -74,21 +77,22 @@ fn is_ascii(byte: u8) -> bool {
     byte.is_ascii_graphic() || byte.is_ascii_whitespace()
 }
 
-/// How many zeros of a chunk are the upper halves of characters of ASCII in this order, wherever units begin.
+/// Returns how many zeros of a chunk are the upper halves of ASCII characters in this byte order, wherever
+/// units begin.
 fn n_upper_of_ascii(chunk: &[u8], endian: Endian) -> usize {
     let is_upper = |(at, byte): &(usize, &u8)| {
         let lower = match endian {
             Endian::Little => at.checked_sub(1),
             Endian::Big => Some(at + 1),
         };
-        // The other half of the outermost one stands outside.
+        // The other half of the outermost one is outside the chunk.
         let lower = lower.and_then(|at| chunk.get(at));
         **byte == 0 && lower.is_none_or(|lower| is_ascii(*lower))
     };
     chunk.iter().enumerate().filter(is_upper).count()
 }
 
-/// What a chunk of a text in this order shows, if anything.
+/// Returns what a chunk of a text in this byte order shows, if anything.
 fn shown(chunk: &[u8], endian: Endian, is_utf8: bool) -> Option<Shown> {
     let zeros = |first: usize| chunk.iter().skip(first).step_by(2).filter(|b| **b == 0);
     match (zeros(0).count(), zeros(1).count()) {
@@ -98,7 +102,7 @@ fn shown(chunk: &[u8], endian: Endian, is_utf8: bool) -> Option<Shown> {
             let n_rare = upper.filter(|upper| is_rare(**upper)).count();
             (is_utf8 || n_rare >= RARE_LEAST).then_some(Shown::Utf8)
         }
-        // Zeros beside what is no ASCII: characters of which the lower half is zero.
+        // Zeros next to bytes that are not ASCII: characters whose lower half is zero.
         _ if !is_utf8 && n_upper_of_ascii(chunk, endian) < ZEROS_LEAST => None,
         (0, ZEROS_LEAST..) => Some(Shown::Zeros(Places::Odd)),
         (ZEROS_LEAST.., 0) => Some(Shown::Zeros(Places::Even)),
@@ -168,7 +172,8 @@ impl State {
         })
     }
 
-    /// Where these bytes, which begin with a unit, become what the decoder does not read.
+    /// Finds where these bytes, which begin with a unit, become something that the decoder does not currently
+    /// read.
     fn change(&self, bytes: &[u8]) -> Option<(usize, Shown)> {
         let own = match (self.is_utf8, self.endian) {
             (true, _) => Shown::Utf8,
@@ -185,7 +190,7 @@ impl State {
         })?;
         let mut at = n * CHUNK_BYTES;
         match other {
-            // Back to the last zero, which belongs to a unit; of a big-endian one the other half follows.
+            // Back to the last zero, which belongs to a unit; in a big-endian unit the other half follows.
             Shown::Utf8 => {
                 while at > 0 && bytes[at - 1] != 0 {
                     at -= 1;
@@ -194,8 +199,8 @@ impl State {
                     at += 1;
                 }
             }
-            // Back over the units before, of which the first zero stands behind its character: if the order is the
-            // other one, that differs only for what is no ASCII.
+            // Back over the units before, whose first zero is after its character. If the byte order is the
+            // other one, this makes a difference only for characters that are not ASCII.
             Shown::Zeros(_) if self.is_utf8 => {
                 let zero = bytes[at..].iter().position(|byte| *byte == 0);
                 at = (at + zero.unwrap_or_default()).saturating_sub(1);
@@ -216,7 +221,7 @@ impl State {
         Some((at, other))
     }
 
-    /// Reads on as this; gives back how many bytes are to be passed over.
+    /// Switches to another encoding. Returns how many bytes must be skipped.
     fn turn_to(&mut self, shown: Shown, ahead: &[u8]) -> usize {
         let was_utf8 = std::mem::replace(&mut self.is_utf8, shown == Shown::Utf8);
         if self.is_utf8 {
@@ -233,7 +238,7 @@ impl State {
         usize::from(!was_utf8)
     }
 
-    /// Decodes whole bytes, of which the last may be half a unit that goes on in the next call.
+    /// Decodes whole bytes, the last of which may be half a unit that continues in the next call.
     fn decode(
         &mut self,
         mut bytes: &[u8],
@@ -286,7 +291,8 @@ mod tests {
         text.encode_utf16().flat_map(bytes).collect()
     }
 
-    /// The text, and what is told beside that it is UTF-16; the same whether it comes whole or bit by bit.
+    /// Returns the text, and the defects other than that it is UTF-16. Checks that both are the same whether
+    /// the input comes whole or in pieces.
     fn read(stored: &[u8], endian: Endian) -> (String, Vec<Code>) {
         let ways = [
             Stored::Slice(stored),

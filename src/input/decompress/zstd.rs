@@ -1,9 +1,10 @@
-//! zstd (RFC 8878): every frame of a file, skippable ones passed over, windows up to 2 GiB.
+//! Decodes zstd (RFC 8878), every frame of a file. Skippable frames are skipped; windows may be up to 2 GiB.
 //!
-//! The library gives out nothing of a call that meets a fault, be it the checksum after the last block. Where
-//! all stored bytes are at hand it is given them all, which is fastest, and a frame with a fault is decoded
-//! again with care: block by block, and each given out before the next is taken in, so that all before the
-//! block with the fault comes out. A stream is always decoded so. Behind a fault the next frame is looked for.
+//! The library returns nothing from a call that finds a fault, even if the fault is only the checksum after
+//! the last block. If all stored bytes are at hand, the library gets them all, which is fastest, and a frame
+//! with a fault is decoded again carefully: block by block, each returned before the next is read, so that
+//! everything before the block with the fault comes out. A stream is always decoded carefully. After a fault
+//! the next frame is searched for.
 
 use std::io::{self, Cursor};
 
@@ -18,23 +19,24 @@ use crate::input::sniff::{ZSTD_MAGIC, is_zstd_skippable};
 use crate::input::stored::{Input, trailing};
 use crate::report::{Code, Defect};
 
-/// The largest window, as a power of two: what `zstd --long=31` makes. A file with a larger one cannot be
-/// made with today's tools. Memory for a window is taken only as far as the frame's content fills it.
+/// Maximum window, as a power of two: what `zstd --long=31` makes. Today's tools cannot make a file with a
+/// larger one. Memory for a window is used only as far as the frame's content fills it.
 const WINDOW_LOG_MAX: u32 = 31;
 
-/// The least room given to a step.
+/// Minimum output space for a step.
 const STEP_BYTES: usize = 128 * 1024;
 
-/// The bytes that tell what follows a frame.
+/// Number of bytes that show what follows a frame.
 const MAGIC_BYTES: usize = 4;
 
-/// What the decoder fails with where the checksum does not fit: `ZSTD_error_checksum_wrong`, which is stable.
+/// Error of the decoder if the checksum does not match: `ZSTD_error_checksum_wrong`, whose value is stable.
 const CHECKSUM_WRONG: ErrorCode = 0_usize.wrapping_sub(22);
 
-/// What the decoder wants of a frame before it has told (the shortest head of a frame).
+/// Number of bytes that the decoder needs of a frame before it has requested a number itself (the shortest
+/// frame header).
 const FRAME_HEAD_BYTES: usize = 6;
 
-/// The head of a block (RFC 8878, 3.1.1.2).
+/// Length of a block's header (RFC 8878, 3.1.1.2).
 const BLOCK_HEAD_BYTES: usize = 3;
 
 pub(super) struct Zstd {
@@ -57,7 +59,7 @@ impl Default for Zstd {
     }
 }
 
-/// Where in the file the decoder is.
+/// Position of the decoder in the file.
 #[derive(Debug)]
 pub(super) enum State {
     Between { n_frames: u64 },
@@ -71,7 +73,8 @@ impl State {
     }
 }
 
-/// How many bytes the next frames take: `n_stored` or more, all of the last one. Nothing where no frame is.
+/// Returns how many bytes the next frames take: `n_stored` or more, because the last frame counts whole.
+/// Returns `None` if there is no frame.
 pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usize> {
     if !matches!(state, State::Between { n_frames: 1.. }) {
         return None;
@@ -86,11 +89,12 @@ pub(super) fn frames(state: &State, rest: &[u8], n_stored: usize) -> Option<usiz
     (n_bytes > 0).then_some(n_bytes)
 }
 
-/// What [`find_frame`] looks at: magic, and the first two bytes of the head.
+/// Number of bytes that [`find_frame`] examines: the magic, and the first two bytes of the header.
 const HEAD_BYTES: usize = 6;
 
-/// Where a frame may begin in these bytes. By chance its magic stands somewhere once in 4 GB; the reserved bit
-/// of its head must not be set, and no window is beyond what is read (RFC 8878, 3.1.1.1).
+/// Finds where a frame may begin in these bytes. The magic occurs by chance once in 4 GB. In addition, the
+/// reserved bit of the header must not be set, and the window must not be larger than what is supported (RFC
+/// 8878, 3.1.1.1).
 pub(super) fn find_frame(bytes: &[u8]) -> Option<usize> {
     let mut magic = memchr::memmem::find_iter(bytes, ZSTD_MAGIC);
     magic.find(|at| {
@@ -108,12 +112,13 @@ pub(super) struct Frame {
     n_before: u64,
     /// Its offset in the file.
     start: u64,
-    /// How much text came out of it.
+    /// Length of the text that came out of it.
     text_bytes: u64,
-    /// With care: how many bytes the decoder gets next, a block's head or body; none while it may have more
-    /// to give out.
+    /// In careful decoding: how many bytes the decoder gets next, a block's header or body; 0 while it may
+    /// have more to return.
     care: Option<usize>,
-    /// With care, after a fault: how much of the text came out before and is not wanted again.
+    /// In careful decoding after a fault: how much of the text was returned before and must not be returned
+    /// again.
     skip: u64,
 }
 
@@ -204,7 +209,7 @@ impl Zstd {
             let mut target = OutBuffer::around(&mut nothing);
             let mut source = InBuffer::around(magic);
             let wanted = self.context.decompress_stream(&mut target, &mut source);
-            // A fault is met again by the next call.
+            // If this is a fault, the next call finds it again.
             Some(wanted.unwrap_or(FRAME_HEAD_BYTES))
         };
         Ok(Ok(State::Inside(Frame {
@@ -216,8 +221,8 @@ impl Zstd {
         })))
     }
 
-    /// Decodes the frame here whole, if it is all at hand, without a fault, and its text fits below `limit`:
-    /// without a copy, that is.
+    /// Decodes the frame here in one call, and so without a copy, if it is all at hand and has no fault, and
+    /// its text fits below `limit`.
     fn append_whole(&mut self, input: &mut Input<'_>, text: &mut Vec<u8>, limit: usize) -> bool {
         let Some(rest) = input.rest() else {
             return false;
@@ -247,7 +252,7 @@ impl Zstd {
         true
     }
 
-    /// Decodes on, to the frame's end, the limit, or the end of what is at hand.
+    /// Continues decoding, to the frame's end, the limit, or the end of the bytes at hand.
     fn step(
         &mut self,
         mut frame: Frame,
@@ -260,8 +265,8 @@ impl Zstd {
         let mut at_hand = input.peek()?;
         let at_end = at_hand.is_empty();
         if let Some(wanted) = frame.care {
-            // The head of the next block is asked for with a block's body, and would take the body's text with
-            // it if the head is damaged.
+            // The decoder requests the header of the next block together with a block's body. If that header
+            // is damaged, the body's text would be lost with it.
             let n = if wanted > BLOCK_HEAD_BYTES {
                 wanted - BLOCK_HEAD_BYTES
             } else {

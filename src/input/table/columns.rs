@@ -1,28 +1,31 @@
-//! Which columns a table has, and which of them decides.
+//! Finds a table's columns, and those among them that decide which rows matter.
 
 use parquet::basic::Type;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use crate::event::cloudtrail::is_own_field;
 
-/// What is known of a table's columns.
+/// The relevant columns of a table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Columns {
-    /// The column that holds the event's action, one value a row, where the rest of an event stands beside it.
+    /// The column that contains the event's action, one value per row, if the other fields of the event are
+    /// next to it.
     pub(super) action: Option<usize>,
-    /// The columns that hold the request of the same event, or something that no record has: the whole record, maybe.
+    /// The columns that contain the request of the same event, or something that is no field of a record and
+    /// may be the whole record.
     pub(super) request: Vec<usize>,
-    /// The column that holds the time of the same event.
+    /// The column that contains the time of the same event.
     pub(super) time: Option<usize>,
-    /// Whether these are columns of a CloudTrail table.
+    /// True if these are columns of a CloudTrail table.
     pub(super) is_known: bool,
 }
 
-/// Where an action stands, what must stand beside it (below the same path one of these begins), and the event's time.
+/// Known layouts: the column of the action, what must be next to it (below the same path, one column begins
+/// with one of these), and the event's time.
 const LAYOUTS: [(&str, &[&str], &str); 2] = [
     // Athena and Glue, whose columns are in lower case, and Spark, which keeps CloudTrail's names.
     ("eventname", &["requestparameters"], "eventtime"),
-    // OCSF, which is Security Lake's.
+    // OCSF, which Security Lake uses.
     (
         "api.operation",
         &["api.request.data", "unmapped", "raw_data"],
@@ -36,7 +39,7 @@ impl Columns {
         let paths: Vec<String> = schema.columns().iter().map(|c| path(c)).collect();
         let is_below = |path: &str, prefix: &str| {
             let rest = path.strip_prefix(prefix);
-            // A request may be spread over columns of its own, by any of these.
+            // A request may be spread over several columns, separated by any of these characters.
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_', '/']))
         };
         let (mut found, mut request, mut time) = (Vec::new(), Vec::new(), None);
@@ -76,7 +79,7 @@ impl Columns {
             }
         }
         Self {
-            // Of two it is not known which one an event has.
+            // If there are two, it is unclear which one belongs to an event.
             action: found.first().copied().filter(|_| found.len() == 1),
             request,
             time: time.filter(|_| found.len() == 1),
@@ -85,7 +88,8 @@ impl Columns {
     }
 }
 
-/// These columns, and with one of a list or a map all others below the same root: of a map no part can be read alone.
+/// Adds, to each column of a list or a map, all other columns below the same root, because no part of a map
+/// can be read alone.
 fn with_whole_lists(schema: &SchemaDescriptor, leaves: Vec<usize>) -> Vec<usize> {
     let root = |leaf: &usize| schema.get_column_root_idx(*leaf);
     let is_in_list = |leaf: &&usize| schema.column(**leaf).max_rep_level() > 0;
@@ -150,12 +154,12 @@ mod tests {
             assert_eq!(action(&columns).as_deref(), Some(expected), "{columns}");
         }
         for columns in [
-            // Nothing of the request: what the rule asks for may stand anywhere.
+            // No column of the request: what the rule checks may be anywhere.
             format!("{text} eventname; {text} raw;"),
             format!("{text} value;"),
-            // Several events a row.
+            // Several events per row.
             format!("repeated group Records {{ {text} eventName; {text} requestParameters; }}"),
-            // Two of them.
+            // Two action columns.
             format!("{text} eventname; {text} eventName; {text} requestparameters;"),
             format!("{text} myeventname; {text} requestparameters;"),
             "optional int32 eventname; optional binary requestparameters;".to_owned(),

@@ -1,7 +1,7 @@
-//! What a table's footer says, read as what it is stored in (Thrift's compact protocol) without knowledge of its fields.
+//! Reads a table's footer in its storage format (Thrift's compact protocol), without knowledge of its fields.
 //!
-//! Two things are asked of it, both only where the file could not be read: whether its columns are encrypted, and
-//! whether an empty list is written as one of no type, as fastparquet does, which makes tables without rows.
+//! It answers two questions, both only if the file could not be read: whether its columns are encrypted, and
+//! whether an empty list is written as a list without a type, as fastparquet does for tables without rows.
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -9,16 +9,16 @@ use parquet::file::reader::{ChunkReader as _, Length as _};
 
 use super::stored::Kept;
 
-/// The field of a file's metadata that says how its columns are encrypted.
+/// Number of the field, in a file's metadata, that describes how its columns are encrypted.
 const ENCRYPTION: i64 = 8;
 
-/// How deep structs may lie in one another.
+/// Maximum nesting depth of structs.
 const DEPTH_MAX: usize = 64;
 
-/// The type of structs, and what the head of an empty list of them is.
+/// Type number of structs, which is also the header of an empty list of structs.
 const STRUCT: u8 = 12;
 
-/// The bytes of the footer.
+/// Returns the bytes of the footer.
 fn footer(kept: &Kept) -> Result<Vec<u8>, ParquetError> {
     let start = super::sound::footer_start(kept)?;
     let length = kept.len().saturating_sub(8).saturating_sub(start);
@@ -26,14 +26,14 @@ fn footer(kept: &Kept) -> Result<Vec<u8>, ParquetError> {
     Ok(kept.get_bytes(start, length)?.to_vec())
 }
 
-/// Whether columns of the file are encrypted.
+/// Reports whether columns of the file are encrypted.
 pub(super) fn is_encrypted(kept: &Kept) -> bool {
     let footer = footer(kept).unwrap_or_default();
     let mut walk = Walk::new(&footer);
     walk.structure(0).is_some() && walk.fields.contains(&ENCRYPTION)
 }
 
-/// What the footer says, if all that is wrong with it is that empty lists have no type.
+/// Parses the footer, if nothing is wrong with it except that empty lists have no type.
 pub(super) fn with_typed_lists(kept: &Kept) -> Option<ParquetMetaData> {
     let mut footer = footer(kept).ok()?;
     let mut walk = Walk::new(&footer);
@@ -48,9 +48,9 @@ pub(super) fn with_typed_lists(kept: &Kept) -> Option<ParquetMetaData> {
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The fields of the outermost struct.
+    /// The field numbers of the outermost struct.
     fields: Vec<i64>,
-    /// Where the heads of empty lists without a type are.
+    /// Positions of the headers of empty lists without a type.
     untyped: Vec<usize>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
             if depth == 0 {
                 self.fields.push(field);
             }
-            // Of a field that is true or false the head says which.
+            // The value of a boolean field is in the header itself.
             if !matches!(kind, 1 | 2) {
                 self.value(kind, depth)?;
             }

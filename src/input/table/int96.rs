@@ -1,7 +1,7 @@
-//! Times of 96 bits, as older writers have them: the number of a day, and nanoseconds of it.
+//! 96-bit times, as older writers store them: the number of a day, and nanoseconds of that day.
 //!
-//! The reader makes nanoseconds since 1970 of them, which begin again from the front beyond the years 1677 to 2262. As
-//! microseconds all years fit that there are.
+//! The reader converts them to nanoseconds since 1970, which wrap around outside the years 1677 to 2262. As
+//! microseconds all existing years fit.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parquet::basic::Type;
 
 use super::ROW_NUMBER;
 
-/// The schema that reads such times as microseconds; nothing where there are none.
+/// Returns the schema that reads such times as microseconds, or `None` if there are none.
 pub(super) fn schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
     let columns = metadata.parquet_schema().columns();
     let mut is_int96 = columns
@@ -32,7 +32,7 @@ pub(super) fn schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
     )))
 }
 
-/// The leaves of a field are the next columns of the file.
+/// Replaces the types in a field. The leaves of the field are the next columns of the file.
 fn with_microseconds(field: &Field, is_int96: &mut dyn Iterator<Item = bool>) -> Field {
     let mut inner = |field: &FieldRef| Arc::new(with_microseconds(field, is_int96));
     let data_type = match field.data_type() {

@@ -1,4 +1,4 @@
-//! Rows as lines of JSON.
+//! Writes rows as lines of JSON.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use jiff::tz::Offset;
 
 use super::ROW_NUMBER;
 
-/// Rows of a table, a line of JSON each.
+/// Rows of a table, each a line of JSON.
 #[derive(Debug, Default)]
 pub struct Rows {
     /// The lines.
     pub text: Vec<u8>,
-    /// Where each begins, and the number of its row.
+    /// The offset at which each line begins, and the number of its row.
     pub starts: Vec<(u64, u64)>,
 }
 
 impl Rows {
-    /// The number of the row whose line holds an offset.
+    /// Returns the number of the row whose line contains an offset.
     #[must_use]
     pub fn row_at(&self, offset: u64) -> u64 {
         let n = self.starts.partition_point(|(start, _)| *start <= offset);
@@ -35,14 +35,14 @@ impl Rows {
     }
 }
 
-/// Writes rows, in memory that is kept.
+/// Writes rows, into reused memory.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     rows: Rows,
 }
 
 impl Lines {
-    /// Writes the rows of a batch, which has their numbers in a column of its own.
+    /// Writes the rows of a batch, which has their numbers in a separate column.
     pub(super) fn write(&mut self, mut batch: RecordBatch) -> Result<&Rows, ArrowError> {
         let numbers = batch.remove_column(batch.schema().index_of(ROW_NUMBER)?);
         let numbers = numbers.as_primitive::<Int64Type>();
@@ -58,7 +58,7 @@ impl Lines {
     }
 }
 
-/// Whether there is no value in a line of JSON: what it should say may then stand elsewhere in the row.
+/// Reports whether a line of JSON contains no value. The missing data may then be elsewhere in the row.
 fn says_nothing(line: &[u8]) -> bool {
     fn is_nothing(value: &serde_json::Value) -> bool {
         match value {
@@ -68,26 +68,27 @@ fn says_nothing(line: &[u8]) -> bool {
             value => value.is_null(),
         }
     }
-    // In OCSF `unmapped` holds what has no place of its own, in the first version the request, but not only that.
+    // In OCSF `unmapped` contains what has no field of its own: in the first version the request, but not
+    // only that.
     let is_unmapped_only = memchr::memmem::find(line, b"\"unmapped\"").is_some()
         && memchr::memmem::find(line, b"\"data\"").is_none()
         && memchr::memmem::find(line, b"requestParameters").is_none();
     is_unmapped_only || serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
 }
 
-/// Whether a line of JSON has characters that text does not have: the row is then decoded whole, and what else is wrong
-/// with it shows.
+/// Reports whether a line of JSON has characters that do not occur in text. The row is then decoded whole,
+/// which shows what else is wrong with it.
 fn is_damaged(line: &[u8]) -> bool {
     let has = |mark| memchr::memmem::find(line, mark).is_some();
     has(b"\\u00") || has("\u{fffd}".as_bytes())
 }
 
-/// Of which rows, as lines of JSON, something holds, or which say nothing or are damaged.
+/// Selects the rows that, as lines of JSON, meet the condition, contain no value, or are damaged.
 pub(super) fn lines_that(
     mut batch: RecordBatch,
     holds: &dyn Fn(&[u8]) -> bool,
 ) -> Result<BooleanArray, ArrowError> {
-    // Whatever is asked for, the reader adds the number.
+    // The reader adds the number whatever columns are requested.
     if let Ok(at) = batch.schema().index_of(ROW_NUMBER) {
         batch.remove_column(at);
     }
@@ -113,8 +114,8 @@ fn each_line(
     Ok(())
 }
 
-/// What is written in another way than Arrow would: bytes of which the file does not say that they are text are text,
-/// since older writers do not say so.
+/// Writes some types differently from Arrow: bytes that the file does not declare as text are written as
+/// text, because older writers do not declare it.
 #[derive(Debug)]
 struct Texts;
 
@@ -141,7 +142,8 @@ impl EncoderFactory for Texts {
     }
 }
 
-/// A map whose keys are no text, as an object: its keys are what is written of them, as text.
+/// A map whose keys are not text, written as an object whose keys are the written form of the map's keys, as
+/// text.
 struct Map<'a> {
     map: &'a MapArray,
     keys: NullableEncoder<'a>,
@@ -192,8 +194,8 @@ impl Encoder for Map<'_> {
     }
 }
 
-/// Times, with or without a zone: the name of one, which is UTC in Parquet, means nothing to Arrow without a database of
-/// zones.
+/// Times with or without a zone. Arrow cannot interpret a zone's name, which is UTC in Parquet, without a
+/// time zone database.
 struct Time<'a>(&'a dyn Array, TimeUnit, bool);
 
 impl Encoder for Time<'_> {
@@ -218,14 +220,15 @@ impl Encoder for Time<'_> {
         match jiff::Timestamp::from_nanosecond(i128::from(value) * nanoseconds) {
             Ok(time) if *has_zone => write!(out, "\"{time}\"").ok(),
             Ok(time) => write!(out, "\"{}\"", Offset::UTC.to_datetime(time)).ok(),
-            // Beyond the year 9999 there is the number, of which nobody is to think that it is one of another unit.
+            // After the year 9999 the number itself is written, with its unit so that it is not mistaken for
+            // another one.
             Err(_) => write!(out, "\"{value} of {nanoseconds} ns since 1970\"").ok(),
         };
     }
 }
 
 fn write_text(bytes: &[u8], out: &mut Vec<u8>) {
-    // Writing to memory does not fail, nor do strings.
+    // Writing to memory does not fail, and neither does serializing a string.
     serde_json::to_writer(out, &String::from_utf8_lossy(bytes)).ok();
 }
 

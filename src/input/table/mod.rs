@@ -1,9 +1,10 @@
 //! Parquet: from columns to the rows that can matter, as lines of JSON.
 //!
-//! In: the stored bytes of a file, of which the end says where everything is. Out: for each row group the rows that
-//! may be sought, an object each, in the shape that the same table has when it is exported as JSON; the scan takes it
-//! from there. What is not needed to decide that is not decoded: groups are passed over by what is known of them
-//! ([`skip`]), then the column of actions is decoded, then of the other columns the pages of the rows that are left.
+//! In: the stored bytes of a file, whose end describes where everything is. Out: for each row group the rows
+//! that may match, one object each, in the shape that the same table has when it is exported as JSON. The
+//! scan continues from there. Nothing more is decoded than that decision needs: groups are skipped by what
+//! the file says of them ([`skip`]), then the column of actions is decoded, and then, in the other columns,
+//! the pages of the rows that remain.
 
 mod columns;
 mod footer;
@@ -37,30 +38,30 @@ use stored::Kept;
 
 pub use json::Rows;
 
-/// Rows that are decoded at once, and roughly how many bytes of them.
+/// Maximum number of rows decoded at once, and their approximate maximum size in bytes.
 const BATCH_ROWS: usize = 1024;
 const BATCH_BYTES: u64 = 16 << 20;
 
-/// Rows that show what is in a table.
+/// Number of rows examined to see what a table contains.
 const FIRST_ROWS: usize = 64;
 
-/// The name of the column of row numbers, which is none of the file's.
+/// Name of the added column of row numbers, which is not in the file.
 const ROW_NUMBER: &str = "\0trailsift row\0";
 
-/// Whether something holds of a text.
+/// Reports whether a condition applies to a text.
 pub type Holds = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
-/// Which rows are looked at; the default is all of them.
+/// Criteria for the rows that are read; the default is all rows.
 #[derive(Clone, Default)]
 pub struct RowCriteria {
-    /// One of these is the event's action; nothing where any row may matter.
+    /// The event's action must be one of these; `None` if any row may matter.
     pub actions: Option<Vec<String>>,
-    /// What holds of the request, as JSON, beside that.
+    /// A condition that the request, as JSON, must also meet.
     pub in_request: Option<Holds>,
 }
 
 impl RowCriteria {
-    /// Returns criteria that let through what either does.
+    /// Returns criteria that accept what either accepts.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let (Some(actions), Some(others)) = (self.actions, other.actions) else {
@@ -83,7 +84,7 @@ impl std::fmt::Debug for RowCriteria {
     }
 }
 
-/// A Parquet file that is open.
+/// An open Parquet file.
 #[derive(Debug)]
 pub struct Table {
     kept: Kept,
@@ -92,11 +93,11 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens a file, of which all bytes are taken, and tells what does not fit in it.
+    /// Opens a file, whose bytes are all consumed, and returns what is inconsistent in it.
     ///
     /// # Errors
     ///
-    /// What the system says; inside, what is wrong with the file.
+    /// Returns the I/O error. The inner error is what is wrong with the file.
     pub(super) fn open(input: Input<'_>) -> io::Result<Result<(Self, Vec<Defect>), Defect>> {
         let kept = Kept::of(input)?;
         Ok(Self::of(kept.clone()).map_err(|error| {
@@ -112,7 +113,7 @@ impl Table {
         }))
     }
 
-    /// What to tell where a row group cannot be read.
+    /// Returns the defect to report if a row group cannot be read.
     #[must_use]
     pub fn unreadable(&self, group: usize, error: &ParquetError) -> Defect {
         let (code, message) = match footer::is_encrypted(&self.kept) {
@@ -132,7 +133,7 @@ impl Table {
         let number = Field::new(ROW_NUMBER, DataType::Int64, false);
         let number = Arc::new(number.with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new()
-            // What another program kept of its own types is not needed, and may be wrong.
+            // What another program stored about its own types is not needed, and may be wrong.
             .with_skip_arrow_metadata(true)
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .with_virtual_columns(vec![number])?;
@@ -156,26 +157,27 @@ impl Table {
         Ok((table, faults))
     }
 
-    /// How many row groups there are.
+    /// Returns the number of row groups.
     #[must_use]
     pub fn n_groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
     }
 
-    /// The number of a group's first row.
+    /// Returns the number of a group's first row.
     #[must_use]
     pub fn first_row(&self, group: usize) -> u64 {
         let groups = &self.metadata.metadata().row_groups()[..group];
         groups.iter().map(|g| g.num_rows().unsigned_abs()).sum()
     }
 
-    /// The events of a group, which are its rows, and their times as far as these are known without decoding.
+    /// Counts the events of a group, which are its rows, and returns their times as far as they are known
+    /// without decoding.
     #[must_use]
     pub fn events(&self, group: usize) -> EventCounts {
         let group = self.metadata.metadata().row_group(group);
         let time = self.columns.time.map(|leaf| group.column(leaf));
         EventCounts {
-            // What the rows of other tables are is not known.
+            // It is unknown what the rows of other tables are.
             rows: match self.columns.is_known {
                 true => group.num_rows().unsigned_abs(),
                 false => 0,
@@ -185,7 +187,7 @@ impl Table {
         }
     }
 
-    /// The names of its columns, in words, if neither they nor its first rows show CloudTrail.
+    /// Lists the names of its columns, as a message, if neither they nor its first rows show CloudTrail.
     pub(super) fn unknown_columns(&self) -> Option<String> {
         let shows = self.columns.is_known || self.first_rows_show_cloudtrail().unwrap_or(false);
         let fields = self.metadata.schema().fields().iter();
@@ -199,7 +201,7 @@ impl Table {
         })
     }
 
-    /// Whether the first rows hold CloudTrail in some form: as JSON in a column of text, say.
+    /// Reports whether the first rows contain CloudTrail in some form, for example as JSON in a text column.
     fn first_rows_show_cloudtrail(&self) -> Result<bool, ParquetError> {
         const SHOWN: [&str; 4] = ["eventname", "event.action", "\"operation", "eventversion"];
         let reader = self.reader().with_limit(FIRST_ROWS).build()?;
@@ -219,11 +221,12 @@ impl Table {
         ParquetRecordBatchReaderBuilder::new_with_metadata(kept, metadata)
     }
 
-    /// Gives the rows of a group that meet the criteria to `visit`, some at a time, in their order, until that says no.
+    /// Passes the rows of a group that meet the criteria to `visit`, some at a time, in their order, until
+    /// `visit` returns false.
     ///
     /// # Errors
     ///
-    /// What is wrong with the group; the rows before were given.
+    /// Returns what is wrong with the group. The rows before it were already passed on.
     pub fn rows(
         &self,
         group: usize,
@@ -259,7 +262,7 @@ impl Table {
         Ok(())
     }
 
-    /// How many rows of a group are decoded at once: of large ones few.
+    /// Returns how many rows of a group are decoded at once: few if the rows are large.
     fn batch_rows(&self, group: usize) -> usize {
         let group = self.metadata.metadata().row_group(group);
         let n_rows = group.num_rows().unsigned_abs().max(1);
@@ -267,8 +270,9 @@ impl Table {
         usize::try_from(BATCH_BYTES / row_bytes).map_or(BATCH_ROWS, |n| n.clamp(1, BATCH_ROWS))
     }
 
-    /// Whether a group is sure to have none of the actions. Bloom filters and the least and greatest value in the
-    /// statistics are not asked: nothing shows that one is damaged, which would then hide all rows of the group.
+    /// Reports whether a group surely has none of the actions. Bloom filters and the minimum and maximum in
+    /// the statistics are not used: if one were damaged, nothing would show it, and it would hide all rows of
+    /// the group.
     fn has_none(
         &self,
         group: usize,
@@ -286,8 +290,8 @@ impl Table {
     }
 }
 
-/// Numbers the row groups by their order. The numbers that they have themselves, of which those of the rows are made, may be
-/// damaged or left out.
+/// Numbers the row groups by their order. Their own numbers, from which the row numbers are computed, may be
+/// damaged or missing.
 fn numbered(metadata: ParquetMetaData) -> Result<ParquetMetaData, ParquetError> {
     let mut metadata = metadata.into_builder();
     let groups = (0..).zip(metadata.take_row_groups());
@@ -296,8 +300,8 @@ fn numbered(metadata: ParquetMetaData) -> Result<ParquetMetaData, ParquetError> 
     Ok(metadata.set_row_groups(groups).build())
 }
 
-/// Whether the one column of a batch, however deep, has one of these values, or a damaged one; or none at all, so that what
-/// the row holds in other columns decides.
+/// Selects the rows whose value in the batch's only column, however deeply nested, is one of these values or
+/// damaged. Rows without a value are also selected, so that the row's other columns decide.
 fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, ArrowError> {
     let mut column: ArrayRef = Arc::clone(batch.column(0));
     while let Some(parent) = column.clone().as_struct_opt() {
@@ -319,7 +323,7 @@ fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, Arr
             let texts = column.as_binary::<i32>().iter();
             texts.map(|text| Some(is_one(text))).collect()
         }
-        // Of no other type are columns of actions.
+        // Columns of actions have no other type.
         _ => BooleanArray::from(vec![true; batch.num_rows()]),
     })
 }

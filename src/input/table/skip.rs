@@ -1,7 +1,7 @@
-//! Whether a row group can be passed over, by what the file says of a column in it.
+//! Decides whether a row group can be skipped, by what the file says of a column in it.
 //!
-//! Each answer is no more than "it is sure not to be there": where the file says nothing, or says it in a way that
-//! writers got wrong, the value may be there.
+//! Each function only rules out that a value is there: if the file says nothing, or says it in a way that
+//! some writers got wrong, the value may be there.
 
 use std::sync::Arc;
 
@@ -15,13 +15,14 @@ use parquet::file::statistics::Statistics;
 
 use crate::event::names;
 
-/// Whether some rows may have no value.
+/// Reports whether some rows may have no value.
 pub(super) fn may_have_nulls(column: &ColumnChunkMetaData) -> bool {
     let is_optional = column.column_descr().max_def_level() > 0;
     is_optional && column.statistics().and_then(Statistics::null_count_opt) != Some(0)
 }
 
-/// Whether one of the values may be in a column, by its dictionary, if all of its pages refer to that.
+/// Reports whether one of the values may be in a column, by its dictionary, if all its pages refer to the
+/// dictionary.
 pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
     file: &R,
     group: &RowGroupMetaData,
@@ -45,15 +46,15 @@ pub(super) fn may_be_in_dictionary<R: ChunkReader + Clone + 'static>(
     };
     let mut rest: &[u8] = &buf;
     for _ in 0..num_values {
-        // A value is its length in four bytes, and so many bytes (Parquet's "Encodings").
+        // A value is its length in four bytes, followed by that many bytes (Parquet's "Encodings").
         let text = rest.split_first_chunk().and_then(|(n_bytes, behind)| {
             behind.split_at_checked(usize::try_from(u32::from_le_bytes(*n_bytes)).ok()?)
         });
         let Some((value, behind)) = text else {
-            // It is damaged: whoever reads the column will tell.
+            // The dictionary is damaged: the reader of the column will report it.
             return Ok(true);
         };
-        // A damaged name may have been any.
+        // A damaged name may have been any name.
         if values.contains(&value) || names::is_damaged(value) {
             return Ok(true);
         }

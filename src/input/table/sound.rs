@@ -1,4 +1,4 @@
-//! Whether what a file says of itself fits: what no reader looks for and no reader misses.
+//! Checks that what a file says of itself is consistent, which Parquet readers do not check.
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -7,10 +7,10 @@ use parquet::file::reader::{ChunkReader, Length as _};
 use super::stored::Kept;
 use crate::report::{Code, Defect};
 
-/// How deep columns may lie: reading them takes the stack.
+/// Maximum nesting depth of columns, because reading them uses the stack.
 const DEPTH_MAX: usize = 100;
 
-/// What does not fit. An error is given back where nothing can be read.
+/// Returns what is inconsistent. Returns an error if nothing can be read.
 pub(super) fn faults(kept: &Kept, metadata: &ParquetMetaData) -> Result<Vec<Defect>, ParquetError> {
     let schema = metadata.file_metadata().schema_descr();
     let depth = schema
@@ -44,7 +44,7 @@ pub(super) fn faults(kept: &Kept, metadata: &ParquetMetaData) -> Result<Vec<Defe
     Ok(faults)
 }
 
-/// Where the last of what the metadata names ends; nothing where that is not said.
+/// Returns where the last part that the metadata names ends, or `None` if the metadata does not say.
 fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetError> {
     let invalid = |_| ParquetError::General("an offset or a length is below zero".to_owned());
     // The magic.
@@ -54,7 +54,8 @@ fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetErro
         .iter()
         .flat_map(|group| group.columns().iter().map(move |column| (group, column)))
     {
-        // Of a column without values there may be a dictionary alone: the place of its data is then the file's start.
+        // A column without values may have only a dictionary: the offset of its data is then 0, the file's
+        // start.
         let data = Some(column.data_page_offset()).filter(|at| *at != 0);
         let starts = data.into_iter().chain(column.dictionary_page_offset());
         let start = starts.min().unwrap_or(0);
@@ -72,7 +73,7 @@ fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetErro
         }
         if let Some(offset) = column.bloom_filter_offset() {
             let Some(length) = column.bloom_filter_length() else {
-                // Early writers do not say how long it is.
+                // Early writers do not record its length.
                 return Ok(None);
             };
             parts.push((offset, i64::from(length)));
@@ -95,7 +96,7 @@ fn end_of_columns(metadata: &ParquetMetaData) -> Result<Option<u64>, ParquetErro
     Ok(Some(last))
 }
 
-/// Where the metadata begins: before its length and the magic.
+/// Returns where the metadata begins: it ends before its length and the magic.
 pub(super) fn footer_start(kept: &Kept) -> Result<u64, ParquetError> {
     let end = kept.len().saturating_sub(8);
     let length = kept.get_bytes(end, 4)?;

@@ -1,4 +1,4 @@
-//! All bytes of a file, at hand: a table begins at its end.
+//! All bytes of a file, at hand, because a table's description is at its end.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
@@ -12,7 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::input::stored::{Input, Stored};
 
-/// What comes as a stream is kept in memory up to this size, and else in a temporary file.
+/// Maximum size up to which a stream is kept in memory; a larger one is kept in a temporary file.
 const HELD_BYTES: usize = 64 << 20;
 
 /// The bytes of a file.
@@ -31,7 +31,7 @@ impl AsRef<[u8]> for Mapped {
     }
 }
 
-/// Reads a file from a place on, whatever others read of it meanwhile.
+/// Reads a file from an offset, independently of other readers.
 struct At(Arc<File>, u64);
 
 impl Read for At {
@@ -72,7 +72,7 @@ impl Kept {
             }
             input.take(n);
             if file.is_none() && held.len() >= HELD_BYTES {
-                // It has no name: whatever ends the run, nothing is left of it.
+                // The file has no name: however the run ends, nothing of it remains.
                 let mut begun = tempfile::tempfile()?;
                 begun.write_all(&std::mem::take(&mut held))?;
                 file = Some(begun);
@@ -105,7 +105,7 @@ impl ChunkReader for Kept {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        // A damaged file may name any number, for which there need not be memory.
+        // A damaged file may declare any number, and there may not be enough memory for it.
         if start
             .checked_add(length as u64)
             .is_none_or(|end| end > Length::len(self))

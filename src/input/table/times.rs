@@ -1,5 +1,5 @@
-//! The first and the last time in a row group, as far as the file says so: of rows that are passed over nothing else
-//! is known.
+//! Reads the first and the last time of a row group, if the file states them. Nothing else is known of rows
+//! that are skipped.
 
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::file::metadata::ColumnChunkMetaData;
@@ -8,7 +8,7 @@ use parquet::file::statistics::Statistics;
 use crate::event::time;
 use crate::report::TimeSpan;
 
-/// The bounds of a column of times, if there are any that are exact.
+/// Returns the bounds of a column of times, if there are exact ones.
 pub(super) fn bounds(column: &ColumnChunkMetaData) -> TimeSpan {
     let mut span = TimeSpan::default();
     let ends = match column.statistics() {
@@ -31,7 +31,7 @@ pub(super) fn bounds(column: &ColumnChunkMetaData) -> TimeSpan {
                         TimeUnit::MICROS => Some(value),
                         TimeUnit::NANOS => Some(value.div_euclid(1000)),
                     },
-                    // Security Lake's are milliseconds.
+                    // Security Lake's times are milliseconds.
                     _ => time::micros(&value.to_string()),
                 }
             };

@@ -1,7 +1,7 @@
-//! A folder of files, to which each run adds some: which folder in it an alert goes to, and what the files are called.
+//! A folder to which each run adds files. This module decides the folder of an alert and the names of the files.
 //!
-//! The folders are Hive's, `name=value`, so that engines take their names for columns and pass over what a query cannot
-//! want. What stands in a record, and so was chosen by whoever made the request, is escaped as Hive does.
+//! The folders are named as in Hive, `name=value`, so that engines use their names as columns and skip folders that a
+//! query excludes. Values come from a record, so the sender of the request chose them; they are escaped as in Hive.
 
 mod parts;
 
@@ -14,12 +14,12 @@ pub(super) use parts::{Files, Parts};
 use super::alert::Alert;
 use super::destination::Destination;
 
-/// The folder of rows without a value, as Hive calls it.
+/// The name that Hive gives to the folder of rows without a value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
-/// The longest value that a folder is called by: names are of at most 255 bytes, and an escape takes three.
+/// The longest value in a folder name, in bytes: names have at most 255 bytes, and an escaped byte takes three.
 const VALUE_BYTES_MAX: usize = 64;
 
-/// How the rows of a dataset are divided.
+/// The way in which the rows of a dataset are divided into folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitioning {
     /// `event_date=2024-05-01`, in UTC.
@@ -32,35 +32,36 @@ pub enum Partitioning {
 /// A dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// Its folder or prefix.
+    /// The folder or prefix of the dataset.
     pub folder: std::path::PathBuf,
-    /// How its rows are divided.
+    /// The way in which its rows are divided.
     pub partitioning: Partitioning,
-    /// How the names of this run's files begin.
+    /// The beginning of the names of this run's files.
     pub stem: String,
-    /// How they end.
+    /// The extension of these names.
     pub extension: String,
 }
 
 impl Dataset {
-    /// The name of the hidden folder in which the run's files are until all are whole: its own, whatever lies round it.
+    /// Returns the name of the hidden folder that contains the run's files until all are complete. No other run has
+    /// this name, whatever else is in the dataset.
     pub(crate) fn staging_name(&self) -> String {
         format!(".{}.tmp", self.stem)
     }
 
-    /// Where a file goes.
+    /// Returns the path of a file.
     fn place(&self, folder: &str, n_files: usize) -> std::path::PathBuf {
         let name = format!("{}-{n_files:04x}.{}", self.stem, self.extension);
         self.folder.join(folder).join(name)
     }
 }
 
-/// How the names of a dataset's files begin.
+/// The beginning of the names of a dataset's files.
 pub const FILE_PREFIX: &str = "alerts-";
-/// How they end, each for a format.
+/// The extensions of these names, one for each format.
 const EXTENSIONS: [&str; 4] = ["parquet", "ndjson", "csv", "arrows"];
 
-/// Whether a name is one that a file of a dataset gets: `alerts-20240501T120000Z-0123abcd-0000.parquet`.
+/// Returns whether a name has the form of a dataset's file: `alerts-20240501T120000Z-0123abcd-0000.parquet`.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
     let Some((stem, extension)) = name.split_once('.') else {
@@ -73,13 +74,13 @@ pub fn is_file_name(name: &str) -> bool {
             .is_some_and(|(stem, part)| is_stem(stem) && is_part(part))
 }
 
-/// Whether a name is one that [`Dataset::staging_name`] gives.
+/// Returns whether a name has the form that [`Dataset::staging_name`] gives.
 pub(super) fn is_staging_name(name: &str) -> bool {
     let stem = name.strip_prefix('.').and_then(|n| n.strip_suffix(".tmp"));
     stem.is_some_and(is_stem)
 }
 
-/// Whether this is how the names of one run's files begin.
+/// Returns whether this is the beginning of the names of one run's files.
 fn is_stem(stem: &str) -> bool {
     let parts = stem
         .strip_prefix(FILE_PREFIX)
@@ -94,7 +95,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 impl Partitioning {
-    /// The folder that an alert belongs in.
+    /// Returns the folder that an alert belongs to.
     #[must_use]
     pub fn folder(self, alert: &Alert) -> String {
         let time = alert
@@ -134,7 +135,7 @@ fn level(folder: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// Where a file of a dataset goes, as any other output.
+/// Returns the destination of a file of a dataset, like that of any other output.
 fn destination(path: &std::path::Path) -> std::io::Result<Destination> {
     match crate::store::Uri::of(path) {
         Some(Ok(uri)) => Ok(Destination::Object(uri)),

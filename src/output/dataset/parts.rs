@@ -1,9 +1,9 @@
-//! The files of a run, which get their names together when all of them are whole.
+//! The files of a run, which get their names together when all of them are complete.
 //!
-//! Rows wait in memory for the others of their folder, up to a bound; what is then written is a file in a hidden folder.
-//! On a disk that lies in the dataset, so that a name is all that a file lacks; what goes to a bucket waits in the
-//! system's folder for temporary files. A crash between the first and the last name leaves a part of the run's files,
-//! each of them whole; a ledger knows them and the next run takes them away.
+//! Rows wait in memory for other rows of their folder, up to a limit; then they are written as a file in a hidden
+//! folder. For a dataset on a disk, the hidden folder is inside the dataset, so that only the name of a file is
+//! missing. Files for a bucket wait in the system's folder for temporary files. A crash between the first and the last
+//! name leaves some of the run's files, each of them complete. A ledger records them and the next run removes them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -24,8 +24,8 @@ use super::{Dataset, destination};
 use crate::error::Error;
 use crate::store::Stores;
 
-/// Alerts that wait for others of their folder, in bytes. What does not fit is written as a file of its own, the largest
-/// folder first.
+/// Maximum size in bytes of the alerts that wait for others of their folder. If they do not fit, they are written as
+/// separate files, the largest folder first.
 const WAITING_BYTES: usize = 64 << 20;
 
 /// The files of a run.
@@ -43,17 +43,17 @@ pub(crate) struct Parts {
     files: Files,
 }
 
-/// Files that are whole, and have no name yet.
+/// Files that are complete but do not have their names yet.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// The dataset's.
+    /// The dataset's folder.
     folder: PathBuf,
     staging: HiddenFolder,
     files: Vec<Part>,
     stores: Arc<Stores>,
 }
 
-/// A file that is whole.
+/// A file that is complete.
 #[derive(Debug)]
 struct Part {
     hidden: PathBuf,
@@ -70,11 +70,11 @@ impl std::fmt::Debug for Parts {
 }
 
 impl Parts {
-    /// Begins a dataset, whose folder is there if it is on a disk.
+    /// Begins a dataset. If it is on a disk, its folder must exist.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The I/O error.
     pub(crate) fn create(
         dataset: Dataset,
         stores: &Arc<Stores>,
@@ -86,7 +86,7 @@ impl Parts {
         let name = dataset.staging_name();
         let staging = match destination(&dataset.folder)? {
             Destination::Object(_) => {
-                // Whether an object may be written at all is not left for the end.
+                // This finds out at the start, not at the end, if no object may be written.
                 Target::open(&destination(&dataset.place("", 0))?, stores).map_err(cause)?;
                 HiddenFolder::staging(&tempfile::env::temp_dir(), &name)?
             }
@@ -96,7 +96,7 @@ impl Parts {
             }
         };
         let rule = Arc::new(rule);
-        // Only for its encoder, which all files share.
+        // The sink is used only for its encoder, which all files share.
         let sink = AlertSink::new(io::sink(), format, kind, Arc::clone(&rule), run)?;
         Ok(Self {
             files: Files {
@@ -117,17 +117,17 @@ impl Parts {
         })
     }
 
-    /// What encodes the groups.
+    /// Returns the encoder for the groups.
     pub(crate) fn encoder(&self) -> Encoder {
         self.encoder.clone()
     }
 
-    /// Goes on counting sightings from where earlier outputs came to.
+    /// Sets the number of sightings that earlier outputs already counted.
     pub(crate) fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
         self.sightings = Sightings(sightings);
     }
 
-    /// Takes an alert, and gives a group when one is full, or all are too many.
+    /// Adds an alert. Returns a group when one is full, or when too many alerts wait.
     pub(crate) fn append(&mut self, mut alert: Alert) -> Option<Group> {
         self.sightings.count(&mut alert);
         let folder = self.dataset.partitioning.folder(&alert);
@@ -158,7 +158,7 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The I/O error.
     pub(crate) fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
         let n_files = self.files.files.len();
         let destination = destination(&self.dataset.place(&encoded.folder, n_files))?;
@@ -180,11 +180,11 @@ impl Parts {
         Ok(())
     }
 
-    /// Writes what still waits.
+    /// Writes the alerts that still wait.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The I/O error.
     pub(crate) fn finish(mut self) -> Result<Files, ArrowError> {
         while let Some(folder) = self.waiting.keys().next().cloned() {
             if let Some(group) = self.take(&folder) {
@@ -196,7 +196,7 @@ impl Parts {
     }
 }
 
-/// What an output's error says beside the path.
+/// Returns the I/O error in an output error, without the path.
 fn cause(error: Error) -> io::Error {
     match error {
         Error::Output { source, .. } => source,
@@ -205,34 +205,34 @@ fn cause(error: Error) -> io::Error {
 }
 
 impl Files {
-    /// What they hold, and where that will be.
+    /// Returns the content of the files and the places they will have.
     pub(crate) fn written(&self) -> impl Iterator<Item = Written> + '_ {
         self.files.iter().filter_map(|part| part.written.clone())
     }
 
-    /// The dataset's folder.
+    /// Returns the dataset's folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// How many there are.
+    /// Returns the number of files.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Gives them their names, or none of them.
+    /// Gives all files their names, or none of them.
     ///
     /// # Errors
     ///
-    /// The file that could not be named, and what the system says.
+    /// The file that could not be named, and the I/O error.
     pub(crate) fn commit(self) -> Result<(), (PathBuf, io::Error)> {
         for (n_named, part) in self.files.iter().enumerate() {
             let Err(error) = self.name(part) else {
                 continue;
             };
             let place = PathBuf::from(part.destination.place().unwrap_or_default());
-            // An answer may have been lost, so that it has its name all the same. As long as it has, the others stay, too,
-            // and a ledger will know whether all are there.
+            // The response may have been lost, so that the file has its name despite the error. As long as it has, the
+            // other files stay too, and a ledger will check whether all of them exist.
             for named in self.files[..=n_named].iter().rev() {
                 let Some(written) = &named.written else {
                     continue;
@@ -256,11 +256,12 @@ impl Files {
                     fs::rename(&part.hidden, path)
                 };
                 match rename() {
-                    // Another run may have taken away a folder that was empty.
+                    // Another run may have removed a folder that was empty.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => rename()?,
                     renamed => renamed?,
                 }
-                // Its name, and those of folders that are new. Some file systems cannot sync a folder; the content is safe.
+                // Sync the name, and the names of new folders. Some file systems cannot sync a folder; the content is
+                // safe.
                 for folder in folder
                     .ancestors()
                     .take_while(|f| f.starts_with(&self.folder))

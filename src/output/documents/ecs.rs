@@ -1,7 +1,7 @@
-//! Elastic's way: a document in the Elastic Common Schema for each alert, for `POST /index/_bulk`.
+//! Documents in the Elastic Common Schema, one for each alert, for `POST /index/_bulk`.
 //!
-//! `event.kind` is `signal`, as in the documents of Elastic's own detection engine, whose rule this is: what is made for
-//! those finds these, too. ECS reserves that value for Kibana; for any other engine it has `alert`.
+//! `event.kind` is `signal`, as in the documents of Elastic's own detection engine, which this rule comes from. Tools
+//! made for those documents also find these. ECS reserves this value for Kibana; for any other engine it has `alert`.
 
 use serde_json::{Map, Value, json};
 
@@ -12,12 +12,12 @@ use super::{as_json, without_nulls};
 /// The version of ECS.
 const VERSION: &str = "8.17.0";
 
-/// What `_bulk` is to do: index it once, however often it is sent.
+/// Returns the action for `_bulk`: index the document once, however often it is sent.
 pub(crate) fn action(alert: &Alert) -> Value {
     json!({"create": {"_id": alert.text("alert_id")}})
 }
 
-/// The document.
+/// Returns the document.
 pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let threats = || metadata.threat.iter();
@@ -54,7 +54,7 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     document
 }
 
-/// The document of an event that is no alert: its columns but for some, and what is known beside.
+/// Returns the document of an event that is not an alert: its columns, except those left out, and additional fields.
 pub(crate) fn event(
     alert: &Alert,
     rule: &RuleColumns,
@@ -68,7 +68,7 @@ pub(crate) fn event(
     document
 }
 
-/// What any document of CloudTrail has, beside its columns.
+/// Returns the fields, besides the columns, that all documents of CloudTrail have.
 fn base(alert: &Alert, kind: &str) -> Value {
     json!({
         "ecs": {"version": VERSION},
@@ -81,7 +81,7 @@ fn base(alert: &Alert, kind: &str) -> Value {
     })
 }
 
-/// Copies the columns of an alert, but for some, to the fields of the same meaning.
+/// Copies the columns of an alert, except those left out, to the fields with the same meaning.
 fn copy_columns(
     document: &mut Value,
     alert: &Alert,
@@ -91,7 +91,7 @@ fn copy_columns(
     let columns = COLUMNS.iter().zip(alert.cells(rule));
     for (column, cell) in columns.filter(|(column, _)| !is_left_out(column.name)) {
         let value = match cell {
-            // A keyword, as the versions of rules are.
+            // The versions of rules are of the ECS type keyword.
             Cell::Int32(n) if column.ecs == "rule.version" => json!(n.to_string()),
             cell => as_json(cell),
         };
@@ -103,7 +103,7 @@ fn copy_columns(
     }
 }
 
-/// Puts the fields of one object beside those of another, at any depth.
+/// Merges the fields of one object into another, at any depth.
 fn join(object: &mut Value, other: Value) {
     match (object, other) {
         (Value::Object(object), Value::Object(other)) => {
@@ -115,7 +115,7 @@ fn join(object: &mut Value, other: Value) {
     }
 }
 
-/// Sets a field, and makes the objects round it.
+/// Sets a field, and creates the objects around it.
 fn set(object: &mut Value, path: &[&str], value: Value) {
     let Some((first, rest)) = path.split_first() else {
         *object = value;

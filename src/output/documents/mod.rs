@@ -1,7 +1,7 @@
-//! Alerts as documents of other schemas than our own: JSON objects, which may be nested.
+//! Alerts as documents of other schemas: JSON objects, which may be nested.
 //!
-//! A document is made of the row that the alert has in our own columns, and of nothing else: so what all schemas say is
-//! the same, and what one of them has no name for stands under a name of ours.
+//! A document is made only from the alert's row in our own columns, so that all schemas contain the same data. A value
+//! that a schema has no name for has a name of ours.
 
 pub(crate) mod ecs;
 pub(super) mod ocsf;
@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 use super::alert::{Alert, RuleColumns};
 use super::columns::Cell;
 
-/// What a row of alerts looks like.
+/// The schema of a row of alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Schema {
     /// Our own columns, flat.
     #[default]
     Flat,
-    /// Signals as Elastic has them: a document in ECS for each, behind a line that says what is to be done with it.
+    /// Elastic's signals: one ECS document for each alert, after a line with the bulk action.
     Ecs,
     /// OCSF's Detection Finding.
     Ocsf,
 }
 
-/// The document of an alert, if the schema has any.
+/// Returns the document of an alert, if the schema has documents.
 pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Option<Value> {
     match schema {
         Schema::Flat => None,
@@ -36,7 +36,7 @@ pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Opt
     }
 }
 
-/// Documents as lines.
+/// Returns documents as lines.
 pub(super) fn lines(
     schema: Schema,
     alerts: &[Alert],
@@ -54,7 +54,7 @@ pub(super) fn lines(
     Ok(lines)
 }
 
-/// A value as JSON; times in ISO 8601.
+/// Returns a value as JSON, with times in ISO 8601.
 pub(crate) fn as_json(cell: Cell<'_>) -> Value {
     match cell {
         Cell::Text(text) => json!(text),
@@ -65,7 +65,7 @@ pub(crate) fn as_json(cell: Cell<'_>) -> Value {
     }
 }
 
-/// Takes out what has no value: null, and objects and lists of nothing else.
+/// Removes null values, and objects and lists that contain nothing else.
 pub(crate) fn without_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {

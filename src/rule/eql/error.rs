@@ -1,62 +1,63 @@
-//! What can be wrong with a query, and where it is.
+//! Errors in a query, and their positions.
 
 use super::parser::NESTING_MAX;
 
-/// Why a text is not a query, and where. Its text has two more lines: the query's line and a caret.
+/// The reason why a text is not a query, and the position. The message has two more lines: the query's line and a
+/// caret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {problem}\n  {excerpt}\n  {caret}")]
 pub struct ParseError {
-    /// In bytes from the start of the query.
+    /// The offset in bytes from the start of the query.
     pub offset: usize,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The problem at this position.
     pub problem: Problem,
     excerpt: String,
     caret: String,
 }
 
-/// What is wrong with a query.
+/// A problem in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Something else should stand here.
+    /// Something else is expected here.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What may stand here.
+        /// The text that is expected here.
         expected: &'static str,
-        /// What does.
+        /// The text that was found.
         found: String,
     },
     /// A character that begins nothing in EQL.
     #[error("unexpected character {0:?}")]
     Character(char),
-    /// EQL, but more of it than this engine judges.
+    /// Valid EQL that this engine does not support.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// `=` where a comparison should be.
+    /// `=` instead of a comparison operator.
     #[error("`=` does not compare; write `==`")]
     SingleEquals,
-    /// The text ends, or for a string the line does, before what begins here.
+    /// The text, or for a string the line, ends before the closing mark of what begins here.
     #[error("this {0} is not closed")]
     Unclosed(&'static str),
-    /// A backslash that EQL gives no meaning.
+    /// A backslash that is not part of an EQL escape.
     #[error(
         "not an escape; strings know \\b \\t \\n \\f \\r \\\" \\\\ and \\u{{2 to 8 hex digits}}, \
          and \"\"\"raw strings\"\"\" take backslashes as they stand"
     )]
     Escape,
-    /// A number beyond what a double can hold.
+    /// A number too large for a double.
     #[error("this number is too large")]
     NumberTooLarge,
-    /// Parentheses and `not` inside each other, deeper than the limit.
+    /// Parentheses and `not` are nested deeper than the limit.
     #[error("conditions are nested more than {NESTING_MAX} deep")]
     TooDeep,
 }
 
-/// A problem at a byte offset, not yet told in lines and columns.
+/// A problem at a byte offset, not yet converted to a line and a column.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) offset: usize,
@@ -64,13 +65,13 @@ pub(super) struct Fault {
 }
 
 impl ParseError {
-    /// `fault`, told in the lines and columns of `query`.
+    /// Converts `fault` to a line and a column of `query`.
     pub(super) fn locate(query: &str, fault: Fault) -> Self {
         let Fault { offset, problem } = fault;
         let (before, after) = query.split_at(offset);
         let line_before = before.rsplit('\n').next().unwrap_or(before);
         let line_after = after.lines().next().unwrap_or("");
-        // Tabs are kept, so that the caret stands under its character whatever a tab is wide.
+        // Tabs are kept, so that the caret is below its character for any tab width.
         let indent = line_before
             .chars()
             .map(|c| if c == '\t' { '\t' } else { ' ' });

@@ -1,17 +1,17 @@
-//! A query and an event -> yes or no.
+//! A query and an event -> match or no match.
 //!
-//! A condition is true, false, or null (`None`), by Kleene's logic: null is what a comparison with
-//! a missing field gives, `not` of null is null, and a query that is null does not match. A field
-//! with several values passes a test if one of them does.
+//! A condition is true, false, or null (`None`), by Kleene's logic: a comparison with a missing field is null, `not` of
+//! null is null, and a query that is null does not match. A field with several values passes a test if one of them
+//! does.
 //!
-//! `!=` is `not ==` and `not in` is `not in()`, as in Elasticsearch: `!=` on a field with several
-//! values asks that none of them be equal, not that one of them differ (querytranslator_tests.txt,
-//! fieldNotEqualsTrue: `must_not` around `term`).
+//! `!=` is `not ==` and `not in` is `not in()`, as in Elasticsearch: `!=` on a field with several values requires that
+//! none of them be equal, not that one of them differ (querytranslator_tests.txt, fieldNotEqualsTrue: `must_not` around
+//! `term`).
 //!
-//! One difference from Elasticsearch is known and meant. It makes `must_not` of `not`
+//! There is one known and intended difference from Elasticsearch. It turns `not` into `must_not`
 //! (querytranslator_tests.txt, notFilter), and its scripts turn null into false before they negate
-//! (negatedInFilterWithScripting), so there `not a == 1` is true where `a` is missing. Here it is
-//! null, as three-valued logic has it. A rule without `not`, `!=` and `not in` cannot tell.
+//! (negatedInFilterWithScripting), so there `not a == 1` is true if `a` is missing. Here it is null, as in three-valued
+//! logic. A rule without `not`, `!=` and `not in` has the same result in both.
 
 use std::cmp::Ordering;
 
@@ -54,7 +54,7 @@ fn evaluate(condition: &Condition, event: &dyn Fields) -> Option<bool> {
     }
 }
 
-/// `decisive` as soon as one operand is; else null if one is; else the opposite.
+/// Returns `decisive` as soon as one operand is `decisive`; otherwise null if one is null; otherwise the opposite.
 fn until(operands: &[Condition], event: &dyn Fields, decisive: bool) -> Option<bool> {
     let mut answer = Some(!decisive);
     for operand in operands {
@@ -67,8 +67,8 @@ fn until(operands: &[Condition], event: &dyn Fields, decisive: bool) -> Option<b
     answer
 }
 
-/// `== null` and `!= null` ask whether the field has no value, or any (the documentation's "check
-/// if a field exists"), and are never null themselves. Null has no order.
+/// Evaluates `== null` and `!= null`, which test that the field has no value, or has any (the documentation's "check if
+/// a field exists"). The result is never null. An order comparison with null is null.
 fn compare_with_null(field: &Field, operator: Operator, event: &dyn Fields) -> Option<bool> {
     let exists = any_value(event, &field.name, |_| true).is_some();
     match operator {
@@ -101,7 +101,7 @@ fn compare(
     }
 }
 
-/// `in` is `==` with each literal, joined by `or`; with a `null` in the list it is never false.
+/// Evaluates `in`: `==` with each literal, joined by `or`. With a `null` in the list the result is never false.
 fn look_up(field: &Field, literals: &[Literal], event: &dyn Fields) -> Option<bool> {
     let found = any_value(event, &field.name, |value| {
         literals
@@ -114,7 +114,7 @@ fn look_up(field: &Field, literals: &[Literal], event: &dyn Fields) -> Option<bo
     found
 }
 
-/// Whether a value of `field` passes `test`; null if there is no value.
+/// Returns whether a value of `field` passes `test`; null if there is no value.
 fn any_value(
     event: &dyn Fields,
     field: &str,
@@ -127,9 +127,8 @@ fn any_value(
     answer
 }
 
-/// How `value` compares with `literal`; `None` if they are of different kinds. Text is compared
-/// by its UTF-8 bytes, as Lucene does; an integer with a double as
-/// a double, as Java does.
+/// Compares `value` with `literal`; `None` if they are of different kinds. Text is compared by its UTF-8 bytes, as in
+/// Lucene; an integer is compared with a double as a double, as in Java.
 fn order(value: &Scalar<'_>, literal: &Literal) -> Option<Ordering> {
     match (value, literal) {
         (Scalar::Text(value), Literal::Text(literal)) => Some(value.as_ref().cmp(literal)),
@@ -147,7 +146,7 @@ mod tests {
     use super::super::Query;
     use super::super::testing::Event;
 
-    /// Each line is `yes` or `no` and a condition.
+    /// Checks conditions. Each line is `yes` or `no` and a condition.
     #[track_caller]
     fn check(event: &Event, answers: &str) {
         for line in answers.lines().map(str::trim).filter(|l| !l.is_empty()) {

@@ -1,12 +1,12 @@
 //! Text of a query -> tokens, one at a time.
 //!
-//! A token is read only when the parser asks for the next, so a fault further on (the `[` of a
-//! sequence) does not hide what the parser has to say first (that sequences are not supported).
+//! A token is read only when the parser requests the next one. So an error further on (the `[` of a sequence) does not
+//! hide the message that the parser reports first (that sequences are not supported).
 
 use super::Literal;
 use super::error::{Fault, Problem};
 
-/// A token and where it begins, in bytes.
+/// A token and its start, in bytes.
 #[derive(Debug)]
 pub(super) struct Token<'q> {
     pub(super) kind: Kind<'q>,
@@ -15,7 +15,7 @@ pub(super) struct Token<'q> {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind<'q> {
-    /// A bare name or a keyword; which of them, the parser knows.
+    /// A bare name or a keyword; the parser decides which of them it is.
     Name(&'q str),
     /// A name in backticks, which is never a keyword.
     QuotedName(String),
@@ -26,10 +26,10 @@ pub(super) enum Kind<'q> {
     End,
 }
 
-/// The longer before the shorter that begins it.
+/// Longer symbols come before shorter ones that they begin with.
 const SYMBOLS: [&str; 11] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", ",", ".", "?"];
 
-/// What EQL knows and this engine does not.
+/// Syntax that EQL supports and this engine does not.
 const UNSUPPORTED: [(&str, &str); 13] = [
     ("?\"", "raw strings as `?\"...\"`; write `\"\"\"...\"\"\"`"),
     ("?'", "raw strings as `?'...'`; write `\"\"\"...\"\"\"`"),
@@ -61,7 +61,7 @@ impl<'q> Lexer<'q> {
         }
     }
 
-    /// The next token; at the end, [`Kind::End`] as often as asked.
+    /// Returns the next token. At the end it returns [`Kind::End`], as often as it is called.
     pub(super) fn next(&mut self) -> Result<Token<'q>, Fault> {
         self.skip_blanks()?;
         Ok(Token {
@@ -86,8 +86,8 @@ impl<'q> Lexer<'q> {
         }
     }
 
-    /// Skips white space and comments. Comments do not nest: what follows the first `*/` is read,
-    /// and where Elasticsearch would nest, the `*/` left over is an error.
+    /// Skips white space and comments. Comments do not nest: the text after the first `*/` is read. Elasticsearch nests
+    /// them; in that case the extra `*/` is an error here.
     fn skip_blanks(&mut self) -> Result<(), Fault> {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
@@ -111,7 +111,7 @@ impl<'q> Lexer<'q> {
         at.split_at(at.len() - self.rest.len()).0
     }
 
-    /// A number, with its minus sign: no arithmetic is read, so none can be meant.
+    /// Reads a number with its minus sign. Arithmetic is not supported, so the sign always belongs to the number.
     fn number(&mut self) -> Result<Kind<'q>, Fault> {
         let at = self.rest;
         self.accept("-");
@@ -143,7 +143,7 @@ impl<'q> Lexer<'q> {
         }
     }
 
-    /// A name in backticks; two of them stand for one.
+    /// Reads a name in backticks; two backticks represent one.
     fn quoted_name(&mut self) -> Result<Kind<'q>, Fault> {
         let unclosed = self.fault(Problem::Unclosed("name"));
         self.accept("`");
@@ -176,8 +176,8 @@ impl<'q> Lexer<'q> {
         }
     }
 
-    /// `"""..."""`, with no escapes, on one line. Up to two quotes before the closing three are
-    /// the text's own (EqlBase.g4: `'"""' (~[\r\n])*? '"""' '"'? '"'?`).
+    /// Reads `"""..."""`, with no escapes, on one line. Up to two quotes before the closing three belong to the text
+    /// (EqlBase.g4: `'"""' (~[\r\n])*? '"""' '"'? '"'?`).
     fn raw_text(&mut self) -> Result<Kind<'q>, Fault> {
         let unclosed = self.fault(Problem::Unclosed("string"));
         self.accept("\"\"\"");

@@ -1,17 +1,17 @@
-//! A small EQL engine: one event query, read, judged and searched for needles.
+//! A small EQL engine: it parses one event query, evaluates it, and derives its needles.
 //!
-//! In goes the text of a query such as `iam where event.action == "AttachUserPolicy"`; out come a
-//! [`Query`] or a [`ParseError`] that says where and why. A query answers [`matches`] for one
-//! event, and [`needles`] for the prefilter, which must not open a record that cannot match.
+//! In: the text of a query such as `iam where event.action == "AttachUserPolicy"`. Out: a [`Query`], or a
+//! [`ParseError`] with the position and the reason. A query has [`matches`] for one event, and [`needles`] for the
+//! prefilter, which skips only records that cannot match.
 //!
-//! What is read: `any` or a category, `where`, `and` `or` `not`, parentheses, `==` `!=` `<` `<=`
-//! `>` `>=` between a field and a literal, `in`, `not in`, `stringContains`, `true` `false`
-//! `null`, optional `?fields`, strings, raw strings and comments. The grammar is Elasticsearch's
-//! `EqlBase.g4`; keywords and function names are case-sensitive there, and so here.
+//! Supported: `any` or a category, `where`, `and` `or` `not`, parentheses, `==` `!=` `<` `<=` `>` `>=` between a field
+//! and a literal, `in`, `not in`, `stringContains`, `true` `false` `null`, optional `?fields`, strings, raw strings and
+//! comments. The grammar is Elasticsearch's `EqlBase.g4`; keywords and function names are case-sensitive there, so they
+//! are here too.
 //!
-//! Deliberately not here: sequences, samples, joins and pipes, which judge more than one event;
-//! arithmetic; the case-insensitive forms; every other function. Each is an error that says so,
-//! because a rule half understood would lose records silently.
+//! Deliberately not supported: sequences, samples, joins and pipes, which use more than one event; arithmetic; the
+//! case-insensitive forms; every other function. Each of these is an error with a message, because a partly understood
+//! rule would lose records silently.
 //!
 //! [`matches`]: Query::matches
 //! [`needles`]: Query::needles
@@ -32,51 +32,51 @@ pub use needles::Needles;
 
 use crate::event::Fields;
 
-/// An event query. Its [`Display`](std::fmt::Display) is the canonical text, which parses back to
-/// an equal query.
+/// An event query. Its [`Display`](std::fmt::Display) is the canonical text, which parses back to an equal query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// `None` is `any`.
+    /// `None` means `any`.
     category: Option<String>,
     condition: Condition,
 }
 
 impl Query {
-    /// Reads a query.
+    /// Parses a query.
     ///
     /// # Errors
-    /// What is not EQL, and what is EQL but not supported here, each with its position. Conditions
-    /// may be nested 64 deep; more is an error, so hostile text cannot overflow the stack.
+    /// Text that is not EQL, and EQL that is not supported here, each with its position. Conditions may be nested 64
+    /// deep; deeper nesting is an error, so that hostile text cannot overflow the stack.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         parser::parse(text).map_err(|fault| ParseError::locate(text, fault))
     }
 
-    /// Whether the query is true of `event`. Allocates nothing itself.
+    /// Returns whether the query is true of `event`. Allocates nothing itself.
     pub fn matches(&self, event: &dyn Fields) -> bool {
         evaluate::matches(self, event)
     }
 
-    /// The literals of which one stands in the bytes of every record that can match.
+    /// Returns the literals, one of which is in the bytes of every record that can match.
     #[must_use]
     pub fn needles(&self) -> Needles {
         needles::needles(&self.condition)
     }
 
-    /// The values of which a field has one in every record that can match; nothing where it may have any.
+    /// Returns a list of values, one of which the field has in every record that can match; nothing if it may have any
+    /// value.
     #[must_use]
     pub fn values_of(&self, field: &str) -> Option<Vec<&str>> {
         values::values_of(&self.condition, field)
     }
 
-    /// What of the query's literals stands, one of them, in a field's text in every record that can match, as of
-    /// [`Query::needles`]; nothing where none need.
+    /// Returns parts of the query's literals, one of which is in a field's text in every record that can match, as for
+    /// [`Query::needles`]; nothing if no part is required.
     #[must_use]
     pub fn runs_in(&self, field: &str) -> Option<Vec<&str>> {
         values::runs_in(&self.condition, field)
     }
 
-    /// The (field, literal) pairs of the `stringContains` calls that are not under a `not`, in the
-    /// query's order: where to look to say what a match matched.
+    /// Returns the (field, literal) pairs of the `stringContains` calls that are not under a `not`, in the query's
+    /// order. They show which part of an event matched.
     #[must_use]
     pub fn contains_atoms(&self) -> Vec<(&str, &str)> {
         let mut atoms = Vec::new();
@@ -85,12 +85,12 @@ impl Query {
     }
 }
 
-/// A condition: true, false or null of an event.
+/// A condition: true, false or null for an event.
 #[derive(Debug, Clone, PartialEq)]
 enum Condition {
-    /// True if all are. At least two operands, so that every query has one printed form.
+    /// True if all operands are true. At least two operands, so that every query has one printed form.
     And(Vec<Condition>),
-    /// True if one is. At least two operands.
+    /// True if one operand is true. At least two operands.
     Or(Vec<Condition>),
     Not(Box<Condition>),
     /// `true`, `false`, or `None` for `null`.
@@ -100,7 +100,7 @@ enum Condition {
         operator: Operator,
         literal: Literal,
     },
-    /// Not empty.
+    /// The list is not empty.
     In {
         field: Field,
         literals: Vec<Literal>,
@@ -125,26 +125,26 @@ impl Condition {
     }
 }
 
-/// A field's name. `?name` is optional: in Elasticsearch it may be unknown to the index. There is
-/// no index here, so an optional field is judged as any other, and only printed as written.
+/// A field's name. `?name` is optional: in Elasticsearch it may be unknown to the index. There is no index here, so an
+/// optional field is evaluated like any other, and the `?` is only printed again.
 #[derive(Debug, Clone, PartialEq)]
 struct Field {
     name: String,
     optional: bool,
 }
 
-/// What a field is compared with.
+/// The literal that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
 enum Literal {
     Text(String),
     Integer(i64),
-    /// Finite.
+    /// Always finite.
     Float(f64),
     Boolean(bool),
     Null,
 }
 
-/// How a field is compared with a literal.
+/// The operator of a comparison between a field and a literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     Equal,
@@ -176,7 +176,7 @@ impl Operator {
         }
     }
 
-    /// The operator that says the same with its sides exchanged: `1 < a` is `a > 1`.
+    /// Returns the equivalent operator with its sides exchanged: `1 < a` is `a > 1`.
     fn mirrored(self) -> Self {
         match self {
             Self::Equal | Self::NotEqual => self,

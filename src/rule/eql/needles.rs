@@ -1,12 +1,13 @@
-//! A condition -> the literals that must stand in a record for it to be true.
+//! A condition -> the literals that must be in a record for the condition to be true.
 //!
-//! For each condition the question is what *must* hold, so every doubt is answered with "no
-//! needle", which costs time and never a record. `not`, `!=`, order, `null`, numbers and computed
-//! fields give none; an `and` gives those of its operands that are in the fewest records; an `or` and an `in` need all.
+//! Only text that *must* be in the record counts. Every doubtful case therefore gives "no needle", which costs time but
+//! never loses a record. `not`, `!=`, order comparisons, `null`, numbers and computed fields give no needle. An `and`
+//! gives the needles of the operand whose needles are in the fewest records. An `or` and an `in` need the needles of
+//! all operands.
 //!
-//! Of a literal only a run of ASCII letters and digits is sure to stand in the record's bytes:
-//! JSON may write `/` as `\/` and `"` as `\"`, and the `=`, `,` and braces of Elastic's text of an
-//! object are not JSON's. That a letter may be written `\u0041` is left to the prefilter.
+//! Of a literal, only a run of ASCII letters and digits is certain to be in the record's bytes: JSON may write `/` as
+//! `\/` and `"` as `\"`, and the `=`, `,` and braces of Elastic's text form of an object are not in the JSON. The
+//! prefilter handles letters that are written as `\u0041`.
 
 use std::cmp::Reverse;
 
@@ -14,14 +15,14 @@ use super::words::share;
 use super::{Condition, Literal, Operator};
 use crate::event::{TextFidelity, text_fidelity};
 
-/// Shorter runs stand in so many records that looking for them costs more than it saves.
+/// Shorter runs are in so many records that searching for them costs more than it saves.
 const RUN_BYTES_MIN: usize = 4;
 
-/// What the prefilter looks for.
+/// The search terms of the prefilter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needles {
-    /// One of these stands in every record that can match, plainly or with `\uXXXX` for some of
-    /// its characters. Not empty; each is at least four ASCII letters and digits.
+    /// One of these is in every record that can match, plainly or with `\uXXXX` for some of its characters. Not empty;
+    /// each has at least four ASCII letters and digits.
     AnyOf(Vec<String>),
     /// No such literals are known: every record must be judged.
     EveryRecord,
@@ -34,7 +35,7 @@ pub(super) fn needles(condition: &Condition) -> Needles {
     }
 }
 
-/// The runs of which one must stand in the record, without repeats; `None` if none need.
+/// Returns runs, one of which must be in the record, without repeats; `None` if no run is required.
 fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
     match condition {
         Condition::And(operands) => operands
@@ -47,7 +48,7 @@ fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
             operator: Operator::Equal,
             literal: Literal::Text(text),
         } => run(text, &field.name).map(|run| vec![run]),
-        // A `null` in the list makes nothing true, so it asks for nothing.
+        // A `null` in the list never makes the condition true, so it needs no run.
         Condition::In { field, literals } => union(
             literals
                 .iter()
@@ -62,14 +63,14 @@ fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
     }
 }
 
-/// What it costs to look for one of these: each is compared with all text, and each record that has one is parsed. That of
-/// one in 1,000 records takes a quarter of the time that one more run takes.
+/// Returns the cost of searching for these runs. Each run is compared with all text, and each record that contains one
+/// is parsed. Parsing one in 1,000 records takes a quarter of the time that searching for one more run takes.
 fn cost(runs: &[&str]) -> u32 {
     const COST_OF_RUN: u32 = 4;
     runs.iter().map(|run| COST_OF_RUN + share(run)).sum()
 }
 
-/// All runs of all parts; `None` if one part has none, or if there are no parts.
+/// Returns all runs of all parts; `None` if one part has none, or if there are no parts.
 fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'q str>> {
     let mut all = Vec::new();
     for run in parts.collect::<Option<Vec<_>>>()?.into_iter().flatten() {
@@ -80,7 +81,8 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
     Some(all).filter(|all| !all.is_empty())
 }
 
-/// The rarest run of `literal`, of those the longest, that stands in the record if `literal` stands in `field`.
+/// Returns the rarest run of `literal`, and of equally rare ones the longest, that is in the record if `literal` is in
+/// `field`.
 pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
     let stands: fn(&str) -> bool = match text_fidelity(field) {
         TextFidelity::Verbatim => |_| true,
@@ -93,9 +95,9 @@ pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
         .min_by_key(|run| (share(run), Reverse(run.len())))
 }
 
-/// Whether `run` may be a part of a number that Java wrote and JSON had otherwise: JSON's `1e10`
-/// is Java's `1.0E10`, its `1e999` is `Infinity`. (`NaN` is shorter than any run; `true`, `false`
-/// and `null` are the same in both.)
+/// Returns whether `run` may be a part of a number that Java writes differently from JSON: JSON's `1e10` is Java's
+/// `1.0E10`, its `1e999` is `Infinity`. (`NaN` is shorter than any run; `true`, `false` and `null` are the same in
+/// both.)
 fn is_number_text(run: &str) -> bool {
     run.bytes()
         .all(|byte| byte.is_ascii_digit() || byte.eq_ignore_ascii_case(&b'e'))
@@ -182,7 +184,7 @@ mod tests {
             r#"event.action in ("AttachUserPolicy", "AttachRolePolicy") and user.name == "Mallory""#,
             &["Mallory"],
         );
-        // What is in nearly every record is not looked for, however long it is.
+        // Text in nearly every record is not chosen as a needle, however long it is.
         check(
             r#"event.action == "GetUser" and event.provider == "iam.amazonaws.com""#,
             &["GetUser"],
@@ -222,8 +224,8 @@ mod tests {
     }
 
     proptest! {
-        // Few random queries both have a needle and match: with the usual 256 cases, needles taken
-        // from under a `not` went unseen.
+        // Few random queries both have a needle and match. With the usual 256 cases, the test did not find needles
+        // taken from under a `not`.
         #![proptest_config(ProptestConfig::with_cases(2_048))]
         #[test]
         fn a_match_holds_a_needle(query in testing::query(), event in testing::event()) {

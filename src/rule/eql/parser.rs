@@ -1,7 +1,7 @@
 //! Tokens -> a query, by recursive descent with one token of lookahead.
 //!
-//! Lowest first: `or`, `and`, `not`, then comparisons. Operands of one `and` or `or` are kept in
-//! one list, so the depth of the result is bounded by [`NESTING_MAX`] and never by a query's length.
+//! Precedence, lowest first: `or`, `and`, `not`, then comparisons. Operands of one `and` or `or` are kept in one list,
+//! so the depth of the result is limited by [`NESTING_MAX`] and never by a query's length.
 
 use std::mem;
 
@@ -9,12 +9,12 @@ use super::error::{Fault, Problem};
 use super::lexer::{Kind, Lexer, Token};
 use super::{Condition, Field, Literal, Operator, Query};
 
-/// How deep parentheses and `not` may be inside each other. Elastic's own rules stay under ten. At
-/// 64 an unoptimised build needs less than 384 KiB of stack, of the 2 MiB that a thread has
-/// (measured by running the test of this limit with `RUST_MIN_STACK`).
+/// Maximum nesting depth of parentheses and `not`. Elastic's own rules stay under ten. At 64 an unoptimized build needs
+/// less than 384 KiB of stack, out of the 2 MiB of a thread (measured by running the test of this limit with
+/// `RUST_MIN_STACK`).
 pub(super) const NESTING_MAX: usize = 64;
 
-/// The words that are no field names unless in backticks (EqlBase.g4).
+/// Words that are field names only in backticks (EqlBase.g4).
 const KEYWORDS: [&str; 19] = [
     "and", "any", "by", "false", "in", "join", "like", "maxspan", "not", "null", "of", "or",
     "regex", "sample", "sequence", "true", "until", "where", "with",
@@ -72,7 +72,7 @@ impl<'q> Parser<'q> {
         self.chain("and", Self::negation, Condition::And)
     }
 
-    /// One operand, or several joined by `keyword`.
+    /// Parses one operand, or several joined by `keyword`.
     fn chain(
         &mut self,
         keyword: &'static str,
@@ -103,7 +103,7 @@ impl<'q> Parser<'q> {
         self.test()
     }
 
-    /// Passes over the `not` or `(` that opens a level, and reads what is in it.
+    /// Skips the `not` or `(` that opens a level, and parses its content.
     fn nested(
         &mut self,
         inner: fn(&mut Self) -> Result<Condition, Fault>,
@@ -118,7 +118,7 @@ impl<'q> Parser<'q> {
         Ok(condition)
     }
 
-    /// A constant, a comparison, a lookup, a call, or a field that is its own condition.
+    /// Parses a constant, a comparison, a lookup, a call, or a field that is its own condition.
     fn test(&mut self) -> Result<Condition, Fault> {
         if let Some(literal) = self.literal()? {
             return self.test_of_literal(literal);
@@ -154,7 +154,7 @@ impl<'q> Parser<'q> {
         })
     }
 
-    /// A literal that comes first: on the left of a comparison, or a condition by itself.
+    /// Parses a test that begins with a literal: the left side of a comparison, or a condition by itself.
     fn test_of_literal(&mut self, literal: Literal) -> Result<Condition, Fault> {
         if let Some(operator) = self.operator()? {
             return Ok(Condition::Compare {
@@ -172,7 +172,7 @@ impl<'q> Parser<'q> {
         }
     }
 
-    /// The call of the function `name`, which begins at `offset`; its `(` is next.
+    /// Parses the call of the function `name`, which begins at `offset`; its `(` is the next token.
     fn call(&mut self, name: &Field, offset: usize) -> Result<Condition, Fault> {
         if name.optional {
             return Err(self.unexpected("a condition on the optional field"));
@@ -194,7 +194,7 @@ impl<'q> Parser<'q> {
         Ok(Condition::Contains { field, literal })
     }
 
-    /// What follows `in`.
+    /// Parses the list after `in`.
     fn lookup(&mut self, field: Field) -> Result<Condition, Fault> {
         self.expect(&Kind::Symbol("("), "`(`")?;
         let mut literals = vec![self.comparand()?];
@@ -215,7 +215,7 @@ impl<'q> Parser<'q> {
         Ok(Field { name, optional })
     }
 
-    /// One segment of a field's name.
+    /// Parses one segment of a field's name.
     fn name(&mut self, expected: &'static str) -> Result<String, Fault> {
         match &mut self.token.kind {
             Kind::Name(name) if !is_keyword(name) => {
@@ -245,7 +245,7 @@ impl<'q> Parser<'q> {
         Ok(operator)
     }
 
-    /// The literal that a field is compared with.
+    /// Parses the literal that a field is compared with.
     fn comparand(&mut self) -> Result<Literal, Fault> {
         if let Some(literal) = self.literal()? {
             return Ok(literal);
@@ -318,7 +318,7 @@ impl<'q> Parser<'q> {
     }
 }
 
-/// Elasticsearch refuses it too: "comparisons against fields are not (currently) supported".
+/// Elasticsearch refuses this too: "comparisons against fields are not (currently) supported".
 const COMPARED_FIELDS: &str = "comparing a field with another field or a function";
 
 #[cfg(test)]
@@ -329,7 +329,7 @@ mod tests {
     use super::super::Query;
     use super::NESTING_MAX;
 
-    /// Each query, and below it what is wrong with it and where.
+    /// Checks queries. The expected text has each query with its error and position below it.
     #[track_caller]
     fn check<const N: usize>(queries: [&str; N], expected: Expect) {
         let told = queries.map(|query| {

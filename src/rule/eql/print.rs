@@ -1,4 +1,4 @@
-//! A query -> its canonical text: one line, no needless parentheses, every string in the plain form.
+//! A query -> its canonical text: one line, no unnecessary parentheses, every string in the plain form.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -21,7 +21,7 @@ impl Display for Condition {
         match self {
             Self::And(operands) => {
                 write_joined(f, operands, " and ", |f, operand| match operand {
-                    // An `and` in an `and` was written in parentheses, and is kept so.
+                    // An `and` in an `and` was written in parentheses, and keeps them.
                     Self::And(_) | Self::Or(_) => write!(f, "({operand})"),
                     _ => write!(f, "{operand}"),
                 })
@@ -73,7 +73,7 @@ impl Display for Literal {
         match self {
             Self::Text(text) => write_text(f, text),
             Self::Integer(integer) => write!(f, "{integer}"),
-            // Debug keeps the point or the exponent that says that this is no integer.
+            // Debug keeps the point or the exponent, which shows that this is not an integer.
             Self::Float(float) => write!(f, "{float:?}"),
             Self::Boolean(boolean) => write!(f, "{boolean}"),
             Self::Null => f.write_str("null"),
@@ -81,7 +81,7 @@ impl Display for Literal {
     }
 }
 
-/// Whether `name` can stand without quotes, as a category or as a segment of a field's name.
+/// Returns whether `name` can be written without quotes, as a category or as a segment of a field's name.
 fn is_bare(name: &str) -> bool {
     let word = name.strip_prefix('@').unwrap_or(name);
     let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -1,11 +1,11 @@
-//! A condition -> the values of which a field has one wherever the condition is true.
+//! A condition -> a list of values, one of which a field has whenever the condition is true.
 //!
-//! As of needles: every doubt is answered with "any value", which costs time and never a record.
+//! As for needles, every doubtful case gives "any value". This costs time but never loses a record.
 
 use super::needles::run;
 use super::{Condition, Literal, Operator};
 
-/// The values, without repeats; `None` if the field may have any, or none.
+/// Returns the values, without repeats; `None` if the field may have any value, or none.
 pub(super) fn values_of<'q>(condition: &'q Condition, field: &str) -> Option<Vec<&'q str>> {
     match condition {
         Condition::And(operands) => operands
@@ -32,7 +32,7 @@ pub(super) fn values_of<'q>(condition: &'q Condition, field: &str) -> Option<Vec
             literals,
         } if compared.name == field => literals
             .iter()
-            // A `null` in the list makes nothing true.
+            // A `null` in the list never makes the condition true.
             .filter(|literal| **literal != Literal::Null)
             .map(|literal| match literal {
                 Literal::Text(text) => Some(&**text),
@@ -43,7 +43,7 @@ pub(super) fn values_of<'q>(condition: &'q Condition, field: &str) -> Option<Vec
     }
 }
 
-/// The runs of which one stands in a field's text wherever a condition is true; `None` if none need.
+/// Returns runs, one of which is in a field's text whenever a condition is true; `None` if no run is required.
 pub(super) fn runs_in<'q>(condition: &'q Condition, field: &str) -> Option<Vec<&'q str>> {
     match condition {
         Condition::And(operands) => operands.iter().find_map(|one| runs_in(one, field)),

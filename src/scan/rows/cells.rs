@@ -1,32 +1,32 @@
-//! The cells of a row, to the letter of one dialect, or as near to it as can be.
+//! Reads the cells of a row, strictly by one dialect, or as close to it as possible.
 //!
-//! To the letter: a quote closes a cell only before a delimiter or the end of the row, and no quote is inside a cell
-//! that does not begin with one. So a quote that was lost or added shows nearly always, and at once.
+//! Strictly means: a quote closes a cell only before a delimiter or the end of the row, and no quote is inside a cell
+//! that does not begin with one. So a lost or added quote is nearly always detected, and at once.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::{memchr, memchr2, memmem};
 
-/// How cells are quoted.
+/// The way in which cells are quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoting {
-    /// By this character, which is doubled inside.
+    /// With this character, which is doubled inside.
     Doubled(u8),
-    /// By this character, before which a backslash is put inside, as Spark does by default.
+    /// With this character, which has a backslash before it inside, as Spark writes it by default.
     Escaped(u8),
-    /// Not at all.
+    /// Without quotes.
     Bare,
 }
 
-/// How rows are written.
+/// The way in which rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
     pub(super) quoting: Quoting,
 }
 
-/// Where a cell is, without quotes round it, and without blanks before it.
+/// The range of a cell, without the quotes around it, and without the blanks before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
     range: Range<usize>,
@@ -38,12 +38,12 @@ pub(super) struct Cell {
 pub(super) struct Cells {
     pub(super) cells: Vec<Cell>,
     pub(super) quoting: Quoting,
-    /// Where the row ends: at a newline, or with the text.
+    /// The end of the row: a newline, or the end of the text.
     pub(super) end: usize,
 }
 
 impl Cell {
-    /// What the cell of a row says, without blanks round it.
+    /// Returns the content of this cell of a row, without blanks around it.
     pub(super) fn text<'t>(&self, row: &'t [u8], quoting: Quoting) -> Cow<'t, [u8]> {
         let text = &row[self.range.clone()];
         let plain = match quoting {
@@ -59,20 +59,20 @@ impl Cell {
 }
 
 impl Cells {
-    /// Whether any cell has quotes round it.
+    /// Returns true if any cell has quotes around it.
     pub(super) fn has_quoted(&self) -> bool {
         self.cells.iter().any(|cell| cell.is_quoted)
     }
 }
 
-/// Why a text is not a row of the dialect.
+/// The reason why a text is not a row of the dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A quote in a cell that does not begin with one, or a quote after which the cell goes on.
+    /// A quote in a cell that does not begin with one, or a quote after which the cell continues.
     StrayQuote,
     /// A quoted cell has no end in the text.
     Unclosed,
-    /// More or fewer cells than there should be.
+    /// More or fewer cells than expected.
     CellCount,
 }
 
@@ -80,11 +80,11 @@ pub(super) enum Fault {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ahead<'t> {
     pub(super) text: &'t [u8],
-    /// Whether there is more after it, which is not seen.
+    /// True if there is more text after it, which is not available.
     pub(super) is_cut: bool,
 }
 
-/// The row at the beginning of `text`, to the letter; of so many cells.
+/// Reads the row at the beginning of the text, strictly. It must have `n_cells` cells, if given.
 pub(super) fn read(
     ahead: Ahead<'_>,
     dialect: Dialect,
@@ -117,7 +117,7 @@ pub(super) fn read(
     })
 }
 
-/// The cell that begins at `from`, and where the delimiter or newline after it is.
+/// Returns the cell that begins at `from`, and the index of the delimiter or newline after it.
 pub(super) fn cell(text: &[u8], from: usize, dialect: Dialect) -> Result<(Cell, usize), Fault> {
     let Dialect { delimiter, quoting } = dialect;
     let start = after_blanks(text, from, delimiter);
@@ -145,8 +145,8 @@ pub(super) fn cell(text: &[u8], from: usize, dialect: Dialect) -> Result<(Cell, 
     Ok((Cell { range, is_quoted }, end))
 }
 
-/// Whether quotes in a cell may be its own, where nothing is quoted: where commas are between cells, only as JSON
-/// has them.
+/// Returns true if quotes in a cell may be part of its content, in a row without quoting. With commas between cells,
+/// this applies only if the cell is JSON.
 fn is_bare(cell: &[u8], delimiter: u8) -> bool {
     match delimiter {
         b'\t' | b'|' => !cell.starts_with(b"\""),
@@ -160,7 +160,7 @@ fn after_blanks(text: &[u8], from: usize, delimiter: u8) -> usize {
     from + text[from..].iter().take_while(is_blank).count()
 }
 
-/// Where the quote is that closes a cell of which the content begins at `from`.
+/// Returns the index of the quote that closes a cell whose content begins at `from`.
 fn closing(text: &[u8], from: usize, quoting: Quoting) -> Option<usize> {
     let mut at = from;
     loop {
@@ -185,10 +185,11 @@ fn closing(text: &[u8], from: usize, quoting: Quoting) -> Option<usize> {
     }
 }
 
-/// The most cells that are read of a row that is not to the letter.
+/// The largest number of cells that are read from a row that is not strictly valid.
 const LENIENT_CELLS_MAX: usize = 16 * 1024;
 
-/// The cells of a row of which the quotes are not to the letter: a quote after which a cell goes on belongs to it.
+/// Reads the cells of a row whose quotes are not strictly valid. If a cell continues after a quote, the quote belongs
+/// to it.
 pub(super) fn read_leniently(row: &[u8], dialect: Dialect) -> Cells {
     let Dialect { delimiter, quoting } = dialect;
     let (mut cells, mut at) = (Vec::new(), 0);
@@ -221,7 +222,7 @@ pub(super) fn read_leniently(row: &[u8], dialect: Dialect) -> Cells {
     }
 }
 
-/// The first quote that a cell may end with, and where the delimiter after it is.
+/// Returns the first quote that may end a cell, and the index of the delimiter after it.
 fn likely_closing(row: &[u8], from: usize, dialect: Dialect) -> Option<(usize, usize)> {
     let mut at = from;
     loop {
@@ -249,7 +250,7 @@ fn undoubled(text: &[u8], quote: u8) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Takes the backslashes off that stand before a quote: other ones are the cell's own.
+/// Removes the backslashes before a quote. Others belong to the cell.
 fn unescaped(text: &[u8], quote: u8) -> Cow<'_, [u8]> {
     let mut plain = Vec::new();
     let mut from = 0;

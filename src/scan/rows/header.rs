@@ -1,21 +1,21 @@
-//! Which line is a header, and what its columns are called.
+//! Finds the header line and the names of its columns.
 //!
-//! A line with two names or more that CloudTrail's fields have, however they are written, is one. In the first lines
-//! of a text so is one with fewer, if what it stands before looks like its rows.
+//! A line with two or more names of CloudTrail's fields, in any spelling, is a header. In the first lines of a text,
+//! a line with fewer is one too, if the lines after it look like its rows.
 
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::cells::{Dialect, Quoting, cell};
 
-/// In how much of a text a header is looked for, and up to which line: titles and remarks may stand before it.
+/// The part of a text that is searched for a header, in bytes and in lines. Titles and remarks may precede it.
 pub(super) const HEADER_BYTES_MAX: usize = 1 << 20;
 const LINES_TO_HEADER_MAX: usize = 8;
 const NAME_BYTES_MAX: usize = 256;
 
-/// What may be between cells.
+/// The delimiters that may be between cells.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
-/// Columns by which a header shows that its rows hold events: CloudTrail's own, all in lower case, and those in
+/// Columns that show that the rows of a header contain events: CloudTrail's own, all in lower case, and those in
 /// which exports put whole records.
 const COLUMNS: [&str; 28] = [
     "eventversion",
@@ -48,7 +48,7 @@ const COLUMNS: [&str; 28] = [
     "rawdata",
 ];
 
-/// What people call some of them instead.
+/// Other names that people give to some of them.
 const ALIASES: [(&str, &str); 12] = [
     ("eventdatetime", "eventtime"),
     ("timegenerated", "eventtime"),
@@ -80,7 +80,7 @@ const ECS_COLUMNS: [&str; 12] = [
     "user_agent.original",
 ];
 
-/// What stands before names where the object was in another one.
+/// Prefixes of names from an object that was inside another one.
 const PREFIXES: [&str; 6] = [
     "_source.",
     "detail.",
@@ -90,7 +90,7 @@ const PREFIXES: [&str; 6] = [
     "cloudtrail.",
 ];
 
-/// Columns that say when an event was, the best one first.
+/// Columns that contain the time of an event, the best one first.
 const TIMES: [&str; 6] = [
     "eventtime",
     "@timestamp",
@@ -106,37 +106,37 @@ pub(super) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 
-/// What the beginning of a text tells of a header.
+/// The result of the search for a header in the beginning of a text.
 #[derive(Debug)]
 pub(super) enum Beginning {
     Header(Header),
     None,
-    /// More of the text must be seen.
+    /// More of the text is needed.
     Undecided,
 }
 
 /// The columns of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
-    /// The line, without what ends it.
+    /// The line, without its line ending.
     line: Vec<u8>,
     pub(super) names: Vec<String>,
     pub(super) delimiter: u8,
-    /// The column that says when an event was.
+    /// The column with the time of an event.
     pub(super) time: Option<usize>,
-    /// The one that says what was done.
+    /// The column with the action of an event.
     pub(super) action: Option<usize>,
     n_known: usize,
 }
 
 impl Header {
-    /// The header in the first lines of a text.
+    /// Finds the header in the first lines of a text.
     pub(super) fn find(text: &[u8], is_last: bool) -> Beginning {
         let near = &text[..text.len().min(HEADER_BYTES_MAX)];
         let is_cut = !is_last && near.len() < HEADER_BYTES_MAX;
         let body = without_bom(near);
         match body.trim_ascii_start().first() {
-            // Nearly all texts are JSON, and are not looked at further.
+            // Nearly all texts are JSON, and are not examined further.
             Some(b'{' | b'[') => return Beginning::None,
             _ if is_cut => return Beginning::Undecided,
             _ => {}
@@ -164,17 +164,17 @@ impl Header {
         header.map_or(Beginning::None, Beginning::Header)
     }
 
-    /// The header that a line is by its names alone, whatever stands round it.
+    /// Returns the header in a line, by its names alone, whatever is around it.
     pub(super) fn of_known(line: &[u8]) -> Option<Self> {
         Self::of(line, is_name).filter(|header| header.n_known > 1)
     }
 
-    /// Whether this line, with nothing looked at that costs much, may be one.
+    /// Returns true if this line may be a header, after a cheap check.
     pub(super) fn may_be(line: &[u8]) -> bool {
         if line.len() > HEADER_BYTES_MAX {
             return false;
         }
-        // Rows have times and the numbers of accounts, and objects.
+        // Rows contain times, account numbers and objects.
         let mut n_digits = 0;
         for byte in &line[..line.len().min(MAY_BE_BYTES)] {
             n_digits = match byte {
@@ -189,13 +189,13 @@ impl Header {
         true
     }
 
-    /// Whether this line is the same header once more.
+    /// Returns true if this line repeats the same header.
     pub(super) fn is_repeated_by(&self, line: &[u8]) -> bool {
         let line = without_bom(line);
         line.strip_suffix(b"\r").unwrap_or(line) == self.line
     }
 
-    /// The names in a line, with the delimiter by which the most of them are known.
+    /// Returns the header in a line, with the delimiter that gives the most known names.
     fn of(line: &[u8], is_name: fn(&str) -> bool) -> Option<Self> {
         let line = without_bom(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -235,13 +235,15 @@ impl Header {
         })
     }
 
-    /// Whether letters stand in a name: below the header of Markdown's tables is a line of dashes.
+    /// Returns true if a name contains letters or digits. The line below the header of a Markdown table has only
+    /// dashes.
     fn has_words(&self) -> bool {
         let mut names = self.names.iter();
         names.any(|name| name.contains(char::is_alphanumeric))
     }
 
-    /// Whether one of the next lines is a row of as many cells as this has names, one of them quoted JSON.
+    /// Returns true if one of the next lines is a row with as many cells as this header has names, one of them quoted
+    /// JSON.
     fn stands_before_json(&self, rest: &[u8]) -> bool {
         let near = &rest[..rest.len().min(ROWS_NEAR_BYTES)];
         let mut lines = near.split(|b| *b == b'\n').take(LINES_TO_HEADER_MAX);
@@ -257,14 +259,14 @@ impl Header {
     }
 }
 
-/// So much of a line is looked at, and so many digits are in no name of it.
+/// The number of bytes of a line that are checked, and the number of consecutive digits that no column name has.
 const MAY_BE_BYTES: usize = 256;
 const DIGITS_OF_NO_NAME: usize = 4;
 
-/// In how much of what follows rows are looked for.
+/// The part of the text after a line that is searched for its rows.
 const ROWS_NEAR_BYTES: usize = 64 * 1024;
 
-/// The cells of a line as names, if all are, but for those that are empty.
+/// Returns the cells of a line as names, if all of them are names or empty.
 fn names(line: &[u8], dialect: Dialect, is_name: fn(&str) -> bool) -> Option<Vec<String>> {
     let (mut names, mut at) = (Vec::new(), 0);
     loop {
@@ -283,24 +285,24 @@ fn names(line: &[u8], dialect: Dialect, is_name: fn(&str) -> bool) -> Option<Vec
     names.iter().any(|name| !name.is_empty()).then_some(names)
 }
 
-/// What may be a name where others beside it are known.
+/// Returns true if this may be a name beside names that are known.
 fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES_MAX && !name.chars().any(|c| c.is_control() || c == '"')
 }
 
-/// What looks like a name.
+/// Returns true if this looks like a name.
 fn is_plain_name(name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || "_.- @$#[]()".contains(c);
     is_name(name) && name.chars().all(is_part)
 }
 
-/// The letters and digits of a name, in lower case.
+/// Returns the letters and digits of a name, in lower case.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// CloudTrail's name for a column, however it is written: `Event Name`, `event_name`, `@message`.
+/// Returns CloudTrail's name for a column in any spelling: `Event Name`, `event_name`, `@message`.
 fn column(name: &str) -> Option<&'static str> {
     let plain = plain(name);
     COLUMNS.into_iter().find(|column| *column == plain)
@@ -312,7 +314,7 @@ fn alias(name: &str) -> Option<&'static str> {
     found.map(|(_, column)| *column)
 }
 
-/// The name of a part of a request that is a column of its own, as the record would have it.
+/// Returns the name, as the record would have it, of a part of a request that is a column of its own.
 fn part_of_request(name: &str) -> Option<&str> {
     [
         "requestParameters",
@@ -344,7 +346,7 @@ fn is_known(name: &str) -> bool {
         || part_of_request(name).is_some()
 }
 
-/// The names as a record has them. One that is only called like a field gives way to that itself.
+/// Returns the names as a record has them. An alias of a field is not translated if the field itself is a column.
 fn own_names(names: Vec<String>) -> Vec<String> {
     let has = |column: &str| {
         names

@@ -1,12 +1,12 @@
-//! Rows of text: what Athena, CloudTrail Lake, Splunk, Spark, pandas, spreadsheets and consoles export.
+//! Rows of text, as exported by Athena, CloudTrail Lake, Splunk, Spark, pandas, spreadsheets and consoles.
 //!
-//! In: text with a header in its first lines. Out: each row once and in order, and those with hits as JSON objects
+//! In: text with a header in its first lines. Out: each row once and in order. Rows with hits become JSON objects
 //! from the header's names to the cells, for the recogniser to judge like any other value: cells that hold JSON are
-//! strings that hold JSON. Other rows are passed over at the speed at which newlines and quotes are counted.
+//! strings that hold JSON. Other rows are skipped as fast as newlines and quotes can be counted.
 //!
-//! A row is a line, unless a quoted cell goes on in further lines and the row, to the letter, has the header's number of
-//! cells: so a quote that was lost or added costs the line that it is in, and no other. A row with a hit that does not
-//! fit its header is an error; it is judged by the cells that it has.
+//! A row is a line, unless a quoted cell continues in further lines and the row, read strictly, has as many cells as
+//! the header. So a lost or added quote affects its own line and no other. A row with a hit that does not fit its
+//! header is an error, and is judged by the cells that it has.
 
 mod cells;
 mod header;
@@ -22,39 +22,40 @@ use header::{Beginning, DELIMITERS, Header, without_bom};
 /// The longest row.
 const ROW_BYTES_MAX: usize = 16 << 20;
 
-/// Whether a text that begins so may have rows: a header is in its first lines, or these are not all seen.
+/// Returns true if a text with this beginning may have rows: a header is in its first lines, or not all of these are
+/// available.
 #[must_use]
 pub fn is_rows(text: &[u8]) -> bool {
     !matches!(Header::find(text, false), Beginning::None)
 }
 
-/// Whether there is a header in what is seen of a text's beginning.
+/// Returns true if there is a header in the available beginning of a text.
 pub(super) fn shows_header(text: &[u8]) -> bool {
     matches!(Header::find(text, true), Beginning::Header(_))
 }
 
-/// A table in a text, and how far it is read.
+/// A table in a text, and how far it has been read.
 #[derive(Debug)]
 pub(super) struct Table {
     header: Header,
-    /// Whether its header was passed: before that titles and remarks stand.
+    /// True if its header was passed. Titles and remarks may precede the header.
     is_behind_header: bool,
-    /// The row that is longer than rows may be and is passed over, if one is.
+    /// The row that is being skipped because it is longer than a row may be, if there is one.
     passed: Option<Passed>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Passed {
     start: u64,
-    /// Whether it has a hit, which was told.
+    /// True if it has a hit, which was reported.
     is_told: bool,
 }
 
-/// What the beginning of a text tells of a table in it.
+/// The result of the search for a table in the beginning of a text.
 pub(super) enum Found {
     Table(Table),
     Nothing,
-    /// More of the text must be seen.
+    /// More of the text is needed.
     Undecided,
 }
 
@@ -71,7 +72,7 @@ impl Table {
         }
     }
 
-    /// Whether a line is a header: the same once more, or another one, which is taken over.
+    /// Returns true if a line is a header: the same one again, or another one, which then replaces it.
     fn takes_header(&mut self, line: &[u8]) -> bool {
         if !self.header.is_repeated_by(line) {
             let header = Header::may_be(line).then(|| Header::of_known(line));
@@ -85,13 +86,13 @@ impl Table {
     }
 }
 
-/// Where the line ends that begins with this text.
+/// The end of the line that begins with this text.
 enum Line {
-    /// At this newline, or with the text.
+    /// It is at this newline, or at the end of the text.
     End(usize),
     /// It is longer than a row may be.
     TooLong,
-    /// In text that is not seen.
+    /// It is in text that is not available.
     Unknown,
 }
 
@@ -105,13 +106,13 @@ fn line(text: &[u8], is_last: bool) -> Line {
     }
 }
 
-/// Whether a line may be the first of several that are one row: a quote in it has no partner.
+/// Returns true if a line may be the first of several that are one row: the number of its quotes is odd.
 fn may_go_on(line: &[u8]) -> bool {
     !memchr_iter(b'"', line).count().is_multiple_of(2)
 }
 
-/// Where the row ends that begins with this text and goes on in further lines, if it fits its header in one of these
-/// ways. Nothing inside if it does not; an error if more of the text must be seen.
+/// Returns the end of the row that begins with this text and continues in further lines, if it fits its header with
+/// one of these ways of quoting. `Ok(None)` means that it does not fit, and `Err` that more of the text is needed.
 fn several_lines(
     text: &[u8],
     is_last: bool,
@@ -142,7 +143,7 @@ const ESCAPED: Quoting = Quoting::Escaped(b'"');
 const SINGLE: Quoting = Quoting::Doubled(b'\'');
 const SINGLE_ESCAPED: Quoting = Quoting::Escaped(b'\'');
 
-/// The cells of a row that fits its header, to the letter of some way to quote.
+/// Returns the cells of a row that fits its header, read strictly with one of the ways of quoting.
 fn fits(row: &[u8], header: &Header) -> Option<Cells> {
     fits_with(row, header.delimiter, header.names.len())
 }
@@ -158,7 +159,7 @@ fn fits_with(row: &[u8], delimiter: u8, n_cells: usize) -> Option<Cells> {
     };
     let has_single = memchr(b'\'', row).is_some();
     let mut single = [SINGLE, SINGLE_ESCAPED].into_iter().filter(|_| has_single);
-    // Where quotes of the other kind are round whole cells, they are none of these cells'.
+    // If whole cells are in single quotes, these quotes do not belong to the cells.
     let single = single.find_map(|quoting| read(quoting).filter(Cells::has_quoted));
     single
         .or_else(|| read(DOUBLED))
@@ -166,11 +167,11 @@ fn fits_with(row: &[u8], delimiter: u8, n_cells: usize) -> Option<Cells> {
         .or_else(|| read(Quoting::Bare))
 }
 
-/// How a row with a hit is read.
+/// The result of reading a row with a hit.
 struct Reading {
-    /// Its cells; several times where it cannot be told which of them are the header's.
+    /// Its cells. There are several entries if it is unclear which of the cells belong to the header.
     ways: Vec<(Cells, usize)>,
-    /// Why it does not fit the header.
+    /// The reason why it does not fit the header.
     misfit: Option<String>,
 }
 
@@ -206,7 +207,7 @@ impl Header {
             false => format!("it has {n_there} cells, and the header has {n_cells}"),
         };
         let surplus = n_there.saturating_sub(n_cells);
-        // The last ones may be a row by themselves, which lost the end of the line before it.
+        // The last cells may be a row of their own, after a line that lost its end.
         let last = (surplus > 0).then(|| (cells.clone(), surplus));
         Reading {
             ways: std::iter::once((cells, 0)).chain(last).collect(),
@@ -214,7 +215,7 @@ impl Header {
         }
     }
 
-    /// Whether the cell that should name what was done is plainly something else: cells have moved.
+    /// Returns true if the cell for the action clearly contains something else: the cells have shifted.
     fn is_shifted(&self, cells: &Cells, row: &[u8]) -> bool {
         let action = self.action.and_then(|column| cells.cells.get(column));
         action.is_some_and(|cell| {
@@ -225,7 +226,8 @@ impl Header {
         })
     }
 
-    /// A row as a JSON object, appended to `json`, by its cells from this one on. Cells without content are left out.
+    /// Appends a row to `json` as a JSON object, with its cells from index `from` on. Cells without content are left
+    /// out.
     fn object(&self, row: &[u8], (cells, from): &(Cells, usize), json: &mut Vec<u8>) {
         let n_before = json.len();
         json.push(b'{');
@@ -233,7 +235,7 @@ impl Header {
         for (name, cell) in self.names.iter().zip(own) {
             let text = cell.text(row, cells.quoting);
             let text = String::from_utf8_lossy(&text);
-            // `\N` is what Hive, MySQL and others write for nothing.
+            // Hive, MySQL and others write `\N` for a missing value.
             if name.is_empty() || text.is_empty() || text == "\\N" {
                 continue;
             }
@@ -248,7 +250,8 @@ impl Header {
         json.push(b'}');
     }
 
-    /// The cell of a row that says when its event was. Of a row that does not fit, what is in its place.
+    /// Returns the cell of a row that contains the time of its event. If the row does not fit, returns what is in its
+    /// place.
     fn time<'t>(&self, row: &'t [u8]) -> Option<&'t [u8]> {
         let mut at = 0;
         for _ in 0..self.time? {
@@ -267,7 +270,8 @@ impl Header {
         })
     }
 
-    /// Whether one of the lines inside a row of several, behind its first, has a hit and fits by itself.
+    /// Returns true if a line inside a row of several lines, except the first, has a hit and is a fitting row by
+    /// itself.
     fn is_ambiguous(
         &self,
         row: &[u8],
@@ -289,10 +293,11 @@ impl Header {
     }
 }
 
-/// A line with so many cells is no chance where a header has as many columns.
+/// The number of columns from which a line with the same number of cells is no coincidence.
 const COLUMNS_OF_ROWS_MIN: usize = 4;
 
-/// Where the delimiter after the cell is that begins at `from`, as far as quotes tell that quickly.
+/// Returns the index of the delimiter after the cell that begins at `from`, as far as a quick look at the quotes
+/// shows.
 fn cell_end(row: &[u8], from: usize, delimiter: u8) -> Option<usize> {
     let rest = row.get(from..)?;
     let n_blank = rest.iter().take_while(|b| **b == b' ').count();
@@ -301,7 +306,7 @@ fn cell_end(row: &[u8], from: usize, delimiter: u8) -> Option<usize> {
     };
     let open = from + n_blank + 1;
     let mut at = open;
-    // From delimiter to delimiter, of which a cell has fewer than quotes.
+    // Go from delimiter to delimiter: a cell contains fewer of them than of quotes.
     loop {
         let end = at + memchr(delimiter, row.get(at..)?)?;
         let inside = &row[open..end];
@@ -314,7 +319,8 @@ fn cell_end(row: &[u8], from: usize, delimiter: u8) -> Option<usize> {
     }
 }
 
-/// Whether a JSON document begins with this line: no row does so, unless it fits. Nothing if more must be seen.
+/// Returns true if a JSON document begins with this line. No row begins like that, unless it fits. `None` means that
+/// more of the text is needed.
 fn opens_document(text: &[u8], is_last: bool) -> Option<bool> {
     let (Some(b'{' | b'['), rest) = (text.first(), text.get(1..).unwrap_or_default()) else {
         return Some(false);
@@ -329,10 +335,10 @@ fn opens_document(text: &[u8], is_last: bool) -> Option<bool> {
     }
 }
 
-/// So many blanks may stand behind the bracket that opens a document.
+/// The largest number of blanks after the bracket that opens a document.
 const BLANKS_MAX: usize = 4096;
 
-/// Whether a line has nothing in it.
+/// Returns true if a line is empty or blank.
 fn is_blank(line: &[u8]) -> bool {
     without_bom(line).trim_ascii().is_empty()
 }

@@ -1,4 +1,4 @@
-//! The scan of a text of rows: each row with a hit is judged as an object of its cells.
+//! Scans a text of rows: each row with a hit is judged as an object of its cells.
 
 use std::ops::Range;
 
@@ -15,20 +15,20 @@ use crate::scan::nest::Unit;
 use crate::scan::prefilter::Hits;
 use crate::scan::{Candidate, Scanner, Window};
 
-/// What is at the place where a row should begin.
+/// The item at the place where a row should begin.
 enum Next {
     Row(Range<usize>),
-    /// A header, or nothing at all, up to here.
+    /// A header, or a blank line, up to this index.
     Other(usize),
     TooLong,
     /// Text that is not rows.
     Documents,
-    /// More must be seen.
+    /// More of the text is needed.
     Unknown,
 }
 
 impl Scanner {
-    /// As [`Scanner::scan`], of rows; nothing where these end and documents follow.
+    /// Scans rows, like [`Scanner::scan`]. Returns `None` where the rows end and documents follow.
     pub(in crate::scan) fn scan_rows(
         &mut self,
         table: &mut Table,
@@ -78,7 +78,7 @@ impl Scanner {
         Some(self.boundary)
     }
 
-    /// What begins at `at`. A new header is taken over.
+    /// Returns what begins at `at`. A new header replaces the old one.
     fn next_row(
         &mut self,
         table: &mut Table,
@@ -109,7 +109,7 @@ impl Scanner {
             return Next::Other(at + end);
         }
         let row = at..at + end;
-        // Cells quoted otherwise are looked for only where it matters.
+        // Other ways of quoting are tried only if it matters.
         let ways = match may_go_on(line) {
             true => &[DOUBLED, ESCAPED][..],
             false if is_hit && fits(line, &table.header).is_none() => {
@@ -133,7 +133,7 @@ impl Scanner {
     ) {
         let header = &table.header;
         let text = &window.bytes[row.clone()];
-        // Titles and the lines of a drawn table are no rows.
+        // Titles and the lines of a drawn table are not rows.
         let is_row = header.names.len() == 1 || memchr(header.delimiter, text).is_some();
         if table.is_behind_header && is_row {
             self.note_row(header.time(text));
@@ -166,14 +166,14 @@ impl Scanner {
             self.judge_row(window, row.clone(), visit);
         }
         if misfit.is_some() {
-            // It is told of already: that cells which moved are no record says nothing more.
+            // The row is already reported. That its shifted cells are not a record adds nothing.
             let others = self.defects.split_off(n_told).into_iter();
             self.defects
                 .extend(others.filter(|defect| defect.code != Code::NeedleWithoutRecord));
         }
     }
 
-    /// Passes over a row that is too long, to its end, if that is here.
+    /// Skips a row that is too long, to its end, if that is in this window.
     fn pass(
         &mut self,
         table: &mut Table,
@@ -200,8 +200,8 @@ impl Scanner {
         end.map(|end| end + 1)
     }
 
-    /// Takes account of a row of a table, met once and in order, whether it has a hit or not: what the cell says in
-    /// which the time of its event should be, if there is such a column.
+    /// Counts a row of a table, once and in order, with or without a hit. `time` is the content of the cell where the
+    /// time of its event should be, if there is such a column.
     fn note_row(&mut self, time: Option<&[u8]>) {
         self.events.rows += 1;
         let text = time.and_then(|time| std::str::from_utf8(time).ok());

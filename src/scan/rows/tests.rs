@@ -1,4 +1,4 @@
-//! Tables in every dialect, damaged in every way: an intact row that matches is found, and nothing is lost in silence.
+//! Tables in every dialect, damaged in every way: an intact row that matches is found, and nothing is lost silently.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::scan::{Prefilter, Scanner, Window};
 
 const NEEDLE: &str = "AWSCompromisedKeyQuarantine";
 
-/// What comes of a scan.
+/// The result of a scan.
 #[derive(Debug, PartialEq, Eq)]
 struct Scanned {
     alerts: Vec<String>,
-    /// The rows, or the records in them, that the alerts are of.
+    /// The rows of the alerts, or the records in these rows.
     raws: Vec<Vec<u8>>,
     defects: Vec<Defect>,
     n_rows: u64,
@@ -30,7 +30,7 @@ impl Scanned {
     }
 }
 
-/// Scans a text in windows that end behind so many more bytes each.
+/// Scans a text in windows whose ends advance by `steps` bytes each.
 fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
     let mut scanner = Scanner::new(Arc::new(Prefilter::new(&[NEEDLE])));
     scanner.start_text(0);
@@ -72,7 +72,7 @@ fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
     }
 }
 
-/// The id in a row of which the column has lost its name.
+/// Returns the id in a row whose id column has lost its name.
 fn id_in(row: &[u8]) -> String {
     let start = memmem::find(row, b"id-").unwrap_or(row.len());
     let id = row[start..].split_inclusive(|b| *b == b'x').next();
@@ -83,7 +83,7 @@ fn scan(text: &[u8]) -> Scanned {
     scan_in(text, [])
 }
 
-/// A generator of numbers that is the same everywhere.
+/// A random number generator with the same results everywhere.
 struct Rng(u64);
 
 impl Rng {
@@ -106,7 +106,7 @@ impl Rng {
     }
 }
 
-/// How a writer writes cells.
+/// The way in which a writer writes cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Writer {
     quoting: Quoting,
@@ -159,7 +159,7 @@ impl Writer {
 struct Made {
     title: String,
     header: String,
-    /// The rows, each with its id, and whether it matches.
+    /// The rows, each with its id, and true if it matches.
     rows: Vec<(String, String, bool)>,
     end: &'static str,
 }
@@ -216,7 +216,7 @@ fn cells_of(rng: &mut Rng, id: &str, is_bare: bool) -> (Vec<String>, bool) {
     (cells.map(str::to_owned).to_vec(), is_match)
 }
 
-/// The cells as one record.
+/// Returns the cells as one record.
 fn record(cells: &[String]) -> String {
     let members: Vec<String> = NAMES
         .iter()
@@ -252,7 +252,7 @@ fn make(rng: &mut Rng) -> Made {
             1 => cells.insert(0, i.to_string()),
             _ => {}
         }
-        // Several lines in a cell are read in doubled quotes alone.
+        // Several lines in a cell are read only with doubled quotes.
         let can_break = writer.quoting == DOUBLED && shape != 0;
         if !can_break {
             cells
@@ -282,7 +282,7 @@ impl Made {
     }
 }
 
-/// Changes some bytes, rather those that tell where cells and rows end.
+/// Changes some bytes, preferably those that show where cells and rows end.
 fn damage(rng: &mut Rng, text: &mut Vec<u8>, from: usize) {
     for _ in 0..=rng.below(3) {
         if text.len() <= from + 2 {
@@ -316,7 +316,7 @@ fn damage(rng: &mut Rng, text: &mut Vec<u8>, from: usize) {
     }
 }
 
-/// Whether `row` is in `text`, with nothing else in its lines.
+/// Returns true if `row` is in `text`, with nothing else in its lines.
 fn is_intact(text: &[u8], row: &str) -> bool {
     let mut found = memmem::find_iter(text, row.as_bytes());
     found.any(|at| {
@@ -326,7 +326,7 @@ fn is_intact(text: &[u8], row: &str) -> bool {
     })
 }
 
-/// Checks so many damaged tables, and gives back how many intact rows were not judged, although that was told.
+/// Checks `n_cases` damaged tables, and returns how many intact rows were not judged although this was reported.
 fn check(seed: u64, n_cases: u64) -> usize {
     let mut n_not_judged = 0;
     for case in 0..n_cases {
@@ -354,7 +354,7 @@ fn check(seed: u64, n_cases: u64) -> usize {
         let shown = String::from_utf8_lossy(&damaged);
         let found: BTreeSet<&str> = scanned.alerts.iter().map(String::as_str).collect();
         let raws: BTreeSet<&[u8]> = scanned.raws.iter().map(Vec::as_slice).collect();
-        // Whether what was asked for stands under another name is for the recogniser of events to say.
+        // The recogniser of events decides whether the requested field is under another name.
         let is_named = match Header::find(&damaged, true) {
             Beginning::Header(header) => {
                 let mut names = header.names.iter();

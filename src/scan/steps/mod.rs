@@ -1,5 +1,5 @@
-//! How many steps the work took, counted where it looks at bytes again or may go back: for the tests that it grows as the text
-//! does, whatever the text repeats. Nothing is counted outside of them.
+//! Counts the steps of the work, where it examines bytes again or may go back. The tests use this to check that the
+//! work grows in proportion to the text, whatever the text repeats. Outside the tests nothing is counted.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ thread_local! {
     static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Takes so many steps.
+/// Counts `n_steps` steps.
 #[inline(always)]
 pub(super) fn take(n_steps: usize) {
     #[cfg(test)]
@@ -21,7 +21,7 @@ pub(super) fn take(n_steps: usize) {
     let _ = n_steps;
 }
 
-/// The steps that this thread took while it did this.
+/// Returns the number of steps that this thread took during `work`, and the result of `work`.
 #[cfg(test)]
 pub(crate) fn of<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let before = TAKEN.with(Cell::get);

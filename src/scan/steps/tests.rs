@@ -1,4 +1,4 @@
-//! The work grows as the text does, whatever the text repeats, and ends soon when it is told to.
+//! The work grows in proportion to the text, whatever the text repeats, and ends soon after a stop request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,17 +10,17 @@ use crate::scan::lenient::lenient;
 use crate::scan::nest::Limits;
 use crate::scan::{Before, Prefilter, Scanner, Window, anchors};
 
-/// The most steps for a byte. An escape in each six bytes, each of which may stand in a needle of 256 bytes, behind
-/// escapes of escapes, is the dearest there is.
+/// The largest number of steps per byte. The most expensive text has an escape in every six bytes, each of which may
+/// be in a needle of 256 bytes, after escapes of escapes.
 const STEPS_A_BYTE: u64 = 600;
-/// Beside these.
+/// The number of steps allowed in addition.
 const STEPS_MORE: u64 = 20_000;
 
 const NEEDLE: &str = "NEEDLE";
 const RECORD: &str =
     r#"{"eventVersion":"1.08","eventName":"a","requestParameters":{"b":"NEEDLE"}}"#;
 
-/// What may stand in JSON, in lines, in damage, and nearly so.
+/// Pieces of text that may occur in JSON, in lines, in damaged text, and pieces that nearly may.
 const TOKENS: [&str; 62] = [
     "\n",
     "\r\n",
@@ -86,7 +86,7 @@ const TOKENS: [&str; 62] = [
     "\"{NEEDLE\",",
 ];
 
-/// What may stand before them.
+/// Texts that may be before them.
 const BEFORE: [&str; 17] = [
     "",
     "{",
@@ -107,7 +107,7 @@ const BEFORE: [&str; 17] = [
     RECORD,
 ];
 
-/// And behind.
+/// Texts that may be after them.
 const AFTER: [&str; 10] = [
     "",
     "\n",
@@ -121,7 +121,7 @@ const AFTER: [&str; 10] = [
     RECORD,
 ];
 
-/// Text of some `n_bytes`, and of twice as many.
+/// Text of about `n_bytes`, and of twice as many.
 #[derive(Debug, Clone)]
 struct Repeated {
     before: String,
@@ -172,7 +172,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     prop::sample::select(vec![small, medium, Limits::default()])
 }
 
-/// The steps of a scan through windows of so many bytes, or twice what is kept.
+/// Returns the steps of a scan through windows of `window_bytes` bytes, or of twice what is kept.
 fn scan(text: &str, limits: Limits, needles: &[&str], window_bytes: usize) -> u64 {
     let mut scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
     scanner.start_text(0);
@@ -196,7 +196,7 @@ fn scan(text: &str, limits: Limits, needles: &[&str], window_bytes: usize) -> u6
 
 #[track_caller]
 fn check_linear(repeated: &Repeated, steps: impl Fn(&str) -> u64) {
-    // From ten windows on: a text that is seen at once takes other ways.
+    // From ten windows on: a text in a single window is handled differently.
     let [_, once, twice] = [1, 8, 16].map(|times| {
         let text = repeated.text(times);
         let n_steps = steps(&text);
@@ -216,7 +216,7 @@ fn check_linear(repeated: &Repeated, steps: impl Fn(&str) -> u64) {
     );
 }
 
-/// Each token alone, which chance may pass over.
+/// Returns each token alone, which a random choice may miss.
 fn each_token(n_bytes: usize) -> impl Iterator<Item = Repeated> {
     TOKENS.iter().flat_map(move |token| {
         ["", "[", "{\"a\":\"", "x\n"].map(|before| Repeated {
@@ -241,7 +241,7 @@ fn each_token_costs_as_much_as_it_is_long() {
     }
 }
 
-/// The steps to the anchors of a text with anything before it.
+/// Returns the steps to the anchors of a text, with anything before it.
 fn seams(text: &str) -> u64 {
     let befores = [
         Before::default(),
@@ -314,7 +314,7 @@ fn a_scan_that_is_told_to_stop_ends_within_its_stride() {
 
 #[test]
 fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
-    // No numbers: a list of them is searched at once, for text that is written so.
+    // No numbers: a list of them is searched at once, for text that is written as numbers.
     for token in ["null,", "[", "{}", "\"a\":"] {
         let stop = Arc::new(AtomicBool::new(true));
         let limits = Limits {
@@ -324,7 +324,7 @@ fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
         let prefilter = Arc::new(Prefilter::new(&[NEEDLE]));
         let mut scanner = Scanner::with_limits(prefilter, limits).stopped_by(&stop);
         scanner.start_text(0);
-        // Four times as much as a line that is looked at by itself.
+        // Four times as long as a line that is examined by itself.
         let text = format!("[{}", token.repeat(130_000));
         let window = Window {
             bytes: text.as_bytes(),

@@ -1,4 +1,4 @@
-//! The columns of findings: a type for each field that a document has.
+//! The columns of findings: a type for each field of a document.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::super::super::alert::{Alert, RuleColumns};
 use super::super::super::columns::ELEMENT;
 use super::document;
 
-/// The columns of findings.
+/// Returns the columns of findings.
 pub(in super::super::super) fn schema() -> SchemaRef {
     let observable = vec![text("name"), text("type"), int("type_id"), text("value")];
     let owner = group("owner", vec![account()]);
@@ -119,13 +119,13 @@ fn groups(name: &str, fields: Vec<Field>) -> Field {
     Field::new_list(name, Field::new(ELEMENT, element, true), true)
 }
 
-/// From text to text, by the names that Parquet's specification asks for.
+/// Returns a map from text to text, with the names that Parquet's specification requires.
 fn map(name: &str) -> Field {
     let key = Field::new("key", DataType::Utf8, false);
     Field::new_map(name, "key_value", key, text("value"), false, true)
 }
 
-/// Documents as columns.
+/// Converts documents to columns.
 pub(in super::super::super) fn batch(
     alerts: &[Alert],
     rule: &RuleColumns,
@@ -133,7 +133,7 @@ pub(in super::super::super) fn batch(
     let documents: Vec<Value> = alerts.iter().map(|alert| document(alert, rule)).collect();
     let mut decoder = ReaderBuilder::new(schema())
         .with_batch_size(documents.len().max(1))
-        // A field without a column would be lost in silence.
+        // In non-strict mode a field without a column would be lost without an error.
         .with_strict_mode(true)
         .build_decoder()?;
     decoder.serialize(&documents)?;

@@ -1,7 +1,7 @@
-//! OCSF's way: a Detection Finding (class 2004) of version 1.3.0 with the profile `cloud` (schema.ocsf.io).
+//! Documents in OCSF: a Detection Finding (class 2004) of version 1.3.0 with the profile `cloud` (schema.ocsf.io).
 //!
-//! What the class has no name for stands in `unmapped`, under the names of our own columns. A time that cannot be read is
-//! 0, since the class requires one; `metadata.original_time` has it as it stands.
+//! Values that the class has no name for are in `unmapped`, under the names of our own columns. A time that cannot be
+//! parsed is 0, because the class requires one; `metadata.original_time` contains the original text.
 
 mod columns;
 
@@ -14,10 +14,10 @@ use super::super::columns::{COLUMNS, Cell};
 use super::without_nulls;
 use crate::rule::{Attack, Severity};
 
-/// The version of OCSF: the newest that Security Lake takes.
+/// The version of OCSF: the newest that Security Lake accepts.
 const VERSION: &str = "1.3.0";
 
-/// Columns of ours that a finding has no place for.
+/// Our columns that have no field in a finding.
 const UNMAPPED: [&str; 14] = [
     "event_id",
     "event_outcome",
@@ -35,12 +35,12 @@ const UNMAPPED: [&str; 14] = [
     "sighting",
 ];
 
-/// The time, in milliseconds since 1970.
+/// Returns the time, in milliseconds since 1970.
 pub(in super::super) fn time_ms(alert: &Alert) -> i64 {
     alert.event_time.map_or(0, |micros| micros.div_euclid(1000))
 }
 
-/// The document.
+/// Returns the document.
 pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let text = |column| alert.text(column);
@@ -101,7 +101,7 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     document
 }
 
-/// What was found, and by what.
+/// Returns the finding and the rule that found it.
 fn finding_info(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let event = alert.text("event_id");
@@ -128,7 +128,7 @@ fn account(id: Option<&str>) -> Option<Value> {
     id.map(|id| json!({"uid": id, "type": "AWS Account", "type_id": 10}))
 }
 
-/// Who did it, with which call, from where.
+/// Returns the actor, the call, and the origin of the call.
 fn evidence(alert: &Alert) -> Value {
     let text = |column| alert.text(column);
     let is_named = ["actor_name", "actor_principal_id", "actor_account_id"]
@@ -141,7 +141,7 @@ fn evidence(alert: &Alert) -> Value {
         None => (0, None),
         other => (99, other),
     };
-    // An address that is none is the service that called.
+    // A source address that is not an IP address is the name of the service that called.
     let address = text("source_ip").is_none().then(|| text("source_address"));
     json!({
         "actor": {
@@ -204,7 +204,7 @@ fn observables(alert: &Alert) -> Vec<Value> {
     .collect()
 }
 
-/// The user whose keys leaked, and the policy that it got.
+/// Returns the user whose keys leaked, and the policy that was attached to the user.
 fn resources(alert: &Alert) -> Vec<Value> {
     let user = alert.text("target_user_name").map(|name| {
         json!({
