@@ -20,7 +20,7 @@ pub enum Error {
         /// The path that was asked for.
         path: PathBuf,
         /// What the encoder said.
-        source: arrow::error::ArrowError,
+        source: arrow_schema::ArrowError,
     },
     /// The ledger cannot be used.
     #[error("{path}", path = path.display())]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use crossbeam_channel::{Receiver, bounded};
 use rayon::ThreadPool;
 

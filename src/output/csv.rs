@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use ::csv::{Terminator, Writer, WriterBuilder};
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 
 use super::columns::{COLUMNS, Cell, Kind, RELATION};
 

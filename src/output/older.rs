@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 
-use arrow::ipc::reader::StreamReader;
+use arrow_ipc::reader::StreamReader;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 /// The first bytes of an Arrow stream.

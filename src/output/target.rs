@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 

@@ -4,8 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
@@ -134,7 +134,7 @@ pub(crate) fn make(random: &mut Random, records: &[Record]) -> Made {
         .map(|record| row(record).write(Style::Compact) + "\n")
         .collect();
     let schema = Arc::new(Schema::new(fields));
-    let mut reader = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
+    let mut reader = arrow_json::ReaderBuilder::new(Arc::clone(&schema))
         .with_batch_size(records.len())
         .build(lines.as_bytes())
         .unwrap();
@@ -280,7 +280,7 @@ fn lines(
             None => reader,
         };
         let batches: Result<Vec<RecordBatch>, _> = reader.build().ok()?.collect();
-        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+        let mut writer = arrow_json::LineDelimitedWriter::new(Vec::new());
         for batch in batches.ok()? {
             writer.write(&batch).ok()?;
         }

@@ -122,7 +122,7 @@ fn of_a_bucket_nothing_is_listed_or_looked_up_again_and_rows_may_come_as_lines()
     let reader = File::open(lake.beside("manifest.parquet")).unwrap();
     let reader =
         parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(reader, 1024).unwrap();
-    let mut lines = arrow::json::LineDelimitedWriter::new(Vec::new());
+    let mut lines = arrow_json::LineDelimitedWriter::new(Vec::new());
     reader.for_each(|batch| lines.write(&batch.unwrap()).unwrap());
     let mut command = run(&lake, &["hunt", "-q", "--manifest", "-", "-o", "b.ndjson"]);
     server.serves(&mut command).stdin(Stdio::piped());
@@ -190,7 +190,7 @@ fn what_could_not_be_listed_is_missing_in_every_hunt_by_the_manifest() {
     let reader = File::open(lake.beside("manifest.parquet")).unwrap();
     let reader =
         parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(reader, 1024).unwrap();
-    let mut lines = arrow::json::LineDelimitedWriter::new(Vec::new());
+    let mut lines = arrow_json::LineDelimitedWriter::new(Vec::new());
     reader.for_each(|batch| lines.write(&batch.unwrap()).unwrap());
     std::fs::write(lake.beside("manifest.ndjson"), lines.into_inner()).unwrap();
     let mut command = lake.command(&["--manifest", "manifest.ndjson"]);

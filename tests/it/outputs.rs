@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, TimeUnit};
-use arrow::ipc::reader::StreamReader;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_ipc::reader::StreamReader;
+use arrow_schema::{DataType, TimeUnit};
 use serde_json::Value;
 
 use crate::lake::{Lake, TRAILSIFT, attach, rows};

@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use arrow::array::AsArray as _;
-use arrow::datatypes::Int64Type;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
 use serde_json::Value;
 use trailsift::synth::{Scenario, SynthConfig};
 

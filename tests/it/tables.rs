@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BinaryArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow_array::cast::AsArray as _;
+use arrow_array::{BinaryArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
@@ -84,7 +85,7 @@ fn security_lake_row(id: usize, action: &str, policy: &str) -> Value {
 fn batch(fields: &[Field], rows: &[Value]) -> RecordBatch {
     let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
     let schema = Arc::new(Schema::new(fields.to_vec()));
-    let reader = arrow::json::ReaderBuilder::new(schema).with_batch_size(rows.len());
+    let reader = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.len());
     reader
         .build(Cursor::new(lines))
         .unwrap()
@@ -239,7 +240,7 @@ fn a_column_of_text_may_hold_whole_records() {
 
 /// The same batch with bytes of which nothing says that they are text in place of texts.
 fn as_bytes(batch: &RecordBatch) -> RecordBatch {
-    let of = |column: &arrow::array::ArrayRef| -> arrow::array::ArrayRef {
+    let of = |column: &arrow_array::ArrayRef| -> arrow_array::ArrayRef {
         match column.as_string_opt::<i32>() {
             Some(texts) => Arc::new(
                 texts
@@ -635,9 +636,8 @@ fn a_table_whose_empty_lists_have_no_type_is_empty() {
 
 #[test]
 fn a_map_of_any_keys_harms_no_row() {
-    use arrow::array::{
-        ArrayRef, Date32Builder, Int64Builder, MapBuilder, StringArray, StringBuilder,
-    };
+    use arrow_array::builder::{Date32Builder, Int64Builder, MapBuilder, StringBuilder};
+    use arrow_array::{ArrayRef, StringArray};
     let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
     let mut numbers = MapBuilder::new(None, Int64Builder::new(), StringBuilder::new());
     numbers.keys().append_value(-5);

@@ -3,16 +3,19 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, AsArray as _, BooleanArray, BooleanBufferBuilder, FixedSizeBinaryArray,
-    GenericBinaryArray, MapArray, RecordBatch, StructArray,
+use arrow_array::builder::BooleanBufferBuilder;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
-use arrow::datatypes::{
-    DataType, Field, FieldRef, Fields, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+use arrow_array::{
+    Array, BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, MapArray, RecordBatch,
+    StructArray,
 };
-use arrow::error::ArrowError;
-use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
+use arrow_json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 use jiff::tz::Offset;
 
 use super::ROW_NUMBER;

@@ -18,9 +18,10 @@ mod times;
 use std::io;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch};
-use arrow::datatypes::{DataType, Field};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray as _;
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field};
 use parquet::arrow::arrow_reader::{
     ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
     ParquetRecordBatchReaderBuilder, RowFilter,

@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 
 use super::super::alert::{Alert, RuleColumns};
 use super::super::columns::Kind;

@@ -8,7 +8,7 @@ pub(super) mod ocsf;
 
 use std::io::Write as _;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

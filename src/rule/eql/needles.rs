@@ -137,7 +137,7 @@ mod tests {
             &["AttachUserPolicy"],
         );
         check(r#"event.provider == "iam.amazonaws.com""#, &["amazonaws"]);
-        check(r#"stringContains(PARAMETERS, "policy/AWSx")"#, &["policy"]);
+        check(r#"stringContains(PARAMETERS, "policy/AWSx")"#, &["AWSx"]);
         check(r#"stringContains(PARAMETERS, "a=bcde, f")"#, &["bcde"]);
         check(r#"stringContains(user.name, "née-élan")"#, &[]);
         check(r#"event.action == "Abc""#, &[]);

@@ -73,10 +73,10 @@ mod tests {
         };
         let a = r#"stringContains(aws.cloudtrail.request_parameters, "policy/Alpha")"#;
         let b = r#"stringContains(aws.cloudtrail.request_parameters, "Bravo")"#;
-        check(a, Some(&["policy"]));
+        check(a, Some(&["Alpha"]));
         let with_action = format!(r#"event.action == "AttachUserPolicy" and {b}"#);
         check(&with_action, Some(&["Bravo"]));
-        check(&format!("{a} or {b}"), Some(&["policy", "Bravo"]));
+        check(&format!("{a} or {b}"), Some(&["Alpha", "Bravo"]));
         check(&format!(r#"event.action == "A" or {b}"#), None);
         check(&format!("not {b}"), None);
         check(
