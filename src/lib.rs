@@ -1,7 +1,7 @@
 //! trailsift hunts through archives of AWS CloudTrail logs for AWS quarantining a compromised key: the
 //! attachment of its policy `AWSCompromisedKeyQuarantine` to an IAM user, by Elastic's prebuilt rule.
 //!
-//! The modules stand in the order in which the data meets them:
+//! The modules are in the order in which the data meets them:
 //!
 //! ```text
 //!  input                                scan                               event     rule      output
@@ -9,9 +9,10 @@
 //!  files      bytes   text              hits      units   values  records     view    yes/no   row
 //! ```
 //!
-//! [`pipeline::run`] is the whole way. What a record means is told by `event` and `rule`; everything before
-//! them only makes sure that no record that could match is passed over, and that nothing which could not be
-//! read goes unsaid ([`report`]). The command line is no part of the library.
+//! [`engine::run`] makes one pass over an archive, for any [`engine::Analyzer`]; [`hunt::run`] is the whole way of a hunt,
+//! with its outputs and its ledger. What a record means is decided in `event` and `rule`. Everything before them only makes
+//! sure that no record that could match is passed over, and that everything that could not be read is reported
+//! ([`report`]). The command line is no part of the library.
 //!
 //! The stages' own interfaces are public for tests and benches, and may change before 1.0.
 //!
@@ -29,6 +30,26 @@
 //! let report = trailsift::hunt::run(&config, &mut |_notice| ())?;
 //! assert!(report.complete && report.alerts == 0, "{report:?}");
 //! # Ok::<(), trailsift::Error>(())
+//! ```
+//!
+//! A sink of one's own takes the alerts one by one, and ends the pass by an error when it has enough:
+//!
+//! ```
+//! use trailsift::config::{HuntConfig, ScanConfig};
+//! use trailsift::engine::{ReadAll, run};
+//! use trailsift::{Error, hunt, input::Root};
+//!
+//! let scan = ScanConfig { roots: vec![Root::Path("data/trail".into())], ..ScanConfig::default() };
+//! let config = HuntConfig { scan, ..HuntConfig::default() };
+//! let mut alerts = Vec::new();
+//! let mut sink = |finding| {
+//!     if let hunt::Finding::Alert(alert) = finding {
+//!         alerts.push(alert);
+//!     }
+//!     if alerts.len() < 3 { Ok(()) } else { Err(Error::Interrupted) }
+//! };
+//! let stopped = run(&config.scan, ReadAll, &hunt::HuntAnalyzer::new(&config), &mut sink);
+//! assert!(matches!(stopped, Err(Error::Interrupted)) && alerts.len() == 3);
 //! ```
 
 pub mod config;

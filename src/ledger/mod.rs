@@ -13,7 +13,6 @@
 )]
 
 mod delivery;
-mod error;
 mod identity;
 mod index;
 mod pages;
@@ -29,11 +28,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::output::Alert;
 use crate::report::{Diagnostic, Outcome, Severity};
-use error::in_use;
 use index::Index;
 use pages::{Entry, Page};
 
-pub use error::LedgerError;
+pub use crate::error::LedgerError;
 use identity::Begun;
 pub use identity::{Identity, RuleIdentity};
 pub use summary::Summary;
@@ -192,13 +190,13 @@ impl Ledger {
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.pragma_update(None, "page_size", 16 * 1024)?;
         let begun = connection.pragma_update(None, "journal_mode", "WAL");
-        begun.map_err(in_use)?;
+        begun.map_err(LedgerError::from_sqlite)?;
         // With this setting a crash of the machine may lose the most recent work, but never changes the order of what
         // was written.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection
             .execute_batch("BEGIN IMMEDIATE")
-            .map_err(in_use)?;
+            .map_err(LedgerError::from_sqlite)?;
         let layout: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let n_tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;

@@ -84,7 +84,7 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ),
     (
         "ledger",
-        &["output", "report"],
+        &["error", "output", "report"],
         "it keeps what sources came to, and rows until they are written; where they come from is told to it",
     ),
     (
@@ -94,8 +94,8 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ),
     (
         "error",
-        &["ledger"],
-        "likewise; but for the ledger's own errors",
+        &[],
+        "likewise; the ledger's errors are here, so that no circle is made by them",
     ),
     (
         "config",
@@ -131,7 +131,7 @@ const EDGES: [(&str, &[&str], &str); 18] = [
 const WORDS: [(&str, &[&str], &str); 14] = [
     (
         "rayon",
-        &["engine/", "hunt/", "synth/", "error.rs"],
+        &["engine/", "hunt/", "synth/", "error/"],
         "one folder decides what runs in parallel, and a hunt encodes beside that; `error` holds rayon's own error",
     ),
     (
@@ -193,7 +193,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "store/",
             "output/",
             "case/",
-            "error.rs",
+            "error/",
             "synth/",
             "cli/",
             "engine/worker/logs.rs",

@@ -32,14 +32,16 @@ pub enum LedgerError {
     Json(#[from] serde_json::Error),
 }
 
-/// Converts an SQLite error. If another process uses the ledger, SQLite reports this at once, because there is no wait
-/// for a lock.
-pub(super) fn in_use(error: rusqlite::Error) -> LedgerError {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            LedgerError::InUse
+impl LedgerError {
+    /// Converts an SQLite error. If another process uses the ledger, SQLite reports this at once, because there is no
+    /// wait for a lock.
+    pub(crate) fn from_sqlite(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::InUse
+            }
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::Layout,
+            _ => error.into(),
         }
-        Some(rusqlite::ErrorCode::NotADatabase) => LedgerError::Layout,
-        _ => error.into(),
     }
 }

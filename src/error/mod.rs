@@ -1,6 +1,10 @@
 //! What ends a run. Bad *input* never does: that is a [`crate::report::Defect`].
 
+mod ledger;
+
 use std::path::PathBuf;
+
+pub use ledger::LedgerError;
 
 /// The run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +32,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// What is wrong.
-        source: crate::ledger::LedgerError,
+        source: LedgerError,
     },
     /// An output holds alerts of an earlier run, and would be replaced.
     #[error(
