@@ -1,7 +1,7 @@
 //! What a pass over an archive is made for: which events it must show, and what becomes of them.
 //!
 //! ```text
-//!                    ┌── one thread ───────────────────────┐
+//!                    ┌── each of n threads ────────────────┐
 //! text ─scan─▶ event ─▶ Local::event ─▶ Emit::output ──────┼──▶ in the order of the sources ─▶ Sink::take
 //!                    └── Local::text, end_of_log, end ─────┘
 //! ```
@@ -48,8 +48,8 @@ impl Search {
     }
 }
 
-/// What a pass must show an analyzer. It may be shown more, since a pass may be made for several: each event is to be
-/// judged by itself.
+/// What a pass must show an analyzer. It may be shown more, because a pass may serve several: each event is to be
+/// handled by itself.
 #[derive(Debug, Clone)]
 pub struct Interest {
     /// Which events it must be shown.
@@ -119,7 +119,7 @@ pub trait Local {
     /// As of the [`Analyzer`].
     type Output;
 
-    /// Judges an event.
+    /// Takes an event.
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Self::Output>);
 
     /// Takes the next bytes of a log's text. Called where [`Interest::text`] requests it.

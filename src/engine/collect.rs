@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::sink::Sink;
 use super::worker::SourceReport;
-use super::{Message, TICK, WorkResult};
+use super::{Message, TICK, Turn};
 use crate::config::Progress;
 use crate::error::Error;
 use crate::report::{Diagnostic, Outcome, PassReport, Stats, Tally};
@@ -20,7 +20,7 @@ pub(super) struct Collector<'a, T, K> {
 }
 
 impl<T, K> Collector<'_, T, K> {
-    pub(super) fn collect(mut self, turns: &Receiver<WorkResult<T, K>>) -> Result<(), Error> {
+    pub(super) fn collect(mut self, turns: &Receiver<Turn<T, K>>) -> Result<(), Error> {
         loop {
             let turn = match turns.recv_timeout(TICK) {
                 Ok(turn) => turn,
@@ -31,7 +31,7 @@ impl<T, K> Collector<'_, T, K> {
                 }
             };
             // A large source may take its time.
-            self.sink.tick(matches!(turn, WorkResult::Large(..)))?;
+            self.sink.tick(matches!(turn, Turn::Large(..)))?;
             self.turn(turn)?;
             self.check_stop()?;
         }
@@ -41,14 +41,14 @@ impl<T, K> Collector<'_, T, K> {
         self.sink.tick(true)
     }
 
-    fn turn(&mut self, turn: WorkResult<T, K>) -> Result<(), Error> {
+    fn turn(&mut self, turn: Turn<T, K>) -> Result<(), Error> {
         match turn {
-            WorkResult::Batch(messages, tickets) => {
+            Turn::Batch(messages, tickets) => {
                 self.sink.begin(&tickets);
                 self.messages(&messages, None)?;
                 self.end(&tickets)?;
             }
-            WorkResult::Large(path, pieces, ticket) => {
+            Turn::Large(path, pieces, ticket) => {
                 self.sink.begin(ticket.as_slice());
                 let mut whole = SourceReport::default();
                 for messages in pieces {
@@ -57,23 +57,23 @@ impl<T, K> Collector<'_, T, K> {
                 self.source(&path, whole);
                 self.end(ticket.as_slice())?;
             }
-            WorkResult::Known(n_whole, n_partial) => self.report.add_known(n_whole, n_partial),
-            WorkResult::Replay(id, is_whole) => {
+            Turn::Known(n_whole, n_partial) => self.report.add_known(n_whole, n_partial),
+            Turn::Replay(id, is_whole) => {
                 self.report
                     .add_known(u64::from(is_whole), u64::from(!is_whole));
                 self.replay(id)?;
             }
-            WorkResult::Failed(error) => return Err(*error),
-            WorkResult::Defect(path, defect) => {
+            Turn::Failed(error) => return Err(*error),
+            Turn::Defect(path, defect) => {
                 let mut tally = Tally::default();
                 tally.add(Outcome::Failed, Stats::default(), &path);
                 self.report.add_sources(&tally);
                 self.report_one(Diagnostic::new(&path.to_string_lossy(), defect));
             }
-            WorkResult::Link => self.report.sources.links_not_followed += 1,
-            WorkResult::Repeated => self.report.sources.repeated += 1,
-            WorkResult::PassedOver => self.report.sources.folders_passed_over += 1,
-            WorkResult::Excluded => self.report.sources.excluded += 1,
+            Turn::Link => self.report.sources.links_not_followed += 1,
+            Turn::Repeated => self.report.sources.repeated += 1,
+            Turn::PassedOver => self.report.sources.folders_passed_over += 1,
+            Turn::Excluded => self.report.sources.excluded += 1,
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl<T, K> Collector<'_, T, K> {
         for message in messages {
             self.check_stop()?;
             match message {
-                Message::Outputs(outputs, _room) => {
+                Message::Outputs(outputs, _permit) => {
                     for output in outputs {
                         self.sink.take(output)?;
                     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
-use super::WorkResult;
+use super::Turn;
 use super::gate::{Admission, Gate};
 use super::schedule::{Job, Large, Schedule};
 use super::worker::large::Cutter;
@@ -25,7 +25,7 @@ const BATCH_STORED_BYTES: u64 = 256 * 1024;
 /// Gives what was found its turn, and sources also to the threads.
 pub(super) struct Feed<'a, T, G: Gate> {
     config: &'a ScanConfig,
-    turns: Sender<WorkResult<T, G::Ticket>>,
+    turns: Sender<Turn<T, G::Ticket>>,
     schedule: &'a Schedule<T>,
     gate: G,
     /// Whether a large source is divided among the threads.
@@ -41,7 +41,7 @@ pub(super) struct Feed<'a, T, G: Gate> {
 impl<'a, T, G: Gate> Feed<'a, T, G> {
     pub(super) fn new(
         config: &'a ScanConfig,
-        turns: Sender<WorkResult<T, G::Ticket>>,
+        turns: Sender<Turn<T, G::Ticket>>,
         schedule: &'a Schedule<T>,
         gate: G,
         divides: bool,
@@ -74,7 +74,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                     }
                     Ok(Admission::Replay { id, is_whole }) => {
                         self.flush()?;
-                        return self.turn(WorkResult::Replay(id, is_whole));
+                        return self.turn(Turn::Replay(id, is_whole));
                     }
                     Err(error) => return self.fail(error),
                 };
@@ -113,12 +113,12 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
             }
             Found::Defect { path, defect } => {
                 self.flush()?;
-                self.turn(WorkResult::Defect(path, defect))
+                self.turn(Turn::Defect(path, defect))
             }
-            Found::Link => self.turn(WorkResult::Link),
-            Found::Repeated => self.turn(WorkResult::Repeated),
-            Found::PassedOver => self.turn(WorkResult::PassedOver),
-            Found::Excluded => self.turn(WorkResult::Excluded),
+            Found::Link => self.turn(Turn::Link),
+            Found::Repeated => self.turn(Turn::Repeated),
+            Found::PassedOver => self.turn(Turn::PassedOver),
+            Found::Excluded => self.turn(Turn::Excluded),
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
 
     /// Ends the run.
     fn fail(&self, error: Error) -> ControlFlow<()> {
-        self.turn(WorkResult::Failed(Box::new(error)))?;
+        self.turn(Turn::Failed(Box::new(error)))?;
         ControlFlow::Break(())
     }
 
@@ -143,7 +143,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
     pub(super) fn flush(&mut self) -> ControlFlow<()> {
         if self.known != (0, 0) {
             let (n_whole, n_partial) = std::mem::take(&mut self.known);
-            self.turn(WorkResult::Known(n_whole, n_partial))?;
+            self.turn(Turn::Known(n_whole, n_partial))?;
         }
         if self.batch.is_empty() {
             return ControlFlow::Continue(());
@@ -152,7 +152,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         let sources = std::mem::take(&mut self.batch);
         let (messages, receiver) = unbounded();
         let tickets = std::mem::take(&mut self.tickets);
-        self.turn(WorkResult::Batch(receiver, tickets))?;
+        self.turn(Turn::Batch(receiver, tickets))?;
         self.schedule.push(Job::Batch { sources, messages });
         ControlFlow::Continue(())
     }
@@ -166,16 +166,16 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
 
     fn large(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {
         let (pieces, receiver) = bounded(self.config.n_threads + 2);
-        self.turn(WorkResult::Large(source.path.clone(), receiver, ticket))?;
+        self.turn(Turn::Large(source.path.clone(), receiver, ticket))?;
         let cutter = Box::new(Cutter::new(source, self.config.block_bytes));
         self.schedule.push(Job::Large(Large { cutter, pieces }));
         ControlFlow::Continue(())
     }
 
-    fn turn(&self, turn: WorkResult<T, G::Ticket>) -> ControlFlow<()> {
+    fn turn(&self, turn: Turn<T, G::Ticket>) -> ControlFlow<()> {
         match self.turns.send(turn) {
             Ok(()) => ControlFlow::Continue(()),
-            // The sink has ended the run.
+            // The collector has ended the run.
             Err(_) => ControlFlow::Break(()),
         }
     }

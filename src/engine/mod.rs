@@ -13,14 +13,14 @@
 //! What is made of events is the matter of an [`Analyzer`]; which sources are read, that of a [`Gate`].
 //!
 //! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, for a large source two pieces more than there are
-//! threads, and the outputs that wait for their turn ([`room`]). No two wait for each other: a free thread takes the
+//! threads, and the outputs that wait for their turn ([`limiter`]). No two wait for each other: a free thread takes the
 //! first job that has something left, so the one whose turn it is always has a thread, and nobody waits for a later one.
 
 mod analyzer;
 mod collect;
 mod feed;
 mod gate;
-mod room;
+mod limiter;
 mod schedule;
 mod sink;
 mod worker;
@@ -44,7 +44,7 @@ use crate::report::{Defect, PassReport, Tally};
 use analyzer::Observing;
 use collect::Collector;
 use feed::Feed;
-use room::{BatchLimiter, BatchPermit, JobLimiter};
+use limiter::{BatchLimiter, BatchPermit, JobLimiter};
 use schedule::{Schedule, Work};
 use worker::{SourceReport, Target, Worker};
 
@@ -58,13 +58,13 @@ pub const TICK: Duration = Duration::from_millis(200);
 
 /// Jobs that are being scanned or wait to be: enough that a large one does not hold up the threads.
 const JOBS_IN_FLIGHT: usize = 256;
-/// Outputs of a batch, in bytes.
-const BATCH_BYTES: usize = 256 * 1024;
+/// Outputs that are sent together, in bytes.
+const OUTPUT_BATCH_BYTES: usize = 256 * 1024;
 /// Batches of outputs that wait for their turn, for each thread: those of a block where every record gives one.
-const BATCHES_A_THREAD: usize = 32;
+const OUTPUT_BATCHES_A_THREAD: usize = 32;
 
-/// What is collected next.
-enum WorkResult<T, K> {
+/// One step of the order: a batch of sources, a large source, or something else that the walk met.
+enum Turn<T, K> {
     /// Small sources, and their tickets.
     Batch(Receiver<Message<T>>, Vec<K>),
     /// A large source: its pieces, as they are cut.
@@ -148,7 +148,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
     let divides = !interest.text;
     let target = Target::new(interest);
     let schedule = Schedule::default();
-    let room = BatchLimiter::new(BATCHES_A_THREAD * (config.n_threads + 1));
+    let limiter = BatchLimiter::new(OUTPUT_BATCHES_A_THREAD * (config.n_threads + 1));
     let mut report = PassReport::default();
     let (turns_in, turns) = bounded(JOBS_IN_FLIGHT);
     let result = std::thread::scope(|scope| {
@@ -179,7 +179,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
         });
         pool.in_place_scope(|workers| {
             for _ in 0..config.n_threads {
-                workers.spawn(|_| work(&schedule, &room, config, &target, analyzer));
+                workers.spawn(|_| work(&schedule, &limiter, config, &target, analyzer));
             }
             let collector = Collector {
                 sink,
@@ -225,7 +225,7 @@ pub(crate) fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
 /// Scans until nothing is left.
 fn work<A: Analyzer>(
     schedule: &Schedule<A::Output>,
-    room: &Arc<BatchLimiter>,
+    limiter: &Arc<BatchLimiter>,
     config: &ScanConfig,
     target: &Target,
     analyzer: &A,
@@ -236,7 +236,7 @@ fn work<A: Analyzer>(
     while let Some(work) = schedule.next() {
         match work {
             Work::Batch { sources, messages } => {
-                let mut emitter = Emitter::new(&messages, room);
+                let mut emitter = Emitter::new(&messages, limiter);
                 let mut tally = Tally::default();
                 for source in sources {
                     if progress.stop.load(Relaxed) {
@@ -267,9 +267,9 @@ fn work<A: Analyzer>(
             Work::Large { order, large } => {
                 let source = Arc::clone(&large.cutter.source);
                 let (messages, receiver) = unbounded();
-                // A sink that is gone has ended the run, and knows why.
+                // A collector that is gone has ended the run, and knows why.
                 large.pieces.send(receiver).ok();
-                let mut emitter = Emitter::new(&messages, room);
+                let mut emitter = Emitter::new(&messages, limiter);
                 let mut report = SourceReport::default();
                 let mut large = Some(large);
                 let scanned = catch_unwind(AssertUnwindSafe(|| {
@@ -318,13 +318,13 @@ struct Emitter<'a, T> {
     outputs: Vec<T>,
     n_bytes: usize,
     messages: &'a Sender<Message<T>>,
-    room: JobLimiter,
+    limiter: JobLimiter,
 }
 
 impl<'a, T: SizeBytes> Emitter<'a, T> {
-    fn new(messages: &'a Sender<Message<T>>, room: &Arc<BatchLimiter>) -> Self {
+    fn new(messages: &'a Sender<Message<T>>, limiter: &Arc<BatchLimiter>) -> Self {
         Self {
-            room: room.for_job(),
+            limiter: limiter.for_job(),
             outputs: Vec::new(),
             n_bytes: 0,
             messages,
@@ -334,7 +334,7 @@ impl<'a, T: SizeBytes> Emitter<'a, T> {
     fn push(&mut self, output: T) {
         self.n_bytes += output.size_bytes();
         self.outputs.push(output);
-        if self.n_bytes >= BATCH_BYTES {
+        if self.n_bytes >= OUTPUT_BATCH_BYTES {
             self.flush();
         }
     }
@@ -343,8 +343,8 @@ impl<'a, T: SizeBytes> Emitter<'a, T> {
         self.n_bytes = 0;
         if !self.outputs.is_empty() {
             let outputs = std::mem::take(&mut self.outputs);
-            let message = Message::Outputs(outputs, self.room.take());
-            // A sink that is gone has ended the run, and knows why.
+            let message = Message::Outputs(outputs, self.limiter.take());
+            // A collector that is gone has ended the run, and knows why.
             self.messages.send(message).ok();
         }
     }
@@ -380,5 +380,5 @@ fn discover_options(config: &ScanConfig, own: OwnFiles) -> DiscoverOptions {
 /// More bytes of outputs of one source than may wait for their turn.
 #[cfg(test)]
 pub(crate) fn outputs_that_wait(n_threads: usize) -> usize {
-    ((n_threads + 1) * BATCHES_A_THREAD + 3) * BATCH_BYTES
+    ((n_threads + 1) * OUTPUT_BATCHES_A_THREAD + 3) * OUTPUT_BATCH_BYTES
 }

@@ -21,7 +21,7 @@ const RAW_BYTES_SEARCHED: usize = 128 * 1024;
 /// they are not written.
 const RELATED_SHOWN: u64 = 20;
 
-/// What a hunt makes of a source.
+/// One output of a hunt's analyzer.
 #[derive(Debug)]
 pub enum Finding {
     /// An alert.

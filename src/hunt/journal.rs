@@ -1,4 +1,5 @@
-//! What a hunt and its ledger have to do with each other: which sources are read, and what became of them.
+//! The ledger's side of a hunt: which sources are read ([`LedgerGate`]), what they came to ([`Journal`]), and which older
+//! outputs must stay ([`Held`]).
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};

@@ -1,9 +1,10 @@
 //! A hunt: one pass over an archive by a rule, and what it writes.
 //!
 //! ```text
-//! engine ─▶ analyzer ─▶ writer ─▶ journal (ledger) ─▶ tables ─▶ output
-//!            alerts, events        rows of earlier     groups, encoded
-//!            beside them           runs                beside the scan
+//! engine, with the analyzer on its threads ─▶ writer ─▶ tables ─▶ output
+//!                                               ▲ │
+//!                        rows of earlier runs   │ ▼  what is done
+//!                                              journal ◀─▶ ledger
 //! ```
 
 mod analyzer;

@@ -1,4 +1,4 @@
-//! Which rows of a table a hunt looks at.
+//! Which rows of a Parquet input a hunt looks at.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The files of rows that a hunt writes, and how rows get there: groups of them are encoded beside the scan.
+//! The output files of a hunt, and how rows get there: groups of them are encoded beside the scan.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -134,7 +134,7 @@ impl Table {
             let result = result.unwrap_or_else(|panic| {
                 Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
             });
-            // A sink that is gone has ended the run, and knows why.
+            // A table that is gone has ended the run, and knows why.
             encoded.send(result).ok();
         });
         Ok(())

@@ -141,7 +141,7 @@ impl Remainder {
 #[derive(Debug)]
 pub(crate) struct SeamSender {
     seam: SyncSender<Seam>,
-    carry: SyncSender<Remainder>,
+    remainder: SyncSender<Remainder>,
 }
 
 /// Takes from the block before.
@@ -150,34 +150,34 @@ pub(crate) struct SeamReceiver {
     seams: Receiver<Seam>,
     /// The seam, once it came.
     seam: Option<Seam>,
-    carry: Receiver<Remainder>,
+    remainder: Receiver<Remainder>,
 }
 
 /// The link between two blocks.
 pub(crate) fn link() -> (SeamSender, SeamReceiver) {
     let (seam_in, seam) = sync_channel(1);
-    let (carry_in, carry) = sync_channel(1);
-    let giver = SeamSender {
+    let (remainder_in, remainder) = sync_channel(1);
+    let sender = SeamSender {
         seam: seam_in,
-        carry: carry_in,
+        remainder: remainder_in,
     };
-    let taker = SeamReceiver {
+    let receiver = SeamReceiver {
         seams: seam,
         seam: None,
-        carry,
+        remainder,
     };
-    (giver, taker)
+    (sender, receiver)
 }
 
 /// What the first block takes.
 pub(crate) fn beginning(begins_rows: bool) -> SeamReceiver {
-    let (giver, taker) = link();
-    giver.seam(Seam::default());
-    giver.carry(Remainder {
+    let (sender, receiver) = link();
+    sender.seam(Seam::default());
+    sender.remainder(Remainder {
         begins_rows,
         ..Remainder::new(0, &[], Vec::new())
     });
-    taker
+    receiver
 }
 
 impl SeamSender {
@@ -187,7 +187,7 @@ impl SeamSender {
             offset,
             ..Seam::default()
         });
-        self.carry(Remainder::new(offset, &[], Vec::new()));
+        self.remainder(Remainder::new(offset, &[], Vec::new()));
     }
 
     pub(crate) fn seam(&self, seam: Seam) {
@@ -195,9 +195,9 @@ impl SeamSender {
         self.seam.send(seam).ok();
     }
 
-    pub(crate) fn carry(&self, carry: Remainder) {
+    pub(crate) fn remainder(&self, remainder: Remainder) {
         // Likewise.
-        self.carry.send(carry).ok();
+        self.remainder.send(remainder).ok();
     }
 }
 
@@ -219,7 +219,7 @@ impl SeamReceiver {
     }
 
     /// Waits for what is left over; nothing if the block before failed.
-    pub(crate) fn carry(&self) -> Option<Remainder> {
-        self.carry.recv().ok()
+    pub(crate) fn remainder(&self) -> Option<Remainder> {
+        self.remainder.recv().ok()
     }
 }

@@ -118,7 +118,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         self.report.defects.extend(defect.map(|d| d.within(member)));
     }
 
-    /// What judges the candidates of a log, and what finds them.
+    /// Returns where the candidates of a log go, and what finds them.
     fn shown<'b>(
         &'b mut self,
         member: Option<&'b Arc<Member>>,

@@ -320,7 +320,7 @@ impl<'a> PieceContext<'a> {
         }
     }
 
-    /// Whether it judges an entry that is left out, and is scanned only since its end is not known before.
+    /// Returns whether the entry is left out, and is scanned only because its end is not known before.
     fn is_excluded(&self) -> bool {
         let names = self.context.names;
         names.leaves_out_entry(self.member.map(Arc::as_ref))

@@ -99,8 +99,8 @@ impl<'p, 'a> PartScan<'p, 'a> {
             let is_closed = matches!(filled, Filled::End | Filled::Gap);
             match &mut ahead {
                 Ahead::Own { base } => *base = self.scan(scanner, *base, is_closed),
-                Ahead::Carried(carry) => {
-                    self.piece.go_on(carry, self.decoding.text, is_closed);
+                Ahead::Carried(remainder) => {
+                    self.piece.go_on(remainder, self.decoding.text, is_closed);
                     self.decoding.text.clear();
                 }
             }
@@ -130,7 +130,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         };
         let Some(first) = first else {
             self.origin = Some(Some(self.piece.before.seam()?.offset));
-            return Some(Ahead::Carried(self.piece.before.carry()?));
+            return Some(Ahead::Carried(self.piece.before.remainder()?));
         };
         head.clear();
         head.extend(text.drain(..first));
@@ -164,7 +164,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         let origin = self.resolve()?;
         match ahead {
             Ahead::Own { .. } => self.piece.shown.take_in(scanner, origin),
-            Ahead::Carried(carry) => *self.piece.memory = carry.into_memory(),
+            Ahead::Carried(remainder) => *self.piece.memory = remainder.into_memory(),
         }
         self.decoding.text.clear();
         let base = self.seam.offset;
@@ -225,16 +225,17 @@ impl<'p, 'a> PartScan<'p, 'a> {
             return Some(());
         };
         after.seam(seam);
-        after.carry(match ahead {
-            Ahead::Carried(carry) => carry,
+        after.remainder(match ahead {
+            Ahead::Carried(remainder) => remainder,
             Ahead::Own { base } => {
                 let memory = std::mem::take(piece.memory);
-                let carry = Remainder::new(base, self.decoding.text, memory).counted_from(origin);
+                let remainder =
+                    Remainder::new(base, self.decoding.text, memory).counted_from(origin);
                 if scanner.is_walking() {
                     let next = piece.shown.context.scanner();
-                    carry.seen_by(std::mem::replace(scanner, next))
+                    remainder.seen_by(std::mem::replace(scanner, next))
                 } else {
-                    carry
+                    remainder
                 }
             }
         });
@@ -254,9 +255,9 @@ fn resolve(
     }
     *origin = Some(piece.before.seam().map(|seam| seam.offset));
     // A piece before that failed has told so.
-    if let Some(mut carry) = piece.before.carry() {
-        piece.go_on(&mut carry, head, true);
-        *piece.memory = carry.into_memory();
+    if let Some(mut remainder) = piece.before.remainder() {
+        piece.go_on(&mut remainder, head, true);
+        *piece.memory = remainder.into_memory();
         shrink(piece.memory);
     }
     shrink(head);

@@ -267,18 +267,18 @@ impl PieceScan<'_> {
                 if let Some(own) = &own {
                     let memory = std::mem::take(self.memory);
                     let base = offset + own.end as u64;
-                    after.carry(Remainder::new(base, &text[own.end..], memory));
+                    after.remainder(Remainder::new(base, &text[own.end..], memory));
                 }
             }
         }
         // A block before that failed has told so.
-        if let Some(mut carry) = self.before.carry() {
+        if let Some(mut remainder) = self.before.remainder() {
             let before_own = own.as_ref().map_or(text, |own| &text[..own.start]);
-            self.go_on(&mut carry, before_own, own.is_some() || is_closed);
+            self.go_on(&mut remainder, before_own, own.is_some() || is_closed);
             match &self.after {
-                Some(after) if own.is_none() && !is_closed => after.carry(carry),
+                Some(after) if own.is_none() && !is_closed => after.remainder(remainder),
                 _ => {
-                    *self.memory = carry.into_memory();
+                    *self.memory = remainder.into_memory();
                     shrink(self.memory);
                 }
             }
@@ -293,11 +293,11 @@ impl PieceScan<'_> {
     }
 
     /// Goes on with what the blocks before left over.
-    pub(super) fn go_on(&mut self, carry: &mut Remainder, more: &[u8], is_closed: bool) {
+    pub(super) fn go_on(&mut self, remainder: &mut Remainder, more: &[u8], is_closed: bool) {
         let shown = &mut self.shown;
-        let (context, origin) = (shown.context, carry.origin());
+        let (context, origin) = (shown.context, remainder.origin());
         let visit = &mut |candidate: &Candidate<'_>| shown.candidate(candidate, origin);
-        if let Some(scanner) = carry.scan(more, is_closed, || context.scanner(), visit) {
+        if let Some(scanner) = remainder.scan(more, is_closed, || context.scanner(), visit) {
             self.shown.take_in(scanner, origin);
         }
     }

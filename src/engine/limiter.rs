@@ -1,8 +1,8 @@
-//! How many alerts may wait for their turn: enough to keep all threads busy where every record alerts, few
+//! How many outputs may wait for their turn: enough to keep all threads busy where every record outputs, few
 //! enough to bound the memory.
 #![expect(
     clippy::disallowed_types,
-    reason = "a count that threads wait for, once for some hundred alerts"
+    reason = "a count that threads wait for, once for some hundred outputs"
 )]
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// Batches that any job may have waiting, whatever the others have: so the one whose turn it is goes on.
 const OF_EACH_JOB: usize = 2;
 
-/// The room for batches of alerts that wait.
+/// The room for batches of outputs that wait.
 pub(super) struct BatchLimiter {
     /// How many wait in all.
     n_taken: Mutex<usize>,
@@ -21,18 +21,18 @@ pub(super) struct BatchLimiter {
 
 /// The part of the room that one job has taken.
 pub(super) struct JobLimiter {
-    room: Arc<BatchLimiter>,
+    limiter: Arc<BatchLimiter>,
     n_taken: Arc<AtomicUsize>,
 }
 
 /// The room of one batch, given back when this is dropped.
 pub(super) struct BatchPermit {
-    room: Arc<BatchLimiter>,
+    limiter: Arc<BatchLimiter>,
     n_taken_by_job: Arc<AtomicUsize>,
 }
 
 impl BatchLimiter {
-    /// BatchLimiter for so many batches, and a few more.
+    /// Room for so many batches, and a few more.
     pub(super) fn new(n_max: usize) -> Arc<Self> {
         Arc::new(Self {
             n_taken: Mutex::new(0),
@@ -43,7 +43,7 @@ impl BatchLimiter {
 
     pub(super) fn for_job(self: &Arc<Self>) -> JobLimiter {
         JobLimiter {
-            room: Arc::clone(self),
+            limiter: Arc::clone(self),
             n_taken: Arc::default(),
         }
     }
@@ -57,16 +57,16 @@ impl BatchLimiter {
 impl JobLimiter {
     /// Waits until there is room for a batch.
     pub(super) fn take(&self) -> BatchPermit {
-        let mut n_taken = self.room.n_taken();
+        let mut n_taken = self.limiter.n_taken();
         // The job's own count changes under the lock alone.
-        while *n_taken >= self.room.n_max && self.n_taken.load(Relaxed) >= OF_EACH_JOB {
-            let waited = self.room.changed.wait(n_taken);
+        while *n_taken >= self.limiter.n_max && self.n_taken.load(Relaxed) >= OF_EACH_JOB {
+            let waited = self.limiter.changed.wait(n_taken);
             n_taken = waited.unwrap_or_else(PoisonError::into_inner);
         }
         *n_taken += 1;
         self.n_taken.fetch_add(1, Relaxed);
         BatchPermit {
-            room: Arc::clone(&self.room),
+            limiter: Arc::clone(&self.limiter),
             n_taken_by_job: Arc::clone(&self.n_taken),
         }
     }
@@ -74,11 +74,11 @@ impl JobLimiter {
 
 impl Drop for BatchPermit {
     fn drop(&mut self) {
-        let mut n_taken = self.room.n_taken();
+        let mut n_taken = self.limiter.n_taken();
         *n_taken -= 1;
         self.n_taken_by_job.fetch_sub(1, Relaxed);
         drop(n_taken);
-        self.room.changed.notify_all();
+        self.limiter.changed.notify_all();
     }
 }
 
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn a_job_may_take_all_the_room_and_each_other_one_a_little() {
-        let room = BatchLimiter::new(3);
-        let (greedy, other) = (room.for_job(), room.for_job());
+        let limiter = BatchLimiter::new(3);
+        let (greedy, other) = (limiter.for_job(), limiter.for_job());
         let taken: Vec<BatchPermit> = (0..3).map(|_| greedy.take()).collect();
         // The room is full, and the other job still has its share at once.
         let mut shared: Vec<BatchPermit> = (0..OF_EACH_JOB).map(|_| other.take()).collect();
@@ -110,6 +110,6 @@ mod tests {
             telling.recv_timeout(IN_THE_END).unwrap();
         });
         drop((taken, shared));
-        assert_eq!(*room.n_taken(), 0);
+        assert_eq!(*limiter.n_taken(), 0);
     }
 }
