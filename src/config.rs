@@ -1,4 +1,4 @@
-//! All that a hunt is given: plain data, checked and complete, with no type of the command line in it.
+//! The complete settings of a hunt: plain, checked data without any type of the command line.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,33 +14,35 @@ use crate::output::{Destination, Format, Schema};
 use crate::rule::Rule;
 use crate::store::Stores;
 
-/// How an archive is read: what there is to read, what of it is wanted, and with what means.
+/// The settings for reading an archive: the input, the selection, and the resources.
 #[derive(Debug, Clone)]
 pub struct ScanConfig {
-    /// What is read, in this order.
+    /// The roots to read, in this order.
     pub roots: Vec<Root>,
-    /// Which events are wanted; folders that can hold none of them are not listed.
+    /// The selected events. Folders that cannot contain any of them are not listed.
     pub wanted: Selection,
-    /// Which files are read, and entries of archives, by their names.
+    /// The files, and entries of archives, that are read, selected by name.
     pub names: Names,
-    /// Whether symbolic links inside a tree are followed.
+    /// True if symbolic links inside a tree are followed.
     pub follows_links: bool,
-    /// Files that are no input although they may lie below a root: an older output, the report.
+    /// Files that are not input, although they may be inside a root: an older output, the report.
     pub own_files: Vec<PathBuf>,
-    /// Objects that are none, likewise.
+    /// Objects that are not input, for the same reason.
     pub own_uris: Vec<String>,
-    /// How many threads scan; the default is one for each core.
+    /// Number of threads that scan. The default is one per core.
     pub n_threads: usize,
-    /// Files from this size on are mapped; without it none is, and large ones are streamed.
+    /// Smallest size in bytes of files that are memory-mapped. If it is `None`, no file is mapped and large files are
+    /// streamed.
     pub map_from_bytes: Option<u64>,
-    /// How much of a large source a thread takes at once, in bytes of text: streams, and files that store
-    /// as much, are divided so. What is found does not depend on it.
+    /// Amount of a large source that a thread takes at once, in bytes of text. Streams, and files that store at least
+    /// as many bytes, are divided into blocks of this size. The results do not depend on it.
     pub block_bytes: usize,
-    /// The most text that may come out of one source, in bytes: what exceeds it is not read, and reported.
+    /// Largest amount of text that may come out of one source, in bytes. Text over this limit is not read, and this is
+    /// reported.
     pub max_decoded_bytes: Option<u64>,
-    /// The buckets of roots and outputs.
+    /// The buckets that contain roots and outputs.
     pub stores: Arc<Stores>,
-    /// How far the run came, for whoever shows it; and the wish that it stop.
+    /// The progress of the run, for a display, and the request to stop the run.
     pub progress: Arc<Progress>,
 }
 
@@ -63,17 +65,17 @@ impl Default for ScanConfig {
     }
 }
 
-/// What a hunt writes; the default is nothing.
+/// The outputs of a hunt. The default is none.
 #[derive(Debug, Clone)]
 pub struct OutputConfig {
-    /// Where the alerts go.
+    /// The destination of the alerts.
     pub destination: Destination,
-    /// How they are written.
+    /// The format of the alerts.
     pub format: Format,
-    /// What a row of them looks like.
+    /// The schema of an alert row.
     pub schema: Schema,
-    /// Where the events beside the alerts go that name the policy, and how these are written; without it they
-    /// are counted only.
+    /// Destination and format of the related events: events that name the policy but are not alerts. If it is `None`,
+    /// these events are only counted.
     pub related: Option<(Destination, Format)>,
 }
 
@@ -88,20 +90,20 @@ impl Default for OutputConfig {
     }
 }
 
-/// All that a hunt is given.
+/// All settings of a hunt.
 #[derive(Debug, Clone)]
 pub struct HuntConfig {
-    /// The run's id, which the output and the report have; the default is a [random one](random_run_id).
+    /// The id of the run, which the output and the report contain. The default is a [random one](random_run_id).
     pub run_id: String,
-    /// The rule; the default is the one for quarantined keys.
+    /// The rule. The default is the rule for quarantined keys.
     pub rule: Arc<Rule>,
-    /// How the archive is read.
+    /// The settings for reading the archive.
     pub scan: ScanConfig,
-    /// What is written.
+    /// The outputs.
     pub output: OutputConfig,
-    /// The ledger, if there is one: what it says to be done is not done again.
+    /// The path of the ledger, if there is one. Sources that the ledger lists as done are not read again.
     pub state: Option<PathBuf>,
-    /// Whether a run that reads no event at all is complete all the same.
+    /// True if a run that reads no event at all still counts as complete.
     pub allows_no_events: bool,
 }
 
@@ -118,7 +120,8 @@ impl Default for HuntConfig {
     }
 }
 
-/// 128 random bits in hexadecimal digits, by way of the keys that the standard library makes for its maps.
+/// Returns 128 random bits as hexadecimal digits. They come from the keys that the standard library makes for its
+/// maps.
 #[must_use]
 pub fn random_run_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
@@ -126,14 +129,14 @@ pub fn random_run_id() -> String {
     format!("{:016x}{:016x}", half(), half())
 }
 
-/// How far a run came. Written a few times per file, read by another thread.
+/// The progress of a run. It is written a few times per file and read by another thread.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Sources found so far.
     pub n_found: AtomicU64,
     /// Stored bytes of the sources found so far.
     pub found_bytes: AtomicU64,
-    /// Whether all sources are found.
+    /// True if all sources are found.
     pub all_found: AtomicBool,
     /// Sources done.
     pub n_done: AtomicU64,
@@ -141,14 +144,14 @@ pub struct Progress {
     pub stored_bytes: AtomicU64,
     /// Bytes searched, after decompression.
     pub text_bytes: AtomicU64,
-    /// Alerts found; of an investigation, events of the case.
+    /// Alerts found. In an investigation, events of the case.
     pub n_results: AtomicU64,
-    /// Set to end the run before its end: [`crate::Error::Interrupted`].
+    /// Set to stop the run early, with [`crate::Error::Interrupted`].
     pub stop: Arc<AtomicBool>,
 }
 
 impl Progress {
-    /// Counts from zero again, for another run.
+    /// Resets the counters to zero, for another run.
     pub fn begin_again(&self) {
         let counters = [
             &self.n_found,

@@ -1,7 +1,7 @@
-//! trailsift hunts through archives of AWS CloudTrail logs for AWS quarantining a compromised key: the
-//! attachment of its policy `AWSCompromisedKeyQuarantine` to an IAM user, by Elastic's prebuilt rule.
+//! trailsift searches archives of AWS CloudTrail logs for compromised keys that AWS has quarantined: it looks for the
+//! attachment of the policy `AWSCompromisedKeyQuarantine` to an IAM user, as defined by Elastic's prebuilt rule.
 //!
-//! The modules are in the order in which the data meets them:
+//! The modules are in the order in which the data passes through them:
 //!
 //! ```text
 //!  input                                scan                               event     rule      output
@@ -9,12 +9,12 @@
 //!  files      bytes   text              hits      units   values  records     view    yes/no   row
 //! ```
 //!
-//! [`engine::run`] makes one pass over an archive, for any [`engine::Analyzer`]; [`hunt::run`] is the whole way of a hunt,
-//! with its outputs and its ledger. What a record means is decided in `event` and `rule`. Everything before them only makes
-//! sure that no record that could match is passed over, and that everything that could not be read is reported
-//! ([`report`]). The command line is no part of the library.
+//! [`engine::run`] makes one pass over an archive, for any [`engine::Analyzer`]. [`hunt::run`] is a complete hunt,
+//! with its outputs and its ledger. Only `event` and `rule` decide what a record means. The stages before them make
+//! sure that no record that could match is missed, and that everything that could not be read is reported
+//! ([`report`]). The command line is not part of the library.
 //!
-//! The stages' own interfaces are public for tests and benches, and may change before 1.0.
+//! The interfaces of the stages are public for tests and benches. They may change before 1.0.
 //!
 //! ```
 //! use trailsift::config::{HuntConfig, ScanConfig};
@@ -32,7 +32,7 @@
 //! # Ok::<(), trailsift::Error>(())
 //! ```
 //!
-//! A sink of one's own takes the alerts one by one, and ends the pass by an error when it has enough:
+//! Your own sink takes the alerts one by one. It ends the pass with an error when it has enough:
 //!
 //! ```
 //! use trailsift::config::{HuntConfig, ScanConfig};

@@ -1,4 +1,4 @@
-//! What a pass over an archive is made for: which events it must show, and what becomes of them.
+//! The analysis that a pass over an archive is made for: the events it needs, and the outputs made from them.
 //!
 //! ```text
 //!                    ┌── each of n threads ────────────────┐
@@ -6,8 +6,8 @@
 //!                    └── Local::text, end_of_log, end ─────┘
 //! ```
 //!
-//! An [`Analyzer`] says what it has an [`Interest`] in, and makes a [`Local`] for each thread, which is shown events and
-//! gives out outputs. Two analyzers are one: `(A, B)` takes both through one pass.
+//! An [`Analyzer`] states its [`Interest`], and makes a [`Local`] for each thread. The [`Local`] receives events and
+//! emits outputs. Two analyzers can be combined: `(A, B)` runs both in one pass.
 
 use std::sync::Arc;
 
@@ -16,19 +16,20 @@ use crate::input::table::RowCriteria;
 use crate::report::{Defect, Member};
 use crate::scan::{Candidate, Prefilter};
 
-/// Which events an analyzer must be shown.
+/// The events that an analyzer must receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Search {
-    /// Those whose record contains one of these words of ASCII letters and digits, in any spelling of JSON.
+    /// Events whose record contains one of these words of ASCII letters and digits, in any JSON spelling.
     Words(Vec<String>),
-    /// Those whose record contains one of these names as a whole, which may have any characters. There may be thousands.
+    /// Events whose record contains one of these names as a whole. A name may contain any characters. There may be
+    /// thousands of names.
     Names(Vec<String>),
-    /// All of them: each record is parsed, which takes some twenty times as long.
+    /// All events. Each record is parsed, which takes about twenty times as long.
     Everything,
 }
 
 impl Search {
-    /// The search in text that finds them.
+    /// Returns the text search that finds these events.
     pub(crate) fn prefilter(&self) -> Prefilter {
         match self {
             Self::Words(words) => Prefilter::new(words),
@@ -37,32 +38,36 @@ impl Search {
         }
     }
 
-    /// A search that finds what either does.
+    /// Returns a search that finds everything that either search finds.
     fn or(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Words(one), Self::Words(other)) => Self::Words([one, other].concat()),
-            (Self::Names(one), Self::Names(other)) => Self::Names([one, other].concat()),
-            // No search looks for words and for whole names at once.
+            (Self::Words(one), Self::Words(other)) if !one.is_empty() && !other.is_empty() => {
+                Self::Words([one, other].concat())
+            }
+            (Self::Names(one), Self::Names(other)) if !one.is_empty() && !other.is_empty() => {
+                Self::Names([one, other].concat())
+            }
+            // A list without words finds everything, and no search looks for words and whole names at the same time.
             _ => Self::Everything,
         }
     }
 }
 
-/// What a pass must show an analyzer. It may be shown more, because a pass may serve several: each event is to be
-/// handled by itself.
+/// The events and text that a pass must pass to an analyzer. The analyzer may receive more, because a pass may serve
+/// several analyzers. So it must handle each event by itself.
 #[derive(Debug, Clone)]
 pub struct Interest {
-    /// Which events it must be shown.
+    /// The events that it must receive.
     pub search: Search,
-    /// Which rows of tables may hold such an event; the default is any.
+    /// The table rows that may contain such an event. The default is every row.
     pub rows: RowCriteria,
-    /// Whether it must be shown the text of each log, from its beginning to its end. No source is then divided among
+    /// True if it must receive the text of each log, from beginning to end. A source is then not divided among
     /// threads.
     pub text: bool,
 }
 
 impl Interest {
-    /// What satisfies both.
+    /// Returns an interest that satisfies both.
     fn and(self, other: Self) -> Self {
         Self {
             search: self.search.or(other.search),
@@ -77,62 +82,63 @@ impl Interest {
 pub struct Log<'a> {
     /// The file or object.
     pub source: &'a Source,
-    /// The log inside it, where that is an archive.
+    /// The log inside it, if the source is an archive.
     pub member: Option<&'a Arc<Member>>,
 }
 
-/// Where an event was found.
+/// The place where an event was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Location<'a> {
-    /// In which log.
+    /// The log that contains it.
     pub log: Log<'a>,
     /// The index of its record in the array around it.
     pub record_index: u64,
-    /// The offset of its record in the decompressed text, in bytes; in a table, the number of its row.
+    /// The offset of its record in the decompressed text, in bytes. In a table, the number of its row.
     pub byte_offset: u64,
 }
 
-/// How much memory an output takes, roughly, in bytes: outputs that wait for their turn are bounded by it.
+/// The approximate memory use of an output, in bytes. It limits the outputs that wait for their turn.
 pub trait SizeBytes {
-    /// Returns that size.
+    /// Returns the approximate size in bytes.
     fn size_bytes(&self) -> usize;
 }
 
-/// What is made of the events of an archive, in one pass.
+/// An analysis of the events of an archive, in one pass.
 pub trait Analyzer: Sync {
-    /// What it gives out, in the order of the sources.
+    /// The outputs, in the order of the sources.
     type Output: SizeBytes + Send;
-    /// Its part on one thread.
+    /// The state of the analyzer on one thread.
     type Local<'a>: Local<Output = Self::Output>
     where
         Self: 'a;
 
-    /// Returns what a pass must show it.
+    /// Returns what the analyzer must receive from a pass.
     fn interest(&self) -> Interest;
 
-    /// Makes its part on one thread. Another one is made where a panic ended the work on a source.
+    /// Makes the state for one thread. A new one is made if a panic ended the work on a source. It must not panic.
     fn local(&self) -> Self::Local<'_>;
 }
 
-/// An analyzer's part on one thread. It is shown one piece after another: a small source, or a piece of a large one.
+/// The state of an analyzer on one thread. It receives one piece after another: a small source, or a piece of a large
+/// one.
 pub trait Local {
-    /// As of the [`Analyzer`].
+    /// The output type of the [`Analyzer`].
     type Output;
 
     /// Takes an event.
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Self::Output>);
 
-    /// Takes the next bytes of a log's text. Called where [`Interest::text`] requests it.
+    /// Takes the next bytes of a log's text. Called if [`Interest::text`] is set.
     fn text(&mut self, _text: &[u8], _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
 
-    /// Ends the log whose text was taken last. What is wrong with it, if it is not whole, is in the report.
+    /// Ends the log whose text was taken last. If the log is not complete, the report contains the reason.
     fn end_of_log(&mut self, _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
 
     /// Ends a piece.
     fn end(&mut self, _out: &mut Emit<'_, Self::Output>) {}
 }
 
-/// Takes what an analyzer makes of one piece.
+/// Receives the outputs and defects that an analyzer makes of one piece.
 pub struct Emit<'a, T> {
     output: &'a mut dyn FnMut(T),
     defects: &'a mut Vec<Defect>,
@@ -151,7 +157,7 @@ impl<'a, T> Emit<'a, T> {
         Self { output, defects }
     }
 
-    /// Gives out an output.
+    /// Emits an output.
     pub fn output(&mut self, output: T) {
         (self.output)(output);
     }
@@ -162,7 +168,7 @@ impl<'a, T> Emit<'a, T> {
     }
 }
 
-/// What a worker knows of an analyzer: nothing of its outputs.
+/// The view of an analyzer that a worker has: without its outputs.
 pub(crate) trait Observer {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
     fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>);
@@ -170,7 +176,7 @@ pub(crate) trait Observer {
     fn end(&mut self, defects: &mut Vec<Defect>);
 }
 
-/// A local part, and where its outputs go.
+/// A thread's analyzer state, and the destination of its outputs.
 pub(crate) struct Observing<'a, L: Local> {
     pub(crate) local: &'a mut L,
     pub(crate) output: &'a mut dyn FnMut(L::Output),
@@ -201,9 +207,9 @@ impl<L: Local> Observer for Observing<'_, L> {
 /// An output of one of two analyzers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Either<A, B> {
-    /// Of the first.
+    /// An output of the first analyzer.
     First(A),
-    /// Of the second.
+    /// An output of the second analyzer.
     Second(B),
 }
 

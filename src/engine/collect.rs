@@ -1,4 +1,4 @@
-//! The end of the way: the turns, emptied in their order into the sink and the report.
+//! The last stage: the turns are emptied in order into the sink and the report.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,7 +30,7 @@ impl<T, K> Collector<'_, T, K> {
                     continue;
                 }
             };
-            // A large source may take its time.
+            // A large source may take long, so finished work is saved now.
             self.sink.tick(matches!(turn, Turn::Large(..)))?;
             self.turn(turn)?;
             self.check_stop()?;
@@ -83,8 +83,10 @@ impl<T, K> Collector<'_, T, K> {
         messages: &Receiver<Message<T>>,
         mut whole: Option<&mut SourceReport>,
     ) -> Result<(), Error> {
+        let mut is_closed = false;
         for message in messages {
             self.check_stop()?;
+            is_closed = matches!(message, Message::Tally(_) | Message::Piece(_));
             match message {
                 Message::Outputs(outputs, _permit) => {
                     for output in outputs {
@@ -100,7 +102,8 @@ impl<T, K> Collector<'_, T, K> {
                 }
             }
         }
-        Ok(())
+        // A thread that died has not said what came of its sources: these are not done. The run ends with its panic.
+        is_closed.then_some(()).ok_or(Error::Interrupted)
     }
 
     fn check_stop(&self) -> Result<(), Error> {
@@ -110,14 +113,14 @@ impl<T, K> Collector<'_, T, K> {
         }
     }
 
-    /// All of a turn is done.
+    /// Ends a turn whose work is done.
     fn end(&mut self, tickets: &[K]) -> Result<(), Error> {
-        // Of one that was broken off something is missing.
+        // A turn that was interrupted is not complete.
         self.check_stop()?;
         self.sink.end(tickets)
     }
 
-    /// Takes what an earlier run found and could not write any more.
+    /// Takes the outputs that an earlier run found but could not write.
     fn replay(&mut self, id: i64) -> Result<(), Error> {
         let reported = self.sink.replay(id)?;
         reported.into_iter().for_each(|one| self.report_one(one));

@@ -1,4 +1,4 @@
-//! From what the walk finds to jobs and turns.
+//! Turns the results of the walk into jobs and turns.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,23 +17,23 @@ use crate::input::gone;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
 
-/// The most small sources of a job: what is done once for a job is then little beside them.
+/// Largest number of small sources in a job. The fixed cost of a job is then small compared with theirs.
 const BATCH_SOURCES: usize = 64;
-/// The most stored bytes of a job of several sources: the last jobs end at about the same time.
+/// Largest number of stored bytes in a job of several sources. The last jobs then end at about the same time.
 const BATCH_STORED_BYTES: u64 = 256 * 1024;
 
-/// Gives what was found its turn, and sources also to the threads.
+/// Gives each result of the walk its turn, and passes sources to the threads.
 pub(super) struct Feed<'a, T, G: Gate> {
     config: &'a ScanConfig,
     turns: Sender<Turn<T, G::Ticket>>,
     schedule: &'a Schedule<T>,
     gate: G,
-    /// Whether a large source is divided among the threads.
+    /// True if a large source is divided among the threads.
     divides: bool,
     batch: Vec<Source>,
     /// The tickets of the batch.
     tickets: Vec<G::Ticket>,
-    /// Sources that are done: how many were read whole, and how many not.
+    /// Sources that are already done: the number read completely, and the number not read completely.
     known: (u64, u64),
     batch_bytes: u64,
 }
@@ -96,7 +96,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                 if let SourceKind::Object(object) = &source.kind
                     && !object.try_fetch()
                 {
-                    // What takes the room must be on its way to the threads before anyone waits for it.
+                    // The sources that use up the room must be on their way to the threads before this waits for it.
                     self.flush()?;
                     object.fetch();
                 }
@@ -105,7 +105,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                 self.tickets.extend(ticket);
                 let is_full =
                     self.batch.len() >= BATCH_SOURCES || self.batch_bytes >= BATCH_STORED_BYTES;
-                // A thread that has nothing to do does not wait for a full batch.
+                // An idle thread does not wait for a full batch.
                 if is_full || self.schedule.is_empty() {
                     return self.flush();
                 }
@@ -122,7 +122,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         }
     }
 
-    /// Reports what should have been found and was not.
+    /// Reports the sources that should have been found but were not.
     pub(super) fn missing(&mut self, options: &DiscoverOptions) -> ControlFlow<()> {
         match self.gate.missing() {
             Ok(paths) => {
@@ -133,13 +133,13 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         }
     }
 
-    /// Ends the run.
+    /// Ends the run with this error.
     fn fail(&self, error: Error) -> ControlFlow<()> {
         self.turn(Turn::Failed(Box::new(error)))?;
         ControlFlow::Break(())
     }
 
-    /// Sends off what waits for more.
+    /// Sends the sources that wait for a full batch.
     pub(super) fn flush(&mut self) -> ControlFlow<()> {
         if self.known != (0, 0) {
             let (n_whole, n_partial) = std::mem::take(&mut self.known);
@@ -157,7 +157,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         ControlFlow::Continue(())
     }
 
-    /// A large source for one thread.
+    /// Passes a large source to a single thread.
     fn alone(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {
         self.batch.push(source);
         self.tickets.extend(ticket);

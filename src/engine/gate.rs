@@ -1,52 +1,53 @@
-//! Which sources are read. Each that is found is taken to a [`Gate`], on one thread, in their order.
+//! The choice of the sources that are read. Each source that is found is passed to a [`Gate`], on one thread, in
+//! order.
 
 use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::input::Source;
 
-/// Decides for each source whether it is read.
+/// Decides for each source if it is read.
 pub trait Gate: Send {
-    /// What it remembers of a source that is read, until all of that is in the [`Sink`](super::Sink).
+    /// The data kept about a source that is read, until all its outputs are in the [`Sink`](super::Sink).
     type Ticket: Send;
 
     /// Decides on a source.
     ///
     /// # Errors
     ///
-    /// What ends the run.
+    /// Returns an error that ends the run.
     fn admit(&mut self, source: &Source) -> Result<Admission<Self::Ticket>, Error>;
 
-    /// Returns the paths of what should have been found and was not, once everything is found.
+    /// Returns the paths of the sources that should have been found but were not, once the walk has ended.
     ///
     /// # Errors
     ///
-    /// What ends the run.
+    /// Returns an error that ends the run.
     fn missing(&mut self) -> Result<Vec<PathBuf>, Error> {
         Ok(Vec::new())
     }
 }
 
-/// What becomes of a source.
+/// The decision about a source.
 #[derive(Debug)]
 pub enum Admission<K> {
-    /// It is read.
+    /// The source is read.
     Read(Option<K>),
-    /// It is done. Was it read whole?
+    /// The source is already done.
     Done {
-        /// Whether it was.
+        /// True if it was read completely.
         is_whole: bool,
     },
-    /// It is done, and the sink still has to take what came of it.
+    /// The source is done, but the sink must still take its outputs.
     Replay {
-        /// What the sink knows it by.
+        /// The id by which the sink knows it.
         id: i64,
-        /// Whether it was read whole.
+        /// True if it was read completely.
         is_whole: bool,
     },
 }
 
-/// Has everything read.
+/// Admits every source.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadAll;
 

@@ -1,5 +1,5 @@
-//! How many outputs may wait for their turn: enough to keep all threads busy where every record outputs, few
-//! enough to bound the memory.
+//! The limit of the outputs that wait for their turn. It is high enough to keep all threads busy if every record gives
+//! an output, and low enough to bound the memory.
 #![expect(
     clippy::disallowed_types,
     reason = "a count that threads wait for, once for some hundred outputs"
@@ -8,31 +8,32 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Batches that any job may have waiting, whatever the others have: so the one whose turn it is goes on.
+/// Number of batches that any job may have waiting, whatever the other jobs have. So the job whose turn it is
+/// continues.
 const OF_EACH_JOB: usize = 2;
 
-/// The room for batches of outputs that wait.
+/// Limits the batches of outputs that wait.
 pub(super) struct BatchLimiter {
-    /// How many wait in all.
+    /// Number of batches that wait in total.
     n_taken: Mutex<usize>,
     n_max: usize,
     changed: Condvar,
 }
 
-/// The part of the room that one job has taken.
+/// The number of batches that one job has waiting.
 pub(super) struct JobLimiter {
     limiter: Arc<BatchLimiter>,
     n_taken: Arc<AtomicUsize>,
 }
 
-/// The room of one batch, given back when this is dropped.
+/// The permit for one batch. Dropping it makes room for another batch.
 pub(super) struct BatchPermit {
     limiter: Arc<BatchLimiter>,
     n_taken_by_job: Arc<AtomicUsize>,
 }
 
 impl BatchLimiter {
-    /// Room for so many batches, and a few more.
+    /// Returns a limiter for `n_max` batches, and a few more.
     pub(super) fn new(n_max: usize) -> Arc<Self> {
         Arc::new(Self {
             n_taken: Mutex::new(0),
@@ -49,7 +50,7 @@ impl BatchLimiter {
     }
 
     fn n_taken(&self) -> MutexGuard<'_, usize> {
-        // Nothing that can panic runs under the lock.
+        // No code that can panic runs under the lock.
         self.n_taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,7 +59,7 @@ impl JobLimiter {
     /// Waits until there is room for a batch.
     pub(super) fn take(&self) -> BatchPermit {
         let mut n_taken = self.limiter.n_taken();
-        // The job's own count changes under the lock alone.
+        // The job's own count changes only under the lock.
         while *n_taken >= self.limiter.n_max && self.n_taken.load(Relaxed) >= OF_EACH_JOB {
             let waited = self.limiter.changed.wait(n_taken);
             n_taken = waited.unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +97,7 @@ mod tests {
         let limiter = BatchLimiter::new(3);
         let (greedy, other) = (limiter.for_job(), limiter.for_job());
         let taken: Vec<BatchPermit> = (0..3).map(|_| greedy.take()).collect();
-        // The room is full, and the other job still has its share at once.
+        // The limit is reached, but the other job still gets its share at once.
         let mut shared: Vec<BatchPermit> = (0..OF_EACH_JOB).map(|_| other.take()).collect();
         let (told, telling) = crossbeam_channel::unbounded();
         std::thread::scope(|scope| {

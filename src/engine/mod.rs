@@ -1,20 +1,20 @@
-//! One pass over an archive, and the only folder that knows threads and the order of the stages.
+//! One pass over an archive. Only this folder knows the threads and the order of the stages.
 //!
 //! ```text
 //! roots ─discover─▶ gate ─▶ jobs ─open, decompress─▶ text ─scan─▶ events ─analyzer─▶ outputs ─▶ sink
 //!        1 thread            └──── `worker`: each job on one of n threads ─────────┘   1 thread
 //! ```
 //!
-//! A job is a few small sources, or a large one, of which the threads cut off piece after piece
-//! ([`feed`], [`schedule`]). Each job, and each piece, has a channel of its own for its outputs, and the channels are
-//! emptied in the order in which the sources are discovered ([`collect`]), so that what the [`Sink`] takes is
-//! the same for any number of threads.
+//! A job is either a few small sources or one large source. The threads cut a large source into pieces, one piece
+//! after another ([`feed`], [`schedule`]). Each job, and each piece, has its own channel for its outputs. The channels
+//! are emptied in the order in which the sources are discovered ([`collect`]). So the [`Sink`] receives the same
+//! outputs in the same order for any number of threads.
 //!
-//! What is made of events is the matter of an [`Analyzer`]; which sources are read, that of a [`Gate`].
+//! An [`Analyzer`] decides what is made of the events. A [`Gate`] decides which sources are read.
 //!
-//! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, for a large source two pieces more than there are
-//! threads, and the outputs that wait for their turn ([`limiter`]). No two wait for each other: a free thread takes the
-//! first job that has something left, so the one whose turn it is always has a thread, and nobody waits for a later one.
+//! Everything in flight is bounded: [`JOBS_IN_FLIGHT`] jobs, two more pieces of a large source than there are threads,
+//! and the outputs that wait for their turn ([`limiter`]). There is no deadlock: a free thread takes the first job
+//! that has work left. So the job whose turn it is always has a thread, and no job waits for a later one.
 
 mod analyzer;
 mod collect;
@@ -53,29 +53,31 @@ pub use analyzer::{Analyzer, Either, Emit, Interest, Local, Location, Log, Searc
 pub use gate::{Admission, Gate, ReadAll};
 pub use sink::Sink;
 
-/// How often a [`Sink`] is called at least.
+/// Interval at which a [`Sink`] is called while it waits for the next turn.
 pub const TICK: Duration = Duration::from_millis(200);
 
-/// Jobs that are being scanned or wait to be: enough that a large one does not hold up the threads.
+/// Number of jobs that are being scanned or wait to be scanned. It is large enough that one large job does not hold up
+/// the threads.
 const JOBS_IN_FLIGHT: usize = 256;
-/// Outputs that are sent together, in bytes.
+/// Size in bytes of the outputs that are sent together.
 const OUTPUT_BATCH_BYTES: usize = 256 * 1024;
-/// Batches of outputs that wait for their turn, for each thread: those of a block where every record gives one.
+/// Number of batches of outputs that may wait for their turn, per thread. This is enough for a block in which every
+/// record gives an output.
 const OUTPUT_BATCHES_A_THREAD: usize = 32;
 
-/// One step of the order: a batch of sources, a large source, or something else that the walk met.
+/// One step of the order: a batch of sources, a large source, or something else found by the walk.
 enum Turn<T, K> {
     /// Small sources, and their tickets.
     Batch(Receiver<Message<T>>, Vec<K>),
-    /// A large source: its pieces, as they are cut.
+    /// A large source: the receiver gets the channel of each piece when the piece is cut.
     Large(PathBuf, Receiver<Receiver<Message<T>>>, Option<K>),
-    /// Sources that are done: how many were read whole, and how many not.
+    /// Sources that are already done: the number read completely, and the number not read completely.
     Known(u64, u64),
-    /// A source that the sink has to take from an earlier run, by its id, and whether it was read whole.
+    /// A source whose outputs the sink must take from an earlier run: its id, and true if it was read completely.
     Replay(i64, bool),
     /// The gate failed.
     Failed(Box<Error>),
-    /// Something else that was met on the way.
+    /// A defect that the walk found.
     Defect(PathBuf, Defect),
     Link,
     Repeated,
@@ -83,32 +85,33 @@ enum Turn<T, K> {
     Excluded,
 }
 
-/// What a thread sends of its job. Small, since a channel has room for some dozen from the start.
+/// A message that a thread sends about its job. It is small because a channel allocates room for several dozen
+/// messages at once.
 enum Message<T> {
     Outputs(Vec<T>, BatchPermit),
-    /// Small sources of which there is nothing to report.
+    /// Small sources that have nothing to report.
     Tally(Box<Tally>),
-    /// A small source of which there is.
+    /// A small source that has something to report.
     Source(PathBuf, Box<SourceReport>),
-    /// What a piece of a large source came to.
+    /// The result of a piece of a large source.
     Piece(Box<SourceReport>),
 }
 
-/// What a run writes itself, and does not read although it may lie below a root.
+/// Files that a run writes itself. They are not read, although they may be inside a root.
 #[derive(Debug, Default)]
 pub struct OwnFiles {
-    /// Files that it has begun.
+    /// Files that the run has begun.
     pub files: Vec<Identity>,
-    /// The name of the folder in which they are until they are whole.
+    /// The name of the folder that contains them until they are complete.
     pub folder: Option<OsString>,
 }
 
-/// Makes one pass over an archive. The report is of what was read; what `analyzer` makes of it goes to `sink`.
+/// Makes one pass over an archive. The report describes what was read. The outputs of `analyzer` go to `sink`.
 ///
 /// # Errors
 ///
-/// If no thread can be started, the run was told to stop, or the gate or the sink failed. What cannot be read is no
-/// error but a diagnostic in the report.
+/// Returns an error if no thread can be started, if the run was stopped, or if the gate or the sink failed. Input that
+/// cannot be read is not an error: it is a diagnostic in the report.
 pub fn run<A: Analyzer, G: Gate>(
     config: &ScanConfig,
     gate: G,
@@ -118,20 +121,20 @@ pub fn run<A: Analyzer, G: Gate>(
     run_with(config, gate, analyzer, sink, RunOptions::default())
 }
 
-/// What a pass is given beside.
+/// Additional options of a pass.
 #[derive(Debug, Default)]
 pub struct RunOptions<'a> {
-    /// What is not read.
+    /// Files that are not read.
     pub own: OwnFiles,
-    /// Gets the sources that are found, for whoever reads them again.
+    /// Receives the sources that are found, for a caller that reads them again.
     pub listed: Option<&'a mut Vec<Source>>,
 }
 
-/// Makes one pass over an archive, as [`run`].
+/// Makes one pass over an archive like [`run`], with additional options.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Returns the same errors as [`run`].
 pub fn run_with<A: Analyzer, G: Gate>(
     config: &ScanConfig,
     gate: G,
@@ -142,7 +145,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
     let RunOptions { own, mut listed } = options;
     let discover_options = discover_options(config, own);
     let pool = threads(config.n_threads)?;
-    // For what is done beside the scan: directories are listed.
+    // A second pool, for work other than the scan: listing directories.
     let side_pool = threads(config.n_threads)?;
     let interest = analyzer.interest();
     let divides = !interest.text;
@@ -154,14 +157,14 @@ pub fn run_with<A: Analyzer, G: Gate>(
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
             let list_all = |directories: &[PathBuf]| {
-                // While the threads have enough to do, several that list would only be in their way.
+                // While the threads have enough work, listing in parallel would only slow them down.
                 if directories.len() == 1 || !schedule.is_empty() {
                     return directories.iter().map(|d| discover::list(d)).collect();
                 }
                 side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
             let mut feed = Feed::new(config, turns_in, &schedule, gate, divides);
-            // Broken off only by a run that ends before its end, which the other side knows.
+            // The walk breaks off only if the run ends early, and the collector knows the reason.
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {
                     if let (Some(listed), Found::Source(source)) = (&mut listed, &found) {
@@ -187,7 +190,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
                 progress: &config.progress,
             };
             let result = collector.collect(&turns);
-            // Whoever still hands on outputs must not wait for their turn.
+            // Threads that still send outputs must not wait for their turn.
             drop(turns);
             if result.is_err() {
                 config.progress.stop.store(true, Relaxed);
@@ -200,7 +203,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
     Ok(report)
 }
 
-/// Walks as a pass would, and gives what it meets to `visit`; nothing is opened but folders.
+/// Walks like a pass, and passes what it finds to `visit`. Opens nothing except folders.
 pub fn plan(config: &ScanConfig, visit: &mut dyn FnMut(Found)) {
     let options = discover_options(config, OwnFiles::default());
     let list_all = |directories: &[PathBuf]| {
@@ -222,7 +225,7 @@ pub(crate) fn threads(n_threads: usize) -> Result<rayon::ThreadPool, Error> {
         .map_err(|source| Error::Threads { n_threads, source })
 }
 
-/// Scans until nothing is left.
+/// Scans until no work is left.
 fn work<A: Analyzer>(
     schedule: &Schedule<A::Output>,
     limiter: &Arc<BatchLimiter>,
@@ -250,7 +253,7 @@ fn work<A: Analyzer>(
                         worker.scan(&source, observer)
                     }));
                     let report = scanned.unwrap_or_else(|panic| {
-                        // Nothing of the worker is used again: the panic may have left it half changed.
+                        // Both are replaced: the panic may have left them in an inconsistent state.
                         (worker, local) = new();
                         SourceReport::of_panic(panic_message(panic.as_ref()))
                     });
@@ -267,7 +270,7 @@ fn work<A: Analyzer>(
             Work::Large { order, large } => {
                 let source = Arc::clone(&large.cutter.source);
                 let (messages, receiver) = unbounded();
-                // A collector that is gone has ended the run, and knows why.
+                // If the collector is gone, it has ended the run and knows the reason.
                 large.pieces.send(receiver).ok();
                 let mut emitter = Emitter::new(&messages, limiter);
                 let mut report = SourceReport::default();
@@ -297,7 +300,7 @@ fn work<A: Analyzer>(
     }
 }
 
-/// Counts a source as done, unless it was broken off.
+/// Counts a source as done, unless the run was stopped.
 fn done(progress: &Progress) {
     if !progress.stop.load(Relaxed) {
         progress.n_done.fetch_add(1, Relaxed);
@@ -313,7 +316,7 @@ pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     format!("the program failed on this file; please report it: {text}")
 }
 
-/// The way of one job's messages to the sink.
+/// Sends the messages of one job to the collector.
 struct Emitter<'a, T> {
     outputs: Vec<T>,
     n_bytes: usize,
@@ -344,23 +347,23 @@ impl<'a, T: SizeBytes> Emitter<'a, T> {
         if !self.outputs.is_empty() {
             let outputs = std::mem::take(&mut self.outputs);
             let message = Message::Outputs(outputs, self.limiter.take());
-            // A collector that is gone has ended the run, and knows why.
+            // If the collector is gone, it has ended the run and knows the reason.
             self.messages.send(message).ok();
         }
     }
 
-    /// Sends a message behind the outputs.
+    /// Sends a message after the outputs.
     fn send(&mut self, message: Message<T>) {
         self.flush();
-        // Likewise.
+        // If the collector is gone, it has ended the run and knows the reason.
         self.messages.send(message).ok();
     }
 }
 
-/// How the walk goes.
+/// Returns the options of the walk.
 fn discover_options(config: &ScanConfig, own: OwnFiles) -> DiscoverOptions {
     let named = config.own_files.iter().filter_map(|path| {
-        // A file that is not there yet, or cannot be seen, is not met by the walk either.
+        // The walk does not find a file that does not exist yet or that cannot be seen.
         std::fs::metadata(path)
             .ok()
             .map(|metadata| discover::identity(&metadata))
@@ -377,7 +380,7 @@ fn discover_options(config: &ScanConfig, own: OwnFiles) -> DiscoverOptions {
     }
 }
 
-/// More bytes of outputs of one source than may wait for their turn.
+/// Returns a size in bytes that is larger than the outputs of one source that may wait for their turn.
 #[cfg(test)]
 pub(crate) fn outputs_that_wait(n_threads: usize) -> usize {
     ((n_threads + 1) * OUTPUT_BATCHES_A_THREAD + 3) * OUTPUT_BATCH_BYTES

@@ -1,4 +1,4 @@
-//! What the threads take up next: the first job, in the order of the sources, that has something left.
+//! The next work of the threads: the first job, in the order of the sources, that has work left.
 #![expect(
     clippy::disallowed_types,
     reason = "the one lock, under which things are taken and given back, never worked on"
@@ -13,7 +13,7 @@ use super::Message;
 use super::worker::large::Cutter;
 use crate::input::Source;
 
-/// A job as it is found.
+/// A job, in the form in which it is found.
 pub(super) enum Job<T> {
     /// Small sources, for one thread.
     Batch {
@@ -24,20 +24,20 @@ pub(super) enum Job<T> {
     Large(Large<T>),
 }
 
-/// A large source, and where the channels of its pieces go.
+/// A large source, and the sender for the channels of its pieces.
 pub(super) struct Large<T> {
     pub(super) cutter: Box<Cutter>,
     pub(super) pieces: Sender<Receiver<Message<T>>>,
 }
 
-/// What a thread does next.
+/// The next work of a thread.
 pub(super) enum Work<T> {
-    /// To scan sources.
+    /// Scan sources.
     Batch {
         sources: Vec<Source>,
         messages: Sender<Message<T>>,
     },
-    /// To cut off a piece of a large source, give that back or [finish](Schedule::finish) it, and scan the piece.
+    /// Cut a piece off a large source, give the source back or [finish](Schedule::finish) it, and scan the piece.
     Large { order: u64, large: Large<T> },
 }
 
@@ -48,9 +48,9 @@ pub(super) struct Schedule<T> {
 
 struct State<T> {
     jobs: VecDeque<Job<T>>,
-    /// Large sources of which some was cut off, by their order; nothing while a thread cuts.
+    /// Large sources from which at least one piece was cut, by their order. `None` while a thread cuts.
     larges: BTreeMap<u64, Option<Large<T>>>,
-    /// How many large sources were taken up.
+    /// Number of large sources that were taken.
     n_larges: u64,
     is_closed: bool,
 }
@@ -75,7 +75,7 @@ impl<T> Schedule<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is no job that no thread has taken up.
+    /// Returns true if every job was taken by a thread.
     pub(super) fn is_empty(&self) -> bool {
         self.state().jobs.is_empty()
     }
@@ -85,13 +85,13 @@ impl<T> Schedule<T> {
         self.changed.notify_one();
     }
 
-    /// No job will be pushed any more.
+    /// Closes the schedule: no job will be pushed after this.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// Waits for something to do; nothing when all is done.
+    /// Waits for work. Returns `None` when all work is done.
     pub(super) fn next(&self) -> Option<Work<T>> {
         let mut state = self.state();
         loop {
@@ -118,13 +118,13 @@ impl<T> Schedule<T> {
         }
     }
 
-    /// Gives back a large source from which a piece was cut off.
+    /// Returns a large source to the schedule after a piece was cut off.
     pub(super) fn give_back(&self, order: u64, large: Large<T>) {
         self.state().larges.insert(order, Some(large));
         self.changed.notify_one();
     }
 
-    /// Takes a large source out of which no piece is left.
+    /// Removes a large source that has no piece left.
     pub(super) fn finish(&self, order: u64) {
         let mut state = self.state();
         state.larges.remove(&order);

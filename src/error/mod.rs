@@ -1,4 +1,4 @@
-//! What ends a run. Bad *input* never does: that is a [`crate::report::Defect`].
+//! The errors that end a run. Bad *input* never ends a run: it is a [`crate::report::Defect`].
 
 mod ledger;
 
@@ -6,24 +6,24 @@ use std::path::PathBuf;
 
 pub use ledger::LedgerError;
 
-/// The run could not be carried out.
+/// An error that ends the run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The alerts or the report cannot be written where they were asked for.
+    /// The alerts or the report cannot be written to the requested path.
     #[error("{path}: cannot be written", path = path.display())]
     Output {
-        /// The path that was asked for.
+        /// The requested path.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// The alerts cannot be laid out as Parquet or NDJSON.
+    /// The alerts cannot be encoded as Parquet or NDJSON.
     #[error("{path}: alerts cannot be encoded", path = path.display())]
     Encode {
-        /// The path that was asked for.
+        /// The requested path.
         path: PathBuf,
-        /// What the encoder said.
+        /// The error of the encoder.
         source: arrow_schema::ArrowError,
     },
     /// The ledger cannot be used.
@@ -31,10 +31,10 @@ pub enum Error {
     Ledger {
         /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         source: LedgerError,
     },
-    /// An output holds alerts of an earlier run, and would be replaced.
+    /// An output contains alerts of an earlier run, and would be replaced.
     #[error(
         "{path}: it holds alerts of an earlier run with this ledger, which are in no other place, and there are new ones; name \
          another output",
@@ -44,7 +44,7 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
-    /// A file of a dataset whose others did not get their names is still there.
+    /// A file of a dataset is still there, although the other files did not get their names.
     #[error(
         "{path}: it is left of an output that was broken off, and cannot be taken away; remove it by hand, since its alerts will be \
          written again",
@@ -53,21 +53,21 @@ pub enum Error {
     LeftOver {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// The reader of standard output went away.
+    /// The reader of standard output closed it.
     #[error("the reader of standard output closed it")]
     OutputClosed,
-    /// No threads could be started.
+    /// The threads could not be started.
     #[error("cannot start {n_threads} threads")]
     Threads {
-        /// How many were asked for.
+        /// The requested number of threads.
         n_threads: usize,
-        /// What rayon said.
+        /// The error of rayon.
         source: rayon::ThreadPoolBuildError,
     },
-    /// The run was asked to stop before its end; no output was written.
+    /// The run was stopped before its end. No output was written.
     #[error("interrupted")]
     Interrupted,
 }

@@ -1,4 +1,4 @@
-//! What a hunt makes of the events that it is shown: alerts, events beside them, and what cannot be decided.
+//! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,12 +13,12 @@ use crate::report::{Code, Defect, RelatedCounts, Relation};
 use crate::rule::{LEGACY_NEEDLE, Needles, Relations, Rule};
 use crate::scan::Prefilter;
 
-/// The largest raw text that is searched for the policy's name, also behind escapes; the largest of 37,000 public
-/// records has 48 kB.
+/// Largest raw text, in bytes, that is searched for the policy's name, also if it is escaped. The largest of 37,000
+/// public records has 48 kB.
 const RAW_BYTES_SEARCHED: usize = 128 * 1024;
 
-/// How many events beside the alerts are shown: as many rows are made of a source, or a piece of one, at most, where
-/// they are not written.
+/// Number of related events that are shown. If they are not written, a source, or a piece of one, makes at most this
+/// many rows of them.
 const RELATED_SHOWN: u64 = 20;
 
 /// One output of a hunt's analyzer.
@@ -26,9 +26,9 @@ const RELATED_SHOWN: u64 = 20;
 pub enum Finding {
     /// An alert.
     Alert(Alert),
-    /// An event beside the alerts, which is written or shown.
+    /// A related event, which is written or shown.
     Related(Alert),
-    /// How many events beside the alerts there were.
+    /// The counts of the related events.
     Counts(Box<RelatedCounts>),
 }
 
@@ -41,7 +41,7 @@ impl SizeBytes for Finding {
     }
 }
 
-/// Hunts by a rule.
+/// Analyzes events with a rule.
 #[derive(Debug)]
 pub struct HuntAnalyzer<'a> {
     rule: &'a Rule,
@@ -51,9 +51,9 @@ pub struct HuntAnalyzer<'a> {
     mentions: Prefilter,
     relations: Relations,
     doubts: Doubts,
-    /// Whether all events beside the alerts become rows.
+    /// True if all related events become rows.
     is_related_requested: bool,
-    /// Set when enough of them were shown: where they are not written, no more rows are made.
+    /// Set when enough related events were shown. If they are not written, no more rows are made.
     has_shown_enough: AtomicBool,
 }
 
@@ -75,7 +75,7 @@ impl<'a> HuntAnalyzer<'a> {
         }
     }
 
-    /// Takes note of so many rows of events beside the alerts, all that came before any later one.
+    /// Records that `n_related` rows of related events were shown. All of them came before any later row.
     pub(super) fn has_shown(&self, n_related: u64) {
         if n_related == RELATED_SHOWN {
             self.has_shown_enough.store(true, Relaxed);
@@ -83,7 +83,7 @@ impl<'a> HuntAnalyzer<'a> {
     }
 }
 
-/// What is searched for.
+/// Returns the search for the events of the rule.
 fn search(rule: &Rule) -> Search {
     match rule.needles() {
         Needles::AnyOf(needles) => {
@@ -118,13 +118,13 @@ impl Analyzer for HuntAnalyzer<'_> {
     }
 }
 
-/// A hunt's part on one thread.
+/// The state of a hunt on one thread.
 #[derive(Debug)]
 pub struct LocalHunt<'a> {
     hunt: &'a HuntAnalyzer<'a>,
-    /// Rows of the piece that were made of events beside the alerts.
+    /// Number of rows of the piece that were made of related events.
     n_related_rows: u64,
-    /// The events beside the alerts of the piece.
+    /// The counts of the related events of the piece.
     counts: RelatedCounts,
 }
 
@@ -164,11 +164,11 @@ impl Local for LocalHunt<'_> {
 }
 
 impl LocalHunt<'_> {
-    /// Takes account of an event beside the alerts, and makes a row of it if that is requested or shown.
+    /// Counts a related event, and makes a row of it if that is requested or shown.
     fn related(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
         let hunt = self.hunt;
         let (rule, raw) = (hunt.rule, event.raw);
-        // Of many events in one string the raw text is the whole string.
+        // If many events are in one string, the raw text is the whole string.
         let is_mentioned = || match raw.len() <= RAW_BYTES_SEARCHED {
             true => hunt.mentions.holds_needle(raw),
             false => event.event.locate(&rule.literals()).is_some(),
@@ -192,7 +192,7 @@ fn report_undecided(at: &Location<'_>, message: String, out: &mut Emit<'_, Findi
     out.report(Defect::text(Code::Undecided, at.byte_offset, message));
 }
 
-/// An error that only the folder names that an event lies in.
+/// Returns an error that only the name of the event's folder states.
 fn error_outside(event: &Event<'_>, at: &Location<'_>) -> Option<String> {
     let member = at.log.member.map(Arc::as_ref);
     let folder = error_in_folders(&at.log.source.path, member)?;
@@ -202,7 +202,7 @@ fn error_outside(event: &Event<'_>, at: &Location<'_>) -> Option<String> {
     (!is_own).then_some(folder)
 }
 
-/// Reports an alert without a time.
+/// Returns the defect of an alert without a time.
 fn time_defect(alert: &Alert) -> Defect {
     let message = match alert.text("event_time_text") {
         Some(text) => format!("time of an alert cannot be read: {}", text.escape_debug()),

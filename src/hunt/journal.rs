@@ -1,5 +1,5 @@
-//! The ledger's side of a hunt: which sources are read ([`LedgerGate`]), what they came to ([`Journal`]), and which older
-//! outputs must stay ([`Held`]).
+//! The ledger's part in a hunt: the choice of the sources that are read ([`LedgerGate`]), their results ([`Journal`]),
+//! and the older outputs that must stay ([`Held`]).
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -20,7 +20,7 @@ use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Written};
 use crate::report::{Diagnostic, Outcome};
 
-/// Opens the ledger that was asked for, and does what a run that was broken off left to do.
+/// Opens the requested ledger, and completes the work of a run that was interrupted.
 pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     let Some(path) = &config.state else {
         return Ok(None);
@@ -47,10 +47,11 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     Ok(Some(ledger))
 }
 
-/// The pack of the rules that the program comes with.
+/// The pack of the built-in rules.
 const BUILTIN_PACK: &str = "builtin";
 
-/// Outputs of earlier runs with the same ledger, that have rows: these are in no other place, and are not replaced.
+/// Outputs of earlier runs with the same ledger that have rows. These rows are in no other place, so the outputs are
+/// not replaced.
 #[derive(Default)]
 pub(super) struct Held<'a> {
     files: Vec<Written>,
@@ -70,7 +71,7 @@ impl<'a> Held<'a> {
         })
     }
 
-    /// Whether the file of this name is one of them, as it was.
+    /// Returns true if the file of this name is one of them and unchanged.
     pub(super) fn holds(&self, place: Option<&str>) -> Result<bool, Error> {
         let (Some(place), Some(config)) = (place, self.config) else {
             return Ok(false);
@@ -83,7 +84,7 @@ impl<'a> Held<'a> {
         Ok(false)
     }
 
-    /// Refuses to write a file that would replace one of them.
+    /// Returns an error if writing a file would replace one of them.
     pub(super) fn refuse(&self, written: &Written) -> Result<(), Error> {
         match self.holds(Some(&written.place))? {
             true => Err(Error::OutputTaken {
@@ -94,13 +95,13 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Whether two names are of one file, by whatever path.
+/// Returns true if two names refer to the same file, whatever their paths.
 fn is_same_file(one: &str, other: &str) -> bool {
     let identity = |name: &str| std::fs::metadata(name).ok().map(|m| identity_of(&m));
     one == other || identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
-/// Says which ledger an error is of.
+/// Adds the path of the ledger to an error.
 pub(super) fn failed(path: &Path) -> impl Fn(LedgerError) -> Error + Copy {
     |source| Error::Ledger {
         path: path.to_owned(),
@@ -130,16 +131,17 @@ fn identity(config: &HuntConfig) -> Identity {
     }
 }
 
-/// Where sources are, whatever the folder is that the run began in.
+/// The absolute paths of sources, which do not depend on the folder in which the run began.
 #[derive(Debug, Default)]
 struct Places {
-    /// The root of the last source, as it was typed, and its absolute path: to make that costs a system call.
+    /// The root of the last source, as it was typed, and its absolute path. They are kept because making an absolute
+    /// path costs a system call.
     root: Vec<u8>,
     absolute: PathBuf,
 }
 
 impl Places {
-    /// A source as a ledger knows it; nothing for one that can be read once.
+    /// Returns the source version for the ledger, or `None` for a source that can be read only once.
     fn seen(&mut self, source: &Source) -> Option<SourceVersion> {
         let (path, version) = match &source.kind {
             SourceKind::Object(object) => (source.path.clone(), object.meta().version()),
@@ -178,14 +180,14 @@ impl Places {
     }
 }
 
-/// A source and its path as it was reached.
+/// A source, and the path by which it was reached.
 pub(super) type Reached = (PathBuf, SourceVersion);
 
-/// Has read what the ledger does not know to be done.
+/// Admits the sources that are not done according to the ledger.
 pub(super) struct LedgerGate<'a> {
     ledger: Option<&'a Ledger>,
     places: Places,
-    /// Sources that are there, and that an earlier run could not read.
+    /// Sources that exist and that an earlier run could not read.
     unread_before: HashSet<Vec<u8>>,
 }
 
@@ -220,7 +222,7 @@ impl Gate for LedgerGate<'_> {
         })
     }
 
-    /// What the ledger knows as unread and the walk did not find any more.
+    /// Returns the sources that are unread according to the ledger and that the walk did not find again.
     fn missing(&mut self) -> Result<Vec<PathBuf>, Error> {
         let Some(ledger) = self.ledger else {
             return Ok(Vec::new());
@@ -232,16 +234,16 @@ impl Gate for LedgerGate<'_> {
     }
 }
 
-/// What a turn comes to, on its way into the ledger.
+/// The results of a turn, on their way into the ledger.
 pub(super) struct Journal<'a> {
     ledger: &'a Ledger,
-    /// The sources of the turn that the ledger had another entry of.
+    /// The sources of the turn for which the ledger had another entry.
     changed: BTreeSet<Vec<u8>>,
-    /// The alerts of each source that has some, by their ids: the first and the last.
+    /// The alerts of each source that has alerts, by id: the first and the last.
     alerts: Vec<(Vec<u8>, i64, i64)>,
     told: Vec<(PathBuf, Outcome, Vec<Diagnostic>)>,
     committed: Instant,
-    /// Events that were read since.
+    /// Number of events that were read since the last commit.
     n_events: u64,
 }
 
@@ -261,7 +263,7 @@ impl<'a> Journal<'a> {
         failed(self.ledger.path())
     }
 
-    /// The sources of the turn that begins.
+    /// Begins a turn with these sources.
     pub(super) fn begin(&mut self, sources: &[Reached]) {
         let changed = sources.iter().filter(|(_, seen)| seen.earlier.is_some());
         self.changed = changed
@@ -269,7 +271,7 @@ impl<'a> Journal<'a> {
             .collect();
     }
 
-    /// Takes a row; false if it is in an output already.
+    /// Takes a row. Returns false if it is already in an output.
     pub(super) fn take(&mut self, alert: &Alert) -> Result<bool, Error> {
         let source = alert.text("source").unwrap_or_default().as_bytes();
         let is_again = self.changed.contains(source)
@@ -285,14 +287,14 @@ impl<'a> Journal<'a> {
         Ok(true)
     }
 
-    /// Takes what is to be told of a source.
+    /// Takes the outcome and the diagnostics of a source.
     pub(super) fn report(&mut self, path: &Path, outcome: Outcome, diagnostics: Vec<Diagnostic>) {
         self.told.push((path.to_owned(), outcome, diagnostics));
     }
 
-    /// All of the turn is done, and nothing of it was broken off.
+    /// Ends a turn that is done and was not interrupted.
     pub(super) fn end(&mut self, sources: &[Reached]) -> Result<(), Error> {
-        // What can be read once is in no ledger.
+        // Sources that can be read only once are in no ledger.
         if !self.alerts.is_empty() {
             let names = sources.iter().map(|(path, _)| path.to_string_lossy());
             let names: BTreeSet<_> = names.collect();
@@ -309,7 +311,7 @@ impl<'a> Journal<'a> {
             self.told.drain(..).peekable(),
         );
         for (path, seen) in sources {
-            // Most turns have neither.
+            // Most turns have no alerts and no diagnostics.
             let ids = match alerts.len() {
                 0 => None,
                 _ => {
@@ -351,7 +353,8 @@ impl<'a> Journal<'a> {
         self.n_events += n_events;
     }
 
-    /// Commits what is done, if it is time to, or now. What is not committed a kill costs.
+    /// Commits finished work if `now` is set or if `TICK` has passed since the last commit. If the process is
+    /// killed, uncommitted work is lost.
     pub(super) fn commit(&mut self, now: bool) -> Result<(), Error> {
         if now || self.committed.elapsed() >= TICK {
             if self.n_events > 0 {
@@ -364,7 +367,7 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    /// Gives what waits of a source to `visit`, and what is to be told of it.
+    /// Passes the waiting alerts of a source to `visit`, and returns its diagnostics.
     pub(super) fn waiting(
         &self,
         id: i64,
@@ -384,7 +387,7 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// What waits, by ids.
+    /// Returns the ids of the sources whose alerts wait.
     pub(super) fn all_waiting(&self) -> Result<Vec<i64>, Error> {
         self.ledger.all_waiting().map_err(self.failed())
     }

@@ -1,4 +1,4 @@
-//! A hunt: one pass over an archive by a rule, and what it writes.
+//! A hunt: one pass over an archive with a rule, and its outputs.
 //!
 //! ```text
 //! engine, with the analyzer on its threads ─▶ writer ─▶ tables ─▶ output
@@ -33,45 +33,45 @@ use writer::Writer;
 
 pub use analyzer::{Finding, HuntAnalyzer};
 
-/// What a hunt tells while it runs, in the order of the output.
+/// A notice of a hunt while it runs, in the order of the output.
 #[derive(Debug)]
 pub enum Notice<'a> {
     /// An alert that is being written; its `sighting` is not set yet.
     Alert(&'a Alert),
-    /// An event beside the alerts: all of them where they are requested, else the first failed attachments and
+    /// A related event: each one if related events are requested, otherwise the first failed attachments and
     /// detachments.
     Related(&'a Alert),
     /// A diagnostic.
     Diagnostic(&'a Diagnostic),
 }
 
-/// What a run is told of its outputs, beside where they are.
+/// The options of a run for its outputs, in addition to their paths.
 #[derive(Debug, Default)]
 pub struct RunOptions {
-    /// Where the report goes, as JSON. It gets its name after the outputs.
+    /// The destination of the report, as JSON. It gets its name after the outputs.
     pub report: Option<Target>,
-    /// Whether an older output is spared by a run that read nothing, or that read less than all and has fewer rows. Else it
-    /// is always replaced.
+    /// True if a run does not replace an older output when it read nothing, or when it read less than everything and
+    /// has fewer rows. If it is false, an older output is always replaced.
     pub spares_older: bool,
-    /// Whether the output is one of many files of a folder, and not written without rows.
+    /// True if the output is one of many files of a folder. It is then not written if it has no rows.
     pub is_of_dataset: bool,
 }
 
-/// Hunts: from roots to a file of alerts and a report.
+/// Runs a hunt: reads the roots, and writes a file of alerts and a report.
 ///
 /// # Errors
 ///
-/// If the output cannot be written, no thread can be started, or the run was told to stop; the output then
-/// is as it was. What cannot be read is no error but a diagnostic in the report.
+/// Returns an error if the output cannot be written, if no thread can be started, or if the run was stopped. The
+/// output is then unchanged. Input that cannot be read is not an error: it is a diagnostic in the report.
 pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Report, Error> {
     run_with(config, RunOptions::default(), notify)
 }
 
-/// Hunts, and writes a report.
+/// Runs a hunt with options, and writes a report.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Returns the same errors as [`run`].
 pub fn run_with(
     config: &HuntConfig,
     options: RunOptions,
@@ -102,7 +102,7 @@ pub fn run_with(
     let endings = tables.close(verdict, &held)?;
     report.outputs.clone_from(&endings.placed);
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    // All of it is written before the first gets its name: what fails has then written nothing.
+    // All of it is written before the first file gets its name. So a run that fails before that has written nothing.
     let target = target.map(|target| target.with_json(&report));
     let target = target.transpose()?;
     endings.finish(ledger.as_ref())?;
@@ -110,22 +110,22 @@ pub fn run_with(
     Ok(report)
 }
 
-/// Whether a run read no event at all.
+/// Returns true if a run read no event at all.
 fn has_read_nothing(report: &Report) -> bool {
     report.alerts == 0 && report.stats.events_read == 0
 }
 
-/// A run, and what it was told.
+/// A run and its settings.
 struct Run<'a> {
     config: &'a HuntConfig,
     ledger: Option<&'a Ledger>,
     held: &'a Held<'a>,
-    /// A file that is none of the outputs, and that it writes.
+    /// A file that the run writes and that is not one of the outputs.
     own_file: Option<Identity>,
 }
 
 impl Run<'_> {
-    /// Reads all, and gives back what was found, in files that are not written to their ends.
+    /// Reads everything, and returns the findings in files that are not complete yet.
     fn hunt(&self, notify: &mut dyn FnMut(Notice<'_>)) -> Result<(Tables, Report), Error> {
         let (config, ledger) = (self.config, self.ledger);
         let scan = &config.scan;
@@ -150,7 +150,7 @@ impl Run<'_> {
         let pass = engine::run_with(scan, gate, &analyzer, &mut writer, options);
         let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
-            // What is done stays done. If that is what failed, it is told already.
+            // Finished work stays finished. If the ledger itself failed, this is already reported.
             ledger.commit().ok();
         }
         let mut pass: PassReport = pass?;
@@ -161,7 +161,7 @@ impl Run<'_> {
         Ok((tables, report))
     }
 
-    /// Opens what is written.
+    /// Opens the output files.
     fn open_tables(&self, run: &RunIdentity) -> Result<Tables, Error> {
         let (config, ledger) = (self.config, self.ledger);
         let to = &config.output;
@@ -191,7 +191,8 @@ impl Run<'_> {
     }
 }
 
-/// The name of the folder in which the run's own files are until they are whole, if that may lie below a root.
+/// Returns the name of the folder that contains the run's own files until they are complete, if that folder may be
+/// inside a root.
 fn own_folder(config: &HuntConfig) -> Option<OsString> {
     match &config.output.destination {
         Destination::Dataset(dataset) => Some(dataset.staging_name().into()),
@@ -199,7 +200,7 @@ fn own_folder(config: &HuntConfig) -> Option<OsString> {
     }
 }
 
-/// Where a row's event was found.
+/// Returns the place where the event of a row was found.
 pub(crate) fn place<'a>(at: &Location<'a>) -> Place<'a> {
     let source = at.log.source;
     Place {
@@ -286,7 +287,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
-        // Each file gives more batches than wait for its turn, and there are more files than threads.
+        // Each file gives more batches than may wait for their turn, and there are more files than threads.
         let n_alerts = engine::outputs_that_wait(2) / MATCH.len();
         for name in ["a", "b", "c", "d"] {
             std::fs::write(logs.join(name), MATCH.repeat(n_alerts)).unwrap();

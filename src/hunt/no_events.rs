@@ -1,4 +1,4 @@
-//! A run that read no CloudTrail event says so: its zero stands on nothing.
+//! Reports a run that read no CloudTrail event, because its result of zero alerts then proves nothing.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::input::Root;
 use crate::ledger::Ledger;
 use crate::report::{Code, Defect, Diagnostic, PassReport, Severity};
 
-/// Says that no event was read, if that is so and not as it should be.
+/// Reports that no event was read, unless that is expected.
 pub(super) fn report(
     config: &HuntConfig,
     ledger: Option<&Ledger>,
@@ -27,8 +27,8 @@ pub(super) fn report(
     Ok(())
 }
 
-/// The diagnostic of a run without events, unless that is as it should be: a shard, a night on which nothing is new after
-/// others that read events (`has_earlier`).
+/// Returns the diagnostic of a run without events, unless that is expected: for a shard, or for a night on which
+/// nothing is new after runs that read events (`has_earlier`).
 fn diagnostic(
     report: &PassReport,
     n_alerts: u64,
@@ -53,13 +53,13 @@ fn diagnostic(
     Some(diagnostic)
 }
 
-/// Why the run has no event that it could speak of; nothing if it has some.
+/// Returns the reason why the run has no event on which it could report, or `None` if it has such events.
 fn reason(report: &PassReport, n_alerts: u64, config: &HuntConfig) -> Option<String> {
     let (sources, stats) = (&report.sources, &report.stats);
     let times = &stats.event_times;
     if stats.events_read > 0 {
         if n_alerts > 0 {
-            // Events whose time cannot be read are asked for, too.
+            // Events whose time cannot be read are selected, too.
             return None;
         }
         let (first, last) = (times.first()?, times.last()?);

@@ -1,4 +1,4 @@
-//! Which rows of a Parquet input a hunt looks at.
+//! The rows of a Parquet input that a hunt reads.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use crate::input::table::{Holds, RowCriteria};
 use crate::rule::{LEGACY_NEEDLE, Rule, USER_ACTIONS};
 use crate::scan::Prefilter;
 
-/// The field of which tables have a column that decides.
+/// The field whose column, if a table has one, decides which rows are read.
 const ACTION: &str = "event.action";
 
-/// Which rows of a table are looked at: those whose action the rule asks for, or one that quarantines a user or lifts
-/// that. Roles and groups, reads and mere mentions are looked for where all related events are wanted: tables have
-/// many of their actions.
+/// Returns the criteria for the rows that are read: rows whose action the rule requires, or whose action quarantines a
+/// user or ends that quarantine. Actions on roles and groups, reads, and mere mentions are read only if all related
+/// events are requested, because tables contain many such actions.
 pub(super) fn row_criteria(rule: &Rule, is_related_requested: bool) -> RowCriteria {
     let required = rule.query().values_of(ACTION);
     let actions = required.filter(|_| !is_related_requested);
     let actions = actions.map(|actions| {
         let named = USER_ACTIONS.iter().filter(|name| !actions.contains(name));
         let all = actions.iter().chain(named);
-        // DuckDB's `->` leaves JSON's quotes round it.
+        // The operator `->` of DuckDB keeps the JSON quotes around the value.
         let spellings = |action: &&str| [(*action).to_owned(), format!("\"{action}\"")];
         all.flat_map(spellings).collect()
     });
@@ -35,7 +35,7 @@ pub(super) fn row_criteria(rule: &Rule, is_related_requested: bool) -> RowCriter
     }
 }
 
-/// Whether a line with the request's columns may hold a whole request, in brackets of its own: where it does not, the
+/// Returns true if a line of the request's columns may contain a complete request, in its own brackets. If not, the
 /// rest of the row decides.
 fn may_be_whole(line: &[u8]) -> bool {
     let n = |bracket| memchr::memchr_iter(bracket, line).count();

@@ -1,4 +1,4 @@
-//! The output files of a hunt, and how rows get there: groups of them are encoded beside the scan.
+//! The output files of a hunt. Groups of rows are encoded in parallel with the scan.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,28 +20,28 @@ use crate::report::{Fate, Placed};
 /// The files that are written.
 pub(super) struct Tables {
     pub(super) alerts: Table,
-    /// The events beside the alerts, where they are asked for.
+    /// The related events, if they are requested.
     pub(super) related: Option<Table>,
 }
 
 /// A file of rows.
 pub(super) struct Table {
     output: Output,
-    /// Whether the file of its name has rows of earlier runs that are in no other place.
+    /// True if the existing file of this name has rows of earlier runs that are in no other place.
     is_held: bool,
     encoder: Encoder,
-    /// Groups that are being encoded, in their order.
+    /// Groups that are being encoded, in order.
     groups: VecDeque<Receiver<Result<Encoded, ArrowError>>>,
 }
 
 impl Tables {
-    /// Writes what is still being encoded.
+    /// Writes the groups that are still being encoded.
     pub(super) fn write_all(&mut self) -> Result<(), Error> {
         let mut tables = std::iter::once(&mut self.alerts).chain(&mut self.related);
         tables.try_for_each(|table| table.write_groups(0))
     }
 
-    /// Which files these are.
+    /// Returns the identities of the files.
     pub(super) fn identities(&self) -> Result<Vec<Identity>, Error> {
         let tables = std::iter::once(&self.alerts).chain(&self.related);
         let identities = tables.map(|table| table.output.identity());
@@ -52,10 +52,10 @@ impl Tables {
             .collect())
     }
 
-    /// Writes the ends, and decides what becomes of the files, of which none has its name yet.
+    /// Writes the ends of the files, and decides what happens to them. No file has its final name yet.
     pub(super) fn close(self, verdict: Verdict, held: &Held<'_>) -> Result<Endings, Error> {
         let mut endings = Endings::default();
-        // The alerts last: where they are, all is there.
+        // The alerts come last: if they are there, everything is there.
         let related = Verdict {
             is_of_dataset: false,
             ..verdict
@@ -74,16 +74,16 @@ impl Tables {
     }
 }
 
-/// Files that are written to their ends.
+/// Files that are complete but do not have their final names yet.
 #[derive(Default)]
 pub(super) struct Endings {
     closed: Vec<Closed>,
-    /// What becomes of them, the alerts first.
+    /// The fate of each file, the alerts first.
     pub(super) placed: Vec<Placed>,
 }
 
 impl Endings {
-    /// Gives the files their names, and has the ledger know it.
+    /// Gives the files their final names, and records this in the ledger.
     pub(super) fn finish(mut self, ledger: Option<&Ledger>) -> Result<(), Error> {
         self.closed.iter_mut().try_for_each(Closed::sync)?;
         if let Some(ledger) = ledger {
@@ -123,7 +123,7 @@ impl Table {
         }
     }
 
-    /// Has a group encoded, as many at once as there are threads.
+    /// Encodes a group in the pool. At most `n_threads` groups are encoded at the same time.
     fn encode(&mut self, group: Group, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
         self.write_groups(n_threads.saturating_sub(1))?;
         let (encoded, receiver) = bounded(1);
@@ -134,13 +134,13 @@ impl Table {
             let result = result.unwrap_or_else(|panic| {
                 Err(ArrowError::ComputeError(panic_message(panic.as_ref())))
             });
-            // A table that is gone has ended the run, and knows why.
+            // If the table is gone, it has ended the run and knows the reason.
             encoded.send(result).ok();
         });
         Ok(())
     }
 
-    /// Writes groups that are encoded, until only so many are left to wait for.
+    /// Writes encoded groups until only `n_left` groups are left to wait for.
     fn write_groups(&mut self, n_left: usize) -> Result<(), Error> {
         while self.groups.len() > n_left {
             let group = self.groups.pop_front().and_then(|group| group.recv().ok());

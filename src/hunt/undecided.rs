@@ -1,8 +1,9 @@
-//! Events of which it cannot be decided whether they are alerts.
+//! Events for which it cannot be decided if they are alerts.
 //!
-//! In: an event that the rule does not match. Out: why that may be for want of what the event does not say, if all
-//! else fits: it has the rule's action, did not fail, and names the policy, but not in the request that is read. One
-//! place for all forms of input, since silence there would be the loss of an alert.
+//! In: an event that the rule does not match. Out: the reason why it may be an alert all the same, because the event
+//! lacks information and everything else fits: it has the rule's action, did not fail, and names the policy, but not
+//! in the request that is read. All forms of input use this one module, because silence here would mean the loss of an
+//! alert.
 
 use std::path::Path;
 
@@ -15,10 +16,11 @@ use crate::scan::Prefilter;
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const OUTCOME: &str = "event.outcome";
 
-/// Tells what is undecided.
+/// Finds the events that are undecided.
 #[derive(Debug)]
 pub(super) struct Doubts {
-    /// What the rule looks for in the request, and what finds it; nothing if it looks for nothing there.
+    /// The text that the rule looks for in the request, and the search that finds it. `None` if it looks for nothing
+    /// there.
     sought: Option<(Vec<String>, Prefilter)>,
 }
 
@@ -35,7 +37,7 @@ impl Doubts {
         }
     }
 
-    /// Why it is open whether an event that `rule` does not match is an alert.
+    /// Returns the reason why it is open if an event that `rule` does not match is an alert.
     pub(super) fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
         let lacks_outcome = event.lacks_outcome();
         let supposed = |request| Supposed {
@@ -48,11 +50,11 @@ impl Doubts {
         }
         let (literals, prefilter) = self.sought.as_ref()?;
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
-        // Whatever it was called: it may have been the rule's.
+        // The name of the call does not matter: it may have been the call that the rule requires.
         if event.is_call_damaged() && !event.has_failed() && event.holds(&holds) {
             return Some(Doubt::Action);
         }
-        // Nearly all events end here, by their action.
+        // Nearly all events end here, because of their action.
         if !rule.matches(&supposed(literals)) {
             return None;
         }
@@ -60,7 +62,7 @@ impl Doubts {
     }
 }
 
-/// An event as it would be if it said more.
+/// An event with the information that it lacks filled in.
 struct Supposed<'e> {
     event: &'e Event<'e>,
     lacks_outcome: bool,
@@ -80,8 +82,8 @@ impl Fields for Supposed<'_> {
     }
 }
 
-/// What the folders that a source lies in say of its events' errors, as Hive writes the columns by which it divides a
-/// table: `errorcode=AccessDenied`.
+/// Returns the error of its events that the folders of a source state. Hive names the folders of a partitioned table
+/// after the columns: `errorcode=AccessDenied`.
 pub(super) fn error_in_folders(path: &Path, member: Option<&Member>) -> Option<String> {
     let path = path.to_string_lossy();
     let member = member.map_or("", |member| &member.path);

@@ -1,4 +1,4 @@
-//! Where a hunt's findings go: into its files, by way of the ledger where there is one.
+//! The destination of the findings of a hunt: its files, through the ledger if there is one.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,22 +14,22 @@ use crate::error::Error;
 use crate::output::Alert;
 use crate::report::{Diagnostic, Outcome, RelatedCounts};
 
-/// Writes what a hunt finds.
+/// Writes the findings of a hunt.
 pub(super) struct Writer<'a> {
     pub(super) tables: Tables,
     journal: Option<Journal<'a>>,
-    /// Sources of earlier runs whose rows are in no output yet, and that were not met so far.
+    /// Sources of earlier runs whose rows are in no output yet, and that this run has not found so far.
     left_over: BTreeSet<i64>,
     analyzer: &'a HuntAnalyzer<'a>,
-    /// Encodes full groups of rows.
+    /// The threads that encode full groups of rows.
     pool: ThreadPool,
     n_threads: usize,
     notify: &'a mut dyn FnMut(Notice<'_>),
-    /// Rows of alerts.
+    /// Number of alert rows.
     n_alerts: u64,
-    /// Rows of events beside the alerts that came.
+    /// Number of rows of related events that were received.
     n_related: u64,
-    /// All events beside the alerts.
+    /// Counts of all related events.
     related: RelatedCounts,
 }
 
@@ -59,12 +59,12 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Gives back the files, how many alerts they have, and how many events beside these there were.
+    /// Returns the files, the number of their alerts, and the counts of related events.
     pub(super) fn finish(self) -> (Tables, u64, RelatedCounts) {
         (self.tables, self.n_alerts, self.related)
     }
 
-    /// Writes a row, unless an earlier run did.
+    /// Writes a row, unless an earlier run wrote it.
     fn row_once(&mut self, row: Alert) -> Result<(), Error> {
         let is_row = row.relation().is_none() || self.tables.related.is_some();
         if let Some(journal) = self.journal.as_mut().filter(|_| is_row)
@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
     fn row(&mut self, row: Alert) -> Result<(), Error> {
         if row.relation().is_some() {
             (self.notify)(Notice::Related(&row));
-            // The ones before it came before it: no later one is among the first any more.
+            // Rows arrive in order, so no later row can be among the first ones.
             self.n_related += 1;
             self.analyzer.has_shown(self.n_related);
             let table = self.tables.related.as_mut();
@@ -141,7 +141,7 @@ impl Sink<Finding, Reached> for Writer<'_> {
         reported
     }
 
-    /// Alerts of sources that were not met again, and are in no output yet.
+    /// Returns the sources whose alerts are in no output yet, and that this run did not find again.
     fn left_to_replay(&mut self) -> Result<Vec<i64>, Error> {
         let still_there: BTreeSet<i64> = match &self.journal {
             Some(journal) if !self.left_over.is_empty() => {

@@ -328,14 +328,32 @@ mod tests {
 
     #[test]
     fn a_control_character_is_met_wherever_it_stands_before_a_place_that_is_found() {
-        let patterns = Patterns::new([&b"Other"[..], b"Quarantine"].into_iter());
-        for at in 0..300 {
-            let mut text = [vec![b'.'; 400], b"Other".to_vec()].concat();
-            text[at] = 3;
-            let mut passed = Passed::default();
-            let found: Vec<_> = patterns.each_from(&text, 0, &mut passed).collect();
-            assert_eq!((found, passed.control), (vec![(400, 0)], Some(at)));
+        let words: [&[u8]; 6] = [b"Other", b"Quarantine", b"KWQX", b"ZVJH", b"xyzw", b"5678"];
+        for n in [2, 6] {
+            let patterns = Patterns::new(words[..n].iter().copied());
+            assert_eq!(matches!(patterns, Patterns::Many(_)), n == 6);
+            for at in 0..300 {
+                let mut text = [vec![b'.'; 400], b"Other".to_vec()].concat();
+                text[at] = 3;
+                let mut passed = Passed::default();
+                let found: Vec<_> = patterns.each_from(&text, 0, &mut passed).collect();
+                assert_eq!((found, passed.control), (vec![(400, 0)], Some(at)));
+            }
         }
+    }
+
+    #[test]
+    fn hundreds_of_patterns_are_found_by_an_automaton_each_at_its_place() {
+        let words: Vec<String> = (0..300).map(|n| format!("Word{n:03}")).collect();
+        let patterns = Patterns::new(words.iter().map(|word| word.as_bytes()));
+        assert!(matches!(patterns, Patterns::Many(Many::Automaton(_))));
+        let text = words.join("..");
+        let mut passed = Passed::default();
+        let found: Vec<_> = patterns
+            .each_from(text.as_bytes(), 0, &mut passed)
+            .collect();
+        let expected: Vec<_> = (0..300).map(|n| (n * 9, n)).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

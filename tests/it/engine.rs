@@ -317,3 +317,14 @@ fn a_gate_decides_what_is_read_and_a_sink_hears_of_all_in_order() {
     let sources = report.sources;
     assert_eq!((sources.found, sources.known, sources.read), (3, 2, 1));
 }
+
+#[test]
+fn an_analyzer_that_needs_all_events_gets_them_beside_one_that_needs_few() {
+    let (lake, _) = lake();
+    let config = config(&lake, 2, true);
+    let all = Census::of(Search::Words(Vec::new()));
+    let few = Census::of(Search::Words(vec!["AWSCompromisedKey".to_owned()]));
+    let both = (all, few);
+    let (_, report) = outputs(&config, &both);
+    assert_eq!(both.0.n_shown.load(Relaxed), report.stats.events_read);
+}

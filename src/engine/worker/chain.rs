@@ -1,27 +1,27 @@
-//! What a block of a large source hands on to the next one, so that the text is scanned as if by one thread.
+//! The data that a block of a large source passes to the next block, so that the text is scanned as if by one thread.
 //!
-//! Two things, each as soon as it is known: where in the text the next block begins ([`Seam`]), and what this
-//! one leaves over ([`Remainder`]): the text behind its last anchor. A block that has an anchor knows both
-//! before it is scanned, so the next need not wait for that.
+//! A block passes on two things, each as soon as it is known: the place in the text where the next block begins
+//! ([`Seam`]), and the text that this block leaves over ([`Remainder`]), which is the text after its last anchor. A
+//! block that has an anchor knows both before it is scanned, so the next block need not wait for the scan.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::scan::{Before, Candidate, Ends, Scanner, Window};
 
-/// Where two blocks meet.
+/// The place where two blocks meet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seam {
     /// Its offset in the text.
     pub(crate) offset: u64,
-    /// What stands before it.
+    /// The text before it.
     pub(crate) before: Before,
-    /// The beginning of the text, and its end up to here.
+    /// The beginning of the text, and its end as far as this seam.
     pub(crate) ends: Arc<Ends>,
 }
 
 impl Seam {
-    /// The seam `part` behind this one.
+    /// Returns the seam at the end of `part`, where `part` begins at this seam.
     pub(crate) fn then(mut self, part: &Self) -> Self {
         Arc::make_mut(&mut self.ends).add_ends(&part.ends);
         Self {
@@ -31,7 +31,7 @@ impl Seam {
         }
     }
 
-    /// The seam behind this text.
+    /// Returns the seam after this text.
     pub(crate) fn after(mut self, text: &[u8]) -> Self {
         Arc::make_mut(&mut self.ends).add(text);
         Self {
@@ -42,24 +42,24 @@ impl Seam {
     }
 }
 
-/// Text that is not dealt with, from some offset to a seam.
+/// Text that is not processed yet, from some offset to a seam.
 #[derive(Debug)]
 pub(crate) struct Remainder {
-    /// Where the offsets in it count from.
+    /// The origin of the offsets in it.
     origin: u64,
     /// The offset of the first byte.
     base: u64,
     bytes: Vec<u8>,
-    /// How many of the bytes a scan has seen and wants again.
+    /// Number of bytes that a scan has seen and needs again.
     n_seen: usize,
-    /// The scanner, if it stands inside a document.
+    /// The scanner, if it is inside a document.
     scanner: Option<Box<Scanner>>,
-    /// Whether the text begins here, and may have a header of rows.
+    /// True if the text begins here, and may have a header of rows.
     begins_rows: bool,
 }
 
 impl Remainder {
-    /// Text from an anchor on, in memory that is given for it.
+    /// Makes a remainder of the text from an anchor on. It reuses `memory`.
     pub(crate) fn new(base: u64, bytes: &[u8], mut memory: Vec<u8>) -> Self {
         memory.clear();
         memory.extend_from_slice(bytes);
@@ -73,12 +73,12 @@ impl Remainder {
         }
     }
 
-    /// The same behind a text that ends at `origin`.
+    /// Returns the remainder with offsets that count from `origin`, where the text before it ends.
     pub(crate) fn counted_from(self, origin: u64) -> Self {
         Self { origin, ..self }
     }
 
-    /// The same after `scanner` has seen it all, from the start of a document on that does not end in it.
+    /// Returns the remainder after `scanner` has seen all of it, from the start of a document that does not end in it.
     pub(crate) fn seen_by(self, scanner: Scanner) -> Self {
         Self {
             n_seen: self.bytes.len(),
@@ -87,20 +87,20 @@ impl Remainder {
         }
     }
 
-    /// Where its offsets, and those of its scanner, count from.
+    /// Returns the origin of its offsets and of those of its scanner.
     pub(crate) fn origin(&self) -> u64 {
         self.origin
     }
 
-    /// Its memory.
+    /// Returns its memory.
     pub(crate) fn into_memory(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// Scans on, with a `new` scanner if no other stands in the text. `is_closed`: the text behind `more` is of no
-    /// matter, since it ends, or an anchor is there.
+    /// Continues the scan, with a `new` scanner if no scanner is in the text yet. `is_closed` means that the text
+    /// after `more` does not matter, because the text ends there or an anchor is there.
     ///
-    /// Gives back the scanner for what it has counted and met.
+    /// Returns the scanner, for its counts and defects.
     pub(crate) fn scan(
         &mut self,
         more: &[u8],
@@ -109,7 +109,7 @@ impl Remainder {
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Option<&mut Scanner> {
         self.bytes.extend_from_slice(more);
-        // Only when twice as much is there, so that a record of any size takes few rounds.
+        // The scan waits until there is twice as much text, so that a record of any size needs few scans.
         if !is_closed && self.bytes.len() < 2 * self.n_seen {
             return None;
         }
@@ -137,23 +137,23 @@ impl Remainder {
     }
 }
 
-/// Hands on to the next block; when it is dropped before, the next block knows that it has no text.
+/// Sends to the next block. If it is dropped before it sends, the next block knows that it has no text.
 #[derive(Debug)]
 pub(crate) struct SeamSender {
     seam: SyncSender<Seam>,
     remainder: SyncSender<Remainder>,
 }
 
-/// Takes from the block before.
+/// Receives from the previous block.
 #[derive(Debug)]
 pub(crate) struct SeamReceiver {
     seams: Receiver<Seam>,
-    /// The seam, once it came.
+    /// The seam, once it was received.
     seam: Option<Seam>,
     remainder: Receiver<Remainder>,
 }
 
-/// The link between two blocks.
+/// Creates the link between two blocks.
 pub(crate) fn link() -> (SeamSender, SeamReceiver) {
     let (seam_in, seam) = sync_channel(1);
     let (remainder_in, remainder) = sync_channel(1);
@@ -169,7 +169,7 @@ pub(crate) fn link() -> (SeamSender, SeamReceiver) {
     (sender, receiver)
 }
 
-/// What the first block takes.
+/// Returns the receiver of the first block.
 pub(crate) fn beginning(begins_rows: bool) -> SeamReceiver {
     let (sender, receiver) = link();
     sender.seam(Seam::default());
@@ -181,7 +181,7 @@ pub(crate) fn beginning(begins_rows: bool) -> SeamReceiver {
 }
 
 impl SeamSender {
-    /// Tells the next block that a text begins with it, at this offset.
+    /// Informs the next block that a text begins with it, at this offset.
     pub(crate) fn close(&self, offset: u64) {
         self.seam(Seam {
             offset,
@@ -191,18 +191,18 @@ impl SeamSender {
     }
 
     pub(crate) fn seam(&self, seam: Seam) {
-        // A next block that is gone has failed, and was told of.
+        // If the next block is gone, it has failed and this was reported.
         self.seam.send(seam).ok();
     }
 
     pub(crate) fn remainder(&self, remainder: Remainder) {
-        // Likewise.
+        // If the next block is gone, it has failed and this was reported.
         self.remainder.send(remainder).ok();
     }
 }
 
 impl SeamReceiver {
-    /// Waits for the seam; nothing if the text ended before it.
+    /// Waits for the seam. Returns `None` if the text ended before it.
     pub(crate) fn seam(&mut self) -> Option<Seam> {
         if self.seam.is_none() {
             self.seam = self.seams.recv().ok();
@@ -210,7 +210,7 @@ impl SeamReceiver {
         self.seam.clone()
     }
 
-    /// The seam, if it is there already.
+    /// Returns the seam, if it is already there.
     pub(crate) fn seam_at_hand(&mut self) -> Option<Seam> {
         if self.seam.is_none() {
             self.seam = self.seams.try_recv().ok();
@@ -218,7 +218,7 @@ impl SeamReceiver {
         self.seam.clone()
     }
 
-    /// Waits for what is left over; nothing if the block before failed.
+    /// Waits for the remainder. Returns `None` if the previous block failed.
     pub(crate) fn remainder(&self) -> Option<Remainder> {
         self.remainder.recv().ok()
     }

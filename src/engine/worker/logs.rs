@@ -1,4 +1,4 @@
-//! The logs of one source, or of an entry of an archive, one after the other on one thread.
+//! The logs of one source, or of an entry of an archive, one after another on one thread.
 
 use std::io;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::input::{Source, Stored, Text};
 use crate::report::{Code, Defect, Member};
 use crate::scan::{Candidate, Ends, Scanner, Window, defects_of_whole};
 
-/// A way through all that lies in a source.
+/// Goes through everything inside a source.
 pub(super) struct Logs<'w, 'a> {
     worker: &'w mut Worker<'a>,
     source: &'w Source,
     report: &'w mut SourceReport,
     observer: &'w mut dyn Observer,
-    /// How many of the stored bytes that were taken were counted.
+    /// Number of stored bytes taken from the source that were counted.
     n_counted: u64,
-    /// What goes wrong in a text from which another one is read; made when there is one.
+    /// The defects of a text from which another text is read. The channel is created when there is such a text.
     told: Option<(Sender<Defect>, Receiver<Defect>)>,
 }
 
@@ -44,7 +44,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
     }
 
-    /// Scans all that lies in an entry. An error of the system is given back.
+    /// Scans everything inside an entry. Returns the I/O error, if there is one.
     pub(super) fn entry(&mut self, entry: Entry<'_>) -> io::Result<()> {
         let (member, coded) = (entry.member.clone(), entry.coded);
         let opened = entry.open(&mut self.worker.codecs, &mut self.report.defects)?;
@@ -60,6 +60,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                     let (mut shown, scanner) = self.shown(member.as_ref());
                     shown.group(scanner, &table, group);
                 }
+                self.shown(member.as_ref()).0.end_of_log();
             }
             Opened::Archive(mut archive) => {
                 while !self.worker.context.progress.stop.load(Relaxed) {
@@ -79,8 +80,8 @@ impl<'w, 'a> Logs<'w, 'a> {
         Ok(())
     }
 
-    /// Scans an entry of an archive, if it is not left out. One of which the end is not known is scanned in any case, to
-    /// come to that.
+    /// Scans an entry of an archive, unless it is excluded. An entry whose end is not known is always scanned, to find
+    /// its end.
     pub(super) fn unless_excluded(&mut self, entry: Entry<'_>) {
         let names = self.worker.context.names;
         if !names.leaves_out_entry(entry.member.as_deref()) {
@@ -93,7 +94,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
     }
 
-    /// Scans an entry of which the errors are its own.
+    /// Scans an entry. Its errors are reported as defects of this entry.
     pub(super) fn inside(&mut self, entry: Entry<'_>) {
         let member = entry.member.clone();
         if let Err(error) = self.entry(entry) {
@@ -102,9 +103,9 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
     }
 
-    /// Counts what was taken of the source, and so much text.
+    /// Counts the stored bytes taken from the source, and `n_text` bytes of text.
     fn count(&mut self, n_text: usize) {
-        // Behind a fault it goes on from further back: what was counted is not counted again.
+        // After a fault, decoding continues from an earlier place. Bytes that were counted are not counted again.
         let n_taken = self.worker.counter.load(Relaxed).max(self.n_counted);
         let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
         if n_stored + n_text as u64 > 0 {
@@ -112,13 +113,13 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
     }
 
-    /// Takes account of a text's members of gzip, if there are more than all files have.
+    /// Reports the gzip members of a text, if there is more than one. Every gzip file has one.
     fn note_gzip_members(&mut self, member: Option<&Arc<Member>>, text: &Text<'_>) {
         let defect = Defect::gzip_members(text.n_gzip_members());
         self.report.defects.extend(defect.map(|d| d.within(member)));
     }
 
-    /// Returns where the candidates of a log go, and what finds them.
+    /// Returns the destination of the candidates of a log, and the scanner that finds them.
     fn shown<'b>(
         &'b mut self,
         member: Option<&'b Arc<Member>>,
@@ -198,7 +199,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
     }
 
-    /// Decodes on; what goes wrong is the member's.
+    /// Decodes the next text. Errors are reported as defects of `member`.
     fn fill(
         &mut self,
         text: &mut Text<'_>,
@@ -227,7 +228,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         keep
     }
 
-    /// Scans a text that is all at hand.
+    /// Scans a text that is complete in memory.
     fn whole(&mut self, bytes: &[u8], member: Option<&Arc<Member>>) {
         self.count(bytes.len());
         self.worker.scanner.start_text(0);
@@ -243,7 +244,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         self.shown(member).0.end_of_log();
     }
 
-    /// Scans what lies in a text that proved to be a container or coded again, and of which the start is in
+    /// Scans the content of a text that proved to be a container or encoded again. The start of the text is in
     /// `begun`.
     fn layer(
         &mut self,
@@ -252,7 +253,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         member: Option<&Arc<Member>>,
         coded: Coded,
     ) -> io::Result<()> {
-        // A small one is decoded to its end, which leaves the fastest ways for what is in it.
+        // A small text is decoded to its end. This allows the fastest methods for its content.
         let mut filled = Filled::More;
         while begun.len() < TEXT_BYTES && !matches!(filled, Filled::End | Filled::Trailing) {
             filled = self.fill(&mut text, &mut begun, Limit::at(TEXT_BYTES), member);

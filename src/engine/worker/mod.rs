@@ -1,8 +1,8 @@
-//! The way of one source: open, decompress, scan, show.
+//! The processing of one source: open, decompress, scan, pass events on.
 //!
-//! In: a [`Source`]. Out: its events, shown to an [`Observer`] as they are found, and what it came to. A small source is scanned by one
-//! worker, one log in it after the other ([`logs`]); a [`large`] one is cut into pieces that several scan, and a
-//! [`chain`] holds these together. A worker runs on one thread, and knows nothing of the others.
+//! In: a [`Source`]. Out: its events, passed to an [`Observer`] as they are found, and a report. One worker
+//! scans a small source, one log after another ([`logs`]). A [`large`] source is cut into pieces that several workers
+//! scan; a [`chain`] links these pieces. A worker runs on one thread and does not know the other workers.
 
 mod chain;
 pub(crate) mod large;
@@ -27,29 +27,29 @@ use crate::report::{Code, Defect, LogEvents, Member, Outcome, Severity, Space, S
 use crate::scan::{Candidate, Prefilter, Scanner, Window, let_off_notes};
 use logs::Logs;
 
-/// The most text that is held before it is scanned. A member of a gzip file whose text fits is inflated
-/// whole, at twice the speed of a stream.
+/// Largest amount of text in memory before it is scanned, in bytes. A member of a gzip file whose text fits is
+/// decompressed as a whole, at twice the speed of a stream.
 const TEXT_BYTES: usize = 16 << 20;
 
-/// What a source, or a piece of one, came to.
+/// The result of a source, or of a piece of one.
 #[derive(Debug, Default)]
 pub(crate) struct SourceReport {
     pub(crate) stats: Stats,
     pub(crate) defects: Vec<Defect>,
-    /// How many members of gzip were met in each log, by the pieces of a large source.
+    /// Number of gzip members found in each log, by the pieces of a large source.
     gzip_members: Vec<(Option<Arc<Member>>, u64)>,
     /// The events of each log.
     events: LogEvents,
-    /// Nothing of it was read.
+    /// True if nothing of it was read.
     is_failed: bool,
 }
 
-/// What a pass is for, as its workers need it.
+/// The purpose of a pass, in the form that its workers need.
 #[derive(Debug)]
 pub(crate) struct Target {
     prefilter: Arc<Prefilter>,
     rows: RowCriteria,
-    /// Whether the text of each log is shown.
+    /// True if the text of each log is passed to the observer.
     shows_text: bool,
 }
 
@@ -63,7 +63,7 @@ impl Target {
     }
 }
 
-/// What is the same for each source.
+/// The settings that are the same for each source.
 struct PassContext<'a> {
     target: &'a Target,
     wanted: &'a Selection,
@@ -78,7 +78,7 @@ impl PassContext<'_> {
 }
 
 impl SourceReport {
-    /// Of a source over which the program failed.
+    /// Returns the report of a source on which the program panicked.
     pub(crate) fn of_panic(message: String) -> Self {
         Self {
             stats: Stats::default(),
@@ -95,7 +95,7 @@ impl SourceReport {
         self.is_failed = true;
     }
 
-    /// Takes in what another piece came to.
+    /// Adds the result of another piece.
     pub(crate) fn add(&mut self, piece: Self) {
         self.stats += piece.stats;
         self.defects.extend(piece.defects);
@@ -106,7 +106,7 @@ impl SourceReport {
         self.is_failed |= piece.is_failed;
     }
 
-    /// Takes account of members of gzip that were met in a log; one is what all have.
+    /// Adds the gzip members found in a log. One gzip member needs no note, because all gzip files have one.
     fn add_gzip_members(&mut self, member: Option<&Arc<Member>>, n_members: u64) {
         match self.gzip_members.last_mut() {
             Some((last, n)) if last.as_ref() == member => *n += n_members,
@@ -115,7 +115,7 @@ impl SourceReport {
         }
     }
 
-    /// Forgets what was told of entries that are left out, but for what says that others are missing.
+    /// Drops the defects of excluded entries, except those that show that other entries are missing.
     fn forget_excluded(&mut self, names: &Names) {
         self.defects.retain(|defect| {
             let is_excluded = names.leaves_out_entry(defect.member.as_deref());
@@ -123,8 +123,8 @@ impl SourceReport {
         });
     }
 
-    /// What it came to in all, and its defects in the order of their offsets: where a window or piece ended
-    /// decides when a defect is met, but must not show.
+    /// Returns the outcome, the counts, and the defects in the order of their offsets. The order in which defects are
+    /// found depends on where windows and pieces end, and this must not be visible.
     pub(crate) fn finish(mut self) -> (Outcome, Stats, Vec<Defect>) {
         for (member, n_members) in std::mem::take(&mut self.gzip_members) {
             let defect = Defect::gzip_members(n_members);
@@ -156,7 +156,7 @@ impl SourceReport {
 }
 
 impl SourceReport {
-    /// Each piece tells what is no text in it; of a log the first is told.
+    /// Keeps one report of binary content per log, the first one: each piece reports the binary content it contains.
     fn report_binary_once(&mut self) {
         let mut told: Option<Option<Arc<Member>>> = None;
         self.defects.retain(|defect| {
@@ -169,8 +169,8 @@ impl SourceReport {
         });
     }
 
-    /// That a text ends inside a document is told where nothing else tells why: not what it is stored in, nor a
-    /// record that is cut off there. The defects are in their order.
+    /// Keeps the report that a text ends inside a document only if nothing else explains it. Explanations are an error
+    /// in the container of the text, and a record that is cut off at that place. The defects are already sorted.
     fn report_cut_once(&mut self) {
         let is_text = |defect: &Defect| matches!(defect.offset, Some((Space::Text, _)));
         let is_cut = |defect: &Defect| defect.code == Code::Truncated && is_text(defect);
@@ -193,21 +193,21 @@ impl SourceReport {
     }
 }
 
-/// What one thread scans with: all its memory is kept from source to source.
+/// The state that one thread scans with. All its memory is reused from source to source.
 pub(crate) struct Worker<'a> {
     context: PassContext<'a>,
     open: OpenOptions<'a>,
     scanner: Scanner,
     codecs: Codecs,
-    /// The most text that may come out of one source.
+    /// Largest amount of text that may come out of one source, in bytes.
     max_decoded_bytes: Option<u64>,
-    /// Stored bytes that were taken of the sources scanned by this worker alone.
+    /// Stored bytes taken from the sources that this worker scans alone.
     counter: Arc<AtomicU64>,
-    /// A small file as it is stored.
+    /// The stored bytes of a small file.
     stored: Vec<u8>,
     /// Decompressed text.
     text: Vec<u8>,
-    /// Memory for what is carried from one piece to the next.
+    /// Memory for the text that is carried from one piece to the next.
     carried: Vec<u8>,
     /// Memory for the start of a piece.
     head: Vec<u8>,
@@ -238,7 +238,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The way of a source on one thread: open, decompress, scan, show.
+    /// Processes a source on one thread: open, decompress, scan, pass events on.
     pub(crate) fn scan(&mut self, source: &Source, observer: &mut dyn Observer) -> SourceReport {
         #[cfg(test)]
         assert!(!source.path.ends_with("panics.json"), "a test asked for it");
@@ -259,7 +259,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Where candidates go: those that are wanted to the observer, and what was met on the way to the report.
+/// The destination of candidates: selected ones go to the observer, counts and defects go to the report.
 struct PieceContext<'a> {
     context: &'a PassContext<'a>,
     source: &'a Source,
@@ -270,12 +270,12 @@ struct PieceContext<'a> {
 }
 
 impl<'a> PieceContext<'a> {
-    /// Shows a candidate, whose offset counts from `origin`.
+    /// Passes on a candidate whose offset counts from `origin`.
     fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
         self.candidate_at(candidate, origin + candidate.unit.start);
     }
 
-    /// Shows a candidate at this place of its log.
+    /// Passes on a candidate at this offset of its log.
     fn candidate_at(&mut self, candidate: &Candidate<'_>, byte_offset: u64) {
         if self.is_excluded() {
             return;
@@ -292,9 +292,7 @@ impl<'a> PieceContext<'a> {
         let n_defects = self.report.defects.len();
         let defects = &mut self.report.defects;
         self.observer.event(candidate, &location, defects);
-        for defect in &mut defects[n_defects..] {
-            defect.member = self.member.cloned();
-        }
+        self.name_member(n_defects);
     }
 
     fn log(&self) -> Log<'a> {
@@ -304,35 +302,45 @@ impl<'a> PieceContext<'a> {
         }
     }
 
-    /// Shows the next bytes of a log, if that is requested.
+    /// Passes on the next bytes of a log, if the text is requested.
     fn text(&mut self, text: &[u8]) {
         if self.context.target.shows_text && !self.is_excluded() {
-            let log = self.log();
+            let (log, n_defects) = (self.log(), self.report.defects.len());
             self.observer.text(text, &log, &mut self.report.defects);
+            self.name_member(n_defects);
         }
     }
 
-    /// Ends a log whose text was shown.
+    /// Ends a log whose text was passed on.
     fn end_of_log(&mut self) {
         if self.context.target.shows_text && !self.is_excluded() {
-            let log = self.log();
+            let (log, n_defects) = (self.log(), self.report.defects.len());
             self.observer.end_of_log(&log, &mut self.report.defects);
+            self.name_member(n_defects);
         }
     }
 
-    /// Returns whether the entry is left out, and is scanned only because its end is not known before.
+    /// Names the log in the defects from `n_defects` on.
+    fn name_member(&mut self, n_defects: usize) {
+        for defect in &mut self.report.defects[n_defects..] {
+            defect.member = self.member.cloned();
+        }
+    }
+
+    /// Returns true if the entry is excluded. It is then scanned only because its end is not known in advance.
     fn is_excluded(&self) -> bool {
         let names = self.context.names;
         names.leaves_out_entry(self.member.map(Arc::as_ref))
     }
 
-    /// Lets off notes in a text that is all at hand, of which everything from this defect on was told.
+    /// Turns defects that are only notes in prose into warnings. `text` is the complete text that all defects from
+    /// `n_defects` on belong to.
     fn let_off_notes(&mut self, text: &[u8], n_defects: usize) {
         let defects = self.report.defects.get_mut(n_defects..);
         let_off_notes(text, defects.unwrap_or_default());
     }
 
-    /// Counts what is about to be scanned, for the report and for whoever watches.
+    /// Counts the bytes that are scanned next, for the report and for the progress display.
     fn count(&mut self, stored_bytes: u64, text_bytes: u64) {
         let progress = self.context.progress;
         progress.stored_bytes.fetch_add(stored_bytes, Relaxed);
@@ -341,7 +349,7 @@ impl<'a> PieceContext<'a> {
         self.report.stats.text_bytes += text_bytes;
     }
 
-    /// Takes over what a scanner, whose offsets count from `origin`, has counted and met.
+    /// Takes over the counts and defects of a scanner whose offsets count from `origin`.
     fn take_in(&mut self, scanner: &mut Scanner, origin: u64) {
         self.report.stats += std::mem::take(&mut scanner.stats);
         let events = std::mem::take(&mut scanner.events);
@@ -353,13 +361,13 @@ impl<'a> PieceContext<'a> {
         self.report.defects.extend(defects);
     }
 
-    /// Tells what is wrong with a text that is at its end.
+    /// Reports the defects of a text that has ended.
     fn report_ends(&mut self, defects: Vec<Defect>) {
         let defects = defects.into_iter().map(|defect| defect.within(self.member));
         self.report.defects.extend(defects);
     }
 
-    /// Scans text from a document's start at this offset to its end, or to an anchor.
+    /// Scans text from the start of a document at offset `base` to the end of the text or to an anchor.
     fn scan(&mut self, scanner: &mut Scanner, bytes: &[u8], base: u64) {
         scanner.start(base);
         let window = Window {
@@ -373,8 +381,8 @@ impl<'a> PieceContext<'a> {
     }
 }
 
-/// Whether an event is of the times, accounts and regions that are wanted, in any way it can be read. In another
-/// account's log an event is of both accounts.
+/// Returns true if an event belongs to the selected times, accounts and regions, in any way in which it can be read.
+/// An event in another account's log belongs to both accounts.
 fn selects(wanted: &Selection, candidate: &Candidate<'_>) -> bool {
     if wanted.is_everything() {
         return true;
@@ -387,7 +395,7 @@ fn selects(wanted: &Selection, candidate: &Candidate<'_>) -> bool {
     wanted.includes(&times, &accounts, &event.texts("cloud.region"))
 }
 
-/// One huge record does not keep its memory.
+/// Frees a buffer that one huge record made large.
 fn shrink(buffer: &mut Vec<u8>) {
     if buffer.capacity() > 2 * TEXT_BYTES {
         *buffer = Vec::new();

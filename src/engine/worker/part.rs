@@ -1,8 +1,8 @@
-//! The way of a piece that has to be decoded: members of gzip, frames of zstd.
+//! The processing of a piece that has to be decoded: gzip members or zstd frames.
 //!
-//! Where in the text it begins is known only when the pieces before it are decoded. It does not wait for
-//! that: it scans from its first anchor on, with offsets that count from its own start, and waits when it
-//! has found something to tell, or at its end.
+//! The place in the text where the piece begins is known only after the previous pieces are decoded. The piece does
+//! not wait for that. It scans from its first anchor on, with offsets that count from its own start. It waits only
+//! when it has found an event to pass on, or at its end.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -14,38 +14,38 @@ use crate::input::decompress::{Filled, Limit, Part};
 use crate::report::Defect;
 use crate::scan::{Before, Scanner, Window, first_anchor};
 
-/// A part, and what it is decoded with.
+/// A part, and the state for decoding it.
 pub(super) struct Decoding<'a> {
     pub(super) part: Part,
     pub(super) text: &'a mut Vec<u8>,
     pub(super) codecs: &'a mut Codecs,
     /// Memory for the text before the first anchor.
     pub(super) head: &'a mut Vec<u8>,
-    /// How much is decoded before it is scanned.
+    /// Amount of text that is decoded before it is scanned, in bytes.
     pub(super) window_bytes: usize,
-    /// Set when this part could not stop where it should, and so takes all the rest.
+    /// Set if this part could not stop where it should, and therefore takes all the rest.
     pub(super) is_taken_over: &'a AtomicBool,
-    /// Whether the stored bytes are counted here.
+    /// True if the stored bytes are counted here.
     pub(super) counts_stored: bool,
 }
 
 impl Decoding<'_> {
-    /// Decodes the next window, behind what the buffer holds.
+    /// Decodes the next window, and appends it to the buffer.
     fn fill(&mut self, defects: &mut Vec<Defect>) -> Filled {
         let more = self.text.len() + self.window_bytes;
         let most = TEXT_BYTES.max(2 * more);
-        // At least twice what waits for its end, so that a record of any size takes few rounds.
+        // At least twice the text that waits for its end, so that a record of any size needs few scans.
         let enough = more.max(2 * self.text.len());
         let limit = Limit { enough, most };
         self.part.fill(self.text, limit, self.codecs, defects)
     }
 }
 
-/// What is scanned next.
+/// The text that is scanned next.
 enum Ahead {
-    /// The buffer, from this offset in the part's text on.
+    /// The buffer, which begins at this offset in the part's text.
     Own { base: u64 },
-    /// What the pieces before left over, and all that follows, since there is no anchor near.
+    /// The text that the previous pieces left over, and all text after it, because there is no anchor near.
     Carried(Remainder),
 }
 
@@ -53,16 +53,16 @@ enum Ahead {
 pub(super) struct PartScan<'p, 'a> {
     piece: &'p mut PieceScan<'a>,
     decoding: Decoding<'p>,
-    /// Where in the text the part begins, once the pieces before have told; nothing inside if the text ended
-    /// before it. Until then the text before its first anchor waits.
+    /// The place in the text where the part begins, once the previous pieces have sent it. The inner value is `None`
+    /// if the text ended before the part. Until then, the text before the first anchor of the part waits.
     origin: Option<Option<u64>>,
-    /// Behind what was decoded, with offsets that count from the part's start.
+    /// The seam after the decoded text, with offsets that count from the start of the part.
     seam: Seam,
-    /// How much of the buffer was there before it was filled last.
+    /// Number of bytes that were in the buffer before it was last filled.
     n_held: usize,
-    /// How much of what was decoded last is not there any more.
+    /// Number of bytes decoded last that are no longer in the buffer.
     n_gone: usize,
-    /// How many of the stored bytes were counted.
+    /// Number of stored bytes that were counted.
     n_counted: u64,
     defects: Vec<Defect>,
 }
@@ -81,10 +81,11 @@ impl<'p, 'a> PartScan<'p, 'a> {
         }
     }
 
-    /// Decodes the part and scans its text. Nothing if the text ended before it: in a piece that has told why.
+    /// Decodes the part and scans its text. Returns `None` if the text ended before the part: an earlier piece has
+    /// reported why.
     pub(super) fn run(mut self, scanner: &mut Scanner) -> Option<()> {
         self.decoding.text.clear();
-        // At once, since memory that grows is copied; what is not used of it costs nothing.
+        // All memory is reserved at once, because growing it copies the text. Memory that is not used costs nothing.
         self.decoding.text.reserve_exact(TEXT_BYTES);
         let mut filled = self.decoding.fill(&mut self.defects);
         let mut ahead = self.begin(scanner)?;
@@ -92,7 +93,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
             let is_whole = filled == Filled::PartEnd && self.decoding.part.is_whole();
             let is_at_end = is_whole && self.piece.after.is_some();
             if !is_at_end && filled != Filled::More {
-                // A fault, or the part's end was guessed wrong.
+                // A fault, or a wrong guess of the part's end.
                 self.take_over()?;
             }
             self.count();
@@ -119,7 +120,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         }
     }
 
-    /// Puts aside the text before the first anchor; waits for the pieces before only if there is none.
+    /// Sets aside the text before the first anchor. Waits for the previous pieces only if there is no anchor.
     fn begin(&mut self, scanner: &mut Scanner) -> Option<Ahead> {
         let before = self.piece.before.seam_at_hand();
         let before = before.map_or(Before::UNKNOWN, |seam| seam.before);
@@ -142,12 +143,12 @@ impl<'p, 'a> PartScan<'p, 'a> {
         Some(Ahead::Own { base })
     }
 
-    /// Counts what was decoded last.
+    /// Counts the bytes decoded last.
     fn count(&mut self) {
         let new = &self.decoding.text[self.n_held..];
         self.seam = std::mem::take(&mut self.seam).after(new);
         let n_stored = match self.decoding.counts_stored {
-            // Behind a fault it goes on from further back: what was counted is not counted again.
+            // After a fault, decoding continues from an earlier place. Bytes that were counted are not counted again.
             true => self.decoding.part.stored_bytes().max(self.n_counted),
             false => 0,
         };
@@ -159,7 +160,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         self.n_counted = n_stored;
     }
 
-    /// Begins anew with the text behind a fault; all before it is scanned.
+    /// Starts again with the text after a fault. All text before the fault is scanned.
     fn begin_behind_fault(&mut self, scanner: &mut Scanner, ahead: Ahead) -> Option<Ahead> {
         let origin = self.resolve()?;
         match ahead {
@@ -172,8 +173,8 @@ impl<'p, 'a> PartScan<'p, 'a> {
         Some(Ahead::Own { base })
     }
 
-    /// Scans the buffer, which begins at `base`, and keeps what is wanted again: from the offset on that is given
-    /// back.
+    /// Scans the buffer, which begins at `base`. Keeps the text that is needed again, and returns the offset where it
+    /// begins.
     fn scan(&mut self, scanner: &mut Scanner, base: u64, is_last: bool) -> u64 {
         let likely_start = self.decoding.part.last_start();
         let window = Window {
@@ -193,7 +194,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         keep
     }
 
-    /// Goes on to the end of the file, in place of all pieces after this one.
+    /// Continues to the end of the file, in place of all pieces after this one.
     fn take_over(&mut self) -> Option<()> {
         self.resolve()?;
         self.decoding.is_taken_over.store(true, Relaxed);
@@ -206,7 +207,7 @@ impl<'p, 'a> PartScan<'p, 'a> {
         resolve(self.piece, &mut self.origin, self.decoding.head)
     }
 
-    /// Hands on to the next piece what this one knows and leaves over.
+    /// Sends the next piece the seam and the remainder of this one.
     fn end(mut self, scanner: &mut Scanner, ahead: Ahead, is_text_end: bool) -> Option<()> {
         let origin = self.resolve()?;
         let piece = self.piece;
@@ -243,8 +244,8 @@ impl<'p, 'a> PartScan<'p, 'a> {
     }
 }
 
-/// Where in the text the part begins, once the pieces before have told, and what they left over is dealt with,
-/// up to the part's first anchor. Nothing if the text ended before it.
+/// Returns the place in the text where the part begins. Waits for the previous pieces to send it, and first scans the
+/// text that they left over, up to the first anchor of the part. Returns `None` if the text ended before the part.
 fn resolve(
     piece: &mut PieceScan<'_>,
     origin: &mut Option<Option<u64>>,
@@ -254,7 +255,7 @@ fn resolve(
         return *origin;
     }
     *origin = Some(piece.before.seam().map(|seam| seam.offset));
-    // A piece before that failed has told so.
+    // A previous piece that failed has reported it.
     if let Some(mut remainder) = piece.before.remainder() {
         piece.go_on(&mut remainder, head, true);
         *piece.memory = remainder.into_memory();

@@ -15,7 +15,7 @@ impl PieceContext<'_> {
             self.rows(scanner, rows);
             !context.progress.stop.load(Relaxed)
         });
-        // Of a group that cannot be read whole, the rows that came are counted by what is in them.
+        // If a group cannot be read completely, the rows that were read are counted by their content.
         if read.is_ok() {
             self.report.events.add(self.member, table.events(group));
         }
@@ -25,7 +25,7 @@ impl PieceContext<'_> {
         }
     }
 
-    /// Scans rows. What is told of them has the number of the row for its place.
+    /// Scans rows. The location of a defect in a row is the number of the row.
     fn rows(&mut self, scanner: &mut Scanner, rows: &Rows) {
         self.count(0, rows.text.len() as u64);
         scanner.start_table();
@@ -40,7 +40,7 @@ impl PieceContext<'_> {
             let row = rows.row_at(candidate.unit.start);
             self.candidate_at(candidate, row);
         });
-        // What is told of an event has its row for its place.
+        // The location of a defect of an event is the number of its row.
         for defect in &mut self.report.defects[n_before..] {
             defect.offset = defect.offset.map(|(_, row)| (Space::Row, row));
         }

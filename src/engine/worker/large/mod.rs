@@ -1,8 +1,8 @@
-//! The way of a large source: cut into blocks, each scanned by whichever thread is free.
+//! The processing of a large source: it is cut into blocks, and any free thread scans a block.
 //!
-//! What is found is what one thread would find, since a block is scanned by itself only between two anchors,
-//! where documents begin whatever stands round them; the text between one block's last anchor and the next
-//! one's first is scanned as one, by the second block.
+//! The results are those of one thread. A block is scanned by itself only between two anchors, where documents begin
+//! whatever text is around them. The text between the last anchor of one block and the first anchor of the next is
+//! scanned as one text, by the second block.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,23 +19,23 @@ use crate::input::open::Opened;
 use crate::input::{Source, Stored};
 use crate::scan::{Candidate, Scanner, anchors, is_rows};
 
-/// A source that is being cut. One thread has it at a time.
+/// A source that is being cut. Only one thread has it at a time.
 #[derive(Debug)]
 pub(crate) struct Cutter {
     pub(crate) source: Arc<Source>,
-    /// Nothing before the source is opened.
+    /// The blocks. `None` until the source is opened.
     blocks: Option<Blocks>,
     block_bytes: usize,
     before_next: SeamReceiver,
-    /// Set by a block that could not stop where it should, and so takes all the rest of its log.
+    /// Set by a block that could not stop where it should, and therefore takes all the rest of its log.
     is_taken_over: Arc<AtomicBool>,
-    /// How much text may come out of the source.
+    /// Limit of the text that may come out of the source.
     budget: Option<Arc<Budget>>,
-    /// Whether the log that is being cut has no place where it could be scanned from.
+    /// True if the log that is being cut has no place from which it could be scanned.
     is_chained: bool,
 }
 
-/// A block and its neighbours.
+/// A block and the links to its neighbours.
 #[derive(Debug)]
 pub(crate) struct Piece {
     block: Block,
@@ -43,14 +43,14 @@ pub(crate) struct Piece {
     after: SeamSender,
     is_taken_over: Arc<AtomicBool>,
     is_chained: bool,
-    /// Whether a part counts the stored bytes that it reads: those of an archive's entry the archive counts.
+    /// True if a part counts the stored bytes that it reads. The archive counts those of an archive entry.
     counts_stored: bool,
     budget: Option<Arc<Budget>>,
-    /// How much text of a part is decoded before it is scanned.
+    /// Amount of text of a part that is decoded before it is scanned, in bytes.
     window_bytes: usize,
 }
 
-/// What is decoded is scanned while a core's second-level cache still holds it: so many times in a block.
+/// Number of windows per block. Decoded text is scanned while it is still in the second-level cache of a core.
 const WINDOWS_A_BLOCK: usize = 4;
 
 impl Cutter {
@@ -68,8 +68,8 @@ impl Cutter {
 }
 
 impl Worker<'_> {
-    /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker is to scan it. What
-    /// went wrong on the way is in `report`; a source that cannot be opened has no piece.
+    /// Cuts off the next piece. Its text may be in this worker's buffer, so this worker must scan it. Errors while
+    /// cutting are in `report`. A source that cannot be opened has no piece.
     pub(crate) fn cut(&mut self, cutter: &mut Cutter, report: &mut SourceReport) -> Option<Piece> {
         if self.context.progress.stop.load(Relaxed) {
             return None;
@@ -133,7 +133,8 @@ impl Worker<'_> {
             },
         };
         let is_reached = match &block.content {
-            // A block of a log that one before it took over has told why, and counted it.
+            // If an earlier block took over the log of this block, that block has reported the reason and counted this
+            // one.
             Content::Plain(..) | Content::Decoded => scan.before.seam().is_some(),
             Content::Part(_) | Content::Entries(_) | Content::Group(..) => true,
         };
@@ -144,7 +145,7 @@ impl Worker<'_> {
             let report = &mut *scan.shown.report;
             report.add_gzip_members(member.as_ref(), block.n_gzip_members);
         } else {
-            // So is what went wrong when it was cut off: whether it was cut off at all depends on threads.
+            // Errors while cutting are dropped too: it depends on the threads whether this block was cut off at all.
             *scan.shown.report = SourceReport::default();
         }
         match block.content {
@@ -199,7 +200,7 @@ impl Worker<'_> {
 }
 
 impl Cutter {
-    /// Links a block to the one before it, if that is of the same text. Its text may be in `buffer`.
+    /// Links a block to the previous one, if both are of the same text. The text of the block may be in `buffer`.
     fn link(&mut self, block: Block, buffer: &[u8], counts_stored: bool) -> Piece {
         if block.is_first {
             self.is_taken_over = Arc::default();
@@ -226,22 +227,22 @@ impl Cutter {
 
 /// The scan of one piece.
 pub(super) struct PieceScan<'a> {
-    /// For what is carried over.
+    /// Memory for the text that is carried over.
     pub(super) memory: &'a mut Vec<u8>,
     pub(super) before: SeamReceiver,
-    /// Nothing after this piece has taken over all the rest.
+    /// The link to the next piece. `None` after this piece has taken over all the rest.
     pub(super) after: Option<SeamSender>,
-    /// Whether the text has no place where it could be scanned from, but its start.
+    /// True if the text has no place from which it could be scanned, except its start.
     pub(super) is_chained: bool,
     pub(super) shown: PieceContext<'a>,
 }
 
 impl PieceScan<'_> {
-    /// Scans the piece's text, and tells the next one where it begins.
+    /// Scans the text of the piece, and sends the next piece the place where it begins.
     fn text(&mut self, scanner: &mut Scanner, text: &[u8], end: BlockEnd) {
         let is_closed = end != BlockEnd::Open;
         let Some(seam) = self.before.seam() else {
-            // The text ended in a block before this one, which told why.
+            // The text ended in an earlier block, which reported why.
             return;
         };
         self.shown.count(0, text.len() as u64);
@@ -271,7 +272,7 @@ impl PieceScan<'_> {
                 }
             }
         }
-        // A block before that failed has told so.
+        // An earlier block that failed has reported it.
         if let Some(mut remainder) = self.before.remainder() {
             let before_own = own.as_ref().map_or(text, |own| &text[..own.start]);
             self.go_on(&mut remainder, before_own, own.is_some() || is_closed);
@@ -292,7 +293,7 @@ impl PieceScan<'_> {
         }
     }
 
-    /// Goes on with what the blocks before left over.
+    /// Continues with the text that earlier blocks left over.
     pub(super) fn go_on(&mut self, remainder: &mut Remainder, more: &[u8], is_closed: bool) {
         let shown = &mut self.shown;
         let (context, origin) = (shown.context, remainder.origin());

@@ -1,4 +1,5 @@
-//! A large source takes steps as it has bytes, whatever its text repeats and wherever it is cut.
+//! The number of steps for a large source is proportional to its size, whatever its text repeats and wherever it is
+//! cut.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::input::table::RowCriteria;
 use crate::report::Defect;
 use crate::scan::steps;
 
-/// As many steps a byte as there are of the dearest text, and of this in every block.
+/// Largest number of steps per byte: that of the most expensive text, if every block contains such text.
 const STEPS_A_BYTE: u64 = 600;
 const BLOCK_BYTES: usize = 2 << 10;
 const TEXT_BYTES: usize = 48 << 10;
@@ -31,7 +32,7 @@ fn config(is_mapped: bool) -> ScanConfig {
     }
 }
 
-/// Takes what it is shown, and does nothing.
+/// An analyzer that ignores all events.
 struct Nothing;
 
 impl Observer for Nothing {
@@ -41,7 +42,7 @@ impl Observer for Nothing {
     fn end(&mut self, _: &mut Vec<Defect>) {}
 }
 
-/// The steps of a hunt through a file, block after block on one thread.
+/// Returns the number of steps of a hunt through a file, block after block on one thread.
 fn hunt(path: &Path, is_mapped: bool) -> u64 {
     let config = config(is_mapped);
     let target = Target::new(Interest {
@@ -69,7 +70,7 @@ fn hunt(path: &Path, is_mapped: bool) -> u64 {
     n_steps
 }
 
-/// Files of this text: as it is, in one member of gzip, in many, and in frames of zstd.
+/// Writes this text to files: uncompressed, in one gzip member, in many gzip members, and in zstd frames.
 fn files(folder: &Path, text: &[u8]) -> [std::path::PathBuf; 4] {
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -96,7 +97,7 @@ fn each_token_costs_as_much_as_it_is_long_wherever_a_source_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     for token in TOKENS {
         for before in ["", "{\"Records\":[{\"eventName\":\"a"] {
-            // From the middle on, as behind a seam.
+            // From the middle on, as after a seam.
             let mut text = "{\"eventName\":\"a\"}\n"
                 .repeat(TEXT_BYTES / 40)
                 .into_bytes();
