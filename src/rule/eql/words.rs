@@ -20,7 +20,8 @@ const SHARE_OF_OTHERS: u32 = 1;
 /// Returns approximately how many of 1,000 records contain this text.
 pub(super) fn share(text: &str) -> u32 {
     // A record with a longer word that contains the text contains the text too.
-    let containing = WORDS.iter().filter(|(word, _)| word.contains(text));
+    let is_in = |word: &str| word.len() >= text.len() && word.contains(text);
+    let containing = WORDS.iter().filter(|(word, _)| is_in(word));
     let shares = containing.map(|(_, share)| *share);
     shares.max().unwrap_or(SHARE_OF_OTHERS)
 }
