@@ -64,12 +64,9 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
             Found::Source(source) => {
                 let ticket = match self.gate.admit(&source) {
                     Ok(Admission::Read(ticket)) => ticket,
-                    Ok(Admission::Done { is_whole: true }) => {
-                        self.known.0 += 1;
-                        return ControlFlow::Continue(());
-                    }
-                    Ok(Admission::Done { is_whole: false }) => {
-                        self.known.1 += 1;
+                    Ok(Admission::Done { is_whole }) => {
+                        self.known.0 += u64::from(is_whole);
+                        self.known.1 += u64::from(!is_whole);
                         return ControlFlow::Continue(());
                     }
                     Ok(Admission::Replay { id, is_whole }) => {
@@ -88,12 +85,10 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                 };
                 if is_large {
                     self.flush()?;
-                    return match self.divides {
-                        true => self.large(source, ticket),
-                        false => self.alone(source, ticket),
-                    };
-                }
-                if let SourceKind::Object(object) = &source.kind
+                    if self.divides {
+                        return self.large(source, ticket);
+                    }
+                } else if let SourceKind::Object(object) = &source.kind
                     && !object.try_fetch()
                 {
                     // The sources that use up the room must be on their way to the threads before this waits for it.
@@ -103,8 +98,9 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                 self.batch_bytes += source.stored_bytes;
                 self.batch.push(source);
                 self.tickets.extend(ticket);
-                let is_full =
-                    self.batch.len() >= BATCH_SOURCES || self.batch_bytes >= BATCH_STORED_BYTES;
+                let is_full = is_large
+                    || self.batch.len() >= BATCH_SOURCES
+                    || self.batch_bytes >= BATCH_STORED_BYTES;
                 // An idle thread does not wait for a full batch.
                 if is_full || self.schedule.is_empty() {
                     return self.flush();
@@ -155,13 +151,6 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         self.turn(Turn::Batch(receiver, tickets))?;
         self.schedule.push(Job::Batch { sources, messages });
         ControlFlow::Continue(())
-    }
-
-    /// Passes a large source to a single thread.
-    fn alone(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {
-        self.batch.push(source);
-        self.tickets.extend(ticket);
-        self.flush()
     }
 
     fn large(&mut self, source: Source, ticket: Option<G::Ticket>) -> ControlFlow<()> {

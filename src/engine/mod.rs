@@ -128,6 +128,8 @@ pub struct RunOptions<'a> {
     pub own: OwnFiles,
     /// Receives the sources that are found, for a caller that reads them again.
     pub listed: Option<&'a mut Vec<Source>>,
+    /// Threads for work other than the scan, if the caller has some; else the pass starts its own.
+    pub(crate) side_pool: Option<&'a rayon::ThreadPool>,
 }
 
 /// Makes one pass over an archive like [`run`], with additional options.
@@ -142,11 +144,22 @@ pub fn run_with<A: Analyzer, G: Gate>(
     sink: &mut dyn Sink<A::Output, G::Ticket>,
     options: RunOptions<'_>,
 ) -> Result<PassReport, Error> {
-    let RunOptions { own, mut listed } = options;
+    let RunOptions {
+        own,
+        mut listed,
+        side_pool,
+    } = options;
     let discover_options = discover_options(config, own);
     let pool = threads(config.n_threads)?;
     // A second pool, for work other than the scan: listing directories.
-    let side_pool = threads(config.n_threads)?;
+    let own_pool;
+    let side_pool = match side_pool {
+        Some(pool) => pool,
+        None => {
+            own_pool = threads(config.n_threads)?;
+            &own_pool
+        }
+    };
     let interest = analyzer.interest();
     let divides = !interest.text;
     let target = Target::new(interest);

@@ -142,11 +142,16 @@ impl Run<'_> {
         };
         own.files.extend(self.own_file);
         let analyzer = HuntAnalyzer::new(config);
-        let pool = (engine::threads(scan.n_threads)?, scan.n_threads);
+        // For what is done beside the scan: directories are listed, groups of rows encoded.
+        let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
-        let mut writer = Writer::new(tables, journal, &analyzer, pool, notify)?;
+        let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
         let gate = LedgerGate::new(ledger);
-        let options = engine::RunOptions { own, listed: None };
+        let options = engine::RunOptions {
+            own,
+            side_pool: Some(&side_pool),
+            ..engine::RunOptions::default()
+        };
         let pass = engine::run_with(scan, gate, &analyzer, &mut writer, options);
         let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
         if let (Err(_), Some(ledger)) = (&pass, ledger) {

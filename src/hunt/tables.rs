@@ -107,25 +107,20 @@ impl Table {
         }
     }
 
-    pub(super) fn append(
-        &mut self,
-        alert: Alert,
-        pool: &ThreadPool,
-        n_threads: usize,
-    ) -> Result<(), Error> {
+    pub(super) fn append(&mut self, alert: Alert, pool: &ThreadPool) -> Result<(), Error> {
         if self.is_held {
             let path = self.output.path().to_owned();
             return Err(Error::OutputTaken { path });
         }
         match self.output.append(alert) {
-            Some(group) => self.encode(group, pool, n_threads),
+            Some(group) => self.encode(group, pool),
             None => Ok(()),
         }
     }
 
-    /// Encodes a group in the pool. At most `n_threads` groups are encoded at the same time.
-    fn encode(&mut self, group: Group, pool: &ThreadPool, n_threads: usize) -> Result<(), Error> {
-        self.write_groups(n_threads.saturating_sub(1))?;
+    /// Encodes a group in the pool. At most as many groups are encoded at the same time as it has threads.
+    fn encode(&mut self, group: Group, pool: &ThreadPool) -> Result<(), Error> {
+        self.write_groups(pool.current_num_threads().saturating_sub(1))?;
         let (encoded, receiver) = bounded(1);
         self.groups.push_back(receiver);
         let encoder = self.encoder.clone();

@@ -22,8 +22,7 @@ pub(super) struct Writer<'a> {
     left_over: BTreeSet<i64>,
     analyzer: &'a HuntAnalyzer<'a>,
     /// The threads that encode full groups of rows.
-    pool: ThreadPool,
-    n_threads: usize,
+    pool: &'a ThreadPool,
     notify: &'a mut dyn FnMut(Notice<'_>),
     /// Number of alert rows.
     n_alerts: u64,
@@ -38,7 +37,7 @@ impl<'a> Writer<'a> {
         tables: Tables,
         journal: Option<Journal<'a>>,
         analyzer: &'a HuntAnalyzer<'a>,
-        (pool, n_threads): (ThreadPool, usize),
+        pool: &'a ThreadPool,
         notify: &'a mut dyn FnMut(Notice<'_>),
     ) -> Result<Self, Error> {
         let left_over = match &journal {
@@ -51,7 +50,6 @@ impl<'a> Writer<'a> {
             left_over,
             analyzer,
             pool,
-            n_threads,
             notify,
             n_alerts: 0,
             n_related: 0,
@@ -82,14 +80,11 @@ impl<'a> Writer<'a> {
             self.n_related += 1;
             self.analyzer.has_shown(self.n_related);
             let table = self.tables.related.as_mut();
-            return table.map_or(Ok(()), |table| {
-                table.append(row, &self.pool, self.n_threads)
-            });
+            return table.map_or(Ok(()), |table| table.append(row, self.pool));
         }
         (self.notify)(Notice::Alert(&row));
         self.n_alerts += 1;
-        let table = &mut self.tables.alerts;
-        table.append(row, &self.pool, self.n_threads)
+        self.tables.alerts.append(row, self.pool)
     }
 }
 

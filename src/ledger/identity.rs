@@ -62,59 +62,63 @@ impl Identity {
     /// Returns the part of this identity that the ledger cannot serve, because the ledger was created for something
     /// else.
     pub(super) fn differs(&self, begun: &Begun) -> Option<&'static str> {
-        let differences = match begun {
-            Begun::Current(begun) => [
-                (self.rules != begun.rules, "rule"),
-                (self.has_related != begun.has_related, "choice of --related"),
-                (
-                    self.max_decoded_bytes != begun.max_decoded_bytes,
-                    "--max-decoded",
-                ),
-                (self.begins_before(begun.since), "and later --since"),
-                (self.until != begun.until, "--until"),
-                (self.accounts != begun.accounts, "--account"),
-                (
-                    self.is_account_folders_only != begun.is_account_folders_only,
-                    "choice of --account-folders",
-                ),
-                (self.regions != begun.regions, "--region"),
-                (
-                    self.is_home_region_only != begun.is_home_region_only,
-                    "choice of --home-region",
-                ),
-                (
-                    self.names != begun.names,
-                    "--exclude, --include or --no-default-excludes",
-                ),
-            ]
-            .to_vec(),
+        let (begun, has_other_filters) = match begun {
+            Begun::Current(begun) => (begun.clone(), false),
             Begun::Earlier {
-                rule: (id, version, query),
+                rule,
                 has_related,
                 max_decoded_bytes,
                 since,
                 wanted,
             } => {
-                let is_rule = |own: &RuleIdentity| {
-                    (&own.id, own.version, &own.query) == (id, *version, query)
+                let (id, version, query) = rule.clone();
+                let own = self.rules.first();
+                let rule = RuleIdentity {
+                    // There were no packs.
+                    pack: own.map(|own| own.pack.clone()).unwrap_or_default(),
+                    id,
+                    version,
+                    query,
                 };
-                let is_same_rule = matches!(&self.rules[..], [own] if is_rule(own));
-                [
-                    (!is_same_rule, "rule"),
-                    (self.has_related != *has_related, "choice of --related"),
-                    (
-                        self.max_decoded_bytes != *max_decoded_bytes,
-                        "--max-decoded",
-                    ),
-                    (self.begins_before(*since), "and later --since"),
-                    (
-                        self.filters_as_text() != *wanted,
-                        "choice of events or files (--until, --account, --region, --exclude and their like)",
-                    ),
-                ]
-                .to_vec()
+                // The filters are known as text only, and compared as text.
+                let begun = Self {
+                    rules: vec![rule],
+                    has_related: *has_related,
+                    max_decoded_bytes: *max_decoded_bytes,
+                    since: *since,
+                    ..self.clone()
+                };
+                (begun, self.filters_as_text() != *wanted)
             }
         };
+        let differences = [
+            (self.rules != begun.rules, "rule"),
+            (self.has_related != begun.has_related, "choice of --related"),
+            (
+                self.max_decoded_bytes != begun.max_decoded_bytes,
+                "--max-decoded",
+            ),
+            (self.begins_before(begun.since), "and later --since"),
+            (self.until != begun.until, "--until"),
+            (self.accounts != begun.accounts, "--account"),
+            (
+                self.is_account_folders_only != begun.is_account_folders_only,
+                "choice of --account-folders",
+            ),
+            (self.regions != begun.regions, "--region"),
+            (
+                self.is_home_region_only != begun.is_home_region_only,
+                "choice of --home-region",
+            ),
+            (
+                self.names != begun.names,
+                "--exclude, --include or --no-default-excludes",
+            ),
+            (
+                has_other_filters,
+                "choice of events or files (--until, --account, --region, --exclude and their like)",
+            ),
+        ];
         let mut differences = differences.into_iter();
         differences.find_map(|(differs, what)| differs.then_some(what))
     }

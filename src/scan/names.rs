@@ -6,19 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
-use super::patterns::{Passed, Patterns};
-use crate::binary::find_control;
+use super::patterns::{Passed, Patterns, automaton};
 
 /// The beginning of an escape.
 const ESCAPE: &str = "\\u00";
 
 /// The number of names, besides the escape, for which the search for needles is fast.
 const FEW: usize = 2;
-
-/// The total size of the names up to which they become a table with one row for each of their bytes.
-const DFA_BYTES: usize = 64 * 1024;
 
 /// Names, and the beginning of an escape, which has the index 0.
 #[derive(Debug)]
@@ -43,13 +39,7 @@ impl Names {
                 lens: names.iter().map(|name| name.len()).collect(),
             };
         }
-        let n_bytes: usize = names.iter().map(|name| name.len()).sum();
-        let automaton = AhoCorasick::builder()
-            // Some megabytes of memory double the speed.
-            .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(names);
-        Self::Many(automaton.expect("some thousand names are far from the limits"))
+        Self::Many(automaton(&names, MatchKind::LeftmostLongest))
     }
 
     /// Returns the places at or after `from` where a name occurs as a word or an escape begins, each with its index.
@@ -87,8 +77,7 @@ impl Names {
                     at = found.start() + 1;
                 };
                 let end = found.map_or(text.len(), |(at, _)| at);
-                let searched = text.get(from..end).unwrap_or_default();
-                passed.control = (passed.control).or_else(|| Some(from + find_control(searched)?));
+                passed.look_for_control(text, from..end);
                 found
             }
         }

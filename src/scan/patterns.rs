@@ -27,6 +27,25 @@ pub(super) struct Passed {
     pub(super) events: Counter,
 }
 
+impl Passed {
+    /// Takes note of the first control character, in a part of the text that was searched by other means.
+    pub(super) fn look_for_control(&mut self, text: &[u8], part: Range<usize>) {
+        let from = part.start;
+        self.control = (self.control).or_else(|| Some(from + find_control(text.get(part)?)?));
+    }
+}
+
+/// Builds an automaton that finds any of these patterns.
+pub(super) fn automaton<P: AsRef<[u8]>>(patterns: &[P], kind: MatchKind) -> AhoCorasick {
+    let n_bytes: usize = patterns.iter().map(|one| one.as_ref().len()).sum();
+    let automaton = AhoCorasick::builder()
+        // Some megabytes of memory double the speed.
+        .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
+        .match_kind(kind)
+        .build(patterns);
+    automaton.expect("some thousand patterns are far from the limits")
+}
+
 /// The patterns to search for.
 #[derive(Debug)]
 pub(super) enum Patterns {
@@ -175,12 +194,7 @@ impl Many {
         if let Some(teddy) = teddy.extend(patterns).build() {
             return Self::Teddy(teddy);
         }
-        let n_bytes: usize = patterns.iter().map(|bytes| bytes.len()).sum();
-        let automaton = AhoCorasick::builder()
-            .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(patterns);
-        Self::Automaton(automaton.expect("the patterns of a query are far from the limits"))
+        Self::Automaton(automaton(patterns, MatchKind::LeftmostFirst))
     }
 
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
@@ -190,7 +204,7 @@ impl Many {
             Self::Automaton(automaton) => automaton.find(Input::new(text).range(from..)),
         };
         let end = found.map_or(text.len(), |found| found.start());
-        passed.control = (passed.control).or_else(|| Some(from + find_control(&text[from..end])?));
+        passed.look_for_control(text, from..end);
         passed.events.pass_over(text, end);
         found.map(|found| (found.start(), found.pattern().as_usize()))
     }

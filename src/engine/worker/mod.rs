@@ -289,10 +289,7 @@ impl<'a> PieceContext<'a> {
             record_index: candidate.unit.record_index,
             byte_offset,
         };
-        let n_defects = self.report.defects.len();
-        let defects = &mut self.report.defects;
-        self.observer.event(candidate, &location, defects);
-        self.name_member(n_defects);
+        self.observe(|observer, defects| observer.event(candidate, &location, defects));
     }
 
     fn log(&self) -> Log<'a> {
@@ -305,24 +302,25 @@ impl<'a> PieceContext<'a> {
     /// Passes on the next bytes of a log, if the text is requested.
     fn text(&mut self, text: &[u8]) {
         if self.context.target.shows_text && !self.is_excluded() {
-            let (log, n_defects) = (self.log(), self.report.defects.len());
-            self.observer.text(text, &log, &mut self.report.defects);
-            self.name_member(n_defects);
+            let log = self.log();
+            self.observe(|observer, defects| observer.text(text, &log, defects));
         }
     }
 
     /// Ends a log whose text was passed on.
     fn end_of_log(&mut self) {
         if self.context.target.shows_text && !self.is_excluded() {
-            let (log, n_defects) = (self.log(), self.report.defects.len());
-            self.observer.end_of_log(&log, &mut self.report.defects);
-            self.name_member(n_defects);
+            let log = self.log();
+            self.observe(|observer, defects| observer.end_of_log(&log, defects));
         }
     }
 
-    /// Names the log in the defects from `n_defects` on.
-    fn name_member(&mut self, n_defects: usize) {
-        for defect in &mut self.report.defects[n_defects..] {
+    /// Has the observer do something, and names the log in the defects that it reports.
+    fn observe(&mut self, work: impl FnOnce(&mut dyn Observer, &mut Vec<Defect>)) {
+        let defects = &mut self.report.defects;
+        let n_defects = defects.len();
+        work(self.observer, defects);
+        for defect in &mut defects[n_defects..] {
             defect.member = self.member.cloned();
         }
     }
