@@ -1,44 +1,47 @@
 //! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
 //! separate fields, and texts that mean "no value".
 
-use super::cloudtrail::{REQUEST, get, is_own_field, spread_request};
+use super::cloudtrail::{REQUEST, is_own_field, spread_request};
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
+use super::record::Record;
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
-pub(super) fn is_native(record: Value<'_>) -> bool {
-    let has = |field| record.members().any(|(name, _)| name == field);
-    let is_object = |field| get(record, field).all(|value| value.as_str().is_none());
-    has("eventName")
-        && has(REQUEST)
+pub(super) fn is_native(record: &Record<'_>) -> bool {
+    let is_object = |field| record.get(field).all(|value| value.as_str().is_none());
+    record.has("eventName")
+        && record.has(REQUEST)
         && is_object(REQUEST)
         && is_object("userIdentity")
         && spread_request(record).next().is_none()
 }
 
 /// Returns the members that no record has. They may contain a whole record, or something unknown.
-pub(super) fn foreign<'v>(record: Value<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    record.members().filter(|(name, _)| !is_own_field(name))
+pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    record.others().filter(|(name, _)| !is_own_field(name))
 }
 
-/// Returns true if `name` differs from `field` in case only, in a record with AWS's own names. For AWS, and for
-/// anyone who reads its records, that is a different field. A name all in lower case is Athena's.
-pub(super) fn is_other_case(record: Value<'_>, name: &str, field: &str) -> bool {
+/// Returns true if `name` differs from `field` in case only. In a record with AWS's own names that is a different field,
+/// for AWS and for anyone who reads its records. A name all in lower case is Athena's.
+pub(super) fn is_other_case(name: &str, field: &str) -> bool {
     name != field
         && name.eq_ignore_ascii_case(field)
         && name.bytes().any(|byte| byte.is_ascii_uppercase())
-        && record.members().any(|(name, _)| name == "eventName")
 }
 
 /// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
 /// word `null` counts everywhere.
-pub(super) fn is_absent(record: Value<'_>, is_row: bool, text: &str) -> bool {
+pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     text == "null" || is_nothing(text) && (is_row || !is_native(record))
 }
 
 /// Returns a value of a field; `None` if it means "no value". Some exports keep the quotes of JSON.
-pub(super) fn scalar<'v>(record: Value<'v>, is_row: bool, value: Value<'v>) -> Option<Scalar<'v>> {
+pub(super) fn scalar<'v>(
+    record: &Record<'v>,
+    is_row: bool,
+    value: Value<'v>,
+) -> Option<Scalar<'v>> {
     let text = value.as_str().unwrap_or_default();
     if value.is_empty()
         || value
@@ -70,7 +73,7 @@ const ALIASES: [(&str, &str); 9] = [
 /// Calls `visit` with each value at a path that an export moved: into text, into a field of its own, or to another
 /// name. Returns true if there was one.
 pub(super) fn each_moved(
-    record: Value<'_>,
+    record: &Record<'_>,
     is_row: bool,
     path: &str,
     visit: &mut dyn FnMut(Scalar<'_>),
@@ -81,13 +84,13 @@ pub(super) fn each_moved(
         visit(value);
     };
     if let Some((outer, rest)) = path.split_once('.') {
-        for text in get(record, outer).filter_map(Value::as_str) {
+        for text in record.get(outer).filter_map(Value::as_str) {
             let found = object_text::at(text, rest).filter(|found| !is_nothing(found));
             found
                 .into_iter()
                 .for_each(|found| give(Scalar::Text(found.into())));
         }
-        let spread = record.members().filter(|(name, _)| is_path(name, path));
+        let spread = record.others().filter(|(name, _)| is_path(name, path));
         spread
             .filter_map(|(_, value)| scalar(record, is_row, value))
             .for_each(&mut give);
@@ -95,7 +98,7 @@ pub(super) fn each_moved(
     let mut aliases = ALIASES.iter().filter(|(field, _)| *field == path);
     let alias = aliases.find_map(|(_, alias)| {
         let mut values = record
-            .members()
+            .others()
             .filter(|(name, _)| name == alias || is_field(name, alias));
         values.find_map(|(_, value)| scalar(record, is_row, value))
     });

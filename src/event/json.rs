@@ -93,9 +93,25 @@ impl<'v> Value<'v> {
     }
 
     /// Returns the members of an object, in their order, including duplicates; none if it is not an object.
-    pub(crate) fn members(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-        let mut children = Children(if self.is_object() { &self.0[1..] } else { &[] });
-        std::iter::from_fn(move || Some((children.next()?.as_str()?, children.next()?)))
+    pub(crate) fn members(self) -> Members<'v> {
+        let children = if self.is_object() { &self.0[1..] } else { &[] };
+        Members(Children(children))
+    }
+
+    /// Returns the name of each member of an object with its place, which [`Value::member_at`] takes.
+    pub(crate) fn placed_names(self) -> impl Iterator<Item = (usize, &'v str)> {
+        let n = self.0.len();
+        let mut members = self.members();
+        std::iter::from_fn(move || {
+            let place = n - members.0.0.len();
+            let (name, _) = members.next()?;
+            Some((place, name))
+        })
+    }
+
+    /// Returns the member at a place that [`Value::placed_names`] gave for this value.
+    pub(crate) fn member_at(self, place: usize) -> Option<(&'v str, Value<'v>)> {
+        Members(Children(self.0.get(place..)?)).next()
     }
 
     /// Returns the elements of an array; none if it is not an array.
@@ -198,7 +214,21 @@ fn mark(key: &str) -> u8 {
     mixed.to_be_bytes()[0]
 }
 
+/// The members of an object.
+#[derive(Default)]
+pub(crate) struct Members<'v>(Children<'v>);
+
+impl<'v> Iterator for Members<'v> {
+    type Item = (&'v str, Value<'v>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((self.0.next()?.as_str()?, self.0.next()?))
+    }
+}
+
 /// The consecutive values in a slice of nodes.
+#[derive(Default)]
 struct Children<'v>(&'v [Node<'v>]);
 
 impl<'v> Iterator for Children<'v> {

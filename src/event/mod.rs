@@ -17,9 +17,11 @@ pub(crate) mod ecs;
 mod exports;
 pub(crate) mod java_map;
 pub(crate) mod json;
+mod known;
 pub(crate) mod names;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+mod record;
 pub(crate) mod time;
 
 use std::borrow::Cow;
@@ -28,6 +30,7 @@ use std::fmt::Write as _;
 pub use doubt::Doubt;
 use doubt::{Said, holds_below};
 use json::Value;
+pub(crate) use record::Record;
 
 /// One value of an ECS field.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +123,7 @@ pub enum Schema {
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'v> {
     schema: Schema,
-    record: Value<'v>,
+    record: Record<'v>,
     /// True if it is a row of a table, in which texts such as `-` mean that there is no value.
     is_row: bool,
 }
@@ -128,16 +131,16 @@ pub struct Event<'v> {
 impl<'v> Event<'v> {
     /// The record itself.
     pub(crate) fn record(self) -> Value<'v> {
-        self.record
+        self.record.value()
     }
 
-    /// Returns the event in `record`, if that is a record in a schema that we know.
-    pub(crate) fn recognise(record: Value<'v>) -> Option<Self> {
-        let schema = if cloudtrail::is_record(record) {
+    /// Returns the event that `record` is, if that is a record in a schema that we know.
+    pub(crate) fn recognise(record: Record<'v>) -> Option<Self> {
+        let schema = if cloudtrail::is_record(&record) {
             Schema::CloudTrail
-        } else if ecs::is_record(record) {
+        } else if ecs::is_record(record.value()) {
             Schema::Ecs
-        } else if ocsf::is_record(record) {
+        } else if ocsf::is_record(record.value()) {
             Schema::Ocsf
         } else {
             return None;
@@ -156,9 +159,9 @@ impl<'v> Event<'v> {
 
     fn said(&self) -> Said {
         match self.schema {
-            Schema::CloudTrail => cloudtrail::said(self.record),
-            Schema::Ecs => ecs::said(self.record),
-            Schema::Ocsf => ocsf::said(self.record),
+            Schema::CloudTrail => cloudtrail::said(&self.record),
+            Schema::Ecs => ecs::said(self.record.value()),
+            Schema::Ocsf => ocsf::said(self.record.value()),
         }
     }
 
@@ -166,7 +169,7 @@ impl<'v> Event<'v> {
     /// left out.
     #[must_use]
     pub fn lacks_outcome(&self) -> bool {
-        self.schema == Schema::Ecs && !ecs::says_outcome(self.record)
+        self.schema == Schema::Ecs && !ecs::says_outcome(self.record.value())
     }
 
     /// Returns true if the name of its action or its dataset contains what no name contains.
@@ -192,7 +195,7 @@ impl<'v> Event<'v> {
     /// Returns true if `holds` applies to any key or string in it.
     #[must_use]
     pub fn holds(&self, holds: &dyn Fn(&str) -> bool) -> bool {
-        holds_below(self.record, holds)
+        holds_below(self.record.value(), holds)
     }
 
     /// Returns true if `holds` applies to its request.
@@ -240,11 +243,11 @@ impl<'v> Event<'v> {
     /// its fields.
     pub(crate) fn carriers(&self) -> Vec<Value<'v>> {
         match self.schema {
-            Schema::CloudTrail => exports::foreign(self.record).map(|(_, v)| v).collect(),
-            Schema::Ecs => ecs::carriers(self.record).collect(),
+            Schema::CloudTrail => exports::foreign(&self.record).map(|(_, v)| v).collect(),
+            Schema::Ecs => ecs::carriers(self.record.value()).collect(),
             Schema::Ocsf => {
                 let mut found = Vec::new();
-                ocsf::each_foreign(self.record, &mut |_, value| found.push(value));
+                ocsf::each_foreign(self.record.value(), &mut |_, value| found.push(value));
                 found
             }
         }
@@ -258,10 +261,10 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn doubt(&self, holds: &dyn Fn(&str) -> bool) -> Option<Doubt> {
         let is_held = || match self.schema {
-            Schema::CloudTrail => cloudtrail::may_stand_for_request(self.record, holds),
-            Schema::Ecs | Schema::Ocsf => holds_below(self.record, holds),
+            Schema::CloudTrail => cloudtrail::may_stand_for_request(&self.record, holds),
+            Schema::Ecs | Schema::Ocsf => holds_below(self.record.value(), holds),
         };
-        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(self.record);
+        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(&self.record);
         match self.said() {
             Said::Part => is_held().then_some(Doubt::PartOfRequest),
             Said::Nothing if !is_native() => is_held().then_some(Doubt::NoRequest),
@@ -278,9 +281,9 @@ impl<'v> Event<'v> {
             }
         };
         match self.schema {
-            Schema::CloudTrail => exports::foreign(self.record).for_each(|(n, v)| visit(n, v)),
-            Schema::Ecs => ecs::each_foreign(self.record, &mut visit),
-            Schema::Ocsf => ocsf::each_foreign(self.record, &mut visit),
+            Schema::CloudTrail => exports::foreign(&self.record).for_each(|(n, v)| visit(n, v)),
+            Schema::Ecs => ecs::each_foreign(self.record.value(), &mut visit),
+            Schema::Ocsf => ocsf::each_foreign(self.record.value(), &mut visit),
         }
         found
     }
@@ -341,7 +344,7 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn request_parameter(&self, name: &str) -> Option<Cow<'v, str>> {
         match self.schema {
-            Schema::CloudTrail => cloudtrail::request_parameter(self.record, name),
+            Schema::CloudTrail => cloudtrail::request_parameter(&self.record, name),
             Schema::Ecs => self
                 .text(&format!(
                     "aws.cloudtrail.flattened.request_parameters.{name}"
@@ -351,7 +354,7 @@ impl<'v> Event<'v> {
                     java_map::field(&text, name).map(str::to_owned)
                 })
                 .map(Cow::Owned),
-            Schema::Ocsf => ocsf::request_parameter(self.record, name),
+            Schema::Ocsf => ocsf::request_parameter(self.record.value(), name),
         }
     }
 
@@ -367,7 +370,7 @@ impl<'v> Event<'v> {
         let found = match self.schema {
             Schema::CloudTrail => flattened(),
             Schema::Ecs => flattened().or_else(|| object_text::at(&printed()?, path)),
-            Schema::Ocsf => ocsf::response_element(self.record, path),
+            Schema::Ocsf => ocsf::response_element(self.record.value(), path),
         };
         found.filter(|text| !text.is_empty())
     }
@@ -377,9 +380,9 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn locate_in_request(&self, literals: &[&str]) -> Option<String> {
         literals.iter().find_map(|literal| match self.schema {
-            Schema::CloudTrail => cloudtrail::locate_in_request(self.record, literal),
-            Schema::Ecs => ecs::locate_in_request(self.record, literal),
-            Schema::Ocsf => ocsf::locate_in_request(self.record, literal),
+            Schema::CloudTrail => cloudtrail::locate_in_request(&self.record, literal),
+            Schema::Ecs => ecs::locate_in_request(self.record.value(), literal),
+            Schema::Ocsf => ocsf::locate_in_request(self.record.value(), literal),
         })
     }
 
@@ -388,7 +391,7 @@ impl<'v> Event<'v> {
     pub fn locate(&self, literals: &[&str]) -> Option<String> {
         let places = literals
             .iter()
-            .map(|literal| self.record.locate(literal, ""));
+            .map(|literal| self.record.value().locate(literal, ""));
         let place = places.flatten().next()?;
         Some(place.strip_prefix('.').unwrap_or(&place).to_owned())
     }
@@ -397,8 +400,8 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn has_duplicate_keys(&self) -> bool {
         match self.schema {
-            Schema::CloudTrail => cloudtrail::has_duplicate_keys(self.record),
-            Schema::Ecs | Schema::Ocsf => self.record.has_duplicate_keys(),
+            Schema::CloudTrail => cloudtrail::has_duplicate_keys(&self.record),
+            Schema::Ecs | Schema::Ocsf => self.record.value().has_duplicate_keys(),
         }
     }
 }
@@ -407,10 +410,10 @@ impl Fields for Event<'_> {
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
         match self.schema {
             Schema::CloudTrail => {
-                cloudtrail::each_value(self.record, self.is_row, field, visit);
+                cloudtrail::each_value(&self.record, self.is_row, field, visit);
             }
-            Schema::Ecs => ecs::each_value(self.record, field, visit),
-            Schema::Ocsf => ocsf::each_value(self.record, field, visit),
+            Schema::Ecs => ecs::each_value(self.record.value(), field, visit),
+            Schema::Ocsf => ocsf::each_value(self.record.value(), field, visit),
         }
     }
 
@@ -418,7 +421,7 @@ impl Fields for Event<'_> {
         match self.schema {
             // This does not print the request, which would cost more than everything else that is done with most
             // records.
-            Schema::CloudTrail => cloudtrail::each_text_of_request(self.record, visit),
+            Schema::CloudTrail => cloudtrail::each_text_of_request(&self.record, visit),
             Schema::Ecs | Schema::Ocsf => self.each_printed_request(visit),
         }
     }

@@ -69,6 +69,11 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
 /// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, braces,
 /// control characters, a backslash that escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
+    // The letters of nearly all names.
+    let is_usual = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    if !name.is_empty() && name.iter().all(is_usual) {
+        return false;
+    }
     let is_foreign = |c: char| {
         c.is_control() || matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER)
     };
@@ -106,8 +111,13 @@ pub(crate) fn is_nothing(text: &str) -> bool {
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'));
     let text = bare.unwrap_or(text);
-    text.is_empty()
-        || NOTHING
+    let Some(first) = text.bytes().next() else {
+        return true;
+    };
+    // Most values begin with another letter.
+    let may_be = matches!(first, b'n' | b'N' | b'u' | b'U') || !first.is_ascii_alphanumeric();
+    may_be
+        && NOTHING
             .iter()
             .any(|nothing| text.eq_ignore_ascii_case(nothing))
 }
@@ -161,6 +171,9 @@ mod tests {
 
     #[test]
     fn nothing_has_many_spellings() {
+        for nothing in NOTHING {
+            assert!(is_nothing(nothing), "{nothing}");
+        }
         for text in [
             "", " ", "\\N", "NULL", "null", "None", "NaN", "-", "[]", "{}", "\"\"", "\"null\"",
         ] {

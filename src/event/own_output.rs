@@ -4,6 +4,7 @@
 //! judged.
 
 use super::json::Value;
+use super::record::Record;
 
 /// Returns true if this is a row of alerts, or an OCSF finding.
 pub(crate) fn is_own_row(value: Value<'_>) -> bool {
@@ -12,9 +13,15 @@ pub(crate) fn is_own_row(value: Value<'_>) -> bool {
 }
 
 /// Returns true if this is a signal in ECS, which looks like the event that it was built from.
-pub(crate) fn is_own_signal(value: Value<'_>) -> bool {
+pub(crate) fn is_own_signal(record: &Record<'_>) -> bool {
+    let value = record.value();
     let has = |object, names: &[&str]| member(value, object).any(|object| has_texts(object, names));
-    has("trailsift", &["alert_id"]) && has("rule", &["uuid", "name"]) && has("event", &["original"])
+    // Nearly all values end here.
+    let is_possible = record.others().any(|(name, _)| name == "trailsift");
+    is_possible
+        && has("trailsift", &["alert_id"])
+        && has("rule", &["uuid", "name"])
+        && has("event", &["original"])
 }
 
 fn is_finding(value: Value<'_>) -> bool {

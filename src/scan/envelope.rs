@@ -8,7 +8,7 @@
 use super::made::{MadeOf, each_made, is_of_rows};
 use crate::event::json::Value;
 use crate::event::own_output::{is_own_row, is_own_signal};
-use crate::event::{Event, cloudtrail};
+use crate::event::{Event, Record, cloudtrail};
 
 /// An item that the recogniser found.
 pub(crate) enum Met<'v> {
@@ -37,15 +37,19 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
         if begins_as_json(text) || text.contains('{') {
             visit(Met::Text(text));
         }
-    } else if is_own_signal(value) {
+        return;
+    }
+    let record = Record::new(value);
+    if is_own_signal(&record) {
         visit(Met::NoEvent);
-    } else if let Some(event) = Event::recognise(value) {
+    } else if let Some(event) = Event::recognise(record) {
         visit(Met::Event(event));
-    } else if cloudtrail::is_digest(value) || cloudtrail::is_insight(value) || is_own_row(value) {
+    } else if cloudtrail::is_digest(&record) || cloudtrail::is_insight(&record) || is_own_row(value)
+    {
         visit(Met::NoEvent);
     } else {
         // The notification of another service contains no event of its own, but SNS and SQS transport messages.
-        if cloudtrail::is_notification(value) {
+        if cloudtrail::is_notification(&record) {
             // It has images of a stored item, before and after a change. None is an event, except a text that
             // contains one.
             if let Some((_, images)) = value.members().find(|(name, _)| *name == "dynamodb") {

@@ -17,6 +17,26 @@ use crate::report::Code;
 /// The number of levels of JSON in strings that are examined.
 const STRING_LEVELS_MAX: usize = 16;
 
+/// The parsers of the texts inside each other, by the number of strings around them.
+#[derive(Debug, Default)]
+pub(super) struct Parsers(Vec<Option<Parser>>);
+
+impl Parsers {
+    fn take(&mut self, level: usize) -> Parser {
+        self.0
+            .get_mut(level)
+            .and_then(Option::take)
+            .unwrap_or_default()
+    }
+
+    fn give_back(&mut self, level: usize, parser: Parser) {
+        if self.0.len() <= level {
+            self.0.resize_with(level + 1, || None);
+        }
+        self.0[level] = Some(parser);
+    }
+}
+
 /// A text that is one JSON value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Whole<'a> {
@@ -69,16 +89,13 @@ impl Extractor {
     /// Judges a text that is one JSON value: the candidate, or a string inside it.
     pub(super) fn text(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         level: usize,
         text: Whole<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) -> Result<(), parse::ParseError> {
-        if parsers.len() <= level {
-            parsers.resize_with(level + 1, Parser::default);
-        }
         // Taken out, since the texts inside are judged while this parser is borrowed.
-        let mut parser = std::mem::take(&mut parsers[level]);
+        let mut parser = parsers.take(level);
         let Whole {
             bytes,
             raw,
@@ -113,7 +130,7 @@ impl Extractor {
                 self.met(parsers, place, met, visit);
             }
         });
-        parsers[level] = parser;
+        parsers.give_back(level, parser);
         parsed
     }
 
@@ -129,7 +146,7 @@ impl Extractor {
 
     fn met(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         place: Place<'_>,
         met: Met<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
@@ -164,7 +181,7 @@ impl Extractor {
     /// its fields beside it.
     fn carried(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         place: Place<'_>,
         event: Event<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
@@ -191,7 +208,7 @@ impl Extractor {
     /// the document or the record is damaged. Nothing else in it needs to be reported.
     fn contradicted(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         place: Place<'_>,
         event: Event<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
@@ -219,7 +236,7 @@ impl Extractor {
     /// Judges an assembled object, as a row of a table.
     fn made(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         level: usize,
         json: &[u8],
         visit: &mut dyn FnMut(&Candidate<'_>),
@@ -295,7 +312,7 @@ impl Extractor {
     /// text around them.
     fn string(
         &mut self,
-        parsers: &mut Vec<Parser>,
+        parsers: &mut Parsers,
         place: Place<'_>,
         text: &str,
         visit: &mut dyn FnMut(&Candidate<'_>),

@@ -48,11 +48,10 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::Event;
 use crate::report::{Code, Defect, EventCounts, Stats};
-use extractor::{Extractor, Whole};
+use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
 use nest::{Framed, Limits, Needle};
 use numbers::Numbers;
-use parse::Parser;
 use rows::{Found, Table};
 use window::{excerpt, is_anchor, last_anchor};
 
@@ -87,7 +86,7 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         is_row: false,
     };
     extractor
-        .text(&mut Vec::new(), 0, text, &mut |candidate| {
+        .text(&mut Parsers::default(), 0, text, &mut |candidate| {
             visit(&candidate.event)
         })
         .is_ok()
@@ -138,7 +137,7 @@ pub struct Scanner {
     /// The number of strings that the text is nested in.
     level: usize,
     /// One for each level of JSON in strings.
-    parsers: Vec<Parser>,
+    parsers: Parsers,
     /// Counts since [`Scanner::start`].
     pub stats: Stats,
     /// Defects since [`Scanner::start`].
@@ -172,7 +171,7 @@ impl Scanner {
             counted_to: 0,
             numbers: Numbers::default(),
             level: 0,
-            parsers: Vec::new(),
+            parsers: Parsers::default(),
             stats: Stats::default(),
             defects: Vec::new(),
             events: EventCounts::default(),

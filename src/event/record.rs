@@ -1,0 +1,253 @@
+//! A record with a table of its fields: which of its members are CloudTrail's own fields, by their number.
+//!
+//! A candidate is asked for some hundred fields. The table is made in one walk over the members, and each question
+//! then looks at one member instead of all.
+
+use super::exports::is_other_case;
+use super::json::{Members, Value};
+use super::known::Known;
+use super::names::is_field;
+
+/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
+/// a caller of the API chooses.
+pub(super) const OWN_FIELDS: [&str; 33] = [
+    "additionalEventData",
+    "addendum",
+    "annotation",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventContext",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "insightDetails",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
+    "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
+
+/// The most members with other names that a table lists.
+const OTHERS_MAX: usize = 8;
+
+/// A JSON value that may be a record, with a table of its fields if its names are those that AWS writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'v> {
+    value: Value<'v>,
+    table: Option<Table>,
+}
+
+/// Places of members in their object.
+#[derive(Debug, Clone, Copy)]
+struct Table {
+    /// The place of each own field by its number, 0 if the record does not have it.
+    own: [u16; OWN_FIELDS.len()],
+    /// The places of all members with other names, in their order.
+    others: [u16; OTHERS_MAX],
+    n_others: u8,
+}
+
+impl Table {
+    /// Returns the table of an object; `None` if a field occurs twice, or if there are too many other members.
+    fn of(value: Value<'_>) -> Option<Self> {
+        let mut table = Self {
+            own: [0; OWN_FIELDS.len()],
+            others: [0; OTHERS_MAX],
+            n_others: 0,
+        };
+        for (place, name) in value.placed_names() {
+            let place = u16::try_from(place).ok()?;
+            match number(name) {
+                Some(number) if table.own[number] == 0 => table.own[number] = place,
+                Some(_) => return None,
+                None => {
+                    *table.others.get_mut(usize::from(table.n_others))? = place;
+                    table.n_others += 1;
+                }
+            }
+        }
+        Some(table)
+    }
+
+    /// Returns the places of all members with other names, and `own`, unless it is 0, in their order.
+    fn with_others(&self, own: u16) -> Places {
+        let others = &self.others[..usize::from(self.n_others)];
+        let mut places = Places::default();
+        if own == 0 {
+            others.iter().for_each(|place| places.push(*place));
+            return places;
+        }
+        // Usually there are no others.
+        let (before, after) = others.split_at(others.partition_point(|place| *place < own));
+        before.iter().for_each(|place| places.push(*place));
+        places.push(own);
+        after.iter().for_each(|place| places.push(*place));
+        places
+    }
+}
+
+/// Places of members, in their order.
+#[derive(Default)]
+struct Places {
+    list: [u16; OTHERS_MAX + 1],
+    next: u8,
+    n: u8,
+}
+
+impl Places {
+    fn push(&mut self, place: u16) {
+        self.list[usize::from(self.n)] = place;
+        self.n += 1;
+    }
+}
+
+impl Iterator for Places {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let place = self.list[..usize::from(self.n)].get(usize::from(self.next))?;
+        self.next += 1;
+        Some(usize::from(*place))
+    }
+}
+
+impl<'v> Record<'v> {
+    pub(crate) fn new(value: Value<'v>) -> Self {
+        let table = Table::of(value);
+        Self { value, table }
+    }
+
+    pub(crate) fn value(&self) -> Value<'v> {
+        self.value
+    }
+
+    /// Returns the values of a field, including duplicates.
+    pub(super) fn get<'f>(
+        &'f self,
+        field: &'f str,
+    ) -> impl Iterator<Item = Value<'v>> + use<'f, 'v> {
+        self.named(field).map(|(_, value)| value)
+    }
+
+    /// Returns the values of a field, including duplicates, each with its name as spelt in the record, in the order of
+    /// the record.
+    pub(super) fn named<'f>(
+        &'f self,
+        field: &'f str,
+    ) -> impl Iterator<Item = (&'v str, Value<'v>)> + use<'f, 'v> {
+        let is_it = |name| is_field(name, field) && !self.is_other_case(name, field);
+        self.possible(field).filter(move |(name, _)| is_it(name))
+    }
+
+    /// Returns true if `name` differs from `field` in case only, in a record with AWS's own names.
+    pub(super) fn is_other_case(&self, name: &str, field: &str) -> bool {
+        is_other_case(name, field) && self.has("eventName")
+    }
+
+    /// Returns the members that may be `field`: if there is a table, the one that is spelt like it, and all with other
+    /// names.
+    pub(super) fn possible(&self, field: &str) -> Few<'v> {
+        self.at(|table| table.with_others(number(field).map_or(0, |number| table.own[number])))
+    }
+
+    /// Returns the members at the places that a table tells, or all members if there is no table.
+    #[inline]
+    fn at(&self, places: impl Fn(&Table) -> Places) -> Few<'v> {
+        let value = self.value;
+        let (places, all) = match &self.table {
+            Some(table) => (places(table), Members::default()),
+            None => (Places::default(), value.members()),
+        };
+        Few { value, places, all }
+    }
+
+    /// Returns true if it has a field in the spelling of AWS.
+    pub(super) fn has(&self, field: &str) -> bool {
+        match (&self.table, number(field)) {
+            (Some(table), Some(number)) => table.own[number] != 0,
+            _ => self.value.members().any(|(name, _)| name == field),
+        }
+    }
+
+    /// Returns the members with other names than AWS's; without a table, all members.
+    pub(super) fn others(&self) -> Few<'v> {
+        self.at(|table| table.with_others(0))
+    }
+
+    /// Returns true if a key occurs more than once in it.
+    pub(super) fn has_duplicate_keys(&self) -> bool {
+        match &self.table {
+            None => self.value.has_duplicate_keys(),
+            Some(_) => {
+                let is_before = |n, name| self.others().take(n).any(|(other, _)| other == name);
+                let mut others = self.others().enumerate();
+                others.any(|(n, (name, _))| is_before(n, name))
+            }
+        }
+    }
+}
+
+/// A few members of a record, or all where there is no table.
+pub(super) struct Few<'v> {
+    value: Value<'v>,
+    places: Places,
+    all: Members<'v>,
+}
+
+impl<'v> Iterator for Few<'v> {
+    type Item = (&'v str, Value<'v>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.places.next() {
+            Some(place) => self.value.member_at(place),
+            None => self.all.next(),
+        }
+    }
+}
+
+/// The numbers of the own fields.
+static OWN: Known<{ OWN_FIELDS.len() }, 128> = Known::new(OWN_FIELDS, 0xef0e_a675);
+
+/// Returns the number of an own field by its name in the spelling of AWS.
+#[inline]
+pub(super) fn number(name: &str) -> Option<usize> {
+    OWN.number(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table shows an own field only to questions for that field.
+    #[test]
+    fn no_own_field_is_another_spelling_of_another() {
+        for name in OWN_FIELDS {
+            let fields = OWN_FIELDS.iter().filter(|field| **field != name);
+            assert!(
+                !fields.into_iter().any(|field| is_field(name, field)),
+                "{name}"
+            );
+        }
+    }
+}
