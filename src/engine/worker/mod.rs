@@ -8,6 +8,7 @@ mod chain;
 pub(crate) mod large;
 mod logs;
 mod part;
+mod piece;
 mod table;
 
 use std::fmt::Display;

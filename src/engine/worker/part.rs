@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::chain::{Remainder, Seam};
-use super::large::PieceScan;
+use super::piece::PieceScan;
 use super::{TEXT_BYTES, shrink};
 use crate::input::Codecs;
 use crate::input::decompress::{Filled, Limit, Part};

@@ -11,7 +11,7 @@ use crate::engine::worker::Target;
 use crate::input::source::SourceKind;
 use crate::input::table::RowCriteria;
 use crate::report::Defect;
-use crate::scan::steps;
+use crate::scan::{Candidate, steps};
 
 /// Largest number of steps per byte: that of the most expensive text, if every block contains such text.
 const STEPS_A_BYTE: u64 = 600;
