@@ -12,8 +12,8 @@ use crate::engine::panic_message;
 use crate::error::Error;
 use crate::input::discover::Identity;
 use crate::ledger::Ledger;
-use crate::output::destination::{Closed, Output};
 use crate::output::fate::Verdict;
+use crate::output::opened::{Closed, Output};
 use crate::output::{Alert, Encoded, Encoder, Group, Written};
 use crate::report::{Fate, Placed};
 

@@ -1,22 +1,12 @@
-//! Destinations of the alerts: a file that appears when it is complete, several files of a dataset, or standard output.
+//! Destinations of the alerts: a file, an object, the files of a dataset, or standard output; and their names.
 
-use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow_schema::ArrowError;
-
-use super::alert::{Alert, RuleColumns};
-use super::columns::Kind;
-use super::dataset::{Dataset, Files, Parts};
-use super::encode::{Encoded, Encoder, Group};
-use super::sink::{AlertSink, Format, RunIdentity};
-use super::target::{Target, Written, place_of, write_error};
-use crate::error::Error;
-use crate::input::discover::Identity;
-use crate::rule::Rule;
-use crate::store::{Stores, Uri};
+use super::dataset::Dataset;
+use crate::store::Uri;
 
 /// The destination of the alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +24,15 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// Returns the file or object that has this path or address.
+    pub(super) fn from_path(path: &Path) -> io::Result<Self> {
+        match Uri::of(path) {
+            Some(Ok(uri)) => Ok(Self::Object(uri)),
+            Some(Err(message)) => Err(io::Error::other(message)),
+            None => Ok(Self::File(path.to_owned())),
+        }
+    }
+
     /// Returns the name of this place in the ledger. Returns nothing for standard output, and for a dataset, because
     /// the names of its files are unique.
     pub(crate) fn place(&self) -> Option<String> {
@@ -57,179 +56,54 @@ impl Destination {
     }
 }
 
-/// An open destination.
-#[derive(Debug)]
-pub(crate) struct Output {
-    path: PathBuf,
-    sink: Sink,
-    n_rows: u64,
+/// Returns the name of a path or address in the ledger.
+pub(super) fn place_of(path: &Path) -> String {
+    if let Some(Ok(uri)) = Uri::of(path) {
+        return uri.to_string();
+    }
+    let absolute = std::path::absolute(path);
+    let absolute = absolute.as_deref().unwrap_or(path);
+    absolute.to_string_lossy().into_owned()
 }
 
-#[derive(Debug)]
-enum Sink {
-    One(Box<AlertSink<Target>>),
-    Parts(Box<Parts>),
-    Nowhere(Encoder),
+/// Returns the path or address, beside an output, for the output of a run that read less: `alerts.incomplete.parquet`.
+#[must_use]
+pub fn incomplete_name(output: &Path) -> PathBuf {
+    let bytes = output.as_os_str().as_bytes();
+    let n_folder = bytes
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |n| n + 1);
+    let (folder, name) = bytes.split_at(n_folder);
+    let name = incomplete(OsStr::from_bytes(name));
+    PathBuf::from(OsString::from_vec([folder, name.as_bytes()].concat()))
 }
 
-/// An output that is completely written but does not have its name yet.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a run has two of them, at its end"
-)]
-pub(crate) enum Closed {
-    One(Target, u64),
-    Parts(Files),
-    Nothing,
+/// Returns the same for a file name.
+pub(super) fn incomplete(name: &OsStr) -> OsString {
+    let name = Path::new(name);
+    let mut made = name.file_stem().unwrap_or_default().to_owned();
+    made.push(".incomplete");
+    if let Some(extension) = name.extension() {
+        made.push(".");
+        made.push(extension);
+    }
+    made
 }
 
-impl Closed {
-    /// Returns the content of this output and the place it will have.
-    pub(crate) fn written(&self) -> Vec<Written> {
-        match self {
-            Self::One(target, n_rows) => target.written(*n_rows).into_iter().collect(),
-            Self::Parts(files) => files.written().collect(),
-            Self::Nothing => Vec::new(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incomplete_output_has_a_name_beside_that_of_the_whole_one() {
+        for (name, beside) in [
+            ("alerts.parquet", "alerts.incomplete.parquet"),
+            ("/a.b/alerts", "/a.b/alerts.incomplete"),
+            ("s3://b//x//a.ndjson", "s3://b//x//a.incomplete.ndjson"),
+            (".hidden", ".hidden.incomplete"),
+        ] {
+            assert_eq!(incomplete_name(Path::new(name)), Path::new(beside));
         }
-    }
-
-    /// Writes all data to storage, so that only the name is missing.
-    pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        match self {
-            Self::One(target, _) => target.sync(),
-            // Each file was synced when it was complete.
-            Self::Parts(_) | Self::Nothing => Ok(()),
-        }
-    }
-
-    /// Gives the output its name.
-    pub(crate) fn commit(self) -> Result<(), Error> {
-        match self {
-            Self::One(target, _) => target.commit(),
-            Self::Parts(files) => files
-                .commit()
-                .map_err(|(path, source)| Error::Output { path, source }),
-            Self::Nothing => Ok(()),
-        }
-    }
-}
-
-/// Options for writing an output.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OutputOptions<'a> {
-    pub(crate) format: Format,
-    pub(crate) kind: Kind,
-    pub(crate) rule: &'a Rule,
-    pub(crate) run: &'a RunIdentity,
-    /// True if a ledger must be able to recognize the output later.
-    pub(crate) is_hashed: bool,
-}
-
-impl Output {
-    /// Opens a destination.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
-    pub(crate) fn open(
-        destination: &Destination,
-        stores: &Arc<Stores>,
-        options: OutputOptions<'_>,
-    ) -> Result<Self, Error> {
-        let OutputOptions {
-            format, kind, run, ..
-        } = options;
-        let rule = RuleColumns::new(options.rule);
-        let (path, sink) = if let Destination::Nowhere = destination {
-            let sink = AlertSink::new(io::sink(), Format::Ndjson, kind, Arc::new(rule), run);
-            let encoder = sink.map(|sink| Sink::Nowhere(sink.encoder()));
-            (PathBuf::new(), encoder)
-        } else if let Destination::Dataset(dataset) = destination {
-            let parts = Parts::create(dataset.clone(), stores, format, kind, rule, run);
-            let parts = parts.map(|parts| Sink::Parts(Box::new(parts)));
-            (dataset.folder.clone(), parts)
-        } else {
-            let target = Target::open(destination, stores)?;
-            let target = match options.is_hashed {
-                true => target.hashed(),
-                false => target,
-            };
-            let path = target.path().to_owned();
-            let sink = AlertSink::new(target, format, kind, Arc::new(rule), run);
-            (path, sink.map(|sink| Sink::One(Box::new(sink))))
-        };
-        match sink {
-            Ok(sink) => Ok(Self {
-                path,
-                sink,
-                n_rows: 0,
-            }),
-            Err(error) => Err(write_error(path, error)),
-        }
-    }
-
-    /// Returns the identity of the file, so that a hunt does not read its own output. Returns nothing if the output is
-    /// not a file.
-    pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        match &self.sink {
-            Sink::One(sink) => sink.get_ref().identity(),
-            Sink::Parts(_) | Sink::Nowhere(_) => Ok(None),
-        }
-    }
-
-    /// Returns the name used in messages.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Sets the number of sightings that earlier outputs already counted.
-    pub(crate) fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
-        match &mut self.sink {
-            Sink::One(sink) => sink.seed(sightings),
-            Sink::Parts(parts) => parts.seed(sightings),
-            Sink::Nowhere(_) => {}
-        }
-    }
-
-    /// Adds an alert, and returns a group when it is full.
-    pub(crate) fn append(&mut self, alert: Alert) -> Option<Group> {
-        self.n_rows += 1;
-        match &mut self.sink {
-            Sink::One(sink) => sink.append(alert),
-            Sink::Parts(parts) => parts.append(alert),
-            Sink::Nowhere(_) => None,
-        }
-    }
-
-    /// Returns the encoder for the groups.
-    pub(crate) fn encoder(&self) -> Encoder {
-        match &self.sink {
-            Sink::One(sink) => sink.encoder(),
-            Sink::Parts(parts) => parts.encoder(),
-            Sink::Nowhere(encoder) => encoder.clone(),
-        }
-    }
-
-    /// Writes a group if it was encoded without an error.
-    pub(crate) fn write(&mut self, encoded: Result<Encoded, ArrowError>) -> Result<(), Error> {
-        encoded
-            .and_then(|encoded| match &mut self.sink {
-                Sink::One(sink) => sink.write(encoded),
-                Sink::Parts(parts) => parts.write(encoded),
-                Sink::Nowhere(_) => Ok(()),
-            })
-            .map_err(|error| write_error(self.path.clone(), error))
-    }
-
-    /// Writes the end of the output.
-    pub(crate) fn close(self) -> Result<Closed, Error> {
-        let Self { path, sink, n_rows } = self;
-        let closed = match sink {
-            Sink::One(sink) => sink.finish().map(|target| Closed::One(target, n_rows)),
-            Sink::Parts(parts) => parts.finish().map(Closed::Parts),
-            Sink::Nowhere(_) => Ok(Closed::Nothing),
-        };
-        closed.map_err(|error| write_error(path, error))
     }
 }

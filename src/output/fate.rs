@@ -4,11 +4,7 @@
 //! that read only a part replaces it only if the new output has at least as many rows; otherwise the new output is
 //! written beside it.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
-
-use super::destination::Closed;
+use super::opened::Closed;
 use super::target::Target;
 use crate::error::Error;
 use crate::report::{Fate, Placed};
@@ -90,46 +86,4 @@ fn settle(
         return Ok((Closed::One(target, n_rows), placed));
     }
     Ok((Closed::One(target, n_rows), placed(Fate::Replaced)))
-}
-
-/// Returns the path or address, beside an output, for the output of a run that read less: `alerts.incomplete.parquet`.
-#[must_use]
-pub fn incomplete_name(output: &Path) -> PathBuf {
-    let bytes = output.as_os_str().as_bytes();
-    let n_folder = bytes
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .map_or(0, |n| n + 1);
-    let (folder, name) = bytes.split_at(n_folder);
-    let name = incomplete(OsStr::from_bytes(name));
-    PathBuf::from(OsString::from_vec([folder, name.as_bytes()].concat()))
-}
-
-/// Returns the same for a file name.
-pub(super) fn incomplete(name: &OsStr) -> OsString {
-    let name = Path::new(name);
-    let mut made = name.file_stem().unwrap_or_default().to_owned();
-    made.push(".incomplete");
-    if let Some(extension) = name.extension() {
-        made.push(".");
-        made.push(extension);
-    }
-    made
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_incomplete_output_has_a_name_beside_that_of_the_whole_one() {
-        for (name, beside) in [
-            ("alerts.parquet", "alerts.incomplete.parquet"),
-            ("/a.b/alerts", "/a.b/alerts.incomplete"),
-            ("s3://b//x//a.ndjson", "s3://b//x//a.incomplete.ndjson"),
-            (".hidden", ".hidden.incomplete"),
-        ] {
-            assert_eq!(incomplete_name(Path::new(name)), Path::new(beside));
-        }
-    }
 }

@@ -10,8 +10,7 @@ use arrow_schema::ArrowError;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::destination::Destination;
-use super::fate::{incomplete, incomplete_name};
+use super::destination::{Destination, incomplete, incomplete_name, place_of};
 use super::older;
 use super::sink::io_error;
 use super::whole_file::WholeFile;
@@ -329,16 +328,6 @@ fn begin_beside(new: &mut Replacement, path: &Path, stores: &Stores) -> io::Resu
     new.upload = Upload::create(&bucket, uri.key())?;
     new.uri = uri;
     Ok(())
-}
-
-/// Returns the name of a path or address in the ledger.
-pub(super) fn place_of(path: &Path) -> String {
-    if let Some(Ok(uri)) = Uri::of(path) {
-        return uri.to_string();
-    }
-    let absolute = std::path::absolute(path);
-    let absolute = absolute.as_deref().unwrap_or(path);
-    absolute.to_string_lossy().into_owned()
 }
 
 /// A writer and, if the data must be recognized later, the hash of the data written through it.

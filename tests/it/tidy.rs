@@ -173,7 +173,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "output/older.rs",
             "output/whole_file.rs",
             "output/target.rs",
-            "output/dataset/",
+            "output/parts.rs",
             "case/countries.rs",
             "case/files.rs",
             "case/seeds.rs",

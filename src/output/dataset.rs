@@ -3,16 +3,11 @@
 //! The folders are named as in Hive, `name=value`, so that engines use their names as columns and skip folders that a
 //! query excludes. Values come from a record, so the sender of the request chose them; they are escaped as in Hive.
 
-mod parts;
-
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-pub(super) use parts::{Files, Parts};
-
 use super::alert::Alert;
-use super::destination::Destination;
 
 /// The name that Hive gives to the folder of rows without a value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -50,7 +45,7 @@ impl Dataset {
     }
 
     /// Returns the path of a file.
-    fn place(&self, folder: &str, n_files: usize) -> std::path::PathBuf {
+    pub(super) fn place(&self, folder: &str, n_files: usize) -> std::path::PathBuf {
         let name = format!("{}-{n_files:04x}.{}", self.stem, self.extension);
         self.folder.join(folder).join(name)
     }
@@ -132,15 +127,6 @@ fn level(folder: &mut String, name: &str, value: Option<&str>) {
             // Writing to a string cannot fail.
             other => write!(folder, "%{other:02X}").unwrap_or_default(),
         }
-    }
-}
-
-/// Returns the destination of a file of a dataset, like that of any other output.
-fn destination(path: &std::path::Path) -> std::io::Result<Destination> {
-    match crate::store::Uri::of(path) {
-        Some(Ok(uri)) => Ok(Destination::Object(uri)),
-        Some(Err(message)) => Err(std::io::Error::other(message)),
-        None => Ok(Destination::File(path.to_owned())),
     }
 }
 

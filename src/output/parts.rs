@@ -1,4 +1,4 @@
-//! The files of a run, which get their names together when all of them are complete.
+//! The files that a run adds to a dataset, which get their names together when all of them are complete.
 //!
 //! Rows wait in memory for other rows of their folder, up to a limit; then they are written as a file in a hidden
 //! folder. For a dataset on a disk, the hidden folder is inside the dataset, so that only the name of a file is
@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use super::super::alert::{Alert, RuleColumns};
-use super::super::columns::Kind;
-use super::super::destination::Destination;
-use super::super::encode::{Encoded, Encoder, Group};
-use super::super::hidden::HiddenFolder;
-use super::super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
-use super::super::target::{Hashed, Target, Written, remove};
-use super::{Dataset, destination};
+use super::alert::{Alert, RuleColumns};
+use super::columns::Kind;
+use super::dataset::Dataset;
+use super::destination::Destination;
+use super::encode::{Encoded, Encoder, Group};
+use super::hidden::HiddenFolder;
+use super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
+use super::target::{Hashed, Target, Written, remove};
 use crate::error::Error;
 use crate::store::Stores;
 
@@ -84,10 +84,11 @@ impl Parts {
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
         let name = dataset.staging_name();
-        let staging = match destination(&dataset.folder)? {
+        let staging = match Destination::from_path(&dataset.folder)? {
             Destination::Object(_) => {
                 // This finds out at the start, not at the end, if no object may be written.
-                Target::open(&destination(&dataset.place("", 0))?, stores).map_err(cause)?;
+                Target::open(&Destination::from_path(&dataset.place("", 0))?, stores)
+                    .map_err(cause)?;
                 HiddenFolder::staging(&tempfile::env::temp_dir(), &name)?
             }
             _ => {
@@ -161,7 +162,7 @@ impl Parts {
     /// The I/O error.
     pub(crate) fn write(&mut self, encoded: Encoded) -> Result<(), ArrowError> {
         let n_files = self.files.files.len();
-        let destination = destination(&self.dataset.place(&encoded.folder, n_files))?;
+        let destination = Destination::from_path(&self.dataset.place(&encoded.folder, n_files))?;
         let hidden = self.files.staging.path().join(format!("{n_files:04x}"));
         let file = Hashed::new(BufWriter::new(File::create_new(&hidden)?));
         let rule = Arc::clone(&self.rule);
