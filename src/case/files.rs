@@ -20,9 +20,10 @@ use super::seen::Seen;
 use super::techniques::technique;
 use super::{Case, CaseEvent, Neighbour};
 use crate::follow::{Entity, EntityRefs};
+use crate::output::Kind;
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
-use crate::output::columns::{COLUMNS, Kind, UTC_AS_OFFSET, schema_in};
+use crate::output::columns::{COLUMNS, UTC_AS_OFFSET, schema_in};
 use crate::output::documents::{self, as_json};
 use crate::rule::Rule;
 

@@ -12,7 +12,7 @@ use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::documents;
+use super::kind::Kind;
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -317,15 +317,6 @@ pub const RELATION: Column = required(column(
     "",
     "how it relates to a quarantine: `failed_attach`, `detach`, `other_attach`, `legacy_quarantine`, `read` or `mention`",
 ));
-
-/// The kind of the rows of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Alerts, in some schema.
-    Alerts(documents::Schema),
-    /// Events beside the alerts, which have [`RELATION`] too.
-    Related,
-}
 
 /// The name of the time zone of all times in Arrow.
 pub(crate) const UTC: &str = "UTC";

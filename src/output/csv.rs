@@ -6,7 +6,8 @@ use std::io;
 use ::csv::{Terminator, Writer, WriterBuilder};
 use arrow_schema::ArrowError;
 
-use super::columns::{COLUMNS, Cell, Kind, RELATION};
+use super::columns::{COLUMNS, Cell, RELATION};
+use super::kind::Kind;
 
 fn writer() -> Writer<Vec<u8>> {
     // RFC 4180 requires CRLF.

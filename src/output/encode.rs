@@ -9,9 +9,10 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::{self, Kind, Rows, UTC, UTC_AS_OFFSET};
+use super::columns::{self, Rows, UTC, UTC_AS_OFFSET};
 use super::csv;
-use super::documents::{self, Schema, ocsf};
+use super::documents::{self, ocsf};
+use super::kind::{Kind, Schema};
 use crate::report::Relation;
 
 /// Number of rows that are converted to columns at once.

@@ -1,11 +1,11 @@
 //! From findings to a file that every engine reads.
 //!
-//! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears complete or not at all. `columns`
-//! defines the columns of a row. `alert` fills a row. `encode` turns many rows into Parquet, Arrow or lines. `sink`
-//! writes these to the `target` of a `destination`, or to the files (`parts`) of a `dataset`; either is `opened`, written
-//! and closed. `fate` decides what to do with an output if an `older` one exists. `whole_file` gives a file its name when
-//! it is complete; until then it is `hidden`. `documents` converts a row to other schemas. This module does not use
-//! records or the scanner.
+//! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears complete or not at all. `kind` is
+//! what the rows of a file are. `columns` defines the columns of a row. `alert` fills a row. `encode` turns many rows
+//! into Parquet, Arrow or lines. `sink` writes these to the `target` of a `destination`, or to the files (`parts`) of a
+//! `dataset`; either is `opened`, written and closed. `fate` decides what to do with an output if an `older` one
+//! exists. `whole_file` gives a file its name when it is complete; until then it is `hidden`. `documents` converts a
+//! row to other schemas. This module does not use records or the scanner.
 
 pub mod alert;
 pub mod columns;
@@ -16,6 +16,7 @@ pub(crate) mod documents;
 mod encode;
 pub(crate) mod fate;
 mod hidden;
+mod kind;
 mod older;
 pub(crate) mod opened;
 mod parts;
@@ -24,12 +25,12 @@ pub mod target;
 pub mod whole_file;
 
 pub use alert::{Alert, Place};
-pub use columns::{COLUMNS, Column, Kind, RELATION};
+pub use columns::{COLUMNS, Column, RELATION};
 pub use dataset::{Dataset, Partitioning};
 pub use destination::{Destination, incomplete_name};
-pub use documents::Schema;
 pub use encode::{Encoded, Encoder, Group};
 pub use hidden::HiddenFolder;
+pub use kind::{Kind, Schema};
 pub use sink::{AlertSink, Format, RunIdentity};
 pub use target::{Target, Written};
 pub use whole_file::WholeFile;

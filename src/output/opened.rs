@@ -9,9 +9,9 @@ use std::sync::Arc;
 use arrow_schema::ArrowError;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::Kind;
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
+use super::kind::Kind;
 use super::parts::{Files, Parts};
 use super::sink::{AlertSink, Format, RunIdentity};
 use super::target::{Target, Written, write_error};

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use arrow_schema::ArrowError;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::Kind;
 use super::dataset::Dataset;
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
 use super::hidden::HiddenFolder;
+use super::kind::Kind;
 use super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
 use super::target::{Hashed, Target, Written, remove};
 use crate::error::Error;

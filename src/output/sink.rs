@@ -21,10 +21,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::alert::{Alert, RuleColumns};
-use super::columns::Kind;
 use super::csv;
-use super::documents::Schema;
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
+use super::kind::{Kind, Schema};
 
 /// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each
 /// thread. Alerts are few, so small row groups cost readers little.

@@ -14,18 +14,7 @@ use serde_json::{Value, json};
 
 use super::alert::{Alert, RuleColumns};
 use super::columns::Cell;
-
-/// The schema of a row of alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Schema {
-    /// Our own columns, flat.
-    #[default]
-    Flat,
-    /// Elastic's signals: one ECS document for each alert, after a line with the bulk action.
-    Ecs,
-    /// OCSF's Detection Finding.
-    Ocsf,
-}
+use super::kind::Schema;
 
 /// Returns the document of an alert, if the schema has documents.
 pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Option<Value> {
