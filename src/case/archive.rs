@@ -207,7 +207,8 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::input::discover::{DiscoverOptions, Found, discover, list};
+    use crate::input::discover::{discover, list};
+    use crate::input::walk::{DiscoverOptions, Found};
 
     #[test]
     fn days_that_are_not_there_are_told_from_first_to_last() {

@@ -8,10 +8,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{BinaryBytes, HumanCount, HumanDuration};
 use trailsift::config::ScanConfig;
 use trailsift::engine;
-use trailsift::input::discover::Found;
 use trailsift::input::layout::Origin;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::input::source::SourceKind;
+use trailsift::input::walk::Found;
 use trailsift::store::RANGE_BYTES;
 
 use super::exit::Exit;

@@ -5,9 +5,9 @@ use std::io;
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::engine;
-use trailsift::input::discover::Found;
 use trailsift::input::manifest::{ManifestWriter, Row};
 use trailsift::input::source::{Source, SourceKind};
+use trailsift::input::walk::Found;
 use trailsift::output::Target;
 
 use super::args::PlanArgs;

@@ -12,10 +12,10 @@ use super::worker::large::Cutter;
 use crate::config::ScanConfig;
 use crate::error::Error;
 use crate::input::Source;
-use crate::input::discover::{DiscoverOptions, Found};
 use crate::input::gone;
 use crate::input::open::MAP_BYTES;
 use crate::input::source::SourceKind;
+use crate::input::walk::{DiscoverOptions, Found};
 
 /// Largest number of small sources in a job. The fixed cost of a job is then small compared with theirs.
 const BATCH_SOURCES: usize = 64;

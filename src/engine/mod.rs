@@ -38,8 +38,10 @@ use rayon::prelude::*;
 
 use crate::config::{Progress, ScanConfig};
 use crate::error::Error;
-use crate::input::discover::{self, DiscoverOptions, Found, Identity};
+use crate::input::discover;
 use crate::input::source::Source;
+use crate::input::source::{Identity, identity};
+use crate::input::walk::{DiscoverOptions, Found};
 use crate::report::{Defect, PassReport, Tally};
 use analyzer::Observing;
 use collect::Collector;
@@ -379,7 +381,7 @@ fn discover_options(config: &ScanConfig, own: OwnFiles) -> DiscoverOptions {
         // The walk does not find a file that does not exist yet or that cannot be seen.
         std::fs::metadata(path)
             .ok()
-            .map(|metadata| discover::identity(&metadata))
+            .map(|metadata| identity(&metadata))
     });
     DiscoverOptions {
         follows_links: config.follows_links,

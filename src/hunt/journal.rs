@@ -11,8 +11,8 @@ use crate::config::HuntConfig;
 use crate::engine::{Admission, Gate, TICK};
 use crate::error::Error;
 use crate::input::Source;
-use crate::input::discover::identity as identity_of;
 use crate::input::source::SourceKind;
+use crate::input::source::identity as identity_of;
 use crate::ledger::{
     Done, Identity, Ledger, LedgerError, RuleIdentity, SourceStatus, SourceVersion,
 };

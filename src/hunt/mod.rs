@@ -21,7 +21,7 @@ use std::time::Instant;
 use crate::config::HuntConfig;
 use crate::engine::{self, Location, OwnFiles};
 use crate::error::Error;
-use crate::input::discover::Identity;
+use crate::input::source::Identity;
 use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};

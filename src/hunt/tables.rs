@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use super::journal::{Held, failed};
 use crate::engine::panic_message;
 use crate::error::Error;
-use crate::input::discover::Identity;
+use crate::input::source::Identity;
 use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Closed, Output};

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::discover::{Found, Walk};
 use super::layout::Selection;
 use super::manifest;
 use super::source::{Source, SourceKind};
+use super::walk::{Found, Walk};
 use crate::store::{Below, Bucket, Lookup, Object, ObjectMeta, Uri, WalkItem};
 
 /// Number of folder levels below its root at which a bucket is listed folder by folder, where no part of

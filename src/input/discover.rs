@@ -5,25 +5,20 @@
 //! sorts with its `/`), whatever order the file system returns. Symbolic links inside a tree are followed
 //! only on request; a root that is a symbolic link is always followed. Only directories are opened here.
 
-use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::vec;
 
 use super::entries::{EntryKind, follow, special};
-use super::layout::Selection;
 use super::list::List;
-use super::manifest::Manifest;
-use super::names::Names;
-use super::source::{Source, SourceKind, changed, modified};
-use crate::report::{Code, Defect};
-use crate::store::{Lookup, Stores, Uri};
+use super::manifest::{Manifest, Row};
+use super::source::{Source, SourceKind};
+use super::walk::{DiscoverOptions, Found, ListAll, Walk};
+use crate::store::{Lookup, Uri};
 
 pub use super::entries::{Entry, list};
 
@@ -60,61 +55,6 @@ impl Root {
     }
 }
 
-/// An item that the walk finds.
-#[derive(Debug)]
-pub enum Found {
-    /// A file.
-    Source(Source),
-    /// Something that is not read.
-    Defect {
-        /// Its path.
-        path: PathBuf,
-        /// The reason.
-        defect: Defect,
-    },
-    /// A symbolic link that is not followed.
-    Link,
-    /// A file that was found before, by another path.
-    Repeated,
-    /// A folder that contains nothing selected.
-    PassedOver,
-    /// A file, or a folder with everything inside it, that is excluded by its name.
-    Excluded,
-}
-
-/// Device and inode, which identify a file whatever its path.
-pub type Identity = (u64, u64);
-
-/// Returns the identity of a file.
-#[must_use]
-pub fn identity(metadata: &Metadata) -> Identity {
-    (metadata.dev(), metadata.ino())
-}
-
-/// Options of the walk.
-#[derive(Debug, Clone, Default)]
-pub struct DiscoverOptions {
-    /// True if symbolic links inside a tree are followed.
-    pub follows_links: bool,
-    /// Files that are never sources: the run's own output.
-    pub own_files: Vec<Identity>,
-    /// Unique name of a folder that is never walked: it contains the run's own output until that is complete.
-    pub own_folder: Option<OsString>,
-    /// Objects that are never sources: the run's own output.
-    pub own_uris: Vec<String>,
-    /// The selected events. A folder that cannot contain one is skipped.
-    pub wanted: Selection,
-    /// The names of the files that are read.
-    pub names: Names,
-    /// The buckets.
-    pub stores: Arc<Stores>,
-    /// The request to stop the run: the walk then no longer waits for a store that does not answer.
-    pub stop: Arc<AtomicBool>,
-}
-
-/// Lists directories, in parallel if possible, and returns the listings in the order of the paths.
-pub type ListAll<'a> = &'a (dyn Fn(&[PathBuf]) -> Vec<io::Result<Vec<Entry>>> + Sync);
-
 /// Walks the roots and passes everything found to `visit`, until `visit` breaks.
 pub fn discover(
     roots: &[Root],
@@ -122,20 +62,12 @@ pub fn discover(
     list_all: ListAll<'_>,
     visit: &mut dyn FnMut(Found) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let mut walk = Walk {
-        options,
-        list_all,
-        visit,
-        remembers_all: options.follows_links
-            || roots.len() > 1
-            || roots
-                .iter()
-                .any(|root| matches!(root, Root::List(_) | Root::Manifest(_))),
-        files: HashSet::new(),
-        objects: HashSet::new(),
-        directories: HashSet::new(),
-        is_listed: false,
-    };
+    let remembers_all = options.follows_links
+        || roots.len() > 1
+        || roots
+            .iter()
+            .any(|root| matches!(root, Root::List(_) | Root::Manifest(_)));
+    let mut walk = Walk::new(options, list_all, visit, remembers_all);
     roots.iter().try_for_each(|root| walk.root(root))
 }
 
@@ -175,21 +107,6 @@ const LOOKED_UP_AHEAD: usize = 64;
 struct Ahead {
     path: PathBuf,
     lookup: Option<(Lookup, Uri)>,
-}
-
-pub(super) struct Walk<'a> {
-    pub(super) options: &'a DiscoverOptions,
-    list_all: ListAll<'a>,
-    pub(super) visit: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
-    /// True if one file may be found by two paths even if it has only one name.
-    pub(super) remembers_all: bool,
-    files: HashSet<Identity>,
-    /// Objects that were found, by hashes of their addresses.
-    pub(super) objects: HashSet<u128>,
-    directories: HashSet<Identity>,
-    /// True if the next items come from a list or a manifest, which a program may have made, and not from the
-    /// user.
-    pub(super) is_listed: bool,
 }
 
 impl Walk<'_> {
@@ -256,13 +173,6 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports whether a file or object that is itself a root, or named by a list or manifest, is excluded.
-    pub(super) fn leaves_out_root(&self, name: &Path, path: &Path) -> bool {
-        let names = &self.options.names;
-        let is_out_by_default = self.is_listed && names.leaves_out(name);
-        is_out_by_default || names.leaves_out_named(&[name, path])
-    }
-
     /// Walks the paths of a list, in its order.
     fn list(&mut self, list: &List) -> ControlFlow<()> {
         let paths = match list.paths() {
@@ -300,6 +210,55 @@ impl Walk<'_> {
         match next.lookup {
             Some((lookup, uri)) => self.in_bucket(&next.path, &uri, Some(lookup)),
             None => self.root(&Root::Path(next.path)),
+        }
+    }
+
+    /// Visits what a manifest contains, in its order. Nothing is looked up again.
+    fn manifest(&mut self, manifest: &Manifest) -> ControlFlow<()> {
+        let (mut flow, mut is_told) = (ControlFlow::Continue(()), false);
+        let read = manifest.read(&mut |row| {
+            is_told |= row.defect.is_some();
+            flow = self.of_manifest(row);
+            flow.is_continue()
+        });
+        flow?;
+        match read.and_then(|()| manifest.n_missing()) {
+            Ok(n) if n > 0 && !is_told => {
+                // The other shards report which places.
+                let message = format!(
+                    "not everything could be listed when it was written, and {n} places are missing; plan again"
+                );
+                self.unreadable(manifest.name(), &io::Error::other(message))
+            }
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => self.unreadable(manifest.name(), &error),
+        }
+    }
+
+    fn of_manifest(&mut self, row: Row) -> ControlFlow<()> {
+        let path = PathBuf::from(&row.source);
+        let below_root = PathBuf::from(&row.below_root);
+        if let Some(defect) = &row.defect {
+            let message = format!("it could not be listed when the manifest was written: {defect}");
+            return self.unreadable(&path, &io::Error::other(message));
+        }
+        if self.options.names.leaves_out(&below_root) {
+            return (self.visit)(Found::Excluded);
+        }
+        match Uri::of(&path) {
+            Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
+            Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),
+            None => match fs::metadata(&path) {
+                Ok(metadata)
+                    if metadata.is_file() && metadata.len() != row.size_bytes.unsigned_abs() =>
+                {
+                    let message = "it was changed since the manifest was written; plan again";
+                    self.unreadable(&path, &io::Error::other(message))
+                }
+                Ok(metadata) if metadata.is_file() => self.file(&path, &below_root, &metadata),
+                Ok(_) => self.unreadable(&path, &io::Error::other("it is no file any more")),
+                Err(error) => self.unreadable(&path, &error),
+            },
         }
     }
 
@@ -428,57 +387,6 @@ impl Walk<'_> {
         });
         (entries.len()..n_before).try_for_each(|_| (self.visit)(Found::PassedOver))
     }
-
-    pub(super) fn file(
-        &mut self,
-        path: &Path,
-        below_root: &Path,
-        metadata: &Metadata,
-    ) -> ControlFlow<()> {
-        let identity = identity(metadata);
-        if self.options.own_files.contains(&identity) {
-            return ControlFlow::Continue(());
-        }
-        let may_be_met_again = self.remembers_all || metadata.nlink() > 1;
-        if may_be_met_again && !self.files.insert(identity) {
-            return (self.visit)(Found::Repeated);
-        }
-        (self.visit)(Found::Source(Source {
-            path: path.to_owned(),
-            below_root: below_root.to_owned(),
-            kind: SourceKind::File,
-            stored_bytes: metadata.len(),
-            modified: Some(modified(metadata)),
-            changed: Some(changed(metadata)),
-        }))
-    }
-
-    /// Reports whether this directory was not walked before: links may form a cycle.
-    fn is_new_directory(&mut self, metadata: &Metadata) -> bool {
-        !self.remembers_all || self.directories.insert(identity(metadata))
-    }
-
-    fn is_new_at(&mut self, path: &Path) -> bool {
-        // A directory that no longer exists is reported when it is listed.
-        fs::metadata(path).map_or(true, |metadata| self.is_new_directory(&metadata))
-    }
-
-    pub(super) fn unreadable(&mut self, path: &Path, error: &io::Error) -> ControlFlow<()> {
-        let defect = Defect::new(Code::Unreadable, format!("cannot be read: {error}"));
-        (self.visit)(Found::Defect {
-            path: path.to_owned(),
-            defect,
-        })
-    }
-
-    fn not_a_file(&mut self, path: &Path, what: &str) -> ControlFlow<()> {
-        let message = format!("not read, since it is a {what}; name it as a root to read it");
-        let defect = Defect::new(Code::NotAFile, message);
-        (self.visit)(Found::Defect {
-            path: path.to_owned(),
-            defect,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -491,6 +399,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::input::layout::Selection;
+    use crate::input::source::identity;
 
     /// Creates a directory with these files (a name that ends in `/` is a directory), in this order.
     fn tree(names: &[&str]) -> TempDir {

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::discover::{DiscoverOptions, Found, Root};
+use super::discover::Root;
+use super::walk::{DiscoverOptions, Found};
 use crate::report::{Code, Defect};
 use crate::store::Uri;
 

@@ -4,9 +4,9 @@
 //! A row contains what the walk found, so that nothing is listed or looked up again. Shards are consecutive
 //! rows of about the same weight: the outputs of all shards, in order, contain the rows of one hunt.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,9 +21,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
-
-use super::discover::{Found, Walk};
-use crate::store::Uri;
 
 /// A manifest to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +117,7 @@ impl Manifest {
 
     /// Returns how many places could not be listed when it was written. In lines of JSON only the rows
     /// themselves show this.
-    fn n_missing(&self) -> io::Result<u64> {
+    pub(super) fn n_missing(&self) -> io::Result<u64> {
         let Some(path) = self.file.as_deref() else {
             return Ok(0);
         };
@@ -203,57 +200,6 @@ fn rows_of_shard(path: &Path, shard: Shard) -> io::Result<Range<usize>> {
         n += 1;
     })?;
     Ok(part.unwrap_or(0..0))
-}
-
-impl Walk<'_> {
-    /// Visits what a manifest contains, in its order. Nothing is looked up again.
-    pub(super) fn manifest(&mut self, manifest: &Manifest) -> ControlFlow<()> {
-        let (mut flow, mut is_told) = (ControlFlow::Continue(()), false);
-        let read = manifest.read(&mut |row| {
-            is_told |= row.defect.is_some();
-            flow = self.of_manifest(row);
-            flow.is_continue()
-        });
-        flow?;
-        match read.and_then(|()| manifest.n_missing()) {
-            Ok(n) if n > 0 && !is_told => {
-                // The other shards report which places.
-                let message = format!(
-                    "not everything could be listed when it was written, and {n} places are missing; plan again"
-                );
-                self.unreadable(manifest.name(), &io::Error::other(message))
-            }
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => self.unreadable(manifest.name(), &error),
-        }
-    }
-
-    fn of_manifest(&mut self, row: Row) -> ControlFlow<()> {
-        let path = PathBuf::from(&row.source);
-        let below_root = PathBuf::from(&row.below_root);
-        if let Some(defect) = &row.defect {
-            let message = format!("it could not be listed when the manifest was written: {defect}");
-            return self.unreadable(&path, &io::Error::other(message));
-        }
-        if self.options.names.leaves_out(&below_root) {
-            return (self.visit)(Found::Excluded);
-        }
-        match Uri::of(&path) {
-            Some(Ok(uri)) => self.object_of_manifest(&uri, row, below_root),
-            Some(Err(message)) => self.unreadable(&path, &io::Error::other(message)),
-            None => match fs::metadata(&path) {
-                Ok(metadata)
-                    if metadata.is_file() && metadata.len() != row.size_bytes.unsigned_abs() =>
-                {
-                    let message = "it was changed since the manifest was written; plan again";
-                    self.unreadable(&path, &io::Error::other(message))
-                }
-                Ok(metadata) if metadata.is_file() => self.file(&path, &below_root, &metadata),
-                Ok(_) => self.unreadable(&path, &io::Error::other("it is no file any more")),
-                Err(error) => self.unreadable(&path, &error),
-            },
-        }
-    }
 }
 
 /// Passes batches of some columns of some rows to `visit`, until `visit` returns false.

@@ -5,6 +5,7 @@
 //! file's format is detected by its bytes, never by its name. This stage knows nothing of records and rules.
 
 pub mod discover;
+pub mod walk;
 mod entries;
 pub mod gone;
 mod bucket;

@@ -76,3 +76,12 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     let seconds = seconds.wrapping_mul(1_000_000_000);
     seconds.wrapping_add(nanoseconds)
 }
+
+/// Device and inode, which identify a file whatever its path.
+pub type Identity = (u64, u64);
+
+/// Returns the identity of a file.
+#[must_use]
+pub fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}

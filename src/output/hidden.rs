@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use super::dataset::{is_file_name, is_staging_name};
-use crate::input::discover::identity;
+use crate::input::source::identity;
 
 /// The suffix of the names of hidden files.
 const SUFFIX: &[u8] = b".tmp";

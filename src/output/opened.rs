@@ -16,7 +16,7 @@ use super::parts::{Files, Parts};
 use super::sink::{AlertSink, Format, RunIdentity};
 use super::target::{Target, Written, write_error};
 use crate::error::Error;
-use crate::input::discover::Identity;
+use crate::input::source::Identity;
 use crate::rule::Rule;
 use crate::store::Stores;
 

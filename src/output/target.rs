@@ -15,7 +15,7 @@ use super::older;
 use super::sink::io_error;
 use super::whole_file::WholeFile;
 use crate::error::Error;
-use crate::input::discover::Identity;
+use crate::input::source::Identity;
 use crate::store::{Object, Stores, Upload, Uri};
 
 /// A description of written data, by which the data is recognized later.

@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::hidden::{HiddenFile, folder_of};
-use crate::input::discover::{Identity, identity};
+use crate::input::source::{Identity, identity};
 
 /// Size of the buffer before the file.
 const BUFFER_BYTES: usize = 256 * 1024;

@@ -41,14 +41,7 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ),
     (
         "output",
-        &[
-            "event",
-            "rule",
-            "report",
-            "error",
-            "input::discover",
-            "store",
-        ],
+        &["event", "rule", "report", "error", "input::source", "store"],
         "a row is made of an event and its rule, however that was found; an output that cannot be \
          written ends the run; of the input it knows how one file is told from another, so as not to \
          hunt through what it writes",
