@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trailsift::event::{Event, Fields};
-use trailsift::output::{Alert, Place};
+use trailsift::output::{Alert, Column, Place};
 use trailsift::rule::{Needles, Rule};
 use trailsift::scan::{Prefilter, Scanner, Window, each_event};
 
@@ -57,11 +57,11 @@ const FIELDS: [&str; 42] = [
 ];
 
 /// What tells one match from another, but for where it stands.
-const TELLING: [&str; 4] = [
-    "event_id",
-    "event_action",
-    "request_parameters",
-    "matched_field",
+const TELLING: [Column; 4] = [
+    Column::EventId,
+    Column::EventAction,
+    Column::RequestParameters,
+    Column::MatchedField,
 ];
 
 type Match = [Option<String>; TELLING.len()];

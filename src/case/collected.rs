@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::analyzer::Found;
 use crate::follow::{CaseDetails, CaseGraph};
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 
 /// The key of an event: its id; without an id, its text and the data that distinguishes it from other events in that
 /// text.
@@ -12,10 +12,10 @@ pub(super) type EventKey = ([u8; 16], Option<(String, String)>);
 
 pub(super) fn event_key(alert: &Alert) -> EventKey {
     let text = |column| alert.text(column).unwrap_or_default().to_owned();
-    let beside = || (text("event_time_text"), text("event_action"));
+    let beside = || (text(Column::EventTimeText), text(Column::EventAction));
     (
         alert.event_key(),
-        alert.text("event_id").is_none().then(beside),
+        alert.text(Column::EventId).is_none().then(beside),
     )
 }
 

@@ -20,11 +20,11 @@ use super::seen::Seen;
 use super::techniques::technique;
 use super::{Case, CaseEvent, Neighbour};
 use crate::follow::{Entity, EntityRefs};
-use crate::output::Kind;
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
-use crate::output::columns::{COLUMNS, UTC_AS_OFFSET, schema_in};
+use crate::output::columns::{UTC_AS_OFFSET, schema_in};
 use crate::output::documents::{self, as_json};
+use crate::output::{Column, Kind};
 use crate::rule::Rule;
 
 /// Number of rows that are encoded at once.
@@ -165,11 +165,9 @@ fn time(name: &str) -> Field {
 /// investigation adds.
 fn event_schema() -> SchemaRef {
     let alerts = schema_in(Kind::Alerts(Flat), UTC_AS_OFFSET);
-    let own = alerts
-        .fields()
-        .iter()
-        .filter(|field| !is_of_rule(field.name()));
-    let own = own.map(|field| field.as_ref().clone());
+    let own = Column::ALL.into_iter().zip(alerts.fields());
+    let own = own.filter(|(column, _)| !is_of_rule(*column));
+    let own = own.map(|(_, field)| field.as_ref().clone());
     let techniques = Field::new_list("mitre_technique_ids", text("element"), true);
     let more = [
         text("relation"),
@@ -199,27 +197,27 @@ fn who() -> Field {
 
 /// Returns whether a column of alerts belongs to the rule, which events of a case need not match, or is the count of
 /// sightings in an output.
-fn is_of_rule(column: &str) -> bool {
+fn is_of_rule(column: Column) -> bool {
     let columns = [
-        "rule_id",
-        "rule_name",
-        "rule_version",
-        "severity",
-        "risk_score",
-        "mitre_tactic_ids",
-        "mitre_technique_ids",
-        "sighting",
+        Column::RuleId,
+        Column::RuleName,
+        Column::RuleVersion,
+        Column::Severity,
+        Column::RiskScore,
+        Column::MitreTacticIds,
+        Column::MitreTechniqueIds,
+        Column::Sighting,
     ];
     columns.contains(&column)
 }
 
 fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
     let mut row = Map::new();
-    for (column, cell) in COLUMNS.iter().zip(event.alert.cells(rule)) {
-        if is_of_rule(column.name) {
+    for (column, cell) in Column::ALL.into_iter().zip(event.alert.cells(rule)) {
+        if is_of_rule(column) {
             continue;
         }
-        row.insert(column.name.to_owned(), as_json(cell));
+        row.insert(column.name().to_owned(), as_json(cell));
     }
     let story = &event.story;
     let mut add = |name: &str, value: Value| row.insert(name.to_owned(), value);
@@ -241,8 +239,8 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
 }
 
 fn technique_of(event: &CaseEvent) -> Option<&'static str> {
-    let service = event.alert.text("event_provider").unwrap_or_default();
-    let call = event.alert.text("event_action")?;
+    let service = event.alert.text(Column::EventProvider).unwrap_or_default();
+    let call = event.alert.text(Column::EventAction)?;
     technique(service, call).map(|technique| technique.id)
 }
 
@@ -288,7 +286,10 @@ fn entities(case: &Case) -> Vec<Value> {
         for entity in event.story.traces.all() {
             keys.push((entity.kind.name(), &entity.account, &entity.name));
         }
-        let beside = [("address", "source_address"), ("user_agent", "user_agent")];
+        let beside = [
+            ("address", Column::SourceAddress),
+            ("user_agent", Column::UserAgent),
+        ];
         for (kind, column) in beside {
             keys.extend(event.alert.text(column).map(|name| (kind, "", name)));
         }
@@ -371,8 +372,8 @@ fn edges(case: &Case) -> Vec<Value> {
                 "to_account_id": account(to),
                 "to_name": to.name,
                 "event_time": event.alert.time(),
-                "event_id": event.alert.text("event_id"),
-                "event_action": event.alert.text("event_action"),
+                "event_id": event.alert.text(Column::EventId),
+                "event_action": event.alert.text(Column::EventAction),
             }));
         }
     }
@@ -409,19 +410,19 @@ fn timesketch(event: &CaseEvent) -> Value {
         },
         "relation": event.relation,
         "hops": event.hops,
-        "event_id": column("event_id"),
-        "event_action": column("event_action"),
-        "event_provider": column("event_provider"),
-        "account_id": column("account_id"),
-        "aws_region": column("aws_region"),
-        "actor": column("actor_arn").or_else(|| column("actor_name")),
-        "access_key_id": column("access_key_id"),
-        "source_address": column("source_address"),
-        "user_agent": column("user_agent"),
+        "event_id": column(Column::EventId),
+        "event_action": column(Column::EventAction),
+        "event_provider": column(Column::EventProvider),
+        "account_id": column(Column::AccountId),
+        "aws_region": column(Column::AwsRegion),
+        "actor": column(Column::ActorArn).or_else(|| column(Column::ActorName)),
+        "access_key_id": column(Column::AccessKeyId),
+        "source_address": column(Column::SourceAddress),
+        "user_agent": column(Column::UserAgent),
         "error_code": story.error_code,
-        "request_parameters": column("request_parameters"),
+        "request_parameters": column(Column::RequestParameters),
         "mitre_technique_id": technique_of(event),
-        "source": column("source"),
+        "source": column(Column::Source),
     });
     documents::without_nulls(&mut entry);
     entry
@@ -430,15 +431,15 @@ fn timesketch(event: &CaseEvent) -> Value {
 /// Returns a sentence with the actor and the action.
 fn message(event: &CaseEvent) -> String {
     let column = |name| event.alert.text(name);
-    let who = column("actor_arn")
-        .or_else(|| column("actor_name"))
+    let who = column(Column::ActorArn)
+        .or_else(|| column(Column::ActorName))
         .unwrap_or("somebody");
-    let action = column("event_action").unwrap_or("an event");
+    let action = column(Column::EventAction).unwrap_or("an event");
     let how = match &event.story.error_code {
         Some(code) => format!("was refused {action} ({code})"),
         None => format!("called {action}"),
     };
-    let from = column("source_address").map_or_else(String::new, |a| format!(" from {a}"));
+    let from = column(Column::SourceAddress).map_or_else(String::new, |a| format!(" from {a}"));
     format!("{who} {how}{from}")
 }
 

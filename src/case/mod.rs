@@ -38,7 +38,7 @@ use crate::follow::{
     CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role, Searched,
 };
 use crate::input::layout::is_account;
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 use crate::report::Diagnostic;
 use crate::rule::Rule;
 use collected::Collected;
@@ -125,7 +125,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
     let countries = config.countries.as_ref().map(|countries| {
         let of_events = events
             .iter()
-            .filter_map(|event| event.alert.text("source_address"));
+            .filter_map(|event| event.alert.text(Column::SourceAddress));
         let of_others = neighbours.iter().map(|one| one.address.as_str());
         countries.of_all(of_events.chain(of_others))
     });
@@ -253,7 +253,7 @@ fn accounts(known: &CaseGraph, events: &[CaseEvent]) -> BTreeSet<String> {
         role.map_or_else(|| entity.account.clone(), |role| role.account)
     });
     let of_events = answered().flat_map(|event| {
-        let columns = ["account_id", "recipient_account_id"];
+        let columns = [Column::AccountId, Column::RecipientAccountId];
         columns
             .into_iter()
             .filter_map(|column| event.alert.text(column).map(str::to_owned))

@@ -10,7 +10,7 @@ use super::seen::Seen;
 use super::users::{CaseEvent, UserCase};
 use super::{Window, is_done};
 use crate::follow::{CaseGraph, Entity, Kind, PassQuery, PassTarget};
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 
 /// An identity that is not part of the case, at an address of the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Neighbours {
         let mut of_services = BTreeSet::new();
         for user in users {
             for (event, _) in user.events(events, window).filter(|(_, tie)| is_done(*tie)) {
-                let Some(address) = event.alert.text("source_address") else {
+                let Some(address) = event.alert.text(Column::SourceAddress) else {
                     continue;
                 };
                 match address.parse::<IpAddr>() {
@@ -103,7 +103,7 @@ impl Neighbours {
     pub(super) fn take(&mut self, found: &Found, known: &CaseGraph) {
         let Found { alert, story } = found;
         let ip = alert
-            .text("source_ip")
+            .text(Column::SourceIp)
             .and_then(|text| text.parse::<IpAddr>().ok());
         let Some(ip) = ip.map(|ip| ip.to_canonical()) else {
             return;
@@ -161,10 +161,14 @@ fn somebody(alert: &Alert, actors: &[Entity]) -> Entity {
         .iter()
         .find_map(|kind| actors.iter().find(|one| one.kind == *kind));
     named.cloned().unwrap_or_else(|| {
-        let columns = ["actor_principal_id", "actor_name", "actor_type"];
+        let columns = [
+            Column::ActorPrincipalId,
+            Column::ActorName,
+            Column::ActorType,
+        ];
         let mut names = columns.into_iter().filter_map(|column| alert.text(column));
         let name = names.find(|name| !name.is_empty()).unwrap_or("somebody");
-        let account = alert.text("actor_account_id").unwrap_or_default();
+        let account = alert.text(Column::ActorAccountId).unwrap_or_default();
         Entity::in_account(Kind::Principal, account, name)
     })
 }

@@ -15,7 +15,7 @@ use crate::engine::{self, ReadAll, RunOptions, Sink};
 use crate::error::Error;
 use crate::follow::{PassQuery, PassTarget};
 use crate::input::layout::delivered_at;
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, PassReport};
 use crate::rule::Rule;
 
@@ -163,7 +163,7 @@ impl Sink<Found> for Taker<'_> {
 /// about the content of the files.
 fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
     let delivered = alert
-        .text("source")
+        .text(Column::Source)
         .and_then(|source| delivered_at(Path::new(source)));
     let latest = delivered.and_then(|at| at.checked_add(margin).ok());
     latest

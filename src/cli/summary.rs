@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::output::Alert;
+use trailsift::output::{Alert, Column};
 use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
 
 use super::outputs;
@@ -81,14 +81,19 @@ fn table(alerts: &[Alert]) -> Table {
         table.set_width(width.0);
     }
     for alert in alerts {
-        let actor = ["actor_arn", "actor_name", "invoked_by", "actor_type"];
+        let actor = [
+            Column::ActorArn,
+            Column::ActorName,
+            Column::InvokedBy,
+            Column::ActorType,
+        ];
         let cells = [
-            alert.text("event_time_text"),
-            alert.text("account_id"),
-            alert.text("target_user_name"),
-            alert.text("policy_name"),
-            actor.iter().find_map(|column| alert.text(column)),
-            alert.text("source_address"),
+            alert.text(Column::EventTimeText),
+            alert.text(Column::AccountId),
+            alert.text(Column::TargetUserName),
+            alert.text(Column::PolicyName),
+            actor.iter().find_map(|column| alert.text(*column)),
+            alert.text(Column::SourceAddress),
         ];
         let relation = alert.relation().map(|relation| relation.to_string());
         let cells = cells.map(|cell| cell.map_or("-".into(), |text| harmless(text, CELL_CHARS)));

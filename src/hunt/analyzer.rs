@@ -8,7 +8,7 @@ use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, RelatedCounts, Relation};
 use crate::rule::{LEGACY_NEEDLE, Needles, Relations, Rule};
 use crate::scan::Prefilter;
@@ -204,7 +204,7 @@ fn error_outside(event: &Event<'_>, at: &Location<'_>) -> Option<String> {
 
 /// Returns the defect of an alert without a time.
 fn time_defect(alert: &Alert) -> Defect {
-    let message = match alert.text("event_time_text") {
+    let message = match alert.text(Column::EventTimeText) {
         Some(text) => format!("time of an alert cannot be read: {}", text.escape_debug()),
         None => "an alert has no time".to_owned(),
     };

@@ -17,7 +17,7 @@ use crate::ledger::{
     Done, Identity, Ledger, LedgerError, RuleIdentity, SourceStatus, SourceVersion,
 };
 use crate::output::target::{is_there, remove};
-use crate::output::{Alert, Written};
+use crate::output::{Alert, Column, Written};
 use crate::report::{Diagnostic, Outcome};
 
 /// Opens the requested ledger, and completes the work of a run that was interrupted.
@@ -273,7 +273,7 @@ impl<'a> Journal<'a> {
 
     /// Takes a row. Returns false if it is already in an output.
     pub(super) fn take(&mut self, alert: &Alert) -> Result<bool, Error> {
-        let source = alert.text("source").unwrap_or_default().as_bytes();
+        let source = alert.text(Column::Source).unwrap_or_default().as_bytes();
         let is_again = self.changed.contains(source)
             && self.ledger.is_delivered(alert).map_err(self.failed())?;
         if is_again {

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
     use crate::config::{OutputConfig, ScanConfig};
     use crate::input::Root;
-    use crate::output::Format;
+    use crate::output::{Column, Format};
     use crate::report::Code;
 
     fn config(folder: &Path) -> HuntConfig {
@@ -300,7 +300,10 @@ mod tests {
         let mut places = Vec::new();
         let report = run(&config(folder.path()), &mut |notice| {
             if let Notice::Alert(alert) = notice {
-                places.push((alert.text("source").map(str::to_owned), alert.byte_offset));
+                places.push((
+                    alert.text(Column::Source).map(str::to_owned),
+                    alert.byte_offset,
+                ));
             }
         });
         assert_eq!(report.unwrap().alerts, places.len() as u64);

@@ -26,7 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 use crate::report::{Diagnostic, Outcome, Severity};
 use index::Index;
 use pages::{Entry, Page};
@@ -421,7 +421,7 @@ impl State {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO alert (is_related, event_key, alert_id, row) VALUES (?1, ?2, ?3, ?4)",
         )?;
-        let alert_id = alert.text("alert_id").unwrap_or_default();
+        let alert_id = alert.text(Column::AlertId).unwrap_or_default();
         let is_related = alert.relation().is_some();
         Ok(insert.insert(params![is_related, alert.event_key, alert_id, row])?)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::params;
 
 use super::{Ledger, LedgerError};
-use crate::output::Alert;
+use crate::output::{Alert, Column};
 use crate::report::Diagnostic;
 
 /// Number of alerts that are read at a time.
@@ -31,7 +31,7 @@ impl Ledger {
         let mut select = state
             .connection
             .prepare_cached("SELECT 1 FROM delivered WHERE alert_id = ?1")?;
-        Ok(select.exists([alert.text("alert_id").unwrap_or_default()])?)
+        Ok(select.exists([alert.text(Column::AlertId).unwrap_or_default()])?)
     }
 
     /// Returns the waiting data of a source.

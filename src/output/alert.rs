@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::columns::{COLUMNS, Cell};
+use super::columns::{COLUMNS, Cell, Column};
 use crate::event::{Event, time};
 use crate::report::Relation;
 use crate::rule::{Metadata, Rule};
@@ -93,84 +93,98 @@ pub struct Alert {
 
 /// The text columns that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS field that it
 /// is a copy of, if it is a copy.
-const TEXTS: [(&str, Option<&str>); 30] = [
-    ("alert_id", None),
-    ("event_time_text", Some("@timestamp")),
-    ("event_id", Some("event.id")),
-    ("event_action", Some("event.action")),
-    ("event_provider", Some("event.provider")),
-    ("event_outcome", Some("event.outcome")),
-    ("event_version", Some("aws.cloudtrail.event_version")),
-    ("account_id", Some("cloud.account.id")),
+const TEXTS: [(Column, Option<&str>); 30] = [
+    (Column::AlertId, None),
+    (Column::EventTimeText, Some("@timestamp")),
+    (Column::EventId, Some("event.id")),
+    (Column::EventAction, Some("event.action")),
+    (Column::EventProvider, Some("event.provider")),
+    (Column::EventOutcome, Some("event.outcome")),
+    (Column::EventVersion, Some("aws.cloudtrail.event_version")),
+    (Column::AccountId, Some("cloud.account.id")),
     (
-        "recipient_account_id",
+        Column::RecipientAccountId,
         Some("aws.cloudtrail.recipient_account_id"),
     ),
-    ("aws_region", Some("cloud.region")),
-    ("target_user_name", None),
-    ("policy_arn", None),
-    ("policy_name", None),
-    ("matched_field", None),
-    ("actor_type", Some("aws.cloudtrail.user_identity.type")),
-    ("actor_name", Some("user.name")),
-    ("actor_arn", Some("aws.cloudtrail.user_identity.arn")),
-    ("actor_principal_id", Some("user.id")),
+    (Column::AwsRegion, Some("cloud.region")),
+    (Column::TargetUserName, None),
+    (Column::PolicyArn, None),
+    (Column::PolicyName, None),
+    (Column::MatchedField, None),
+    (Column::ActorType, Some("aws.cloudtrail.user_identity.type")),
+    (Column::ActorName, Some("user.name")),
+    (Column::ActorArn, Some("aws.cloudtrail.user_identity.arn")),
+    (Column::ActorPrincipalId, Some("user.id")),
     (
-        "actor_account_id",
+        Column::ActorAccountId,
         Some("aws.cloudtrail.user_identity.account_id"),
     ),
     (
-        "access_key_id",
+        Column::AccessKeyId,
         Some("aws.cloudtrail.user_identity.access_key_id"),
     ),
     (
-        "invoked_by",
+        Column::InvokedBy,
         Some("aws.cloudtrail.user_identity.invoked_by"),
     ),
-    ("source_address", Some("source.address")),
-    ("source_ip", Some("source.ip")),
-    ("user_agent", Some("user_agent.original")),
-    ("request_id", Some("aws.cloudtrail.request_id")),
-    ("shared_event_id", Some("aws.cloudtrail.shared_event_id")),
+    (Column::SourceAddress, Some("source.address")),
+    (Column::SourceIp, Some("source.ip")),
+    (Column::UserAgent, Some("user_agent.original")),
+    (Column::RequestId, Some("aws.cloudtrail.request_id")),
     (
-        "request_parameters",
+        Column::SharedEventId,
+        Some("aws.cloudtrail.shared_event_id"),
+    ),
+    (
+        Column::RequestParameters,
         Some("aws.cloudtrail.request_parameters"),
     ),
-    ("raw_event", None),
-    ("source", None),
-    ("source_member", None),
+    (Column::RawEvent, None),
+    (Column::Source, None),
+    (Column::SourceMember, None),
 ];
+
+/// The place of each column in [`TEXTS`], if it is there.
+const PLACES: [Option<usize>; COLUMNS.len()] = {
+    let mut places = [None; COLUMNS.len()];
+    let mut i = 0;
+    while i < TEXTS.len() {
+        places[TEXTS[i].0 as usize] = Some(i);
+        i += 1;
+    }
+    places
+};
 
 /// Returns the value of a column of [`TEXTS`] that is not a copy of an ECS field.
 fn computed<'v>(
-    column: &str,
+    column: Column,
     rule: &Rule,
     event: &Event<'v>,
     raw: &'v [u8],
     place: Place<'v>,
 ) -> Option<Cow<'v, str>> {
     match column {
-        "alert_id" => Some(alert_id(rule, place, raw).into()),
-        "target_user_name" => match event.text("user.target.name") {
+        Column::AlertId => Some(alert_id(rule, place, raw).into()),
+        Column::TargetUserName => match event.text("user.target.name") {
             Some(name) => Some(name.into()),
             None => event.request_parameter("userName"),
         },
-        "policy_arn" => event.request_parameter("policyArn"),
-        "policy_name" => match event.request_parameter("policyArn") {
+        Column::PolicyArn => event.request_parameter("policyArn"),
+        Column::PolicyName => match event.request_parameter("policyArn") {
             Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
             None => event.request_parameter("policyName"),
         },
-        "matched_field" => {
+        Column::MatchedField => {
             let literals = rule.literals();
             let place = event.locate_in_request(&literals);
             place.or_else(|| event.locate(&literals)).map(Cow::Owned)
         }
-        "raw_event" => Some(lossy(raw)),
-        "source" => Some(match place.source.to_str() {
+        Column::RawEvent => Some(lossy(raw)),
+        Column::Source => Some(match place.source.to_str() {
             Some(path) => path.into(),
             None => place.source.to_string_lossy(),
         }),
-        "source_member" => place.member.map(Cow::Borrowed),
+        Column::SourceMember => place.member.map(Cow::Borrowed),
         _ => unreachable!("all other columns are copies"),
     }
 }
@@ -249,7 +263,7 @@ impl Alert {
     ) -> Result<Self, E> {
         let mut alert = Self::without_texts(index_and_offset);
         for (i, (column, _)) in TEXTS.into_iter().enumerate() {
-            let value = text(column)?;
+            let value = text(column.name())?;
             alert.texts.push_str(value.as_deref().unwrap_or_default());
             alert.end_text(i, value.is_some());
         }
@@ -259,11 +273,11 @@ impl Alert {
 
     /// Computes the time and the key of the event.
     fn name_event(&mut self) {
-        self.event_time = self.text("event_time_text").and_then(time::micros);
-        self.event_key = match self.text("event_id") {
+        self.event_time = self.text(Column::EventTimeText).and_then(time::micros);
+        self.event_key = match self.text(Column::EventId) {
             Some(id) => event_key("id:", id.as_bytes()),
             None => {
-                let raw = self.text("raw_event").unwrap_or_default();
+                let raw = self.text(Column::RawEvent).unwrap_or_default();
                 event_key("record:", raw.as_bytes())
             }
         };
@@ -287,21 +301,13 @@ impl Alert {
         self.relation
     }
 
-    /// Returns the values of [`TEXTS`], in their order.
-    fn texts(&self) -> impl Iterator<Item = Option<&str>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let places = starts.zip(&self.ends).enumerate();
-        places.map(|(i, (start, end))| {
-            let is_present = self.present & (1 << i) != 0;
-            is_present.then(|| self.texts.get(start as usize..*end as usize))?
-        })
-    }
-
     /// Returns the value of a text column that differs from alert to alert.
     #[must_use]
-    pub fn text(&self, column: &str) -> Option<&str> {
-        let mut values = TEXTS.iter().zip(self.texts());
-        values.find_map(|((name, _), value)| value.filter(|_| *name == column))
+    pub fn text(&self, column: Column) -> Option<&str> {
+        let i = PLACES[column as usize]?;
+        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let is_present = self.present & (1 << i) != 0;
+        is_present.then(|| self.texts.get(start as usize..self.ends[i] as usize))?
     }
 
     /// Returns the approximate memory size.
@@ -313,51 +319,20 @@ impl Alert {
     /// Returns the cells of its row.
     #[must_use]
     pub fn cells<'a>(&'a self, rule: &'a RuleColumns) -> [Cell<'a>; COLUMNS.len()] {
-        let mut texts = self.texts();
-        let mut next = || Cell::Text(texts.next().flatten());
-        [
-            Cell::Text(Some(&rule.rule_id)),
-            Cell::Text(Some(&rule.rule_name)),
-            Cell::Int32(rule.rule_version),
-            Cell::Text(Some(&rule.severity)),
-            Cell::Int32(rule.risk_score),
-            Cell::Texts(&rule.mitre_tactic_ids),
-            Cell::Texts(&rule.mitre_technique_ids),
-            next(),
-            Cell::Timestamp(self.event_time),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            next(),
-            Cell::Int64(self.record_index),
-            Cell::Int64(self.byte_offset),
-            Cell::Int64(self.sighting),
-        ]
+        Column::ALL.map(|column| match column {
+            Column::RuleId => Cell::Text(Some(&rule.rule_id)),
+            Column::RuleName => Cell::Text(Some(&rule.rule_name)),
+            Column::RuleVersion => Cell::Int32(rule.rule_version),
+            Column::Severity => Cell::Text(Some(&rule.severity)),
+            Column::RiskScore => Cell::Int32(rule.risk_score),
+            Column::MitreTacticIds => Cell::Texts(&rule.mitre_tactic_ids),
+            Column::MitreTechniqueIds => Cell::Texts(&rule.mitre_technique_ids),
+            Column::EventTime => Cell::Timestamp(self.event_time),
+            Column::RecordIndex => Cell::Int64(self.record_index),
+            Column::ByteOffset => Cell::Int64(self.byte_offset),
+            Column::Sighting => Cell::Int64(self.sighting),
+            text => Cell::Text(self.text(text)),
+        })
     }
 }
 
@@ -401,13 +376,10 @@ mod tests {
 
     #[test]
     fn the_texts_are_the_columns_of_text_that_the_rule_does_not_fill() {
-        let of_alert = COLUMNS
-            .iter()
-            .skip_while(|column| column.name != "alert_id");
-        let texts = of_alert.filter(|column| column.kind == Type::Text);
-        assert_eq!(
-            texts.map(|column| column.name).collect::<Vec<_>>(),
-            TEXTS.map(|(name, _)| name)
-        );
+        let of_alert = Column::ALL
+            .into_iter()
+            .skip_while(|column| *column != Column::AlertId);
+        let texts = of_alert.filter(|column| column.def().kind == Type::Text);
+        assert_eq!(texts.collect::<Vec<_>>(), TEXTS.map(|(column, _)| column));
     }
 }

@@ -60,9 +60,9 @@ fn element() -> Field {
     Field::new(ELEMENT, DataType::Utf8, true)
 }
 
-/// A column of the alerts.
+/// What is known of a column.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct ColumnDef {
     /// The name of the column.
     pub name: &'static str,
     /// The type of the column.
@@ -80,8 +80,8 @@ const fn column(
     kind: Type,
     ecs: &'static str,
     meaning: &'static str,
-) -> Column {
-    Column {
+) -> ColumnDef {
+    ColumnDef {
         name,
         kind,
         nullable: true,
@@ -90,228 +90,109 @@ const fn column(
     }
 }
 
-const fn required(mut column: Column) -> Column {
+const fn optional(column: ColumnDef) -> ColumnDef {
+    column
+}
+
+const fn required(mut column: ColumnDef) -> ColumnDef {
     column.nullable = false;
     column
 }
 
-/// All columns, in their order.
-pub const COLUMNS: [Column; 41] = [
-    required(column("rule_id", Type::Text, "rule.uuid", "the rule's id")),
-    required(column(
-        "rule_name",
-        Type::Text,
-        "rule.name",
-        "the rule's name",
-    )),
-    required(column(
-        "rule_version",
-        Type::Int32,
-        "rule.version",
-        "the rule's version",
-    )),
-    required(column("severity", Type::Text, "", "the rule's severity")),
-    required(column(
-        "risk_score",
-        Type::Int32,
-        "event.risk_score",
-        "the rule's risk score, 0 to 100",
-    )),
-    required(column(
-        "mitre_tactic_ids",
-        Type::Texts,
-        "threat.tactic.id",
-        "MITRE ATT&CK tactics",
-    )),
-    required(column(
-        "mitre_technique_ids",
-        Type::Texts,
-        "threat.technique.id",
-        "MITRE ATT&CK techniques",
-    )),
-    required(column(
-        "alert_id",
-        Type::Text,
-        "",
-        "a hash of the rule, the place and the record: the same archive gives the same ids",
-    )),
-    column(
-        "event_time",
-        Type::Timestamp,
-        "@timestamp",
-        "when it happened; null if the record's time cannot be read",
-    ),
-    column(
-        "event_time_text",
-        Type::Text,
-        "",
-        "the record's time as it stands",
-    ),
-    column(
-        "event_id",
-        Type::Text,
-        "event.id",
-        "CloudTrail's id of the event",
-    ),
-    column("event_action", Type::Text, "event.action", "the API call"),
-    column(
-        "event_provider",
-        Type::Text,
-        "event.provider",
-        "the service that was called",
-    ),
-    column(
-        "event_outcome",
-        Type::Text,
-        "event.outcome",
-        "`success` or `failure`",
-    ),
-    column(
-        "event_version",
-        Type::Text,
-        "aws.cloudtrail.event_version",
-        "the version of the record's format",
-    ),
-    column(
-        "account_id",
-        Type::Text,
-        "cloud.account.id",
-        "the account of the actor, else the one that got the event",
-    ),
-    column(
-        "recipient_account_id",
-        Type::Text,
-        "aws.cloudtrail.recipient_account_id",
-        "the account that got the event",
-    ),
-    column("aws_region", Type::Text, "cloud.region", "the region"),
-    column(
-        "target_user_name",
-        Type::Text,
-        "user.target.name",
-        "the user the policy was attached to: whose keys leaked",
-    ),
-    column("policy_arn", Type::Text, "", "the policy that was attached"),
-    column("policy_name", Type::Text, "", "the last part of its ARN"),
-    column(
-        "matched_field",
-        Type::Text,
-        "",
-        "where the needle stood, such as `requestParameters.policyArn`",
-    ),
-    column(
-        "actor_type",
-        Type::Text,
-        "aws.cloudtrail.user_identity.type",
-        "what attached it: `IAMUser`, `AssumedRole`, `Root` …",
-    ),
-    column(
-        "actor_name",
-        Type::Text,
-        "user.name",
-        "its user name, or its role's",
-    ),
-    column(
-        "actor_arn",
-        Type::Text,
-        "aws.cloudtrail.user_identity.arn",
-        "its ARN",
-    ),
-    column(
-        "actor_principal_id",
-        Type::Text,
-        "user.id",
-        "its principal id",
-    ),
-    column("actor_account_id", Type::Text, "", "its account"),
-    column(
-        "access_key_id",
-        Type::Text,
-        "aws.cloudtrail.user_identity.access_key_id",
-        "the key it used",
-    ),
-    column(
-        "invoked_by",
-        Type::Text,
-        "aws.cloudtrail.user_identity.invoked_by",
-        "the AWS service that called for it",
-    ),
-    column(
-        "source_address",
-        Type::Text,
-        "source.address",
-        "the address as it stands: an IP address, a service, or `AWS Internal`",
-    ),
-    column(
-        "source_ip",
-        Type::Text,
-        "source.ip",
-        "the address, if it is an IP address",
-    ),
-    column(
-        "user_agent",
-        Type::Text,
-        "user_agent.original",
-        "the user agent",
-    ),
-    column(
-        "request_id",
-        Type::Text,
-        "aws.cloudtrail.request_id",
-        "the id of the request",
-    ),
-    column(
-        "shared_event_id",
-        Type::Text,
-        "aws.cloudtrail.shared_event_id",
-        "the id shared by the copies that several accounts get",
-    ),
-    column(
-        "request_parameters",
-        Type::Text,
-        "aws.cloudtrail.request_parameters",
-        "the request in Elastic's text form, which the rule searches",
-    ),
-    required(column(
-        "raw_event",
-        Type::Text,
-        "event.original",
-        "the record as it stands in the archive",
-    )),
-    required(column(
-        "source",
-        Type::Text,
-        "log.file.path",
-        "the file, as reached from the path that was typed",
-    )),
-    column(
-        "source_member",
-        Type::Text,
-        "",
-        "the log inside the file, where that is an archive",
-    ),
-    required(column(
-        "record_index",
-        Type::Int64,
-        "",
-        "which element of the array round it the record is, from 0; 0 if there is none",
-    )),
-    required(column(
-        "byte_offset",
-        Type::Int64,
-        "log.offset",
-        "where the record begins in the decompressed text, in bytes; in a Parquet file the number of its row",
-    )),
-    required(column(
-        "sighting",
-        Type::Int64,
-        "",
-        "1 the first time this event is seen in source order, then 2, 3 …",
-    )),
-];
+/// Makes, of one table, [`Column`] and [`COLUMNS`].
+macro_rules! columns {
+    ($($column:ident: $need:ident $kind:ident, $name:literal, $ecs:literal, $meaning:literal;)*) => {
+        /// A column of the alerts, by which a row has its value. Its number is its place in a row.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Column {
+            $(#[doc = $meaning] $column,)*
+        }
+
+        impl Column {
+            /// All columns, in their order.
+            pub const ALL: [Self; COLUMNS.len()] = [$(Self::$column),*];
+        }
+
+        /// What is known of all columns, in their order.
+        pub const COLUMNS: [ColumnDef; [$($name),*].len()] = [
+            $($need(column($name, Type::$kind, $ecs, $meaning))),*
+        ];
+    };
+}
+
+columns! {
+    RuleId: required Text, "rule_id", "rule.uuid", "the rule's id";
+    RuleName: required Text, "rule_name", "rule.name", "the rule's name";
+    RuleVersion: required Int32, "rule_version", "rule.version", "the rule's version";
+    Severity: required Text, "severity", "", "the rule's severity";
+    RiskScore: required Int32, "risk_score", "event.risk_score", "the rule's risk score, 0 to 100";
+    MitreTacticIds: required Texts, "mitre_tactic_ids", "threat.tactic.id", "MITRE ATT&CK tactics";
+    MitreTechniqueIds: required Texts, "mitre_technique_ids", "threat.technique.id", "MITRE ATT&CK techniques";
+    AlertId: required Text, "alert_id", "",
+        "a hash of the rule, the place and the record: the same archive gives the same ids";
+    EventTime: optional Timestamp, "event_time", "@timestamp",
+        "when it happened; null if the record's time cannot be read";
+    EventTimeText: optional Text, "event_time_text", "", "the record's time as it stands";
+    EventId: optional Text, "event_id", "event.id", "CloudTrail's id of the event";
+    EventAction: optional Text, "event_action", "event.action", "the API call";
+    EventProvider: optional Text, "event_provider", "event.provider", "the service that was called";
+    EventOutcome: optional Text, "event_outcome", "event.outcome", "`success` or `failure`";
+    EventVersion: optional Text, "event_version", "aws.cloudtrail.event_version", "the version of the record's format";
+    AccountId: optional Text, "account_id", "cloud.account.id",
+        "the account of the actor, else the one that got the event";
+    RecipientAccountId: optional Text, "recipient_account_id", "aws.cloudtrail.recipient_account_id",
+        "the account that got the event";
+    AwsRegion: optional Text, "aws_region", "cloud.region", "the region";
+    TargetUserName: optional Text, "target_user_name", "user.target.name",
+        "the user the policy was attached to: whose keys leaked";
+    PolicyArn: optional Text, "policy_arn", "", "the policy that was attached";
+    PolicyName: optional Text, "policy_name", "", "the last part of its ARN";
+    MatchedField: optional Text, "matched_field", "", "where the needle stood, such as `requestParameters.policyArn`";
+    ActorType: optional Text, "actor_type", "aws.cloudtrail.user_identity.type",
+        "what attached it: `IAMUser`, `AssumedRole`, `Root` …";
+    ActorName: optional Text, "actor_name", "user.name", "its user name, or its role's";
+    ActorArn: optional Text, "actor_arn", "aws.cloudtrail.user_identity.arn", "its ARN";
+    ActorPrincipalId: optional Text, "actor_principal_id", "user.id", "its principal id";
+    ActorAccountId: optional Text, "actor_account_id", "", "its account";
+    AccessKeyId: optional Text, "access_key_id", "aws.cloudtrail.user_identity.access_key_id", "the key it used";
+    InvokedBy: optional Text, "invoked_by", "aws.cloudtrail.user_identity.invoked_by",
+        "the AWS service that called for it";
+    SourceAddress: optional Text, "source_address", "source.address",
+        "the address as it stands: an IP address, a service, or `AWS Internal`";
+    SourceIp: optional Text, "source_ip", "source.ip", "the address, if it is an IP address";
+    UserAgent: optional Text, "user_agent", "user_agent.original", "the user agent";
+    RequestId: optional Text, "request_id", "aws.cloudtrail.request_id", "the id of the request";
+    SharedEventId: optional Text, "shared_event_id", "aws.cloudtrail.shared_event_id",
+        "the id shared by the copies that several accounts get";
+    RequestParameters: optional Text, "request_parameters", "aws.cloudtrail.request_parameters",
+        "the request in Elastic's text form, which the rule searches";
+    RawEvent: required Text, "raw_event", "event.original", "the record as it stands in the archive";
+    Source: required Text, "source", "log.file.path", "the file, as reached from the path that was typed";
+    SourceMember: optional Text, "source_member", "", "the log inside the file, where that is an archive";
+    RecordIndex: required Int64, "record_index", "",
+        "which element of the array round it the record is, from 0; 0 if there is none";
+    ByteOffset: required Int64, "byte_offset", "log.offset",
+        "where the record begins in the decompressed text, in bytes; in a Parquet file the number of its row";
+    Sighting: required Int64, "sighting", "", "1 the first time this event is seen in source order, then 2, 3 …";
+}
+
+impl Column {
+    /// Returns what is known of the column.
+    #[must_use]
+    pub const fn def(self) -> &'static ColumnDef {
+        const DEFS: &[ColumnDef; COLUMNS.len()] = &COLUMNS;
+        &DEFS[self as usize]
+    }
+
+    /// Returns the name of the column.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.def().name
+    }
+}
 
 /// The column that rows of events beside the alerts have after the others.
-pub const RELATION: Column = required(column(
+pub const RELATION: ColumnDef = required(column(
     "relation",
     Type::Text,
     "",
@@ -329,7 +210,7 @@ pub fn schema(kind: Kind) -> SchemaRef {
     schema_in(kind, UTC)
 }
 
-fn columns(kind: Kind) -> impl Iterator<Item = Column> {
+fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
     let relation = (kind == Kind::Related).then_some(RELATION);
     COLUMNS.into_iter().chain(relation)
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::alert::Alert;
+use super::columns::Column;
 
 /// The name that Hive gives to the folder of rows without a value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -101,8 +102,8 @@ impl Partitioning {
         match self {
             Self::EventDate => level(&mut folder, "event_date", date("%Y-%m-%d").as_deref()),
             Self::SecurityLake => {
-                level(&mut folder, "region", alert.text("aws_region"));
-                level(&mut folder, "accountId", alert.text("account_id"));
+                level(&mut folder, "region", alert.text(Column::AwsRegion));
+                level(&mut folder, "accountId", alert.text(Column::AccountId));
                 level(&mut folder, "eventDay", date("%Y%m%d").as_deref());
             }
         }

@@ -25,7 +25,7 @@ pub mod target;
 pub mod whole_file;
 
 pub use alert::{Alert, Place};
-pub use columns::{COLUMNS, Column, RELATION};
+pub use columns::{COLUMNS, Column, ColumnDef, RELATION};
 pub use dataset::{Dataset, Partitioning};
 pub use destination::{Destination, incomplete_name};
 pub use encode::{Encoded, Encoder, Group};

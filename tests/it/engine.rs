@@ -13,6 +13,7 @@ use trailsift::engine::{
 use trailsift::hunt::{Finding, HuntAnalyzer};
 use trailsift::input::table::RowCriteria;
 use trailsift::input::{Root, Source};
+use trailsift::output::Column;
 use trailsift::report::PassReport;
 
 use crate::lake::{Lake, attach, delivery, gzip, other, zstd};
@@ -177,7 +178,7 @@ fn places(findings: &[Finding]) -> Vec<(String, String)> {
     let place = |finding: &Finding| match finding {
         Finding::Alert(alert) => {
             let text = |column| alert.text(column).unwrap_or_default().to_owned();
-            Some((text("alert_id"), text("event_id")))
+            Some((text(Column::AlertId), text(Column::EventId)))
         }
         Finding::Related(_) | Finding::Counts(_) => None,
     };
@@ -255,7 +256,9 @@ fn a_sink_stops_the_pass_when_it_has_enough() {
     };
     let result = run(&config.scan, ReadAll, &hunt, &mut sink);
     assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
-    let ids = alerts.iter().map(|alert| alert.text("event_id").unwrap());
+    let ids = alerts
+        .iter()
+        .map(|alert| alert.text(Column::EventId).unwrap());
     assert_eq!(Vec::from_iter(ids), ["0", "14", "21"]);
 }
 

@@ -14,6 +14,7 @@ use super::words::{looked, plural, sentences, state, steps};
 use crate::case::techniques::technique;
 use crate::case::{Case, CaseEvent, LookedFor, Seen, UserCase};
 use crate::follow::{Entity, Kind};
+use crate::output::Column;
 use crate::report::Severity;
 
 /// Maximum number of rows of a table that are shown; further ones are only counted.
@@ -243,8 +244,8 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
         state: state(&own),
         plot: activity(&own).draw(),
         seen: [
-            seen(&own, "Addresses", "source_address"),
-            seen(&own, "User agents", "user_agent"),
+            seen(&own, "Addresses", Column::SourceAddress),
+            seen(&own, "User agents", Column::UserAgent),
         ],
         tactics: tactics(&own),
         steps: steps(&own),
@@ -273,7 +274,7 @@ fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
     format!("{quarantine}; {active}")
 }
 
-pub(super) fn text(event: &CaseEvent, column: &str) -> String {
+pub(super) fn text(event: &CaseEvent, column: Column) -> String {
     shown(event.alert.text(column).unwrap_or_default())
 }
 
@@ -290,10 +291,11 @@ pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
 }
 
 pub(super) fn who(event: &CaseEvent) -> String {
-    if event.alert.text("invoked_by") == Some(AWS) {
-        return format!("AWS (in the name of {})", text(event, "actor_arn"));
+    if event.alert.text(Column::InvokedBy) == Some(AWS) {
+        return format!("AWS (in the name of {})", text(event, Column::ActorArn));
     }
-    let named = ["actor_arn", "actor_name", "invoked_by"].map(|column| text(event, column));
+    let named =
+        [Column::ActorArn, Column::ActorName, Column::InvokedBy].map(|column| text(event, column));
     named
         .into_iter()
         .find(|name| !name.is_empty())
@@ -306,7 +308,7 @@ fn activity(own: &Own<'_>) -> Activity {
         let Some(time) = event.alert.time() else {
             continue;
         };
-        let key = event.alert.text("access_key_id");
+        let key = event.alert.text(Column::AccessKeyId);
         let key = key.map_or_else(|| "without a key".to_owned(), |key| plain(key, 20));
         let lane = match name_of(event) {
             Some(name) => format!("{key}  {}", plain(name, 16)),
@@ -344,7 +346,7 @@ fn plain(name: &str, n_chars: usize) -> String {
     plain
 }
 
-fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
+fn seen(own: &Own<'_>, name: &'static str, column: Column) -> Table {
     // Each value, with the number of times it was seen before the quarantine.
     let mut all: BTreeMap<&str, (Seen, u64)> = BTreeMap::new();
     for event in own.done() {
@@ -358,7 +360,7 @@ fn seen(own: &Own<'_>, name: &'static str, column: &str) -> Table {
         let country = own
             .countries
             .get(name)
-            .filter(|_| column == "source_address");
+            .filter(|_| column == Column::SourceAddress);
         let country = country.map_or_else(String::new, |code| format!(" ({code})"));
         SeenFacts {
             name: format!("{}{country}", shown(name)),
@@ -386,7 +388,7 @@ fn calls(own: &Own<'_>) -> Vec<CallFacts> {
     for event in own.done() {
         let column = |name| event.alert.text(name).unwrap_or_default();
         let (n, n_errors) = all
-            .entry((column("event_provider"), column("event_action")))
+            .entry((column(Column::EventProvider), column(Column::EventAction)))
             .or_default();
         *n += 1;
         *n_errors += u64::from(event.story.error_code.is_some());
@@ -414,7 +416,7 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
     let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
     for event in own.done().filter(|event| event.story.error_code.is_none()) {
         let column = |name| event.alert.text(name).unwrap_or_default();
-        let technique = technique(column("event_provider"), column("event_action"));
+        let technique = technique(column(Column::EventProvider), column(Column::EventAction));
         let group = match (technique, event.story.read_only) {
             (Some(technique), _) => (0, technique.tactic),
             (None, Some(true)) => (2, "Other reads"),
@@ -422,7 +424,7 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
         };
         let id = technique.map_or("", |technique| technique.id);
         let calls = all.entry(group).or_default();
-        *calls.entry((column("event_action"), id)).or_default() += 1;
+        *calls.entry((column(Column::EventAction), id)).or_default() += 1;
     }
     let tactics = all.into_iter().map(|((_, name), calls)| {
         let mut calls: Vec<(String, String, u64)> = calls

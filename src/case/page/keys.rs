@@ -8,6 +8,7 @@ use super::shown;
 use crate::case::users::is_of_session;
 use crate::case::{CaseEvent, Seen};
 use crate::follow::{CaseGraph, Entity, Kind};
+use crate::output::Column;
 
 /// The facts about a key.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
                 continue;
             };
             let when = time(at);
-            let action = event.alert.text("event_action");
+            let action = event.alert.text(Column::EventAction);
             match (action, event.story.key_status.as_deref()) {
                 (Some("DeleteAccessKey"), _) => used.ended = Some(format!("deleted {when}")),
                 (Some("UpdateAccessKey"), Some("Inactive")) => {
@@ -104,10 +105,10 @@ pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
 
 /// Returns the owner of a key: the user or the session, without the beginning of its ARN.
 fn whose(event: &CaseEvent) -> String {
-    let arn = event.alert.text("actor_arn").unwrap_or_default();
+    let arn = event.alert.text(Column::ActorArn).unwrap_or_default();
     let mut parts = arn.splitn(6, ':').skip(4);
     match (parts.next(), parts.next()) {
         (Some(account), Some(resource)) => shown(&format!("{resource} in {account}")),
-        _ => text(event, "actor_name"),
+        _ => text(event, Column::ActorName),
     }
 }

@@ -18,6 +18,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::{Case, CaseEvent};
+use crate::output::Column;
 use facts::Facts;
 
 /// Text in the first lines of the two kinds of reports, by which they are recognized.
@@ -117,7 +118,7 @@ impl Texts {
 
 fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
     let column = |name| event.alert.text(name).unwrap_or_default();
-    let who = [column("actor_arn"), column("actor_name")];
+    let who = [column(Column::ActorArn), column(Column::ActorName)];
     let who = who.into_iter().find(|text| !text.is_empty());
     let error = event.story.error_code.as_deref().unwrap_or_default();
     json!([
@@ -128,18 +129,18 @@ fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
         texts.number(event.relation),
         event.hops,
         texts.number(who.unwrap_or_default()),
-        texts.number(column("access_key_id")),
+        texts.number(column(Column::AccessKeyId)),
         texts.number(
-            column("event_provider")
+            column(Column::EventProvider)
                 .split('.')
                 .next()
                 .unwrap_or_default()
         ),
-        texts.number(column("event_action")),
+        texts.number(column(Column::EventAction)),
         texts.number(error),
-        texts.number(column("source_address")),
-        texts.number(column("aws_region")),
-        texts.number(column("account_id")),
+        texts.number(column(Column::SourceAddress)),
+        texts.number(column(Column::AwsRegion)),
+        texts.number(column(Column::AccountId)),
     ])
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::case::{Case, CaseEvent, UserCase, is_done};
 use crate::follow::{Entity, Kind, Link, Quarantine};
+use crate::output::Column;
 use crate::report::Relation;
 
 /// A user's events, each with its link to the user.
@@ -97,7 +98,7 @@ impl<'a> Own<'a> {
         let (mut lifted, mut is_unclear) = (None, false);
         for event in self.all().filter(|event| self.is_about_user(event)) {
             let text = |column| event.alert.text(column).unwrap_or_default();
-            let policy = (text("recipient_account_id"), text("policy_name"));
+            let policy = (text(Column::RecipientAccountId), text(Column::PolicyName));
             match event.story.quarantine {
                 Some(Quarantine::Made) => {
                     was_attached = true;
@@ -126,7 +127,7 @@ impl<'a> Own<'a> {
     /// Returns the events done by the user and by what it led to, but not the quarantines that AWS made in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let done = self.events.iter().filter(|(event, tie)| {
-            let is_of_aws = event.alert.text("invoked_by") == Some(AWS);
+            let is_of_aws = event.alert.text(Column::InvokedBy) == Some(AWS);
             is_done(*tie) && !(is_of_aws && event.story.quarantine.is_some())
         });
         done.map(|(event, _)| *event)

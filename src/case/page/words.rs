@@ -9,6 +9,7 @@ use super::own::{Own, Standing};
 use super::shown;
 use crate::case::CaseEvent;
 use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
+use crate::output::Column;
 use crate::report::Relation;
 
 pub(super) fn plural(n: u64, one: &str) -> String {
@@ -28,7 +29,7 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
             "On {} {} attached {} to {name}{}.",
             time(event.alert.time()),
             who(event),
-            text(event, "policy_name"),
+            text(event, Column::PolicyName),
             from(event),
         ));
     }
@@ -73,7 +74,7 @@ fn calls(own: &Own<'_>, is_before: bool) -> String {
     for event in events {
         n += 1;
         n_refused += usize::from(event.story.error_code.is_some());
-        from.extend(event.alert.text("source_ip"));
+        from.extend(event.alert.text(Column::SourceIp));
     }
     let from = plural(from.len() as u64, "address");
     match n {
@@ -105,7 +106,7 @@ fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
     }
     let accounts: BTreeSet<&str> = own
         .done()
-        .filter_map(|event| event.alert.text("account_id"))
+        .filter_map(|event| event.alert.text(Column::AccountId))
         .collect();
     let last = made.pop();
     match (made.join(", "), last) {
@@ -120,7 +121,7 @@ fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
 
 /// Returns the address that an event came from, if it is an IP address.
 fn from(event: &CaseEvent) -> String {
-    match text(event, "source_ip") {
+    match text(event, Column::SourceIp) {
         ip if ip.is_empty() => String::new(),
         ip => format!(", from {ip}"),
     }
@@ -144,7 +145,7 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
         let refused = refused.map(|code| format!(": {}", shown(code)));
         let how = format!(
             "{}, {}, by {}{}",
-            text(event, "policy_name"),
+            text(event, Column::PolicyName),
             time(event.alert.time()),
             who(event),
             from(event),
@@ -237,7 +238,7 @@ const STEPS: [Step; 8] = [
 pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
-            let call = event.alert.text("event_action").unwrap_or_default();
+            let call = event.alert.text(Column::EventAction).unwrap_or_default();
             let story = &event.story;
             // Activating a key again does not disable it, and the quarantine itself is not a response.
             let is_back =
@@ -261,7 +262,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
                 format!(
                     "{}, the last {} on {} by {}{beside}{refused}",
                     plural(done.len() as u64, "event"),
-                    text(last, "event_action"),
+                    text(last, Column::EventAction),
                     time(last.alert.time()),
                     who(last)
                 )

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::alert::{Alert, RuleColumns};
-use super::super::columns::{COLUMNS, Cell};
+use super::super::columns::{Cell, Column};
 use super::{as_json, without_nulls};
 
 /// The version of ECS.
@@ -14,7 +14,7 @@ const VERSION: &str = "8.17.0";
 
 /// Returns the action for `_bulk`: index the document once, however often it is sent.
 pub(crate) fn action(alert: &Alert) -> Value {
-    json!({"create": {"_id": alert.text("alert_id")}})
+    json!({"create": {"_id": alert.text(Column::AlertId)}})
 }
 
 /// Returns the document.
@@ -58,7 +58,7 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
 pub(crate) fn event(
     alert: &Alert,
     rule: &RuleColumns,
-    is_left_out: &dyn Fn(&str) -> bool,
+    is_left_out: &dyn Fn(Column) -> bool,
     beside: Value,
 ) -> Value {
     let mut document = base(alert, "event");
@@ -75,8 +75,8 @@ fn base(alert: &Alert, kind: &str) -> Value {
         "event": {"kind": kind, "module": "aws", "dataset": "aws.cloudtrail"},
         "cloud": {"provider": "aws"},
         "related": {
-            "user": [alert.text("actor_name"), alert.text("target_user_name")],
-            "ip": [alert.text("source_ip")],
+            "user": [alert.text(Column::ActorName), alert.text(Column::TargetUserName)],
+            "ip": [alert.text(Column::SourceIp)],
         },
     })
 }
@@ -86,18 +86,18 @@ fn copy_columns(
     document: &mut Value,
     alert: &Alert,
     rule: &RuleColumns,
-    is_left_out: &dyn Fn(&str) -> bool,
+    is_left_out: &dyn Fn(Column) -> bool,
 ) {
-    let columns = COLUMNS.iter().zip(alert.cells(rule));
-    for (column, cell) in columns.filter(|(column, _)| !is_left_out(column.name)) {
+    let columns = Column::ALL.into_iter().zip(alert.cells(rule));
+    for (column, cell) in columns.filter(|(column, _)| !is_left_out(*column)) {
         let value = match cell {
             // The versions of rules are of the ECS type keyword.
-            Cell::Int32(n) if column.ecs == "rule.version" => json!(n.to_string()),
+            Cell::Int32(n) if column == Column::RuleVersion => json!(n.to_string()),
             cell => as_json(cell),
         };
-        match column.ecs {
+        match column.def().ecs {
             "@timestamp" => set(document, &["@timestamp"], value),
-            "" => set(document, &["trailsift", column.name], value),
+            "" => set(document, &["trailsift", column.name()], value),
             field => set(document, &field.split('.').collect::<Vec<_>>(), value),
         }
     }

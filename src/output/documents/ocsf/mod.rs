@@ -10,7 +10,7 @@ pub(in super::super) use columns::{batch, schema};
 use serde_json::{Map, Value, json};
 
 use super::super::alert::{Alert, RuleColumns};
-use super::super::columns::{COLUMNS, Cell};
+use super::super::columns::{Cell, Column};
 use super::without_nulls;
 use crate::rule::{Attack, Severity};
 
@@ -18,21 +18,21 @@ use crate::rule::{Attack, Severity};
 const VERSION: &str = "1.3.0";
 
 /// Our columns that have no field in a finding.
-const UNMAPPED: [&str; 14] = [
-    "event_id",
-    "event_outcome",
-    "event_version",
-    "recipient_account_id",
-    "matched_field",
-    "source_address",
-    "user_agent",
-    "shared_event_id",
-    "request_parameters",
-    "source",
-    "source_member",
-    "record_index",
-    "byte_offset",
-    "sighting",
+const UNMAPPED: [Column; 14] = [
+    Column::EventId,
+    Column::EventOutcome,
+    Column::EventVersion,
+    Column::RecipientAccountId,
+    Column::MatchedField,
+    Column::SourceAddress,
+    Column::UserAgent,
+    Column::SharedEventId,
+    Column::RequestParameters,
+    Column::Source,
+    Column::SourceMember,
+    Column::RecordIndex,
+    Column::ByteOffset,
+    Column::Sighting,
 ];
 
 /// Returns the time, in milliseconds since 1970.
@@ -60,8 +60,8 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
         "class_uid": 2004,
         "cloud": {
             "provider": "AWS",
-            "region": text("aws_region"),
-            "account": account(text("account_id")),
+            "region": text(Column::AwsRegion),
+            "account": account(text(Column::AccountId)),
         },
         "evidences": [evidence(alert)],
         "finding_info": finding_info(alert, rule),
@@ -74,14 +74,14 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
                 "vendor_name": env!("CARGO_PKG_NAME"),
                 "version": env!("CARGO_PKG_VERSION"),
             },
-            "uid": text("alert_id"),
-            "event_code": text("event_action"),
+            "uid": text(Column::AlertId),
+            "event_code": text(Column::EventAction),
             "log_name": "AWS CloudTrail",
-            "log_provider": text("event_provider"),
-            "original_time": text("event_time_text"),
+            "log_provider": text(Column::EventProvider),
+            "original_time": text(Column::EventTimeText),
         },
         "observables": observables(alert),
-        "raw_data": text("raw_event"),
+        "raw_data": text(Column::RawEvent),
         "remediation": {
             "desc": "Revoke the leaked key, find out what was done with it, and detach the policy when that is undone.",
             "references": metadata.references,
@@ -104,10 +104,10 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
 /// Returns the finding and the rule that found it.
 fn finding_info(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
-    let event = alert.text("event_id");
+    let event = alert.text(Column::EventId);
     let seen = alert.event_time.map(|_| time_ms(alert));
     json!({
-        "uid": alert.text("alert_id"),
+        "uid": alert.text(Column::AlertId),
         "title": metadata.name,
         "first_seen_time": seen,
         "last_seen_time": seen,
@@ -131,10 +131,14 @@ fn account(id: Option<&str>) -> Option<Value> {
 /// Returns the actor, the call, and the origin of the call.
 fn evidence(alert: &Alert) -> Value {
     let text = |column| alert.text(column);
-    let is_named = ["actor_name", "actor_principal_id", "actor_account_id"]
-        .iter()
-        .any(|column| text(column).is_some());
-    let (type_id, type_name) = match text("actor_type") {
+    let is_named = [
+        Column::ActorName,
+        Column::ActorPrincipalId,
+        Column::ActorAccountId,
+    ]
+    .iter()
+    .any(|column| text(*column).is_some());
+    let (type_id, type_name) = match text(Column::ActorType) {
         Some("IAMUser") => (1, Some("User")),
         Some("Root") => (2, Some("Admin")),
         Some("AWSService") => (3, Some("System")),
@@ -142,27 +146,29 @@ fn evidence(alert: &Alert) -> Value {
         other => (99, other),
     };
     // A source address that is not an IP address is the name of the service that called.
-    let address = text("source_ip").is_none().then(|| text("source_address"));
+    let address = text(Column::SourceIp)
+        .is_none()
+        .then(|| text(Column::SourceAddress));
     json!({
         "actor": {
             "user": is_named.then(|| json!({
-                "name": text("actor_name"),
-                "uid": text("actor_principal_id"),
-                "uid_alt": text("actor_arn"),
-                "credential_uid": text("access_key_id"),
+                "name": text(Column::ActorName),
+                "uid": text(Column::ActorPrincipalId),
+                "uid_alt": text(Column::ActorArn),
+                "credential_uid": text(Column::AccessKeyId),
                 "type": type_name,
                 "type_id": type_id,
-                "account": account(text("actor_account_id")),
+                "account": account(text(Column::ActorAccountId)),
             })),
-            "invoked_by": text("invoked_by"),
+            "invoked_by": text(Column::InvokedBy),
         },
-        "api": text("event_action").map(|action| json!({
+        "api": text(Column::EventAction).map(|action| json!({
             "operation": action,
-            "service": {"name": text("event_provider")},
-            "request": text("request_id").map(|id| json!({"uid": id})),
+            "service": {"name": text(Column::EventProvider)},
+            "request": text(Column::RequestId).map(|id| json!({"uid": id})),
         })),
         "src_endpoint": {
-            "ip": text("source_ip"),
+            "ip": text(Column::SourceIp),
             "svc_name": address.flatten(),
         },
     })
@@ -185,16 +191,26 @@ fn attacks(rule: &RuleColumns) -> Vec<Value> {
 
 fn observables(alert: &Alert) -> Vec<Value> {
     [
-        ("resources.name", "User Name", 4, "target_user_name"),
-        ("resources.uid", "Resource UID", 10, "policy_arn"),
-        ("evidences.actor.user.name", "User Name", 4, "actor_name"),
+        ("resources.name", "User Name", 4, Column::TargetUserName),
+        ("resources.uid", "Resource UID", 10, Column::PolicyArn),
+        (
+            "evidences.actor.user.name",
+            "User Name",
+            4,
+            Column::ActorName,
+        ),
         (
             "evidences.actor.user.credential_uid",
             "User Credential ID",
             19,
-            "access_key_id",
+            Column::AccessKeyId,
         ),
-        ("evidences.src_endpoint.ip", "IP Address", 2, "source_ip"),
+        (
+            "evidences.src_endpoint.ip",
+            "IP Address",
+            2,
+            Column::SourceIp,
+        ),
     ]
     .into_iter()
     .filter_map(|(name, kind, type_id, column)| {
@@ -206,30 +222,30 @@ fn observables(alert: &Alert) -> Vec<Value> {
 
 /// Returns the user whose keys leaked, and the policy that was attached to the user.
 fn resources(alert: &Alert) -> Vec<Value> {
-    let user = alert.text("target_user_name").map(|name| {
+    let user = alert.text(Column::TargetUserName).map(|name| {
         json!({
             "type": "AWS::IAM::User",
             "name": name,
-            "owner": {"account": account(alert.text("recipient_account_id"))},
+            "owner": {"account": account(alert.text(Column::RecipientAccountId))},
         })
     });
-    let policy = alert.text("policy_name").map(
-        |name| json!({"type": "AWS::IAM::Policy", "name": name, "uid": alert.text("policy_arn")}),
+    let policy = alert.text(Column::PolicyName).map(
+        |name| json!({"type": "AWS::IAM::Policy", "name": name, "uid": alert.text(Column::PolicyArn)}),
     );
     user.into_iter().chain(policy).collect()
 }
 
 fn unmapped(alert: &Alert, rule: &RuleColumns) -> Map<String, Value> {
-    let cells = COLUMNS.iter().zip(alert.cells(rule));
+    let cells = Column::ALL.into_iter().zip(alert.cells(rule));
     cells
-        .filter(|(column, _)| UNMAPPED.contains(&column.name))
+        .filter(|(column, _)| UNMAPPED.contains(column))
         .filter_map(|(column, cell)| {
             let value = match cell {
                 Cell::Text(text) => text?.to_owned(),
                 Cell::Int64(n) => n.to_string(),
                 _ => return None,
             };
-            Some((column.name.to_owned(), Value::String(value)))
+            Some((column.name().to_owned(), Value::String(value)))
         })
         .collect()
 }
