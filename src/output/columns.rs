@@ -60,7 +60,7 @@ fn element() -> Field {
     Field::new(ELEMENT, DataType::Utf8, true)
 }
 
-/// What is known of a column.
+/// The definition of a column.
 #[derive(Debug, Clone, Copy)]
 pub struct ColumnDef {
     /// The name of the column.
@@ -99,10 +99,10 @@ const fn required(mut column: ColumnDef) -> ColumnDef {
     column
 }
 
-/// Makes, of one table, [`Column`] and [`COLUMNS`].
+/// Makes [`Column`] and [`COLUMNS`] from one table.
 macro_rules! columns {
     ($($column:ident: $need:ident $kind:ident, $name:literal, $ecs:literal, $meaning:literal;)*) => {
-        /// A column of the alerts, by which a row has its value. Its number is its place in a row.
+        /// A column of the alerts. Its number is its place in a row.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Column {
             $(#[doc = $meaning] $column,)*
@@ -113,7 +113,7 @@ macro_rules! columns {
             pub const ALL: [Self; COLUMNS.len()] = [$(Self::$column),*];
         }
 
-        /// What is known of all columns, in their order.
+        /// The definitions of all columns, in their order.
         pub const COLUMNS: [ColumnDef; [$($name),*].len()] = [
             $($need(column($name, Type::$kind, $ecs, $meaning))),*
         ];
@@ -177,7 +177,7 @@ columns! {
 }
 
 impl Column {
-    /// Returns what is known of the column.
+    /// Returns the definition of the column.
     #[must_use]
     pub const fn def(self) -> &'static ColumnDef {
         const DEFS: &[ColumnDef; COLUMNS.len()] = &COLUMNS;

@@ -1,5 +1,6 @@
 //! What a compiler does not check: who may use whom, what may stand where, and how long a file may be.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -235,6 +236,78 @@ const UNSAFE: [&str; 3] = [
 const WORDS_OF_ANALYZERS: [&str; 6] = ["rule", "rules", "alert", "alerts", "quarantine", "story"];
 const FOLDERS_FOR_ALL: [&str; 3] = ["engine/", "input/", "scan/"];
 
+/// Files that may import each other in a circle, and why they still do.
+const CIRCLES: [(&[&str], &str); 10] = [
+    (
+        &[
+            "case/page/facts.rs",
+            "case/page/keys.rs",
+            "case/page/lacking.rs",
+            "case/page/words.rs",
+        ],
+        "facts and sentences write an event's time and actor alike",
+    ),
+    (
+        &[
+            "cli/args.rs",
+            "cli/dataset.rs",
+            "cli/dry_run.rs",
+            "cli/exit.rs",
+            "cli/hunt.rs",
+            "cli/investigate.rs",
+            "cli/outputs.rs",
+            "cli/own_outputs.rs",
+            "cli/progress.rs",
+            "cli/report.rs",
+            "cli/resolve.rs",
+            "cli/summary.rs",
+            "cli/terminal.rs",
+        ],
+        "arguments are in the files of their commands and in `args`",
+    ),
+    (
+        &["event/cloudtrail.rs", "event/exports.rs"],
+        "a record has fields under CloudTrail's names and under those of exports, which stand for each other",
+    ),
+    (
+        &[
+            "rule/eql/error.rs",
+            "rule/eql/lexer.rs",
+            "rule/eql/parser.rs",
+        ],
+        "an error names a limit of the parser",
+    ),
+    (
+        &["rule/model.rs", "rule/related.rs"],
+        "events are related to a rule, and the built-in rule names the older policy",
+    ),
+    (
+        &["scan/disguise.rs", "scan/ending.rs"],
+        "text in another form ends as text does",
+    ),
+    (
+        &["scan/marks.rs", "scan/patterns.rs", "scan/vectors.rs"],
+        "needles and times are found in one pass of vectors, which is compiled for both",
+    ),
+    (
+        &["store/bucket.rs", "store/fetch.rs", "store/ranges.rs"],
+        "a bucket and what is fetched from it wait for a store alike",
+    ),
+    (
+        &[
+            "synth/action.rs",
+            "synth/identity.rs",
+            "synth/scene.rs",
+            "synth/template.rs",
+        ],
+        "a template is filled in from a scene, whose actions and identities are templates",
+    ),
+    (
+        &["synth/config.rs", "synth/plan.rs", "synth/story.rs"],
+        "a plan has a story, which is laid out as the plan is",
+    ),
+];
+
 const LINES_MAX: usize = 500;
 const ARCHITECTURE_LINES_MAX: usize = 100;
 
@@ -312,6 +385,220 @@ fn the_engine_knows_no_analyzer() {
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = sources();
+    let circles = circles(&imports(&sources));
+    let is_within = |circle: &BTreeSet<&str>, allowed: &[&str]| {
+        circle.iter().all(|file| allowed.contains(file))
+    };
+    let is_allowed = |circle: &&BTreeSet<&str>| {
+        let mut allowed = CIRCLES.iter();
+        allowed.any(|(files, _)| is_within(circle, files))
+    };
+    let faults: Vec<_> = circles.iter().filter(|one| !is_allowed(one)).collect();
+    assert!(
+        faults.is_empty(),
+        "these files import each other: {faults:#?}"
+    );
+    for (files, reason) in CIRCLES {
+        let is_found = circles.iter().any(|circle| is_within(circle, files));
+        assert!(is_found, "no circle any more: {files:?}: {reason}");
+    }
+}
+
+/// The files that each file imports, by their names. A file may always take what the `mod.rs` of a folder round it
+/// has, as any module may take what is its parent's, so this is no import.
+fn imports(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let modules = Modules::new(sources);
+    let mut imports = BTreeMap::new();
+    for source in sources.iter().filter(|source| !source.is_all_test) {
+        let module = module_of(&source.name);
+        let own = modules.uses[source.name.as_str()].iter();
+        let own = own.filter(|one| !one.is_public).map(|one| &one.path);
+        let paths = own.chain(&modules.named[source.name.as_str()]);
+        let found = paths.filter_map(|path| modules.file(&modules.absolute(&module, path)?));
+        let is_around = |file: &str| {
+            let folder = file.strip_suffix("mod.rs");
+            folder.is_some_and(|folder| source.name.starts_with(folder))
+        };
+        let found = found.filter(|file| *file != source.name && !is_around(file));
+        imports.insert(source.name.as_str(), found.collect());
+    }
+    imports
+}
+
+/// The sets of files each of which can be reached from each other.
+fn circles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
+    let reached = |from: &str| {
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = imports[from].iter().copied().collect();
+        while let Some(file) = next.pop() {
+            if reached.insert(file) {
+                next.extend(imports.get(file).into_iter().flatten());
+            }
+        }
+        reached
+    };
+    let all: BTreeMap<&str, BTreeSet<&str>> = imports.keys().map(|f| (*f, reached(f))).collect();
+    let mut circles: Vec<BTreeSet<&str>> = Vec::new();
+    for (file, reached) in &all {
+        let circle = reached.iter().filter(|other| all[*other].contains(file));
+        let circle: BTreeSet<&str> = circle.copied().collect();
+        if !circle.is_empty() && !circles.contains(&circle) {
+            circles.push(circle);
+        }
+    }
+    circles
+}
+
+/// A path that a `use` names, and the name that it gives it.
+struct Use {
+    path: Vec<String>,
+    name: String,
+    is_public: bool,
+}
+
+/// The modules of `src`, and the paths that each file names.
+struct Modules<'a> {
+    files: BTreeMap<Vec<String>, &'a str>,
+    uses: BTreeMap<&'a str, Vec<Use>>,
+    /// The paths outside of `use`.
+    named: BTreeMap<&'a str, Vec<Vec<String>>>,
+}
+
+impl<'a> Modules<'a> {
+    fn new(sources: &'a [Source]) -> Self {
+        let mut modules = Self {
+            files: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            named: BTreeMap::new(),
+        };
+        for source in sources {
+            let (uses, named) = paths_in(&source.code.join(" "));
+            modules.files.insert(module_of(&source.name), &source.name);
+            modules.uses.insert(&source.name, uses);
+            modules.named.insert(&source.name, named);
+        }
+        modules
+    }
+
+    /// The same path from the root on, if it leads to a module of ours.
+    fn absolute(&self, module: &[String], path: &[String]) -> Option<Vec<String>> {
+        let first = path.first()?;
+        let (base, rest) = match first.as_str() {
+            "crate" | "trailsift" => (&[][..], &path[1..]),
+            "self" => (module, &path[1..]),
+            "super" => {
+                let n_up = path.iter().take_while(|part| *part == "super").count();
+                (&module[..module.len().checked_sub(n_up)?], &path[n_up..])
+            }
+            _ if self
+                .files
+                .contains_key(&[module, &[first.clone()]].concat()) =>
+            {
+                (module, path)
+            }
+            _ => return None,
+        };
+        Some([base, rest].concat())
+    }
+
+    /// The file that has what a path names: not one that only hands it on by `pub use`.
+    fn file(&self, path: &[String]) -> Option<&'a str> {
+        let n_module = (0..=path.len()).rev();
+        let mut n_module = n_module.filter(|n| self.files.contains_key(&path[..*n]));
+        // Nothing else than modules and what is handed on stands at the root.
+        let module = &path[..n_module.next()?];
+        let file = *self.files.get(module)?;
+        let handed_on = path.get(module.len()).and_then(|name| {
+            let mut uses = self.uses[file].iter();
+            uses.find(|one| one.is_public && one.name == *name)
+        });
+        match handed_on {
+            Some(one) => self.file(&self.absolute(module, &one.path)?),
+            None => Some(file),
+        }
+    }
+}
+
+/// The path of the module that a file is: `["scan", "frame"]` for `scan/frame.rs`.
+fn module_of(name: &str) -> Vec<String> {
+    let mut parts: Vec<&str> = name.strip_suffix(".rs").unwrap().split('/').collect();
+    if parts.last() == Some(&"mod") || parts == ["lib"] {
+        parts.pop();
+    }
+    parts.into_iter().map(str::to_owned).collect()
+}
+
+/// What the `use` in a code name, and the other paths in it.
+fn paths_in(code: &str) -> (Vec<Use>, Vec<Vec<String>>) {
+    let (mut uses, mut named) = (Vec::new(), Vec::new());
+    for statement in code.split(';') {
+        let is_of_tree = |c: char| c.is_alphanumeric() || "_:{}, *".contains(c);
+        let tree = statement.rsplit_once("use ").filter(|(before, tree)| {
+            tree.chars().all(is_of_tree) && before.chars().last().is_none_or(char::is_whitespace)
+        });
+        let rest = tree.map_or(statement, |(before, _)| before);
+        if let Some((before, tree)) = tree {
+            let before = before.trim_end();
+            let is_public = before.ends_with("pub") || before.ends_with(')');
+            for path in expand(tree.trim()) {
+                let (path, name) = path.split_once(" as ").unwrap_or((&path, ""));
+                let path = parts_of(path);
+                let name = match name.trim() {
+                    "" => path.last().cloned().unwrap_or_default(),
+                    name => name.to_owned(),
+                };
+                uses.push(Use {
+                    path,
+                    name,
+                    is_public,
+                });
+            }
+        }
+        let is_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let paths = rest.split(|c| !is_of_path(c));
+        named.extend(paths.filter(|path| path.contains("::")).map(parts_of));
+    }
+    (uses, named)
+}
+
+/// The parts of a path. A `self` at its end is the module itself.
+fn parts_of(path: &str) -> Vec<String> {
+    let parts = path.split("::").map(str::trim);
+    let parts: Vec<&str> = parts.filter(|p| !p.is_empty() && *p != "*").collect();
+    let parts = match &parts[..] {
+        [first @ .., "self"] if !first.is_empty() => first,
+        all => all,
+    };
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
+/// The paths of a tree: `a::b` and `a::c` of `a::{b, c}`.
+fn expand(tree: &str) -> Vec<String> {
+    let Some((before, inner)) = tree.split_once('{') else {
+        return vec![tree.to_owned()];
+    };
+    let inner = inner.trim_end().strip_suffix('}').unwrap_or(inner);
+    let (mut paths, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (at, c) in inner.char_indices().chain([(inner.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let one = inner[from..at].trim();
+                if !one.is_empty() {
+                    paths.extend(expand(&format!("{before}{one}")));
+                }
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    paths
 }
 
 /// The words that the names in a line are made of, in lower case.
@@ -578,4 +865,34 @@ fn the_checks_see_what_they_look_for() {
     );
     assert_eq!(paths_from_root("use super::frame;", 2), [""; 0]);
     assert_eq!(paths_from_root("pub(crate) fn f()", 1), [""; 0]);
+}
+
+#[test]
+fn a_circle_is_seen_through_what_is_handed_on() {
+    let code = |name: &str, code: &str| Source {
+        name: name.to_owned(),
+        module: String::new(),
+        depth: 0,
+        all: Vec::new(),
+        code: vec![code.to_owned()],
+        n_lines: 1,
+        is_all_test: false,
+    };
+    let sources = [
+        code(
+            "a/mod.rs",
+            "mod b; pub use b::{B, self as c}; fn f() { b::g(); }",
+        ),
+        code("a/b.rs", "use super::A; use crate::d::{e::{self}, F as G};"),
+        code("d/mod.rs", "pub mod e; pub(crate) use e::F;"),
+        code("d/e.rs", "fn f() { crate::a::B::new() }"),
+        code("lib.rs", "mod a; mod d;"),
+    ];
+    let imports = imports(&sources);
+    let of = |name: &str| imports[name].iter().copied().collect::<Vec<_>>();
+    assert_eq!(of("a/mod.rs"), ["a/b.rs"]);
+    assert_eq!(of("a/b.rs"), ["d/e.rs"]);
+    assert_eq!(of("d/e.rs"), ["a/b.rs"]);
+    let circle = BTreeSet::from(["a/b.rs", "d/e.rs"]);
+    assert_eq!(circles(&imports), [circle]);
 }
