@@ -7,13 +7,14 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use memmap2::Mmap;
 
 use super::archive::{Archive, Coded, Entry, Opened};
-use super::decompress::{Budget, Codecs, Filled, Limit, Part, Text};
+use super::decompress::{Budget, Codecs, Filled, Limit, Part};
+use super::log::{LogReader, StoredCounter};
 use super::stored::Stored;
 use super::table::Table;
 use crate::report::{Code, Defect, Member};
@@ -104,9 +105,8 @@ pub struct Blocks {
     codecs: Codecs,
     /// Approximate maximum of a block's text.
     block_bytes: usize,
-    /// Consumed stored bytes of the source; `n_told` counts how many of them were reported.
-    counter: Arc<AtomicU64>,
-    n_told: u64,
+    /// Consumed stored bytes of the source.
+    stored_bytes: StoredCounter,
     /// Channel for the defects of a text from which another text is read.
     told: (Sender<Defect>, Receiver<Defect>),
 }
@@ -114,12 +114,9 @@ pub struct Blocks {
 /// A log that is being cut.
 #[derive(Debug)]
 struct Log {
-    text: Text<'static>,
-    member: Option<Arc<Member>>,
-    coded: Coded,
+    reader: LogReader<'static>,
     /// Number of bytes of a mapped plain text that were returned.
     n_given: usize,
-    n_gzip_members: u64,
     /// True if no block of it was returned yet.
     is_at_start: bool,
 }
@@ -147,8 +144,7 @@ impl Blocks {
             is_one_log: true,
             codecs,
             block_bytes: block_bytes.max(1),
-            counter: Arc::clone(&counter),
-            n_told: 0,
+            stored_bytes: StoredCounter::new(Arc::clone(&counter)),
             told: unbounded(),
         };
         blocks.open(Entry::source(stored, counter), defects)?;
@@ -177,11 +173,8 @@ impl Blocks {
             Opened::Table(table) => self.table = Some((Arc::new(table), member, 0)),
             Opened::Text(text) => {
                 self.log = Some(Log {
-                    text,
-                    member,
-                    coded,
+                    reader: LogReader::new(text, coded, member),
                     n_given: 0,
-                    n_gzip_members: 0,
                     is_at_start: true,
                 });
             }
@@ -216,14 +209,6 @@ impl Blocks {
         }
     }
 
-    /// Returns the number of stored bytes that were consumed and not reported yet.
-    fn stored_bytes(&mut self) -> u64 {
-        // After a fault, decoding continues from further back. Bytes that were reported are not reported
-        // again.
-        let n_taken = self.counter.load(Relaxed).max(self.n_told);
-        n_taken - std::mem::replace(&mut self.n_told, n_taken)
-    }
-
     /// Cuts a block off the log, which continues unless the block reaches its end.
     fn cut(
         &mut self,
@@ -233,14 +218,14 @@ impl Blocks {
     ) -> Option<Block> {
         let mut block = Block {
             content: Content::Decoded,
-            member: log.member.clone(),
+            member: log.reader.member.clone(),
             beginning: 0..0,
             is_first: std::mem::replace(&mut log.is_at_start, false),
             end: BlockEnd::Open,
             stored_bytes: 0,
             n_gzip_members: 0,
         };
-        if let Some((map, range)) = log.text.as_mapped() {
+        if let Some((map, range)) = log.reader.text.as_mapped() {
             let start = range.start + log.n_given;
             let end = range.end.min(start.saturating_add(self.block_bytes));
             block.content = Content::Plain(Arc::clone(map), start..end);
@@ -259,16 +244,15 @@ impl Blocks {
         let n_stored = self.block_bytes.div_ceil(STORED_SHARE);
         // How much text comes out of parts is not known when they are cut.
         let can_cut = self.codecs.budget().is_none();
-        if let Some(part) = can_cut.then(|| log.text.cut(n_stored)).flatten() {
+        if let Some(part) = can_cut.then(|| log.reader.text.cut(n_stored)).flatten() {
             block.content = Content::Part(Box::new(part));
-            block.stored_bytes = self.stored_bytes();
+            block.stored_bytes = self.stored_bytes.take();
             self.log = Some(log);
             return Some(block);
         }
         let limit = Limit::at(self.block_bytes.div_ceil(DECODED_SHARE));
-        let from = defects.len();
         let codecs = &mut self.codecs;
-        let mut filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
+        let mut filled = log.reader.fill_to_boundary(buffer, limit, codecs, defects);
         // Text that is not JSON may have a header, which must be seen whole.
         while block.is_first
             && filled == Filled::More
@@ -276,31 +260,24 @@ impl Blocks {
             && !matches!(buffer.trim_ascii_start().first(), Some(b'{' | b'['))
         {
             let limit = Limit::at(BEGINNING_BYTES);
-            filled = log.text.fill_to_boundary(buffer, limit, codecs, defects);
-        }
-        for defect in &mut defects[from..] {
-            defect.member.clone_from(&log.member);
+            filled = log.reader.fill_to_boundary(buffer, limit, codecs, defects);
         }
         if filled == Filled::Nested {
             let begun = std::mem::take(buffer);
             let told = self.told.0.clone();
-            let stored = log.text.into_layer(begun, codecs, log.member.clone(), told);
-            let inner = Entry::inside(stored, log.coded.inner(), log.member.clone());
+            let member = log.reader.member.clone();
+            let inner = log.reader.into_inside(begun, codecs, told);
             if let Err(error) = self.open(inner, defects) {
-                defects.push(unreadable(&error).within(log.member.as_ref()));
+                defects.push(unreadable(&error).within(member.as_ref()));
             }
             return None;
         }
-        let n_gzip_members = log.text.n_gzip_members();
-        block.n_gzip_members = n_gzip_members - log.n_gzip_members;
-        log.n_gzip_members = n_gzip_members;
+        block.n_gzip_members = log.reader.take_gzip_members();
         block.end = BlockEnd::behind(filled);
-        block.stored_bytes = self.stored_bytes();
+        block.stored_bytes = self.stored_bytes.take();
         match filled {
             Filled::End => {}
-            Filled::Trailing => {
-                self.pending = Some(Entry::behind(log.text, log.coded, log.member));
-            }
+            Filled::Trailing => self.pending = Some(log.reader.into_trailing()),
             _ => self.log = Some(log),
         }
         Some(block)
@@ -323,7 +300,7 @@ impl Blocks {
             beginning: 0..0,
             is_first: true,
             end: BlockEnd::Text,
-            stored_bytes: self.stored_bytes(),
+            stored_bytes: self.stored_bytes.take(),
             n_gzip_members: 0,
         })
     }
@@ -363,7 +340,7 @@ impl Blocks {
                 range,
             });
         }
-        let stored_bytes = self.stored_bytes();
+        let stored_bytes = self.stored_bytes.take();
         (!entries.is_empty() || stored_bytes > 0).then(|| Block {
             content: Content::Entries(entries),
             member: None,

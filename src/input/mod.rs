@@ -19,6 +19,7 @@ pub mod stored;
 pub(crate) mod sniff;
 pub mod archive;
 pub mod decompress;
+pub mod log;
 pub mod blocks;
 pub mod table;
 

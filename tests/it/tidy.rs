@@ -142,6 +142,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "input/open.rs",
             "input/archive/lent.rs",
             "input/blocks.rs",
+            "input/log.rs",
             "input/decompress/layer.rs",
             "engine/worker/logs.rs",
         ],

@@ -8,9 +8,10 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::analyzer::Observer;
 use super::{PieceContext, SourceReport, TEXT_BYTES, Worker, shrink};
-use crate::input::archive::{Coded, Entry, Opened};
+use crate::input::archive::{Entry, Opened};
 use crate::input::decompress::{Filled, Limit};
-use crate::input::{Source, Stored, Text};
+use crate::input::log::{LogReader, StoredCounter};
+use crate::input::{Source, Stored};
 use crate::report::{Code, Defect, Member};
 use crate::scan::{Candidate, Ends, Scanner, Window, defects_of_whole};
 
@@ -20,8 +21,8 @@ pub(super) struct Logs<'w, 'a> {
     source: &'w Source,
     report: &'w mut SourceReport,
     observer: &'w mut dyn Observer,
-    /// Number of stored bytes taken from the source that were counted.
-    n_counted: u64,
+    /// The stored bytes taken from the source.
+    stored_bytes: StoredCounter,
     /// The defects of a text from which another text is read. The channel is created when there is such a text.
     told: Option<(Sender<Defect>, Receiver<Defect>)>,
 }
@@ -33,13 +34,13 @@ impl<'w, 'a> Logs<'w, 'a> {
         report: &'w mut SourceReport,
         observer: &'w mut dyn Observer,
     ) -> Self {
-        let n_counted = worker.counter.load(Relaxed);
+        let stored_bytes = StoredCounter::new(Arc::clone(&worker.counter));
         Self {
             worker,
             source,
             report,
             observer,
-            n_counted,
+            stored_bytes,
             told: None,
         }
     }
@@ -50,7 +51,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         let opened = entry.open(&mut self.worker.codecs, &mut self.report.defects)?;
         match opened {
             Opened::Nothing => {}
-            Opened::Text(text) => self.text(text, member.as_ref(), coded)?,
+            Opened::Text(text) => self.text(LogReader::new(text, coded, member))?,
             Opened::Table(table) => {
                 self.count(0);
                 for group in 0..table.n_groups() {
@@ -105,18 +106,17 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     /// Counts the stored bytes taken from the source, and `n_text` bytes of text.
     fn count(&mut self, n_text: usize) {
-        // After a fault, decoding continues from an earlier place. Bytes that were counted are not counted again.
-        let n_taken = self.worker.counter.load(Relaxed).max(self.n_counted);
-        let n_stored = n_taken - std::mem::replace(&mut self.n_counted, n_taken);
+        let n_stored = self.stored_bytes.take();
         if n_stored + n_text as u64 > 0 {
             self.shown(None).0.count(n_stored, n_text as u64);
         }
     }
 
-    /// Reports the gzip members of a text, if there is more than one. Every gzip file has one.
-    fn note_gzip_members(&mut self, member: Option<&Arc<Member>>, text: &Text<'_>) {
-        let defect = Defect::gzip_members(text.n_gzip_members());
-        self.report.defects.extend(defect.map(|d| d.within(member)));
+    /// Reports the gzip members of a log, if there is more than one. Every gzip file has one.
+    fn note_gzip_members(&mut self, log: &mut LogReader<'_>) {
+        let defect = Defect::gzip_members(log.take_gzip_members());
+        let defect = defect.map(|defect| defect.within(log.member.as_ref()));
+        self.report.defects.extend(defect);
     }
 
     /// Returns the destination of the candidates of a log, and the scanner that finds them.
@@ -135,13 +135,10 @@ impl<'w, 'a> Logs<'w, 'a> {
     }
 
     /// Scans a text as it is decompressed.
-    fn text(
-        &mut self,
-        mut text: Text<'_>,
-        member: Option<&Arc<Member>>,
-        coded: Coded,
-    ) -> io::Result<()> {
-        if let Some(bytes) = text.take_slice() {
+    fn text(&mut self, mut log: LogReader<'_>) -> io::Result<()> {
+        let member = log.member.clone();
+        let member = member.as_ref();
+        if let Some(bytes) = log.text.take_slice() {
             self.whole(bytes, member);
             return Ok(());
         }
@@ -152,9 +149,9 @@ impl<'w, 'a> Logs<'w, 'a> {
         while !self.worker.context.progress.stop.load(Relaxed) {
             let held = buffer.len();
             let limit = Limit::at(TEXT_BYTES.max(2 * held));
-            let filled = self.fill(&mut text, &mut buffer, limit, member);
+            let filled = self.fill(&mut log, &mut buffer, limit);
             if filled == Filled::Nested {
-                return self.layer(text, buffer, member, coded);
+                return self.layer(log, buffer);
             }
             self.count(buffer.len() - held);
             self.shown(member).0.text(&buffer[held..]);
@@ -167,7 +164,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                 bytes: &buffer,
                 base,
                 is_last,
-                likely_start: text.last_start(),
+                likely_start: log.text.last_start(),
             };
             let keep = self.scan(window, member);
             if matches!(filled, Filled::End | Filled::Trailing) {
@@ -190,30 +187,19 @@ impl<'w, 'a> Logs<'w, 'a> {
             base = keep;
         }
         self.shown(member).0.end_of_log();
-        self.note_gzip_members(member, &text);
+        self.note_gzip_members(&mut log);
         shrink(&mut buffer);
         self.worker.text = buffer;
         match is_other_behind {
-            true => self.entry(Entry::behind(text, coded, member.cloned())),
+            true => self.entry(log.into_trailing()),
             false => Ok(()),
         }
     }
 
-    /// Decodes the next text. Errors are reported as defects of `member`.
-    fn fill(
-        &mut self,
-        text: &mut Text<'_>,
-        buffer: &mut Vec<u8>,
-        limit: Limit,
-        member: Option<&Arc<Member>>,
-    ) -> Filled {
-        let defects = &mut self.report.defects;
-        let from = defects.len();
-        let filled = text.fill(buffer, limit, &mut self.worker.codecs, defects);
-        for defect in &mut defects[from..] {
-            defect.member = member.cloned();
-        }
-        filled
+    /// Decodes the next text of a log.
+    fn fill(&mut self, log: &mut LogReader<'_>, buffer: &mut Vec<u8>, limit: Limit) -> Filled {
+        let (codecs, defects) = (&mut self.worker.codecs, &mut self.report.defects);
+        log.fill(buffer, limit, codecs, defects)
     }
 
     fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
@@ -246,33 +232,26 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     /// Scans the content of a text that proved to be a container or encoded again. The start of the text is in
     /// `begun`.
-    fn layer(
-        &mut self,
-        mut text: Text<'_>,
-        mut begun: Vec<u8>,
-        member: Option<&Arc<Member>>,
-        coded: Coded,
-    ) -> io::Result<()> {
+    fn layer(&mut self, mut log: LogReader<'_>, mut begun: Vec<u8>) -> io::Result<()> {
         // A small text is decoded to its end. This allows the fastest methods for its content.
         let mut filled = Filled::More;
         while begun.len() < TEXT_BYTES && !matches!(filled, Filled::End | Filled::Trailing) {
-            filled = self.fill(&mut text, &mut begun, Limit::at(TEXT_BYTES), member);
+            filled = self.fill(&mut log, &mut begun, Limit::at(TEXT_BYTES));
         }
         self.count(0);
         if matches!(filled, Filled::End | Filled::Trailing) {
-            self.note_gzip_members(member, &text);
-            let stored = Stored::Slice(&begun);
-            let result = self.entry(Entry::inside(stored, coded.inner(), member.cloned()));
+            self.note_gzip_members(&mut log);
+            let result = self.entry(log.inside(Stored::Slice(&begun)));
             self.worker.text = begun;
             result?;
             return match filled {
-                Filled::Trailing => self.entry(Entry::behind(text, coded, member.cloned())),
+                Filled::Trailing => self.entry(log.into_trailing()),
                 _ => Ok(()),
             };
         }
         let (told, _) = self.told.get_or_insert_with(unbounded);
         let told = told.clone();
-        let stored = text.into_layer(begun, &mut self.worker.codecs, member.cloned(), told);
-        self.entry(Entry::inside(stored, coded.inner(), member.cloned()))
+        let inner = log.into_inside(begun, &mut self.worker.codecs, told);
+        self.entry(inner)
     }
 }
