@@ -3,11 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
+use super::event_text::{time, time_if_any, who};
 use super::keys::{KeyFacts, keys};
 use super::lacking::lacking;
-use super::own::{AWS, Own, Standing};
+use super::own::{Own, Standing};
 use super::plot::{Activity, Call};
 use super::shown;
 use super::words::{looked, plural, sentences, state, steps};
@@ -272,34 +271,6 @@ fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
         Standing::Unclear => "perhaps lifted",
     };
     format!("{quarantine}; {active}")
-}
-
-pub(super) fn text(event: &CaseEvent, column: Column) -> String {
-    shown(event.alert.text(column).unwrap_or_default())
-}
-
-pub(super) fn time(time: Option<Timestamp>) -> String {
-    time.map_or_else(
-        || "at a time that cannot be read".to_owned(),
-        |t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-    )
-}
-
-/// Returns a time in the same form, or an empty text if there is no time.
-pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
-    at.map_or_else(String::new, |at| time(Some(at)))
-}
-
-pub(super) fn who(event: &CaseEvent) -> String {
-    if event.alert.text(Column::InvokedBy) == Some(AWS) {
-        return format!("AWS (in the name of {})", text(event, Column::ActorArn));
-    }
-    let named =
-        [Column::ActorArn, Column::ActorName, Column::InvokedBy].map(|column| text(event, column));
-    named
-        .into_iter()
-        .find(|name| !name.is_empty())
-        .unwrap_or_else(|| "somebody".to_owned())
 }
 
 fn activity(own: &Own<'_>) -> Activity {

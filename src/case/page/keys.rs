@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{text, time, time_if_any};
+use super::event_text::{text, time, time_if_any};
 use super::own::Own;
 use super::shown;
 use crate::case::users::is_of_session;

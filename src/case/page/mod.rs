@@ -1,9 +1,10 @@
 //! A case as a self-contained page (no network access), and the same as text for a ticket.
 //!
-//! `facts` derives the facts about each user from the events. `words` puts them into sentences. `lacking` lists what
-//! the archive cannot show. `plot` draws the user's activity. All text in a log was chosen by the sender of a request:
-//! it goes through [`shown`], and the templates escape all their values.
+//! `facts` derives the facts about each user from the events. `words` puts them into sentences. `event_text` writes what
+//! an event says. `lacking` lists what the archive cannot show. `plot` draws the user's activity. All text in a log was
+//! chosen by the sender of a request: it goes through [`shown`], and the templates escape all their values.
 
+mod event_text;
 mod facts;
 mod keys;
 mod lacking;

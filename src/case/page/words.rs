@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::facts::{text, time, who};
+use super::event_text::{text, time, who};
 use super::own::{Own, Standing};
 use super::shown;
 use crate::case::CaseEvent;
