@@ -9,6 +9,7 @@ use trailsift::input::manifest::Shard;
 use trailsift::input::names;
 use trailsift::store::{CONCURRENT_FETCHES, RETRY_TIME};
 
+use super::terminal::Color;
 use super::values::{at_least_one, endpoint, shard, size};
 use super::when;
 
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     /// Hunt through files and directories, and write the alerts.
     Hunt(HuntArgs),
     Investigate(InvestigateArgs),
-    Report(super::report::ReportArgs),
+    Report(super::report_args::ReportArgs),
     Plan(PlanArgs),
     Synth(super::synth_args::SynthArgs),
     /// Show what a ledger of `hunt --state` holds.
@@ -472,15 +473,4 @@ pub(crate) enum LogFormat {
     Text,
     /// An object a line: progress, diagnostic, report, error.
     Json,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }

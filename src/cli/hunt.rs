@@ -20,6 +20,7 @@ use trailsift::store::Uri;
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
+use super::usage::usage;
 use super::{dataset, dry_run, outputs, print, resolve, summary, terminal};
 
 /// Number of alerts in the table; the output contains all of them.
@@ -28,7 +29,7 @@ const ALERTS_SHOWN: usize = 20;
 /// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     if args.overwrite && (!dataset::is_folder(&args.output) || Uri::of(&args.output).is_some()) {
-        return Err(resolve::usage("--overwrite is for an output that is a folder").into());
+        return Err(usage("--overwrite is for an output that is a folder").into());
     }
     let run_id = random_run_id();
     let folder = args.output.clone();

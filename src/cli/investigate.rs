@@ -19,6 +19,7 @@ use trailsift::rule::Rule;
 use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::Bar;
+use super::usage::{uri, usage};
 use super::{hunt, resolve, terminal};
 
 /// The name of the page in a case's folder.
@@ -108,9 +109,7 @@ fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
         match Entity::of_arn(arn).filter(Entity::is_followed) {
             Some(entity) => entities.push(entity),
             None => {
-                return Err(
-                    resolve::usage(&format!("{arn}: it is the ARN of no user or role")).into(),
-                );
+                return Err(usage(&format!("{arn}: it is the ARN of no user or role")).into());
             }
         }
     }
@@ -121,16 +120,14 @@ fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
             .collect());
     }
     if args.input.paths.is_empty() {
-        return Err(
-            resolve::usage("name the alerts of a hunt before the paths, or a --user").into(),
-        );
+        return Err(usage("name the alerts of a hunt before the paths, or a --user").into());
     }
     let alerts = args.input.paths.remove(0);
     if args.input.paths.is_empty()
         && args.input.files_from.is_none()
         && args.input.manifest.is_none()
     {
-        return Err(resolve::usage("name what is to be read behind the alerts").into());
+        return Err(usage("name what is to be read behind the alerts").into());
     }
     case::seeds(&alerts).with_context(|| alerts.display().to_string())
 }
@@ -156,8 +153,8 @@ fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<T
 
 /// Returns the real path of a case's folder: links and dots are resolved in the part that exists.
 fn case_folder(path: &Path) -> Result<PathBuf, clap::Error> {
-    let refuse = |message: &str| resolve::usage(&format!("{}: {message}", path.display()));
-    if resolve::uri(path)?.is_some() {
+    let refuse = |message: &str| usage(&format!("{}: {message}", path.display()));
+    if uri(path)?.is_some() {
         let message = "a case is a folder on this machine; copy it to the bucket when it is there";
         return Err(refuse(message));
     }

@@ -13,12 +13,14 @@ mod own_outputs;
 mod plan;
 mod progress;
 mod report;
+mod report_args;
 mod resolve;
 mod state;
 mod summary;
 mod synth;
 mod synth_args;
 mod terminal;
+mod usage;
 mod values;
 mod when;
 

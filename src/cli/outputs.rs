@@ -8,7 +8,8 @@ use serde_json::json;
 use trailsift::report::{Fate, Placed, Report};
 
 use super::args::{HuntArgs, LogFormat};
-use super::{resolve, terminal};
+use super::terminal;
+use super::usage::usage;
 
 /// The identity of a file, by which two names are recognized as the same file.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
             .find(|(other, _, known)| *known == place && *other != what);
         if let Some((other, ..)) = same {
             let path = path.display();
-            return Err(resolve::usage(&format!(
+            return Err(usage(&format!(
                 "{path}: {other} and {what} name the same file; each needs its own"
             )));
         }

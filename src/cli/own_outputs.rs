@@ -8,7 +8,7 @@ use trailsift::input::Root;
 use trailsift::input::manifest::MARK;
 use trailsift::store::{Stores, Uri};
 
-use super::resolve::{uri, usage};
+use super::usage::{uri, usage};
 
 /// Returns the files that the run will replace and that are not input: outputs of an earlier run.
 ///

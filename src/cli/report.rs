@@ -6,38 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args as ClapArgs, ValueEnum};
 use trailsift::case;
 use trailsift::output::{Destination, Target};
 use trailsift::store::{StoreOptions, Stores};
 
 use super::exit::Exit;
 use super::investigate::PAGE;
-use super::{print, resolve, terminal};
-
-/// Make the page of a case again, or the same as text for a ticket.
-///
-/// It is made from the case's own files; the archive is not read.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ReportArgs {
-    /// The folder of the case, as `investigate` wrote it.
-    case: PathBuf,
-
-    /// What to make: `html` goes to report.html in the folder, `md` (Markdown) to standard output.
-    #[arg(long, value_enum, default_value_t)]
-    format: ReportFormat,
-
-    /// Where it goes instead; `-` is standard output.
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum ReportFormat {
-    #[default]
-    Html,
-    Md,
-}
+use super::report_args::{ReportArgs, ReportFormat};
+use super::usage::usage;
+use super::{print, terminal};
 
 /// Returns whether replacing a file loses nothing: it does not exist, or it is a report, which can be made again.
 fn may_be_replaced(path: &Path) -> io::Result<bool> {
@@ -67,7 +44,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     }
     if !may_be_replaced(path).with_context(|| path.display().to_string())? {
         let message = "it is there, and no report of a case; name another file";
-        return Err(resolve::usage(&format!("{}: {message}", path.display())).into());
+        return Err(usage(&format!("{}: {message}", path.display())).into());
     }
     let stores = Arc::new(Stores::new(StoreOptions::default()));
     let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;

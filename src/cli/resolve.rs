@@ -5,8 +5,6 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
 use jiff::Timestamp;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
@@ -17,11 +15,12 @@ use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
 use trailsift::rule::Rule;
-use trailsift::store::{StoreOptions, Stores, Uri};
+use trailsift::store::{StoreOptions, Stores};
 
-use super::args::{Args, FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
+use super::args::{FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
 use super::own_outputs::{holds, own_files, own_uris};
-use super::{dataset, outputs, terminal};
+use super::usage::{uri, usage};
+use super::{dataset, outputs};
 
 /// Returns a hunt's configuration.
 pub(super) fn resolve(
@@ -208,26 +207,6 @@ fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
 
 fn names(input: &InputArgs) -> Result<Names, clap::Error> {
     Names::new(&input.exclude, &input.include, !input.no_default_excludes).map_err(|e| usage(&e))
-}
-
-pub(super) fn usage(message: &str) -> clap::Error {
-    let message = terminal::harmless(message, usize::MAX);
-    Args::command().error(ErrorKind::ValueValidation, message)
-}
-
-/// Returns the address in an argument, if it is an address.
-pub(super) fn uri(path: &Path) -> Result<Option<Uri>, clap::Error> {
-    let named = Uri::of(path).transpose();
-    let named = named.map_err(|message| usage(&format!("{}: {message}", path.display())))?;
-    // An existing file may have any name.
-    if let (None, Some(meant), Err(_)) = (&named, Uri::meant(path), path.symlink_metadata()) {
-        let message = format!(
-            "{}: write {meant} for an object in a bucket",
-            path.display()
-        );
-        return Err(usage(&message));
-    }
-    Ok(named)
 }
 
 /// Returns the destination of an output that does not go to standard output.

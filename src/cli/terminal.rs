@@ -5,8 +5,18 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 
-use super::args::Color;
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
 
 /// Sets whether text has colours. By default it has colours on a terminal, unless `NO_COLOR` is set.
 pub(super) fn set_color(color: Color) {

@@ -1,0 +1,29 @@
+//! The arguments of `report`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+/// Make the page of a case again, or the same as text for a ticket.
+///
+/// It is made from the case's own files; the archive is not read.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The folder of the case, as `investigate` wrote it.
+    pub(super) case: PathBuf,
+
+    /// What to make: `html` goes to report.html in the folder, `md` (Markdown) to standard output.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ReportFormat,
+
+    /// Where it goes instead; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    #[default]
+    Html,
+    Md,
+}
