@@ -14,24 +14,30 @@ use corpus::{ALL, Corpus};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use trailsift::output::alert::RuleColumns;
+use trailsift::output::rules::RowRule;
 use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity, Schema};
 use trailsift::rule::Rule;
 use trailsift::synth::Shape;
 
 fn alerts(rule: &Rule, corpus: &Corpus) -> Vec<Alert> {
     let mut alerts = Vec::new();
+    let rule = RowRule::new(rule);
     let path = Path::new("AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01/all.ndjson");
-    corpus::scan(&mut corpus::scanner(rule), &corpus.text, &mut |candidate| {
-        let place = Place {
-            source: path,
-            below_root: path,
-            member: None,
-            record_index: candidate.unit.record_index,
-            byte_offset: candidate.unit.start,
-        };
-        let (event, raw) = (&candidate.event, candidate.raw);
-        alerts.push(Alert::new(rule, event, raw, place));
-    });
+    corpus::scan(
+        &mut corpus::scanner(rule.rule()),
+        &corpus.text,
+        &mut |candidate| {
+            let place = Place {
+                source: path,
+                below_root: path,
+                member: None,
+                record_index: candidate.unit.record_index,
+                byte_offset: candidate.unit.start,
+            };
+            let (event, raw) = (&candidate.event, candidate.raw);
+            alerts.push(Alert::new(&rule, event, raw, place));
+        },
+    );
     alerts
 }
 

@@ -6,10 +6,12 @@ use crate::config::Progress;
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
 use crate::follow::{CaseDetails, PassQuery, Quarantine};
+use crate::hunt::companion::{Relations, row_rule};
 use crate::hunt::place;
 use crate::input::table::RowCriteria;
 use crate::output::Alert;
-use crate::rule::{Relations, Rule};
+use crate::output::rules::RowRule;
+use crate::rule::Rule;
 
 /// An event of a case, as a pass finds it.
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ impl SizeBytes for Found {
 /// Finds the events that belong to a case.
 pub(super) struct CaseAnalyzer<'a> {
     followed: PassQuery,
-    rule: &'a Rule,
+    rule: RowRule<'a>,
     relations: Relations,
     progress: &'a Progress,
 }
@@ -38,7 +40,7 @@ impl<'a> CaseAnalyzer<'a> {
     pub(super) fn new(followed: PassQuery, rule: &'a Rule, progress: &'a Progress) -> Self {
         Self {
             followed,
-            rule,
+            rule: row_rule(rule),
             relations: Relations::new(rule),
             progress,
         }
@@ -46,7 +48,7 @@ impl<'a> CaseAnalyzer<'a> {
 
     /// Returns the relation of an event to a quarantine.
     fn quarantine(&self, event: &Event<'_>) -> Option<Quarantine> {
-        if self.rule.matches(event) {
+        if self.rule.rule().matches(event) {
             return Some(Quarantine::Made);
         }
         let relation = self.relations.of(event, &|| false);
@@ -84,7 +86,7 @@ impl Local for &CaseAnalyzer<'_> {
         };
         story.quarantine = self.quarantine(&event.event);
         self.progress.n_results.fetch_add(1, Relaxed);
-        let alert = Alert::new(self.rule, &event.event, event.raw, place(at));
+        let alert = Alert::new(&self.rule, &event.event, event.raw, place(at));
         out.output(Found { alert, story });
     }
 }

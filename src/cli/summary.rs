@@ -15,8 +15,8 @@ const CELL_CHARS: usize = 60;
 /// Prints the table and the summary to standard error.
 pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &HuntConfig) {
     show_table(shown, report.alerts);
-    let related = &report.related;
     if !beside.is_empty() {
+        let related = report.related.unwrap_or_default();
         terminal::line(
             "Not alerts, but to be looked at: quarantines that were lifted, or that failed.",
         );
@@ -148,31 +148,35 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
             count(stats.events_outside)
         );
     }
-    vec![
-        ("alerts", alerts),
-        ("events", events(stats)),
-        ("files", files),
+    let lines = [
+        ("alerts", Some(alerts)),
+        ("events", Some(events(stats))),
+        ("files", Some(files)),
         (
             "bytes",
-            format!(
+            Some(format!(
                 "{} as stored, {} of text",
                 BinaryBytes(stats.stored_bytes),
                 BinaryBytes(stats.text_bytes)
-            ),
+            )),
         ),
         (
             "time",
-            format!(
+            Some(format!(
                 "{:.3} s, {}/s of text",
                 std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64(),
                 BinaryBytes(u64::try_from(rate).unwrap_or(u64::MAX))
-            ),
+            )),
         ),
-        ("candidates", candidates),
-        ("related", related(&report.related)),
-        ("complete", complete(report)),
-        ("written", outputs.join(", ")),
-    ]
+        ("candidates", Some(candidates)),
+        ("related", report.related.as_ref().map(related)),
+        ("complete", Some(complete(report))),
+        ("written", Some(outputs.join(", "))),
+    ];
+    let lines = lines.into_iter();
+    lines
+        .filter_map(|(name, text)| Some((name, text?)))
+        .collect()
 }
 
 fn events(stats: &Stats) -> String {

@@ -1,7 +1,5 @@
 //! Questions that a record leaves open: whether its request names something that occurs in the record, and the outcome.
 
-use std::fmt;
-
 use super::json::Value;
 
 /// The part of its request that a record states.
@@ -30,20 +28,25 @@ pub enum Doubt {
     Elsewhere(String),
 }
 
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self == Self::Action {
-            true => "event names the policy, but ",
-            false => "event has the rule's action and names the policy, but ",
-        })?;
-        match self {
-            Self::Action => f.write_str("the name of its action or its dataset is damaged")?,
-            Self::Outcome => f.write_str("does not say whether it failed")?,
-            Self::NoRequest => f.write_str("has no request by a name that is known")?,
-            Self::PartOfRequest => f.write_str("its request is not whole")?,
-            Self::Elsewhere(field) => write!(f, "in the unknown field {}", field.escape_debug())?,
-        }
-        f.write_str(": whether it is an alert cannot be decided")
+impl Doubt {
+    /// Returns the message for an event. `named` states that the event has what the rule searches for in a request,
+    /// such as `names the policy`. It is `None` if the rule searches for nothing there.
+    #[must_use]
+    pub fn message(&self, named: Option<&str>) -> String {
+        let known = match (self, named) {
+            (Self::Action, Some(named)) => named.to_owned(),
+            (Self::Action, None) => "fits the rule otherwise".to_owned(),
+            (_, Some(named)) => format!("has the rule's action and {named}"),
+            (_, None) => "fits the rule".to_owned(),
+        };
+        let open = match self {
+            Self::Action => "the name of its action or its dataset is damaged".into(),
+            Self::Outcome => "does not say whether it failed".into(),
+            Self::NoRequest => "has no request by a name that is known".into(),
+            Self::PartOfRequest => "its request is not whole".into(),
+            Self::Elsewhere(field) => format!("in the unknown field {}", field.escape_debug()),
+        };
+        format!("event {known}, but {open}: whether it is an alert cannot be decided")
     }
 }
 

@@ -1,25 +1,18 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
+use super::companion::{self, Companion, LocalCompanion};
 use super::undecided::{Doubts, error_in_folders};
 use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
+use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
-use crate::report::{Code, Defect, RelatedCounts, Relation};
-use crate::rule::{LEGACY_NEEDLE, Needles, Relations, Rule};
-use crate::scan::Prefilter;
-
-/// Largest raw text, in bytes, that is searched for the policy's name, also if it is escaped. The largest of 37,000
-/// public records has 48 kB.
-const RAW_BYTES_SEARCHED: usize = 128 * 1024;
-
-/// Number of related events that are shown. If they are not written, a source, or a piece of one, makes at most this
-/// many rows of them.
-const RELATED_SHOWN: u64 = 20;
+use crate::report::{Code, Defect, RelatedCounts};
+use crate::rule::{Needles, Rule};
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -44,17 +37,14 @@ impl SizeBytes for Finding {
 /// Analyzes events with a rule.
 #[derive(Debug)]
 pub struct HuntAnalyzer<'a> {
-    rule: &'a Rule,
+    rule: RowRule<'a>,
+    doubts: Doubts,
     progress: &'a Progress,
     search: Search,
-    /// Finds the policy's name in a record.
-    mentions: Prefilter,
-    relations: Relations,
-    doubts: Doubts,
+    /// Finds the related events, if the rule has any.
+    companion: Option<Companion<'a>>,
     /// True if all related events become rows.
     is_related_requested: bool,
-    /// Set when enough related events were shown. If they are not written, no more rows are made.
-    has_shown_enough: AtomicBool,
 }
 
 impl<'a> HuntAnalyzer<'a> {
@@ -63,32 +53,31 @@ impl<'a> HuntAnalyzer<'a> {
     pub fn new(config: &'a HuntConfig) -> Self {
         let rule = &*config.rule;
         let search = search(rule);
+        let is_related_requested = config.output.related.is_some();
+        let row = companion::row_rule(rule);
         Self {
-            rule,
-            progress: &config.scan.progress,
-            mentions: search.prefilter(),
-            search,
-            relations: Relations::new(rule),
+            companion: Companion::new(&row, || search.prefilter(), is_related_requested),
+            rule: row,
             doubts: Doubts::of(rule),
-            is_related_requested: config.output.related.is_some(),
-            has_shown_enough: AtomicBool::new(false),
+            progress: &config.scan.progress,
+            search,
+            is_related_requested,
         }
     }
 
-    /// Records that `n_related` rows of related events were shown. All of them came before any later row.
-    pub(super) fn has_shown(&self, n_related: u64) {
-        if n_related == RELATED_SHOWN {
-            self.has_shown_enough.store(true, Relaxed);
-        }
+    /// Returns the companion of the rule, if it has one.
+    pub(super) fn companion(&self) -> Option<&Companion<'a>> {
+        self.companion.as_ref()
     }
 }
 
-/// Returns the search for the events of the rule.
+/// Returns the search for the events of a rule and of its companion.
 fn search(rule: &Rule) -> Search {
     match rule.needles() {
         Needles::AnyOf(needles) => {
-            let own = needles.iter().cloned();
-            Search::Words(own.chain([LEGACY_NEEDLE.to_owned()]).collect())
+            let beside = companion::terms(rule).words.iter();
+            let beside = beside.map(|word| (*word).to_owned());
+            Search::Words(needles.iter().cloned().chain(beside).collect())
         }
         Needles::EveryRecord => Search::Everything,
     }
@@ -104,7 +93,7 @@ impl Analyzer for HuntAnalyzer<'_> {
     fn interest(&self) -> Interest {
         Interest {
             search: self.search.clone(),
-            rows: rows::row_criteria(self.rule, self.is_related_requested),
+            rows: rows::row_criteria(self.rule.rule(), self.is_related_requested),
             text: false,
         }
     }
@@ -112,8 +101,7 @@ impl Analyzer for HuntAnalyzer<'_> {
     fn local(&self) -> LocalHunt<'_> {
         LocalHunt {
             hunt: self,
-            n_related_rows: 0,
-            counts: RelatedCounts::default(),
+            companion: self.companion.as_ref().map(Companion::local),
         }
     }
 }
@@ -122,10 +110,7 @@ impl Analyzer for HuntAnalyzer<'_> {
 #[derive(Debug)]
 pub struct LocalHunt<'a> {
     hunt: &'a HuntAnalyzer<'a>,
-    /// Number of rows of the piece that were made of related events.
-    n_related_rows: u64,
-    /// The counts of the related events of the piece.
-    counts: RelatedCounts,
+    companion: Option<LocalCompanion<'a>>,
 }
 
 impl Local for LocalHunt<'_> {
@@ -133,11 +118,16 @@ impl Local for LocalHunt<'_> {
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
         let HuntAnalyzer { rule, doubts, .. } = self.hunt;
-        if !rule.matches(&event.event) {
-            if let Some(doubt) = doubts.doubt(rule, &event.event) {
-                report_undecided(at, doubt.to_string(), out);
+        if !rule.rule().matches(&event.event) {
+            if let Some(message) = doubts.message(rule.rule(), &event.event) {
+                report_undecided(at, message, out);
             }
-            return self.related(event, at, out);
+            let companion = self.companion.as_mut();
+            let related = companion.and_then(|companion| companion.event(event, at));
+            if let Some(row) = related {
+                out.output(Finding::Related(row));
+            }
+            return;
         }
         if let Some(folder) = error_outside(&event.event, at) {
             let message = format!(
@@ -155,35 +145,8 @@ impl Local for LocalHunt<'_> {
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
-        self.n_related_rows = 0;
-        let counts = std::mem::take(&mut self.counts);
-        if counts != RelatedCounts::default() {
+        if let Some(counts) = self.companion.as_mut().and_then(LocalCompanion::end) {
             out.output(Finding::Counts(Box::new(counts)));
-        }
-    }
-}
-
-impl LocalHunt<'_> {
-    /// Counts a related event, and makes a row of it if that is requested or shown.
-    fn related(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
-        let hunt = self.hunt;
-        let (rule, raw) = (hunt.rule, event.raw);
-        // If many events are in one string, the raw text is the whole string.
-        let is_mentioned = || match raw.len() <= RAW_BYTES_SEARCHED {
-            true => hunt.mentions.holds_needle(raw),
-            false => event.event.locate(&rule.literals()).is_some(),
-        };
-        let Some(relation) = hunt.relations.of(&event.event, &is_mentioned) else {
-            return;
-        };
-        self.counts.add(relation);
-        let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
-            && self.n_related_rows < RELATED_SHOWN
-            && !hunt.has_shown_enough.load(Relaxed);
-        if hunt.is_related_requested || is_shown {
-            self.n_related_rows += 1;
-            let row = Alert::related(relation, rule, &event.event, raw, place(at));
-            out.output(Finding::Related(row));
         }
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 
 mod analyzer;
+pub(crate) mod companion;
 mod journal;
 mod no_events;
 mod rows;

@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+use super::companion;
 use crate::input::table::{Holds, RowCriteria};
-use crate::rule::{LEGACY_NEEDLE, Rule, USER_ACTIONS};
+use crate::rule::Rule;
 use crate::scan::Prefilter;
 
 /// The field whose column, if a table has one, decides which rows are read.
 const ACTION: &str = "event.action";
 
-/// Returns the criteria for the rows that are read: rows whose action the rule requires, or whose action quarantines a
-/// user or ends that quarantine. Actions on roles and groups, reads, and mere mentions are read only if all related
-/// events are requested, because tables contain many such actions.
+/// Returns the criteria for the rows that are read: rows whose action the rule requires, or, beside the quarantine
+/// rule, whose action quarantines a user or ends that quarantine. Actions on roles and groups, reads, and mere mentions
+/// are read only if all related events are requested, because tables contain many such actions.
 pub(super) fn row_criteria(rule: &Rule, is_related_requested: bool) -> RowCriteria {
+    let terms = companion::terms(rule);
+    let is_all_related = is_related_requested && rule.metadata.is_quarantine();
     let required = rule.query().values_of(ACTION);
-    let actions = required.filter(|_| !is_related_requested);
+    let actions = required.filter(|_| !is_all_related);
     let actions = actions.map(|actions| {
-        let named = USER_ACTIONS.iter().filter(|name| !actions.contains(name));
-        let all = actions.iter().chain(named);
+        let beside = terms.actions.iter();
+        let all = actions
+            .iter()
+            .chain(beside.filter(|name| !actions.contains(name)));
         // The operator `->` of DuckDB keeps the JSON quotes around the value.
         let spellings = |action: &&str| [(*action).to_owned(), format!("\"{action}\"")];
         all.flat_map(spellings).collect()
@@ -26,7 +31,7 @@ pub(super) fn row_criteria(rule: &Rule, is_related_requested: bool) -> RowCriter
     RowCriteria {
         actions,
         in_request: runs.map(|mut runs| -> Holds {
-            runs.push(LEGACY_NEEDLE);
+            runs.extend(terms.words);
             let prefilter = Prefilter::new(&runs);
             Arc::new(move |line| {
                 prefilter.hits(line).first_from(0).is_some() || !may_be_whole(line)

@@ -1,13 +1,13 @@
 //! Events for which it cannot be decided if they are alerts.
 //!
-//! In: an event that the rule does not match. Out: the reason why it may be an alert all the same, because the event
-//! lacks information and everything else fits: it has the rule's action, did not fail, and names the policy, but not
-//! in the request that is read. All forms of input use this one module, because silence here would mean the loss of an
-//! alert.
+//! In: an event that a rule does not match. Out: the reason why it may be an alert all the same, because the event
+//! lacks information and everything else fits: its outcome is missing, the name of its call is damaged, or it contains
+//! what the rule searches for, but not in the request that is read. All rules and all forms of input use this one
+//! module, because silence here would mean the loss of an alert.
 
 use std::path::Path;
 
-use crate::event::names::{is_field, is_nothing};
+use crate::event::names::{self, is_field, is_nothing};
 use crate::event::{Doubt, Event, Fields, Scalar};
 use crate::report::Member;
 use crate::rule::Rule;
@@ -15,6 +15,8 @@ use crate::scan::Prefilter;
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const OUTCOME: &str = "event.outcome";
+/// The fields that name the call.
+const CALL: [&str; 2] = ["event.action", "event.dataset"];
 
 /// Finds the events that are undecided.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub(super) struct Doubts {
     /// The text that the rule looks for in the request, and the search that finds it. `None` if it looks for nothing
     /// there.
     sought: Option<(Vec<String>, Prefilter)>,
+    /// The statement in messages that an event contains this text.
+    named: Option<&'static str>,
+    /// For each field of [`CALL`], the values that the rule requires.
+    call: [Vec<String>; 2],
 }
 
 impl Doubts {
@@ -29,33 +35,52 @@ impl Doubts {
         let atoms = rule.query().contains_atoms().into_iter();
         let literals = atoms.filter(|(field, _)| *field == REQUEST);
         let runs = rule.query().runs_in(REQUEST);
+        let named = match rule.metadata.is_quarantine() {
+            true => "names the policy",
+            false => "contains the text that the rule searches for",
+        };
+        let required = |field| rule.query().values_of(field).unwrap_or_default();
         Self {
+            named: runs.is_some().then_some(named),
             sought: runs.map(|runs| {
                 let literals = literals.map(|(_, literal)| literal.to_owned());
                 (literals.collect(), Prefilter::new(&runs))
             }),
+            call: CALL.map(|field| required(field).into_iter().map(str::to_owned).collect()),
         }
     }
 
-    /// Returns the reason why it is open if an event that `rule` does not match is an alert.
-    pub(super) fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
+    /// Returns a message if it is open whether an event that `rule` does not match is an alert.
+    pub(super) fn message(&self, rule: &Rule, event: &Event<'_>) -> Option<String> {
+        let doubt = self.doubt(rule, event)?;
+        Some(doubt.message(self.named))
+    }
+
+    /// Returns the reason why it is open whether an event that `rule` does not match is an alert.
+    fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
         let lacks_outcome = event.lacks_outcome();
-        let supposed = |request| Supposed {
+        let supposed = |request, call| Supposed {
             event,
             lacks_outcome,
             request,
+            call,
         };
-        if lacks_outcome && rule.matches(&supposed(&[])) {
+        if lacks_outcome && rule.matches(&supposed(&[], None)) {
             return Some(Doubt::Outcome);
         }
-        let (literals, prefilter) = self.sought.as_ref()?;
+        let Some((literals, prefilter)) = &self.sought else {
+            let may_match = event.is_call_damaged()
+                && !event.has_failed()
+                && rule.matches(&supposed(&[], Some(&self.call)));
+            return may_match.then_some(Doubt::Action);
+        };
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // The name of the call does not matter: it may have been the call that the rule requires.
         if event.is_call_damaged() && !event.has_failed() && event.holds(&holds) {
             return Some(Doubt::Action);
         }
         // Nearly all events end here, because of their action.
-        if !rule.matches(&supposed(literals)) {
+        if !rule.matches(&supposed(literals, None)) {
             return None;
         }
         event.doubt(&holds)
@@ -67,6 +92,8 @@ struct Supposed<'e> {
     event: &'e Event<'e>,
     lacks_outcome: bool,
     request: &'e [String],
+    /// For each field of [`CALL`], the values that a damaged name may have had.
+    call: Option<&'e [Vec<String>; 2]>,
 }
 
 impl Fields for Supposed<'_> {
@@ -75,11 +102,29 @@ impl Fields for Supposed<'_> {
             OUTCOME if self.lacks_outcome => visit(Scalar::Text("success".into())),
             _ => self.event.each_value(field, visit),
         }
+        let mut add = |texts: &[String]| {
+            let texts = texts.iter();
+            texts.for_each(|text| visit(Scalar::Text(text.as_str().into())));
+        };
         if field == REQUEST {
-            let literals = self.request.iter();
-            literals.for_each(|literal| visit(Scalar::Text(literal.as_str().into())));
+            add(self.request);
+        }
+        let call = CALL.iter().zip(self.call.into_iter().flatten());
+        for (_, required) in call.filter(|(name, _)| **name == field) {
+            if is_damaged(self.event, field) {
+                add(required);
+            }
         }
     }
+}
+
+/// Returns whether a name that the event has in a field is damaged.
+fn is_damaged(event: &Event<'_>, field: &str) -> bool {
+    let mut is_damaged = false;
+    event.each_value(field, &mut |value| {
+        is_damaged |= matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
+    });
+    is_damaged
 }
 
 /// Returns the error of its events that the folders of a source state. Hive names the folders of a partitioned table

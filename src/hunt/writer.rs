@@ -28,8 +28,8 @@ pub(super) struct Writer<'a> {
     n_alerts: u64,
     /// Number of rows of related events that were received.
     n_related: u64,
-    /// Counts of all related events.
-    related: RelatedCounts,
+    /// Counts of all related events, if the rule has any.
+    related: Option<RelatedCounts>,
 }
 
 impl<'a> Writer<'a> {
@@ -53,12 +53,12 @@ impl<'a> Writer<'a> {
             notify,
             n_alerts: 0,
             n_related: 0,
-            related: RelatedCounts::default(),
+            related: analyzer.companion().map(|_| RelatedCounts::default()),
         })
     }
 
     /// Returns the files, the number of their alerts, and the counts of related events.
-    pub(super) fn finish(self) -> (Tables, u64, RelatedCounts) {
+    pub(super) fn finish(self) -> (Tables, u64, Option<RelatedCounts>) {
         (self.tables, self.n_alerts, self.related)
     }
 
@@ -78,7 +78,9 @@ impl<'a> Writer<'a> {
             (self.notify)(Notice::Related(&row));
             // Rows arrive in order, so no later row can be among the first ones.
             self.n_related += 1;
-            self.analyzer.has_shown(self.n_related);
+            if let Some(companion) = self.analyzer.companion() {
+                companion.has_shown(self.n_related);
+            }
             let table = self.tables.related.as_mut();
             return table.map_or(Ok(()), |table| table.append(row, self.pool));
         }
@@ -93,7 +95,7 @@ impl Sink<Finding, Reached> for Writer<'_> {
         match finding {
             Finding::Alert(row) | Finding::Related(row) => self.row_once(row),
             Finding::Counts(counts) => {
-                self.related += *counts;
+                *self.related.get_or_insert_default() += *counts;
                 Ok(())
             }
         }

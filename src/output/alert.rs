@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell, Column};
+use super::rules::RowRule;
 use crate::event::{Event, time};
 use crate::report::Relation;
 use crate::rule::{Metadata, Rule};
@@ -158,13 +159,13 @@ const PLACES: [Option<usize>; COLUMNS.len()] = {
 /// Returns the value of a column of [`TEXTS`] that is not a copy of an ECS field.
 fn computed<'v>(
     column: Column,
-    rule: &Rule,
+    rule: &RowRule<'_>,
     event: &Event<'v>,
     raw: &'v [u8],
     place: Place<'v>,
 ) -> Option<Cow<'v, str>> {
     match column {
-        Column::AlertId => Some(alert_id(rule, place, raw).into()),
+        Column::AlertId => Some(alert_id(rule.rule, place, raw).into()),
         Column::TargetUserName => match event.text("user.target.name") {
             Some(name) => Some(name.into()),
             None => event.request_parameter("userName"),
@@ -176,8 +177,8 @@ fn computed<'v>(
         },
         Column::MatchedField => {
             let literals = rule.literals();
-            let place = event.locate_in_request(&literals);
-            place.or_else(|| event.locate(&literals)).map(Cow::Owned)
+            let place = event.locate_in_request(literals);
+            place.or_else(|| event.locate(literals)).map(Cow::Owned)
         }
         Column::RawEvent => Some(lossy(raw)),
         Column::Source => Some(match place.source.to_str() {
@@ -197,7 +198,7 @@ fn lossy(raw: &[u8]) -> Cow<'_, str> {
 impl Alert {
     /// Creates the alert that `rule` gives for `event`, whose record is `raw`.
     #[must_use]
-    pub fn new(rule: &Rule, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
+    pub fn new(rule: &RowRule<'_>, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
         let index_and_offset = (
             i64::try_from(place.record_index).unwrap_or(i64::MAX),
             i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
@@ -245,7 +246,7 @@ impl Alert {
     #[must_use]
     pub fn related(
         relation: Relation,
-        rule: &Rule,
+        rule: &RowRule<'_>,
         event: &Event<'_>,
         raw: &[u8],
         place: Place<'_>,

@@ -351,8 +351,10 @@ pub struct Report {
     /// Counts over all sources.
     #[serde(flatten)]
     pub stats: Stats,
-    /// The number of events that name the policy but are not alerts, by their relation to a quarantine.
-    pub related: RelatedCounts,
+    /// The number of events that name the policy but are not alerts, by their relation to a quarantine. `None` if no
+    /// rule finds quarantines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related: Option<RelatedCounts>,
     /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and contain no event.
     pub files_without_events: Vec<String>,
     /// The number of diagnostics for each code.
@@ -386,7 +388,7 @@ impl Report {
             outputs: Vec::new(),
             sources,
             stats,
-            related: RelatedCounts::default(),
+            related: None,
             files_without_events,
             diagnostics_by_code,
             diagnostics,

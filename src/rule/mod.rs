@@ -19,8 +19,6 @@
 
 pub mod eql;
 mod model;
-mod related;
 
 pub use eql::{Needles, ParseError, Query};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
-pub use related::{LEGACY_NEEDLE, LEGACY_POLICY, Relations, USER_ACTIONS};

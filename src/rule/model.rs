@@ -5,8 +5,10 @@ use std::fmt::{self, Display, Formatter};
 use serde::Deserialize;
 
 use super::eql::{Needles, ParseError, Query};
-use super::related::LEGACY_POLICY;
 use crate::event::Fields;
+
+/// The id of Elastic's rule for AWSCompromisedKeyQuarantine.
+const QUARANTINE_ID: &str = "0b79f5c0-2c31-4fea-86cd-e62644278205";
 
 /// A detection rule.
 #[derive(Debug, Clone)]
@@ -60,13 +62,11 @@ impl Rule {
         &self.query
     }
 
-    /// Returns the literals that identify events related to this rule: those that its query searches for, and
-    /// [`LEGACY_POLICY`].
+    /// Returns the literals that the query searches for in the text of fields.
     #[must_use]
     pub fn literals(&self) -> Vec<&str> {
-        let atoms = self.query.contains_atoms();
-        let own = atoms.into_iter().map(|(_, literal)| literal);
-        own.chain([LEGACY_POLICY]).collect()
+        let atoms = self.query.contains_atoms().into_iter();
+        atoms.map(|(_, literal)| literal).collect()
     }
 
     /// Returns the query as its author wrote it, without white space at its end.
@@ -138,6 +138,14 @@ pub struct Metadata {
     pub author: Vec<String>,
     /// The licence under which the rule is included here.
     pub license: String,
+}
+
+impl Metadata {
+    /// Returns whether this is a version of Elastic's rule for AWSCompromisedKeyQuarantine.
+    #[must_use]
+    pub fn is_quarantine(&self) -> bool {
+        self.rule_id == QUARANTINE_ID
+    }
 }
 
 /// The severity of an alert.
@@ -307,10 +315,7 @@ mod tests {
     #[test]
     fn the_built_in_rule_is_elastics() {
         let rule = Rule::quarantine();
-        assert_eq!(
-            rule.metadata.rule_id,
-            "0b79f5c0-2c31-4fea-86cd-e62644278205"
-        );
+        assert!(rule.metadata.is_quarantine());
         assert_eq!(rule.metadata.severity, Severity::High);
         let needle = "AWSCompromisedKeyQuarantine".to_owned();
         assert_eq!(*rule.needles(), Needles::AnyOf(vec![needle]));

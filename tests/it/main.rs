@@ -40,6 +40,7 @@ mod reference;
 mod related;
 mod resume;
 mod rows;
+mod rules;
 mod s3;
 mod same;
 mod scenario;

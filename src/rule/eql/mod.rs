@@ -25,7 +25,7 @@ mod parser;
 mod print;
 mod words;
 #[cfg(test)]
-pub(in crate::rule) mod testing;
+pub(crate) mod testing;
 
 pub use error::{ParseError, Problem};
 pub use needles::Needles;

@@ -11,36 +11,36 @@ use crate::event::{Fields, Scalar};
 
 /// An event given by the values of its fields.
 #[derive(Debug, Clone, Default)]
-pub(in crate::rule) struct Event(Vec<(String, Scalar<'static>)>);
+pub(crate) struct Event(Vec<(String, Scalar<'static>)>);
 
 impl Event {
-    pub(in crate::rule) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub(in crate::rule) fn text(self, field: &str, value: &str) -> Self {
+    pub(crate) fn text(self, field: &str, value: &str) -> Self {
         self.with(field, Scalar::Text(Cow::Owned(value.to_owned())))
     }
 
-    pub(in crate::rule) fn integer(self, field: &str, value: i64) -> Self {
+    pub(crate) fn integer(self, field: &str, value: i64) -> Self {
         self.with(field, Scalar::Integer(value))
     }
 
-    pub(in crate::rule) fn float(self, field: &str, value: f64) -> Self {
+    pub(crate) fn float(self, field: &str, value: f64) -> Self {
         self.with(field, Scalar::Float(value))
     }
 
-    pub(in crate::rule) fn boolean(self, field: &str, value: bool) -> Self {
+    pub(crate) fn boolean(self, field: &str, value: bool) -> Self {
         self.with(field, Scalar::Boolean(value))
     }
 
-    pub(in crate::rule) fn without(mut self, field: &str) -> Self {
+    pub(crate) fn without(mut self, field: &str) -> Self {
         self.0.retain(|(name, _)| name != field);
         self
     }
 
     /// Returns the text of the fields for which `stands` is true, with a separator that is in no run.
-    pub(in crate::rule) fn concat_text(&self, stands: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn concat_text(&self, stands: impl Fn(&str) -> bool) -> String {
         let texts = self.0.iter().filter_map(|(field, value)| match value {
             Scalar::Text(text) if stands(field) => Some(text.as_ref()),
             _ => None,
@@ -85,7 +85,7 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
-pub(in crate::rule) fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let value = prop_oneof![
         6 => (word(), word()).prop_map(|(a, b)| Scalar::Text(Cow::Owned(a + &b))),
         6 => word().prop_map(|text| Scalar::Text(Cow::Owned(text))),
@@ -95,7 +95,7 @@ pub(in crate::rule) fn event() -> impl Strategy<Value = Event> {
     vec((field_name(), value), 0..8).prop_map(Event)
 }
 
-pub(in crate::rule) fn query() -> impl Strategy<Value = Query> {
+pub(crate) fn query() -> impl Strategy<Value = Query> {
     let category = prop_oneof![
         4 => Just(None),
         1 => prop_oneof![word(), Just("any".to_owned()), Just("iam".to_owned())].prop_map(Some),

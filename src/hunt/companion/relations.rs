@@ -1,23 +1,23 @@
-//! Events that are related to the findings but are not findings: every other event that names the policy.
+//! The relations of events to a quarantine, if they are not alerts: every other event that names the policy.
 //!
 //! An analyst must see who lifted a quarantine, and that a quarantine failed: AWS attaches its policy as the user whose
 //! key leaked, so an explicit deny can prevent it.
 
 use memchr::memmem::Finder;
 
-use super::Rule;
 use crate::event::{Fields, Scalar};
 use crate::report::Relation;
+use crate::rule::Rule;
 
 /// The name of the inline policy that AWS used until about 2020, before it had a managed policy to attach.
-pub const LEGACY_POLICY: &str = "AWSExposedCredentialPolicy_DO_NOT_REMOVE";
+pub(super) const LEGACY_POLICY: &str = "AWSExposedCredentialPolicy_DO_NOT_REMOVE";
 
 /// The part of [`LEGACY_POLICY`] that the prefilter searches for: the run of letters that no JSON encoding breaks.
-pub const LEGACY_NEEDLE: &str = "AWSExposedCredentialPolicy";
+pub(super) const LEGACY_NEEDLE: &str = "AWSExposedCredentialPolicy";
 
 /// Determines how events relate to a quarantine.
 #[derive(Debug)]
-pub struct Relations {
+pub(crate) struct Relations {
     /// Finders for the literals that the rule's query searches for.
     own: Vec<Finder<'static>>,
     legacy: Finder<'static>,
@@ -26,7 +26,7 @@ pub struct Relations {
 impl Relations {
     /// Creates the relations for quarantines that `rule` finds.
     #[must_use]
-    pub fn new(rule: &Rule) -> Self {
+    pub(crate) fn new(rule: &Rule) -> Self {
         let own = rule.query().contains_atoms().into_iter();
         Self {
             own: own
@@ -39,7 +39,11 @@ impl Relations {
     /// Returns how an event that is not a finding relates to a quarantine; nothing if it does not name the policy. If
     /// its request does not name it, `is_mentioned` is called to check the rest.
     #[must_use]
-    pub fn of(&self, event: &dyn Fields, is_mentioned: &dyn Fn() -> bool) -> Option<Relation> {
+    pub(crate) fn of(
+        &self,
+        event: &dyn Fields,
+        is_mentioned: &dyn Fn() -> bool,
+    ) -> Option<Relation> {
         let (mut is_named, mut is_legacy) = (false, false);
         event.each_text_of_request(&mut |text| {
             let holds = |finder: &Finder<'_>| finder.find(text.as_bytes()).is_some();
@@ -69,7 +73,7 @@ impl Relations {
 }
 
 /// The actions that quarantine a user or lift a quarantine.
-pub const USER_ACTIONS: [&str; 4] = [
+pub(super) const USER_ACTIONS: [&str; 4] = [
     "AttachUserPolicy",
     "PutUserPolicy",
     "DetachUserPolicy",
@@ -111,8 +115,8 @@ const READS: [&str; 6] = ["Get", "List", "Describe", "Simulate", "Lookup", "Batc
 
 #[cfg(test)]
 mod tests {
-    use super::super::eql::testing::Event;
     use super::*;
+    use crate::rule::eql::testing::Event;
 
     #[test]
     fn each_event_has_its_relation() {
