@@ -13,10 +13,10 @@ use std::sync::Arc;
 use corpus::{ALL, Corpus};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use trailsift::output::alert::RuleColumns;
+use trailsift::output::alert::RuleSetColumns;
 use trailsift::output::rules::RowRule;
 use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity, Schema};
-use trailsift::rule::Rule;
+use trailsift::rule::{Rule, RuleSet};
 use trailsift::synth::Shape;
 
 fn alerts(rule: &Rule, corpus: &Corpus) -> Vec<Alert> {
@@ -42,17 +42,16 @@ fn alerts(rule: &Rule, corpus: &Corpus) -> Vec<Alert> {
 }
 
 /// Encodes and writes as the pipeline does, but on one thread.
-fn write<W: Write + Send>(alerts: Vec<Alert>, rule: &Rule, format: Format, out: W) -> W {
+fn write<W: Write + Send>(alerts: Vec<Alert>, rules: &RuleSet, format: Format, out: W) -> W {
     let run = RunIdentity {
         run_id: "bench".to_owned(),
-        rule_id: rule.metadata.rule_id.clone(),
-        rule_version: rule.metadata.version,
+        rules: rules.names(),
     };
     let mut sink = AlertSink::new(
         out,
         format,
         Kind::Alerts(Schema::Flat),
-        Arc::new(RuleColumns::new(rule)),
+        Arc::new(RuleSetColumns::new(rules)),
         &run,
     )
     .unwrap();
@@ -81,18 +80,23 @@ fn n_rows(mut file: File, format: Format) -> u64 {
 }
 
 fn parquet(criterion: &mut Criterion) {
-    let rule = Rule::quarantine();
+    let rules = RuleSet::quarantine();
     let corpus = corpus::corpus(ALL, Shape::Ndjson);
-    let alerts = alerts(&rule, &corpus);
+    let alerts = alerts(&Rule::quarantine(), &corpus);
     let mut group = corpus::group(criterion, "parquet");
     group.throughput(Throughput::Bytes(corpus.text.len() as u64));
     for (name, format) in [("parquet", Format::Parquet), ("ndjson", Format::Ndjson)] {
-        let file = write(alerts.clone(), &rule, format, tempfile::tempfile().unwrap());
+        let file = write(
+            alerts.clone(),
+            &rules,
+            format,
+            tempfile::tempfile().unwrap(),
+        );
         assert_eq!(n_rows(file, format), corpus.n_matches, "{name}");
         group.bench_function(format!("all/{name}"), |bencher| {
             bencher.iter_batched(
                 || alerts.clone(),
-                |alerts| write(alerts, &rule, format, io::sink()),
+                |alerts| write(alerts, &rules, format, io::sink()),
                 BatchSize::PerIteration,
             );
         });

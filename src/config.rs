@@ -11,7 +11,7 @@ use crate::input::layout::Selection;
 use crate::input::names::Names;
 use crate::input::open::MAP_BYTES;
 use crate::output::{Destination, Format, Schema};
-use crate::rule::Rule;
+use crate::rule::RuleSet;
 use crate::store::Stores;
 
 /// The settings for reading an archive: the input, the selection, and the resources.
@@ -95,8 +95,8 @@ impl Default for OutputConfig {
 pub struct HuntConfig {
     /// The id of the run, which the output and the report contain. The default is a [random one](random_run_id).
     pub run_id: String,
-    /// The rule. The default is the rule for quarantined keys.
-    pub rule: Arc<Rule>,
+    /// The rules. The default is the rule for quarantined keys.
+    pub rules: RuleSet,
     /// The settings for reading the archive.
     pub scan: ScanConfig,
     /// The outputs.
@@ -111,7 +111,7 @@ impl Default for HuntConfig {
     fn default() -> Self {
         Self {
             run_id: random_run_id(),
-            rule: Arc::new(Rule::quarantine()),
+            rules: RuleSet::default(),
             scan: ScanConfig::default(),
             output: OutputConfig::default(),
             state: None,

@@ -14,7 +14,7 @@ use trailsift::input::manifest::{Manifest, Shard};
 use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
-use trailsift::rule::Rule;
+use trailsift::rule::RuleSet;
 use trailsift::store::{StoreOptions, Stores};
 
 use super::args::{FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
@@ -69,7 +69,7 @@ pub(super) fn resolve(
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     Ok(HuntConfig {
         run_id,
-        rule: Arc::new(Rule::quarantine()),
+        rules: RuleSet::quarantine(),
         scan: ScanConfig {
             own_files,
             own_uris,

@@ -137,46 +137,49 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let outputs = report.outputs.iter().zip(destinations);
     let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
     let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();
-    let mut candidates = format!(
-        "{}, {} events in them judged",
-        count(stats.candidates),
-        count(stats.events_judged)
-    );
-    if stats.events_outside > 0 {
-        candidates += &format!(
-            ", {} of them outside of what was asked for",
-            count(stats.events_outside)
-        );
-    }
-    let lines = [
-        ("alerts", Some(alerts)),
-        ("events", Some(events(stats))),
-        ("files", Some(files)),
+    let mut lines = vec![
+        ("alerts", alerts),
+        ("events", events(stats)),
+        ("files", files),
         (
             "bytes",
-            Some(format!(
+            format!(
                 "{} as stored, {} of text",
                 BinaryBytes(stats.stored_bytes),
                 BinaryBytes(stats.text_bytes)
-            )),
+            ),
         ),
         (
             "time",
-            Some(format!(
+            format!(
                 "{:.3} s, {}/s of text",
                 std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64(),
                 BinaryBytes(u64::try_from(rate).unwrap_or(u64::MAX))
-            )),
+            ),
         ),
-        ("candidates", Some(candidates)),
-        ("related", report.related.as_ref().map(related)),
-        ("complete", Some(complete(report))),
-        ("written", Some(outputs.join(", "))),
+        ("candidates", candidates(stats)),
     ];
-    let lines = lines.into_iter();
+    lines.extend(report.related.iter().map(|n| ("related", related(n))));
+    lines.extend([
+        ("complete", complete(report)),
+        ("written", outputs.join(", ")),
+    ]);
     lines
-        .filter_map(|(name, text)| Some((name, text?)))
-        .collect()
+}
+
+fn candidates(stats: &Stats) -> String {
+    let mut text = format!(
+        "{}, {} events in them judged",
+        HumanCount(stats.candidates),
+        HumanCount(stats.events_judged)
+    );
+    if stats.events_outside > 0 {
+        text += &format!(
+            ", {} of them outside of what was asked for",
+            HumanCount(stats.events_outside)
+        );
+    }
+    text
 }
 
 fn events(stats: &Stats) -> String {

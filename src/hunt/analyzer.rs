@@ -9,10 +9,11 @@ use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
+use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, RelatedCounts};
-use crate::rule::{Needles, Rule};
+use crate::rule::Needles;
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -34,53 +35,79 @@ impl SizeBytes for Finding {
     }
 }
 
-/// Analyzes events with a rule.
+/// Analyzes events with a set of rules.
 #[derive(Debug)]
 pub struct HuntAnalyzer<'a> {
-    rule: RowRule<'a>,
-    doubts: Doubts,
+    rules: Vec<HuntRule<'a>>,
     progress: &'a Progress,
-    search: Search,
-    /// Finds the related events, if the rule has any.
+    /// Finds the related events, if a rule has any.
     companion: Option<Companion<'a>>,
     /// True if all related events become rows.
     is_related_requested: bool,
+}
+
+/// A rule of the hunt.
+#[derive(Debug)]
+struct HuntRule<'a> {
+    row: RowRule<'a>,
+    doubts: Doubts,
+    /// The name of the rule at the end of messages. Empty if there is no other rule.
+    label: String,
 }
 
 impl<'a> HuntAnalyzer<'a> {
     /// Makes the analyzer of a hunt.
     #[must_use]
     pub fn new(config: &'a HuntConfig) -> Self {
-        let rule = &*config.rule;
-        let search = search(rule);
         let is_related_requested = config.output.related.is_some();
-        let row = companion::row_rule(rule);
+        let n_rules = config.rules.iter().len();
+        let rules = config.rules.iter().map(|(index, one)| HuntRule {
+            row: companion::row_rule(&one.rule).in_set(index, &one.pack),
+            doubts: Doubts::of(&one.rule),
+            label: match n_rules {
+                1 => String::new(),
+                _ => format!(" (rule {})", one.name()),
+            },
+        });
+        let rules: Vec<HuntRule<'_>> = rules.collect();
+        let companion = rules.iter().find_map(|HuntRule { row, .. }| {
+            let mentions = || search([row]).prefilter();
+            Companion::new(row, mentions, is_related_requested)
+        });
         Self {
-            companion: Companion::new(&row, || search.prefilter(), is_related_requested),
-            rule: row,
-            doubts: Doubts::of(rule),
+            rules,
             progress: &config.scan.progress,
-            search,
+            companion,
             is_related_requested,
         }
     }
 
-    /// Returns the companion of the rule, if it has one.
+    /// Returns the number of rules.
+    pub(super) fn n_rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Returns the companion of a rule, if there is one.
     pub(super) fn companion(&self) -> Option<&Companion<'a>> {
         self.companion.as_ref()
     }
 }
 
-/// Returns the search for the events of a rule and of its companion.
-fn search(rule: &Rule) -> Search {
-    match rule.needles() {
-        Needles::AnyOf(needles) => {
-            let beside = companion::terms(rule).words.iter();
-            let beside = beside.map(|word| (*word).to_owned());
-            Search::Words(needles.iter().cloned().chain(beside).collect())
+/// Returns the search for the events of rules and of their companion.
+fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Search {
+    let mut words: Vec<String> = Vec::new();
+    for row in rules {
+        let Needles::AnyOf(needles) = row.rule().needles() else {
+            return Search::Everything;
+        };
+        let beside = companion::terms(row.rule()).words.iter().copied();
+        for word in needles.iter().map(String::as_str).chain(beside) {
+            if !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
         }
-        Needles::EveryRecord => Search::Everything,
     }
+    Search::Words(words)
 }
 
 impl Analyzer for HuntAnalyzer<'_> {
@@ -91,9 +118,11 @@ impl Analyzer for HuntAnalyzer<'_> {
         Self: 'a;
 
     fn interest(&self) -> Interest {
+        let rules = || self.rules.iter().map(|rule| &rule.row);
+        let rows = rules().map(|row| rows::row_criteria(row.rule(), self.is_related_requested));
         Interest {
-            search: self.search.clone(),
-            rows: rows::row_criteria(self.rule.rule(), self.is_related_requested),
+            search: search(rules()),
+            rows: rows.reduce(RowCriteria::or).unwrap_or_default(),
             text: false,
         }
     }
@@ -117,31 +146,29 @@ impl Local for LocalHunt<'_> {
     type Output = Finding;
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
-        let HuntAnalyzer { rule, doubts, .. } = self.hunt;
-        if !rule.rule().matches(&event.event) {
-            if let Some(message) = doubts.message(rule.rule(), &event.event) {
-                report_undecided(at, message, out);
+        let mut is_first = true;
+        for rule in &self.hunt.rules {
+            if !rule.row.rule().matches(&event.event) {
+                self.no_match(rule, event, at, out);
+                continue;
             }
-            let companion = self.companion.as_mut();
-            let related = companion.and_then(|companion| companion.event(event, at));
-            if let Some(row) = related {
-                out.output(Finding::Related(row));
+            if let Some(folder) = error_outside(&event.event, at) {
+                let message = format!(
+                    "event would be an alert, but the folder {} says that it failed: whether it did cannot be decided",
+                    folder.escape_debug()
+                );
+                report_undecided(rule, at, &message, out);
+                continue;
             }
-            return;
+            let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
+            self.hunt.progress.n_results.fetch_add(1, Relaxed);
+            // All alerts of the event have the same time.
+            if alert.event_time.is_none() && is_first {
+                out.report(time_defect(&alert));
+            }
+            is_first = false;
+            out.output(Finding::Alert(alert));
         }
-        if let Some(folder) = error_outside(&event.event, at) {
-            let message = format!(
-                "event would be an alert, but the folder {} says that it failed: whether it did cannot be decided",
-                folder.escape_debug()
-            );
-            return report_undecided(at, message, out);
-        }
-        let alert = Alert::new(rule, &event.event, event.raw, place(at));
-        self.hunt.progress.n_results.fetch_add(1, Relaxed);
-        if alert.event_time.is_none() {
-            out.report(time_defect(&alert));
-        }
-        out.output(Finding::Alert(alert));
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
@@ -151,7 +178,33 @@ impl Local for LocalHunt<'_> {
     }
 }
 
-fn report_undecided(at: &Location<'_>, message: String, out: &mut Emit<'_, Finding>) {
+impl LocalHunt<'_> {
+    /// Takes an event that a rule does not match: it may be undecided, or related to the rule's alerts.
+    fn no_match(
+        &mut self,
+        rule: &HuntRule<'_>,
+        event: &Candidate<'_>,
+        at: &Location<'_>,
+        out: &mut Emit<'_, Finding>,
+    ) {
+        if let Some(message) = rule.doubts.message(rule.row.rule(), &event.event) {
+            report_undecided(rule, at, &message, out);
+        }
+        let companion = self.companion.as_mut();
+        let companion = companion.filter(|companion| companion.is_of(&rule.row));
+        if let Some(row) = companion.and_then(|companion| companion.event(event, at)) {
+            out.output(Finding::Related(row));
+        }
+    }
+}
+
+fn report_undecided(
+    rule: &HuntRule<'_>,
+    at: &Location<'_>,
+    message: &str,
+    out: &mut Emit<'_, Finding>,
+) {
+    let message = format!("{message}{}", rule.label);
     out.report(Defect::text(Code::Undecided, at.byte_offset, message));
 }
 

@@ -19,6 +19,7 @@ use crate::ledger::{
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Column, Written};
 use crate::report::{Diagnostic, Outcome};
+use crate::rule::PackRule;
 
 /// Opens the requested ledger, and completes the work of a run that was interrupted.
 pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
@@ -46,9 +47,6 @@ pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
     }
     Ok(Some(ledger))
 }
-
-/// The pack of the built-in rules.
-const BUILTIN_PACK: &str = "builtin";
 
 /// Outputs of earlier runs with the same ledger that have rows. These rows are in no other place, so the outputs are
 /// not replaced.
@@ -110,15 +108,16 @@ pub(super) fn failed(path: &Path) -> impl Fn(LedgerError) -> Error + Copy {
 }
 
 fn identity(config: &HuntConfig) -> Identity {
-    let rule = &config.rule.metadata;
+    let rules = config.rules.iter();
+    let rules = rules.map(|(_, PackRule { pack, rule })| RuleIdentity {
+        pack: pack.clone(),
+        id: rule.metadata.rule_id.clone(),
+        version: rule.metadata.version,
+        query: rule.query_text().to_owned(),
+    });
     let wanted = &config.scan.wanted;
     Identity {
-        rules: vec![RuleIdentity {
-            pack: BUILTIN_PACK.to_owned(),
-            id: rule.rule_id.clone(),
-            version: rule.version,
-            query: config.rule.query_text().to_owned(),
-        }],
+        rules: rules.collect(),
         has_related: config.output.related.is_some(),
         max_decoded_bytes: config.scan.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),

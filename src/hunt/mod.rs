@@ -1,4 +1,4 @@
-//! A hunt: one pass over an archive with a rule, and its outputs.
+//! A hunt: one pass over an archive with a set of rules, and its outputs.
 //!
 //! ```text
 //! engine, with the analyzer on its threads ─▶ writer ─▶ tables ─▶ output
@@ -27,7 +27,7 @@ use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};
 use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
-use crate::report::{Diagnostic, PassReport, Report};
+use crate::report::{Diagnostic, PassReport, Report, RuleReport, RuleReports};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
 use writer::Writer;
@@ -130,11 +130,9 @@ impl Run<'_> {
     fn hunt(&self, notify: &mut dyn FnMut(Notice<'_>)) -> Result<(Tables, Report), Error> {
         let (config, ledger) = (self.config, self.ledger);
         let scan = &config.scan;
-        let rule = &config.rule.metadata;
         let run = RunIdentity {
             run_id: config.run_id.clone(),
-            rule_id: rule.rule_id.clone(),
-            rule_version: rule.version,
+            rules: config.rules.names(),
         };
         let tables = self.open_tables(&run)?;
         let mut own = OwnFiles {
@@ -161,9 +159,11 @@ impl Run<'_> {
         }
         let mut pass: PassReport = pass?;
         let (tables, n_alerts, related) = writer.finish();
-        no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
-        let mut report = Report::new(run.run_id, (run.rule_id, run.rule_version), pass);
-        (report.alerts, report.related) = (n_alerts, related);
+        no_events::report(config, ledger, &mut pass, n_alerts.iter().sum(), notify)?;
+        let rules = run.rules.into_iter().zip(n_alerts);
+        let rules = rules.map(|(name, alerts)| RuleReport { name, alerts });
+        let mut report = Report::new(run.run_id, RuleReports(rules.collect()), pass);
+        report.related = related;
         Ok((tables, report))
     }
 
@@ -175,7 +175,7 @@ impl Run<'_> {
             let options = OutputOptions {
                 format,
                 kind,
-                rule: &config.rule,
+                rules: &config.rules,
                 run,
                 is_hashed: ledger.is_some(),
             };

@@ -24,8 +24,8 @@ pub(super) struct Writer<'a> {
     /// The threads that encode full groups of rows.
     pool: &'a ThreadPool,
     notify: &'a mut dyn FnMut(Notice<'_>),
-    /// Number of alert rows.
-    n_alerts: u64,
+    /// Number of alert rows of each rule.
+    n_alerts: Vec<u64>,
     /// Number of rows of related events that were received.
     n_related: u64,
     /// Counts of all related events, if the rule has any.
@@ -51,14 +51,14 @@ impl<'a> Writer<'a> {
             analyzer,
             pool,
             notify,
-            n_alerts: 0,
+            n_alerts: vec![0; analyzer.n_rules()],
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
         })
     }
 
-    /// Returns the files, the number of their alerts, and the counts of related events.
-    pub(super) fn finish(self) -> (Tables, u64, Option<RelatedCounts>) {
+    /// Returns the files, the number of the alerts of each rule, and the counts of related events.
+    pub(super) fn finish(self) -> (Tables, Vec<u64>, Option<RelatedCounts>) {
         (self.tables, self.n_alerts, self.related)
     }
 
@@ -85,7 +85,9 @@ impl<'a> Writer<'a> {
             return table.map_or(Ok(()), |table| table.append(row, self.pool));
         }
         (self.notify)(Notice::Alert(&row));
-        self.n_alerts += 1;
+        if let Some(n_alerts) = self.n_alerts.get_mut(usize::from(row.rule())) {
+            *n_alerts += 1;
+        }
         self.tables.alerts.append(row, self.pool)
     }
 }

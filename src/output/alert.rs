@@ -10,7 +10,7 @@ use super::columns::{COLUMNS, Cell, Column};
 use super::rules::RowRule;
 use crate::event::{Event, time};
 use crate::report::Relation;
-use crate::rule::{Metadata, Rule};
+use crate::rule::{Metadata, Rule, RuleSet};
 
 /// The place of a record.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,31 @@ impl RuleColumns {
     }
 }
 
+/// The columns of each rule of a set.
+#[derive(Debug, Clone)]
+pub struct RuleSetColumns(Vec<RuleColumns>);
+
+impl RuleSetColumns {
+    /// Returns the columns of the rules.
+    #[must_use]
+    pub fn new(rules: &RuleSet) -> Self {
+        let rules = rules.iter();
+        Self(rules.map(|(_, one)| RuleColumns::new(&one.rule)).collect())
+    }
+
+    /// Returns the columns of the rule of a row.
+    ///
+    /// # Panics
+    ///
+    /// If the row was made with another set of rules.
+    #[must_use]
+    pub fn of(&self, alert: &Alert) -> &RuleColumns {
+        self.0
+            .get(usize::from(alert.rule()))
+            .expect("a row is of a rule of its set")
+    }
+}
+
 /// One alert: a row without the rule's own data.
 ///
 /// All its text is in one piece of memory. If every record alerts, one piece for each of thirty columns takes most of
@@ -86,9 +111,13 @@ pub struct Alert {
     pub(crate) byte_offset: i64,
     /// `sighting`; 0 until the alerts before this one are known.
     pub(crate) sighting: i64,
+    /// The place of its rule in the set of rules.
+    #[serde(default, skip_serializing_if = "is_first")]
+    rule: u16,
     /// The relation to a quarantine, if this is not an alert.
     pub(crate) relation: Option<Relation>,
-    /// The key that makes two alerts sightings of one event: the event's id, or the whole record if it has no id.
+    /// The key that makes two alerts of a rule sightings of one event: the event's id, or the whole record if it has no
+    /// id.
     pub(crate) event_key: [u8; 16],
 }
 
@@ -165,7 +194,7 @@ fn computed<'v>(
     place: Place<'v>,
 ) -> Option<Cow<'v, str>> {
     match column {
-        Column::AlertId => Some(alert_id(rule.rule, place, raw).into()),
+        Column::AlertId => Some(alert_id(&rule.name, place, raw).into()),
         Column::TargetUserName => match event.text("user.target.name") {
             Some(name) => Some(name.into()),
             None => event.request_parameter("userName"),
@@ -217,7 +246,18 @@ impl Alert {
             alert.end_text(i, is_present);
         }
         alert.name_event();
+        alert.set_rule(rule.index);
         alert
+    }
+
+    /// Sets the rule. Two rules count the sightings of an event separately.
+    fn set_rule(&mut self, index: u16) {
+        self.rule = index;
+        // The keys of the first rule are those that it has alone.
+        if index > 0 {
+            let hash = Sha256::new_with_prefix(index.to_le_bytes());
+            self.event_key = first_half(hash.chain_update(self.event_key));
+        }
     }
 
     /// Creates an alert for which only the place is known: its index and offset.
@@ -230,6 +270,7 @@ impl Alert {
             record_index,
             byte_offset,
             sighting: 0,
+            rule: 0,
             relation: None,
             event_key: [0; 16],
         }
@@ -290,7 +331,13 @@ impl Alert {
         jiff::Timestamp::from_microsecond(self.event_time?).ok()
     }
 
-    /// Returns the key that makes two rows sightings of one event.
+    /// Returns the place of its rule in the set of rules.
+    #[must_use]
+    pub fn rule(&self) -> u16 {
+        self.rule
+    }
+
+    /// Returns the key that makes two rows of a rule sightings of one event.
     #[must_use]
     pub fn event_key(&self) -> [u8; 16] {
         self.event_key
@@ -337,6 +384,11 @@ impl Alert {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_first(rule: &u16) -> bool {
+    *rule == 0
+}
+
 fn event_key(kind: &str, value: &[u8]) -> [u8; 16] {
     first_half(Sha256::new_with_prefix(kind).chain_update(value))
 }
@@ -349,10 +401,10 @@ fn first_half(hash: Sha256) -> [u8; 16] {
 }
 
 /// Returns an id for this alert that is the same in every run over the same archive, whatever its location.
-fn alert_id(rule: &Rule, place: Place<'_>, raw: &[u8]) -> String {
+fn alert_id(rule_name: &str, place: Place<'_>, raw: &[u8]) -> String {
     let mut hash = Sha256::new();
     let parts = [
-        rule.metadata.rule_id.as_bytes(),
+        rule_name.as_bytes(),
         place.below_root.as_os_str().as_encoded_bytes(),
         &place.byte_offset.to_le_bytes(),
         raw,

@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 
-use super::alert::{Alert, RuleColumns};
+use super::alert::{Alert, RuleSetColumns};
 use super::columns::{self, Rows, UTC, UTC_AS_OFFSET};
 use super::csv;
 use super::documents::{self, ocsf};
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Form {
 #[derive(Debug, Clone)]
 pub struct Encoder {
     pub(super) kind: Kind,
-    pub(super) rule: Arc<RuleColumns>,
+    pub(super) rules: Arc<RuleSetColumns>,
     pub(super) way: Way,
 }
 
@@ -118,7 +118,7 @@ impl Encoder {
             }
             Way::Json => Ok(Form::Lines(match self.kind {
                 Kind::Alerts(schema @ (Schema::Ecs | Schema::Ocsf)) => {
-                    documents::lines(schema, &group.alerts, &self.rule)?
+                    documents::lines(schema, &group.alerts, &self.rules)?
                 }
                 Kind::Alerts(Schema::Flat) | Kind::Related => {
                     let mut writer = LineDelimitedWriter::new(Vec::new());
@@ -130,7 +130,7 @@ impl Encoder {
             Way::Csv => {
                 let rows = group.alerts.iter().map(|alert| {
                     let relation = alert.relation.map(Relation::name);
-                    (alert.cells(&self.rule), relation)
+                    (alert.cells(self.rules.of(alert)), relation)
                 });
                 Ok(Form::Lines(csv::lines(self.kind, rows)?))
             }
@@ -154,14 +154,14 @@ impl Encoder {
     ) -> Result<(), ArrowError> {
         if self.kind == Kind::Alerts(Schema::Ocsf) {
             for alerts in group.alerts.chunks(BATCH_ROWS) {
-                visit(&ocsf::batch(alerts, &self.rule)?)?;
+                visit(&ocsf::batch(alerts, &self.rules)?)?;
             }
             return Ok(());
         }
         let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
             let relation = alert.relation.map(Relation::name);
-            rows.append(alert.cells(&self.rule), relation);
+            rows.append(alert.cells(self.rules.of(&alert)), relation);
             if rows.len() == BATCH_ROWS {
                 visit(&rows.take_batch()?)?;
             }

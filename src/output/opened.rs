@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use super::alert::{Alert, RuleColumns};
+use super::alert::{Alert, RuleSetColumns};
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
 use super::kind::Kind;
@@ -17,7 +17,7 @@ use super::sink::{AlertSink, Format, RunIdentity};
 use super::target::{Target, Written, write_error};
 use crate::error::Error;
 use crate::input::source::Identity;
-use crate::rule::Rule;
+use crate::rule::RuleSet;
 use crate::store::Stores;
 
 /// An open destination.
@@ -83,7 +83,7 @@ impl Closed {
 pub(crate) struct OutputOptions<'a> {
     pub(crate) format: Format,
     pub(crate) kind: Kind,
-    pub(crate) rule: &'a Rule,
+    pub(crate) rules: &'a RuleSet,
     pub(crate) run: &'a RunIdentity,
     /// True if a ledger must be able to recognize the output later.
     pub(crate) is_hashed: bool,
@@ -103,13 +103,13 @@ impl Output {
         let OutputOptions {
             format, kind, run, ..
         } = options;
-        let rule = RuleColumns::new(options.rule);
+        let rules = Arc::new(RuleSetColumns::new(options.rules));
         let (path, sink) = if let Destination::Nowhere = destination {
-            let sink = AlertSink::new(io::sink(), Format::Ndjson, kind, Arc::new(rule), run);
+            let sink = AlertSink::new(io::sink(), Format::Ndjson, kind, rules, run);
             let encoder = sink.map(|sink| Sink::Nowhere(sink.encoder()));
             (PathBuf::new(), encoder)
         } else if let Destination::Dataset(dataset) = destination {
-            let parts = Parts::create(dataset.clone(), stores, format, kind, rule, run);
+            let parts = Parts::create(dataset.clone(), stores, format, kind, rules, run);
             let parts = parts.map(|parts| Sink::Parts(Box::new(parts)));
             (dataset.folder.clone(), parts)
         } else {
@@ -119,7 +119,7 @@ impl Output {
                 false => target,
             };
             let path = target.path().to_owned();
-            let sink = AlertSink::new(target, format, kind, Arc::new(rule), run);
+            let sink = AlertSink::new(target, format, kind, rules, run);
             (path, sink.map(|sink| Sink::One(Box::new(sink))))
         };
         match sink {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use super::alert::{Alert, RuleColumns};
+use super::alert::{Alert, RuleSetColumns};
 use super::dataset::Dataset;
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
@@ -33,7 +33,7 @@ pub(crate) struct Parts {
     dataset: Dataset,
     format: Format,
     kind: Kind,
-    rule: Arc<RuleColumns>,
+    rules: Arc<RuleSetColumns>,
     run: RunIdentity,
     encoder: Encoder,
     sightings: Sightings,
@@ -80,7 +80,7 @@ impl Parts {
         stores: &Arc<Stores>,
         format: Format,
         kind: Kind,
-        rule: RuleColumns,
+        rules: Arc<RuleSetColumns>,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
         let name = dataset.staging_name();
@@ -96,9 +96,8 @@ impl Parts {
                 HiddenFolder::staging(&dataset.folder, &name)?
             }
         };
-        let rule = Arc::new(rule);
         // The sink is used only for its encoder, which all files share.
-        let sink = AlertSink::new(io::sink(), format, kind, Arc::clone(&rule), run)?;
+        let sink = AlertSink::new(io::sink(), format, kind, Arc::clone(&rules), run)?;
         Ok(Self {
             files: Files {
                 folder: dataset.folder.clone(),
@@ -109,7 +108,7 @@ impl Parts {
             dataset,
             format,
             kind,
-            rule,
+            rules,
             run: run.clone(),
             encoder: sink.encoder(),
             sightings: Sightings::default(),
@@ -165,9 +164,9 @@ impl Parts {
         let destination = Destination::from_path(&self.dataset.place(&encoded.folder, n_files))?;
         let hidden = self.files.staging.path().join(format!("{n_files:04x}"));
         let file = Hashed::new(BufWriter::new(File::create_new(&hidden)?));
-        let rule = Arc::clone(&self.rule);
+        let rules = Arc::clone(&self.rules);
         let n_rows = encoded.n_rows;
-        let mut sink = AlertSink::new(file, self.format, self.kind, rule, &self.run)?;
+        let mut sink = AlertSink::new(file, self.format, self.kind, rules, &self.run)?;
         sink.write(encoded)?;
         let mut file = sink.finish()?;
         file.flush()?;

@@ -1,22 +1,46 @@
 //! The rules that rows are made for.
 
+use crate::report::BUILTIN_PACK;
 use crate::rule::Rule;
 
 /// A rule that rows are made for.
 #[derive(Debug, Clone)]
 pub struct RowRule<'a> {
     pub(super) rule: &'a Rule,
+    /// The place of the rule in its set.
+    pub(super) index: u16,
+    /// The name of the rule, which is a part of the `alert_id`.
+    pub(super) name: String,
     /// The literals whose place in the record is the row's `matched_field`.
     pub(super) literals: Vec<&'a str>,
 }
 
 impl<'a> RowRule<'a> {
-    /// Creates the rule of rows whose `matched_field` is the place of a literal that the rule searches for.
+    /// Creates the rule of rows whose `matched_field` is the place of a literal that the rule searches for. The rule is
+    /// built in, and is the only rule.
     #[must_use]
     pub fn new(rule: &'a Rule) -> Self {
         Self {
             rule,
+            index: 0,
+            name: rule.metadata.rule_id.clone(),
             literals: rule.literals(),
+        }
+    }
+
+    /// Sets the place of the rule in its set, and its pack.
+    #[must_use]
+    pub fn in_set(self, index: u16, pack: &str) -> Self {
+        let id = &self.rule.metadata.rule_id;
+        // No id contains a zero byte.
+        let name = match pack {
+            BUILTIN_PACK => id.clone(),
+            pack => format!("{pack}\0{id}"),
+        };
+        Self {
+            index,
+            name,
+            ..self
         }
     }
 
@@ -31,6 +55,12 @@ impl<'a> RowRule<'a> {
     #[must_use]
     pub fn rule(&self) -> &'a Rule {
         self.rule
+    }
+
+    /// Returns the place of the rule in its set.
+    #[must_use]
+    pub fn index(&self) -> u16 {
+        self.index
     }
 
     /// Returns the literals whose place in a record is the row's `matched_field`.

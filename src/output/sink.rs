@@ -19,11 +19,13 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use serde_json::json;
 
-use super::alert::{Alert, RuleColumns};
+use super::alert::{Alert, RuleSetColumns};
 use super::csv;
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 use super::kind::{Kind, Schema};
+use crate::report::RuleName;
 
 /// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each
 /// thread. Alerts are few, so small row groups cost readers little.
@@ -53,10 +55,8 @@ pub enum Format {
 pub struct RunIdentity {
     /// A random id.
     pub run_id: String,
-    /// The rule's id.
-    pub rule_id: String,
-    /// The rule's version.
-    pub rule_version: u32,
+    /// The rules.
+    pub rules: Vec<RuleName>,
 }
 
 enum Writer<W: Write + Send> {
@@ -105,7 +105,7 @@ impl<W: Write + Send> AlertSink<W> {
         mut out: W,
         format: Format,
         kind: Kind,
-        rule: Arc<RuleColumns>,
+        rules: Arc<RuleSetColumns>,
         run: &RunIdentity,
     ) -> Result<Self, ArrowError> {
         let (writer, way) = match format {
@@ -131,7 +131,7 @@ impl<W: Write + Send> AlertSink<W> {
                 let schema = schema(kind)
                     .as_ref()
                     .clone()
-                    .with_metadata(HashMap::from(identity(run)));
+                    .with_metadata(HashMap::from_iter(identity(run)));
                 let mut writer = StreamWriter::try_new(out, &schema)?;
                 // A reader may wait for the schema.
                 writer.flush()?;
@@ -140,7 +140,7 @@ impl<W: Write + Send> AlertSink<W> {
         };
         Ok(Self {
             writer,
-            encoder: Encoder { kind, rule, way },
+            encoder: Encoder { kind, rules, way },
             group: Group::default(),
             sightings: Sightings::default(),
         })
@@ -234,22 +234,32 @@ impl<W: Write + Send> AlertSink<W> {
     }
 }
 
-/// Returns the information in a file about the run that made it.
-fn identity(run: &RunIdentity) -> [(String, String); 4] {
-    [
+/// Returns the information in a file about the run that made it. One rule has its own keys. Unless it is a built-in
+/// rule, and for several rules, there is a list in JSON.
+fn identity(run: &RunIdentity) -> Vec<(String, String)> {
+    let mut pairs = vec![
         ("trailsift.version", env!("CARGO_PKG_VERSION").to_owned()),
         ("trailsift.run_id", run.run_id.clone()),
-        ("trailsift.rule_id", run.rule_id.clone()),
-        ("trailsift.rule_version", run.rule_version.to_string()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
+    ];
+    if let Some(rule) = RuleName::only(&run.rules) {
+        pairs.extend([
+            ("trailsift.rule_id", rule.id.clone()),
+            ("trailsift.rule_version", rule.version.to_string()),
+        ]);
+    }
+    if !RuleName::is_one_builtin(&run.rules) {
+        pairs.push(("trailsift.rules", json!(run.rules).to_string()));
+    }
+    let pairs = pairs.into_iter();
+    pairs.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
     let version = env!("CARGO_PKG_VERSION");
     let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
-    let metadata = identity(run).map(|(key, value)| KeyValue::new(key, value));
-    let metadata = metadata.to_vec();
+    let metadata = identity(run).into_iter();
+    let metadata = metadata.map(|(key, value)| KeyValue::new(key, value));
+    let metadata = metadata.collect();
     let raw = ColumnPath::from(match kind {
         Kind::Alerts(Schema::Ocsf) => "raw_data",
         Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => "raw_event",

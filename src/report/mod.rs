@@ -8,6 +8,7 @@ mod defect;
 mod events;
 mod placed;
 mod related;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -20,6 +21,7 @@ pub(crate) use events::LogEvents;
 pub use events::{EventCounts, TimeSpan};
 pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
+pub use rules::{BUILTIN_PACK, RuleName, RuleReport, RuleReports};
 
 /// The result for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -332,10 +334,9 @@ pub struct Report {
     pub version: &'static str,
     /// This run's id, which is also in the alerts' file.
     pub run_id: String,
-    /// The rule's id.
-    pub rule_id: String,
-    /// The rule's version.
-    pub rule_version: u32,
+    /// The rules, each with the number of its alerts.
+    #[serde(flatten)]
+    pub rules: RuleReports,
     /// The start of the run, UTC.
     pub started_at: jiff::Timestamp,
     /// The duration of the run.
@@ -366,7 +367,7 @@ pub struct Report {
 impl Report {
     /// Creates the report of a run with this single pass.
     #[must_use]
-    pub fn new(run_id: String, (rule_id, rule_version): (String, u32), pass: PassReport) -> Self {
+    pub fn new(run_id: String, rules: RuleReports, pass: PassReport) -> Self {
         let PassReport {
             started_at,
             complete,
@@ -379,12 +380,11 @@ impl Report {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             run_id,
-            rule_id,
-            rule_version,
+            alerts: rules.0.iter().map(|rule| rule.alerts).sum(),
+            rules,
             started_at,
             elapsed_ms: 0,
             complete,
-            alerts: 0,
             outputs: Vec::new(),
             sources,
             stats,
@@ -447,7 +447,7 @@ mod tests {
             report.add_diagnostic(Diagnostic::new("a", Defect::new(Code::Unreadable, "x")));
         }
         assert_eq!(report.diagnostics.len(), DIAGNOSTICS_KEPT);
-        let report = Report::new("r".into(), ("rule".into(), 1), report);
+        let report = Report::new("r".into(), RuleReports::default(), report);
         assert_eq!(report.n_diagnostics(), DIAGNOSTICS_KEPT as u64 + 5);
     }
 }

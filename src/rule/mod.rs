@@ -14,11 +14,15 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
+//! A hunt has a [`RuleSet`], if only of one rule.
+//!
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
 
 pub mod eql;
 mod model;
+mod set;
 
 pub use eql::{Needles, ParseError, Query};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
+pub use set::{PackRule, RuleSet, RuleSetError};

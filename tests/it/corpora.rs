@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use serde_json::Value;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
 use trailsift::output::{Destination, Format};
-use trailsift::rule::Rule;
+use trailsift::rule::{Rule, RuleSet};
 
 use super::lake::{TRAILSIFT, rows};
 use super::shared;
@@ -173,7 +172,7 @@ fn all_events(root: &Path) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.ndjson");
     let config = HuntConfig {
-        rule: Arc::new(every_event()),
+        rules: RuleSet::from_rule("test", every_event()),
         scan: ScanConfig {
             roots: vec![Root::Path(root.to_owned())],
             n_threads: 2,

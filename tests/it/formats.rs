@@ -294,10 +294,9 @@ fn roots_keep_their_order_and_below_a_root_paths_have_theirs() {
 
 #[test]
 fn a_rule_without_needles_is_asked_about_every_record() {
-    use std::sync::Arc;
     use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
     use trailsift::output::Destination;
-    use trailsift::rule::{Needles, Rule};
+    use trailsift::rule::{Needles, Rule, RuleSet};
 
     let rule = include_str!("../../src/rule/quarantine.toml");
     let query = rule.find("any where").unwrap()..rule.rfind(")").unwrap() + 1;
@@ -312,7 +311,7 @@ fn a_rule_without_needles_is_asked_about_every_record() {
             format!("{failed}\n{}\n{{\"Events\":[]}}\nno JSON\n", attach("4")),
         );
     let config = HuntConfig {
-        rule: Arc::new(rule),
+        rules: RuleSet::from_rule("test", rule),
         scan: ScanConfig {
             roots: vec![trailsift::input::Root::Path(lake.logs())],
             n_threads: 2,

@@ -1,14 +1,17 @@
 //! Hunts with rules other than the quarantine rule, by the library.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::hunt::{self, Notice};
 use trailsift::input::Root;
 use trailsift::output::{Destination, Format};
 use trailsift::report::{Code, Report};
-use trailsift::rule::Rule;
+use trailsift::rule::{PackRule, Rule, RuleSet};
 
 use crate::lake::{Lake, attach, other, rows};
 
@@ -26,6 +29,10 @@ fn rule(id: &str, query: &str) -> Rule {
 fn new_users() -> Rule {
     let query = r#"any where event.action == "CreateUser" and event.outcome == "success""#;
     rule("new-users", query)
+}
+
+fn own(rule: Rule) -> RuleSet {
+    RuleSet::from_rule("own", rule)
 }
 
 fn with(id: &str, action: &str) -> String {
@@ -49,18 +56,17 @@ fn lake() -> Lake {
     Lake::new().file("a.json", records.join("\n"))
 }
 
-/// Hunts, and returns the report, the rows, and the number of related events of which there was a notice.
-fn hunt(lake: &Lake, rules: Rule) -> (Report, Vec<Value>, usize) {
-    let path = lake.beside("alerts.ndjson");
-    let config = HuntConfig {
-        rule: rules.into(),
+/// The settings of a hunt, with NDJSON beside the archive.
+fn config(lake: &Lake, rules: RuleSet) -> HuntConfig {
+    HuntConfig {
+        rules,
         scan: ScanConfig {
             roots: vec![Root::Path(lake.logs())],
             n_threads: 2,
             ..ScanConfig::default()
         },
         output: OutputConfig {
-            destination: Destination::File(path.clone()),
+            destination: Destination::File(lake.beside("alerts.ndjson")),
             format: Format::Ndjson,
             related: Some((
                 Destination::File(lake.beside("related.ndjson")),
@@ -69,12 +75,19 @@ fn hunt(lake: &Lake, rules: Rule) -> (Report, Vec<Value>, usize) {
             ..OutputConfig::default()
         },
         ..HuntConfig::default()
-    };
+    }
+}
+
+/// Hunts, and returns the report, the rows, and the number of related events of which there was a notice.
+fn hunt(config: &HuntConfig) -> (Report, Vec<Value>, usize) {
     let mut n_related = 0;
-    let report = hunt::run(&config, &mut |notice| {
+    let report = hunt::run(config, &mut |notice| {
         n_related += usize::from(matches!(notice, Notice::Related(_)));
     });
-    (report.unwrap(), rows(&path), n_related)
+    let Destination::File(path) = &config.output.destination else {
+        panic!("the alerts are in a file");
+    };
+    (report.unwrap(), rows(path), n_related)
 }
 
 fn ids(rows: &[Value]) -> Vec<&str> {
@@ -85,7 +98,7 @@ fn ids(rows: &[Value]) -> Vec<&str> {
 #[test]
 fn another_rule_has_alerts_and_no_related_events() {
     let lake = lake();
-    let (report, alerts, n_related) = hunt(&lake, new_users());
+    let (report, alerts, n_related) = hunt(&config(&lake, own(new_users())));
     assert_eq!(ids(&alerts), ["new"]);
     assert_eq!(alerts[0]["rule_id"], "new-users");
     // The rule searches for no text, so the policy is no place where it found something.
@@ -98,7 +111,7 @@ fn another_rule_has_alerts_and_no_related_events() {
     // Neither policy is searched for.
     assert_eq!(report.stats.candidates, 1);
 
-    let (report, alerts, n_related) = hunt(&lake, Rule::quarantine());
+    let (report, alerts, n_related) = hunt(&config(&lake, RuleSet::quarantine()));
     assert_eq!(ids(&alerts), ["quarantine"]);
     let counts = report.related.unwrap();
     assert_eq!(
@@ -114,7 +127,7 @@ fn another_rule_has_alerts_and_no_related_events() {
 
 /// The messages of the events for which it is undecided if they are alerts.
 fn undecided(lake: &Lake, rule: Rule) -> Vec<String> {
-    let (report, ..) = hunt(lake, rule);
+    let (report, ..) = hunt(&config(lake, own(rule)));
     let diagnostics = report.diagnostics.iter();
     let undecided = diagnostics.filter(|one| one.code == Code::Undecided);
     undecided.map(ToString::to_string).collect()
@@ -157,4 +170,122 @@ fn a_missing_outcome_and_a_damaged_call_are_undecided_for_any_rule() {
     let other = other("1").replace("aws-internal/3", "iam.CreateUser");
     fs::write(&path, other).unwrap();
     assert!(undecided(&lake, new_users()).is_empty());
+}
+
+/// The quarantine rule, a rule that some of its events match too, and one that matches other events.
+fn three_rules() -> Vec<PackRule> {
+    let query = r#"any where stringContains(aws.cloudtrail.request_parameters, "QuarantineV2")
+        and event.outcome == "success""#;
+    let own = |rule| PackRule {
+        pack: "own".to_owned(),
+        rule,
+    };
+    vec![
+        own(rule("policy", query)),
+        PackRule {
+            pack: "builtin".to_owned(),
+            rule: Rule::quarantine(),
+        },
+        own(new_users()),
+    ]
+}
+
+/// The rows of a rule, without those of others.
+fn of_rule(rows: &[Value], id: &str) -> Vec<Value> {
+    let rows = rows.iter().filter(|row| row["rule_id"] == id);
+    rows.cloned().collect()
+}
+
+#[test]
+fn rules_in_one_pass_find_what_each_finds_alone() {
+    // The same events twice, so that sightings are counted.
+    let records = fs::read(lake().logs().join("a.json")).unwrap();
+    let lake = lake().file("b.json", records);
+    let rules = three_rules();
+    let all = config(&lake, RuleSet::new(rules.clone()).unwrap());
+    let (report, alerts, n_related) = hunt(&all);
+    let related = rows(&lake.beside("related.ndjson"));
+    // The alerts of one event are together, in the order of the rules.
+    let first: Vec<_> = alerts.iter().take(3).collect();
+    assert_eq!(first[0]["rule_id"], "policy");
+    assert_eq!(
+        first[1]["rule_id"],
+        Rule::quarantine().metadata.rule_id.as_str()
+    );
+    assert_eq!(first[0]["event_id"], first[1]["event_id"]);
+    assert_ne!(first[0]["alert_id"], first[1]["alert_id"]);
+    assert_eq!(first[2]["event_id"], "lifted");
+
+    let mut n_alerts = 0;
+    for (one, reported) in rules.iter().zip(&report.rules.0) {
+        let id = &one.rule.metadata.rule_id;
+        let set = RuleSet::new(vec![one.clone()]).unwrap();
+        let (alone, expected, _) = hunt(&config(&lake, set));
+        assert_eq!(of_rule(&alerts, id), expected, "{id}");
+        assert!(!expected.is_empty());
+        assert_eq!(
+            (&reported.name, reported.alerts),
+            (&one.name(), alone.alerts)
+        );
+        if let Some(counts) = alone.related {
+            assert_eq!(report.related, Some(counts));
+            assert_eq!(related, rows(&lake.beside("related.ndjson")));
+            assert_eq!(n_related, related.len());
+        }
+        n_alerts += alone.alerts;
+    }
+    assert_eq!((report.alerts, alerts.len() as u64), (n_alerts, n_alerts));
+    let json = serde_json::to_value(&report).unwrap();
+    assert!(json.get("rule_id").is_none());
+    assert_eq!(json["rules"][1]["pack"], "builtin");
+}
+
+#[test]
+fn a_ledger_and_a_footer_name_each_rule() {
+    let lake = lake();
+    let set = || RuleSet::new(three_rules()).unwrap();
+    let parquet = |rules, name: &str| HuntConfig {
+        state: Some(lake.beside("state")),
+        output: OutputConfig {
+            destination: Destination::File(lake.beside(name)),
+            ..OutputConfig::default()
+        },
+        ..config(&lake, rules)
+    };
+    let run = |config: &HuntConfig| hunt::run(config, &mut |_| ());
+    let report = run(&parquet(set(), "a.parquet")).unwrap();
+    let n_alerts = report.alerts;
+    let keys = keys(&lake.beside("a.parquet"));
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    let rules: Value = serde_json::from_str(&keys["trailsift.rules"]).unwrap();
+    let id = Rule::quarantine().metadata.rule_id;
+    assert_eq!(
+        rules,
+        serde_json::json!([
+            {"pack": "own", "id": "policy", "version": 2},
+            {"pack": "builtin", "id": id, "version": 2},
+            {"pack": "own", "id": "new-users", "version": 2},
+        ])
+    );
+    // A file that has changed is read again, and only its new alerts are written.
+    let records = fs::read_to_string(lake.logs().join("a.json")).unwrap();
+    let records = format!("{records}\n{}", with("new2", "CreateUser"));
+    fs::write(lake.logs().join("a.json"), records).unwrap();
+    let report = run(&parquet(set(), "b.parquet")).unwrap();
+    assert!(n_alerts > 2);
+    let n_of_rules: Vec<u64> = report.rules.0.iter().map(|rule| rule.alerts).collect();
+    assert_eq!(n_of_rules, [1, 0, 1]);
+    // It is of no use for other rules.
+    let other = RuleSet::new(three_rules().into_iter().take(2).collect()).unwrap();
+    assert!(run(&parquet(other, "c.parquet")).is_err());
+}
+
+/// The metadata in the footer of a Parquet file.
+fn keys(path: &Path) -> BTreeMap<String, String> {
+    let reader = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
+    let metadata = reader.metadata().file_metadata();
+    let pairs = metadata.key_value_metadata().unwrap().iter();
+    pairs
+        .map(|pair| (pair.key.clone(), pair.value.clone().unwrap()))
+        .collect()
 }

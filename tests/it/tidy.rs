@@ -17,7 +17,7 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ),
     (
         "rule",
-        &["event"],
+        &["event", "report"],
         "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
     ),
     ("binary", &[], "what is no text shows by its bytes alone"),

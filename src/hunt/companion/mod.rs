@@ -118,6 +118,11 @@ pub(super) struct LocalCompanion<'a> {
 }
 
 impl LocalCompanion<'_> {
+    /// Returns whether it is the companion of this rule.
+    pub(super) fn is_of(&self, rule: &RowRule<'_>) -> bool {
+        self.companion.rule.index() == rule.index()
+    }
+
     /// Counts an event that is no alert of the rule, if it is related to a quarantine. Returns a row of it if that is
     /// requested or shown.
     pub(super) fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>) -> Option<Alert> {

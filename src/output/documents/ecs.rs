@@ -24,8 +24,9 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let techniques = || threats().flat_map(|threat| &threat.technique);
     let of_rule = json!({
         "event": {
-            "category": ["iam"],
-            "type": ["user", "change"],
+            // A row has no category. That of an attachment is known.
+            "category": metadata.is_quarantine().then_some(["iam"]),
+            "type": metadata.is_quarantine().then_some(["user", "change"]),
             "severity": metadata.risk_score,
         },
         "message": metadata.name,

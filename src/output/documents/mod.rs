@@ -12,7 +12,7 @@ use arrow_schema::ArrowError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::alert::{Alert, RuleColumns};
+use super::alert::{Alert, RuleColumns, RuleSetColumns};
 use super::columns::Cell;
 use super::kind::Schema;
 
@@ -29,14 +29,14 @@ pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Opt
 pub(super) fn lines(
     schema: Schema,
     alerts: &[Alert],
-    rule: &RuleColumns,
+    rules: &RuleSetColumns,
 ) -> Result<Vec<u8>, ArrowError> {
     let mut lines = Vec::new();
     for alert in alerts {
         if schema == Schema::Ecs {
             writeln!(lines, "{}", ecs::action(alert))?;
         }
-        if let Some(document) = document(schema, alert, rule) {
+        if let Some(document) = document(schema, alert, rules.of(alert)) {
             writeln!(lines, "{document}")?;
         }
     }

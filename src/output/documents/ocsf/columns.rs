@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::Value;
 
-use super::super::super::alert::{Alert, RuleColumns};
+use super::super::super::alert::{Alert, RuleSetColumns};
 use super::super::super::columns::ELEMENT;
 use super::document;
 
@@ -128,9 +128,10 @@ fn map(name: &str) -> Field {
 /// Converts documents to columns.
 pub(in super::super::super) fn batch(
     alerts: &[Alert],
-    rule: &RuleColumns,
+    rules: &RuleSetColumns,
 ) -> Result<RecordBatch, ArrowError> {
-    let documents: Vec<Value> = alerts.iter().map(|alert| document(alert, rule)).collect();
+    let documents = alerts.iter().map(|alert| document(alert, rules.of(alert)));
+    let documents: Vec<Value> = documents.collect();
     let mut decoder = ReaderBuilder::new(schema())
         .with_batch_size(documents.len().max(1))
         // In non-strict mode a field without a column would be lost without an error.

@@ -83,7 +83,9 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
         "observables": observables(alert),
         "raw_data": text(Column::RawEvent),
         "remediation": {
-            "desc": "Revoke the leaked key, find out what was done with it, and detach the policy when that is undone.",
+            "desc": metadata.is_quarantine().then_some(
+                "Revoke the leaked key, find out what was done with it, and detach the policy when that is undone.",
+            ),
             "references": metadata.references,
         },
         "resources": resources(alert),
