@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
@@ -15,7 +16,7 @@ use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
 use trailsift::rule::RuleSet;
-use trailsift::store::{StoreOptions, Stores};
+use trailsift::store::{StoreOptions, Stores, check_support};
 
 use super::args::{FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
 use super::own_outputs::{holds, own_files, own_uris};
@@ -27,7 +28,7 @@ pub(super) fn resolve(
     args: &HuntArgs,
     dataset: Option<Dataset>,
     run_id: String,
-) -> Result<HuntConfig, clap::Error> {
+) -> anyhow::Result<HuntConfig> {
     let input = &args.input;
     let roots = roots(input)?;
     let destination = match dataset {
@@ -40,7 +41,7 @@ pub(super) fn resolve(
     }
     let report_to_stdout = args.report.as_deref() == Some(Path::new("-"));
     if report_to_stdout && destination == Destination::Stdout {
-        return Err(usage("alerts and report cannot both go to standard output"));
+        bail!(usage("alerts and report cannot both go to standard output"));
     }
     outputs::check(args)?;
     let format = format(args, &destination)?;
@@ -49,7 +50,7 @@ pub(super) fn resolve(
         && matches!(format, Format::Parquet | Format::Arrow)
         && std::io::stdout().is_terminal()
     {
-        return Err(usage(
+        bail!(usage(
             "this format is not for a terminal; name a file, or add --format ndjson",
         ));
     }
@@ -102,7 +103,7 @@ fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfi
 }
 
 /// Returns the configuration of a walk that opens nothing, and the destination of its results.
-pub(super) fn resolve_plan(args: &PlanArgs) -> Result<(ScanConfig, Destination), clap::Error> {
+pub(super) fn resolve_plan(args: &PlanArgs) -> anyhow::Result<(ScanConfig, Destination)> {
     let input = &args.input;
     let (roots, stores) = (roots(input)?, stores(input));
     let destination = written(&args.out)?;
@@ -120,7 +121,7 @@ pub(super) fn resolve_case(
     args: &InvestigateArgs,
     folder: &Path,
     (since, until): (Option<Timestamp>, Option<Timestamp>),
-) -> Result<ScanConfig, clap::Error> {
+) -> anyhow::Result<ScanConfig> {
     let input = &args.input;
     let mut config = scan(input, roots(input)?, stores(input))?;
     let wanted = &mut config.wanted;
@@ -133,7 +134,7 @@ pub(super) fn resolve_case(
         .any(|root| *root == Root::Stdin || is_stream(root))
     {
         let message = "a pipe can be read once, and an investigation reads in rounds: name files";
-        return Err(usage(message));
+        bail!(usage(message));
     }
     // The next investigation would treat the files of the case as evidence. Sources in a manifest were listed before.
     let named = roots
@@ -145,24 +146,27 @@ pub(super) fn resolve_case(
         .any(|root| !is_on_stdin(root) && holds(root, folder))
     {
         let message = "the case would lie in what is read; name a folder outside of it";
-        return Err(usage(&format!("{}: {message}", args.output.display())));
+        bail!(usage(&format!("{}: {message}", args.output.display())));
     }
     config.n_threads = n_threads(args.threads);
     config.map_from_bytes = (!args.no_mmap).then_some(MAP_BYTES);
     Ok(config)
 }
 
-fn roots(input: &InputArgs) -> Result<Vec<Root>, clap::Error> {
+fn roots(input: &InputArgs) -> anyhow::Result<Vec<Root>> {
     let typed = input.paths.iter().map(|path| root(path));
-    let listed = input.files_from.iter().map(|path| list(path, input.null));
+    let listed = input
+        .files_from
+        .iter()
+        .map(|path| Ok(list(path, input.null)?));
     let named = input
         .manifest
         .iter()
-        .map(|path| manifest(path, input.shard));
+        .map(|path| Ok(manifest(path, input.shard)?));
     let roots = typed.chain(listed).chain(named);
-    let roots = roots.collect::<Result<Vec<_>, _>>()?;
+    let roots = roots.collect::<anyhow::Result<Vec<_>>>()?;
     if roots.iter().filter(|root| is_stdin(root)).count() > 1 {
-        return Err(usage("`-` (standard input) is named more than once"));
+        bail!(usage("`-` (standard input) is named more than once"));
     }
     Ok(roots)
 }
@@ -220,16 +224,17 @@ pub(super) fn written(path: &Path) -> Result<Destination, clap::Error> {
     }
 }
 
-fn root(path: &Path) -> Result<Root, clap::Error> {
+fn root(path: &Path) -> anyhow::Result<Root> {
     if path.as_os_str() == "-" {
         return Ok(Root::Stdin);
     }
     if uri(path)?.is_some() {
+        check_support().with_context(|| path.display().to_string())?;
         return Ok(Root::Path(path.to_owned()));
     }
     // If a root cannot be examined for another reason, the run reports a diagnostic.
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(usage(&format!(
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(usage(&format!(
             "{}: no such file or directory",
             path.display()
         ))),

@@ -1,9 +1,11 @@
 //! The errors that end a run. Bad *input* never ends a run: it is a [`crate::report::Defect`].
 
+mod feature;
 mod ledger;
 
 use std::path::PathBuf;
 
+pub use feature::MissingFeature;
 pub use ledger::LedgerError;
 
 /// An error that ends the run.

@@ -26,7 +26,11 @@ const EDGES: [(&str, &[&str], &str); 18] = [
         &["binary", "event", "report"],
         "it finds records for any rule: the literals to look for are given to it",
     ),
-    ("store", &[], "objects are moved alike whatever is in them"),
+    (
+        "store",
+        &["error"],
+        "objects are moved alike whatever is in them; that it cannot open a bucket is an error of the build",
+    ),
     (
         "input",
         &[
@@ -156,7 +160,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "config.rs",
             "engine/",
             "input/open.rs",
-            "store/mod.rs",
+            "store/cloud/mod.rs",
             "cli/",
         ],
         "likewise; `cli` draws the progress; a network is waited for beside the scan",
@@ -176,7 +180,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "case/stored.rs",
             "engine/",
             "hunt/journal.rs",
-            "store/trust.rs",
+            "store/cloud/trust.rs",
             "synth/",
             "cli/",
         ],
@@ -198,18 +202,18 @@ const WORDS: [(&str, &[&str], &str); 14] = [
     ),
     (
         "std::env",
-        &["store/open.rs", "cli/exit.rs"],
+        &["store/cloud/open.rs", "cli/exit.rs"],
         "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
          was typed can be shown as it is",
     ),
     (
         "Instant",
-        &["hunt/", "case/rounds.rs", "store/bucket.rs", "cli/"],
+        &["hunt/", "case/rounds.rs", "store/cloud/bucket.rs", "cli/"],
         "what is found does not depend on a clock; a store is tried for a while",
     ),
     (
         "SystemTime",
-        &["store/credentials.rs"],
+        &["store/cloud/credentials.rs"],
         "likewise; credentials expire",
     ),
     (

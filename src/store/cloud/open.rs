@@ -12,12 +12,11 @@ use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use tokio::runtime::Handle;
 
-use super::Stores;
 use super::bucket::Bucket;
 use super::courier::{CourierConnector, Notes, Signer};
 use super::explain::{Act, explain};
 use super::trust::{self, Trust};
-use super::uri::{Scheme, Uri};
+use super::{Scheme, Stores, Uri};
 
 /// Region of S3 if none is configured.
 const REGION: &str = "us-east-1";

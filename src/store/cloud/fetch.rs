@@ -9,9 +9,9 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 
-use super::bucket::{Bucket, ObjectMeta};
+use super::bucket::Bucket;
 use super::ranges::RangeReader;
-use super::{FETCHED_BYTES, KIB};
+use super::{FETCHED_BYTES, KIB, ObjectMeta};
 
 /// An object that was found.
 #[derive(Clone)]

@@ -13,34 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::bucket::{Bucket, ObjectMeta};
+use super::bucket::Bucket;
 use super::fetch::PATIENCE;
 use super::listing::PageEntry;
-
-/// The way in which the content below a prefix is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Below {
-    /// Not at all: nothing there is selected.
-    Nothing,
-    /// Folder by folder.
-    Folders,
-    /// In one sequence of pages.
-    All,
-}
-
-/// Decides how a prefix that ends in a slash is listed, given how many folders it is below the first.
-pub type Survey = dyn Fn(&str, usize) -> Below + Send + Sync;
-
-/// An item that a walk finds.
-#[derive(Debug)]
-pub enum WalkItem {
-    /// Objects.
-    Objects(Vec<ObjectMeta>),
-    /// A folder that contains nothing selected.
-    PassedOver,
-    /// A prefix that could not be listed, or not completely.
-    Failed(String, io::Error),
-}
+use super::{Below, ObjectMeta, Survey, WalkItem};
 
 /// A running walk, which returns its items one after the other.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::io;
 
 use object_store::list::PaginatedListOptions;
 
-use super::bucket::{Bucket, ObjectMeta};
-use super::key;
+use super::bucket::Bucket;
+use super::{ObjectMeta, key};
 
 /// A page of a list, in the byte order of the keys.
 #[derive(Debug, Default)]

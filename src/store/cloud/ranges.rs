@@ -8,11 +8,10 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, bounded};
 
-use super::bucket::{Bucket, ObjectMeta};
+use super::bucket::Bucket;
 use super::fetch::wait;
+use super::{ObjectMeta, RANGE_BYTES};
 
-/// Length of a range: large enough that the fixed cost of a request is small compared to it.
-pub const RANGE_BYTES: u64 = 8 << 20;
 /// Number of ranges in flight or waiting. One connection to S3 transfers about 50 to 90 MB per second.
 const RANGES_AHEAD: usize = 8;
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::courier::Notes;
 use super::explain::{Act, CHANGED, explain};
 use super::fetch::{PATIENCE, STOPPED};
-use super::{Limits, Traffic, key};
+use super::{Limits, ObjectMeta, Traffic, key};
 
 /// An open bucket. Its requests run in the runtime of its [`Stores`](super::Stores).
 #[derive(Clone)]
@@ -57,37 +57,6 @@ impl std::fmt::Debug for Bucket {
 /// A running request for an object's metadata, while other requests run.
 #[derive(Debug)]
 pub struct Lookup(JoinHandle<io::Result<Option<ObjectMeta>>>);
-
-/// The metadata of an object, as the store reports it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectMeta {
-    /// Its key.
-    pub key: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// An identifier that changes whenever the object does.
-    pub e_tag: Option<String>,
-    /// When it was last written, in microseconds since 1970.
-    pub modified: i64,
-}
-
-impl ObjectMeta {
-    /// Returns what distinguishes this version of the object from others: its `ETag`, in 16 bytes if it is a
-    /// hash as S3 makes it, or the time at which it was written if there is no `ETag`.
-    #[must_use]
-    pub fn version(&self) -> Vec<u8> {
-        match &self.e_tag {
-            Some(e_tag) => {
-                let hash = e_tag.trim_matches('"');
-                match u128::from_str_radix(hash, 16) {
-                    Ok(hash_bits) if hash.len() == 32 => hash_bits.to_be_bytes().to_vec(),
-                    _ => hash.as_bytes().to_vec(),
-                }
-            }
-            None => self.modified.to_le_bytes().to_vec(),
-        }
-    }
-}
 
 impl From<object_store::ObjectMeta> for ObjectMeta {
     fn from(meta: object_store::ObjectMeta) -> Self {
@@ -288,28 +257,4 @@ const GET_BYTES: usize = 8 << 20;
 fn is_odd_answer(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::Generic { .. })
         && !error.to_string().contains("Error performing ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_16_bytes_where_the_e_tag_is_a_hash_and_else_the_text() {
-        let version = |e_tag: Option<&str>| {
-            let meta = ObjectMeta {
-                key: String::new(),
-                size: 1,
-                e_tag: e_tag.map(str::to_owned),
-                modified: 1,
-            };
-            meta.version()
-        };
-        let hash = version(Some("\"d41d8cd98f00b204e9800998ecf8427e\""));
-        assert_eq!((hash.len(), hash[0], hash[15]), (16, 0xd4, 0x7e));
-        let of_parts = "d41d8cd98f00b204e9800998ecf8427e-2";
-        assert_eq!(version(Some(of_parts)), of_parts.as_bytes());
-        assert_eq!(version(Some("+41d8cd98f00b204e9800998ecf8427e")).len(), 16);
-        assert_eq!(version(None), 1_i64.to_le_bytes());
-    }
 }
