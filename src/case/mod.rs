@@ -21,6 +21,10 @@ mod collected;
 mod countries;
 mod files;
 mod neighbours;
+#[cfg(feature = "page")]
+pub mod page;
+#[cfg(not(feature = "page"))]
+#[path = "no_page.rs"]
 pub mod page;
 mod rounds;
 mod seeds;

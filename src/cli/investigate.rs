@@ -11,6 +11,7 @@ use serde_json::json;
 use trailsift::Error;
 use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
 use trailsift::config::random_run_id;
+use trailsift::error::{MissingFeature, PageError};
 use trailsift::follow::{Entity, Kind};
 use trailsift::output::{Destination, HiddenFolder};
 use trailsift::report::Severity;
@@ -71,13 +72,12 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    draft
-        .finish(&case)
-        .with_context(|| args.output.display().to_string())?;
-    warn(&case.about, args.log_format);
+    let unwritten = draft.finish(&case);
+    let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
+    warn(&case.about, unwritten, args.log_format);
     match args.log_format {
         _ if args.quiet => {}
-        LogFormat::Text => show(&case, &args.output),
+        LogFormat::Text => show(&case, &args.output, unwritten.is_none()),
         LogFormat::Json => {
             let mut about = serde_json::to_value(&case.about)?;
             if let Some(about) = about.as_object_mut() {
@@ -227,23 +227,33 @@ impl Draft {
     }
 
     /// Writes the case, and gives it its name. If the folder exists, the files get their names one by one, the page
-    /// last.
-    fn finish(&self, case: &Case) -> anyhow::Result<()> {
+    /// last. Returns why there is no page, if the program was built without pages.
+    fn finish(&self, case: &Case) -> anyhow::Result<Option<MissingFeature>> {
         let hidden = self.hidden.path();
         case::write(case, &Rule::quarantine(), hidden)?;
-        std::fs::write(hidden.join(PAGE), case::page::render(case)?)?;
-        if !self.is_there {
-            return Ok(self.hidden.rename(&self.folder)?);
+        let (page, unwritten) = match case::page::render(case) {
+            Ok(page) => (Some(page), None),
+            Err(PageError::Missing(feature)) => (None, Some(feature)),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(page) = &page {
+            std::fs::write(hidden.join(PAGE), page)?;
         }
-        for name in case::FILES.iter().chain(&["case.json", PAGE]) {
+        if !self.is_there {
+            self.hidden.rename(&self.folder)?;
+            return Ok(unwritten);
+        }
+        let page = page.map(|_| PAGE);
+        let names = case::FILES.into_iter().chain(["case.json"]).chain(page);
+        for name in names {
             std::fs::rename(hidden.join(name), self.folder.join(name))?;
         }
-        Ok(())
+        Ok(unwritten)
     }
 }
 
 /// Reports what the user must always know about a case: that something was not followed, has changed, or is missing.
-fn warn(about: &About, format: LogFormat) {
+fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
     let say = |is_error: bool, text: &str| match format {
         LogFormat::Json => {
             let level = if is_error { "error" } else { "warning" };
@@ -254,6 +264,9 @@ fn warn(about: &About, format: LogFormat) {
         }
         LogFormat::Text => terminal::line(&format!("{}: {text}", terminal::yellow("warning"))),
     };
+    if let Some(feature) = unwritten {
+        say(false, &format!("{PAGE} was not written: {feature}"));
+    }
     if about.max_hops_bit {
         let text = "something lies more steps away than --max-hops allows, and was not followed";
         say(false, text);
@@ -273,7 +286,7 @@ fn warn(about: &About, format: LogFormat) {
     }
 }
 
-fn show(case: &Case, output: &Path) {
+fn show(case: &Case, output: &Path, has_page: bool) {
     let count = |n: usize| HumanCount(n as u64);
     let about = &case.about;
     for (n, round) in about.rounds.iter().enumerate() {
@@ -325,6 +338,8 @@ fn show(case: &Case, output: &Path) {
         terminal::line(&format!("excluded    {n} files or folders"));
     }
     terminal::line(&format!("written     {}", terminal::path(output)));
-    let page = output.join(PAGE);
-    terminal::line(&format!("            open {}", terminal::path(&page)));
+    if has_page {
+        let page = output.join(PAGE);
+        terminal::line(&format!("            open {}", terminal::path(&page)));
+    }
 }

@@ -1,10 +1,16 @@
 //! The reasons why a ledger cannot be used.
 
+use super::MissingFeature;
+
 /// An error that prevents the use of the ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
+    /// The program was built without ledgers.
+    #[error(transparent)]
+    Missing(#[from] MissingFeature),
     /// The SQLite error.
+    #[cfg(feature = "ledger")]
     #[error("the ledger cannot be read or written")]
     Sqlite(#[from] rusqlite::Error),
     /// Another process uses the ledger.
@@ -30,18 +36,4 @@ pub enum LedgerError {
     /// The content kept as JSON is invalid.
     #[error("the ledger is damaged")]
     Json(#[from] serde_json::Error),
-}
-
-impl LedgerError {
-    /// Converts an SQLite error. If another process uses the ledger, SQLite reports this at once, because there is no
-    /// wait for a lock.
-    pub(crate) fn from_sqlite(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                Self::InUse
-            }
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::Layout,
-            _ => error.into(),
-        }
-    }
 }

@@ -2,11 +2,13 @@
 
 mod feature;
 mod ledger;
+mod page;
 
 use std::path::PathBuf;
 
 pub use feature::MissingFeature;
 pub use ledger::LedgerError;
+pub use page::PageError;
 
 /// An error that ends the run.
 #[derive(Debug, thiserror::Error)]

@@ -206,3 +206,21 @@ impl Write for Upload {
         match self.0 {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn opening_a_bucket_names_the_missing_feature() {
+        let uri = Uri::of(Path::new("s3://logs/a")).unwrap().unwrap();
+        let opened = Stores::default().bucket(&uri);
+        assert_eq!(
+            opened.unwrap_err().to_string(),
+            r#"this trailsift was built without the feature "cloud""#
+        );
+        assert!(check_support().is_err() && check_endpoint("https://localhost").is_err());
+    }
+}

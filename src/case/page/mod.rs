@@ -19,6 +19,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::{Case, CaseEvent};
+use crate::error::PageError;
 use crate::output::Column;
 use facts::Facts;
 
@@ -49,12 +50,12 @@ struct Ticket<'a> {
 /// # Errors
 ///
 /// The template's error.
-pub fn render(case: &Case) -> Result<String, askama::Error> {
+pub fn render(case: &Case) -> Result<String, PageError> {
     let page = Page {
         facts: &Facts::of(case),
         events: events(case),
     };
-    page.render()
+    Ok(page.render()?)
 }
 
 /// Renders the same in Markdown, without the plots and the list of all events.
@@ -62,9 +63,9 @@ pub fn render(case: &Case) -> Result<String, askama::Error> {
 /// # Errors
 ///
 /// The template's error.
-pub fn markdown(case: &Case) -> Result<String, askama::Error> {
+pub fn markdown(case: &Case) -> Result<String, PageError> {
     let facts = &Facts::of(case);
-    Ticket { facts }.render()
+    Ok(Ticket { facts }.render()?)
 }
 
 /// Returns text of a log in a form that is safe to show: without characters that change how the text around them is

@@ -1,26 +1,10 @@
 //! A summary of a ledger, for people.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use super::pages::OUTCOMES;
-use super::{Ledger, LedgerError};
-use crate::report::{Code, Diagnostic, Outcome, Severity};
-
-/// A summary of the content of a ledger.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// Number of sources by their outcome.
-    pub sources: BTreeMap<Outcome, u64>,
-    /// Bytes of all sources, as stored.
-    pub n_bytes: u64,
-    /// Number of alerts, and of events beside the alerts, that are in outputs.
-    pub n_delivered: u64,
-    /// Number of rows that are in no output yet.
-    pub n_waiting: u64,
-    /// Number of errors by kind.
-    pub failures: BTreeMap<Code, u64>,
-}
+use super::{Ledger, LedgerError, Summary};
+use crate::report::{Diagnostic, Outcome, Severity};
 
 impl Ledger {
     /// Summarizes the ledger.

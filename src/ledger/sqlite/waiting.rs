@@ -4,21 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, Waiting};
 use crate::output::{Alert, Column};
-use crate::report::Diagnostic;
 
 /// Number of alerts that are read at a time.
 const ALERTS_AT_ONCE: i64 = 256;
-
-/// The data of a source that waits for an output.
-#[derive(Debug)]
-pub struct Waiting {
-    /// The ids of the first and the last of its alerts.
-    pub alerts: Option<(i64, i64)>,
-    /// The diagnostics of the source that are still to be reported.
-    pub diagnostics: Vec<Diagnostic>,
-}
 
 impl Ledger {
     /// Returns whether an alert is in an output already: a source that has changed is read completely again.
