@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{BinaryBytes, HumanCount};
-use trailsift::ledger::Ledger;
+use trailsift::ledger::{Ledger, LedgerError};
 use trailsift::report::Outcome;
 
 use super::exit::Exit;
@@ -16,19 +16,12 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
     // SQLite would create a file that does not exist.
     std::fs::metadata(file).with_context(context)?;
     let ledger = Ledger::open_to_read(file).with_context(context)?;
-    let mut text = Vec::new();
     if let Some(separator) = failed {
-        ledger
-            .each_failure(&mut |path, _| {
-                text.extend(path);
-                text.push(separator);
-            })
-            .with_context(context)?;
-        // The reader of this output may wait for the ledger.
-        drop(ledger);
-        print(&text)?;
+        let sources = failed_sources(ledger, separator).with_context(context)?;
+        print(&sources)?;
         return Ok(Exit::Complete);
     }
+    let mut text = Vec::new();
     let summary = ledger.summary().with_context(context)?;
     let n_sources: u64 = summary.sources.values().sum();
     let mut lines = vec![("sources".to_owned(), HumanCount(n_sources).to_string())];
@@ -63,4 +56,15 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
     }
     print(&text)?;
     Ok(Exit::Complete)
+}
+
+/// Returns the sources that could not be read completely. Takes the ledger to close it: the reader of the output may
+/// wait for it.
+fn failed_sources(ledger: Ledger, separator: u8) -> Result<Vec<u8>, LedgerError> {
+    let mut sources = Vec::new();
+    ledger.each_failure(&mut |path, _| {
+        sources.extend(path);
+        sources.push(separator);
+    })?;
+    Ok(sources)
 }

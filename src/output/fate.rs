@@ -56,7 +56,7 @@ fn placed(name: String, fate: Fate, rows: u64) -> Placed {
 }
 
 fn settle(
-    mut target: Target,
+    mut target: Box<Target>,
     n_rows: u64,
     verdict: Verdict,
     is_held: bool,

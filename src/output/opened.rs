@@ -37,12 +37,8 @@ enum Sink {
 
 /// An output that is completely written but does not have its name yet.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a run has two of them, at its end"
-)]
 pub(crate) enum Closed {
-    One(Target, u64),
+    One(Box<Target>, u64),
     Parts(Files),
     Nothing,
 }
@@ -189,7 +185,9 @@ impl Output {
     pub(crate) fn close(self) -> Result<Closed, Error> {
         let Self { path, sink, n_rows } = self;
         let closed = match sink {
-            Sink::One(sink) => sink.finish().map(|target| Closed::One(target, n_rows)),
+            Sink::One(sink) => sink
+                .finish()
+                .map(|target| Closed::One(Box::new(target), n_rows)),
             Sink::Parts(parts) => parts.finish().map(Closed::Parts),
             Sink::Nowhere(_) => Ok(Closed::Nothing),
         };

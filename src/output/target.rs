@@ -84,10 +84,10 @@ struct Replacement {
 }
 
 impl Replacement {
-    fn commit(self: Box<Self>) -> io::Result<()> {
+    fn commit(self) -> io::Result<()> {
         let Self {
             file, mut upload, ..
-        } = *self;
+        } = self;
         let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
         io::copy(&mut file, &mut upload)?;
