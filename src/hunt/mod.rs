@@ -293,10 +293,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
-        // Each file gives more batches than may wait for their turn, and there are more files than threads.
-        let n_alerts = engine::outputs_that_wait(2) / MATCH.len();
+        // Each file gives more batches than may wait for their turn, and there are more files than threads. Large
+        // records do that with few of them.
+        let agent = format!(r#"{{"userAgent":"{}","#, "x".repeat(8 * 1024));
+        let record = MATCH.replacen('{', &agent, 1);
+        let n_alerts = engine::outputs_that_wait(2) / record.len();
         for name in ["a", "b", "c", "d"] {
-            std::fs::write(logs.join(name), MATCH.repeat(n_alerts)).unwrap();
+            std::fs::write(logs.join(name), record.repeat(n_alerts)).unwrap();
         }
         let mut places = Vec::new();
         let report = run(&config(folder.path()), &mut |notice| {
