@@ -152,12 +152,10 @@ impl Local for LocalHunt<'_> {
                 self.no_match(rule, event, at, out);
                 continue;
             }
-            if let Some(folder) = error_outside(&event.event, at) {
-                let message = format!(
-                    "event would be an alert, but the folder {} says that it failed: whether it did cannot be decided",
-                    folder.escape_debug()
-                );
-                report_undecided(rule, at, &message, out);
+            if let Some(folder) = error_outside(&event.event, at)
+                && !rule.doubts.matches_failed(rule.row.rule(), &event.event)
+            {
+                report_folder(rule, at, ("event would be an alert", &folder), out);
                 continue;
             }
             let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
@@ -187,8 +185,18 @@ impl LocalHunt<'_> {
         at: &Location<'_>,
         out: &mut Emit<'_, Finding>,
     ) {
-        if let Some(message) = rule.doubts.message(rule.row.rule(), &event.event) {
+        let (doubts, judge) = (&rule.doubts, rule.row.rule());
+        if let Some(message) = doubts.message(judge, &event.event) {
             report_undecided(rule, at, &message, out);
+        } else if doubts.matches_failed(judge, &event.event)
+            && let Some(folder) = error_outside(&event.event, at)
+        {
+            report_folder(
+                rule,
+                at,
+                ("event is no alert if it did not fail", &folder),
+                out,
+            );
         }
         let companion = self.companion.as_mut();
         let companion = companion.filter(|companion| companion.is_of(&rule.row));
@@ -196,6 +204,20 @@ impl LocalHunt<'_> {
             out.output(Finding::Related(row));
         }
     }
+}
+
+/// Reports an event whose outcome, and so whether it is an alert, depends on the name of its folder.
+fn report_folder(
+    rule: &HuntRule<'_>,
+    at: &Location<'_>,
+    (would, folder): (&str, &str),
+    out: &mut Emit<'_, Finding>,
+) {
+    let message = format!(
+        "{would}, but the folder {} says that it failed: whether it did cannot be decided",
+        folder.escape_debug()
+    );
+    report_undecided(rule, at, &message, out);
 }
 
 fn report_undecided(

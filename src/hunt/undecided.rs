@@ -15,6 +15,7 @@ use crate::scan::Prefilter;
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const OUTCOME: &str = "event.outcome";
+const FAILURE: &str = "failure";
 /// The fields that name the call.
 const CALL: [&str; 2] = ["event.action", "event.dataset"];
 
@@ -28,6 +29,8 @@ pub(super) struct Doubts {
     named: Option<&'static str>,
     /// For each field of [`CALL`], the values that the rule requires.
     call: [Vec<String>; 2],
+    /// True if a call that failed may be an alert.
+    may_have_failed: bool,
 }
 
 impl Doubts {
@@ -46,6 +49,10 @@ impl Doubts {
                 let literals = literals.map(|(_, literal)| literal.to_owned());
                 (literals.collect(), Prefilter::new(&runs))
             }),
+            may_have_failed: rule
+                .query()
+                .values_of(OUTCOME)
+                .is_none_or(|outcomes| outcomes.contains(&FAILURE)),
             call: CALL.map(|field| required(field).into_iter().map(str::to_owned).collect()),
         }
     }
@@ -56,31 +63,48 @@ impl Doubts {
         Some(doubt.message(self.named))
     }
 
+    /// Returns whether an event is an alert of `rule` if the call failed, whatever the event states.
+    pub(super) fn matches_failed(&self, rule: &Rule, event: &Event<'_>) -> bool {
+        let failed = Supposed {
+            event,
+            outcome: Some(FAILURE),
+            request: &[],
+            call: None,
+        };
+        self.may_have_failed && rule.matches(&failed)
+    }
+
     /// Returns the reason why it is open whether an event that `rule` does not match is an alert.
     fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
         let lacks_outcome = event.lacks_outcome();
-        let supposed = |request, call| Supposed {
-            event,
-            lacks_outcome,
-            request,
-            call,
+        let outcomes: &[_] = match lacks_outcome {
+            true => &[Some("success"), Some(FAILURE)],
+            false => &[None],
         };
-        if lacks_outcome && rule.matches(&supposed(&[], None)) {
+        let may_match = |request, call| {
+            let supposed = outcomes.iter().map(|outcome| Supposed {
+                event,
+                outcome: *outcome,
+                request,
+                call,
+            });
+            supposed.into_iter().any(|supposed| rule.matches(&supposed))
+        };
+        if lacks_outcome && may_match(&[], None) {
             return Some(Doubt::Outcome);
         }
         let Some((literals, prefilter)) = &self.sought else {
-            let may_match = event.is_call_damaged()
-                && !event.has_failed()
-                && rule.matches(&supposed(&[], Some(&self.call)));
+            let may_match = event.is_call_damaged() && may_match(&[], Some(&self.call));
             return may_match.then_some(Doubt::Action);
         };
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // The name of the call does not matter: it may have been the call that the rule requires.
-        if event.is_call_damaged() && !event.has_failed() && event.holds(&holds) {
+        let has_failed = || event.has_failed() && !self.may_have_failed;
+        if event.is_call_damaged() && !has_failed() && event.holds(&holds) {
             return Some(Doubt::Action);
         }
         // Nearly all events end here, because of their action.
-        if !rule.matches(&supposed(literals, None)) {
+        if !may_match(literals, None) {
             return None;
         }
         event.doubt(&holds)
@@ -90,7 +114,8 @@ impl Doubts {
 /// An event with the information that it lacks filled in.
 struct Supposed<'e> {
     event: &'e Event<'e>,
-    lacks_outcome: bool,
+    /// The outcome, in the place of what the event states.
+    outcome: Option<&'e str>,
     request: &'e [String],
     /// For each field of [`CALL`], the values that a damaged name may have had.
     call: Option<&'e [Vec<String>; 2]>,
@@ -98,8 +123,8 @@ struct Supposed<'e> {
 
 impl Fields for Supposed<'_> {
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
-        match field {
-            OUTCOME if self.lacks_outcome => visit(Scalar::Text("success".into())),
+        match self.outcome {
+            Some(outcome) if field == OUTCOME => visit(Scalar::Text(outcome.into())),
             _ => self.event.each_value(field, visit),
         }
         let mut add = |texts: &[String]| {

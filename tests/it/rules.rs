@@ -164,12 +164,32 @@ fn a_missing_outcome_and_a_damaged_call_are_undecided_for_any_rule() {
         "{messages:?}"
     );
     let failed = damaged.replace(r#""readOnly":false"#, r#""errorCode":"AccessDenied""#);
-    fs::write(&path, failed).unwrap();
+    fs::write(&path, &failed).unwrap();
     assert!(undecided(&lake, new_users()).is_empty());
+    // For a rule that does not care about the outcome, that it failed is no reason against it.
+    let any = r#"any where event.action == "CreateUser""#;
+    fs::write(&path, &failed).unwrap();
+    assert_eq!(undecided(&lake, rule("any", any)).len(), 1);
     // Another call is none of the rule's.
     let other = other("1").replace("aws-internal/3", "iam.CreateUser");
     fs::write(&path, other).unwrap();
     assert!(undecided(&lake, new_users()).is_empty());
+}
+
+#[test]
+fn a_folder_that_names_an_error_decides_nothing_about_the_outcome() {
+    let lake = Lake::new().file("errorcode=AccessDenied/a.json", with("1", "CreateUser"));
+    let rule = |outcome: &str| {
+        let query = format!(r#"any where event.action == "CreateUser"{outcome}"#);
+        rule("users", &query)
+    };
+    let counts = |outcome: &str| {
+        let (report, ..) = hunt(&config(&lake, own(rule(outcome))));
+        (report.alerts, report.diagnostics.len())
+    };
+    assert_eq!(counts(r#" and event.outcome == "success""#), (0, 1));
+    assert_eq!(counts(r#" and event.outcome == "failure""#), (0, 1));
+    assert_eq!(counts(""), (1, 0));
 }
 
 /// The quarantine rule, a rule that some of its events match too, and one that matches other events.
@@ -268,8 +288,8 @@ fn a_ledger_and_a_footer_name_each_rule() {
         ])
     );
     // A file that has changed is read again, and only its new alerts are written.
-    let records = fs::read_to_string(lake.logs().join("a.json")).unwrap();
-    let records = format!("{records}\n{}", with("new2", "CreateUser"));
+    let mut records = fs::read(lake.logs().join("a.json")).unwrap();
+    records.extend(format!("\n{}", with("new2", "CreateUser")).bytes());
     fs::write(lake.logs().join("a.json"), records).unwrap();
     let report = run(&parquet(set(), "b.parquet")).unwrap();
     assert!(n_alerts > 2);
