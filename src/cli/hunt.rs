@@ -60,12 +60,13 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
 
 fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Result<Exit> {
     wait_for_list(config);
+    // Before there is any file that a signal could leave behind.
+    let signal = watch_signals(&config.scan.progress.stop)?;
     let options = RunOptions {
         report: open_report(args, config)?,
         spares_older: !args.force,
         is_of_dataset,
     };
-    let signal = watch_signals(&config.scan.progress.stop)?;
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
         let bar = Bar::new(&config.scan, args.log_format, !args.quiet);

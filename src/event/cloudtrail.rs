@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 
 use super::doubt::{Said, holds_below};
-use super::exports::{each_moved, is_absent, is_other_case, scalar};
+use super::exports::{each_moved, is_absent, scalar};
 use super::json::Value;
 use super::known::Known;
-use super::names::{after_field, divides_fields, is_field, is_nothing};
-use super::record::{self, OWN_FIELDS, Record};
+use super::names::{is_field, is_nothing, is_other_case};
+use super::record::{self, REQUEST, Record, spread_request};
 use super::{Scalar, java_map, object_text};
 
 /// Fields beside `eventName`: a CloudTrail record has at least one of them.
@@ -74,47 +74,6 @@ pub(crate) fn is_record(record: &Record<'_>) -> bool {
         && !is_notification(record)
         && !is_insight(record)
 }
-
-/// The fields of a record that are objects. Exports write their inner fields as fields of the record:
-/// `userIdentity.arn`.
-const OWN_OBJECTS: [&str; 9] = [
-    "additionalEventData",
-    "eventContext",
-    "insightDetails",
-    "resources",
-    "responseElements",
-    "serviceEventDetails",
-    "tlsDetails",
-    "userIdentity",
-    REQUEST,
-];
-
-/// Returns true if `name` is one of a record's own fields, or of a field inside one.
-pub(crate) fn is_own_field(name: &str) -> bool {
-    // Usually spelt as AWS does.
-    record::number(name).is_some()
-        || OWN_FIELDS.iter().any(|field| is_field(name, field))
-        || OWN_OBJECTS
-            .iter()
-            .any(|field| after_field(name, field).is_some())
-}
-
-/// Returns the parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or
-/// with another separator. Each has its name inside the request.
-pub(super) fn spread_request<'v>(
-    record: &Record<'v>,
-) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    record.others().filter_map(|(key, value)| {
-        let rest = after_field(key, REQUEST)?;
-        // If another letter follows, the name is damaged.
-        let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
-        rest.as_bytes().first().filter(|byte| is_below(byte))?;
-        let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
-        (!name.is_empty()).then_some((name, value))
-    })
-}
-
-pub(super) const REQUEST: &str = "requestParameters";
 
 /// Returns what a record says about its request.
 pub(crate) fn said(record: &Record<'_>) -> Said {

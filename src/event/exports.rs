@@ -1,10 +1,9 @@
 //! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
 //! separate fields, and texts that mean "no value".
 
-use super::cloudtrail::{REQUEST, is_own_field, spread_request};
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
-use super::record::Record;
+use super::record::{REQUEST, Record, is_own_field, spread_request};
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
@@ -20,14 +19,6 @@ pub(super) fn is_native(record: &Record<'_>) -> bool {
 /// Returns the members that no record has. They may contain a whole record, or something unknown.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.others().filter(|(name, _)| !is_own_field(name))
-}
-
-/// Returns true if `name` differs from `field` in case only. In a record with AWS's own names that is a different field,
-/// for AWS and for anyone who reads its records. A name all in lower case is Athena's.
-pub(super) fn is_other_case(name: &str, field: &str) -> bool {
-    name != field
-        && name.eq_ignore_ascii_case(field)
-        && name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's

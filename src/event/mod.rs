@@ -30,7 +30,7 @@ use std::fmt::Write as _;
 pub use doubt::Doubt;
 use doubt::{Said, holds_below};
 use json::Value;
-pub(crate) use record::Record;
+pub(crate) use record::{Record, is_own_field};
 
 /// One value of an ECS field.
 #[derive(Debug, Clone, PartialEq)]

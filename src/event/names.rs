@@ -16,6 +16,14 @@ pub(crate) fn is_field(name: &str, field: &str) -> bool {
             || after_field(name, field).is_some_and(|rest| rest.bytes().all(divides_words)))
 }
 
+/// Returns true if `name` differs from `field` in case only. In a record with AWS's own names that is a different field,
+/// for AWS and for anyone who reads its records. A name all in lower case is Athena's.
+pub(super) fn is_other_case(name: &str, field: &str) -> bool {
+    name != field
+        && name.eq_ignore_ascii_case(field)
+        && name.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
 /// Returns the rest of `name` after the field `field`, if it begins with that.
 pub(crate) fn after_field<'n>(name: &'n str, field: &str) -> Option<&'n str> {
     after(name, field, divides_words)

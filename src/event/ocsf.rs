@@ -12,7 +12,8 @@ use super::doubt::Said;
 use super::ecs::each_at;
 use super::json::Value;
 use super::names::{after_field, is_nothing};
-use super::{Scalar, cloudtrail, java_map, object_text};
+use super::record::is_own_field;
+use super::{Scalar, java_map, object_text};
 
 const UNMAPPED_REQUEST: &str = "requestParameters";
 
@@ -222,7 +223,7 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
 /// Returns true if a name in `unmapped`, which may be a path, is not a field of a record, or belongs to a request
 /// that is not read.
 fn is_foreign(name: &str) -> bool {
-    !cloudtrail::is_own_field(name) || is_unread_request(name)
+    !is_own_field(name) || is_unread_request(name)
 }
 
 /// Returns true if a name in `unmapped` begins like those of the request, but is not one that is read.

@@ -3,10 +3,9 @@
 //! A candidate is asked for some hundred fields. The table is made in one walk over the members, and each question
 //! then looks at one member instead of all.
 
-use super::exports::is_other_case;
 use super::json::{Members, Value};
 use super::known::Known;
-use super::names::is_field;
+use super::names::{after_field, divides_fields, is_field, is_other_case};
 
 /// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
 /// a caller of the API chooses.
@@ -45,6 +44,32 @@ pub(super) const OWN_FIELDS: [&str; 33] = [
     "vpcEndpointAccountId",
     "vpcEndpointId",
 ];
+
+pub(super) const REQUEST: &str = "requestParameters";
+
+/// The fields of a record that are objects. Exports write their inner fields as fields of the record:
+/// `userIdentity.arn`.
+const OWN_OBJECTS: [&str; 9] = [
+    "additionalEventData",
+    "eventContext",
+    "insightDetails",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "tlsDetails",
+    "userIdentity",
+    REQUEST,
+];
+
+/// Returns true if `name` is one of a record's own fields, or of a field inside one.
+pub(crate) fn is_own_field(name: &str) -> bool {
+    // Usually spelt as AWS does.
+    number(name).is_some()
+        || OWN_FIELDS.iter().any(|field| is_field(name, field))
+        || OWN_OBJECTS
+            .iter()
+            .any(|field| after_field(name, field).is_some())
+}
 
 /// The most members with other names that a table lists.
 const OTHERS_MAX: usize = 8;
@@ -205,6 +230,21 @@ impl<'v> Record<'v> {
             }
         }
     }
+}
+
+/// Returns the parameters of a request that some exports spread over the record: `requestParameters.policyArn`, or
+/// with another separator. Each has its name inside the request.
+pub(super) fn spread_request<'v>(
+    record: &Record<'v>,
+) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    record.others().filter_map(|(key, value)| {
+        let rest = after_field(key, REQUEST)?;
+        // If another letter follows, the name is damaged.
+        let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
+        rest.as_bytes().first().filter(|byte| is_below(byte))?;
+        let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
+        (!name.is_empty()).then_some((name, value))
+    })
 }
 
 /// A few members of a record, or all where there is no table.

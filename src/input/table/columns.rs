@@ -3,7 +3,7 @@
 use parquet::basic::Type;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use crate::event::cloudtrail::is_own_field;
+use crate::event::is_own_field;
 
 /// The relevant columns of a table.
 #[derive(Debug, PartialEq, Eq)]
