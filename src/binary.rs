@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holes_and_stray_characters_are_no_binary_and_what_is_dense_with_them_is() {
+    fn only_what_is_dense_with_control_characters_is_binary() {
         let text = br#"{"eventName":"AttachUserPolicy"}"#.repeat(40);
         let after = |bytes: &[u8]| find_binary(&[&text, bytes, &text].concat());
         assert_eq!(find_control(&text), None);

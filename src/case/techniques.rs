@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_only_read_are_discovery_and_others_that_are_not_known_are_none() {
+    fn calls_that_only_read_are_discovery_and_unknown_others_are_none() {
         let id = |service, call| technique(service, call).map(|technique| technique.id);
         assert_eq!(id("iam.amazonaws.com", "ListUsers"), Some("T1087.004"));
         assert_eq!(

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_last_seconds_and_the_time_left_is_known_once_all_is_listed() {
+    fn the_rate_is_of_the_last_seconds_and_the_time_left_needs_the_whole_list() {
         let (progress, traffic) = (Progress::default(), Traffic::default());
         let mut pace = Pace::new();
         progress.found_bytes.store(10 << 20, Relaxed);

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_of_many_sources_come_in_the_sources_order_though_their_channels_fill_up() {
+    fn alerts_come_in_the_order_of_sources_though_their_channels_fill_up() {
         let folder = tempfile::tempdir().unwrap();
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).unwrap();

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_slash_is_one_of_names_and_one_with_a_slash_one_of_paths() {
+    fn a_pattern_with_a_slash_is_of_paths_and_one_without_of_names() {
         for (pattern, path, fits) in [
             ("*.csv", "a.csv", true),
             ("*.csv", "x/y/a.csv", true),

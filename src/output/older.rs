@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_in_lines_of_any_schema_and_what_is_not_known_is_not_guessed() {
+    fn rows_are_counted_in_lines_of_any_schema_and_nothing_is_guessed() {
         assert_eq!(rows_of(b""), Some(0));
         assert_eq!(rows_of(b"{\"a\":1}\n{\"a\":2}\n"), Some(2));
         assert_eq!(rows_of(b"{\"create\":{}}\n{\"a\":2}\n"), Some(1));

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_the_permissions_of_any_new_file_and_not_before_it_has_its_name() {
+    fn a_file_gets_the_permissions_of_a_new_file_with_its_name() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let mode = |name: &str| {

@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_is_met_wherever_it_stands_before_a_place_that_is_found() {
+    fn a_control_character_is_met_wherever_it_stands_before_a_hit() {
         let words: [&[u8]; 6] = [b"Other", b"Quarantine", b"KWQX", b"ZVJH", b"xyzw", b"5678"];
         for n in [2, 6] {
             let patterns = Patterns::new(words[..n].iter().copied());

@@ -378,7 +378,7 @@ fn a_document_that_is_open_at_an_anchor_is_cut_off_there() {
 }
 
 #[test]
-fn a_newline_inside_a_string_is_an_anchor_only_where_a_bracket_cannot_follow() {
+fn a_newline_in_a_string_is_no_anchor_if_a_bracket_can_follow() {
     check(
         "{\"eventName\":\"a,\n{NEEDLE\"}\n{\"eventName\":\"NEEDLE\"}",
         expect![[r#"

@@ -102,7 +102,7 @@ fn a_large_object_comes_in_ranges_and_is_read_like_a_file() {
 }
 
 #[test]
-fn whatever_the_network_does_the_alerts_are_those_of_the_files_or_the_object_is_named() {
+fn whatever_the_network_does_alerts_are_those_of_files_or_it_is_told() {
     let mut lake = Lake::new();
     for n in 0..60 {
         lake = lake.gzip(
@@ -639,7 +639,7 @@ fn addresses_that_make_no_sense_are_refused_before_the_run() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_address_is_told_and_not_taken_for_an_empty_bucket() {
+fn an_endpoint_that_is_no_address_is_no_empty_bucket() {
     let lake = Lake::new();
     for endpoint in [
         "running 1 test",

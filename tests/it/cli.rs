@@ -77,7 +77,7 @@ fn an_output_never_replaces_a_file_that_is_hunted_through() {
 }
 
 #[test]
-fn the_run_s_own_outputs_are_no_input_and_those_of_other_runs_hold_no_event() {
+fn outputs_of_this_run_are_no_input_and_those_of_others_hold_no_event() {
     let lake = Lake::new().file("a", attach("1"));
     let run = |args: &[&str], n_found: u64| {
         let output = Command::new(TRAILSIFT)

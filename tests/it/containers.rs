@@ -31,7 +31,7 @@ fn every_container_is_read_whatever_it_is_called() {
 }
 
 #[test]
-fn a_tree_of_deliveries_in_a_tar_gives_the_path_and_the_offset_of_each_alert() {
+fn deliveries_in_a_tar_give_the_path_and_the_offset_of_each_alert() {
     let first = delivery(&[other("1"), attach("2")]);
     let tree = tar(&[
         ("AWSLogs/a.json.gz", &gzip(first.as_bytes())),

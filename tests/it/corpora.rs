@@ -129,7 +129,7 @@ fn ask(oracle: &Path, corpora: &Path) -> (Vec<Event>, Vec<Event>, Value) {
 
 /// Every event in every file, whatever shape it is in: as many as the oracle finds, but for what it passes over.
 #[test]
-fn the_events_in_real_public_data_are_as_many_as_the_oracle_s_file_by_file() {
+fn events_in_real_public_data_are_as_many_as_the_oracle_counts() {
     let Some((corpora, oracle)) = at_hand() else {
         return;
     };
@@ -191,7 +191,7 @@ fn all_events(root: &Path) -> Vec<Value> {
 
 /// CloudTrail files of AWS's own samples, and the Security Lake files that were made from them.
 #[test]
-fn security_lake_files_say_of_each_event_what_the_logs_say_that_they_were_made_of() {
+fn security_lake_files_say_of_each_event_what_their_logs_say() {
     let Some(corpora) = shared::folder("corpora") else {
         return;
     };

@@ -136,7 +136,7 @@ fn a_run_that_is_to_outlive_its_terminal_does() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_told_before_anything_is_read_or_written() {
+fn a_report_that_cannot_be_written_is_told_before_all_else() {
     let lake = Lake::new().file("a", attach("1"));
     fs::write(lake.beside("alerts.ndjson"), "older").unwrap();
     for report in ["no/report.json", "logs", "alerts.ndjson/report.json"] {

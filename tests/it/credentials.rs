@@ -206,7 +206,7 @@ fn credentials_are_found_where_the_tools_of_aws_find_them() {
 }
 
 #[test]
-fn the_certificates_of_a_bundle_are_trusted_for_the_bucket_and_for_what_gives_credentials() {
+fn a_bundle_of_certificates_is_trusted_for_buckets_and_credentials() {
     let object = ("a".to_owned(), Bytes::from(attach("1")));
     let server = Server::of_memory(MemoryS3::from_iter([object]));
     let (bucket, sts) = (tls::before(server.address()), tls::before(giver()));

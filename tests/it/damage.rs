@@ -285,7 +285,7 @@ fn a_file_name_that_is_no_utf8_is_read() {
 }
 
 #[test]
-fn json_inside_more_strings_than_are_looked_into_is_told_beside_other_events() {
+fn json_in_more_strings_than_are_examined_is_told_beside_other_events() {
     // Escapes of one backslash each, so that a level adds to the text and does not multiply it.
     let wrap = |text: &str| {
         let content = text.replace('\\', "\\u005c").replace('"', "\\u0022");
@@ -344,7 +344,7 @@ fn behind_a_damaged_member_of_each_compression_the_next_one_is_read() {
 }
 
 #[test]
-fn foreign_bytes_between_members_are_told_and_the_members_behind_them_read() {
+fn foreign_bytes_between_members_are_told_and_later_members_read() {
     let stored = [
         gzip(attach("1").as_bytes()),
         b"not gzip at all".to_vec(),

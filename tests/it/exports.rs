@@ -114,7 +114,7 @@ fn an_outcome_of_nothing_but_empty_values_is_a_success() {
 }
 
 #[test]
-fn a_link_in_a_tar_that_stores_content_is_read_and_one_that_does_not_hides_nothing() {
+fn a_link_in_a_tar_is_read_if_it_stores_content_and_hides_nothing() {
     let entry = |kind: tar::EntryType, size: u64, content: &str| {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);

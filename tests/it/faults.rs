@@ -322,7 +322,7 @@ fn an_object_that_is_gone_before_it_was_read_keeps_a_ledger_incomplete() {
 }
 
 #[test]
-fn an_object_that_was_changed_or_refused_is_read_by_the_next_run_with_a_ledger() {
+fn a_changed_or_refused_object_is_read_by_the_next_run_with_a_ledger() {
     let (first, second) = (attach("1"), attach("2"));
     let server = memory(&[("logs/a", &first), ("logs/b", &second)]);
     let denied = Fate::Refused("403 Forbidden", "AccessDenied", "<Message>No.</Message>");

@@ -497,7 +497,7 @@ fn entries_of_archives_are_left_out_and_counted() {
 }
 
 #[test]
-fn a_zip_whose_lengths_come_behind_its_entries_is_read_past_what_is_left_out() {
+fn a_zip_with_lengths_behind_its_entries_is_read_past_what_is_left_out() {
     let mut zip = zip::ZipWriter::new_stream(Vec::new());
     let options = zip::write::SimpleFileOptions::default();
     let log = attach("1");

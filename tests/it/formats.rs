@@ -409,7 +409,7 @@ fn a_record_in_a_string_is_found_however_large_the_documents_round_it_are() {
 }
 
 #[test]
-fn a_needle_that_is_hidden_by_nested_escapes_is_told_where_no_record_comes_out() {
+fn a_needle_behind_nested_escapes_is_told_if_no_record_comes_out() {
     let escaped = attach("1").replace("Compromised", "\\u0043ompromised");
     let string = |text: &str| serde_json::to_string(text).unwrap();
     for text in [

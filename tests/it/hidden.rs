@@ -89,7 +89,7 @@ fn what_is_not_whole_is_open_to_its_owner_alone() {
 }
 
 #[test]
-fn what_a_kill_left_is_removed_by_the_next_run_with_that_output_and_no_other() {
+fn what_a_kill_left_is_removed_by_the_next_run_with_that_output() {
     let outputs: [&[&str]; 4] = [
         &["-o", "a.ndjson"],
         &["-o", "set/", "--format", "ndjson"],

@@ -465,7 +465,7 @@ fn belonging(case: &Path) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn detonations_are_followed_from_their_principal_to_all_that_was_done_and_made() {
+fn detonations_are_followed_from_their_principal_to_all_they_did() {
     let Some(logs) = shared::folder("corpora/DataDog__stratus-red-team/docs/detonation-logs")
     else {
         return;

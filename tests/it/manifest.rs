@@ -44,7 +44,7 @@ fn succeeds(command: &mut Command) {
 }
 
 #[test]
-fn the_shards_of_a_manifest_together_give_the_rows_of_one_hunt_in_their_order() {
+fn the_shards_of_a_manifest_give_the_rows_of_one_hunt_in_order() {
     let lake = archive();
     succeeds(&mut run(
         &lake,
@@ -85,7 +85,7 @@ fn the_shards_of_a_manifest_together_give_the_rows_of_one_hunt_in_their_order() 
 }
 
 #[test]
-fn of_a_bucket_nothing_is_listed_or_looked_up_again_and_rows_may_come_as_lines() {
+fn a_bucket_is_listed_once_and_rows_of_a_manifest_may_be_lines() {
     let lake = archive();
     let server = Server::of_folder(lake.logs().parent().unwrap());
     succeeds(server.serves(&mut run(

@@ -76,7 +76,7 @@ fn a_stream_of_arrow_holds_the_rows_in_types_that_spark_takes() {
 }
 
 #[test]
-fn a_stream_on_standard_output_has_its_schema_where_there_is_no_alert_and_no_input() {
+fn a_stream_on_standard_output_has_its_schema_without_any_alert() {
     let lake = Lake::new();
     fs::write(lake.beside("list"), "").unwrap();
     for list in ["list", "-"] {

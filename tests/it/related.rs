@@ -35,7 +35,7 @@ fn lake() -> Lake {
 }
 
 #[test]
-fn events_beside_the_alerts_are_counted_and_the_lifted_and_failed_ones_shown() {
+fn related_events_are_counted_and_the_lifted_and_failed_ones_shown() {
     let hunt = lake().hunt(&[]).exits(0).finds(&["alert"]);
     let expected = serde_json::json!({
         "failed_attach": 1, "detach": 2, "other_attach": 2, "legacy_quarantine": 1, "read": 1, "mention": 1,
@@ -47,7 +47,7 @@ fn events_beside_the_alerts_are_counted_and_the_lifted_and_failed_ones_shown() {
 }
 
 #[test]
-fn related_events_are_written_with_the_columns_of_alerts_and_their_relation() {
+fn related_events_have_the_columns_of_alerts_and_a_relation() {
     let lake = lake();
     let hunt = lake
         .hunt(&["--related", "related.ndjson"])

@@ -84,7 +84,7 @@ fn signal(child: &mut Child, signal: &str) -> Option<i32> {
 }
 
 #[test]
-fn a_later_run_reads_only_what_is_new_or_has_changed_and_writes_only_its_alerts() {
+fn a_later_run_reads_and_writes_only_what_is_new_or_changed() {
     let lake = Lake::new()
         .file("a.json", delivery(&[attach("1")]))
         .file("b.json", delivery(&[other("0")]));
@@ -136,7 +136,7 @@ fn a_finished_run_that_is_repeated_is_done_and_leaves_its_output() {
 }
 
 #[test]
-fn an_output_that_holds_alerts_of_an_earlier_run_is_not_replaced_by_new_ones() {
+fn an_output_with_alerts_of_an_earlier_run_is_not_replaced_by_new_ones() {
     let lake = Lake::new().file("a.json", attach("1"));
     hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["1"]);
     let lake = lake.file("b.json", attach("2"));
@@ -416,7 +416,7 @@ fn names_that_were_given_before_the_ledger_knew_it_are_found_out() {
 }
 
 #[test]
-fn files_of_a_dataset_that_were_named_before_the_last_are_taken_away_and_written_again() {
+fn half_a_dataset_is_taken_away_and_written_again() {
     let lake = Lake::new()
         .file("a.json", attach("1"))
         .file("b.json", attach("2").replace("2024-05-01", "2024-05-02"));

@@ -299,7 +299,7 @@ fn a_folder_that_is_no_case_is_told_so() {
 }
 
 #[test]
-fn documents_for_elastic_are_of_ecs_and_name_what_they_have_to_do_with_the_case() {
+fn documents_for_elastic_are_of_ecs_and_name_their_part_in_the_case() {
     let lake = told(1);
     let list = list(&lake);
     hunt_and_investigate(&lake, &[]);

@@ -222,7 +222,7 @@ fn a_finding_of_a_record_that_says_little_is_one_still() {
 }
 
 #[test]
-fn files_of_findings_hold_the_documents_in_time_order_on_pages_of_a_megabyte() {
+fn findings_are_in_time_order_on_pages_of_a_megabyte() {
     // From the last to the first, of different lengths.
     let records = (0..4000).map(|n| {
         let time = format!(
@@ -308,7 +308,7 @@ fn alerts_that_are_met_again_in_any_schema_are_no_events() {
 }
 
 #[test]
-fn a_record_with_fields_like_an_alert_s_is_judged_and_others_findings_are_no_output_of_ours() {
+fn a_record_with_fields_of_an_alert_is_judged_and_is_no_output_of_ours() {
     let beside = attach("1").replacen('{', r#"{"alert_id":"a","rule_id":"b","raw_event":"c","#, 1);
     let signal = attach("2").replacen('{', r#"{"trailsift":{"alert_id":"a"},"#, 1);
     let lake = Lake::new().file("a.ndjson", format!("{beside}\n{signal}\n"));

@@ -308,7 +308,7 @@ fn images_in_a_stream_are_no_events_but_told_and_a_text_in_one_is_read() {
 }
 
 #[test]
-fn rows_of_fields_are_units_of_their_own_wherever_they_stand_in_a_large_answer() {
+fn rows_of_fields_are_units_wherever_they_stand_in_a_large_answer() {
     let row = |n: usize, policy: &str| {
         format!(
             "[{{\"field\":\"eventName\",\"value\":\"AttachUserPolicy\"}},{{\"field\":\"eventID\",\"value\":\"{n}\"}},\
@@ -477,7 +477,7 @@ fn texts_that_say_nothing_are_no_errors_in_exports() {
 }
 
 #[test]
-fn an_escaped_name_in_a_request_of_text_is_seen_beside_what_is_no_strict_json() {
+fn an_escaped_name_in_a_request_is_seen_beside_what_is_not_strict_json() {
     let escaped = ARN.replace("Key", r"\u004bey");
     for request in [
         format!(r#"{{"policyArn":"{escaped}","policyArn":"x"}}"#),

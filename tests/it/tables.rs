@@ -329,7 +329,7 @@ fn a_damaged_bound_hides_no_row() {
 }
 
 #[test]
-fn a_row_is_counted_by_the_order_of_the_groups_whatever_number_a_group_has() {
+fn a_row_is_counted_by_the_order_of_groups_and_not_by_their_numbers() {
     let rows = rows(600, athena_row);
     let lake = Lake::new().file("b", "");
     let table = lake.logs().join("a.parquet");

@@ -614,6 +614,27 @@ fn no_file_is_longer_than_500_lines_without_its_tests() {
 }
 
 #[test]
+fn no_function_has_a_name_of_more_than_70_letters() {
+    let mut paths = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        list(&root().join(folder), &mut paths);
+    }
+    let mut n_names = 0;
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        for name in text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("fn "))
+        {
+            let name = name.split(['(', '<']).next().unwrap();
+            assert!(name.len() <= 70, "{}: {name}", path.display());
+            n_names += 1;
+        }
+    }
+    assert!(n_names > 1_000, "{n_names}");
+}
+
+#[test]
 fn every_dependency_has_its_reason() {
     let manifest = text("Cargo.toml");
     let mut is_dependencies = false;

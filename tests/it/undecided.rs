@@ -140,7 +140,7 @@ fn what_is_undecided_has_its_place_and_a_reason() {
 }
 
 #[test]
-fn a_record_with_a_request_of_its_own_is_decided_whatever_else_names_the_policy() {
+fn a_record_with_a_request_is_decided_whatever_else_names_the_policy() {
     let native = attach_with("1", "ReadOnlyAccess");
     let with = |field: &str, value: &str| {
         let name = format!("\"{field}\":");
@@ -566,7 +566,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn no_row_that_may_be_an_alert_is_passed_over_and_none_is_claimed_that_failed(
+    fn no_row_that_may_be_an_alert_is_passed_over_and_none_that_failed_is_one(
         rows in proptest::collection::vec(row(), 40),
     ) {
         let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();

@@ -147,7 +147,7 @@ fn what_is_stored_as_it_is_comes_as_it_is() {
 }
 
 #[test]
-fn every_member_comes_whatever_its_header_holds_and_padding_is_passed_over() {
+fn every_member_is_read_whatever_its_header_and_padding_is_skipped() {
     let (a, b) = (text(2500), text(40));
     let stored = [
         gzip(&a),
@@ -366,7 +366,7 @@ proptest! {
 }
 
 #[test]
-fn a_fault_in_a_frame_shows_at_the_same_place_however_much_is_asked_for_at_once() {
+fn a_fault_in_a_frame_has_one_place_however_much_is_asked_for() {
     let text: Vec<u8> = (0..1500_usize)
         .map(|i| br#"{"eventID":"d0aaa000" , "eventType":"AwsApiCall"}"#[i * i / 7 % 49])
         .collect();

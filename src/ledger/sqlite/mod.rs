@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_write_that_failed_a_ledger_has_what_was_committed_before_and_no_more() {
+    fn after_a_failed_write_a_ledger_has_what_was_committed_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
         let done = |seen, diagnostics| Done {

@@ -421,7 +421,7 @@ fn finds(text: &str, ids: &[&str], codes: &[Code]) {
 }
 
 #[test]
-fn a_row_with_a_hit_that_does_not_fit_is_an_error_and_its_neighbours_are_judged() {
+fn a_row_with_a_hit_that_does_not_fit_is_an_error_of_its_own() {
     let around = |bad: &str| format!("{HEADER}{}{bad}{}", row("1"), row("2"));
     let whole = row("3");
     for bad in [
