@@ -30,6 +30,9 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
 /// one with a wrong time may be lost.
 pub(crate) fn read(text: &str) -> Option<Time> {
     let text = text.trim();
+    if let Some(micros) = usual(text) {
+        return Some(Time::of(micros, 1));
+    }
     if text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -74,6 +77,49 @@ impl Time {
             may_be: micros..=micros.saturating_add(length - 1),
         }
     }
+}
+
+/// Reads `2024-05-01T12:00:00Z`. AWS writes this form, and so nearly all times have it.
+fn usual(text: &str) -> Option<i64> {
+    let &[
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b'Z',
+    ] = text.as_bytes()
+    else {
+        return None;
+    };
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| i16::from(byte - b'0'));
+    let year = digit(y1)? * 1000 + digit(y2)? * 100 + digit(y3)? * 10 + digit(y4)?;
+    let two = |tens, ones| i8::try_from(digit(tens)? * 10 + digit(ones)?).ok();
+    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    let civil = DateTime::new(
+        year,
+        month,
+        day,
+        two(h1, h2)?,
+        two(n1, n2)?,
+        two(s1, s2)?,
+        0,
+    );
+    Some(Offset::UTC.to_timestamp(civil.ok()?).ok()?.as_microsecond())
 }
 
 /// Reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Its size shows the unit: with at
@@ -237,6 +283,25 @@ mod tests {
     use super::*;
 
     const NOON: i64 = 1_714_564_800_000_000;
+
+    proptest! {
+        /// Numbers beyond those of a calendar too.
+        #[test]
+        fn the_form_that_aws_writes_is_read_as_iso_8601(
+            (y, m, d) in (0..=9999, 0..=13, 0..=32),
+            (h, n, s) in (0..=25, 0..=61, 0..=61),
+        ) {
+            let text = format!("{y:04}-{m:02}-{d:02}T{h:02}:{n:02}:{s:02}Z");
+            let expected = iso(&text);
+            if s < 60 {
+                prop_assert_eq!(usual(&text), expected.map(|time| time.micros));
+            } else {
+                // A second that is inserted is left to the others.
+                prop_assert_eq!(usual(&text), None);
+                prop_assert_eq!(read(&text).is_some(), expected.is_some());
+            }
+        }
+    }
 
     #[test]
     fn times_are_read_in_any_zone_and_without_one() {

@@ -123,6 +123,10 @@ pub(crate) fn sniff(start: &[u8]) -> Format {
     if is_tar_header(start) {
         return Format::Tar;
     }
+    // Nearly all text. No magic and no length of a chunk begins with a bracket.
+    if matches!(start, [b'{' | b'[', next, ..] if *next != 0) {
+        return utf16(start).map_or(Format::Plain, Format::Utf16);
+    }
     let mut unsupported = UNSUPPORTED.iter();
     if let Some((_, name)) = unsupported.find(|(magic, _)| start.starts_with(magic)) {
         return Format::Unsupported(name);
@@ -145,6 +149,12 @@ pub(crate) fn is_tar_header(bytes: &[u8]) -> bool {
     let Some(header) = bytes.first_chunk::<512>() else {
         return false;
     };
+    // Nearly all other bytes end here, before an error is made of them.
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let mut field = header[148..156].iter().skip_while(|byte| is_blank(byte));
+    if !matches!(field.next(), Some(b'0'..=b'7' | b'+')) {
+        return false;
+    }
     let header = tar::Header::from_byte_slice(header);
     let Ok(told) = header.cksum() else {
         return false;
@@ -296,6 +306,15 @@ mod tests {
         header.set_size(0);
         header.set_cksum();
         header.as_bytes().to_vec()
+    }
+
+    #[test]
+    fn no_magic_begins_as_json_does() {
+        let magics = SUPPORTED.iter().map(|(magic, _)| *magic);
+        let magics = magics.chain(UNSUPPORTED.iter().map(|(magic, _)| *magic));
+        for magic in magics.chain(ENCRYPTED.iter().map(|(magic, _)| *magic)) {
+            assert!(!matches!(magic[0], b'{' | b'['), "{magic:?}");
+        }
     }
 
     #[test]

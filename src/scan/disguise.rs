@@ -47,9 +47,11 @@ const WRAPPED_LEAST: usize = 2;
 /// beginning shows a record, whose strings are data.
 pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let text = start(head);
-    let what = if let Some(what) = base64(text) {
+    // Most texts are JSON: no base64 and no mail begins with a bracket.
+    let is_json = matches!(text.first(), Some(b'{' | b'['));
+    let what = if let Some(what) = (!is_json).then(|| base64(text)).flatten() {
         format!("content is base64 of {what}, which is not read")
-    } else if let Some(what) = mail(text) {
+    } else if let Some(what) = (!is_json).then(|| mail(text)).flatten() {
         format!("content is {what}: what it encodes is not read")
     } else if let Some((at, what)) = (!has_records).then(|| in_string(head)).flatten() {
         let message = format!("a string is base64 of {what}, which is not read");
