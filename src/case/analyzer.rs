@@ -68,6 +68,7 @@ impl Analyzer for CaseAnalyzer<'_> {
             search: Search::Names(self.followed.needles.clone()),
             // Any row may be related to a case.
             rows: RowCriteria::default(),
+            records: false,
             text: false,
         }
     }

@@ -3,6 +3,7 @@
 //! ```text
 //!                    ┌── each of n threads ────────────────┐
 //! text ─scan─▶ event ─▶ Local::event ─▶ Emit::output ──────┼──▶ in the order of the sources ─▶ Sink::take
+//!      └─▶ framed ─▶ Local::record ─▶ Emit::output ────────┤
 //!                    └── Local::text, end_of_log, end ─────┘
 //! ```
 //!
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use crate::input::Source;
 use crate::input::table::RowCriteria;
 use crate::report::{Defect, Member};
-use crate::scan::{Candidate, Prefilter};
+use crate::scan::{Candidate, Prefilter, RawRecord};
 
 /// The events that an analyzer must receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Search {
     Names(Vec<String>),
     /// All events. Each record is parsed, which takes about twenty times as long.
     Everything,
+    /// No events.
+    Nothing,
 }
 
 impl Search {
@@ -35,12 +38,14 @@ impl Search {
             Self::Words(words) => Prefilter::new(words),
             Self::Names(names) => Prefilter::of_names(names),
             Self::Everything => Prefilter::new::<&str>(&[]),
+            Self::Nothing => Prefilter::nothing(),
         }
     }
 
     /// Returns a search that finds everything that either search finds.
     fn or(self, other: Self) -> Self {
         match (self, other) {
+            (Self::Nothing, search) | (search, Self::Nothing) => search,
             (Self::Words(one), Self::Words(other)) if !one.is_empty() && !other.is_empty() => {
                 Self::Words([one, other].concat())
             }
@@ -59,8 +64,11 @@ impl Search {
 pub struct Interest {
     /// The events that it must receive.
     pub search: Search,
-    /// The table rows that may contain such an event. The default is every row.
+    /// The table rows that may contain such an event. The default is every row. It does not limit `records`.
     pub rows: RowCriteria,
+    /// True if it must receive every record as it is framed, without a parse, from every row of a table too. All text
+    /// is then framed. This changes neither the events nor the report.
+    pub records: bool,
     /// True if it must receive the text of each log, from beginning to end. A source is then not divided among
     /// threads.
     pub text: bool,
@@ -69,9 +77,15 @@ pub struct Interest {
 impl Interest {
     /// Returns an interest that satisfies both.
     fn and(self, other: Self) -> Self {
+        let rows = match (&self.search, &other.search) {
+            (Search::Nothing, _) => other.rows,
+            (_, Search::Nothing) => self.rows,
+            _ => self.rows.or(other.rows),
+        };
         Self {
             search: self.search.or(other.search),
-            rows: self.rows.or(other.rows),
+            rows,
+            records: self.records || other.records,
             text: self.text || other.text,
         }
     }
@@ -86,7 +100,7 @@ pub struct Log<'a> {
     pub member: Option<&'a Arc<Member>>,
 }
 
-/// The place where an event was found.
+/// The place where an event or a record was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Location<'a> {
     /// The log that contains it.
@@ -127,6 +141,19 @@ pub trait Local {
 
     /// Takes an event.
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Self::Output>);
+
+    /// Takes the next record, which is framed and not parsed. Called if [`Interest::records`] is set, once for each
+    /// piece of text that [`RawRecord`] describes, in the order of the text. The events in a piece come after it; those
+    /// of a Parquet file come after all records of their row group.
+    ///
+    /// A choice of times, accounts and regions does not limit the records, because they are not parsed.
+    fn record(
+        &mut self,
+        _record: &RawRecord<'_>,
+        _at: &Location<'_>,
+        _out: &mut Emit<'_, Self::Output>,
+    ) {
+    }
 
     /// Takes the next bytes of a log's text. Called if [`Interest::text`] is set.
     fn text(&mut self, _text: &[u8], _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
@@ -171,6 +198,7 @@ impl<'a, T> Emit<'a, T> {
 /// The view of an analyzer that a worker has: without its outputs.
 pub(crate) trait Observer {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
+    fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
     fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>);
     fn end_of_log(&mut self, log: &Log<'_>, defects: &mut Vec<Defect>);
     fn end(&mut self, defects: &mut Vec<Defect>);
@@ -186,6 +214,11 @@ impl<L: Local> Observer for Observing<'_, L> {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, defects: &mut Vec<Defect>) {
         let mut out = Emit::new(self.output, defects);
         self.local.event(event, at, &mut out);
+    }
+
+    fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, defects: &mut Vec<Defect>) {
+        let mut out = Emit::new(self.output, defects);
+        self.local.record(record, at, &mut out);
     }
 
     fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>) {
@@ -250,6 +283,17 @@ impl<A: Local, B: Local> Local for (A, B) {
         let (first, second) = self;
         out.first(|out| first.event(event, at, out));
         out.second(|out| second.event(event, at, out));
+    }
+
+    fn record(
+        &mut self,
+        record: &RawRecord<'_>,
+        at: &Location<'_>,
+        out: &mut Emit<'_, Self::Output>,
+    ) {
+        let (first, second) = self;
+        out.first(|out| first.record(record, at, out));
+        out.second(|out| second.record(record, at, out));
     }
 
     fn text(&mut self, text: &[u8], log: &Log<'_>, out: &mut Emit<'_, Self::Output>) {

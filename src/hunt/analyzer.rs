@@ -123,6 +123,7 @@ impl Analyzer for HuntAnalyzer<'_> {
         Interest {
             search: search(rules()),
             rows: rows.reduce(RowCriteria::or).unwrap_or_default(),
+            records: false,
             text: false,
         }
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::envelope::{self, Met};
 use super::inner::{self, Inner};
-use super::nest::Unit;
 use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
+use super::records::Unit;
 use super::window::Window;
 use super::{Candidate, Scanner};
 use crate::event::Event;

@@ -36,7 +36,8 @@ use std::sync::Arc;
 use memchr::{memchr, memchr3, memmem};
 
 use super::keys::KEY_BYTES_MAX;
-use super::nest::{Framed, Limits, Needle, Nest};
+use super::limits::Limits;
+use super::nest::{Framed, Needle, Nest};
 use super::prefilter::{Hits, Prefilter};
 use super::steps;
 use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
@@ -82,11 +83,12 @@ impl Walker {
         self.limits
     }
 
-    /// Creates a walker. If the prefilter lets everything through, every marked object is a unit.
-    pub(crate) fn new(limits: Limits, prefilter: Arc<Prefilter>) -> Self {
+    /// Creates a walker. If the prefilter lets everything through, every marked object is a unit. If it
+    /// `shows_records`, every marked object is also a record.
+    pub(crate) fn new(limits: Limits, prefilter: Arc<Prefilter>, shows_records: bool) -> Self {
         Self {
             limits,
-            nest: Nest::new(limits, prefilter.lets_all_through()),
+            nest: Nest::new(limits, prefilter.lets_all_through(), shows_records),
             prefilter,
             cursor: 0,
             string: None,
@@ -277,7 +279,11 @@ impl Walker {
             let first = content.trim_ascii_start();
             matches!(first.first(), Some(b'{' | b'[')) || first.starts_with(b"\\\"")
         });
-        if may_be_json && !was_key && next_hit < end {
+        let may_be_json = may_be_json && !was_key;
+        if may_be_json {
+            self.nest.text_record(string.start, end_offset);
+        }
+        if may_be_json && next_hit < end {
             self.nest.text(string.start, end_offset);
         } else {
             self.string_hit(string, window, end_offset, next_hit, out);

@@ -16,6 +16,7 @@ mod inner;
 mod extractor;
 mod keys;
 mod lenient;
+mod limits;
 mod marks;
 mod made;
 mod names;
@@ -25,6 +26,7 @@ mod parse;
 mod patterns;
 mod prefilter;
 mod prose;
+mod records;
 mod rows;
 pub(crate) mod steps;
 mod unsound;
@@ -40,9 +42,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use memchr::memchr;
 
 pub use ending::{Ends, defects_of_whole};
-pub use nest::Unit;
 pub use prefilter::{Hits, Prefilter};
 pub use prose::let_off_notes;
+pub use records::{RawRecord, ScanItem, Unit};
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 
@@ -50,7 +52,8 @@ use crate::event::Event;
 use crate::report::{Code, Defect, EventCounts, Stats};
 use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
-use nest::{Framed, Limits, Needle};
+use limits::Limits;
+use nest::{Framed, Needle};
 use numbers::Numbers;
 use rows::{Found, Table};
 use window::{excerpt, is_anchor, last_anchor};
@@ -116,6 +119,8 @@ pub struct Scanner {
     stop: Arc<AtomicBool>,
     walker: Walker,
     is_walking: bool,
+    /// True if every record is framed and shown, with or without a needle.
+    shows_records: bool,
     /// The offset up to which the text is processed, if no document is being walked: the end of a document.
     boundary: u64,
     framed: Vec<Framed>,
@@ -154,12 +159,13 @@ impl Scanner {
     }
 
     fn with_limits(prefilter: Arc<Prefilter>, limits: Limits) -> Self {
-        let walker = Walker::new(limits, Arc::clone(&prefilter));
+        let walker = Walker::new(limits, Arc::clone(&prefilter), false);
         Self {
             prefilter,
             stop: Arc::default(),
             walker,
             is_walking: false,
+            shows_records: false,
             boundary: 0,
             framed: Vec::new(),
             is_at_start: false,
@@ -186,6 +192,16 @@ impl Scanner {
         Self { stop, ..self }
     }
 
+    /// Returns the scanner with a choice whether it shows all records, from the next text on. It then frames all text.
+    /// This changes nothing in the events, defects and counts.
+    #[must_use]
+    pub(crate) fn showing_records(self, shows_records: bool) -> Self {
+        Self {
+            shows_records,
+            ..self
+        }
+    }
+
     /// Begins with documents that are each a row of a table.
     pub(crate) fn start_table(&mut self) {
         self.start(0);
@@ -199,7 +215,8 @@ impl Scanner {
 
     /// Begins a new text at this offset, which must be the start of a document.
     pub fn start(&mut self, offset: u64) {
-        self.walker = Walker::new(self.walker.limits(), Arc::clone(&self.prefilter));
+        let (limits, prefilter) = (self.walker.limits(), Arc::clone(&self.prefilter));
+        self.walker = Walker::new(limits, prefilter, self.shows_records);
         self.is_walking = false;
         self.boundary = offset;
         self.is_at_start = false;
@@ -225,11 +242,19 @@ impl Scanner {
         self.is_walking
     }
 
+    /// Scans a window like [`Scanner::scan_items`]. Calls `visit` for each candidate, in the order of the text.
+    pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
+        self.scan_items(window, &mut |item| match item {
+            ScanItem::Event(candidate) => visit(candidate),
+            ScanItem::Record(..) => {}
+        })
+    }
+
     /// Scans a window and returns the offset from which on the next window must contain the text.
     ///
     /// The next window must contain more text after that offset than this one, or be the last one. Calls `visit` for
-    /// each candidate, in the order of the text.
-    pub fn scan(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) -> u64 {
+    /// each item, in the order of the text.
+    pub fn scan_items(&mut self, window: Window<'_>, visit: &mut dyn FnMut(ScanItem<'_>)) -> u64 {
         if self.is_at_start {
             self.table = match Table::find(window.bytes, window.is_last) {
                 Found::Table(table) => Some(table),
@@ -273,7 +298,7 @@ impl Scanner {
         &mut self,
         window: Window<'_>,
         hits: &mut Hits<'_>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) -> u64 {
         let closed = if window.is_last {
             window.bytes.len()
@@ -306,6 +331,7 @@ impl Scanner {
             if at < closed {
                 // Only whole documents are before `closed`. Those without a hit are skipped.
                 let start = match hits.first_in(at..closed) {
+                    _ if self.shows_records => at,
                     None => {
                         self.boundary = window.base + closed as u64;
                         continue;
@@ -317,7 +343,7 @@ impl Scanner {
                     }
                 };
                 self.boundary = window.base + start as u64;
-                if start >= walked_to {
+                if start >= walked_to && !self.shows_records {
                     let (line, is_whole) = line_at(window, start);
                     walked_to = line.end;
                     let judged = is_whole.then(|| self.line(window, line, hits, visit));
@@ -355,7 +381,7 @@ impl Scanner {
         window: Window<'_>,
         line: Range<usize>,
         hits: &mut Hits<'_>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) -> Option<u64> {
         let is_hit = hits.first_in(line.clone()).is_some();
         let (start, line) = (line.start, &window.bytes[line]);
@@ -387,7 +413,7 @@ impl Scanner {
         self.judge(unit, text, visit).ok().map(|()| end)
     }
 
-    fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(&Candidate<'_>)) {
+    fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(ScanItem<'_>)) {
         for framed in std::mem::take(&mut self.framed) {
             if self.stop.load(Relaxed) {
                 return;
@@ -404,6 +430,15 @@ impl Scanner {
                     if let Err(error) = self.judge(unit, text, visit) {
                         self.report_invalid(unit, &error);
                     }
+                }
+                Framed::Record { unit, is_whole } => {
+                    // A larger one may no longer be in memory.
+                    let is_held = unit.end - unit.start <= self.walker.limits().record_bytes_max;
+                    let bytes = match is_held {
+                        true => window.slice(unit.start, unit.end),
+                        false => &[],
+                    };
+                    visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
                 }
                 Framed::Defect(defect) => {
                     self.stats.candidates += 1;
@@ -428,9 +463,10 @@ impl Scanner {
         &mut self,
         unit: Unit,
         text: Whole<'_>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) -> Result<(), parse::ParseError> {
         let mut extractor = Extractor::new(Arc::clone(&self.prefilter), unit);
+        let visit = &mut |candidate: &Candidate<'_>| visit(ScanItem::Event(candidate));
         extractor.text(&mut self.parsers, self.level, text, visit)?;
         self.stats.candidates += 1;
         self.stats.candidates_parsed += 1;

@@ -7,42 +7,11 @@
 use std::collections::VecDeque;
 
 use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
+use super::limits::Limits;
 use super::prefilter::NEEDLE_BYTES_MAX;
+use super::records::{PendingRecords, Unit};
 use super::steps;
 use crate::report::{Code, Defect};
-
-/// Sizes that limit what the walk keeps in memory. None of them changes what is found in text whose records are
-/// smaller than `record_bytes_max`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// The number of bytes at the start of an object in which a schema's key must occur. The largest record in the
-    /// public corpora is 48 kB, and its first key comes after one byte.
-    pub(crate) envelope_bytes: u64,
-    /// The largest record that is kept in memory. There are two reasons: one record must not take all memory, and
-    /// simd-json indexes a document with 32 bits. The limit is greater than [`Limits::envelope_bytes`] plus a key.
-    pub(crate) record_bytes_max: u64,
-    /// The number of bytes kept before the cursor and left after it, so that a needle that crosses the seam between
-    /// two windows is found. No needle is longer.
-    pub(crate) seam_bytes: usize,
-    /// The size up to which text after the last anchor is not walked yet: the scan waits for more text. So a delivery
-    /// file of usual size is searched once, with its end known. A document that is one very long line is walked as it
-    /// arrives.
-    pub(crate) tail_bytes: usize,
-    /// The number of bytes walked in one go, before the results are judged and a request to stop is checked.
-    pub(crate) stride_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            envelope_bytes: 1 << 20,
-            record_bytes_max: 1 << 30,
-            seam_bytes: NEEDLE_BYTES_MAX,
-            tail_bytes: 1 << 20,
-            stride_bytes: 16 << 20,
-        }
-    }
-}
 
 /// The deepest nesting level at which the walk stores brackets. Deeper brackets are only counted, so that a gigabyte
 /// of `[` costs no memory. simd-json parses up to 1,024 levels.
@@ -52,22 +21,13 @@ const DEPTH_MAX: usize = 2048;
 /// are kept across a seam in any case.
 const ROW_START_BYTES_MAX: u64 = NEEDLE_BYTES_MAX as u64 / 2;
 
-/// A region of text to be parsed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unit {
-    /// The offset of its first byte, from the start of the text.
-    pub start: u64,
-    /// The offset after its last byte.
-    pub end: u64,
-    /// The index of the element that contains it, in the innermost array around it; 0 if there is no array.
-    pub record_index: u64,
-}
-
 /// A result of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Framed {
     /// A candidate.
     Unit(Unit),
+    /// A record, with or without a hit, if records are wanted. It comes before the candidate in the same place.
+    Record { unit: Unit, is_whole: bool },
     /// A candidate that has no end, or whose start is no longer in memory.
     Defect(Defect),
     /// A needle that is in no candidate: text in another format, JSON that cannot be repaired, or the envelope's own
@@ -106,6 +66,17 @@ struct Frame {
     needle: Option<Needle>,
 }
 
+impl Frame {
+    /// Returns the text of this value, which ends at `end`.
+    fn unit(&self, end: u64) -> Unit {
+        Unit {
+            start: self.start,
+            end,
+            record_index: self.record_index,
+        }
+    }
+}
+
 /// A closed unit that may still turn out to be inside a marked object.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
@@ -130,6 +101,8 @@ pub(super) struct Nest {
     n_decided: usize,
     /// The closed units that are not reported yet, sorted by their starts.
     pending: VecDeque<Pending>,
+    /// The records that are not reported yet. They change nothing in what becomes of hits.
+    records: PendingRecords,
     /// True if a string that begins here is a key.
     expects_key: bool,
     /// The role of the key read last.
@@ -139,7 +112,7 @@ pub(super) struct Nest {
 }
 
 impl Nest {
-    pub(super) fn new(limits: Limits, every_record: bool) -> Self {
+    pub(super) fn new(limits: Limits, every_record: bool, shows_records: bool) -> Self {
         debug_assert!(
             limits.record_bytes_max > limits.envelope_bytes + KEY_BYTES_MAX,
             "what may turn out to be a record is held"
@@ -152,6 +125,7 @@ impl Nest {
             n_marked: 0,
             n_decided: 0,
             pending: VecDeque::new(),
+            records: PendingRecords::new(shows_records),
             expects_key: false,
             role: Role::Other,
             is_told: false,
@@ -161,7 +135,11 @@ impl Nest {
     /// Begins a document.
     pub(super) fn start(&mut self) {
         debug_assert!(
-            self.frames.is_empty() && self.pending.is_empty() && self.n_marked == 0,
+            self.frames.is_empty() && self.n_marked == 0,
+            "a bracket is open"
+        );
+        debug_assert!(
+            self.pending.is_empty() && self.records.is_empty(),
             "a document is open"
         );
         self.n_deeper = 0;
@@ -303,23 +281,27 @@ impl Nest {
             }
             return;
         }
+        self.push(self.text_unit(start, end), false);
+    }
+
+    /// Handles a string that may hold JSON, with or without a hit: outside records it is one.
+    pub(super) fn text_record(&mut self, start: u64, end: u64) {
+        if self.n_marked == 0 {
+            self.records.push(self.text_unit(start, end));
+        }
+    }
+
+    fn text_unit(&self, start: u64, end: u64) -> Unit {
         let record_index = match self.frames.last() {
             None => 0,
-            Some(Frame {
-                kind: Kind::Array,
-                n_before,
-                ..
-            }) => *n_before,
+            Some(frame) if frame.kind == Kind::Array => frame.n_before,
             Some(object) => object.record_index,
         };
-        self.push(
-            Unit {
-                start,
-                end,
-                record_index,
-            },
-            false,
-        );
+        Unit {
+            start,
+            end,
+            record_index,
+        }
     }
 
     fn push(&mut self, unit: Unit, is_marked: bool) {
@@ -367,6 +349,7 @@ impl Nest {
 
     fn close_object(&mut self, frame: Frame, end: u64, out: &mut Vec<Framed>) {
         let inside = self.pending.partition_point(|p| p.unit.start < frame.start);
+        let unit = frame.unit(end);
         let is_unit = if self.n_marked > 0 {
             // What is inside a record is data.
             return self.pass_up(frame, out);
@@ -379,13 +362,11 @@ impl Nest {
                 && self.last_marked() < Some(frame.start)
                 && self.is_undecided(&frame, end)
         };
+        if frame.marked {
+            self.records.push(unit);
+        }
         if is_unit {
             self.pending.truncate(inside);
-            let unit = Unit {
-                start: frame.start,
-                end,
-                record_index: frame.record_index,
-            };
             self.push(unit, frame.marked);
         } else if self.outermost_undecided(end).is_some() {
             self.pass_up(frame, out);
@@ -410,15 +391,22 @@ impl Nest {
 
     /// Reports the pending units that no record can be around any more.
     pub(super) fn flush(&mut self, offset: u64, out: &mut Vec<Framed>) {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.records.is_empty() {
             return;
         }
-        let n = match self.undecided_from(offset) {
+        let start = self.undecided_from(offset);
+        let n = match start {
             Some(start) => self.pending.partition_point(|p| p.unit.start < start),
             None => self.pending.len(),
         };
         let limits = self.limits;
-        out.extend(self.pending.drain(..n).map(|p| candidate(p.unit, limits)));
+        for Pending { unit, .. } in self.pending.drain(..n) {
+            let records = self.records.take_before(Some(unit.start + 1));
+            out.extend(records.map(|unit| record(unit, limits)));
+            out.push(candidate(unit, limits));
+        }
+        let records = self.records.take_before(start);
+        out.extend(records.map(|unit| record(unit, limits)));
     }
 
     /// Returns the start of the outermost object that may still turn out to be a record. All keys before `offset`
@@ -433,20 +421,22 @@ impl Nest {
         if let Some(record) = self.frames.get_mut(self.n_decided) {
             record.has_hit |= !self.pending.is_empty();
             self.pending.clear();
+            self.records.drop_from(record.start);
         }
     }
 
     /// Ends the document at `end`, inside its value.
     pub(super) fn cut(&mut self, end: u64, out: &mut Vec<Framed>) {
-        steps::take(self.frames.len() + self.pending.len());
+        steps::take(self.frames.len() + self.pending.len() + self.records.len());
         let has_hit_from = |i: usize| {
             let start = self.frames[i].start;
             self.frames[i..].iter().any(|f| f.has_hit)
                 || self.pending.iter().any(|p| p.unit.start > start)
         };
         // The outermost marked object contains everything that the others contain.
-        let record = self.frames.iter().position(|frame| frame.marked);
-        let record = record.filter(|&i| has_hit_from(i));
+        let outermost = self.frames.iter().position(|frame| frame.marked);
+        let cut = outermost.map(|i| self.frames[i].unit(end));
+        let record = outermost.filter(|&i| has_hit_from(i));
         if let Some(i) = record {
             let start = self.frames[i].start;
             let message = format!("record is cut off after {} bytes", end - start);
@@ -458,8 +448,20 @@ impl Nest {
         let needles = self.frames.drain(..).filter_map(|f| f.needle);
         out.extend(needles.map(Framed::Unframed));
         self.n_marked = 0;
+        let cut = cut.filter(|_| self.records.is_wanted);
+        if let Some(unit) = cut {
+            self.records.drop_from(unit.start);
+        }
         self.flush(end, out);
+        let is_whole = false;
+        out.extend(cut.map(|unit| Framed::Record { unit, is_whole }));
     }
+}
+
+/// Returns a unit as a record, without a check of its hits.
+fn record(unit: Unit, limits: Limits) -> Framed {
+    let is_whole = unit.end - unit.start <= limits.record_bytes_max;
+    Framed::Record { unit, is_whole }
 }
 
 /// Returns a unit as a candidate, or the reason why it is none.

@@ -70,6 +70,16 @@ impl Prefilter {
         }
     }
 
+    /// Creates a prefilter that finds nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            search: Search::Needles(Patterns::new(std::iter::once(ESCAPE))),
+            hidden: Hidden::Nothing,
+            every_record: false,
+        }
+    }
+
     /// Returns true if every record is a candidate because the rule has no needle.
     pub(crate) fn lets_all_through(&self) -> bool {
         self.every_record
@@ -117,6 +127,9 @@ impl Prefilter {
                     .any(is_needle),
             }
         };
+        if matches!(self.hidden, Hidden::Nothing) {
+            return false;
+        }
         let mut text = std::borrow::Cow::Borrowed(text);
         for _ in 0..ESCAPE_LEVELS_MAX {
             steps::take(text.len());
@@ -145,6 +158,7 @@ enum Search {
 /// The characters that can hide a character of a needle when they are escaped.
 #[derive(Debug)]
 enum Hidden {
+    Nothing,
     LettersAndDigits,
     /// These ASCII characters, one bit each.
     Any(u128),
@@ -159,8 +173,10 @@ impl Hidden {
 
     /// Returns true if the text, which begins with [`ESCAPE`], is an escape of such a character.
     fn is_hidden(&self, text: &[u8]) -> bool {
-        let Self::Any(set) = self else {
-            return is_escape(text);
+        let set = match self {
+            Self::Nothing => return false,
+            Self::LettersAndDigits => return is_escape(text),
+            Self::Any(set) => set,
         };
         let digits = text.get(4..6).and_then(|hex| std::str::from_utf8(hex).ok());
         let byte = digits.and_then(|hex| u8::from_str_radix(hex, 16).ok());

@@ -16,7 +16,7 @@ fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
         is_last: true,
         likely_start: None,
     };
-    let mut walker = Walker::new(limits, Arc::clone(&prefilter));
+    let mut walker = Walker::new(limits, Arc::clone(&prefilter), false);
     let mut hits = prefilter.hits(text);
     let (mut at, mut framed) = (0, Vec::new());
     while at < window.end() {
@@ -56,6 +56,7 @@ fn check_with(limits: Limits, needles: &[&str], text: &str, expected: Expect) {
                 let (_, offset) = offset.unwrap();
                 writeln!(told, "{offset} {}: {message}", code.name()).unwrap();
             }
+            Framed::Record { .. } => unreachable!("no records are wanted"),
             Framed::Defect(defect) => panic!("no log is known here: {defect:?}"),
             Framed::Unframed(Needle { offset, excerpt }) => {
                 writeln!(told, "{offset} unframed: {excerpt}").unwrap();
@@ -510,6 +511,10 @@ fn a_record_is_a_candidate_up_to_the_largest_size_that_is_held() {
 #[derive(Debug, PartialEq)]
 struct Scanned {
     candidates: Vec<(Unit, Vec<u8>)>,
+    /// The records, if they are shown: with bytes, and true if whole.
+    records: Vec<(Unit, Vec<u8>, bool)>,
+    /// The starts of all items, and true for events.
+    order: Vec<(u64, bool)>,
     defects: Vec<(u64, String)>,
     stats: Stats,
     /// The largest number of bytes that had to be in the next window too.
@@ -518,8 +523,19 @@ struct Scanned {
 
 /// Scans a text through windows that grow by `steps`, over and over.
 fn scan(text: &[u8], limits: Limits, needles: &[&str], steps: &[usize]) -> Scanned {
-    let mut scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
-    let mut candidates = Vec::new();
+    let scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
+    scan_with(scanner, text, steps)
+}
+
+/// Scans like [`scan`], and shows the records too.
+fn scan_records(text: &[u8], limits: Limits, prefilter: Prefilter, steps: &[usize]) -> Scanned {
+    let mut scanner = Scanner::with_limits(Arc::new(prefilter), limits).showing_records(true);
+    scanner.start(0);
+    scan_with(scanner, text, steps)
+}
+
+fn scan_with(mut scanner: Scanner, text: &[u8], steps: &[usize]) -> Scanned {
+    let (mut candidates, mut records, mut order) = (Vec::new(), Vec::new(), Vec::new());
     let (mut from, mut to, mut most_kept) = (0, 0, 0);
     for step in steps.iter().cycle() {
         // With a step of 0 at the end, the last window has nothing new.
@@ -531,8 +547,15 @@ fn scan(text: &[u8], limits: Limits, needles: &[&str], steps: &[usize]) -> Scann
             is_last,
             likely_start: None,
         };
-        let keep = scanner.scan(window, &mut |candidate| {
-            candidates.push((candidate.unit, candidate.raw.to_vec()));
+        let keep = scanner.scan_items(window, &mut |item| match item {
+            ScanItem::Event(candidate) => {
+                order.push((candidate.unit.start, true));
+                candidates.push((candidate.unit, candidate.raw.to_vec()));
+            }
+            ScanItem::Record(unit, RawRecord { bytes, is_whole }) => {
+                order.push((unit.start, false));
+                records.push((unit, bytes.to_vec(), is_whole));
+            }
         });
         let keep = to_index(keep);
         assert!(from <= keep && keep <= to, "{keep} is kept of {from}..{to}");
@@ -562,6 +585,8 @@ fn scan(text: &[u8], limits: Limits, needles: &[&str], steps: &[usize]) -> Scann
         .collect();
     Scanned {
         candidates,
+        records,
+        order,
         defects,
         stats: scanner.stats,
         most_kept,
@@ -700,6 +725,42 @@ proptest! {
     }
 
     #[test]
+    fn records_are_the_same_in_any_windows_and_change_nothing_else(
+        text in text(),
+        limits in prop_oneof![Just(Limits { tail_bytes: 10, ..Limits::default() }), small_limits()],
+        steps in prop::collection::vec(prop_oneof![0usize..12, 0usize..300], 1..6)
+            .prop_filter("the window grows", |steps| steps.iter().any(|&n| n > 0)),
+    ) {
+        let bytes = text.as_bytes();
+        let whole = scan_records(bytes, limits, Prefilter::new(&["NEEDLE"]), &[bytes.len().next_multiple_of(2)]);
+        let parts = scan_records(bytes, limits, Prefilter::new(&["NEEDLE"]), &steps);
+        prop_assert_eq!(&whole.records, &parts.records);
+        prop_assert_eq!(&whole.order, &parts.order);
+        let alone = scan(bytes, limits, &["NEEDLE"], &steps);
+        for with in [&whole, &parts] {
+            prop_assert_eq!(&alone.candidates, &with.candidates);
+            prop_assert_eq!(&alone.defects, &with.defects);
+            prop_assert_eq!(alone.stats, with.stats);
+        }
+        let most = to_index(limits.record_bytes_max) + 2 * limits.seam_bytes;
+        prop_assert!(parts.most_kept <= most.max(limits.tail_bytes), "{} bytes were kept", parts.most_kept);
+        // Whatever is searched for, the records are the same.
+        for prefilter in [Prefilter::nothing(), Prefilter::new::<&str>(&[])] {
+            let other = scan_records(bytes, limits, prefilter, &steps);
+            prop_assert_eq!(&whole.records, &other.records);
+        }
+        prop_assert!(whole.records.is_sorted_by_key(|(unit, ..)| unit.start));
+        for (n, (unit, raw, is_whole)) in whole.records.iter().enumerate() {
+            let is_held = unit.end - unit.start <= limits.record_bytes_max;
+            prop_assert!(is_held || !is_whole && raw.is_empty());
+            let written = &bytes[to_index(unit.start)..to_index(unit.end)];
+            prop_assert!(!is_held || raw == written);
+            let next = whole.records.get(n + 1);
+            prop_assert!(next.is_none_or(|(next, ..)| next.start >= unit.end));
+        }
+    }
+
+    #[test]
     fn of_valid_text_each_record_with_a_needle_is_one_candidate(
         documents in prop::collection::vec(
             (prop::collection::vec(prop::sample::select(vec![RECORD, LATE, OTHER, JOINTS]), 0..6), 0..5),
@@ -729,6 +790,15 @@ proptest! {
             .map(|record| serde_json::from_str(record).unwrap())
             .collect();
         prop_assert_eq!(found, expected);
+        let shown = scan_records(text.as_bytes(), Limits { tail_bytes: 100, ..Limits::default() }, Prefilter::nothing(), &steps);
+        prop_assert_eq!(&shown.candidates, &[]);
+        prop_assert_eq!(&shown.defects, &[]);
+        let parse = |raw: &[u8]| -> serde_json::Value { serde_json::from_slice(raw).unwrap() };
+        let found: Vec<serde_json::Value> = shown.records.iter().map(|(_, raw, _)| parse(raw)).collect();
+        let all = documents.iter().flat_map(|(records, _)| records);
+        let all: Vec<serde_json::Value> = all.map(|record| parse(record.as_bytes())).collect();
+        prop_assert_eq!(found, all);
+        prop_assert!(shown.records.iter().all(|(.., is_whole)| *is_whole));
     }
 }
 

@@ -2,8 +2,8 @@
 //! strict JSON.
 
 use super::Scanner;
-use super::nest::Unit;
 use super::parse::Quality;
+use super::records::Unit;
 use super::window::Window;
 use crate::binary;
 use crate::report::{Code, Defect};

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use trailsift::Error;
 use trailsift::config::{HuntConfig, ScanConfig};
 use trailsift::engine::{
-    Admission, Analyzer, Candidate, Either, Emit, Gate, Interest, Local, Location, Log, ReadAll,
-    Search, Sink, SizeBytes, run,
+    Admission, Analyzer, Candidate, Either, Emit, Gate, Interest, Local, Location, Log, RawRecord,
+    ReadAll, Search, Sink, SizeBytes, run,
 };
 use trailsift::hunt::{Finding, HuntAnalyzer};
 use trailsift::input::table::RowCriteria;
@@ -61,6 +61,7 @@ impl Analyzer for Census {
         Interest {
             search: self.search.clone(),
             rows: RowCriteria::default(),
+            records: false,
             text: true,
         }
     }
@@ -87,16 +88,84 @@ impl Local for LocalCensus<'_> {
     }
 
     fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Counted>) {
-        let member = log.member.map(|member| format!("!{}", member.path));
         out.output(Counted {
-            log: format!(
-                "{}{}",
-                log.source.below_root.display(),
-                member.unwrap_or_default()
-            ),
+            log: name_of(log),
             n_events: std::mem::take(&mut self.n_events),
             hash: std::mem::take(&mut self.hash).finalize().to_vec(),
         });
+    }
+}
+
+fn name_of(log: &Log<'_>) -> String {
+    let member = log.member.map(|member| format!("!{}", member.path));
+    let member = member.unwrap_or_default();
+    format!("{}{member}", log.source.below_root.display())
+}
+
+/// Collects all records, and the places of the events that are searched for.
+struct Collection(Search);
+
+/// A record, or an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Piece {
+    log: String,
+    index: u64,
+    offset: u64,
+    /// What a record holds; of an event nothing.
+    record: Option<(String, bool)>,
+}
+
+impl Piece {
+    fn new(at: &Location<'_>, record: Option<(String, bool)>) -> Self {
+        Self {
+            log: name_of(&at.log),
+            index: at.record_index,
+            offset: at.byte_offset,
+            record,
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.record.as_ref().map(|(text, _)| text.as_str())
+    }
+}
+
+impl SizeBytes for Piece {
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.log.len() + self.text().map_or(0, str::len)
+    }
+}
+
+impl Analyzer for Collection {
+    type Output = Piece;
+    type Local<'a> = LocalCollection;
+
+    fn interest(&self) -> Interest {
+        Interest {
+            search: self.0.clone(),
+            rows: RowCriteria::default(),
+            records: true,
+            text: false,
+        }
+    }
+
+    fn local(&self) -> LocalCollection {
+        LocalCollection
+    }
+}
+
+struct LocalCollection;
+
+impl Local for LocalCollection {
+    type Output = Piece;
+
+    fn event(&mut self, _: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Piece>) {
+        out.output(Piece::new(at, None));
+    }
+
+    fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, out: &mut Emit<'_, Piece>) {
+        let text = String::from_utf8_lossy(record.bytes).into_owned();
+        out.output(Piece::new(at, Some((text, record.is_whole))));
     }
 }
 
@@ -330,4 +399,203 @@ fn an_analyzer_that_needs_all_events_gets_them_beside_one_that_needs_few() {
     let both = (all, few);
     let (_, report) = outputs(&config, &both);
     assert_eq!(both.0.n_shown.load(Relaxed), report.stats.events_read);
+}
+
+/// The records of a text of `lake`, each with its index and its offset.
+fn records_in<'t>(log: &str, text: &'t str) -> Vec<(u64, usize, &'t str)> {
+    let is_delivery = !log.contains("ndjson");
+    let starts = text.match_indices(r#"{"eventVersion""#).map(|(at, _)| at);
+    let ends = starts.clone().skip(1).map(|next| next - 1);
+    let ends = ends.chain([text.len() - if is_delivery { 2 } else { 0 }]);
+    let index = |n: u64| if is_delivery { n } else { 0 };
+    let records = starts.zip(ends).zip(0..);
+    let records = records.map(|((start, end), n)| (index(n), start, &text[start..end]));
+    records.collect()
+}
+
+/// What the report says of a pass.
+fn told(report: &PassReport) -> String {
+    let PassReport {
+        started_at: _,
+        complete,
+        sources,
+        stats,
+        files_without_events,
+        diagnostics_by_code,
+        diagnostics,
+    } = report;
+    format!(
+        "{complete} {sources:?} {stats:?} {files_without_events:?} {diagnostics_by_code:?} {diagnostics:?}"
+    )
+}
+
+#[test]
+fn an_analyzer_gets_every_record_once_and_in_order_on_any_threads() {
+    let (lake, texts) = lake();
+    let collection = Collection(Search::Words(vec!["AWSCompromisedKey".to_owned()]));
+    let (first, of_first) = outputs(&config(&lake, 1, true), &collection);
+    let mut pieces: BTreeMap<&str, Vec<&Piece>> = BTreeMap::new();
+    for piece in &first {
+        pieces.entry(&piece.log).or_default().push(piece);
+    }
+    assert_eq!(pieces.len(), texts.len());
+    for (log, text) in &texts {
+        let mut expected = Vec::new();
+        for (index, start, record) in records_in(log, text) {
+            let offset = start as u64;
+            expected.push((index, offset, Some(record)));
+            if record.contains("AWSCompromisedKey") {
+                expected.push((index, offset, None));
+            }
+        }
+        let found = pieces[log.as_str()].iter();
+        let found = found.map(|piece| (piece.index, piece.offset, piece.text()));
+        assert!(found.eq(expected), "{log}");
+    }
+    assert!(
+        first
+            .iter()
+            .all(|p| p.record.as_ref().is_none_or(|(_, is_whole)| *is_whole))
+    );
+    assert_eq!(of_first.stats.events_judged, n_matches(&texts));
+    for (n_threads, is_mapped) in [(2, true), (3, false), (5, true)] {
+        let (pieces, report) = outputs(&config(&lake, n_threads, is_mapped), &collection);
+        assert!(pieces == first, "{n_threads} threads");
+        assert_eq!(report.stats, of_first.stats);
+    }
+}
+
+#[test]
+fn a_hunt_beside_one_that_gets_all_records_gives_what_it_gives_alone() {
+    let (lake, texts) = lake();
+    let lake = lake
+        .file(
+            "h.json",
+            delivery(&[attach("h"), other("i")]).replace("}]}", ""),
+        )
+        .file(
+            "i.json",
+            format!("junk AWSCompromisedKeyQuarantine\n{}", attach("j")),
+        );
+    for (n_threads, is_mapped) in [(1, true), (3, false), (3, true)] {
+        let config = config(&lake, n_threads, is_mapped);
+        let hunt = HuntAnalyzer::new(&config);
+        let (alone, of_hunt) = outputs(&config, &hunt);
+        let (collected, _) = outputs(&config, &Collection(Search::Nothing));
+        assert!(collected.iter().all(|piece| piece.record.is_some()));
+        let (both, of_both) = outputs(&config, &(hunt, Collection(Search::Nothing)));
+        let (mut findings, mut pieces) = (Vec::new(), Vec::new());
+        for output in both {
+            match output {
+                Either::First(finding) => findings.push(finding),
+                Either::Second(piece) => pieces.push(piece),
+            }
+        }
+        assert_eq!(places(&findings), places(&alone));
+        assert_eq!(places(&findings).len() as u64, n_matches(&texts) + 2);
+        assert_eq!(findings.len(), alone.len());
+        assert!(!of_hunt.diagnostics.is_empty());
+        assert_eq!(told(&of_both), told(&of_hunt));
+        // With one event more for each match.
+        pieces.retain(|piece| piece.record.is_some());
+        assert!(pieces == collected);
+    }
+}
+
+#[test]
+fn a_record_without_what_is_searched_for_is_not_parsed() {
+    let invalid =
+        |word: &str| format!(r#"{{"eventVersion":"1.08","eventName":nothing,"x":"{word}"}}"#);
+    let text = |word: &str| delivery(&[other("1"), invalid(word), other("2")]);
+    let lake = Lake::new()
+        .file("a.json", text("y"))
+        .file("b.json", text("NEEDLE"));
+    let collection = Collection(Search::Words(vec!["NEEDLE".to_owned()]));
+    let (pieces, report) = outputs(&config(&lake, 2, true), &collection);
+    let texts: Vec<_> = pieces.iter().map(|piece| piece.text().unwrap()).collect();
+    let (one, two) = (other("1"), other("2"));
+    let (plain, named) = (invalid("y"), invalid("NEEDLE"));
+    assert_eq!(texts, [&*one, &plain, &two, &one, &named, &two]);
+    let [defect] = &report.diagnostics[..] else {
+        panic!("{:?}", report.diagnostics);
+    };
+    assert!(format!("{defect:?}").contains("b.json"), "{defect:?}");
+    assert_eq!(
+        (report.stats.candidates, report.stats.events_judged),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_piece_may_be_cut_off_or_a_string_or_a_row() {
+    let record = other("1");
+    let cut = &record[..100];
+    let message = serde_json::to_string(&record).unwrap();
+    let lake = Lake::new()
+        .file(
+            "a.json",
+            format!("{cut}\n{record}\n{{\"Records\":[{record},{cut}"),
+        )
+        .file(
+            "b.json",
+            format!(r#"{{"logEvents":[{{"id":"1"}},{{"message":{message}}}]}}"#),
+        )
+        .file(
+            "c.csv",
+            "eventname,eventsource,eventtime\nA,b,2024-05-01T12:00:00Z\nC,d\n",
+        )
+        .file("d.json", "{\"a\":1}\nprose\n");
+    let (pieces, report) = outputs(&config(&lake, 1, true), &Collection(Search::Nothing));
+    let pieces = pieces.iter().map(|piece| {
+        let (text, is_whole) = piece.record.as_ref().unwrap();
+        (&*piece.log, piece.offset, piece.index, &**text, *is_whole)
+    });
+    let cut_line = format!("{cut}\n");
+    let third = 101 + record.len() as u64 + 13;
+    let row = r#"{"eventname":"A" ,"eventsource":"b" ,"eventtime":"2024-05-01T12:00:00Z" }"#;
+    let expected = [
+        ("a.json", 0, 0, &*cut_line, false),
+        ("a.json", 101, 0, &record, true),
+        ("a.json", third, 0, &record, true),
+        ("a.json", third + record.len() as u64 + 1, 1, cut, false),
+        ("b.json", 36, 1, &message, true),
+        ("c.csv", 32, 0, row, true),
+        (
+            "c.csv",
+            57,
+            0,
+            r#"{"eventname":"C" ,"eventsource":"d" }"#,
+            true,
+        ),
+    ];
+    assert_eq!(Vec::from_iter(pieces), expected);
+    assert_eq!(report.stats.events_judged, 0);
+}
+
+#[test]
+fn every_row_of_a_table_is_a_record_and_a_hunt_reads_no_more_for_it() {
+    let lake = crate::tables::lake_of_rows(500);
+    let config = config(&lake, 2, true);
+    let hunt = HuntAnalyzer::new(&config);
+    let (alone, of_hunt) = outputs(&config, &hunt);
+    let (both, of_both) = outputs(&config, &(hunt, Collection(Search::Nothing)));
+    assert_eq!(told(&of_both), told(&of_hunt));
+    let records = both.iter().filter_map(|output| match output {
+        Either::Second(piece) if piece.record.is_some() => Some(piece),
+        _ => None,
+    });
+    let records: Vec<&Piece> = records.collect();
+    assert!(records.iter().map(|piece| piece.offset).eq(0..500));
+    let is_row = |piece: &&Piece| {
+        let row: serde_json::Value = serde_json::from_str(piece.text().unwrap()).unwrap();
+        row["eventname"].is_string()
+    };
+    assert!(records.iter().all(is_row));
+    let findings = both.into_iter().filter_map(|output| match output {
+        Either::First(finding) => Some(finding),
+        Either::Second(_) => None,
+    });
+    let findings: Vec<Finding> = findings.collect();
+    assert_eq!(places(&findings), places(&alone));
+    assert!(!places(&alone).is_empty());
 }

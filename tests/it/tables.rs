@@ -104,6 +104,19 @@ fn write(path: &Path, fields: &[Field], rows: &[Value], properties: WriterProper
     writer.close().unwrap();
 }
 
+/// An archive of one table with this many rows, in row groups of 100.
+pub(crate) fn lake_of_rows(n: usize) -> Lake {
+    let lake = Lake::new();
+    let path = lake.logs().join("a.parquet");
+    write(
+        &path,
+        &athena(),
+        &rows(n, athena_row),
+        WriterProperties::builder(),
+    );
+    lake
+}
+
 /// Rows of which some are quarantines, and some nearly.
 fn rows(n: usize, row: impl Fn(usize, &str, &str) -> Value) -> Vec<Value> {
     let of = |n: usize| match n % 250 {

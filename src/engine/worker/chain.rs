@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::scan::{Before, Candidate, Ends, Scanner, Window};
+use crate::scan::{Before, Ends, ScanItem, Scanner, Window};
 
 /// The place where two blocks meet.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,7 @@ impl Remainder {
         more: &[u8],
         is_closed: bool,
         new: impl FnOnce() -> Scanner,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) -> Option<&mut Scanner> {
         self.bytes.extend_from_slice(more);
         // The scan waits until there is twice as much text, so that a record of any size needs few scans.
@@ -128,7 +128,7 @@ impl Remainder {
             is_last: is_closed,
             likely_start: None,
         };
-        let keep = scanner.scan(window, visit);
+        let keep = scanner.scan_items(window, visit);
         let n_done = usize::try_from(keep - base).expect("an offset into the text at hand");
         self.bytes.drain(..n_done);
         self.base = keep;

@@ -13,7 +13,7 @@ use crate::input::decompress::{Filled, Limit};
 use crate::input::log::{LogReader, StoredCounter};
 use crate::input::{Source, Stored};
 use crate::report::{Code, Defect, Member};
-use crate::scan::{Candidate, Ends, Scanner, Window, defects_of_whole};
+use crate::scan::{Ends, ScanItem, Scanner, Window, defects_of_whole};
 
 /// Goes through everything inside a source.
 pub(super) struct Logs<'w, 'a> {
@@ -204,8 +204,8 @@ impl<'w, 'a> Logs<'w, 'a> {
 
     fn scan(&mut self, window: Window<'_>, member: Option<&Arc<Member>>) -> u64 {
         let (mut shown, scanner) = self.shown(member);
-        let visit = &mut |candidate: &Candidate<'_>| shown.candidate(candidate, 0);
-        let keep = scanner.scan(window, visit);
+        let visit = &mut |item: ScanItem<'_>| shown.item(&item, 0);
+        let keep = scanner.scan_items(window, visit);
         let n_defects = shown.report.defects.len();
         shown.take_in(scanner, 0);
         if window.base == 0 && window.is_last {

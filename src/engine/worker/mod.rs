@@ -25,7 +25,7 @@ use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::RowCriteria;
 use crate::input::{Codecs, Source};
 use crate::report::{Code, Defect, LogEvents, Member, Outcome, Severity, Space, Stats};
-use crate::scan::{Candidate, Prefilter, Scanner, Window, let_off_notes};
+use crate::scan::{Candidate, Prefilter, RawRecord, ScanItem, Scanner, Window, let_off_notes};
 use logs::Logs;
 
 /// Largest amount of text in memory before it is scanned, in bytes. A member of a gzip file whose text fits is
@@ -50,6 +50,8 @@ pub(crate) struct SourceReport {
 pub(crate) struct Target {
     prefilter: Arc<Prefilter>,
     rows: RowCriteria,
+    /// True if every record is passed to the observer as it is framed.
+    shows_records: bool,
     /// True if the text of each log is passed to the observer.
     shows_text: bool,
 }
@@ -59,6 +61,7 @@ impl Target {
         Self {
             prefilter: Arc::new(interest.search.prefilter()),
             rows: interest.rows,
+            shows_records: interest.records,
             shows_text: interest.text,
         }
     }
@@ -74,7 +77,9 @@ struct PassContext<'a> {
 
 impl PassContext<'_> {
     fn scanner(&self) -> Scanner {
-        Scanner::new(Arc::clone(&self.target.prefilter)).stopped_by(&self.progress.stop)
+        Scanner::new(Arc::clone(&self.target.prefilter))
+            .stopped_by(&self.progress.stop)
+            .showing_records(self.target.shows_records)
     }
 }
 
@@ -260,7 +265,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The destination of candidates: selected ones go to the observer, counts and defects go to the report.
+/// The destination of candidates and records: the observer gets the selected ones, the report counts and defects.
 struct PieceContext<'a> {
     context: &'a PassContext<'a>,
     source: &'a Source,
@@ -271,9 +276,29 @@ struct PieceContext<'a> {
 }
 
 impl<'a> PieceContext<'a> {
-    /// Passes on a candidate whose offset counts from `origin`.
-    fn candidate(&mut self, candidate: &Candidate<'_>, origin: u64) {
-        self.candidate_at(candidate, origin + candidate.unit.start);
+    /// Passes on an item whose offset counts from `origin`.
+    fn item(&mut self, item: &ScanItem<'_>, origin: u64) {
+        match item {
+            ScanItem::Event(candidate) => {
+                self.candidate_at(candidate, origin + candidate.unit.start);
+            }
+            ScanItem::Record(unit, record) => {
+                self.record_at(record, unit.record_index, origin + unit.start);
+            }
+        }
+    }
+
+    /// Passes on a record at this offset of its log.
+    fn record_at(&mut self, record: &RawRecord<'_>, record_index: u64, byte_offset: u64) {
+        if self.is_excluded() {
+            return;
+        }
+        let location = Location {
+            log: self.log(),
+            record_index,
+            byte_offset,
+        };
+        self.observe(|observer, defects| observer.record(record, &location, defects));
     }
 
     /// Passes on a candidate at this offset of its log.
@@ -375,7 +400,7 @@ impl<'a> PieceContext<'a> {
             is_last: true,
             likely_start: None,
         };
-        scanner.scan(window, &mut |candidate| self.candidate(candidate, 0));
+        scanner.scan_items(window, &mut |item| self.item(&item, 0));
         self.take_in(scanner, 0);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The place in the text where the piece begins is known only after the previous pieces are decoded. The piece does
 //! not wait for that. It scans from its first anchor on, with offsets that count from its own start. It waits only
-//! when it has found an event to pass on, or at its end.
+//! when it has found an event or a record to pass on, or at its end.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -184,9 +184,9 @@ impl<'p, 'a> PartScan<'p, 'a> {
             likely_start: likely_start.and_then(|at| at.checked_sub(self.n_gone)),
         };
         let (piece, origin, head) = (&mut *self.piece, &mut self.origin, &mut *self.decoding.head);
-        let keep = scanner.scan(window, &mut |candidate| {
+        let keep = scanner.scan_items(window, &mut |item| {
             if let Some(origin) = resolve(piece, origin, head) {
-                piece.shown.candidate(candidate, origin);
+                piece.shown.item(&item, origin);
             }
         });
         let n_done = usize::try_from(keep - base).expect("an offset into the text");

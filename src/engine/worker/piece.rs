@@ -6,7 +6,7 @@
 use super::chain::{Remainder, SeamReceiver, SeamSender};
 use super::{PieceContext, shrink};
 use crate::input::blocks::BlockEnd;
-use crate::scan::{Candidate, Scanner, anchors};
+use crate::scan::{ScanItem, Scanner, anchors};
 
 /// The scan of one piece.
 pub(super) struct PieceScan<'a> {
@@ -80,7 +80,7 @@ impl PieceScan<'_> {
     pub(super) fn go_on(&mut self, remainder: &mut Remainder, more: &[u8], is_closed: bool) {
         let shown = &mut self.shown;
         let (context, origin) = (shown.context, remainder.origin());
-        let visit = &mut |candidate: &Candidate<'_>| shown.candidate(candidate, origin);
+        let visit = &mut |item: ScanItem<'_>| shown.item(&item, origin);
         if let Some(scanner) = remainder.scan(more, is_closed, || context.scanner(), visit) {
             self.shown.take_in(scanner, origin);
         }

@@ -3,14 +3,18 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::PieceContext;
-use crate::input::table::{Rows, Table};
-use crate::report::Space;
-use crate::scan::{Candidate, Scanner, Window};
+use crate::input::table::{RowCriteria, Rows, Table};
+use crate::report::{Defect, Space};
+use crate::scan::{Candidate, RawRecord, Scanner, Window};
 
 impl PieceContext<'_> {
     /// Scans a row group.
     pub(super) fn group(&mut self, scanner: &mut Scanner, table: &Table, group: usize) {
         let context = self.context;
+        let shown = match context.target.shows_records {
+            true => self.show_group(table, group),
+            false => Ok(()),
+        };
         let read = table.rows(group, &context.target.rows, &mut |rows| {
             self.rows(scanner, rows);
             !context.progress.stop.load(Relaxed)
@@ -19,10 +23,31 @@ impl PieceContext<'_> {
         if read.is_ok() {
             self.report.events.add(self.member, table.events(group));
         }
-        if let Err(error) = read {
-            let defect = table.unreadable(group, &error);
+        // Columns that only the records need may be damaged.
+        let read = read.map_err(|error| table.unreadable(group, &error));
+        if let Err(defect) = read.and(shown) {
             self.report.defects.push(defect.within(self.member));
         }
+    }
+
+    /// Passes on each row of a group as a record. The rows are read for this alone, because the criteria for the events
+    /// must not limit the records, nor the records change what is scanned.
+    fn show_group(&mut self, table: &Table, group: usize) -> Result<(), Defect> {
+        let stop = &self.context.progress.stop;
+        let read = table.rows(group, &RowCriteria::default(), &mut |rows| {
+            let ends = rows.starts.iter().skip(1).map(|&(start, _)| start);
+            let ends = ends.chain([rows.text.len() as u64]);
+            for (&(start, row), end) in rows.starts.iter().zip(ends) {
+                let line = to_index(start)..to_index(end);
+                let record = RawRecord {
+                    bytes: rows.text[line].trim_ascii_end(),
+                    is_whole: true,
+                };
+                self.record_at(&record, 0, row);
+            }
+            !stop.load(Relaxed)
+        });
+        read.map_err(|error| table.unreadable(group, &error))
     }
 
     /// Scans rows. The location of a defect in a row is the number of the row.
@@ -52,4 +77,8 @@ impl PieceContext<'_> {
             }
         }
     }
+}
+
+fn to_index(offset: u64) -> usize {
+    usize::try_from(offset).expect("an offset into memory")
 }

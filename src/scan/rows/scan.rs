@@ -5,15 +5,15 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::{
-    DOUBLED, ESCAPED, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits, is_blank,
-    line, may_go_on, opens_document, several_lines, without_bom,
+    DOUBLED, ESCAPED, Header, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits,
+    is_blank, line, may_go_on, opens_document, several_lines, without_bom,
 };
 use crate::event::time;
 use crate::report::{Code, Defect};
 use crate::scan::extractor::Whole;
-use crate::scan::nest::Unit;
 use crate::scan::prefilter::Hits;
-use crate::scan::{Candidate, Scanner, Window};
+use crate::scan::records::{RawRecord, Unit};
+use crate::scan::{ScanItem, Scanner, Window};
 
 /// The item at the place where a row should begin.
 enum Next {
@@ -34,7 +34,7 @@ impl Scanner {
         table: &mut Table,
         window: Window<'_>,
         hits: &mut Hits<'_>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) -> Option<u64> {
         let bytes = window.bytes;
         let mut at = window.at(self.boundary).min(bytes.len());
@@ -65,6 +65,15 @@ impl Scanner {
                     let start = window.base + at as u64;
                     let is_told = false;
                     table.passed = Some(Passed { start, is_told });
+                    if self.shows_records {
+                        let unit = Unit {
+                            start,
+                            end: start,
+                            record_index: 0,
+                        };
+                        let (bytes, is_whole) = (&[][..], false);
+                        visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
+                    }
                     at
                 }
                 Next::Documents => {
@@ -129,7 +138,7 @@ impl Scanner {
         window: Window<'_>,
         row: Range<usize>,
         hits: &mut Hits<'_>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) {
         let header = &table.header;
         let text = &window.bytes[row.clone()];
@@ -137,6 +146,9 @@ impl Scanner {
         let is_row = header.names.len() == 1 || memchr(header.delimiter, text).is_some();
         if table.is_behind_header && is_row {
             self.note_row(header.time(text));
+            if self.shows_records {
+                self.show_row(header, window, row.clone(), visit);
+            }
         }
         let is_hit = |hits: &mut Hits<'_>, part: Range<usize>| {
             hits.first_from(part.start)
@@ -171,6 +183,25 @@ impl Scanner {
             self.defects
                 .extend(others.filter(|defect| defect.code != Code::NeedleWithoutRecord));
         }
+    }
+
+    /// Shows a row as a record.
+    fn show_row(
+        &mut self,
+        header: &Header,
+        window: Window<'_>,
+        row: Range<usize>,
+        visit: &mut dyn FnMut(ScanItem<'_>),
+    ) {
+        let text = without_bom(&window.bytes[row.clone()]);
+        let reading = header.read_row(text);
+        self.json.clear();
+        if let Some(way) = reading.ways.first() {
+            header.object(text, way, &mut self.json);
+        }
+        let (bytes, is_whole) = (&self.json[..], true);
+        let record = RawRecord { bytes, is_whole };
+        visit(ScanItem::Record(row_unit(window, row), record));
     }
 
     /// Skips a row that is too long, to its end, if that is in this window.
@@ -220,13 +251,9 @@ impl Scanner {
         &mut self,
         window: Window<'_>,
         row: Range<usize>,
-        visit: &mut dyn FnMut(&Candidate<'_>),
+        visit: &mut dyn FnMut(ScanItem<'_>),
     ) {
-        let unit = Unit {
-            start: window.base + row.start as u64,
-            end: window.base + row.end as u64,
-            record_index: 0,
-        };
+        let unit = row_unit(window, row.clone());
         let json = std::mem::take(&mut self.json);
         let text = Whole {
             bytes: &json,
@@ -238,5 +265,13 @@ impl Scanner {
             self.report_invalid(unit, &error);
         }
         self.json = json;
+    }
+}
+
+fn row_unit(window: Window<'_>, row: Range<usize>) -> Unit {
+    Unit {
+        start: window.base + row.start as u64,
+        end: window.base + row.end as u64,
+        record_index: 0,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::report::{Code, Defect, Severity};
-use crate::scan::{Prefilter, Scanner, Window};
+use crate::scan::{Prefilter, RawRecord, ScanItem, Scanner, Unit, Window};
 
 const NEEDLE: &str = "AWSCompromisedKeyQuarantine";
 
@@ -17,6 +17,8 @@ struct Scanned {
     raws: Vec<Vec<u8>>,
     defects: Vec<Defect>,
     n_rows: u64,
+    /// The rows as records, if they are shown.
+    records: Vec<(Unit, Vec<u8>)>,
 }
 
 impl Scanned {
@@ -32,9 +34,15 @@ impl Scanned {
 
 /// Scans a text in windows whose ends advance by `steps` bytes each.
 fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
-    let mut scanner = Scanner::new(Arc::new(Prefilter::new(&[NEEDLE])));
+    scan_with(text, steps, false)
+}
+
+/// Scans a text like [`scan_in`], with or without its records.
+fn scan_with(text: &[u8], steps: impl IntoIterator<Item = usize>, shows_records: bool) -> Scanned {
+    let prefilter = Arc::new(Prefilter::new(&[NEEDLE]));
+    let mut scanner = Scanner::new(prefilter).showing_records(shows_records);
     scanner.start_text(0);
-    let (mut alerts, mut raws) = (Vec::new(), Vec::new());
+    let (mut alerts, mut raws, mut records) = (Vec::new(), Vec::new(), Vec::new());
     let (mut keep, mut end) = (0, 0);
     let mut steps = steps.into_iter();
     loop {
@@ -45,7 +53,14 @@ fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
             is_last: end == text.len(),
             likely_start: None,
         };
-        let kept = scanner.scan(window, &mut |candidate| {
+        let kept = scanner.scan_items(window, &mut |item| {
+            let candidate = match item {
+                ScanItem::Event(candidate) => candidate,
+                ScanItem::Record(unit, RawRecord { bytes, .. }) => {
+                    records.push((unit, bytes.to_vec()));
+                    return;
+                }
+            };
             let event = &candidate.event;
             let is = |field, value| event.text(field).as_deref() == Some(value);
             if is("event.action", "AttachUserPolicy")
@@ -67,6 +82,7 @@ fn scan_in(text: &[u8], steps: impl IntoIterator<Item = usize>) -> Scanned {
                 raws,
                 defects,
                 n_rows: scanner.events.rows,
+                records,
             };
         }
     }
@@ -344,6 +360,17 @@ fn check(seed: u64, n_cases: u64) -> usize {
         assert_eq!(whole.defects, [], "case {case}\n{text}");
         assert_eq!(whole.n_rows, made.rows.len() as u64, "case {case}\n{text}");
 
+        let shown = scan_with(text.as_bytes(), [], true);
+        assert_eq!(shown.records.len(), made.rows.len(), "case {case}\n{text}");
+        let objects = shown.records.iter().map(|(_, json)| json);
+        for (json, row) in objects.zip(&made.rows) {
+            let object: serde_json::Value = serde_json::from_slice(json).unwrap();
+            assert!(
+                object.to_string().contains(&*row.1),
+                "case {case}: {row:?}\n{text}"
+            );
+        }
+
         let mut damaged = text.into_bytes();
         let from = match rng.one_in(8) {
             true => 0,
@@ -388,6 +415,11 @@ fn check(seed: u64, n_cases: u64) -> usize {
             scanned,
             "case {case}, {steps:?}\n{shown}"
         );
+        let mut with_records = scan_with(&damaged, [], true);
+        let in_steps = scan_with(&damaged, steps.clone(), true);
+        assert_eq!(in_steps, with_records, "case {case}, {steps:?}\n{shown}");
+        with_records.records.clear();
+        assert_eq!(with_records, scanned, "case {case}\n{shown}");
     }
     n_not_judged
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::of;
 use crate::scan::lenient::lenient;
-use crate::scan::nest::Limits;
+use crate::scan::limits::Limits;
 use crate::scan::{Before, Prefilter, Scanner, Window, anchors};
 
 /// The largest number of steps per byte. The most expensive text has an escape in every six bytes, each of which may
@@ -174,7 +174,18 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 /// Returns the steps of a scan through windows of `window_bytes` bytes, or of twice what is kept.
 fn scan(text: &str, limits: Limits, needles: &[&str], window_bytes: usize) -> u64 {
-    let mut scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
+    let scanner = Scanner::with_limits(Arc::new(Prefilter::new(needles)), limits);
+    scan_with(scanner, text, window_bytes)
+}
+
+/// Returns the steps of a scan that shows all records.
+fn scan_records(text: &str, limits: Limits, window_bytes: usize) -> u64 {
+    let prefilter = Arc::new(Prefilter::new(&[NEEDLE]));
+    let scanner = Scanner::with_limits(prefilter, limits).showing_records(true);
+    scan_with(scanner, text, window_bytes)
+}
+
+fn scan_with(mut scanner: Scanner, text: &str, window_bytes: usize) -> u64 {
     scanner.start_text(0);
     let (mut from, mut to, mut is_last) = (0, 0, false);
     let (n_steps, ()) = of(|| {
@@ -235,6 +246,9 @@ fn each_token_costs_as_much_as_it_is_long() {
             check_linear(&repeated, |text| {
                 scan(text, Limits::default(), &[NEEDLE], window_bytes)
             });
+            check_linear(&repeated, |text| {
+                scan_records(text, Limits::default(), window_bytes)
+            });
         }
         check_linear(&repeated, seams);
         check_linear(&repeated, |text| of(|| lenient(text.as_bytes())).0);
@@ -266,6 +280,7 @@ proptest! {
     ) {
         let needles: &[&str] = if has_needle { &[NEEDLE] } else { &[] };
         check_linear(&repeated, |text| scan(text, limits, needles, window_bytes));
+        check_linear(&repeated, |text| scan_records(text, limits, window_bytes));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::engine::worker::Target;
 use crate::input::source::SourceKind;
 use crate::input::table::RowCriteria;
 use crate::report::Defect;
-use crate::scan::{Candidate, steps};
+use crate::scan::{Candidate, RawRecord, steps};
 
 /// Largest number of steps per byte: that of the most expensive text, if every block contains such text.
 const STEPS_A_BYTE: u64 = 600;
@@ -37,17 +37,19 @@ struct Nothing;
 
 impl Observer for Nothing {
     fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
+    fn record(&mut self, _: &RawRecord<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
     fn text(&mut self, _: &[u8], _: &Log<'_>, _: &mut Vec<Defect>) {}
     fn end_of_log(&mut self, _: &Log<'_>, _: &mut Vec<Defect>) {}
     fn end(&mut self, _: &mut Vec<Defect>) {}
 }
 
 /// Returns the number of steps of a hunt through a file, block after block on one thread.
-fn hunt(path: &Path, is_mapped: bool) -> u64 {
+fn hunt(path: &Path, is_mapped: bool, shows_records: bool) -> u64 {
     let config = config(is_mapped);
     let target = Target::new(Interest {
         search: Search::Words(vec!["AWSCompromisedKey".to_owned()]),
         rows: RowCriteria::default(),
+        records: shows_records,
         text: false,
     });
     let mut worker = Worker::new(&config, &target);
@@ -105,8 +107,8 @@ fn each_token_costs_as_much_as_it_is_long_wherever_a_source_is_cut() {
             text.extend_from_slice(token.repeat(TEXT_BYTES).as_bytes());
             text.truncate(TEXT_BYTES);
             for path in files(folder.path(), &text) {
-                for is_mapped in [true, false] {
-                    let n_steps = hunt(&path, is_mapped);
+                for (is_mapped, shows_records) in [(true, false), (false, false), (true, true)] {
+                    let n_steps = hunt(&path, is_mapped, shows_records);
                     assert!(
                         n_steps <= STEPS_A_BYTE * TEXT_BYTES as u64,
                         "{n_steps} steps for {TEXT_BYTES} bytes of {token:?} behind {before:?}, {path:?}"
