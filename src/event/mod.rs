@@ -172,19 +172,6 @@ impl<'v> Event<'v> {
         self.schema == Schema::Ecs && !ecs::says_outcome(self.record.value())
     }
 
-    /// Returns true if the name of its action or its dataset contains what no name contains.
-    #[must_use]
-    pub fn is_call_damaged(&self) -> bool {
-        let mut is_damaged = false;
-        for field in ["event.action", "event.dataset"] {
-            self.each_value(field, &mut |value| {
-                is_damaged |=
-                    matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
-            });
-        }
-        is_damaged
-    }
-
     /// Returns true if it says that the call failed, and nowhere that it did not.
     #[must_use]
     pub fn has_failed(&self) -> bool {

@@ -93,22 +93,50 @@ impl Doubts {
         if lacks_outcome && may_match(&[], None) {
             return Some(Doubt::Outcome);
         }
+        let call = self.call(event);
         let Some((literals, prefilter)) = &self.sought else {
-            let may_match = event.is_call_damaged() && may_match(&[], Some(&self.call));
+            let may_match = call.is_damaged && may_match(&[], Some(&self.call));
             return may_match.then_some(Doubt::Action);
         };
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // The name of the call does not matter: it may have been the call that the rule requires.
         let has_failed = || event.has_failed() && !self.may_have_failed;
-        if event.is_call_damaged() && !has_failed() && event.holds(&holds) {
+        if call.is_damaged && !has_failed() && event.holds(&holds) {
             return Some(Doubt::Action);
         }
         // Nearly all events end here, because of their action.
-        if !may_match(literals, None) {
+        if !call.may_be_required || !may_match(literals, None) {
             return None;
         }
         event.doubt(&holds)
     }
+
+    /// Returns what the names of an event's call show.
+    fn call(&self, event: &Event<'_>) -> Call {
+        let mut call = Call {
+            is_damaged: false,
+            may_be_required: true,
+        };
+        for (field, required) in CALL.iter().zip(&self.call) {
+            let mut may_be_required = required.is_empty();
+            event.each_value(field, &mut |value| {
+                if let Scalar::Text(text) = &value {
+                    call.is_damaged |= names::is_damaged(text.as_bytes());
+                    may_be_required |= required.iter().any(|one| one == text);
+                }
+            });
+            call.may_be_required &= may_be_required;
+        }
+        call
+    }
+}
+
+/// What the names of a call show.
+struct Call {
+    /// True if one contains what no name contains.
+    is_damaged: bool,
+    /// False if one is none of those that the rule requires.
+    may_be_required: bool,
 }
 
 /// An event with the information that it lacks filled in.

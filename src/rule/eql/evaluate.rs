@@ -19,14 +19,15 @@ use super::{Condition, Field, Literal, Operator, Query};
 use crate::event::{Fields, Scalar};
 
 pub(super) fn matches(query: &Query, event: &dyn Fields) -> bool {
-    let of_category = query.category.as_deref().is_none_or(|category| {
+    let is_of = |category: &str| {
         any_value(
             event,
             "event.category",
             |value| matches!(value, Scalar::Text(text) if text == category),
         ) == Some(true)
-    });
-    of_category && evaluate(&query.condition, event) == Some(true)
+    };
+    // The condition is more often false than the category is another one.
+    evaluate(&query.condition, event) == Some(true) && query.category.as_deref().is_none_or(is_of)
 }
 
 fn evaluate(condition: &Condition, event: &dyn Fields) -> Option<bool> {
