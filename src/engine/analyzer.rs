@@ -67,7 +67,8 @@ pub struct Interest {
     /// The table rows that may contain such an event. The default is every row. It does not limit `records`.
     pub rows: RowCriteria,
     /// True if it must receive every record as it is framed, without a parse, from every row of a table too. All text
-    /// is then framed. This changes neither the events nor the report.
+    /// is then framed. This does not change the events. It changes the report only if columns of a table are damaged
+    /// that nothing else reads.
     pub records: bool,
     /// True if it must receive the text of each log, from beginning to end. A source is then not divided among
     /// threads.

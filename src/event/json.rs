@@ -98,7 +98,7 @@ impl<'v> Value<'v> {
         Members(Children(children))
     }
 
-    /// Returns the name of each member of an object with its place, which [`Value::member_at`] takes.
+    /// Returns the name of each member of an object with its place, which [`Value::member_at`] takes. No place is 0.
     pub(crate) fn placed_names(self) -> impl Iterator<Item = (usize, &'v str)> {
         let n = self.0.len();
         let mut members = self.members();

@@ -3,7 +3,8 @@
 //! In: an event that a rule does not match. Out: the reason why it may be an alert all the same, because the event
 //! lacks information and everything else fits: its outcome is missing, the name of its call is damaged, or it contains
 //! what the rule searches for, but not in the request that is read. All rules and all forms of input use this one
-//! module, because silence here would mean the loss of an alert.
+//! module, because silence here would mean the loss of an alert. A damaged name of a call is seen if the rule searches
+//! for text in the request, or names its calls by `==` or `in`; other rules do not see it.
 
 use std::path::Path;
 

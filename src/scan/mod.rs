@@ -432,8 +432,9 @@ impl Scanner {
                     }
                 }
                 Framed::Record { unit, is_whole } => {
-                    // A larger one may no longer be in memory.
-                    let is_held = unit.end - unit.start <= self.walker.limits().record_bytes_max;
+                    // A larger one may no longer be in memory, or only in part.
+                    let is_small = unit.end - unit.start <= self.walker.limits().record_bytes_max;
+                    let is_held = is_small && unit.start >= window.base;
                     let bytes = match is_held {
                         true => window.slice(unit.start, unit.end),
                         false => &[],
