@@ -24,7 +24,7 @@ impl<const N: usize, const SLOTS: usize> Known<N, SLOTS> {
         while number < N {
             let slot = slot::<SLOTS>(names[number], factor);
             assert!(numbers[slot] == NONE, "two names share a slot");
-            numbers[slot] = number as u8;
+            numbers[slot] = number.to_le_bytes()[0];
             number += 1;
         }
         Self {
@@ -50,7 +50,7 @@ const fn slot<const SLOTS: usize>(name: &str, factor: u32) -> usize {
     if n < 3 {
         return 0;
     }
-    let letters = u32::from_le_bytes([n as u8, name[n - 3], name[n / 2], name[n - 1]]);
+    let letters = u32::from_le_bytes([n.to_le_bytes()[0], name[n - 3], name[n / 2], name[n - 1]]);
     (letters.wrapping_mul(factor) >> (u32::BITS - SLOTS.trailing_zeros())) as usize
 }
 

@@ -472,7 +472,7 @@ impl<'a> Modules<'a> {
             }
             _ if self
                 .files
-                .contains_key(&[module, &[first.clone()]].concat()) =>
+                .contains_key(&[module, std::slice::from_ref(first)].concat()) =>
             {
                 (module, path)
             }
@@ -621,7 +621,7 @@ fn no_function_has_a_name_of_more_than_70_letters() {
     }
     let mut n_names = 0;
     for path in paths {
-        let text = fs::read_to_string(&path).unwrap();
+        let text = String::from_utf8(fs::read(&path).unwrap()).unwrap();
         for name in text
             .lines()
             .filter_map(|line| line.trim().strip_prefix("fn "))

@@ -342,6 +342,19 @@ fn is_intact(text: &[u8], row: &str) -> bool {
     })
 }
 
+/// Checks that each row of a table is a record.
+fn check_records(made: &Made, case: u64) {
+    let text = made.text();
+    let shown = scan_with(text.as_bytes(), [], true);
+    assert_eq!(shown.records.len(), made.rows.len(), "case {case}\n{text}");
+    let objects = shown.records.iter().map(|(_, json)| json);
+    for (json, row) in objects.zip(&made.rows) {
+        let object: serde_json::Value = serde_json::from_slice(json).unwrap();
+        let is_shown = object.to_string().contains(&*row.1);
+        assert!(is_shown, "case {case}: {row:?}\n{text}");
+    }
+}
+
 /// Checks `n_cases` damaged tables, and returns how many intact rows were not judged although this was reported.
 fn check(seed: u64, n_cases: u64) -> usize {
     let mut n_not_judged = 0;
@@ -360,17 +373,7 @@ fn check(seed: u64, n_cases: u64) -> usize {
         assert_eq!(whole.defects, [], "case {case}\n{text}");
         assert_eq!(whole.n_rows, made.rows.len() as u64, "case {case}\n{text}");
 
-        let shown = scan_with(text.as_bytes(), [], true);
-        assert_eq!(shown.records.len(), made.rows.len(), "case {case}\n{text}");
-        let objects = shown.records.iter().map(|(_, json)| json);
-        for (json, row) in objects.zip(&made.rows) {
-            let object: serde_json::Value = serde_json::from_slice(json).unwrap();
-            assert!(
-                object.to_string().contains(&*row.1),
-                "case {case}: {row:?}\n{text}"
-            );
-        }
-
+        check_records(&made, case);
         let mut damaged = text.into_bytes();
         let from = match rng.one_in(8) {
             true => 0,
@@ -410,11 +413,8 @@ fn check(seed: u64, n_cases: u64) -> usize {
         let steps: Vec<usize> = (0..rng.below(6))
             .map(|_| 1 + rng.below(damaged.len() + 1))
             .collect();
-        assert_eq!(
-            scan_in(&damaged, steps.clone()),
-            scanned,
-            "case {case}, {steps:?}\n{shown}"
-        );
+        let in_steps = scan_in(&damaged, steps.clone());
+        assert_eq!(in_steps, scanned, "case {case}, {steps:?}\n{shown}");
         let mut with_records = scan_with(&damaged, [], true);
         let in_steps = scan_with(&damaged, steps.clone(), true);
         assert_eq!(in_steps, with_records, "case {case}, {steps:?}\n{shown}");
