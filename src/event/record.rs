@@ -1,7 +1,7 @@
 //! A record with a table of its fields: which of its members are CloudTrail's own fields, by their number.
 //!
-//! A candidate is asked for some hundred fields. The table is made in one walk over the members, and each question
-//! then looks at one member instead of all.
+//! Some hundred fields of a candidate are looked up. The table is made in one walk over the members, and each look-up
+//! then examines one member instead of all.
 
 use super::json::{Members, Value};
 use super::known::Known;

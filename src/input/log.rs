@@ -45,16 +45,23 @@ impl<'a> LogReader<'a> {
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
-        let from = defects.len();
-        let filled = self.text.fill(buffer, limit, codecs, defects);
-        self.name(&mut defects[from..]);
-        filled
+        self.fill_by(defects, |text, defects| {
+            text.fill(buffer, limit, codecs, defects)
+        })
     }
 
-    fn name(&self, defects: &mut [Defect]) {
-        for defect in defects {
+    /// Decodes the next text by `fill`, and adds the log to its defects.
+    fn fill_by(
+        &mut self,
+        defects: &mut Vec<Defect>,
+        fill: impl FnOnce(&mut Text<'a>, &mut Vec<Defect>) -> Filled,
+    ) -> Filled {
+        let from = defects.len();
+        let filled = fill(&mut self.text, defects);
+        for defect in &mut defects[from..] {
             defect.member.clone_from(&self.member);
         }
+        filled
     }
 
     /// Returns the number of gzip members that were begun and not returned yet.
@@ -101,10 +108,9 @@ impl LogReader<'static> {
         codecs: &mut Codecs,
         defects: &mut Vec<Defect>,
     ) -> Filled {
-        let from = defects.len();
-        let filled = self.text.fill_to_boundary(buffer, limit, codecs, defects);
-        self.name(&mut defects[from..]);
-        filled
+        self.fill_by(defects, |text, defects| {
+            text.fill_to_boundary(buffer, limit, codecs, defects)
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! no output, and the next hunt outputs its alerts at the place of their source ([`SourceStatus::Waiting`]). So the
 //! outputs of all runs together contain each alert once.
 //!
-//! Here is what a ledger is asked and what it answers; `sqlite` keeps it. Without the feature `ledger` the place of
+//! This file defines what a ledger records and returns; `sqlite` stores it. Without the feature `ledger` the place of
 //! `sqlite` is taken by `absent`, in which no ledger can be opened.
 
 mod identity;

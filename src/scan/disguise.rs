@@ -49,21 +49,35 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let text = start(head);
     // Most texts are JSON: no base64 and no mail begins with a bracket.
     let is_json = matches!(text.first(), Some(b'{' | b'['));
-    let what = if let Some(what) = (!is_json).then(|| base64(text)).flatten() {
-        format!("content is base64 of {what}, which is not read")
-    } else if let Some(what) = (!is_json).then(|| mail(text)).flatten() {
-        format!("content is {what}: what it encodes is not read")
+    let encoded = if is_json { None } else { encoded(text) };
+    let (at, message) = if let Some(message) = encoded {
+        (0, message)
     } else if let Some((at, what)) = (!has_records).then(|| in_string(head)).flatten() {
-        let message = format!("a string is base64 of {what}, which is not read");
-        return Some(Defect::text(Code::UnsupportedFormat, at as u64, message));
+        (
+            at,
+            format!("a string is base64 of {what}, which is not read"),
+        )
     } else {
         let (at, width) = wrapped(head)?;
         let message = format!(
             "lines break inside strings, at some {width} characters: names that a line's end divides are not seen"
         );
-        return Some(Defect::text(Code::UnsupportedFormat, at as u64, message));
+        (at, message)
     };
-    Some(Defect::text(Code::UnsupportedFormat, 0, what))
+    Some(Defect::text(Code::UnsupportedFormat, at as u64, message))
+}
+
+/// Returns the message for a text that is encoded as a whole.
+fn encoded(text: &[u8]) -> Option<String> {
+    let of_base64 =
+        base64(text).map(|what| format!("content is base64 of {what}, which is not read"));
+    let of_mail = || {
+        Some(format!(
+            "content is {}: what it encodes is not read",
+            mail(text)?
+        ))
+    };
+    of_base64.or_else(of_mail)
 }
 
 fn is_base64(byte: u8) -> bool {

@@ -275,15 +275,19 @@ impl Walker {
         self.nest.string(string.start, content);
         // Decided by the size, not by whether the string is still in memory: that would depend on the windows.
         let is_small = end_offset - string.start <= self.limits.record_bytes_max;
-        let may_be_json = content.filter(|_| is_small).is_some_and(|content| {
-            let first = content.trim_ascii_start();
-            matches!(first.first(), Some(b'{' | b'[')) || first.starts_with(b"\\\"")
-        });
-        let may_be_json = may_be_json && !was_key;
-        if may_be_json {
+        let may_be_json = || {
+            content.filter(|_| is_small).is_some_and(|content| {
+                let first = content.trim_ascii_start();
+                matches!(first.first(), Some(b'{' | b'[')) || first.starts_with(b"\\\"")
+            })
+        };
+        // Nearly all strings have no hit, and are not looked at unless records are shown.
+        let has_hit = next_hit < end;
+        let is_text = (has_hit || self.nest.shows_records()) && !was_key && may_be_json();
+        if is_text {
             self.nest.text_record(string.start, end_offset);
         }
-        if may_be_json && next_hit < end {
+        if is_text && has_hit {
             self.nest.text(string.start, end_offset);
         } else {
             self.string_hit(string, window, end_offset, next_hit, out);

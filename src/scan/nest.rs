@@ -284,6 +284,11 @@ impl Nest {
         self.push(self.text_unit(start, end), false);
     }
 
+    /// Returns true if every record is shown, with or without a hit.
+    pub(super) fn shows_records(&self) -> bool {
+        self.records.is_wanted
+    }
+
     /// Handles a string that may hold JSON, with or without a hit: outside records it is one.
     pub(super) fn text_record(&mut self, start: u64, end: u64) {
         if self.n_marked == 0 {
