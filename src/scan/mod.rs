@@ -432,9 +432,18 @@ impl Scanner {
                     }
                 }
                 Framed::Record { unit, is_whole } => {
-                    // A larger one may no longer be in memory, or only in part.
-                    let is_small = unit.end - unit.start <= self.walker.limits().record_bytes_max;
-                    let is_held = is_small && unit.start >= window.base;
+                    // A larger one may no longer be in memory. The walk that cuts one off goes on to the next bracket
+                    // before, over blanks.
+                    let is_held = unit.start >= window.base && {
+                        let behind = &window.bytes[window.at(unit.end)..];
+                        let n_blanks = behind
+                            .iter()
+                            .take_while(|b| b.is_ascii_whitespace())
+                            .count();
+                        let n_blanks = if is_whole { 0 } else { n_blanks as u64 };
+                        let n_bytes = unit.end + n_blanks - unit.start;
+                        n_bytes <= self.walker.limits().record_bytes_max
+                    };
                     let bytes = match is_held {
                         true => window.slice(unit.start, unit.end),
                         false => &[],
