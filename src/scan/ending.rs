@@ -9,8 +9,8 @@
 //! the document is walked from its start. A document that begins further away is walked from its end, backward. Most
 //! cuts show in the last byte. A cut after a closing bracket shows as soon as the walk has passed the value that the
 //! bracket closes, by the comma or the colon before that value. A value that is closed at the very end and is larger
-//! than [`BACK_BYTES`] is taken as complete. So is a record at the same depth as the first record of the text, which
-//! ends the walk early.
+//! than [`BACK_BYTES`] is taken as complete. So is a text whose last record is at the same depth as its first one, which
+//! ends the walk early: at a key of that record if the record is in an array, else at its start.
 
 use memchr::{memchr, memchr2, memmem, memrchr};
 
@@ -342,9 +342,15 @@ fn closes(text: &[u8], first: Option<&Place>) -> bool {
             }
             b'"' => match string_before(text, i) {
                 Back::Start(start, is_key) => {
-                    let is_marking = || classify(&text[start + 1..i]).1 == Marks::ThisObject;
-                    if let Some(object) = round.last_mut().filter(|_| is_key) {
-                        object.is_marked |= is_marking();
+                    if is_key
+                        && let Some((object, round)) = round.split_last_mut()
+                        && classify(&text[start + 1..i]).1 == Marks::ThisObject
+                    {
+                        object.is_marked = true;
+                        let is_element = round.last().is_some_and(|round| round.closer == b']');
+                        if is_element && first.is_some_and(|first| lies_at(first, round, None)) {
+                            return true;
+                        }
                     }
                     i = start;
                 }
