@@ -6,6 +6,7 @@
 //! bare inflate THREADS FOLDER  the same without the search and the count
 //! bare map     THREADS FILE    map a file, search it for the needle and for escaped letters, and count its events
 //! bare zstd    THREADS PATH    decode every frame of every zstd file, a frame on one thread
+//! bare zstd-search THREADS PATH    the same, and search each buffer and count its events
 //! bare gzip    THREADS FILE    inflate a file as one stream, on one thread whatever THREADS says
 //! bare members THREADS FILE    inflate the members of a file with libdeflate, a member on one thread
 //! bare parse   THREADS FILE    parse each line with simd-json to a tape
@@ -59,7 +60,8 @@ fn main() {
         "tree" => tree(path, true),
         "inflate" => tree(path, false),
         "map" => map(path),
-        "zstd" => zstd(path),
+        "zstd" => zstd(path, false),
+        "zstd-search" => zstd(path, true),
         "gzip" => gzip(path),
         "members" => members(path),
         "parse" => parse(path),
@@ -166,7 +168,9 @@ fn map(path: &Path) -> Sum {
         .reduce(Sum::default, add)
 }
 
-fn zstd(path: &Path) -> Sum {
+fn zstd(path: &Path, searches: bool) -> Sum {
+    let finders = [Finder::new(NEEDLE), Finder::new(ESCAPE)];
+    let time = Finder::new(TIME);
     let files: Vec<_> = files(path).iter().map(|path| mapped(path)).collect();
     let frames: Vec<&[u8]> = files.iter().flat_map(|file| frames(file)).collect();
     frames
@@ -175,13 +179,20 @@ fn zstd(path: &Path) -> Sum {
             || (DCtx::create(), vec![0; STREAM_BYTES]),
             |(context, text), frame| {
                 let mut source = InBuffer::around(frame);
-                let mut n_bytes = 0;
+                let (mut n_bytes, mut n_found) = (0, 1);
                 loop {
                     let mut target = OutBuffer::around(text.as_mut_slice());
                     let wanted = context.decompress_stream(&mut target, &mut source).unwrap();
-                    n_bytes += target.pos() as u64;
+                    let n_written = target.pos();
+                    n_bytes += n_written as u64;
+                    if searches {
+                        // What a buffer's end divides is not seen.
+                        let text = &text[..n_written];
+                        n_found += finders.iter().map(|f| count(f, text)).sum::<u64>();
+                        n_found += count_events(&time, text);
+                    }
                     if wanted == 0 {
-                        break (n_bytes, 1);
+                        break (n_bytes, n_found);
                     }
                 }
             },

@@ -49,10 +49,15 @@ class Ratio:
 RATIOS = [
     Ratio("1", "delivery tree", "tree", "tree", 1.08, 31),
     Ratio("2", "tiny files", "inflate", "tiny", 1.2, 21),
+    # Beside the ratios to what only decodes, those to what searches and counts as well.
+    Ratio("2", "tiny files, the bare one searches", "tree", "tiny", 1.2, 21),
     Ratio("3", "one NDJSON file, mapped", "map", "ndjson", 1.15, 21),
     Ratio("4", "many zstd files", "zstd", "zstd", 1.08, 31),
     Ratio("4", "one zstd file, frames of 4 MB", "zstd", "lines", 1.25, 31, target=1.08),
     Ratio("4", "one zstd file, each delivery a frame", "zstd", "frames", 1.3, 31, target=1.08),
+    Ratio("4", "many zstd files, the bare one searches", "zstd-search", "zstd", 1.08, 31),
+    Ratio("4", "frames of 4 MB, the bare one searches", "zstd-search", "lines", 1.25, 31, target=1.08),
+    Ratio("4", "frames, the bare one searches", "zstd-search", "frames", 1.3, 31, target=1.08),
     # At most 1 / 0.95 of the time is at least 0.95 of the speed.
     Ratio("5", "one gzip member of 2 GB", "gzip", "gzip", 1 / 0.95, 5),
     Ratio("5", "many members, against one stream", "gzip", "members", 0.55, 5),
