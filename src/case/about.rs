@@ -40,6 +40,15 @@ pub struct About {
     pub max_hops_bit: bool,
     /// Number of events.
     pub events: u64,
+    /// Number of events that came after the windows and show how the case ended.
+    #[serde(default)]
+    pub later: u64,
+    /// True if some of those events were left out: there were too many that created something.
+    #[serde(default)]
+    pub later_cut: bool,
+    /// The time of the last event that was read: the end of the log.
+    #[serde(default)]
+    pub log_ends: Option<Timestamp>,
     /// The passes of the investigation.
     pub rounds: Vec<Round>,
     /// The addresses at which other identities were searched for.

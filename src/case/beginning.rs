@@ -24,6 +24,9 @@ pub struct Beginning {
     pub entity: Entity,
     /// The times, in order. Nothing if one of them is not known; then any event may be near it.
     pub quarantines: Option<Vec<Timestamp>>,
+    /// The user of the key, if the case begins with a key and its user was found.
+    #[serde(default, rename = "user", skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Entity>,
 }
 
 impl Beginning {
@@ -46,9 +49,16 @@ impl Beginning {
             Self {
                 entity: entity.clone(),
                 quarantines,
+                owner: None,
             }
         });
         beginnings.collect()
+    }
+
+    /// Returns the identity that the case is about: the user of the key that it begins with, if that was found.
+    #[must_use]
+    pub fn subject(&self) -> &Entity {
+        self.owner.as_ref().unwrap_or(&self.entity)
     }
 
     /// Returns the first quarantine, if all times are known.
@@ -69,6 +79,13 @@ impl Beginning {
         })
     }
 
+    /// Returns whether an event came after a quarantine and is not near any of them. An event without a time did not.
+    #[must_use]
+    pub fn is_later(&self, time: Option<Timestamp>, window: Window) -> bool {
+        let is_after_first = time.zip(self.quarantined());
+        is_after_first.is_some_and(|(time, first)| time > first) && !self.is_near(time, window)
+    }
+
     /// Returns the number of minutes between an event and the nearest quarantine; negative before it.
     #[must_use]
     pub fn minutes(&self, time: Option<Timestamp>) -> Option<i64> {
@@ -87,4 +104,111 @@ pub struct Window {
     pub before: SignedDuration,
     /// After the quarantine.
     pub after: SignedDuration,
+}
+
+/// The windows of all quarantines of a case.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Windows {
+    window: Window,
+    /// The times of all quarantines, in order; nothing if any event may be near one.
+    quarantines: Option<Vec<Timestamp>>,
+    /// The end of the first quarantine's window.
+    first_end: Option<Timestamp>,
+}
+
+impl Windows {
+    pub(super) fn new(beginnings: &[Beginning], window: Window) -> Self {
+        let all = beginnings.iter().map(|one| one.quarantines.clone());
+        let all: Option<Vec<Vec<Timestamp>>> = all.collect();
+        let quarantines = all.map(|all| {
+            let mut all = all.concat();
+            all.sort_unstable();
+            all
+        });
+        let firsts = beginnings.iter().filter_map(Beginning::quarantined);
+        let first_end = firsts.min().and_then(|first| first.checked_add(window.after).ok());
+        Self {
+            window,
+            quarantines,
+            first_end,
+        }
+    }
+
+    /// Returns whether an event is near any quarantine. An event without a time may be near.
+    pub(super) fn is_near(&self, time: Option<Timestamp>) -> bool {
+        let (Some(quarantines), Some(time)) = (&self.quarantines, time) else {
+            return true;
+        };
+        // The first quarantine whose window has not ended.
+        let next = quarantines.partition_point(|one| time.duration_since(*one) > self.window.after);
+        let next = quarantines.get(next);
+        next.is_some_and(|one| one.duration_since(time) <= self.window.before)
+    }
+
+    /// Returns whether an event came after the window of a quarantine, so that it may show how that ended.
+    pub(super) fn may_be_later(&self, time: Option<Timestamp>) -> bool {
+        time.zip(self.first_end).is_some_and(|(time, end)| time > end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::Kind;
+
+    fn time(text: &str) -> Timestamp {
+        format!("2024-{text}T00:00:00Z").parse().unwrap()
+    }
+
+    fn days(n: i64) -> SignedDuration {
+        SignedDuration::from_hours(24 * n)
+    }
+
+    #[test]
+    fn an_event_is_near_or_later_by_the_windows_of_all_quarantines() {
+        let window = Window {
+            before: days(10),
+            after: days(5),
+        };
+        let seed = |name: &str, time: Timestamp| Seed {
+            entity: Entity::in_account(Kind::User, "111122223333", name),
+            time: Some(time),
+        };
+        let all = [
+            seed("alice", time("05-01")),
+            seed("alice", time("08-01")),
+            seed("bob", time("06-01")),
+        ];
+        let beginnings = Beginning::of(&all);
+        let windows = Windows::new(&beginnings, window);
+        for (at, is_near, is_later) in [
+            ("04-20", false, [false, false]),
+            ("04-21", true, [false, false]),
+            ("05-06", true, [false, false]),
+            ("05-07", false, [true, false]),
+            ("05-25", true, [true, false]),
+            ("06-06", true, [true, false]),
+            ("06-07", false, [true, true]),
+            ("08-06", true, [false, true]),
+            ("08-07", false, [true, true]),
+        ] {
+            let at = Some(time(at));
+            assert_eq!(windows.is_near(at), is_near, "{at:?}");
+            let near = beginnings.iter().any(|one| one.is_near(at, window));
+            assert_eq!(near, is_near, "{at:?}");
+            let later = [0, 1].map(|n: usize| beginnings[n].is_later(at, window));
+            assert_eq!(later, is_later, "{at:?}");
+            if later.contains(&true) {
+                assert!(windows.may_be_later(at), "{at:?}");
+            }
+        }
+        assert!(windows.is_near(None) && !windows.may_be_later(None));
+        let open = Beginning::of(&[Seed {
+            time: None,
+            ..all[0].clone()
+        }]);
+        let windows = Windows::new(&open, window);
+        assert!(windows.is_near(Some(time("01-01"))));
+        assert!(!windows.may_be_later(Some(time("12-01"))));
+    }
 }

@@ -48,6 +48,17 @@ impl Sighted {
     pub(super) fn n(&self) -> u64 {
         self.n
     }
+
+    /// Adds a copy of it that a pass saw.
+    pub(super) fn see(&mut self, copy: &CaseDetails, round: usize) {
+        if self.round != round {
+            (self.round, self.n_in_round) = (round, 0);
+        }
+        self.n_in_round += 1;
+        self.n = self.n.max(self.n_in_round);
+        // Copies in other schemas may contain more data, or less.
+        self.story.traces.join(&copy.traces);
+    }
 }
 
 /// Events, each once.
@@ -62,18 +73,17 @@ impl Collected {
         let Found { alert, story } = found;
         let seen = self.events.entry(event_key(alert));
         let seen = seen.or_insert_with(|| Sighted::new(alert.clone(), story.clone(), 0));
-        if seen.round != self.round {
-            (seen.round, seen.n_in_round) = (self.round, 0);
-        }
-        seen.n_in_round += 1;
-        seen.n = seen.n.max(seen.n_in_round);
-        // Copies in other schemas may contain more data, or less.
-        seen.story.traces.join(&story.traces);
+        seen.see(story, self.round);
     }
 
     /// Returns the number of events.
     pub(super) fn n(&self) -> usize {
         self.events.len()
+    }
+
+    /// Returns the events that were collected so far.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Sighted> {
+        self.events.values()
     }
 
     /// Ends a pass: the case learns from all events.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_json::ReaderBuilder;
 use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -16,9 +16,10 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::columns::{account, long, row_with_seen, schema_with_seen, text, time};
 use super::seen::Seen;
 use super::techniques::technique;
-use super::{Case, CaseEvent, Neighbour};
+use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
 use crate::follow::{Entity, EntityRefs};
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
@@ -40,6 +41,13 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
     let path = |name: &str| folder.join(name);
     let events = case.events.iter().map(|event| row(event, &columns));
     write_table(&path(EVENTS), &event_schema(), events)?;
+    let later = case.later.iter().map(|event| row(event, &columns));
+    write_table(&path(LATER), &event_schema(), later)?;
+    let uses = case.users.iter().flat_map(|user| {
+        let uses = user.uses.iter();
+        uses.flat_map(|one| later_use(user, one))
+    });
+    write_table(&path(USES), &use_schema(), uses)?;
     let entities = entities(case).into_iter();
     write_table(&path("entities.parquet"), &entity_schema(), entities)?;
     let edges = edges(case).into_iter();
@@ -70,14 +78,20 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
 
 /// The table of events.
 pub(super) const EVENTS: &str = "events.parquet";
+/// The table of events after the windows of the quarantines.
+pub(super) const LATER: &str = "later.parquet";
+/// The table of the use of entities after these windows.
+pub(super) const USES: &str = "uses.parquet";
 /// The table of other identities at the same addresses.
 pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
 /// The metadata of a case.
 pub(super) const ABOUT: &str = "case.json";
 
 /// All files that contain the evidence of a case; the page is made from them.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 8] = [
     EVENTS,
+    LATER,
+    USES,
     "entities.parquet",
     "edges.parquet",
     NEIGHBOURS,
@@ -146,19 +160,6 @@ fn write_table(
         }
     }
     finish(writer.into_inner()?)
-}
-
-fn text(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
-}
-
-fn long(name: &str) -> Field {
-    Field::new(name, DataType::Int64, true)
-}
-
-fn time(name: &str) -> Field {
-    let zone = Some(UTC_AS_OFFSET.into());
-    Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, zone), true)
 }
 
 /// Returns the columns of events: those of alerts, except those of the rule and the sighting number, and those that an
@@ -244,26 +245,6 @@ fn technique_of(event: &CaseEvent) -> Option<&'static str> {
     technique(service, call).map(|technique| technique.id)
 }
 
-/// Returns columns, followed by the columns of the first and last time and the number of events.
-fn schema_with_seen(columns: Vec<Field>) -> SchemaRef {
-    let seen = [
-        time("first_seen"),
-        time("last_seen"),
-        long("events"),
-        long("errors"),
-    ];
-    Arc::new(Schema::new([columns, seen.to_vec()].concat()))
-}
-
-/// Returns a row with the values of these columns.
-fn row_with_seen(mut row: Value, seen: &Seen) -> Value {
-    row["first_seen"] = json!(seen.first);
-    row["last_seen"] = json!(seen.last);
-    row["events"] = json!(seen.n_events);
-    row["errors"] = json!(seen.n_errors);
-    row
-}
-
 fn entity_schema() -> SchemaRef {
     schema_with_seen(vec![
         text("kind"),
@@ -337,6 +318,42 @@ fn neighbour(one: &Neighbour, case: &Case) -> Value {
     row_with_seen(row, &one.seen)
 }
 
+fn use_schema() -> SchemaRef {
+    schema_with_seen(vec![
+        text("user_kind"),
+        text("user_account_id"),
+        text("user_name"),
+        text("kind"),
+        text("account_id"),
+        text("name"),
+        text("period"),
+    ])
+}
+
+/// The periods of the rows of later use: after the windows, and after the quarantine was lifted, as far as that is also
+/// after the windows.
+pub(super) const PERIODS: [&str; 2] = ["after_window", "since_lifted"];
+
+/// Returns a row for each period in which an entity of a user was used later.
+fn later_use(user: &UserCase, one: &LaterUse) -> Vec<Value> {
+    let begun = &user.beginning.entity;
+    let periods = PERIODS.into_iter().zip([&one.seen, &one.since_lifted]);
+    let periods = periods.filter(|(_, seen)| seen.n_events > 0);
+    let rows = periods.map(|(period, seen)| {
+        let row = json!({
+            "user_kind": begun.kind.name(),
+            "user_account_id": account(begun),
+            "user_name": begun.name,
+            "kind": one.entity.kind.name(),
+            "account_id": account(&one.entity),
+            "name": one.entity.name,
+            "period": period,
+        });
+        row_with_seen(row, seen)
+    });
+    rows.collect()
+}
+
 fn edge_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         text("from_kind"),
@@ -378,10 +395,6 @@ fn edges(case: &Case) -> Vec<Value> {
         }
     }
     rows
-}
-
-fn account(entity: &Entity) -> Option<&str> {
-    (!entity.account.is_empty()).then_some(&entity.account)
 }
 
 /// Returns the actor that is nearest to the beginning of the case, if one belongs to it; otherwise the first actor that

@@ -4,9 +4,9 @@
 //! In: the beginning of a case, and how a hunt reads the archive. Out: a [`Case`], and its files.
 //!
 //! ```text
-//! beginning ─▶ rounds ─▶ collected ─▶ users ─▶ neighbours ─▶ files, page
-//!   seeds        archive: what there is to read       ▲
-//!                                       stored ───────┘ a case that is read back
+//! beginning ─▶ rounds ─▶ collected ─▶ users ─▶ neighbours ─▶ files ─▶ state ─▶ page
+//!   seeds        archive    later       index                  leak
+//!   owners                                     stored ──────▶ a case that is read back
 //! ```
 //!
 //! It works in passes. Each pass is a hunt with different search terms: the events of one pass lead to keys, users and
@@ -18,9 +18,14 @@ mod analyzer;
 mod archive;
 mod beginning;
 mod collected;
+mod columns;
 mod countries;
 mod files;
+mod index;
+mod later;
+mod leak;
 mod neighbours;
+mod owners;
 #[cfg(feature = "page")]
 pub mod page;
 #[cfg(not(feature = "page"))]
@@ -29,6 +34,7 @@ pub mod page;
 mod rounds;
 mod seeds;
 mod seen;
+pub mod state;
 mod stored;
 mod techniques;
 mod users;
@@ -36,30 +42,37 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::config::ScanConfig;
 use crate::error::Error;
 use crate::follow::{
-    CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role, Searched,
+    CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role,
+    Searched as SearchedEntities,
 };
 use crate::input::layout::is_account;
 use crate::output::{Alert, Column};
-use crate::report::Diagnostic;
+use crate::report::{Diagnostic, PassReport};
 use crate::rule::Rule;
+use beginning::Windows;
 use collected::Collected;
+use later::{Later, UseTimes};
 use neighbours::Neighbours;
 use rounds::Rounds;
+use users::Divided;
 
 pub use about::{About, Addresses, LookedFor, Round};
 pub use archive::{AccountCoverage, Coverage};
 pub use beginning::{Beginning, Seed, Window};
 pub use countries::Countries;
 pub use files::{FILES, write};
+pub use leak::{Finding, ForeignUse, Leak, LeakedKey, Reason};
 pub use neighbours::Neighbour;
 pub use seeds::seeds;
 pub use seen::Seen;
 pub use stored::read;
 pub use techniques::{Technique, technique};
-pub use users::{CaseEvent, UserCase};
+pub use users::{CaseEvent, LaterUse, UserCase};
 
 /// The configuration of an investigation.
 #[derive(Debug, Clone)]
@@ -94,6 +107,9 @@ pub struct Case {
     pub known: CaseGraph,
     /// Its events, in the order of their times; events without a time come first.
     pub events: Vec<CaseEvent>,
+    /// Events after the windows of the quarantines, in the order of their times: those that show how the case ended. The
+    /// case learns nothing from them.
+    pub later: Vec<CaseEvent>,
     /// Other identities at the same addresses.
     pub neighbours: Vec<Neighbour>,
 }
@@ -108,16 +124,29 @@ pub struct Case {
 ///
 /// Never: there is always a first pass.
 pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<Case, Error> {
-    let beginnings = Beginning::of(&config.seeds);
+    let mut beginnings = Beginning::of(&config.seeds);
     let mut rounds = Rounds::new(&config.rule, &config.scan, notify);
-    let (events, users) = search(config, &beginnings, &mut rounds)?;
+    let Searched {
+        divided,
+        uses,
+        is_cut: later_cut,
+    } = search(config, &mut beginnings, &mut rounds)?;
+    let Divided {
+        events,
+        later,
+        mut users,
+    } = divided;
+    for user in &mut users {
+        user.uses = state::later_uses(user, &events, &later, &uses, config.window);
+    }
     let known = joined(&users, config.hops_max);
-    let mut found = Neighbours::of(&users, &events, config.window, config.max_identities);
+    let windows = Windows::new(&beginnings, config.window);
+    let mut found = Neighbours::of(&users, &events, config.max_identities);
     let sought = found.sought();
     let is_sought = sought.is_some();
     if let Some(sought) = sought {
         rounds.run(sought, None, &mut |event| {
-            if is_near_any(&beginnings, &event.alert, config.window) {
+            if windows.is_near(event.alert.time()) {
                 found.take(event, &known);
             }
         })?;
@@ -134,7 +163,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         countries.of_all(of_events.chain(of_others))
     });
     let has_changed = rounds.archive.has_changed();
-    let not_found = not_found(&users, &events, config.window);
+    let not_found = not_found(&users, &events);
     let first = rounds.first.expect("there was a first round");
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -149,6 +178,9 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         max_hops: config.hops_max,
         max_hops_bit: known.is_cut(),
         events: events.len() as u64,
+        later: later.len() as u64,
+        later_cut,
+        log_ends: log_ends(&first, config.scan.wanted.until),
         rounds: rounds.done,
         addresses,
         countries: countries.unwrap_or_default(),
@@ -168,22 +200,41 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         users,
         known,
         events,
+        later,
         neighbours,
     })
+}
+
+/// Returns the time of the last event that was read, if any event had a time. Later ones than requested do not count.
+fn log_ends(first: &PassReport, until: Option<Timestamp>) -> Option<Timestamp> {
+    let last = first.stats.event_times.last()?;
+    let last = Timestamp::from_microsecond(last).ok()?; // a time outside of the years that dates have
+    Some(until.map_or(last, |until| last.min(until)))
+}
+
+/// The result of a search.
+struct Searched {
+    divided: Divided,
+    /// The times at which entities were used after the windows.
+    uses: UseTimes,
+    /// True if later events were left out.
+    is_cut: bool,
 }
 
 /// Searches for what belongs to the case, pass by pass, until nothing new is found.
 fn search(
     config: &CaseConfig,
-    beginnings: &[Beginning],
+    beginnings: &mut [Beginning],
     rounds: &mut Rounds<'_>,
-) -> Result<(Vec<CaseEvent>, Vec<UserCase>), Error> {
+) -> Result<Searched, Error> {
     let mut known = CaseGraph::new(config.hops_max);
-    for beginning in beginnings {
+    for beginning in &*beginnings {
         known.begin_with(beginning.entity.clone());
     }
+    let windows = Windows::new(beginnings, config.window);
     let mut collected = Collected::default();
-    let mut searched = Searched::default();
+    let mut later = Later::default();
+    let mut searched = SearchedEntities::default();
     loop {
         let (needles, since) = known.needles(&searched);
         if needles.is_empty() && rounds.first.is_some() {
@@ -197,37 +248,57 @@ fn search(
         let n_before = collected.n();
         let names_lied = rounds.archive.names_lie;
         rounds.run(followed, since, &mut |event| {
-            if is_near_any(beginnings, &event.alert, config.window) {
+            let time = event.alert.time();
+            let is_within = windows.is_near(time);
+            if is_within {
                 collected.take(event);
+            }
+            if windows.may_be_later(time) {
+                later.take(&event.alert, &event.story, &known, is_within);
             }
         })?;
         rounds.found((collected.n() - n_before) as u64);
+        later.end_round();
         collected.teach(&mut known);
+        if owners::find(beginnings, collected.events()) {
+            let owners = beginnings.iter().filter_map(|one| one.owner.as_ref());
+            owners.for_each(|owner| known.begin_with(owner.clone()));
+        }
         if rounds.archive.names_lie && !names_lied {
             // Earlier passes may have skipped files because of their names, so all terms are searched for again in all
             // files.
-            searched = Searched::default();
+            searched = SearchedEntities::default();
         }
     }
-    let events = collected.into_events();
-    Ok(users::divide(
-        events,
+    owners::set_quarantines(beginnings, collected.events());
+    // Where the case began with a key, the windows are known only now.
+    let ended = Windows::new(beginnings, config.window);
+    if ended != windows {
+        for seen in collected.events() {
+            if ended.may_be_later(seen.alert.time()) {
+                later.take(&seen.alert, &seen.story, &known, true);
+            }
+        }
+    }
+    let (later, uses, is_cut) = later.finish();
+    let divided = users::divide(
+        collected.into_events(),
+        later,
         beginnings,
         config.window,
         config.hops_max,
-    ))
-}
-
-/// Returns whether an event is near any beginning of the case.
-fn is_near_any(beginnings: &[Beginning], alert: &Alert, window: Window) -> bool {
-    let time = alert.time();
-    beginnings.iter().any(|one| one.is_near(time, window))
+    );
+    Ok(Searched {
+        divided,
+        uses,
+        is_cut,
+    })
 }
 
 /// Returns the users whose quarantine is in the alerts but not in the archive.
-fn not_found(users: &[UserCase], events: &[CaseEvent], window: Window) -> Vec<Entity> {
+fn not_found(users: &[UserCase], events: &[CaseEvent]) -> Vec<Entity> {
     let is_missing = |user: &&UserCase| {
-        let mut own = user.events(events, window);
+        let mut own = user.events(events);
         let is_made = |event: &CaseEvent| event.story.quarantine == Some(Quarantine::Made);
         let is_expected = user.beginning.quarantined().is_some();
         is_expected && !own.any(|(event, _)| is_made(event))
@@ -264,6 +335,14 @@ fn accounts(known: &CaseGraph, events: &[CaseEvent]) -> BTreeSet<String> {
     });
     let all = of_things.chain(of_events);
     all.filter(|name| is_account(name)).collect()
+}
+
+/// The name in a log for AWS itself when it acts in the name of a user.
+const AWS: &str = "AWS Internal";
+
+/// Returns whether AWS itself acted, in the name of the actor.
+pub(crate) fn is_of_aws(alert: &Alert) -> bool {
+    alert.text(Column::InvokedBy) == Some(AWS)
 }
 
 /// Returns whether the actor of an event belongs to the case.

@@ -7,8 +7,8 @@ use super::about::Addresses;
 use super::analyzer::Found;
 use super::collected::{EventKey, event_key};
 use super::seen::Seen;
+use super::is_done;
 use super::users::{CaseEvent, UserCase};
-use super::{Window, is_done};
 use crate::follow::{CaseGraph, Entity, Kind, PassQuery, PassTarget};
 use crate::output::{Alert, Column};
 
@@ -45,13 +45,12 @@ impl Neighbours {
     pub(super) fn of(
         users: &[UserCase],
         events: &[CaseEvent],
-        window: Window,
         max_identities: usize,
     ) -> Self {
         let mut addresses: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
         let mut of_services = BTreeSet::new();
         for user in users {
-            for (event, _) in user.events(events, window).filter(|(_, tie)| is_done(*tie)) {
+            for (event, _) in user.events(events).filter(|(_, tie)| is_done(*tie)) {
                 let Some(address) = event.alert.text(Column::SourceAddress) else {
                     continue;
                 };

@@ -23,4 +23,12 @@ impl Seen {
         self.n_events += 1;
         self.n_errors += u64::from(is_error);
     }
+
+    /// Adds the events of another.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+        self.n_events += other.n_events;
+        self.n_errors += other.n_errors;
+    }
 }

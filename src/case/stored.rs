@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::collected::{EventKey, Sighted, event_key};
-use super::files::{ABOUT, EVENTS, NEIGHBOURS, PARTS, sha256};
+use super::files::{ABOUT, EVENTS, LATER, NEIGHBOURS, PARTS, PERIODS, USES, sha256};
 use super::users::QUARANTINE;
-use super::{About, Case, Neighbour, Seen, joined, users};
+use super::{About, Case, LaterUse, Neighbour, Seen, joined, users};
 use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
 use crate::output::Alert;
 use crate::report::Relation;
@@ -31,31 +31,96 @@ pub fn read(folder: &Path) -> io::Result<Case> {
         move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"))
     };
     let about = about(&folder.join(ABOUT)).map_err(named(ABOUT))?;
-    let mut events = BTreeMap::new();
-    each_row(folder, EVENTS, &about, &mut |row| {
-        let (key, seen) = event(row)?;
-        events.insert(key, seen);
-        Ok(())
-    })
-    .map_err(named(EVENTS))?;
+    let events = events(folder, EVENTS, &about).map_err(named(EVENTS))?;
+    let later = events_if_any(folder, &about).map_err(named(LATER))?;
     let mut neighbours = Vec::new();
     each_row(folder, NEIGHBOURS, &about, &mut |row| {
         neighbours.push(neighbour(row)?);
         Ok(())
     })
     .map_err(named(NEIGHBOURS))?;
-    let (events, users) = users::divide(events, &about.beginnings, about.window, about.max_hops);
-    if events.len() as u64 != about.events {
-        let message = format!("it has {} events of {}", events.len(), about.events);
-        return Err(named(EVENTS)(invalid(&message)));
+    let mut uses = uses(folder, &about).map_err(named(USES))?;
+    let divided = users::divide(
+        events,
+        later,
+        &about.beginnings,
+        about.window,
+        about.max_hops,
+    );
+    let users::Divided {
+        events,
+        later,
+        mut users,
+    } = divided;
+    for (name, n, expected) in [
+        (EVENTS, events.len(), about.events),
+        (LATER, later.len(), about.later),
+    ] {
+        if n as u64 != expected {
+            let message = format!("it has {n} events of {expected}");
+            return Err(named(name)(invalid(&message)));
+        }
+    }
+    for user in &mut users {
+        let own = uses.remove(&user.beginning.entity).unwrap_or_default();
+        user.uses = own.into_values().collect();
     }
     Ok(Case {
         known: joined(&users, about.max_hops),
         about,
         users,
         events,
+        later,
         neighbours,
     })
+}
+
+/// Reads a table of events.
+fn events(folder: &Path, name: &str, about: &About) -> io::Result<BTreeMap<EventKey, Sighted>> {
+    let mut events = BTreeMap::new();
+    each_row(folder, name, about, &mut |row| {
+        let (key, seen) = event(row)?;
+        events.insert(key, seen);
+        Ok(())
+    })?;
+    Ok(events)
+}
+
+/// Reads the later events. Earlier versions wrote none.
+fn events_if_any(folder: &Path, about: &About) -> io::Result<BTreeMap<EventKey, Sighted>> {
+    match about.files.contains_key(LATER) {
+        true => events(folder, LATER, about),
+        false => Ok(BTreeMap::new()),
+    }
+}
+
+/// The later uses of each user's entities.
+type Uses = BTreeMap<Entity, BTreeMap<Entity, LaterUse>>;
+
+/// Reads the later uses. Earlier versions wrote none.
+fn uses(folder: &Path, about: &About) -> io::Result<Uses> {
+    let mut uses = Uses::new();
+    if !about.files.contains_key(USES) {
+        return Ok(uses);
+    }
+    each_row(folder, USES, about, &mut |row| {
+        let user = entity(row, ["user_kind", "user_account_id", "user_name"])?;
+        let used = entity(row, ["kind", "account_id", "name"])?;
+        let own = uses.entry(user).or_default();
+        let own = own.entry(used.clone()).or_insert_with(|| LaterUse {
+            entity: used,
+            seen: Seen::default(),
+            since_lifted: Seen::default(),
+        });
+        let period = row.word("period")?;
+        match PERIODS.iter().position(|one| *one == period) {
+            Some(0) => own.seen = seen(row)?,
+            Some(_) => own.since_lifted = seen(row)?,
+            None => return Err(invalid("a period is not known")),
+        }
+        Ok(())
+    })?;
+    Ok(uses)
 }
 
 fn about(path: &Path) -> io::Result<About> {
@@ -201,19 +266,29 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {
-    let number = |name| Ok::<_, io::Error>(row.number(name)?.unsigned_abs());
     Ok(Neighbour {
         address: row.word("address")?,
-        entity: Entity {
-            kind: kind(&row.word("kind")?).ok_or_else(|| invalid("a kind is not known"))?,
-            account: row.text("account_id")?.unwrap_or_default(),
-            name: row.word("name")?,
-        },
-        seen: Seen {
-            first: row.time("first_seen")?,
-            last: row.time("last_seen")?,
-            n_events: number("events")?,
-            n_errors: number("errors")?,
-        },
+        entity: entity(row, ["kind", "account_id", "name"])?,
+        seen: seen(row)?,
+    })
+}
+
+/// Returns the entity in three columns.
+fn entity(row: &Row<'_>, [kind_of, account, name]: [&str; 3]) -> io::Result<Entity> {
+    Ok(Entity {
+        kind: kind(&row.word(kind_of)?).ok_or_else(|| invalid("a kind is not known"))?,
+        account: row.text(account)?.unwrap_or_default(),
+        name: row.word(name)?,
+    })
+}
+
+/// Returns the times and the number of events in a row.
+fn seen(row: &Row<'_>) -> io::Result<Seen> {
+    let number = |name| Ok::<_, io::Error>(row.number(name)?.unsigned_abs());
+    Ok(Seen {
+        first: row.time("first_seen")?,
+        last: row.time("last_seen")?,
+        n_events: number("events")?,
+        n_errors: number("errors")?,
     })
 }

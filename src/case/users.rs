@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Case;
 use super::beginning::{Beginning, Window};
-use super::collected::{EventKey, Sighted, event_key};
+use super::collected::{EventKey, Sighted};
+use super::index::EventIndex;
+use super::later::changes_state;
+use super::seen::Seen;
 use crate::follow::{CaseDetails, CaseGraph, Entity, Kind, Link, Quarantine, Role};
 use crate::output::Alert;
 
@@ -31,6 +35,30 @@ pub struct UserCase {
     pub beginning: Beginning,
     /// The entities in its part.
     pub known: CaseGraph,
+    /// The use of these entities after the windows of its quarantines.
+    pub uses: Vec<LaterUse>,
+    /// The places of its events among those of the case.
+    events: Vec<usize>,
+    /// The places of later events, in the order of time.
+    later: Vec<Place>,
+}
+
+/// The place of a later event: it may be in the window of another user's quarantine.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Event(usize),
+    Later(usize),
+}
+
+/// The use of an entity after the windows of a user's quarantines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterUse {
+    /// The entity that acted.
+    pub entity: Entity,
+    /// Its later events.
+    pub seen: Seen,
+    /// Those of them that came after the quarantine was lifted.
+    pub since_lifted: Seen,
 }
 
 impl UserCase {
@@ -38,66 +66,170 @@ impl UserCase {
     pub fn events<'a>(
         &'a self,
         all: &'a [CaseEvent],
-        window: Window,
     ) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
-        all.iter().filter_map(move |event| {
-            let time = event.alert.time();
-            if !self.beginning.is_near(time, window) {
-                return None;
-            }
-            Some((event, self.known.tie(&event.story.traces, time)?))
-        })
+        let own = self.events.iter().filter_map(|at| all.get(*at));
+        own.filter_map(|event| self.linked(event))
+    }
+
+    /// Returns the events after the windows of its quarantines that show how it ended, each with its link to the user's
+    /// part. Of plain use these are only the first few.
+    pub fn later<'a>(
+        &'a self,
+        case: &'a Case,
+    ) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
+        self.later_among(&case.events, &case.later)
+    }
+
+    /// Returns the same for a case that is not complete yet.
+    pub(super) fn later_among<'a>(
+        &'a self,
+        events: &'a [CaseEvent],
+        later: &'a [CaseEvent],
+    ) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
+        let own = self.later.iter().filter_map(|place| match place {
+            Place::Event(at) => events.get(*at),
+            Place::Later(at) => later.get(*at),
+        });
+        own.filter_map(|event| self.linked(event))
+    }
+
+    fn linked<'a>(&'a self, event: &'a CaseEvent) -> Option<(&'a CaseEvent, Link<'a>)> {
+        let link = self.known.tie(&event.story.traces, event.alert.time())?;
+        Some((event, link))
     }
 }
 
+/// The events of a case, divided among its users.
+#[derive(Debug, Default)]
+pub(super) struct Divided {
+    /// The events near a quarantine, in the order of their times.
+    pub(super) events: Vec<CaseEvent>,
+    /// Events that show how the case ended, in the order of their times.
+    pub(super) later: Vec<CaseEvent>,
+    pub(super) users: Vec<UserCase>,
+}
+
+/// An event to be divided.
+struct Divisible {
+    key: EventKey,
+    seen: Sighted,
+    /// True if it is kept also if it is near no quarantine.
+    is_kept: bool,
+}
+
+/// How an event belongs to a case: the nearest link of any user.
+type Tied = (Role, u32, &'static str, Option<i64>);
+
 /// Divides events among the users that a case began with. An event that is not near any of them, or is not linked to a
-/// user that it is near, is removed. The events are returned in the order of their times.
+/// user that it is near, is removed, unless it came later, is linked to that user, and changes a state or is in `later`.
 pub(super) fn divide(
-    all: BTreeMap<EventKey, Sighted>,
+    within: BTreeMap<EventKey, Sighted>,
+    later: BTreeMap<EventKey, Sighted>,
     beginnings: &[Beginning],
     window: Window,
     hops_max: u32,
-) -> (Vec<CaseEvent>, Vec<UserCase>) {
-    let mut ties: BTreeMap<&EventKey, (Role, u32, &'static str, Option<i64>)> = BTreeMap::new();
+) -> Divided {
+    let all = listed(within, later);
+    let index = EventIndex::new(all.iter().map(|one| &one.seen.story.traces));
+    let mut near_ties: Vec<Option<Tied>> = vec![None; all.len()];
+    let mut later_ties = near_ties.clone();
     let mut users = Vec::new();
     for beginning in beginnings {
-        let near = || {
-            let is_near = |seen: &Sighted| beginning.is_near(seen.alert.time(), window);
-            let near = all.iter().filter(move |(_, seen)| is_near(seen));
-            near.map(|(key, seen)| (key, &seen.story, seen.alert.time()))
-        };
+        let begins = || [Some(&beginning.entity), beginning.owner.as_ref()].into_iter().flatten();
+        let is_near = |at: usize| beginning.is_near(all[at].seen.alert.time(), window);
+        let reachable = index.reachable(begins(), &is_near);
         let mut known = CaseGraph::new(hops_max);
-        known.begin_with(beginning.entity.clone());
-        known.learn_all(near().map(|(_, story, time)| (&story.traces, time)));
-        for (key, story, time) in near() {
+        for entity in begins() {
+            known.begin_with(entity.clone());
+        }
+        let near = reachable.iter().filter(|at| is_near(**at));
+        let near = near.map(|at| (&all[*at].seen.story.traces, all[*at].seen.alert.time()));
+        known.learn_all(near);
+        let (mut events, mut later) = (Vec::new(), Vec::new());
+        for at in reachable {
+            let event = &all[at];
+            let (story, time) = (&event.seen.story, event.seen.alert.time());
             let Some(tie) = known.tie(&story.traces, time) else {
                 continue;
             };
             let minutes = beginning.minutes(time);
             let tied = (tie.part, tie.hops, relation(story, tie), minutes);
-            let nearest = ties.entry(key).or_insert(tied);
-            *nearest = tied.min(*nearest);
+            let nearest = match beginning.is_near(time, window) {
+                true => {
+                    events.push(at);
+                    &mut near_ties[at]
+                }
+                false if event.is_kept && beginning.is_later(time, window) => {
+                    later.push(at);
+                    &mut later_ties[at]
+                }
+                false => continue,
+            };
+            *nearest = Some(nearest.map_or(tied, |nearest| tied.min(nearest)));
         }
-        users.push(UserCase {
-            beginning: beginning.clone(),
-            known,
-        });
+        users.push((beginning.clone(), known, events, later));
     }
-    let ties: BTreeMap<EventKey, _> = ties.into_iter().map(|(k, v)| (k.clone(), v)).collect();
-    let events = all.into_iter().filter_map(|(key, seen)| {
-        let (_, hops, relation, minutes_from_alert) = *ties.get(&key)?;
-        Some(CaseEvent {
+    // The place that each event gets.
+    let mut places: Vec<Option<Place>> = Vec::new();
+    let mut divided = Divided::default();
+    for (event, ties) in all.into_iter().zip(near_ties.into_iter().zip(later_ties)) {
+        let (events, later) = (&mut divided.events, &mut divided.later);
+        let (n_events, n_later) = (events.len(), later.len());
+        let (to, tied, place) = match ties {
+            (Some(tied), _) => (events, tied, Place::Event(n_events)),
+            (None, Some(tied)) => (later, tied, Place::Later(n_later)),
+            (None, None) => {
+                places.push(None);
+                continue;
+            }
+        };
+        let (_, hops, relation, minutes_from_alert) = tied;
+        places.push(Some(place));
+        to.push(CaseEvent {
             relation,
             hops,
             minutes_from_alert,
-            n_sightings: seen.n(),
-            alert: seen.alert,
-            story: seen.story,
-        })
+            n_sightings: event.seen.n(),
+            alert: event.seen.alert,
+            story: event.seen.story,
+        });
+    }
+    let users = users.into_iter().map(|(beginning, known, events, later)| {
+        let place = |at: usize| places.get(at).copied().flatten();
+        let events = events.into_iter().filter_map(place);
+        UserCase {
+            beginning,
+            known,
+            uses: Vec::new(),
+            events: events.map(|(Place::Event(at) | Place::Later(at))| at).collect(),
+            later: later.into_iter().filter_map(place).collect(),
+        }
     });
-    let mut events: Vec<CaseEvent> = events.collect();
-    events.sort_by_cached_key(|event| (event.alert.time(), event_key(&event.alert)));
-    (events, users)
+    divided.users = users.collect();
+    divided
+}
+
+/// Returns all events in the order of their times, and of their keys.
+fn listed(
+    within: BTreeMap<EventKey, Sighted>,
+    mut later: BTreeMap<EventKey, Sighted>,
+) -> Vec<Divisible> {
+    let within = within.into_iter().map(|(key, seen)| {
+        let is_sample = later.remove(&key).is_some();
+        let is_kept = is_sample || changes_state(&seen.alert, &seen.story);
+        (key, seen, is_kept)
+    });
+    let within: Vec<_> = within.collect();
+    let later = later.into_iter().map(|(key, seen)| (key, seen, true));
+    let all = within.into_iter().chain(later);
+    let all = all.map(|(key, seen, is_kept)| Divisible {
+        key,
+        seen,
+        is_kept,
+    });
+    let mut all: Vec<Divisible> = all.collect();
+    all.sort_by(|a, b| (a.seen.alert.time(), &a.key).cmp(&(b.seen.alert.time(), &b.key)));
+    all
 }
 
 /// Returns the reason why an event belongs to a case, in a word.

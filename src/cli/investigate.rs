@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use indicatif::HumanCount;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use trailsift::Error;
 use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
@@ -34,7 +34,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
-    let scan = resolve::resolve_case(&args, &folder, times(&args, &seeds))?;
+    let scan = resolve::resolve_case(&args, &folder, begins(&args, &seeds))?;
     let draft = Draft::new(folder)?;
     let config = CaseConfig {
         run_id: random_run_id(),
@@ -106,7 +106,8 @@ fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
         .map(|id| Entity::by_name(Kind::AccessKey, id));
     let mut entities: Vec<Entity> = users.chain(keys).collect();
     for arn in &args.arn {
-        match Entity::of_arn(arn).filter(Entity::is_followed) {
+        let is_beginning = |one: &Entity| matches!(one.kind, Kind::User | Kind::Role);
+        match Entity::of_arn(arn).filter(is_beginning) {
             Some(entity) => entities.push(entity),
             None => {
                 return Err(usage(&format!("{arn}: it is the ARN of no user or role")).into());
@@ -138,17 +139,11 @@ fn countries(path: &Path) -> anyhow::Result<Arc<Countries>> {
     Ok(Arc::new(countries))
 }
 
-/// Returns the time range of events that can matter.
-fn times(args: &InvestigateArgs, seeds: &[Seed]) -> (Option<Timestamp>, Option<Timestamp>) {
-    let times = || seeds.iter().filter_map(|seed| seed.time);
-    let has_all = seeds.iter().all(|seed| seed.time.is_some());
-    let begins = times().min().filter(|_| has_all);
-    let ends = times().max().filter(|_| has_all);
-    let one: SignedDuration = SignedDuration::from_secs(1);
-    (
-        begins.and_then(|time| time.checked_sub(args.before).ok()),
-        ends.and_then(|time| time.checked_add(args.after).ok()?.checked_add(one).ok()),
-    )
+/// Returns the first time of events that can matter. There is no last one: later events show how the case ended.
+fn begins(args: &InvestigateArgs, seeds: &[Seed]) -> Option<Timestamp> {
+    let times = seeds.iter().map(|seed| seed.time);
+    let first = times.min().flatten()?;
+    first.checked_sub(args.before).ok()
 }
 
 /// Returns the real path of a case's folder: links and dots are resolved in the part that exists.

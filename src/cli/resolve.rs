@@ -116,17 +116,16 @@ pub(super) fn resolve_plan(args: &PlanArgs) -> anyhow::Result<(ScanConfig, Desti
     Ok((config, destination))
 }
 
-/// Returns the configuration with which an investigation reads an archive, restricted to these times.
+/// Returns the configuration with which an investigation reads an archive, restricted to events from this time on.
 pub(super) fn resolve_case(
     args: &InvestigateArgs,
     folder: &Path,
-    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    since: Option<Timestamp>,
 ) -> anyhow::Result<ScanConfig> {
     let input = &args.input;
     let mut config = scan(input, roots(input)?, stores(input))?;
     let wanted = &mut config.wanted;
     wanted.since = wanted.since.max(since);
-    wanted.until = wanted.until.into_iter().chain(until).min();
     let roots = &config.roots;
     // A list of names may come through a pipe: later passes read the sources that the first one found.
     if roots

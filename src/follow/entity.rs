@@ -136,21 +136,29 @@ impl Entity {
         is_instance.then(|| Self::by_name(Kind::Instance, name))
     }
 
-    /// Returns whether an investigation that knows this entity searches for its actions.
+    /// Returns whether an investigation that knows this entity searches for its actions, or for what was done to it.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::User | Kind::AccessKey | Kind::ConsoleSession | Kind::Role | Kind::Instance
-        )
+        match self.kind {
+            Kind::User
+            | Kind::AccessKey
+            | Kind::ConsoleSession
+            | Kind::Role
+            | Kind::LoginProfile
+            | Kind::Policy
+            | Kind::Group
+            | Kind::InstanceProfile
+            | Kind::Instance => true,
+            Kind::Session | Kind::Root | Kind::Service | Kind::Principal => false,
+        }
     }
 
     /// Returns the text that is in each event in which the entity acts or is acted on.
     #[must_use]
     pub fn needle(&self) -> &str {
         match self.kind {
-            // This is the name of the session itself; the account before it is in each record.
-            Kind::ConsoleSession => self.name.rsplit('/').next().unwrap_or_default(),
+            // This is the name of the session or policy itself; the account before it is in each record.
+            Kind::ConsoleSession | Kind::Policy => self.name.rsplit('/').next().unwrap_or_default(),
             _ => &self.name,
         }
     }

@@ -66,11 +66,12 @@ impl CaseGraph {
 
     /// Adds an entity that the case begins with.
     pub fn begin_with(&mut self, entity: Entity) {
-        let reach = Reach {
-            hops: 0,
-            since: None,
-        };
-        self.reached.insert(entity, reach);
+        self.begin_at(entity, None);
+    }
+
+    /// Adds an entity that the case begins with, and that belongs to it from a time on.
+    pub fn begin_at(&mut self, entity: Entity, since: Option<Timestamp>) {
+        self.reached.insert(entity, Reach { hops: 0, since });
     }
 
     /// Returns whether something was not followed because it is too many steps away.

@@ -56,6 +56,9 @@ const MADE: [(&str, Kind, &str); 7] = [
     ),
 ];
 
+/// Calls of IAM that change or remove the console password of the user that they name.
+const OF_PASSWORDS: [&str; 2] = ["UpdateLoginProfile", "DeleteLoginProfile"];
+
 /// Calls of STS that issue keys for a session.
 const GIVING: [&str; 6] = [
     "AssumeRole",
@@ -134,6 +137,15 @@ impl EntityRefs {
                 _ => Some(Entity::in_account(*kind, account, &value)),
             };
             self.on.extend(entity);
+        }
+        let action = event.text("event.action").unwrap_or_default();
+        if service == IAM && OF_PASSWORDS.contains(&&*action) {
+            let users = self.on.iter().filter(|one| one.kind == Kind::User);
+            let passwords = users.map(|user| Entity {
+                kind: Kind::LoginProfile,
+                ..user.clone()
+            });
+            self.on.extend(passwords.collect::<Vec<_>>());
         }
     }
 

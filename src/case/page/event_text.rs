@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::own::AWS;
 use super::shown;
-use crate::case::CaseEvent;
+use crate::case::{CaseEvent, is_of_aws};
 use crate::output::Column;
 
 /// Returns a column of an event, or an empty text if it has no value.
@@ -27,7 +26,7 @@ pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
 
 /// Returns who acted, as far as the event names it.
 pub(super) fn who(event: &CaseEvent) -> String {
-    if event.alert.text(Column::InvokedBy) == Some(AWS) {
+    if is_of_aws(&event.alert) {
         return format!("AWS (in the name of {})", text(event, Column::ActorArn));
     }
     let named =

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::event_text::{time, time_if_any, who};
-use super::keys::{KeyFacts, keys};
+use super::event_text::time_if_any;
+use super::keys::{KeyFacts, MadeFacts, keys, leaked, made};
 use super::lacking::lacking;
-use super::own::{Own, Standing};
+use super::own::Own;
 use super::plot::{Activity, Call};
 use super::shown;
-use super::words::{looked, plural, sentences, state, steps};
+use super::words::{day, looked, plural, sentences, state, steps};
+use crate::case::state::{Standing, UserState, states};
 use crate::case::techniques::technique;
 use crate::case::{Case, CaseEvent, LookedFor, Seen, UserCase};
 use crate::follow::{Entity, Kind};
@@ -24,6 +25,8 @@ const ROWS_MAX: usize = 40;
 pub(super) struct Facts {
     pub(super) title: String,
     pub(super) version: String,
+    /// The day of the last event that was read.
+    pub(super) log_ends: String,
     /// The users with the most events come first.
     pub(super) users: Vec<UserFacts>,
     pub(super) n_events: usize,
@@ -51,15 +54,6 @@ pub(super) struct NeighbourFacts {
     pub(super) n_errors: u64,
 }
 
-/// An entity that was created.
-#[derive(Debug)]
-pub(super) struct MadeFacts {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) when: String,
-    pub(super) by: String,
-}
-
 /// The facts about a user.
 #[derive(Debug)]
 pub(super) struct UserFacts {
@@ -70,6 +64,8 @@ pub(super) struct UserFacts {
     /// The state of the user, in a few words.
     pub(super) verdict: String,
     pub(super) sentences: Vec<String>,
+    /// The keys that probably leaked.
+    pub(super) leaked: Vec<String>,
     /// The time range that was searched.
     pub(super) looked: String,
     pub(super) state: Vec<(String, String)>,
@@ -134,7 +130,9 @@ impl Facts {
     /// Derives the facts from a case.
     pub(super) fn of(case: &Case) -> Self {
         let about = &case.about;
-        let mut users: Vec<UserFacts> = case.users.iter().map(|user| of_user(case, user)).collect();
+        let states = states(case);
+        let users = case.users.iter().zip(&states);
+        let mut users: Vec<UserFacts> = users.map(|(user, state)| of_user(case, user, state)).collect();
         users.sort_by_key(|user| Reverse(user.n_events));
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         let title = match names.as_slice() {
@@ -155,6 +153,7 @@ impl Facts {
         Self {
             title,
             version: about.version.clone(),
+            log_ends: about.log_ends.map(day).unwrap_or_default(),
             n_events: case.events.len(),
             rounds: format!(
                 "{}, {} names and keys",
@@ -228,16 +227,16 @@ fn addresses(case: &Case) -> String {
 }
 
 /// Returns the facts about a user that a case began with.
-fn of_user(case: &Case, user: &UserCase) -> UserFacts {
-    let user_entity = &user.beginning.entity;
-    let own = Own::new(case, user);
-    let keys = keys(&own, &user.known);
+fn of_user(case: &Case, user: &UserCase, at_end: &UserState<'_>) -> UserFacts {
+    let user_entity = user.beginning.subject();
+    let own = Own::new(case, user, at_end);
     UserFacts {
         name: shown(&user_entity.name),
         account: shown(&user_entity.account),
         quarantined: time_if_any(own.quarantined),
         n_events: own.events.len(),
-        verdict: verdict(&own, &keys),
+        verdict: verdict(at_end),
+        leaked: leaked(at_end),
         sentences: sentences(&own, user_entity, &user.known),
         looked: looked(&own),
         state: state(&own),
@@ -248,29 +247,33 @@ fn of_user(case: &Case, user: &UserCase) -> UserFacts {
         ],
         tactics: tactics(&own),
         steps: steps(&own),
-        keys: Rows::of(keys),
-        made: Rows::of(made(&own)),
+        keys: Rows::of(keys(at_end)),
+        made: Rows::of(made(at_end)),
         calls: Rows::of(calls(&own)),
     }
 }
 
-/// Returns the state of the user, in a few words.
-fn verdict(own: &Own<'_>, keys: &[KeyFacts]) -> String {
-    let long_term = keys.iter().filter(|key| key.is_long_term);
-    let active = match long_term.clone().count() {
-        0 => "no long-term key seen".to_owned(),
-        _ => {
-            let n_active = long_term.filter(|key| key.is_active).count();
-            format!("{} active", plural(n_active as u64, "key"))
-        }
-    };
-    let quarantine = match own.standing() {
+/// Returns the state of the user at the end of the log, in a few words.
+fn verdict(at_end: &UserState<'_>) -> String {
+    let quarantine = match at_end.standing {
         Standing::NeverSeen => "no quarantine seen",
         Standing::Quarantined => "quarantined",
         Standing::Lifted(_) => "lifted",
         Standing::Unclear => "perhaps lifted",
     };
-    format!("{quarantine}; {active}")
+    let leaked = &at_end.leak.keys;
+    let n_usable = leaked.iter().filter(|key| key.end.is_usable()).count();
+    let of_leak = match (leaked.len(), n_usable) {
+        (0, _) => "leaked key not known".to_owned(),
+        (1, 0) => "leaked key off".to_owned(),
+        (1, _) => "leaked key active".to_owned(),
+        (n, n_usable) => format!("{n_usable} of {n} probably leaked keys active"),
+    };
+    let left = match at_end.left_behind().count() {
+        0 => String::new(),
+        n => format!("; {} left", plural(n as u64, "made thing")),
+    };
+    format!("{quarantine}; {of_leak}{left}")
 }
 
 fn activity(own: &Own<'_>) -> Activity {
@@ -409,20 +412,4 @@ fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
         }
     });
     tactics.collect()
-}
-
-/// Returns the entities that were created, with their creators and times.
-fn made(own: &Own<'_>) -> Vec<MadeFacts> {
-    let mut made = Vec::new();
-    for event in own.done() {
-        for entity in &event.story.traces.made {
-            made.push(MadeFacts {
-                kind: kind(entity.kind),
-                name: shown(&entity.name),
-                when: time(event.alert.time()),
-                by: who(event),
-            });
-        }
-    }
-    made
 }

@@ -1,13 +1,9 @@
-//! The keys of a user and of what it led to, with their state.
+//! The keys of a user and what was made, as a page shows them.
 
-use std::collections::BTreeMap;
-
-use super::event_text::{text, time, time_if_any};
-use super::own::Own;
+use super::event_text::{text, time, time_if_any, who};
 use super::shown;
-use crate::case::users::is_of_session;
-use crate::case::{CaseEvent, Seen};
-use crate::follow::{CaseGraph, Entity, Kind};
+use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Maker, Thing, UserState};
+use crate::case::{CaseEvent, Finding, LeakedKey};
 use crate::output::Column;
 
 /// The facts about a key.
@@ -19,96 +15,185 @@ pub(super) struct KeyFacts {
     pub(super) last: String,
     pub(super) n: u64,
     pub(super) state: String,
-    /// True if it is not the key of a session.
-    pub(super) is_long_term: bool,
-    /// True if it is a long-term key, and nothing in the archive shows that it was switched off or deleted.
-    pub(super) is_active: bool,
+    /// True if it may still be used, and leaked or was made by strangers.
+    pub(super) is_bad: bool,
 }
 
-/// The events of a key.
-#[derive(Default)]
-struct KeyUse {
-    seen: Seen,
-    whose: String,
-    /// The last deletion or deactivation, unless the key was activated again later.
-    ended: Option<String>,
-    resumed: Option<String>,
-}
-
-/// Returns the keys of the user and of what it led to, with their state. The keys used most come first.
-pub(super) fn keys(own: &Own<'_>, known: &CaseGraph) -> Vec<KeyFacts> {
-    let is_key = |entity: &Entity| entity.kind == Kind::AccessKey;
-    let keys = known.entities().filter(|(entity, _)| is_key(entity));
-    let mut uses: BTreeMap<&Entity, KeyUse> =
-        keys.map(|(key, _)| (key, KeyUse::default())).collect();
-    for event in own.all() {
-        let traces = &event.story.traces;
-        let at = event.alert.time();
-        for key in traces.actors.iter().filter(|one| is_key(one)) {
-            let Some(used) = uses.get_mut(key) else {
-                continue;
-            };
-            used.seen.add(at, event.story.error_code.is_some());
-            if used.whose.is_empty() {
-                used.whose = whose(event);
-            }
+/// Returns the keys of the user and of what it led to, with their state.
+pub(super) fn keys(state: &UserState<'_>) -> Vec<KeyFacts> {
+    let keys = state.keys.iter().map(|key| {
+        let has_leaked = state.has_leaked(key);
+        let maker = state.made_key(key).map(|made| made.maker);
+        let is_of_strangers = matches!(maker, Some(Maker::Intruder | Maker::Unclear));
+        let mut notes = vec![key_end(key.end)];
+        if key.seen.n_events == 0 {
+            notes.push("not seen in use".to_owned());
         }
-        if event.story.error_code.is_some() {
-            continue;
+        if has_leaked {
+            notes.push("probably leaked".to_owned());
         }
-        for key in traces.on.iter().filter(|one| is_key(one)) {
-            let Some(used) = uses.get_mut(key) else {
-                continue;
-            };
-            let when = time(at);
-            let action = event.alert.text(Column::EventAction);
-            match (action, event.story.key_status.as_deref()) {
-                (Some("DeleteAccessKey"), _) => used.ended = Some(format!("deleted {when}")),
-                (Some("UpdateAccessKey"), Some("Inactive")) => {
-                    used.ended = Some(format!("inactive since {when}"));
-                }
-                (Some("UpdateAccessKey"), Some("Active")) => {
-                    used.ended = None;
-                    used.resumed = Some(format!("active again since {when}"));
-                }
-                _ => {}
-            }
-        }
-    }
-    let facts = uses.into_iter().map(|(key, used)| {
-        let is_of_session = is_of_session(key);
-        let is_active = !is_of_session && used.ended.is_none();
-        let mut state = match (used.ended, used.resumed) {
-            (Some(ended), _) => ended,
-            (None, Some(resumed)) => resumed,
-            (None, None) if is_of_session => "of a session".to_owned(),
-            (None, None) => "active, as far as this archive tells".to_owned(),
-        };
-        if used.seen.n_events == 0 {
-            state.push_str(", not seen in use");
-        }
+        notes.extend(maker.map(|maker| made_by(maker).to_owned()));
         KeyFacts {
-            id: shown(&key.name),
-            whose: used.whose,
-            first: time_if_any(used.seen.first),
-            last: time_if_any(used.seen.last),
-            n: used.seen.n_events,
-            state,
-            is_long_term: !is_of_session,
-            is_active,
+            id: shown(&key.key.name),
+            whose: whose(key),
+            first: time_if_any(key.seen.first),
+            last: time_if_any(key.seen.last),
+            n: key.seen.n_events,
+            state: notes.join("; "),
+            is_bad: key.is_long_term() && key.end.is_usable() && (has_leaked || is_of_strangers),
         }
     });
-    let mut facts: Vec<KeyFacts> = facts.collect();
-    facts.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.id.cmp(&b.id)));
-    facts
+    keys.collect()
+}
+
+/// Returns the state of a key at the end of the log.
+fn key_end(end: KeyEnd<'_>) -> String {
+    let when = |event: &CaseEvent| time(event.alert.time());
+    match end {
+        KeyEnd::Active => "active, as far as this archive tells".to_owned(),
+        KeyEnd::ActiveAgain(event) => format!("active again since {}", when(event)),
+        KeyEnd::Inactive(event) => format!("inactive since {}", when(event)),
+        KeyEnd::Deleted(event) => format!("deleted {}", when(event)),
+        KeyEnd::UserDeleted(event) => format!("its user was deleted {}", when(event)),
+        KeyEnd::OfSession => "of a session".to_owned(),
+        KeyEnd::Unclear => "not known, because a time cannot be read".to_owned(),
+    }
 }
 
 /// Returns the owner of a key: the user or the session, without the beginning of its ARN.
-fn whose(event: &CaseEvent) -> String {
+fn whose(key: &KeyState<'_>) -> String {
+    let Some(event) = key.first else {
+        return match key.owner {
+            Some(owner) => shown(&format!("user/{} in {}", owner.name, owner.account)),
+            None => String::new(),
+        };
+    };
     let arn = event.alert.text(Column::ActorArn).unwrap_or_default();
     let mut parts = arn.splitn(6, ':').skip(4);
     match (parts.next(), parts.next()) {
         (Some(account), Some(resource)) => shown(&format!("{resource} in {account}")),
         _ => text(event, Column::ActorName),
+    }
+}
+
+/// Returns who made something.
+fn made_by(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Intruder => "made with the leaked key",
+        Maker::Response => "made by the response",
+        Maker::Owner => "made in normal use",
+        Maker::Unclear => "made by an unknown party",
+    }
+}
+
+/// Something that was made.
+#[derive(Debug)]
+pub(super) struct MadeFacts {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) when: String,
+    pub(super) by: String,
+    pub(super) maker: &'static str,
+    pub(super) fate: String,
+    /// True if strangers made it, and it may still be there.
+    pub(super) is_bad: bool,
+}
+
+/// Returns what was made, with its maker and its fate. What may be left of strangers comes first.
+pub(super) fn made(state: &UserState<'_>) -> Vec<MadeFacts> {
+    let made = state.made.iter().map(|one| {
+        let is_of_strangers = matches!(one.maker, Maker::Intruder | Maker::Unclear);
+        let (kind, name) = match one.thing {
+            Thing::Entity(entity) => {
+                (entity.kind.name().replace('_', " "), shown(&entity.name))
+            }
+            Thing::Grant { policy, to } => {
+                let to = format!("{} for {} {}", shown(policy), to.kind.name(), shown(&to.name));
+                ("policy attached".to_owned(), to)
+            }
+        };
+        MadeFacts {
+            kind,
+            name,
+            when: time(one.made.alert.time()),
+            by: who(one.made),
+            maker: made_by(one.maker),
+            fate: fate(one),
+            is_bad: is_of_strangers && one.fate.may_be_there(),
+        }
+    });
+    let mut made: Vec<MadeFacts> = made.collect();
+    made.sort_by_key(|one| !one.is_bad);
+    made
+}
+
+fn fate(one: &MadeThing<'_>) -> String {
+    let by = |event: &CaseEvent| format!("{} by {}", time(event.alert.time()), who(event));
+    match one.fate {
+        Fate::Removed(event) => format!("removed {}", by(event)),
+        Fate::SwitchedOff(event) => format!("switched off {}", by(event)),
+        Fate::Present => "still there, as far as this archive tells".to_owned(),
+        Fate::NotFollowed => "not known: it was not followed".to_owned(),
+        Fate::Unclear => "not known, because a time cannot be read".to_owned(),
+    }
+}
+
+/// Returns a sentence for each key that probably leaked, or one that says why none is named.
+pub(super) fn leaked(state: &UserState<'_>) -> Vec<String> {
+    let leak = &state.leak;
+    let others = leak.others.iter().map(|key| shown(&key.name));
+    let others: Vec<String> = others.collect();
+    match leak.finding {
+        Finding::One => leak.keys.iter().map(|key| leaked_key("Probably leaked", key)).collect(),
+        Finding::Several => {
+            let keys = leak.keys.iter();
+            keys.map(|key| leaked_key("One of several that may have leaked", key)).collect()
+        }
+        Finding::NothingPoints => vec![format!(
+            "Which key leaked cannot be told: nothing in this archive points at one of {}.",
+            others.join(", ")
+        )],
+        Finding::OnlySessions => vec![
+            "Which key leaked cannot be told: only keys of sessions were seen.".to_owned(),
+        ],
+        Finding::NoKey => vec![
+            "Which key leaked cannot be told: no key of the user was seen.".to_owned(),
+        ],
+    }
+}
+
+fn leaked_key(how: &str, leaked: &LeakedKey<'_>) -> String {
+    let reasons: Vec<&str> = leaked.reasons.iter().map(|reason| reason.words()).collect();
+    let first = leaked.first_foreign_use.map(|first| {
+        let agent = first.agent.map_or_else(String::new, |agent| format!(" with {}", shown(agent)));
+        let before = leaked.before_quarantine.map(|before| match before.is_negative() {
+            true => format!(", {} after the quarantine", length(before.abs())),
+            false => format!(", {} before the quarantine", length(before)),
+        });
+        format!(
+            " First foreign use on {} from {}{agent}{}.",
+            time(Some(first.time)),
+            shown(first.address),
+            before.unwrap_or_default(),
+        )
+    });
+    format!(
+        "{how}: {} ({}).{} At the end of the log it is {}.",
+        shown(&leaked.key.name),
+        reasons.join("; "),
+        first.unwrap_or_default(),
+        key_end(leaked.end),
+    )
+}
+
+/// Returns a length of time in its two largest units.
+fn length(time: jiff::SignedDuration) -> String {
+    let minutes = time.as_mins();
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, _) => format!("{hours} h {minutes} min"),
+        (1, _) => format!("1 day {hours} h"),
+        _ => format!("{days} days {hours} h"),
     }
 }

@@ -1,17 +1,18 @@
 //! A user's own part of a case, in the form that the page needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::case::{Case, CaseEvent, UserCase, is_done};
+use crate::case::state::UserState;
+use crate::case::{Case, CaseEvent, UserCase, is_done, is_of_aws};
 use crate::follow::{Entity, Kind, Link, Quarantine};
-use crate::output::Column;
-use crate::report::Relation;
 
 /// A user's events, each with its link to the user.
 pub(super) struct Own<'a> {
     user: &'a Entity,
+    /// The state at the end of the log.
+    pub(super) state: &'a UserState<'a>,
     pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
     /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
@@ -22,26 +23,13 @@ pub(super) struct Own<'a> {
     pub(super) countries: &'a BTreeMap<String, String>,
 }
 
-/// The state of a user's quarantine, as far as an archive shows it.
-#[derive(Clone, Copy)]
-pub(super) enum Standing<'a> {
-    NeverSeen,
-    Quarantined,
-    /// The event that detached the last version of the policy.
-    Lifted(&'a CaseEvent),
-    /// A version was detached, but it is not known whether that was before or after it was attached.
-    Unclear,
-}
-
-/// The name in a log for AWS itself when it acts in the name of a user.
-pub(super) const AWS: &str = "AWS Internal";
-
 impl<'a> Own<'a> {
-    pub(super) fn new(case: &'a Case, user: &'a UserCase) -> Self {
+    pub(super) fn new(case: &'a Case, user: &'a UserCase, state: &'a UserState<'a>) -> Self {
         let mut own = Self {
-            user: &user.beginning.entity,
-            events: user.events(&case.events, case.about.window).collect(),
-            quarantined: user.beginning.quarantined(),
+            user: user.beginning.subject(),
+            state,
+            events: user.events(&case.events).collect(),
+            quarantined: state.quarantined,
             since: None,
             until: None,
             countries: &case.about.countries,
@@ -56,8 +44,6 @@ impl<'a> Own<'a> {
             .and_then(|time| time.checked_add(about.window.after).ok());
         own.since = begins.max(about.since);
         own.until = ends.into_iter().chain(about.until).min();
-        let first = own.quarantines().find_map(|event| event.alert.time());
-        own.quarantined = own.quarantined.or(first);
         own
     }
 
@@ -65,8 +51,8 @@ impl<'a> Own<'a> {
         self.events.iter().map(|(event, _)| *event)
     }
 
-    /// Returns whether the event acted on this user. Always true if the case began with a key or a role, because the
-    /// user is not known then.
+    /// Returns whether the event acted on this user. Always true if the case began with a role or a key whose
+    /// user is not known.
     pub(super) fn is_about_user(&self, event: &CaseEvent) -> bool {
         let is_user = |one: &Entity| {
             let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
@@ -90,44 +76,10 @@ impl<'a> Own<'a> {
         at_the_time.or_else(|| self.quarantines().next())
     }
 
-    /// Returns the state of the quarantine, from the versions of the policy that were attached and not detached later.
-    pub(super) fn standing(&self) -> Standing<'a> {
-        // Versions of the policy, each in its account.
-        let mut attached: BTreeSet<(&str, &str)> = BTreeSet::new();
-        let (mut was_attached, mut was_detached) = (false, false);
-        let (mut lifted, mut is_unclear) = (None, false);
-        for event in self.all().filter(|event| self.is_about_user(event)) {
-            let text = |column| event.alert.text(column).unwrap_or_default();
-            let policy = (text(Column::RecipientAccountId), text(Column::PolicyName));
-            match event.story.quarantine {
-                Some(Quarantine::Made) => {
-                    was_attached = true;
-                    is_unclear |= event.alert.time().is_none();
-                    attached.insert(policy);
-                }
-                Some(Quarantine::Beside(Relation::Detach)) if event.story.error_code.is_none() => {
-                    was_detached = true;
-                    is_unclear |= event.alert.time().is_none();
-                    if attached.remove(&policy) && attached.is_empty() {
-                        lifted = Some(event);
-                    }
-                }
-                _ => {}
-            }
-        }
-        match (was_attached, attached.is_empty(), lifted) {
-            (false, ..) => Standing::NeverSeen,
-            // A version was detached before or after it was attached.
-            _ if is_unclear && was_detached => Standing::Unclear,
-            (true, true, Some(event)) => Standing::Lifted(event),
-            _ => Standing::Quarantined,
-        }
-    }
-
     /// Returns the events done by the user and by what it led to, but not the quarantines that AWS made in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let done = self.events.iter().filter(|(event, tie)| {
-            let is_of_aws = event.alert.text(Column::InvokedBy) == Some(AWS);
+            let is_of_aws = is_of_aws(&event.alert);
             is_done(*tie) && !(is_of_aws && event.story.quarantine.is_some())
         });
         done.map(|(event, _)| *event)

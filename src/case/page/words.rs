@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::event_text::{text, time, who};
-use super::own::{Own, Standing};
+use super::own::Own;
 use super::shown;
 use crate::case::CaseEvent;
+use crate::case::state::Standing;
 use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -44,20 +45,19 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     sentences.push(format!(
         "With {name}'s keys and what these led to, this archive has {when}."
     ));
-    let of_quarantine = match own.standing() {
+    let log_end = own.state.log_ends.map(|end| format!(" ({})", day(end)));
+    let log_end = log_end.unwrap_or_default();
+    let of_quarantine = match own.state.standing {
         Standing::NeverSeen => String::new(),
         Standing::Lifted(event) => format!(
-            "; the quarantine was lifted by {} on {}",
+            "; the quarantine was lifted by {} on {}{}",
             who(event),
-            time(event.alert.time())
+            time(event.alert.time()),
+            used_since(own),
         ),
-        Standing::Quarantined => match own.until {
-            Some(until) => format!(
-                "; the quarantine was not lifted until {}, as far as this archive tells",
-                day(until)
-            ),
-            None => "; the quarantine was not lifted, as far as this archive tells".to_owned(),
-        },
+        Standing::Quarantined => format!(
+            "; the quarantine was not lifted by the end of the log{log_end}, as far as this archive tells"
+        ),
         Standing::Unclear => {
             "; whether the quarantine was lifted cannot be told, since a time cannot be read"
                 .to_owned()
@@ -65,6 +65,22 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     };
     sentences.push(format!("{}{of_quarantine}.", led_to(own, known)));
     sentences
+}
+
+/// Returns how much the leaked keys were used after the quarantine was lifted.
+fn used_since(own: &Own<'_>) -> String {
+    let keys = own.state.keys.iter().filter(|key| own.state.has_leaked(key));
+    let used = keys.filter(|key| key.since_lifted.n_events > 0);
+    let used = used.map(|key| {
+        let last = key.since_lifted.last.map(|last| format!(", last {}", time(Some(last))));
+        format!(
+            "; {} was used after that: {}{}",
+            shown(&key.key.name),
+            plural(key.since_lifted.n_events, "call"),
+            last.unwrap_or_default(),
+        )
+    });
+    used.collect()
 }
 
 /// Returns the number of calls before the quarantine, or after it, with the number of refused calls and their sources.
@@ -130,7 +146,7 @@ fn from(event: &CaseEvent) -> String {
 /// Returns each quarantine, and what lifted it or prevented it.
 pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     let mut state = Vec::new();
-    for event in own.all().filter(|event| own.is_about_user(event)) {
+    for event in &own.state.to_user {
         let refused = event.story.error_code.as_deref();
         let what = match (event.story.quarantine, refused) {
             (Some(Quarantine::Made), _) => "Quarantined",
@@ -165,7 +181,7 @@ pub(super) fn looked(own: &Own<'_>) -> String {
     }
 }
 
-fn day(time: Timestamp) -> String {
+pub(super) fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
 }
 

@@ -1,0 +1,354 @@
+//! The key of a user that probably leaked, with the reasons.
+//!
+//! In: a user's events, and the addresses that other identities used. Out: a [`Leak`]. AWS does not say in its event
+//! which key it found, so this is told by how the keys were used: strangers come from addresses and with programs that
+//! the user did not have before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::state::keys::{KeyEnd, KeyState};
+use super::state::timeline::{OwnEvent, Timeline};
+use super::{Case, CaseEvent, is_of_aws};
+use crate::follow::{Entity, Kind};
+use crate::output::Column;
+
+/// The time for which a user must have been seen before an address can be new for it.
+const SEEN_BEFORE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The probably leaked keys of a user.
+#[derive(Debug, Clone)]
+pub struct Leak<'a> {
+    /// The certainty of the result.
+    pub finding: Finding,
+    /// The keys that probably leaked. The one for which most speaks comes first.
+    pub keys: Vec<LeakedKey<'a>>,
+    /// The user's other long-term keys that existed before the quarantine.
+    pub others: Vec<&'a Entity>,
+    /// The addresses that do not look like the user's own.
+    pub foreign_addresses: BTreeSet<IpAddr>,
+}
+
+/// The certainty about which key leaked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// One key is probable.
+    One,
+    /// Several keys are probable: it cannot be told which of them leaked, or whether all did.
+    Several,
+    /// There are several keys, and nothing points at any of them.
+    NothingPoints,
+    /// Only keys of sessions were seen.
+    OnlySessions,
+    /// No key was seen.
+    NoKey,
+}
+
+/// A key that probably leaked.
+#[derive(Debug, Clone)]
+pub struct LeakedKey<'a> {
+    /// The key.
+    pub key: &'a Entity,
+    /// The reasons, the strongest first.
+    pub reasons: Vec<Reason>,
+    /// The first use that does not look like the user's own.
+    pub first_foreign_use: Option<ForeignUse<'a>>,
+    /// The time from the first foreign use to the quarantine; negative if the use came after the quarantine.
+    pub before_quarantine: Option<SignedDuration>,
+    /// The state of the key at the end of the log.
+    pub end: KeyEnd<'a>,
+}
+
+/// A use of a key that does not look like the user's own.
+#[derive(Debug, Clone, Copy)]
+pub struct ForeignUse<'a> {
+    /// The event.
+    pub event: &'a CaseEvent,
+    /// Its time.
+    pub time: Timestamp,
+    /// The address that it came from.
+    pub address: &'a str,
+    /// Its user agent.
+    pub agent: Option<&'a str>,
+}
+
+/// A reason to believe that a key leaked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The case began with this key.
+    Begun,
+    /// It was used from an address that was new for the user.
+    NewAddress,
+    /// That use came from a country that was new for the user.
+    NewCountry,
+    /// That use came with a user agent that was new for the user.
+    NewAgent,
+    /// Other identities were seen at that address.
+    SharedAddress,
+    /// It was deactivated or deleted after the quarantine.
+    TurnedOff,
+    /// It is the only long-term key of the user that was seen.
+    OnlyKey,
+}
+
+impl Reason {
+    /// Returns the reason in words that fit after the name of the key.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Begun => "the case began with it",
+            Self::NewAddress => "used from an address that was new for the user",
+            Self::NewCountry => "from a country that was new for the user",
+            Self::NewAgent => "with a user agent that was new for the user",
+            Self::SharedAddress => "other identities were seen at that address",
+            Self::TurnedOff => "deactivated or deleted after the quarantine",
+            Self::OnlyKey => "the only long-term key of the user that was seen",
+        }
+    }
+}
+
+/// The identities that used each address: at most two, because only one other matters.
+#[derive(Debug, Default)]
+pub(super) struct AddressUsers<'a>(BTreeMap<IpAddr, BTreeSet<&'a Entity>>);
+
+impl<'a> AddressUsers<'a> {
+    pub(super) fn new(case: &'a Case) -> Self {
+        let mut all = Self::default();
+        for event in &case.events {
+            let actors = event.story.traces.actors.iter();
+            let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
+            if let (Some(address), Some(who)) = (address(event), named.next()) {
+                all.add(address, who);
+            }
+        }
+        for other in &case.neighbours {
+            if let Ok(address) = other.address.parse::<IpAddr>() {
+                all.add(address.to_canonical(), &other.entity);
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, address: IpAddr, who: &'a Entity) {
+        let users = self.0.entry(address).or_default();
+        if users.len() < 2 {
+            users.insert(who);
+        }
+    }
+
+    fn has_others(&self, address: IpAddr, timeline: &Timeline<'_>) -> bool {
+        let users = self.0.get(&address).into_iter().flatten();
+        users.into_iter().any(|one| !timeline.is_user(one))
+    }
+}
+
+/// Returns the address that an event came from. AWS and its services have none.
+pub(super) fn address(event: &CaseEvent) -> Option<IpAddr> {
+    let address: IpAddr = event.alert.text(Column::SourceIp)?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// A use of the user's keys, whichever.
+#[derive(Clone, Copy)]
+struct Use<'a> {
+    event: &'a CaseEvent,
+    time: Timestamp,
+    address: IpAddr,
+    key: &'a Entity,
+}
+
+/// Returns the keys of a user that probably leaked.
+pub(super) fn leak<'a>(
+    timeline: &Timeline<'a>,
+    begun: &Entity,
+    keys: &[KeyState<'a>],
+    countries: &BTreeMap<String, String>,
+    others: &AddressUsers<'_>,
+) -> Leak<'a> {
+    let own = own_keys(timeline, keys);
+    let candidates: Vec<&KeyState<'a>> = own.iter().copied().filter(|key| key.is_long_term()).collect();
+    if candidates.is_empty() {
+        let finding = match own.is_empty() {
+            true => Finding::NoKey,
+            false => Finding::OnlySessions,
+        };
+        return Leak {
+            finding,
+            keys: Vec::new(),
+            others: Vec::new(),
+            foreign_addresses: BTreeSet::new(),
+        };
+    }
+    let uses: Vec<Use<'a>> = timeline.all.iter().filter_map(|one| own_use(timeline, one)).collect();
+    let foreign = foreign_addresses(timeline, &uses, countries, others);
+    let is_before = |one: &&Use<'a>| timeline.quarantined.is_none_or(|at| one.time < at);
+    let of_key = |key: &Entity, is_only_before: bool| {
+        let own = uses.iter().filter(move |one| one.key.name == key.name);
+        let own = own.filter(move |one| !is_only_before || is_before(one));
+        own.copied().collect::<Vec<_>>()
+    };
+    let judge = |is_only_before: bool| {
+        let judged = candidates.iter().map(|state| {
+            let uses = of_key(state.key, is_only_before);
+            (*state, strongest(&uses, &foreign))
+        });
+        judged.collect::<Vec<_>>()
+    };
+    // A key may leak, and AWS may notice, before a stranger uses it.
+    let mut judged = judge(true);
+    if judged.iter().all(|(_, found)| found.is_none()) {
+        judged = judge(false);
+    }
+    let mut leak = named(timeline, begun, &candidates, judged);
+    let most = foreign.values().map(Vec::len).max().unwrap_or(0);
+    let is_enough = |reasons: &Vec<Reason>| reasons.len() >= most.min(2);
+    let addresses = foreign.iter().filter(|(_, reasons)| is_enough(reasons));
+    leak.foreign_addresses = addresses.map(|(address, _)| *address).collect();
+    leak
+}
+
+/// Returns the keys of the user itself that existed before the quarantine.
+fn own_keys<'k, 'a>(timeline: &Timeline<'a>, keys: &'k [KeyState<'a>]) -> Vec<&'k KeyState<'a>> {
+    let own = keys.iter().filter(|state| {
+        let is_new = state.made.is_some_and(|made| timeline.is_after(made.alert.time()));
+        let owner = state.owner;
+        owner.is_some_and(|owner| timeline.is_user(owner)) && !is_new
+    });
+    own.collect()
+}
+
+/// Returns the use of a key of the user itself in an event, if it is one.
+fn own_use<'a>(timeline: &Timeline<'a>, one: &OwnEvent<'a>) -> Option<Use<'a>> {
+    let actors = &one.event.story.traces.actors;
+    let is_own = one.is_done() && !is_of_aws(&one.event.alert);
+    let mut keys = actors.iter().filter(|actor| actor.kind == Kind::AccessKey);
+    Some(Use {
+        event: one.event,
+        time: one.event.alert.time()?,
+        address: address(one.event)?,
+        key: keys.next().filter(|_| is_own && actors.iter().any(|actor| timeline.is_user(actor)))?,
+    })
+}
+
+/// The addresses that were new for the user when they were first used, each with the reasons that speak against it.
+type Foreign = BTreeMap<IpAddr, Vec<Reason>>;
+
+fn foreign_addresses(
+    timeline: &Timeline<'_>,
+    uses: &[Use<'_>],
+    countries: &BTreeMap<String, String>,
+    others: &AddressUsers<'_>,
+) -> Foreign {
+    let mut foreign = Foreign::new();
+    let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
+    let mut agents: BTreeSet<&str> = BTreeSet::new();
+    let mut seen_countries: BTreeSet<&str> = BTreeSet::new();
+    let since = uses.first().map(|first| first.time);
+    for one in uses {
+        let alert = &one.event.alert;
+        let agent = alert.text(Column::UserAgent);
+        let country = alert.text(Column::SourceAddress).and_then(|text| countries.get(text));
+        let country = country.map(String::as_str);
+        let is_new_address = seen.insert(one.address);
+        let is_new_agent = agent.is_some_and(|agent| agents.insert(agent));
+        let is_new_country = country.is_some_and(|country| seen_countries.insert(country));
+        let has_been_seen = since.is_some_and(|since| one.time.duration_since(since) >= SEEN_BEFORE);
+        if !is_new_address || !has_been_seen {
+            continue;
+        }
+        let is_shared = others.has_others(one.address, timeline);
+        let reasons = [
+            (true, Reason::NewAddress),
+            // If it is the first known country, nothing is known about those before it.
+            (is_new_country && seen_countries.len() > 1, Reason::NewCountry),
+            (is_new_agent, Reason::NewAgent),
+            (is_shared, Reason::SharedAddress),
+        ];
+        let reasons = reasons.into_iter().filter(|(is_one, _)| *is_one);
+        foreign.insert(one.address, reasons.map(|(_, reason)| reason).collect());
+    }
+    foreign
+}
+
+/// The foreign use of a key: the first one, and the reasons of the address for which most reasons speak.
+type Found<'a> = (Use<'a>, Vec<Reason>);
+
+fn strongest<'a>(uses: &[Use<'a>], foreign: &Foreign) -> Option<Found<'a>> {
+    let reasons = |one: &Use<'_>| foreign.get(&one.address);
+    let of_uses = uses.iter().filter_map(reasons);
+    // Of several equal ones the first.
+    let most = of_uses.rev().max_by_key(|reasons| reasons.len())?;
+    // A new address alone is weak if there also is one for which more speaks.
+    let enough = most.len().min(2);
+    let is_foreign = |one: &&Use<'_>| reasons(one).is_some_and(|found| found.len() >= enough);
+    let first = uses.iter().find(is_foreign)?;
+    Some((*first, most.clone()))
+}
+
+/// Returns the keys for which most speaks, with their reasons.
+fn named<'a>(
+    timeline: &Timeline<'a>,
+    begun: &Entity,
+    candidates: &[&KeyState<'a>],
+    judged: Vec<(&KeyState<'a>, Option<Found<'a>>)>,
+) -> Leak<'a> {
+    let weight = |found: &Option<Found<'_>>| found.as_ref().map_or(0, |(_, reasons)| reasons.len());
+    let most = judged.iter().map(|(_, found)| weight(found)).max().unwrap_or(0);
+    let is_begun = |state: &KeyState<'_>| state.key == begun;
+    let is_turned_off = |state: &KeyState<'_>| {
+        let event = state.end.event().filter(|_| !state.end.is_usable());
+        event.is_some_and(|event| timeline.is_after(event.alert.time()))
+    };
+    let has_begun = candidates.iter().any(|state| is_begun(state));
+    let has_turned_off = candidates.iter().any(|state| is_turned_off(state));
+    let is_probable = |state: &KeyState<'_>, found: &Option<Found<'_>>| match (has_begun, most) {
+        (true, _) => is_begun(state),
+        (false, 0) if candidates.len() == 1 => true,
+        (false, 0) => has_turned_off && is_turned_off(state),
+        // What two reasons speak for may have leaked as well.
+        (false, most) => weight(found) >= most.min(2),
+    };
+    let (mut keys, mut others) = (Vec::new(), Vec::new());
+    for (state, found) in judged {
+        if !is_probable(state, &found) {
+            others.push(state.key);
+            continue;
+        }
+        let first_foreign_use = found.as_ref().map(|(one, _)| ForeignUse {
+            event: one.event,
+            time: one.time,
+            address: one.event.alert.text(Column::SourceAddress).unwrap_or_default(),
+            agent: one.event.alert.text(Column::UserAgent),
+        });
+        let mut reasons = found.map(|(_, reasons)| reasons).unwrap_or_default();
+        let more = [
+            (is_begun(state), Reason::Begun),
+            (is_turned_off(state), Reason::TurnedOff),
+            (candidates.len() == 1, Reason::OnlyKey),
+        ];
+        reasons.extend(more.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason));
+        reasons.sort_unstable();
+        let at = first_foreign_use.map(|one| one.time).zip(timeline.quarantined);
+        keys.push(LeakedKey {
+            key: state.key,
+            reasons,
+            first_foreign_use,
+            before_quarantine: at.map(|(used, quarantined)| quarantined.duration_since(used)),
+            end: state.end,
+        });
+    }
+    keys.sort_by_key(|key| std::cmp::Reverse(key.reasons.len()));
+    let finding = match keys.len() {
+        0 => Finding::NothingPoints,
+        1 => Finding::One,
+        _ => Finding::Several,
+    };
+    Leak {
+        finding,
+        keys,
+        others,
+        foreign_addresses: BTreeSet::new(),
+    }
+}

@@ -1,0 +1,94 @@
+//! The state of each user at the end of the log: its quarantine, its keys, and what was made.
+//!
+//! In: a case. Out: a [`UserState`] for each user, which the page and other outputs only show. Events after the windows
+//! of the quarantines count for the state: see [`Case::later`].
+
+pub(in crate::case) mod keys;
+mod made;
+mod quarantine;
+pub(in crate::case) mod timeline;
+mod uses;
+
+use jiff::Timestamp;
+
+use super::leak::{AddressUsers, Leak, leak};
+use super::{Case, CaseEvent, UserCase};
+use timeline::Timeline;
+
+pub use keys::{KeyEnd, KeyState};
+pub use made::{Fate, MadeThing, Maker, Thing};
+pub use quarantine::Standing;
+pub(super) use uses::later_uses;
+
+/// The state of a user at the end of the log.
+#[derive(Debug, Clone)]
+pub struct UserState<'a> {
+    /// The time of the last event that was read, of any user.
+    pub log_ends: Option<Timestamp>,
+    /// The time of the first quarantine.
+    pub quarantined: Option<Timestamp>,
+    /// The state of the quarantine.
+    pub standing: Standing<'a>,
+    /// The keys of the user and of what it led to. The keys used most come first.
+    pub keys: Vec<KeyState<'a>>,
+    /// Everything that was made, in the order of time.
+    pub made: Vec<MadeThing<'a>>,
+    /// The keys that probably leaked.
+    pub leak: Leak<'a>,
+    /// The events that acted on the user, near its quarantines and later, in the order of time.
+    pub to_user: Vec<&'a CaseEvent>,
+}
+
+impl<'a> UserState<'a> {
+    /// Returns the long-term keys that may still be used at the end of the log.
+    pub fn usable_keys(&self) -> impl Iterator<Item = &KeyState<'a>> {
+        let keys = self.keys.iter().filter(|key| key.is_long_term());
+        keys.filter(|key| key.end.is_usable())
+    }
+
+    /// Returns whether a key is one that probably leaked.
+    #[must_use]
+    pub fn has_leaked(&self, key: &KeyState<'_>) -> bool {
+        self.leak.keys.iter().any(|leaked| leaked.key == key.key)
+    }
+
+    /// Returns the thing that a key is, if it was made in this case.
+    #[must_use]
+    pub fn made_key(&self, key: &KeyState<'_>) -> Option<&MadeThing<'a>> {
+        let mut made = self.made.iter();
+        made.find(|one| one.thing == Thing::Entity(key.key))
+    }
+
+    /// Returns what was made by strangers, or by an unknown maker, and may still be there.
+    pub fn left_behind(&self) -> impl Iterator<Item = &MadeThing<'a>> {
+        let made = self.made.iter();
+        made.filter(|one| matches!(one.maker, Maker::Intruder | Maker::Unclear))
+            .filter(|one| one.fate.may_be_there())
+    }
+}
+
+/// Returns the state of each user of a case, in their order.
+#[must_use]
+pub fn states(case: &Case) -> Vec<UserState<'_>> {
+    let others = AddressUsers::new(case);
+    let states = case.users.iter().map(|user| state(case, user, &others));
+    states.collect()
+}
+
+fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> UserState<'a> {
+    let timeline = Timeline::new(case, user);
+    let keys = keys::keys(user, &timeline);
+    let begun = &user.beginning.entity;
+    let leak = leak(&timeline, begun, &keys, &case.about.countries, others);
+    let to_user = timeline.all.iter().map(|one| one.event);
+    let to_user = to_user.filter(|event| timeline.is_about_user(event)).collect();
+    UserState {
+        log_ends: case.about.log_ends,
+        quarantined: timeline.quarantined,
+        standing: quarantine::standing(&timeline),
+        made: made::made(user, &timeline, &leak),
+        keys,
+        leak,
+        to_user,
+    }
+}
