@@ -126,7 +126,9 @@ impl Windows {
             all
         });
         let firsts = beginnings.iter().filter_map(Beginning::quarantined);
-        let first_end = firsts.min().and_then(|first| first.checked_add(window.after).ok());
+        let first_end = firsts
+            .min()
+            .and_then(|first| first.checked_add(window.after).ok());
         Self {
             window,
             quarantines,
@@ -147,7 +149,8 @@ impl Windows {
 
     /// Returns whether an event came after the window of a quarantine, so that it may show how that ended.
     pub(super) fn may_be_later(&self, time: Option<Timestamp>) -> bool {
-        time.zip(self.first_end).is_some_and(|(time, end)| time > end)
+        time.zip(self.first_end)
+            .is_some_and(|(time, end)| time > end)
     }
 }
 

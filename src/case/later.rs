@@ -108,7 +108,10 @@ impl Earliest {
         let key = (time, event_key(alert));
         if self.events.len() == self.max && !self.events.contains_key(&key) {
             self.is_cut = true;
-            let is_too_late = self.events.last_key_value().is_none_or(|(last, _)| *last < key);
+            let is_too_late = self
+                .events
+                .last_key_value()
+                .is_none_or(|(last, _)| *last < key);
             if is_too_late {
                 return;
             }

@@ -44,6 +44,8 @@ pub enum Finding {
     OnlySessions,
     /// No key was seen.
     NoKey,
+    /// The case is not about a user.
+    NoUser,
 }
 
 /// A key that probably leaked.
@@ -168,11 +170,16 @@ pub(super) fn leak<'a>(
     others: &AddressUsers<'_>,
 ) -> Leak<'a> {
     let own = own_keys(timeline, keys);
-    let candidates: Vec<&KeyState<'a>> = own.iter().copied().filter(|key| key.is_long_term()).collect();
+    let candidates: Vec<&KeyState<'a>> = own
+        .iter()
+        .copied()
+        .filter(|key| key.is_long_term())
+        .collect();
     if candidates.is_empty() {
-        let finding = match own.is_empty() {
-            true => Finding::NoKey,
-            false => Finding::OnlySessions,
+        let finding = match (timeline.user.kind, own.is_empty()) {
+            (Kind::User, true) => Finding::NoKey,
+            (Kind::User, false) => Finding::OnlySessions,
+            _ => Finding::NoUser,
         };
         return Leak {
             finding,
@@ -181,7 +188,11 @@ pub(super) fn leak<'a>(
             foreign_addresses: BTreeSet::new(),
         };
     }
-    let uses: Vec<Use<'a>> = timeline.all.iter().filter_map(|one| own_use(timeline, one)).collect();
+    let uses: Vec<Use<'a>> = timeline
+        .all
+        .iter()
+        .filter_map(|one| own_use(timeline, one))
+        .collect();
     let foreign = foreign_addresses(timeline, &uses, countries, others);
     let is_before = |one: &&Use<'a>| timeline.quarantined.is_none_or(|at| one.time < at);
     let of_key = |key: &Entity, is_only_before: bool| {
@@ -212,7 +223,9 @@ pub(super) fn leak<'a>(
 /// Returns the keys of the user itself that existed before the quarantine.
 fn own_keys<'k, 'a>(timeline: &Timeline<'a>, keys: &'k [KeyState<'a>]) -> Vec<&'k KeyState<'a>> {
     let own = keys.iter().filter(|state| {
-        let is_new = state.made.is_some_and(|made| timeline.is_after(made.alert.time()));
+        let is_new = state
+            .made
+            .is_some_and(|made| timeline.is_after(made.alert.time()));
         let owner = state.owner;
         owner.is_some_and(|owner| timeline.is_user(owner)) && !is_new
     });
@@ -228,7 +241,9 @@ fn own_use<'a>(timeline: &Timeline<'a>, one: &OwnEvent<'a>) -> Option<Use<'a>> {
         event: one.event,
         time: one.event.alert.time()?,
         address: address(one.event)?,
-        key: keys.next().filter(|_| is_own && actors.iter().any(|actor| timeline.is_user(actor)))?,
+        key: keys
+            .next()
+            .filter(|_| is_own && actors.iter().any(|actor| timeline.is_user(actor)))?,
     })
 }
 
@@ -249,12 +264,15 @@ fn foreign_addresses(
     for one in uses {
         let alert = &one.event.alert;
         let agent = alert.text(Column::UserAgent);
-        let country = alert.text(Column::SourceAddress).and_then(|text| countries.get(text));
+        let country = alert
+            .text(Column::SourceAddress)
+            .and_then(|text| countries.get(text));
         let country = country.map(String::as_str);
         let is_new_address = seen.insert(one.address);
         let is_new_agent = agent.is_some_and(|agent| agents.insert(agent));
         let is_new_country = country.is_some_and(|country| seen_countries.insert(country));
-        let has_been_seen = since.is_some_and(|since| one.time.duration_since(since) >= SEEN_BEFORE);
+        let has_been_seen =
+            since.is_some_and(|since| one.time.duration_since(since) >= SEEN_BEFORE);
         if !is_new_address || !has_been_seen {
             continue;
         }
@@ -262,7 +280,10 @@ fn foreign_addresses(
         let reasons = [
             (true, Reason::NewAddress),
             // If it is the first known country, nothing is known about those before it.
-            (is_new_country && seen_countries.len() > 1, Reason::NewCountry),
+            (
+                is_new_country && seen_countries.len() > 1,
+                Reason::NewCountry,
+            ),
             (is_new_agent, Reason::NewAgent),
             (is_shared, Reason::SharedAddress),
         ];
@@ -295,7 +316,11 @@ fn named<'a>(
     judged: Vec<(&KeyState<'a>, Option<Found<'a>>)>,
 ) -> Leak<'a> {
     let weight = |found: &Option<Found<'_>>| found.as_ref().map_or(0, |(_, reasons)| reasons.len());
-    let most = judged.iter().map(|(_, found)| weight(found)).max().unwrap_or(0);
+    let most = judged
+        .iter()
+        .map(|(_, found)| weight(found))
+        .max()
+        .unwrap_or(0);
     let is_begun = |state: &KeyState<'_>| state.key == begun;
     let is_turned_off = |state: &KeyState<'_>| {
         let event = state.end.event().filter(|_| !state.end.is_usable());
@@ -319,7 +344,11 @@ fn named<'a>(
         let first_foreign_use = found.as_ref().map(|(one, _)| ForeignUse {
             event: one.event,
             time: one.time,
-            address: one.event.alert.text(Column::SourceAddress).unwrap_or_default(),
+            address: one
+                .event
+                .alert
+                .text(Column::SourceAddress)
+                .unwrap_or_default(),
             agent: one.event.alert.text(Column::UserAgent),
         });
         let mut reasons = found.map(|(_, reasons)| reasons).unwrap_or_default();
@@ -328,9 +357,15 @@ fn named<'a>(
             (is_turned_off(state), Reason::TurnedOff),
             (candidates.len() == 1, Reason::OnlyKey),
         ];
-        reasons.extend(more.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason));
+        reasons.extend(
+            more.into_iter()
+                .filter(|(is_one, _)| *is_one)
+                .map(|(_, reason)| reason),
+        );
         reasons.sort_unstable();
-        let at = first_foreign_use.map(|one| one.time).zip(timeline.quarantined);
+        let at = first_foreign_use
+            .map(|one| one.time)
+            .zip(timeline.quarantined);
         keys.push(LeakedKey {
             key: state.key,
             reasons,
@@ -350,5 +385,220 @@ fn named<'a>(
         keys,
         others,
         foreign_addresses: BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::states;
+    use super::super::testing::{self, Call, OFFICE, STRANGER, quarantine, user};
+    use super::super::{Neighbour, Seen};
+    use super::*;
+
+    const OWN: &str = "AKIAOWN";
+    const OTHER: &str = "AKIAOTHER";
+    const CLI: &str = "aws-cli/2.17.9";
+    const KALI: &str = "aws-cli/2.15.30 kali";
+
+    fn call(at: &str, key: &str) -> Call {
+        Call::new(at, "GetCallerIdentity").by("alice", key)
+    }
+
+    /// Returns a call of the user as usual.
+    fn usual(at: &str, key: &str) -> Call {
+        call(at, key).from(OFFICE, CLI)
+    }
+
+    fn of_responder(at: &str, name: &str, key: &str) -> Call {
+        let call = Call::new(at, name).by("responder", "AKIARESPONDER");
+        call.from(OFFICE, "console")
+            .on(user("alice"))
+            .on(testing::key(key))
+    }
+
+    fn case(calls: &[Call]) -> Case {
+        testing::case(&user("alice"), &[calls, &[quarantine("alice")]].concat())
+    }
+
+    /// Returns the finding, and each probable key with its reasons and the first foreign use.
+    fn told(case: &Case) -> (Finding, Vec<(String, Vec<Reason>, String)>) {
+        let states = states(case);
+        let leak = &states[0].leak;
+        let keys = leak.keys.iter().map(|key| {
+            let first = key
+                .first_foreign_use
+                .map(|first| format!("{} {}", first.time, first.address));
+            (
+                key.key.name.clone(),
+                key.reasons.clone(),
+                first.unwrap_or_default(),
+            )
+        });
+        (leak.finding, keys.collect())
+    }
+
+    /// Returns the reasons of the only probable key.
+    fn one(case: &Case, key: &str) -> (Vec<Reason>, String) {
+        let (finding, mut keys) = told(case);
+        assert_eq!(finding, Finding::One);
+        let (name, reasons, first) = keys.remove(0);
+        assert_eq!(name, key);
+        (reasons, first)
+    }
+
+    #[test]
+    fn a_key_that_is_used_from_a_new_address_leaked() {
+        let case = case(&[
+            usual("05-01 10:00", OWN),
+            usual("05-01 10:05", OTHER),
+            usual("05-06 10:00", OWN),
+            call("05-08 21:40", OWN).from(STRANGER, KALI),
+            call("05-08 21:41", OWN).from(STRANGER, KALI),
+            usual("05-09 10:00", OTHER),
+        ]);
+        let (reasons, first) = one(&case, OWN);
+        assert_eq!(reasons, [Reason::NewAddress, Reason::NewAgent]);
+        assert_eq!(first, format!("2024-05-08T21:40:00Z {STRANGER}"));
+        let states = states(&case);
+        let leak = &states[0].leak;
+        assert_eq!(leak.others, [&testing::key(OTHER)]);
+        let before = leak.keys[0].before_quarantine.unwrap();
+        assert_eq!(before, SignedDuration::from_mins(38 * 60 + 20));
+        assert!(leak.keys[0].end.is_usable());
+    }
+
+    #[test]
+    fn countries_and_others_at_an_address_are_reasons() {
+        let mut case = case(&[
+            usual("05-01 10:00", OWN),
+            call("05-08 21:40", OWN).from(STRANGER, CLI),
+        ]);
+        let countries = [(OFFICE, "DE"), (STRANGER, "NL")];
+        let countries = countries.map(|(at, code)| (at.to_owned(), code.to_owned()));
+        case.about.countries = countries.into();
+        case.neighbours.push(Neighbour {
+            address: STRANGER.to_owned(),
+            entity: user("intern"),
+            seen: Seen::default(),
+        });
+        let expected = [
+            Reason::NewAddress,
+            Reason::NewCountry,
+            Reason::SharedAddress,
+            Reason::OnlyKey,
+        ];
+        assert_eq!(one(&case, OWN).0, expected);
+    }
+
+    #[test]
+    fn the_only_key_is_named_though_all_its_use_looks_alike() {
+        let case = case(&[usual("05-08 10:00", OWN), usual("05-09 10:00", OWN)]);
+        assert_eq!(one(&case, OWN), (vec![Reason::OnlyKey], String::new()));
+    }
+
+    #[test]
+    fn of_two_keys_that_are_used_alike_none_is_named() {
+        let calls = [usual("05-08 10:00", OWN), usual("05-08 10:01", OTHER)];
+        let case = case(&calls);
+        assert_eq!(told(&case), (Finding::NothingPoints, vec![]));
+        assert_eq!(states(&case)[0].leak.others.len(), 2);
+    }
+
+    #[test]
+    fn two_keys_from_the_same_new_address_may_both_have_leaked() {
+        let case = case(&[
+            usual("05-01 10:00", OWN),
+            usual("05-01 10:01", OTHER),
+            call("05-08 21:40", OWN).from(STRANGER, KALI),
+            call("05-08 21:50", OTHER).from(STRANGER, KALI),
+        ]);
+        let (finding, keys) = told(&case);
+        assert_eq!(finding, Finding::Several);
+        let reasons = vec![Reason::NewAddress, Reason::NewAgent];
+        let expected = [(OWN, "21:40"), (OTHER, "21:50")].map(|(key, at)| {
+            let first = format!("2024-05-08T{at}:00Z {STRANGER}");
+            (key.to_owned(), reasons.clone(), first)
+        });
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn a_new_address_of_the_user_weighs_less_than_a_strangers() {
+        let case = case(&[
+            usual("05-01 10:00", OWN),
+            usual("05-01 10:01", OTHER),
+            // The user travels.
+            call("05-03 10:00", OTHER).from("198.51.100.99", CLI),
+            call("05-08 21:40", OWN).from(STRANGER, KALI),
+        ]);
+        let (reasons, _) = one(&case, OWN);
+        assert_eq!(reasons, [Reason::NewAddress, Reason::NewAgent]);
+    }
+
+    #[test]
+    fn a_key_without_calls_is_named_by_what_was_done_about_it() {
+        let off = |name: &str| of_responder("05-10 14:00", name, OWN).status("Inactive");
+        for name in ["UpdateAccessKey", "DeleteAccessKey"] {
+            let case = case(&[usual("05-08 10:00", OTHER), off(name)]);
+            assert_eq!(one(&case, OWN), (vec![Reason::TurnedOff], String::new()));
+            assert!(!states(&case)[0].leak.keys[0].end.is_usable());
+        }
+        let refused = case(&[
+            usual("05-08 10:00", OTHER),
+            off("DeleteAccessKey").refused(),
+        ]);
+        assert_eq!(one(&refused, OTHER).0, [Reason::OnlyKey]);
+    }
+
+    #[test]
+    fn a_key_of_the_response_did_not_leak() {
+        let made = Call::new("05-10 13:00", "CreateAccessKey").by("responder", "AKIARESPONDER");
+        let case = case(&[
+            usual("05-08 10:00", OWN),
+            made.on(user("alice")).made(testing::key("AKIAFRESH")),
+            call("05-11 10:00", "AKIAFRESH").from("192.0.2.1", KALI),
+        ]);
+        assert_eq!(one(&case, OWN).0, [Reason::OnlyKey]);
+    }
+
+    #[test]
+    fn a_first_foreign_use_after_the_quarantine_counts_too() {
+        let case = case(&[
+            usual("05-01 10:00", OWN),
+            call("05-10 12:30", OWN).from(STRANGER, KALI).refused(),
+        ]);
+        let (reasons, first) = one(&case, OWN);
+        assert_eq!(
+            reasons,
+            [Reason::NewAddress, Reason::NewAgent, Reason::OnlyKey]
+        );
+        assert!(first.ends_with(STRANGER));
+        let before = states(&case)[0].leak.keys[0].before_quarantine;
+        assert_eq!(before, Some(SignedDuration::from_mins(-30)));
+    }
+
+    #[test]
+    fn sessions_alone_or_no_key_at_all_name_none() {
+        let of_session = case(&[usual("05-08 10:00", "ASIASESSION")]);
+        assert_eq!(told(&of_session), (Finding::OnlySessions, vec![]));
+        let calls = [Call::new("05-08 10:00", "GetUser").on(user("alice"))];
+        let none = testing::case(&user("alice"), &calls);
+        assert_eq!(told(&none), (Finding::NoKey, vec![]));
+        let of_key = testing::case(&testing::key("ASIASESSION"), &[]);
+        assert_eq!(told(&of_key), (Finding::NoUser, vec![]));
+    }
+
+    #[test]
+    fn the_key_that_a_case_begins_with_leaked() {
+        let calls = [
+            usual("05-08 10:00", OWN),
+            usual("05-08 10:01", OTHER),
+            quarantine("alice"),
+        ];
+        let case = testing::case(&testing::key(OTHER), &calls);
+        assert_eq!(one(&case, OTHER).0, [Reason::Begun]);
+        let state = &states(&case)[0];
+        assert!(state.quarantined.is_some());
+        assert_eq!(state.leak.others, [&testing::key(OWN)]);
     }
 }

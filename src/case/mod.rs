@@ -37,6 +37,8 @@ mod seen;
 pub mod state;
 mod stored;
 mod techniques;
+#[cfg(test)]
+mod testing;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};

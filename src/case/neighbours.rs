@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::about::Addresses;
 use super::analyzer::Found;
 use super::collected::{EventKey, event_key};
-use super::seen::Seen;
 use super::is_done;
+use super::seen::Seen;
 use super::users::{CaseEvent, UserCase};
 use crate::follow::{CaseGraph, Entity, Kind, PassQuery, PassTarget};
 use crate::output::{Alert, Column};
@@ -42,11 +42,7 @@ struct Events {
 
 impl Neighbours {
     /// Collects the addresses from which a case's keys were used.
-    pub(super) fn of(
-        users: &[UserCase],
-        events: &[CaseEvent],
-        max_identities: usize,
-    ) -> Self {
+    pub(super) fn of(users: &[UserCase], events: &[CaseEvent], max_identities: usize) -> Self {
         let mut addresses: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
         let mut of_services = BTreeSet::new();
         for user in users {

@@ -73,10 +73,7 @@ impl UserCase {
 
     /// Returns the events after the windows of its quarantines that show how it ended, each with its link to the user's
     /// part. Of plain use these are only the first few.
-    pub fn later<'a>(
-        &'a self,
-        case: &'a Case,
-    ) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
+    pub fn later<'a>(&'a self, case: &'a Case) -> impl Iterator<Item = (&'a CaseEvent, Link<'a>)> {
         self.later_among(&case.events, &case.later)
     }
 
@@ -135,7 +132,11 @@ pub(super) fn divide(
     let mut later_ties = near_ties.clone();
     let mut users = Vec::new();
     for beginning in beginnings {
-        let begins = || [Some(&beginning.entity), beginning.owner.as_ref()].into_iter().flatten();
+        let begins = || {
+            [Some(&beginning.entity), beginning.owner.as_ref()]
+                .into_iter()
+                .flatten()
+        };
         let is_near = |at: usize| beginning.is_near(all[at].seen.alert.time(), window);
         let reachable = index.reachable(begins(), &is_near);
         let mut known = CaseGraph::new(hops_max);
@@ -201,7 +202,9 @@ pub(super) fn divide(
             beginning,
             known,
             uses: Vec::new(),
-            events: events.map(|(Place::Event(at) | Place::Later(at))| at).collect(),
+            events: events
+                .map(|(Place::Event(at) | Place::Later(at))| at)
+                .collect(),
             later: later.into_iter().filter_map(place).collect(),
         }
     });
@@ -222,11 +225,7 @@ fn listed(
     let within: Vec<_> = within.collect();
     let later = later.into_iter().map(|(key, seen)| (key, seen, true));
     let all = within.into_iter().chain(later);
-    let all = all.map(|(key, seen, is_kept)| Divisible {
-        key,
-        seen,
-        is_kept,
-    });
+    let all = all.map(|(key, seen, is_kept)| Divisible { key, seen, is_kept });
     let mut all: Vec<Divisible> = all.collect();
     all.sort_by(|a, b| (a.seen.alert.time(), &a.key).cmp(&(b.seen.alert.time(), &b.key)));
     all

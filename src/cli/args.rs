@@ -99,7 +99,7 @@ pub(crate) struct InvestigateArgs {
     #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "30d", help_heading = "Beginning")]
     pub(crate) before: SignedDuration,
 
-    /// How long after it.
+    /// How long after it. Later events count only for the state at the end of the log.
     #[arg(long, value_name = "AGE", value_parser = when::age, default_value = "30d", help_heading = "Beginning")]
     pub(crate) after: SignedDuration,
 

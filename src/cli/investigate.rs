@@ -266,6 +266,10 @@ fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
         let text = "something lies more steps away than --max-hops allows, and was not followed";
         say(false, text);
     }
+    if about.later_cut {
+        let text = "so much was made after the windows (--after) that not all of it is in the case";
+        say(false, text);
+    }
     if about.archive_changed {
         let text = "the archive changed between the rounds, so that something may be missing";
         say(true, text);

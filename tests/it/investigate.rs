@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use crate::lake::{Lake, TRAILSIFT, attach, delivery};
 use crate::shared;
 
-fn investigate(lake: &Lake, args: &[&str]) -> Output {
+pub(crate) fn investigate(lake: &Lake, args: &[&str]) -> Output {
     let mut command = Command::new(TRAILSIFT);
     command.current_dir(lake.beside("")).arg("investigate");
     command.args(args).output().unwrap()
 }
 
 /// The same, which must succeed.
-fn succeeds(lake: &Lake, args: &[&str]) -> Output {
+pub(crate) fn succeeds(lake: &Lake, args: &[&str]) -> Output {
     let output = investigate(lake, args);
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
@@ -29,7 +29,7 @@ fn succeeds(lake: &Lake, args: &[&str]) -> Output {
 }
 
 /// The case of the alerts of the lake's logs.
-fn case(lake: &Lake, args: &[&str]) -> Output {
+pub(crate) fn case(lake: &Lake, args: &[&str]) -> Output {
     let hunt = ["hunt", "--quiet", "logs", "-o", "alerts.parquet"];
     let hunted = Command::new(TRAILSIFT)
         .current_dir(lake.beside(""))
@@ -82,15 +82,15 @@ pub(crate) fn events(case: &Path) -> Vec<Held> {
     events
 }
 
-fn ids(case: &Path) -> BTreeSet<String> {
+pub(crate) fn ids(case: &Path) -> BTreeSet<String> {
     events(case).into_iter().map(|(id, ..)| id).collect()
 }
 
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 const OTHER: &str = "222233334444";
 
 /// An IAM user with its key.
-fn user(name: &str, key: &str) -> Value {
+pub(crate) fn user(name: &str, key: &str) -> Value {
     json!({
         "type": "IAMUser", "userName": name, "accountId": ACCOUNT, "accessKeyId": key, "principalId": "AIDAEXAMPLE",
         "arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
@@ -109,7 +109,13 @@ fn session(account: &str, role: &str, key: &str) -> Value {
 }
 
 /// A record: who called what, with what, and what came of it.
-fn record(id: &str, who: Value, call: (&str, &str), request: Value, answer: Value) -> Value {
+pub(crate) fn record(
+    id: &str,
+    who: Value,
+    call: (&str, &str),
+    request: Value,
+    answer: Value,
+) -> Value {
     let account = who["accountId"].clone();
     json!({
         "eventVersion": "1.09", "userIdentity": who, "eventTime": "2024-05-01T11:00:00Z",
@@ -119,7 +125,7 @@ fn record(id: &str, who: Value, call: (&str, &str), request: Value, answer: Valu
     })
 }
 
-fn read(id: &str, who: Value) -> Value {
+pub(crate) fn read(id: &str, who: Value) -> Value {
     record(
         id,
         who,
@@ -143,12 +149,12 @@ fn alice() -> Value {
     user("alice", "AKIAIOSFODNN7EXAMPLE")
 }
 
-fn ops() -> Value {
+pub(crate) fn ops() -> Value {
     user("ops", "AKIAI44QH8DHBEXAMPLE")
 }
 
 /// A call of IAM that names a user.
-fn iam(id: &str, who: Value, call: &str, name: &str, answer: Value) -> Value {
+pub(crate) fn iam(id: &str, who: Value, call: &str, name: &str, answer: Value) -> Value {
     record(id, who, ("iam", call), json!({"userName": name}), answer)
 }
 

@@ -12,6 +12,7 @@
 mod agreement;
 mod appended;
 mod buckets;
+mod case_state;
 mod cli;
 mod conformance;
 mod containers;

@@ -527,7 +527,12 @@ fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
     runs(&lake, &ticket);
     let written = text(lake.beside("ticket.md")).unwrap();
     assert!(written.contains("release-bot"));
-    for name in ["events.parquet", "neighbours.parquet"] {
+    for name in [
+        "events.parquet",
+        "later.parquet",
+        "uses.parquet",
+        "neighbours.parquet",
+    ] {
         let path = lake.beside("case").join(name);
         let mut bytes = fs::read(&path).unwrap();
         let whole = bytes.clone();
@@ -583,7 +588,7 @@ fn a_case_appears_whole_and_outside_of_what_is_read() {
     runs(&lake, &to("empty"));
     let metadata = fs::metadata(&empty).unwrap();
     assert_eq!((metadata.ino(), metadata.mode() & 0o777), (inode, 0o700));
-    assert_eq!(fs::read_dir(&empty).unwrap().count(), 8);
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 10);
     runs(&lake, &["report", "empty"]);
 }
 
@@ -632,11 +637,8 @@ fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
     let lake = told(1);
     hunt_and_investigate(&lake, &["--after", "1h"]);
     let ticket = as_text(&lake);
-    // The quarantine was lifted a day later.
-    assert!(
-        ticket.contains("the quarantine was not lifted until"),
-        "{ticket}"
-    );
+    // The quarantine was lifted a day later, outside of the window.
+    assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
     assert!(ticket.contains(" were looked at."), "{ticket}");
     hunt_and_investigate(&lake, &[]);
     let ticket = as_text(&lake);
@@ -664,4 +666,43 @@ fn a_case_that_begins_with_a_user_shows_its_quarantine() {
         "{ticket}"
     );
     assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
+}
+
+#[test]
+fn the_leaked_key_is_named_and_what_strangers_made_is_gone() {
+    for seed in [1, 2] {
+        let lake = told(seed);
+        hunt_and_investigate(&lake, &[]);
+        let ticket = as_text(&lake);
+        let leaked = ticket
+            .lines()
+            .find(|line| line.starts_with("Probably leaked: AKIA"));
+        let leaked = leaked.unwrap_or_else(|| panic!("{ticket}"));
+        for part in [
+            "used from an address that was new for the user",
+            "other identities were seen at that address",
+            "deactivated or deleted after the quarantine",
+            "from 203.0.113.255 with aws-cli/2.15.30",
+            "1 day 8 h before the quarantine",
+            "At the end of the log it is deleted",
+        ] {
+            assert!(leaked.contains(part), "{part}: {leaked}");
+        }
+        let made: Vec<&str> = ticket
+            .lines()
+            .filter(|line| line.contains("| made with the leaked key |"))
+            .collect();
+        // A user with its key, password and policy, a role, and an instance.
+        assert_eq!(made.len(), 6, "{made:#?}");
+        assert!(
+            made.iter().all(|line| line.contains("| removed ")),
+            "{made:#?}"
+        );
+        assert_eq!(
+            ticket.matches("| made by the response |").count(),
+            1,
+            "{ticket}"
+        );
+        assert!(!ticket.contains("made by an unknown party"), "{ticket}");
+    }
 }

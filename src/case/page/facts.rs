@@ -132,7 +132,9 @@ impl Facts {
         let about = &case.about;
         let states = states(case);
         let users = case.users.iter().zip(&states);
-        let mut users: Vec<UserFacts> = users.map(|(user, state)| of_user(case, user, state)).collect();
+        let mut users: Vec<UserFacts> = users
+            .map(|(user, state)| of_user(case, user, state))
+            .collect();
         users.sort_by_key(|user| Reverse(user.n_events));
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         let title = match names.as_slice() {

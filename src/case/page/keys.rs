@@ -104,11 +104,14 @@ pub(super) fn made(state: &UserState<'_>) -> Vec<MadeFacts> {
     let made = state.made.iter().map(|one| {
         let is_of_strangers = matches!(one.maker, Maker::Intruder | Maker::Unclear);
         let (kind, name) = match one.thing {
-            Thing::Entity(entity) => {
-                (entity.kind.name().replace('_', " "), shown(&entity.name))
-            }
+            Thing::Entity(entity) => (entity.kind.name().replace('_', " "), shown(&entity.name)),
             Thing::Grant { policy, to } => {
-                let to = format!("{} for {} {}", shown(policy), to.kind.name(), shown(&to.name));
+                let to = format!(
+                    "{} for {} {}",
+                    shown(policy),
+                    to.kind.name(),
+                    shown(&to.name)
+                );
                 ("policy attached".to_owned(), to)
             }
         };
@@ -144,32 +147,42 @@ pub(super) fn leaked(state: &UserState<'_>) -> Vec<String> {
     let others = leak.others.iter().map(|key| shown(&key.name));
     let others: Vec<String> = others.collect();
     match leak.finding {
-        Finding::One => leak.keys.iter().map(|key| leaked_key("Probably leaked", key)).collect(),
+        Finding::One => leak
+            .keys
+            .iter()
+            .map(|key| leaked_key("Probably leaked", key))
+            .collect(),
         Finding::Several => {
             let keys = leak.keys.iter();
-            keys.map(|key| leaked_key("One of several that may have leaked", key)).collect()
+            keys.map(|key| leaked_key("One of several that may have leaked", key))
+                .collect()
         }
         Finding::NothingPoints => vec![format!(
             "Which key leaked cannot be told: nothing in this archive points at one of {}.",
             others.join(", ")
         )],
-        Finding::OnlySessions => vec![
-            "Which key leaked cannot be told: only keys of sessions were seen.".to_owned(),
-        ],
-        Finding::NoKey => vec![
-            "Which key leaked cannot be told: no key of the user was seen.".to_owned(),
-        ],
+        Finding::OnlySessions => {
+            vec!["Which key leaked cannot be told: only keys of sessions were seen.".to_owned()]
+        }
+        Finding::NoUser => Vec::new(),
+        Finding::NoKey => {
+            vec!["Which key leaked cannot be told: no key of the user was seen.".to_owned()]
+        }
     }
 }
 
 fn leaked_key(how: &str, leaked: &LeakedKey<'_>) -> String {
     let reasons: Vec<&str> = leaked.reasons.iter().map(|reason| reason.words()).collect();
     let first = leaked.first_foreign_use.map(|first| {
-        let agent = first.agent.map_or_else(String::new, |agent| format!(" with {}", shown(agent)));
-        let before = leaked.before_quarantine.map(|before| match before.is_negative() {
-            true => format!(", {} after the quarantine", length(before.abs())),
-            false => format!(", {} before the quarantine", length(before)),
-        });
+        let agent = first
+            .agent
+            .map_or_else(String::new, |agent| format!(" with {}", shown(agent)));
+        let before = leaked
+            .before_quarantine
+            .map(|before| match before.is_negative() {
+                true => format!(", {} after the quarantine", length(before.abs())),
+                false => format!(", {} before the quarantine", length(before)),
+            });
         format!(
             " First foreign use on {} from {}{agent}{}.",
             time(Some(first.time)),

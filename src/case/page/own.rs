@@ -14,6 +14,8 @@ pub(super) struct Own<'a> {
     /// The state at the end of the log.
     pub(super) state: &'a UserState<'a>,
     pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
+    /// Events after the windows that show how the case ended.
+    later: Vec<&'a CaseEvent>,
     /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
     /// The start of the time range that was searched, if there was such a limit.
@@ -29,6 +31,7 @@ impl<'a> Own<'a> {
             user: user.beginning.subject(),
             state,
             events: user.events(&case.events).collect(),
+            later: user.later(case).map(|(event, _)| event).collect(),
             quarantined: state.quarantined,
             since: None,
             until: None,
@@ -49,6 +52,11 @@ impl<'a> Own<'a> {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         self.events.iter().map(|(event, _)| *event)
+    }
+
+    /// Returns all events up to the end of the log.
+    pub(super) fn to_the_end(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
+        self.all().chain(self.later.iter().copied())
     }
 
     /// Returns whether the event acted on this user. Always true if the case began with a role or a key whose

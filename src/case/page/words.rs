@@ -69,10 +69,17 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
 
 /// Returns how much the leaked keys were used after the quarantine was lifted.
 fn used_since(own: &Own<'_>) -> String {
-    let keys = own.state.keys.iter().filter(|key| own.state.has_leaked(key));
+    let keys = own
+        .state
+        .keys
+        .iter()
+        .filter(|key| own.state.has_leaked(key));
     let used = keys.filter(|key| key.since_lifted.n_events > 0);
     let used = used.map(|key| {
-        let last = key.since_lifted.last.map(|last| format!(", last {}", time(Some(last))));
+        let last = key
+            .since_lifted
+            .last
+            .map(|last| format!(", last {}", time(Some(last))));
         format!(
             "; {} was used after that: {}{}",
             shown(&key.key.name),
@@ -263,7 +270,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
             step.calls.contains(&call) && is_own && !is_back && story.quarantine.is_none()
         };
         let (done, refused): (Vec<_>, Vec<_>) = own
-            .all()
+            .to_the_end()
             .filter(is_one)
             .partition(|event| event.story.error_code.is_none());
         let refused = match refused.len() {

@@ -88,7 +88,10 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
     let known = user.known.entities().map(|(entity, _)| entity);
     let known = known.filter(|one| one.kind == Kind::AccessKey);
     // A key that was never used is named only by what was done to it.
-    let named = timeline.all.iter().flat_map(|one| owned(&one.event.story.traces, one.is_refused()));
+    let named = timeline
+        .all
+        .iter()
+        .flat_map(|one| owned(&one.event.story.traces, one.is_refused()));
     let named = named.filter(|(_, owner)| user.known.reach(owner).is_some());
     let known = known.chain(named.map(|(key, _)| key));
     let mut readings: BTreeMap<&Entity, Reading<'a>> =
@@ -98,7 +101,10 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
     for one in &timeline.all {
         let event = one.event;
         for (key, owner) in owned(&event.story.traces, one.is_refused()) {
-            if let Some(reading) = readings.get_mut(key).filter(|one| one.state.owner.is_none()) {
+            if let Some(reading) = readings
+                .get_mut(key)
+                .filter(|one| one.state.owner.is_none())
+            {
                 reading.state.owner = Some(owner);
                 of_user.entry(owner).or_default().push(key);
             }
@@ -125,10 +131,12 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
             }
         }
         for on in &event.story.traces.on {
-            let user_keys = of_user.get(on).filter(|_| on.kind == Kind::User);
-            let keys = user_keys.into_iter().flatten().copied().chain([on]);
-            for key in keys {
-                if let (Some(reading), Some(end)) = (readings.get_mut(key), changed(one, on)) {
+            let Some(end) = changed(one, on) else {
+                continue;
+            };
+            let of_user = of_user.get(on).into_iter().flatten().copied();
+            for key in of_user.chain([on]) {
+                if let Some(reading) = readings.get_mut(key) {
                     reading.change(event, end);
                 }
             }

@@ -208,7 +208,8 @@ fn call(event: &CaseEvent) -> &str {
 fn things(event: &CaseEvent) -> Vec<Thing<'_>> {
     let entities = event.story.traces.made.iter().map(Thing::Entity);
     let call = call(event);
-    let is_grant = |(give, _, kind): &&(&str, &str, Kind)| *give == call && is_of_kind(event, *kind);
+    let is_grant =
+        |(give, _, kind): &&(&str, &str, Kind)| *give == call && is_of_kind(event, *kind);
     let grant = GRANTS.iter().find(is_grant);
     let grant = grant.and_then(|(.., kind)| granted(event, *kind));
     entities.chain(grant).collect()
@@ -259,7 +260,10 @@ fn changes(event: &CaseEvent) -> Vec<(Thing<'_>, Fate<'_>)> {
     let call = call(event);
     let taken = GRANTS.iter().find(|(_, take, _)| *take == call);
     let taken = taken.and_then(|(.., kind)| granted(event, *kind));
-    let mut changes: Vec<_> = taken.into_iter().map(|thing| (thing, Fate::Removed(event))).collect();
+    let mut changes: Vec<_> = taken
+        .into_iter()
+        .map(|thing| (thing, Fate::Removed(event)))
+        .collect();
     let (kind, fate) = match (call, event.story.key_status.as_deref()) {
         ("UpdateAccessKey", Some("Inactive")) => (Kind::AccessKey, Fate::SwitchedOff(event)),
         ("UpdateAccessKey", Some("Active")) => (Kind::AccessKey, Fate::Present),
@@ -305,7 +309,8 @@ impl<'t, 'a> Makers<'t, 'a> {
 
     fn of(&self, one: &OwnEvent<'_>) -> Maker {
         let (time, actors) = (one.event.alert.time(), &one.event.story.traces.actors);
-        let is_foreign = address(one.event).is_some_and(|at| self.leak.foreign_addresses.contains(&at));
+        let is_foreign =
+            address(one.event).is_some_and(|at| self.leak.foreign_addresses.contains(&at));
         if is_foreign {
             return Maker::Intruder;
         }

@@ -81,7 +81,9 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
     let begun = &user.beginning.entity;
     let leak = leak(&timeline, begun, &keys, &case.about.countries, others);
     let to_user = timeline.all.iter().map(|one| one.event);
-    let to_user = to_user.filter(|event| timeline.is_about_user(event)).collect();
+    let to_user = to_user
+        .filter(|event| timeline.is_about_user(event))
+        .collect();
     UserState {
         log_ends: case.about.log_ends,
         quarantined: timeline.quarantined,
@@ -92,3 +94,6 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
         to_user,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Cases for tests, made of calls in a few words.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::beginning::{Beginning, Seed, Window};
+use super::collected::{Sighted, event_key};
+use super::owners;
+use super::users::{self, Divided};
+use super::{About, Addresses, Case, Coverage, joined};
+use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
+use crate::output::{Alert, Column};
+use crate::report::{Relation, Sources};
+
+pub(super) const ACCOUNT: &str = "111122223333";
+/// The time of the quarantine.
+pub(super) const QUARANTINED: &str = "2024-05-10T12:00:00Z";
+pub(super) const OFFICE: &str = "198.51.100.7";
+pub(super) const STRANGER: &str = "203.0.113.7";
+
+pub(super) fn user(name: &str) -> Entity {
+    Entity::in_account(Kind::User, ACCOUNT, name)
+}
+
+pub(super) fn key(id: &str) -> Entity {
+    Entity::by_name(Kind::AccessKey, id)
+}
+
+/// A call, as an event of a case.
+#[derive(Clone)]
+pub(super) struct Call {
+    texts: BTreeMap<&'static str, String>,
+    story: CaseDetails,
+}
+
+impl Call {
+    /// Returns a call of nobody at a time: `05-01 10:00` in 2024, or nothing.
+    pub(super) fn new(at: &str, name: &str) -> Self {
+        let mut call = Self {
+            texts: BTreeMap::new(),
+            story: CaseDetails {
+                traces: EntityRefs::default(),
+                error_code: None,
+                error_message: None,
+                read_only: None,
+                key_status: None,
+                response_elements: None,
+                quarantine: None,
+            },
+        };
+        if let Some((day, clock)) = at.split_once(' ') {
+            call = call.text(Column::EventTimeText, &format!("2024-{day}T{clock}:00Z"));
+        }
+        call.text(Column::EventAction, name)
+    }
+
+    pub(super) fn text(mut self, column: Column, text: &str) -> Self {
+        self.texts.insert(column.name(), text.to_owned());
+        self
+    }
+
+    /// Sets the user and the key that call.
+    pub(super) fn by(mut self, name: &str, id: &str) -> Self {
+        self.story.traces.actors.extend([user(name), key(id)]);
+        self
+    }
+
+    /// Sets a session that calls, by its key.
+    pub(super) fn by_session(mut self, id: &str) -> Self {
+        self.story.traces.actors.push(key(id));
+        self
+    }
+
+    pub(super) fn from(self, address: &str, agent: &str) -> Self {
+        self.text(Column::SourceIp, address)
+            .text(Column::SourceAddress, address)
+            .text(Column::UserAgent, agent)
+    }
+
+    pub(super) fn on(mut self, entity: Entity) -> Self {
+        self.story.traces.on.push(entity);
+        self
+    }
+
+    pub(super) fn made(mut self, entity: Entity) -> Self {
+        self.story.traces.made.push(entity);
+        self
+    }
+
+    pub(super) fn given(mut self, entity: Entity) -> Self {
+        self.story.traces.given.push(entity);
+        self
+    }
+
+    pub(super) fn policy(self, arn: &str) -> Self {
+        let name = arn.rsplit('/').next().unwrap().to_owned();
+        self.text(Column::PolicyArn, arn)
+            .text(Column::PolicyName, &name)
+    }
+
+    pub(super) fn status(mut self, status: &str) -> Self {
+        self.story.key_status = Some(status.to_owned());
+        self
+    }
+
+    pub(super) fn refused(mut self) -> Self {
+        self.story.error_code = Some("AccessDenied".to_owned());
+        self
+    }
+
+    fn quarantine(mut self, quarantine: Quarantine) -> Self {
+        self.story.quarantine = Some(quarantine);
+        self
+    }
+}
+
+/// Returns the quarantine of a user.
+pub(super) fn quarantine(name: &str) -> Call {
+    Call::new("05-10 12:00", "AttachUserPolicy")
+        .by(name, "ASIAAWS")
+        .text(Column::InvokedBy, super::AWS)
+        .on(user(name))
+        .policy("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2")
+        .quarantine(Quarantine::Made)
+}
+
+/// Returns a call of a responder that lifts the quarantine.
+pub(super) fn lifts(at: &str, name: &str) -> Call {
+    Call::new(at, "DetachUserPolicy")
+        .by("responder", "AKIARESPONDER")
+        .on(user(name))
+        .policy("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2")
+        .quarantine(Quarantine::Beside(Relation::Detach))
+}
+
+/// Returns the case that begins with an entity, with windows of ten days before and after the quarantine. All calls
+/// are given that a search would find.
+pub(super) fn case(begin: &Entity, calls: &[Call]) -> Case {
+    let time: Timestamp = QUARANTINED.parse().unwrap();
+    let seed = Seed {
+        entity: begin.clone(),
+        time: (begin.kind == Kind::User).then_some(time),
+    };
+    let mut beginnings = Beginning::of(&[seed]);
+    let window = Window {
+        before: SignedDuration::from_hours(240),
+        after: SignedDuration::from_hours(240),
+    };
+    let mut events = BTreeMap::new();
+    for (n, call) in calls.iter().enumerate() {
+        let mut texts = call.texts.clone();
+        texts.insert(Column::EventId.name(), format!("event-{n}"));
+        texts.insert(Column::RecipientAccountId.name(), ACCOUNT.to_owned());
+        let text = |name: &str| Ok::<_, std::io::Error>(texts.get(name).cloned());
+        let alert = Alert::read_back(&text, (0, 0)).unwrap();
+        events.insert(
+            event_key(&alert),
+            Sighted::new(alert, call.story.clone(), 1),
+        );
+    }
+    owners::find(&mut beginnings, events.values());
+    owners::set_quarantines(&mut beginnings, events.values());
+    let ends = events.values().filter_map(|seen| seen.alert.time()).max();
+    let Divided {
+        events,
+        later,
+        users,
+    } = users::divide(events, BTreeMap::new(), &beginnings, window, 4);
+    let about = About {
+        version: String::new(),
+        run_id: String::new(),
+        complete: true,
+        all_read: true,
+        archive_changed: false,
+        beginnings,
+        window,
+        since: None,
+        until: None,
+        not_found: Vec::new(),
+        max_hops: 4,
+        max_hops_bit: false,
+        events: events.len() as u64,
+        later: later.len() as u64,
+        later_cut: false,
+        log_ends: ends,
+        rounds: Vec::new(),
+        addresses: Addresses::default(),
+        countries: BTreeMap::new(),
+        archive: Coverage::default(),
+        sources: Sources::default(),
+        files: BTreeMap::new(),
+        diagnostics: Vec::new(),
+    };
+    Case {
+        known: joined(&users, 4),
+        about,
+        users,
+        events,
+        later,
+        neighbours: Vec::new(),
+    }
+}

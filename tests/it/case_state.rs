@@ -1,0 +1,294 @@
+//! How a case ended: what came after the windows, the key that leaked, and what is left.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use serde_json::{Value, json};
+
+use crate::investigate::{ACCOUNT, case, iam, ids, ops, read, record, succeeds, table, user};
+use crate::lake::{Lake, TRAILSIFT, attach};
+
+const LEAKED: &str = "AKIALEAKED0000EXAMPL";
+const OFFICE: &str = "198.51.100.7";
+const STRANGER: &str = "203.0.113.9";
+const POLICY: &str = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
+
+/// Alice with the key that leaks.
+fn alice() -> Value {
+    user("alice", LEAKED)
+}
+
+/// The same event on another day, from an address.
+fn at(mut record: Value, day: &str, address: &str) -> Value {
+    let time = record["eventTime"]
+        .as_str()
+        .unwrap()
+        .replace("2024-05-01", day);
+    record["eventTime"] = json!(time);
+    record["sourceIPAddress"] = json!(address);
+    record
+}
+
+fn detach(id: &str, day: &str) -> Value {
+    let request = json!({"userName": "alice", "policyArn": POLICY});
+    let call = ("iam", "DetachUserPolicy");
+    at(record(id, ops(), call, request, Value::Null), day, OFFICE)
+}
+
+/// The quarantine of the first of May; the key was used by strangers the day before.
+fn until_may() -> Vec<Value> {
+    vec![
+        at(read("usual", alice()), "2024-04-20", OFFICE),
+        at(read("foreign", alice()), "2024-04-30", STRANGER),
+        serde_json::from_str(&attach("quarantine")).unwrap(),
+    ]
+}
+
+fn run_instances(id: &str, day: &str) -> Value {
+    let answer = json!({"instancesSet": {"items": [{"instanceId": "i-0123456789abcdef0"}]}});
+    let run = record(id, alice(), ("ec2", "RunInstances"), json!({}), answer);
+    at(run, day, STRANGER)
+}
+
+/// What comes forty days after the quarantine, and later.
+fn from_june() -> Vec<Value> {
+    let mut all = vec![
+        detach("lifted", "2024-06-10"),
+        run_instances("run", "2024-06-11"),
+    ];
+    let used = (0..7).map(|n| at(read(&format!("used-{n}"), alice()), "2024-06-12", STRANGER));
+    all.extend(used);
+    // What is done about the key by another.
+    let mut off = iam("off", ops(), "UpdateAccessKey", "alice", Value::Null);
+    off["requestParameters"]["accessKeyId"] = json!(LEAKED);
+    off["requestParameters"]["status"] = json!("Inactive");
+    all.push(at(off, "2024-06-20", OFFICE));
+    // Another user's event is the last one of the log.
+    all.push(at(read("by-ops", ops()), "2024-07-01", OFFICE));
+    all
+}
+
+fn lake(records: &[Value]) -> Lake {
+    let lines = records.iter().map(|record| record.to_string() + "\n");
+    Lake::new().file("a.ndjson", lines.collect::<String>())
+}
+
+/// The report of the case as text.
+fn as_text(lake: &Lake) -> String {
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside(""));
+    let output = command
+        .args(["report", "case", "--format", "md"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+fn later(case: &Path) -> BTreeSet<String> {
+    let later = table(case, "later").into_iter().flat_map(|batch| {
+        let ids = batch.column_by_name("event_id").unwrap().as_string::<i32>();
+        ids.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+    });
+    later.collect()
+}
+
+/// The later uses: name, period and number of events.
+fn uses(case: &Path) -> BTreeSet<(String, String, i64)> {
+    let mut uses = BTreeSet::new();
+    for batch in table(case, "uses") {
+        let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
+        let events = batch.column_by_name("events").unwrap();
+        let events = events.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let (name, period) = (text("name").value(row), text("period").value(row));
+            uses.insert((name.to_owned(), period.to_owned(), events.value(row)));
+        }
+    }
+    uses
+}
+
+#[test]
+fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
+    let records = [until_may(), from_june()].concat();
+    // Also if each event was delivered twice.
+    let twice = [&records[..], &records[..]].concat();
+    for records in [&records, &twice] {
+        let lake = lake(records);
+        case(&lake, &[]);
+        let folder = lake.beside("case");
+        let near = ["usual", "foreign", "quarantine"].map(str::to_owned);
+        assert_eq!(ids(&folder), near.into());
+        // What changes a state, and the first three uses, one of which also does.
+        let found = later(&folder);
+        let changes = ["lifted", "off", "run"].map(str::to_owned);
+        assert!(found.is_superset(&changes.into()), "{found:?}");
+        assert_eq!(found.len(), 5, "{found:?}");
+        let n = |name: &str, period: &str| (name.to_owned(), period.to_owned(), 8);
+        let all =
+            ["alice", LEAKED].map(|name| ["after_window", "since_lifted"].map(|p| n(name, p)));
+        assert_eq!(uses(&folder), all.concat().into_iter().collect());
+        let text = as_text(&lake);
+        has(
+            &text,
+            &[
+                "the quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
+                &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
+                &format!("Probably leaked: {LEAKED}"),
+                &format!("First foreign use on 2024-04-30 11:00:00Z from {STRANGER}"),
+                "1 day 1 h before the quarantine",
+                "inactive since 2024-06-20 11:00:00Z",
+                "| Lifted |",
+                "i-0123456789abcdef0",
+            ],
+        );
+        let page = fs::read(folder.join("report.html")).unwrap();
+        fs::remove_file(folder.join("report.html")).unwrap();
+        let mut command = Command::new(TRAILSIFT);
+        command
+            .current_dir(lake.beside(""))
+            .args(["report", "case"]);
+        assert!(command.status().unwrap().success());
+        assert!(
+            fs::read(folder.join("report.html")).unwrap() == page,
+            "another page"
+        );
+        let about = fs::read(folder.join("case.json")).unwrap();
+        let about: Value = serde_json::from_slice(&about).unwrap();
+        assert_eq!(about["log_ends"], "2024-07-01T11:00:00Z");
+    }
+}
+
+#[test]
+fn what_lies_after_a_requested_end_is_not_looked_at() {
+    let lake = lake(&[until_may(), from_june()].concat());
+    case(&lake, &["--until", "2024-06-05"]);
+    let text = as_text(&lake);
+    has(
+        &text,
+        &["the quarantine was not lifted by the end of the log"],
+    );
+    assert!(later(&lake.beside("case")).is_empty());
+    assert!(!text.contains("was used after that"), "{text}");
+}
+
+#[test]
+fn a_key_that_a_case_begins_with_leads_to_its_user_and_its_quarantine() {
+    let early = at(read("early", alice()), "2024-01-01", OFFICE);
+    let to_alice = iam("to-alice", ops(), "ListAccessKeys", "alice", Value::Null);
+    let second = at(
+        read("by-second", user("alice", "AKIASECOND0000EXAMPL")),
+        "2024-04-29",
+        OFFICE,
+    );
+    let lake = lake(&[until_may(), from_june(), vec![early, to_alice, second]].concat());
+    let begin = ["logs", "-o", "case", "--access-key", LEAKED];
+    succeeds(&lake, &begin);
+    let near = ["usual", "foreign", "quarantine", "to-alice", "by-second"].map(str::to_owned);
+    assert_eq!(ids(&lake.beside("case")), near.into());
+    let text = as_text(&lake);
+    has(
+        &text,
+        &[
+            "# The case of alice",
+            "attached AWSCompromisedKeyQuarantineV2 to alice",
+            "the quarantine was lifted by",
+            &format!("; {LEAKED} was used after that: 8 calls"),
+            &format!("Probably leaked: {LEAKED} (the case began with it"),
+        ],
+    );
+    let about = fs::read(lake.beside("case/case.json")).unwrap();
+    let about: Value = serde_json::from_slice(&about).unwrap();
+    let beginning = &about["beginnings"][0];
+    assert_eq!(beginning["name"], LEAKED);
+    assert_eq!(beginning["user"]["name"], "alice");
+    assert_eq!(beginning["quarantines"], json!(["2024-05-01T12:00:00Z"]));
+}
+
+#[test]
+fn a_key_that_was_only_created_or_changed_leads_to_its_user() {
+    let answer = json!({"accessKey": {"accessKeyId": LEAKED, "userName": "alice"}});
+    let created = iam("key", ops(), "CreateAccessKey", "alice", answer);
+    let mut changed = iam("key", ops(), "UpdateAccessKey", "alice", Value::Null);
+    changed["requestParameters"]["accessKeyId"] = json!(LEAKED);
+    let mut refused = changed.clone();
+    refused["errorCode"] = json!("AccessDenied");
+    for (record, leads) in [(created, true), (changed, true), (refused, false)] {
+        let quarantine = serde_json::from_str(&attach("quarantine")).unwrap();
+        let lake = lake(&[quarantine, record]);
+        succeeds(&lake, &["logs", "-o", "case", "--access-key", LEAKED]);
+        assert_eq!(ids(&lake.beside("case")).contains("quarantine"), leads);
+    }
+}
+
+#[test]
+fn what_is_done_to_passwords_policies_and_groups_is_found() {
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/sync");
+    let call = |id: &str, who: Value, name: &str, request: Value, answer: Value| {
+        let record = record(id, who, ("iam", name), request, answer);
+        at(record, "2024-05-02", STRANGER)
+    };
+    let group = json!({"groupName": "admins"});
+    let bob = json!({"userName": "bob"});
+    let answer = |kind: &str, arn: &str| json!({kind: {"arn": arn}});
+    let of_group = answer("group", &format!("arn:aws:iam::{ACCOUNT}:group/admins"));
+    let records = [
+        call(
+            "make-policy",
+            alice(),
+            "CreatePolicy",
+            json!({"policyName": "sync"}),
+            answer("policy", &policy),
+        ),
+        call(
+            "make-group",
+            alice(),
+            "CreateGroup",
+            group.clone(),
+            of_group,
+        ),
+        call(
+            "make-password",
+            alice(),
+            "CreateLoginProfile",
+            bob.clone(),
+            Value::Null,
+        ),
+        call(
+            "end-policy",
+            ops(),
+            "DeletePolicy",
+            json!({"policyArn": policy}),
+            Value::Null,
+        ),
+        call("end-group", ops(), "DeleteGroup", group, Value::Null),
+        call(
+            "end-password",
+            ops(),
+            "DeleteLoginProfile",
+            bob,
+            Value::Null,
+        ),
+    ];
+    let lake = lake(&[&until_may()[..], &records[..]].concat());
+    case(&lake, &[]);
+    let found = ids(&lake.beside("case"));
+    for record in &records {
+        let id = record["eventID"].as_str().unwrap();
+        assert!(found.contains(id), "{id}: {found:?}");
+    }
+    let text = as_text(&lake);
+    let removed = "removed 2024-05-02 11:00:00Z by arn:aws:iam::111122223333:user/ops";
+    assert_eq!(text.matches(removed).count(), 3, "{text}");
+}
