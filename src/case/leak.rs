@@ -4,6 +4,7 @@
 //! which key it found, so this is told by how the keys were used: strangers come from addresses and with programs that
 //! the user did not have before.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -374,7 +375,11 @@ fn named<'a>(
             end: state.end,
         });
     }
-    keys.sort_by_key(|key| std::cmp::Reverse(key.reasons.len()));
+    keys.sort_by_key(|key| {
+        let first = key.first_foreign_use.map(|one| one.time);
+        // Of those for which as much speaks, the one that was used first.
+        (Reverse(key.reasons.len()), first.is_none(), first)
+    });
     let finding = match keys.len() {
         0 => Finding::NothingPoints,
         1 => Finding::One,
