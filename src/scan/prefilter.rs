@@ -249,10 +249,7 @@ impl Hits<'_> {
 
     /// Starts counting the events of a window during the search. Those before `to` are already counted.
     pub(super) fn count_events(&mut self, to: usize, is_last: bool) {
-        // Many names are searched for in another way, in text whose events are already counted.
-        if matches!(self.prefilter.search, Search::Needles(_)) {
-            self.passed.events.begin(to, self.text.len(), is_last);
-        }
+        self.passed.events.begin(to, self.text.len(), is_last);
     }
 
     /// Returns the events of the window, and the index up to which they are counted. The next window begins at
