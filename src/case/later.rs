@@ -213,3 +213,97 @@ fn hash((mut key, beside): EventKey) -> [u8; 16] {
     }
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::testing::{Call, key, user};
+
+    fn known() -> CaseGraph {
+        let mut known = CaseGraph::new(4);
+        known.begin_with(user("alice"));
+        known
+    }
+
+    fn call(n: usize, name: &str) -> Call {
+        let at = format!("06-{:02} 10:{:02}", 1 + n / 60, n % 60);
+        Call::new(&at, name)
+            .by("alice", "AKIAOWN")
+            .text(Column::EventId, &format!("{n:05}"))
+    }
+
+    /// Adds the events in some order, twice, in two passes.
+    fn finish(calls: &[Call]) -> (Vec<String>, UseTimes, bool) {
+        let mut later = Later::default();
+        for _ in 0..2 {
+            for call in calls.iter().chain(calls) {
+                let (alert, story) = call.clone().found();
+                later.take(&alert, &story, &known(), false);
+            }
+            later.end_round();
+        }
+        let (events, uses, is_cut) = later.finish();
+        assert!(
+            events.values().all(|seen| seen.n() == 2),
+            "twice in each pass"
+        );
+        let id = |seen: &Sighted| seen.alert.text(Column::EventId).unwrap().to_owned();
+        let mut ids: Vec<String> = events.values().map(id).collect();
+        ids.sort();
+        (ids, uses, is_cut)
+    }
+
+    #[test]
+    fn of_plain_use_the_first_events_and_all_times_are_kept() {
+        let mut calls: Vec<Call> = (0..50).map(|n| call(n, "GetObject")).collect();
+        calls[7] = calls[7].clone().refused();
+        // What others do is no use.
+        calls.push(
+            Call::new("06-01 09:00", "GetUser")
+                .by("ops", "AKIAOPS")
+                .on(user("alice")),
+        );
+        calls.reverse();
+        let (ids, uses, is_cut) = finish(&calls);
+        assert_eq!(ids, ["00000", "00001", "00002"]);
+        assert!(!is_cut);
+        let of_key = &uses[&key("AKIAOWN")];
+        assert_eq!(of_key, &uses[&user("alice")]);
+        assert_eq!(of_key.len(), 50);
+        assert_eq!(
+            of_key.iter().filter(|(_, is_refused)| *is_refused).count(),
+            1
+        );
+        assert!(of_key.is_sorted());
+        assert!(!uses.contains_key(&user("ops")));
+    }
+
+    #[test]
+    fn of_calls_that_made_something_the_first_thousand_are_kept() {
+        let made =
+            |n| call(n, "RunInstances").made(Entity::by_name(Kind::Instance, &format!("i-{n:08}")));
+        let mut calls: Vec<Call> = (0..=MADE_MAX).map(made).collect();
+        let (ids, _, is_cut) = finish(&calls[..MADE_MAX]);
+        assert_eq!((ids.len(), is_cut), (MADE_MAX, false));
+        calls.reverse();
+        calls.push(call(20_000 / 15, "DeleteUser").on(user("alice")));
+        let (ids, _, is_cut) = finish(&calls);
+        assert!(is_cut);
+        assert_eq!(ids.len(), MADE_MAX + 1);
+        assert_eq!((ids[999].as_str(), ids[1000].as_str()), ("00999", "01333"));
+    }
+
+    #[test]
+    fn refused_calls_change_nothing_but_a_refused_quarantine_is_kept() {
+        let changes = |call: Call| {
+            let (alert, story) = call.found();
+            changes_state(&alert, &story)
+        };
+        assert!(changes(call(0, "DeleteUser")));
+        assert!(!changes(call(0, "DeleteUser").refused()));
+        assert!(!changes(call(0, "GetUser")));
+        assert!(changes(
+            crate::case::testing::lifts("06-01 10:00", "alice").refused()
+        ));
+    }
+}

@@ -113,6 +113,13 @@ impl Call {
         self.story.quarantine = Some(quarantine);
         self
     }
+
+    /// Returns the row and the details of the event.
+    pub(super) fn found(self) -> (Alert, CaseDetails) {
+        let text = |name: &str| Ok::<_, std::io::Error>(self.texts.get(name).cloned());
+        let alert = Alert::read_back(&text, (0, 0)).unwrap();
+        (alert, self.story)
+    }
 }
 
 /// Returns the quarantine of a user.
@@ -149,15 +156,9 @@ pub(super) fn case(begin: &Entity, calls: &[Call]) -> Case {
     };
     let mut events = BTreeMap::new();
     for (n, call) in calls.iter().enumerate() {
-        let mut texts = call.texts.clone();
-        texts.insert(Column::EventId.name(), format!("event-{n}"));
-        texts.insert(Column::RecipientAccountId.name(), ACCOUNT.to_owned());
-        let text = |name: &str| Ok::<_, std::io::Error>(texts.get(name).cloned());
-        let alert = Alert::read_back(&text, (0, 0)).unwrap();
-        events.insert(
-            event_key(&alert),
-            Sighted::new(alert, call.story.clone(), 1),
-        );
+        let call = call.clone().text(Column::EventId, &format!("event-{n}"));
+        let (alert, story) = call.text(Column::RecipientAccountId, ACCOUNT).found();
+        events.insert(event_key(&alert), Sighted::new(alert, story, 1));
     }
     owners::find(&mut beginnings, events.values());
     owners::set_quarantines(&mut beginnings, events.values());
