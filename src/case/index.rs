@@ -102,7 +102,9 @@ mod tests {
         ];
         let kind = kinds[usize::try_from(n % 6).unwrap()];
         let account = match kind {
-            Kind::User | Kind::Role => ["111122223333", "222233334444"][usize::from(n % 5 == 0)],
+            Kind::User | Kind::Role => {
+                ["111122223333", "222233334444"][usize::from(n.is_multiple_of(5))]
+            }
             _ => "",
         };
         Entity::in_account(kind, account, &format!("name-{}", n / 6))

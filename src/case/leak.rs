@@ -342,38 +342,14 @@ fn named<'a>(
             others.push(state.key);
             continue;
         }
-        let first_foreign_use = found.as_ref().map(|(one, _)| ForeignUse {
-            event: one.event,
-            time: one.time,
-            address: one
-                .event
-                .alert
-                .text(Column::SourceAddress)
-                .unwrap_or_default(),
-            agent: one.event.alert.text(Column::UserAgent),
-        });
-        let mut reasons = found.map(|(_, reasons)| reasons).unwrap_or_default();
         let more = [
             (is_begun(state), Reason::Begun),
             (is_turned_off(state), Reason::TurnedOff),
             (candidates.len() == 1, Reason::OnlyKey),
         ];
-        reasons.extend(
-            more.into_iter()
-                .filter(|(is_one, _)| *is_one)
-                .map(|(_, reason)| reason),
-        );
-        reasons.sort_unstable();
-        let at = first_foreign_use
-            .map(|one| one.time)
-            .zip(timeline.quarantined);
-        keys.push(LeakedKey {
-            key: state.key,
-            reasons,
-            first_foreign_use,
-            before_quarantine: at.map(|(used, quarantined)| quarantined.duration_since(used)),
-            end: state.end,
-        });
+        let more = more.into_iter().filter(|(is_one, _)| *is_one);
+        let more = more.map(|(_, reason)| reason);
+        keys.push(leaked(timeline, state, found, more));
     }
     keys.sort_by_key(|key| {
         let first = key.first_foreign_use.map(|one| one.time);
@@ -390,6 +366,37 @@ fn named<'a>(
         keys,
         others,
         foreign_addresses: BTreeSet::new(),
+    }
+}
+
+/// Returns a key that probably leaked, with its reasons.
+fn leaked<'a>(
+    timeline: &Timeline<'a>,
+    state: &KeyState<'a>,
+    found: Option<Found<'a>>,
+    more: impl Iterator<Item = Reason>,
+) -> LeakedKey<'a> {
+    let first_foreign_use = found.as_ref().map(|(one, _)| ForeignUse {
+        event: one.event,
+        time: one.time,
+        address: one
+            .event
+            .alert
+            .text(Column::SourceAddress)
+            .unwrap_or_default(),
+        agent: one.event.alert.text(Column::UserAgent),
+    });
+    let mut reasons = found.map(|(_, reasons)| reasons).unwrap_or_default();
+    reasons.extend(more);
+    reasons.sort_unstable();
+    let at = first_foreign_use.map(|one| one.time);
+    let at = at.zip(timeline.quarantined);
+    LeakedKey {
+        key: state.key,
+        reasons,
+        first_foreign_use,
+        before_quarantine: at.map(|(used, quarantined)| quarantined.duration_since(used)),
+        end: state.end,
     }
 }
 

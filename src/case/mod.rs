@@ -143,24 +143,11 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
     }
     let known = joined(&users, config.hops_max);
     let windows = Windows::new(&beginnings, config.window);
-    let mut found = Neighbours::of(&users, &events, config.max_identities);
-    let sought = found.sought();
-    let is_sought = sought.is_some();
-    if let Some(sought) = sought {
-        rounds.run(sought, None, &mut |event| {
-            if windows.is_near(event.alert.time()) {
-                found.take(event, &known);
-            }
-        })?;
-    }
-    let (neighbours, addresses) = found.finish();
-    if is_sought {
-        rounds.found(neighbours.iter().map(|one| one.seen.n_events).sum());
-    }
+    let found = Neighbours::of(&users, &events, config.max_identities);
+    let (neighbours, addresses) = search_neighbours(found, &known, &windows, &mut rounds)?;
     let countries = config.countries.as_ref().map(|countries| {
-        let of_events = events
-            .iter()
-            .filter_map(|event| event.alert.text(Column::SourceAddress));
+        let events = events.iter().map(|event| &event.alert);
+        let of_events = events.filter_map(|alert| alert.text(Column::SourceAddress));
         let of_others = neighbours.iter().map(|one| one.address.as_str());
         countries.of_all(of_events.chain(of_others))
     });
@@ -205,6 +192,26 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         later,
         neighbours,
     })
+}
+
+/// Searches for other identities at the addresses of the case.
+fn search_neighbours(
+    mut found: Neighbours,
+    known: &CaseGraph,
+    windows: &Windows,
+    rounds: &mut Rounds<'_>,
+) -> Result<(Vec<Neighbour>, Addresses), Error> {
+    let Some(sought) = found.sought() else {
+        return Ok(found.finish());
+    };
+    rounds.run(sought, None, &mut |event| {
+        if windows.is_near(event.alert.time()) {
+            found.take(event, known);
+        }
+    })?;
+    let (neighbours, addresses) = found.finish();
+    rounds.found(neighbours.iter().map(|one| one.seen.n_events).sum());
+    Ok((neighbours, addresses))
 }
 
 /// Returns the time of the last event that was read, if any event had a time. Later ones than requested do not count.

@@ -130,7 +130,7 @@ pub(super) fn divide(
     let index = EventIndex::new(all.iter().map(|one| &one.seen.story.traces));
     let mut near_ties: Vec<Option<Tied>> = vec![None; all.len()];
     let mut later_ties = near_ties.clone();
-    let mut users = Vec::new();
+    let mut parts = Vec::new();
     for beginning in beginnings {
         let begins = || {
             [Some(&beginning.entity), beginning.owner.as_ref()]
@@ -168,12 +168,34 @@ pub(super) fn divide(
             };
             *nearest = Some(nearest.map_or(tied, |nearest| tied.min(nearest)));
         }
-        users.push((beginning.clone(), known, events, later));
+        parts.push(UserPart {
+            beginning: beginning.clone(),
+            known,
+            events,
+            later,
+        });
     }
-    // The place that each event gets.
+    let ties = near_ties.into_iter().zip(later_ties);
+    placed(all.into_iter().zip(ties), parts)
+}
+
+/// A user's part, with its events by their places in the list of all events.
+struct UserPart {
+    beginning: Beginning,
+    known: CaseGraph,
+    events: Vec<usize>,
+    later: Vec<usize>,
+}
+
+/// Gives each event that belongs to a user its place: among those near a quarantine if it is near any, otherwise among
+/// the later ones.
+fn placed(
+    all: impl Iterator<Item = (Divisible, (Option<Tied>, Option<Tied>))>,
+    parts: Vec<UserPart>,
+) -> Divided {
     let mut places: Vec<Option<Place>> = Vec::new();
     let mut divided = Divided::default();
-    for (event, ties) in all.into_iter().zip(near_ties.into_iter().zip(later_ties)) {
+    for (event, ties) in all {
         let (events, later) = (&mut divided.events, &mut divided.later);
         let (n_events, n_later) = (events.len(), later.len());
         let (to, tied, place) = match ties {
@@ -195,17 +217,16 @@ pub(super) fn divide(
             story: event.seen.story,
         });
     }
-    let users = users.into_iter().map(|(beginning, known, events, later)| {
-        let place = |at: usize| places.get(at).copied().flatten();
-        let events = events.into_iter().filter_map(place);
+    let place = |at: usize| places.get(at).copied().flatten();
+    let users = parts.into_iter().map(|part| {
+        let events = part.events.into_iter().filter_map(place);
+        let events = events.map(|(Place::Event(at) | Place::Later(at))| at);
         UserCase {
-            beginning,
-            known,
+            beginning: part.beginning,
+            known: part.known,
             uses: Vec::new(),
-            events: events
-                .map(|(Place::Event(at) | Place::Later(at))| at)
-                .collect(),
-            later: later.into_iter().filter_map(place).collect(),
+            events: events.collect(),
+            later: part.later.into_iter().filter_map(place).collect(),
         }
     });
     divided.users = users.collect();

@@ -190,7 +190,10 @@ fn policies_are_attached_and_taken_away() {
         .on(user("alice"))
         .policy(admin);
     let named = format!("{admin} for alice");
-    assert_eq!(fates(&[attach.clone()]), [(named.clone(), "there")]);
+    assert_eq!(
+        fates(std::slice::from_ref(&attach)),
+        [(named.clone(), "there")]
+    );
     let detach = by_responder("05-10 14:00", "DetachUserPolicy").on(user("alice"));
     let other = detach
         .clone()
