@@ -63,7 +63,11 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
 
 /// Calls `visit` with the fields under `path`, each with its name inside it, whether its dots are written as dots or
 /// as nesting.
-fn each_under<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+pub(super) fn each_under<'v>(
+    value: Value<'v>,
+    path: &str,
+    visit: &mut dyn FnMut(&'v str, Value<'v>),
+) {
     for (key, child) in value.members() {
         if key == path {
             child.members().for_each(|(name, value)| visit(name, value));

@@ -103,11 +103,20 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
         Some(text) => (text, "; "),
         None => (text, ", "),
     };
-    let mut rest = text
-        .strip_prefix('{')
-        .and_then(|t| t.strip_suffix('}'))
-        .unwrap_or_default();
-    let mut parts = std::iter::from_fn(move || {
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
+    let mut parts = parts(inner.unwrap_or_default(), separator);
+    std::iter::from_fn(move || parts.by_ref().find_map(|entry| entry.split_once('=')))
+}
+
+/// Returns the elements of a printed list.
+pub(crate) fn elements(text: &str) -> impl Iterator<Item = &str> {
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    parts(inner.unwrap_or_default(), ", ")
+}
+
+/// Returns the parts between separators that are inside no brackets.
+fn parts<'t>(mut rest: &'t str, separator: &'static str) -> impl Iterator<Item = &'t str> {
+    std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
@@ -123,8 +132,7 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let (part, next) = rest.split_at(end.unwrap_or(rest.len()));
         rest = next.strip_prefix(separator).unwrap_or(next);
         Some(part)
-    });
-    std::iter::from_fn(move || parts.by_ref().find_map(|entry| entry.split_once('=')))
+    })
 }
 
 #[cfg(test)]
@@ -177,5 +185,8 @@ mod tests {
         assert_eq!(field(text, "userName"), Some("alice"));
         assert_eq!(field(text, "other"), None);
         assert_eq!(key_of(text, "policy/X"), Some("policyArn"));
+        let list = elements("[{a=b, c=d}, [e, f], g]");
+        assert_eq!(list.collect::<Vec<_>>(), ["{a=b, c=d}", "[e, f]", "g"]);
+        assert_eq!(elements("no list").next(), None);
     }
 }

@@ -3,7 +3,7 @@
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake built from them. `names` and `exports` know how tables change
-//! CloudTrail's fields, and `doubt` what a record leaves open. `java_map` prints objects as Elastic's pipeline does,
+//! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `java_map` prints objects as Elastic's pipeline does,
 //! and `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
 //! that must be built.
 //!
@@ -18,6 +18,7 @@ mod exports;
 pub(crate) mod java_map;
 pub(crate) mod json;
 mod known;
+mod leaves;
 pub(crate) mod names;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
@@ -30,6 +31,7 @@ use std::fmt::Write as _;
 pub use doubt::Doubt;
 use doubt::{Said, holds_below};
 use json::Value;
+pub use leaves::Path;
 pub(crate) use record::{Record, is_own_field};
 
 /// One value of an ECS field.

@@ -55,14 +55,20 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
 
 /// Calls `visit` with each parameter of the request in `unmapped`: its name inside the request, and its value.
 fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
+    each_unmapped_of(document, UNMAPPED_REQUEST, visit);
+}
+
+/// Calls `visit` with each part of an object in `unmapped`: its name inside the object, and its value.
+pub(super) fn each_unmapped_of<'v>(
+    document: Value<'v>,
+    object: &str,
+    visit: &mut dyn FnMut(&'v str, Value<'v>),
+) {
     each_at(document, "unmapped", &mut |unmapped| {
         each_entry(unmapped, &mut |key, value| {
-            if let Some(name) = key
-                .strip_prefix(UNMAPPED_REQUEST)
-                .and_then(|n| n.strip_prefix('.'))
-            {
+            if let Some(name) = key.strip_prefix(object).and_then(|n| n.strip_prefix('.')) {
                 visit(name, value);
-            } else if key == UNMAPPED_REQUEST {
+            } else if key == object {
                 each_entry(value, visit);
             }
         });
@@ -70,7 +76,7 @@ fn each_unmapped<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'
     // The document may be flattened as a whole, as some tools do with each document.
     for (key, value) in document.members() {
         let flat = key.strip_prefix("unmapped.");
-        let name = flat.and_then(|flat| flat.strip_prefix(UNMAPPED_REQUEST)?.strip_prefix('.'));
+        let name = flat.and_then(|flat| flat.strip_prefix(object)?.strip_prefix('.'));
         if let Some(name) = name {
             visit(name, value);
         }

@@ -237,8 +237,16 @@ impl<'v> Record<'v> {
 pub(super) fn spread_request<'v>(
     record: &Record<'v>,
 ) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    record.others().filter_map(|(key, value)| {
-        let rest = after_field(key, REQUEST)?;
+    spread(record, REQUEST)
+}
+
+/// Returns the parts of an object that some exports spread over the record, each with its name inside the object.
+pub(super) fn spread<'v>(
+    record: &Record<'v>,
+    object: &str,
+) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    record.others().filter_map(move |(key, value)| {
+        let rest = after_field(key, object)?;
         // If another letter follows, the name is damaged.
         let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
         rest.as_bytes().first().filter(|byte| is_below(byte))?;
