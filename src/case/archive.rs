@@ -109,7 +109,10 @@ impl Archive {
                 .from
                 .zip(coverage.to)
                 .filter(|_| own.n_undated == 0);
+            // An account is in one partition of AWS, and has no logs in the regions of others.
+            let partitions: BTreeSet<&str> = own.regions.iter().map(|r| partition(r)).collect();
             let regions = coverage.regions.difference(&own.regions);
+            let regions = regions.filter(|region| partitions.contains(partition(region)));
             coverage.accounts.push(AccountCoverage {
                 account_id: account.clone(),
                 files: own.n_files,
@@ -131,6 +134,22 @@ struct OfAccount {
     n_undated: u64,
     regions: BTreeSet<String>,
     days: BTreeSet<Date>,
+}
+
+/// Returns the partition of AWS that a region is in (AWS general reference, "Amazon Resource Names"; AWS's SDKs have the
+/// same beginnings of regions in `partitions.json`).
+fn partition(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("us-iso-", "aws-iso"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let mut found = PARTITIONS.iter();
+    let found = found.find(|(beginning, _)| region.starts_with(beginning));
+    found.map_or("aws", |(_, partition)| partition)
 }
 
 /// Returns whether a source can be read only once.
@@ -177,7 +196,7 @@ pub struct AccountCoverage {
     pub files: u64,
     /// Number of its files whose day is not known. If there are any, no day is known to be without files.
     pub files_without_day: u64,
-    /// Regions of the archive in which it has no files.
+    /// Regions of the archive in which it has no files, except those of other partitions of AWS.
     pub regions_without_files: Vec<String>,
     /// Days without files for this account, each entry with the first and the last of consecutive days.
     pub days_without_files: Vec<(Date, Date)>,
@@ -254,6 +273,43 @@ mod tests {
         let found = source();
         std::fs::remove_file(&path).unwrap();
         assert!(found.has_changed());
+    }
+
+    #[test]
+    fn a_region_of_another_partition_is_not_missing() {
+        let source = |account: &str, region: &str| {
+            let path = format!(
+                "AWSLogs/{account}/CloudTrail/{region}/2024/05/01/{account}_CloudTrail_{region}_20240501T0005Z_a.json.gz"
+            );
+            Source {
+                path: path.clone().into(),
+                below_root: path.into(),
+                kind: SourceKind::File,
+                stored_bytes: 1,
+                modified: None,
+                changed: None,
+            }
+        };
+        let (one, china, gov) = ("111122223333", "222233334444", "333344445555");
+        let archive = Archive::new(vec![
+            source(one, "us-east-1"),
+            source("444455556666", "eu-west-1"),
+            source(china, "cn-north-1"),
+            source("444455556666", "cn-northwest-1"),
+            source(gov, "us-gov-west-1"),
+        ]);
+        let accounts = [one, china, gov].map(str::to_owned).into();
+        let scan = ScanConfig::default();
+        let today = "2024-05-02T00:00:00Z".parse().unwrap();
+        let coverage = archive.coverage(&scan, &accounts, today);
+        let missing = |account: &str| {
+            let mut accounts = coverage.accounts.iter();
+            let own = accounts.find(|one| one.account_id == account).unwrap();
+            own.regions_without_files.clone()
+        };
+        assert_eq!(missing(one), ["eu-west-1"]);
+        assert_eq!(missing(china), ["cn-northwest-1"]);
+        assert_eq!(missing(gov), [""; 0]);
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
     lacking.push(match (about.since, about.until) {
         (None, None) => "Events of all times were looked at.".to_owned(),
         _ => format!(
-            "What lies before the times named at each user, or outside of --since and --until, was not looked at: {}. What lies after them counts only for the state at the end of the log.",
-            plural(archive.folders_passed_over, "folder of other days")
+            "What lies before the times named at each user, or outside of --since and --until, was not looked at (--before, --since, --until): {} of other days. What lies after them counts only for the state at the end of the log.",
+            plural(archive.folders_passed_over, "folder")
         ),
     });
     if archive.is_part {

@@ -25,6 +25,15 @@ pub(super) struct Own<'a> {
     pub(super) countries: &'a BTreeMap<String, String>,
 }
 
+/// When an event was, as seen from the first quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Before,
+    FromThenOn,
+    /// The time of the event or of the quarantine cannot be read.
+    Unknown,
+}
+
 impl<'a> Own<'a> {
     pub(super) fn new(case: &'a Case, user: &'a UserCase, state: &'a UserState<'a>) -> Self {
         let mut own = Self {
@@ -84,17 +93,25 @@ impl<'a> Own<'a> {
         at_the_time.or_else(|| self.quarantines().next())
     }
 
-    /// Returns the events done by the user and by what it led to, but not the quarantines that AWS made in its name.
+    /// Returns the events done by the user and by what it led to, but not what AWS itself did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let done = self.events.iter().filter(|(event, tie)| {
-            let is_of_aws = is_of_aws(&event.alert);
-            is_done(*tie) && !(is_of_aws && event.story.quarantine.is_some())
+            is_done(*tie) && !is_of_aws(&event.alert)
         });
         done.map(|(event, _)| *event)
     }
 
+    /// Returns whether an event was before the first quarantine. An event without a time was not.
     pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
-        self.quarantined
-            .is_some_and(|at| event.alert.time().is_some_and(|time| time < at))
+        self.when(event) == When::Before
+    }
+
+    /// Returns when an event was, as seen from the first quarantine.
+    pub(super) fn when(&self, event: &CaseEvent) -> When {
+        match self.quarantined.zip(event.alert.time()) {
+            Some((quarantined, time)) if time < quarantined => When::Before,
+            Some(_) => When::FromThenOn,
+            None => When::Unknown,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::event_text::{text, time, who};
-use super::own::Own;
+use super::own::{Own, When};
 use super::shown;
 use crate::case::CaseEvent;
 use crate::case::state::Standing;
@@ -35,12 +35,20 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
         ));
     }
     let when = match own.quarantined {
-        Some(_) => format!(
-            "{} before that, and {} from then on",
-            calls(own, true),
-            calls(own, false)
-        ),
-        None => calls(own, false),
+        Some(_) => {
+            let [before, after, unknown] =
+                [When::Before, When::FromThenOn, When::Unknown].map(|when| calls(own, Some(when)));
+            let unknown =
+                unknown.map(|calls| format!(", and {calls} at times that cannot be read"));
+            let and = if unknown.is_some() { "," } else { ", and" };
+            format!(
+                "{} before that{and} {} from then on{}",
+                before.unwrap_or_else(no_call),
+                after.unwrap_or_else(no_call),
+                unknown.unwrap_or_default()
+            )
+        }
+        None => calls(own, None).unwrap_or_else(no_call),
     };
     sentences.push(format!(
         "With {name}'s keys and what these led to, this archive has {when}."
@@ -90,9 +98,16 @@ fn used_since(own: &Own<'_>) -> String {
     used.collect()
 }
 
-/// Returns the number of calls before the quarantine, or after it, with the number of refused calls and their sources.
-fn calls(own: &Own<'_>, is_before: bool) -> String {
-    let events = own.done().filter(|event| own.is_before(event) == is_before);
+fn no_call() -> String {
+    "no call".to_owned()
+}
+
+/// Returns the number of calls at a time, or of all calls, with the number of refused calls and their sources. Nothing
+/// if there are none.
+fn calls(own: &Own<'_>, when: Option<When>) -> Option<String> {
+    let events = own
+        .done()
+        .filter(|event| when.is_none_or(|when| own.when(event) == when));
     let (mut n, mut n_refused, mut from) = (0_u64, 0, BTreeSet::new());
     for event in events {
         n += 1;
@@ -100,13 +115,12 @@ fn calls(own: &Own<'_>, is_before: bool) -> String {
         from.extend(event.alert.text(Column::SourceIp));
     }
     let from = plural(from.len() as u64, "address");
-    match n {
-        0 => "no call".to_owned(),
-        n => format!(
+    (n > 0).then(|| {
+        format!(
             "{}, {n_refused} of them refused, from {from}",
             plural(n, "call")
-        ),
-    }
+        )
+    })
 }
 
 /// Returns what was created and opened, and in how many accounts.
