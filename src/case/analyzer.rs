@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::touched::touched;
 use crate::config::Progress;
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
-use crate::follow::{CaseDetails, PassQuery, Quarantine};
+use crate::follow::{CaseDetails, PassQuery, PassTarget, Quarantine};
 use crate::hunt::companion::{Relations, row_rule};
 use crate::hunt::place;
 use crate::input::table::RowCriteria;
@@ -24,7 +25,7 @@ pub(super) struct Found {
 
 impl SizeBytes for Found {
     fn size_bytes(&self) -> usize {
-        self.alert.size_bytes()
+        self.alert.size_bytes() + self.story.touched.size_bytes()
     }
 }
 
@@ -86,6 +87,10 @@ impl Local for &CaseAnalyzer<'_> {
             return;
         };
         story.quarantine = self.quarantine(&event.event);
+        // Of others at an address it is not shown.
+        if matches!(self.followed.sought, PassTarget::CaseGraph(_)) {
+            story.touched = touched(&event.event);
+        }
         self.progress.n_results.fetch_add(1, Relaxed);
         let alert = Alert::new(&self.rule, &event.event, event.raw, place(at));
         out.output(Found { alert, story });

@@ -18,9 +18,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::columns::{account, long, row_with_seen, schema_with_seen, text, time};
 use super::seen::Seen;
+use super::target_columns::{LEFT_OUT, TARGETS, target_fields, targets, with_things};
 use super::techniques::technique;
+use super::touched::in_words;
 use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
-use crate::follow::{Entity, EntityRefs};
+use crate::follow::{Entity, EntityRefs, TargetRole};
 use crate::output::Schema::Flat;
 use crate::output::alert::RuleColumns;
 use crate::output::columns::{UTC_AS_OFFSET, schema_in};
@@ -183,7 +185,7 @@ fn event_schema() -> SchemaRef {
         long("sightings"),
     ];
     let parts = PARTS.map(|part| Field::new_list(part, who(), true));
-    let all = own.chain(more).chain(parts);
+    let all = own.chain(more).chain(parts).chain(target_fields());
     Arc::new(Schema::new(all.collect::<Vec<_>>()))
 }
 
@@ -234,8 +236,10 @@ fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
     add("mitre_technique_ids", json!(techniques));
     add("sightings", json!(event.n_sightings));
     for (part, entities) in PARTS.into_iter().zip(story.traces.parts()) {
-        add(part, json!(entities));
+        add(part, with_things(part, entities, &story.touched));
     }
+    add(TARGETS, targets(&story.touched));
+    add(LEFT_OUT, json!(story.touched.n_left_out));
     Value::Object(row)
 }
 
@@ -432,6 +436,7 @@ fn timesketch(event: &CaseEvent) -> Value {
         "access_key_id": column(Column::AccessKeyId),
         "source_address": column(Column::SourceAddress),
         "user_agent": column(Column::UserAgent),
+        "target": target(event),
         "error_code": story.error_code,
         "request_parameters": column(Column::RequestParameters),
         "mitre_technique_id": technique_of(event),
@@ -441,7 +446,12 @@ fn timesketch(event: &CaseEvent) -> Value {
     entry
 }
 
-/// Returns a sentence with the actor and the action.
+/// Returns what the call touched in words, if anything is named.
+fn target(event: &CaseEvent) -> Option<String> {
+    Some(in_words(&event.story.touched)).filter(|words| !words.is_empty())
+}
+
+/// Returns a sentence with the actor, the action and what it touched.
 fn message(event: &CaseEvent) -> String {
     let column = |name| event.alert.text(name);
     let who = column(Column::ActorArn)
@@ -453,7 +463,10 @@ fn message(event: &CaseEvent) -> String {
         None => format!("called {action}"),
     };
     let from = column(Column::SourceAddress).map_or_else(String::new, |a| format!(" from {a}"));
-    format!("{who} {how}{from}")
+    let mut on = event.story.touched.with_role(TargetRole::On);
+    let before = if on.next().is_some() { " on " } else { ", " };
+    let target = target(event).map_or_else(String::new, |words| format!("{before}{words}"));
+    format!("{who} {how}{target}{from}")
 }
 
 /// Returns an event as an ECS document for Elastic's `_bulk`, after the line with the bulk action. Elastic's Timeline
@@ -478,6 +491,8 @@ fn elastic(event: &CaseEvent, rule: &RuleColumns) -> [Value; 2] {
             "relation": event.relation,
             "hops": event.hops,
             "minutes_from_alert": event.minutes_from_alert,
+            "target": target(event),
+            "targets": targets(&story.touched),
         },
     });
     let document = documents::ecs::event(&event.alert, rule, &is_of_rule, beside);

@@ -36,9 +36,11 @@ mod seeds;
 mod seen;
 pub mod state;
 mod stored;
+mod target_columns;
 mod techniques;
 #[cfg(test)]
 mod testing;
+pub mod touched;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -15,9 +15,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::collected::{EventKey, Sighted, event_key};
 use super::files::{ABOUT, EVENTS, LATER, NEIGHBOURS, PARTS, PERIODS, USES, sha256};
+use super::target_columns::{LEFT_OUT, TARGETS};
 use super::users::QUARANTINE;
 use super::{About, Case, LaterUse, Neighbour, Seen, joined, users};
-use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
+use crate::follow::{
+    CaseDetails, Data, Entity, EntityRefs, Kind, Quarantine, Target, TargetRole, Touched,
+};
 use crate::output::Alert;
 use crate::report::Relation;
 
@@ -207,27 +210,64 @@ impl Row<'_> {
         Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
-    /// Returns the entities in a list.
-    fn entities(&self, name: &str) -> io::Result<Vec<Entity>> {
-        let wrong = || invalid(&format!("{name} is no list of kinds, accounts and names"));
+    /// Returns the elements of a list whose fields are texts: those with the given names, in their order. A field
+    /// without a value is empty.
+    fn list<const N: usize>(&self, name: &str, fields: [&str; N]) -> io::Result<Vec<[String; N]>> {
+        let wrong = || invalid(&format!("{name} is no list of {}", fields.join(", ")));
         let column = self.column(name, |kind| matches!(kind, DataType::List(_)))?;
         let all = column.ok_or_else(wrong)?.as_list::<i32>().value(self.at);
         let all = all.as_struct_opt().ok_or_else(wrong)?;
-        let texts = |name| {
+        let texts = |name: &&str| {
             let column = all.column_by_name(name);
             column.and_then(|column| column.as_string_opt::<i32>())
         };
-        let columns = texts("kind").zip(texts("account_id")).zip(texts("name"));
-        let ((kinds, accounts), names) = columns.ok_or_else(wrong)?;
-        let one = |i| {
-            Some(Entity {
-                kind: kind(kinds.value(i))?,
-                account: accounts.value(i).to_owned(),
-                name: names.value(i).to_owned(),
-            })
+        let columns: Option<Vec<_>> = fields.iter().map(texts).collect();
+        let columns = columns.ok_or_else(wrong)?;
+        let cell = |at: usize, n: usize| {
+            let column = columns.get(n).filter(|column| column.is_valid(at));
+            column.map_or_else(String::new, |column| column.value(at).to_owned())
         };
-        let all: Option<Vec<Entity>> = (0..all.len()).map(one).collect();
-        all.ok_or_else(wrong)
+        let elements = (0..all.len()).map(|at| std::array::from_fn(|n| cell(at, n)));
+        Ok(elements.collect())
+    }
+
+    /// Returns the entities in a list. Things that a case does not follow are in the same lists, and are left out here:
+    /// they are read with the targets.
+    fn entities(&self, name: &str) -> io::Result<Vec<Entity>> {
+        let all = self.list(name, ["kind", "account_id", "name"])?.into_iter();
+        let entities = all.filter_map(|[of, account, name]| {
+            Some(Entity {
+                kind: kind(&of)?,
+                account,
+                name,
+            })
+        });
+        Ok(entities.collect())
+    }
+
+    /// Returns what the call touched.
+    fn touched(&self) -> io::Result<Touched> {
+        let fields = ["role", "kind", "account_id", "name", "data"];
+        let all = self.list(TARGETS, fields)?.into_iter();
+        let targets = all.map(|[role, kind, account, name, data]| {
+            let data = match data.as_str() {
+                "" => None,
+                name => Some(Data::from_name(name)?),
+            };
+            Some(Target {
+                role: TargetRole::from_name(&role)?,
+                kind,
+                account,
+                name,
+                data,
+            })
+        });
+        let targets: Option<Vec<Target>> = targets.collect();
+        let wrong = || invalid(&format!("{TARGETS} has a role or data that is not known"));
+        Ok(Touched {
+            targets: targets.ok_or_else(wrong)?,
+            n_left_out: self.number(LEFT_OUT)?.unsigned_abs(),
+        })
     }
 }
 
@@ -254,6 +294,7 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
                 .find(|one| one.name() == relation)
                 .map(Quarantine::Beside),
         },
+        touched: row.touched()?,
     };
     let place = (row.number("record_index")?, row.number("byte_offset")?);
     let alert = Alert::read_back(&|name| row.text(name), place)?;
@@ -262,7 +303,7 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
 }
 
 fn kind(name: &str) -> Option<Kind> {
-    serde_json::from_value(name.into()).ok() // a name that no version of the program used is not a kind
+    Kind::from_name(name)
 }
 
 fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {

@@ -1,5 +1,7 @@
 //! Entities that a log names.
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// The kind of an entity.
@@ -54,6 +56,13 @@ impl Kind {
             Self::Service => "service",
             Self::Principal => "principal",
         }
+    }
+
+    /// Returns the kind with a name in outputs.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        Self::deserialize(name).ok() // a name that no version of the program used is not a kind
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod entity;
 mod known;
+mod target;
 mod traces;
 
 pub use entity::{Entity, Kind};
 pub use known::{CaseGraph, Link, Reach, Role, Searched};
+pub use target::{Data, Target, TargetRole, Touched};
 pub use traces::EntityRefs;
 
 use std::collections::BTreeSet;
@@ -55,6 +57,8 @@ pub struct CaseDetails {
     pub response_elements: Option<String>,
     /// The relation of the event to a quarantine.
     pub quarantine: Option<Quarantine>,
+    /// The things that the call touched.
+    pub touched: Touched,
 }
 
 /// The relation of an event to a quarantine.
@@ -101,6 +105,7 @@ impl PassQuery {
             },
             response_elements: event.text("aws.cloudtrail.response_elements"),
             quarantine: None,
+            touched: Touched::default(),
         })
     }
 }

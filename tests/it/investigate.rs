@@ -145,7 +145,7 @@ fn assume(id: &str, who: Value, role: (&str, &str), key: &str) -> Value {
     record(id, who, ("sts", "AssumeRole"), request, answer)
 }
 
-fn alice() -> Value {
+pub(crate) fn alice() -> Value {
     user("alice", "AKIAIOSFODNN7EXAMPLE")
 }
 

@@ -51,5 +51,6 @@ mod shapes;
 mod shared;
 mod tables;
 mod tidy;
+mod touched;
 mod undecided;
 mod unreadable;

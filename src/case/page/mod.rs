@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use serde_json::json;
 
+use super::touched::in_words;
 use super::{Case, CaseEvent};
 use crate::error::PageError;
 use crate::output::Column;
@@ -143,6 +144,7 @@ fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
         texts.number(column(Column::SourceAddress)),
         texts.number(column(Column::AwsRegion)),
         texts.number(column(Column::AccountId)),
+        texts.number(&in_words(&event.story.touched)),
     ])
 }
 
