@@ -265,9 +265,9 @@ mod tests {
     fn an_arn_names_a_thing_of_a_kind_in_an_account() {
         for (arn, kind, account, name) in ARNS {
             let expected = Named {
-                kind: kind.to_owned(),
-                account: account.to_owned(),
-                name: name.to_owned(),
+                kind: (*kind).to_owned(),
+                account: (*account).to_owned(),
+                name: (*name).to_owned(),
             };
             assert_eq!(named(arn), Some(expected), "{arn}");
         }
