@@ -58,6 +58,7 @@ impl Sighted {
         self.n = self.n.max(self.n_in_round);
         // Copies in other schemas may contain more data, or less.
         self.story.traces.join(&copy.traces);
+        self.story.touched.join(&copy.touched);
     }
 }
 

@@ -9,7 +9,7 @@ use super::collected::{Sighted, event_key};
 use super::owners;
 use super::users::{self, Divided};
 use super::{About, Addresses, Case, Coverage, joined};
-use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine};
+use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine, Touched};
 use crate::output::{Alert, Column};
 use crate::report::{Relation, Sources};
 
@@ -40,6 +40,7 @@ impl Call {
         let mut call = Self {
             texts: BTreeMap::new(),
             story: CaseDetails {
+                touched: Touched::default(),
                 traces: EntityRefs::default(),
                 error_code: None,
                 error_message: None,

@@ -95,9 +95,10 @@ impl<'a> Own<'a> {
 
     /// Returns the events done by the user and by what it led to, but not what AWS itself did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.events.iter().filter(|(event, tie)| {
-            is_done(*tie) && !is_of_aws(&event.alert)
-        });
+        let done = self
+            .events
+            .iter()
+            .filter(|(event, tie)| is_done(*tie) && !is_of_aws(&event.alert));
         done.map(|(event, _)| *event)
     }
 
