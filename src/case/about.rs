@@ -17,6 +17,12 @@ pub struct About {
     pub version: String,
     /// The run's id.
     pub run_id: String,
+    /// The time when the run began.
+    #[serde(default)]
+    pub made_at: Option<Timestamp>,
+    /// The words of the command line; empty if there was none.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// True if everything was read, and nothing changed during the run.
     pub complete: bool,
     /// True if each pass read everything that it had to read.
@@ -34,6 +40,9 @@ pub struct About {
     pub until: Option<Timestamp>,
     /// Those users whose quarantine was not found in what was read: it is a different archive, or only a part of it.
     pub not_found: Vec<Entity>,
+    /// The identities in the command line that no event names, with names that are near.
+    #[serde(default)]
+    pub unseen: Vec<Unseen>,
     /// Maximum number of steps from the beginning for which something is followed.
     pub max_hops: u32,
     /// True if this limit left something out.
@@ -63,6 +72,16 @@ pub struct About {
     pub files: BTreeMap<String, String>,
     /// The first diagnostics of all passes, each once.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// An identity that a case was to begin with, and that no event names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// The identity.
+    #[serde(flatten)]
+    pub entity: Entity,
+    /// Names of the same kind in the archive that are near, the nearest first.
+    pub near: Vec<String>,
 }
 
 /// The kind of a pass's search terms.

@@ -73,10 +73,10 @@ impl Beginning {
         let (Some(quarantines), Some(time)) = (&self.quarantines, time) else {
             return true;
         };
-        quarantines.iter().any(|quarantine| {
-            let distance = time.duration_since(*quarantine);
-            -distance <= window.before && distance <= window.after
-        })
+        let is_too_early = |quarantine: &Timestamp| time.duration_since(*quarantine) > window.after;
+        let next = quarantines.partition_point(is_too_early);
+        let next = quarantines.get(next);
+        next.is_some_and(|quarantine| quarantine.duration_since(time) <= window.before)
     }
 
     /// Returns whether an event came after a quarantine and is not near any of them. An event without a time did not.
@@ -90,8 +90,10 @@ impl Beginning {
     #[must_use]
     pub fn minutes(&self, time: Option<Timestamp>) -> Option<i64> {
         let time = time?;
-        let quarantines = self.quarantines.as_ref()?.iter();
-        let distances = quarantines.map(|quarantine| time.duration_since(*quarantine));
+        let quarantines = self.quarantines.as_ref()?;
+        let next = quarantines.partition_point(|quarantine| *quarantine < time);
+        let beside = quarantines.get(next.saturating_sub(1)..)?.iter().take(2);
+        let distances = beside.map(|quarantine| time.duration_since(*quarantine));
         let nearest = distances.min_by_key(|distance| distance.abs())?;
         Some(nearest.as_secs().div_euclid(60))
     }
@@ -213,5 +215,42 @@ mod tests {
         let windows = Windows::new(&open, window);
         assert!(windows.is_near(Some(time("01-01"))));
         assert!(!windows.may_be_later(Some(time("12-01"))));
+    }
+
+    #[test]
+    fn an_event_is_near_as_each_quarantine_alone_says() {
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        let hours = SignedDuration::from_hours;
+        let window = Window {
+            before: hours(2),
+            after: hours(3),
+        };
+        let beginning = |times: &[i64]| Beginning {
+            entity: Entity::in_account(Kind::User, "111122223333", "alice"),
+            owner: None,
+            quarantines: Some(times.iter().map(|hour| at(*hour)).collect()),
+        };
+        let all = beginning(&[10, 12, 13, 40, 90, 100]);
+        let each = [10, 12, 13, 40, 90, 100].map(|hour| beginning(&[hour]));
+        let near = Windows::new(&each, window);
+        let unknown = Beginning {
+            quarantines: None,
+            ..all.clone()
+        };
+        let with_unknown = Windows::new(&[all.clone(), unknown], window);
+        for hour in 0..120 {
+            let time = Some(at(hour));
+            let expected = [10, 12, 13, 40, 90, 100]
+                .iter()
+                .any(|one| (one - 2..=one + 3).contains(&hour));
+            assert_eq!(all.is_near(time, window), expected, "{hour}");
+            assert_eq!(near.is_near(time), expected, "{hour}");
+            assert!(with_unknown.is_near(time));
+            let minutes = each.iter().filter_map(|one| one.minutes(time));
+            let nearest = minutes.min_by_key(|minutes| minutes.abs());
+            let found = all.minutes(time);
+            assert_eq!(found.map(i64::abs), nearest.map(i64::abs), "{hour}");
+        }
+        assert!(all.is_near(None, window) && near.is_near(None));
     }
 }

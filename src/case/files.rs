@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::columns::{account, long, row_with_seen, schema_with_seen, text, time};
 use super::seen::Seen;
+use super::sums::sha256;
 use super::target_columns::{LEFT_OUT, TARGETS, target_fields, targets, with_things};
 use super::techniques::technique;
 use super::touched::in_words;
@@ -33,12 +33,32 @@ use crate::rule::Rule;
 /// Number of rows that are encoded at once.
 const BATCH_ROWS: usize = 1024;
 
-/// Writes the tables of a case, its timelines and its metadata into an existing folder.
+/// Writes the tables of a case, its timelines and its metadata into an existing folder, and adds their hashes to the
+/// metadata.
 ///
 /// # Errors
 ///
 /// The I/O error, or the encoder's error.
-pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
+pub fn write(case: &mut Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
+    let path = |name: &str| folder.join(name);
+    write_evidence(case, rule, folder)?;
+    for name in FILES {
+        let sum = sha256(&path(name))?;
+        case.about.files.insert(name.to_owned(), sum);
+    }
+    let mut file = BufWriter::new(File::create(path(ABOUT))?);
+    serde_json::to_writer_pretty(&mut file, &case.about)
+        .map_err(|error| ArrowError::JsonError(error.to_string()))?;
+    finish(file)?;
+    // Sync the folder, so that the names are on disk too.
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .ok();
+    Ok(())
+}
+
+/// Writes the tables and the timelines.
+fn write_evidence(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
     let columns = RuleColumns::new(rule);
     let path = |name: &str| folder.join(name);
     let events = case.events.iter().map(|event| row(event, &columns));
@@ -63,18 +83,6 @@ pub fn write(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> 
         .iter()
         .flat_map(|event| elastic(event, &columns));
     write_lines(&path("elastic.ndjson"), documents)?;
-    let mut about = case.about.clone();
-    for name in FILES {
-        about.files.insert(name.to_owned(), sha256(&path(name))?);
-    }
-    let mut file = BufWriter::new(File::create(path(ABOUT))?);
-    serde_json::to_writer_pretty(&mut file, &about)
-        .map_err(|error| ArrowError::JsonError(error.to_string()))?;
-    finish(file)?;
-    // Sync the folder, so that the names are on disk too.
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .ok();
     Ok(())
 }
 
@@ -87,7 +95,7 @@ pub(super) const USES: &str = "uses.parquet";
 /// The table of other identities at the same addresses.
 pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
 /// The metadata of a case.
-pub(super) const ABOUT: &str = "case.json";
+pub const ABOUT: &str = "case.json";
 
 /// All files that contain the evidence of a case; the page is made from them.
 pub const FILES: [&str; 8] = [
@@ -100,24 +108,6 @@ pub const FILES: [&str; 8] = [
     "timeline.jsonl",
     "elastic.ndjson",
 ];
-
-/// Returns the SHA-256 of a file, in hexadecimal digits.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    let digits = hash
-        .finalize()
-        .into_iter()
-        .map(|byte| format!("{byte:02x}"));
-    Ok(digits.collect())
-}
 
 fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), ArrowError> {
     let mut file = BufWriter::new(File::create(path)?);

@@ -24,6 +24,7 @@ mod files;
 mod index;
 mod later;
 mod leak;
+mod near_names;
 mod neighbours;
 mod owners;
 #[cfg(feature = "page")]
@@ -34,10 +35,14 @@ pub mod page;
 mod rounds;
 mod seeds;
 mod seen;
+mod shell;
 pub mod state;
 mod stored;
+mod sums;
 mod target_columns;
 mod techniques;
+#[cfg(test)]
+mod test_events;
 #[cfg(test)]
 mod testing;
 pub mod touched;
@@ -61,20 +66,23 @@ use crate::rule::Rule;
 use beginning::Windows;
 use collected::Collected;
 use later::{Later, UseTimes};
+use near_names::near_names;
 use neighbours::Neighbours;
 use rounds::Rounds;
 use users::Divided;
 
-pub use about::{About, Addresses, LookedFor, Round};
+pub use about::{About, Addresses, LookedFor, Round, Unseen};
 pub use archive::{AccountCoverage, Coverage};
 pub use beginning::{Beginning, Seed, Window};
 pub use countries::Countries;
-pub use files::{FILES, write};
+pub use files::{ABOUT, FILES, write};
 pub use leak::{Finding, ForeignUse, Leak, LeakedKey, Reason};
 pub use neighbours::Neighbour;
-pub use seeds::seeds;
+pub use seeds::{AlertsFile, kind_of_alerts, seeds};
 pub use seen::Seen;
+pub use shell::quoted;
 pub use stored::read;
+pub use sums::{SUMS, renew_sum, write_sums};
 pub use techniques::{Technique, technique};
 pub use users::{CaseEvent, LaterUse, UserCase};
 
@@ -153,16 +161,20 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         let of_others = neighbours.iter().map(|one| one.address.as_str());
         countries.of_all(of_events.chain(of_others))
     });
+    let unseen = near_names(&mut rounds, unseen(&users, &events))?;
     let has_changed = rounds.archive.has_changed();
     let not_found = not_found(&users, &events);
     let first = rounds.first.expect("there was a first round");
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: config.run_id.clone(),
-        complete: rounds.is_whole && !has_changed && not_found.is_empty(),
+        made_at: Some(first.started_at),
+        command: Vec::new(),
+        complete: rounds.is_whole && !has_changed && not_found.is_empty() && unseen.is_empty(),
         since: config.scan.wanted.since,
         until: config.scan.wanted.until,
         not_found,
+        unseen,
         all_read: rounds.is_whole,
         archive_changed: has_changed,
         window: config.window,
@@ -316,6 +328,16 @@ fn not_found(users: &[UserCase], events: &[CaseEvent]) -> Vec<Entity> {
     };
     let missing = users.iter().filter(is_missing);
     missing.map(|user| user.beginning.entity.clone()).collect()
+}
+
+/// Returns the identities that the case was to begin with and that no event names. A user in an alert is not one of
+/// them: the alert names it.
+fn unseen(users: &[UserCase], events: &[CaseEvent]) -> Vec<Entity> {
+    let is_unseen = |user: &&UserCase| {
+        user.beginning.quarantined().is_none() && user.events(events).next().is_none()
+    };
+    let unseen = users.iter().filter(is_unseen);
+    unseen.map(|user| user.beginning.entity.clone()).collect()
 }
 
 /// Returns the combined entities of all users' parts.

@@ -1,5 +1,7 @@
 //! The place of `page` in a program that was built without it: no page can be made.
 
+use jiff::tz::TimeZone;
+
 use super::Case;
 use crate::error::{MissingFeature, PageError};
 
@@ -14,7 +16,7 @@ pub const MARKS: [&str; 0] = [];
 /// # Errors
 ///
 /// Always returns the missing feature.
-pub fn render(_: &Case) -> Result<String, PageError> {
+pub fn render(_: &Case, _: Option<&TimeZone>) -> Result<String, PageError> {
     Err(PAGE.into())
 }
 
@@ -23,6 +25,6 @@ pub fn render(_: &Case) -> Result<String, PageError> {
 /// # Errors
 ///
 /// Always returns the missing feature.
-pub fn markdown(_: &Case) -> Result<String, PageError> {
+pub fn markdown(_: &Case, _: Option<&TimeZone>) -> Result<String, PageError> {
     Err(PAGE.into())
 }

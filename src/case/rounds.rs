@@ -109,6 +109,14 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
+    /// Returns the configuration for another look at all sources.
+    pub(super) fn scan_again(&self) -> ScanConfig {
+        let mut scan = self.scan.clone();
+        scan.progress.begin_again();
+        scan.roots = vec![self.archive.from(None, scan.wanted.margin)];
+        scan
+    }
+
     /// Reports the sources that can be read only once. If such a source was named in a list, it is missing in all
     /// passes except the first.
     fn report_streams(&mut self) {

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_cast::cast;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Schema, TimeUnit};
 use jiff::Timestamp;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -47,6 +47,61 @@ pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
     seeds.sort_by(|a, b| (&a.entity, a.time).cmp(&(&b.entity, b.time)));
     seeds.dedup();
     Ok(seeds)
+}
+
+/// The kind of a file with alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertsFile {
+    /// Parquet or JSON lines, which [`seeds`] reads.
+    Readable,
+    /// CSV, which is for spreadsheets and is not read back.
+    Csv,
+}
+
+/// Number of bytes of the first line of a file that are looked at.
+const FIRST_LINE_BYTES: u64 = 64 * 1024;
+
+/// Returns the kind of a file's alerts; nothing if it is not a file of alerts.
+///
+/// # Errors
+///
+/// The I/O error.
+pub fn kind_of_alerts(path: &Path) -> io::Result<Option<AlertsFile>> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut start = Vec::new();
+    (&file).take(FIRST_LINE_BYTES).read_to_end(&mut start)?;
+    if start.starts_with(b"PAR1") {
+        file.rewind()?;
+        let is_of_alerts = |schema: &Schema| {
+            let has = |column: &str| schema.field_with_name(column).is_ok();
+            COLUMNS.iter().all(|column| has(column)) && has("alert_id") && !has("relation")
+        };
+        // A Parquet file that cannot be read has no alerts that can be.
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).ok();
+        let found = reader.filter(|reader| is_of_alerts(reader.schema()));
+        return Ok(found.map(|_| AlertsFile::Readable));
+    }
+    let text = String::from_utf8_lossy(&start);
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    // A line leaves out fields without a value.
+    let is_line = line.starts_with('{')
+        && ["\"alert_id\":", "\"event_time\":"]
+            .iter()
+            .all(|name| line.contains(name))
+        && !line.contains("\"relation\":");
+    let has = |column: &str| line.split(',').any(|name| name.trim_matches('"') == column);
+    let is_header = has("alert_id") && COLUMNS.iter().all(|column| has(column)) && !has("relation");
+    Ok(match (is_line, is_header) {
+        (true, _) => Some(AlertsFile::Readable),
+        (false, true) => Some(AlertsFile::Csv),
+        (false, false) => None,
+    })
 }
 
 /// Returns the seed in a row, if the row names a user.

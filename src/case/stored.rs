@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::collected::{EventKey, Sighted, event_key};
-use super::files::{ABOUT, EVENTS, LATER, NEIGHBOURS, PARTS, PERIODS, USES, sha256};
+use super::files::{ABOUT, EVENTS, FILES, LATER, NEIGHBOURS, PARTS, PERIODS, USES};
+use super::sums::{CHANGED, check_sums, sha256};
 use super::target_columns::{LEFT_OUT, TARGETS};
 use super::users::QUARANTINE;
 use super::{About, Case, LaterUse, Neighbour, Seen, joined, users};
@@ -33,7 +34,16 @@ pub fn read(folder: &Path) -> io::Result<Case> {
     let named = |name: &'static str| {
         move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"))
     };
-    let about = about(&folder.join(ABOUT)).map_err(named(ABOUT))?;
+    check_sums(folder, &[ABOUT])?;
+    check_sums(folder, &FILES)?;
+    let mut about = about(&folder.join(ABOUT)).map_err(named(ABOUT))?;
+    for beginning in &mut about.beginnings {
+        // They are written in order, but anyone may have edited the file.
+        beginning
+            .quarantines
+            .iter_mut()
+            .for_each(|times| times.sort_unstable());
+    }
     let events = events(folder, EVENTS, &about).map_err(named(EVENTS))?;
     let later = events_if_any(folder, &about).map_err(named(LATER))?;
     let mut neighbours = Vec::new();
@@ -143,7 +153,7 @@ fn each_row(
 ) -> io::Result<()> {
     let path = folder.join(name);
     if about.files.get(name) != Some(&sha256(&path)?) {
-        return Err(invalid("it is not as it was when the case was made"));
+        return Err(invalid(CHANGED));
     }
     let file = File::open(path)?;
     let read = || {

@@ -170,29 +170,11 @@ pub(super) fn case(begin: &Entity, calls: &[Call]) -> Case {
         users,
     } = users::divide(events, BTreeMap::new(), &beginnings, window, 4);
     let about = About {
-        version: String::new(),
-        run_id: String::new(),
-        complete: true,
-        all_read: true,
-        archive_changed: false,
-        beginnings,
-        window,
-        since: None,
-        until: None,
-        not_found: Vec::new(),
         max_hops: 4,
-        max_hops_bit: false,
         events: events.len() as u64,
         later: later.len() as u64,
-        later_cut: false,
         log_ends: ends,
-        rounds: Vec::new(),
-        addresses: Addresses::default(),
-        countries: BTreeMap::new(),
-        archive: Coverage::default(),
-        sources: Sources::default(),
-        files: BTreeMap::new(),
-        diagnostics: Vec::new(),
+        ..about(beginnings, window)
     };
     Case {
         known: joined(&users, 4),
@@ -201,5 +183,37 @@ pub(super) fn case(begin: &Entity, calls: &[Call]) -> Case {
         events,
         later,
         neighbours: Vec::new(),
+    }
+}
+
+/// Returns the metadata of a case that was read completely.
+pub(super) fn about(beginnings: Vec<Beginning>, window: Window) -> About {
+    About {
+        version: "0.0.0".to_owned(),
+        run_id: "run".to_owned(),
+        made_at: None,
+        command: Vec::new(),
+        complete: true,
+        all_read: true,
+        archive_changed: false,
+        beginnings,
+        window,
+        since: None,
+        until: None,
+        not_found: Vec::new(),
+        unseen: Vec::new(),
+        max_hops: 8,
+        max_hops_bit: false,
+        events: 0,
+        later: 0,
+        later_cut: false,
+        log_ends: None,
+        rounds: Vec::new(),
+        addresses: Addresses::default(),
+        countries: BTreeMap::new(),
+        archive: Coverage::default(),
+        sources: Sources::default(),
+        files: BTreeMap::new(),
+        diagnostics: Vec::new(),
     }
 }

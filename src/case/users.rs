@@ -62,6 +62,12 @@ pub struct LaterUse {
 }
 
 impl UserCase {
+    /// Returns the places of its events among those of the case, in order.
+    #[must_use]
+    pub fn positions(&self) -> &[usize] {
+        &self.events
+    }
+
     /// Returns its events, each with its link to the user's part.
     pub fn events<'a>(
         &'a self,
@@ -280,4 +286,80 @@ pub(super) const QUARANTINE: &str = "quarantine";
 /// Returns whether a key is that of a session: AWS gives these keys this prefix (IAM user guide, "Unique identifiers").
 pub(super) fn is_of_session(key: &Entity) -> bool {
     key.name.starts_with("ASIA")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::test_events::{TestEvent, case_of, window};
+    use crate::follow::steps;
+
+    /// Returns a quarantine of each user, and calls of each.
+    fn events(n_users: usize, n_calls: usize) -> Vec<TestEvent> {
+        let mut events = Vec::new();
+        for n in 0..n_users {
+            let (user, key) = (format!("user-{n}"), format!("AKIAEXAMPLE{n:09}"));
+            let day = 1 + n % 20;
+            events.push(TestEvent::quarantine(
+                &user,
+                &format!("2024-05-{day:02}T12:00:00Z"),
+            ));
+            for nth in 0..n_calls {
+                let time = format!("2024-05-{day:02}T13:{:02}:00Z", nth % 60);
+                events.push(TestEvent::call(&user, &key, "s3", "ListBuckets", &time));
+            }
+        }
+        events
+    }
+
+    #[test]
+    fn the_work_grows_with_the_events_and_not_with_users_times_events() {
+        let steps = |n_users, n_calls| {
+            let events = events(n_users, n_calls);
+            let n_events = events.len();
+            let (n_steps, case) = steps::count(|| {
+                let case = case_of(events);
+                let n_own: usize = case
+                    .users
+                    .iter()
+                    .map(|user| user.events(&case.events).count())
+                    .sum();
+                assert_eq!(n_own, n_events);
+                case
+            });
+            assert_eq!((case.users.len(), case.events.len()), (n_users, n_events));
+            n_steps / n_events as u64
+        };
+        let few = steps(10, 20);
+        assert!(few < 50, "{few} steps an event");
+        for (n_users, n_calls) in [(200, 20), (10, 400), (800, 1)] {
+            let many = steps(n_users, n_calls);
+            assert!(many <= few + 10, "{n_users} x {n_calls}: {many}, {few}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_any_account_has_the_events_of_all_accounts() {
+        let mut events = BTreeMap::new();
+        for account in ["111122223333", "444455556666"] {
+            let mut event = TestEvent::call(
+                "bob",
+                "AKIAEXAMPLE",
+                "s3",
+                "ListBuckets",
+                "2024-05-01T12:00:00Z",
+            );
+            event.account = account.to_owned();
+            let (key, seen) = event.sighted(events.len());
+            events.insert(key, seen);
+        }
+        let beginning = Beginning {
+            entity: Entity::by_name(Kind::User, "bob"),
+            owner: None,
+            quarantines: None,
+        };
+        let divided = divide(events, BTreeMap::new(), &[beginning], window(), 8);
+        let n_own = divided.users[0].events(&divided.events).count();
+        assert_eq!((divided.events.len(), n_own), (2, 2));
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use trailsift::input::manifest::Shard;
@@ -125,6 +126,10 @@ pub(crate) struct InvestigateArgs {
     /// Tell the countries of addresses, by a file in MaxMind's format (GeoLite2-Country.mmdb, say).
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) geoip: Option<PathBuf>,
+
+    /// Show local times of this zone beside UTC on the page, by its IANA name: Europe/Berlin, say.
+    #[arg(long, value_name = "NAME", value_parser = when::timezone, help_heading = "Output")]
+    pub(crate) timezone: Option<TimeZone>,
 
     /// The folder of the case, which appears when all is in it.
     #[arg(short, long, value_name = "CASE", help_heading = "Output")]

@@ -19,9 +19,9 @@ use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
-use super::progress::Bar;
+use super::progress::{Bar, Counted};
 use super::usage::usage;
-use super::{dataset, dry_run, outputs, print, resolve, summary, terminal};
+use super::{dataset, dry_run, next_step, outputs, print, resolve, summary, terminal};
 
 /// Number of alerts in the table; the output contains all of them.
 const ALERTS_SHOWN: usize = 20;
@@ -69,7 +69,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     };
     let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
     let result = {
-        let bar = Bar::new(&config.scan, args.log_format, !args.quiet);
+        let bar = Bar::new(&config.scan, Counted::Alerts, args.log_format, !args.quiet);
         hunt::run_with(config, options, &mut |notice| match notice {
             Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
             Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
@@ -101,7 +101,12 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     }
     match args.log_format {
         _ if args.quiet => outputs::warn(&report, args.log_format),
-        LogFormat::Text => summary::show(&report, &shown, &beside, config),
+        LogFormat::Text => {
+            summary::show(&report, &shown, &beside, config);
+            if let Some(command) = next_step::command(&args.input, config, &report, &shown) {
+                terminal::line(&format!("investigate {command}"));
+            }
+        }
         LogFormat::Json => {
             let mut report =
                 serde_json::to_value(&report).context("the report cannot be encoded")?;

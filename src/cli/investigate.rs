@@ -7,28 +7,29 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use indicatif::HumanCount;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use trailsift::Error;
-use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Window};
+use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Unseen, Window};
 use trailsift::config::random_run_id;
 use trailsift::error::{MissingFeature, PageError};
-use trailsift::follow::{Entity, Kind};
+use trailsift::follow::Kind;
 use trailsift::output::{Destination, HiddenFolder};
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
 
 use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
-use super::progress::Bar;
+use super::progress::{Bar, Counted};
 use super::usage::{uri, usage};
-use super::{hunt, resolve, terminal};
+use super::{beginnings, hunt, resolve, terminal};
 
 /// The name of the page in a case's folder.
 pub(super) const PAGE: &str = "report.html";
 
 /// Runs an investigation and reports the result.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
-    let seeds = seeds(&mut args)?;
+    let seeds = beginnings::seeds(&mut args)?;
     if seeds.is_empty() {
         bail!("there is no alert that names a user, so there is nothing to investigate");
     }
@@ -50,17 +51,16 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         countries,
     };
     let signal = hunt::watch_signals(&config.scan.progress.stop)?;
-    let result = {
-        let bar = Bar::new(&config.scan, args.log_format, !args.quiet);
-        case::run(&config, &mut |diagnostic| {
-            if diagnostic.severity != Severity::Info {
-                bar.suspend(|| hunt::show_diagnostic(diagnostic, args.log_format));
-            }
-        })
-    };
-    let case = match result {
+    let bar = Bar::new(&config.scan, Counted::Events, args.log_format, !args.quiet);
+    let result = case::run(&config, &mut |diagnostic| {
+        if diagnostic.severity != Severity::Info {
+            bar.suspend(|| hunt::show_diagnostic(diagnostic, args.log_format));
+        }
+    });
+    let mut case = match result {
         Ok(case) => case,
         Err(Error::Interrupted) => {
+            drop(bar);
             let nowhere = (&Destination::Nowhere, None);
             let progress = &config.scan.progress;
             return Ok(hunt::say_interrupted(
@@ -72,7 +72,17 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    let unwritten = draft.finish(&case);
+    if case.events.is_empty() && case.about.unseen.len() == case.about.beginnings.len() {
+        drop(bar);
+        warn(&case.about, None, args.log_format);
+        return Ok(Exit::Incomplete);
+    }
+    bar.begin_to_write();
+    case.about.command = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let unwritten = draft.finish(&mut case, args.timezone.as_ref());
+    drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
     warn(&case.about, unwritten, args.log_format);
     match args.log_format {
@@ -92,45 +102,6 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Incomplete
     })
-}
-
-/// Returns the beginnings of the case: those in the command line, or the alerts that are named before the paths.
-fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
-    let users = args.user.iter().map(|name| match name.split_once('/') {
-        Some((account, name)) => Entity::in_account(Kind::User, account, name),
-        None => Entity::by_name(Kind::User, name),
-    });
-    let keys = args
-        .access_key
-        .iter()
-        .map(|id| Entity::by_name(Kind::AccessKey, id));
-    let mut entities: Vec<Entity> = users.chain(keys).collect();
-    for arn in &args.arn {
-        let is_beginning = |one: &Entity| matches!(one.kind, Kind::User | Kind::Role);
-        match Entity::of_arn(arn).filter(is_beginning) {
-            Some(entity) => entities.push(entity),
-            None => {
-                return Err(usage(&format!("{arn}: it is the ARN of no user or role")).into());
-            }
-        }
-    }
-    if !entities.is_empty() {
-        return Ok(entities
-            .into_iter()
-            .map(|entity| Seed { entity, time: None })
-            .collect());
-    }
-    if args.input.paths.is_empty() {
-        return Err(usage("name the alerts of a hunt before the paths, or a --user").into());
-    }
-    let alerts = args.input.paths.remove(0);
-    if args.input.paths.is_empty()
-        && args.input.files_from.is_none()
-        && args.input.manifest.is_none()
-    {
-        return Err(usage("name what is to be read behind the alerts").into());
-    }
-    case::seeds(&alerts).with_context(|| alerts.display().to_string())
 }
 
 fn countries(path: &Path) -> anyhow::Result<Arc<Countries>> {
@@ -223,10 +194,14 @@ impl Draft {
 
     /// Writes the case, and gives it its name. If the folder exists, the files get their names one by one, the page
     /// last. Returns why there is no page, if the program was built without pages.
-    fn finish(&self, case: &Case) -> anyhow::Result<Option<MissingFeature>> {
+    fn finish(
+        &self,
+        case: &mut Case,
+        zone: Option<&TimeZone>,
+    ) -> anyhow::Result<Option<MissingFeature>> {
         let hidden = self.hidden.path();
         case::write(case, &Rule::quarantine(), hidden)?;
-        let (page, unwritten) = match case::page::render(case) {
+        let (page, unwritten) = match case::page::render(case, zone) {
             Ok(page) => (Some(page), None),
             Err(PageError::Missing(feature)) => (None, Some(feature)),
             Err(error) => return Err(error.into()),
@@ -234,13 +209,19 @@ impl Draft {
         if let Some(page) = &page {
             std::fs::write(hidden.join(PAGE), page)?;
         }
+        let files: Vec<&str> = case::FILES.into_iter().chain([case::ABOUT, PAGE]).collect();
+        case::write_sums(hidden, &files)?;
         if !self.is_there {
             self.hidden.rename(&self.folder)?;
             return Ok(unwritten);
         }
         let page = page.map(|_| PAGE);
-        let names = case::FILES.into_iter().chain(["case.json"]).chain(page);
-        for name in names {
+        for name in files
+            .into_iter()
+            .filter(|name| *name != PAGE)
+            .chain([case::SUMS])
+            .chain(page)
+        {
             std::fs::rename(hidden.join(name), self.folder.join(name))?;
         }
         Ok(unwritten)
@@ -274,6 +255,9 @@ fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
         let text = "the archive changed between the rounds, so that something may be missing";
         say(true, text);
     }
+    for one in &about.unseen {
+        say(true, &unseen(one));
+    }
     for user in &about.not_found {
         say(
             true,
@@ -283,6 +267,24 @@ fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
             ),
         );
     }
+}
+
+/// Returns the message about an identity that no event names, with the names that are near.
+fn unseen(one: &Unseen) -> String {
+    let quoted = |name: &String| terminal::harmless(name, usize::MAX);
+    let kind = one.entity.kind.name().replace('_', " ");
+    let name = quoted(&one.entity.name);
+    let account = match one.entity.account.as_str() {
+        "" => String::new(),
+        account => format!(" in account {account}"),
+    };
+    let near: Vec<String> = one.near.iter().map(quoted).collect();
+    let near = match (near.is_empty(), one.entity.kind) {
+        (true, Kind::User | Kind::AccessKey) => "; no name in the archive is near it".to_owned(),
+        (true, _) => String::new(),
+        (false, _) => format!("; names in the archive that are near: {}", near.join(", ")),
+    };
+    format!("no event names {kind} {name}{account}{near}")
 }
 
 fn show(case: &Case, output: &Path, has_page: bool) {

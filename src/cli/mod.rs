@@ -3,11 +3,13 @@
 //! Only this module prints, reads the environment, handles signals and gives exit codes.
 
 mod args;
+mod beginnings;
 mod dataset;
 mod dry_run;
 mod exit;
 mod hunt;
 mod investigate;
+mod next_step;
 mod outputs;
 mod own_outputs;
 mod plan;

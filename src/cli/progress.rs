@@ -21,18 +21,34 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// The time span over which the current rate is computed.
 const RATE_OVER: Duration = Duration::from_secs(10);
 
+/// The results that a run counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// A hunt finds alerts.
+    Alerts,
+    /// An investigation finds events.
+    Events,
+}
+
 /// Shows the progress of the run until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
     is_done: Arc<AtomicBool>,
+    is_writing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Bar {
     /// Creates a bar on a terminal; lines elsewhere.
-    pub(super) fn new(config: &ScanConfig, format: LogFormat, is_shown: bool) -> Self {
+    pub(super) fn new(
+        config: &ScanConfig,
+        counted: Counted,
+        format: LogFormat,
+        is_shown: bool,
+    ) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
+        let is_writing = Arc::new(AtomicBool::new(false));
         let mut bar = ProgressBar::hidden();
         let has_bar = terminal::is_terminal() && format == LogFormat::Text;
         let thread = is_shown.then(|| {
@@ -46,17 +62,19 @@ impl Bar {
                 );
             }
             let (bar, is_done) = (bar.clone(), Arc::clone(&is_done));
+            let is_writing = Arc::clone(&is_writing);
             let progress = Arc::clone(&config.progress);
             let traffic = Arc::clone(config.stores.traffic());
             std::thread::spawn(move || {
-                let mut pace = Pace::new();
+                let mut pace = Pace::new(counted);
                 let every = if has_bar { DRAWN_EVERY } else { TOLD_EVERY };
                 let mut told = Instant::now();
                 while !is_done.load(Relaxed) {
                     std::thread::park_timeout(
                         every.saturating_sub(told.elapsed()).min(RATE_OVER / 10),
                     );
-                    let state = pace.state(&progress, &traffic);
+                    let mut state = pace.state(&progress, &traffic);
+                    state.is_writing = is_writing.load(Relaxed);
                     if is_done.load(Relaxed) || told.elapsed() < every {
                         continue;
                     }
@@ -77,8 +95,14 @@ impl Bar {
         Self {
             bar,
             is_done,
+            is_writing,
             thread,
         }
+    }
+
+    /// Shows from now on that the files of a case and its page are written.
+    pub(super) fn begin_to_write(&self) {
+        self.is_writing.store(true, Relaxed);
     }
 
     /// Runs a function that writes to standard error, with the bar hidden.
@@ -101,6 +125,7 @@ impl Drop for Bar {
 
 /// The current speed.
 struct Pace {
+    counted: Counted,
     started: Instant,
     /// Pairs of a time and the stored bytes done by then, over the last seconds.
     samples: VecDeque<(Duration, u64)>,
@@ -118,14 +143,21 @@ struct State {
     bytes_per_second: u64,
     /// Set only after all files were found.
     seconds_left: Option<u64>,
-    alerts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<u64>,
+    /// The events of a case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
+    /// True if everything was read, and the files are written.
+    is_writing: bool,
     requests: u64,
     retries: u64,
 }
 
 impl Pace {
-    fn new() -> Self {
+    fn new(counted: Counted) -> Self {
         Self {
+            counted,
             started: Instant::now(),
             samples: VecDeque::from([(Duration::ZERO, 0)]),
         }
@@ -156,6 +188,7 @@ impl Pace {
         // The size of data from pipes was not known in advance.
         let bytes_found = progress.found_bytes.load(Relaxed).max(bytes_done);
         let is_listed = progress.all_found.load(Relaxed);
+        let n_results = progress.n_results.load(Relaxed);
         let left = (bytes_found - bytes_done).checked_div(bytes_per_second);
         State {
             files_done: progress.n_done.load(Relaxed),
@@ -165,7 +198,9 @@ impl Pace {
             is_listed,
             bytes_per_second,
             seconds_left: left.filter(|_| is_listed),
-            alerts: progress.n_results.load(Relaxed),
+            alerts: (self.counted == Counted::Alerts).then_some(n_results),
+            events: (self.counted == Counted::Events).then_some(n_results),
+            is_writing: false,
             requests: traffic.n_requests.load(Relaxed),
             retries: traffic.n_retries.load(Relaxed),
         }
@@ -174,6 +209,12 @@ impl Pace {
 
 impl State {
     fn words(&self) -> String {
+        if self.is_writing {
+            return format!(
+                "writing the page and the tables of {} events",
+                HumanCount(self.events.unwrap_or_default())
+            );
+        }
         let listed = match (self.is_listed, self.seconds_left) {
             (false, _) => "listing goes on".to_owned(),
             (true, None) => "all listed".to_owned(),
@@ -181,14 +222,17 @@ impl State {
                 format!("{} left", HumanDuration(Duration::from_secs(seconds)))
             }
         };
+        let found = match (self.alerts, self.events) {
+            (_, Some(n)) => format!("{} events", HumanCount(n)),
+            (n, None) => format!("{} alerts", HumanCount(n.unwrap_or_default())),
+        };
         let mut words = format!(
-            "{} of {} files, {} of {}, {}/s, {listed}, {} alerts",
+            "{} of {} files, {} of {}, {}/s, {listed}, {found}",
             HumanCount(self.files_done),
             HumanCount(self.files_found),
             BinaryBytes(self.bytes_done),
             BinaryBytes(self.bytes_found),
             BinaryBytes(self.bytes_per_second),
-            HumanCount(self.alerts),
         );
         if self.retries > 0 {
             words += &format!(", {} requests tried again", HumanCount(self.retries));
@@ -204,7 +248,7 @@ mod tests {
     #[test]
     fn another_round_counts_from_zero_again() {
         let (progress, traffic) = (Progress::default(), Traffic::default());
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(Counted::Alerts);
         let mut rate_at = |seconds, bytes| {
             progress.stored_bytes.store(bytes, Relaxed);
             let state = pace.state_at(Duration::from_secs(seconds), &progress, &traffic);
@@ -218,7 +262,7 @@ mod tests {
     #[test]
     fn the_rate_is_of_the_last_seconds_and_the_time_left_needs_the_whole_list() {
         let (progress, traffic) = (Progress::default(), Traffic::default());
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(Counted::Alerts);
         progress.found_bytes.store(10 << 20, Relaxed);
         progress.n_found.store(2000, Relaxed);
         for second in 1..=20 {

@@ -34,9 +34,10 @@ const START_BYTES: u64 = 1024;
 /// Reads a case, and writes its report.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let case = case::read(&args.case).with_context(|| args.case.display().to_string())?;
+    let zone = args.timezone.as_ref();
     let (text, usual) = match args.format {
-        ReportFormat::Html => (case::page::render(&case)?, args.case.join(PAGE)),
-        ReportFormat::Md => (case::page::markdown(&case)?, PathBuf::from("-")),
+        ReportFormat::Html => (case::page::render(&case, zone)?, args.case.join(PAGE)),
+        ReportFormat::Md => (case::page::markdown(&case, zone)?, PathBuf::from("-")),
     };
     let path = args.output.as_deref().unwrap_or(&usual);
     if path == Path::new("-") {
@@ -50,6 +51,15 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let mut target = Target::open(&Destination::File(path.to_owned()), &stores)?;
     target.write_all(text.as_bytes())?;
     target.commit()?;
+    if is_same_file(path, &usual) {
+        case::renew_sum(&args.case, PAGE).with_context(|| args.case.display().to_string())?;
+    }
     terminal::line(&format!("written     {}", terminal::path(path)));
     Ok(Exit::Complete)
+}
+
+/// Returns whether two paths name the same file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok(); // a path that cannot be resolved names nothing else
+    real(one).is_some_and(|one| Some(one) == real(other))
 }

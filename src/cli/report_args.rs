@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use jiff::tz::TimeZone;
+
+use super::when::timezone;
 
 /// Make the page of a case again, or the same as text for a ticket.
 ///
@@ -15,6 +18,10 @@ pub(crate) struct ReportArgs {
     /// What to make: `html` goes to report.html in the folder, `md` (Markdown) to standard output.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: ReportFormat,
+
+    /// Show local times of this zone beside UTC, by its IANA name: Europe/Berlin, say.
+    #[arg(long, value_name = "NAME", value_parser = timezone)]
+    pub(super) timezone: Option<TimeZone>,
 
     /// Where it goes instead; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]

@@ -2,6 +2,7 @@
 
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use trailsift::input::layout;
 
@@ -71,6 +72,14 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     layout::is_region(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "a region has a name such as us-east-1".to_owned())
+}
+
+/// Parses the IANA name of a time zone.
+pub(super) fn timezone(text: &str) -> Result<TimeZone, String> {
+    let found = TimeZone::get(text);
+    found.map_err(|_| {
+        "no time zone of this machine has this name; Europe/Berlin is one, say".to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::entity::{Entity, Kind};
+use super::steps;
 use super::traces::EntityRefs;
 
 /// Identities and other entities that belong to a case, each with the number of steps that lead to it.
@@ -88,6 +89,7 @@ impl CaseGraph {
     /// Returns how an entity belongs to the case, if it does.
     #[must_use]
     pub fn reach(&self, entity: &Entity) -> Option<Reach> {
+        steps::take();
         let known = self.reached.get(entity).copied();
         // A case may begin with a user whose account is not known.
         let anywhere = match entity.kind {

@@ -6,6 +6,7 @@
 
 mod entity;
 mod known;
+pub(crate) mod steps;
 mod target;
 mod traces;
 

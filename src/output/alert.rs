@@ -331,6 +331,12 @@ impl Alert {
         jiff::Timestamp::from_microsecond(self.event_time?).ok()
     }
 
+    /// Returns the index of its record, and the record's offset in the text.
+    #[must_use]
+    pub fn place(&self) -> (i64, i64) {
+        (self.record_index, self.byte_offset)
+    }
+
     /// Returns the place of its rule in the set of rules.
     #[must_use]
     pub fn rule(&self) -> u16 {

@@ -744,3 +744,163 @@ fn a_name_that_turns_out_to_lie_has_all_files_read_again() {
         "{found:?}"
     );
 }
+
+/// Runs an investigation that must end with this code, and returns what it says, without line breaks.
+fn ends(lake: &Lake, args: &[&str], code: i32) -> String {
+    let output = investigate(lake, args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_user_that_no_event_names_is_reported_with_names_that_are_near() {
+    let lake = planted(&|_| ());
+    for (begin, said) in [
+        (
+            ["--user", "Alise"],
+            "no event names user Alise; names in the archive that are near: alice",
+        ),
+        (
+            ["--user", "111122223333/ALICE"],
+            "no event names user ALICE in account 111122223333; names in the archive that are near: alice",
+        ),
+        (
+            ["--access-key", "ASIAFIRST00000EXAMPX"],
+            "no event names access key ASIAFIRST00000EXAMPX; names in the archive that are near: ASIAFIRST00000EXAMPL",
+        ),
+        (
+            ["--user", "nosuchuser"],
+            "no event names user nosuchuser; no name in the archive is near it",
+        ),
+    ] {
+        let found = ends(&lake, &[&["logs", "-o", "case"], &begin[..]].concat(), 3);
+        assert!(found.contains(said), "{found}");
+        assert!(!lake.beside("case").exists());
+    }
+    // Beside a user with events it is said, and the case is written.
+    let both = [
+        "logs",
+        "-o",
+        "case",
+        "--user",
+        "alice",
+        "--user",
+        "nosuchuser",
+    ];
+    assert!(ends(&lake, &both, 3).contains("no event names user nosuchuser"));
+    let case = fs::read(lake.beside("case/case.json")).unwrap();
+    let case: Value = serde_json::from_slice(&case).unwrap();
+    assert_eq!(case["unseen"][0]["name"], "nosuchuser");
+    assert_eq!(case["complete"], false);
+}
+
+/// Two users that were quarantined, and their alerts in three formats.
+fn of_two() -> Lake {
+    let quarantine = |id: &str, name: &str| {
+        let text = attach(id).replace("alice", name);
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let records = [quarantine("a", "alice"), quarantine("b", "bob's")];
+    let lake = Lake::new().file("a.json", json!({"Records": records}).to_string());
+    for name in ["alerts.parquet", "alerts.ndjson", "alerts.csv"] {
+        let mut command = Command::new(TRAILSIFT);
+        command.args(["hunt", "--quiet", "logs", "-o", name]);
+        assert!(
+            command
+                .current_dir(lake.beside(""))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    lake
+}
+
+#[test]
+fn a_user_beside_alerts_selects_among_them() {
+    let lake = of_two();
+    for (alerts, user, expected) in [
+        ("alerts.parquet", "alice", "a"),
+        ("alerts.ndjson", "bob's", "b"),
+        ("alerts.parquet", "111122223333/alice", "a"),
+    ] {
+        fs::remove_dir_all(lake.beside("case")).ok();
+        succeeds(&lake, &[alerts, "logs", "-o", "case", "--user", user]);
+        assert_eq!(ids(&lake.beside("case")), named(&[expected]), "{user}");
+    }
+    let none = ["alerts.parquet", "logs", "-o", "other", "--user", "carol"];
+    let said = ends(&lake, &none, 1);
+    assert!(
+        said.contains("no alert is of user carol; the alerts are of alice, bob's"),
+        "{said}"
+    );
+}
+
+#[test]
+fn alerts_that_cannot_be_read_back_or_are_not_first_are_explained() {
+    let lake = of_two();
+    for (args, said) in [
+        (
+            ["alerts.csv", "logs"],
+            "alerts as CSV are not read back; write them as Parquet",
+        ),
+        (
+            ["logs", "alerts.parquet"],
+            "logs: it is not a file of alerts, but alerts.parquet is",
+        ),
+        (
+            ["logs", "alerts.ndjson"],
+            "but alerts.ndjson is: name the alerts first",
+        ),
+        (
+            ["logs", "logs"],
+            "logs: it is a folder; name the alerts of a hunt before it",
+        ),
+    ] {
+        let found = ends(&lake, &[&args[..], &["-o", "case"]].concat(), 2);
+        assert!(found.contains(said), "{found}");
+    }
+}
+
+#[test]
+fn the_last_line_of_a_hunt_is_the_command_that_investigates_its_alerts() {
+    let lake = of_two();
+    fs::rename(lake.logs(), lake.beside("the 'logs'")).unwrap();
+    let last_line = |args: &[&str]| {
+        let mut command = Command::new(TRAILSIFT);
+        command.current_dir(lake.beside("")).arg("hunt").args(args);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        said.lines().last().unwrap_or_default().to_owned()
+    };
+    for (output, begins) in [
+        (
+            "alerts.parquet",
+            "investigate trailsift investigate --output case alerts.parquet '",
+        ),
+        (
+            "alerts.csv",
+            r"investigate trailsift investigate --output case --user 111122223333/alice --user '111122223333/bob'\''s' '",
+        ),
+    ] {
+        fs::remove_dir_all(lake.beside("case")).ok();
+        let line = last_line(&["the 'logs'", "-o", output]);
+        assert!(line.starts_with(begins), "{line}");
+        // A shell runs it as it is.
+        let command = line.strip_prefix("investigate trailsift").unwrap();
+        let status = Command::new("sh")
+            .args(["-c", &format!("{TRAILSIFT} {command} --quiet")])
+            .current_dir(lake.beside(""))
+            .status();
+        assert!(status.unwrap().success(), "{line}");
+        assert_eq!(ids(&lake.beside("case")), named(&["a", "b"]));
+    }
+    // That folder is there now.
+    let line = last_line(&["the 'logs'", "-o", "alerts.parquet"]);
+    assert!(line.contains("--output case-2 "), "{line}");
+    // Without alerts there is nothing to investigate.
+    fs::create_dir(lake.beside("none")).unwrap();
+    let line = last_line(&["none", "--allow-empty", "-o", "none.parquet"]);
+    assert!(!line.contains("investigate"), "{line}");
+}

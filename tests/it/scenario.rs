@@ -532,6 +532,8 @@ fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
         "later.parquet",
         "uses.parquet",
         "neighbours.parquet",
+        "timeline.jsonl",
+        "case.json",
     ] {
         let path = lake.beside("case").join(name);
         let mut bytes = fs::read(&path).unwrap();
@@ -539,11 +541,28 @@ fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
-        let why = "it is not as it was when the case was made";
-        refuses(&lake, &["report", "case"], 1, why);
+        let why = format!("{name}: the file was changed after the case was made");
+        refuses(&lake, &["report", "case"], 1, &why);
         fs::write(&path, whole).unwrap();
     }
+    // The page is made again from the rest, and the list of hashes then has the new one.
+    fs::write(lake.beside("case/report.html"), "").unwrap();
+    assert!(!has_its_hashes(&lake));
     runs(&lake, &["report", "case"]);
+    assert!(has_its_hashes(&lake));
+}
+
+/// Whether each file of the case is as the list beside them says, by another program.
+fn has_its_hashes(lake: &Lake) -> bool {
+    let mut command = Command::new("sha256sum");
+    command.args(["--check", "--strict", "--status", "SHA256SUMS"]);
+    let listed = text(lake.beside("case/SHA256SUMS")).unwrap();
+    assert_eq!(listed.lines().count(), 8);
+    command
+        .current_dir(lake.beside("case"))
+        .status()
+        .unwrap()
+        .success()
 }
 
 #[test]
@@ -588,7 +607,7 @@ fn a_case_appears_whole_and_outside_of_what_is_read() {
     runs(&lake, &to("empty"));
     let metadata = fs::metadata(&empty).unwrap();
     assert_eq!((metadata.ino(), metadata.mode() & 0o777), (inode, 0o700));
-    assert_eq!(fs::read_dir(&empty).unwrap().count(), 10);
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 11);
     runs(&lake, &["report", "empty"]);
 }
 
@@ -674,19 +693,35 @@ fn the_leaked_key_is_named_and_what_strangers_made_is_gone() {
         let lake = told(seed);
         hunt_and_investigate(&lake, &[]);
         let ticket = as_text(&lake);
-        let leaked = ticket
-            .lines()
-            .find(|line| line.starts_with("Probably leaked: AKIA"));
-        let leaked = leaked.unwrap_or_else(|| panic!("{ticket}"));
-        for part in [
-            "used from an address that was new for the user",
-            "other identities were seen at that address",
-            "deactivated or deleted after the quarantine",
-            "from 203.0.113.255 with aws-cli/2.15.30",
-            "1 day 8 h before the quarantine",
-            "At the end of the log it is deleted",
+        let row = |name: &str| {
+            let row = ticket.lines().find(|line| line.starts_with(name));
+            row.unwrap_or_else(|| panic!("{name}: {ticket}"))
+        };
+        for (name, part) in [
+            (
+                "| Probably leaked | AKIA",
+                "used from an address that was new for the user",
+            ),
+            (
+                "| Probably leaked | AKIA",
+                "other identities were seen at that address",
+            ),
+            (
+                "| Probably leaked | AKIA",
+                "deactivated or deleted after the quarantine",
+            ),
+            ("| Probably leaked | AKIA", "At the end of the log: deleted"),
+            (
+                "| First foreign use |",
+                "from 203.0.113.255 with aws-cli/2.15.30",
+            ),
+            (
+                "| First foreign use |",
+                "1 day 8 hours before the quarantine",
+            ),
         ] {
-            assert!(leaked.contains(part), "{part}: {leaked}");
+            let row = row(name).replace('\\', "");
+            assert!(row.contains(part), "{part}: {row}");
         }
         let made: Vec<&str> = ticket
             .lines()
@@ -705,4 +740,55 @@ fn the_leaked_key_is_named_and_what_strangers_made_is_gone() {
         );
         assert!(!ticket.contains("made by an unknown party"), "{ticket}");
     }
+}
+
+#[test]
+fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &["--timezone", "Europe/Berlin"]);
+    let ticket = as_text(&lake);
+    for part in [
+        // The verdict.
+        "| First foreign use | ",
+        "GetCallerIdentity from 203.0.113.255 with ",
+        "; 1 day 8 hours before the quarantine",
+        "role deploy in 222233334444, role platform-admin in 333344445555",
+        "GetSecretValue",
+        "StopLogging, refused",
+        "| Usual addresses | 198.51.100.255 |",
+        "nothing that was made is known to be left",
+        // What happened.
+        // Some of these stand in the logs of other accounts.
+        "**intruder**: 20 calls (2 refused) from 203.0.113.255; took role deploy, then platform-admin",
+        "was refused StopLogging",
+        "made user support-backup with AdministratorAccess",
+        "set a console password for support-backup",
+        "**response**",
+        // What to do.
+        "aws iam put-role-policy --role-name platform-admin",
+        "leave the quarantine as it is",
+        // What was done about it.
+        "- The console password was changed or taken away: **missing**",
+    ] {
+        assert!(ticket.replace('\\', "").contains(part), "{part}: {ticket}");
+    }
+    // The key was switched off, so that nothing is to be done about it.
+    assert!(!ticket.contains("aws iam update-access-key"), "{ticket}");
+    assert!(!ticket.contains("detach-user-policy"), "{ticket}");
+    assert!(ticket.contains("# in account 111122223333"), "{ticket}");
+    let page = text(lake.beside("case/report.html")).unwrap();
+    assert!(page.contains("Times are UTC, with Europe/Berlin in parentheses."));
+    let about = about(&lake);
+    let sum = about["files"]["events.parquet"].as_str().unwrap();
+    assert!(page.contains(sum) && ticket.contains(sum));
+    assert!(
+        page.contains("--timezone Europe/Berlin"),
+        "the command is named"
+    );
+    refuses(
+        &lake,
+        &["report", "case", "--timezone", "Nowhere/City"],
+        2,
+        "no time zone of this machine has this name",
+    );
 }

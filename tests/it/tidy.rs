@@ -178,6 +178,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "case/files.rs",
             "case/seeds.rs",
             "case/stored.rs",
+            "case/sums.rs",
             "engine/",
             "hunt/journal.rs",
             "store/cloud/trust.rs",
@@ -202,9 +203,9 @@ const WORDS: [(&str, &[&str], &str); 14] = [
     ),
     (
         "std::env",
-        &["store/cloud/open.rs", "cli/exit.rs"],
+        &["store/cloud/open.rs", "cli/exit.rs", "cli/investigate.rs"],
         "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
-         was typed can be shown as it is",
+         was typed can be shown as it is, and a case names its command",
     ),
     (
         "Instant",

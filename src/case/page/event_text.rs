@@ -1,8 +1,7 @@
-//! How a page writes what an event says: its time, its actor, and its columns.
-
-use jiff::Timestamp;
+//! How a page writes what an event says: its actor, its call, its target, and its columns.
 
 use super::shown;
+use crate::case::touched::in_words;
 use crate::case::{CaseEvent, is_of_aws};
 use crate::output::Column;
 
@@ -11,17 +10,14 @@ pub(super) fn text(event: &CaseEvent, column: Column) -> String {
     shown(event.alert.text(column).unwrap_or_default())
 }
 
-/// Returns a time, or words that there is none.
-pub(super) fn time(time: Option<Timestamp>) -> String {
-    time.map_or_else(
-        || "at a time that cannot be read".to_owned(),
-        |t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-    )
+/// Returns the call of an event.
+pub(super) fn call(event: &CaseEvent) -> String {
+    text(event, Column::EventAction)
 }
 
-/// Returns a time in the same form, or an empty text if there is no time.
-pub(super) fn time_if_any(at: Option<Timestamp>) -> String {
-    at.map_or_else(String::new, |at| time(Some(at)))
+/// Returns what an event touched, as far as it names that; an empty text if it does not.
+pub(super) fn target(event: &CaseEvent) -> String {
+    shown(&in_words(&event.story.touched))
 }
 
 /// Returns who acted, as far as the event names it.

@@ -1,9 +1,10 @@
 //! The keys of a user and what was made, as a page shows them.
 
-use super::event_text::{text, time, time_if_any, who};
+use super::clock::Clock;
+use super::event_text::{text, who};
 use super::shown;
+use crate::case::CaseEvent;
 use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Maker, Thing, UserState};
-use crate::case::{CaseEvent, Finding, LeakedKey};
 use crate::output::Column;
 
 /// The facts about a key.
@@ -20,12 +21,12 @@ pub(super) struct KeyFacts {
 }
 
 /// Returns the keys of the user and of what it led to, with their state.
-pub(super) fn keys(state: &UserState<'_>) -> Vec<KeyFacts> {
+pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
     let keys = state.keys.iter().map(|key| {
         let has_leaked = state.has_leaked(key);
         let maker = state.made_key(key).map(|made| made.maker);
         let is_of_strangers = matches!(maker, Some(Maker::Intruder | Maker::Unclear));
-        let mut notes = vec![key_end(key.end)];
+        let mut notes = vec![key_end(key.end, clock)];
         if key.seen.n_events == 0 {
             notes.push("not seen in use".to_owned());
         }
@@ -36,8 +37,8 @@ pub(super) fn keys(state: &UserState<'_>) -> Vec<KeyFacts> {
         KeyFacts {
             id: shown(&key.key.name),
             whose: whose(key),
-            first: time_if_any(key.seen.first),
-            last: time_if_any(key.seen.last),
+            first: clock.time_if_any(key.seen.first),
+            last: clock.time_if_any(key.seen.last),
             n: key.seen.n_events,
             state: notes.join("; "),
             is_bad: key.is_long_term() && key.end.is_usable() && (has_leaked || is_of_strangers),
@@ -47,8 +48,8 @@ pub(super) fn keys(state: &UserState<'_>) -> Vec<KeyFacts> {
 }
 
 /// Returns the state of a key at the end of the log.
-fn key_end(end: KeyEnd<'_>) -> String {
-    let when = |event: &CaseEvent| time(event.alert.time());
+pub(super) fn key_end(end: KeyEnd<'_>, clock: &Clock) -> String {
+    let when = |event: &CaseEvent| clock.time(event.alert.time());
     match end {
         KeyEnd::Active => "active, as far as this archive tells".to_owned(),
         KeyEnd::ActiveAgain(event) => format!("active again since {}", when(event)),
@@ -100,7 +101,7 @@ pub(super) struct MadeFacts {
 }
 
 /// Returns what was made, with its maker and its fate. What may be left of strangers comes first.
-pub(super) fn made(state: &UserState<'_>) -> Vec<MadeFacts> {
+pub(super) fn made(state: &UserState<'_>, clock: &Clock) -> Vec<MadeFacts> {
     let made = state.made.iter().map(|one| {
         let is_of_strangers = matches!(one.maker, Maker::Intruder | Maker::Unclear);
         let (kind, name) = match one.thing {
@@ -118,10 +119,10 @@ pub(super) fn made(state: &UserState<'_>) -> Vec<MadeFacts> {
         MadeFacts {
             kind,
             name,
-            when: time(one.made.alert.time()),
+            when: clock.time(one.made.alert.time()),
             by: who(one.made),
             maker: made_by(one.maker),
-            fate: fate(one),
+            fate: fate(one, clock),
             is_bad: is_of_strangers && one.fate.may_be_there(),
         }
     });
@@ -130,83 +131,13 @@ pub(super) fn made(state: &UserState<'_>) -> Vec<MadeFacts> {
     made
 }
 
-fn fate(one: &MadeThing<'_>) -> String {
-    let by = |event: &CaseEvent| format!("{} by {}", time(event.alert.time()), who(event));
+fn fate(one: &MadeThing<'_>, clock: &Clock) -> String {
+    let by = |event: &CaseEvent| format!("{} by {}", clock.time(event.alert.time()), who(event));
     match one.fate {
         Fate::Removed(event) => format!("removed {}", by(event)),
         Fate::SwitchedOff(event) => format!("switched off {}", by(event)),
         Fate::Present => "still there, as far as this archive tells".to_owned(),
         Fate::NotFollowed => "not known: it was not followed".to_owned(),
         Fate::Unclear => "not known, because a time cannot be read".to_owned(),
-    }
-}
-
-/// Returns a sentence for each key that probably leaked, or one that says why none is named.
-pub(super) fn leaked(state: &UserState<'_>) -> Vec<String> {
-    let leak = &state.leak;
-    let others = leak.others.iter().map(|key| shown(&key.name));
-    let others: Vec<String> = others.collect();
-    match leak.finding {
-        Finding::One => leak
-            .keys
-            .iter()
-            .map(|key| leaked_key("Probably leaked", key))
-            .collect(),
-        Finding::Several => {
-            let keys = leak.keys.iter();
-            keys.map(|key| leaked_key("One of several that may have leaked", key))
-                .collect()
-        }
-        Finding::NothingPoints => vec![format!(
-            "Which key leaked cannot be told: nothing in this archive points at one of {}.",
-            others.join(", ")
-        )],
-        Finding::OnlySessions => {
-            vec!["Which key leaked cannot be told: only keys of sessions were seen.".to_owned()]
-        }
-        Finding::NoUser => Vec::new(),
-        Finding::NoKey => {
-            vec!["Which key leaked cannot be told: no key of the user was seen.".to_owned()]
-        }
-    }
-}
-
-fn leaked_key(how: &str, leaked: &LeakedKey<'_>) -> String {
-    let reasons: Vec<&str> = leaked.reasons.iter().map(|reason| reason.words()).collect();
-    let first = leaked.first_foreign_use.map(|first| {
-        let agent = first
-            .agent
-            .map_or_else(String::new, |agent| format!(" with {}", shown(agent)));
-        let before = leaked
-            .before_quarantine
-            .map(|before| match before.is_negative() {
-                true => format!(", {} after the quarantine", length(before.abs())),
-                false => format!(", {} before the quarantine", length(before)),
-            });
-        format!(
-            " First foreign use on {} from {}{agent}{}.",
-            time(Some(first.time)),
-            shown(first.address),
-            before.unwrap_or_default(),
-        )
-    });
-    format!(
-        "{how}: {} ({}).{} At the end of the log it is {}.",
-        shown(&leaked.key.name),
-        reasons.join("; "),
-        first.unwrap_or_default(),
-        key_end(leaked.end),
-    )
-}
-
-/// Returns a length of time in its two largest units.
-fn length(time: jiff::SignedDuration) -> String {
-    let minutes = time.as_mins();
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    match (days, hours) {
-        (0, 0) => format!("{minutes} min"),
-        (0, _) => format!("{hours} h {minutes} min"),
-        (1, _) => format!("1 day {hours} h"),
-        _ => format!("{days} days {hours} h"),
     }
 }

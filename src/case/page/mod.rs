@@ -1,28 +1,34 @@
 //! A case as a self-contained page (no network access), and the same as text for a ticket.
 //!
-//! `facts` derives the facts about each user from the events. `words` puts them into sentences. `event_text` writes what
-//! an event says. `lacking` lists what the archive cannot show. `plot` draws the user's activity. All text in a log was
-//! chosen by the sender of a request: it goes through [`shown`], and the templates escape all their values.
+//! `facts` derives the facts about each user from the events: `verdict` says what leaked and what is open, `commands`
+//! what to do now, `bursts` what happened, `tables` the rest, and `words` puts it into sentences. `chart` draws the
+//! user's activity, and `rows` has the events that the page filters by itself. `event_text` writes what an event says,
+//! and `clock` its time. `lacking` lists what the archive cannot show. All text in a log was chosen by the sender of a
+//! request: it goes through [`shown`], and the templates escape all their values.
 
+mod bursts;
+mod chart;
+mod clock;
+mod commands;
 mod event_text;
 mod facts;
 mod keys;
 mod lacking;
 mod markdown;
 mod own;
-mod plot;
+mod rows;
+mod tables;
+mod verdict;
 mod words;
 
-use std::collections::BTreeMap;
-
 use askama::Template;
-use serde_json::json;
+use jiff::tz::TimeZone;
 
-use super::touched::in_words;
-use super::{Case, CaseEvent};
+use super::Case;
 use crate::error::PageError;
-use crate::output::Column;
+use clock::Clock;
 use facts::Facts;
+use rows::rows;
 
 /// Text in the first lines of the two kinds of reports, by which they are recognized.
 pub const MARKS: [&str; 2] = [
@@ -46,15 +52,15 @@ struct Ticket<'a> {
     facts: &'a Facts,
 }
 
-/// Renders the page.
+/// Renders the page. With a time zone, local times are beside those in UTC.
 ///
 /// # Errors
 ///
 /// The template's error.
-pub fn render(case: &Case) -> Result<String, PageError> {
+pub fn render(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
     let page = Page {
-        facts: &Facts::of(case),
-        events: events(case),
+        facts: &Facts::new(case, &Clock::new(zone.cloned())),
+        events: rows(case),
     };
     Ok(page.render()?)
 }
@@ -64,17 +70,22 @@ pub fn render(case: &Case) -> Result<String, PageError> {
 /// # Errors
 ///
 /// The template's error.
-pub fn markdown(case: &Case) -> Result<String, PageError> {
-    let facts = &Facts::of(case);
+pub fn markdown(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
+    let facts = &Facts::new(case, &Clock::new(zone.cloned()));
     Ok(Ticket { facts }.render()?)
 }
 
 /// Returns text of a log in a form that is safe to show: without characters that change how the text around them is
 /// displayed, and not too long.
 pub(crate) fn shown(text: &str) -> String {
+    made_visible(text, SHOWN_CHARS)
+}
+
+/// Returns the same with another limit.
+fn made_visible(text: &str, chars_max: usize) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
-        if n == SHOWN_CHARS {
+        if n == chars_max {
             out.push_str(&format!("… ({} bytes)", text.len()));
             break;
         }
@@ -87,70 +98,11 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
-/// Returns the events for the table that is paged and filtered in the page: each text once, and rows of the numbers of
-/// texts. The result is JSON in which nothing can close the element that contains it.
-fn events(case: &Case) -> String {
-    let mut texts = Texts::default();
-    let rows: Vec<_> = case
-        .events
-        .iter()
-        .map(|event| row(event, &mut texts))
-        .collect();
-    let text = json!({"texts": texts.all, "rows": rows}).to_string();
-    text.replace('<', "\\u003c")
-}
-
-/// Texts, each with its number.
-#[derive(Default)]
-struct Texts {
-    all: Vec<String>,
-    numbers: BTreeMap<String, usize>,
-}
-
-impl Texts {
-    fn number(&mut self, text: &str) -> usize {
-        let text = shown(text);
-        if let Some(number) = self.numbers.get(&text) {
-            return *number;
-        }
-        self.all.push(text.clone());
-        self.numbers.insert(text, self.all.len() - 1);
-        self.all.len() - 1
-    }
-}
-
-fn row(event: &CaseEvent, texts: &mut Texts) -> serde_json::Value {
-    let column = |name| event.alert.text(name).unwrap_or_default();
-    let who = [column(Column::ActorArn), column(Column::ActorName)];
-    let who = who.into_iter().find(|text| !text.is_empty());
-    let error = event.story.error_code.as_deref().unwrap_or_default();
-    json!([
-        event
-            .alert
-            .time()
-            .map_or_else(String::new, |time| time.to_string()),
-        texts.number(event.relation),
-        event.hops,
-        texts.number(who.unwrap_or_default()),
-        texts.number(column(Column::AccessKeyId)),
-        texts.number(
-            column(Column::EventProvider)
-                .split('.')
-                .next()
-                .unwrap_or_default()
-        ),
-        texts.number(column(Column::EventAction)),
-        texts.number(error),
-        texts.number(column(Column::SourceAddress)),
-        texts.number(column(Column::AwsRegion)),
-        texts.number(column(Column::AccountId)),
-        texts.number(&in_words(&event.story.touched)),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::test_events::{TestEvent, case_of};
+    use crate::follow::steps;
 
     #[test]
     fn what_could_change_the_text_round_it_is_shown_as_what_it_is() {
@@ -161,5 +113,63 @@ mod tests {
         assert_eq!(shown("<b> é 漢"), "<b> é 漢");
         let long = "é".repeat(100_000);
         assert_eq!(shown(&long), format!("{}… (200000 bytes)", "é".repeat(200)));
+    }
+
+    #[test]
+    fn the_page_grows_with_the_events_and_not_with_users_times_events() {
+        let of_size = |n_users: usize, n_calls: usize| {
+            let mut events = Vec::new();
+            for n in 0..n_users {
+                let (user, key) = (format!("user-{n:04}"), format!("AKIAEXAMPLE{n:09}"));
+                events.push(TestEvent::quarantine(&user, "2024-05-10T12:00:00Z"));
+                for nth in 0..n_calls {
+                    let time = format!("2024-05-{:02}T13:{:02}:00Z", 1 + nth % 9, nth / 9 % 60);
+                    events.push(TestEvent::call(&user, &key, "s3", "ListBuckets", &time));
+                }
+            }
+            let n_events = events.len() as u64;
+            let case = case_of(events);
+            let (n_steps, page) = steps::count(|| render(&case, None).unwrap());
+            (n_steps / n_events, page.len() as u64 / n_users as u64)
+        };
+        let (few, bytes) = of_size(10, 20);
+        for (n_users, n_calls) in [(200, 20), (10, 400), (400, 1)] {
+            let (many, of_user) = of_size(n_users, n_calls);
+            assert!(many <= few + 5, "{n_users} x {n_calls}: {many}, {few}");
+            assert!(n_calls > 20 || of_user <= bytes, "{of_user}, {bytes}");
+        }
+    }
+
+    #[test]
+    fn users_with_one_event_are_lines_and_the_one_at_risk_comes_first() {
+        let mut events = vec![
+            TestEvent::quarantine("quiet", "2024-05-10T12:00:00Z"),
+            TestEvent::quarantine("busy", "2024-05-10T12:00:00Z"),
+        ];
+        let call = |time: &str, from: &str| {
+            let mut event =
+                TestEvent::call("busy", "AKIAIOSFODNN7EXAMPLE", "s3", "ListBuckets", time);
+            event.columns.insert("source_address", from.to_owned());
+            event.columns.insert("source_ip", from.to_owned());
+            event
+        };
+        events.push(call("2024-04-20T12:00:00Z", "198.51.100.4"));
+        events.push(call("2024-05-09T12:00:00Z", "203.0.113.9"));
+        let case = case_of(events);
+        let page = markdown(&case, None).unwrap();
+        let page = page.replace('\\', "");
+        for part in [
+            "# The cases of busy and quiet\n",
+            "- 1 with one event\n",
+            "- 1 with a usable key that leaked or was made\n",
+            "## busy in 111122223333",
+            "AKIAIOSFODNN7EXAMPLE: used from an address that was new for the user",
+            "ListBuckets from 203.0.113.9 with aws-cli; 1 day before the quarantine",
+            "2024-05-09 12:00Z **intruder**: 1 call from 203.0.113.9; only looked: ListBuckets",
+            "aws iam update-access-key --user-name busy --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("## quiet"));
     }
 }

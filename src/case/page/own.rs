@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::clock::Clock;
 use crate::case::state::UserState;
 use crate::case::{Case, CaseEvent, UserCase, is_done, is_of_aws};
 use crate::follow::{Entity, Kind, Link, Quarantine};
@@ -11,10 +12,10 @@ use crate::follow::{Entity, Kind, Link, Quarantine};
 /// A user's events, each with its link to the user.
 pub(super) struct Own<'a> {
     user: &'a Entity,
-    /// The state at the end of the log.
+    /// The state of the user at the end of the log.
     pub(super) state: &'a UserState<'a>,
     pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
-    /// Events after the windows that show how the case ended.
+    /// Events after the windows of the quarantines.
     later: Vec<&'a CaseEvent>,
     /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
@@ -23,6 +24,7 @@ pub(super) struct Own<'a> {
     /// The end of that time range.
     pub(super) until: Option<Timestamp>,
     pub(super) countries: &'a BTreeMap<String, String>,
+    pub(super) clock: &'a Clock,
 }
 
 /// When an event was, as seen from the first quarantine.
@@ -35,7 +37,12 @@ pub(super) enum When {
 }
 
 impl<'a> Own<'a> {
-    pub(super) fn new(case: &'a Case, user: &'a UserCase, state: &'a UserState<'a>) -> Self {
+    pub(super) fn new(
+        case: &'a Case,
+        user: &'a UserCase,
+        state: &'a UserState<'a>,
+        clock: &'a Clock,
+    ) -> Self {
         let mut own = Self {
             user: user.beginning.subject(),
             state,
@@ -45,6 +52,7 @@ impl<'a> Own<'a> {
             since: None,
             until: None,
             countries: &case.about.countries,
+            clock,
         };
         let times = user.beginning.quarantines.as_deref().unwrap_or_default();
         let about = &case.about;
@@ -63,19 +71,26 @@ impl<'a> Own<'a> {
         self.events.iter().map(|(event, _)| *event)
     }
 
-    /// Returns all events up to the end of the log.
-    pub(super) fn to_the_end(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.all().chain(self.later.iter().copied())
+    /// Returns whether this user itself acted. Always true if the case began with a key or a role.
+    pub(super) fn is_by_user(&self, event: &CaseEvent) -> bool {
+        self.user.kind != Kind::User
+            || event
+                .story
+                .traces
+                .actors
+                .iter()
+                .any(|one| self.is_user(one))
     }
 
-    /// Returns whether the event acted on this user. Always true if the case began with a role or a key whose
-    /// user is not known.
+    fn is_user(&self, one: &Entity) -> bool {
+        let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
+        one.kind == Kind::User && one.name == self.user.name && is_in_account
+    }
+
+    /// Returns whether the event acted on this user. Always true if the case began with a key or a role, because the
+    /// user is not known then.
     pub(super) fn is_about_user(&self, event: &CaseEvent) -> bool {
-        let is_user = |one: &Entity| {
-            let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
-            one.kind == Kind::User && one.name == self.user.name && is_in_account
-        };
-        self.user.kind != Kind::User || event.story.traces.on.iter().any(is_user)
+        self.user.kind != Kind::User || event.story.traces.on.iter().any(|one| self.is_user(one))
     }
 
     /// Returns the events that quarantined the user, in the order of time.
@@ -95,19 +110,26 @@ impl<'a> Own<'a> {
 
     /// Returns the events done by the user and by what it led to, but not what AWS itself did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self
-            .events
-            .iter()
-            .filter(|(event, tie)| is_done(*tie) && !is_of_aws(&event.alert));
-        done.map(|(event, _)| *event)
+        let done = self.all_with_done().filter(|(_, is_done)| *is_done);
+        done.map(|(event, _)| event)
     }
 
-    /// Returns whether an event was before the first quarantine. An event without a time was not.
+    /// Returns all events, each with whether it is one of those.
+    pub(super) fn all_with_done(&self) -> impl Iterator<Item = (&'a CaseEvent, bool)> + '_ {
+        self.events
+            .iter()
+            .map(|(event, tie)| (*event, is_done(*tie) && !is_of_aws(&event.alert)))
+    }
+
+    /// Returns all events up to the end of the log.
+    pub(super) fn to_the_end(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
+        self.all().chain(self.later.iter().copied())
+    }
+
     pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
         self.when(event) == When::Before
     }
 
-    /// Returns when an event was, as seen from the first quarantine.
     pub(super) fn when(&self, event: &CaseEvent) -> When {
         match self.quarantined.zip(event.alert.time()) {
             Some((quarantined, time)) if time < quarantined => When::Before,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::event_text::{text, time, who};
+use super::event_text::{text, who};
 use super::own::{Own, When};
 use super::shown;
 use crate::case::CaseEvent;
@@ -17,6 +17,7 @@ pub(super) fn plural(n: u64, one: &str) -> String {
     match (n, one) {
         (1, one) => format!("1 {one}"),
         (n, "address") => format!("{n} addresses"),
+        (n, "pass") => format!("{n} passes"),
         (n, one) => format!("{n} {one}s"),
     }
 }
@@ -28,7 +29,7 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     if let Some(event) = own.quarantine() {
         sentences.push(format!(
             "On {} {} attached {} to {name}{}.",
-            time(event.alert.time()),
+            own.clock.time(event.alert.time()),
             who(event),
             text(event, Column::PolicyName),
             from(event),
@@ -60,7 +61,7 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
         Standing::Lifted(event) => format!(
             "; the quarantine was lifted by {} on {}{}",
             who(event),
-            time(event.alert.time()),
+            own.clock.time(event.alert.time()),
             used_since(own),
         ),
         Standing::Quarantined => format!(
@@ -87,7 +88,7 @@ fn used_since(own: &Own<'_>) -> String {
         let last = key
             .since_lifted
             .last
-            .map(|last| format!(", last {}", time(Some(last))));
+            .map(|last| format!(", last {}", own.clock.time(Some(last))));
         format!(
             "; {} was used after that: {}{}",
             shown(&key.key.name),
@@ -183,7 +184,7 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
         let how = format!(
             "{}, {}, by {}{}",
             text(event, Column::PolicyName),
-            time(event.alert.time()),
+            own.clock.time(event.alert.time()),
             who(event),
             from(event),
         );
@@ -212,6 +213,18 @@ struct Step {
     calls: &'static [&'static str],
     /// True if a call counts as this step only if it acts on the user itself.
     is_to_user: bool,
+    /// True if a responder is to do this; else it is something to look for.
+    is_response: bool,
+}
+
+/// A step, with what the archive contains for it.
+#[derive(Debug)]
+pub(super) struct StepFacts {
+    pub(super) what: &'static str,
+    pub(super) evidence: String,
+    pub(super) is_response: bool,
+    /// True if it is a step of the response, and the log does not have it.
+    pub(super) is_missing: bool,
 }
 
 const STEPS: [Step; 8] = [
@@ -219,16 +232,19 @@ const STEPS: [Step; 8] = [
         what: "Keys were disabled or deleted",
         calls: &["UpdateAccessKey", "DeleteAccessKey"],
         is_to_user: true,
+        is_response: true,
     },
     Step {
         what: "New keys were made",
         calls: &["CreateAccessKey"],
         is_to_user: true,
+        is_response: true,
     },
     Step {
         what: "The console password was changed or taken away",
         calls: &["UpdateLoginProfile", "DeleteLoginProfile", "ChangePassword"],
         is_to_user: true,
+        is_response: true,
     },
     Step {
         what: "Policies of the user were changed",
@@ -241,16 +257,19 @@ const STEPS: [Step; 8] = [
             "RemoveUserFromGroup",
         ],
         is_to_user: true,
+        is_response: false,
     },
     Step {
         what: "Users or roles were made",
         calls: &["CreateUser", "CreateRole", "CreateLoginProfile"],
         is_to_user: false,
+        is_response: false,
     },
     Step {
         what: "Instances were started",
         calls: &["RunInstances", "StartInstances"],
         is_to_user: false,
+        is_response: false,
     },
     Step {
         what: "Logs or detectors were switched off or changed",
@@ -263,16 +282,18 @@ const STEPS: [Step; 8] = [
             "UpdateDetector",
         ],
         is_to_user: false,
+        is_response: false,
     },
     Step {
         what: "A support case was opened or answered",
         calls: &["CreateCase", "AddCommunicationToCase"],
         is_to_user: false,
+        is_response: true,
     },
 ];
 
 /// Returns the steps of the rule's guide, with what the archive contains for each.
-pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
+pub(super) fn steps(own: &Own<'_>) -> Vec<StepFacts> {
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
             let call = event.alert.text(Column::EventAction).unwrap_or_default();
@@ -300,12 +321,17 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<(String, String)> {
                     "{}, the last {} on {} by {}{beside}{refused}",
                     plural(done.len() as u64, "event"),
                     text(last, Column::EventAction),
-                    time(last.alert.time()),
+                    own.clock.time(last.alert.time()),
                     who(last)
                 )
             }
         };
-        (step.what.to_owned(), evidence)
+        StepFacts {
+            what: step.what,
+            is_missing: step.is_response && done.is_empty(),
+            is_response: step.is_response,
+            evidence,
+        }
     });
     steps.collect()
 }

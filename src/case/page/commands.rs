@@ -1,0 +1,444 @@
+//! What to do now: the commands of the AWS CLI that a responder runs, in the order of AWS's published advice.
+//!
+//! Source: AWS re:Post, "What do I do if I notice unauthorized activity in my AWS account?": make the keys unusable,
+//! end sessions, remove what is not recognised, then answer AWS Support. The quarantine is left as it is: AWS asks to
+//! keep it until Support's steps are done. Every name goes through [`quoted`].
+
+use super::verdict::{Thing, Verdict};
+use crate::case::shell::quoted;
+use crate::follow::{Entity, Kind};
+
+/// A step, with its commands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Action {
+    pub(super) title: String,
+    /// What to know before it.
+    pub(super) note: String,
+    /// Commands, one a line. A comment names the account that they are for.
+    pub(super) commands: Vec<String>,
+}
+
+/// The name of the inline policy that ends sessions.
+const POLICY: &str = "deny-sessions-before-response";
+
+/// Returns the steps for a user.
+pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
+    let mut actions: Vec<Action> = Vec::new();
+    actions.extend(keys_off(user, verdict));
+    actions.extend(end_sessions(user, verdict));
+    actions.extend(console(user));
+    actions.extend(remove(verdict));
+    actions.extend(instances(verdict));
+    actions.extend(logging(verdict));
+    actions.push(support(user));
+    actions
+}
+
+/// Adds a command whose names are all quoted; nothing if a name has characters that a command cannot show.
+fn push(commands: &mut Vec<String>, words: &[&str]) {
+    let words: Option<Vec<String>> = words.iter().map(|word| quoted(word)).collect();
+    match words {
+        Some(words) => commands.push(words.join(" ")),
+        None => commands
+            .push("# a name has characters that cannot be shown: use the console".to_owned()),
+    }
+}
+
+/// Adds a comment with the account that the next commands are for.
+fn in_account(commands: &mut Vec<String>, account: &str) {
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let comment = format!("# in account {account}");
+    let last = commands
+        .iter()
+        .rev()
+        .find(|line| line.starts_with("# in account"));
+    if is_account && last != Some(&comment) {
+        commands.push(comment);
+    }
+}
+
+fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
+    if user.kind != Kind::User {
+        return None;
+    }
+    let mut commands = Vec::new();
+    in_account(&mut commands, &user.account);
+    let usable = verdict.leaked.iter().filter(|key| key.is_usable);
+    for key in usable {
+        push(
+            &mut commands,
+            &[
+                "aws",
+                "iam",
+                "update-access-key",
+                "--user-name",
+                &user.name,
+                "--access-key-id",
+                &key.id,
+                "--status",
+                "Inactive",
+            ],
+        );
+    }
+    push(
+        &mut commands,
+        &["aws", "iam", "list-access-keys", "--user-name", &user.name],
+    );
+    let note = match verdict.leaked.iter().any(|key| key.is_usable) {
+        true => {
+            "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again."
+        }
+        false => "No key is known to be usable. Compare the list with the keys on this page.",
+    };
+    Some(Action {
+        title: "Make the leaked key unusable".to_owned(),
+        note: note.to_owned(),
+        commands,
+    })
+}
+
+/// Returns the command that denies all requests with session keys from before now. Long-term keys have no
+/// `aws:TokenIssueTime`, so it does not touch them.
+fn deny(commands: &mut Vec<String>, kind: &str, option: &str, name: &str) {
+    let Some(name) = quoted(name) else {
+        return push(commands, &["\u{0}"]);
+    };
+    commands.push(format!(
+        "aws iam {kind} {option} {name} --policy-name {POLICY} --policy-document \"{{\\\"Version\\\":\\\"2012-10-17\\\",\
+         \\\"Statement\\\":[{{\\\"Effect\\\":\\\"Deny\\\",\\\"Action\\\":\\\"*\\\",\\\"Resource\\\":\\\"*\\\",\\\"Condition\\\":\
+         {{\\\"DateLessThan\\\":{{\\\"aws:TokenIssueTime\\\":\\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"}}}}}}]}}\""
+    ));
+}
+
+fn end_sessions(user: &Entity, verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    if user.kind == Kind::User {
+        in_account(&mut commands, &user.account);
+        deny(&mut commands, "put-user-policy", "--user-name", &user.name);
+    }
+    for role in &verdict.roles {
+        in_account(&mut commands, &role.account);
+        deny(&mut commands, "put-role-policy", "--role-name", &role.name);
+    }
+    (!commands.is_empty()).then(|| Action {
+        title: "End the sessions that were opened".to_owned(),
+        note: "A key that is switched off does not end its sessions. The roles' own users must open new sessions after this.".to_owned(),
+        commands,
+    })
+}
+
+fn console(user: &Entity) -> Option<Action> {
+    if user.kind != Kind::User {
+        return None;
+    }
+    let mut commands = Vec::new();
+    in_account(&mut commands, &user.account);
+    push(
+        &mut commands,
+        &[
+            "aws",
+            "iam",
+            "delete-login-profile",
+            "--user-name",
+            &user.name,
+        ],
+    );
+    push(
+        &mut commands,
+        &["aws", "iam", "list-mfa-devices", "--user-name", &user.name],
+    );
+    Some(Action {
+        title: "Close the console".to_owned(),
+        note: "NoSuchEntity is the answer if the user has no password.".to_owned(),
+        commands,
+    })
+}
+
+/// Returns the steps that remove users, roles, keys and policies that were made and are not known to be removed.
+fn remove(verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    // A user can be deleted once its password and keys are.
+    let order = [
+        Kind::LoginProfile,
+        Kind::AccessKey,
+        Kind::User,
+        Kind::Role,
+        Kind::Policy,
+        Kind::Group,
+    ];
+    for thing in &verdict.left {
+        take_back(&mut commands, thing);
+    }
+    let left = |kind: Kind| {
+        let left = verdict.left.iter();
+        left.filter(move |thing| thing.kind == kind && thing.granted_to.is_none())
+    };
+    for thing in order.into_iter().flat_map(left) {
+        let name = thing.name.as_str();
+        let words: &[&[&str]] = match thing.kind {
+            Kind::User => &[
+                &["aws", "iam", "list-access-keys", "--user-name", name],
+                &[
+                    "aws",
+                    "iam",
+                    "list-attached-user-policies",
+                    "--user-name",
+                    name,
+                ],
+                &["aws", "iam", "delete-user", "--user-name", name],
+            ],
+            Kind::Role => &[
+                &[
+                    "aws",
+                    "iam",
+                    "list-attached-role-policies",
+                    "--role-name",
+                    name,
+                ],
+                &["aws", "iam", "list-role-policies", "--role-name", name],
+                &["aws", "iam", "delete-role", "--role-name", name],
+            ],
+            Kind::AccessKey => &[&[
+                "aws",
+                "iam",
+                "delete-access-key",
+                "--user-name",
+                &thing.owner,
+                "--access-key-id",
+                name,
+            ]],
+            Kind::Policy => &[
+                &[
+                    "aws",
+                    "iam",
+                    "list-entities-for-policy",
+                    "--policy-arn",
+                    name,
+                ],
+                &["aws", "iam", "delete-policy", "--policy-arn", name],
+            ],
+            Kind::Group => &[
+                &["aws", "iam", "get-group", "--group-name", name],
+                &["aws", "iam", "delete-group", "--group-name", name],
+            ],
+            Kind::LoginProfile => &[&["aws", "iam", "delete-login-profile", "--user-name", name]],
+            _ => &[],
+        };
+        if !words.is_empty() {
+            in_account(&mut commands, &thing.account);
+        }
+        for words in words {
+            push(&mut commands, words);
+        }
+    }
+    (!commands.is_empty()).then(|| Action {
+        title: "Remove what was made and is still there".to_owned(),
+        note: "As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.".to_owned(),
+        commands,
+    })
+}
+
+/// Adds the command that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
+/// its user, role or group.
+fn take_back(commands: &mut Vec<String>, thing: &Thing) {
+    let Some(to) = &thing.granted_to else {
+        return;
+    };
+    let is_managed = thing.name.starts_with("arn:");
+    // What AWS attached stays.
+    if thing.name.contains("AWSCompromisedKeyQuarantine") {
+        return;
+    }
+    let (detach, delete, option) = match to.kind {
+        Kind::User => ("detach-user-policy", "delete-user-policy", "--user-name"),
+        Kind::Role => ("detach-role-policy", "delete-role-policy", "--role-name"),
+        Kind::Group => ("detach-group-policy", "delete-group-policy", "--group-name"),
+        _ => return,
+    };
+    in_account(commands, &thing.account);
+    let policy = match is_managed {
+        true => ["--policy-arn", &thing.name],
+        false => ["--policy-name", &thing.name],
+    };
+    let call = if is_managed { detach } else { delete };
+    push(
+        commands,
+        &["aws", "iam", call, option, &to.name, policy[0], policy[1]],
+    );
+}
+
+fn instances(verdict: &Verdict) -> Option<Action> {
+    let is_instance = |thing: &&Thing| thing.kind == Kind::Instance;
+    let mut commands = Vec::new();
+    for one in verdict.left.iter().filter(is_instance) {
+        in_account(&mut commands, &one.account);
+        push(
+            &mut commands,
+            &[
+                "aws",
+                "ec2",
+                "describe-instances",
+                "--region",
+                &one.region,
+                "--instance-ids",
+                &one.name,
+            ],
+        );
+        push(
+            &mut commands,
+            &[
+                "aws",
+                "ec2",
+                "stop-instances",
+                "--region",
+                &one.region,
+                "--instance-ids",
+                &one.name,
+            ],
+        );
+    }
+    (!commands.is_empty()).then(|| Action {
+        title: "Stop the instances that were started".to_owned(),
+        note: "A stopped instance keeps its volumes as evidence. Terminate it after that."
+            .to_owned(),
+        commands,
+    })
+}
+
+fn logging(verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    push(
+        &mut commands,
+        &[
+            "aws",
+            "cloudtrail",
+            "describe-trails",
+            "--query",
+            "trailList[].[Name,HomeRegion]",
+            "--output",
+            "text",
+        ],
+    );
+    push(&mut commands, &["aws", "guardduty", "list-detectors"]);
+    (!verdict.logging.is_empty()).then(|| Action {
+        title: "Check that logs are still written".to_owned(),
+        note: "The intruder acted against logs or detectors. For each trail: aws cloudtrail get-trail-status, then start-logging.".to_owned(),
+        commands,
+    })
+}
+
+fn support(user: &Entity) -> Action {
+    let mut commands = Vec::new();
+    if user.kind == Kind::User {
+        in_account(&mut commands, &user.account);
+        push(
+            &mut commands,
+            &[
+                "aws",
+                "iam",
+                "list-attached-user-policies",
+                "--user-name",
+                &user.name,
+            ],
+        );
+    }
+    Action {
+        title: "Answer AWS Support, and leave the quarantine as it is".to_owned(),
+        note: "AWS has opened a support case. Do not detach AWSCompromisedKeyQuarantine before its steps are done; AWS may suspend the account otherwise.".to_owned(),
+        commands,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::LeakedKey;
+    use super::*;
+
+    fn thing(kind: Kind, name: &str, account: &str) -> Thing {
+        Thing {
+            kind,
+            name: name.to_owned(),
+            account: account.to_owned(),
+            region: "eu-central-1".to_owned(),
+            owner: String::new(),
+            granted_to: None,
+        }
+    }
+
+    fn grant(policy: &str) -> Thing {
+        Thing {
+            granted_to: Some(Entity::in_account(Kind::User, "111122223333", "bob")),
+            ..thing(Kind::Policy, policy, "111122223333")
+        }
+    }
+
+    #[test]
+    fn the_commands_come_in_the_order_of_the_playbook_with_quoted_names() {
+        let user = Entity::in_account(Kind::User, "111122223333", "it's bot");
+        let verdict = Verdict {
+            leaked: vec![LeakedKey {
+                id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+                reasons: Vec::new(),
+                at_end: String::new(),
+                is_usable: true,
+            }],
+            roles: vec![thing(Kind::Role, "deploy", "222233334444")],
+            left: vec![
+                thing(Kind::User, "a\nb", "333344445555"),
+                thing(Kind::Instance, "i-0123456789abcdef0", "333344445555"),
+                grant("arn:aws:iam::aws:policy/AdministratorAccess"),
+                grant("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"),
+                grant("own"),
+            ],
+            ..Verdict::default()
+        };
+        let actions = actions(&user, &verdict);
+        let titles: Vec<&str> = actions.iter().map(|one| one.title.as_str()).collect();
+        assert_eq!(
+            titles,
+            [
+                "Make the leaked key unusable",
+                "End the sessions that were opened",
+                "Close the console",
+                "Remove what was made and is still there",
+                "Stop the instances that were started",
+                "Answer AWS Support, and leave the quarantine as it is",
+            ]
+        );
+        let all: Vec<&str> = actions
+            .iter()
+            .flat_map(|one| &one.commands)
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            all[1],
+            r"aws iam update-access-key --user-name 'it'\''s bot' --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive"
+        );
+        assert!(all.contains(&"# in account 222233334444"));
+        assert!(all.contains(&"# a name has characters that cannot be shown: use the console"));
+        assert!(all.contains(
+            &"aws ec2 stop-instances --region eu-central-1 --instance-ids i-0123456789abcdef0"
+        ));
+        assert!(all.contains(
+            &"aws iam detach-user-policy --user-name bob --policy-arn arn:aws:iam::aws:policy/AdministratorAccess"
+        ));
+        assert!(all.contains(&"aws iam delete-user-policy --user-name bob --policy-name own"));
+        // Nothing lifts the quarantine, and nothing has more than one line.
+        let is_harmless = |line: &&str| !line.contains("Quarantine") && !line.contains('\n');
+        assert!(all.iter().all(is_harmless));
+    }
+
+    #[test]
+    fn the_policy_that_ends_sessions_is_json_once_a_shell_has_read_it() {
+        let mut commands = Vec::new();
+        deny(&mut commands, "put-role-policy", "--role-name", "deploy");
+        let (_, document) = commands[0].split_once("--policy-document ").unwrap();
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("printf %s {document}")])
+            .output();
+        let document: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        assert_eq!(document["Statement"][0]["Effect"], "Deny");
+        let time = &document["Statement"][0]["Condition"]["DateLessThan"]["aws:TokenIssueTime"];
+        assert!(time.as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+}

@@ -1,0 +1,168 @@
+//! The tables about a user on a page: its addresses, its programs, and calls by their tactic.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::own::Own;
+use super::shown;
+use super::verdict::{Places, address};
+use crate::case::techniques::technique;
+use crate::case::{CaseEvent, Seen};
+use crate::follow::Kind;
+use crate::output::Column;
+
+/// Maximum number of rows of a table that are shown; further ones are only counted.
+const ROWS_MAX: usize = 40;
+
+/// Calls of a tactic: each with a technique and the number of calls.
+#[derive(Debug)]
+pub(super) struct TacticFacts {
+    pub(super) name: String,
+    pub(super) calls: Rows<(String, String, u64)>,
+}
+
+/// A table of values with the times at which they were first and last seen.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) rows: Rows<SeenFacts>,
+}
+
+/// The first rows of a table; further ones are only counted.
+#[derive(Debug)]
+pub(super) struct Rows<T> {
+    pub(super) first: Vec<T>,
+    pub(super) n_left: usize,
+}
+
+impl<T> Rows<T> {
+    pub(super) fn new(mut all: Vec<T>) -> Self {
+        let n_left = all.len().saturating_sub(ROWS_MAX);
+        all.truncate(ROWS_MAX);
+        Self { first: all, n_left }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct SeenFacts {
+    pub(super) name: String,
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) n_before: u64,
+    pub(super) n_after: u64,
+    pub(super) n_errors: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct CallFacts {
+    pub(super) service: String,
+    pub(super) action: String,
+    pub(super) n: u64,
+    pub(super) n_errors: u64,
+    pub(super) technique: String,
+}
+
+pub(super) fn seen(own: &Own<'_>, name: &'static str, column: Column) -> Table {
+    // Each value, with the number of times it was seen before the quarantine.
+    let mut all: BTreeMap<&str, (Seen, u64)> = BTreeMap::new();
+    for event in own.done() {
+        if let Some(value) = event.alert.text(column) {
+            let (seen, n_before) = all.entry(value).or_default();
+            seen.add(event.alert.time(), event.story.error_code.is_some());
+            *n_before += u64::from(own.is_before(event));
+        }
+    }
+    let rows = all.into_iter().map(|(name, (seen, n_before))| {
+        let country = own
+            .countries
+            .get(name)
+            .filter(|_| column == Column::SourceAddress);
+        let country = country.map_or_else(String::new, |code| format!(" ({code})"));
+        SeenFacts {
+            name: format!("{}{country}", shown(name)),
+            first: own.clock.time_if_any(seen.first),
+            last: own.clock.time_if_any(seen.last),
+            n_before,
+            n_after: seen.n_events - n_before,
+            n_errors: seen.n_errors,
+        }
+    });
+    let mut rows: Vec<SeenFacts> = rows.collect();
+    rows.sort_by(|a, b| {
+        (b.n_before + b.n_after)
+            .cmp(&(a.n_before + a.n_after))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    Table {
+        name,
+        rows: Rows::new(rows),
+    }
+}
+
+pub(super) fn calls(own: &Own<'_>) -> Vec<CallFacts> {
+    let mut all: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for event in own.done() {
+        let column = |name| event.alert.text(name).unwrap_or_default();
+        let (n, n_errors) = all
+            .entry((column(Column::EventProvider), column(Column::EventAction)))
+            .or_default();
+        *n += 1;
+        *n_errors += u64::from(event.story.error_code.is_some());
+    }
+    let mut calls: Vec<CallFacts> = all
+        .into_iter()
+        .map(|((service, action), (n, n_errors))| CallFacts {
+            service: shown(service.split('.').next().unwrap_or_default()),
+            action: shown(action),
+            n,
+            n_errors,
+            technique: technique(service, action)
+                .map_or_else(String::new, |t| format!("{} {}", t.id, t.name)),
+        })
+        .collect();
+    calls.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.action.cmp(&b.action)));
+    calls
+}
+
+/// Returns whether a call may be the intruder's: it did not come from an address that is usual for the user.
+fn may_be_foreign(event: &CaseEvent, places: &Places<'_>) -> bool {
+    address(event).is_none_or(|address| !places.usual.contains(address))
+}
+
+/// Returns the calls of the intruder that succeeded, by the tactic that they can be a step of; the other calls by
+/// whether they changed something.
+pub(super) fn tactics(own: &Own<'_>, places: &Places<'_>) -> Vec<TacticFacts> {
+    // The number of calls, by call and technique.
+    type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
+    let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
+    let succeeded = own.done().filter(|event| event.story.error_code.is_none());
+    for event in succeeded.filter(|event| may_be_foreign(event, places)) {
+        let column = |name| event.alert.text(name).unwrap_or_default();
+        let technique = technique(column(Column::EventProvider), column(Column::EventAction));
+        let group = match (technique, event.story.read_only) {
+            (Some(technique), _) => (0, technique.tactic),
+            (None, Some(true)) => (2, "Other reads"),
+            (None, _) => (1, "Other changes"),
+        };
+        let id = technique.map_or("", |technique| technique.id);
+        let calls = all.entry(group).or_default();
+        *calls.entry((column(Column::EventAction), id)).or_default() += 1;
+    }
+    let tactics = all.into_iter().map(|((_, name), calls)| {
+        let mut calls: Vec<(String, String, u64)> = calls
+            .into_iter()
+            .map(|((call, id), n)| (shown(call), id.to_owned(), n))
+            .collect();
+        calls.sort_by_key(|(_, _, n)| Reverse(*n));
+        TacticFacts {
+            name: name.to_owned(),
+            calls: Rows::new(calls),
+        }
+    });
+    tactics.collect()
+}
+
+/// Returns a kind of entity in words.
+pub(super) fn kind(kind: Kind) -> String {
+    kind.name().replace('_', " ")
+}

@@ -1,0 +1,368 @@
+//! The verdict about a user: what leaked, since when it was used by others, what is still open.
+//!
+//! It is plain data, which the templates show. What an address or a key says about a stranger is a guess, and each
+//! guess has its reasons beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::clock::length;
+use super::event_text::{call, target, who};
+use super::keys::{KeyFacts, key_end};
+use super::own::Own;
+use super::shown;
+use super::words::plural;
+use crate::case::state::{self, MadeThing, Standing};
+use crate::case::touched::attacks_logging;
+use crate::case::{CaseEvent, Finding, ForeignUse, leak};
+use crate::follow::{Entity, Kind};
+use crate::output::Column;
+
+/// The verdict about a user.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Its state in a few words, for a table of users.
+    pub(super) state: String,
+    /// How urgent it is. Only the order of two users counts.
+    pub(super) risk: u32,
+    /// The keys that probably leaked, the most probable first.
+    pub(super) leaked: Vec<LeakedKey>,
+    /// The reason why none is named.
+    pub(super) not_known: String,
+    /// How much they were used after the quarantine was lifted.
+    pub(super) used_later: String,
+    /// The first use by a stranger, and how long that was before the quarantine.
+    pub(super) first_foreign: Option<String>,
+    /// Keys that are usable at the end of the log.
+    pub(super) usable: Vec<String>,
+    /// What the intruder made and nobody removed.
+    pub(super) left: Vec<Thing>,
+    /// Data that was read or copied, each with the call.
+    pub(super) touched: Vec<String>,
+    /// Calls against logs and detectors.
+    pub(super) logging: Vec<String>,
+    /// Addresses that are foreign to the user.
+    pub(super) foreign: Vec<String>,
+    /// Addresses that the user was seen at before.
+    pub(super) usual: Vec<String>,
+    /// The roles that the intruder took.
+    pub(super) roles: Vec<Thing>,
+    /// The state of the quarantine.
+    pub(super) quarantine: String,
+}
+
+/// A key that probably leaked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LeakedKey {
+    pub(super) id: String,
+    /// Why it is one.
+    pub(super) reasons: Vec<String>,
+    /// Its state at the end of the log.
+    pub(super) at_end: String,
+    /// True if nothing in the log shows that it was switched off.
+    pub(super) is_usable: bool,
+}
+
+/// Something that an intruder made or took.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Thing {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    /// The user that a key belongs to.
+    pub(super) owner: String,
+    /// What a policy was attached to or put on; nothing for a policy that was made.
+    pub(super) granted_to: Option<Entity>,
+}
+
+impl Thing {
+    /// Returns its kind and name, and its account if that is known.
+    pub(super) fn words(&self) -> String {
+        let kind = self.kind.name().replace('_', " ");
+        if let Some(to) = &self.granted_to {
+            let policy = self.name.rsplit('/').next().unwrap_or_default();
+            return format!(
+                "policy {} on {} {}",
+                shown(policy),
+                to.kind.name(),
+                shown(&to.name)
+            );
+        }
+        match self.account.as_str() {
+            "" => format!("{kind} {}", shown(&self.name)),
+            account => format!("{kind} {} in {}", shown(&self.name), shown(account)),
+        }
+    }
+}
+
+/// The addresses of a user's calls: those that are usual, and those that are foreign.
+#[derive(Debug, Default)]
+pub(super) struct Places<'a> {
+    pub(super) usual: BTreeSet<&'a str>,
+    pub(super) foreign: BTreeSet<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    /// Returns the addresses: those of strangers, and the others that were seen before the quarantine.
+    pub(super) fn new(own: &Own<'a>) -> Self {
+        let mut places = Self::default();
+        let strangers = &own.state.leak.foreign_addresses;
+        for event in own.done() {
+            let Some(address) = address(event) else {
+                continue;
+            };
+            let ip = address.parse::<IpAddr>().map(|ip| ip.to_canonical());
+            if ip.is_ok_and(|ip| strangers.contains(&ip)) {
+                places.foreign.insert(address);
+            } else if own.is_before(event) {
+                places.usual.insert(address);
+            }
+        }
+        places
+    }
+
+    pub(super) fn is_foreign(&self, event: &CaseEvent) -> bool {
+        address(event).is_some_and(|address| self.foreign.contains(address))
+    }
+}
+
+/// Returns the IP address that an event came from.
+pub(super) fn address(event: &CaseEvent) -> Option<&str> {
+    let address = event.alert.text(Column::SourceAddress)?;
+    address.parse::<IpAddr>().ok().map(|_| address)
+}
+
+/// Returns the verdict about a user.
+pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> Verdict {
+    let leak = &own.state.leak;
+    let first = leak.keys.iter().filter_map(|key| key.first_foreign_use);
+    let first = first.min_by_key(|first| first.time);
+    let left: Vec<Thing> = own.state.left_behind().map(left).collect();
+    let usable = keys.iter().filter(|key| key.is_bad);
+    let with_country = |address: &&str| {
+        let country = own.countries.get(*address);
+        let country = country.map_or_else(String::new, |code| format!(" ({code})"));
+        format!("{}{country}", shown(address))
+    };
+    let mut verdict = Verdict {
+        first_foreign: first.map(|first| first_foreign(own, first)),
+        used_later: used_later(own),
+        touched: calls(own, &is_data),
+        logging: calls(own, &|event| attacks_logging(event).is_some()),
+        foreign: places.foreign.iter().map(with_country).collect(),
+        usual: places.usual.iter().map(with_country).collect(),
+        roles: roles(own),
+        quarantine: quarantine(own),
+        leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
+        not_known: not_known(own),
+        usable: usable.map(|key| key.id.clone()).collect(),
+        left,
+        state: String::new(),
+        risk: 0,
+    };
+    verdict.state = state(own, &verdict);
+    verdict.risk = risk(&verdict);
+    verdict
+}
+
+/// Returns the state in a few words.
+fn state(own: &Own<'_>, verdict: &Verdict) -> String {
+    let quarantine = match own.state.standing {
+        Standing::NeverSeen => "no quarantine seen",
+        Standing::Quarantined => "quarantined",
+        Standing::Lifted(_) => "quarantine lifted",
+        Standing::Unclear => "quarantine perhaps lifted",
+    };
+    let mut parts = vec![quarantine.to_owned()];
+    if verdict.leaked.iter().any(|key| key.is_usable) {
+        parts.push("leaked key usable".to_owned());
+    } else if !verdict.leaked.is_empty() {
+        parts.push("leaked key off".to_owned());
+    }
+    if !verdict.left.is_empty() {
+        parts.push(format!(
+            "{} left",
+            plural(verdict.left.len() as u64, "thing")
+        ));
+    }
+    parts.join("; ")
+}
+
+fn risk(verdict: &Verdict) -> u32 {
+    let n = |len: usize| u32::try_from(len.min(20)).unwrap_or(20);
+    let usable = verdict.leaked.iter().filter(|key| key.is_usable).count();
+    100 * n(usable.min(1))
+        + 20 * n(verdict.left.len())
+        + 15 * n(verdict.logging.len().min(2))
+        + 10 * n(verdict.touched.len().min(5))
+        + 5 * n(verdict.roles.len().min(5))
+        + 10 * n(verdict.foreign.len().min(2))
+}
+
+fn quarantine(own: &Own<'_>) -> String {
+    match own.state.standing {
+        Standing::NeverSeen => "none was seen".to_owned(),
+        Standing::Quarantined => format!("since {}", own.clock.time(own.quarantined)),
+        Standing::Lifted(event) => format!(
+            "lifted on {} by {}",
+            own.clock.time(event.alert.time()),
+            who(event)
+        ),
+        Standing::Unclear => "not clear: the time of an event cannot be read".to_owned(),
+    }
+}
+
+fn first_foreign(own: &Own<'_>, first: ForeignUse<'_>) -> String {
+    let mut words = format!(
+        "{}, {} from {}",
+        own.clock.time(Some(first.time)),
+        call(first.event),
+        shown(first.address)
+    );
+    if let Some(agent) = first.agent {
+        words.push_str(&format!(" with {}", shown(agent)));
+    }
+    if let Some(quarantined) = own.quarantined {
+        let distance = length(quarantined.duration_since(first.time));
+        let side = if first.time <= quarantined {
+            "before"
+        } else {
+            "after"
+        };
+        words.push_str(&format!("; {distance} {side} the quarantine"));
+    }
+    words
+}
+
+/// Returns a key that probably leaked, with the reasons.
+fn leaked(own: &Own<'_>, key: &leak::LeakedKey<'_>) -> LeakedKey {
+    let reasons = key.reasons.iter().map(|reason| reason.words().to_owned());
+    LeakedKey {
+        id: shown(&key.key.name),
+        reasons: reasons.collect(),
+        at_end: key_end(key.end, own.clock),
+        is_usable: key.end.is_usable(),
+    }
+}
+
+/// Returns the reason why no key is named; an empty text if one is.
+fn not_known(own: &Own<'_>) -> String {
+    let leak = &own.state.leak;
+    match leak.finding {
+        Finding::One | Finding::Several => String::new(),
+        Finding::NothingPoints => {
+            let others: Vec<String> = leak.others.iter().map(|key| shown(&key.name)).collect();
+            format!("not known: nothing points at one of {}", others.join(", "))
+        }
+        Finding::OnlySessions => "not known: only keys of sessions were seen".to_owned(),
+        Finding::NoKey => "not known: no key of the user was seen".to_owned(),
+        Finding::NoUser => "not known: the case is not about a user".to_owned(),
+    }
+}
+
+/// Returns how much the leaked keys were used after the quarantine was lifted; an empty text if they were not.
+fn used_later(own: &Own<'_>) -> String {
+    let keys = own.state.keys.iter();
+    let used = keys.filter(|key| own.state.has_leaked(key) && key.since_lifted.n_events > 0);
+    let words = used.map(|key| {
+        format!(
+            "{}: {}, the last {}",
+            shown(&key.key.name),
+            plural(key.since_lifted.n_events, "call"),
+            own.clock.time(key.since_lifted.last)
+        )
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// Returns what an intruder made and nobody removed.
+fn left(made: &MadeThing<'_>) -> Thing {
+    match made.thing {
+        state::Thing::Entity(entity) => thing(entity, made.made),
+        state::Thing::Grant { policy, to } => Thing {
+            kind: Kind::Policy,
+            name: policy.to_owned(),
+            granted_to: Some(to.clone()),
+            ..thing(to, made.made)
+        },
+    }
+}
+
+fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
+    let text = |column| event.alert.text(column).unwrap_or_default();
+    let account = match entity.account.is_empty() {
+        true => text(Column::RecipientAccountId),
+        false => &entity.account,
+    };
+    let mut on = event.story.traces.on.iter();
+    let user = on.find(|on| on.kind == Kind::User);
+    let owner = user.filter(|_| entity.kind == Kind::AccessKey);
+    Thing {
+        kind: entity.kind,
+        name: entity.name.clone(),
+        account: account.to_owned(),
+        region: text(Column::AwsRegion).to_owned(),
+        owner: owner.map(|user| user.name.clone()).unwrap_or_default(),
+        granted_to: None,
+    }
+}
+
+/// Returns the roles whose keys were taken.
+fn roles(own: &Own<'_>) -> Vec<Thing> {
+    let mut roles = BTreeSet::new();
+    for event in own.done().filter(|event| event.story.error_code.is_none()) {
+        for session in event
+            .story
+            .traces
+            .given
+            .iter()
+            .filter(|one| one.kind == Kind::Session)
+        {
+            let role = Entity::role_of_session(&session.name);
+            roles.extend(role.map(|role| Thing {
+                region: String::new(),
+                owner: String::new(),
+                ..thing(&role, event)
+            }));
+        }
+    }
+    roles.into_iter().collect()
+}
+
+/// Maximum number of calls of a kind that a verdict names.
+const CALLS_MAX: usize = 12;
+
+/// Returns calls of a kind, each with its target and the number of times.
+fn calls(own: &Own<'_>, is_one: &dyn Fn(&CaseEvent) -> bool) -> Vec<String> {
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    for event in own.done().filter(|event| is_one(event)) {
+        let refused = event.story.error_code.as_ref().map_or("", |_| ", refused");
+        let target = match target(event) {
+            target if target.is_empty() => String::new(),
+            target => format!(" {target}"),
+        };
+        *found
+            .entry(format!("{}{target}{refused}", call(event)))
+            .or_default() += 1;
+    }
+    let n_left = found.len().saturating_sub(CALLS_MAX);
+    let mut calls: Vec<String> = found
+        .into_iter()
+        .take(CALLS_MAX)
+        .map(|(call, n)| match n {
+            1 => call,
+            n => format!("{call} ({n} times)"),
+        })
+        .collect();
+    if n_left > 0 {
+        calls.push(format!("and {n_left} more"));
+    }
+    calls
+}
+
+/// Returns whether a call read, copied, shared, changed or removed data.
+fn is_data(event: &CaseEvent) -> bool {
+    let mut targets = event.story.touched.targets.iter();
+    targets.any(|target| target.data.is_some())
+}

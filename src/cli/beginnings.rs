@@ -1,0 +1,141 @@
+//! The beginnings of an investigation: alerts, and identities in the command line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use trailsift::case::{self, AlertsFile, Seed};
+use trailsift::follow::{Entity, Kind};
+
+use super::args::InvestigateArgs;
+use super::terminal;
+use super::usage::usage;
+
+/// Number of names of users that a message has.
+const NAMES_SHOWN: usize = 10;
+
+/// Returns the beginnings of the case. If the first path is a file of alerts, it is taken from the paths, and a user in
+/// the command line selects among the alerts.
+pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
+    let named = named(args)?;
+    let kinds = args.input.paths.iter().map(|path| kind(path));
+    let kinds: Vec<Option<AlertsFile>> = kinds.collect::<anyhow::Result<_>>()?;
+    let has_more = args.input.files_from.is_some() || args.input.manifest.is_some();
+    let (first, others) = match kinds.split_first() {
+        Some((first, others)) => (*first, others),
+        None => (None, &[][..]),
+    };
+    let begins_with_alerts = first == Some(AlertsFile::Readable);
+    if !begins_with_alerts && !named.is_empty() {
+        return Ok(named.into_iter().map(without_time).collect());
+    }
+    let Some(alerts) = args.input.paths.first().cloned() else {
+        return Err(usage("name the alerts of a hunt before the paths, or a --user").into());
+    };
+    let shown = alerts.display();
+    if first == Some(AlertsFile::Csv) {
+        return Err(usage(&format!(
+            "{shown}: alerts as CSV are not read back; write them as Parquet or JSON lines: trailsift hunt --output \
+             alerts.parquet PATH"
+        ))
+        .into());
+    }
+    let behind = others.iter().position(Option::is_some);
+    if let (false, Some(n)) = (begins_with_alerts, behind) {
+        let behind = args
+            .input
+            .paths
+            .get(n + 1)
+            .map(|path| path.display().to_string());
+        let behind = behind.unwrap_or_default();
+        return Err(usage(&format!(
+            "{shown}: it is not a file of alerts, but {behind} is: name the alerts first, then what is to be read"
+        ))
+        .into());
+    }
+    if !begins_with_alerts && alerts.is_dir() {
+        return Err(usage(&format!(
+            "{shown}: it is a folder; name the alerts of a hunt before it, or a --user"
+        ))
+        .into());
+    }
+    args.input.paths.remove(0);
+    if args.input.paths.is_empty() && !has_more {
+        return Err(usage("name what is to be read after the alerts").into());
+    }
+    let seeds = case::seeds(&alerts).with_context(|| alerts.display().to_string())?;
+    select(seeds, named, &alerts)
+}
+
+/// Returns the identities in the command line.
+fn named(args: &InvestigateArgs) -> Result<Vec<Entity>, clap::Error> {
+    let users = args.user.iter().map(|name| match name.split_once('/') {
+        Some((account, name)) => Entity::in_account(Kind::User, account, name),
+        None => Entity::by_name(Kind::User, name),
+    });
+    let keys = args
+        .access_key
+        .iter()
+        .map(|id| Entity::by_name(Kind::AccessKey, id));
+    let mut entities: Vec<Entity> = users.chain(keys).collect();
+    for arn in &args.arn {
+        let is_beginning = |one: &Entity| matches!(one.kind, Kind::User | Kind::Role);
+        match Entity::of_arn(arn).filter(is_beginning) {
+            Some(entity) => entities.push(entity),
+            None => {
+                return Err(usage(&format!("{arn}: it is the ARN of no user or role")));
+            }
+        }
+    }
+    Ok(entities)
+}
+
+fn without_time(entity: Entity) -> Seed {
+    Seed { entity, time: None }
+}
+
+/// Returns the kind of a file's alerts; nothing for anything that is not a local file, and for what is not there, which
+/// is reported when it is read.
+fn kind(path: &Path) -> anyhow::Result<Option<AlertsFile>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    case::kind_of_alerts(path).with_context(|| path.display().to_string())
+}
+
+/// Returns the alerts of the users that the command line names, or all if it names none. Keys and roles, which an alert
+/// does not name, are added.
+fn select(seeds: Vec<Seed>, named: Vec<Entity>, alerts: &Path) -> anyhow::Result<Vec<Seed>> {
+    let (users, others): (Vec<Entity>, Vec<Entity>) =
+        named.into_iter().partition(|one| one.kind == Kind::User);
+    let is_same = |user: &Entity, seed: &Seed| {
+        let is_in_account = user.account.is_empty() || user.account == seed.entity.account;
+        user.name == seed.entity.name && is_in_account
+    };
+    for user in &users {
+        if seeds.iter().any(|seed| is_same(user, seed)) {
+            continue;
+        }
+        let names: BTreeSet<&str> = seeds.iter().map(|seed| &*seed.entity.name).collect();
+        let shown = names.iter().take(NAMES_SHOWN);
+        let mut shown: Vec<String> = shown
+            .map(|name| terminal::harmless(name, usize::MAX))
+            .collect();
+        if names.len() > NAMES_SHOWN {
+            shown.push(format!("and {} more", names.len() - NAMES_SHOWN));
+        }
+        bail!(
+            "{}: no alert is of user {}; the alerts are of {}",
+            alerts.display(),
+            user.name,
+            shown.join(", ")
+        );
+    }
+    let has_users = !users.is_empty();
+    let selected = seeds
+        .into_iter()
+        .filter(|seed| !has_users || users.iter().any(|user| is_same(user, seed)));
+    Ok(selected
+        .chain(others.into_iter().map(without_time))
+        .collect())
+}
