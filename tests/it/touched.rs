@@ -457,7 +457,7 @@ fn the_files_of_a_case_carry_what_each_call_touched() {
     assert_eq!(
         targets["snapshot"],
         [
-            "on volume vol-0123456789abcdef0",
+            "on volume vol-0123456789abcdef0 disk",
             "made snapshot snap-0123456789abcdef0 disk"
         ]
     );
@@ -545,7 +545,7 @@ fn a_page_has_the_targets_also_when_it_is_made_again() {
 }
 
 #[test]
-fn a_case_of_a_quarantine_counts_only_the_users_own_calls_and_undated_apart() {
+fn a_page_counts_the_users_own_calls_and_undated_ones_apart() {
     let at = |id: &str, time: &str| {
         let mut event = read(id, alice());
         event["eventTime"] = json!(time);
@@ -567,7 +567,13 @@ fn a_case_of_a_quarantine_counts_only_the_users_own_calls_and_undated_apart() {
         at("undated", "soon").to_string(),
         by_aws.to_string(),
     ];
-    let lake = Lake::new().file("a.ndjson", events.join("\n"));
+    // The quarantine was made with another key than alice's.
+    let own = events
+        .iter()
+        .skip(1)
+        .map(|event| event.replace("AKIAIOSFODNN7EXAMPLE", "AKIAEXAMPLE2ALICE000"));
+    let lines: Vec<String> = events.iter().take(1).cloned().chain(own).collect();
+    let lake = Lake::new().file("a.ndjson", lines.join("\n"));
     case(&lake, &[]);
     let page = text(&lake, "report.html");
     let expected = "this archive has 1 call, 0 of them refused, from 1 address before that, 2 calls, 0 of them refused, \
