@@ -42,8 +42,6 @@ mod sums;
 mod target_columns;
 mod techniques;
 #[cfg(test)]
-mod test_events;
-#[cfg(test)]
 mod testing;
 pub mod touched;
 mod users;

@@ -291,7 +291,7 @@ pub(super) fn is_of_session(key: &Entity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::test_events::{TestEvent, case_of, window};
+    use crate::case::testing::{TestEvent, case_of, window};
     use crate::follow::steps;
 
     /// Returns a quarantine of each user, and calls of each.

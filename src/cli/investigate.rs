@@ -85,9 +85,20 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
     warn(&case.about, unwritten, args.log_format);
+    if !args.quiet {
+        tell(&case, &args, unwritten.is_none())?;
+    }
+    Ok(if case.about.complete {
+        Exit::Complete
+    } else {
+        Exit::Incomplete
+    })
+}
+
+/// Reports the result in the form that was asked for.
+fn tell(case: &Case, args: &InvestigateArgs, has_page: bool) -> anyhow::Result<()> {
     match args.log_format {
-        _ if args.quiet => {}
-        LogFormat::Text => show(&case, &args.output, unwritten.is_none()),
+        LogFormat::Text => show(case, &args.output, has_page),
         LogFormat::Json => {
             let mut about = serde_json::to_value(&case.about)?;
             if let Some(about) = about.as_object_mut() {
@@ -97,11 +108,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
             terminal::json("case", &about);
         }
     }
-    Ok(if case.about.complete {
-        Exit::Complete
-    } else {
-        Exit::Incomplete
-    })
+    Ok(())
 }
 
 fn countries(path: &Path) -> anyhow::Result<Arc<Countries>> {

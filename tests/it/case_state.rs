@@ -145,9 +145,12 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             &[
                 "the quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
                 &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
-                &format!("Probably leaked: {LEAKED}"),
-                &format!("First foreign use on 2024-04-30 11:00:00Z from {STRANGER}"),
-                "1 day 1 h before the quarantine",
+                &format!("| Probably leaked | {LEAKED}: "),
+                &format!(
+                    "| First foreign use | 2024-04-30 11:00:00Z, GetCallerIdentity from {STRANGER}"
+                ),
+                "1 day 1 hour before the quarantine",
+                &format!("| Used after it was lifted | {LEAKED}: 8 calls"),
                 "inactive since 2024-06-20 11:00:00Z",
                 "| Lifted |",
                 "i-0123456789abcdef0",
@@ -205,7 +208,7 @@ fn a_key_that_a_case_begins_with_leads_to_its_user_and_its_quarantine() {
             "attached AWSCompromisedKeyQuarantineV2 to alice",
             "the quarantine was lifted by",
             &format!("; {LEAKED} was used after that: 8 calls"),
-            &format!("Probably leaked: {LEAKED} (the case began with it"),
+            &format!("| Probably leaked | {LEAKED}: the case began with it"),
         ],
     );
     let about = fs::read(lake.beside("case/case.json")).unwrap();

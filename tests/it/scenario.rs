@@ -557,7 +557,7 @@ fn has_its_hashes(lake: &Lake) -> bool {
     let mut command = Command::new("sha256sum");
     command.args(["--check", "--strict", "--status", "SHA256SUMS"]);
     let listed = text(lake.beside("case/SHA256SUMS")).unwrap();
-    assert_eq!(listed.lines().count(), 8);
+    assert_eq!(listed.lines().count(), 10);
     command
         .current_dir(lake.beside("case"))
         .status()
@@ -753,8 +753,8 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "GetCallerIdentity from 203.0.113.255 with ",
         "; 1 day 8 hours before the quarantine",
         "role deploy in 222233334444, role platform-admin in 333344445555",
-        "GetSecretValue",
-        "StopLogging, refused",
+        "| Data touched | GetSecretValue secret prod/payments |",
+        "| Logs attacked | StopLogging trail organization, refused |",
         "| Usual addresses | 198.51.100.255 |",
         "nothing that was made is known to be left",
         // What happened.

@@ -164,7 +164,7 @@ pub(super) fn chart(own: &Own<'_>, bursts: &[Burst<'_>], verdict: &Verdict) -> O
             .iter()
             .map(|(time, text, title)| Mark {
                 x: number(axis.x(*time)),
-                text: *text,
+                text,
                 title: title.clone(),
             })
             .collect(),

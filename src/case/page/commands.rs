@@ -174,61 +174,12 @@ fn remove(verdict: &Verdict) -> Option<Action> {
         left.filter(move |thing| thing.kind == kind && thing.granted_to.is_none())
     };
     for thing in order.into_iter().flat_map(left) {
-        let name = thing.name.as_str();
-        let words: &[&[&str]] = match thing.kind {
-            Kind::User => &[
-                &["aws", "iam", "list-access-keys", "--user-name", name],
-                &[
-                    "aws",
-                    "iam",
-                    "list-attached-user-policies",
-                    "--user-name",
-                    name,
-                ],
-                &["aws", "iam", "delete-user", "--user-name", name],
-            ],
-            Kind::Role => &[
-                &[
-                    "aws",
-                    "iam",
-                    "list-attached-role-policies",
-                    "--role-name",
-                    name,
-                ],
-                &["aws", "iam", "list-role-policies", "--role-name", name],
-                &["aws", "iam", "delete-role", "--role-name", name],
-            ],
-            Kind::AccessKey => &[&[
-                "aws",
-                "iam",
-                "delete-access-key",
-                "--user-name",
-                &thing.owner,
-                "--access-key-id",
-                name,
-            ]],
-            Kind::Policy => &[
-                &[
-                    "aws",
-                    "iam",
-                    "list-entities-for-policy",
-                    "--policy-arn",
-                    name,
-                ],
-                &["aws", "iam", "delete-policy", "--policy-arn", name],
-            ],
-            Kind::Group => &[
-                &["aws", "iam", "get-group", "--group-name", name],
-                &["aws", "iam", "delete-group", "--group-name", name],
-            ],
-            Kind::LoginProfile => &[&["aws", "iam", "delete-login-profile", "--user-name", name]],
-            _ => &[],
-        };
-        if !words.is_empty() {
+        let removing = removing(thing);
+        if !removing.is_empty() {
             in_account(&mut commands, &thing.account);
         }
-        for words in words {
-            push(&mut commands, words);
+        for words in removing {
+            push(&mut commands, &[&["aws", "iam"], words.as_slice()].concat());
         }
     }
     (!commands.is_empty()).then(|| Action {
@@ -236,6 +187,40 @@ fn remove(verdict: &Verdict) -> Option<Action> {
         note: "As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.".to_owned(),
         commands,
     })
+}
+
+/// Returns the calls of IAM that remove something, with those that list what must be removed before.
+fn removing(thing: &Thing) -> Vec<Vec<&str>> {
+    let name = thing.name.as_str();
+    match thing.kind {
+        Kind::User => vec![
+            vec!["list-access-keys", "--user-name", name],
+            vec!["list-attached-user-policies", "--user-name", name],
+            vec!["delete-user", "--user-name", name],
+        ],
+        Kind::Role => vec![
+            vec!["list-attached-role-policies", "--role-name", name],
+            vec!["list-role-policies", "--role-name", name],
+            vec!["delete-role", "--role-name", name],
+        ],
+        Kind::AccessKey => vec![vec![
+            "delete-access-key",
+            "--user-name",
+            &thing.owner,
+            "--access-key-id",
+            name,
+        ]],
+        Kind::Policy => vec![
+            vec!["list-entities-for-policy", "--policy-arn", name],
+            vec!["delete-policy", "--policy-arn", name],
+        ],
+        Kind::Group => vec![
+            vec!["get-group", "--group-name", name],
+            vec!["delete-group", "--group-name", name],
+        ],
+        Kind::LoginProfile => vec![vec!["delete-login-profile", "--user-name", name]],
+        _ => Vec::new(),
+    }
 }
 
 /// Adds the command that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of

@@ -101,7 +101,7 @@ fn made_visible(text: &str, chars_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::test_events::{TestEvent, case_of};
+    use crate::case::testing::{TestEvent, case_of};
     use crate::follow::steps;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::own::Own;
+use super::own::{Own, When};
 use super::shown;
 use super::verdict::{Places, address};
 use crate::case::techniques::technique;
@@ -63,16 +63,21 @@ pub(super) struct CallFacts {
 }
 
 pub(super) fn seen(own: &Own<'_>, name: &'static str, column: Column) -> Table {
-    // Each value, with the number of times it was seen before the quarantine.
-    let mut all: BTreeMap<&str, (Seen, u64)> = BTreeMap::new();
+    // Each value, with the number of times it was seen before the quarantine and after it.
+    let mut all: BTreeMap<&str, (Seen, u64, u64)> = BTreeMap::new();
     for event in own.done() {
         if let Some(value) = event.alert.text(column) {
-            let (seen, n_before) = all.entry(value).or_default();
+            let (seen, n_before, n_after) = all.entry(value).or_default();
             seen.add(event.alert.time(), event.story.error_code.is_some());
-            *n_before += u64::from(own.is_before(event));
+            match own.when(event) {
+                When::Before => *n_before += 1,
+                // Without a quarantine there is no other time.
+                When::FromThenOn => *n_after += 1,
+                When::Unknown => *n_after += u64::from(own.quarantined.is_none()),
+            }
         }
     }
-    let rows = all.into_iter().map(|(name, (seen, n_before))| {
+    let rows = all.into_iter().map(|(name, (seen, n_before, n_after))| {
         let country = own
             .countries
             .get(name)
@@ -83,7 +88,7 @@ pub(super) fn seen(own: &Own<'_>, name: &'static str, column: Column) -> Table {
             first: own.clock.time_if_any(seen.first),
             last: own.clock.time_if_any(seen.last),
             n_before,
-            n_after: seen.n_events - n_before,
+            n_after,
             n_errors: seen.n_errors,
         }
     });
