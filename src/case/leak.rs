@@ -92,7 +92,7 @@ pub enum Reason {
     SharedAddress,
     /// It was deactivated or deleted after the quarantine.
     TurnedOff,
-    /// It is the only long-term key of the user that was seen.
+    /// It is the only long-term key of the user that is known from before the quarantine.
     OnlyKey,
 }
 
@@ -107,7 +107,7 @@ impl Reason {
             Self::NewAgent => "with a user agent that was new for the user",
             Self::SharedAddress => "other identities were seen at that address",
             Self::TurnedOff => "deactivated or deleted after the quarantine",
-            Self::OnlyKey => "the only long-term key of the user that was seen",
+            Self::OnlyKey => "the only long-term key of the user known from before the quarantine",
         }
     }
 }
@@ -121,7 +121,8 @@ impl<'a> AddressUsers<'a> {
         let mut all = Self::default();
         for event in &case.events {
             let actors = event.story.traces.actors.iter();
-            let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
+            // A session of a role may be the user's own.
+            let mut named = actors.filter(|one| one.kind == Kind::User);
             if let (Some(address), Some(who)) = (address(event), named.next()) {
                 all.add(address, who);
             }

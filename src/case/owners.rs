@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::beginning::Beginning;
 use super::collected::Sighted;
 use super::users::is_of_session;
-use crate::follow::{Entity, EntityRefs, Kind, Quarantine};
+use crate::follow::{CaseDetails, Entity, Kind, Quarantine};
+use crate::output::{Alert, Column};
 
 /// Finds the user of each long-term key that a case begins with: by an event with the key, or by one in which the key
 /// was created or changed. Returns true if a user was found that was not known before.
@@ -26,8 +27,7 @@ pub(super) fn find<'e>(
     }
     let mut is_new = false;
     for event in events {
-        let is_refused = event.story.error_code.is_some();
-        for (key, user) in owned(&event.story.traces, is_refused) {
+        for (key, user) in owned(&event.alert, &event.story) {
             if let Some(beginning) = keys.remove(key) {
                 beginning.owner = Some(user.clone());
                 is_new = true;
@@ -37,17 +37,24 @@ pub(super) fn find<'e>(
     is_new
 }
 
+/// The calls that create or change a key.
+const CHANGES_OF_KEYS: [&str; 3] = ["CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"];
+
 /// Returns the keys in an event whose user it names, each with the user.
-pub(super) fn owned(
-    traces: &EntityRefs,
-    is_refused: bool,
-) -> impl Iterator<Item = (&Entity, &Entity)> {
+pub(super) fn owned<'e>(
+    alert: &Alert,
+    story: &'e CaseDetails,
+) -> impl Iterator<Item = (&'e Entity, &'e Entity)> {
+    let traces = &story.traces;
+    let action = alert.text(Column::EventAction).unwrap_or_default();
+    // Other calls about a key are made by anybody: `GetAccessKeyLastUsed` by those who respond.
+    let is_change = story.error_code.is_none() && CHANGES_OF_KEYS.contains(&action);
     let user = |entities: &'_ [Entity]| entities.iter().position(|one| one.kind == Kind::User);
     let actor = user(&traces.actors).map(|at| &traces.actors[at]);
     // A call of IAM about a key that names no user is about the user that calls.
     let target = user(&traces.on).map(|at| &traces.on[at]).or(actor);
     let changed = traces.made.iter().chain(&traces.on);
-    let changed = changed.filter(move |_| !is_refused);
+    let changed = changed.filter(move |_| is_change);
     let acting = traces.actors.iter().map(move |key| (key, actor));
     let all = acting.chain(changed.map(move |key| (key, target)));
     all.filter_map(|(key, user)| {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
@@ -80,7 +81,9 @@ pub fn kind_of_alerts(path: &Path) -> io::Result<Option<AlertsFile>> {
             COLUMNS.iter().all(|column| has(column)) && has("alert_id") && !has("relation")
         };
         // A Parquet file that cannot be read has no alerts that can be.
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).ok();
+        let read = || ParquetRecordBatchReaderBuilder::try_new(file).ok();
+        // Nor has one over which the reader panics.
+        let reader = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         let found = reader.filter(|reader| is_of_alerts(reader.schema()));
         return Ok(found.map(|_| AlertsFile::Readable));
     }

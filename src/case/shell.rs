@@ -1,7 +1,7 @@
 //! Words of a command for a shell.
 
 /// Returns a text as one word of a command, as a POSIX shell reads it. A word with characters that cannot be shown has
-/// no safe form on a page or a terminal, so there is none.
+/// no safe form on a page or a terminal, and one that the AWS CLI takes for the name of a file none in a command.
 #[must_use]
 pub fn quoted(text: &str) -> Option<String> {
     let is_plain = |c: char| {
@@ -12,10 +12,13 @@ pub fn quoted(text: &str) -> Option<String> {
         c.is_control()
             || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
-    if text.chars().any(is_hidden) {
+    // The AWS CLI would read a file of this machine.
+    if text.chars().any(is_hidden) || text.starts_with("file://") || text.starts_with("fileb://") {
         return None;
     }
-    Some(match !text.is_empty() && text.chars().all(is_plain) {
+    // Some shells replace a word that begins with this sign.
+    let is_word = !text.is_empty() && !text.starts_with('=');
+    Some(match is_word && text.chars().all(is_plain) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     })
@@ -37,6 +40,8 @@ mod tests {
             ("a b", Some("'a b'")),
             ("$(id)`id`;", Some("'$(id)`id`;'")),
             ("it's", Some(r"'it'\''s'")),
+            ("=ls", Some("'=ls'")),
+            ("file:///etc/passwd", None),
             ("a\nb", None),
             ("a\u{202e}b", None),
         ] {

@@ -19,7 +19,7 @@ const NAMES_SHOWN: usize = 10;
 pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     let named = named(args)?;
     let kinds = args.input.paths.iter().map(|path| kind(path));
-    let kinds: Vec<Option<AlertsFile>> = kinds.collect::<anyhow::Result<_>>()?;
+    let kinds: Vec<Option<AlertsFile>> = kinds.collect();
     let has_more = args.input.files_from.is_some() || args.input.manifest.is_some();
     let (first, others) = match kinds.split_first() {
         Some((first, others)) => (*first, others),
@@ -96,11 +96,12 @@ fn without_time(entity: Entity) -> Seed {
 
 /// Returns the kind of a file's alerts; nothing for anything that is not a local file, and for what is not there, which
 /// is reported when it is read.
-fn kind(path: &Path) -> anyhow::Result<Option<AlertsFile>> {
+fn kind(path: &Path) -> Option<AlertsFile> {
     if !path.is_file() {
-        return Ok(None);
+        return None;
     }
-    case::kind_of_alerts(path).with_context(|| path.display().to_string())
+    // A file that cannot be read is reported when it is read.
+    case::kind_of_alerts(path).unwrap_or_default()
 }
 
 /// Returns the alerts of the users that the command line names, or all if it names none. Keys and roles, which an alert

@@ -78,9 +78,10 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Incomplete);
     }
     bar.begin_to_write();
-    case.about.command = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    // Not with the path of this program, which says nothing of the case.
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    case.about.command = ["trailsift".to_owned()].into_iter().chain(words).collect();
     let unwritten = draft.finish(&mut case, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;

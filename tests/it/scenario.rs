@@ -753,8 +753,8 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "GetCallerIdentity from 203.0.113.255 with ",
         "; 1 day 8 hours before the quarantine",
         "role deploy in 222233334444, role platform-admin in 333344445555",
-        "| Data touched | GetSecretValue secret prod/payments |",
-        "| Logs attacked | StopLogging trail organization, refused |",
+        "| Data touched | GetSecretValue secret prod/payments in 333344445555 |",
+        "| Logs attacked | StopLogging trail organization in 333344445555, refused |",
         "| Usual addresses | 198.51.100.255 |",
         "nothing that was made is known to be left",
         // What happened.
@@ -766,7 +766,10 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "**response**",
         // What to do.
         "aws iam put-role-policy --role-name platform-admin",
-        "leave the quarantine as it is",
+        "With a quarantine AWS opens a support case",
+        "aws secretsmanager describe-secret --region us-east-1 --secret-id prod/payments",
+        "| Others at the foreign addresses | user intern in 111122223333: ",
+        "aws iam list-access-keys --user-name intern",
         // What was done about it.
         "- The console password was changed or taken away: **missing**",
     ] {

@@ -4,7 +4,7 @@
 //! end sessions, remove what is not recognised, then answer AWS Support. The quarantine is left as it is: AWS asks to
 //! keep it until Support's steps are done. Every name goes through [`quoted`].
 
-use super::verdict::{Thing, Verdict};
+use super::verdict::{COMMANDS_MAX, Thing, Verdict};
 use crate::case::shell::quoted;
 use crate::follow::{Entity, Kind};
 
@@ -29,8 +29,10 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     actions.extend(console(user));
     actions.extend(remove(verdict));
     actions.extend(instances(verdict));
+    actions.extend(secrets(verdict));
+    actions.extend(others(verdict));
     actions.extend(logging(verdict));
-    actions.push(support(user));
+    actions.push(support(user, verdict));
     actions
 }
 
@@ -64,7 +66,8 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
     let mut commands = Vec::new();
     in_account(&mut commands, &user.account);
     let usable = verdict.leaked.iter().filter(|key| key.is_usable);
-    for key in usable {
+    let usable = usable.map(|key| &key.id).chain(&verdict.candidates);
+    for id in usable {
         push(
             &mut commands,
             &[
@@ -74,7 +77,7 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
                 "--user-name",
                 &user.name,
                 "--access-key-id",
-                &key.id,
+                id,
                 "--status",
                 "Inactive",
             ],
@@ -84,14 +87,23 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
         &mut commands,
         &["aws", "iam", "list-access-keys", "--user-name", &user.name],
     );
-    let note = match verdict.leaked.iter().any(|key| key.is_usable) {
-        true => {
-            "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again."
-        }
-        false => "No key is known to be usable. Compare the list with the keys on this page.",
+    let has_usable = verdict.leaked.iter().any(|key| key.is_usable);
+    let (title, note) = match has_usable {
+        false if !verdict.candidates.is_empty() => (
+            "Make each key of the user unusable",
+            "Nothing says which of them leaked. Programs that use a key stop at once.",
+        ),
+        true => (
+            "Make the leaked key unusable",
+            "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again.",
+        ),
+        false => (
+            "Check that no key of the user is usable",
+            "The log shows no usable key that leaked. Compare the list with the keys on this page.",
+        ),
     };
     Some(Action {
-        title: "Make the leaked key unusable".to_owned(),
+        title: title.to_owned(),
         note: note.to_owned(),
         commands,
     })
@@ -154,6 +166,13 @@ fn console(user: &Entity) -> Option<Action> {
     })
 }
 
+/// Returns the first things that the intruder is known to have made. What an unknown party made may be the user's own:
+/// no command removes it.
+fn of_intruder(verdict: &Verdict) -> impl Iterator<Item = &Thing> {
+    let left = verdict.left.iter().filter(|thing| thing.is_of_intruder);
+    left.take(COMMANDS_MAX)
+}
+
 /// Returns the steps that remove users, roles, keys and policies that were made and are not known to be removed.
 fn remove(verdict: &Verdict) -> Option<Action> {
     let mut commands = Vec::new();
@@ -166,11 +185,11 @@ fn remove(verdict: &Verdict) -> Option<Action> {
         Kind::Policy,
         Kind::Group,
     ];
-    for thing in &verdict.left {
+    for thing in of_intruder(verdict) {
         take_back(&mut commands, thing);
     }
     let left = |kind: Kind| {
-        let left = verdict.left.iter();
+        let left = of_intruder(verdict);
         left.filter(move |thing| thing.kind == kind && thing.granted_to.is_none())
     };
     for thing in order.into_iter().flat_map(left) {
@@ -255,7 +274,7 @@ fn take_back(commands: &mut Vec<String>, thing: &Thing) {
 fn instances(verdict: &Verdict) -> Option<Action> {
     let is_instance = |thing: &&Thing| thing.kind == Kind::Instance;
     let mut commands = Vec::new();
-    for one in verdict.left.iter().filter(is_instance) {
+    for one in of_intruder(verdict).filter(is_instance) {
         in_account(&mut commands, &one.account);
         push(
             &mut commands,
@@ -307,12 +326,72 @@ fn logging(verdict: &Verdict) -> Option<Action> {
     push(&mut commands, &["aws", "guardduty", "list-detectors"]);
     (!verdict.logging.is_empty()).then(|| Action {
         title: "Check that logs are still written".to_owned(),
-        note: "The intruder acted against logs or detectors. For each trail: aws cloudtrail get-trail-status, then start-logging.".to_owned(),
+        note: "There are calls against logs or detectors. For each trail: aws cloudtrail get-trail-status, then start-logging.".to_owned(),
         commands,
     })
 }
 
-fn support(user: &Entity) -> Action {
+fn secrets(verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    for secret in &verdict.secrets {
+        in_account(&mut commands, &secret.account);
+        // A comma would divide the name.
+        if secret.is_parameter && secret.name.contains(',') {
+            continue;
+        }
+        let filter = format!("Key=Name,Values={}", secret.name);
+        let (service, call, option, value) = match secret.is_parameter {
+            true => (
+                "ssm",
+                "describe-parameters",
+                "--parameter-filters",
+                filter.as_str(),
+            ),
+            false => (
+                "secretsmanager",
+                "describe-secret",
+                "--secret-id",
+                secret.name.as_str(),
+            ),
+        };
+        push(
+            &mut commands,
+            &[
+                "aws",
+                service,
+                call,
+                "--region",
+                &secret.region,
+                option,
+                value,
+            ],
+        );
+    }
+    (!commands.is_empty()).then(|| Action {
+        title: "Replace the secrets that were read".to_owned(),
+        note: "Change what each secret opens, then store the new value. The answers show when each was last changed.".to_owned(),
+        commands,
+    })
+}
+
+fn others(verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    let users = verdict.others.iter().map(|other| &other.who);
+    for user in users.filter(|who| who.kind == Kind::User) {
+        in_account(&mut commands, &user.account);
+        push(
+            &mut commands,
+            &["aws", "iam", "list-access-keys", "--user-name", &user.name],
+        );
+    }
+    (!verdict.others.is_empty()).then(|| Action {
+        title: "Look at others who came from the foreign addresses".to_owned(),
+        note: "Their keys may have leaked as well. trailsift investigate --user NAME makes the same page for one of them.".to_owned(),
+        commands,
+    })
+}
+
+fn support(user: &Entity, verdict: &Verdict) -> Action {
     let mut commands = Vec::new();
     if user.kind == Kind::User {
         in_account(&mut commands, &user.account);
@@ -327,9 +406,19 @@ fn support(user: &Entity) -> Action {
             ],
         );
     }
+    let (title, note) = match verdict.is_lifted {
+        true => (
+            "Answer AWS Support",
+            "The quarantine was lifted in this log. With a quarantine AWS opens a support case: see in the Support Center that it is closed.",
+        ),
+        false => (
+            "Answer AWS Support, and leave the quarantine as it is",
+            "With a quarantine AWS opens a support case: look in the Support Center. Do not detach AWSCompromisedKeyQuarantine before its steps are done; AWS may suspend the account otherwise.",
+        ),
+    };
     Action {
-        title: "Answer AWS Support, and leave the quarantine as it is".to_owned(),
-        note: "AWS has opened a support case. Do not detach AWSCompromisedKeyQuarantine before its steps are done; AWS may suspend the account otherwise.".to_owned(),
+        title: title.to_owned(),
+        note: note.to_owned(),
         commands,
     }
 }
@@ -346,6 +435,7 @@ mod tests {
             account: account.to_owned(),
             region: "eu-central-1".to_owned(),
             owner: String::new(),
+            is_of_intruder: true,
             granted_to: None,
         }
     }

@@ -1,6 +1,8 @@
 //! The facts on a page, all derived from a case.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::bursts::{BurstFacts, bursts, narrative};
 use super::chart::chart;
@@ -15,7 +17,7 @@ use super::verdict::{Places, Verdict, verdict};
 use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
 use crate::case::shell::quoted;
 use crate::case::state::{Standing, UserState, states};
-use crate::case::{About, Case, LookedFor, UserCase};
+use crate::case::{About, Case, LookedFor, Neighbour, UserCase};
 use crate::follow::Entity;
 use crate::output::Column;
 use crate::report::Severity;
@@ -57,6 +59,8 @@ pub(super) struct Facts {
 #[derive(Debug)]
 pub(super) struct NeighbourFacts {
     pub(super) address: String,
+    /// True if no user of the case has this address as a usual one.
+    pub(super) is_foreign: bool,
     pub(super) country: String,
     pub(super) who: String,
     pub(super) first: String,
@@ -74,7 +78,7 @@ pub(super) struct UserFacts {
     pub(super) account: String,
     pub(super) quarantined: String,
     pub(super) n_events: usize,
-    /// True if it is one line only: nothing is known but its quarantine.
+    /// True if it is one line only: it has one event at most, and nothing is open but its quarantine.
     pub(super) is_folded: bool,
     pub(super) is_lifted: bool,
     pub(super) verdict: Verdict,
@@ -148,7 +152,7 @@ impl Facts {
             provenance: provenance(about),
             lacking: lacking(case),
             not_read: errors.map(|one| shown(&one.to_string())).collect(),
-            neighbours: Rows::new(neighbours(case, clock)),
+            neighbours: Rows::new(neighbours(case, &states, clock)),
             addresses: addresses(case),
             users,
         }
@@ -171,7 +175,7 @@ fn counts(users: &[UserFacts]) -> Vec<(usize, &'static str)> {
         ),
         (
             count(&|user| !user.verdict.touched.is_empty()),
-            "with data read or copied",
+            "with data touched",
         ),
         (count(&|user| user.is_lifted), "whose quarantine was lifted"),
         (count(&|user| user.is_folded), "with one event"),
@@ -217,12 +221,22 @@ fn provenance(about: &About) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Returns other identities at the same addresses, those with the most events first.
-fn neighbours(case: &Case, clock: &Clock) -> Vec<NeighbourFacts> {
+/// Returns other identities at the same addresses: those at foreign addresses first, and those with the most events.
+fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<NeighbourFacts> {
     let mut all: Vec<_> = case.neighbours.iter().collect();
-    all.sort_by_key(|one| Reverse(one.seen.n_events));
+    let foreign: BTreeSet<IpAddr> = states
+        .iter()
+        .flat_map(|state| &state.leak.foreign_addresses)
+        .copied()
+        .collect();
+    let is_foreign = |one: &Neighbour| {
+        let ip = one.address.parse::<IpAddr>().map(|ip| ip.to_canonical());
+        ip.is_ok_and(|ip| foreign.contains(&ip))
+    };
+    all.sort_by_key(|one| (!is_foreign(one), Reverse(one.seen.n_events)));
     let rows = all.into_iter().map(|one| NeighbourFacts {
         address: shown(&one.address),
+        is_foreign: is_foreign(one),
         country: case
             .about
             .countries
@@ -274,7 +288,8 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
     let places = Places::new(own);
     let verdict = verdict(own, &places, &keys);
     let bursts = bursts(own, &places);
-    let is_folded = has_many && own.events.len() < 2;
+    let is_quiet = verdict.left.is_empty() && verdict.used_later.is_empty();
+    let is_folded = has_many && is_quiet && own.to_the_end().take(2).count() < 2;
     UserFacts {
         nth,
         name: shown(&user_entity.name),
@@ -297,7 +312,7 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
             seen(own, "User agents", Column::UserAgent),
         ],
         tactics: tactics(own, &places),
-        steps: steps(own),
+        steps: steps(own, &places),
         keys: Rows::new(keys),
         made: Rows::new(made(state_at_end, clock)),
         calls: Rows::new(calls(own)),

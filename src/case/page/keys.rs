@@ -3,8 +3,8 @@
 use super::clock::Clock;
 use super::event_text::{text, who};
 use super::shown;
-use crate::case::CaseEvent;
 use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Maker, Thing, UserState};
+use crate::case::{CaseEvent, Finding};
 use crate::output::Column;
 
 /// The facts about a key.
@@ -26,6 +26,8 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
         let has_leaked = state.has_leaked(key);
         let maker = state.made_key(key).map(|made| made.maker);
         let is_of_strangers = matches!(maker, Some(Maker::Intruder | Maker::Unclear));
+        let may_have_leaked =
+            state.leak.finding == Finding::NothingPoints && state.leak.others.contains(&key.key);
         let mut notes = vec![key_end(key.end, clock)];
         if key.seen.n_events == 0 {
             notes.push("not seen in use".to_owned());
@@ -41,7 +43,9 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
             last: clock.time_if_any(key.seen.last),
             n: key.seen.n_events,
             state: notes.join("; "),
-            is_bad: key.is_long_term() && key.end.is_usable() && (has_leaked || is_of_strangers),
+            is_bad: key.is_long_term()
+                && key.end.is_usable()
+                && (has_leaked || may_have_leaked || is_of_strangers),
         }
     });
     keys.collect()

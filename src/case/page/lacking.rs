@@ -30,6 +30,7 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
             plural(archive.folders_passed_over, "folder")
         ),
     });
+    lacking.extend(later_cut(case));
     if archive.is_part {
         let text = "Only a part of the archive was asked for (accounts, regions, or a shard): what is said here holds for that part.";
         lacking.push(text.to_owned());
@@ -104,4 +105,10 @@ fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<Strin
         n_days(from, to),
         named.join(", ")
     ))
+}
+
+/// Returns the note that later events were left out, if they were.
+fn later_cut(case: &Case) -> Option<String> {
+    let note = "So much was made after the windows (--after) that not all of it is in this case: more may be left than this page names.";
+    case.about.later_cut.then(|| note.to_owned())
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use crate::case::state::UserState;
-use crate::case::{Case, CaseEvent, UserCase, is_done, is_of_aws};
+use crate::case::{Case, CaseEvent, Neighbour, UserCase, is_done, is_of_aws};
 use crate::follow::{Entity, Kind, Link, Quarantine};
 
 /// A user's events, each with its link to the user.
@@ -24,6 +24,8 @@ pub(super) struct Own<'a> {
     /// The end of that time range.
     pub(super) until: Option<Timestamp>,
     pub(super) countries: &'a BTreeMap<String, String>,
+    /// Other identities at addresses of the case.
+    pub(super) neighbours: &'a [Neighbour],
     pub(super) clock: &'a Clock,
 }
 
@@ -52,6 +54,7 @@ impl<'a> Own<'a> {
             since: None,
             until: None,
             countries: &case.about.countries,
+            neighbours: &case.neighbours,
             clock,
         };
         let times = user.beginning.quarantines.as_deref().unwrap_or_default();
@@ -69,6 +72,11 @@ impl<'a> Own<'a> {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         self.events.iter().map(|(event, _)| *event)
+    }
+
+    /// Returns the account of the user, if it is known.
+    pub(super) fn account(&self) -> Option<&'a str> {
+        Some(self.user.account.as_str()).filter(|account| !account.is_empty())
     }
 
     /// Returns whether this user itself acted. Always true if the case began with a key or a role.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::own::{Own, When};
 use super::shown;
-use super::verdict::{Places, address};
+use super::verdict::Places;
+use crate::case::Seen;
 use crate::case::techniques::technique;
-use crate::case::{CaseEvent, Seen};
 use crate::follow::Kind;
 use crate::output::Column;
 
@@ -129,11 +129,6 @@ pub(super) fn calls(own: &Own<'_>) -> Vec<CallFacts> {
     calls
 }
 
-/// Returns whether a call may be the intruder's: it did not come from an address that is usual for the user.
-fn may_be_foreign(event: &CaseEvent, places: &Places<'_>) -> bool {
-    address(event).is_none_or(|address| !places.usual.contains(address))
-}
-
 /// Returns the calls of the intruder that succeeded, by the tactic that they can be a step of; the other calls by
 /// whether they changed something.
 pub(super) fn tactics(own: &Own<'_>, places: &Places<'_>) -> Vec<TacticFacts> {
@@ -141,7 +136,7 @@ pub(super) fn tactics(own: &Own<'_>, places: &Places<'_>) -> Vec<TacticFacts> {
     type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
     let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
     let succeeded = own.done().filter(|event| event.story.error_code.is_none());
-    for event in succeeded.filter(|event| may_be_foreign(event, places)) {
+    for event in succeeded.filter(|event| places.may_be_foreign(event)) {
         let column = |name| event.alert.text(name).unwrap_or_default();
         let technique = technique(column(Column::EventProvider), column(Column::EventAction));
         let group = match (technique, event.story.read_only) {

@@ -12,10 +12,11 @@ use super::keys::{KeyFacts, key_end};
 use super::own::Own;
 use super::shown;
 use super::words::plural;
-use crate::case::state::{self, MadeThing, Standing};
+use crate::case::owners::owned;
+use crate::case::state::{self, MadeThing, Maker, Standing};
 use crate::case::touched::attacks_logging;
 use crate::case::{CaseEvent, Finding, ForeignUse, leak};
-use crate::follow::{Entity, Kind};
+use crate::follow::{Data, Entity, Kind};
 use crate::output::Column;
 
 /// The verdict about a user.
@@ -33,19 +34,29 @@ pub(super) struct Verdict {
     pub(super) used_later: String,
     /// The first use by a stranger, and how long that was before the quarantine.
     pub(super) first_foreign: Option<String>,
-    /// Keys that are usable at the end of the log.
+    /// Keys that are usable at the end of the log and leaked, may have leaked, or were made by the intruder.
     pub(super) usable: Vec<String>,
-    /// What the intruder made and nobody removed.
+    /// The user's own usable keys if nothing says which of several leaked.
+    pub(super) candidates: Vec<String>,
+    /// What the intruder, or an unknown party, made and nobody removed.
     pub(super) left: Vec<Thing>,
-    /// Data that was read or copied, each with the call.
+    /// True if addresses of strangers are known. Otherwise nothing tells the intruder's calls from the user's.
+    pub(super) has_foreign: bool,
+    /// Data that was read, copied, shared, changed or removed, each with the call.
     pub(super) touched: Vec<String>,
     /// Calls against logs and detectors.
     pub(super) logging: Vec<String>,
     /// Addresses that are foreign to the user.
     pub(super) foreign: Vec<String>,
+    /// Others who came from the foreign addresses: their keys may have leaked as well.
+    pub(super) others: Vec<Other>,
+    /// Secrets and parameters that were read or changed.
+    pub(super) secrets: Vec<Secret>,
+    /// True if the quarantine was lifted.
+    pub(super) is_lifted: bool,
     /// Addresses that the user was seen at before.
     pub(super) usual: Vec<String>,
-    /// The roles that the intruder took.
+    /// The roles that the user, or the intruder, took.
     pub(super) roles: Vec<Thing>,
     /// The state of the quarantine.
     pub(super) quarantine: String,
@@ -63,6 +74,22 @@ pub(super) struct LeakedKey {
     pub(super) is_usable: bool,
 }
 
+/// Another identity at a foreign address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    pub(super) who: Entity,
+    pub(super) words: String,
+}
+
+/// A secret, or a parameter of Systems Manager, that a call touched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Secret {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) is_parameter: bool,
+    pub(super) name: String,
+}
+
 /// Something that an intruder made or took.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Thing {
@@ -72,6 +99,8 @@ pub(super) struct Thing {
     pub(super) region: String,
     /// The user that a key belongs to.
     pub(super) owner: String,
+    /// True if it is known that the intruder made it.
+    pub(super) is_of_intruder: bool,
     /// What a policy was attached to or put on; nothing for a policy that was made.
     pub(super) granted_to: Option<Entity>,
 }
@@ -122,6 +151,13 @@ impl<'a> Places<'a> {
         places
     }
 
+    /// Returns whether a call may be the intruder's: it did not come from an address that is usual for the user. If no
+    /// foreign address is known, any call may be.
+    pub(super) fn may_be_foreign(&self, event: &CaseEvent) -> bool {
+        let is_usual = address(event).is_some_and(|address| self.usual.contains(address));
+        self.foreign.is_empty() || !is_usual
+    }
+
     pub(super) fn is_foreign(&self, event: &CaseEvent) -> bool {
         address(event).is_some_and(|address| self.foreign.contains(address))
     }
@@ -148,11 +184,16 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
     let mut verdict = Verdict {
         first_foreign: first.map(|first| first_foreign(own, first)),
         used_later: used_later(own),
-        touched: calls(own, &is_data),
-        logging: calls(own, &|event| attacks_logging(event).is_some()),
+        touched: calls(own, places, &is_data),
+        logging: calls(own, places, &|event| attacks_logging(event).map(|_| 0)),
         foreign: places.foreign.iter().map(with_country).collect(),
+        others: others(own),
+        secrets: secrets(own, places),
+        has_foreign: !places.foreign.is_empty(),
+        candidates: candidates(own),
+        is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
-        roles: roles(own),
+        roles: roles(own, places),
         quarantine: quarantine(own),
         leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
         not_known: not_known(own),
@@ -198,6 +239,7 @@ fn risk(verdict: &Verdict) -> u32 {
         + 10 * n(verdict.touched.len().min(5))
         + 5 * n(verdict.roles.len().min(5))
         + 10 * n(verdict.foreign.len().min(2))
+        + 10 * n(verdict.others.len().min(2))
 }
 
 fn quarantine(own: &Own<'_>) -> String {
@@ -211,6 +253,68 @@ fn quarantine(own: &Own<'_>) -> String {
         ),
         Standing::Unclear => "not clear: the time of an event cannot be read".to_owned(),
     }
+}
+
+/// Returns the others who came from the foreign addresses.
+fn others(own: &Own<'_>) -> Vec<Other> {
+    let strangers = &own.state.leak.foreign_addresses;
+    let others = own.neighbours.iter().filter(|one| {
+        let ip = one.address.parse::<IpAddr>().map(|ip| ip.to_canonical());
+        ip.is_ok_and(|ip| strangers.contains(&ip))
+    });
+    let others = others.map(|one| {
+        let kind = one.entity.kind.name().replace('_', " ");
+        let account = match one.entity.account.as_str() {
+            "" => String::new(),
+            account => format!(" in {}", shown(account)),
+        };
+        Other {
+            who: one.entity.clone(),
+            words: format!(
+                "{kind} {}{account}: {} from {}",
+                shown(&one.entity.name),
+                plural(one.seen.n_events, "call"),
+                shown(&one.address)
+            ),
+        }
+    });
+    others.collect()
+}
+
+/// Maximum number of secrets, or of things that were left, for which a verdict has commands.
+pub(super) const COMMANDS_MAX: usize = 40;
+
+/// Returns the user's own usable keys if nothing says which of several leaked.
+fn candidates(own: &Own<'_>) -> Vec<String> {
+    if own.state.leak.finding != Finding::NothingPoints {
+        return Vec::new();
+    }
+    let usable = own.state.usable_keys();
+    let own_keys = usable.filter(|key| own.state.leak.others.contains(&key.key));
+    own_keys.map(|key| key.key.name.clone()).collect()
+}
+
+/// Returns the first secrets and parameters that calls touched.
+fn secrets(own: &Own<'_>, places: &Places<'_>) -> Vec<Secret> {
+    let mut secrets = BTreeSet::new();
+    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+        let text = |column| event.alert.text(column).unwrap_or_default();
+        for target in &event.story.touched.targets {
+            if !matches!(target.data, Some(Data::Secret | Data::Parameter)) {
+                continue;
+            }
+            secrets.insert(Secret {
+                account: match target.account.is_empty() {
+                    true => text(Column::RecipientAccountId).to_owned(),
+                    false => target.account.clone(),
+                },
+                region: text(Column::AwsRegion).to_owned(),
+                is_parameter: target.data == Some(Data::Parameter),
+                name: target.name.clone(),
+            });
+        }
+    }
+    secrets.into_iter().take(COMMANDS_MAX).collect()
 }
 
 fn first_foreign(own: &Own<'_>, first: ForeignUse<'_>) -> String {
@@ -279,8 +383,12 @@ fn used_later(own: &Own<'_>) -> String {
 /// Returns what an intruder made and nobody removed.
 fn left(made: &MadeThing<'_>) -> Thing {
     match made.thing {
-        state::Thing::Entity(entity) => thing(entity, made.made),
+        state::Thing::Entity(entity) => Thing {
+            is_of_intruder: made.maker == Maker::Intruder,
+            ..thing(entity, made.made)
+        },
         state::Thing::Grant { policy, to } => Thing {
+            is_of_intruder: made.maker == Maker::Intruder,
             kind: Kind::Policy,
             name: policy.to_owned(),
             granted_to: Some(to.clone()),
@@ -295,23 +403,23 @@ fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
         true => text(Column::RecipientAccountId),
         false => &entity.account,
     };
-    let mut on = event.story.traces.on.iter();
-    let user = on.find(|on| on.kind == Kind::User);
-    let owner = user.filter(|_| entity.kind == Kind::AccessKey);
+    let owner = owned(&event.alert, &event.story).find(|(key, _)| *key == entity);
     Thing {
         kind: entity.kind,
         name: entity.name.clone(),
         account: account.to_owned(),
         region: text(Column::AwsRegion).to_owned(),
-        owner: owner.map(|user| user.name.clone()).unwrap_or_default(),
+        owner: owner.map(|(_, user)| user.name.clone()).unwrap_or_default(),
+        is_of_intruder: false,
         granted_to: None,
     }
 }
 
 /// Returns the roles whose keys were taken.
-fn roles(own: &Own<'_>) -> Vec<Thing> {
+fn roles(own: &Own<'_>, places: &Places<'_>) -> Vec<Thing> {
     let mut roles = BTreeSet::new();
-    for event in own.done().filter(|event| event.story.error_code.is_none()) {
+    let succeeded = own.done().filter(|event| event.story.error_code.is_none());
+    for event in succeeded.filter(|event| places.may_be_foreign(event)) {
         for session in event
             .story
             .traces
@@ -333,24 +441,34 @@ fn roles(own: &Own<'_>) -> Vec<Thing> {
 /// Maximum number of calls of a kind that a verdict names.
 const CALLS_MAX: usize = 12;
 
-/// Returns calls of a kind, each with its target and the number of times.
-fn calls(own: &Own<'_>, is_one: &dyn Fn(&CaseEvent) -> bool) -> Vec<String> {
-    let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    for event in own.done().filter(|event| is_one(event)) {
+/// Returns calls of a kind, each with its target and the number of times: those with the lowest rank first.
+fn calls(
+    own: &Own<'_>,
+    places: &Places<'_>,
+    rank: &dyn Fn(&CaseEvent) -> Option<u8>,
+) -> Vec<String> {
+    let mut found: BTreeMap<(u8, String), u64> = BTreeMap::new();
+    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+        let Some(rank) = rank(event) else {
+            continue;
+        };
         let refused = event.story.error_code.as_ref().map_or("", |_| ", refused");
         let target = match target(event) {
             target if target.is_empty() => String::new(),
             target => format!(" {target}"),
         };
+        let account = event.alert.text(Column::RecipientAccountId);
+        let account = account.filter(|account| Some(*account) != own.account());
+        let account = account.map_or_else(String::new, |account| format!(" in {}", shown(account)));
         *found
-            .entry(format!("{}{target}{refused}", call(event)))
+            .entry((rank, format!("{}{target}{account}{refused}", call(event))))
             .or_default() += 1;
     }
     let n_left = found.len().saturating_sub(CALLS_MAX);
     let mut calls: Vec<String> = found
         .into_iter()
         .take(CALLS_MAX)
-        .map(|(call, n)| match n {
+        .map(|((_, call), n)| match n {
             1 => call,
             n => format!("{call} ({n} times)"),
         })
@@ -361,8 +479,10 @@ fn calls(own: &Own<'_>, is_one: &dyn Fn(&CaseEvent) -> bool) -> Vec<String> {
     calls
 }
 
-/// Returns whether a call read, copied, shared, changed or removed data.
-fn is_data(event: &CaseEvent) -> bool {
-    let mut targets = event.story.touched.targets.iter();
-    targets.any(|target| target.data.is_some())
+/// Returns a rank if a call read, copied, shared, changed or removed data: secrets come first.
+fn is_data(event: &CaseEvent) -> Option<u8> {
+    let targets = event.story.touched.targets.iter();
+    let data = targets.filter_map(|target| target.data);
+    data.map(|data| u8::from(!matches!(data, Data::Secret | Data::Parameter)))
+        .min()
 }

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use super::event_text::{text, who};
 use super::own::{Own, When};
 use super::shown;
+use super::verdict::Places;
 use crate::case::CaseEvent;
 use crate::case::state::Standing;
+use crate::case::touched::attacks_logging;
 use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -210,6 +212,7 @@ pub(super) fn day(time: Timestamp) -> String {
 /// A step of the rule's guide.
 struct Step {
     what: &'static str,
+    /// The calls; none for those against logs and detectors, which have a table of their own.
     calls: &'static [&'static str],
     /// True if a call counts as this step only if it acts on the user itself.
     is_to_user: bool,
@@ -247,7 +250,7 @@ const STEPS: [Step; 8] = [
         is_response: true,
     },
     Step {
-        what: "Policies of the user were changed",
+        what: "Other policies of the user were changed",
         calls: &[
             "AttachUserPolicy",
             "DetachUserPolicy",
@@ -260,7 +263,7 @@ const STEPS: [Step; 8] = [
         is_response: false,
     },
     Step {
-        what: "Users or roles were made",
+        what: "Users, roles or passwords were made",
         calls: &["CreateUser", "CreateRole", "CreateLoginProfile"],
         is_to_user: false,
         is_response: false,
@@ -273,14 +276,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         what: "Logs or detectors were switched off or changed",
-        calls: &[
-            "StopLogging",
-            "DeleteTrail",
-            "UpdateTrail",
-            "PutEventSelectors",
-            "DeleteDetector",
-            "UpdateDetector",
-        ],
+        calls: &[],
         is_to_user: false,
         is_response: false,
     },
@@ -293,7 +289,7 @@ const STEPS: [Step; 8] = [
 ];
 
 /// Returns the steps of the rule's guide, with what the archive contains for each.
-pub(super) fn steps(own: &Own<'_>) -> Vec<StepFacts> {
+pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
             let call = event.alert.text(Column::EventAction).unwrap_or_default();
@@ -301,8 +297,19 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<StepFacts> {
             // Activating a key again does not disable it, and the quarantine itself is not a response.
             let is_back =
                 call == "UpdateAccessKey" && story.key_status.as_deref() == Some("Active");
-            let is_own = !step.is_to_user || own.is_about_user(event) || call == "ChangePassword";
-            step.calls.contains(&call) && is_own && !is_back && story.quarantine.is_none()
+            let is_own_password = call == "ChangePassword" && own.is_by_user(event);
+            let is_own = !step.is_to_user || own.is_about_user(event) || is_own_password;
+            // What came before the quarantine, or from a stranger, is no response.
+            let is_answer = own.when(event) != When::Before && !places.is_foreign(event);
+            let is_call = match step.calls {
+                [] => attacks_logging(event).is_some(),
+                calls => calls.contains(&call),
+            };
+            is_call
+                && is_own
+                && !is_back
+                && story.quarantine.is_none()
+                && (is_answer || !step.is_response)
         };
         let (done, refused): (Vec<_>, Vec<_>) = own
             .to_the_end()

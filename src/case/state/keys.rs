@@ -91,7 +91,7 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
     let named = timeline
         .all
         .iter()
-        .flat_map(|one| owned(&one.event.story.traces, one.is_refused()));
+        .flat_map(|one| owned(&one.event.alert, &one.event.story));
     let named = named.filter(|(_, owner)| user.known.reach(owner).is_some());
     let known = known.chain(named.map(|(key, _)| key));
     let mut readings: BTreeMap<&Entity, Reading<'a>> =
@@ -100,7 +100,7 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
     let lifted = lifted(timeline);
     for one in &timeline.all {
         let event = one.event;
-        for (key, owner) in owned(&event.story.traces, one.is_refused()) {
+        for (key, owner) in owned(&event.alert, &event.story) {
             if let Some(reading) = readings
                 .get_mut(key)
                 .filter(|one| one.state.owner.is_none())

@@ -235,7 +235,7 @@ fn ends_with(event: &CaseEvent, thing: Thing<'_>) -> Vec<Entity> {
     match thing {
         Thing::Grant { policy, to } => vec![to.clone(), Entity::by_name(Kind::Policy, policy)],
         Thing::Entity(entity) if entity.kind == Kind::AccessKey => {
-            let owners = owned(&event.story.traces, false).filter(|(key, _)| *key == entity);
+            let owners = owned(&event.alert, &event.story).filter(|(key, _)| *key == entity);
             owners.map(|(_, owner)| owner.clone()).collect()
         }
         Thing::Entity(entity) if entity.kind == Kind::LoginProfile => vec![Entity {

@@ -28,7 +28,7 @@ pub(super) fn standing<'a>(timeline: &Timeline<'a>) -> Standing<'a> {
     // Versions of the policy, each in its account.
     let mut attached: BTreeSet<(&str, &str)> = BTreeSet::new();
     let (mut was_attached, mut was_detached) = (false, false);
-    let (mut lifted, mut is_unclear) = (None, false);
+    let (mut lifted, mut detached, mut is_unclear) = (None, None, false);
     let events = timeline.all.iter().map(|one| one.event);
     for event in events.filter(|event| timeline.is_about_user(event)) {
         let text = |column| event.alert.text(column).unwrap_or_default();
@@ -41,6 +41,7 @@ pub(super) fn standing<'a>(timeline: &Timeline<'a>) -> Standing<'a> {
             }
             Some(Quarantine::Beside(Relation::Detach)) if event.story.error_code.is_none() => {
                 was_detached = true;
+                detached = Some(event);
                 is_unclear |= event.alert.time().is_none();
                 if attached.remove(&policy) && attached.is_empty() {
                     lifted = Some(event);
@@ -50,7 +51,7 @@ pub(super) fn standing<'a>(timeline: &Timeline<'a>) -> Standing<'a> {
         }
     }
     match (was_attached, attached.is_empty(), lifted) {
-        (false, ..) => Standing::NeverSeen,
+        (false, ..) => detached.map_or(Standing::NeverSeen, Standing::Lifted),
         // A version was detached before or after it was attached.
         _ if is_unclear && was_detached => Standing::Unclear,
         (true, true, Some(event)) => Standing::Lifted(event),

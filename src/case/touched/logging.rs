@@ -227,6 +227,9 @@ pub fn attacks_logging(event: &CaseEvent) -> Option<&'static str> {
     found.map(|(.., what)| *what)
 }
 
+/// Words in the names of buckets that have logs.
+const LOG_WORDS: [&str; 6] = ["accesslogs", "log", "logging", "logs", "trail", "trails"];
+
 fn on_bucket(event: &CaseEvent, call: &str) -> Option<&'static str> {
     let request = event
         .alert
@@ -242,7 +245,9 @@ fn on_bucket(event: &CaseEvent, call: &str) -> Option<&'static str> {
         // CloudTrail's own folder tells a log, and so does the name that people give such a bucket.
         let bucket = one.name.split('/').next().unwrap_or_default();
         let bucket = bucket.to_ascii_lowercase();
-        ["log", "trail"].iter().any(|word| bucket.contains(word)) || one.name.contains("AWSLogs/")
+        let mut words = bucket.split(|c: char| !c.is_ascii_alphanumeric());
+        let has_word = words.any(|word| LOG_WORDS.contains(&word));
+        has_word || bucket.contains("cloudtrail") || one.name.contains("AWSLogs/")
     });
     is_of_log.then_some(*what)
 }
