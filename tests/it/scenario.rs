@@ -767,7 +767,7 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         // What to do.
         "aws iam put-role-policy --role-name platform-admin",
         "With a quarantine AWS opens a support case",
-        "aws secretsmanager describe-secret --region us-east-1 --secret-id prod/payments",
+        "aws secretsmanager describe-secret --region eu-central-1 --secret-id prod/payments",
         "| Others at the foreign addresses | user intern in 111122223333: ",
         "aws iam list-access-keys --user-name intern",
         // What was done about it.

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::event_text::{call, target, who};
 use super::own::Own;
+use super::places::{Places, address};
 use super::shown;
-use super::verdict::{Places, address};
 use super::words::plural;
 use crate::case::CaseEvent;
 use crate::follow::{Entity, Kind, Quarantine};

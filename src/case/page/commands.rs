@@ -4,6 +4,8 @@
 //! end sessions, remove what is not recognised, then answer AWS Support. The quarantine is left as it is: AWS asks to
 //! keep it until Support's steps are done. Every name goes through [`quoted`].
 
+use std::collections::BTreeSet;
+
 use super::verdict::{COMMANDS_MAX, Thing, Verdict};
 use crate::case::shell::quoted;
 use crate::follow::{Entity, Kind};
@@ -376,8 +378,10 @@ fn secrets(verdict: &Verdict) -> Option<Action> {
 
 fn others(verdict: &Verdict) -> Option<Action> {
     let mut commands = Vec::new();
+    // Each once, from however many addresses it came.
     let users = verdict.others.iter().map(|other| &other.who);
-    for user in users.filter(|who| who.kind == Kind::User) {
+    let users: BTreeSet<&Entity> = users.filter(|who| who.kind == Kind::User).collect();
+    for user in users {
         in_account(&mut commands, &user.account);
         push(
             &mut commands,

@@ -16,6 +16,7 @@ mod keys;
 mod lacking;
 mod markdown;
 mod own;
+mod places;
 mod rows;
 mod tables;
 mod verdict;

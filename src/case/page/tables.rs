@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::own::{Own, When};
+use super::places::Places;
 use super::shown;
-use super::verdict::Places;
 use crate::case::Seen;
 use crate::case::techniques::technique;
 use crate::follow::Kind;

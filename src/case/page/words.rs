@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::event_text::{text, who};
 use super::own::{Own, When};
+use super::places::Places;
 use super::shown;
-use super::verdict::Places;
 use crate::case::CaseEvent;
 use crate::case::state::Standing;
 use crate::case::touched::attacks_logging;

@@ -1,0 +1,52 @@
+//! The addresses of a user's calls, and whether a call may be a stranger's.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::own::Own;
+use crate::case::CaseEvent;
+use crate::output::Column;
+
+/// The addresses of a user's calls: those that are usual, and those that are foreign.
+#[derive(Debug, Default)]
+pub(super) struct Places<'a> {
+    pub(super) usual: BTreeSet<&'a str>,
+    pub(super) foreign: BTreeSet<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    /// Returns the addresses: those of strangers, and the others that were seen before the quarantine.
+    pub(super) fn new(own: &Own<'a>) -> Self {
+        let mut places = Self::default();
+        let strangers = &own.state.leak.foreign_addresses;
+        for event in own.done() {
+            let Some(address) = address(event) else {
+                continue;
+            };
+            let ip = address.parse::<IpAddr>().map(|ip| ip.to_canonical());
+            if ip.is_ok_and(|ip| strangers.contains(&ip)) {
+                places.foreign.insert(address);
+            } else if own.is_before(event) {
+                places.usual.insert(address);
+            }
+        }
+        places
+    }
+
+    /// Returns whether a call may be the intruder's: it did not come from an address that is usual for the user. If no
+    /// foreign address is known, any call may be.
+    pub(super) fn may_be_foreign(&self, event: &CaseEvent) -> bool {
+        let is_usual = address(event).is_some_and(|address| self.usual.contains(address));
+        self.foreign.is_empty() || !is_usual
+    }
+
+    pub(super) fn is_foreign(&self, event: &CaseEvent) -> bool {
+        address(event).is_some_and(|address| self.foreign.contains(address))
+    }
+}
+
+/// Returns the IP address that an event came from.
+pub(super) fn address(event: &CaseEvent) -> Option<&str> {
+    let address = event.alert.text(Column::SourceAddress)?;
+    address.parse::<IpAddr>().ok().map(|_| address)
+}
