@@ -122,6 +122,15 @@ def check(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None,
     print(f"  ok: {name}: {told['events']} events, {(case / 'report.html').stat().st_size} bytes", flush=True)
 
 
+def wait_for(page: object, condition: str) -> None:
+    """Waits until an expression is true. The page's own policy forbids that Playwright polls it inside the page."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never true: {condition}")
+
+
 def check_filters(page: object, told: dict, n_shown: int, width: int) -> None:
     """The table of events: filters in the address, order, a record on a click, CSV."""
     rows = page.locator("#rows tbody tr")
@@ -138,7 +147,7 @@ def check_filters(page: object, told: dict, n_shown: int, width: int) -> None:
     page.select_option("[name=relation]", label="quarantine")
     assert rows.count() == sum(len(beginning["quarantines"]) for beginning in told["beginnings"])
     page.click("button[type=reset]")
-    page.wait_for_function("!location.hash.startsWith('#events')")
+    wait_for(page, "!location.hash.startsWith('#events')")
     assert rows.count() == n_shown
     rows.first.press("Enter")
     raw = page.locator("#rows tr.raw pre").text_content()
@@ -159,10 +168,10 @@ def check_filters(page: object, told: dict, n_shown: int, width: int) -> None:
         mark = page.locator("svg.plot a").first
         if mark.count():
             page.evaluate("document.querySelector('svg.plot a').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
-            page.wait_for_function("location.hash.startsWith('#events?from=')")
+            wait_for(page, "location.hash.startsWith('#events?from=')")
             assert 0 < rows.count() <= n_shown
             page.click("button[type=reset]")
-            page.wait_for_function("!location.hash.startsWith('#events')")
+            wait_for(page, "!location.hash.startsWith('#events')")
 
 
 def check_story(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None) -> None:
@@ -171,11 +180,13 @@ def check_story(browser: object, case: pathlib.Path, screenshots: pathlib.Path |
     story = [plant for plant in map(json.loads, lines) if "relation" in plant]
     page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
     page.goto(f"file://{case}/report.html")
+    heading = page.get_by_role("heading", name="release-bot in 111122223333", exact=True)
+    section = page.locator("section.user", has=heading)
     if screenshots:
         # The README's.
-        page.screenshot(path=screenshots / "case.png", full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": 1420})
-    section = page.locator("section.user").first
-    assert "release-bot in 111122223333" in section.locator("h2").text_content()
+        top = section.bounding_box()["y"]
+        clip = {"x": 0, "y": top, "width": 1200, "height": 1420}
+        page.screenshot(path=screenshots / "case.png", full_page=True, clip=clip)
     words = section.text_content()
     for part in (
         "2 sessions, 1 new user, 1 new role and 1 instance, in 3 accounts",
@@ -219,7 +230,7 @@ def check_large(browser: object, program: pathlib.Path, work: pathlib.Path, scre
     opened = time.monotonic() - start
     start = time.monotonic()
     page.fill("[name=q]", "describe17 accessdenied")
-    page.wait_for_function("document.getElementById('place').textContent.startsWith('1 to 100 of ') && !document.getElementById('place').textContent.endsWith('100000')")
+    wait_for(page, "document.getElementById('place').textContent.startsWith('1 to 100 of ') && !document.getElementById('place').textContent.endsWith('100000')")
     filtered = time.monotonic() - start
     # Ten times what it takes here: it is to be usable, and no benchmark.
     assert opened < 20 and filtered < 5, (opened, filtered)
