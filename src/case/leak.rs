@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::address::ip;
 use super::state::keys::{KeyEnd, KeyState};
 use super::state::timeline::{OwnEvent, Timeline};
 use super::{Case, CaseEvent, is_of_aws};
@@ -128,8 +129,8 @@ impl<'a> AddressUsers<'a> {
             }
         }
         for other in &case.neighbours {
-            if let Ok(address) = other.address.parse::<IpAddr>() {
-                all.add(address.to_canonical(), &other.entity);
+            if let Some(address) = ip(&other.address) {
+                all.add(address, &other.entity);
             }
         }
         all
@@ -150,8 +151,7 @@ impl<'a> AddressUsers<'a> {
 
 /// Returns the address that an event came from. AWS and its services have none.
 pub(super) fn address(event: &CaseEvent) -> Option<IpAddr> {
-    let address: IpAddr = event.alert.text(Column::SourceIp)?.parse().ok()?;
-    Some(address.to_canonical())
+    ip(event.alert.text(Column::SourceIp)?)
 }
 
 /// A use of the user's keys, whichever.

@@ -14,6 +14,7 @@
 //! files, because after each pass everything is learned again from all events.
 
 mod about;
+mod address;
 mod analyzer;
 mod archive;
 mod beginning;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::about::Addresses;
+use super::address::ip;
 use super::analyzer::Found;
 use super::collected::{EventKey, event_key};
 use super::is_done;
@@ -50,12 +51,12 @@ impl Neighbours {
                 let Some(address) = event.alert.text(Column::SourceAddress) else {
                     continue;
                 };
-                match address.parse::<IpAddr>() {
-                    Ok(ip) => {
-                        let spellings = addresses.entry(ip.to_canonical()).or_default();
+                match ip(address) {
+                    Some(ip) => {
+                        let spellings = addresses.entry(ip).or_default();
                         spellings.insert(address.to_owned());
                     }
-                    Err(_) => _ = of_services.insert(address),
+                    None => _ = of_services.insert(address),
                 }
             }
         }
@@ -97,10 +98,7 @@ impl Neighbours {
     /// Adds an event from one of the addresses, unless it belongs to the case.
     pub(super) fn take(&mut self, found: &Found, known: &CaseGraph) {
         let Found { alert, story } = found;
-        let ip = alert
-            .text(Column::SourceIp)
-            .and_then(|text| text.parse::<IpAddr>().ok());
-        let Some(ip) = ip.map(|ip| ip.to_canonical()) else {
+        let Some(ip) = alert.text(Column::SourceIp).and_then(ip) else {
             return;
         };
         let (traces, time) = (&story.traces, alert.time());

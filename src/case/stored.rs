@@ -247,7 +247,7 @@ impl Row<'_> {
         let all = self.list(name, ["kind", "account_id", "name"])?.into_iter();
         let entities = all.filter_map(|[of, account, name]| {
             Some(Entity {
-                kind: kind(&of)?,
+                kind: Kind::from_name(&of)?,
                 account,
                 name,
             })
@@ -312,10 +312,6 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
     Ok((event_key(&seen.alert), seen))
 }
 
-fn kind(name: &str) -> Option<Kind> {
-    Kind::from_name(name)
-}
-
 fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {
     Ok(Neighbour {
         address: row.word("address")?,
@@ -327,7 +323,7 @@ fn neighbour(row: &Row<'_>) -> io::Result<Neighbour> {
 /// Returns the entity in three columns.
 fn entity(row: &Row<'_>, [kind_of, account, name]: [&str; 3]) -> io::Result<Entity> {
     Ok(Entity {
-        kind: kind(&row.word(kind_of)?).ok_or_else(|| invalid("a kind is not known"))?,
+        kind: Kind::from_name(&row.word(kind_of)?).ok_or_else(|| invalid("a kind is not known"))?,
         account: row.text(account)?.unwrap_or_default(),
         name: row.word(name)?,
     })

@@ -38,9 +38,16 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     actions
 }
 
+/// Returns a text as one word of a command of the AWS CLI; nothing if it cannot be shown, or if the CLI would read a file
+/// of this machine in its place.
+fn word(text: &str) -> Option<String> {
+    let is_file = text.starts_with("file://") || text.starts_with("fileb://");
+    quoted(text).filter(|_| !is_file)
+}
+
 /// Adds a command whose names are all quoted; nothing if a name has characters that a command cannot show.
 fn push(commands: &mut Vec<String>, words: &[&str]) {
-    let words: Option<Vec<String>> = words.iter().map(|word| quoted(word)).collect();
+    let words: Option<Vec<String>> = words.iter().map(|text| word(text)).collect();
     match words {
         Some(words) => commands.push(words.join(" ")),
         None => commands
@@ -114,7 +121,7 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
 /// Returns the command that denies all requests with session keys from before now. Long-term keys have no
 /// `aws:TokenIssueTime`, so it does not touch them.
 fn deny(commands: &mut Vec<String>, kind: &str, option: &str, name: &str) {
-    let Some(name) = quoted(name) else {
+    let Some(name) = word(name) else {
         return push(commands, &["\u{0}"]);
     };
     commands.push(format!(
@@ -468,6 +475,7 @@ mod tests {
                 grant("arn:aws:iam::aws:policy/AdministratorAccess"),
                 grant("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"),
                 grant("own"),
+                grant("file:///etc/passwd"),
             ],
             ..Verdict::default()
         };
@@ -502,6 +510,7 @@ mod tests {
             &"aws iam detach-user-policy --user-name bob --policy-arn arn:aws:iam::aws:policy/AdministratorAccess"
         ));
         assert!(all.contains(&"aws iam delete-user-policy --user-name bob --policy-name own"));
+        assert!(!all.iter().any(|line| line.contains("file:")));
         // Nothing lifts the quarantine, and nothing has more than one line.
         let is_harmless = |line: &&str| !line.contains("Quarantine") && !line.contains('\n');
         assert!(all.iter().all(is_harmless));

@@ -3,6 +3,7 @@
 use super::shown;
 use crate::case::touched::in_words;
 use crate::case::{CaseEvent, is_of_aws};
+use crate::follow::{Entity, Kind};
 use crate::output::Column;
 
 /// Returns a column of an event, or an empty text if it has no value.
@@ -31,4 +32,22 @@ pub(super) fn who(event: &CaseEvent) -> String {
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Returns a kind of entity in words.
+pub(super) fn kind(kind: Kind) -> String {
+    kind.name().replace('_', " ")
+}
+
+/// Returns an entity in words.
+pub(super) fn entity_words(entity: &Entity) -> String {
+    in_account(&kind(entity.kind), &entity.name, &entity.account)
+}
+
+/// Returns a kind and a name, and the account if it is known.
+pub(super) fn in_account(kind: &str, name: &str, account: &str) -> String {
+    match account {
+        "" => format!("{kind} {}", shown(name)),
+        account => format!("{kind} {} in {}", shown(name), shown(account)),
+    }
 }

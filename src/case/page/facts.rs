@@ -8,18 +8,19 @@ use super::bursts::{BurstFacts, bursts, narrative};
 use super::chart::chart;
 use super::clock::Clock;
 use super::commands::{Action, actions};
+use super::event_text::entity_words;
 use super::keys::{KeyFacts, MadeFacts, keys, made};
 use super::lacking::lacking;
 use super::own::Own;
 use super::places::Places;
 use super::shown;
-use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, kind, seen, tactics};
+use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, seen, tactics};
 use super::verdict::{Verdict, verdict};
 use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
+use crate::case::address::ip;
 use crate::case::shell::quoted;
-use crate::case::state::{Standing, UserState, states};
+use crate::case::state::{UserState, states};
 use crate::case::{About, Case, LookedFor, Neighbour, UserCase};
-use crate::follow::Entity;
 use crate::output::Column;
 use crate::report::Severity;
 
@@ -81,7 +82,6 @@ pub(super) struct UserFacts {
     pub(super) n_events: usize,
     /// True if it is one line only: it has one event at most, and nothing is open but its quarantine.
     pub(super) is_folded: bool,
-    pub(super) is_lifted: bool,
     pub(super) verdict: Verdict,
     pub(super) actions: Vec<Action>,
     pub(super) bursts: Rows<BurstFacts>,
@@ -178,7 +178,10 @@ fn counts(users: &[UserFacts]) -> Vec<(usize, &'static str)> {
             count(&|user| !user.verdict.touched.is_empty()),
             "with data touched",
         ),
-        (count(&|user| user.is_lifted), "whose quarantine was lifted"),
+        (
+            count(&|user| user.verdict.is_lifted),
+            "whose quarantine was lifted",
+        ),
         (count(&|user| user.is_folded), "with one event"),
     ]
 }
@@ -230,10 +233,7 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
         .flat_map(|state| &state.leak.foreign_addresses)
         .copied()
         .collect();
-    let is_foreign = |one: &Neighbour| {
-        let ip = one.address.parse::<IpAddr>().map(|ip| ip.to_canonical());
-        ip.is_ok_and(|ip| foreign.contains(&ip))
-    };
+    let is_foreign = |one: &Neighbour| ip(&one.address).is_some_and(|ip| foreign.contains(&ip));
     all.sort_by_key(|one| (!is_foreign(one), Reverse(one.seen.n_events)));
     let rows = all.into_iter().map(|one| NeighbourFacts {
         address: shown(&one.address),
@@ -244,22 +244,13 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
             .get(&one.address)
             .cloned()
             .unwrap_or_default(),
-        who: entity(&one.entity),
+        who: entity_words(&one.entity),
         first: clock.time_if_any(one.seen.first),
         last: clock.time_if_any(one.seen.last),
         n: one.seen.n_events,
         n_errors: one.seen.n_errors,
     });
     rows.collect()
-}
-
-/// Returns an entity in words.
-fn entity(entity: &Entity) -> String {
-    let (kind, name) = (kind(entity.kind), shown(&entity.name));
-    match entity.account.as_str() {
-        "" => format!("{kind} {name}"),
-        account => format!("{kind} {name} in {}", shown(account)),
-    }
 }
 
 fn addresses(case: &Case) -> String {
@@ -298,7 +289,6 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
         quarantined: clock.time_if_any(own.quarantined),
         n_events: own.events.len(),
         is_folded,
-        is_lifted: matches!(state_at_end.standing, Standing::Lifted(_)),
         actions: actions(user_entity, &verdict),
         bursts: Rows::new(narrative(own, &bursts)),
         sentences: sentences(own, user_entity, &user.known),

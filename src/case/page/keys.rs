@@ -1,7 +1,7 @@
 //! The keys of a user and what was made, as a page shows them.
 
 use super::clock::Clock;
-use super::event_text::{text, who};
+use super::event_text::{kind, text, who};
 use super::shown;
 use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Maker, Thing, UserState};
 use crate::case::{CaseEvent, Finding};
@@ -109,7 +109,7 @@ pub(super) fn made(state: &UserState<'_>, clock: &Clock) -> Vec<MadeFacts> {
     let made = state.made.iter().map(|one| {
         let is_of_strangers = matches!(one.maker, Maker::Intruder | Maker::Unclear);
         let (kind, name) = match one.thing {
-            Thing::Entity(entity) => (entity.kind.name().replace('_', " "), shown(&entity.name)),
+            Thing::Entity(entity) => (kind(entity.kind), shown(&entity.name)),
             Thing::Grant { policy, to } => {
                 let to = format!(
                     "{} for {} {}",

@@ -26,6 +26,7 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use super::Case;
+use super::shell::is_hidden;
 use crate::error::PageError;
 use clock::Clock;
 use facts::Facts;
@@ -90,8 +91,7 @@ fn made_visible(text: &str, chars_max: usize) -> String {
             out.push_str(&format!("… ({} bytes)", text.len()));
             break;
         }
-        let is_format = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        match c.is_control() || is_format {
+        match is_hidden(c) {
             true => out.extend(c.escape_unicode()),
             false => out.push(c),
         }

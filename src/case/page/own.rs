@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use crate::case::state::UserState;
+use crate::case::state::timeline::is_among;
 use crate::case::{Case, CaseEvent, Neighbour, UserCase, is_done, is_of_aws};
-use crate::follow::{Entity, Kind, Link, Quarantine};
+use crate::follow::{Entity, Link, Quarantine};
 
 /// A user's events, each with its link to the user.
 pub(super) struct Own<'a> {
@@ -81,24 +82,13 @@ impl<'a> Own<'a> {
 
     /// Returns whether this user itself acted. Always true if the case began with a key or a role.
     pub(super) fn is_by_user(&self, event: &CaseEvent) -> bool {
-        self.user.kind != Kind::User
-            || event
-                .story
-                .traces
-                .actors
-                .iter()
-                .any(|one| self.is_user(one))
-    }
-
-    fn is_user(&self, one: &Entity) -> bool {
-        let is_in_account = self.user.account.is_empty() || one.account == self.user.account;
-        one.kind == Kind::User && one.name == self.user.name && is_in_account
+        is_among(self.user, &event.story.traces.actors)
     }
 
     /// Returns whether the event acted on this user. Always true if the case began with a key or a role, because the
     /// user is not known then.
     pub(super) fn is_about_user(&self, event: &CaseEvent) -> bool {
-        self.user.kind != Kind::User || event.story.traces.on.iter().any(|one| self.is_user(one))
+        is_among(self.user, &event.story.traces.on)
     }
 
     /// Returns the events that quarantined the user, in the order of time.

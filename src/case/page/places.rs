@@ -1,10 +1,10 @@
 //! The addresses of a user's calls, and whether a call may be a stranger's.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::own::Own;
 use crate::case::CaseEvent;
+use crate::case::address::ip;
 use crate::output::Column;
 
 /// The addresses of a user's calls: those that are usual, and those that are foreign.
@@ -23,8 +23,7 @@ impl<'a> Places<'a> {
             let Some(address) = address(event) else {
                 continue;
             };
-            let ip = address.parse::<IpAddr>().map(|ip| ip.to_canonical());
-            if ip.is_ok_and(|ip| strangers.contains(&ip)) {
+            if ip(address).is_some_and(|ip| strangers.contains(&ip)) {
                 places.foreign.insert(address);
             } else if own.is_before(event) {
                 places.usual.insert(address);
@@ -48,5 +47,5 @@ impl<'a> Places<'a> {
 /// Returns the IP address that an event came from.
 pub(super) fn address(event: &CaseEvent) -> Option<&str> {
     let address = event.alert.text(Column::SourceAddress)?;
-    address.parse::<IpAddr>().ok().map(|_| address)
+    ip(address).map(|_| address)
 }

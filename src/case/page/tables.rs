@@ -8,7 +8,6 @@ use super::places::Places;
 use super::shown;
 use crate::case::Seen;
 use crate::case::techniques::technique;
-use crate::follow::Kind;
 use crate::output::Column;
 
 /// Maximum number of rows of a table that are shown; further ones are only counted.
@@ -160,9 +159,4 @@ pub(super) fn tactics(own: &Own<'_>, places: &Places<'_>) -> Vec<TacticFacts> {
         }
     });
     tactics.collect()
-}
-
-/// Returns a kind of entity in words.
-pub(super) fn kind(kind: Kind) -> String {
-    kind.name().replace('_', " ")
 }

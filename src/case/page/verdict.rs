@@ -4,15 +4,17 @@
 //! guess has its reasons beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+
+use jiff::SignedDuration;
 
 use super::clock::length;
-use super::event_text::{call, target, who};
+use super::event_text::{call, entity_words, in_account, kind, target, who};
 use super::keys::{KeyFacts, key_end};
 use super::own::Own;
 use super::places::Places;
 use super::shown;
 use super::words::plural;
+use crate::case::address::ip;
 use crate::case::owners::owned;
 use crate::case::state::{self, MadeThing, Maker, Standing};
 use crate::case::touched::attacks_logging;
@@ -41,13 +43,11 @@ pub(super) struct Verdict {
     pub(super) candidates: Vec<String>,
     /// What the intruder, or an unknown party, made and nobody removed.
     pub(super) left: Vec<Thing>,
-    /// True if addresses of strangers are known. Otherwise nothing tells the intruder's calls from the user's.
-    pub(super) has_foreign: bool,
     /// Data that was read, copied, shared, changed or removed, each with the call.
     pub(super) touched: Vec<String>,
     /// Calls against logs and detectors.
     pub(super) logging: Vec<String>,
-    /// Addresses that are foreign to the user.
+    /// Addresses that are foreign to the user. If there are none, nothing separates the intruder's calls from the user's.
     pub(super) foreign: Vec<String>,
     /// Others who came from the foreign addresses: their keys may have leaked as well.
     pub(super) others: Vec<Other>,
@@ -109,7 +109,6 @@ pub(super) struct Thing {
 impl Thing {
     /// Returns its kind and name, and its account if that is known.
     pub(super) fn words(&self) -> String {
-        let kind = self.kind.name().replace('_', " ");
         if let Some(to) = &self.granted_to {
             let policy = self.name.rsplit('/').next().unwrap_or_default();
             return format!(
@@ -119,18 +118,18 @@ impl Thing {
                 shown(&to.name)
             );
         }
-        match self.account.as_str() {
-            "" => format!("{kind} {}", shown(&self.name)),
-            account => format!("{kind} {} in {}", shown(&self.name), shown(account)),
-        }
+        in_account(&kind(self.kind), &self.name, &self.account)
     }
 }
 
 /// Returns the verdict about a user.
 pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> Verdict {
     let leak = &own.state.leak;
-    let first = leak.keys.iter().filter_map(|key| key.first_foreign_use);
-    let first = first.min_by_key(|first| first.time);
+    let first = leak
+        .keys
+        .iter()
+        .filter_map(|key| Some((key, key.first_foreign_use?)));
+    let first = first.min_by_key(|(_, first)| first.time);
     let left: Vec<Thing> = own.state.left_behind().map(left).collect();
     let usable = keys.iter().filter(|key| key.is_bad);
     let with_country = |address: &&str| {
@@ -139,14 +138,13 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         format!("{}{country}", shown(address))
     };
     let mut verdict = Verdict {
-        first_foreign: first.map(|first| first_foreign(own, first)),
+        first_foreign: first.map(|(key, first)| first_foreign(own, first, key.before_quarantine)),
         used_later: used_later(own),
         touched: calls(own, places, &is_data),
         logging: calls(own, places, &|event| attacks_logging(event).map(|_| 0)),
         foreign: places.foreign.iter().map(with_country).collect(),
         others: others(own),
         secrets: secrets(own, places),
-        has_foreign: !places.foreign.is_empty(),
         candidates: candidates(own),
         is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
@@ -215,25 +213,16 @@ fn quarantine(own: &Own<'_>) -> String {
 /// Returns the others who came from the foreign addresses.
 fn others(own: &Own<'_>) -> Vec<Other> {
     let strangers = &own.state.leak.foreign_addresses;
-    let others = own.neighbours.iter().filter(|one| {
-        let ip = one.address.parse::<IpAddr>().map(|ip| ip.to_canonical());
-        ip.is_ok_and(|ip| strangers.contains(&ip))
-    });
-    let others = others.map(|one| {
-        let kind = one.entity.kind.name().replace('_', " ");
-        let account = match one.entity.account.as_str() {
-            "" => String::new(),
-            account => format!(" in {}", shown(account)),
-        };
-        Other {
-            who: one.entity.clone(),
-            words: format!(
-                "{kind} {}{account}: {} from {}",
-                shown(&one.entity.name),
-                plural(one.seen.n_events, "call"),
-                shown(&one.address)
-            ),
-        }
+    let is_there = |address: &str| ip(address).is_some_and(|ip| strangers.contains(&ip));
+    let others = own.neighbours.iter().filter(|one| is_there(&one.address));
+    let others = others.map(|one| Other {
+        who: one.entity.clone(),
+        words: format!(
+            "{}: {} from {}",
+            entity_words(&one.entity),
+            plural(one.seen.n_events, "call"),
+            shown(&one.address)
+        ),
     });
     others.collect()
 }
@@ -274,7 +263,11 @@ fn secrets(own: &Own<'_>, places: &Places<'_>) -> Vec<Secret> {
     secrets.into_iter().take(COMMANDS_MAX).collect()
 }
 
-fn first_foreign(own: &Own<'_>, first: ForeignUse<'_>) -> String {
+fn first_foreign(
+    own: &Own<'_>,
+    first: ForeignUse<'_>,
+    before_quarantine: Option<SignedDuration>,
+) -> String {
     let mut words = format!(
         "{}, {} from {}",
         own.clock.time(Some(first.time)),
@@ -284,14 +277,13 @@ fn first_foreign(own: &Own<'_>, first: ForeignUse<'_>) -> String {
     if let Some(agent) = first.agent {
         words.push_str(&format!(" with {}", shown(agent)));
     }
-    if let Some(quarantined) = own.quarantined {
-        let distance = length(quarantined.duration_since(first.time));
-        let side = if first.time <= quarantined {
-            "before"
-        } else {
+    if let Some(before) = before_quarantine {
+        let side = if before.is_negative() {
             "after"
+        } else {
+            "before"
         };
-        words.push_str(&format!("; {distance} {side} the quarantine"));
+        words.push_str(&format!("; {} {side} the quarantine", length(before)));
     }
     words
 }
@@ -324,9 +316,7 @@ fn not_known(own: &Own<'_>) -> String {
 
 /// Returns how much the leaked keys were used after the quarantine was lifted; an empty text if they were not.
 fn used_later(own: &Own<'_>) -> String {
-    let keys = own.state.keys.iter();
-    let used = keys.filter(|key| own.state.has_leaked(key) && key.since_lifted.n_events > 0);
-    let words = used.map(|key| {
+    let words = own.state.used_since_lifted().map(|key| {
         format!(
             "{}: {}, the last {}",
             shown(&key.key.name),

@@ -80,13 +80,7 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
 
 /// Returns how much the leaked keys were used after the quarantine was lifted.
 fn used_since(own: &Own<'_>) -> String {
-    let keys = own
-        .state
-        .keys
-        .iter()
-        .filter(|key| own.state.has_leaked(key));
-    let used = keys.filter(|key| key.since_lifted.n_events > 0);
-    let used = used.map(|key| {
+    let used = own.state.used_since_lifted().map(|key| {
         let last = key
             .since_lifted
             .last

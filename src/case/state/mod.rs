@@ -52,6 +52,12 @@ impl<'a> UserState<'a> {
         self.leak.keys.iter().any(|leaked| leaked.key == key.key)
     }
 
+    /// Returns the keys that probably leaked and were used after the quarantine was lifted.
+    pub fn used_since_lifted(&self) -> impl Iterator<Item = &KeyState<'a>> {
+        let leaked = self.keys.iter().filter(|key| self.has_leaked(key));
+        leaked.filter(|key| key.since_lifted.n_events > 0)
+    }
+
     /// Returns the thing that a key is, if it was made in this case.
     #[must_use]
     pub fn made_key(&self, key: &KeyState<'_>) -> Option<&MadeThing<'a>> {

@@ -73,14 +73,12 @@ impl<'a> Timeline<'a> {
 
     /// Returns whether an entity is the user itself.
     pub(in crate::case) fn is_user(&self, entity: &Entity) -> bool {
-        let is_in_account = self.user.account.is_empty() || entity.account == self.user.account;
-        entity.kind == Kind::User && entity.name == self.user.name && is_in_account
+        is_user(self.user, entity)
     }
 
     /// Returns whether the event acted on this user. Always true if the user of the case is not known.
     pub(in crate::case) fn is_about_user(&self, event: &CaseEvent) -> bool {
-        let mut on = event.story.traces.on.iter();
-        self.user.kind != Kind::User || on.any(|one| self.is_user(one))
+        is_among(self.user, &event.story.traces.on)
     }
 
     /// Returns whether a time is at the first quarantine or after it.
@@ -88,4 +86,15 @@ impl<'a> Timeline<'a> {
         let at = time.zip(self.quarantined);
         at.is_some_and(|(time, quarantined)| time >= quarantined)
     }
+}
+
+/// Returns whether an entity is the user of a case.
+fn is_user(user: &Entity, entity: &Entity) -> bool {
+    let is_in_account = user.account.is_empty() || entity.account == user.account;
+    entity.kind == Kind::User && entity.name == user.name && is_in_account
+}
+
+/// Returns whether the user of a case is among these entities. Always true if the user is not known.
+pub(in crate::case) fn is_among(user: &Entity, entities: &[Entity]) -> bool {
+    user.kind != Kind::User || entities.iter().any(|one| is_user(user, one))
 }
