@@ -129,7 +129,7 @@ impl Default for Later {
             changes: Earliest::new(usize::MAX),
             made: Earliest::new(MADE_MAX),
             uses: BTreeMap::new(),
-            // The first pass is told from no pass.
+            // Passes count from 1: 0 means that no pass has seen it.
             round: 1,
         }
     }

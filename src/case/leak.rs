@@ -1,7 +1,7 @@
 //! The key of a user that probably leaked, with the reasons.
 //!
 //! In: a user's events, and the addresses that other identities used. Out: a [`Leak`]. AWS does not say in its event
-//! which key it found, so this is told by how the keys were used: strangers come from addresses and with programs that
+//! which key it found, so it is inferred from how the keys were used: strangers come from addresses and with programs that
 //! the user did not have before.
 
 use std::cmp::Reverse;
@@ -38,7 +38,7 @@ pub struct Leak<'a> {
 pub enum Finding {
     /// One key is probable.
     One,
-    /// Several keys are probable: it cannot be told which of them leaked, or whether all did.
+    /// Several keys are probable: it is unknown which of them leaked, or whether all did.
     Several,
     /// There are several keys, and nothing points at any of them.
     NothingPoints,

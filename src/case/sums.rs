@@ -10,14 +10,18 @@ use sha2::{Digest as _, Sha256};
 /// The file with the hashes.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// Writes the hashes of those of these files that are in a case's folder.
+/// Writes the hashes of a case's files: those that are known, and those of the other files that are in its folder.
 ///
 /// # Errors
 ///
 /// The I/O error.
-pub fn write_sums(folder: &Path, names: &[&str]) -> io::Result<()> {
-    let mut sums = BTreeMap::new();
-    for name in names {
+pub fn write_sums(
+    folder: &Path,
+    known: &BTreeMap<String, String>,
+    others: &[&str],
+) -> io::Result<()> {
+    let mut sums = known.clone();
+    for name in others {
         let path = folder.join(name);
         if path.try_exists()? {
             sums.insert((*name).to_owned(), sha256(&path)?);
@@ -132,7 +136,7 @@ mod tests {
         fs::write(path("b"), "2").unwrap();
         // A case of an older version.
         assert_eq!(check(), Ok(()));
-        write_sums(folder.path(), &["a", "b", "page"]).unwrap();
+        write_sums(folder.path(), &BTreeMap::new(), &["a", "b", "page"]).unwrap();
         assert_eq!(check(), Ok(()));
         let list = fs::read(path(SUMS)).unwrap();
         let list = String::from_utf8(list).unwrap();

@@ -217,17 +217,15 @@ impl Draft {
         if let Some(page) = &page {
             std::fs::write(hidden.join(PAGE), page)?;
         }
-        let files: Vec<&str> = case::FILES.into_iter().chain([case::ABOUT, PAGE]).collect();
-        case::write_sums(hidden, &files)?;
+        case::write_sums(hidden, &case.about.files, &[case::ABOUT, PAGE])?;
         if !self.is_there {
             self.hidden.rename(&self.folder)?;
             return Ok(unwritten);
         }
         let page = page.map(|_| PAGE);
-        for name in files
+        for name in case::FILES
             .into_iter()
-            .filter(|name| *name != PAGE)
-            .chain([case::SUMS])
+            .chain([case::ABOUT, case::SUMS])
             .chain(page)
         {
             std::fs::rename(hidden.join(name), self.folder.join(name))?;

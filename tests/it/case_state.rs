@@ -130,7 +130,7 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
         let folder = lake.beside("case");
         let near = ["usual", "foreign", "quarantine"].map(str::to_owned);
         assert_eq!(ids(&folder), near.into());
-        // What changes a state, and the first three uses, one of which also does.
+        // The events that change a state, and the first three uses. One of these also changes a state.
         let found = later(&folder);
         let changes = ["lifted", "off", "run"].map(str::to_owned);
         assert!(found.is_superset(&changes.into()), "{found:?}");

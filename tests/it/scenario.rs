@@ -758,7 +758,7 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "| Usual addresses | 198.51.100.255 |",
         "nothing that was made is known to be left",
         // What happened.
-        // Some of these stand in the logs of other accounts.
+        // Some of these events are in the logs of other accounts.
         "**intruder**: 20 calls (2 refused) from 203.0.113.255; took role deploy, then platform-admin",
         "was refused StopLogging",
         "made user support-backup with AdministratorAccess",

@@ -22,7 +22,7 @@ const NAMES_MAX: usize = 4;
 /// Whose calls a burst has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
-    /// From an address that is usual for the user, or of which nothing is known.
+    /// From an address that is usual for the user, or about which nothing is known.
     Usual,
     /// From an address that is foreign to the user.
     Foreign,

@@ -47,7 +47,7 @@ pub enum Maker {
     Response,
     /// It was made by the user itself as usual, or by somebody else before the quarantine.
     Owner,
-    /// It cannot be told.
+    /// It is unknown.
     Unclear,
 }
 

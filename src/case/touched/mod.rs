@@ -236,7 +236,7 @@ impl Found<'_> {
     }
 }
 
-/// Returns a text as a name; nothing if it is no name but a document, or what stands in place of a secret.
+/// Returns a text as a name; nothing if it is a document or a placeholder for a secret.
 fn name(text: &str) -> Option<String> {
     let text = text.trim();
     let hidden = [
