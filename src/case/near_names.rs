@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
+use strsim::levenshtein;
 
 use super::about::Unseen;
 use super::rounds::Rounds;
@@ -160,28 +161,8 @@ fn distance(wanted: &str, name: &str) -> Option<usize> {
         return Some(0);
     }
     let most = DISTANCE_MAX.min(wanted.chars().count() / 2);
-    let distance = edits(&wanted.to_lowercase(), &name.to_lowercase());
+    let distance = levenshtein(&wanted.to_lowercase(), &name.to_lowercase());
     (distance <= most).then_some(distance)
-}
-
-/// Returns the least number of letters to insert, remove or replace that makes one text of another (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (n, letter) in from.chars().enumerate() {
-        let mut diagonal = n;
-        let mut left = n + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(&to) {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = *cell;
-            *cell = replaced.min(*cell + 1).min(left + 1);
-            left = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = n + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -203,7 +184,10 @@ mod tests {
         ] {
             assert_eq!(distance(wanted, name), expected, "{wanted} {name}");
         }
-        assert_eq!((edits("kitten", "sitting"), edits("", "abc")), (3, 3));
+        assert_eq!(
+            (levenshtein("kitten", "sitting"), levenshtein("", "abc")),
+            (3, 3)
+        );
     }
 
     #[test]

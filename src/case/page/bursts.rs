@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event_text::{call, target, who};
+use super::event_text::{call, kind, target, who};
 use super::own::Own;
 use super::places::{Places, address};
 use super::shown;
@@ -344,14 +344,14 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
             made.entry(entity.kind).or_default().push(name + &with);
         }
     }
-    let words = made.into_iter().map(|(kind, names)| {
+    let words = made.into_iter().map(|(of, names)| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let names = some(&names);
-        match kind {
+        match of {
             Kind::Instance => format!("started {names}"),
             Kind::LoginProfile => format!("set a console password for {names}"),
             Kind::AccessKey => format!("made key {names}"),
-            kind => format!("made {} {names}", kind.name().replace('_', " ")),
+            other => format!("made {} {names}", kind(other)),
         }
     });
     words.collect()

@@ -30,8 +30,6 @@ pub struct MadeThing<'a> {
     pub thing: Thing<'a>,
     /// The event that made it, the last one if it was made several times.
     pub made: &'a CaseEvent,
-    /// The number of times it was made.
-    pub n_made: u64,
     /// Who made it.
     pub maker: Maker,
     /// What became of it.
@@ -123,7 +121,6 @@ pub(super) fn made<'a>(
         MadeThing {
             thing,
             made: reading.made.event,
-            n_made: reading.n_made,
             maker: makers.of(&reading.made),
             fate: reading.finish(is_unclear, is_followed(thing, user)),
         }
