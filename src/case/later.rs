@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::Timestamp;
 
 use super::collected::{EventKey, Sighted, event_key};
-use super::is_of_aws;
+use super::is_quarantine_of_aws;
 use crate::follow::{CaseDetails, CaseGraph, Entity, Kind, Quarantine};
 use crate::output::{Alert, Column};
 use crate::report::Relation;
@@ -156,7 +156,7 @@ impl Later {
             };
             kept.take(alert, story, time, self.round);
         }
-        let is_by_aws = is_of_aws(alert) && story.quarantine.is_some();
+        let is_by_aws = is_quarantine_of_aws(alert, story);
         if is_by_aws || !known.has_any(&story.traces.actors, Some(time)) {
             return;
         }

@@ -55,7 +55,7 @@ use jiff::Timestamp;
 use crate::config::ScanConfig;
 use crate::error::Error;
 use crate::follow::{
-    CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role,
+    CaseDetails, CaseGraph, Entity, Kind, Link, PassQuery, PassTarget, Quarantine, Role,
     Searched as SearchedEntities,
 };
 use crate::input::layout::is_account;
@@ -375,6 +375,11 @@ const AWS: &str = "AWS Internal";
 /// Returns whether AWS itself acted, in the name of the actor.
 pub(crate) fn is_of_aws(alert: &Alert) -> bool {
     alert.text(Column::InvokedBy) == Some(AWS)
+}
+
+/// Returns whether AWS itself acted on a quarantine, in the name of the actor.
+fn is_quarantine_of_aws(alert: &Alert, story: &CaseDetails) -> bool {
+    is_of_aws(alert) && story.quarantine.is_some()
 }
 
 /// Returns whether the actor of an event belongs to the case.

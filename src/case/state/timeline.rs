@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::case::{Case, CaseEvent, UserCase, is_done, is_of_aws};
+use crate::case::{Case, CaseEvent, UserCase, is_done, is_quarantine_of_aws};
 use crate::follow::{Entity, Kind, Link, Quarantine};
 
 /// An event of a user.
@@ -17,8 +17,7 @@ pub(in crate::case) struct OwnEvent<'a> {
 impl OwnEvent<'_> {
     /// Returns whether the user, or something that it led to, acted. AWS quarantines a user in its own name.
     pub(in crate::case) fn is_done(&self) -> bool {
-        let is_by_aws = is_of_aws(&self.event.alert) && self.event.story.quarantine.is_some();
-        is_done(self.link) && !is_by_aws
+        is_done(self.link) && !is_quarantine_of_aws(&self.event.alert, &self.event.story)
     }
 
     pub(in crate::case) fn is_refused(&self) -> bool {
