@@ -44,6 +44,14 @@ fn open<'a>(stored: Stored<'a>, codecs: &mut Codecs, defects: &mut Vec<Defect>) 
 
 /// Returns the text of stored bytes and the codes of its defects, read in steps of `limit`.
 fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
+    let (text, defects) = read_with_defects(stored, limit);
+    (
+        text,
+        defects.into_iter().map(|defect| defect.code).collect(),
+    )
+}
+
+fn read_with_defects(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Defect>) {
     let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
     let mut text = open(stored, &mut codecs, &mut defects);
     let (mut all, mut buffer) = (Vec::new(), Vec::new());
@@ -56,7 +64,7 @@ fn read(stored: Stored<'_>, limit: usize) -> (Vec<u8>, Vec<Code>) {
         );
         all.extend_from_slice(&buffer);
         if matches!(filled, Filled::End | Filled::Trailing) {
-            return (all, defects.into_iter().map(|defect| defect.code).collect());
+            return (all, defects);
         }
     }
 }
@@ -312,6 +320,40 @@ fn a_byte_that_flips_is_told_or_changes_nothing() {
                     stored.len()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_damaged_frame_does_not_depend_on_how_it_is_read() {
+    let mut frames = ::zstd::encode_all(&b"{\"Events\""[..], 3).unwrap();
+    frames.extend(zstd(b":[]}\r\n"));
+    frames.extend(zstd(&text(300)));
+    for i in 0..frames.len() {
+        for mask in 1..=u8::MAX {
+            let mut stored = frames.clone();
+            stored[i] ^= mask;
+            let told = |stored, limit| {
+                let (_, defects) = read_with_defects(stored, limit);
+                defects
+                    .into_iter()
+                    .map(|defect| defect.message)
+                    .collect::<Vec<_>>()
+            };
+            let whole = told(Stored::Slice(&stored), 1 << 20);
+            let stream = |step| {
+                Stored::Stream(Box::new(Trickle {
+                    rest: &stored,
+                    step,
+                }))
+            };
+            assert_eq!(
+                told(Stored::Slice(&stored), 1),
+                whole,
+                "byte {i}, mask {mask}"
+            );
+            assert_eq!(told(stream(1), 1), whole, "byte {i}, mask {mask}");
+            assert_eq!(told(stream(4096), 1 << 20), whole, "byte {i}, mask {mask}");
         }
     }
 }

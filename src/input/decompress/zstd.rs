@@ -32,6 +32,17 @@ const MAGIC_BYTES: usize = 4;
 /// Error of the decoder if the checksum does not match: `ZSTD_error_checksum_wrong`, whose value is stable.
 const CHECKSUM_WRONG: ErrorCode = 0_usize.wrapping_sub(22);
 
+/// Errors of the decoder about a frame's header, its dictionary or its memory: `ZSTD_ErrorCode`, whose values are
+/// stable. The name of any other error depends on how much room the decoder has, and so on how the file is read.
+const HEADER_ERRORS: [ErrorCode; 6] = [
+    0_usize.wrapping_sub(12),
+    0_usize.wrapping_sub(14),
+    0_usize.wrapping_sub(16),
+    0_usize.wrapping_sub(30),
+    0_usize.wrapping_sub(32),
+    0_usize.wrapping_sub(64),
+];
+
 /// Number of bytes that the decoder needs of a frame before it has requested a number itself (the shortest
 /// frame header).
 const FRAME_HEAD_BYTES: usize = 6;
@@ -104,6 +115,17 @@ pub(super) fn find_frame(bytes: &[u8]) -> Option<usize> {
             head[0] & 0x08 == 0 && (is_single || u32::from(head[1] >> 3) + 10 <= WINDOW_LOG_MAX)
         })
     })
+}
+
+/// Returns whether the window of a frame is larger than what is supported (RFC 8878, 3.1.1.1.2). In one call the library
+/// decodes such a frame, and as a stream it does not.
+fn is_window_too_large(frame: &[u8]) -> bool {
+    let Some(&[descriptor, window]) = frame.get(MAGIC_BYTES..HEAD_BYTES) else {
+        return false;
+    };
+    let is_single = descriptor & 0x20 != 0;
+    let eighth = 1_u64 << (u32::from(window >> 3) + 10 - 3);
+    !is_single && eighth * (8 + u64::from(window & 7)) > 1 << WINDOW_LOG_MAX
 }
 
 /// A frame that is being decoded.
@@ -231,6 +253,9 @@ impl Zstd {
             return false;
         };
         let frame = &rest[..n_stored];
+        if is_window_too_large(frame) {
+            return false;
+        }
         let from = text.len();
         let fits = decompress_bound(frame)
             .ok()
@@ -314,7 +339,10 @@ impl Zstd {
                 Err(Defect::stored(Code::Checksum, input.offset, message))
             }
             Err(code) => {
-                let message = format!("zstd stream is damaged ({})", get_error_name(code));
+                let message = match HEADER_ERRORS.contains(&code) {
+                    true => format!("zstd stream is damaged ({})", get_error_name(code)),
+                    false => "zstd stream is damaged".to_owned(),
+                };
                 Err(corrupt(input, &message))
             }
         })
