@@ -15,6 +15,9 @@ use object_store::client::{
 
 use super::{Traffic, key, list_text, redirect};
 
+/// Status of the response to a request that the store does not support. To repeat it would not help.
+const NOT_IMPLEMENTED: u16 = 501;
+
 /// Facts learnt about a bucket from its responses.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -99,7 +102,8 @@ impl HttpService for Courier {
         let response = answer.map_err(|error| self.failed(error))?;
         self.notes.has_answered.store(true, Relaxed);
         let status = response.status();
-        if status.is_server_error() || status.as_u16() == 429 {
+        if status.is_server_error() && status.as_u16() != NOT_IMPLEMENTED || status.as_u16() == 429
+        {
             self.traffic.n_retries.fetch_add(1, Relaxed);
         }
         let region = response.headers().get("x-amz-bucket-region");
@@ -112,6 +116,12 @@ impl HttpService for Courier {
         if redirect::is_one(status.as_u16()) {
             let region = self.signer.as_ref().map(|signer| &*signer.region);
             return Err(redirect::refusal(response, region).await);
+        }
+        if status.as_u16() == NOT_IMPLEMENTED {
+            // `object_store` would repeat it, as it repeats all requests that are answered with 5xx.
+            let body = response.into_body().bytes().await.unwrap_or_default();
+            let message = format!("{status}: {}", String::from_utf8_lossy(&body));
+            return Err(HttpError::new_boxed(HttpErrorKind::Unknown, message.into()));
         }
         if !is_list || !status.is_success() {
             return Ok(response);

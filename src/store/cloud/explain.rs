@@ -181,6 +181,10 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
             "401 Unauthorized",
             "access is denied: the store takes no request without credentials",
         ),
+        (
+            "501 Not Implemented",
+            "the store does not know how to do that",
+        ),
     ];
     if let Some((status, words)) = by_status.iter().find(|(status, _)| text.contains(status)) {
         let is_denied = *status == "403 Forbidden";

@@ -10,9 +10,11 @@ use std::process::Command;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use s3s::S3;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::path::S3Path;
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3, S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -32,17 +34,21 @@ pub(crate) struct Server {
 impl Server {
     /// Serves the folders of a folder as buckets.
     pub(crate) fn of_folder(folder: &Path) -> Self {
-        Self::of(s3s_fs::FileSystem::new(folder).unwrap())
+        Self::of(
+            s3s_fs::FileSystem::new(folder).unwrap(),
+            Objects(folder.to_owned()),
+        )
     }
 
     /// Serves objects from memory.
     pub(crate) fn of_memory(objects: MemoryS3) -> Self {
-        Self::of(objects)
+        Self::of(objects, Signed)
     }
 
-    fn of(s3: impl S3) -> Self {
+    fn of(s3: impl S3, access: impl S3Access) -> Self {
         let mut service = S3ServiceBuilder::new(s3);
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_access(access);
         let service = service.build();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -81,6 +87,39 @@ impl Server {
     /// Has a command use this server, with the right keys.
     pub(crate) fn serves<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         serves(self.address, command)
+    }
+}
+
+/// Takes signed requests only.
+struct Signed;
+
+#[async_trait::async_trait]
+impl S3Access for Signed {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        match cx.credentials() {
+            Some(_) => Ok(()),
+            None => Err(s3_error!(AccessDenied, "Signature is required")),
+        }
+    }
+}
+
+/// Takes signed requests only, and has no object where there is a folder, as S3 itself: `s3s_fs` would answer with an
+/// error of the server, which is asked again and again for half a minute.
+struct Objects(PathBuf);
+
+#[async_trait::async_trait]
+impl S3Access for Objects {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        Signed.check(cx).await?;
+        match cx.s3_path() {
+            S3Path::Object { bucket, key }
+                if cx.s3_op().name() == "HeadObject"
+                    && self.0.join(&**bucket).join(&**key).is_dir() =>
+            {
+                Err(s3_error!(NoSuchKey))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
