@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -115,7 +116,7 @@ fn whatever_the_network_does_alerts_are_those_of_files_or_it_is_told() {
         .collect();
     lake = lake.file("large.ndjson", lines);
     let local = lake.hunt(&[]).exits(0);
-    let server = served(&lake);
+    let its_server = served(&lake);
     let fates = [
         Fate::SlowDown,
         Fate::Failure,
@@ -126,51 +127,67 @@ fn whatever_the_network_does_alerts_are_those_of_files_or_it_is_told() {
         Fate::Stalled,
         Fate::Short,
     ];
-    for fate in fates {
-        // The first time of each request, and so also of each page, range and object.
-        let met = Mutex::new(HashMap::<String, usize>::new());
-        let proxy = proxy::before(server.address(), move |_, line, _| {
-            let mut met = met.lock().unwrap();
-            let n = met.entry(line.to_owned()).or_default();
-            *n += 1;
-            // Lists come one after the other: to wait for each would take long.
-            let is_due = *n == 1 && !(matches!(fate, Fate::Stalled) && line.contains("list-type"));
-            if is_due { fate } else { Fate::Whole }
-        });
-        let mut command = lake.command(&["s3://logs"]);
-        let hunt = lake
-            .hunted(s3::serves(proxy, &mut command).output().unwrap())
-            .exits(0);
-        assert_eq!(same(hunt.alerts), same(local.alerts.clone()), "{fate:?}");
-    }
-    for fate in fates {
-        if matches!(fate, Fate::Slow) {
-            continue;
-        }
-        let n_tries = Arc::new(AtomicUsize::new(0));
-        let tries = Arc::clone(&n_tries);
-        let proxy = proxy::before(server.address(), move |_, line, _| {
-            if line.contains("/07.json.gz") {
-                tries.fetch_add(1, Ordering::Relaxed);
-                fate
-            } else {
-                Fate::Whole
+    let (server, expected) = (its_server.address(), &local.alerts);
+    // Most of the time is spent waiting, so several are met at once.
+    for fates in fates.chunks(4) {
+        std::thread::scope(|scope| {
+            for fate in fates {
+                scope.spawn(|| a_failure_that_passes_changes_nothing(server, *fate, expected));
             }
         });
-        let mut command = lake.command(&["s3://logs", "--retry-time", "4"]);
-        let begun = Instant::now();
-        let hunt = lake.hunted(s3::serves(proxy, &mut command).output().unwrap());
-        assert!(
-            begun.elapsed() >= Duration::from_secs(4),
-            "{fate:?}: given up early"
-        );
-        assert!(n_tries.load(Ordering::Relaxed) > 1, "{fate:?}");
-        let hunt = hunt
-            .exits(3)
-            .tells(&["unreadable"])
-            .says("01/07.json.gz: cannot be read");
-        assert_eq!(hunt.alerts.len(), 60, "{fate:?}");
+        std::thread::scope(|scope| {
+            // To answer slowly is no failure.
+            for fate in fates.iter().filter(|fate| !matches!(fate, Fate::Slow)) {
+                scope.spawn(|| a_failure_that_stays_is_told(server, *fate));
+            }
+        });
     }
+}
+
+fn a_failure_that_passes_changes_nothing(server: SocketAddr, fate: Fate, expected: &[Value]) {
+    // The first time of each request, and so also of each page, range and object.
+    let met = Mutex::new(HashMap::<String, usize>::new());
+    let proxy = proxy::before(server, move |_, line, _| {
+        let mut met = met.lock().unwrap();
+        let n = met.entry(line.to_owned()).or_default();
+        *n += 1;
+        // Lists come one after the other: to wait for each would take long.
+        let is_due = *n == 1 && !(matches!(fate, Fate::Stalled) && line.contains("list-type"));
+        if is_due { fate } else { Fate::Whole }
+    });
+    let outputs = Lake::new();
+    let mut command = outputs.command(&["s3://logs"]);
+    let hunt = outputs
+        .hunted(s3::serves(proxy, &mut command).output().unwrap())
+        .exits(0);
+    assert_eq!(same(hunt.alerts), same(expected.to_vec()), "{fate:?}");
+}
+
+fn a_failure_that_stays_is_told(server: SocketAddr, fate: Fate) {
+    let n_tries = Arc::new(AtomicUsize::new(0));
+    let tries = Arc::clone(&n_tries);
+    let proxy = proxy::before(server, move |_, line, _| {
+        if line.contains("/07.json.gz") {
+            tries.fetch_add(1, Ordering::Relaxed);
+            fate
+        } else {
+            Fate::Whole
+        }
+    });
+    let outputs = Lake::new();
+    let mut command = outputs.command(&["s3://logs", "--retry-time", "4"]);
+    let begun = Instant::now();
+    let hunt = outputs.hunted(s3::serves(proxy, &mut command).output().unwrap());
+    assert!(
+        begun.elapsed() >= Duration::from_secs(4),
+        "{fate:?}: given up early"
+    );
+    assert!(n_tries.load(Ordering::Relaxed) > 1, "{fate:?}");
+    let hunt = hunt
+        .exits(3)
+        .tells(&["unreadable"])
+        .says("01/07.json.gz: cannot be read");
+    assert_eq!(hunt.alerts.len(), 60, "{fate:?}");
 }
 
 #[test]
