@@ -48,7 +48,7 @@ pub use records::{RawRecord, ScanItem, Unit};
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 
-use crate::event::Event;
+use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
 use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
@@ -67,6 +67,14 @@ pub struct Candidate<'a> {
     pub unit: Unit,
     /// The record as written in the text; for a record inside a string, the content of the string.
     pub raw: &'a [u8],
+}
+
+impl<'a> Candidate<'a> {
+    /// Returns the same with the names that the object around the record gives to its call.
+    fn in_wrapper(&self, wrapper: Wrapper<'a>) -> Self {
+        let event = self.event.in_wrapper(wrapper);
+        Self { event, ..*self }
+    }
 }
 
 /// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
