@@ -39,8 +39,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use memchr::memchr;
-
 pub use ending::{Ends, defects_of_whole};
 pub use prefilter::{Hits, Prefilter};
 pub use prose::let_off_notes;
@@ -56,7 +54,7 @@ use limits::Limits;
 use nest::{Framed, Needle};
 use numbers::Numbers;
 use rows::{Found, Table};
-use window::{excerpt, is_anchor, last_anchor};
+use window::{excerpt, is_anchor, last_anchor, line_at};
 
 /// An event in text that contains a needle.
 #[derive(Debug)]
@@ -101,22 +99,6 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
             visit(&candidate.event)
         })
         .is_ok()
-}
-
-/// The longest line that is judged by itself. If such a line proves not to be a record, it was parsed in vain and is
-/// then walked.
-const LINE_BYTES_MAX: usize = 64 * 1024;
-
-/// Returns the line that continues at `start`, and whether it ends there. If the line is longer than
-/// [`LINE_BYTES_MAX`], only its beginning is returned.
-fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
-    let rest = &window.bytes[start..];
-    let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
-    let end = memchr(b'\n', near);
-    steps::take(end.unwrap_or(near.len()));
-    let is_last = window.is_last && near.len() == rest.len();
-    let line = start..start + end.unwrap_or(near.len());
-    (line, end.is_some() || is_last)
 }
 
 /// Scans one text after another and owns all memory that this needs. There is one per worker.

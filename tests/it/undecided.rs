@@ -283,6 +283,23 @@ fn a_record_and_what_is_around_it_may_name_different_calls() {
 }
 
 #[test]
+fn a_document_and_the_record_in_it_are_one_alert() {
+    let document = |provider: &str, original: &str| {
+        format!(
+            r#"{{"@timestamp":"2024-05-01T12:00:00Z","event":{{"dataset":"aws.cloudtrail","id":"1","action":"AttachUserPolicy","provider":"{provider}","outcome":"success","original":{}}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#,
+            quoted(original)
+        )
+    };
+    // They contradict each other, so both are judged.
+    let damaged = document("iam.ama onaws.com", &attach("1"));
+    let hunt = hunt(&[
+        damaged.clone(),
+        damaged.replace(r#""id":"1""#, r#""id":"2""#),
+    ]);
+    hunt.exits(0).finds(&["1", "1", "2"]);
+}
+
+#[test]
 fn a_document_without_an_outcome_is_no_failure() {
     let document = format!(
         r#"{{"event":{{"action":"AttachUserPolicy","provider":"iam.amazonaws.com"OUTCOME}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"ERROR}}}}}}"#
