@@ -28,12 +28,13 @@ mod prefilter;
 mod prose;
 mod records;
 mod rows;
-pub(crate) mod steps;
 mod unsound;
 mod vectors;
 mod window;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod growth;
 
 use std::ops::Range;
 use std::sync::Arc;

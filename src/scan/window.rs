@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memrchr_iter};
 
-use super::steps;
+use crate::steps;
 
 /// A window of the text: its bytes and their position.
 #[derive(Debug, Clone, Copy)]
