@@ -55,6 +55,7 @@
 pub mod config;
 pub mod engine;
 mod binary;
+mod steps;
 pub mod store;
 pub mod input;
 pub mod scan;

@@ -90,7 +90,8 @@ pub use users::{CaseEvent, LaterUse, UserCase};
 pub struct CaseConfig {
     /// The run's id.
     pub run_id: String,
-    /// The rule that finds quarantines.
+    /// The rule that finds quarantines. There is one, whatever rules the alerts are of that the case begins with: its
+    /// windows, its story and its page are about quarantines.
     pub rule: Arc<Rule>,
     /// The configuration for reading the archive.
     pub scan: ScanConfig,

@@ -292,7 +292,7 @@ pub(super) fn is_of_session(key: &Entity) -> bool {
 mod tests {
     use super::*;
     use crate::case::testing::{TestEvent, case_of, window};
-    use crate::follow::steps;
+    use crate::steps;
 
     /// Returns a quarantine of each user, and calls of each.
     fn events(n_users: usize, n_calls: usize) -> Vec<TestEvent> {

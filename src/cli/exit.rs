@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use trailsift::Error;
+
 use super::terminal;
 
 /// The result of a run.
@@ -65,5 +67,8 @@ pub(super) fn explain(error: &anyhow::Error) -> Exit {
     }
     let text = terminal::harmless(&format!("{error:#}"), usize::MAX);
     terminal::line(&format!("{}: {text}", terminal::red("error")));
-    Exit::Failed
+    match error.downcast_ref() {
+        Some(Error::NoRelated { .. }) => Exit::Usage,
+        _ => Exit::Failed,
+    }
 }

@@ -30,6 +30,16 @@ pub enum LedgerError {
     /// The content of the ledger is invalid.
     #[error("the ledger is damaged")]
     Damaged,
+    /// A row that waits for an output is of a rule that the hunt does not have.
+    #[error(
+        "the ledger is damaged: a row in it is of rule number {number}, and the hunt has {n_rules}"
+    )]
+    UnknownRule {
+        /// The number of the rule, from 1 on.
+        number: usize,
+        /// Number of rules of the hunt.
+        n_rules: usize,
+    },
     /// A write failed; nothing written since the last commit is in the ledger.
     #[error("an earlier write to the ledger failed")]
     Broken,

@@ -48,6 +48,15 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// An output for related events is requested, and no rule has related events.
+    #[error(
+        "{path}: no rule of this hunt has related events, so there is nothing to write to it; leave out --related",
+        path = path.display()
+    )]
+    NoRelated {
+        /// The output.
+        path: PathBuf,
+    },
     /// A file of a dataset is still there, although the other files did not get their names.
     #[error(
         "{path}: it is left of an output that was broken off, and cannot be taken away; remove it by hand, since its alerts will be \

@@ -20,6 +20,8 @@ pub enum Doubt {
     Outcome,
     /// The name of its action or its dataset is damaged.
     Action,
+    /// The object around its record names a different call.
+    Wrapper,
     /// It has no request under a known name.
     NoRequest,
     /// Its request is not complete.
@@ -34,13 +36,14 @@ impl Doubt {
     #[must_use]
     pub fn message(&self, named: Option<&str>) -> String {
         let known = match (self, named) {
-            (Self::Action, Some(named)) => named.to_owned(),
-            (Self::Action, None) => "fits the rule otherwise".to_owned(),
+            (Self::Action | Self::Wrapper, Some(named)) => named.to_owned(),
+            (Self::Action | Self::Wrapper, None) => "fits the rule otherwise".to_owned(),
             (_, Some(named)) => format!("has the rule's action and {named}"),
             (_, None) => "fits the rule".to_owned(),
         };
         let open = match self {
             Self::Action => "the name of its action or its dataset is damaged".into(),
+            Self::Wrapper => "the object around its record names a different call".into(),
             Self::Outcome => "does not say whether it failed".into(),
             Self::NoRequest => "has no request by a name that is known".into(),
             Self::PartOfRequest => "its request is not whole".into(),

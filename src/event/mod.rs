@@ -3,8 +3,9 @@
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake built from them. `names` and `exports` know how tables change
-//! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `java_map` prints objects as Elastic's pipeline does,
-//! and `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
+//! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
+//! what the object around a record says about it. `java_map` prints objects as Elastic's pipeline does, and
+//! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
 //! that must be built.
 //!
 //! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
@@ -24,6 +25,7 @@ pub(crate) mod object_text;
 pub(crate) mod ocsf;
 mod record;
 pub(crate) mod time;
+mod wrapper;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -33,6 +35,7 @@ use doubt::{Said, holds_below};
 use json::Value;
 pub use leaves::Path;
 pub(crate) use record::{Record, is_own_field};
+pub(crate) use wrapper::Wrapper;
 
 /// One value of an ECS field.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +131,7 @@ pub struct Event<'v> {
     record: Record<'v>,
     /// True if it is a row of a table, in which texts such as `-` mean that there is no value.
     is_row: bool,
+    wrapper: Wrapper<'v>,
 }
 
 impl<'v> Event<'v> {
@@ -151,12 +155,31 @@ impl<'v> Event<'v> {
             schema,
             record,
             is_row: false,
+            wrapper: Wrapper::default(),
         })
     }
 
     /// Returns the event with `is_row` set: true for a row of a table.
     pub(crate) fn in_row(self, is_row: bool) -> Self {
         Self { is_row, ..self }
+    }
+
+    /// Returns the event with the names that the object around its record gives to its call. A nearer object counts
+    /// more.
+    pub(crate) fn in_wrapper(self, wrapper: Wrapper<'v>) -> Self {
+        let wrapper = self.wrapper.or(wrapper);
+        Self { wrapper, ..self }
+    }
+
+    /// Returns true if the object around its record names the call that it is about, and gives `field` one of
+    /// `values`, but the record does not: then one of the two is damaged.
+    #[must_use]
+    pub fn is_contradicted(&self, field: &str, values: &[String]) -> bool {
+        let is_named = values.iter().any(|value| self.wrapper.says(field, value));
+        is_named && {
+            let own = self.texts(field);
+            !own.iter().any(|text| values.contains(text))
+        }
     }
 
     fn said(&self) -> Said {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::entity::{Entity, Kind};
-use super::steps;
 use super::traces::EntityRefs;
+use crate::steps;
 
 /// Identities and other entities that belong to a case, each with the number of steps that lead to it.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ impl CaseGraph {
     /// Returns how an entity belongs to the case, if it does.
     #[must_use]
     pub fn reach(&self, entity: &Entity) -> Option<Reach> {
-        steps::take();
+        steps::take(1);
         let known = self.reached.get(entity).copied();
         // A case may begin with a user whose account is not known.
         let anywhere = match entity.kind {

@@ -6,7 +6,6 @@
 
 mod entity;
 mod known;
-pub(crate) mod steps;
 mod target;
 mod traces;
 

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
-use crate::report::{Code, Defect, RelatedCounts};
+use crate::report::{Code, Defect, Member, RelatedCounts};
 use crate::rule::Needles;
 
 /// One output of a hunt's analyzer.
@@ -131,6 +131,7 @@ impl Analyzer for HuntAnalyzer<'_> {
     fn local(&self) -> LocalHunt<'_> {
         LocalHunt {
             hunt: self,
+            found: FoundInRecord::default(),
             companion: self.companion.as_ref().map(Companion::local),
         }
     }
@@ -140,6 +141,7 @@ impl Analyzer for HuntAnalyzer<'_> {
 #[derive(Debug)]
 pub struct LocalHunt<'a> {
     hunt: &'a HuntAnalyzer<'a>,
+    found: FoundInRecord,
     companion: Option<LocalCompanion<'a>>,
 }
 
@@ -160,6 +162,9 @@ impl Local for LocalHunt<'_> {
                 continue;
             }
             let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
+            if !self.found.is_first(&alert, at) {
+                continue;
+            }
             self.hunt.progress.n_results.fetch_add(1, Relaxed);
             // All alerts of the event have the same time.
             if alert.event_time.is_none() && is_first {
@@ -171,9 +176,38 @@ impl Local for LocalHunt<'_> {
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
+        self.found = FoundInRecord::default();
         if let Some(counts) = self.companion.as_mut().and_then(LocalCompanion::end) {
             out.output(Finding::Counts(Box::new(counts)));
         }
+    }
+}
+
+/// The alerts at one place. A document and the record inside it are two events, and in damaged text a record may be
+/// found twice.
+#[derive(Debug, Default)]
+struct FoundInRecord {
+    member: Option<Arc<Member>>,
+    byte_offset: u64,
+    /// The keys of the events that the alerts are for. Each rule has its own.
+    events: Vec<[u8; 16]>,
+}
+
+impl FoundInRecord {
+    /// Takes an alert. Returns false if there was one for the same event at the same place.
+    fn is_first(&mut self, alert: &Alert, at: &Location<'_>) -> bool {
+        let is_same_log = self.member.as_ref() == at.log.member;
+        if !is_same_log || self.byte_offset != at.byte_offset {
+            self.member = at.log.member.cloned();
+            self.byte_offset = at.byte_offset;
+            self.events.clear();
+        }
+        let event = alert.event_key();
+        let is_first = !self.events.contains(&event);
+        if is_first {
+            self.events.push(event);
+        }
+        is_first
     }
 }
 

@@ -366,10 +366,12 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    /// Passes the waiting alerts of a source to `visit`, and returns its diagnostics.
+    /// Passes the waiting alerts of a source to `visit`, and returns its diagnostics. Each alert must be of one of the
+    /// rules of the hunt.
     pub(super) fn waiting(
         &self,
         id: i64,
+        n_rules: usize,
         visit: &mut dyn FnMut(Alert) -> Result<(), Error>,
     ) -> Result<Vec<Diagnostic>, Error> {
         let waiting = self.ledger.waiting(id).map_err(self.failed())?;
@@ -382,12 +384,27 @@ impl<'a> Journal<'a> {
                 return Ok(waiting.diagnostics);
             };
             from = id + 1;
-            alerts.into_iter().try_for_each(|(_, alert)| visit(alert))?;
+            for (_, alert) in alerts {
+                check(&alert, n_rules).map_err(self.failed())?;
+                visit(alert)?;
+            }
         }
     }
 
     /// Returns the ids of the sources whose alerts wait.
     pub(super) fn all_waiting(&self) -> Result<Vec<i64>, Error> {
         self.ledger.all_waiting().map_err(self.failed())
+    }
+}
+
+/// Returns an error for a row of a ledger that no hunt with this number of rules made.
+fn check(alert: &Alert, n_rules: usize) -> Result<(), LedgerError> {
+    let number = usize::from(alert.rule()) + 1;
+    if number > n_rules {
+        return Err(LedgerError::UnknownRule { number, n_rules });
+    }
+    match alert.is_whole() {
+        true => Ok(()),
+        false => Err(LedgerError::Damaged),
     }
 }

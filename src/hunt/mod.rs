@@ -17,6 +17,7 @@ mod undecided;
 mod writer;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::config::HuntConfig;
@@ -79,6 +80,7 @@ pub fn run_with(
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Report, Error> {
     let started = Instant::now();
+    refuse_related(config)?;
     let ledger = journal::open(config)?;
     let held = Held::new(config, ledger.as_ref())?;
     let RunOptions {
@@ -109,6 +111,18 @@ pub fn run_with(
     endings.finish(ledger.as_ref())?;
     target.map_or(Ok(()), Target::commit_last)?;
     Ok(report)
+}
+
+/// Returns an error if an output for related events is requested, and no rule has any.
+fn refuse_related(config: &HuntConfig) -> Result<(), Error> {
+    let mut rules = config.rules.iter();
+    match &config.output.related {
+        Some((to, _)) if !rules.any(|(_, one)| companion::is_of(&one.rule)) => {
+            let path = PathBuf::from(to.place().unwrap_or_default());
+            Err(Error::NoRelated { path })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns true if a run read no event at all.

@@ -1,8 +1,8 @@
 //! Events for which it cannot be decided if they are alerts.
 //!
 //! In: an event that a rule does not match. Out: the reason why it may be an alert all the same, because the event
-//! lacks information and everything else fits: its outcome is missing, the name of its call is damaged, or it contains
-//! what the rule searches for, but not in the request that is read. All rules and all forms of input use this one
+//! lacks information and everything else fits: its outcome is missing, the name of its call is damaged or is another one
+//! in the object around the record, or it contains what the rule searches for, but not in the request that is read. All rules and all forms of input use this one
 //! module, because silence here would mean the loss of an alert. A damaged name of a call is seen if the rule searches
 //! for text in the request, or names its calls by `==` or `in`; other rules do not see it.
 
@@ -17,8 +17,9 @@ use crate::scan::Prefilter;
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const OUTCOME: &str = "event.outcome";
 const FAILURE: &str = "failure";
-/// The fields that name the call.
-const CALL: [&str; 2] = ["event.action", "event.dataset"];
+/// The fields that name the call. An object around a record may name the call too.
+const CALL: [&str; 3] = ["event.action", "event.dataset", PROVIDER];
+const PROVIDER: &str = "event.provider";
 
 /// Finds the events that are undecided.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Doubts {
     /// The statement in messages that an event contains this text.
     named: Option<&'static str>,
     /// For each field of [`CALL`], the values that the rule requires.
-    call: [Vec<String>; 2],
+    call: [Vec<String>; CALL.len()],
     /// True if a call that failed may be an alert.
     may_have_failed: bool,
 }
@@ -96,14 +97,17 @@ impl Doubts {
         }
         let call = self.call(event);
         let Some((literals, prefilter)) = &self.sought else {
-            let may_match = call.is_damaged && may_match(&[], Some(&self.call));
-            return may_match.then_some(Doubt::Action);
+            let doubt = call.doubt()?;
+            return may_match(&[], Some(&self.call)).then_some(doubt);
         };
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // The name of the call does not matter: it may have been the call that the rule requires.
         let has_failed = || event.has_failed() && !self.may_have_failed;
-        if call.is_damaged && !has_failed() && event.holds(&holds) {
-            return Some(Doubt::Action);
+        if let Some(doubt) = call.doubt()
+            && !has_failed()
+            && event.holds(&holds)
+        {
+            return Some(doubt);
         }
         // Nearly all events end here, because of their action.
         if !call.may_be_required || !may_match(literals, None) {
@@ -116,17 +120,19 @@ impl Doubts {
     fn call(&self, event: &Event<'_>) -> Call {
         let mut call = Call {
             is_damaged: false,
+            is_contradicted: false,
             may_be_required: true,
         };
         for (field, required) in CALL.iter().zip(&self.call) {
             let mut may_be_required = required.is_empty();
             event.each_value(field, &mut |value| {
                 if let Scalar::Text(text) = &value {
-                    call.is_damaged |= names::is_damaged(text.as_bytes());
+                    call.is_damaged |= *field != PROVIDER && names::is_damaged(text.as_bytes());
                     may_be_required |= required.iter().any(|one| one == text);
                 }
             });
             call.may_be_required &= may_be_required;
+            call.is_contradicted |= event.is_contradicted(field, required);
         }
         call
     }
@@ -136,8 +142,20 @@ impl Doubts {
 struct Call {
     /// True if one contains what no name contains.
     is_damaged: bool,
+    /// True if the object around the record gives another name, which the rule requires.
+    is_contradicted: bool,
     /// False if one is none of those that the rule requires.
     may_be_required: bool,
+}
+
+impl Call {
+    /// Returns the reason why it may be the call that the rule requires, although it is not called so.
+    fn doubt(&self) -> Option<Doubt> {
+        if self.is_damaged {
+            return Some(Doubt::Action);
+        }
+        self.is_contradicted.then_some(Doubt::Wrapper)
+    }
 }
 
 /// An event with the information that it lacks filled in.
@@ -147,7 +165,7 @@ struct Supposed<'e> {
     outcome: Option<&'e str>,
     request: &'e [String],
     /// For each field of [`CALL`], the values that a damaged name may have had.
-    call: Option<&'e [Vec<String>; 2]>,
+    call: Option<&'e [Vec<String>; CALL.len()]>,
 }
 
 impl Fields for Supposed<'_> {
@@ -165,18 +183,19 @@ impl Fields for Supposed<'_> {
         }
         let call = CALL.iter().zip(self.call.into_iter().flatten());
         for (_, required) in call.filter(|(name, _)| **name == field) {
-            if is_damaged(self.event, field) {
+            if is_damaged(self.event, field) || self.event.is_contradicted(field, required) {
                 add(required);
             }
         }
     }
 }
 
-/// Returns whether a name that the event has in a field is damaged.
+/// Returns whether a name that the event has in a field is damaged. A damaged provider is not seen.
 fn is_damaged(event: &Event<'_>, field: &str) -> bool {
     let mut is_damaged = false;
     event.each_value(field, &mut |value| {
-        is_damaged |= matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
+        is_damaged |= field != PROVIDER
+            && matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
     });
     is_damaged
 }

@@ -135,7 +135,8 @@ impl Sink<Finding, Reached> for Writer<'_> {
         let Some(journal) = self.journal.take() else {
             return Ok(Vec::new());
         };
-        let reported = journal.waiting(id, &mut |row| self.row(row));
+        let n_rules = self.n_alerts.len();
+        let reported = journal.waiting(id, n_rules, &mut |row| self.row(row));
         self.journal = Some(journal);
         reported
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use arrow_schema::ArrowError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -80,14 +81,15 @@ impl RuleSetColumns {
 
     /// Returns the columns of the rule of a row.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// If the row was made with another set of rules.
-    #[must_use]
-    pub fn of(&self, alert: &Alert) -> &RuleColumns {
-        self.0
-            .get(usize::from(alert.rule()))
-            .expect("a row is of a rule of its set")
+    pub fn of(&self, alert: &Alert) -> Result<&RuleColumns, ArrowError> {
+        let rule = self.0.get(usize::from(alert.rule()));
+        rule.ok_or_else(|| {
+            let message = format!("a row is of rule {}, which the set lacks", alert.rule());
+            ArrowError::InvalidArgumentError(message)
+        })
     }
 }
 
@@ -341,6 +343,16 @@ impl Alert {
     #[must_use]
     pub fn rule(&self) -> u16 {
         self.rule
+    }
+
+    /// Returns true if the texts of a row that was read back are whole: each ends after the one before it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_end = |end: u32| self.texts.is_char_boundary(end as usize);
+        let last = self
+            .ends
+            .last()
+            .is_some_and(|end| *end as usize == self.texts.len());
+        last && self.ends.is_sorted() && self.ends.iter().all(|end| is_end(*end))
     }
 
     /// Returns the key that makes two rows of a rule sightings of one event.

@@ -25,13 +25,17 @@ pub(super) fn header(kind: Kind) -> Result<Vec<u8>, ArrowError> {
     finish(writer)
 }
 
+/// The cells of a row, and the relation of its event.
+pub(super) type CsvRow<'a> = ([Cell<'a>; COLUMNS.len()], Option<&'a str>);
+
 /// Returns the lines of rows.
 pub(super) fn lines<'a>(
     kind: Kind,
-    rows: impl Iterator<Item = ([Cell<'a>; COLUMNS.len()], Option<&'a str>)>,
+    rows: impl Iterator<Item = Result<CsvRow<'a>, ArrowError>>,
 ) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
-    for (cells, relation) in rows {
+    for row in rows {
+        let (cells, relation) = row?;
         let relation = (kind == Kind::Related).then_some(Cell::Text(relation));
         let cells = cells.into_iter().chain(relation).map(text);
         let cells: Vec<Cow<'_, str>> = cells.collect();

@@ -130,7 +130,7 @@ impl Encoder {
             Way::Csv => {
                 let rows = group.alerts.iter().map(|alert| {
                     let relation = alert.relation.map(Relation::name);
-                    (alert.cells(self.rules.of(alert)), relation)
+                    Ok((alert.cells(self.rules.of(alert)?), relation))
                 });
                 Ok(Form::Lines(csv::lines(self.kind, rows)?))
             }
@@ -161,7 +161,7 @@ impl Encoder {
         let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
             let relation = alert.relation.map(Relation::name);
-            rows.append(alert.cells(self.rules.of(&alert)), relation);
+            rows.append(alert.cells(self.rules.of(&alert)?), relation);
             if rows.len() == BATCH_ROWS {
                 visit(&rows.take_batch()?)?;
             }

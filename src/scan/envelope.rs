@@ -3,19 +3,20 @@
 //! There is one recogniser, which works by content. It goes through objects, arrays and strings that hold JSON, until
 //! it finds a record. It never searches for further events inside a record: CloudTrail JSON quoted in a request is
 //! data. The only exception are members that no record has, if the record itself does not say everything: log
-//! shippers put fields of a record beside the record itself.
+//! shippers put fields of a record beside the record itself. What an object around a record says about its call goes
+//! along with the record, which may be damaged.
 
 use super::made::{MadeOf, each_made, is_of_rows};
 use crate::event::json::Value;
 use crate::event::own_output::{is_own_row, is_own_signal};
-use crate::event::{Event, Record, cloudtrail};
+use crate::event::{Event, Record, Wrapper, cloudtrail};
 
 /// An item that the recogniser found.
 pub(crate) enum Met<'v> {
     /// An event. Its [carriers](Event::carriers) were not examined.
     Event(Event<'v>),
-    /// A string that may hold JSON.
-    Text(&'v str),
+    /// A string that may hold JSON, and what the objects around it say about a record in it.
+    Text(&'v str, Wrapper<'v>),
     /// An object that was assembled from separate parts.
     Made(Vec<u8>),
     /// A document that is known to contain no event.
@@ -32,10 +33,15 @@ pub(crate) fn begins_as_json(text: &str) -> bool {
 ///
 /// The recursion is as deep as the value, which the parser limits to 1,024.
 pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
+    recognise_in(value, Wrapper::default(), visit);
+}
+
+/// Calls `visit` with everything that is found in `value`, with what the objects around it say.
+fn recognise_in<'v>(value: Value<'v>, wrapper: Wrapper<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if let Some(text) = value.as_str() {
         // Some writers put a time or something similar before the JSON.
         if begins_as_json(text) || text.contains('{') {
-            visit(Met::Text(text));
+            visit(Met::Text(text, wrapper));
         }
         return;
     }
@@ -43,7 +49,7 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if is_own_signal(&record) {
         visit(Met::NoEvent);
     } else if let Some(event) = Event::recognise(record) {
-        visit(Met::Event(event));
+        visit(Met::Event(event.in_wrapper(wrapper)));
     } else if cloudtrail::is_digest(&record) || cloudtrail::is_insight(&record) || is_own_row(value)
     {
         visit(Met::NoEvent);
@@ -63,10 +69,12 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
             Some(MadeOf::Rows) => !is_of_rows(name),
             Some(MadeOf::Whole) => false,
         };
+        let wrapper = Wrapper::of(value).or(wrapper);
         let left = value.members().filter(|(name, _)| is_left(name));
-        left.for_each(|(_, child)| recognise(child, visit));
+        left.for_each(|(_, child)| recognise_in(child, wrapper, visit));
         if made_of.is_none() {
-            value.elements().for_each(|child| recognise(child, visit));
+            let elements = value.elements();
+            elements.for_each(|child| recognise_in(child, wrapper, visit));
         }
     }
 }
@@ -74,7 +82,7 @@ pub(crate) fn recognise<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
 /// Calls `visit` with each string inside a value that may hold JSON.
 fn texts_below<'v>(value: Value<'v>, visit: &mut dyn FnMut(Met<'v>)) {
     if let Some(text) = value.as_str().filter(|text| text.contains('{')) {
-        visit(Met::Text(text));
+        visit(Met::Text(text, Wrapper::default()));
     }
     let members = value.members().map(|(_, child)| child);
     members

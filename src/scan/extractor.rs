@@ -10,8 +10,8 @@ use super::prefilter::Prefilter;
 use super::records::Unit;
 use super::window::Window;
 use super::{Candidate, Scanner};
-use crate::event::Event;
 use crate::event::json::Value;
+use crate::event::{Event, Wrapper};
 use crate::report::Code;
 
 /// The number of levels of JSON in strings that are examined.
@@ -115,7 +115,7 @@ impl Extractor {
             let all = self.met_in(value);
             let records = all.iter().filter_map(|met| match met {
                 Met::Event(event) => Some(event.record()),
-                Met::NoEvent | Met::Text(_) | Met::Made(_) => None,
+                Met::NoEvent | Met::Text(..) | Met::Made(_) => None,
             });
             let records: Vec<_> = records.collect();
             let mut own = self.own_places(value, records, text, quality).into_iter();
@@ -125,7 +125,7 @@ impl Extractor {
                         let (unit, raw) = own.next().unwrap_or((self.unit, raw));
                         Place { unit, raw, ..place }
                     }
-                    Met::NoEvent | Met::Text(_) | Met::Made(_) => place,
+                    Met::NoEvent | Met::Text(..) | Met::Made(_) => place,
                 };
                 self.met(parsers, place, met, visit);
             }
@@ -153,7 +153,14 @@ impl Extractor {
     ) {
         match met {
             Met::NoEvent => self.n_documents += 1,
-            Met::Text(text) => self.string(parsers, place, text, visit),
+            Met::Text(text, wrapper) if wrapper.is_empty() => {
+                self.string(parsers, place, text, visit);
+            }
+            Met::Text(text, wrapper) => {
+                self.string(parsers, place, text, &mut |candidate| {
+                    visit(&candidate.in_wrapper(wrapper));
+                });
+            }
             Met::Made(json) => self.made(parsers, place.level, &json, visit),
             Met::Event(event) => {
                 let prefilter = Arc::clone(&self.prefilter);
@@ -161,16 +168,25 @@ impl Extractor {
                 let n_before = self.n_events;
                 // A different event inside it is only mentioned by it.
                 let mut is_itself = false;
+                let asks = event.may_ask_for(&is_hit);
                 if event.stands_alone(&is_hit) {
                     self.contradicted(parsers, place, event, visit);
                 } else {
+                    let names = ["event.action", "event.provider"].map(|field| event.text(field));
+                    let [action, provider] = &names;
+                    let wrapper = Wrapper::new(action.as_deref(), provider.as_deref());
                     self.carried(parsers, place, event, &mut |candidate| {
-                        is_itself |= event.may_be(&candidate.event);
-                        visit(candidate);
+                        let may_be = event.may_be(&candidate.event);
+                        is_itself |= may_be;
+                        // An event that asks for it itself is judged after those inside it.
+                        match asks && !may_be {
+                            true => visit(candidate),
+                            false => visit(&candidate.in_wrapper(wrapper)),
+                        }
                     });
                 }
                 let is_told = self.n_events > n_before;
-                if !is_told || !is_itself && event.may_ask_for(&is_hit) {
+                if !is_told || !is_itself && asks {
                     self.event(event.in_row(place.is_row), place.unit, place.raw, visit);
                 }
             }
@@ -190,7 +206,7 @@ impl Extractor {
         let all: Vec<Met<'_>> = carriers.flat_map(|value| self.met_in(value)).collect();
         for met in all {
             let prose = match met {
-                Met::Text(text) => !envelope::begins_as_json(text),
+                Met::Text(text, _) => !envelope::begins_as_json(text),
                 _ => false,
             };
             let told = self.invalid_text.clone();

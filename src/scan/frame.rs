@@ -39,8 +39,8 @@ use super::keys::KEY_BYTES_MAX;
 use super::limits::Limits;
 use super::nest::{Framed, Needle, Nest};
 use super::prefilter::{Hits, Prefilter};
-use super::steps;
 use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
+use crate::steps;
 
 /// The state in which the walk stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! surrogate pair (as U+FFFD), raw control characters and NUL, comments, surplus commas, names without quotes, `NaN`
 //! and similar words. A missing value or an unknown word remains an error.
 
-use super::steps;
+use crate::steps;
 
 /// The meaning of a candidate.
 #[derive(Debug, PartialEq, Eq)]

@@ -28,18 +28,17 @@ mod prefilter;
 mod prose;
 mod records;
 mod rows;
-pub(crate) mod steps;
 mod unsound;
 mod vectors;
 mod window;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod growth;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use memchr::memchr;
 
 pub use ending::{Ends, defects_of_whole};
 pub use prefilter::{Hits, Prefilter};
@@ -48,7 +47,7 @@ pub use records::{RawRecord, ScanItem, Unit};
 pub use rows::is_rows;
 pub use window::{Before, Window, anchors, first_anchor};
 
-use crate::event::Event;
+use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
 use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
@@ -56,7 +55,7 @@ use limits::Limits;
 use nest::{Framed, Needle};
 use numbers::Numbers;
 use rows::{Found, Table};
-use window::{excerpt, is_anchor, last_anchor};
+use window::{excerpt, is_anchor, last_anchor, line_at};
 
 /// An event in text that contains a needle.
 #[derive(Debug)]
@@ -67,6 +66,14 @@ pub struct Candidate<'a> {
     pub unit: Unit,
     /// The record as written in the text; for a record inside a string, the content of the string.
     pub raw: &'a [u8],
+}
+
+impl<'a> Candidate<'a> {
+    /// Returns the same with the names that the object around the record gives to its call.
+    fn in_wrapper(&self, wrapper: Wrapper<'a>) -> Self {
+        let event = self.event.in_wrapper(wrapper);
+        Self { event, ..*self }
+    }
 }
 
 /// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
@@ -93,22 +100,6 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
             visit(&candidate.event)
         })
         .is_ok()
-}
-
-/// The longest line that is judged by itself. If such a line proves not to be a record, it was parsed in vain and is
-/// then walked.
-const LINE_BYTES_MAX: usize = 64 * 1024;
-
-/// Returns the line that continues at `start`, and whether it ends there. If the line is longer than
-/// [`LINE_BYTES_MAX`], only its beginning is returned.
-fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
-    let rest = &window.bytes[start..];
-    let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
-    let end = memchr(b'\n', near);
-    steps::take(end.unwrap_or(near.len()));
-    let is_last = window.is_last && near.len() == rest.len();
-    let line = start..start + end.unwrap_or(near.len());
-    (line, end.is_some() || is_last)
 }
 
 /// Scans one text after another and owns all memory that this needs. There is one per worker.

@@ -1,86 +1,45 @@
 //! Searches for names in one pass over a text, each as a whole word.
 //!
-//! Very few names are searched for like needles. More are searched for with Aho-Corasick, which uses the vectors of
-//! Teddy as long as it can. The characters around a name decide whether it counts: a user called `admin` is not meant
-//! in `administrator`.
+//! They are searched for like needles. The characters around a name decide whether it counts: a user called `admin` is
+//! not meant in `administrator`.
 
 use std::collections::BTreeSet;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
-
-use super::patterns::{Passed, Patterns, automaton};
+use super::patterns::{Passed, Patterns};
 
 /// The beginning of an escape.
 const ESCAPE: &str = "\\u00";
 
-/// The number of names, besides the escape, for which the search for needles is fast.
-const FEW: usize = 2;
-
 /// Names, and the beginning of an escape, which has the index 0.
 #[derive(Debug)]
-pub(super) enum Names {
-    Few {
-        patterns: Patterns,
-        lens: Vec<usize>,
-    },
-    Many(AhoCorasick),
+pub(super) struct Names {
+    patterns: Patterns,
+    lens: Vec<usize>,
 }
 
 impl Names {
     pub(super) fn new(names: BTreeSet<&str>) -> Self {
         let names = names.into_iter().filter(|name| !name.is_empty());
         let mut names: Vec<&str> = std::iter::once(ESCAPE).chain(names).collect();
-        // The longest name at each place is found. If two names begin alike, the shorter one is not a whole word
-        // there.
+        // Of several names at one place the first is found, which is the longest. If two names begin alike, the shorter
+        // one is not a whole word there.
         names[1..].sort_by_key(|name| std::cmp::Reverse(name.len()));
-        if names.len() <= FEW + 1 {
-            return Self::Few {
-                patterns: Patterns::new(names.iter().map(|name| name.as_bytes())),
-                lens: names.iter().map(|name| name.len()).collect(),
-            };
+        Self {
+            patterns: Patterns::new(names.iter().map(|name| name.as_bytes())),
+            lens: names.iter().map(|name| name.len()).collect(),
         }
-        Self::Many(automaton(&names, MatchKind::LeftmostLongest))
     }
 
     /// Returns the places at or after `from` where a name occurs as a word or an escape begins, each with its index.
     pub(super) fn each_from(
         &self,
         text: &[u8],
-        mut from: usize,
+        from: usize,
         passed: &mut Passed,
     ) -> impl Iterator<Item = (usize, usize)> {
-        std::iter::from_fn(move || {
-            let found = self.find(text, from, passed)?;
-            from = found.0 + 1;
-            Some(found)
-        })
-    }
-
-    /// Returns the first of these places.
-    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
-        match self {
-            Self::Few { patterns, lens } => {
-                let mut found = patterns.each_from(text, from, passed);
-                found.find(|&(at, pattern)| pattern == 0 || is_word(text, at, at + lens[pattern]))
-            }
-            Self::Many(automaton) => {
-                let mut at = from;
-                let found = loop {
-                    let input = Input::new(text).range(at.min(text.len())..);
-                    let Some(found) = automaton.find(input) else {
-                        break None;
-                    };
-                    let pattern = found.pattern().as_usize();
-                    if pattern == 0 || is_word(text, found.start(), found.end()) {
-                        break Some((found.start(), pattern));
-                    }
-                    at = found.start() + 1;
-                };
-                let end = found.map_or(text.len(), |(at, _)| at);
-                passed.look_for_control(text, from..end);
-                found
-            }
-        }
+        let is_word = |at: usize, index: usize| is_word(text, at, at + self.lens[index]);
+        let found = self.patterns.each_from(text, from, passed);
+        found.filter(move |&(at, index)| index == 0 || is_word(at, index))
     }
 }
 
@@ -115,6 +74,9 @@ pub(super) fn longest_run(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::patterns::Many;
     use super::*;
 
     fn places(names: &Names, text: &str) -> Vec<usize> {
@@ -123,13 +85,20 @@ mod tests {
         found.map(|(at, _)| at).collect()
     }
 
-    /// Searches in both ways.
+    /// Names beside others that are not there.
+    fn beside(names: &[&str], n_others: usize) -> Names {
+        let others: Vec<String> = (0..n_others).map(|n| format!("Other{n:03}")).collect();
+        let others = others.iter().map(String::as_str);
+        Names::new(names.iter().copied().chain(others).collect())
+    }
+
+    /// Searches in all ways: alone, and beside few and many other names.
     fn found(names: &[&str], text: &str) -> Vec<usize> {
-        let few = Names::new(names.iter().copied().collect());
-        let others = ["of another", "and another", "and one more"];
-        let many = Names::new(names.iter().copied().chain(others).collect());
-        assert!(matches!((&few, &many), (Names::Few { .. }, Names::Many(_))));
-        let found = places(&few, text);
+        let [alone, few, many] = [0, 8, 300].map(|n| beside(names, n));
+        assert!(matches!(alone.patterns, Patterns::Few(_)));
+        assert!(matches!(many.patterns, Patterns::Many(Many::Automaton(_))));
+        let found = places(&alone, text);
+        assert_eq!(found, places(&few, text), "{text}");
         assert_eq!(found, places(&many, text), "{text}");
         found
     }
@@ -159,6 +128,28 @@ mod tests {
             "éadmin",
         ] {
             assert_eq!(found(&names, text), [] as [usize; 0], "{text}");
+        }
+    }
+
+    proptest! {
+        /// Few letters, so that names are often parts of others and of longer words.
+        #[test]
+        fn a_name_is_found_wherever_it_stands_as_a_word(
+            names in proptest::collection::btree_set("[ab-]{1,5}", 1..8),
+            text in r#"([ab-]|[ab-]|[ ./"=]|\\n|\\u00){0,150}"#,
+        ) {
+            let bytes = text.as_bytes();
+            let is_found = |at: &usize| {
+                let stands = |name: &String| {
+                    bytes[*at..].starts_with(name.as_bytes()) && is_word(bytes, *at, at + name.len())
+                };
+                bytes[*at..].starts_with(ESCAPE.as_bytes()) || names.iter().any(stands)
+            };
+            let expected: Vec<usize> = (0..text.len()).filter(is_found).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for n_others in [0, 8, 300] {
+                prop_assert_eq!(places(&beside(&names, n_others), &text), expected.clone());
+            }
         }
     }
 

@@ -10,8 +10,8 @@ use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
 use super::limits::Limits;
 use super::prefilter::NEEDLE_BYTES_MAX;
 use super::records::{PendingRecords, Unit};
-use super::steps;
 use crate::report::{Code, Defect};
+use crate::steps;
 
 /// The deepest nesting level at which the walk stores brackets. Deeper brackets are only counted, so that a gigabyte
 /// of `[` costs no memory. simd-json parses up to 1,024 levels.

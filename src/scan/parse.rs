@@ -6,8 +6,8 @@
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use super::lenient::lenient;
-use super::steps;
 use crate::event::json::Value;
+use crate::steps;
 
 /// The reason why a candidate did not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

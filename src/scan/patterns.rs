@@ -35,13 +35,13 @@ impl Passed {
     }
 }
 
-/// Builds an automaton that finds any of these patterns.
-pub(super) fn automaton<P: AsRef<[u8]>>(patterns: &[P], kind: MatchKind) -> AhoCorasick {
-    let n_bytes: usize = patterns.iter().map(|one| one.as_ref().len()).sum();
+/// Builds an automaton that finds any of these patterns; of several at one place, the first.
+fn automaton(patterns: &[&[u8]]) -> AhoCorasick {
+    let n_bytes: usize = patterns.iter().map(|one| one.len()).sum();
     let automaton = AhoCorasick::builder()
         // Some megabytes of memory double the speed.
         .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
-        .match_kind(kind)
+        .match_kind(MatchKind::LeftmostFirst)
         .build(patterns);
     automaton.expect("some thousand patterns are far from the limits")
 }
@@ -194,7 +194,7 @@ impl Many {
         if let Some(teddy) = teddy.extend(patterns).build() {
             return Self::Teddy(teddy);
         }
-        Self::Automaton(automaton(patterns, MatchKind::LeftmostFirst))
+        Self::Automaton(automaton(patterns))
     }
 
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {

@@ -16,8 +16,8 @@ use std::ops::Range;
 
 use super::names::{Names, longest_run};
 use super::patterns::{Passed, Patterns};
-use super::steps;
 use crate::report::EventCounts;
+use crate::steps;
 
 /// Finds hits in text. It is built once per hunt, and a search allocates nothing.
 #[derive(Debug)]

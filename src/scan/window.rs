@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use memchr::{memchr_iter, memrchr_iter};
+use memchr::{memchr, memchr_iter, memrchr_iter};
 
-use super::steps;
+use crate::steps;
 
 /// A window of the text: its bytes and their position.
 #[derive(Debug, Clone, Copy)]
@@ -202,6 +202,22 @@ pub fn first_anchor(bytes: &[u8], before: Before) -> Option<usize> {
     steps::take(line.unwrap_or(bytes.len()));
     let before_line = &bytes[..line.unwrap_or(bytes.len())];
     joints(before_line).next().or(line)
+}
+
+/// The longest line that is judged by itself. If such a line proves not to be a record, it was parsed in vain and is
+/// then walked.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Returns the line that continues at `start`, and whether it ends there. If the line is longer than
+/// [`LINE_BYTES_MAX`], only its beginning is returned.
+pub(super) fn line_at(window: Window<'_>, start: usize) -> (Range<usize>, bool) {
+    let rest = &window.bytes[start..];
+    let near = &rest[..rest.len().min(LINE_BYTES_MAX)];
+    let end = memchr(b'\n', near);
+    steps::take(end.unwrap_or(near.len()));
+    let is_last = window.is_last && near.len() == rest.len();
+    let line = start..start + end.unwrap_or(near.len());
+    (line, end.is_some() || is_last)
 }
 
 /// The number of characters of a text that a message shows.

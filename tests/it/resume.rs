@@ -375,6 +375,36 @@ fn alerts_that_wait_are_written_though_their_file_is_gone() {
         .finds(&["2", "1"]);
 }
 
+/// A row in a ledger that no hunt made ends the run with a message, and so before anything is written.
+#[test]
+fn a_waiting_row_that_no_hunt_made_is_an_error() {
+    let lake = Lake::new().file("a.json", attach("1"));
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-KILL");
+    let set = |change: &str| {
+        let ledger = Connection::open(lake.beside("ledger")).unwrap();
+        let update = format!("UPDATE alert SET row = json_set(row, {change})");
+        assert_eq!(ledger.execute(&update, ()).unwrap(), 1);
+    };
+    for (change, message) in [
+        (
+            "'$.rule', 7",
+            "the ledger is damaged: a row in it is of rule number 8, and the hunt has 1",
+        ),
+        (
+            "'$.rule', 0, '$.ends[3]', 1000000",
+            "ledger: the ledger is damaged",
+        ),
+        ("'$.ends[3]', 1", "ledger: the ledger is damaged"),
+    ] {
+        set(change);
+        for output in ["again.ndjson", "again.csv", "again.parquet"] {
+            hunt(&lake, output, &["logs"]).exits(1).says(message);
+            assert!(!lake.beside(output).exists());
+        }
+    }
+}
+
 #[test]
 fn names_that_were_given_before_the_ledger_knew_it_are_found_out() {
     let lake = Lake::new().file("a.json", attach("1"));

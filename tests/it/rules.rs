@@ -56,8 +56,14 @@ fn lake() -> Lake {
     Lake::new().file("a.json", records.join("\n"))
 }
 
-/// The settings of a hunt, with NDJSON beside the archive.
+/// The settings of a hunt, with NDJSON beside the archive. Only the quarantine rule has related events.
 fn config(lake: &Lake, rules: RuleSet) -> HuntConfig {
+    let related = (
+        Destination::File(lake.beside("related.ndjson")),
+        Format::Ndjson,
+    );
+    let quarantine = Rule::quarantine().metadata.rule_id;
+    let has_related = rules.names().iter().any(|name| name.id == quarantine);
     HuntConfig {
         rules,
         scan: ScanConfig {
@@ -68,10 +74,7 @@ fn config(lake: &Lake, rules: RuleSet) -> HuntConfig {
         output: OutputConfig {
             destination: Destination::File(lake.beside("alerts.ndjson")),
             format: Format::Ndjson,
-            related: Some((
-                Destination::File(lake.beside("related.ndjson")),
-                Format::Ndjson,
-            )),
+            related: has_related.then_some(related),
             ..OutputConfig::default()
         },
         ..HuntConfig::default()
@@ -107,7 +110,6 @@ fn another_rule_has_alerts_and_no_related_events() {
     let json = serde_json::to_value(&report).unwrap();
     assert!(json.get("related").is_none(), "{json}");
     assert_eq!(n_related, 0);
-    assert!(rows(&lake.beside("related.ndjson")).is_empty());
     // Neither policy is searched for.
     assert_eq!(report.stats.candidates, 1);
 
@@ -123,6 +125,23 @@ fn another_rule_has_alerts_and_no_related_events() {
         ["lifted", "new", "read", "legacy"]
     );
     assert_eq!(n_related, 4);
+}
+
+#[test]
+fn related_events_are_refused_where_no_rule_has_any() {
+    let lake = lake();
+    let mut config = config(&lake, own(new_users()));
+    let related = lake.beside("related.parquet");
+    config.output.related = Some((Destination::File(related.clone()), Format::Parquet));
+    let error = hunt::run(&config, &mut |_| ()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("related.parquet: no rule of this hunt has related events, so there is nothing to write to it; leave out --related"),
+        "{error}"
+    );
+    assert!(!related.exists() && !lake.beside("alerts.ndjson").exists());
+    config.rules = RuleSet::new(three_rules()).unwrap();
+    assert!(hunt::run(&config, &mut |_| ()).unwrap().complete);
+    assert!(related.exists());
 }
 
 /// The messages of the events for which it is undecided if they are alerts.

@@ -9,7 +9,7 @@ use trailsift::output::COLUMNS;
 use trailsift::output::columns::Type;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 18] = [
+const EDGES: [(&str, &[&str], &str); 19] = [
     (
         "event",
         &[],
@@ -21,9 +21,10 @@ const EDGES: [(&str, &[&str], &str); 18] = [
         "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
     ),
     ("binary", &[], "what is no text shows by its bytes alone"),
+    ("steps", &[], "steps are counted alike, whatever takes them"),
     (
         "scan",
-        &["binary", "event", "report"],
+        &["binary", "event", "report", "steps"],
         "it finds records for any rule: the literals to look for are given to it",
     ),
     (
@@ -53,7 +54,7 @@ const EDGES: [(&str, &[&str], &str); 18] = [
     ),
     (
         "follow",
-        &["event", "report"],
+        &["event", "report", "steps"],
         "who is who shows by events alone, wherever they stand",
     ),
     (

@@ -200,6 +200,105 @@ fn records_beside_one_another_in_a_string_do_not_speak_for_each_other() {
     hunt.exits(0).finds(&["1"]);
 }
 
+/// What is around a record and names its call contradicts a record whose action is damaged.
+#[test]
+fn a_record_and_what_is_around_it_may_name_different_calls() {
+    let element = |name: &str, record: &str| {
+        format!(
+            r#"{{"EventId":"e","EventName":"{name}","EventTime":1714564800,"EventSource":"iam.amazonaws.com","Resources":[],"CloudTrailEvent":{}}}"#,
+            quoted(record)
+        )
+    };
+    let other = attach("1").replace("AttachUserPolicy", "AttachUserPolicx");
+    let failed = other.replacen('{', r#"{"errorCode":"AccessDenied","#, 1);
+    let without = attach("1").replace("eventName", "eventNome");
+    let raw = |record: &str| {
+        format!(
+            r#"{{"_time":"2024-05-01","eventName":"AttachUserPolicy","eventSource":"iam.amazonaws.com","_raw":{}}}"#,
+            quoted(record)
+        )
+    };
+    let ecs = |record: &str| {
+        format!(
+            r#"{{"event":{{"dataset":"aws.cloudtrail","action":"AttachUserPolicy","provider":"iam.amazonaws.com","outcome":"success","original":{}}}}}"#,
+            quoted(record)
+        )
+    };
+    let row = |record: &str| {
+        format!(
+            "EventId,EventName,EventTime,CloudTrailEvent\ne,AttachUserPolicy,2024-05-01,{}\n",
+            cell(record)
+        )
+    };
+    let texts = [
+        element("AttachUserPolicy", &other),
+        format!(r#"{{"Events":[{}]}}"#, element("AttachUserPolicy", &other)),
+        // Beside a record of the same document that is intact.
+        format!(
+            r#"{{"Events":[{},{}]}}"#,
+            element(
+                "AttachUserPolicy",
+                &attach("2").replace("AWSCompromised", "AWS")
+            ),
+            element("AttachUserPolicy", &without)
+        ),
+        element("AttachUserPolicy", &without),
+        raw(&other),
+        format!(
+            r#"{{"result":{{"eventName":"AttachUserPolicy","_raw":{}}}}}"#,
+            quoted(&other)
+        ),
+        format!(r#"{{"eventName":"AttachUserPolicy","detail":{other}}}"#),
+        ecs(&other),
+        row(&other),
+        // They agree, or the call is another one in both.
+        element("DetachUserPolicy", &other),
+        element("AttachUserPolicy", &failed),
+        row(&failed),
+        element("AttachUserPolicy", &attach_with("1", "x")),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    let told_of: BTreeSet<usize> = told(&hunt, "undecided")
+        .into_iter()
+        .chain(told(&hunt, "needle_without_record"))
+        .collect();
+    assert_eq!(told_of, (0..9).collect(), "{}", hunt.stderr);
+    assert_eq!(
+        told(&hunt, "undecided"),
+        [0, 1, 4, 5, 6, 7, 8],
+        "{}",
+        hunt.stderr
+    );
+    assert!(
+        hunt.stderr
+            .contains("the object around its record names a different call")
+    );
+    // With the rule's action inside, whatever is around it, it is an alert.
+    let damaged = element("AttachUserPolicx", &attach("1"));
+    Lake::new()
+        .file("a", damaged)
+        .hunt(&[])
+        .exits(0)
+        .finds(&["1"]);
+}
+
+#[test]
+fn a_document_and_the_record_in_it_are_one_alert() {
+    let document = |provider: &str, original: &str| {
+        format!(
+            r#"{{"@timestamp":"2024-05-01T12:00:00Z","event":{{"dataset":"aws.cloudtrail","id":"1","action":"AttachUserPolicy","provider":"{provider}","outcome":"success","original":{}}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#,
+            quoted(original)
+        )
+    };
+    // They contradict each other, so both are judged.
+    let damaged = document("iam.ama onaws.com", &attach("1"));
+    let hunt = hunt(&[
+        damaged.clone(),
+        damaged.replace(r#""id":"1""#, r#""id":"2""#),
+    ]);
+    hunt.exits(0).finds(&["1", "1", "2"]);
+}
+
 #[test]
 fn a_document_without_an_outcome_is_no_failure() {
     let document = format!(

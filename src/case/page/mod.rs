@@ -103,7 +103,7 @@ fn made_visible(text: &str, chars_max: usize) -> String {
 mod tests {
     use super::*;
     use crate::case::testing::{TestEvent, case_of};
-    use crate::follow::steps;
+    use crate::steps;
 
     #[test]
     fn what_could_change_the_text_round_it_is_shown_as_what_it_is() {

@@ -28,6 +28,11 @@ const RAW_BYTES_SEARCHED: usize = 128 * 1024;
 /// many rows of them.
 const RELATED_SHOWN: u64 = 20;
 
+/// Returns true if a rule has a companion.
+pub(super) fn is_of(rule: &Rule) -> bool {
+    rule.metadata.is_quarantine()
+}
+
 /// Returns the rule of rows. The rows of the quarantine rule also have the place of its older policy.
 pub(crate) fn row_rule(rule: &Rule) -> RowRule<'_> {
     let row = RowRule::new(rule);
@@ -48,7 +53,7 @@ pub(super) struct Terms {
 
 /// Returns the search terms for the events that are related to the alerts of a rule.
 pub(super) fn terms(rule: &Rule) -> Terms {
-    match rule.metadata.is_quarantine() {
+    match is_of(rule) {
         true => Terms {
             words: &[LEGACY_NEEDLE],
             actions: &USER_ACTIONS,
@@ -81,7 +86,7 @@ impl<'a> Companion<'a> {
         mentions: impl FnOnce() -> Prefilter,
         is_requested: bool,
     ) -> Option<Self> {
-        rule.rule().metadata.is_quarantine().then(|| Self {
+        is_of(rule.rule()).then(|| Self {
             rule: rule.clone(),
             relations: Relations::new(rule.rule()),
             mentions: mentions(),

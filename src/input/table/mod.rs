@@ -16,6 +16,7 @@ mod stored;
 mod times;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -24,7 +25,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field};
 use parquet::arrow::arrow_reader::{
     ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
-    ParquetRecordBatchReaderBuilder, RowFilter,
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
@@ -234,13 +235,31 @@ impl Table {
         criteria: &RowCriteria,
         visit: &mut dyn FnMut(&Rows) -> bool,
     ) -> Result<(), ParquetError> {
+        let mut reader = caught(|| self.reader_of(group, criteria))?;
+        let mut lines = Lines::default();
+        while let Some(reader) = &mut reader
+            && let Some(batch) = caught(|| Ok(reader.next().transpose()?))?
+        {
+            if !visit(lines.write(batch)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a reader of the rows of a group that meet the criteria. Returns `None` if there surely is no such row.
+    fn reader_of(
+        &self,
+        group: usize,
+        criteria: &RowCriteria,
+    ) -> Result<Option<ParquetRecordBatchReader>, ParquetError> {
         let mut reader = self
             .reader()
             .with_row_groups(vec![group])
             .with_batch_size(self.batch_rows(group));
         if let (Some(leaf), Some(actions)) = (self.columns.action, &criteria.actions) {
             if self.has_none(group, leaf, actions)? {
-                return Ok(());
+                return Ok(None);
             }
             let schema = self.metadata.parquet_schema();
             let mask = ProjectionMask::leaves(schema, [leaf]);
@@ -254,13 +273,7 @@ impl Table {
             }
             reader = reader.with_row_filter(RowFilter::new(predicates));
         }
-        let mut lines = Lines::default();
-        for batch in reader.build()? {
-            if !visit(lines.write(batch?)?) {
-                break;
-            }
-        }
-        Ok(())
+        reader.build().map(Some)
     }
 
     /// Returns how many rows of a group are decoded at once: few if the rows are large.
@@ -289,6 +302,16 @@ impl Table {
         let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &actions)?;
         Ok(!may_be_there)
     }
+}
+
+/// Returns a panic of the Parquet crate as an error: damaged bytes make it panic, and the other groups can be read.
+fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref().copied());
+        let message = format!("its reader failed: {}", text.unwrap_or("a panic"));
+        Err(ParquetError::General(message))
+    })
 }
 
 /// Numbers the row groups by their order. Their own numbers, from which the row numbers are computed, may be

@@ -36,7 +36,7 @@ pub(super) fn lines(
         if schema == Schema::Ecs {
             writeln!(lines, "{}", ecs::action(alert))?;
         }
-        if let Some(document) = document(schema, alert, rules.of(alert)) {
+        if let Some(document) = document(schema, alert, rules.of(alert)?) {
             writeln!(lines, "{document}")?;
         }
     }

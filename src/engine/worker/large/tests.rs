@@ -11,7 +11,8 @@ use crate::engine::worker::Target;
 use crate::input::source::SourceKind;
 use crate::input::table::RowCriteria;
 use crate::report::Defect;
-use crate::scan::{Candidate, RawRecord, steps};
+use crate::scan::{Candidate, RawRecord};
+use crate::steps;
 
 /// Largest number of steps per byte: that of the most expensive text, if every block contains such text.
 const STEPS_A_BYTE: u64 = 600;
@@ -63,7 +64,7 @@ fn hunt(path: &Path, is_mapped: bool, shows_records: bool) -> u64 {
     };
     let mut cutter = Cutter::new(source.reopen(), BLOCK_BYTES);
     let mut report = SourceReport::default();
-    let (n_steps, ()) = steps::of(|| {
+    let (n_steps, ()) = steps::count(|| {
         while let Some(piece) = worker.cut(&mut cutter, &mut report) {
             worker.scan_piece(&source, piece, &mut report, &mut Nothing);
         }

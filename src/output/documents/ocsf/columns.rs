@@ -130,8 +130,10 @@ pub(in super::super::super) fn batch(
     alerts: &[Alert],
     rules: &RuleSetColumns,
 ) -> Result<RecordBatch, ArrowError> {
-    let documents = alerts.iter().map(|alert| document(alert, rules.of(alert)));
-    let documents: Vec<Value> = documents.collect();
+    let documents = alerts
+        .iter()
+        .map(|alert| Ok::<_, ArrowError>(document(alert, rules.of(alert)?)));
+    let documents: Vec<Value> = documents.collect::<Result<_, _>>()?;
     let mut decoder = ReaderBuilder::new(schema())
         .with_batch_size(documents.len().max(1))
         // In non-strict mode a field without a column would be lost without an error.

@@ -1,8 +1,6 @@
-//! Counts the steps of the work, where it examines bytes again or may go back. The tests use this to check that the
-//! work grows in proportion to the text, whatever the text repeats. Outside the tests nothing is counted.
-
-#[cfg(test)]
-mod tests;
+//! Counts steps of work: where bytes are examined again or a search may go back, and where an entity of a case is looked
+//! up. The tests use this to check that the work grows in proportion to the text and to the number of events, whatever
+//! these repeat. Outside the tests nothing is counted.
 
 #[cfg(test)]
 use std::cell::Cell;
@@ -14,7 +12,7 @@ thread_local! {
 
 /// Counts `n_steps` steps.
 #[inline(always)]
-pub(super) fn take(n_steps: usize) {
+pub(crate) fn take(n_steps: usize) {
     #[cfg(test)]
     TAKEN.with(|taken| taken.set(taken.get() + n_steps as u64));
     #[cfg(not(test))]
@@ -23,7 +21,7 @@ pub(super) fn take(n_steps: usize) {
 
 /// Returns the number of steps that this thread took during `work`, and the result of `work`.
 #[cfg(test)]
-pub(crate) fn of<R>(work: impl FnOnce() -> R) -> (u64, R) {
+pub(crate) fn count<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let before = TAKEN.with(Cell::get);
     let result = work();
     (TAKEN.with(Cell::get) - before, result)

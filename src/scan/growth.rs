@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use proptest::prelude::*;
 
-use super::of;
 use crate::scan::lenient::lenient;
 use crate::scan::limits::Limits;
 use crate::scan::{Before, Prefilter, Scanner, Window, anchors};
+use crate::steps;
 
 /// The largest number of steps per byte. The most expensive text has an escape in every six bytes, each of which may
 /// be in a needle of 256 bytes, after escapes of escapes.
@@ -188,7 +188,7 @@ fn scan_records(text: &str, limits: Limits, window_bytes: usize) -> u64 {
 fn scan_with(mut scanner: Scanner, text: &str, window_bytes: usize) -> u64 {
     scanner.start_text(0);
     let (mut from, mut to, mut is_last) = (0, 0, false);
-    let (n_steps, ()) = of(|| {
+    let (n_steps, ()) = steps::count(|| {
         while !is_last {
             to = text.len().min(to + window_bytes.max(to - from));
             is_last = to == text.len();
@@ -251,7 +251,9 @@ fn each_token_costs_as_much_as_it_is_long() {
             });
         }
         check_linear(&repeated, seams);
-        check_linear(&repeated, |text| of(|| lenient(text.as_bytes())).0);
+        check_linear(&repeated, |text| {
+            steps::count(|| lenient(text.as_bytes())).0
+        });
     }
 }
 
@@ -264,7 +266,7 @@ fn seams(text: &str) -> u64 {
         Before::default().and(b"{}\n"),
         Before::default().and(b",\n"),
     ];
-    let (n_steps, _) = of(|| befores.map(|before| anchors(text.as_bytes(), before)));
+    let (n_steps, _) = steps::count(|| befores.map(|before| anchors(text.as_bytes(), before)));
     n_steps
 }
 
@@ -290,7 +292,7 @@ proptest! {
 
     #[test]
     fn what_is_nearly_json_is_read_in_steps_as_it_has_bytes(repeated in repeated()) {
-        check_linear(&repeated, |text| of(|| lenient(text.as_bytes())).0);
+        check_linear(&repeated, |text| steps::count(|| lenient(text.as_bytes())).0);
     }
 }
 
@@ -316,7 +318,7 @@ fn a_scan_that_is_told_to_stop_ends_within_its_stride() {
             likely_start: None,
         };
         let mut n_candidates = 0;
-        let (n_steps, keep) = of(|| {
+        let (n_steps, keep) = steps::count(|| {
             scanner.scan(window, &mut |_| {
                 n_candidates += 1;
                 stop.store(true, Relaxed);
@@ -347,7 +349,7 @@ fn a_scan_in_which_nothing_is_found_stops_within_its_stride() {
             is_last: true,
             likely_start: None,
         };
-        let (n_steps, _) = of(|| scanner.scan(window, &mut |_| ()));
+        let (n_steps, _) = steps::count(|| scanner.scan(window, &mut |_| ()));
         let line_bytes = 64 * 1024;
         assert!(n_steps < line_bytes + 100, "{n_steps} steps for {token:?}");
     }
