@@ -18,32 +18,43 @@ fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
     fs::read(path).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// An archive with the story in it, among ordinary events.
+/// An archive with the story of a leaked key in it, among ordinary events.
 fn told(seed: u64) -> Lake {
+    scene(Scenario::LeakedKey, seed, (1, 3))
+}
+
+/// An archive with a scenario in it, and its numbers of matches and near misses.
+pub(crate) fn scene(scenario: Scenario, seed: u64, expected: (u64, u64)) -> Lake {
     let lake = Lake::new();
     fs::remove_dir(lake.logs()).unwrap();
     let config = SynthConfig {
         seed,
         files: 300,
         records_per_file: 5,
-        scenario: Some(Scenario::LeakedKey),
+        scenario: Some(scenario),
         days: 120,
         ..SynthConfig::new(lake.logs())
     };
     let made = trailsift::synth::run(&config).unwrap();
-    assert_eq!((made.matches, made.near_misses), (1, 3));
+    assert_eq!((made.matches, made.near_misses), expected);
     lake
 }
 
-/// What was planted.
-fn list(lake: &Lake) -> Vec<Value> {
+/// The events that were planted.
+pub(crate) fn list(lake: &Lake) -> Vec<Value> {
+    let all = planted(lake).into_iter();
+    all.filter(|line| line["kind"] != "fact").collect()
+}
+
+/// What was planted, and what a case must know of it.
+pub(crate) fn planted(lake: &Lake) -> Vec<Value> {
     let list = text(lake.beside("logs.planted.ndjson")).unwrap();
     let lines = list.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
 }
 
 /// What the case must hold.
-fn expected(list: &[Value]) -> BTreeSet<Held> {
+pub(crate) fn expected(list: &[Value]) -> BTreeSet<Held> {
     let of_case = list.iter().filter(|line| !line["relation"].is_null());
     let held = of_case.map(|line| {
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
@@ -61,7 +72,7 @@ fn hunt_and_investigate(lake: &Lake, args: &[&str]) {
 }
 
 /// Runs the program beside the archive, which must succeed.
-fn runs(lake: &Lake, args: &[&str]) -> Output {
+pub(crate) fn runs(lake: &Lake, args: &[&str]) -> Output {
     let mut command = Command::new(TRAILSIFT);
     let output = command
         .current_dir(lake.beside(""))
@@ -74,12 +85,12 @@ fn runs(lake: &Lake, args: &[&str]) -> Output {
 }
 
 /// The report of the case as text.
-fn as_text(lake: &Lake) -> String {
+pub(crate) fn as_text(lake: &Lake) -> String {
     let output = runs(lake, &["report", "case", "--format", "md"]);
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn held(lake: &Lake) -> BTreeSet<Held> {
+pub(crate) fn held(lake: &Lake) -> BTreeSet<Held> {
     let events = events(&lake.beside("case"));
     let n = events.len();
     let held: BTreeSet<Held> = events.into_iter().collect();
@@ -88,7 +99,7 @@ fn held(lake: &Lake) -> BTreeSet<Held> {
 }
 
 /// Events by the names that the list has for them: easier to read than ids.
-fn named(held: &BTreeSet<Held>, list: &[Value]) -> BTreeSet<String> {
+pub(crate) fn named(held: &BTreeSet<Held>, list: &[Value]) -> BTreeSet<String> {
     let names: BTreeMap<&str, &str> = list
         .iter()
         .map(|line| {
@@ -180,7 +191,7 @@ fn later_rounds_read_only_files_that_can_hold_what_they_look_for() {
 }
 
 /// Others at the addresses of a case: address, name and number of events.
-fn neighbours(lake: &Lake) -> BTreeSet<(String, String, i64)> {
+pub(crate) fn neighbours(lake: &Lake) -> BTreeSet<(String, String, i64)> {
     let mut neighbours = BTreeSet::new();
     for batch in table(&lake.beside("case"), "neighbours") {
         let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
@@ -326,7 +337,7 @@ fn documents_for_elastic_are_of_ecs_and_name_their_part_in_the_case() {
     assert_eq!(refused.count(), 3);
 }
 
-fn about(lake: &Lake) -> Value {
+pub(crate) fn about(lake: &Lake) -> Value {
     serde_json::from_slice(&fs::read(lake.beside("case/case.json")).unwrap()).unwrap()
 }
 
