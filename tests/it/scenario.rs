@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
+use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use trailsift::synth::{Scenario, SynthConfig};
 
@@ -291,6 +292,81 @@ fn a_report_is_made_again_from_the_case_alone_and_as_text() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+/// Turns a case into one of the first version: with fewer files, columns and metadata, and no list of hashes.
+fn make_old(case: &Path) {
+    let events = table(case, "events");
+    let is_new = |name: &str| ["targets", "targets_left_out"].contains(&name);
+    let schema = events[0].schema();
+    let kept: Vec<usize> = (0..schema.fields().len())
+        .filter(|n| !is_new(schema.field(*n).name()))
+        .collect();
+    assert_eq!(kept.len() + 2, schema.fields().len());
+    let path = case.join("events.parquet");
+    let file = fs::File::create(&path).unwrap();
+    let schema = schema.project(&kept).unwrap().into();
+    let mut writer = ArrowWriter::try_new(file, schema, None).unwrap();
+    for batch in &events {
+        writer.write(&batch.project(&kept).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
+    for name in ["later.parquet", "uses.parquet", "SHA256SUMS"] {
+        fs::remove_file(case.join(name)).unwrap();
+    }
+    let mut about: Value =
+        serde_json::from_slice(&fs::read(case.join("case.json")).unwrap()).unwrap();
+    let fields = about.as_object_mut().unwrap();
+    for name in [
+        "made_at",
+        "command",
+        "since",
+        "until",
+        "not_found",
+        "unseen",
+        "later",
+        "later_cut",
+        "log_ends",
+    ] {
+        fields.remove(name).unwrap();
+    }
+    let archive = fields["archive"].as_object_mut().unwrap();
+    archive.remove("folders_passed_over").unwrap();
+    let files = fields["files"].as_object_mut().unwrap();
+    files.remove("later.parquet").unwrap();
+    files.remove("uses.parquet").unwrap();
+    let sum = Command::new("sha256sum")
+        .arg(&path)
+        .output()
+        .unwrap()
+        .stdout;
+    let sum = String::from_utf8(sum).unwrap();
+    files["events.parquet"] = sum.split(' ').next().unwrap().into();
+    fs::write(case.join("case.json"), about.to_string()).unwrap();
+}
+
+#[test]
+fn a_case_of_the_first_version_can_be_shown_and_is_checked() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &[]);
+    make_old(&lake.beside("case"));
+    let text = as_text(&lake).replace(['\\', '`'], "");
+    for part in [
+        "| Probably leaked | AKIA",
+        "| First foreign use | ",
+        "role platform-admin in 333344445555",
+        "| user | support-backup |",
+        "| Data touched | none was seen |",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A file that differs from its hash is refused without the list, too.
+    let path = lake.beside("case/neighbours.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let why = "neighbours.parquet: the file was changed after the case was made";
+    refuses(&lake, &["report", "case"], 1, why);
 }
 
 #[test]
