@@ -21,6 +21,7 @@ mod beginning;
 mod collected;
 mod columns;
 mod countries;
+mod event_table;
 mod files;
 mod index;
 mod later;

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::collected::{EventKey, Sighted, event_key};
-use super::files::{ABOUT, EVENTS, FILES, LATER, NEIGHBOURS, PARTS, PERIODS, USES};
+use super::event_table::{LEFT_OUT, PARTS, TARGETS};
+use super::files::{ABOUT, EVENTS, FILES, LATER, NEIGHBOURS, PERIODS, USES};
 use super::sums::{CHANGED, check_sums};
-use super::target_columns::{LEFT_OUT, TARGETS};
 use super::users::QUARANTINE;
 use super::{About, Case, LaterUse, Neighbour, Seen, joined, users};
 use crate::follow::{

@@ -85,6 +85,10 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Returns the same with another limit.
 fn made_visible(text: &str, chars_max: usize) -> String {
+    // Most texts have nothing to change, and a byte for each character.
+    if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == chars_max {
