@@ -1,6 +1,7 @@
 //! The files of a case: tables of its events, of its entities, and of the links between them; and timelines.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -13,9 +14,6 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use rayon::ThreadPoolBuilder;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use rayon::slice::ParallelSlice as _;
 use serde_json::{Value, json};
 
 use super::columns::{account, row_with_seen, schema_with_seen, text, time};
@@ -23,6 +21,7 @@ use super::event_table::{self, event_schema, is_of_rule, technique_of};
 use super::seen::Seen;
 use super::sums::sha256;
 use super::target_columns::targets_json;
+use super::threads::Threads;
 use super::touched::in_words;
 use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
 use crate::follow::{Entity, EntityRefs, TargetRole};
@@ -48,18 +47,16 @@ pub fn write(
     folder: &Path,
     n_threads: usize,
 ) -> Result<(), ArrowError> {
-    let threads = ThreadPoolBuilder::new().num_threads(n_threads).build();
-    let threads = threads.map_err(|error| ArrowError::ExternalError(error.into()))?;
+    let threads = Threads::new(n_threads);
     let columns = RuleColumns::new(rule);
     let evidence = &*case;
-    let sums: Result<BTreeMap<String, String>, ArrowError> = threads.install(|| {
-        let files = FILES.par_iter().map(|name| {
-            let path = folder.join(name);
-            write_evidence(evidence, &columns, name, &path)?;
-            Ok(((*name).to_owned(), sha256(&path)?))
-        });
-        files.collect()
+    let sums = threads.each(FILES.len(), &|nth| {
+        let name = FILES[nth];
+        let path = folder.join(name);
+        write_evidence(evidence, &columns, &threads, &path)?;
+        Ok((name.to_owned(), sha256(&path)?))
     });
+    let sums: Result<BTreeMap<String, String>, ArrowError> = sums.into_iter().collect();
     case.about.files.extend(sums?);
     let mut file = BufWriter::new(File::create(folder.join(ABOUT))?);
     serde_json::to_writer_pretty(&mut file, &case.about)
@@ -72,13 +69,14 @@ pub fn write(
     Ok(())
 }
 
-/// Writes a table or a timeline.
+/// Writes the table or the timeline that has this name.
 fn write_evidence(
     case: &Case,
     rule: &RuleColumns,
-    name: &str,
+    threads: &Threads,
     path: &Path,
 ) -> Result<(), ArrowError> {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     match name {
         EVENTS => write_events(path, &case.events, rule),
         LATER => write_events(path, &case.later, rule),
@@ -95,10 +93,10 @@ fn write_evidence(
             let neighbours = case.neighbours.iter().map(|one| neighbour(one, case));
             write_table(path, &neighbour_schema(), neighbours)
         }
-        TIMELINE => write_lines(path, &case.events, &|event, lines| {
+        TIMELINE => write_lines(path, &case.events, threads, &|event, lines| {
             write_line(&timesketch(event), lines)
         }),
-        _ => write_lines(path, &case.events, &|event, lines| {
+        _ => write_lines(path, &case.events, threads, &|event, lines| {
             let [action, document] = elastic(event, rule);
             write_line(&action, lines)?;
             write_line(&document, lines)
@@ -135,22 +133,24 @@ pub const FILES: [&str; 8] = [
     "elastic.ndjson",
 ];
 
-/// Writes lines about each event. Events are turned into lines on all threads of the pool, some at a time.
+/// Writes lines about each event. Events are turned into lines on all threads, some at a time.
 fn write_lines(
     path: &Path,
     events: &[CaseEvent],
+    threads: &Threads,
     write: &(dyn Fn(&CaseEvent, &mut Vec<u8>) -> io::Result<()> + Sync),
 ) -> Result<(), ArrowError> {
     let mut file = BufWriter::new(File::create(path)?);
     for some in events.chunks(LINES_AT_ONCE) {
-        let parts = some.par_chunks(LINES_AT_ONCE / 16).map(|few| {
+        let parts: Vec<&[CaseEvent]> = some.chunks(LINES_AT_ONCE / 16).collect();
+        let parts = threads.each(parts.len(), &|nth| {
             let mut lines = Vec::new();
-            few.iter().try_for_each(|event| write(event, &mut lines))?;
-            Ok(lines)
+            let mut events = parts[nth].iter();
+            events.try_for_each(|event| write(event, &mut lines))?;
+            Ok::<_, io::Error>(lines)
         });
-        let parts: io::Result<Vec<Vec<u8>>> = parts.collect();
-        for lines in parts? {
-            file.write_all(&lines)?;
+        for lines in parts {
+            file.write_all(&lines?)?;
         }
     }
     finish(file)

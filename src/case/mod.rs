@@ -45,6 +45,7 @@ mod target_columns;
 mod techniques;
 #[cfg(test)]
 mod testing;
+mod threads;
 pub mod touched;
 mod users;
 

@@ -210,7 +210,7 @@ impl Draft {
     ) -> anyhow::Result<Option<MissingFeature>> {
         let hidden = self.hidden.path();
         case::write(case, &Rule::quarantine(), hidden, scan.n_threads)?;
-        let (page, unwritten) = match case::page::render(case, zone) {
+        let (page, unwritten) = match case::page::render(case, zone, scan.n_threads) {
             Ok(page) => (Some(page), None),
             Err(PageError::Missing(feature)) => (None, Some(feature)),
             Err(error) => return Err(error.into()),
