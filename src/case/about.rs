@@ -39,6 +39,7 @@ pub struct About {
     /// The end of the time range that was searched; nothing if there was no such limit.
     pub until: Option<Timestamp>,
     /// Those users whose quarantine was not found in what was read: it is a different archive, or only a part of it.
+    #[serde(default)]
     pub not_found: Vec<Entity>,
     /// The identities in the command line that no event names, with names that are near.
     #[serde(default)]

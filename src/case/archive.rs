@@ -169,6 +169,7 @@ fn is_log(source: &Source) -> bool {
 pub struct Coverage {
     /// Number of folders of days that are too far from all quarantines, or outside the requested times; they were
     /// skipped.
+    #[serde(default)]
     pub folders_passed_over: u64,
     /// True if only a part was to be read: some accounts, regions or file names, or a shard. The other fields then
     /// apply only to that part.

@@ -1,6 +1,7 @@
 //! The files of a case: tables of its events, of its entities, and of the links between them; and timelines.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -13,40 +14,51 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::columns::{account, long, row_with_seen, schema_with_seen, text, time};
+use super::columns::{account, row_with_seen, schema_with_seen, text, time};
+use super::event_table::{self, event_schema, is_of_rule, technique_of};
 use super::seen::Seen;
 use super::sums::sha256;
-use super::target_columns::{LEFT_OUT, TARGETS, target_fields, targets, with_things};
-use super::techniques::technique;
+use super::target_columns::targets_json;
+use super::threads::Threads;
 use super::touched::in_words;
 use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
 use crate::follow::{Entity, EntityRefs, TargetRole};
-use crate::output::Schema::Flat;
+use crate::output::Column;
 use crate::output::alert::RuleColumns;
-use crate::output::columns::{UTC_AS_OFFSET, schema_in};
-use crate::output::documents::{self, as_json};
-use crate::output::{Column, Kind};
+use crate::output::documents;
 use crate::rule::Rule;
 
 /// Number of rows that are encoded at once.
 const BATCH_ROWS: usize = 1024;
+/// Number of events whose lines are in memory at once.
+const LINES_AT_ONCE: usize = 4096;
 
 /// Writes the tables of a case, its timelines and its metadata into an existing folder, and adds their hashes to the
-/// metadata.
+/// metadata. The files are written side by side, on this number of threads.
 ///
 /// # Errors
 ///
 /// The I/O error, or the encoder's error.
-pub fn write(case: &mut Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
-    let path = |name: &str| folder.join(name);
-    write_evidence(case, rule, folder)?;
-    for name in FILES {
-        let sum = sha256(&path(name))?;
-        case.about.files.insert(name.to_owned(), sum);
-    }
-    let mut file = BufWriter::new(File::create(path(ABOUT))?);
+pub fn write(
+    case: &mut Case,
+    rule: &Rule,
+    folder: &Path,
+    n_threads: usize,
+) -> Result<(), ArrowError> {
+    let threads = Threads::new(n_threads);
+    let columns = RuleColumns::new(rule);
+    let evidence = &*case;
+    let sums = threads.each(FILES.len(), &|nth| {
+        let name = FILES[nth];
+        let path = folder.join(name);
+        write_evidence(evidence, &columns, &threads, &path)?;
+        Ok((name.to_owned(), sha256(&path)?))
+    });
+    let sums: Result<BTreeMap<String, String>, ArrowError> = sums.into_iter().collect();
+    case.about.files.extend(sums?);
+    let mut file = BufWriter::new(File::create(folder.join(ABOUT))?);
     serde_json::to_writer_pretty(&mut file, &case.about)
         .map_err(|error| ArrowError::JsonError(error.to_string()))?;
     finish(file)?;
@@ -57,33 +69,39 @@ pub fn write(case: &mut Case, rule: &Rule, folder: &Path) -> Result<(), ArrowErr
     Ok(())
 }
 
-/// Writes the tables and the timelines.
-fn write_evidence(case: &Case, rule: &Rule, folder: &Path) -> Result<(), ArrowError> {
-    let columns = RuleColumns::new(rule);
-    let path = |name: &str| folder.join(name);
-    let events = case.events.iter().map(|event| row(event, &columns));
-    write_table(&path(EVENTS), &event_schema(), events)?;
-    let later = case.later.iter().map(|event| row(event, &columns));
-    write_table(&path(LATER), &event_schema(), later)?;
-    let uses = case.users.iter().flat_map(|user| {
-        let uses = user.uses.iter();
-        uses.flat_map(|one| later_use(user, one))
-    });
-    write_table(&path(USES), &use_schema(), uses)?;
-    let entities = entities(case).into_iter();
-    write_table(&path("entities.parquet"), &entity_schema(), entities)?;
-    let edges = edges(case).into_iter();
-    write_table(&path("edges.parquet"), &edge_schema(), edges)?;
-    let neighbours = case.neighbours.iter().map(|one| neighbour(one, case));
-    write_table(&path(NEIGHBOURS), &neighbour_schema(), neighbours)?;
-    let timeline = case.events.iter().map(timesketch);
-    write_lines(&path("timeline.jsonl"), timeline)?;
-    let documents = case
-        .events
-        .iter()
-        .flat_map(|event| elastic(event, &columns));
-    write_lines(&path("elastic.ndjson"), documents)?;
-    Ok(())
+/// Writes the table or the timeline that has this name.
+fn write_evidence(
+    case: &Case,
+    rule: &RuleColumns,
+    threads: &Threads,
+    path: &Path,
+) -> Result<(), ArrowError> {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    match name {
+        EVENTS => write_events(path, &case.events, rule),
+        LATER => write_events(path, &case.later, rule),
+        USES => {
+            let uses = case.users.iter().flat_map(|user| {
+                let uses = user.uses.iter();
+                uses.flat_map(|one| later_use(user, one))
+            });
+            write_table(path, &use_schema(), uses)
+        }
+        ENTITIES => write_table(path, &entity_schema(), entities(case).into_iter()),
+        EDGES => write_table(path, &edge_schema(), edges(case).into_iter()),
+        NEIGHBOURS => {
+            let neighbours = case.neighbours.iter().map(|one| neighbour(one, case));
+            write_table(path, &neighbour_schema(), neighbours)
+        }
+        TIMELINE => write_lines(path, &case.events, threads, &|event, lines| {
+            write_line(&timesketch(event), lines)
+        }),
+        _ => write_lines(path, &case.events, threads, &|event, lines| {
+            let [action, document] = elastic(event, rule);
+            write_line(&action, lines)?;
+            write_line(&document, lines)
+        }),
+    }
 }
 
 /// The table of events.
@@ -92,6 +110,12 @@ pub(super) const EVENTS: &str = "events.parquet";
 pub(super) const LATER: &str = "later.parquet";
 /// The table of the use of entities after these windows.
 pub(super) const USES: &str = "uses.parquet";
+/// The table of entities.
+const ENTITIES: &str = "entities.parquet";
+/// The table of links between entities.
+const EDGES: &str = "edges.parquet";
+/// The timeline for Timesketch.
+const TIMELINE: &str = "timeline.jsonl";
 /// The table of other identities at the same addresses.
 pub(super) const NEIGHBOURS: &str = "neighbours.parquet";
 /// The metadata of a case.
@@ -102,19 +126,41 @@ pub const FILES: [&str; 8] = [
     EVENTS,
     LATER,
     USES,
-    "entities.parquet",
-    "edges.parquet",
+    ENTITIES,
+    EDGES,
     NEIGHBOURS,
-    "timeline.jsonl",
+    TIMELINE,
     "elastic.ndjson",
 ];
 
-fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), ArrowError> {
+/// Writes lines about each event. Events are turned into lines on all threads, some at a time.
+fn write_lines(
+    path: &Path,
+    events: &[CaseEvent],
+    threads: &Threads,
+    write: &(dyn Fn(&CaseEvent, &mut Vec<u8>) -> io::Result<()> + Sync),
+) -> Result<(), ArrowError> {
     let mut file = BufWriter::new(File::create(path)?);
-    for line in lines {
-        writeln!(file, "{line}")?;
+    for some in events.chunks(LINES_AT_ONCE) {
+        let parts: Vec<&[CaseEvent]> = some.chunks(LINES_AT_ONCE / 16).collect();
+        let parts = threads.each(parts.len(), &|nth| {
+            let mut lines = Vec::new();
+            let mut events = parts[nth].iter();
+            events.try_for_each(|event| write(event, &mut lines))?;
+            Ok::<_, io::Error>(lines)
+        });
+        for lines in parts {
+            file.write_all(&lines?)?;
+        }
     }
     finish(file)
+}
+
+/// Appends a value as a line.
+fn write_line(value: &Value, lines: &mut Vec<u8>) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, value)?;
+    lines.push(b'\n');
+    Ok(())
 }
 
 fn finish(file: BufWriter<File>) -> Result<(), ArrowError> {
@@ -122,11 +168,7 @@ fn finish(file: BufWriter<File>) -> Result<(), ArrowError> {
     Ok(file.sync_all()?)
 }
 
-fn write_table(
-    path: &Path,
-    schema: &SchemaRef,
-    rows: impl Iterator<Item = Value>,
-) -> Result<(), ArrowError> {
+fn writer(path: &Path, schema: &SchemaRef) -> Result<ArrowWriter<BufWriter<File>>, ArrowError> {
     let level = ZstdLevel::try_new(3).map_err(ArrowError::from)?;
     let properties = WriterProperties::builder()
         .set_created_by(format!("trailsift version {}", env!("CARGO_PKG_VERSION")))
@@ -137,7 +179,29 @@ fn write_table(
     let options = ArrowWriterOptions::new()
         .with_skip_arrow_metadata(true)
         .with_properties(properties);
-    let mut writer = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)?;
+    Ok(ArrowWriter::try_new_with_options(
+        file,
+        Arc::clone(schema),
+        options,
+    )?)
+}
+
+/// Writes a table of events.
+fn write_events(path: &Path, events: &[CaseEvent], rule: &RuleColumns) -> Result<(), ArrowError> {
+    let mut writer = writer(path, &event_schema())?;
+    for some in events.chunks(BATCH_ROWS) {
+        writer.write(&event_table::batch(some, rule)?)?;
+    }
+    finish(writer.into_inner()?)
+}
+
+/// Writes another table.
+fn write_table(
+    path: &Path,
+    schema: &SchemaRef,
+    rows: impl Iterator<Item = Value>,
+) -> Result<(), ArrowError> {
+    let mut writer = writer(path, schema)?;
     let mut decoder = ReaderBuilder::new(Arc::clone(schema))
         .with_batch_size(BATCH_ROWS)
         // In non-strict mode a field without a column would be lost without an error.
@@ -152,91 +216,6 @@ fn write_table(
         }
     }
     finish(writer.into_inner()?)
-}
-
-/// Returns the columns of events: those of alerts, except those of the rule and the sighting number, and those that an
-/// investigation adds.
-fn event_schema() -> SchemaRef {
-    let alerts = schema_in(Kind::Alerts(Flat), UTC_AS_OFFSET);
-    let own = Column::ALL.into_iter().zip(alerts.fields());
-    let own = own.filter(|(column, _)| !is_of_rule(*column));
-    let own = own.map(|(_, field)| field.as_ref().clone());
-    let techniques = Field::new_list("mitre_technique_ids", text("element"), true);
-    let more = [
-        text("relation"),
-        Field::new("hops", DataType::Int32, true),
-        long("minutes_from_alert"),
-        text("error_code"),
-        text("error_message"),
-        Field::new("read_only", DataType::Boolean, true),
-        text("key_status"),
-        text("response_elements"),
-        techniques,
-        long("sightings"),
-    ];
-    let parts = PARTS.map(|part| Field::new_list(part, who(), true));
-    let all = own.chain(more).chain(parts).chain(target_fields());
-    Arc::new(Schema::new(all.collect::<Vec<_>>()))
-}
-
-/// The columns with the entities of an event, by their role in it.
-pub(super) const PARTS: [&str; 4] = ["actors", "acted_on", "made", "given"];
-
-/// Returns the element type of a list of entities.
-fn who() -> Field {
-    let fields = vec![text("kind"), text("account_id"), text("name")];
-    Field::new("element", DataType::Struct(fields.into()), true)
-}
-
-/// Returns whether a column of alerts belongs to the rule, which events of a case need not match, or is the count of
-/// sightings in an output.
-fn is_of_rule(column: Column) -> bool {
-    let columns = [
-        Column::RuleId,
-        Column::RuleName,
-        Column::RuleVersion,
-        Column::Severity,
-        Column::RiskScore,
-        Column::MitreTacticIds,
-        Column::MitreTechniqueIds,
-        Column::Sighting,
-    ];
-    columns.contains(&column)
-}
-
-fn row(event: &CaseEvent, rule: &RuleColumns) -> Value {
-    let mut row = Map::new();
-    for (column, cell) in Column::ALL.into_iter().zip(event.alert.cells(rule)) {
-        if is_of_rule(column) {
-            continue;
-        }
-        row.insert(column.name().to_owned(), as_json(cell));
-    }
-    let story = &event.story;
-    let mut add = |name: &str, value: Value| row.insert(name.to_owned(), value);
-    add("relation", json!(event.relation));
-    add("hops", json!(event.hops));
-    add("minutes_from_alert", json!(event.minutes_from_alert));
-    add("error_code", json!(story.error_code));
-    add("error_message", json!(story.error_message));
-    add("read_only", json!(story.read_only));
-    add("key_status", json!(story.key_status));
-    add("response_elements", json!(story.response_elements));
-    let techniques: Vec<&str> = technique_of(event).into_iter().collect();
-    add("mitre_technique_ids", json!(techniques));
-    add("sightings", json!(event.n_sightings));
-    for (part, entities) in PARTS.into_iter().zip(story.traces.parts()) {
-        add(part, with_things(part, entities, &story.touched));
-    }
-    add(TARGETS, targets(&story.touched));
-    add(LEFT_OUT, json!(story.touched.n_left_out));
-    Value::Object(row)
-}
-
-fn technique_of(event: &CaseEvent) -> Option<&'static str> {
-    let service = event.alert.text(Column::EventProvider).unwrap_or_default();
-    let call = event.alert.text(Column::EventAction)?;
-    technique(service, call).map(|technique| technique.id)
 }
 
 fn entity_schema() -> SchemaRef {
@@ -482,7 +461,7 @@ fn elastic(event: &CaseEvent, rule: &RuleColumns) -> [Value; 2] {
             "hops": event.hops,
             "minutes_from_alert": event.minutes_from_alert,
             "target": target(event),
-            "targets": targets(&story.touched),
+            "targets": targets_json(&story.touched),
         },
     });
     let document = documents::ecs::event(&event.alert, rule, &is_of_rule, beside);

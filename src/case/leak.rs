@@ -14,7 +14,7 @@ use super::address::ip;
 use super::state::keys::{KeyEnd, KeyState};
 use super::state::timeline::{OwnEvent, Timeline};
 use super::{Case, CaseEvent, is_of_aws};
-use crate::follow::{Entity, Kind};
+use crate::follow::{Entity, Kind, Quarantine};
 use crate::output::Column;
 
 /// The time for which a user must have been seen before an address can be new for it.
@@ -42,6 +42,8 @@ pub enum Finding {
     Several,
     /// There are several keys, and nothing points at any of them.
     NothingPoints,
+    /// A person attached the policy, not AWS, and no use of a key looks foreign.
+    NotByAws,
     /// Only keys of sessions were seen.
     OnlySessions,
     /// No key was seen.
@@ -214,12 +216,32 @@ pub(super) fn leak<'a>(
     if judged.iter().all(|(_, found)| found.is_none()) {
         judged = judge(false);
     }
+    let is_foreign = judged.iter().any(|(_, found)| found.is_some());
+    let is_begun = candidates.iter().any(|state| state.key == begun);
+    if !is_foreign && !is_begun && is_by_person(timeline) {
+        return Leak {
+            finding: Finding::NotByAws,
+            keys: Vec::new(),
+            others: candidates.iter().map(|state| state.key).collect(),
+            foreign_addresses: BTreeSet::new(),
+        };
+    }
     let mut leak = named(timeline, begun, &candidates, judged);
     let most = foreign.values().map(Vec::len).max().unwrap_or(0);
     let is_enough = |reasons: &Vec<Reason>| reasons.len() >= most.min(2);
     let addresses = foreign.iter().filter(|(_, reasons)| is_enough(reasons));
     leak.foreign_addresses = addresses.map(|(address, _)| *address).collect();
     leak
+}
+
+/// Returns whether each quarantine of the user was attached by a person from an address, and none by AWS.
+fn is_by_person(timeline: &Timeline<'_>) -> bool {
+    let own = timeline.all.iter().map(|one| one.event);
+    let mut made = own
+        .filter(|event| event.story.quarantine == Some(Quarantine::Made))
+        .filter(|event| timeline.is_about_user(event))
+        .peekable();
+    made.peek().is_some() && made.all(|event| !is_of_aws(&event.alert) && address(event).is_some())
 }
 
 /// Returns the keys of the user itself that existed before the quarantine.
@@ -262,7 +284,9 @@ fn foreign_addresses(
     let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
     let mut agents: BTreeSet<&str> = BTreeSet::new();
     let mut seen_countries: BTreeSet<&str> = BTreeSet::new();
+    // If all known use is later than the quarantine, it shows nothing about what was usual before.
     let since = uses.first().map(|first| first.time);
+    let since = since.filter(|since| !timeline.is_after(Some(*since)));
     for one in uses {
         let alert = &one.event.alert;
         let agent = alert.text(Column::UserAgent);
@@ -588,6 +612,39 @@ mod tests {
         assert!(first.ends_with(STRANGER));
         let before = states(&case)[0].leak.keys[0].before_quarantine;
         assert_eq!(before, Some(SignedDuration::from_mins(-30)));
+    }
+
+    #[test]
+    fn a_policy_that_a_person_attached_names_no_key_without_foreign_use() {
+        let by_person = || {
+            Call::new("05-10 12:00", "AttachUserPolicy")
+                .by("erin", "AKIAERIN")
+                .from(OFFICE, CLI)
+                .on(user("alice"))
+                .quarantine(Quarantine::Made)
+        };
+        let off = of_responder("05-10 13:00", "DeleteAccessKey", OWN);
+        let told_of = |more: &[Call]| {
+            let calls = [usual("05-01 10:00", OWN), off.clone(), by_person()];
+            let case = testing::case(&user("alice"), &[&calls, more].concat());
+            let (finding, keys) = told(&case);
+            (finding, keys.len(), states(&case)[0].leak.others.len())
+        };
+        assert_eq!(told_of(&[]), (Finding::NotByAws, 0, 1));
+        // What AWS attached as well, and a foreign use, are reasons.
+        assert_eq!(told_of(&[quarantine("alice")]), (Finding::One, 1, 0));
+        let foreign = call("05-08 21:40", OWN).from(STRANGER, KALI);
+        assert_eq!(told_of(&[foreign]), (Finding::One, 1, 0));
+    }
+
+    #[test]
+    fn use_after_the_quarantine_alone_makes_no_address_foreign() {
+        let case = case(&[
+            call("05-10 13:00", OWN).from(STRANGER, KALI).refused(),
+            usual("05-10 18:00", OTHER),
+        ]);
+        let leak = &states(&case)[0].leak;
+        assert!(leak.foreign_addresses.is_empty(), "{leak:?}");
     }
 
     #[test]

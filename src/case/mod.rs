@@ -21,6 +21,7 @@ mod beginning;
 mod collected;
 mod columns;
 mod countries;
+mod event_table;
 mod files;
 mod index;
 mod later;
@@ -44,6 +45,7 @@ mod target_columns;
 mod techniques;
 #[cfg(test)]
 mod testing;
+mod threads;
 pub mod touched;
 mod users;
 

@@ -16,7 +16,7 @@ pub const MARKS: [&str; 0] = [];
 /// # Errors
 ///
 /// Always returns the missing feature.
-pub fn render(_: &Case, _: Option<&TimeZone>) -> Result<String, PageError> {
+pub fn render(_: &Case, _: Option<&TimeZone>, _: usize) -> Result<String, PageError> {
     Err(PAGE.into())
 }
 

@@ -43,27 +43,34 @@ pub fn renew_sum(folder: &Path, name: &str) -> io::Result<()> {
     write(folder, &sums)
 }
 
-/// Checks that files of a case are as they were when the case was made. Other files, such as a page that can be made
-/// again, are not checked. A case that an older version made has no hashes, and passes.
+/// Returns the hashes of files of a case, and checks that they are as they were when the case was made. Other files, such
+/// as a page that can be made again, are not checked. A case that an older version made has no hashes, and passes.
 ///
 /// # Errors
 ///
 /// The I/O error, or the first file that differs or has no hash; the message has its name.
-pub(super) fn check_sums(folder: &Path, names: &[&str]) -> io::Result<()> {
-    let Some(sums) = read(folder)? else {
-        return Ok(());
-    };
+pub(super) fn check_sums<'n>(
+    folder: &Path,
+    names: impl IntoIterator<Item = &'n str>,
+) -> io::Result<BTreeMap<&'n str, String>> {
+    let sums = read(folder)?;
+    let mut all = BTreeMap::new();
     for name in names {
-        let Some(expected) = sums.get(*name) else {
-            return Err(invalid(&format!("{SUMS}: it has no line for {name}")));
+        let expected = match &sums {
+            Some(sums) => Some(
+                sums.get(name)
+                    .ok_or_else(|| invalid(&format!("{SUMS}: it has no line for {name}")))?,
+            ),
+            None => None,
         };
         let found = sha256(&folder.join(name))
             .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
-        if found != *expected {
+        if expected.is_some_and(|expected| *expected != found) {
             return Err(invalid(&format!("{name}: {CHANGED}")));
         }
+        all.insert(name, found);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The message about a file that differs.
@@ -131,13 +138,20 @@ mod tests {
     fn a_file_that_is_changed_missing_or_not_listed_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let check = || check_sums(folder.path(), &["a", "b"]).map_err(|error| error.to_string());
+        let check = || match check_sums(folder.path(), ["a", "b"]) {
+            Ok(sums) => {
+                assert!(sums.values().all(|sum| sum.len() == 64));
+                Ok(sums.into_keys().collect::<Vec<_>>())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let both = Ok(vec!["a", "b"]);
         fs::write(path("a"), "1").unwrap();
         fs::write(path("b"), "2").unwrap();
         // A case of an older version.
-        assert_eq!(check(), Ok(()));
+        assert_eq!(check(), both);
         write_sums(folder.path(), &BTreeMap::new(), &["a", "b", "page"]).unwrap();
-        assert_eq!(check(), Ok(()));
+        assert_eq!(check(), both);
         let list = fs::read(path(SUMS)).unwrap();
         let list = String::from_utf8(list).unwrap();
         assert!(
@@ -149,7 +163,7 @@ mod tests {
         fs::write(path("b"), "3").unwrap();
         assert_eq!(check(), Err(format!("b: {CHANGED}")));
         renew_sum(folder.path(), "b").unwrap();
-        assert_eq!(check(), Ok(()));
+        assert_eq!(check(), both);
         fs::remove_file(path("a")).unwrap();
         assert!(check().unwrap_err().starts_with("a: "));
         fs::write(path(SUMS), "").unwrap();

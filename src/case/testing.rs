@@ -110,7 +110,7 @@ impl Call {
         self
     }
 
-    fn quarantine(mut self, quarantine: Quarantine) -> Self {
+    pub(super) fn quarantine(mut self, quarantine: Quarantine) -> Self {
         self.story.quarantine = Some(quarantine);
         self
     }

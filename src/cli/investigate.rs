@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use trailsift::Error;
 use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Unseen, Window};
-use trailsift::config::random_run_id;
+use trailsift::config::{ScanConfig, random_run_id};
 use trailsift::error::{MissingFeature, PageError};
 use trailsift::follow::Kind;
 use trailsift::output::{Destination, HiddenFolder};
@@ -82,7 +82,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let words = std::env::args_os().skip(1);
     let words = words.map(|word| word.to_string_lossy().into_owned());
     case.about.command = ["trailsift".to_owned()].into_iter().chain(words).collect();
-    let unwritten = draft.finish(&mut case, args.timezone.as_ref());
+    let unwritten = draft.finish(&mut case, &config.scan, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
     warn(&case.about, unwritten, args.log_format);
@@ -205,11 +205,12 @@ impl Draft {
     fn finish(
         &self,
         case: &mut Case,
+        scan: &ScanConfig,
         zone: Option<&TimeZone>,
     ) -> anyhow::Result<Option<MissingFeature>> {
         let hidden = self.hidden.path();
-        case::write(case, &Rule::quarantine(), hidden)?;
-        let (page, unwritten) = match case::page::render(case, zone) {
+        case::write(case, &Rule::quarantine(), hidden, scan.n_threads)?;
+        let (page, unwritten) = match case::page::render(case, zone, scan.n_threads) {
             Ok(page) => (Some(page), None),
             Err(PageError::Missing(feature)) => (None, Some(feature)),
             Err(error) => return Err(error.into()),

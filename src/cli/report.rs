@@ -36,7 +36,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let case = case::read(&args.case).with_context(|| args.case.display().to_string())?;
     let zone = args.timezone.as_ref();
     let (text, usual) = match args.format {
-        ReportFormat::Html => (case::page::render(&case, zone)?, args.case.join(PAGE)),
+        ReportFormat::Html => (case::page::render(&case, zone, 0)?, args.case.join(PAGE)),
         ReportFormat::Md => (case::page::markdown(&case, zone)?, PathBuf::from("-")),
     };
     let path = args.output.as_deref().unwrap_or(&usual);

@@ -14,7 +14,7 @@ Examples:
   One uncompressed file of two million records, one in a hundred a match:
     trailsift synth big --files 1 --records-per-file 2000000 --density 0.01 --compression none
 
-  The same hundred, and the story of a key that leaked, to be investigated:
+  The same hundred, and the story of a leaked key, to be investigated:
     trailsift synth told --scenario leaked-key
 
   Eight thousand small files of zstd-compressed lines, another archive for another seed:
@@ -87,10 +87,13 @@ pub(crate) struct SynthArgs {
     )]
     near_miss_density: f64,
 
-    /// A story to tell, in some thirty files more
+    /// A story to add, in up to forty more files
     ///
-    /// The list says of each of its events whether an investigation must have it (`relation`, `hops`). It takes 50
-    /// days or more.
+    /// The list says for each of its events whether an investigation must find it (`relation`, `hops`), and then what
+    /// the case must know (`"kind":"fact"`): the leaked key, its first foreign use, what was made and what is left, the
+    /// data that was touched, and the quarantine and the keys at the end. `with` names the options of `investigate`,
+    /// such as `--after=1h`, with which the case must know it; an empty text means none. A scenario needs --days 50 or
+    /// more.
     #[arg(long, value_enum, help_heading = "What is planted")]
     scenario: Option<ScenarioArg>,
 
@@ -154,8 +157,14 @@ pub(crate) struct SynthArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ScenarioArg {
-    /// A key leaks; strangers use it, go on through roles of three accounts, and make a user; AWS quarantines it
+    /// A key leaks. Strangers use it, take roles in other accounts and make a user. AWS quarantines the key's user
     LeakedKey,
+    /// Strangers take roles in a chain, make things, and remove them again before AWS quarantines the key's user
+    RoleChain,
+    /// A person of the company attaches the policy to a test user and detaches it. Nothing leaked
+    FalseAlarm,
+    /// A stranger has the keys of two users. AWS quarantines one of them
+    TwoUsers,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -207,9 +216,12 @@ impl SynthArgs {
             near_misses: self.near_misses,
             density: self.density,
             near_miss_density: self.near_miss_density,
-            scenario: self
-                .scenario
-                .map(|ScenarioArg::LeakedKey| Scenario::LeakedKey),
+            scenario: self.scenario.map(|scenario| match scenario {
+                ScenarioArg::LeakedKey => Scenario::LeakedKey,
+                ScenarioArg::RoleChain => Scenario::RoleChain,
+                ScenarioArg::FalseAlarm => Scenario::FalseAlarm,
+                ScenarioArg::TwoUsers => Scenario::TwoUsers,
+            }),
             shape,
             compression,
             accounts: self.accounts,

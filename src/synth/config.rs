@@ -47,6 +47,13 @@ pub enum Scenario {
     /// A user's key leaks and is used by strangers, through roles of three accounts, until AWS quarantines the user and
     /// the keys are changed.
     LeakedKey,
+    /// Strangers take roles in a chain with a leaked key, make things in another account and remove them again. Then AWS
+    /// quarantines the user.
+    RoleChain,
+    /// A person of the company attaches the policy to a test user, and detaches it. No key leaked.
+    FalseAlarm,
+    /// A stranger has the keys of two users, and AWS quarantines only one of them.
+    TwoUsers,
 }
 
 /// All values that an archive depends on. The same values give the same files, for any value of `threads`.

@@ -1,4 +1,5 @@
-//! The list of planted events, one line of JSON for each, in the order of the files.
+//! The list of planted events, one line of JSON for each, in the order of the files; then what a case must know of a
+//! story, one line for each fact.
 //!
 //! It is made from the plan, not from the files, and written as a stream. It never contains the name of the policy, so
 //! a scan that includes it by mistake finds nothing.
@@ -11,7 +12,8 @@ use jiff::civil::DateTime;
 use super::Summary;
 use super::archive;
 use super::plan::{Plan, Planted};
-use super::story::{Case, Kind, Told};
+use super::script::{Case, Kind};
+use super::story::Told;
 use super::time::{self, push_decimal};
 
 /// Writes the list; returns the numbers of matches and near misses in it.
@@ -50,6 +52,10 @@ pub(super) fn write(plan: &Plan<'_>, file: File) -> io::Result<Summary> {
             line_of_plant(&plant).push(&path, index, &mut line);
             out.write_all(&line)?;
         }
+    }
+    for fact in plan.story.facts() {
+        out.write_all(fact)?;
+        out.write_all(b"\n")?;
     }
     out.flush()?;
     Ok(summary)

@@ -11,7 +11,8 @@
 //!
 //! * `rng`: numbers that depend only on the seed. `template`, `action` (with `actions.txt` and `plants.txt`) and
 //!   `identity`: the possible contents. `time`: the formats of dates.
-//! * `story` (with `leaked_key.txt`): events that belong together, over several days and accounts.
+//! * `story`: events that belong together, over several days and accounts, as its `script` describes them (a text for
+//!   each scenario; `leaked_key.txt` describes the format).
 //! * `plan`: the content of each file. `scene`: the content of each record. `record`: its text.
 //! * Only `archive` and `list` write anything.
 //!
@@ -27,6 +28,7 @@ mod plan;
 mod record;
 mod rng;
 mod scene;
+mod script;
 mod story;
 mod template;
 mod time;
@@ -115,14 +117,18 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
 
 /// Returns the story. The quarantine is on a random day with enough days before and after it.
 fn story(config: &SynthConfig) -> story::Story {
-    let Some(Scenario::LeakedKey) = config.scenario else {
+    let Some(scenario) = config.scenario else {
         return story::Story::default();
     };
     let (before, after) = story::DAYS;
     let spare = u64::from(config.days - before - after);
     let day = u64::from(before) + rng::Rng::of(&[config.seed, spare]).below(spare);
     let seconds = day.cast_signed() * 24 * 3600;
-    story::Story::leaked_key(config.seed, time::midnight(config.start) + seconds)
+    story::Story::new(
+        scenario,
+        config.seed,
+        time::midnight(config.start) + seconds,
+    )
 }
 
 /// Creates the folder and the list. Neither may exist already, except that the folder may exist if it is empty.

@@ -55,7 +55,7 @@ pub(super) struct Plan<'a> {
     pub(super) config: &'a SynthConfig,
     pub(super) catalog: &'a Catalog,
     /// The story, whose own files come after the others.
-    story: &'a Story,
+    pub(super) story: &'a Story,
     /// Sorted by partition, so that a file does not need to mix them; copies come directly after their originals.
     deliveries: Vec<Delivery>,
 }

@@ -1,83 +1,25 @@
-//! A story of events over several days and accounts, from `leaked_key.txt`, which describes its own format.
+//! A story of events over several days and accounts, with what a case must know of it.
 //!
 //! The story's events are in their own files, among ordinary records, as CloudTrail would have delivered them. As
-//! everywhere in this module, each event is a pure function of the seed, the day and its entry.
+//! everywhere in this module, each event is a pure function of the seed, the day and its entry in the script.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::config::Scenario;
 use super::identity::{Account, Partition};
 use super::plan::DELIVERY_SECONDS;
 use super::rng::{self, Rng};
 use super::scene::Place;
+use super::script::{Case, Entry, Kind, Script, Who, read};
 use super::time;
-
-const LEAKED_KEY: &str = include_str!("leaked_key.txt");
 
 /// Number of days that a story takes before the quarantine, and after it.
 pub(super) const DAYS: (u32, u32) = (46, 3);
-const DAY_SECONDS: i64 = 24 * 3600;
 /// Number of accounts in the story, A to D.
 pub(super) const N_ACCOUNTS: u64 = 4;
 /// The number that separates its ids from all other random streams.
 const IDS: u64 = 0x0073_746f_7279;
-
-/// The caller.
-#[derive(Debug, Clone, Copy)]
-struct Who {
-    is_role: bool,
-    account: char,
-    name: &'static str,
-    key: &'static str,
-    session: &'static str,
-}
-
-/// The caller's address and program.
-#[derive(Debug, Clone, Copy)]
-struct From {
-    address: &'static str,
-    agent: &'static str,
-}
-
-/// An event as the text describes it.
-#[derive(Debug, Clone)]
-struct Entry {
-    name: &'static str,
-    /// Seconds from the start of the quarantine's day.
-    at: i64,
-    who: Who,
-    from: From,
-    service: &'static str,
-    call: &'static str,
-    region: &'static str,
-    /// The account whose log contains it.
-    account: char,
-    shared: Option<&'static str>,
-    is_read: bool,
-    is_in_console: bool,
-    is_twice: bool,
-    kind: Kind,
-    case: Option<Case>,
-    fields: Vec<(&'static str, &'static str)>,
-}
-
-/// The kind of an event in a hunt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The rule must find it.
-    Match,
-    /// It resembles a match.
-    NearMiss,
-    /// It does not contain the policy's name.
-    Story,
-}
-
-/// The reason why an investigation must find it, and the number of steps that lead to it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Case {
-    pub(super) relation: &'static str,
-    pub(super) hops: u32,
-}
 
 /// An event of the story, as it is in a file.
 #[derive(Debug)]
@@ -101,15 +43,32 @@ pub(super) struct Story {
     told: Vec<Told>,
     /// Each file, with its range of events in `told`.
     files: Vec<(Place<'static>, Range<usize>)>,
+    /// What a case must know, each as a line of JSON.
+    facts: Vec<Vec<u8>>,
+}
+
+/// Returns the text of a scenario.
+fn text(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::LeakedKey => include_str!("leaked_key.txt"),
+        Scenario::RoleChain => include_str!("role_chain.txt"),
+        Scenario::FalseAlarm => include_str!("false_alarm.txt"),
+        Scenario::TwoUsers => include_str!("two_users.txt"),
+    }
 }
 
 impl Story {
-    /// Creates the story of a leaked key, with the quarantine on the day that begins at `midnight`.
-    pub(super) fn leaked_key(seed: u64, midnight: i64) -> Self {
-        let teller = Teller { seed, midnight };
+    /// Creates the story of a scenario, with the quarantine on the day that begins at `midnight`.
+    pub(super) fn new(scenario: Scenario, seed: u64, midnight: i64) -> Self {
+        let script = read(text(scenario));
+        let teller = Teller {
+            seed,
+            midnight,
+            script: &script,
+        };
         // In the order of files: by account, region and time of delivery.
         let mut files: BTreeMap<(u64, &str, i64, bool), Vec<Told>> = BTreeMap::new();
-        for (entry, nth) in read(LEAKED_KEY).iter().zip(0..) {
+        for (entry, nth) in script.entries.iter().zip(0..) {
             let told = teller.tell(entry, nth);
             // Delivered five to ten minutes after the event.
             let slot = told.seconds.div_euclid(DELIVERY_SECONDS) + 2;
@@ -125,7 +84,10 @@ impl Story {
             let first = (file.0, file.1, file.2, false);
             files.entry(first).or_default().push(told);
         }
-        let mut story = Self::default();
+        let mut story = Self {
+            facts: teller.facts(),
+            ..Self::default()
+        };
         for ((account, region, delivered, organization), mut told) in files {
             told.sort_by_key(|told| told.seconds);
             let start = story.told.len();
@@ -152,124 +114,48 @@ impl Story {
         let (place, events) = self.files.get(usize::try_from(nth).ok()?)?;
         Some((*place, self.told.get(events.clone())?))
     }
-}
 
-/// Reads all entries.
-///
-/// # Panics
-///
-/// On an error in the program's own text; any test finds it.
-fn read(text: &'static str) -> Vec<Entry> {
-    let mut all_who = BTreeMap::new();
-    let mut all_from = BTreeMap::new();
-    let mut entries: Vec<Entry> = Vec::new();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    for line in lines.filter(|line| !line.is_empty()) {
-        let (what, rest) = line.split_once(' ').expect("a line has more than a word");
-        match what {
-            "who" => {
-                let (name, who) = read_who(rest);
-                all_who.insert(name, who);
-            }
-            "from" => {
-                let mut words = rest.splitn(3, ' ');
-                let mut word = || words.next().expect("a name, an address, a program");
-                let name = word();
-                let (address, agent) = (word(), word());
-                all_from.insert(name, From { address, agent });
-            }
-            "=" => entries.push(Entry::open(rest, &all_who, &all_from)),
-            _ => {
-                let fields = &mut entries.last_mut().expect("an entry is open").fields;
-                fields.push((what, rest));
-            }
-        }
-    }
-    entries
-}
-
-fn read_who(text: &'static str) -> (&'static str, Who) {
-    let mut words = text.split(' ');
-    let mut word = || words.next().expect("a caller has a name, a kind, and more");
-    let (name, kind) = (word(), word());
-    let account = word().chars().next().expect("an account has a letter");
-    let who = Who {
-        is_role: kind == "role",
-        account,
-        name: word(),
-        key: word(),
-        session: words.next().unwrap_or_default(),
-    };
-    (name, who)
-}
-
-impl Entry {
-    fn open(
-        line: &'static str,
-        all_who: &BTreeMap<&str, Who>,
-        all_from: &BTreeMap<&str, From>,
-    ) -> Self {
-        let mut words = line.split(' ');
-        let mut word = || words.next().expect("an entry has seven words");
-        let name = word();
-        let day: i64 = word().parse().expect("a number of days");
-        let clock = word().split(':').map(|part| part.parse::<i64>());
-        let second = clock.fold(0, |sum, part| 60 * sum + part.expect("a number"));
-        let who = all_who[word()];
-        let mut entry = Self {
-            name,
-            at: day * DAY_SECONDS + second,
-            from: all_from[word()],
-            service: word(),
-            call: word(),
-            region: Partition::Aws.home(),
-            account: who.account,
-            who,
-            shared: None,
-            is_read: false,
-            is_in_console: false,
-            is_twice: false,
-            kind: Kind::Story,
-            case: None,
-            fields: Vec::new(),
-        };
-        for flag in words {
-            let (flag, value) = flag.split_once(':').unwrap_or((flag, ""));
-            match flag {
-                "match" => entry.kind = Kind::Match,
-                "near" => entry.kind = Kind::NearMiss,
-                "read" => entry.is_read = true,
-                "console" => entry.is_in_console = true,
-                "twice" => entry.is_twice = true,
-                "in" => entry.region = value,
-                "at" => entry.account = value.chars().next().expect("an account has a letter"),
-                "shared" => entry.shared = Some(value),
-                "case" => {
-                    let (relation, hops) = value.split_once(':').expect("a relation and hops");
-                    let hops = hops.parse().expect("a number of steps");
-                    entry.case = Some(Case { relation, hops });
-                }
-                _ => panic!("{line}: no flag is called {flag}"),
-            }
-        }
-        entry
-    }
-
-    fn field(&self, name: &str) -> Option<&'static str> {
-        let mut fields = self.fields.iter();
-        fields.find_map(|(field, text)| (*field == name).then_some(*text))
+    /// Returns what a case must know, each as a line of JSON.
+    pub(super) fn facts(&self) -> &[Vec<u8>] {
+        &self.facts
     }
 }
 
 /// Turns described events into records.
-struct Teller {
+struct Teller<'a> {
     seed: u64,
     midnight: i64,
+    script: &'a Script,
 }
 
-impl Teller {
+impl Teller<'_> {
+    /// Returns the random numbers of an entry. The first ones are the id of its event.
+    fn ids(&self, nth: u64) -> Rng {
+        Rng::of(&[self.seed, nth, IDS])
+    }
+
+    fn facts(&self) -> Vec<Vec<u8>> {
+        let facts = self.script.facts.iter().map(|fact| {
+            let with = fact.with.split(',').map(|one| match one {
+                "-" => r#""""#.to_owned(),
+                options => format!(r#""{}""#, options.replace('+', " ")),
+            });
+            let with = with.collect::<Vec<_>>().join(",");
+            let members = match fact.members {
+                "" => String::new(),
+                members => format!(",{members}"),
+            };
+            let line = format!(
+                r#"{{"kind":"fact","fact":"{}","account_id":"<account:{}>","user_name":"{}","with":[{with}]{members}}}"#,
+                fact.what, fact.account, fact.user,
+            );
+            self.fill(&line, 0)
+        });
+        facts.collect()
+    }
+
     fn tell(&self, entry: &Entry, nth: u64) -> Told {
-        let mut ids = Rng::of(&[self.seed, nth, IDS]);
+        let mut ids = self.ids(nth);
         let event_id = ids.uuid();
         let seconds = self.midnight + entry.at;
         Told {
@@ -296,7 +182,7 @@ impl Teller {
         let id = String::from_utf8_lossy(event_id);
         let mut text = format!(
             r#"{{"eventVersion":"1.10","userIdentity":{},"eventTime":"{when}","eventSource":"{}.amazonaws.com","eventName":"{}","awsRegion":"{}","sourceIPAddress":"{}","userAgent":"{}""#,
-            identity(entry),
+            self.identity(entry),
             entry.service,
             entry.call,
             entry.region,
@@ -324,15 +210,22 @@ impl Teller {
             true => "AwsConsoleSignIn",
             false => "AwsApiCall",
         };
+        text += &format!(r#","eventID":"{id}","readOnly":{}"#, entry.is_read);
+        if let Some(resources) = entry.field("resources") {
+            text += &format!(r#","resources":{resources}"#);
+        }
         text += &format!(
-            r#","eventID":"{id}","readOnly":{},"eventType":"{kind}","managementEvent":true,"recipientAccountId":"<account:{}>""#,
-            entry.is_read, entry.account,
+            r#","eventType":"{kind}","managementEvent":true,"recipientAccountId":"<account:{}>""#,
+            entry.account,
         );
         if let Some(shared) = entry.shared {
             let id = self.rng("shared", shared).uuid();
             text += &format!(r#","sharedEventID":"{}""#, String::from_utf8_lossy(&id));
         }
         text += r#","eventCategory":"Management""#;
+        if self.script.has_tls && invoked_by(entry).is_empty() {
+            text += &tls(entry);
+        }
         if entry.is_in_console {
             text += r#","sessionCredentialFromConsole":"true""#;
         }
@@ -363,6 +256,11 @@ impl Teller {
                 "user" => id(b"AIDA", 10, b"EXAMPLE"),
                 "role" => id(b"AROA", 10, b"EXAMPLE"),
                 "id" => self.rng(kind, name).text(rng::HEX, 17, &mut out),
+                "id_of" => out.extend_from_slice(&self.ids(self.entry(name).0).uuid()),
+                "time_of" => {
+                    let at = self.midnight + self.entry(name).1.at;
+                    time::push_iso(time::civil(at), &mut out);
+                }
                 "now" => time::push_long(time::civil(seconds), &mut out),
                 "later" => time::push_long(time::civil(seconds + 3600), &mut out),
                 _ => panic!("{text}: no blank is called {blank}"),
@@ -372,45 +270,74 @@ impl Teller {
         out
     }
 
+    /// Returns the number of an entry, and the entry.
+    fn entry(&self, name: &str) -> (u64, &Entry) {
+        let mut entries = (0..).zip(&self.script.entries);
+        let found = entries.find(|(_, entry)| entry.name == name);
+        found.expect("an entry has this name")
+    }
+
     /// Returns a stream that is always the same for a name.
     fn rng(&self, kind: &str, name: &str) -> Rng {
         let letters = kind.bytes().chain([0]).chain(name.bytes()).map(u64::from);
         Rng::of(&[self.seed].into_iter().chain(letters).collect::<Vec<_>>())
     }
+
+    /// Returns the part of a record that describes the caller.
+    fn identity(&self, entry: &Entry) -> String {
+        let who = entry.who;
+        let Who {
+            is_role,
+            account,
+            name,
+            key,
+            session,
+            ..
+        } = who;
+        if entry.account != account {
+            let id = match is_role {
+                true => format!("<role:{name}>:{session}"),
+                false => format!("<user:{name}>"),
+            };
+            return format!(
+                r#"{{"type":"AWSAccount","principalId":"{id}","accountId":"<account:{account}>"}}"#
+            );
+        }
+        let key = match (entry.service, entry.call) {
+            // A sign-in has no key.
+            ("signin", "ConsoleLogin") => String::new(),
+            _ => format!(r#","accessKeyId":"<{key}>""#),
+        };
+        if is_role {
+            let since = who.since.map(|since| {
+                let mut date = Vec::new();
+                time::push_iso(time::civil(self.midnight + since), &mut date);
+                format!(r#""creationDate":"{}","#, String::from_utf8_lossy(&date))
+            });
+            return format!(
+                r#"{{"type":"AssumedRole","principalId":"<role:{name}>:{session}","arn":"arn:aws:sts::<account:{account}>:assumed-role/{name}/{session}","accountId":"<account:{account}>"{key},"sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"<role:{name}>","arn":"arn:aws:iam::<account:{account}>:role/{name}","accountId":"<account:{account}>","userName":"{name}"}},"webIdFederationData":{{}},"attributes":{{{}"mfaAuthenticated":"{}"}}}}{}}}"#,
+                since.unwrap_or_default(),
+                who.has_mfa,
+                invoked_by(entry),
+            );
+        }
+        format!(
+            r#"{{"type":"IAMUser","principalId":"<user:{name}>","arn":"arn:aws:iam::<account:{account}>:user/{name}","accountId":"<account:{account}>"{key},"userName":"{name}"{}}}"#,
+            invoked_by(entry),
+        )
+    }
 }
 
-/// Returns the part of a record that describes the caller.
-fn identity(entry: &Entry) -> String {
-    let Who {
-        is_role,
-        account,
-        name,
-        key,
-        session,
-    } = entry.who;
-    if entry.account != account {
-        let id = match is_role {
-            true => format!("<role:{name}>:{session}"),
-            false => format!("<user:{name}>"),
-        };
-        return format!(
-            r#"{{"type":"AWSAccount","principalId":"{id}","accountId":"<account:{account}>"}}"#
-        );
-    }
-    let key = match (entry.service, entry.call) {
-        // A sign-in has no key.
-        ("signin", "ConsoleLogin") => String::new(),
-        _ => format!(r#","accessKeyId":"<{key}>""#),
+/// Returns the part of a record that describes the encryption of the connection.
+fn tls(entry: &Entry) -> String {
+    let (service, region) = (entry.service, entry.region);
+    let host = match service {
+        "iam" => "iam.amazonaws.com".to_owned(),
+        "signin" => "signin.aws.amazon.com".to_owned(),
+        _ => format!("{service}.{region}.amazonaws.com"),
     };
-    if is_role {
-        return format!(
-            r#"{{"type":"AssumedRole","principalId":"<role:{name}>:{session}","arn":"arn:aws:sts::<account:{account}>:assumed-role/{name}/{session}","accountId":"<account:{account}>"{key},"sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"<role:{name}>","arn":"arn:aws:iam::<account:{account}>:role/{name}","accountId":"<account:{account}>","userName":"{name}"}},"webIdFederationData":{{}},"attributes":{{"mfaAuthenticated":"false"}}}}{}}}"#,
-            invoked_by(entry),
-        );
-    }
     format!(
-        r#"{{"type":"IAMUser","principalId":"<user:{name}>","arn":"arn:aws:iam::<account:{account}>:user/{name}","accountId":"<account:{account}>"{key},"userName":"{name}"{}}}"#,
-        invoked_by(entry),
+        r#","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{host}"}}"#
     )
 }
 

@@ -96,6 +96,13 @@ impl Made {
 
     /// Returns the list of plants.
     fn planted(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["kind"] != "fact");
+        lines
+    }
+
+    /// Returns the list of plants and of what a case must know.
+    fn lines(&self) -> Vec<Value> {
         let list = String::from_utf8(fs::read(self.config.planted_path()).unwrap()).unwrap();
         assert!(!list.contains(LITERAL));
         list.lines()
@@ -278,6 +285,73 @@ fn the_list_and_the_files_agree_where_a_story_is_told() {
             made.summary.records < (files + 40) * 60,
             "stories are short"
         );
+    }
+}
+
+#[test]
+fn every_scenario_is_listed_and_looks_like_records_of_cloudtrail() {
+    for scenario in [
+        Scenario::LeakedKey,
+        Scenario::RoleChain,
+        Scenario::FalseAlarm,
+        Scenario::TwoUsers,
+    ] {
+        let made = Made::new(|config| {
+            config.scenario = Some(scenario);
+            config.shape = Shape::Ndjson;
+        });
+        made.check_list();
+        let planted = made.planted();
+        let records = made.records();
+        let ids: BTreeSet<&str> = planted
+            .iter()
+            .map(|plant| text(plant, "event_id"))
+            .collect();
+        assert_eq!(ids.len(), planted.len(), "ids are unique");
+        for line in made.texts().values().flat_map(|text| text.lines()) {
+            let mut order = KEYS.split_whitespace();
+            for key in top_level_keys(line) {
+                assert!(
+                    order.any(|next| next == key),
+                    "{key} is out of place: {line}"
+                );
+            }
+        }
+        // Events lie where they are delivered, and their facts name events and times that are listed.
+        for plant in &planted {
+            let index = usize::try_from(plant["record_index"].as_u64().unwrap()).unwrap();
+            let record = &records[text(plant, "file")][index];
+            assert!(
+                !record.to_string().contains('<'),
+                "a blank is not filled: {record}"
+            );
+        }
+        let facts: Vec<Value> = made
+            .lines()
+            .into_iter()
+            .filter(|line| line["kind"] == "fact")
+            .collect();
+        assert!(facts.len() > 5, "{scenario:?}");
+        let times: BTreeSet<&str> = planted
+            .iter()
+            .map(|plant| text(plant, "event_time"))
+            .collect();
+        for fact in &facts {
+            assert!(!fact.to_string().contains(['<', '>']), "{fact}");
+            let named = ["time", "removed", "lifted"].map(|name| fact[name].as_str());
+            assert!(
+                named.into_iter().flatten().all(|time| times.contains(time)),
+                "{fact}"
+            );
+            assert!(
+                fact["event"].as_str().is_none_or(|id| ids.contains(id)),
+                "{fact}"
+            );
+            assert!(
+                fact["with"].as_array().is_some_and(|with| !with.is_empty()),
+                "{fact}"
+            );
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod damage_fuzz;
 mod datasets;
 mod engine;
 mod exports;
+mod facts;
 mod faults;
 mod filters;
 mod formats;

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
+use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use trailsift::synth::{Scenario, SynthConfig};
 
@@ -18,32 +19,43 @@ fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
     fs::read(path).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// An archive with the story in it, among ordinary events.
+/// An archive with the story of a leaked key in it, among ordinary events.
 fn told(seed: u64) -> Lake {
+    scene(Scenario::LeakedKey, seed, (1, 3))
+}
+
+/// An archive with a scenario in it, and its numbers of matches and near misses.
+pub(crate) fn scene(scenario: Scenario, seed: u64, expected: (u64, u64)) -> Lake {
     let lake = Lake::new();
     fs::remove_dir(lake.logs()).unwrap();
     let config = SynthConfig {
         seed,
         files: 300,
         records_per_file: 5,
-        scenario: Some(Scenario::LeakedKey),
+        scenario: Some(scenario),
         days: 120,
         ..SynthConfig::new(lake.logs())
     };
     let made = trailsift::synth::run(&config).unwrap();
-    assert_eq!((made.matches, made.near_misses), (1, 3));
+    assert_eq!((made.matches, made.near_misses), expected);
     lake
 }
 
-/// What was planted.
-fn list(lake: &Lake) -> Vec<Value> {
+/// The events that were planted.
+pub(crate) fn list(lake: &Lake) -> Vec<Value> {
+    let all = planted(lake).into_iter();
+    all.filter(|line| line["kind"] != "fact").collect()
+}
+
+/// What was planted, and what a case must know of it.
+pub(crate) fn planted(lake: &Lake) -> Vec<Value> {
     let list = text(lake.beside("logs.planted.ndjson")).unwrap();
     let lines = list.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
 }
 
 /// What the case must hold.
-fn expected(list: &[Value]) -> BTreeSet<Held> {
+pub(crate) fn expected(list: &[Value]) -> BTreeSet<Held> {
     let of_case = list.iter().filter(|line| !line["relation"].is_null());
     let held = of_case.map(|line| {
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
@@ -61,7 +73,7 @@ fn hunt_and_investigate(lake: &Lake, args: &[&str]) {
 }
 
 /// Runs the program beside the archive, which must succeed.
-fn runs(lake: &Lake, args: &[&str]) -> Output {
+pub(crate) fn runs(lake: &Lake, args: &[&str]) -> Output {
     let mut command = Command::new(TRAILSIFT);
     let output = command
         .current_dir(lake.beside(""))
@@ -74,12 +86,12 @@ fn runs(lake: &Lake, args: &[&str]) -> Output {
 }
 
 /// The report of the case as text.
-fn as_text(lake: &Lake) -> String {
+pub(crate) fn as_text(lake: &Lake) -> String {
     let output = runs(lake, &["report", "case", "--format", "md"]);
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn held(lake: &Lake) -> BTreeSet<Held> {
+pub(crate) fn held(lake: &Lake) -> BTreeSet<Held> {
     let events = events(&lake.beside("case"));
     let n = events.len();
     let held: BTreeSet<Held> = events.into_iter().collect();
@@ -88,7 +100,7 @@ fn held(lake: &Lake) -> BTreeSet<Held> {
 }
 
 /// Events by the names that the list has for them: easier to read than ids.
-fn named(held: &BTreeSet<Held>, list: &[Value]) -> BTreeSet<String> {
+pub(crate) fn named(held: &BTreeSet<Held>, list: &[Value]) -> BTreeSet<String> {
     let names: BTreeMap<&str, &str> = list
         .iter()
         .map(|line| {
@@ -180,7 +192,7 @@ fn later_rounds_read_only_files_that_can_hold_what_they_look_for() {
 }
 
 /// Others at the addresses of a case: address, name and number of events.
-fn neighbours(lake: &Lake) -> BTreeSet<(String, String, i64)> {
+pub(crate) fn neighbours(lake: &Lake) -> BTreeSet<(String, String, i64)> {
     let mut neighbours = BTreeSet::new();
     for batch in table(&lake.beside("case"), "neighbours") {
         let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
@@ -282,6 +294,81 @@ fn a_report_is_made_again_from_the_case_alone_and_as_text() {
     }
 }
 
+/// Turns a case into one of the first version: with fewer files, columns and metadata, and no list of hashes.
+fn make_old(case: &Path) {
+    let events = table(case, "events");
+    let is_new = |name: &str| ["targets", "targets_left_out"].contains(&name);
+    let schema = events[0].schema();
+    let kept: Vec<usize> = (0..schema.fields().len())
+        .filter(|n| !is_new(schema.field(*n).name()))
+        .collect();
+    assert_eq!(kept.len() + 2, schema.fields().len());
+    let path = case.join("events.parquet");
+    let file = fs::File::create(&path).unwrap();
+    let schema = schema.project(&kept).unwrap().into();
+    let mut writer = ArrowWriter::try_new(file, schema, None).unwrap();
+    for batch in &events {
+        writer.write(&batch.project(&kept).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
+    for name in ["later.parquet", "uses.parquet", "SHA256SUMS"] {
+        fs::remove_file(case.join(name)).unwrap();
+    }
+    let mut about: Value =
+        serde_json::from_slice(&fs::read(case.join("case.json")).unwrap()).unwrap();
+    let fields = about.as_object_mut().unwrap();
+    for name in [
+        "made_at",
+        "command",
+        "since",
+        "until",
+        "not_found",
+        "unseen",
+        "later",
+        "later_cut",
+        "log_ends",
+    ] {
+        fields.remove(name).unwrap();
+    }
+    let archive = fields["archive"].as_object_mut().unwrap();
+    archive.remove("folders_passed_over").unwrap();
+    let files = fields["files"].as_object_mut().unwrap();
+    files.remove("later.parquet").unwrap();
+    files.remove("uses.parquet").unwrap();
+    let sum = Command::new("sha256sum")
+        .arg(&path)
+        .output()
+        .unwrap()
+        .stdout;
+    let sum = String::from_utf8(sum).unwrap();
+    files["events.parquet"] = sum.split(' ').next().unwrap().into();
+    fs::write(case.join("case.json"), about.to_string()).unwrap();
+}
+
+#[test]
+fn a_case_of_the_first_version_can_be_shown_and_is_checked() {
+    let lake = told(1);
+    hunt_and_investigate(&lake, &[]);
+    make_old(&lake.beside("case"));
+    let text = as_text(&lake).replace(['\\', '`'], "");
+    for part in [
+        "| Probably leaked | AKIA",
+        "| First foreign use | ",
+        "role platform-admin in 333344445555",
+        "| user | support-backup |",
+        "| Data touched | none was seen |",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A file that differs from its hash is refused without the list, too.
+    let path = lake.beside("case/neighbours.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let why = "neighbours.parquet: the file was changed after the case was made";
+    refuses(&lake, &["report", "case"], 1, why);
+}
+
 #[test]
 fn a_folder_that_is_no_case_is_told_so() {
     let lake = Lake::new();
@@ -326,7 +413,7 @@ fn documents_for_elastic_are_of_ecs_and_name_their_part_in_the_case() {
     assert_eq!(refused.count(), 3);
 }
 
-fn about(lake: &Lake) -> Value {
+pub(crate) fn about(lake: &Lake) -> Value {
     serde_json::from_slice(&fs::read(lake.beside("case/case.json")).unwrap()).unwrap()
 }
 

@@ -131,8 +131,9 @@ const EDGES: [(&str, &[&str], &str); 19] = [
 const WORDS: [(&str, &[&str], &str); 14] = [
     (
         "rayon",
-        &["engine/", "hunt/", "synth/", "error/"],
-        "one folder decides what runs in parallel, and a hunt encodes beside that; `error` holds rayon's own error",
+        &["engine/", "hunt/", "synth/", "error/", "case/threads.rs"],
+        "one folder decides what runs in parallel, and a hunt encodes beside that; a case's files and page are made on \
+         threads of their own; `error` holds rayon's own error",
     ),
     (
         "tokio",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock::stamp;
 use super::event_text::{call, kind, target, who};
 use super::own::Own;
 use super::places::{Places, address};
@@ -174,8 +175,8 @@ fn usual_line(own: &Own<'_>, usual: &[&Burst<'_>]) -> BurstFacts {
 
 /// Returns the part of the page's address that shows the events of a span of time.
 pub(super) fn link(first: Timestamp, last: Timestamp) -> String {
-    let minute = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    format!("#events?from={}&to={}", minute(first), minute(last))
+    let [from, to] = [first, last].map(|time| stamp(time, 'T', true));
+    format!("#events?from={from}Z&to={to}Z")
 }
 
 /// Returns a burst in words.

@@ -26,6 +26,10 @@ const POLICY: &str = "deny-sessions-before-response";
 /// Returns the steps for a user.
 pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     let mut actions: Vec<Action> = Vec::new();
+    actions.extend(ask(user, verdict));
+    if verdict.is_false_alarm {
+        return actions;
+    }
     actions.extend(keys_off(user, verdict));
     actions.extend(end_sessions(user, verdict));
     actions.extend(console(user));
@@ -34,8 +38,32 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     actions.extend(secrets(verdict));
     actions.extend(others(verdict));
     actions.extend(logging(verdict));
-    actions.push(support(user, verdict));
+    actions.extend((verdict.attached_by.is_none()).then(|| support(user, verdict)));
     actions
+}
+
+/// Returns the step for a policy that AWS did not attach.
+fn ask(user: &Entity, verdict: &Verdict) -> Option<Action> {
+    let by = verdict.attached_by.as_ref()?;
+    let mut commands = Vec::new();
+    in_account(&mut commands, &user.account);
+    for call in ["list-access-keys", "list-attached-user-policies"] {
+        push(
+            &mut commands,
+            &["aws", "iam", call, "--user-name", &user.name],
+        );
+    }
+    let then = match verdict.is_false_alarm {
+        true => "If it was a test, nothing leaked, and the policy can be detached.",
+        false => "The person may have seen the same that this page shows.",
+    };
+    Some(Action {
+        title: "Ask who attached the policy".to_owned(),
+        note: format!(
+            "AWS did not attach it, so AWS opened no support case for it. It was {by}. {then}"
+        ),
+        commands,
+    })
 }
 
 /// Returns a text as one word of a command of the AWS CLI; nothing if it cannot be shown, or if the CLI would read a file

@@ -20,6 +20,7 @@ use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
 use crate::case::address::ip;
 use crate::case::shell::quoted;
 use crate::case::state::{UserState, states};
+use crate::case::threads::Threads;
 use crate::case::{About, Case, LookedFor, Neighbour, UserCase};
 use crate::output::Column;
 use crate::report::Severity;
@@ -100,17 +101,16 @@ pub(super) struct UserFacts {
 
 impl Facts {
     /// Derives the facts from a case.
-    pub(super) fn new(case: &Case, clock: &Clock) -> Self {
+    pub(super) fn new(case: &Case, clock: &Clock, threads: &Threads) -> Self {
         let about = &case.about;
         let has_many = case.users.len() > 1;
         let states = states(case);
-        let users = case.users.iter().zip(&states).enumerate();
-        let mut users: Vec<UserFacts> = users
-            .map(|(nth, (user, state))| {
-                let own = Own::new(case, user, state, clock);
-                of_user(&own, user, nth, has_many)
-            })
-            .collect();
+        let all: Vec<_> = case.users.iter().zip(&states).collect();
+        let mut users = threads.each(all.len(), &|nth| {
+            let (user, state) = all[nth];
+            let own = Own::new(case, user, state, clock);
+            of_user(&own, user, nth, has_many)
+        });
         users.sort_by_key(|user| Reverse((user.verdict.risk, user.n_events)));
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         let title = match names.as_slice() {

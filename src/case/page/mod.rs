@@ -27,6 +27,7 @@ use jiff::tz::TimeZone;
 
 use super::Case;
 use super::shell::is_hidden;
+use super::threads::Threads;
 use crate::error::PageError;
 use clock::Clock;
 use facts::Facts;
@@ -54,15 +55,19 @@ struct Ticket<'a> {
     facts: &'a Facts,
 }
 
-/// Renders the page. With a time zone, local times are beside those in UTC.
+/// Renders the page, on this number of threads (0 means one for each core). With a time zone, local times are beside
+/// those in UTC.
 ///
 /// # Errors
 ///
 /// The template's error.
-pub fn render(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
+pub fn render(case: &Case, zone: Option<&TimeZone>, n_threads: usize) -> Result<String, PageError> {
+    let threads = Threads::new(n_threads);
+    let clock = Clock::new(zone.cloned());
+    let (facts, events) = threads.both(|| Facts::new(case, &clock, &threads), || rows(case));
     let page = Page {
-        facts: &Facts::new(case, &Clock::new(zone.cloned())),
-        events: rows(case),
+        facts: &facts,
+        events,
     };
     Ok(page.render()?)
 }
@@ -73,7 +78,7 @@ pub fn render(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError>
 ///
 /// The template's error.
 pub fn markdown(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
-    let facts = &Facts::new(case, &Clock::new(zone.cloned()));
+    let facts = &Facts::new(case, &Clock::new(zone.cloned()), &Threads::new(1));
     Ok(Ticket { facts }.render()?)
 }
 
@@ -85,6 +90,10 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Returns the same with another limit.
 fn made_visible(text: &str, chars_max: usize) -> String {
+    // Most texts have nothing to change, and a byte for each character.
+    if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == chars_max {
@@ -130,7 +139,7 @@ mod tests {
             }
             let n_events = events.len() as u64;
             let case = case_of(events);
-            let (n_steps, page) = steps::count(|| render(&case, None).unwrap());
+            let (n_steps, page) = steps::count(|| render(&case, None, 1).unwrap());
             (n_steps / n_events, page.len() as u64 / n_users as u64)
         };
         let (few, bytes) = of_size(10, 20);

@@ -15,7 +15,8 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Returns the addresses: those of strangers, and the others that were seen before the quarantine.
+    /// Returns the addresses: those of strangers, and the others from which the user itself called before the
+    /// quarantine. What the user led to may be in the hands of strangers.
     pub(super) fn new(own: &Own<'a>) -> Self {
         let mut places = Self::default();
         let strangers = &own.state.leak.foreign_addresses;
@@ -25,7 +26,7 @@ impl<'a> Places<'a> {
             };
             if ip(address).is_some_and(|ip| strangers.contains(&ip)) {
                 places.foreign.insert(address);
-            } else if own.is_before(event) {
+            } else if own.is_before(event) && own.is_by_user(event) {
                 places.usual.insert(address);
             }
         }

@@ -3,7 +3,8 @@
 //! It is plain data, which the templates show. What an address or a key says about a stranger is a guess, and each
 //! guess has its reasons beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ptr;
 
 use jiff::SignedDuration;
 
@@ -11,14 +12,14 @@ use super::clock::length;
 use super::event_text::{call, entity_words, in_account, kind, target, who};
 use super::keys::{KeyFacts, key_end};
 use super::own::Own;
-use super::places::Places;
+use super::places::{Places, address};
 use super::shown;
 use super::words::plural;
 use crate::case::address::ip;
 use crate::case::owners::owned;
-use crate::case::state::{self, MadeThing, Maker, Standing};
+use crate::case::state::{self, Fate, MadeThing, Maker, Standing};
 use crate::case::touched::attacks_logging;
-use crate::case::{CaseEvent, Finding, ForeignUse, leak};
+use crate::case::{CaseEvent, Finding, ForeignUse, is_of_aws, leak};
 use crate::follow::{Data, Entity, Kind};
 use crate::output::Column;
 
@@ -61,6 +62,12 @@ pub(super) struct Verdict {
     pub(super) roles: Vec<Thing>,
     /// The state of the quarantine.
     pub(super) quarantine: String,
+    /// The person who attached the policy, and the address, if it was not AWS.
+    pub(super) attached_by: Option<String>,
+    /// True if a person attached the policy and nothing points at a leak.
+    pub(super) is_false_alarm: bool,
+    /// What the intruder made and removed again, each with the times.
+    pub(super) removed: Vec<String>,
 }
 
 /// A key that probably leaked.
@@ -150,6 +157,9 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         usual: places.usual.iter().map(with_country).collect(),
         roles: roles(own, places),
         quarantine: quarantine(own),
+        attached_by: attached_by(own),
+        is_false_alarm: leak.finding == Finding::NotByAws,
+        removed: removed(own, places),
         leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
         not_known: not_known(own),
         usable: usable.map(|key| key.id.clone()).collect(),
@@ -171,6 +181,9 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
         Standing::Unclear => "quarantine perhaps lifted",
     };
     let mut parts = vec![quarantine.to_owned()];
+    if verdict.attached_by.is_some() {
+        parts.push("not by AWS".to_owned());
+    }
     if verdict.leaked.iter().any(|key| key.is_usable) {
         parts.push("leaked key usable".to_owned());
     } else if !verdict.leaked.is_empty() {
@@ -198,6 +211,39 @@ fn risk(verdict: &Verdict) -> u32 {
 }
 
 fn quarantine(own: &Own<'_>) -> String {
+    let by = attached_by(own).map(|by| format!(" (attached by {by}, not by AWS)"));
+    standing(own) + &by.unwrap_or_default()
+}
+
+/// Returns the person who attached the policy, and the address, if it was not AWS.
+fn attached_by(own: &Own<'_>) -> Option<String> {
+    let event = own.quarantine().filter(|event| !is_of_aws(&event.alert))?;
+    let from = address(event)?;
+    Some(format!("{} from {}", who(event), shown(from)))
+}
+
+/// Returns what the intruder made and removed again.
+fn removed(own: &Own<'_>, places: &Places<'_>) -> Vec<String> {
+    let by_intruder: HashSet<*const CaseEvent> = own
+        .done()
+        .filter(|event| places.may_be_foreign(event))
+        .map(ptr::from_ref)
+        .collect();
+    let made = own.state.made.iter();
+    let made = made.filter(|one| one.maker == Maker::Intruder);
+    let removed = made.filter_map(|one| match one.fate {
+        Fate::Removed(event) if by_intruder.contains(&ptr::from_ref(event)) => Some(format!(
+            "{}: made {}, removed {}",
+            left(one).words(),
+            own.clock.time(one.made.alert.time()),
+            own.clock.time(event.alert.time())
+        )),
+        _ => None,
+    });
+    removed.take(COMMANDS_MAX).collect()
+}
+
+fn standing(own: &Own<'_>) -> String {
     match own.state.standing {
         Standing::NeverSeen => "none was seen".to_owned(),
         Standing::Quarantined => format!("since {}", own.clock.time(own.quarantined)),
@@ -307,6 +353,10 @@ fn not_known(own: &Own<'_>) -> String {
         Finding::NothingPoints => {
             let others: Vec<String> = leak.others.iter().map(|key| shown(&key.name)).collect();
             format!("not known: nothing points at one of {}", others.join(", "))
+        }
+        Finding::NotByAws => {
+            "no key: a person attached the policy, not AWS, and no use of a key looks foreign"
+                .to_owned()
         }
         Finding::OnlySessions => "not known: only keys of sessions were seen".to_owned(),
         Finding::NoKey => "not known: no key of the user was seen".to_owned(),

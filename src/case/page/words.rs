@@ -8,9 +8,9 @@ use super::event_text::{text, who};
 use super::own::{Own, When};
 use super::places::Places;
 use super::shown;
-use crate::case::CaseEvent;
 use crate::case::state::Standing;
 use crate::case::touched::attacks_logging;
+use crate::case::{CaseEvent, Finding};
 use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -284,6 +284,7 @@ const STEPS: [Step; 8] = [
 
 /// Returns the steps of the rule's guide, with what the archive contains for each.
 pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
+    let is_false_alarm = own.state.leak.finding == Finding::NotByAws;
     let steps = STEPS.iter().map(|step| {
         let is_one = |event: &&CaseEvent| {
             let call = event.alert.text(Column::EventAction).unwrap_or_default();
@@ -329,7 +330,7 @@ pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
         };
         StepFacts {
             what: step.what,
-            is_missing: step.is_response && done.is_empty(),
+            is_missing: step.is_response && done.is_empty() && !is_false_alarm,
             is_response: step.is_response,
             evidence,
         }
