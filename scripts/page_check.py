@@ -183,7 +183,7 @@ def check_story(browser: object, case: pathlib.Path, screenshots: pathlib.Path |
     heading = page.get_by_role("heading", name="release-bot in 111122223333", exact=True)
     section = page.locator("section.user", has=heading)
     if screenshots:
-        # The README's.
+        # The one of README and the quick start, data/case.png.
         top = section.bounding_box()["y"]
         clip = {"x": 0, "y": top, "width": 1200, "height": 1420}
         page.screenshot(path=screenshots / "case.png", full_page=True, clip=clip)

@@ -129,11 +129,11 @@ def read(program: pathlib.Path, work: pathlib.Path) -> list[list[object]]:
         if found != expected:
             sys.exit(f"FAILED: {name}\n  found    {found[:1]}\n  expected {expected[:1]}")
         print(f"  ok: {name} sees the {len(expected)} rows", flush=True)
-    query = REPOSITORY.joinpath("README.md").read_text().split("-- DuckDB\n")[1].split("```")[0]
+    query = REPOSITORY.joinpath("docs/src/outputs.md").read_text().split("-- DuckDB\n")[1].split("```")[0]
     os.chdir(work)
     n_first = sum(row[0] is not None for row in duckdb.sql(query).fetchall())
     assert n_first == len({row[0] for row in expected}), n_first
-    print(f"  ok: README's query finds the {n_first} events")
+    print(f"  ok: the documented query finds the {n_first} events")
     return expected
 
 

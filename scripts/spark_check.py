@@ -304,7 +304,7 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
             [str(part) for part in [*command, output, *options]], env=environment, stderr=subprocess.PIPE, text=True
         )
         assert same(f"Spark 3.5, in local mode, {mode}", job, output, expected) == []
-    query = (REPOSITORY / "README.md").read_text().split("-- Spark\n")[1].split(";")[0]
+    query = (REPOSITORY / "examples/spark.sql").read_text().split("-- Spark\n")[1].split(";")[0]
     script = (
         "import sys; from pyspark.sql import SparkSession;"
         "rows = SparkSession.builder.getOrCreate().sql(sys.argv[1]).collect();"
@@ -313,7 +313,7 @@ def check(program: pathlib.Path, serve: pathlib.Path, spark_4: pathlib.Path, spa
     asked = [spark_35 / "bin/python", "-c", script, query.replace("`alerts`", f"`{output}/alerts`")]
     answer = subprocess.run(asked, check=True, capture_output=True, text=True, env=environment).stdout
     assert int(answer.split()[-1]) == len(expected), answer
-    print("README's query finds them", flush=True)
+    print("the query of examples/spark.sql finds them", flush=True)
 
 
 if __name__ == "__main__":

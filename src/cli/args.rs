@@ -449,7 +449,7 @@ pub(crate) enum PartitionArg {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaArg {
-    /// The columns that README lists.
+    /// The columns listed in docs/src/outputs.md.
     #[default]
     Flat,
     /// Documents in the Elastic Common Schema with event.kind `signal`, as lines for `POST /index/_bulk`.

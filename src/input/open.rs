@@ -103,7 +103,7 @@ impl Opened {
         {
             // SAFETY: the mapping is read-only and private to this process, and lives as long as the slices
             // taken from it. The user promises that nobody truncates or changes the file meanwhile. The
-            // README and the help of `--no-mmap` state this: truncation ends the process with SIGBUS, and a
+            // documentation and the help of `--no-mmap` state this: truncation ends the process with SIGBUS, and a
             // change may be seen in part.
             let map = unsafe { memmap2::Mmap::map(&file)? };
             return Ok(Self(Holding::Mapped(Arc::new(map))));

@@ -1,4 +1,4 @@
-//! The columns of a row of alerts: one table, which the schema, the rows and the README's table are made from.
+//! The columns of a row of alerts: one table, from which the schema, the rows and the documentation's table are made.
 //!
 //! Names are flat lower snake_case. Types are those that Spark, Athena, DuckDB, Polars, pandas, ClickHouse and Iceberg
 //! all read.
@@ -30,7 +30,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Returns the name of the type in the README.
+    /// Returns the name of the type in the documentation.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Where credentials for a bucket come from, each way; and README's commands.
+//! Where credentials for a bucket come from, each way; and the commands of the documentation.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -253,9 +253,9 @@ fn a_bundle_of_certificates_is_trusted_for_buckets_and_credentials() {
     }
 }
 
-/// The commands of README from `aws sso login` on, as printed, but for the login itself, which needs a person.
+/// The commands for a bucket and for a ledger as the documentation prints them, except the login, which needs a person.
 #[test]
-fn the_commands_of_readme_lead_from_a_login_to_the_alerts_of_a_bucket() {
+fn the_documented_commands_lead_from_a_login_to_the_alerts_of_a_bucket() {
     let key = "my-trail-bucket/AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01/a.json.gz";
     let lake = Lake::new().gzip("b.json.gz", attach("1"));
     home(&lake);
@@ -265,11 +265,17 @@ fn the_commands_of_readme_lead_from_a_login_to_the_alerts_of_a_bucket() {
     fs::rename(lake.beside("logs/b.json.gz"), object).unwrap();
     let server = Server::of_folder(&lake.beside(""));
     let giver = giver();
-    let readme = include_str!("../../README.md");
-    let (_, section) = readme.split_once("\n### In a bucket\n").unwrap();
-    let (section, _) = section.split_once("\n### By many machines").unwrap();
-    let commands: Vec<&str> = section
-        .lines()
+    let pages = [
+        include_str!("../../docs/src/buckets.md"),
+        include_str!("../../docs/src/nightly.md"),
+    ];
+    let blocks = pages.map(|page| {
+        let (_, block) = page.split_once(" tests/it/credentials.rs runs ").unwrap();
+        block.split_once("\n```\n").unwrap().0
+    });
+    let commands: Vec<&str> = blocks
+        .iter()
+        .flat_map(|block| block.lines())
         .filter_map(|line| line.strip_prefix("$ "))
         .collect();
     assert!(commands[0].starts_with("aws sso login"), "{commands:?}");

@@ -666,7 +666,8 @@ fn the_architecture_is_told_in_100_lines() {
 
 /// `UPDATE_EXPECT=1` writes the table instead.
 #[test]
-fn the_readme_has_the_table_of_columns() {
+fn the_documentation_has_the_table_of_columns() {
+    const PAGE: &str = "docs/src/outputs.md";
     const BEGIN: &str = "<!-- columns -->\n\n";
     const END: &str = "\n<!-- /columns -->\n";
     let mut table = "| column | type | ECS field | what it is |\n|---|---|---|---|\n".to_owned();
@@ -679,12 +680,12 @@ fn the_readme_has_the_table_of_columns() {
         assert!(!meaning.contains('|'), "{name}: it would break the table");
         writeln!(table, "| `{name}` | {kind} | {ecs} | {meaning} |").unwrap();
     }
-    let readme = text("README.md");
-    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let page = text(PAGE);
+    let (before, rest) = page.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        let readme = format!("{before}{BEGIN}{table}{END}{after}");
-        fs::write(root().join("README.md"), readme).unwrap();
+        let page = format!("{before}{BEGIN}{table}{END}{after}");
+        fs::write(root().join(PAGE), page).unwrap();
     } else {
         assert_eq!(found, table, "UPDATE_EXPECT=1 cargo test writes it anew");
     }
@@ -692,8 +693,8 @@ fn the_readme_has_the_table_of_columns() {
 
 #[test]
 fn the_table_for_athena_has_the_columns_of_a_file() {
-    let readme = text("README.md");
-    let (_, rest) = readme
+    let script = text("examples/athena.sql");
+    let (_, rest) = script
         .split_once("CREATE EXTERNAL TABLE quarantines (")
         .unwrap();
     let (declared, _) = rest.split_once(") STORED AS PARQUET").unwrap();
