@@ -200,15 +200,17 @@ fn records_beside_one_another_in_a_string_do_not_speak_for_each_other() {
     hunt.exits(0).finds(&["1"]);
 }
 
+/// An element of what `lookup-events` gives.
+fn element(name: &str, record: &str) -> String {
+    format!(
+        r#"{{"EventId":"e","EventName":"{name}","EventTime":1714564800,"EventSource":"iam.amazonaws.com","Resources":[],"CloudTrailEvent":{}}}"#,
+        quoted(record)
+    )
+}
+
 /// What is around a record and names its call contradicts a record whose action is damaged.
 #[test]
 fn a_record_and_what_is_around_it_may_name_different_calls() {
-    let element = |name: &str, record: &str| {
-        format!(
-            r#"{{"EventId":"e","EventName":"{name}","EventTime":1714564800,"EventSource":"iam.amazonaws.com","Resources":[],"CloudTrailEvent":{}}}"#,
-            quoted(record)
-        )
-    };
     let other = attach("1").replace("AttachUserPolicy", "AttachUserPolicx");
     let failed = other.replacen('{', r#"{"errorCode":"AccessDenied","#, 1);
     let without = attach("1").replace("eventName", "eventNome");
