@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::address::ip;
 use super::state::keys::{KeyEnd, KeyState};
 use super::state::timeline::{OwnEvent, Timeline};
-use super::{Case, CaseEvent, is_of_aws};
+use super::{Case, CaseEvent};
 use crate::follow::{Entity, Kind};
 use crate::output::Column;
 
@@ -237,7 +237,7 @@ fn own_keys<'k, 'a>(timeline: &Timeline<'a>, keys: &'k [KeyState<'a>]) -> Vec<&'
 /// Returns the use of a key of the user itself in an event, if it is one.
 fn own_use<'a>(timeline: &Timeline<'a>, one: &OwnEvent<'a>) -> Option<Use<'a>> {
     let actors = &one.event.story.traces.actors;
-    let is_own = one.is_done() && !is_of_aws(&one.event.alert);
+    let is_own = one.is_done();
     let mut keys = actors.iter().filter(|actor| actor.kind == Kind::AccessKey);
     Some(Use {
         event: one.event,

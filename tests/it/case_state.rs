@@ -144,6 +144,9 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             &text,
             &[
                 "the quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
+                // What came after the window is in the story, too.
+                "- 2024-06-10 11:00Z **response**: after the time range of the case, of which only changes and the first calls are kept: arn:aws:iam::111122223333:user/ops from 198.51.100.7: DetachUserPolicy",
+                "- 2024-06-11 11:00Z **intruder**: after the time range of the case, of which only changes and the first calls are kept: 1 call from 203.0.113.9; started i-0123456789abcdef0",
                 &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
                 &format!("| Probably leaked | {LEAKED}: "),
                 &format!(
@@ -157,6 +160,15 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             ],
         );
         let page = fs::read(folder.join("report.html")).unwrap();
+        let text = String::from_utf8(page.clone()).unwrap();
+        has(
+            &text,
+            &[
+                "intruder: 2024-06-11 11:00Z", // shaded in the chart
+                "by_user (later)",             // in the table
+                ">lifted</text>",
+            ],
+        );
         fs::remove_file(folder.join("report.html")).unwrap();
         let mut command = Command::new(TRAILSIFT);
         command
@@ -180,7 +192,7 @@ fn what_lies_after_a_requested_end_is_not_looked_at() {
     let text = as_text(&lake);
     has(
         &text,
-        &["the quarantine was not lifted by the end of the log"],
+        &["this archive has no event that lifted the quarantine by the end of the log"],
     );
     assert!(later(&lake.beside("case")).is_empty());
     assert!(!text.contains("was used after that"), "{text}");
@@ -239,8 +251,17 @@ fn a_key_that_was_only_created_or_changed_leads_to_its_user() {
 fn what_is_done_to_passwords_policies_and_groups_is_found() {
     let policy = format!("arn:aws:iam::{ACCOUNT}:policy/sync");
     let call = |id: &str, who: Value, name: &str, request: Value, answer: Value| {
+        let day = match id.starts_with("make") {
+            true => "2024-05-02",
+            false => "2024-05-03",
+        };
+        let address = if id.starts_with("make") {
+            STRANGER
+        } else {
+            OFFICE
+        };
         let record = record(id, who, ("iam", name), request, answer);
-        at(record, "2024-05-02", STRANGER)
+        at(record, day, address)
     };
     let group = json!({"groupName": "admins"});
     let bob = json!({"userName": "bob"});
@@ -292,6 +313,6 @@ fn what_is_done_to_passwords_policies_and_groups_is_found() {
         assert!(found.contains(id), "{id}: {found:?}");
     }
     let text = as_text(&lake);
-    let removed = "removed 2024-05-02 11:00:00Z by arn:aws:iam::111122223333:user/ops";
+    let removed = "removed 2024-05-03 11:00:00Z by arn:aws:iam::111122223333:user/ops";
     assert_eq!(text.matches(removed).count(), 3, "{text}");
 }

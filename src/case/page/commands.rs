@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::verdict::{COMMANDS_MAX, Thing, Verdict};
+use super::verdict::{COMMANDS_MAX, Part, Thing, Verdict};
 use crate::case::shell::quoted;
+use crate::case::state::Change;
 use crate::follow::{Entity, Kind};
 
 /// A step, with its commands.
@@ -199,7 +200,7 @@ fn remove(verdict: &Verdict) -> Option<Action> {
     }
     let left = |kind: Kind| {
         let left = of_intruder(verdict);
-        left.filter(move |thing| thing.kind == kind && thing.granted_to.is_none())
+        left.filter(move |thing| thing.kind == kind && thing.part.is_none())
     };
     for thing in order.into_iter().flat_map(left) {
         let removing = removing(thing);
@@ -212,7 +213,7 @@ fn remove(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Remove what was made and is still there".to_owned(),
-        note: "As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.".to_owned(),
+        note: format!("As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.{}", by_hand(verdict)),
         commands,
     })
 }
@@ -251,33 +252,91 @@ fn removing(thing: &Thing) -> Vec<Vec<&str>> {
     }
 }
 
-/// Adds the command that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
-/// its user, role or group.
+/// Adds the commands that undo a change of something that was there before.
 fn take_back(commands: &mut Vec<String>, thing: &Thing) {
-    let Some(to) = &thing.granted_to else {
-        return;
+    let name = thing.name.as_str();
+    let all: Vec<Vec<&str>> = match &thing.part {
+        None => return,
+        Some(Part::PolicyOf(to)) => policy_off(name, to).into_iter().collect(),
+        Some(Part::MemberOf(group)) => vec![vec![
+            "iam",
+            "remove-user-from-group",
+            "--group-name",
+            group,
+            "--user-name",
+            name,
+        ]],
+        Some(Part::Changed(Change::Trust)) => {
+            vec![vec!["iam", "get-role", "--role-name", name]]
+        }
+        Some(Part::Changed(Change::Password)) => {
+            vec![vec!["iam", "delete-login-profile", "--user-name", name]]
+        }
+        Some(Part::Changed(Change::Version)) => {
+            vec![vec!["iam", "list-policy-versions", "--policy-arn", name]]
+        }
+        Some(Part::Changed(Change::Activation)) => {
+            let (key, owner) = (name, thing.owner.as_str());
+            let status = "Inactive";
+            let mut words = vec!["iam", "update-access-key", "--access-key-id", key];
+            // Without a name it would be the key of whoever runs the command.
+            if owner.is_empty() {
+                words = vec!["iam", "get-access-key-last-used", "--access-key-id", key];
+            } else {
+                words.extend(["--status", status, "--user-name", owner]);
+            }
+            vec![words]
+        }
+        Some(Part::Permission(statement)) => {
+            let of = ["--region", &thing.region, "--function-name", name];
+            let mut all = vec![[&["lambda", "get-policy"], &of[..]].concat()];
+            if !statement.is_empty() {
+                let remove = ["lambda", "remove-permission"];
+                all.push([&remove[..], &of, &["--statement-id", statement]].concat());
+            }
+            all
+        }
     };
-    let is_managed = thing.name.starts_with("arn:");
+    if !all.is_empty() {
+        in_account(commands, &thing.account);
+    }
+    for words in all {
+        push(commands, &[&["aws"], words.as_slice()].concat());
+    }
+}
+
+/// Returns the call that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
+/// its user, role or group.
+fn policy_off<'t>(policy: &'t str, to: &'t Entity) -> Option<Vec<&'t str>> {
     // What AWS attached stays.
-    if thing.name.contains("AWSCompromisedKeyQuarantine") {
-        return;
+    if policy.contains("AWSCompromisedKeyQuarantine") {
+        return None;
     }
     let (detach, delete, option) = match to.kind {
         Kind::User => ("detach-user-policy", "delete-user-policy", "--user-name"),
         Kind::Role => ("detach-role-policy", "delete-role-policy", "--role-name"),
         Kind::Group => ("detach-group-policy", "delete-group-policy", "--group-name"),
-        _ => return,
+        _ => return None,
     };
-    in_account(commands, &thing.account);
-    let policy = match is_managed {
-        true => ["--policy-arn", &thing.name],
-        false => ["--policy-name", &thing.name],
+    let (call, named) = match policy.starts_with("arn:") {
+        true => (detach, "--policy-arn"),
+        false => (delete, "--policy-name"),
     };
-    let call = if is_managed { detach } else { delete };
-    push(
-        commands,
-        &["aws", "iam", call, option, &to.name, policy[0], policy[1]],
-    );
+    Some(vec!["iam", call, option, &to.name, named, policy])
+}
+
+/// Returns what a responder must do by hand where a command only shows the state.
+fn by_hand(verdict: &Verdict) -> &'static str {
+    let mut changed = of_intruder(verdict).filter_map(|thing| match &thing.part {
+        Some(Part::Changed(what)) => Some(*what),
+        _ => None,
+    });
+    match changed.any(|what| matches!(what, Change::Trust | Change::Version)) {
+        true => {
+            " Changed trust policies and policy versions: compare what the command shows with your own sources, then set the right one (update-assume-role-policy, set-default-policy-version) and delete the wrong version."
+        }
+        false => "",
+    }
 }
 
 fn instances(verdict: &Verdict) -> Option<Action> {
@@ -447,13 +506,17 @@ mod tests {
             region: "eu-central-1".to_owned(),
             owner: String::new(),
             is_of_intruder: true,
-            granted_to: None,
+            part: None,
         }
     }
 
     fn grant(policy: &str) -> Thing {
         Thing {
-            granted_to: Some(Entity::in_account(Kind::User, "111122223333", "bob")),
+            part: Some(Part::PolicyOf(Entity::in_account(
+                Kind::User,
+                "111122223333",
+                "bob",
+            ))),
             ..thing(Kind::Policy, policy, "111122223333")
         }
     }

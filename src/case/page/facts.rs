@@ -14,12 +14,12 @@ use super::lacking::lacking;
 use super::own::Own;
 use super::places::Places;
 use super::shown;
-use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, seen, tactics};
+use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, n_unknown, seen, tactics};
 use super::verdict::{Verdict, verdict};
 use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
 use crate::case::address::ip;
 use crate::case::shell::quoted;
-use crate::case::state::{UserState, states};
+use crate::case::state::UserState;
 use crate::case::{About, Case, LookedFor, Neighbour, UserCase};
 use crate::output::Column;
 use crate::report::Severity;
@@ -43,6 +43,8 @@ pub(super) struct Facts {
     /// Numbers of users by what is open, each with its words.
     pub(super) counts: Vec<(usize, &'static str)>,
     pub(super) n_events: usize,
+    /// The number of events after the time range of the case.
+    pub(super) n_later: usize,
     pub(super) rounds: String,
     pub(super) all_read: bool,
     pub(super) has_changed: bool,
@@ -80,6 +82,8 @@ pub(super) struct UserFacts {
     pub(super) account: String,
     pub(super) quarantined: String,
     pub(super) n_events: usize,
+    /// The number of events after the windows of its quarantines, of which not all are kept.
+    pub(super) n_later: usize,
     /// True if it is one line only: it has one event at most, and nothing is open but its quarantine.
     pub(super) is_folded: bool,
     pub(super) verdict: Verdict,
@@ -95,16 +99,19 @@ pub(super) struct UserFacts {
     pub(super) calls: Rows<CallFacts>,
     pub(super) made: Rows<MadeFacts>,
     pub(super) tactics: Vec<TacticFacts>,
+    /// True if some calls are known to be the intruder's.
+    pub(super) has_intruder: bool,
+    /// The number of calls that may be the intruder's, besides those that are.
+    pub(super) n_unknown: usize,
     pub(super) steps: Vec<StepFacts>,
 }
 
 impl Facts {
     /// Derives the facts from a case.
-    pub(super) fn new(case: &Case, clock: &Clock) -> Self {
+    pub(super) fn new(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Self {
         let about = &case.about;
         let has_many = case.users.len() > 1;
-        let states = states(case);
-        let users = case.users.iter().zip(&states).enumerate();
+        let users = case.users.iter().zip(states).enumerate();
         let mut users: Vec<UserFacts> = users
             .map(|(nth, (user, state))| {
                 let own = Own::new(case, user, state, clock);
@@ -142,10 +149,11 @@ impl Facts {
                 .unwrap_or_default(),
             counts: counts(&users),
             n_events: case.events.len(),
+            n_later: case.later.len(),
             rounds: format!(
-                "{}, {} names and keys",
+                "found in {} over the archive, by {}",
                 plural(about.rounds.len() as u64, "pass"),
-                needles
+                plural(needles as u64, "search term")
             ),
             all_read: about.all_read,
             has_changed: about.archive_changed,
@@ -153,7 +161,7 @@ impl Facts {
             provenance: provenance(about),
             lacking: lacking(case),
             not_read: errors.map(|one| shown(&one.to_string())).collect(),
-            neighbours: Rows::new(neighbours(case, &states, clock)),
+            neighbours: Rows::new(neighbours(case, states, clock)),
             addresses: addresses(case),
             users,
         }
@@ -230,7 +238,7 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
     let mut all: Vec<_> = case.neighbours.iter().collect();
     let foreign: BTreeSet<IpAddr> = states
         .iter()
-        .flat_map(|state| &state.leak.foreign_addresses)
+        .flat_map(|state| &state.foreign_addresses)
         .copied()
         .collect();
     let is_foreign = |one: &Neighbour| ip(&one.address).is_some_and(|ip| foreign.contains(&ip));
@@ -279,18 +287,19 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
     let keys = keys(state_at_end, clock);
     let places = Places::new(own);
     let verdict = verdict(own, &places, &keys);
-    let bursts = bursts(own, &places);
+    let bursts = bursts(own);
     let is_quiet = verdict.left.is_empty() && verdict.used_later.is_empty();
-    let is_folded = has_many && is_quiet && own.to_the_end().take(2).count() < 2;
+    let is_folded = has_many && is_quiet && own.attributed().take(2).count() < 2;
     UserFacts {
         nth,
         name: shown(&user_entity.name),
         account: shown(&user_entity.account),
         quarantined: clock.time_if_any(own.quarantined),
-        n_events: own.events.len(),
+        n_events: own.all().count(),
+        n_later: own.attributed().filter(|one| one.is_later).count(),
         is_folded,
         actions: actions(user_entity, &verdict),
-        bursts: Rows::new(narrative(own, &bursts)),
+        bursts: narrative(own, &bursts),
         sentences: sentences(own, user_entity, &user.known),
         looked: looked(own),
         state: state(own),
@@ -302,8 +311,10 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
             seen(own, "Addresses", Column::SourceAddress),
             seen(own, "User agents", Column::UserAgent),
         ],
-        tactics: tactics(own, &places),
-        steps: steps(own, &places),
+        tactics: tactics(own),
+        has_intruder: own.state.has_intruder(),
+        n_unknown: n_unknown(own),
+        steps: steps(own),
         keys: Rows::new(keys),
         made: Rows::new(made(state_at_end, clock)),
         calls: Rows::new(calls(own)),

@@ -27,6 +27,7 @@ use jiff::tz::TimeZone;
 
 use super::Case;
 use super::shell::is_hidden;
+use super::state::states;
 use crate::error::PageError;
 use clock::Clock;
 use facts::Facts;
@@ -60,9 +61,10 @@ struct Ticket<'a> {
 ///
 /// The template's error.
 pub fn render(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
+    let states = states(case);
     let page = Page {
-        facts: &Facts::new(case, &Clock::new(zone.cloned())),
-        events: rows(case),
+        facts: &Facts::new(case, &states, &Clock::new(zone.cloned())),
+        events: rows(case, &states),
     };
     Ok(page.render()?)
 }
@@ -73,18 +75,24 @@ pub fn render(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError>
 ///
 /// The template's error.
 pub fn markdown(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
-    let facts = &Facts::new(case, &Clock::new(zone.cloned()));
+    let facts = &Facts::new(case, &states(case), &Clock::new(zone.cloned()));
     Ok(Ticket { facts }.render()?)
 }
 
 /// Returns text of a log in a form that is safe to show: without characters that change how the text around them is
 /// displayed, and not too long.
 pub(crate) fn shown(text: &str) -> String {
-    made_visible(text, SHOWN_CHARS)
+    made_visible(text, SHOWN_CHARS, &is_hidden)
 }
 
-/// Returns the same with another limit.
-fn made_visible(text: &str, chars_max: usize) -> String {
+/// Returns a record in such a form, with its line breaks and tabs, and with another limit.
+fn shown_record(text: &str, chars_max: usize) -> String {
+    made_visible(text, chars_max, &|c| {
+        is_hidden(c) && !matches!(c, '\n' | '\r' | '\t')
+    })
+}
+
+fn made_visible(text: &str, chars_max: usize, is_hidden: &dyn Fn(char) -> bool) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == chars_max {

@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::clock::Clock;
-use crate::case::state::UserState;
 use crate::case::state::timeline::is_among;
-use crate::case::{Case, CaseEvent, Neighbour, UserCase, is_done, is_of_aws};
-use crate::follow::{Entity, Link, Quarantine};
+use crate::case::state::{Attributed, UserState};
+use crate::case::{Case, CaseEvent, Neighbour, UserCase};
+use crate::follow::{Entity, Quarantine};
 
-/// A user's events, each with its link to the user.
+/// A user's events, each with whose call it was.
 pub(super) struct Own<'a> {
     user: &'a Entity,
     /// The state of the user at the end of the log.
     pub(super) state: &'a UserState<'a>,
-    pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
-    /// Events after the windows of the quarantines.
-    later: Vec<&'a CaseEvent>,
     /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
     /// The start of the time range that was searched, if there was such a limit.
@@ -49,8 +46,6 @@ impl<'a> Own<'a> {
         let mut own = Self {
             user: user.beginning.subject(),
             state,
-            events: user.events(&case.events).collect(),
-            later: user.later(case).map(|(event, _)| event).collect(),
             quarantined: state.quarantined,
             since: None,
             until: None,
@@ -71,8 +66,15 @@ impl<'a> Own<'a> {
         own
     }
 
+    /// Returns all events up to the end of the log, each with whose call it was.
+    pub(super) fn attributed(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        self.state.events.iter()
+    }
+
+    /// Returns the events near the quarantines.
     pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.events.iter().map(|(event, _)| *event)
+        let near = self.attributed().filter(|one| !one.is_later);
+        near.map(|one| one.event)
     }
 
     /// Returns the account of the user, if it is known.
@@ -108,24 +110,22 @@ impl<'a> Own<'a> {
 
     /// Returns the events done by the user and by what it led to, but not what AWS itself did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.all_with_done().filter(|(_, is_done)| *is_done);
-        done.map(|(event, _)| event)
+        let done = self
+            .attributed()
+            .filter(|one| !one.is_later && one.is_done());
+        done.map(|one| one.event)
     }
 
-    /// Returns all events, each with whether it is one of those.
-    pub(super) fn all_with_done(&self) -> impl Iterator<Item = (&'a CaseEvent, bool)> + '_ {
-        self.events
-            .iter()
-            .map(|(event, tie)| (*event, is_done(*tie) && !is_of_aws(&event.alert)))
+    /// Returns the same up to the end of the log. Of plain use after the windows only the first few events are there.
+    pub(super) fn done_to_the_end(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        self.attributed().filter(|one| one.is_done())
     }
 
-    /// Returns all events up to the end of the log.
-    pub(super) fn to_the_end(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.all().chain(self.later.iter().copied())
-    }
-
-    pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
-        self.when(event) == When::Before
+    /// Returns the events done up to the end of the log that are an intruder's, and those that may be: see
+    /// [`Party`](crate::case::state::Party). A call across accounts is in the logs of both, and counts once.
+    pub(super) fn of_intruder(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        let done = self.done_to_the_end();
+        done.filter(|one| one.by.party.may_be_intruder())
     }
 
     pub(super) fn when(&self, event: &CaseEvent) -> When {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::clock::length;
-use super::event_text::{call, entity_words, in_account, kind, target, who};
+use super::event_text::{call, changed, doubt_words, entity_words, in_account, kind, target, who};
 use super::keys::{KeyFacts, key_end};
 use super::own::Own;
 use super::places::Places;
@@ -16,7 +16,7 @@ use super::shown;
 use super::words::plural;
 use crate::case::address::ip;
 use crate::case::owners::owned;
-use crate::case::state::{self, MadeThing, Maker, Standing};
+use crate::case::state::{self, Change, MadeThing, Party, Standing};
 use crate::case::touched::attacks_logging;
 use crate::case::{CaseEvent, Finding, ForeignUse, leak};
 use crate::follow::{Data, Entity, Kind};
@@ -102,23 +102,43 @@ pub(super) struct Thing {
     pub(super) owner: String,
     /// True if it is known that the intruder made it.
     pub(super) is_of_intruder: bool,
-    /// What a policy was attached to or put on; nothing for a policy that was made.
-    pub(super) granted_to: Option<Entity>,
+    /// The part of it that was made or changed; nothing if all of it was made.
+    pub(super) part: Option<Part>,
+}
+
+/// A part of something that an intruder made or changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// The policy was attached to this entity or put on it.
+    PolicyOf(Entity),
+    /// The user was added to a group with this name.
+    MemberOf(String),
+    /// This was changed in it.
+    Changed(Change),
+    /// Others were permitted to call the function, by a statement with this id.
+    Permission(String),
 }
 
 impl Thing {
     /// Returns its kind and name, and its account if that is known.
     pub(super) fn words(&self) -> String {
-        if let Some(to) = &self.granted_to {
-            let policy = self.name.rsplit('/').next().unwrap_or_default();
-            return format!(
-                "policy {} on {} {}",
-                shown(policy),
-                to.kind.name(),
-                shown(&to.name)
-            );
+        let whole = || in_account(&kind(self.kind), &self.name, &self.account);
+        match &self.part {
+            None => whole(),
+            Some(Part::PolicyOf(to)) => {
+                let policy = self.name.rsplit('/').next().unwrap_or_default();
+                let to = format!("{} {}", to.kind.name(), shown(&to.name));
+                format!("policy {} on {to}", shown(policy))
+            }
+            Some(Part::MemberOf(group)) => {
+                format!("{} as a member of group {}", whole(), shown(group))
+            }
+            Some(Part::Changed(what)) => format!("{} of {}", changed(*what), whole()),
+            Some(Part::Permission(_)) => {
+                let function = in_account("function", &self.name, &self.account);
+                format!("permission for others to call {function}")
+            }
         }
-        in_account(&kind(self.kind), &self.name, &self.account)
     }
 }
 
@@ -140,15 +160,15 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
     let mut verdict = Verdict {
         first_foreign: first.map(|(key, first)| first_foreign(own, first, key.before_quarantine)),
         used_later: used_later(own),
-        touched: calls(own, places, &is_data),
-        logging: calls(own, places, &|event| attacks_logging(event).map(|_| 0)),
+        touched: calls(own, &is_data),
+        logging: calls(own, &|event| attacks_logging(event).map(|_| 0)),
         foreign: places.foreign.iter().map(with_country).collect(),
         others: others(own),
-        secrets: secrets(own, places),
+        secrets: secrets(own),
         candidates: candidates(own),
         is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
-        roles: roles(own, places),
+        roles: roles(own),
         quarantine: quarantine(own),
         leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
         not_known: not_known(own),
@@ -168,7 +188,7 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
         Standing::NeverSeen => "no quarantine seen",
         Standing::Quarantined => "quarantined",
         Standing::Lifted(_) => "quarantine lifted",
-        Standing::Unclear => "quarantine perhaps lifted",
+        Standing::Unclear(_) => "quarantine perhaps lifted",
     };
     let mut parts = vec![quarantine.to_owned()];
     if verdict.leaked.iter().any(|key| key.is_usable) {
@@ -200,19 +220,29 @@ fn risk(verdict: &Verdict) -> u32 {
 fn quarantine(own: &Own<'_>) -> String {
     match own.state.standing {
         Standing::NeverSeen => "none was seen".to_owned(),
-        Standing::Quarantined => format!("since {}", own.clock.time(own.quarantined)),
-        Standing::Lifted(event) => format!(
-            "lifted on {} by {}",
-            own.clock.time(event.alert.time()),
-            who(event)
-        ),
-        Standing::Unclear => "not clear: the time of an event cannot be read".to_owned(),
+        Standing::Quarantined => match own.quarantined {
+            None => "in place, since a time that cannot be read".to_owned(),
+            time => format!("in place since {}", own.clock.time(time)),
+        },
+        Standing::Lifted(event) => {
+            format!(
+                "lifted {} by {}",
+                own.clock.time(event.alert.time()),
+                who(event)
+            )
+        }
+        Standing::Unclear(doubt) => {
+            format!(
+                "not clear whether it was lifted: {}",
+                doubt_words(doubt, own.clock)
+            )
+        }
     }
 }
 
 /// Returns the others who came from the foreign addresses.
 fn others(own: &Own<'_>) -> Vec<Other> {
-    let strangers = &own.state.leak.foreign_addresses;
+    let strangers = &own.state.foreign_addresses;
     let is_there = |address: &str| ip(address).is_some_and(|ip| strangers.contains(&ip));
     let others = own.neighbours.iter().filter(|one| is_there(&one.address));
     let others = others.map(|one| Other {
@@ -241,9 +271,9 @@ fn candidates(own: &Own<'_>) -> Vec<String> {
 }
 
 /// Returns the first secrets and parameters that calls touched.
-fn secrets(own: &Own<'_>, places: &Places<'_>) -> Vec<Secret> {
+fn secrets(own: &Own<'_>) -> Vec<Secret> {
     let mut secrets = BTreeSet::new();
-    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+    for event in own.of_intruder().map(|one| one.event) {
         let text = |column| event.alert.text(column).unwrap_or_default();
         for target in &event.story.touched.targets {
             if !matches!(target.data, Some(Data::Secret | Data::Parameter)) {
@@ -329,18 +359,33 @@ fn used_later(own: &Own<'_>) -> String {
 
 /// Returns what an intruder made and nobody removed.
 fn left(made: &MadeThing<'_>) -> Thing {
-    match made.thing {
-        state::Thing::Entity(entity) => Thing {
-            is_of_intruder: made.maker == Maker::Intruder,
-            ..thing(entity, made.made)
-        },
+    let one = match made.thing {
+        state::Thing::Entity(entity) => thing(entity, made.made),
         state::Thing::Grant { policy, to } => Thing {
-            is_of_intruder: made.maker == Maker::Intruder,
             kind: Kind::Policy,
             name: policy.to_owned(),
-            granted_to: Some(to.clone()),
+            part: Some(Part::PolicyOf(to.clone())),
             ..thing(to, made.made)
         },
+        state::Thing::Member { user, group } => Thing {
+            part: Some(Part::MemberOf(group.name.clone())),
+            ..thing(user, made.made)
+        },
+        state::Thing::Change { what, on } => Thing {
+            part: Some(Part::Changed(what)),
+            ..thing(on, made.made)
+        },
+        state::Thing::Permission {
+            function,
+            statement,
+        } => Thing {
+            part: Some(Part::Permission(statement.to_owned())),
+            ..thing(&Entity::by_name(Kind::Service, function), made.made)
+        },
+    };
+    Thing {
+        is_of_intruder: made.by.party == Party::Intruder,
+        ..one
     }
 }
 
@@ -358,15 +403,16 @@ fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
         region: text(Column::AwsRegion).to_owned(),
         owner: owner.map(|(_, user)| user.name.clone()).unwrap_or_default(),
         is_of_intruder: false,
-        granted_to: None,
+        part: None,
     }
 }
 
 /// Returns the roles whose keys were taken.
-fn roles(own: &Own<'_>, places: &Places<'_>) -> Vec<Thing> {
+fn roles(own: &Own<'_>) -> Vec<Thing> {
     let mut roles = BTreeSet::new();
-    let succeeded = own.done().filter(|event| event.story.error_code.is_none());
-    for event in succeeded.filter(|event| places.may_be_foreign(event)) {
+    let events = own.of_intruder();
+    for one in events.filter(|one| one.event.story.error_code.is_none()) {
+        let event = one.event;
         for session in event
             .story
             .traces
@@ -389,13 +435,11 @@ fn roles(own: &Own<'_>, places: &Places<'_>) -> Vec<Thing> {
 const CALLS_MAX: usize = 12;
 
 /// Returns calls of a kind, each with its target and the number of times: those with the lowest rank first.
-fn calls(
-    own: &Own<'_>,
-    places: &Places<'_>,
-    rank: &dyn Fn(&CaseEvent) -> Option<u8>,
-) -> Vec<String> {
+fn calls(own: &Own<'_>, rank: &dyn Fn(&CaseEvent) -> Option<u8>) -> Vec<String> {
     let mut found: BTreeMap<(u8, String), u64> = BTreeMap::new();
-    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+    let has_intruder = own.state.has_intruder();
+    for one in own.of_intruder() {
+        let event = one.event;
         let Some(rank) = rank(event) else {
             continue;
         };
@@ -407,9 +451,12 @@ fn calls(
         let account = event.alert.text(Column::RecipientAccountId);
         let account = account.filter(|account| Some(*account) != own.account());
         let account = account.map_or_else(String::new, |account| format!(" in {}", shown(account)));
-        *found
-            .entry((rank, format!("{}{target}{account}{refused}", call(event))))
-            .or_default() += 1;
+        let unknown = match (has_intruder, one.by.party) {
+            (true, Party::Unknown) => ", by an unknown party",
+            _ => "",
+        };
+        let words = format!("{}{target}{account}{refused}{unknown}", call(event));
+        *found.entry((rank, words)).or_default() += 1;
     }
     let n_left = found.len().saturating_sub(CALLS_MAX);
     let mut calls: Vec<String> = found
