@@ -114,6 +114,12 @@ impl Call {
         self
     }
 
+    /// Sets the response elements.
+    pub(super) fn answer(mut self, text: &str) -> Self {
+        self.story.response_elements = Some(text.to_owned());
+        self
+    }
+
     pub(super) fn policy(self, arn: &str) -> Self {
         let name = arn.rsplit('/').next().unwrap().to_owned();
         self.text(Column::PolicyArn, arn)

@@ -316,3 +316,60 @@ fn what_is_done_to_passwords_policies_and_groups_is_found() {
     let removed = "removed 2024-05-03 11:00:00Z by arn:aws:iam::111122223333:user/ops";
     assert_eq!(text.matches(removed).count(), 3, "{text}");
 }
+
+#[test]
+fn gaps_of_the_archive_are_beside_the_verdict() {
+    let day = |day: &str, name: &str| {
+        let date = day.replace('-', "");
+        format!(
+            "AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/{}/{ACCOUNT}_CloudTrail_us-east-1_{date}T1200Z_{name}.json",
+            day.replace('-', "/")
+        )
+    };
+    let mut lake = Lake::new();
+    for (n, record) in until_may().into_iter().enumerate() {
+        let time = record["eventTime"].as_str().unwrap();
+        let name = day(&time[..10], &n.to_string());
+        lake = lake.file(&name, json!({"Records": [record]}).to_string());
+    }
+    let row = |lake: &Lake, name: &str| {
+        let text = as_text(lake);
+        let row = text.lines().find(|line| line.starts_with(name));
+        row.unwrap_or_else(|| panic!("{name}: {text}")).to_owned()
+    };
+    case(&lake, &["--since", "2024-04-20"]);
+    let gaps = "no file of account 111122223333 on 9 of the 12 days from 2024-04-20 to 2024-05-01, the last of them 2024-04-29";
+    assert_eq!(
+        row(&lake, "| Gaps in the archive"),
+        format!("| Gaps in the archive | {gaps} |")
+    );
+    assert!(row(&lake, "| Usable at the end").ends_with("; the archive has gaps |"));
+    // A file that cannot be read.
+    let lake = lake.file(
+        &day("2024-04-29", "x").replace(".json", ".json.gz"),
+        "\u{1f}no gzip",
+    );
+    let wrong = lake
+        .logs()
+        .join(day("2024-04-29", "x").replace(".json", ".json.gz"));
+    fs::write(&wrong, [0x1f, 0x8b, 8, 0, 1, 2, 3]).unwrap();
+    fs::remove_dir_all(lake.beside("case")).unwrap();
+    let begin = [
+        "logs",
+        "-o",
+        "case",
+        "--user",
+        "alice",
+        "--since",
+        "2024-04-20",
+    ];
+    let output = crate::investigate::investigate(&lake, &begin);
+    assert_eq!(output.status.code(), Some(3));
+    let gaps = row(&lake, "| Gaps in the archive");
+    assert!(gaps.contains("1 file could"), "{gaps}");
+    assert!(gaps.contains("on 8 of the 12 days"), "{gaps}");
+    // Files that are in no folders of days show no gaps.
+    let lake = self::lake(&until_may());
+    case(&lake, &[]);
+    assert!(row(&lake, "| Gaps in the archive").contains("not known"));
+}

@@ -394,3 +394,153 @@ pub(super) fn spans(bursts: &[Burst<'_>], side: Side) -> Vec<(Timestamp, Timesta
     let own = bursts.iter().filter(|burst| burst.side == side);
     own.map(|burst| (burst.first, burst.last)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::markdown;
+    use crate::case::Case;
+    use crate::case::testing::{Call, OFFICE, STRANGER, case, key, lifts, quarantine, user};
+    use crate::output::Column;
+
+    const LEAKED: &str = "AKIALEAKED";
+    const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+    fn call(at: &str, name: &str) -> Call {
+        Call::new(at, name).by("alice", LEAKED)
+    }
+
+    fn alices(calls: &[Call]) -> Case {
+        let known = [
+            call("05-01 10:00", "ListBuckets").from(OFFICE, "cli"),
+            call("05-08 21:40", "ListUsers").from(STRANGER, "kali"),
+        ];
+        case(&user("alice"), &[&known[..], calls].concat())
+    }
+
+    /// Returns the lines of the narrative.
+    fn story(case: &Case) -> Vec<String> {
+        let text = markdown(case, None).unwrap().replace('\\', "");
+        let story = text.split_once("### What happened").unwrap().1;
+        let story = story.split_once("### The quarantine").unwrap().0;
+        let lines = story.lines().filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn has(lines: &[String], part: &str) {
+        assert!(
+            lines.iter().any(|line| line.contains(part)),
+            "{part}: {lines:#?}"
+        );
+    }
+
+    #[test]
+    fn a_policy_is_named_with_or_without_the_user_that_it_was_attached_to() {
+        let attach = |to: &str| {
+            let call = call("05-08 21:50", "AttachUserPolicy").from(STRANGER, "kali");
+            call.on(user(to)).policy(ADMIN).touches("user", to)
+        };
+        let alone = story(&alices(&[attach("bob"), quarantine("alice")]));
+        has(
+            &alone,
+            "2 calls from 203.0.113.7; AttachUserPolicy (user bob)",
+        );
+        let made = call("05-08 21:45", "CreateUser")
+            .from(STRANGER, "kali")
+            .made(user("bob"));
+        let both = [made, attach("bob"), attach("carol"), quarantine("alice")];
+        has(
+            &story(&alices(&both)),
+            "made user bob; AttachUserPolicy (user carol)",
+        );
+    }
+
+    #[test]
+    fn a_long_story_keeps_the_quarantine_and_the_first_foreign_use() {
+        let mut calls = vec![quarantine("alice"), lifts("05-12 10:00", "alice")];
+        for n in 0..60 {
+            let at = format!("05-{:02} {:02}:00", 2 + n / 12, n % 12 * 2);
+            // Of an address that is not usual, so that no two lines are joined.
+            let ops = Call::new(&at, "GetUser")
+                .by("ops", "AKIAOPS")
+                .on(user("alice"));
+            calls.push(ops);
+            let mine = at.replace(":00", ":40");
+            calls.push(call(&mine, "ListBuckets").from(OFFICE, "cli"));
+        }
+        for n in 0..60 {
+            let at = format!("05-{:02} {:02}:00", 13 + n / 12, n % 12 * 2);
+            calls.push(call(&at, "ListBuckets").from(STRANGER, "kali"));
+        }
+        let story = story(&alices(&calls));
+        for part in [
+            "2024-05-08 21:40Z **intruder**",
+            "2024-05-10 12:00Z **quarantine**",
+            "2024-05-12 10:00Z **response**",
+            " more lines are left out",
+        ] {
+            has(&story, part);
+        }
+        assert_eq!(
+            story.iter().filter(|line| line.starts_with("- ")).count(),
+            40
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_a_line_of_its_own_with_the_reason() {
+        let elsewhere = call("05-09 10:00", "GetObject").from("192.0.2.1", "cli");
+        let other = Call::new("05-09 11:00", "GetUser")
+            .by("ops", "AKIAOPS")
+            .on(user("alice"));
+        let story = story(&alices(&[elsewhere, other, quarantine("alice")]));
+        has(
+            &story,
+            "**unknown**: 1 call from 192.0.2.1; only looked: GetObject (unknown: it was after the first foreign use, from no address that is known to be usual or foreign)",
+        );
+        has(&story, "**others**: somebody: GetUser");
+    }
+
+    #[test]
+    fn a_quarantine_without_a_time_reads_as_a_sentence() {
+        let mut undated = quarantine("alice").text(Column::EventTimeText, "soon");
+        undated = undated.text(Column::ActorArn, "arn:aws:iam::111122223333:user/alice");
+        let story = story(&alices(&[undated]));
+        has(
+            &story,
+            "At a time that cannot be read, AWS (logged under arn:aws:iam::111122223333:user/alice) attached AWSCompromisedKeyQuarantineV2 to alice.",
+        );
+    }
+
+    #[test]
+    fn a_temporary_key_is_usable_until_it_ends_unless_it_is_denied() {
+        let token = |id: &str, ends: &str| {
+            let given = call("05-08 21:50", "GetSessionToken").from(STRANGER, "kali");
+            given.given(key(id)).answer(&format!(
+                "{{credentials={{accessKeyId={id}, expiration={ends}, sessionToken=x}}}}"
+            ))
+        };
+        let calls = [
+            token("ASIAEARLY", "May 9, 2024, 9:05:00 AM"),
+            token("ASIALATE", "May 20, 2024, 9:05:00 PM"),
+            token("ASIAPLAIN", "soon"),
+            // One that the user got.
+            call("05-02 10:00", "GetSessionToken")
+                .from(OFFICE, "cli")
+                .given(key("ASIAOWN"))
+                .answer("{credentials={expiration=May 20, 2024, 9:05:00 PM}}"),
+            quarantine("alice"),
+        ];
+        let text = markdown(&alices(&calls), None).unwrap();
+        let row = text
+            .lines()
+            .find(|line| line.starts_with("| Temporary keys"))
+            .unwrap();
+        assert_eq!(
+            row,
+            "| Temporary keys of the intruder | ASIALATE (from GetSessionToken): usable until 2024-05-20 21:05:00Z, unless a policy denies it; \
+             ASIAPLAIN (from GetSessionToken): the log does not show when it ends; unless a policy denies it, it may still be usable; \
+             1 temporary key ended before the end of the log |"
+        );
+    }
+}

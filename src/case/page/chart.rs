@@ -478,6 +478,26 @@ mod tests {
     }
 
     #[test]
+    fn spans_do_not_overlap_however_long_they_are() {
+        let mut times: Vec<Timestamp> = Vec::new();
+        // Four hundred days with a call every five hours, and a break of seven hours.
+        for n in 0..2000_i64 {
+            let pause = if n < 1000 { 0 } else { 7 * 3600 };
+            let second = at("01-01T00:00").as_second() + n * 5 * 3600 + pause;
+            times.push(Timestamp::from_second(second).unwrap());
+        }
+        let axis = Axis::new(&times).unwrap();
+        let few = Axis::new(&[&times[..500], &times[505..]].concat()).unwrap();
+        for axis in [&axis, &few] {
+            let pairs = axis.spans.iter().zip(axis.spans.iter().skip(1));
+            for (before, after) in pairs {
+                assert!(before.last < after.first, "{before:?} {after:?}");
+            }
+        }
+        assert!(few.spans.len() > 1);
+    }
+
+    #[test]
     fn an_axis_has_a_tick_in_each_span_whatever_its_length() {
         for minutes in [0, 1, 7, 59, 600, 10_000, 100_000, 10_000_000] {
             let first = at("01-01T10:07");

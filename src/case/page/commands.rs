@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::verdict::{COMMANDS_MAX, Part, Thing, Verdict};
+use super::things::{Part, Thing};
+use super::verdict::{COMMANDS_MAX, Verdict};
 use crate::case::shell::quoted;
 use crate::case::state::Change;
 use crate::follow::{Entity, Kind};
@@ -100,11 +101,11 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
     let has_usable = verdict.leaked.iter().any(|key| key.is_usable);
     let (title, note) = match has_usable {
         false if !verdict.candidates.is_empty() => (
-            "Make each key of the user unusable",
+            "Deactivate each key of the user",
             "Nothing says which of them leaked. Programs that use a key stop at once.",
         ),
         true => (
-            "Make the leaked key unusable",
+            "Deactivate the leaked key",
             "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again.",
         ),
         false => (
@@ -144,7 +145,7 @@ fn end_sessions(user: &Entity, verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "End the sessions that were opened".to_owned(),
-        note: "A key that is switched off does not end its sessions. The roles' own users must open new sessions after this.".to_owned(),
+        note: "Deactivating a key does not end the sessions that it opened. Others who use these roles must open new sessions after this.".to_owned(),
         commands,
     })
 }
@@ -170,8 +171,8 @@ fn console(user: &Entity) -> Option<Action> {
         &["aws", "iam", "list-mfa-devices", "--user-name", &user.name],
     );
     Some(Action {
-        title: "Close the console".to_owned(),
-        note: "NoSuchEntity is the answer if the user has no password.".to_owned(),
+        title: "Remove the console password".to_owned(),
+        note: "The error NoSuchEntity means that the user has no password.".to_owned(),
         commands,
     })
 }
@@ -213,7 +214,7 @@ fn remove(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Remove what was made and is still there".to_owned(),
-        note: format!("As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.{}", by_hand(verdict)),
+        note: format!("This is what the log shows. A delete fails until the keys and policies in the lists are detached and deleted.{}", by_hand(verdict)),
         commands,
     })
 }
@@ -394,7 +395,7 @@ fn logging(verdict: &Verdict) -> Option<Action> {
     push(&mut commands, &["aws", "guardduty", "list-detectors"]);
     (!verdict.logging.is_empty()).then(|| Action {
         title: "Check that logs are still written".to_owned(),
-        note: "There are calls against logs or detectors. For each trail: aws cloudtrail get-trail-status, then start-logging.".to_owned(),
+        note: "The log has calls against logs or detectors. Run aws cloudtrail get-trail-status for each trail, and start-logging where it has stopped.".to_owned(),
         commands,
     })
 }
@@ -437,7 +438,7 @@ fn secrets(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Replace the secrets that were read".to_owned(),
-        note: "Change what each secret opens, then store the new value. The answers show when each was last changed.".to_owned(),
+        note: "Change the password or key that each secret holds, then store the new one. The answers show when each secret was last changed.".to_owned(),
         commands,
     })
 }
@@ -455,7 +456,7 @@ fn others(verdict: &Verdict) -> Option<Action> {
         );
     }
     (!verdict.others.is_empty()).then(|| Action {
-        title: "Look at others who came from the foreign addresses".to_owned(),
+        title: "Check the other identities at the foreign addresses".to_owned(),
         note: "Their keys may have leaked as well. trailsift investigate --user NAME makes the same page for one of them.".to_owned(),
         commands,
     })
@@ -479,7 +480,7 @@ fn support(user: &Entity, verdict: &Verdict) -> Action {
     let (title, note) = match verdict.is_lifted {
         true => (
             "Answer AWS Support",
-            "The quarantine was lifted in this log. With a quarantine AWS opens a support case: see in the Support Center that it is closed.",
+            "The quarantine was lifted in this log. With a quarantine AWS opens a support case: check in the Support Center that it is closed.",
         ),
         false => (
             "Answer AWS Support, and leave the quarantine as it is",
@@ -547,9 +548,9 @@ mod tests {
         assert_eq!(
             titles,
             [
-                "Make the leaked key unusable",
+                "Deactivate the leaked key",
                 "End the sessions that were opened",
-                "Close the console",
+                "Remove the console password",
                 "Remove what was made and is still there",
                 "Stop the instances that were started",
                 "Answer AWS Support, and leave the quarantine as it is",
@@ -577,6 +578,58 @@ mod tests {
         // Nothing lifts the quarantine, and nothing has more than one line.
         let is_harmless = |line: &&str| !line.contains("Quarantine") && !line.contains('\n');
         assert!(all.iter().all(is_harmless));
+    }
+
+    #[test]
+    fn what_was_changed_in_something_older_has_its_command() {
+        let part = |kind: Kind, name: &str, part: Part| Thing {
+            part: Some(part),
+            owner: "bob".to_owned(),
+            ..thing(kind, name, "111122223333")
+        };
+        let of_nobody = Thing {
+            owner: String::new(),
+            ..part(
+                Kind::AccessKey,
+                "AKIALOST",
+                Part::Changed(Change::Activation),
+            )
+        };
+        let policy = "arn:aws:iam::111122223333:policy/p";
+        let verdict = Verdict {
+            left: vec![
+                part(Kind::User, "bob", Part::MemberOf("admins".to_owned())),
+                part(Kind::Role, "ops", Part::Changed(Change::Trust)),
+                part(Kind::User, "bob", Part::Changed(Change::Password)),
+                part(Kind::Policy, policy, Part::Changed(Change::Version)),
+                part(
+                    Kind::AccessKey,
+                    "AKIAOLD",
+                    Part::Changed(Change::Activation),
+                ),
+                of_nobody,
+                part(Kind::Service, "sync", Part::Permission("a".to_owned())),
+            ],
+            ..Verdict::default()
+        };
+        let action = remove(&verdict).unwrap();
+        let expected = [
+            "# in account 111122223333",
+            "aws iam remove-user-from-group --group-name admins --user-name bob",
+            "aws iam get-role --role-name ops",
+            "aws iam delete-login-profile --user-name bob",
+            "aws iam list-policy-versions --policy-arn arn:aws:iam::111122223333:policy/p",
+            "aws iam update-access-key --access-key-id AKIAOLD --status Inactive --user-name bob",
+            "aws iam get-access-key-last-used --access-key-id AKIALOST",
+            "aws lambda get-policy --region eu-central-1 --function-name sync",
+            "aws lambda remove-permission --region eu-central-1 --function-name sync --statement-id a",
+        ];
+        assert_eq!(action.commands, expected);
+        assert!(
+            action.note.contains("update-assume-role-policy"),
+            "{}",
+            action.note
+        );
     }
 
     #[test]

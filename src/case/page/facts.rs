@@ -16,7 +16,7 @@ use super::places::Places;
 use super::shown;
 use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, n_unknown, seen, tactics};
 use super::verdict::{Verdict, verdict};
-use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
+use super::words::{StepFacts, day, looked, plural, sentences, state, steps, undated};
 use crate::case::address::ip;
 use crate::case::shell::quoted;
 use crate::case::state::UserState;
@@ -45,7 +45,6 @@ pub(super) struct Facts {
     pub(super) n_events: usize,
     /// The number of events after the time range of the case.
     pub(super) n_later: usize,
-    pub(super) rounds: String,
     pub(super) all_read: bool,
     pub(super) has_changed: bool,
     pub(super) is_cut: bool,
@@ -92,6 +91,8 @@ pub(super) struct UserFacts {
     pub(super) sentences: Vec<String>,
     /// The time range that was searched.
     pub(super) looked: String,
+    /// The number of events that have no time, in words; an empty text if there are none.
+    pub(super) undated: String,
     pub(super) state: Vec<(String, String)>,
     pub(super) keys: Rows<KeyFacts>,
     pub(super) chart: Option<String>,
@@ -130,11 +131,6 @@ impl Facts {
             .diagnostics
             .iter()
             .filter(|one| one.severity == Severity::Error);
-        let needles = about
-            .rounds
-            .iter()
-            .filter(|round| round.looked_for == LookedFor::Names)
-            .fold(0_usize, |sum, round| sum.saturating_add(round.needles));
         Self {
             title,
             version: about.version.clone(),
@@ -150,11 +146,6 @@ impl Facts {
             counts: counts(&users),
             n_events: case.events.len(),
             n_later: case.later.len(),
-            rounds: format!(
-                "found in {} over the archive, by {}",
-                plural(about.rounds.len() as u64, "pass"),
-                plural(needles as u64, "search term")
-            ),
             all_read: about.all_read,
             has_changed: about.archive_changed,
             is_cut: about.max_hops_bit,
@@ -209,6 +200,9 @@ fn provenance(about: &About) -> Vec<(&'static str, String)> {
         .collect();
     let regions: Vec<String> = archive.regions.iter().map(|region| shown(region)).collect();
     let days = archive.from.zip(archive.to);
+    let names = about.rounds.iter();
+    let names = names.filter(|round| round.looked_for == LookedFor::Names);
+    let names = names.fold(0_usize, |sum, round| sum.saturating_add(round.needles));
     let rows = [
         ("Command", command.join(" ")),
         (
@@ -219,6 +213,14 @@ fn provenance(about: &About) -> Vec<(&'static str, String)> {
                 sources.read + sources.empty,
                 sources.partial,
                 sources.failed
+            ),
+        ),
+        (
+            "Search",
+            format!(
+                "{} through the archive, for {} (users, keys, roles and what they made)",
+                plural(about.rounds.len() as u64, "search"),
+                plural(names as u64, "name")
             ),
         ),
         ("Accounts of the case", accounts.join(", ")),
@@ -264,17 +266,17 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
 fn addresses(case: &Case) -> String {
     let counts = case.about.addresses;
     if counts.max_identities == 0 {
-        return "Nobody was looked for (--max-identities 0).".to_owned();
+        return "Other identities were not searched for (--max-identities 0).".to_owned();
     }
     let found = match (case.neighbours.is_empty(), counts.shared) {
         (false, _) => "",
         (true, 0) => " Nobody else was seen there.",
-        (true, _) => " At the others nobody else was seen.",
+        (true, _) => " Nobody else was seen at the others.",
     };
     format!(
-        "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).{found}",
+        "Other identities were searched for at {}. Left out: {} with more than {} others, and {} without an address (AWS services).{found}",
         plural(counts.searched, "address"),
-        counts.shared,
+        plural(counts.shared, "address"),
         counts.max_identities,
         plural(counts.of_services, "caller")
     )
@@ -302,6 +304,7 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
         bursts: narrative(own, &bursts),
         sentences: sentences(own, user_entity, &user.known),
         looked: looked(own),
+        undated: undated(own),
         state: state(own),
         chart: match is_folded {
             true => None,

@@ -54,13 +54,17 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
 /// Returns the state of a key at the end of the log.
 pub(super) fn key_end(end: KeyEnd<'_>, clock: &Clock) -> String {
     let when = |event: &CaseEvent| clock.time(event.alert.time());
+    let since = |event: &CaseEvent| match event.alert.time() {
+        None => clock.time(None),
+        time => format!("since {}", clock.time(time)),
+    };
     match end {
         KeyEnd::Active => "active: this archive has no event that switched it off".to_owned(),
-        KeyEnd::ActiveAgain(event) => format!("active again since {}", when(event)),
-        KeyEnd::Inactive(event) => format!("inactive since {}", when(event)),
+        KeyEnd::ActiveAgain(event) => format!("active again {}", since(event)),
+        KeyEnd::Inactive(event) => format!("inactive {}", since(event)),
         KeyEnd::Deleted(event) => format!("deleted {}", when(event)),
         KeyEnd::UserDeleted(event) => format!("its user was deleted {}", when(event)),
-        KeyEnd::OfSession => "of a session".to_owned(),
+        KeyEnd::OfSession => "temporary key of a session".to_owned(),
         KeyEnd::Unclear(doubt) => format!("not known: {}", doubt_words(doubt, clock)),
     }
 }

@@ -1,7 +1,8 @@
 //! A case as a self-contained page (no network access), and the same as text for a ticket.
 //!
 //! `facts` derives the facts about each user from the events: `verdict` says what leaked and what is open, `commands`
-//! what to do now, `bursts` what happened, `tables` the rest, and `words` puts it into sentences. `chart` draws the
+//! what to do now about the `things` that are left, `bursts` what happened, `tables` the rest, and `words` puts it into
+//! sentences. `chart` draws the
 //! user's activity, and `rows` has the events that the page filters by itself. `event_text` writes what an event says,
 //! and `clock` its time. `lacking` lists what the archive cannot show. All text in a log was chosen by the sender of a
 //! request: it goes through [`shown`], and the templates escape all their values.
@@ -19,6 +20,7 @@ mod own;
 mod places;
 mod rows;
 mod tables;
+mod things;
 mod verdict;
 mod words;
 

@@ -1,14 +1,15 @@
 //! A user's own part of a case, in the form that the page needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::clock::Clock;
 use crate::case::state::timeline::is_among;
 use crate::case::state::{Attributed, UserState};
-use crate::case::{Case, CaseEvent, Neighbour, UserCase};
+use crate::case::{About, Case, CaseEvent, Neighbour, UserCase};
 use crate::follow::{Entity, Quarantine};
+use crate::output::Column;
 
 /// A user's events, each with whose call it was.
 pub(super) struct Own<'a> {
@@ -21,6 +22,8 @@ pub(super) struct Own<'a> {
     pub(super) since: Option<Timestamp>,
     /// The end of that time range.
     pub(super) until: Option<Timestamp>,
+    /// The metadata of the case.
+    pub(super) about: &'a About,
     pub(super) countries: &'a BTreeMap<String, String>,
     /// Other identities at addresses of the case.
     pub(super) neighbours: &'a [Neighbour],
@@ -49,6 +52,7 @@ impl<'a> Own<'a> {
             quarantined: state.quarantined,
             since: None,
             until: None,
+            about: &case.about,
             countries: &case.about.countries,
             neighbours: &case.neighbours,
             clock,
@@ -75,6 +79,22 @@ impl<'a> Own<'a> {
     pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
         let near = self.attributed().filter(|one| !one.is_later);
         near.map(|one| one.event)
+    }
+
+    /// Returns the accounts that the user's events are in, and those that its keys and sessions lead to.
+    pub(super) fn accounts(&self) -> BTreeSet<String> {
+        let mut accounts: BTreeSet<String> =
+            self.account().map(str::to_owned).into_iter().collect();
+        let answered = self.attributed().map(|one| one.event);
+        for event in answered.filter(|event| event.story.error_code.is_none()) {
+            let columns = [Column::AccountId, Column::RecipientAccountId];
+            let texts = columns.into_iter().filter_map(|one| event.alert.text(one));
+            accounts.extend(texts.map(str::to_owned));
+            let given = event.story.traces.given.iter();
+            let roles = given.filter_map(|one| Entity::role_of_session(&one.name));
+            accounts.extend(roles.map(|role| role.account));
+        }
+        accounts
     }
 
     /// Returns the account of the user, if it is known.

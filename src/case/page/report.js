@@ -77,7 +77,7 @@ function toggle(line, row) {
   const field = document.createElement("td");
   field.colSpan = N_SHOWN;
   const place = document.createElement("div");
-  place.textContent = `${texts[row[SOURCE]]}, record ${row[INDEX]}, offset ${row[OFFSET]} of the text; event ${texts[row[ID]]}; ${row[HOPS]} steps from the beginning`;
+  place.textContent = `${texts[row[SOURCE]]}, record ${row[INDEX]}, offset ${row[OFFSET]} of the text; event ${texts[row[ID]]}; ${row[HOPS]} steps from the start of the case`;
   const raw = document.createElement("pre");
   raw.textContent = row[RAW] === "" ? "The record is in events.parquet, column raw_event." : pretty(row[RAW]);
   field.append(place, raw);

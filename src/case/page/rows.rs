@@ -153,3 +153,37 @@ fn source(event: &CaseEvent) -> String {
         None => source.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::state::states;
+    use crate::case::testing::{ACCOUNT, TestEvent, case_of};
+
+    #[test]
+    fn users_of_one_name_are_told_apart_and_a_record_keeps_its_lines() {
+        let mut first = TestEvent::quarantine("alice", "2024-05-10T12:00:00Z");
+        let record = "{\n\t\"a\": \"</script>\u{202e}\u{1b}\"\r\n}";
+        first.columns.insert("raw_event", record.to_owned());
+        let mut second = TestEvent::quarantine("alice", "2024-05-11T12:00:00Z");
+        second.account = "444455556666".to_owned();
+        for one in &mut second.traces.on {
+            one.account = "444455556666".to_owned();
+        }
+        let third = TestEvent::quarantine("bob", "2024-05-11T12:00:00Z");
+        let case = case_of(vec![first, second, third]);
+        let text = rows(&case, &states(&case));
+        assert!(!text.contains("</script>"), "{text}");
+        let rows: Value = serde_json::from_str(&text).unwrap();
+        let users = [
+            "alice in ".to_owned() + ACCOUNT,
+            "bob".into(),
+            "alice in 444455556666".into(),
+        ];
+        assert_eq!(rows["users"], json!(users));
+        let raw = rows["rows"][0].as_array().unwrap().last().unwrap();
+        assert_eq!(raw, "{\n\t\"a\": \"</script>\\u{202e}\\u{1b}\"\r\n}");
+        let texts = rows["texts"].as_array().unwrap();
+        assert!(texts.contains(&json!("AWS")) && texts.contains(&json!("quarantine")));
+    }
+}

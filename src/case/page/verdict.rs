@@ -8,18 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::clock::length;
-use super::event_text::{call, changed, doubt_words, entity_words, in_account, kind, target, who};
+use super::event_text::{call, doubt_words, entity_words, target, who};
 use super::keys::{KeyFacts, key_end};
+use super::lacking::gaps;
 use super::own::Own;
 use super::places::Places;
 use super::shown;
+use super::things::{Thing, left, roles};
 use super::words::plural;
 use crate::case::address::ip;
-use crate::case::owners::owned;
-use crate::case::state::{self, Change, MadeThing, Party, Standing};
+use crate::case::state::{Party, Standing, TemporaryKey};
 use crate::case::touched::attacks_logging;
 use crate::case::{CaseEvent, Finding, ForeignUse, leak};
-use crate::follow::{Data, Entity, Kind};
+use crate::follow::{Data, Entity};
 use crate::output::Column;
 
 /// The verdict about a user.
@@ -39,6 +40,10 @@ pub(super) struct Verdict {
     pub(super) first_foreign: Option<String>,
     /// Keys that are usable at the end of the log and leaked, may have leaked, or were made by the intruder.
     pub(super) usable: Vec<String>,
+    /// The temporary keys that may be usable after the end of the log, and how many others have ended.
+    pub(super) temporary: Vec<String>,
+    /// What the archive lacks for this verdict; nothing if gaps cannot be seen.
+    pub(super) gaps: Option<Vec<String>>,
     /// The user's own usable keys if nothing says which of several leaked.
     pub(super) candidates: Vec<String>,
     /// What the intruder, or an unknown party, made and nobody removed.
@@ -61,6 +66,13 @@ pub(super) struct Verdict {
     pub(super) roles: Vec<Thing>,
     /// The state of the quarantine.
     pub(super) quarantine: String,
+}
+
+impl Verdict {
+    /// Returns whether the archive is known to have gaps.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gaps.as_ref().is_some_and(|gaps| !gaps.is_empty())
+    }
 }
 
 /// A key that probably leaked.
@@ -91,57 +103,6 @@ pub(super) struct Secret {
     pub(super) name: String,
 }
 
-/// Something that an intruder made or took.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Thing {
-    pub(super) kind: Kind,
-    pub(super) name: String,
-    pub(super) account: String,
-    pub(super) region: String,
-    /// The user that a key belongs to.
-    pub(super) owner: String,
-    /// True if it is known that the intruder made it.
-    pub(super) is_of_intruder: bool,
-    /// The part of it that was made or changed; nothing if all of it was made.
-    pub(super) part: Option<Part>,
-}
-
-/// A part of something that an intruder made or changed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    /// The policy was attached to this entity or put on it.
-    PolicyOf(Entity),
-    /// The user was added to a group with this name.
-    MemberOf(String),
-    /// This was changed in it.
-    Changed(Change),
-    /// Others were permitted to call the function, by a statement with this id.
-    Permission(String),
-}
-
-impl Thing {
-    /// Returns its kind and name, and its account if that is known.
-    pub(super) fn words(&self) -> String {
-        let whole = || in_account(&kind(self.kind), &self.name, &self.account);
-        match &self.part {
-            None => whole(),
-            Some(Part::PolicyOf(to)) => {
-                let policy = self.name.rsplit('/').next().unwrap_or_default();
-                let to = format!("{} {}", to.kind.name(), shown(&to.name));
-                format!("policy {} on {to}", shown(policy))
-            }
-            Some(Part::MemberOf(group)) => {
-                format!("{} as a member of group {}", whole(), shown(group))
-            }
-            Some(Part::Changed(what)) => format!("{} of {}", changed(*what), whole()),
-            Some(Part::Permission(_)) => {
-                let function = in_account("function", &self.name, &self.account);
-                format!("permission for others to call {function}")
-            }
-        }
-    }
-}
-
 /// Returns the verdict about a user.
 pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> Verdict {
     let leak = &own.state.leak;
@@ -166,6 +127,8 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         others: others(own),
         secrets: secrets(own),
         candidates: candidates(own),
+        temporary: temporary(own),
+        gaps: gaps(own),
         is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
         roles: roles(own),
@@ -198,7 +161,7 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
     }
     if !verdict.left.is_empty() {
         parts.push(format!(
-            "{} left",
+            "{} left behind",
             plural(verdict.left.len() as u64, "thing")
         ));
     }
@@ -293,6 +256,42 @@ fn secrets(own: &Own<'_>) -> Vec<Secret> {
     secrets.into_iter().take(COMMANDS_MAX).collect()
 }
 
+/// Returns the temporary keys that may be usable after the end of the log, and how many others have ended.
+fn temporary(own: &Own<'_>) -> Vec<String> {
+    let has_intruder = own.state.has_intruder();
+    let end = own.state.log_ends;
+    let all = &own.state.temporary_keys;
+    let is_over =
+        |one: &&TemporaryKey<'_>| one.ends.zip(end).is_some_and(|(ends, end)| ends <= end);
+    let (over, open): (Vec<_>, Vec<_>) = all.iter().partition(is_over);
+    let words = open.iter().take(CALLS_MAX).map(|one| {
+        let role = one.role.as_ref();
+        let role = role.map_or_else(String::new, |role| format!(", {}", entity_words(role)));
+        let until = match one.ends {
+            Some(ends) => format!("usable until {}, unless a policy denies it", own.clock.time(Some(ends))),
+            None => "the log does not show when it ends; unless a policy denies it, it may still be usable".to_owned(),
+        };
+        let unknown = match (has_intruder, one.by.party) {
+            (true, Party::Unknown) => ", got by an unknown party",
+            _ => "",
+        };
+        let key = shown(&one.key.name);
+        format!("{key} (from {}{role}){unknown}: {until}", call(one.given))
+    });
+    let mut words: Vec<String> = words.collect();
+    let n_left = open.len().saturating_sub(CALLS_MAX);
+    if n_left > 0 {
+        words.push(format!("and {n_left} more"));
+    }
+    if !over.is_empty() {
+        words.push(format!(
+            "{} ended before the end of the log",
+            plural(over.len() as u64, "temporary key")
+        ));
+    }
+    words
+}
+
 fn first_foreign(
     own: &Own<'_>,
     first: ForeignUse<'_>,
@@ -355,80 +354,6 @@ fn used_later(own: &Own<'_>) -> String {
         )
     });
     words.collect::<Vec<_>>().join("; ")
-}
-
-/// Returns what an intruder made and nobody removed.
-fn left(made: &MadeThing<'_>) -> Thing {
-    let one = match made.thing {
-        state::Thing::Entity(entity) => thing(entity, made.made),
-        state::Thing::Grant { policy, to } => Thing {
-            kind: Kind::Policy,
-            name: policy.to_owned(),
-            part: Some(Part::PolicyOf(to.clone())),
-            ..thing(to, made.made)
-        },
-        state::Thing::Member { user, group } => Thing {
-            part: Some(Part::MemberOf(group.name.clone())),
-            ..thing(user, made.made)
-        },
-        state::Thing::Change { what, on } => Thing {
-            part: Some(Part::Changed(what)),
-            ..thing(on, made.made)
-        },
-        state::Thing::Permission {
-            function,
-            statement,
-        } => Thing {
-            part: Some(Part::Permission(statement.to_owned())),
-            ..thing(&Entity::by_name(Kind::Service, function), made.made)
-        },
-    };
-    Thing {
-        is_of_intruder: made.by.party == Party::Intruder,
-        ..one
-    }
-}
-
-fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
-    let text = |column| event.alert.text(column).unwrap_or_default();
-    let account = match entity.account.is_empty() {
-        true => text(Column::RecipientAccountId),
-        false => &entity.account,
-    };
-    let owner = owned(&event.alert, &event.story).find(|(key, _)| *key == entity);
-    Thing {
-        kind: entity.kind,
-        name: entity.name.clone(),
-        account: account.to_owned(),
-        region: text(Column::AwsRegion).to_owned(),
-        owner: owner.map(|(_, user)| user.name.clone()).unwrap_or_default(),
-        is_of_intruder: false,
-        part: None,
-    }
-}
-
-/// Returns the roles whose keys were taken.
-fn roles(own: &Own<'_>) -> Vec<Thing> {
-    let mut roles = BTreeSet::new();
-    let events = own.of_intruder();
-    for one in events.filter(|one| one.event.story.error_code.is_none()) {
-        let event = one.event;
-        for session in event
-            .story
-            .traces
-            .given
-            .iter()
-            .filter(|one| one.kind == Kind::Session)
-        {
-            let role = Entity::role_of_session(&session.name);
-            roles.extend(role.map(|role| Thing {
-                region: String::new(),
-                owner: String::new(),
-                ..thing(&role, event)
-            }));
-        }
-    }
-    roles.into_iter().collect()
 }
 
 /// Maximum number of calls of a kind that a verdict names.

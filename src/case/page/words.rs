@@ -18,7 +18,7 @@ pub(super) fn plural(n: u64, one: &str) -> String {
     match (n, one) {
         (1, one) => format!("1 {one}"),
         (n, "address") => format!("{n} addresses"),
-        (n, "pass") => format!("{n} passes"),
+        (n, "search") => format!("{n} searches"),
         (n, one) => format!("{n} {one}s"),
     }
 }
@@ -204,6 +204,16 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     state
 }
 
+/// Returns the number of events that have no time, in words; an empty text if there are none.
+pub(super) fn undated(own: &Own<'_>) -> String {
+    let undated = own.all().filter(|event| event.alert.time().is_none());
+    match undated.count() {
+        0 => String::new(),
+        1 => "1 event has no time that can be read. It is not in this list.".to_owned(),
+        n => format!("{n} events have no time that can be read. They are not in this list."),
+    }
+}
+
 /// Returns the time range that was searched.
 pub(super) fn looked(own: &Own<'_>) -> String {
     match (own.since.map(day), own.until.map(day)) {
@@ -331,7 +341,7 @@ pub(super) fn steps(own: &Own<'_>) -> Vec<StepFacts> {
             n => format!("{} refused", plural(n as u64, "attempt")),
         };
         let evidence = match (done.last(), refused.as_str()) {
-            (None, "") => "not seen".to_owned(),
+            (None, "") => "not seen in this archive".to_owned(),
             (None, refused) => refused.to_owned(),
             (Some(last), refused) => {
                 let beside = if refused.is_empty() { "" } else { "; " };

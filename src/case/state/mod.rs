@@ -9,6 +9,7 @@ pub(in crate::case) mod keys;
 mod made;
 mod latest;
 mod quarantine;
+mod sessions;
 pub(in crate::case) mod timeline;
 mod uses;
 
@@ -27,6 +28,7 @@ pub use keys::{KeyEnd, KeyState};
 pub use latest::Doubt;
 pub use made::{Fate, MadeThing, Thing};
 pub use quarantine::Standing;
+pub use sessions::TemporaryKey;
 pub(super) use uses::later_uses;
 
 /// The state of a user at the end of the log.
@@ -44,6 +46,8 @@ pub struct UserState<'a> {
     pub made: Vec<MadeThing<'a>>,
     /// The keys that probably leaked.
     pub leak: Leak<'a>,
+    /// The temporary keys that an intruder got, or may have got.
+    pub temporary_keys: Vec<TemporaryKey<'a>>,
     /// The events, near its quarantines and later, in the order of time, each with whose call it was.
     pub events: Vec<Attributed<'a>>,
     /// The addresses that are foreign to the user.
@@ -118,6 +122,7 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
         quarantined: timeline.quarantined,
         standing: quarantine::standing(&timeline),
         made: made::made(user, &attributions.events),
+        temporary_keys: sessions::temporary_keys(&attributions.events),
         keys,
         leak,
         events: attributions.events,
