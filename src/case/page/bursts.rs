@@ -542,5 +542,28 @@ mod tests {
              ASIAPLAIN (from GetSessionToken): the log does not show when it ends; unless a policy denies it, it may still be usable; \
              1 temporary key ended before the end of the log |"
         );
+        let usable = text
+            .lines()
+            .find(|line| line.starts_with("| Usable at the end"));
+        assert!(
+            usable.unwrap().contains("; temporary keys may be usable"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn who_lifted_a_quarantine_is_said_with_what_is_known_of_it() {
+        let lifted = |by: Call| {
+            let case = alices(&[quarantine("alice"), by]);
+            let text = markdown(&case, None).unwrap();
+            let row = text.lines().find(|line| line.starts_with("| Quarantine |"));
+            row.unwrap().to_owned()
+        };
+        let by_ops = || lifts("05-12 10:00", "alice").text(Column::ActorName, "ops");
+        assert!(lifted(by_ops()).ends_with(" by ops |"));
+        let from = by_ops().from(STRANGER, "kali");
+        assert!(lifted(from).ends_with(" by ops (the intruder) |"));
+        let undated = by_ops().text(Column::EventTimeText, "soon");
+        assert!(lifted(undated).contains("not clear"));
     }
 }

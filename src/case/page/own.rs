@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use crate::case::state::timeline::is_among;
-use crate::case::state::{Attributed, UserState};
+use crate::case::state::{Attributed, Party, UserState};
 use crate::case::{About, Case, CaseEvent, Neighbour, UserCase};
 use crate::follow::{Entity, Quarantine};
 use crate::output::Column;
@@ -81,6 +81,15 @@ impl<'a> Own<'a> {
         near.map(|one| one.event)
     }
 
+    /// Returns words about whose call an event was, to be put after its actor: if it is an intruder's, or may be.
+    pub(super) fn doubt_about(&self, event: &CaseEvent) -> &'static str {
+        match self.state.by(event).map(|by| by.party) {
+            Some(Party::Intruder) => " (the intruder)",
+            Some(Party::Unknown) => " (the user, the intruder or somebody else: not known)",
+            _ => "",
+        }
+    }
+
     /// Returns the accounts that the user's events are in, and those that its keys and sessions lead to.
     pub(super) fn accounts(&self) -> BTreeSet<String> {
         let mut accounts: BTreeSet<String> =
@@ -142,7 +151,7 @@ impl<'a> Own<'a> {
     }
 
     /// Returns the events done up to the end of the log that are an intruder's, and those that may be: see
-    /// [`Party`](crate::case::state::Party). A call across accounts is in the logs of both, and counts once.
+    /// [`Party`]. A call across accounts is in the logs of both, and counts once.
     pub(super) fn of_intruder(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
         let done = self.done_to_the_end();
         done.filter(|one| one.by.party.may_be_intruder())

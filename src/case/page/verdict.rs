@@ -42,6 +42,8 @@ pub(super) struct Verdict {
     pub(super) usable: Vec<String>,
     /// The temporary keys that may be usable after the end of the log, and how many others have ended.
     pub(super) temporary: Vec<String>,
+    /// The number of temporary keys that an intruder got and that may be usable after the end of the log.
+    pub(super) n_open: usize,
     /// What the archive lacks for this verdict; nothing if gaps cannot be seen.
     pub(super) gaps: Option<Vec<String>>,
     /// The user's own usable keys if nothing says which of several leaked.
@@ -128,6 +130,9 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         secrets: secrets(own),
         candidates: candidates(own),
         temporary: temporary(own),
+        n_open: open_keys(own)
+            .filter(|key| key.by.party == Party::Intruder)
+            .count(),
         gaps: gaps(own),
         is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
@@ -159,6 +164,9 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
     } else if !verdict.leaked.is_empty() {
         parts.push("leaked key off".to_owned());
     }
+    if verdict.n_open > 0 {
+        parts.push("temporary keys perhaps usable".to_owned());
+    }
     if !verdict.left.is_empty() {
         parts.push(format!(
             "{} left behind",
@@ -172,6 +180,7 @@ fn risk(verdict: &Verdict) -> u32 {
     let n = |len: usize| u32::try_from(len.min(20)).unwrap_or(20);
     let usable = verdict.leaked.iter().filter(|key| key.is_usable).count();
     100 * n(usable.min(1))
+        + 50 * n(verdict.n_open.min(1))
         + 20 * n(verdict.left.len())
         + 15 * n(verdict.logging.len().min(2))
         + 10 * n(verdict.touched.len().min(5))
@@ -188,11 +197,8 @@ fn quarantine(own: &Own<'_>) -> String {
             time => format!("in place since {}", own.clock.time(time)),
         },
         Standing::Lifted(event) => {
-            format!(
-                "lifted {} by {}",
-                own.clock.time(event.alert.time()),
-                who(event)
-            )
+            let (when, doubt) = (own.clock.time(event.alert.time()), own.doubt_about(event));
+            format!("lifted {when} by {}{doubt}", who(event))
         }
         Standing::Unclear(doubt) => {
             format!(
@@ -256,14 +262,18 @@ fn secrets(own: &Own<'_>) -> Vec<Secret> {
     secrets.into_iter().take(COMMANDS_MAX).collect()
 }
 
+/// Returns the temporary keys that do not end before the end of the log.
+fn open_keys<'o>(own: &'o Own<'_>) -> impl Iterator<Item = &'o TemporaryKey<'o>> {
+    let end = own.state.log_ends;
+    let keys = own.state.temporary_keys.iter();
+    keys.filter(move |key| key.ends.zip(end).is_none_or(|(ends, end)| ends > end))
+}
+
 /// Returns the temporary keys that may be usable after the end of the log, and how many others have ended.
 fn temporary(own: &Own<'_>) -> Vec<String> {
     let has_intruder = own.state.has_intruder();
-    let end = own.state.log_ends;
-    let all = &own.state.temporary_keys;
-    let is_over =
-        |one: &&TemporaryKey<'_>| one.ends.zip(end).is_some_and(|(ends, end)| ends <= end);
-    let (over, open): (Vec<_>, Vec<_>) = all.iter().partition(is_over);
+    let open: Vec<_> = open_keys(own).collect();
+    let n_over = own.state.temporary_keys.len() - open.len();
     let words = open.iter().take(CALLS_MAX).map(|one| {
         let role = one.role.as_ref();
         let role = role.map_or_else(String::new, |role| format!(", {}", entity_words(role)));
@@ -283,11 +293,9 @@ fn temporary(own: &Own<'_>) -> Vec<String> {
     if n_left > 0 {
         words.push(format!("and {n_left} more"));
     }
-    if !over.is_empty() {
-        words.push(format!(
-            "{} ended before the end of the log",
-            plural(over.len() as u64, "temporary key")
-        ));
+    if n_over > 0 {
+        let over = plural(n_over as u64, "temporary key");
+        words.push(format!("{over} ended before the end of the log"));
     }
     words
 }

@@ -60,8 +60,9 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     let of_quarantine = match own.state.standing {
         Standing::NeverSeen => String::new(),
         Standing::Lifted(event) => format!(
-            "; the quarantine was lifted by {} {}{}",
+            "; the quarantine was lifted by {}{} {}{}",
             who(event),
+            own.doubt_about(event),
             on(own, event),
             used_since(own),
         ),

@@ -91,6 +91,14 @@ impl<'a> UserState<'a> {
             .filter(|one| one.fate.may_be_there())
     }
 
+    /// Returns whose call an event of the user was, and the reason.
+    #[must_use]
+    pub fn by(&self, event: &CaseEvent) -> Option<Attribution> {
+        let mut events = self.events.iter();
+        let found = events.find(|one| std::ptr::eq(one.event, event));
+        found.map(|one| one.by)
+    }
+
     /// Returns whether any call is an intruder's.
     #[must_use]
     pub fn has_intruder(&self) -> bool {
