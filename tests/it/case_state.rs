@@ -373,3 +373,109 @@ fn gaps_of_the_archive_are_beside_the_verdict() {
     case(&lake, &[]);
     assert!(row(&lake, "| Gaps in the archive").contains("not known"));
 }
+
+/// Calls of an intruder that change something older, each as JSON has it.
+fn lasting() -> Vec<Value> {
+    let call = |id: &str, service: &str, name: &str, request: Value| {
+        let record = record(id, alice(), (service, name), request, Value::Null);
+        at(record, "2024-04-30", STRANGER)
+    };
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/p");
+    let key = json!({"accessKeyId": "AKIAOLDBOB000EXAMPLE", "userName": "bob", "status": "Active"});
+    let inline = json!({"roleName": "ops", "policyName": "own", "policyDocument": "{}"});
+    let permit = json!({
+        "functionName": "sync", "statementId": "open", "action": "lambda:InvokeFunction", "principal": "*",
+    });
+    vec![
+        call(
+            "join",
+            "iam",
+            "AddUserToGroup",
+            json!({"groupName": "admins", "userName": "bob"}),
+        ),
+        call(
+            "trust",
+            "iam",
+            "UpdateAssumeRolePolicy",
+            json!({"roleName": "ops", "policyDocument": "{}"}),
+        ),
+        call(
+            "password",
+            "iam",
+            "UpdateLoginProfile",
+            json!({"userName": "bob"}),
+        ),
+        call("inline", "iam", "PutRolePolicy", inline),
+        call(
+            "group",
+            "iam",
+            "AttachGroupPolicy",
+            json!({"groupName": "admins", "policyArn": policy}),
+        ),
+        call(
+            "version",
+            "iam",
+            "CreatePolicyVersion",
+            json!({"policyArn": policy, "setAsDefault": true}),
+        ),
+        call("key", "iam", "UpdateAccessKey", key),
+        call("permit", "lambda", "AddPermission20150331v2", permit),
+        // The user that the case is about: what is done to it is searched for.
+        call(
+            "own",
+            "iam",
+            "AddUserToGroup",
+            json!({"groupName": "devs", "userName": "alice"}),
+        ),
+    ]
+}
+
+#[test]
+fn changes_of_older_things_are_left_behind_with_their_commands() {
+    let mut records = until_may();
+    records.extend(lasting());
+    let lake = self::lake(&records);
+    case(&lake, &[]);
+    let text = as_text(&lake).replace('\\', "");
+    let unsearched = "(whether it was undone was not searched for)";
+    has(
+        &text,
+        &[
+            &format!("user bob in {ACCOUNT} as a member of group admins {unsearched}"),
+            &format!("changed trust policy of role ops in {ACCOUNT} {unsearched}"),
+            &format!("new console password of user bob in {ACCOUNT} {unsearched}"),
+            &format!("policy own on role ops {unsearched}"),
+            &format!("policy p on group admins {unsearched}"),
+            &format!(
+                "new version in use of policy arn:aws:iam::{ACCOUNT}:policy/p in {ACCOUNT} {unsearched}"
+            ),
+            &format!("activation of access key AKIAOLDBOB000EXAMPLE in {ACCOUNT} {unsearched}"),
+            &format!("permission for others to call function sync in {ACCOUNT} {unsearched}"),
+            &format!("user alice in {ACCOUNT} as a member of group devs; user bob"),
+            "aws iam remove-user-from-group --group-name admins --user-name bob",
+            "aws iam delete-role-policy --role-name ops --policy-name own",
+            "aws iam detach-group-policy --group-name admins --policy-arn",
+            "aws iam update-access-key --access-key-id AKIAOLDBOB000EXAMPLE --status Inactive --user-name bob",
+            "aws lambda remove-permission --region us-east-1 --function-name sync --statement-id open",
+        ],
+    );
+    // The response takes alice out again.
+    let request = json!({"groupName": "devs", "userName": "alice"});
+    let out = record(
+        "out",
+        ops(),
+        ("iam", "RemoveUserFromGroup"),
+        request,
+        Value::Null,
+    );
+    records.push(at(out, "2024-05-03", OFFICE));
+    let lake = self::lake(&records);
+    case(&lake, &[]);
+    let text = as_text(&lake).replace('\\', "");
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("| Left behind"))
+        .unwrap();
+    assert!(!row.contains("group devs"), "{row}");
+    has(&text, &["| member of a group | alice in group devs |"]);
+}

@@ -508,6 +508,7 @@ mod tests {
             owner: String::new(),
             is_of_intruder: true,
             part: None,
+            doubt: "",
         }
     }
 

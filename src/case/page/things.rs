@@ -7,7 +7,7 @@ use super::own::Own;
 use super::shown;
 use crate::case::CaseEvent;
 use crate::case::owners::owned;
-use crate::case::state::{self, Change, MadeThing, Party};
+use crate::case::state::{self, Change, Fate, MadeThing, Party};
 use crate::follow::{Entity, Kind};
 use crate::output::Column;
 
@@ -24,6 +24,8 @@ pub(super) struct Thing {
     pub(super) is_of_intruder: bool,
     /// The part of it that was made or changed; nothing if all of it was made.
     pub(super) part: Option<Part>,
+    /// Why it may be gone; an empty text if the log shows that it is there.
+    pub(super) doubt: &'static str,
 }
 
 /// A part of something that an intruder made or changed.
@@ -40,8 +42,15 @@ pub(super) enum Part {
 }
 
 impl Thing {
-    /// Returns its kind and name, and its account if that is known.
+    /// Returns its kind and name, its account if that is known, and why it may be gone.
     pub(super) fn words(&self) -> String {
+        match self.doubt {
+            "" => self.name_in_words(),
+            doubt => format!("{} ({doubt})", self.name_in_words()),
+        }
+    }
+
+    fn name_in_words(&self) -> String {
         let whole = || in_account(&kind(self.kind), &self.name, &self.account);
         match &self.part {
             None => whole(),
@@ -90,6 +99,11 @@ pub(super) fn left(made: &MadeThing<'_>) -> Thing {
     };
     Thing {
         is_of_intruder: made.by.party == Party::Intruder,
+        doubt: match made.fate {
+            Fate::NotFollowed => "whether it was undone was not searched for",
+            Fate::Unclear(_) => "whether it was undone before or after that is not known",
+            _ => "",
+        },
         ..one
     }
 }
@@ -109,6 +123,7 @@ fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
         owner: owner.map(|(_, user)| user.name.clone()).unwrap_or_default(),
         is_of_intruder: false,
         part: None,
+        doubt: "",
     }
 }
 
