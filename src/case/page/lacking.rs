@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 use super::own::Own;
 use super::shown;
 use super::words::plural;
-use crate::case::{AccountCoverage, Case};
+use crate::case::{AccountCoverage, Case, Coverage};
 
 /// Number of gaps that are named; further ones are only counted.
 const GAPS_MAX: usize = 6;
@@ -41,6 +41,26 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         let text = "Only a part of the archive was searched (accounts, regions, file names, or a shard). This page applies to that part.";
         lacking.push(text.to_owned());
     }
+    lacking.extend(accounts_lacking(archive));
+    if archive.files_outside_layout > 0 {
+        lacking.push(format!(
+            "{} outside of CloudTrail's folder layout: their accounts and days are not known.",
+            match archive.files_outside_layout {
+                1 => "1 file is".to_owned(),
+                n => format!("{n} files are"),
+            }
+        ));
+    }
+    lacking.push(
+        "Reads and writes of objects in buckets, items in tables, and calls of functions are logged only where a trail records data events."
+            .to_owned(),
+    );
+    lacking
+}
+
+/// Returns a sentence for each thing that the archive lacks of the accounts of the case.
+fn accounts_lacking(archive: &Coverage) -> Vec<String> {
+    let mut lacking = Vec::new();
     let missing = &archive.accounts_without_files;
     for account in missing.iter().take(GAPS_MAX) {
         let account = shown(account);
@@ -76,19 +96,6 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
             ));
         }
     }
-    if archive.files_outside_layout > 0 {
-        lacking.push(format!(
-            "{} outside of CloudTrail's folder layout: their accounts and days are not known.",
-            match archive.files_outside_layout {
-                1 => "1 file is".to_owned(),
-                n => format!("{n} files are"),
-            }
-        ));
-    }
-    lacking.push(
-        "Reads and writes of objects in buckets, items in tables, and calls of functions are logged only where a trail records data events."
-            .to_owned(),
-    );
     lacking
 }
 

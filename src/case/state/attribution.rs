@@ -400,11 +400,18 @@ mod tests {
             .collect()
     }
 
+    /// Checks whose call the first of some calls is.
+    #[track_caller]
+    fn check(cases: Vec<(Vec<Call>, (Party, Why))>) {
+        for (calls, expected) in cases {
+            assert_eq!(judged(&calls)[0], expected);
+        }
+    }
+
     #[test]
-    fn calls_are_told_apart_by_addresses_times_and_who_made_the_key() {
+    fn calls_of_the_user_are_told_apart_by_addresses_and_times() {
         let role = || Entity::by_name(Kind::Role, "own");
-        let session = || Call::new("05-09 10:00", "AttachUserPolicy").by_session("ASIASESSION");
-        for (calls, expected) in [
+        check(vec![
             // From the first foreign use on, addresses decide.
             (
                 vec![call("05-02 10:00", "X")],
@@ -440,6 +447,13 @@ mod tests {
                 ],
                 (Party::User, Why::BeforeForeignUse),
             ),
+        ]);
+    }
+
+    #[test]
+    fn calls_of_sessions_and_instances_are_told_apart_by_who_got_them() {
+        let session = || Call::new("05-09 10:00", "AttachUserPolicy").by_session("ASIASESSION");
+        check(vec![
             // What a stranger got is a stranger's, from wherever it is used.
             (
                 vec![
@@ -472,7 +486,12 @@ mod tests {
                 ],
                 (Party::Unknown, Why::OtherAddress),
             ),
-            // Others.
+        ]);
+    }
+
+    #[test]
+    fn calls_of_others_and_of_aws_are_told_apart() {
+        check(vec![
             (
                 vec![by_ops("05-09 10:00")],
                 (Party::Other, Why::BeforeQuarantine),
@@ -507,9 +526,7 @@ mod tests {
                 vec![call("05-11 10:00", "Decrypt").text(Column::InvokedBy, "AWS Internal")],
                 (Party::Aws, Why::ByAws),
             ),
-        ] {
-            assert_eq!(judged(&calls)[0], expected);
-        }
+        ]);
         let quarantined = judged_alone(&[quarantine("alice")]);
         assert_eq!(quarantined, [(Party::Aws, Why::ByAws)]);
     }

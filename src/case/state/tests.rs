@@ -405,8 +405,8 @@ fn of_two_changes_at_one_time_the_order_is_not_known() {
     }
 }
 
-#[test]
-fn what_was_changed_in_something_older_is_left_until_it_is_changed_back() {
+/// Changes of something older, each with its name, what undoes it, and what becomes of it then.
+fn changes_of_older_things() -> Vec<(Call, &'static str, Call, &'static str)> {
     let (bob, role) = (|| user("bob"), || thing(Kind::Role, "ops"));
     let (group, policy) = (
         || thing(Kind::Group, "admins"),
@@ -415,91 +415,74 @@ fn what_was_changed_in_something_older_is_left_until_it_is_changed_back() {
     let password = || thing(Kind::LoginProfile, "bob");
     let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
     let old_key = || key("AKIAOLDBOB");
-    // Each change, its name, and what undoes it.
-    let cases = [
+    let change = |name: &str| by_stranger("05-09 10:00", name);
+    let undo = |name: &str| by_responder("05-10 14:00", name);
+    let key_on = || {
+        change("UpdateAccessKey")
+            .on(bob())
+            .on(old_key())
+            .status("Active")
+    };
+    vec![
         (
-            vec![
-                by_stranger("05-09 10:00", "AddUserToGroup")
-                    .on(bob())
-                    .on(group()),
-            ],
+            change("AddUserToGroup").on(bob()).on(group()),
             "bob in admins",
-            by_responder("05-10 14:00", "RemoveUserFromGroup")
-                .on(bob())
-                .on(group()),
+            undo("RemoveUserFromGroup").on(bob()).on(group()),
             "removed",
         ),
         (
-            vec![
-                by_stranger("05-09 10:00", "AttachGroupPolicy")
-                    .on(group())
-                    .policy(admin),
-            ],
+            change("AttachGroupPolicy").on(group()).policy(admin),
             "arn:aws:iam::aws:policy/AdministratorAccess for admins",
-            by_responder("05-10 14:00", "DetachGroupPolicy")
-                .on(group())
-                .policy(admin),
+            undo("DetachGroupPolicy").on(group()).policy(admin),
             "removed",
         ),
         (
-            vec![by_stranger("05-09 10:00", "UpdateAssumeRolePolicy").on(role())],
+            change("UpdateAssumeRolePolicy").on(role()),
             "Trust of ops",
-            by_responder("05-10 14:00", "UpdateAssumeRolePolicy").on(role()),
+            undo("UpdateAssumeRolePolicy").on(role()),
             "replaced",
         ),
         (
-            vec![by_stranger("05-09 10:00", "CreatePolicyVersion").on(policy())],
+            change("CreatePolicyVersion").on(policy()),
             "Version of arn:aws:iam::111122223333:policy/p",
-            by_responder("05-10 14:00", "SetDefaultPolicyVersion").on(policy()),
+            undo("SetDefaultPolicyVersion").on(policy()),
             "replaced",
         ),
         (
-            vec![
-                by_stranger("05-09 10:00", "UpdateLoginProfile")
-                    .on(bob())
-                    .on(password()),
-            ],
+            change("UpdateLoginProfile").on(bob()).on(password()),
             "Password of bob",
-            by_responder("05-10 14:00", "DeleteLoginProfile")
-                .on(bob())
-                .on(password()),
+            undo("DeleteLoginProfile").on(bob()).on(password()),
             "removed",
         ),
         (
-            vec![
-                by_stranger("05-09 10:00", "UpdateAccessKey")
-                    .on(bob())
-                    .on(old_key())
-                    .status("Active"),
-            ],
+            key_on(),
             "Activation of AKIAOLDBOB",
-            by_responder("05-10 14:00", "UpdateAccessKey")
+            undo("UpdateAccessKey")
                 .on(bob())
                 .on(old_key())
                 .status("Inactive"),
             "off",
         ),
         (
-            vec![
-                by_stranger("05-09 10:00", "UpdateAccessKey")
-                    .on(bob())
-                    .on(old_key())
-                    .status("Active"),
-            ],
+            key_on(),
             "Activation of AKIAOLDBOB",
-            by_responder("05-10 14:00", "DeleteUser").on(bob()),
+            undo("DeleteUser").on(bob()),
             "removed",
         ),
-    ];
-    for (change, name, undo, fate) in cases {
-        let case = alices(&change);
+    ]
+}
+
+#[test]
+fn what_was_changed_in_something_older_is_left_until_it_is_changed_back() {
+    for (change, name, undo, fate) in changes_of_older_things() {
+        let case = alices(std::slice::from_ref(&change));
         let found = made(&case);
         assert_eq!(found, [(name.to_owned(), Party::Intruder, "not followed")]);
         assert_eq!(states(&case)[0].left_behind().count(), 1, "{name}");
-        let refused: Vec<Call> = change.iter().cloned().map(Call::refused).collect();
-        assert_eq!(made(&alices(&refused)), [], "{name}: refused");
+        let refused = change.clone().refused();
+        assert_eq!(made(&alices(&[refused])), [], "{name}: refused");
         // What was done to alice's own things is searched for; here all is given.
-        let undone = alices(&[change, vec![undo.on(user("alice"))]].concat());
+        let undone = alices(&[change, undo.on(user("alice"))]);
         let found = made(&undone);
         assert_eq!(found[0], (name.to_owned(), Party::Intruder, fate));
         assert_eq!(
