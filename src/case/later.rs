@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::collected::{EventKey, Sighted, event_key};
 use super::is_quarantine_of_aws;
+use super::state::effects::effect;
 use crate::follow::{CaseDetails, CaseGraph, Entity, Kind, Quarantine};
 use crate::output::{Alert, Column};
 use crate::report::Relation;
@@ -20,37 +21,6 @@ const SAMPLES: usize = 3;
 /// Number of later events that are kept because they created something. A program that starts instances makes any
 /// number of them.
 const MADE_MAX: usize = 1000;
-
-/// Calls that change whether something that exists can be used, besides those that create something.
-const CHANGES: [&str; 27] = [
-    "DeleteUser",
-    "DeleteAccessKey",
-    "UpdateAccessKey",
-    "DeleteLoginProfile",
-    "UpdateLoginProfile",
-    "DeleteRole",
-    "DeletePolicy",
-    "DeleteGroup",
-    "DeleteInstanceProfile",
-    "TerminateInstances",
-    "StopInstances",
-    "StartInstances",
-    "AttachUserPolicy",
-    "AttachRolePolicy",
-    "AttachGroupPolicy",
-    "PutUserPolicy",
-    "PutRolePolicy",
-    "PutGroupPolicy",
-    "DetachUserPolicy",
-    "DetachRolePolicy",
-    "DetachGroupPolicy",
-    "DeleteUserPolicy",
-    "DeleteRolePolicy",
-    "DeleteGroupPolicy",
-    "AddUserToGroup",
-    "RemoveUserFromGroup",
-    "UpdateAssumeRolePolicy",
-];
 
 /// Returns whether an event changed the state of a quarantine or of an entity. A refused call changes nothing, but a
 /// refused quarantine is kept.
@@ -63,7 +33,7 @@ pub(super) fn changes_state(alert: &Alert, story: &CaseDetails) -> bool {
         None => false,
     };
     let call = alert.text(Column::EventAction).unwrap_or_default();
-    let is_change = !story.traces.made.is_empty() || CHANGES.contains(&call);
+    let is_change = !story.traces.made.is_empty() || effect(call).is_some();
     is_of_quarantine || is_change && story.error_code.is_none()
 }
 

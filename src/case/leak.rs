@@ -259,7 +259,7 @@ fn own_keys<'k, 'a>(timeline: &Timeline<'a>, keys: &'k [KeyState<'a>]) -> Vec<&'
 /// Returns the use of a key of the user itself in an event, if it is one.
 fn own_use<'a>(timeline: &Timeline<'a>, one: &OwnEvent<'a>) -> Option<Use<'a>> {
     let actors = &one.event.story.traces.actors;
-    let is_own = one.is_done() && !is_of_aws(&one.event.alert);
+    let is_own = one.is_done();
     let mut keys = actors.iter().filter(|actor| actor.kind == Kind::AccessKey);
     Some(Use {
         event: one.event,

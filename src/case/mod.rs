@@ -389,3 +389,8 @@ fn is_quarantine_of_aws(alert: &Alert, story: &CaseDetails) -> bool {
 fn is_done(tie: Link<'_>) -> bool {
     tie.part == Role::By
 }
+
+/// Returns whether a user of the case, or something that it led to, called itself, and not AWS in its name.
+fn is_by(link: Link<'_>, alert: &Alert) -> bool {
+    is_done(link) && !is_of_aws(alert)
+}

@@ -9,7 +9,9 @@ use super::collected::{EventKey, Sighted, event_key};
 use super::owners;
 use super::users::{Divided, divide};
 use super::{About, Addresses, Case, Coverage, joined};
-use crate::follow::{CaseDetails, Entity, EntityRefs, Kind, Quarantine, Touched};
+use crate::follow::{
+    CaseDetails, Entity, EntityRefs, Kind, Quarantine, Target, TargetRole, Touched,
+};
 use crate::output::{Alert, Column};
 use crate::report::{Relation, Sources};
 
@@ -73,6 +75,12 @@ impl Call {
         self
     }
 
+    /// Adds an entity that calls.
+    pub(super) fn actor(mut self, entity: Entity) -> Self {
+        self.story.traces.actors.push(entity);
+        self
+    }
+
     pub(super) fn from(self, address: &str, agent: &str) -> Self {
         self.text(Column::SourceIp, address)
             .text(Column::SourceAddress, address)
@@ -89,8 +97,26 @@ impl Call {
         self
     }
 
+    /// Adds a thing that the call touches, of a kind that is no entity.
+    pub(super) fn touches(mut self, kind: &str, name: &str) -> Self {
+        self.story.touched.targets.push(Target {
+            role: TargetRole::On,
+            kind: kind.to_owned(),
+            account: String::new(),
+            name: name.to_owned(),
+            data: None,
+        });
+        self
+    }
+
     pub(super) fn given(mut self, entity: Entity) -> Self {
         self.story.traces.given.push(entity);
+        self
+    }
+
+    /// Sets the response elements.
+    pub(super) fn answer(mut self, text: &str) -> Self {
+        self.story.response_elements = Some(text.to_owned());
         self
     }
 

@@ -75,6 +75,16 @@ impl CaseGraph {
         self.reached.insert(entity, Reach { hops: 0, since });
     }
 
+    /// Adds what an event made and issued, as if its actor belonged to the case. What belongs to it already stays as it
+    /// is.
+    pub fn begin_with_results(&mut self, traces: &EntityRefs, time: Option<Timestamp>) {
+        let since = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
+        for one in traces.made.iter().chain(&traces.given) {
+            let reach = Reach { hops: 0, since };
+            self.reached.entry(one.clone()).or_insert(reach);
+        }
+    }
+
     /// Returns whether something was not followed because it is too many steps away.
     #[must_use]
     pub fn is_cut(&self) -> bool {

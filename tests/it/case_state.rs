@@ -144,6 +144,9 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             &text,
             &[
                 "the quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
+                // What came after the window is in the story, too.
+                "- 2024-06-10 11:00Z **response**: after the time range of the case, of which only changes and the first calls are kept: arn:aws:iam::111122223333:user/ops from 198.51.100.7: DetachUserPolicy",
+                "- 2024-06-11 11:00Z **intruder**: after the time range of the case, of which only changes and the first calls are kept: 1 call from 203.0.113.9; started i-0123456789abcdef0",
                 &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
                 &format!("| Probably leaked | {LEAKED}: "),
                 &format!(
@@ -157,6 +160,15 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             ],
         );
         let page = fs::read(folder.join("report.html")).unwrap();
+        let text = String::from_utf8(page.clone()).unwrap();
+        has(
+            &text,
+            &[
+                "intruder: 2024-06-11 11:00Z", // shaded in the chart
+                "by_user (later)",             // in the table
+                ">lifted</text>",
+            ],
+        );
         fs::remove_file(folder.join("report.html")).unwrap();
         let mut command = Command::new(TRAILSIFT);
         command
@@ -180,7 +192,7 @@ fn what_lies_after_a_requested_end_is_not_looked_at() {
     let text = as_text(&lake);
     has(
         &text,
-        &["the quarantine was not lifted by the end of the log"],
+        &["this archive has no event that lifted the quarantine by the end of the log"],
     );
     assert!(later(&lake.beside("case")).is_empty());
     assert!(!text.contains("was used after that"), "{text}");
@@ -239,8 +251,17 @@ fn a_key_that_was_only_created_or_changed_leads_to_its_user() {
 fn what_is_done_to_passwords_policies_and_groups_is_found() {
     let policy = format!("arn:aws:iam::{ACCOUNT}:policy/sync");
     let call = |id: &str, who: Value, name: &str, request: Value, answer: Value| {
+        let day = match id.starts_with("make") {
+            true => "2024-05-02",
+            false => "2024-05-03",
+        };
+        let address = if id.starts_with("make") {
+            STRANGER
+        } else {
+            OFFICE
+        };
         let record = record(id, who, ("iam", name), request, answer);
-        at(record, "2024-05-02", STRANGER)
+        at(record, day, address)
     };
     let group = json!({"groupName": "admins"});
     let bob = json!({"userName": "bob"});
@@ -292,6 +313,169 @@ fn what_is_done_to_passwords_policies_and_groups_is_found() {
         assert!(found.contains(id), "{id}: {found:?}");
     }
     let text = as_text(&lake);
-    let removed = "removed 2024-05-02 11:00:00Z by arn:aws:iam::111122223333:user/ops";
+    let removed = "removed 2024-05-03 11:00:00Z by arn:aws:iam::111122223333:user/ops";
     assert_eq!(text.matches(removed).count(), 3, "{text}");
+}
+
+#[test]
+fn gaps_of_the_archive_are_beside_the_verdict() {
+    let day = |day: &str, name: &str| {
+        let date = day.replace('-', "");
+        format!(
+            "AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/{}/{ACCOUNT}_CloudTrail_us-east-1_{date}T1200Z_{name}.json",
+            day.replace('-', "/")
+        )
+    };
+    let mut lake = Lake::new();
+    for (n, record) in until_may().into_iter().enumerate() {
+        let time = record["eventTime"].as_str().unwrap();
+        let name = day(&time[..10], &n.to_string());
+        lake = lake.file(&name, json!({"Records": [record]}).to_string());
+    }
+    let row = |lake: &Lake, name: &str| {
+        let text = as_text(lake);
+        let row = text.lines().find(|line| line.starts_with(name));
+        row.unwrap_or_else(|| panic!("{name}: {text}")).to_owned()
+    };
+    case(&lake, &["--since", "2024-04-20"]);
+    let gaps = "no file of account 111122223333 on 9 of the 12 days from 2024-04-20 to 2024-05-01, the last of them 2024-04-29";
+    assert_eq!(
+        row(&lake, "| Gaps in the archive"),
+        format!("| Gaps in the archive | {gaps} |")
+    );
+    assert!(row(&lake, "| Usable at the end").ends_with("; the archive has gaps |"));
+    // A file that cannot be read.
+    let lake = lake.file(
+        &day("2024-04-29", "x").replace(".json", ".json.gz"),
+        "\u{1f}no gzip",
+    );
+    let wrong = lake
+        .logs()
+        .join(day("2024-04-29", "x").replace(".json", ".json.gz"));
+    fs::write(&wrong, [0x1f, 0x8b, 8, 0, 1, 2, 3]).unwrap();
+    fs::remove_dir_all(lake.beside("case")).unwrap();
+    let begin = [
+        "logs",
+        "-o",
+        "case",
+        "--user",
+        "alice",
+        "--since",
+        "2024-04-20",
+    ];
+    let output = crate::investigate::investigate(&lake, &begin);
+    assert_eq!(output.status.code(), Some(3));
+    let gaps = row(&lake, "| Gaps in the archive");
+    assert!(gaps.contains("1 file could"), "{gaps}");
+    assert!(gaps.contains("on 8 of the 12 days"), "{gaps}");
+    // Files that are in no folders of days show no gaps.
+    let lake = self::lake(&until_may());
+    case(&lake, &[]);
+    assert!(row(&lake, "| Gaps in the archive").contains("not known"));
+}
+
+/// Calls of an intruder that change something older, each as JSON has it.
+fn lasting() -> Vec<Value> {
+    let call = |id: &str, service: &str, name: &str, request: Value| {
+        let record = record(id, alice(), (service, name), request, Value::Null);
+        at(record, "2024-04-30", STRANGER)
+    };
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/p");
+    let key = json!({"accessKeyId": "AKIAOLDBOB000EXAMPLE", "userName": "bob", "status": "Active"});
+    let inline = json!({"roleName": "ops", "policyName": "own", "policyDocument": "{}"});
+    let permit = json!({
+        "functionName": "sync", "statementId": "open", "action": "lambda:InvokeFunction", "principal": "*",
+    });
+    vec![
+        call(
+            "join",
+            "iam",
+            "AddUserToGroup",
+            json!({"groupName": "admins", "userName": "bob"}),
+        ),
+        call(
+            "trust",
+            "iam",
+            "UpdateAssumeRolePolicy",
+            json!({"roleName": "ops", "policyDocument": "{}"}),
+        ),
+        call(
+            "password",
+            "iam",
+            "UpdateLoginProfile",
+            json!({"userName": "bob"}),
+        ),
+        call("inline", "iam", "PutRolePolicy", inline),
+        call(
+            "group",
+            "iam",
+            "AttachGroupPolicy",
+            json!({"groupName": "admins", "policyArn": policy}),
+        ),
+        call(
+            "version",
+            "iam",
+            "CreatePolicyVersion",
+            json!({"policyArn": policy, "setAsDefault": true}),
+        ),
+        call("key", "iam", "UpdateAccessKey", key),
+        call("permit", "lambda", "AddPermission20150331v2", permit),
+        // The user that the case is about: what is done to it is searched for.
+        call(
+            "own",
+            "iam",
+            "AddUserToGroup",
+            json!({"groupName": "devs", "userName": "alice"}),
+        ),
+    ]
+}
+
+#[test]
+fn changes_of_older_things_are_left_behind_with_their_commands() {
+    let mut records = until_may();
+    records.extend(lasting());
+    let lake = self::lake(&records);
+    case(&lake, &[]);
+    let text = as_text(&lake).replace('\\', "");
+    let unsearched = "(whether it was undone was not searched for)";
+    has(
+        &text,
+        &[
+            &format!("user bob in {ACCOUNT} as a member of group admins {unsearched}"),
+            &format!("changed trust policy of role ops in {ACCOUNT} {unsearched}"),
+            &format!("new console password of user bob in {ACCOUNT} {unsearched}"),
+            &format!("policy own on role ops {unsearched}"),
+            &format!("policy p on group admins {unsearched}"),
+            &format!(
+                "new version in use of policy arn:aws:iam::{ACCOUNT}:policy/p in {ACCOUNT} {unsearched}"
+            ),
+            &format!("activation of access key AKIAOLDBOB000EXAMPLE in {ACCOUNT} {unsearched}"),
+            &format!("permission for others to call function sync in {ACCOUNT} {unsearched}"),
+            &format!("user alice in {ACCOUNT} as a member of group devs; user bob"),
+            "aws iam remove-user-from-group --group-name admins --user-name bob",
+            "aws iam delete-role-policy --role-name ops --policy-name own",
+            "aws iam detach-group-policy --group-name admins --policy-arn",
+            "aws iam update-access-key --access-key-id AKIAOLDBOB000EXAMPLE --status Inactive --user-name bob",
+            "aws lambda remove-permission --region us-east-1 --function-name sync --statement-id open",
+        ],
+    );
+    // The response takes alice out again.
+    let request = json!({"groupName": "devs", "userName": "alice"});
+    let out = record(
+        "out",
+        ops(),
+        ("iam", "RemoveUserFromGroup"),
+        request,
+        Value::Null,
+    );
+    records.push(at(out, "2024-05-03", OFFICE));
+    let lake = self::lake(&records);
+    case(&lake, &[]);
+    let text = as_text(&lake).replace('\\', "");
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("| Left behind"))
+        .unwrap();
+    assert!(!row.contains("group devs"), "{row}");
+    has(&text, &["| member of a group | alice in group devs |"]);
 }

@@ -745,7 +745,7 @@ fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
     let ticket = as_text(&lake);
     // The quarantine was lifted a day later, outside of the window.
     assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
-    assert!(ticket.contains(" were looked at."), "{ticket}");
+    assert!(ticket.contains(" were searched."), "{ticket}");
     hunt_and_investigate(&lake, &[]);
     let ticket = as_text(&lake);
     for step in [
@@ -812,7 +812,7 @@ fn the_leaked_key_is_named_and_what_strangers_made_is_gone() {
         }
         let made: Vec<&str> = ticket
             .lines()
-            .filter(|line| line.contains("| made with the leaked key |"))
+            .filter(|line| line.contains("| made by the intruder |"))
             .collect();
         // A user with its key, password and policy, a role, and an instance.
         assert_eq!(made.len(), 6, "{made:#?}");
@@ -841,10 +841,11 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "; 1 day 8 hours before the quarantine",
         "role deploy in 222233334444, role platform-admin in 333344445555",
         "| Data touched | GetSecretValue secret prod/payments in 333344445555 |",
-        "| Logs attacked | StopLogging trail organization in 333344445555, refused |",
+        "| Calls against logs | StopLogging trail organization in 333344445555, refused |",
         "| Usual addresses | 198.51.100.255 |",
-        "nothing that was made is known to be left",
+        "the log shows nothing that an intruder made and nobody removed",
         // What happened.
+        "**user**: 3 calls from 198.51.100.255; CreateDeployment",
         // Some of these events are in the logs of other accounts.
         "**intruder**: 20 calls (2 refused) from 203.0.113.255; took role deploy, then platform-admin",
         "was refused StopLogging",

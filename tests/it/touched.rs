@@ -580,5 +580,12 @@ fn a_page_counts_the_users_own_calls_and_undated_ones_apart() {
         from 1 address from then on, and 1 call, 0 of them refused, from 1 address at times that cannot be read.";
     let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains(expected), "{words}");
-    assert!(page.contains("0 folders of other days."), "{words}");
+    assert!(
+        page.contains("0 folders were skipped because of their days."),
+        "{words}"
+    );
+    assert!(
+        page.contains("1 event has no time that can be read"),
+        "{words}"
+    );
 }

@@ -1,4 +1,5 @@
-//! What happened to a user, in bursts: calls from one address with short gaps between them, as a few words each.
+//! What happened to a user, in bursts: calls of one party from one address with short gaps between them, as a few words
+//! each.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock::stamp;
 use super::event_text::{call, kind, target, who};
 use super::own::Own;
-use super::places::{Places, address};
 use super::shown;
+use super::tables::Rows;
 use super::words::plural;
 use crate::case::CaseEvent;
+use crate::case::state::{Attributed, Party, Why};
 use crate::follow::{Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -23,25 +25,27 @@ const NAMES_MAX: usize = 4;
 /// Whose calls a burst has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
-    /// From an address that is usual for the user, or about which nothing is known.
-    Usual,
-    /// From an address that is foreign to the user.
-    Foreign,
-    /// AWS quarantined the user, or tried to.
+    /// The user was quarantined, or this was tried.
     Quarantine,
-    /// Others acted on the user or on what was made.
-    Response,
+    /// Other calls of a party.
+    Of(Party),
 }
 
 impl Side {
     /// Returns its name on a page.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Usual => "usual",
-            Self::Foreign => "intruder",
             Self::Quarantine => "quarantine",
-            Self::Response => "response",
+            Self::Of(party) => party.name(),
         }
+    }
+
+    /// Returns whether each burst has a line of its own. The others are joined where nothing comes between them.
+    fn is_single(self) -> bool {
+        matches!(
+            self,
+            Self::Quarantine | Self::Of(Party::Intruder | Party::Response)
+        )
     }
 }
 
@@ -49,38 +53,43 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct Burst<'a> {
     pub(super) side: Side,
+    /// True if it came after the windows of the quarantines.
+    is_later: bool,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     /// The address, or the name that the log has in its place.
     pub(super) from: String,
-    pub(super) events: Vec<&'a CaseEvent>,
+    pub(super) events: Vec<&'a Attributed<'a>>,
 }
 
 /// Returns the bursts, in the order of their first calls. Events without a time are in none.
-pub(super) fn bursts<'a>(own: &Own<'a>, places: &Places<'_>) -> Vec<Burst<'a>> {
+pub(super) fn bursts<'a>(own: &Own<'a>) -> Vec<Burst<'a>> {
     let mut bursts: Vec<Burst<'a>> = Vec::new();
     // The last burst of each side and address.
-    let mut open: BTreeMap<(Side, &str), usize> = BTreeMap::new();
-    for (event, is_done) in own.all_with_done() {
-        let Some(time) = event.alert.time() else {
+    let mut open: BTreeMap<(Side, bool, &str), usize> = BTreeMap::new();
+    for one in own.attributed() {
+        let Some(time) = one.event.alert.time() else {
             continue;
         };
-        let from = event.alert.text(Column::SourceAddress).unwrap_or_default();
-        let side = side(own, event, is_done, places);
-        let last = open.get(&(side, from)).and_then(|n| bursts.get_mut(*n));
+        let alert = &one.event.alert;
+        let from = alert.text(Column::SourceAddress).unwrap_or_default();
+        let side = side(one);
+        let key = (side, one.is_later, from);
+        let last = open.get(&key).and_then(|n| bursts.get_mut(*n));
         match last {
             Some(burst) if time.duration_since(burst.last) <= GAP => {
                 burst.last = burst.last.max(time);
-                burst.events.push(event);
+                burst.events.push(one);
             }
             _ => {
-                open.insert((side, from), bursts.len());
+                open.insert(key, bursts.len());
                 bursts.push(Burst {
                     side,
+                    is_later: one.is_later,
                     first: time,
                     last: time,
                     from: shown(from),
-                    events: vec![event],
+                    events: vec![one],
                 });
             }
         }
@@ -88,22 +97,13 @@ pub(super) fn bursts<'a>(own: &Own<'a>, places: &Places<'_>) -> Vec<Burst<'a>> {
     bursts
 }
 
-fn side(own: &Own<'_>, event: &CaseEvent, is_done: bool, places: &Places<'_>) -> Side {
-    match event.story.quarantine {
-        Some(Quarantine::Made) => return Side::Quarantine,
-        Some(Quarantine::Beside(Relation::FailedAttach | Relation::LegacyQuarantine)) => {
-            return Side::Quarantine;
+fn side(one: &Attributed<'_>) -> Side {
+    use Relation::{FailedAttach, LegacyQuarantine};
+    match one.event.story.quarantine {
+        Some(Quarantine::Made | Quarantine::Beside(FailedAttach | LegacyQuarantine)) => {
+            Side::Quarantine
         }
-        _ => {}
-    }
-    // A service that acts for an intruder's session has a name in place of an address.
-    let is_for_session = is_done && address(event).is_none() && !own.is_by_user(event);
-    let is_foreign = places.is_foreign(event) || (is_for_session && !places.foreign.is_empty());
-    match (is_foreign, is_done) {
-        // Another account's log has the intruder's calls too, and names nobody as their actor.
-        (true, _) => Side::Foreign,
-        (false, true) => Side::Usual,
-        (false, false) => Side::Response,
+        _ => Side::Of(one.by.party),
     }
 }
 
@@ -113,62 +113,78 @@ pub(super) struct BurstFacts {
     pub(super) side: &'static str,
     pub(super) when: String,
     pub(super) text: String,
+    /// The reasons why the calls are said to be of this side.
+    pub(super) why: String,
     /// The part of the page's address that shows its events.
     pub(super) link: String,
 }
 
-/// Returns the narrative: each burst of the intruder, the quarantine and the response, and the usual calls between them
+/// Returns the narrative: each burst of the intruder, the quarantine and the response, and the other calls between them
 /// as one line each.
-pub(super) fn narrative(own: &Own<'_>, bursts: &[Burst<'_>]) -> Vec<BurstFacts> {
+pub(super) fn narrative(own: &Own<'_>, bursts: &[Burst<'_>]) -> Rows<BurstFacts> {
     let mut lines = Vec::new();
     let mut rest = bursts.iter().peekable();
+    let (mut has_foreign, mut has_response) = (false, false);
     while let Some(burst) = rest.next() {
-        if burst.side != Side::Usual {
-            lines.push(BurstFacts {
-                side: burst.side.name(),
-                when: own.clock.span(burst.first, burst.last),
-                text: text(burst),
-                link: link(burst.first, burst.last),
-            });
-            continue;
+        let mut joined = vec![burst];
+        let is_alike = |next: &&Burst<'_>| {
+            !burst.side.is_single() && (next.side, next.is_later) == (burst.side, burst.is_later)
+        };
+        while let Some(next) = rest.next_if(|next| is_alike(next)) {
+            joined.push(next);
         }
-        let mut usual = vec![burst];
-        while let Some(next) = rest.next_if(|next| next.side == Side::Usual) {
-            usual.push(next);
-        }
-        lines.push(usual_line(own, &usual));
+        // Lines that a reader must see, before the others.
+        let rank = match burst.side {
+            Side::Quarantine => 0,
+            Side::Of(Party::Intruder) => u8::from(std::mem::replace(&mut has_foreign, true)),
+            Side::Of(Party::Response) => u8::from(std::mem::replace(&mut has_response, true)),
+            Side::Of(Party::Unknown) => 2,
+            Side::Of(_) => 3,
+        };
+        lines.push((rank, line(own, &joined)));
     }
-    lines
+    Rows::by_rank(lines)
 }
 
-/// Returns a line about usual calls, which may be in many bursts.
-fn usual_line(own: &Own<'_>, usual: &[&Burst<'_>]) -> BurstFacts {
-    let first = usual
-        .iter()
-        .map(|burst| burst.first)
-        .min()
-        .unwrap_or_default();
-    let last = usual
-        .iter()
-        .map(|burst| burst.last)
-        .max()
-        .unwrap_or_default();
-    let text = match usual {
+/// Returns a line about bursts of one side.
+fn line(own: &Own<'_>, bursts: &[&Burst<'_>]) -> BurstFacts {
+    let first = bursts.iter().map(|burst| burst.first).min();
+    let last = bursts.iter().map(|burst| burst.last).max();
+    let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+    let side = bursts
+        .first()
+        .map_or(Side::Of(Party::Unknown), |burst| burst.side);
+    let text = match bursts {
         [one] => text(one),
         many => {
             let n = many.iter().map(|burst| burst.events.len() as u64).sum();
             let mut from: Vec<&str> = many.iter().map(|burst| burst.from.as_str()).collect();
             from.sort_unstable();
             from.dedup();
-            let events = many.iter().flat_map(|burst| burst.events.iter().copied());
-            let deeds = deeds(&events.collect::<Vec<_>>());
+            let events = many.iter().flat_map(|burst| burst.events.iter());
+            let deeds = deeds(&events.map(|one| one.event).collect::<Vec<_>>());
             format!("{} from {}{deeds}", plural(n, "call"), some(&from))
         }
     };
+    let is_later = bursts.iter().any(|burst| burst.is_later);
+    let later = match is_later {
+        true => {
+            "after the time range of the case, of which only changes and the first calls are kept: "
+        }
+        false => "",
+    };
+    let mut why: Vec<Why> = bursts
+        .iter()
+        .flat_map(|burst| burst.events.iter().map(|one| one.by.why))
+        .collect();
+    why.sort_unstable();
+    why.dedup();
+    let why: Vec<&str> = why.into_iter().map(Why::words).collect();
     BurstFacts {
-        side: Side::Usual.name(),
+        side: side.name(),
         when: own.clock.span(first, last),
-        text,
+        text: format!("{later}{text}"),
+        why: why.join("; "),
         link: link(first, last),
     }
 }
@@ -181,36 +197,27 @@ pub(super) fn link(first: Timestamp, last: Timestamp) -> String {
 
 /// Returns a burst in words.
 fn text(burst: &Burst<'_>) -> String {
-    let n = burst.events.len() as u64;
+    let events: Vec<&CaseEvent> = burst.events.iter().map(|one| one.event).collect();
+    let n = events.len() as u64;
     let from = match burst.from.as_str() {
         "" => String::new(),
         from => format!(" from {from}"),
     };
     match burst.side {
-        Side::Usual | Side::Foreign => {
-            let refused = burst
-                .events
-                .iter()
-                .filter(|event| event.story.error_code.is_some());
+        Side::Of(Party::Intruder | Party::User | Party::Unknown) => {
+            let refused = events.iter();
+            let refused = refused.filter(|event| event.story.error_code.is_some());
             let refused = match refused.count() {
                 0 => String::new(),
                 n => format!(" ({n} refused)"),
             };
-            format!(
-                "{}{refused}{from}{}",
-                plural(n, "call"),
-                deeds(&burst.events)
-            )
+            format!("{}{refused}{from}{}", plural(n, "call"), deeds(&events))
         }
-        Side::Quarantine | Side::Response => {
-            let mut actors: Vec<String> = burst.events.iter().map(|event| who(event)).collect();
+        Side::Quarantine | Side::Of(Party::Response | Party::Other | Party::Aws) => {
+            let mut actors: Vec<String> = events.iter().map(|event| who(event)).collect();
             actors.dedup();
             let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
-            format!(
-                "{}{from}: {}",
-                some(&actors),
-                listed(&burst.events, " refused")
-            )
+            format!("{}{from}: {}", some(&actors), listed(&events, " refused"))
         }
     }
 }
@@ -262,7 +269,7 @@ fn deeds(events: &[&CaseEvent]) -> String {
     for event in &succeeded {
         let is_named = !event.story.traces.made.is_empty() || !event.story.traces.given.is_empty();
         let action = call(event);
-        if is_named || action == "AttachUserPolicy" || is_read(event) {
+        if is_named || is_of_made_user(event, &succeeded) || is_read(event) {
             continue;
         }
         others.push(match target(event) {
@@ -335,7 +342,7 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
                 _ => shown(&entity.name),
             };
             let policies = match entity.kind {
-                Kind::User => policies(events, &entity.name),
+                Kind::User => policies(events, entity),
                 _ => Vec::new(),
             };
             let with = match policies.is_empty() {
@@ -358,15 +365,22 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
     words.collect()
 }
 
+/// Returns whether an event attached a policy to a user that one of these events made: the policy is named there.
+fn is_of_made_user(event: &CaseEvent, events: &[&CaseEvent]) -> bool {
+    let made = events.iter().flat_map(|one| &one.story.traces.made);
+    let mut users = made.filter(|one| one.kind == Kind::User);
+    is_attached(event) && users.any(|user| event.story.traces.on.contains(user))
+}
+
+fn is_attached(event: &CaseEvent) -> bool {
+    event.alert.text(Column::EventAction) == Some("AttachUserPolicy")
+}
+
 /// Returns the policies that were attached to a user.
-fn policies(events: &[&CaseEvent], user: &str) -> Vec<String> {
-    let attached = events.iter().filter(|event| {
-        let on = &event.story.traces.on;
-        call(event) == "AttachUserPolicy"
-            && on
-                .iter()
-                .any(|one| one.kind == Kind::User && one.name == user)
-    });
+fn policies(events: &[&CaseEvent], user: &Entity) -> Vec<String> {
+    let attached = events
+        .iter()
+        .filter(|event| is_attached(event) && event.story.traces.on.contains(user));
     let policies = attached.flat_map(|event| {
         let on = event.story.traces.on.iter();
         on.filter(|one| one.kind == Kind::Policy)
@@ -380,4 +394,177 @@ fn policies(events: &[&CaseEvent], user: &str) -> Vec<String> {
 pub(super) fn spans(bursts: &[Burst<'_>], side: Side) -> Vec<(Timestamp, Timestamp)> {
     let own = bursts.iter().filter(|burst| burst.side == side);
     own.map(|burst| (burst.first, burst.last)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::markdown;
+    use crate::case::Case;
+    use crate::case::testing::{Call, OFFICE, STRANGER, case, key, lifts, quarantine, user};
+    use crate::output::Column;
+
+    const LEAKED: &str = "AKIALEAKED";
+    const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+    fn call(at: &str, name: &str) -> Call {
+        Call::new(at, name).by("alice", LEAKED)
+    }
+
+    fn alices(calls: &[Call]) -> Case {
+        let known = [
+            call("05-01 10:00", "ListBuckets").from(OFFICE, "cli"),
+            call("05-08 21:40", "ListUsers").from(STRANGER, "kali"),
+        ];
+        case(&user("alice"), &[&known[..], calls].concat())
+    }
+
+    /// Returns the lines of the narrative.
+    fn story(case: &Case) -> Vec<String> {
+        let text = markdown(case, None).unwrap().replace('\\', "");
+        let story = text.split_once("### What happened").unwrap().1;
+        let story = story.split_once("### The quarantine").unwrap().0;
+        let lines = story.lines().filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn has(lines: &[String], part: &str) {
+        assert!(
+            lines.iter().any(|line| line.contains(part)),
+            "{part}: {lines:#?}"
+        );
+    }
+
+    #[test]
+    fn a_policy_is_named_with_or_without_the_user_that_it_was_attached_to() {
+        let attach = |to: &str| {
+            let call = call("05-08 21:50", "AttachUserPolicy").from(STRANGER, "kali");
+            call.on(user(to)).policy(ADMIN).touches("user", to)
+        };
+        let alone = story(&alices(&[attach("bob"), quarantine("alice")]));
+        has(
+            &alone,
+            "2 calls from 203.0.113.7; AttachUserPolicy (user bob)",
+        );
+        let made = call("05-08 21:45", "CreateUser")
+            .from(STRANGER, "kali")
+            .made(user("bob"));
+        let both = [made, attach("bob"), attach("carol"), quarantine("alice")];
+        has(
+            &story(&alices(&both)),
+            "made user bob; AttachUserPolicy (user carol)",
+        );
+    }
+
+    #[test]
+    fn a_long_story_keeps_the_quarantine_and_the_first_foreign_use() {
+        let mut calls = vec![quarantine("alice"), lifts("05-12 10:00", "alice")];
+        for n in 0..60 {
+            let at = format!("05-{:02} {:02}:00", 2 + n / 12, n % 12 * 2);
+            // Of an address that is not usual, so that no two lines are joined.
+            let ops = Call::new(&at, "GetUser")
+                .by("ops", "AKIAOPS")
+                .on(user("alice"));
+            calls.push(ops);
+            let mine = at.replace(":00", ":40");
+            calls.push(call(&mine, "ListBuckets").from(OFFICE, "cli"));
+        }
+        for n in 0..60 {
+            let at = format!("05-{:02} {:02}:00", 13 + n / 12, n % 12 * 2);
+            calls.push(call(&at, "ListBuckets").from(STRANGER, "kali"));
+        }
+        let story = story(&alices(&calls));
+        for part in [
+            "2024-05-08 21:40Z **intruder**",
+            "2024-05-10 12:00Z **quarantine**",
+            "2024-05-12 10:00Z **response**",
+            " more lines are left out",
+        ] {
+            has(&story, part);
+        }
+        assert_eq!(
+            story.iter().filter(|line| line.starts_with("- ")).count(),
+            40
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_a_line_of_its_own_with_the_reason() {
+        let elsewhere = call("05-09 10:00", "GetObject").from("192.0.2.1", "cli");
+        let other = Call::new("05-09 11:00", "GetUser")
+            .by("ops", "AKIAOPS")
+            .on(user("alice"));
+        let story = story(&alices(&[elsewhere, other, quarantine("alice")]));
+        has(
+            &story,
+            "**unknown**: 1 call from 192.0.2.1; only looked: GetObject (unknown: it was after the first foreign use, from no address that is known to be usual or foreign)",
+        );
+        has(&story, "**others**: somebody: GetUser");
+    }
+
+    #[test]
+    fn a_quarantine_without_a_time_reads_as_a_sentence() {
+        let mut undated = quarantine("alice").text(Column::EventTimeText, "soon");
+        undated = undated.text(Column::ActorArn, "arn:aws:iam::111122223333:user/alice");
+        let story = story(&alices(&[undated]));
+        has(
+            &story,
+            "At a time that cannot be read, AWS (logged under arn:aws:iam::111122223333:user/alice) attached AWSCompromisedKeyQuarantineV2 to alice.",
+        );
+    }
+
+    #[test]
+    fn a_temporary_key_is_usable_until_it_ends_unless_it_is_denied() {
+        let token = |id: &str, ends: &str| {
+            let given = call("05-08 21:50", "GetSessionToken").from(STRANGER, "kali");
+            given.given(key(id)).answer(&format!(
+                "{{credentials={{accessKeyId={id}, expiration={ends}, sessionToken=x}}}}"
+            ))
+        };
+        let calls = [
+            token("ASIAEARLY", "May 9, 2024, 9:05:00 AM"),
+            token("ASIALATE", "May 20, 2024, 9:05:00 PM"),
+            token("ASIAPLAIN", "soon"),
+            // One that the user got.
+            call("05-02 10:00", "GetSessionToken")
+                .from(OFFICE, "cli")
+                .given(key("ASIAOWN"))
+                .answer("{credentials={expiration=May 20, 2024, 9:05:00 PM}}"),
+            quarantine("alice"),
+        ];
+        let text = markdown(&alices(&calls), None).unwrap();
+        let row = text
+            .lines()
+            .find(|line| line.starts_with("| Temporary keys"))
+            .unwrap();
+        assert_eq!(
+            row,
+            "| Temporary keys of the intruder | ASIALATE (from GetSessionToken): usable until 2024-05-20 21:05:00Z, unless a policy denies it; \
+             ASIAPLAIN (from GetSessionToken): the log does not show when it ends; unless a policy denies it, it may still be usable; \
+             1 temporary key ended before the end of the log |"
+        );
+        let usable = text
+            .lines()
+            .find(|line| line.starts_with("| Usable at the end"));
+        assert!(
+            usable.unwrap().contains("; temporary keys may be usable"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn who_lifted_a_quarantine_is_said_with_what_is_known_of_it() {
+        let lifted = |by: Call| {
+            let case = alices(&[quarantine("alice"), by]);
+            let text = markdown(&case, None).unwrap();
+            let row = text.lines().find(|line| line.starts_with("| Quarantine |"));
+            row.unwrap().to_owned()
+        };
+        let by_ops = || lifts("05-12 10:00", "alice").text(Column::ActorName, "ops");
+        assert!(lifted(by_ops()).ends_with(" by ops |"));
+        let from = by_ops().from(STRANGER, "kali");
+        assert!(lifted(from).ends_with(" by ops (the intruder) |"));
+        let undated = by_ops().text(Column::EventTimeText, "soon");
+        assert!(lifted(undated).contains("not clear"));
+    }
 }

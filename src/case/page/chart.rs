@@ -16,6 +16,7 @@ use super::own::Own;
 use super::shown;
 use super::verdict::Verdict;
 use crate::case::CaseEvent;
+use crate::case::state::Party;
 use crate::follow::{Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -125,11 +126,11 @@ struct Mark {
 pub(super) fn chart(own: &Own<'_>, bursts: &[Burst<'_>], verdict: &Verdict) -> Option<String> {
     let marks = marks(own);
     let events: Vec<(&CaseEvent, Timestamp)> = own
-        .done()
-        .filter_map(|event| Some((event, event.alert.time()?)))
+        .done_to_the_end()
+        .filter_map(|one| Some((one.event, one.event.alert.time()?)))
         .collect();
     let times = events.iter().map(|(_, time)| *time);
-    let response = spans(bursts, Side::Response);
+    let response = spans(bursts, Side::Of(Party::Response));
     let others = response.iter().flat_map(|(first, last)| [*first, *last]);
     let marked = marks.iter().map(|(time, ..)| *time);
     let mut times: Vec<Timestamp> = times.chain(others).chain(marked).collect();
@@ -147,8 +148,13 @@ pub(super) fn chart(own: &Own<'_>, bursts: &[Burst<'_>], verdict: &Verdict) -> O
             title: format!("{title}: {}", own.clock.span(first, last)),
         }
     };
-    let attack = spans(bursts, Side::Foreign).into_iter();
+    let attack = spans(bursts, Side::Of(Party::Intruder)).into_iter();
     let attack = attack.map(|span| shade("attack", "intruder", span));
+    // If nobody is known to be the intruder, that would be all.
+    let has_intruder = own.state.has_intruder();
+    let unknown = spans(bursts, Side::Of(Party::Unknown)).into_iter();
+    let unknown = unknown.filter(|_| has_intruder);
+    let unknown = unknown.map(|span| shade("unknown", "unknown, perhaps the intruder", span));
     let response = response.into_iter();
     let response = response.map(|span| shade("answer", "response", span));
     let drawing = Drawing {
@@ -157,7 +163,7 @@ pub(super) fn chart(own: &Own<'_>, bursts: &[Burst<'_>], verdict: &Verdict) -> O
         top: number(TOP),
         bottom: number(bottom),
         depth: number(bottom - TOP),
-        shades: attack.chain(response).collect(),
+        shades: unknown.chain(attack).chain(response).collect(),
         breaks: axis.breaks(),
         ticks: axis.ticks(),
         marks: marks
@@ -194,7 +200,8 @@ fn number(length: f64) -> String {
 /// Returns the quarantines and what lifted them.
 fn marks(own: &Own<'_>) -> Vec<(Timestamp, &'static str, String)> {
     let mut marks = Vec::new();
-    for event in own.all().filter(|event| own.is_about_user(event)) {
+    let all = own.attributed().map(|one| one.event);
+    for event in all.filter(|event| own.is_about_user(event)) {
         let is_done = event.story.error_code.is_none();
         let text = match event.story.quarantine {
             Some(Quarantine::Made) => "quarantined",
@@ -336,7 +343,8 @@ impl Axis {
         let mut placed = Vec::new();
         for span in &spans {
             let width = room * (0.5 / n + 0.5 * weight(span) / all);
-            let margin = ((span.1 - span.0) / 50).max(60);
+            // Not so long that two spans overlap.
+            let margin = ((span.1 - span.0) / 50).clamp(60, gap / 3);
             placed.push(Span {
                 first: span.0 - margin,
                 last: span.1 + margin,
@@ -467,6 +475,26 @@ mod tests {
             "{ticks:?}"
         );
         assert!(STEPS.contains(&step));
+    }
+
+    #[test]
+    fn spans_do_not_overlap_however_long_they_are() {
+        let mut times: Vec<Timestamp> = Vec::new();
+        // Four hundred days with a call every five hours, and a break of seven hours.
+        for n in 0..2000_i64 {
+            let pause = if n < 1000 { 0 } else { 7 * 3600 };
+            let second = at("01-01T00:00").as_second() + n * 5 * 3600 + pause;
+            times.push(Timestamp::from_second(second).unwrap());
+        }
+        let axis = Axis::new(&times).unwrap();
+        let few = Axis::new(&[&times[..500], &times[505..]].concat()).unwrap();
+        for axis in [&axis, &few] {
+            let pairs = axis.spans.iter().zip(axis.spans.iter().skip(1));
+            for (before, after) in pairs {
+                assert!(before.last < after.first, "{before:?} {after:?}");
+            }
+        }
+        assert!(few.spans.len() > 1);
     }
 
     #[test]

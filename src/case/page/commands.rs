@@ -6,8 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::verdict::{COMMANDS_MAX, Thing, Verdict};
+use super::things::{Part, Thing};
+use super::verdict::{COMMANDS_MAX, Verdict};
 use crate::case::shell::quoted;
+use crate::case::state::Change;
 use crate::follow::{Entity, Kind};
 
 /// A step, with its commands.
@@ -127,11 +129,11 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
     let has_usable = verdict.leaked.iter().any(|key| key.is_usable);
     let (title, note) = match has_usable {
         false if !verdict.candidates.is_empty() => (
-            "Make each key of the user unusable",
+            "Deactivate each key of the user",
             "Nothing says which of them leaked. Programs that use a key stop at once.",
         ),
         true => (
-            "Make the leaked key unusable",
+            "Deactivate the leaked key",
             "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again.",
         ),
         false => (
@@ -171,7 +173,7 @@ fn end_sessions(user: &Entity, verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "End the sessions that were opened".to_owned(),
-        note: "A key that is switched off does not end its sessions. The roles' own users must open new sessions after this.".to_owned(),
+        note: "Deactivating a key does not end the sessions that it opened. Others who use these roles must open new sessions after this.".to_owned(),
         commands,
     })
 }
@@ -197,8 +199,8 @@ fn console(user: &Entity) -> Option<Action> {
         &["aws", "iam", "list-mfa-devices", "--user-name", &user.name],
     );
     Some(Action {
-        title: "Close the console".to_owned(),
-        note: "NoSuchEntity is the answer if the user has no password.".to_owned(),
+        title: "Remove the console password".to_owned(),
+        note: "The error NoSuchEntity means that the user has no password.".to_owned(),
         commands,
     })
 }
@@ -227,7 +229,7 @@ fn remove(verdict: &Verdict) -> Option<Action> {
     }
     let left = |kind: Kind| {
         let left = of_intruder(verdict);
-        left.filter(move |thing| thing.kind == kind && thing.granted_to.is_none())
+        left.filter(move |thing| thing.kind == kind && thing.part.is_none())
     };
     for thing in order.into_iter().flat_map(left) {
         let removing = removing(thing);
@@ -240,7 +242,7 @@ fn remove(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Remove what was made and is still there".to_owned(),
-        note: "As far as the log shows. A delete fails until keys and policies in the lists are detached and deleted.".to_owned(),
+        note: format!("This is what the log shows. A delete fails until the keys and policies in the lists are detached and deleted.{}", by_hand(verdict)),
         commands,
     })
 }
@@ -279,33 +281,91 @@ fn removing(thing: &Thing) -> Vec<Vec<&str>> {
     }
 }
 
-/// Adds the command that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
-/// its user, role or group.
+/// Adds the commands that undo a change of something that was there before.
 fn take_back(commands: &mut Vec<String>, thing: &Thing) {
-    let Some(to) = &thing.granted_to else {
-        return;
+    let name = thing.name.as_str();
+    let all: Vec<Vec<&str>> = match &thing.part {
+        None => return,
+        Some(Part::PolicyOf(to)) => policy_off(name, to).into_iter().collect(),
+        Some(Part::MemberOf(group)) => vec![vec![
+            "iam",
+            "remove-user-from-group",
+            "--group-name",
+            group,
+            "--user-name",
+            name,
+        ]],
+        Some(Part::Changed(Change::Trust)) => {
+            vec![vec!["iam", "get-role", "--role-name", name]]
+        }
+        Some(Part::Changed(Change::Password)) => {
+            vec![vec!["iam", "delete-login-profile", "--user-name", name]]
+        }
+        Some(Part::Changed(Change::Version)) => {
+            vec![vec!["iam", "list-policy-versions", "--policy-arn", name]]
+        }
+        Some(Part::Changed(Change::Activation)) => {
+            let (key, owner) = (name, thing.owner.as_str());
+            let status = "Inactive";
+            let mut words = vec!["iam", "update-access-key", "--access-key-id", key];
+            // Without a name it would be the key of whoever runs the command.
+            if owner.is_empty() {
+                words = vec!["iam", "get-access-key-last-used", "--access-key-id", key];
+            } else {
+                words.extend(["--status", status, "--user-name", owner]);
+            }
+            vec![words]
+        }
+        Some(Part::Permission(statement)) => {
+            let of = ["--region", &thing.region, "--function-name", name];
+            let mut all = vec![[&["lambda", "get-policy"], &of[..]].concat()];
+            if !statement.is_empty() {
+                let remove = ["lambda", "remove-permission"];
+                all.push([&remove[..], &of, &["--statement-id", statement]].concat());
+            }
+            all
+        }
     };
-    let is_managed = thing.name.starts_with("arn:");
+    if !all.is_empty() {
+        in_account(commands, &thing.account);
+    }
+    for words in all {
+        push(commands, &[&["aws"], words.as_slice()].concat());
+    }
+}
+
+/// Returns the call that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
+/// its user, role or group.
+fn policy_off<'t>(policy: &'t str, to: &'t Entity) -> Option<Vec<&'t str>> {
     // What AWS attached stays.
-    if thing.name.contains("AWSCompromisedKeyQuarantine") {
-        return;
+    if policy.contains("AWSCompromisedKeyQuarantine") {
+        return None;
     }
     let (detach, delete, option) = match to.kind {
         Kind::User => ("detach-user-policy", "delete-user-policy", "--user-name"),
         Kind::Role => ("detach-role-policy", "delete-role-policy", "--role-name"),
         Kind::Group => ("detach-group-policy", "delete-group-policy", "--group-name"),
-        _ => return,
+        _ => return None,
     };
-    in_account(commands, &thing.account);
-    let policy = match is_managed {
-        true => ["--policy-arn", &thing.name],
-        false => ["--policy-name", &thing.name],
+    let (call, named) = match policy.starts_with("arn:") {
+        true => (detach, "--policy-arn"),
+        false => (delete, "--policy-name"),
     };
-    let call = if is_managed { detach } else { delete };
-    push(
-        commands,
-        &["aws", "iam", call, option, &to.name, policy[0], policy[1]],
-    );
+    Some(vec!["iam", call, option, &to.name, named, policy])
+}
+
+/// Returns what a responder must do by hand where a command only shows the state.
+fn by_hand(verdict: &Verdict) -> &'static str {
+    let mut changed = of_intruder(verdict).filter_map(|thing| match &thing.part {
+        Some(Part::Changed(what)) => Some(*what),
+        _ => None,
+    });
+    match changed.any(|what| matches!(what, Change::Trust | Change::Version)) {
+        true => {
+            " Changed trust policies and policy versions: compare what the command shows with your own sources, then set the right one (update-assume-role-policy, set-default-policy-version) and delete the wrong version."
+        }
+        false => "",
+    }
 }
 
 fn instances(verdict: &Verdict) -> Option<Action> {
@@ -363,7 +423,7 @@ fn logging(verdict: &Verdict) -> Option<Action> {
     push(&mut commands, &["aws", "guardduty", "list-detectors"]);
     (!verdict.logging.is_empty()).then(|| Action {
         title: "Check that logs are still written".to_owned(),
-        note: "There are calls against logs or detectors. For each trail: aws cloudtrail get-trail-status, then start-logging.".to_owned(),
+        note: "The log has calls against logs or detectors. Run aws cloudtrail get-trail-status for each trail, and start-logging where it has stopped.".to_owned(),
         commands,
     })
 }
@@ -406,7 +466,7 @@ fn secrets(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Replace the secrets that were read".to_owned(),
-        note: "Change what each secret opens, then store the new value. The answers show when each was last changed.".to_owned(),
+        note: "Change the password or key that each secret holds, then store the new one. The answers show when each secret was last changed.".to_owned(),
         commands,
     })
 }
@@ -424,7 +484,7 @@ fn others(verdict: &Verdict) -> Option<Action> {
         );
     }
     (!verdict.others.is_empty()).then(|| Action {
-        title: "Look at others who came from the foreign addresses".to_owned(),
+        title: "Check the other identities at the foreign addresses".to_owned(),
         note: "Their keys may have leaked as well. trailsift investigate --user NAME makes the same page for one of them.".to_owned(),
         commands,
     })
@@ -448,7 +508,7 @@ fn support(user: &Entity, verdict: &Verdict) -> Action {
     let (title, note) = match verdict.is_lifted {
         true => (
             "Answer AWS Support",
-            "The quarantine was lifted in this log. With a quarantine AWS opens a support case: see in the Support Center that it is closed.",
+            "The quarantine was lifted in this log. With a quarantine AWS opens a support case: check in the Support Center that it is closed.",
         ),
         false => (
             "Answer AWS Support, and leave the quarantine as it is",
@@ -475,13 +535,18 @@ mod tests {
             region: "eu-central-1".to_owned(),
             owner: String::new(),
             is_of_intruder: true,
-            granted_to: None,
+            part: None,
+            doubt: "",
         }
     }
 
     fn grant(policy: &str) -> Thing {
         Thing {
-            granted_to: Some(Entity::in_account(Kind::User, "111122223333", "bob")),
+            part: Some(Part::PolicyOf(Entity::in_account(
+                Kind::User,
+                "111122223333",
+                "bob",
+            ))),
             ..thing(Kind::Policy, policy, "111122223333")
         }
     }
@@ -512,9 +577,9 @@ mod tests {
         assert_eq!(
             titles,
             [
-                "Make the leaked key unusable",
+                "Deactivate the leaked key",
                 "End the sessions that were opened",
-                "Close the console",
+                "Remove the console password",
                 "Remove what was made and is still there",
                 "Stop the instances that were started",
                 "Answer AWS Support, and leave the quarantine as it is",
@@ -542,6 +607,58 @@ mod tests {
         // Nothing lifts the quarantine, and nothing has more than one line.
         let is_harmless = |line: &&str| !line.contains("Quarantine") && !line.contains('\n');
         assert!(all.iter().all(is_harmless));
+    }
+
+    #[test]
+    fn what_was_changed_in_something_older_has_its_command() {
+        let part = |kind: Kind, name: &str, part: Part| Thing {
+            part: Some(part),
+            owner: "bob".to_owned(),
+            ..thing(kind, name, "111122223333")
+        };
+        let of_nobody = Thing {
+            owner: String::new(),
+            ..part(
+                Kind::AccessKey,
+                "AKIALOST",
+                Part::Changed(Change::Activation),
+            )
+        };
+        let policy = "arn:aws:iam::111122223333:policy/p";
+        let verdict = Verdict {
+            left: vec![
+                part(Kind::User, "bob", Part::MemberOf("admins".to_owned())),
+                part(Kind::Role, "ops", Part::Changed(Change::Trust)),
+                part(Kind::User, "bob", Part::Changed(Change::Password)),
+                part(Kind::Policy, policy, Part::Changed(Change::Version)),
+                part(
+                    Kind::AccessKey,
+                    "AKIAOLD",
+                    Part::Changed(Change::Activation),
+                ),
+                of_nobody,
+                part(Kind::Service, "sync", Part::Permission("a".to_owned())),
+            ],
+            ..Verdict::default()
+        };
+        let action = remove(&verdict).unwrap();
+        let expected = [
+            "# in account 111122223333",
+            "aws iam remove-user-from-group --group-name admins --user-name bob",
+            "aws iam get-role --role-name ops",
+            "aws iam delete-login-profile --user-name bob",
+            "aws iam list-policy-versions --policy-arn arn:aws:iam::111122223333:policy/p",
+            "aws iam update-access-key --access-key-id AKIAOLD --status Inactive --user-name bob",
+            "aws iam get-access-key-last-used --access-key-id AKIALOST",
+            "aws lambda get-policy --region eu-central-1 --function-name sync",
+            "aws lambda remove-permission --region eu-central-1 --function-name sync --statement-id a",
+        ];
+        assert_eq!(action.commands, expected);
+        assert!(
+            action.note.contains("update-assume-role-policy"),
+            "{}",
+            action.note
+        );
     }
 
     #[test]

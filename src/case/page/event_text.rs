@@ -1,6 +1,8 @@
 //! How a page writes what an event says: its actor, its call, its target, and its columns.
 
+use super::clock::Clock;
 use super::shown;
+use crate::case::state::{Change, Doubt};
 use crate::case::touched::in_words;
 use crate::case::{CaseEvent, is_of_aws};
 use crate::follow::{Entity, Kind};
@@ -24,7 +26,7 @@ pub(super) fn target(event: &CaseEvent) -> String {
 /// Returns who acted, as far as the event names it.
 pub(super) fn who(event: &CaseEvent) -> String {
     if is_of_aws(&event.alert) {
-        return format!("AWS (in the name of {})", text(event, Column::ActorArn));
+        return format!("AWS (logged under {})", text(event, Column::ActorArn));
     }
     let named =
         [Column::ActorArn, Column::ActorName, Column::InvokedBy].map(|column| text(event, column));
@@ -49,5 +51,26 @@ pub(super) fn in_account(kind: &str, name: &str, account: &str) -> String {
     match account {
         "" => format!("{kind} {}", shown(name)),
         account => format!("{kind} {} in {}", shown(name), shown(account)),
+    }
+}
+
+/// Returns what was changed, in words that fit before the name of an entity.
+pub(super) fn changed(what: Change) -> &'static str {
+    match what {
+        Change::Trust => "changed trust policy",
+        Change::Password => "new console password",
+        Change::Version => "new version in use",
+        Change::Activation => "activation",
+    }
+}
+
+/// Returns the reason why an order cannot be told.
+pub(super) fn doubt_words(doubt: Doubt, clock: &Clock) -> String {
+    match doubt {
+        Doubt::NoTime => "the time of an event cannot be read".to_owned(),
+        Doubt::SameTime(at) => format!(
+            "both events are at {}, and the log does not show which came first",
+            clock.time(Some(at))
+        ),
     }
 }

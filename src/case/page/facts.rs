@@ -14,12 +14,12 @@ use super::lacking::lacking;
 use super::own::Own;
 use super::places::Places;
 use super::shown;
-use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, seen, tactics};
+use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, n_unknown, seen, tactics};
 use super::verdict::{Verdict, verdict};
-use super::words::{StepFacts, day, looked, plural, sentences, state, steps};
+use super::words::{StepFacts, day, looked, plural, sentences, state, steps, undated};
 use crate::case::address::ip;
 use crate::case::shell::quoted;
-use crate::case::state::{UserState, states};
+use crate::case::state::UserState;
 use crate::case::threads::Threads;
 use crate::case::{About, Case, LookedFor, Neighbour, UserCase};
 use crate::output::Column;
@@ -44,7 +44,8 @@ pub(super) struct Facts {
     /// Numbers of users by what is open, each with its words.
     pub(super) counts: Vec<(usize, &'static str)>,
     pub(super) n_events: usize,
-    pub(super) rounds: String,
+    /// The number of events after the time range of the case.
+    pub(super) n_later: usize,
     pub(super) all_read: bool,
     pub(super) has_changed: bool,
     pub(super) is_cut: bool,
@@ -81,6 +82,8 @@ pub(super) struct UserFacts {
     pub(super) account: String,
     pub(super) quarantined: String,
     pub(super) n_events: usize,
+    /// The number of events after the windows of its quarantines, of which not all are kept.
+    pub(super) n_later: usize,
     /// True if it is one line only: it has one event at most, and nothing is open but its quarantine.
     pub(super) is_folded: bool,
     pub(super) verdict: Verdict,
@@ -89,6 +92,8 @@ pub(super) struct UserFacts {
     pub(super) sentences: Vec<String>,
     /// The time range that was searched.
     pub(super) looked: String,
+    /// The number of events that have no time, in words; an empty text if there are none.
+    pub(super) undated: String,
     pub(super) state: Vec<(String, String)>,
     pub(super) keys: Rows<KeyFacts>,
     pub(super) chart: Option<String>,
@@ -96,16 +101,24 @@ pub(super) struct UserFacts {
     pub(super) calls: Rows<CallFacts>,
     pub(super) made: Rows<MadeFacts>,
     pub(super) tactics: Vec<TacticFacts>,
+    /// True if some calls are known to be the intruder's.
+    pub(super) has_intruder: bool,
+    /// The number of calls that may be the intruder's, besides those that are.
+    pub(super) n_unknown: usize,
     pub(super) steps: Vec<StepFacts>,
 }
 
 impl Facts {
     /// Derives the facts from a case.
-    pub(super) fn new(case: &Case, clock: &Clock, threads: &Threads) -> Self {
+    pub(super) fn new(
+        case: &Case,
+        states: &[UserState<'_>],
+        clock: &Clock,
+        threads: &Threads,
+    ) -> Self {
         let about = &case.about;
         let has_many = case.users.len() > 1;
-        let states = states(case);
-        let all: Vec<_> = case.users.iter().zip(&states).collect();
+        let all: Vec<_> = case.users.iter().zip(states).collect();
         let mut users = threads.each(all.len(), &|nth| {
             let (user, state) = all[nth];
             let own = Own::new(case, user, state, clock);
@@ -123,11 +136,6 @@ impl Facts {
             .diagnostics
             .iter()
             .filter(|one| one.severity == Severity::Error);
-        let needles = about
-            .rounds
-            .iter()
-            .filter(|round| round.looked_for == LookedFor::Names)
-            .fold(0_usize, |sum, round| sum.saturating_add(round.needles));
         Self {
             title,
             version: about.version.clone(),
@@ -142,18 +150,14 @@ impl Facts {
                 .unwrap_or_default(),
             counts: counts(&users),
             n_events: case.events.len(),
-            rounds: format!(
-                "{}, {} names and keys",
-                plural(about.rounds.len() as u64, "pass"),
-                needles
-            ),
+            n_later: case.later.len(),
             all_read: about.all_read,
             has_changed: about.archive_changed,
             is_cut: about.max_hops_bit,
             provenance: provenance(about),
             lacking: lacking(case),
             not_read: errors.map(|one| shown(&one.to_string())).collect(),
-            neighbours: Rows::new(neighbours(case, &states, clock)),
+            neighbours: Rows::new(neighbours(case, states, clock)),
             addresses: addresses(case),
             users,
         }
@@ -201,6 +205,9 @@ fn provenance(about: &About) -> Vec<(&'static str, String)> {
         .collect();
     let regions: Vec<String> = archive.regions.iter().map(|region| shown(region)).collect();
     let days = archive.from.zip(archive.to);
+    let names = about.rounds.iter();
+    let names = names.filter(|round| round.looked_for == LookedFor::Names);
+    let names = names.fold(0_usize, |sum, round| sum.saturating_add(round.needles));
     let rows = [
         ("Command", command.join(" ")),
         (
@@ -211,6 +218,14 @@ fn provenance(about: &About) -> Vec<(&'static str, String)> {
                 sources.read + sources.empty,
                 sources.partial,
                 sources.failed
+            ),
+        ),
+        (
+            "Search",
+            format!(
+                "{} through the archive, for {} (users, keys, roles and what they made)",
+                plural(about.rounds.len() as u64, "search"),
+                plural(names as u64, "name")
             ),
         ),
         ("Accounts of the case", accounts.join(", ")),
@@ -230,7 +245,7 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
     let mut all: Vec<_> = case.neighbours.iter().collect();
     let foreign: BTreeSet<IpAddr> = states
         .iter()
-        .flat_map(|state| &state.leak.foreign_addresses)
+        .flat_map(|state| &state.foreign_addresses)
         .copied()
         .collect();
     let is_foreign = |one: &Neighbour| ip(&one.address).is_some_and(|ip| foreign.contains(&ip));
@@ -256,17 +271,17 @@ fn neighbours(case: &Case, states: &[UserState<'_>], clock: &Clock) -> Vec<Neigh
 fn addresses(case: &Case) -> String {
     let counts = case.about.addresses;
     if counts.max_identities == 0 {
-        return "Nobody was looked for (--max-identities 0).".to_owned();
+        return "Other identities were not searched for (--max-identities 0).".to_owned();
     }
     let found = match (case.neighbours.is_empty(), counts.shared) {
         (false, _) => "",
         (true, 0) => " Nobody else was seen there.",
-        (true, _) => " At the others nobody else was seen.",
+        (true, _) => " Nobody else was seen at the others.",
     };
     format!(
-        "Looked for at {}. Left out: {} with more than {} others, and {} that the log has no address for, but a name (services of AWS).{found}",
+        "Other identities were searched for at {}. Left out: {} with more than {} others, and {} without an address (AWS services).{found}",
         plural(counts.searched, "address"),
-        counts.shared,
+        plural(counts.shared, "address"),
         counts.max_identities,
         plural(counts.of_services, "caller")
     )
@@ -279,20 +294,22 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
     let keys = keys(state_at_end, clock);
     let places = Places::new(own);
     let verdict = verdict(own, &places, &keys);
-    let bursts = bursts(own, &places);
+    let bursts = bursts(own);
     let is_quiet = verdict.left.is_empty() && verdict.used_later.is_empty();
-    let is_folded = has_many && is_quiet && own.to_the_end().take(2).count() < 2;
+    let is_folded = has_many && is_quiet && own.attributed().take(2).count() < 2;
     UserFacts {
         nth,
         name: shown(&user_entity.name),
         account: shown(&user_entity.account),
         quarantined: clock.time_if_any(own.quarantined),
-        n_events: own.events.len(),
+        n_events: own.all().count(),
+        n_later: own.attributed().filter(|one| one.is_later).count(),
         is_folded,
         actions: actions(user_entity, &verdict),
-        bursts: Rows::new(narrative(own, &bursts)),
+        bursts: narrative(own, &bursts),
         sentences: sentences(own, user_entity, &user.known),
         looked: looked(own),
+        undated: undated(own),
         state: state(own),
         chart: match is_folded {
             true => None,
@@ -302,8 +319,10 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
             seen(own, "Addresses", Column::SourceAddress),
             seen(own, "User agents", Column::UserAgent),
         ],
-        tactics: tactics(own, &places),
-        steps: steps(own, &places),
+        tactics: tactics(own),
+        has_intruder: own.state.has_intruder(),
+        n_unknown: n_unknown(own),
+        steps: steps(own),
         keys: Rows::new(keys),
         made: Rows::new(made(state_at_end, clock)),
         calls: Rows::new(calls(own)),

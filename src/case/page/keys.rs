@@ -1,9 +1,9 @@
 //! The keys of a user and what was made, as a page shows them.
 
 use super::clock::Clock;
-use super::event_text::{kind, text, who};
+use super::event_text::{changed, doubt_words, kind, text, who};
 use super::shown;
-use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Maker, Thing, UserState};
+use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Party, Thing, UserState};
 use crate::case::{CaseEvent, Finding};
 use crate::output::Column;
 
@@ -24,8 +24,8 @@ pub(super) struct KeyFacts {
 pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
     let keys = state.keys.iter().map(|key| {
         let has_leaked = state.has_leaked(key);
-        let maker = state.made_key(key).map(|made| made.maker);
-        let is_of_strangers = matches!(maker, Some(Maker::Intruder | Maker::Unclear));
+        let maker = state.made_key(key).map(|made| made.by.party);
+        let is_of_strangers = maker.is_some_and(Party::may_be_intruder);
         let may_have_leaked =
             state.leak.finding == Finding::NothingPoints && state.leak.others.contains(&key.key);
         let mut notes = vec![key_end(key.end, clock)];
@@ -54,14 +54,18 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
 /// Returns the state of a key at the end of the log.
 pub(super) fn key_end(end: KeyEnd<'_>, clock: &Clock) -> String {
     let when = |event: &CaseEvent| clock.time(event.alert.time());
+    let since = |event: &CaseEvent| match event.alert.time() {
+        None => clock.time(None),
+        time => format!("since {}", clock.time(time)),
+    };
     match end {
-        KeyEnd::Active => "active, as far as this archive tells".to_owned(),
-        KeyEnd::ActiveAgain(event) => format!("active again since {}", when(event)),
-        KeyEnd::Inactive(event) => format!("inactive since {}", when(event)),
+        KeyEnd::Active => "active: this archive has no event that switched it off".to_owned(),
+        KeyEnd::ActiveAgain(event) => format!("active again {}", since(event)),
+        KeyEnd::Inactive(event) => format!("inactive {}", since(event)),
         KeyEnd::Deleted(event) => format!("deleted {}", when(event)),
         KeyEnd::UserDeleted(event) => format!("its user was deleted {}", when(event)),
-        KeyEnd::OfSession => "of a session".to_owned(),
-        KeyEnd::Unclear => "not known, because a time cannot be read".to_owned(),
+        KeyEnd::OfSession => "temporary key of a session".to_owned(),
+        KeyEnd::Unclear(doubt) => format!("not known: {}", doubt_words(doubt, clock)),
     }
 }
 
@@ -82,12 +86,14 @@ fn whose(key: &KeyState<'_>) -> String {
 }
 
 /// Returns who made something.
-fn made_by(maker: Maker) -> &'static str {
-    match maker {
-        Maker::Intruder => "made with the leaked key",
-        Maker::Response => "made by the response",
-        Maker::Owner => "made in normal use",
-        Maker::Unclear => "made by an unknown party",
+fn made_by(party: Party) -> &'static str {
+    match party {
+        Party::Intruder => "made by the intruder",
+        Party::Unknown => "made by an unknown party",
+        Party::User => "made by the user",
+        Party::Response => "made by the response",
+        Party::Other => "made by others before the quarantine",
+        Party::Aws => "made by AWS",
     }
 }
 
@@ -99,6 +105,8 @@ pub(super) struct MadeFacts {
     pub(super) when: String,
     pub(super) by: String,
     pub(super) maker: &'static str,
+    /// The reason to say that it was made by these.
+    pub(super) why: &'static str,
     pub(super) fate: String,
     /// True if strangers made it, and it may still be there.
     pub(super) is_bad: bool,
@@ -107,7 +115,6 @@ pub(super) struct MadeFacts {
 /// Returns what was made, with its maker and its fate. What may be left of strangers comes first.
 pub(super) fn made(state: &UserState<'_>, clock: &Clock) -> Vec<MadeFacts> {
     let made = state.made.iter().map(|one| {
-        let is_of_strangers = matches!(one.maker, Maker::Intruder | Maker::Unclear);
         let (kind, name) = match one.thing {
             Thing::Entity(entity) => (kind(entity.kind), shown(&entity.name)),
             Thing::Grant { policy, to } => {
@@ -119,15 +126,27 @@ pub(super) fn made(state: &UserState<'_>, clock: &Clock) -> Vec<MadeFacts> {
                 );
                 ("policy attached".to_owned(), to)
             }
+            Thing::Member { user, group } => {
+                let to = format!("{} in group {}", shown(&user.name), shown(&group.name));
+                ("member of a group".to_owned(), to)
+            }
+            Thing::Change { what, on } => (
+                changed(what).to_owned(),
+                format!("{} {}", on.kind.name(), shown(&on.name)),
+            ),
+            Thing::Permission { function, .. } => {
+                ("permission for others".to_owned(), shown(function))
+            }
         };
         MadeFacts {
             kind,
             name,
             when: clock.time(one.made.alert.time()),
             by: who(one.made),
-            maker: made_by(one.maker),
+            maker: made_by(one.by.party),
+            why: one.by.why.words(),
             fate: fate(one, clock),
-            is_bad: is_of_strangers && one.fate.may_be_there(),
+            is_bad: one.by.party.may_be_intruder() && one.fate.may_be_there(),
         }
     });
     let mut made: Vec<MadeFacts> = made.collect();
@@ -139,9 +158,10 @@ fn fate(one: &MadeThing<'_>, clock: &Clock) -> String {
     let by = |event: &CaseEvent| format!("{} by {}", clock.time(event.alert.time()), who(event));
     match one.fate {
         Fate::Removed(event) => format!("removed {}", by(event)),
+        Fate::Replaced(event) => format!("changed again {}", by(event)),
         Fate::SwitchedOff(event) => format!("switched off {}", by(event)),
-        Fate::Present => "still there, as far as this archive tells".to_owned(),
-        Fate::NotFollowed => "not known: it was not followed".to_owned(),
-        Fate::Unclear => "not known, because a time cannot be read".to_owned(),
+        Fate::Present => "still there: this archive has no event that removed it".to_owned(),
+        Fate::NotFollowed => "not known: later events about it were not searched for".to_owned(),
+        Fate::Unclear(doubt) => format!("not known: {}", doubt_words(doubt, clock)),
     }
 }

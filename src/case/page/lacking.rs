@@ -1,10 +1,13 @@
 //! The questions about a case that its archive cannot answer.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 
+use super::own::Own;
 use super::shown;
 use super::words::plural;
-use crate::case::{AccountCoverage, Case};
+use crate::case::{AccountCoverage, Case, Coverage};
 
 /// Number of gaps that are named; further ones are only counted.
 const GAPS_MAX: usize = 6;
@@ -15,37 +18,60 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
     let archive = &about.archive;
     let mut lacking = Vec::new();
     if !about.all_read {
-        lacking.push("Not all could be read: see below.".to_owned());
+        lacking.push("Not all files could be read: see below.".to_owned());
     }
     for user in &about.not_found {
         lacking.push(format!(
-            "The quarantine of {}, of which the alerts tell, is not in what was read: this is another archive, or not all of it.",
+            "The quarantine of {} is in the alerts, but not in the files that were read: this is another archive, or only a part of it.",
             shown(&user.name)
         ));
     }
     lacking.push(match (about.since, about.until) {
-        (None, None) => "Events of all times were looked at.".to_owned(),
+        (None, None) => "Events of all times were searched.".to_owned(),
         _ => format!(
-            "What lies before the times named at each user, or outside of --since and --until, was not looked at (--before, --since, --until): {} of other days. What lies after them counts only for the state at the end of the log.",
-            plural(archive.folders_passed_over, "folder")
+            "Events before the time range of each user, or outside of --since and --until, were not searched (--before, --since, --until); {} skipped because of their days. Events after the time range count only for the state at the end of the log.",
+            match archive.folders_passed_over {
+                1 => "1 folder was".to_owned(),
+                n => format!("{n} folders were"),
+            }
         ),
     });
     lacking.extend(later_cut(case));
     if archive.is_part {
-        let text = "Only a part of the archive was asked for (accounts, regions, or a shard): what is said here holds for that part.";
+        let text = "Only a part of the archive was searched (accounts, regions, file names, or a shard). This page applies to that part.";
         lacking.push(text.to_owned());
     }
+    lacking.extend(accounts_lacking(archive));
+    if archive.files_outside_layout > 0 {
+        lacking.push(format!(
+            "{} outside of CloudTrail's folder layout: their accounts and days are not known.",
+            match archive.files_outside_layout {
+                1 => "1 file is".to_owned(),
+                n => format!("{n} files are"),
+            }
+        ));
+    }
+    lacking.push(
+        "Reads and writes of objects in buckets, items in tables, and calls of functions are logged only where a trail records data events."
+            .to_owned(),
+    );
+    lacking
+}
+
+/// Returns a sentence for each thing that the archive lacks of the accounts of the case.
+fn accounts_lacking(archive: &Coverage) -> Vec<String> {
+    let mut lacking = Vec::new();
     let missing = &archive.accounts_without_files;
     for account in missing.iter().take(GAPS_MAX) {
         let account = shown(account);
         lacking.push(format!(
-            "The case leads to account {account}, of which there is no file in CloudTrail's layout."
+            "The case leads to account {account}, but the archive has no file of it in CloudTrail's folder layout."
         ));
     }
     if missing.len() > GAPS_MAX {
         let n = missing.len() - GAPS_MAX;
         lacking.push(format!(
-            "And to {}, likewise.",
+            "The same applies to {}.",
             plural(n as u64, "more account")
         ));
     }
@@ -56,7 +82,7 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         }
         if account.files_without_day > 0 {
             lacking.push(format!(
-                "Of account {} {} of {} files have no day in their paths, so which days are missing is not known.",
+                "Account {}: {} of {} files have no day in their paths, so it is not known which days are missing.",
                 shown(&account.account_id),
                 account.files_without_day,
                 account.files
@@ -70,17 +96,78 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
             ));
         }
     }
-    if archive.files_outside_layout > 0 {
-        lacking.push(format!(
-            "Outside of CloudTrail's layout there is {}: of which account and day was not asked.",
-            plural(archive.files_outside_layout, "file")
-        ));
-    }
-    lacking.push(
-        "What was read and written in buckets, tables and functions is logged only where a trail records data events."
-            .to_owned(),
-    );
     lacking
+}
+
+/// Returns a sentence for each gap of the archive that bears on what a verdict says of a user: what could not be read, and
+/// days without files up to the end of the log. Nothing if no gap is seen; nothing at all if gaps cannot be seen.
+pub(super) fn gaps(own: &Own<'_>) -> Option<Vec<String>> {
+    let about = own.about;
+    let archive = &about.archive;
+    let mut gaps = Vec::new();
+    let sources = &about.sources;
+    for (n, what) in [
+        (sources.failed, "could not be read"),
+        (sources.partial, "could be read only in part"),
+    ] {
+        if n > 0 {
+            gaps.push(format!("{} {what}", plural(n, "file")));
+        }
+    }
+    if !about.all_read && gaps.is_empty() {
+        gaps.push("a pass could not read all files".to_owned());
+    }
+    if about.archive_changed {
+        gaps.push("files changed while they were read".to_owned());
+    }
+    if archive.is_part {
+        gaps.push("only some accounts, regions or files were searched".to_owned());
+    }
+    let accounts = own.accounts();
+    // Files outside of the layout may be of any account.
+    let is_laid_out = archive.files_outside_layout == 0;
+    let without = archive.accounts_without_files.iter();
+    let without = without.filter(|account| is_laid_out && accounts.contains(*account));
+    for account in without {
+        gaps.push(format!("no file of account {}", shown(account)));
+    }
+    let day = |time: Timestamp| Offset::UTC.to_datetime(time).date();
+    let from = own.since.map(day).max(archive.from);
+    let to = own
+        .state
+        .log_ends
+        .map(day)
+        .into_iter()
+        .chain(archive.to)
+        .min();
+    let of_accounts = archive.accounts.iter();
+    let of_accounts = of_accounts.filter(|one| accounts.contains(&one.account_id));
+    let mut has_days = false;
+    for account in of_accounts {
+        has_days |= account.files_without_day == 0;
+        if let (Some(from), Some(to)) = (from, to) {
+            gaps.extend(days_without(account, from, to));
+        }
+    }
+    (has_days || !gaps.is_empty()).then_some(gaps)
+}
+
+/// Returns the number of days without files in a range; nothing if there are none.
+fn days_without(account: &AccountCoverage, from: Date, to: Date) -> Option<String> {
+    let cut = account.days_without_files.iter();
+    let cut = cut.map(|(first, last)| ((*first).max(from), (*last).min(to)));
+    let cut: Vec<(Date, Date)> = cut.filter(|(first, last)| first <= last).collect();
+    let n: i64 = cut.iter().map(|(first, last)| n_days(*first, *last)).sum();
+    let (_, last) = cut.last()?;
+    Some(format!(
+        "no file of account {} on {n} of the {} from {from} to {to}, the last of them {last}",
+        shown(&account.account_id),
+        plural(n_days(from, to).unsigned_abs(), "day"),
+    ))
+}
+
+fn n_days(from: Date, to: Date) -> i64 {
+    i64::from((to - from).get_days()) + 1
 }
 
 fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<String> {
@@ -88,7 +175,6 @@ fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<Strin
     if gaps.is_empty() {
         return None;
     }
-    let n_days = |from: Date, to: Date| i64::from((to - from).get_days()) + 1;
     let n: i64 = gaps.iter().map(|(first, last)| n_days(*first, *last)).sum();
     let named = gaps.iter().take(GAPS_MAX);
     let named = named.map(|(first, last)| match first == last {
@@ -109,6 +195,6 @@ fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<Strin
 
 /// Returns the note that later events were left out, if they were.
 fn later_cut(case: &Case) -> Option<String> {
-    let note = "So much was made after the windows (--after) that not all of it is in this case: more may be left than this page names.";
+    let note = "Too much was made after the time range (--after) to keep all of it: more may be left behind than this page names.";
     case.about.later_cut.then(|| note.to_owned())
 }

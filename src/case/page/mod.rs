@@ -1,7 +1,8 @@
 //! A case as a self-contained page (no network access), and the same as text for a ticket.
 //!
 //! `facts` derives the facts about each user from the events: `verdict` says what leaked and what is open, `commands`
-//! what to do now, `bursts` what happened, `tables` the rest, and `words` puts it into sentences. `chart` draws the
+//! what to do now about the `things` that are left, `bursts` what happened, `tables` the rest, and `words` puts it into
+//! sentences. `chart` draws the
 //! user's activity, and `rows` has the events that the page filters by itself. `event_text` writes what an event says,
 //! and `clock` its time. `lacking` lists what the archive cannot show. All text in a log was chosen by the sender of a
 //! request: it goes through [`shown`], and the templates escape all their values.
@@ -19,6 +20,7 @@ mod own;
 mod places;
 mod rows;
 mod tables;
+mod things;
 mod verdict;
 mod words;
 
@@ -27,6 +29,7 @@ use jiff::tz::TimeZone;
 
 use super::Case;
 use super::shell::is_hidden;
+use super::state::states;
 use super::threads::Threads;
 use crate::error::PageError;
 use clock::Clock;
@@ -64,7 +67,11 @@ struct Ticket<'a> {
 pub fn render(case: &Case, zone: Option<&TimeZone>, n_threads: usize) -> Result<String, PageError> {
     let threads = Threads::new(n_threads);
     let clock = Clock::new(zone.cloned());
-    let (facts, events) = threads.both(|| Facts::new(case, &clock, &threads), || rows(case));
+    let states = states(case);
+    let (facts, events) = threads.both(
+        || Facts::new(case, &states, &clock, &threads),
+        || rows(case, &states),
+    );
     let page = Page {
         facts: &facts,
         events,
@@ -78,18 +85,25 @@ pub fn render(case: &Case, zone: Option<&TimeZone>, n_threads: usize) -> Result<
 ///
 /// The template's error.
 pub fn markdown(case: &Case, zone: Option<&TimeZone>) -> Result<String, PageError> {
-    let facts = &Facts::new(case, &Clock::new(zone.cloned()), &Threads::new(1));
+    let clock = Clock::new(zone.cloned());
+    let facts = &Facts::new(case, &states(case), &clock, &Threads::new(1));
     Ok(Ticket { facts }.render()?)
 }
 
 /// Returns text of a log in a form that is safe to show: without characters that change how the text around them is
 /// displayed, and not too long.
 pub(crate) fn shown(text: &str) -> String {
-    made_visible(text, SHOWN_CHARS)
+    made_visible(text, SHOWN_CHARS, &is_hidden)
 }
 
-/// Returns the same with another limit.
-fn made_visible(text: &str, chars_max: usize) -> String {
+/// Returns a record in such a form, with its line breaks and tabs, and with another limit.
+fn shown_record(text: &str, chars_max: usize) -> String {
+    made_visible(text, chars_max, &|c| {
+        is_hidden(c) && !matches!(c, '\n' | '\r' | '\t')
+    })
+}
+
+fn made_visible(text: &str, chars_max: usize, is_hidden: &dyn Fn(char) -> bool) -> String {
     // Most texts have nothing to change, and a byte for each character.
     if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();

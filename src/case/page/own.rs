@@ -1,29 +1,29 @@
 //! A user's own part of a case, in the form that the page needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::clock::Clock;
-use crate::case::state::UserState;
 use crate::case::state::timeline::is_among;
-use crate::case::{Case, CaseEvent, Neighbour, UserCase, is_done, is_of_aws};
-use crate::follow::{Entity, Link, Quarantine};
+use crate::case::state::{Attributed, Party, UserState};
+use crate::case::{About, Case, CaseEvent, Neighbour, UserCase};
+use crate::follow::{Entity, Quarantine};
+use crate::output::Column;
 
-/// A user's events, each with its link to the user.
+/// A user's events, each with whose call it was.
 pub(super) struct Own<'a> {
     user: &'a Entity,
     /// The state of the user at the end of the log.
     pub(super) state: &'a UserState<'a>,
-    pub(super) events: Vec<(&'a CaseEvent, Link<'a>)>,
-    /// Events after the windows of the quarantines.
-    later: Vec<&'a CaseEvent>,
     /// The time of the first quarantine.
     pub(super) quarantined: Option<Timestamp>,
     /// The start of the time range that was searched, if there was such a limit.
     pub(super) since: Option<Timestamp>,
     /// The end of that time range.
     pub(super) until: Option<Timestamp>,
+    /// The metadata of the case.
+    pub(super) about: &'a About,
     pub(super) countries: &'a BTreeMap<String, String>,
     /// Other identities at addresses of the case.
     pub(super) neighbours: &'a [Neighbour],
@@ -49,11 +49,10 @@ impl<'a> Own<'a> {
         let mut own = Self {
             user: user.beginning.subject(),
             state,
-            events: user.events(&case.events).collect(),
-            later: user.later(case).map(|(event, _)| event).collect(),
             quarantined: state.quarantined,
             since: None,
             until: None,
+            about: &case.about,
             countries: &case.about.countries,
             neighbours: &case.neighbours,
             clock,
@@ -71,8 +70,40 @@ impl<'a> Own<'a> {
         own
     }
 
+    /// Returns all events up to the end of the log, each with whose call it was.
+    pub(super) fn attributed(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        self.state.events.iter()
+    }
+
+    /// Returns the events near the quarantines.
     pub(super) fn all(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.events.iter().map(|(event, _)| *event)
+        let near = self.attributed().filter(|one| !one.is_later);
+        near.map(|one| one.event)
+    }
+
+    /// Returns words about whose call an event was, to be put after its actor: if it is an intruder's, or may be.
+    pub(super) fn doubt_about(&self, event: &CaseEvent) -> &'static str {
+        match self.state.by(event).map(|by| by.party) {
+            Some(Party::Intruder) => " (the intruder)",
+            Some(Party::Unknown) => " (the user, the intruder or somebody else: not known)",
+            _ => "",
+        }
+    }
+
+    /// Returns the accounts that the user's events are in, and those that its keys and sessions lead to.
+    pub(super) fn accounts(&self) -> BTreeSet<String> {
+        let mut accounts: BTreeSet<String> =
+            self.account().map(str::to_owned).into_iter().collect();
+        let answered = self.attributed().map(|one| one.event);
+        for event in answered.filter(|event| event.story.error_code.is_none()) {
+            let columns = [Column::AccountId, Column::RecipientAccountId];
+            let texts = columns.into_iter().filter_map(|one| event.alert.text(one));
+            accounts.extend(texts.map(str::to_owned));
+            let given = event.story.traces.given.iter();
+            let roles = given.filter_map(|one| Entity::role_of_session(&one.name));
+            accounts.extend(roles.map(|role| role.account));
+        }
+        accounts
     }
 
     /// Returns the account of the user, if it is known.
@@ -108,24 +139,22 @@ impl<'a> Own<'a> {
 
     /// Returns the events done by the user and by what it led to, but not what AWS itself did in its name.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        let done = self.all_with_done().filter(|(_, is_done)| *is_done);
-        done.map(|(event, _)| event)
+        let done = self
+            .attributed()
+            .filter(|one| !one.is_later && one.is_done());
+        done.map(|one| one.event)
     }
 
-    /// Returns all events, each with whether it is one of those.
-    pub(super) fn all_with_done(&self) -> impl Iterator<Item = (&'a CaseEvent, bool)> + '_ {
-        self.events
-            .iter()
-            .map(|(event, tie)| (*event, is_done(*tie) && !is_of_aws(&event.alert)))
+    /// Returns the same up to the end of the log. Of plain use after the windows only the first few events are there.
+    pub(super) fn done_to_the_end(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        self.attributed().filter(|one| one.is_done())
     }
 
-    /// Returns all events up to the end of the log.
-    pub(super) fn to_the_end(&self) -> impl Iterator<Item = &'a CaseEvent> + '_ {
-        self.all().chain(self.later.iter().copied())
-    }
-
-    pub(super) fn is_before(&self, event: &CaseEvent) -> bool {
-        self.when(event) == When::Before
+    /// Returns the events done up to the end of the log that are an intruder's, and those that may be: see
+    /// [`Party`]. A call across accounts is in the logs of both, and counts once.
+    pub(super) fn of_intruder(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
+        let done = self.done_to_the_end();
+        done.filter(|one| one.by.party.may_be_intruder())
     }
 
     pub(super) fn when(&self, event: &CaseEvent) -> When {

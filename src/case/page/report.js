@@ -1,6 +1,6 @@
 "use strict";
 const PAGE = 100;
-const TIME = 0, RELATION = 1, KEY = 3, ERROR = 7, ADDRESS = 8, N_SHOWN = 11, HOPS = 11, ID = 12, SOURCE = 13, INDEX = 14, OFFSET = 15, OWNERS = 16, RAW = 17;
+const TIME = 0, PARTY = 1, RELATION = 2, KEY = 4, ERROR = 8, ADDRESS = 9, N_SHOWN = 12, HOPS = 12, ID = 13, SOURCE = 14, INDEX = 15, OFFSET = 16, OWNERS = 17, RAW = 18;
 const by_id = (id) => document.getElementById(id);
 const { texts, rows, users } = JSON.parse(by_id("data").textContent);
 const low = texts.map((text) => text.toLowerCase());
@@ -15,20 +15,22 @@ function add_option(select, value, text) {
   option.textContent = text;
   select.append(option);
 }
-for (const text of [...new Set(rows.map((row) => texts[row[RELATION]]))].sort()) add_option(form.elements.relation, text, text);
+for (const [name, column] of [["party", PARTY], ["relation", RELATION]])
+  for (const text of [...new Set(rows.map((row) => texts[row[column]]))].sort()) add_option(form.elements[name], text, text);
 users.forEach((name, nth) => add_option(form.elements.user, String(nth), name));
 if (users.length < 2) form.elements.user.hidden = true;
 
 function filter() {
   const field = (name) => form.elements[name].value.trim();
   const wanted = field("q").toLowerCase().split(/\s+/).filter(Boolean);
-  const user = field("user"), relation = field("relation"), key = field("key").toLowerCase(), address = field("address").toLowerCase();
+  const user = field("user"), party = field("party"), relation = field("relation"), key = field("key").toLowerCase(), address = field("address").toLowerCase();
   const from = field("from").replace(" ", "T"), to = field("to").replace(" ", "T");
   // A time without seconds is a whole minute, a date a whole day.
   const until = to === "" ? "" : to.replace(/Z$/, "") + "\uffff";
   const is_refused = form.elements.refused.checked;
   found = rows.filter((row) =>
     (user === "" || row[OWNERS].includes(Number(user))) &&
+    (party === "" || texts[row[PARTY]] === party) &&
     (relation === "" || texts[row[RELATION]] === relation) &&
     (key === "" || low[row[KEY]].includes(key)) &&
     (address === "" || low[row[ADDRESS]].includes(address)) &&
@@ -75,7 +77,7 @@ function toggle(line, row) {
   const field = document.createElement("td");
   field.colSpan = N_SHOWN;
   const place = document.createElement("div");
-  place.textContent = `${texts[row[SOURCE]]}, record ${row[INDEX]}, offset ${row[OFFSET]} of the text; event ${texts[row[ID]]}; ${row[HOPS]} steps from the beginning`;
+  place.textContent = `${texts[row[SOURCE]]}, record ${row[INDEX]}, offset ${row[OFFSET]} of the text; event ${texts[row[ID]]}; ${row[HOPS]} steps from the start of the case`;
   const raw = document.createElement("pre");
   raw.textContent = row[RAW] === "" ? "The record is in events.parquet, column raw_event." : pretty(row[RAW]);
   field.append(place, raw);

@@ -1,12 +1,12 @@
 //! The tables about a user on a page: its addresses, its programs, and calls by their tactic.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::{Own, When};
-use super::places::Places;
 use super::shown;
 use crate::case::Seen;
+use crate::case::state::Party;
 use crate::case::techniques::technique;
 use crate::output::Column;
 
@@ -39,6 +39,22 @@ impl<T> Rows<T> {
         let n_left = all.len().saturating_sub(ROWS_MAX);
         all.truncate(ROWS_MAX);
         Self { first: all, n_left }
+    }
+
+    /// Returns the rows with the lowest ranks, and of those with the same rank the first ones, in the order in which
+    /// they are given.
+    pub(super) fn by_rank(all: Vec<(u8, T)>) -> Self {
+        let n_left = all.len().saturating_sub(ROWS_MAX);
+        let mut places: Vec<(u8, usize)> = all.iter().map(|(rank, _)| *rank).zip(0..).collect();
+        places.sort_unstable();
+        places.truncate(ROWS_MAX);
+        let kept: BTreeSet<usize> = places.into_iter().map(|(_, place)| place).collect();
+        let all = all.into_iter().enumerate();
+        let first = all.filter(|(place, _)| kept.contains(place));
+        Self {
+            first: first.map(|(_, (_, row))| row).collect(),
+            n_left,
+        }
     }
 }
 
@@ -128,14 +144,25 @@ pub(super) fn calls(own: &Own<'_>) -> Vec<CallFacts> {
     calls
 }
 
+/// Returns the number of calls that may be the intruder's, besides those that are.
+pub(super) fn n_unknown(own: &Own<'_>) -> usize {
+    let unknown = own.of_intruder();
+    unknown.filter(|one| one.by.party == Party::Unknown).count()
+}
+
 /// Returns the calls of the intruder that succeeded, by the tactic that they can be a step of; the other calls by
-/// whether they changed something.
-pub(super) fn tactics(own: &Own<'_>, places: &Places<'_>) -> Vec<TacticFacts> {
+/// whether they changed something. If no call is known to be the intruder's, these are the calls that may be.
+pub(super) fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
     // The number of calls, by call and technique.
     type Calls<'a> = BTreeMap<(&'a str, &'a str), u64>;
     let mut all: BTreeMap<(usize, &str), Calls<'_>> = BTreeMap::new();
-    let succeeded = own.done().filter(|event| event.story.error_code.is_none());
-    for event in succeeded.filter(|event| places.may_be_foreign(event)) {
+    let party = match own.state.has_intruder() {
+        true => Party::Intruder,
+        false => Party::Unknown,
+    };
+    let events = own.of_intruder().filter(|one| one.by.party == party);
+    let events = events.map(|one| one.event);
+    for event in events.filter(|event| event.story.error_code.is_none()) {
         let column = |name| event.alert.text(name).unwrap_or_default();
         let technique = technique(column(Column::EventProvider), column(Column::EventAction));
         let group = match (technique, event.story.read_only) {

@@ -3,24 +3,24 @@
 //! It is plain data, which the templates show. What an address or a key says about a stranger is a guess, and each
 //! guess has its reasons beside it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ptr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::clock::length;
-use super::event_text::{call, entity_words, in_account, kind, target, who};
+use super::event_text::{call, doubt_words, entity_words, target, who};
 use super::keys::{KeyFacts, key_end};
+use super::lacking::gaps;
 use super::own::Own;
 use super::places::{Places, address};
 use super::shown;
+use super::things::{Thing, left, roles};
 use super::words::plural;
 use crate::case::address::ip;
-use crate::case::owners::owned;
-use crate::case::state::{self, Fate, MadeThing, Maker, Standing};
+use crate::case::state::{Fate, Party, Standing, TemporaryKey};
 use crate::case::touched::attacks_logging;
 use crate::case::{CaseEvent, Finding, ForeignUse, is_of_aws, leak};
-use crate::follow::{Data, Entity, Kind};
+use crate::follow::{Data, Entity};
 use crate::output::Column;
 
 /// The verdict about a user.
@@ -40,6 +40,12 @@ pub(super) struct Verdict {
     pub(super) first_foreign: Option<String>,
     /// Keys that are usable at the end of the log and leaked, may have leaked, or were made by the intruder.
     pub(super) usable: Vec<String>,
+    /// The temporary keys that may be usable after the end of the log, and how many others have ended.
+    pub(super) temporary: Vec<String>,
+    /// The number of temporary keys that an intruder got and that may be usable after the end of the log.
+    pub(super) n_open: usize,
+    /// What the archive lacks for this verdict; nothing if gaps cannot be seen.
+    pub(super) gaps: Option<Vec<String>>,
     /// The user's own usable keys if nothing says which of several leaked.
     pub(super) candidates: Vec<String>,
     /// What the intruder, or an unknown party, made and nobody removed.
@@ -70,6 +76,13 @@ pub(super) struct Verdict {
     pub(super) removed: Vec<String>,
 }
 
+impl Verdict {
+    /// Returns whether the archive is known to have gaps.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gaps.as_ref().is_some_and(|gaps| !gaps.is_empty())
+    }
+}
+
 /// A key that probably leaked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeakedKey {
@@ -98,37 +111,6 @@ pub(super) struct Secret {
     pub(super) name: String,
 }
 
-/// Something that an intruder made or took.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Thing {
-    pub(super) kind: Kind,
-    pub(super) name: String,
-    pub(super) account: String,
-    pub(super) region: String,
-    /// The user that a key belongs to.
-    pub(super) owner: String,
-    /// True if it is known that the intruder made it.
-    pub(super) is_of_intruder: bool,
-    /// What a policy was attached to or put on; nothing for a policy that was made.
-    pub(super) granted_to: Option<Entity>,
-}
-
-impl Thing {
-    /// Returns its kind and name, and its account if that is known.
-    pub(super) fn words(&self) -> String {
-        if let Some(to) = &self.granted_to {
-            let policy = self.name.rsplit('/').next().unwrap_or_default();
-            return format!(
-                "policy {} on {} {}",
-                shown(policy),
-                to.kind.name(),
-                shown(&to.name)
-            );
-        }
-        in_account(&kind(self.kind), &self.name, &self.account)
-    }
-}
-
 /// Returns the verdict about a user.
 pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> Verdict {
     let leak = &own.state.leak;
@@ -147,19 +129,24 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
     let mut verdict = Verdict {
         first_foreign: first.map(|(key, first)| first_foreign(own, first, key.before_quarantine)),
         used_later: used_later(own),
-        touched: calls(own, places, &is_data),
-        logging: calls(own, places, &|event| attacks_logging(event).map(|_| 0)),
+        touched: calls(own, &is_data),
+        logging: calls(own, &|event| attacks_logging(event).map(|_| 0)),
         foreign: places.foreign.iter().map(with_country).collect(),
         others: others(own),
-        secrets: secrets(own, places),
+        secrets: secrets(own),
         candidates: candidates(own),
+        temporary: temporary(own),
+        n_open: open_keys(own)
+            .filter(|key| key.by.party == Party::Intruder)
+            .count(),
+        gaps: gaps(own),
         is_lifted: matches!(own.state.standing, Standing::Lifted(_)),
         usual: places.usual.iter().map(with_country).collect(),
-        roles: roles(own, places),
+        roles: roles(own),
         quarantine: quarantine(own),
         attached_by: attached_by(own),
         is_false_alarm: leak.finding == Finding::NotByAws,
-        removed: removed(own, places),
+        removed: removed(own),
         leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
         not_known: not_known(own),
         usable: usable.map(|key| key.id.clone()).collect(),
@@ -178,7 +165,7 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
         Standing::NeverSeen => "no quarantine seen",
         Standing::Quarantined => "quarantined",
         Standing::Lifted(_) => "quarantine lifted",
-        Standing::Unclear => "quarantine perhaps lifted",
+        Standing::Unclear(_) => "quarantine perhaps lifted",
     };
     let mut parts = vec![quarantine.to_owned()];
     if verdict.attached_by.is_some() {
@@ -189,9 +176,12 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
     } else if !verdict.leaked.is_empty() {
         parts.push("leaked key off".to_owned());
     }
+    if verdict.n_open > 0 {
+        parts.push("temporary keys perhaps usable".to_owned());
+    }
     if !verdict.left.is_empty() {
         parts.push(format!(
-            "{} left",
+            "{} left behind",
             plural(verdict.left.len() as u64, "thing")
         ));
     }
@@ -202,6 +192,7 @@ fn risk(verdict: &Verdict) -> u32 {
     let n = |len: usize| u32::try_from(len.min(20)).unwrap_or(20);
     let usable = verdict.leaked.iter().filter(|key| key.is_usable).count();
     100 * n(usable.min(1))
+        + 50 * n(verdict.n_open.min(1))
         + 20 * n(verdict.left.len())
         + 15 * n(verdict.logging.len().min(2))
         + 10 * n(verdict.touched.len().min(5))
@@ -223,16 +214,15 @@ fn attached_by(own: &Own<'_>) -> Option<String> {
 }
 
 /// Returns what the intruder made and removed again.
-fn removed(own: &Own<'_>, places: &Places<'_>) -> Vec<String> {
-    let by_intruder: HashSet<*const CaseEvent> = own
-        .done()
-        .filter(|event| places.may_be_foreign(event))
-        .map(ptr::from_ref)
-        .collect();
+fn removed(own: &Own<'_>) -> Vec<String> {
+    let is_of_intruder = |event: &CaseEvent| {
+        let by = own.state.by(event);
+        by.is_some_and(|by| by.party == Party::Intruder)
+    };
     let made = own.state.made.iter();
-    let made = made.filter(|one| one.maker == Maker::Intruder);
+    let made = made.filter(|one| one.by.party == Party::Intruder);
     let removed = made.filter_map(|one| match one.fate {
-        Fate::Removed(event) if by_intruder.contains(&ptr::from_ref(event)) => Some(format!(
+        Fate::Removed(event) if is_of_intruder(event) => Some(format!(
             "{}: made {}, removed {}",
             left(one).words(),
             own.clock.time(one.made.alert.time()),
@@ -246,19 +236,26 @@ fn removed(own: &Own<'_>, places: &Places<'_>) -> Vec<String> {
 fn standing(own: &Own<'_>) -> String {
     match own.state.standing {
         Standing::NeverSeen => "none was seen".to_owned(),
-        Standing::Quarantined => format!("since {}", own.clock.time(own.quarantined)),
-        Standing::Lifted(event) => format!(
-            "lifted on {} by {}",
-            own.clock.time(event.alert.time()),
-            who(event)
-        ),
-        Standing::Unclear => "not clear: the time of an event cannot be read".to_owned(),
+        Standing::Quarantined => match own.quarantined {
+            None => "in place, since a time that cannot be read".to_owned(),
+            time => format!("in place since {}", own.clock.time(time)),
+        },
+        Standing::Lifted(event) => {
+            let (when, doubt) = (own.clock.time(event.alert.time()), own.doubt_about(event));
+            format!("lifted {when} by {}{doubt}", who(event))
+        }
+        Standing::Unclear(doubt) => {
+            format!(
+                "not clear whether it was lifted: {}",
+                doubt_words(doubt, own.clock)
+            )
+        }
     }
 }
 
 /// Returns the others who came from the foreign addresses.
 fn others(own: &Own<'_>) -> Vec<Other> {
-    let strangers = &own.state.leak.foreign_addresses;
+    let strangers = &own.state.foreign_addresses;
     let is_there = |address: &str| ip(address).is_some_and(|ip| strangers.contains(&ip));
     let others = own.neighbours.iter().filter(|one| is_there(&one.address));
     let others = others.map(|one| Other {
@@ -287,9 +284,9 @@ fn candidates(own: &Own<'_>) -> Vec<String> {
 }
 
 /// Returns the first secrets and parameters that calls touched.
-fn secrets(own: &Own<'_>, places: &Places<'_>) -> Vec<Secret> {
+fn secrets(own: &Own<'_>) -> Vec<Secret> {
     let mut secrets = BTreeSet::new();
-    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+    for event in own.of_intruder().map(|one| one.event) {
         let text = |column| event.alert.text(column).unwrap_or_default();
         for target in &event.story.touched.targets {
             if !matches!(target.data, Some(Data::Secret | Data::Parameter)) {
@@ -307,6 +304,44 @@ fn secrets(own: &Own<'_>, places: &Places<'_>) -> Vec<Secret> {
         }
     }
     secrets.into_iter().take(COMMANDS_MAX).collect()
+}
+
+/// Returns the temporary keys that do not end before the end of the log.
+fn open_keys<'o>(own: &'o Own<'_>) -> impl Iterator<Item = &'o TemporaryKey<'o>> {
+    let end = own.state.log_ends;
+    let keys = own.state.temporary_keys.iter();
+    keys.filter(move |key| key.ends.zip(end).is_none_or(|(ends, end)| ends > end))
+}
+
+/// Returns the temporary keys that may be usable after the end of the log, and how many others have ended.
+fn temporary(own: &Own<'_>) -> Vec<String> {
+    let has_intruder = own.state.has_intruder();
+    let open: Vec<_> = open_keys(own).collect();
+    let n_over = own.state.temporary_keys.len() - open.len();
+    let words = open.iter().take(CALLS_MAX).map(|one| {
+        let role = one.role.as_ref();
+        let role = role.map_or_else(String::new, |role| format!(", {}", entity_words(role)));
+        let until = match one.ends {
+            Some(ends) => format!("usable until {}, unless a policy denies it", own.clock.time(Some(ends))),
+            None => "the log does not show when it ends; unless a policy denies it, it may still be usable".to_owned(),
+        };
+        let unknown = match (has_intruder, one.by.party) {
+            (true, Party::Unknown) => ", got by an unknown party",
+            _ => "",
+        };
+        let key = shown(&one.key.name);
+        format!("{key} (from {}{role}){unknown}: {until}", call(one.given))
+    });
+    let mut words: Vec<String> = words.collect();
+    let n_left = open.len().saturating_sub(CALLS_MAX);
+    if n_left > 0 {
+        words.push(format!("and {n_left} more"));
+    }
+    if n_over > 0 {
+        let over = plural(n_over as u64, "temporary key");
+        words.push(format!("{over} ended before the end of the log"));
+    }
+    words
 }
 
 fn first_foreign(
@@ -377,75 +412,15 @@ fn used_later(own: &Own<'_>) -> String {
     words.collect::<Vec<_>>().join("; ")
 }
 
-/// Returns what an intruder made and nobody removed.
-fn left(made: &MadeThing<'_>) -> Thing {
-    match made.thing {
-        state::Thing::Entity(entity) => Thing {
-            is_of_intruder: made.maker == Maker::Intruder,
-            ..thing(entity, made.made)
-        },
-        state::Thing::Grant { policy, to } => Thing {
-            is_of_intruder: made.maker == Maker::Intruder,
-            kind: Kind::Policy,
-            name: policy.to_owned(),
-            granted_to: Some(to.clone()),
-            ..thing(to, made.made)
-        },
-    }
-}
-
-fn thing(entity: &Entity, event: &CaseEvent) -> Thing {
-    let text = |column| event.alert.text(column).unwrap_or_default();
-    let account = match entity.account.is_empty() {
-        true => text(Column::RecipientAccountId),
-        false => &entity.account,
-    };
-    let owner = owned(&event.alert, &event.story).find(|(key, _)| *key == entity);
-    Thing {
-        kind: entity.kind,
-        name: entity.name.clone(),
-        account: account.to_owned(),
-        region: text(Column::AwsRegion).to_owned(),
-        owner: owner.map(|(_, user)| user.name.clone()).unwrap_or_default(),
-        is_of_intruder: false,
-        granted_to: None,
-    }
-}
-
-/// Returns the roles whose keys were taken.
-fn roles(own: &Own<'_>, places: &Places<'_>) -> Vec<Thing> {
-    let mut roles = BTreeSet::new();
-    let succeeded = own.done().filter(|event| event.story.error_code.is_none());
-    for event in succeeded.filter(|event| places.may_be_foreign(event)) {
-        for session in event
-            .story
-            .traces
-            .given
-            .iter()
-            .filter(|one| one.kind == Kind::Session)
-        {
-            let role = Entity::role_of_session(&session.name);
-            roles.extend(role.map(|role| Thing {
-                region: String::new(),
-                owner: String::new(),
-                ..thing(&role, event)
-            }));
-        }
-    }
-    roles.into_iter().collect()
-}
-
 /// Maximum number of calls of a kind that a verdict names.
 const CALLS_MAX: usize = 12;
 
 /// Returns calls of a kind, each with its target and the number of times: those with the lowest rank first.
-fn calls(
-    own: &Own<'_>,
-    places: &Places<'_>,
-    rank: &dyn Fn(&CaseEvent) -> Option<u8>,
-) -> Vec<String> {
+fn calls(own: &Own<'_>, rank: &dyn Fn(&CaseEvent) -> Option<u8>) -> Vec<String> {
     let mut found: BTreeMap<(u8, String), u64> = BTreeMap::new();
-    for event in own.done().filter(|event| places.may_be_foreign(event)) {
+    let has_intruder = own.state.has_intruder();
+    for one in own.of_intruder() {
+        let event = one.event;
         let Some(rank) = rank(event) else {
             continue;
         };
@@ -457,9 +432,12 @@ fn calls(
         let account = event.alert.text(Column::RecipientAccountId);
         let account = account.filter(|account| Some(*account) != own.account());
         let account = account.map_or_else(String::new, |account| format!(" in {}", shown(account)));
-        *found
-            .entry((rank, format!("{}{target}{account}{refused}", call(event))))
-            .or_default() += 1;
+        let unknown = match (has_intruder, one.by.party) {
+            (true, Party::Unknown) => ", by an unknown party",
+            _ => "",
+        };
+        let words = format!("{}{target}{account}{refused}{unknown}", call(event));
+        *found.entry((rank, words)).or_default() += 1;
     }
     let n_left = found.len().saturating_sub(CALLS_MAX);
     let mut calls: Vec<String> = found

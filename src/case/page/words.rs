@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::event_text::{text, who};
+use super::event_text::{doubt_words, text, who};
 use super::own::{Own, When};
-use super::places::Places;
 use super::shown;
-use crate::case::state::Standing;
+use crate::case::state::{Attributed, Party, Standing};
 use crate::case::touched::attacks_logging;
 use crate::case::{CaseEvent, Finding};
 use crate::follow::{CaseGraph, Entity, Kind, Quarantine};
@@ -19,7 +18,7 @@ pub(super) fn plural(n: u64, one: &str) -> String {
     match (n, one) {
         (1, one) => format!("1 {one}"),
         (n, "address") => format!("{n} addresses"),
-        (n, "pass") => format!("{n} passes"),
+        (n, "search") => format!("{n} searches"),
         (n, one) => format!("{n} {one}s"),
     }
 }
@@ -30,8 +29,8 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
     let mut sentences = Vec::new();
     if let Some(event) = own.quarantine() {
         sentences.push(format!(
-            "On {} {} attached {} to {name}{}.",
-            own.clock.time(event.alert.time()),
+            "{}, {} attached {} to {name}{}.",
+            at_start(own, event),
             who(event),
             text(event, Column::PolicyName),
             from(event),
@@ -54,28 +53,45 @@ pub(super) fn sentences(own: &Own<'_>, user: &Entity, known: &CaseGraph) -> Vec<
         None => calls(own, None).unwrap_or_else(no_call),
     };
     sentences.push(format!(
-        "With {name}'s keys and what these led to, this archive has {when}."
+        "With {name}'s keys, and with the sessions, keys and users that came from them, this archive has {when}."
     ));
     let log_end = own.state.log_ends.map(|end| format!(" ({})", day(end)));
     let log_end = log_end.unwrap_or_default();
     let of_quarantine = match own.state.standing {
         Standing::NeverSeen => String::new(),
         Standing::Lifted(event) => format!(
-            "; the quarantine was lifted by {} on {}{}",
+            "; the quarantine was lifted by {}{} {}{}",
             who(event),
-            own.clock.time(event.alert.time()),
+            own.doubt_about(event),
+            on(own, event),
             used_since(own),
         ),
         Standing::Quarantined => format!(
-            "; the quarantine was not lifted by the end of the log{log_end}, as far as this archive tells"
+            "; this archive has no event that lifted the quarantine by the end of the log{log_end}"
         ),
-        Standing::Unclear => {
-            "; whether the quarantine was lifted cannot be told, since a time cannot be read"
-                .to_owned()
-        }
+        Standing::Unclear(doubt) => format!(
+            "; it is not known whether the quarantine was lifted: {}",
+            doubt_words(doubt, own.clock)
+        ),
     };
     sentences.push(format!("{}{of_quarantine}.", led_to(own, known)));
     sentences
+}
+
+/// Returns the time of an event in words after a verb.
+fn on(own: &Own<'_>, event: &CaseEvent) -> String {
+    match event.alert.time() {
+        None => own.clock.time(None),
+        time => format!("on {}", own.clock.time(time)),
+    }
+}
+
+/// Returns the time of an event in words at the start of a sentence.
+fn at_start(own: &Own<'_>, event: &CaseEvent) -> String {
+    match event.alert.time() {
+        None => "At a time that cannot be read".to_owned(),
+        time => format!("On {}", own.clock.time(time)),
+    }
 }
 
 /// Returns how much the leaked keys were used after the quarantine was lifted.
@@ -144,11 +160,11 @@ fn led_to(own: &Own<'_>, known: &CaseGraph) -> String {
         .collect();
     let last = made.pop();
     match (made.join(", "), last) {
-        (_, None) => "That led to nothing else that was seen".to_owned(),
+        (_, None) => "No session, user, role or instance came from that".to_owned(),
         (others, Some(last)) => {
             let and = if others.is_empty() { "" } else { " and " };
             let accounts = plural(accounts.len() as u64, "account");
-            format!("That led to {others}{and}{last}, in {accounts}")
+            format!("From that came {others}{and}{last}, in {accounts}")
         }
     }
 }
@@ -189,13 +205,23 @@ pub(super) fn state(own: &Own<'_>) -> Vec<(String, String)> {
     state
 }
 
+/// Returns the number of events that have no time, in words; an empty text if there are none.
+pub(super) fn undated(own: &Own<'_>) -> String {
+    let undated = own.all().filter(|event| event.alert.time().is_none());
+    match undated.count() {
+        0 => String::new(),
+        1 => "1 event has no time that can be read. It is not in this list.".to_owned(),
+        n => format!("{n} events have no time that can be read. They are not in this list."),
+    }
+}
+
 /// Returns the time range that was searched.
 pub(super) fn looked(own: &Own<'_>) -> String {
     match (own.since.map(day), own.until.map(day)) {
-        (None, None) => "Events of all times were looked at.".to_owned(),
-        (Some(since), None) => format!("Events from {since} on were looked at."),
-        (None, Some(until)) => format!("Events up to {until} were looked at."),
-        (Some(since), Some(until)) => format!("Events from {since} to {until} were looked at."),
+        (None, None) => "Events of all times were searched.".to_owned(),
+        (Some(since), None) => format!("Events from {since} on were searched."),
+        (None, Some(until)) => format!("Events up to {until} were searched."),
+        (Some(since), Some(until)) => format!("Events from {since} to {until} were searched."),
     }
 }
 
@@ -283,10 +309,11 @@ const STEPS: [Step; 8] = [
 ];
 
 /// Returns the steps of the rule's guide, with what the archive contains for each.
-pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
+pub(super) fn steps(own: &Own<'_>) -> Vec<StepFacts> {
     let is_false_alarm = own.state.leak.finding == Finding::NotByAws;
     let steps = STEPS.iter().map(|step| {
-        let is_one = |event: &&CaseEvent| {
+        let is_one = |one: &&Attributed<'_>| {
+            let event = one.event;
             let call = event.alert.text(Column::EventAction).unwrap_or_default();
             let story = &event.story;
             // Activating a key again does not disable it, and the quarantine itself is not a response.
@@ -294,8 +321,8 @@ pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
                 call == "UpdateAccessKey" && story.key_status.as_deref() == Some("Active");
             let is_own_password = call == "ChangePassword" && own.is_by_user(event);
             let is_own = !step.is_to_user || own.is_about_user(event) || is_own_password;
-            // What came before the quarantine, or from a stranger, is no response.
-            let is_answer = own.when(event) != When::Before && !places.is_foreign(event);
+            // What came before the quarantine, or from the intruder, is no response.
+            let is_answer = own.when(event) != When::Before && one.by.party != Party::Intruder;
             let is_call = match step.calls {
                 [] => attacks_logging(event).is_some(),
                 calls => calls.contains(&call),
@@ -307,23 +334,24 @@ pub(super) fn steps(own: &Own<'_>, places: &Places<'_>) -> Vec<StepFacts> {
                 && (is_answer || !step.is_response)
         };
         let (done, refused): (Vec<_>, Vec<_>) = own
-            .to_the_end()
+            .attributed()
             .filter(is_one)
+            .map(|one| one.event)
             .partition(|event| event.story.error_code.is_none());
         let refused = match refused.len() {
             0 => String::new(),
             n => format!("{} refused", plural(n as u64, "attempt")),
         };
         let evidence = match (done.last(), refused.as_str()) {
-            (None, "") => "not seen".to_owned(),
+            (None, "") => "not seen in this archive".to_owned(),
             (None, refused) => refused.to_owned(),
             (Some(last), refused) => {
                 let beside = if refused.is_empty() { "" } else { "; " };
                 format!(
-                    "{}, the last {} on {} by {}{beside}{refused}",
+                    "{}, the last {} {} by {}{beside}{refused}",
                     plural(done.len() as u64, "event"),
                     text(last, Column::EventAction),
-                    own.clock.time(last.alert.time()),
+                    on(own, last),
                     who(last)
                 )
             }

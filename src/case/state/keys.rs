@@ -1,7 +1,9 @@
 //! The keys of a user and of what it led to, with their state at the end of the log.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
+use super::latest::{Doubt, Latest};
 use super::quarantine::lifted;
 use super::timeline::{OwnEvent, Timeline};
 use crate::case::owners::owned;
@@ -44,8 +46,8 @@ pub enum KeyEnd<'a> {
     UserDeleted(&'a CaseEvent),
     /// It is the key of a session, which ends by itself.
     OfSession,
-    /// It was changed several times, and one of the times cannot be read.
-    Unclear,
+    /// It was changed several times, and the order of the changes is not known.
+    Unclear(Doubt),
 }
 
 impl KeyState<'_> {
@@ -60,7 +62,7 @@ impl<'a> KeyEnd<'a> {
     /// Returns whether a long-term key may still be used at the end of the log, as far as the log shows.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        matches!(self, Self::Active | Self::ActiveAgain(_) | Self::Unclear)
+        matches!(self, Self::Active | Self::ActiveAgain(_) | Self::Unclear(_))
     }
 
     /// Returns the event that shows the state.
@@ -71,7 +73,7 @@ impl<'a> KeyEnd<'a> {
             | Self::Inactive(event)
             | Self::Deleted(event)
             | Self::UserDeleted(event) => Some(event),
-            Self::Active | Self::OfSession | Self::Unclear => None,
+            Self::Active | Self::OfSession | Self::Unclear(_) => None,
         }
     }
 }
@@ -79,8 +81,7 @@ impl<'a> KeyEnd<'a> {
 /// A key while the events are read.
 struct Reading<'a> {
     state: KeyState<'a>,
-    n_changes: usize,
-    has_undated_change: bool,
+    end: Latest<KeyEnd<'a>>,
 }
 
 /// Returns the keys of a user and of what it led to. The keys used most come first.
@@ -158,6 +159,10 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
 
 impl<'a> Reading<'a> {
     fn new(key: &'a Entity) -> Self {
+        let end = match is_of_session(key) {
+            true => KeyEnd::OfSession,
+            false => KeyEnd::Active,
+        };
         Self {
             state: KeyState {
                 key,
@@ -166,32 +171,25 @@ impl<'a> Reading<'a> {
                 made: None,
                 seen: Seen::default(),
                 since_lifted: Seen::default(),
-                end: match is_of_session(key) {
-                    true => KeyEnd::OfSession,
-                    false => KeyEnd::Active,
-                },
+                end,
             },
-            n_changes: 0,
-            has_undated_change: false,
+            end: Latest::new(end),
         }
     }
 
     fn change(&mut self, event: &'a CaseEvent, end: KeyEnd<'a>) {
         // A deleted key cannot come back, whatever else is done.
-        let is_gone = matches!(self.state.end, KeyEnd::Deleted(_));
-        if matches!(self.state.end, KeyEnd::OfSession) || is_gone {
-            return;
+        if !matches!(self.end.last(), KeyEnd::OfSession | KeyEnd::Deleted(_)) {
+            let is_same = |a: &KeyEnd<'_>, b: &KeyEnd<'_>| discriminant(a) == discriminant(b);
+            self.end.set(end, event.alert.time(), is_same);
         }
-        self.state.end = end;
-        self.n_changes += 1;
-        self.has_undated_change |= event.alert.time().is_none();
     }
 
     fn finish(mut self) -> KeyState<'a> {
-        let is_gone = matches!(self.state.end, KeyEnd::Deleted(_) | KeyEnd::UserDeleted(_));
-        if self.has_undated_change && self.n_changes > 1 && !is_gone {
-            self.state.end = KeyEnd::Unclear;
-        }
+        let end = self.end.last();
+        let is_gone = matches!(end, KeyEnd::Deleted(_) | KeyEnd::UserDeleted(_));
+        let doubt = self.end.doubt().filter(|_| !is_gone);
+        self.state.end = doubt.map_or(end, KeyEnd::Unclear);
         self.state
     }
 }

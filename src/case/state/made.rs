@@ -1,15 +1,17 @@
-//! What was made in a case, who made it, and what became of it by the end of the log.
+//! What was made or changed in a case, whose call that was, and what became of it by the end of the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 
-use super::timeline::{OwnEvent, Timeline};
-use crate::case::leak::{Leak, address};
+use super::attribution::{Attributed, Attribution};
+use super::effects::{Change, Effect, effect};
+use super::latest::{Doubt, Latest};
 use crate::case::owners::owned;
-use crate::case::{CaseEvent, UserCase, is_done};
-use crate::follow::{CaseGraph, Entity, Kind};
+use crate::case::{CaseEvent, UserCase};
+use crate::follow::{Entity, Kind, TargetRole};
 use crate::output::Column;
 
-/// Something that was made.
+/// Something that was made or changed, so that it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing<'a> {
     /// A user, key, role, policy, group, instance or the like.
@@ -21,6 +23,27 @@ pub enum Thing<'a> {
         /// The user, role or group.
         to: &'a Entity,
     },
+    /// A user that was added to a group.
+    Member {
+        /// The user.
+        user: &'a Entity,
+        /// The group.
+        group: &'a Entity,
+    },
+    /// Something in an entity that was replaced.
+    Change {
+        /// The part of the entity.
+        what: Change,
+        /// The entity.
+        on: &'a Entity,
+    },
+    /// The permission of others to call a function.
+    Permission {
+        /// The function's name, as the request has it.
+        function: &'a str,
+        /// The id of the statement in the function's policy; empty if the record does not show it.
+        statement: &'a str,
+    },
 }
 
 /// Something that was made, and what became of it.
@@ -30,23 +53,10 @@ pub struct MadeThing<'a> {
     pub thing: Thing<'a>,
     /// The event that made it, the last one if it was made several times.
     pub made: &'a CaseEvent,
-    /// Who made it.
-    pub maker: Maker,
+    /// Whose call that was.
+    pub by: Attribution,
     /// What became of it.
     pub fate: Fate<'a>,
-}
-
-/// Who made something, as far as the log shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
-    /// It was made with a key that probably leaked, or with what that key led to.
-    Intruder,
-    /// It was made after the quarantine by somebody to whom the case has no other link.
-    Response,
-    /// It was made by the user itself as usual, or by somebody else before the quarantine.
-    Owner,
-    /// It is unknown.
-    Unclear,
 }
 
 /// What became of something by the end of the log, with the event that shows it.
@@ -54,166 +64,256 @@ pub enum Maker {
 pub enum Fate<'a> {
     /// It was removed.
     Removed(&'a CaseEvent),
+    /// Somebody else replaced it.
+    Replaced(&'a CaseEvent),
     /// It is there but switched off: a key that was deactivated, an instance that was stopped.
     SwitchedOff(&'a CaseEvent),
     /// Nothing shows that it was removed.
     Present,
     /// What was done to it was not searched for.
     NotFollowed,
-    /// It was removed before or after it was made: a time cannot be read.
-    Unclear,
+    /// It is not known whether it was removed before or after it was made.
+    Unclear(Doubt),
 }
 
 impl Fate<'_> {
     /// Returns whether it may still be in use at the end of the log.
     #[must_use]
     pub fn may_be_there(&self) -> bool {
-        matches!(self, Self::Present | Self::NotFollowed | Self::Unclear)
+        matches!(self, Self::Present | Self::NotFollowed | Self::Unclear(_))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other)
     }
 }
 
 /// A thing while the events are read.
 struct Reading<'a> {
-    made: OwnEvent<'a>,
-    n_made: u64,
-    fate: Fate<'a>,
+    /// The event that made it, if one was read.
+    made: Option<Attributed<'a>>,
+    n_made: usize,
+    fate: Latest<Fate<'a>>,
     /// True if it was made at an unknown time.
     is_undated: bool,
+    /// True if AWS gives it an id that it does not use again.
+    is_unique: bool,
+}
+
+/// What is known about all things while the events are read.
+#[derive(Default)]
+struct Readings<'a> {
+    things: BTreeMap<Thing<'a>, Reading<'a>>,
+    /// What ends with each entity: the keys, the password and the policies of a user.
+    of_entity: BTreeMap<Entity, BTreeSet<Thing<'a>>>,
+    of_function: BTreeMap<&'a str, BTreeSet<Thing<'a>>>,
+    /// Changes by one party that another one replaced.
+    replaced: Vec<MadeThing<'a>>,
 }
 
 /// Returns everything that was made, in the order of time.
-pub(super) fn made<'a>(
-    user: &'a UserCase,
-    timeline: &Timeline<'a>,
-    leak: &Leak<'a>,
-) -> Vec<MadeThing<'a>> {
-    let mut readings: BTreeMap<Thing<'a>, Reading<'a>> = BTreeMap::new();
-    // What ends with each entity: the keys, the password and the policies of a user.
-    let mut of_entity: BTreeMap<Entity, BTreeSet<Thing<'a>>> = BTreeMap::new();
-    let mut changed_undated: BTreeSet<Thing<'a>> = BTreeSet::new();
-    for one in timeline.all.iter().filter(|one| !one.is_refused()) {
-        let event = one.event;
-        for thing in things(event) {
-            for on in ends_with(event, thing) {
-                of_entity.entry(on).or_default().insert(thing);
-            }
-            let reading = readings.entry(thing).or_insert_with(|| Reading::new(*one));
-            reading.make(*one);
-        }
-        let mut changes = changes(event);
-        for removed in removed(event) {
-            changes.push((Thing::Entity(removed), Fate::Removed(event)));
-            let with_it = of_entity.get(removed).into_iter().flatten();
-            changes.extend(with_it.map(|thing| (*thing, Fate::Removed(event))));
-        }
-        for (thing, fate) in changes {
-            if event.alert.time().is_none() {
-                changed_undated.insert(thing);
-            }
-            if let Some(reading) = readings.get_mut(&thing) {
-                reading.change(fate);
-            }
-        }
+pub(super) fn made<'a>(user: &'a UserCase, events: &[Attributed<'a>]) -> Vec<MadeThing<'a>> {
+    let mut readings = Readings::default();
+    for one in events
+        .iter()
+        .filter(|one| one.event.story.error_code.is_none())
+    {
+        readings.read(one);
     }
-    let makers = Makers::new(timeline, leak);
-    let things = readings.into_iter().map(|(thing, reading)| {
-        let is_unclear = changed_undated.contains(&thing);
-        MadeThing {
+    let mut things = readings.replaced;
+    things.extend(readings.things.into_iter().filter_map(|(thing, reading)| {
+        let made = reading.made?;
+        Some(MadeThing {
             thing,
-            made: reading.made.event,
-            maker: makers.of(&reading.made),
-            fate: reading.finish(is_unclear, is_followed(thing, user)),
-        }
-    });
-    let mut things: Vec<MadeThing<'a>> = things.collect();
+            made: made.event,
+            by: made.by,
+            fate: reading.finish(is_followed(thing, user)),
+        })
+    }));
     things.sort_by_key(|one| (one.made.alert.time(), one.thing));
     things
 }
 
+impl<'a> Readings<'a> {
+    /// Reads an event that was not refused.
+    fn read(&mut self, one: &Attributed<'a>) {
+        let event = one.event;
+        for thing in things(event) {
+            self.make(thing, one);
+        }
+        for thing in ended(event) {
+            let with_it = match thing {
+                Ended::Entity(entity) => {
+                    self.change(Thing::Entity(entity), Fate::Removed(event), event);
+                    self.of_entity.get(entity)
+                }
+                Ended::Function(name) => self.of_function.get(name),
+            };
+            for thing in with_it.cloned().unwrap_or_default() {
+                self.change(thing, Fate::Removed(event), event);
+            }
+        }
+        for (thing, fate) in changes(event) {
+            self.change(thing, fate, event);
+        }
+    }
+
+    fn make(&mut self, thing: Thing<'a>, one: &Attributed<'a>) {
+        if let Thing::Change { what, on } = thing {
+            // A key or a password that was made in this case is there as such.
+            let whole = match what {
+                Change::Password => Entity {
+                    kind: Kind::LoginProfile,
+                    ..on.clone()
+                },
+                _ => on.clone(),
+            };
+            let made = self
+                .things
+                .get(&Thing::Entity(&whole))
+                .and_then(|one| one.made);
+            let is_part = matches!(what, Change::Password | Change::Activation);
+            if is_part && made.is_some() {
+                return;
+            }
+            self.replace(thing, one);
+        }
+        for on in ends_with(one.event, thing) {
+            self.of_entity.entry(on).or_default().insert(thing);
+        }
+        if let Thing::Permission { function, .. } = thing {
+            self.of_function.entry(function).or_default().insert(thing);
+        }
+        let new = || Reading::new(is_unique(thing));
+        self.things.entry(thing).or_insert_with(new).make(one);
+    }
+
+    /// Keeps the change of another party that this event replaces.
+    fn replace(&mut self, thing: Thing<'a>, by: &Attributed<'a>) {
+        let Some(reading) = self.things.get(&thing) else {
+            return;
+        };
+        let before = reading.made.filter(|before| before.by.party != by.by.party);
+        let Some(before) = before.filter(|_| reading.fate.last().may_be_there()) else {
+            return;
+        };
+        let (time, time_before) = (by.event.alert.time(), before.event.alert.time());
+        let fate = match (time, time_before) {
+            (Some(time), Some(before)) if time == before => Fate::Unclear(Doubt::SameTime(time)),
+            (Some(_), Some(_)) => Fate::Replaced(by.event),
+            _ => Fate::Unclear(Doubt::NoTime),
+        };
+        self.replaced.push(MadeThing {
+            thing,
+            made: before.event,
+            by: before.by,
+            fate,
+        });
+    }
+
+    fn change(&mut self, thing: Thing<'a>, fate: Fate<'a>, event: &CaseEvent) {
+        let new = || Reading::new(is_unique(thing));
+        self.things
+            .entry(thing)
+            .or_insert_with(new)
+            .change(fate, event);
+    }
+}
+
 impl<'a> Reading<'a> {
-    fn new(made: OwnEvent<'a>) -> Self {
+    fn new(is_unique: bool) -> Self {
         Self {
-            made,
+            made: None,
             n_made: 0,
-            fate: Fate::Present,
+            fate: Latest::new(Fate::Present),
             is_undated: false,
+            is_unique,
         }
     }
 
-    fn make(&mut self, made: OwnEvent<'a>) {
-        self.made = made;
+    /// Reads an event that made it.
+    fn make(&mut self, made: &Attributed<'a>) {
+        let time = made.event.alert.time();
+        self.made = Some(*made);
         self.n_made += 1;
-        self.fate = Fate::Present;
-        self.is_undated |= made.event.alert.time().is_none();
+        self.is_undated |= time.is_none();
+        // A thing with an id of its own was made before all else that was done to it.
+        if !(self.is_unique && self.fate.is_at(time)) {
+            self.fate.set(Fate::Present, time, Fate::is_same);
+        }
     }
 
-    fn change(&mut self, fate: Fate<'a>) {
+    fn change(&mut self, fate: Fate<'a>, event: &CaseEvent) {
         // What is gone cannot be switched on or off.
-        if !matches!(self.fate, Fate::Removed(_)) {
-            self.fate = fate;
+        if matches!(self.fate.last(), Fate::Removed(_)) {
+            return;
         }
+        let was_just_made = self.is_unique && self.made.is_some() && self.fate.n_changes() == 1;
+        let is_same: fn(&Fate<'a>, &Fate<'a>) -> bool = match was_just_made {
+            true => |_, _| true,
+            false => Fate::is_same,
+        };
+        self.fate.set(fate, event.alert.time(), is_same);
     }
 
-    fn finish(&self, is_unclear: bool, is_followed: bool) -> Fate<'a> {
-        match self.fate {
-            Fate::Removed(_) if self.is_undated && self.n_made > 1 => Fate::Unclear,
-            Fate::Present | Fate::SwitchedOff(_) if is_unclear => Fate::Unclear,
-            Fate::Present if !is_followed => Fate::NotFollowed,
-            fate => fate,
+    fn finish(&self, is_followed: bool) -> Fate<'a> {
+        let fate = self.fate.last();
+        let is_removed = matches!(fate, Fate::Removed(_));
+        let doubt = match self.fate.doubt() {
+            // What was made once was made before it was removed.
+            Some(Doubt::NoTime) if is_removed && !(self.is_undated && self.n_made > 1) => None,
+            doubt => doubt,
+        };
+        match (fate, doubt) {
+            (_, Some(doubt)) => Fate::Unclear(doubt),
+            (Fate::Present, None) if !is_followed => Fate::NotFollowed,
+            (fate, None) => fate,
         }
     }
+}
+
+/// Returns whether AWS gives a thing an id that it does not use again.
+fn is_unique(thing: Thing<'_>) -> bool {
+    matches!(thing, Thing::Entity(entity) if matches!(entity.kind, Kind::AccessKey | Kind::Instance))
 }
 
 /// Returns whether what was done to a thing was searched for.
 fn is_followed(thing: Thing<'_>, user: &UserCase) -> bool {
     let is_known = |entity: &Entity| entity.is_followed() && user.known.reach(entity).is_some();
     match thing {
-        Thing::Entity(entity) => is_known(entity),
+        Thing::Entity(entity) | Thing::Change { on: entity, .. } => is_known(entity),
         Thing::Grant { policy, to } => {
             is_known(to) || is_known(&Entity::by_name(Kind::Policy, policy))
         }
+        Thing::Member { user, group } => is_known(user) || is_known(group),
+        Thing::Permission { .. } => false,
     }
 }
 
-/// Calls of IAM that give a policy to something, and those that take it away, each with the kind of thing.
-const GRANTS: [(&str, &str, Kind); 6] = [
-    ("AttachUserPolicy", "DetachUserPolicy", Kind::User),
-    ("AttachRolePolicy", "DetachRolePolicy", Kind::Role),
-    ("AttachGroupPolicy", "DetachGroupPolicy", Kind::Group),
-    ("PutUserPolicy", "DeleteUserPolicy", Kind::User),
-    ("PutRolePolicy", "DeleteRolePolicy", Kind::Role),
-    ("PutGroupPolicy", "DeleteGroupPolicy", Kind::Group),
-];
-
-/// Calls that remove an entity, each with its kind.
-const REMOVALS: [(&str, Kind); 8] = [
-    ("DeleteUser", Kind::User),
-    ("DeleteAccessKey", Kind::AccessKey),
-    ("DeleteLoginProfile", Kind::LoginProfile),
-    ("DeleteRole", Kind::Role),
-    ("DeletePolicy", Kind::Policy),
-    ("DeleteGroup", Kind::Group),
-    ("DeleteInstanceProfile", Kind::InstanceProfile),
-    ("TerminateInstances", Kind::Instance),
-];
-
-fn call(event: &CaseEvent) -> &str {
-    event.alert.text(Column::EventAction).unwrap_or_default()
+fn effect_of(event: &CaseEvent) -> Option<Effect> {
+    effect(event.alert.text(Column::EventAction).unwrap_or_default())
 }
 
 /// Returns what an event made. The policy of a quarantine is not one of these things.
 fn things(event: &CaseEvent) -> Vec<Thing<'_>> {
     let entities = event.story.traces.made.iter().map(Thing::Entity);
-    let call = call(event);
-    let is_grant =
-        |(give, _, kind): &&(&str, &str, Kind)| *give == call && is_of_kind(event, *kind);
-    let grant = GRANTS.iter().find(is_grant);
-    let grant = grant.and_then(|(.., kind)| granted(event, *kind));
-    entities.chain(grant).collect()
+    let lasting = match effect_of(event) {
+        Some(Effect::Give(kind)) => granted(event, kind),
+        Some(Effect::Join) => member(event),
+        Some(Effect::Change(what, kind)) => on(event, kind).map(|on| Thing::Change { what, on }),
+        Some(Effect::SetKey) if event.story.key_status.as_deref() == Some("Active") => {
+            let what = Change::Activation;
+            on(event, Kind::AccessKey).map(|on| Thing::Change { what, on })
+        }
+        Some(Effect::Permit) => permission(event),
+        _ => None,
+    };
+    entities.chain(lasting).collect()
 }
 
-fn is_of_kind(event: &CaseEvent, kind: Kind) -> bool {
-    event.story.traces.on.iter().any(|one| one.kind == kind)
+/// Returns the first entity of a kind that an event acted on.
+fn on(event: &CaseEvent, kind: Kind) -> Option<&Entity> {
+    event.story.traces.on.iter().find(|one| one.kind == kind)
 }
 
 /// Returns the policy that an event gives or takes away, with the entity of this kind.
@@ -223,108 +323,120 @@ fn granted(event: &CaseEvent, kind: Kind) -> Option<Thing<'_>> {
     }
     let arn = event.alert.text(Column::PolicyArn);
     let policy = arn.or_else(|| event.alert.text(Column::PolicyName))?;
-    let to = event.story.traces.on.iter().find(|one| one.kind == kind)?;
+    let to = on(event, kind)?;
     Some(Thing::Grant { policy, to })
+}
+
+fn member(event: &CaseEvent) -> Option<Thing<'_>> {
+    let (user, group) = (on(event, Kind::User)?, on(event, Kind::Group)?);
+    Some(Thing::Member { user, group })
+}
+
+/// Returns the name of the function that an event acted on.
+fn function(event: &CaseEvent) -> Option<&str> {
+    let mut targets = event.story.touched.with_role(TargetRole::On);
+    let found = targets.find(|one| one.kind == "function")?;
+    Some(&found.name)
+}
+
+fn permission(event: &CaseEvent) -> Option<Thing<'_>> {
+    let function = function(event)?;
+    let record = event.alert.text(Column::RawEvent).unwrap_or_default();
+    let statement = text_after(record, "\"statementId\"").unwrap_or_default();
+    Some(Thing::Permission {
+        function,
+        statement,
+    })
+}
+
+/// Returns the text that comes after a name in a record, if it has none but plain characters.
+fn text_after<'r>(record: &'r str, name: &str) -> Option<&'r str> {
+    let (_, rest) = record.split_once(name)?;
+    let rest = rest.trim_start().strip_prefix(':')?;
+    let (text, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (!text.is_empty() && text.chars().all(is_plain)).then_some(text)
 }
 
 /// Returns the entities with which a thing ends, besides itself.
 fn ends_with(event: &CaseEvent, thing: Thing<'_>) -> Vec<Entity> {
+    let owner = |key: &Entity| {
+        let owners = owned(&event.alert, &event.story).filter(|(one, _)| *one == key);
+        owners.map(|(_, owner)| owner.clone()).collect::<Vec<_>>()
+    };
     match thing {
         Thing::Grant { policy, to } => vec![to.clone(), Entity::by_name(Kind::Policy, policy)],
-        Thing::Entity(entity) if entity.kind == Kind::AccessKey => {
-            let owners = owned(&event.alert, &event.story).filter(|(key, _)| *key == entity);
-            owners.map(|(_, owner)| owner.clone()).collect()
-        }
+        Thing::Member { user, group } => vec![user.clone(), group.clone()],
+        Thing::Entity(entity) if entity.kind == Kind::AccessKey => owner(entity),
         Thing::Entity(entity) if entity.kind == Kind::LoginProfile => vec![Entity {
             kind: Kind::User,
             ..entity.clone()
         }],
-        Thing::Entity(_) => Vec::new(),
+        Thing::Change {
+            what: Change::Activation,
+            on,
+        } => {
+            let mut ends = owner(on);
+            ends.push(on.clone());
+            ends
+        }
+        Thing::Change {
+            what: Change::Password,
+            on,
+        } => {
+            let password = Entity {
+                kind: Kind::LoginProfile,
+                ..on.clone()
+            };
+            vec![on.clone(), password]
+        }
+        Thing::Change { on, .. } => vec![on.clone()],
+        Thing::Entity(_) | Thing::Permission { .. } => Vec::new(),
     }
 }
 
-/// Returns the entities that an event removed.
-fn removed(event: &CaseEvent) -> impl Iterator<Item = &Entity> {
-    let call = call(event);
-    let removal = REMOVALS.iter().find(|(name, _)| *name == call);
-    let kind = removal.map(|(_, kind)| *kind);
-    let on = event.story.traces.on.iter();
-    on.filter(move |one| Some(one.kind) == kind)
+/// What an event removed, and with it all that ends with it.
+enum Ended<'a> {
+    Entity(&'a Entity),
+    Function(&'a str),
+}
+
+fn ended(event: &CaseEvent) -> Vec<Ended<'_>> {
+    match effect_of(event) {
+        Some(Effect::Remove(kind)) => {
+            let on = event.story.traces.on.iter().filter(|one| one.kind == kind);
+            on.map(Ended::Entity).collect()
+        }
+        Some(Effect::RemoveFunction) => function(event).map(Ended::Function).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Returns what else an event changed: policies that were taken away, keys and instances that were switched on or off.
-fn changes(event: &CaseEvent) -> Vec<(Thing<'_>, Fate<'_>)> {
-    let call = call(event);
-    let taken = GRANTS.iter().find(|(_, take, _)| *take == call);
-    let taken = taken.and_then(|(.., kind)| granted(event, *kind));
-    let mut changes: Vec<_> = taken
-        .into_iter()
-        .map(|thing| (thing, Fate::Removed(event)))
-        .collect();
-    let (kind, fate) = match (call, event.story.key_status.as_deref()) {
-        ("UpdateAccessKey", Some("Inactive")) => (Kind::AccessKey, Fate::SwitchedOff(event)),
-        ("UpdateAccessKey", Some("Active")) => (Kind::AccessKey, Fate::Present),
-        ("StopInstances", _) => (Kind::Instance, Fate::SwitchedOff(event)),
-        ("StartInstances", _) => (Kind::Instance, Fate::Present),
-        _ => return changes,
+fn changes<'a>(event: &'a CaseEvent) -> Vec<(Thing<'a>, Fate<'a>)> {
+    let removed = |thing: Option<Thing<'a>>| -> Vec<(Thing<'a>, Fate<'a>)> {
+        let removed = thing.map(|thing| (thing, Fate::Removed(event)));
+        removed.into_iter().collect()
     };
-    let on = event.story.traces.on.iter().filter(|one| one.kind == kind);
-    changes.extend(on.map(|one| (Thing::Entity(one), fate)));
-    changes
-}
-
-/// Tells who made things.
-struct Makers<'t, 'a> {
-    timeline: &'t Timeline<'a>,
-    leak: &'t Leak<'a>,
-    /// What the leaked keys led to, since their first foreign use.
-    lineage: CaseGraph,
-    has_foreign_use: bool,
-}
-
-impl<'t, 'a> Makers<'t, 'a> {
-    fn new(timeline: &'t Timeline<'a>, leak: &'t Leak<'a>) -> Self {
-        let mut lineage = CaseGraph::new(u32::MAX);
-        let mut has_foreign_use = false;
-        for key in &leak.keys {
-            if let Some(first) = key.first_foreign_use {
-                has_foreign_use = true;
-                lineage.begin_at(key.key.clone(), Some(first.time));
-            }
+    let switched = |kind: Kind, fate: Fate<'a>| {
+        let on = event.story.traces.on.iter().filter(|one| one.kind == kind);
+        on.map(|one| (Thing::Entity(one), fate)).collect::<Vec<_>>()
+    };
+    match (effect_of(event), event.story.key_status.as_deref()) {
+        (Some(Effect::Take(kind)), _) => removed(granted(event, kind)),
+        (Some(Effect::Leave), _) => removed(member(event)),
+        (Some(Effect::Forbid), _) => removed(permission(event)),
+        (Some(Effect::Stop(kind)), _) => switched(kind, Fate::SwitchedOff(event)),
+        (Some(Effect::Start(kind)), _) => switched(kind, Fate::Present),
+        (Some(Effect::SetKey), Some("Active")) => switched(Kind::AccessKey, Fate::Present),
+        (Some(Effect::SetKey), Some("Inactive")) => {
+            let off = Fate::SwitchedOff(event);
+            let mut changes = switched(Kind::AccessKey, off);
+            let what = Change::Activation;
+            let key = on(event, Kind::AccessKey);
+            changes.extend(key.map(|on| (Thing::Change { what, on }, off)));
+            changes
         }
-        if has_foreign_use {
-            let events = timeline.all.iter();
-            lineage.learn_all(events.map(|one| (&one.event.story.traces, one.event.alert.time())));
-        }
-        Self {
-            timeline,
-            leak,
-            lineage,
-            has_foreign_use,
-        }
-    }
-
-    fn of(&self, one: &OwnEvent<'_>) -> Maker {
-        let (time, actors) = (one.event.alert.time(), &one.event.story.traces.actors);
-        let is_foreign =
-            address(one.event).is_some_and(|at| self.leak.foreign_addresses.contains(&at));
-        if is_foreign {
-            return Maker::Intruder;
-        }
-        if self.lineage.has_any(actors, time) {
-            let leaked = self.leak.keys.iter();
-            let is_direct = leaked.map(|one| one.key).any(|key| actors.contains(key));
-            return match is_direct {
-                // The user may use its leaked key, too.
-                true => Maker::Unclear,
-                false => Maker::Intruder,
-            };
-        }
-        match (is_done(one.link), self.timeline.quarantined) {
-            (true, _) if self.has_foreign_use => Maker::Owner,
-            (true, _) | (false, None) => Maker::Unclear,
-            (false, Some(_)) if self.timeline.is_after(time) => Maker::Response,
-            (false, Some(_)) => Maker::Owner,
-        }
+        _ => Vec::new(),
     }
 }

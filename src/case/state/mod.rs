@@ -3,11 +3,18 @@
 //! In: a case. Out: a [`UserState`] for each user, which the page and other outputs only show. Events after the windows
 //! of the quarantines count for the state: see [`Case::later`].
 
+mod attribution;
+pub(in crate::case) mod effects;
 pub(in crate::case) mod keys;
 mod made;
+mod latest;
 mod quarantine;
+mod sessions;
 pub(in crate::case) mod timeline;
 mod uses;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -15,9 +22,13 @@ use super::leak::{AddressUsers, Leak, leak};
 use super::{Case, CaseEvent, UserCase};
 use timeline::Timeline;
 
+pub use attribution::{Attributed, Attribution, Party, Why};
+pub use effects::Change;
 pub use keys::{KeyEnd, KeyState};
-pub use made::{Fate, MadeThing, Maker, Thing};
+pub use latest::Doubt;
+pub use made::{Fate, MadeThing, Thing};
 pub use quarantine::Standing;
+pub use sessions::TemporaryKey;
 pub(super) use uses::later_uses;
 
 /// The state of a user at the end of the log.
@@ -35,6 +46,14 @@ pub struct UserState<'a> {
     pub made: Vec<MadeThing<'a>>,
     /// The keys that probably leaked.
     pub leak: Leak<'a>,
+    /// The temporary keys that an intruder got, or may have got.
+    pub temporary_keys: Vec<TemporaryKey<'a>>,
+    /// The events, near its quarantines and later, in the order of time, each with whose call it was.
+    pub events: Vec<Attributed<'a>>,
+    /// The addresses that are foreign to the user.
+    pub foreign_addresses: BTreeSet<IpAddr>,
+    /// The addresses that the user had before the first foreign use, or before the quarantine.
+    pub usual_addresses: BTreeSet<IpAddr>,
     /// The events that acted on the user, near its quarantines and later, in the order of time.
     pub to_user: Vec<&'a CaseEvent>,
 }
@@ -68,8 +87,23 @@ impl<'a> UserState<'a> {
     /// Returns what was made by strangers, or by an unknown maker, and may still be there.
     pub fn left_behind(&self) -> impl Iterator<Item = &MadeThing<'a>> {
         let made = self.made.iter();
-        made.filter(|one| matches!(one.maker, Maker::Intruder | Maker::Unclear))
+        made.filter(|one| one.by.party.may_be_intruder())
             .filter(|one| one.fate.may_be_there())
+    }
+
+    /// Returns whose call an event of the user was, and the reason.
+    #[must_use]
+    pub fn by(&self, event: &CaseEvent) -> Option<Attribution> {
+        let mut events = self.events.iter();
+        let found = events.find(|one| std::ptr::eq(one.event, event));
+        found.map(|one| one.by)
+    }
+
+    /// Returns whether any call is an intruder's.
+    #[must_use]
+    pub fn has_intruder(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|one| one.by.party == Party::Intruder)
     }
 }
 
@@ -86,6 +120,7 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
     let keys = keys::keys(user, &timeline);
     let begun = &user.beginning.entity;
     let leak = leak(&timeline, begun, &keys, &case.about.countries, others);
+    let attributions = attribution::attributions(&timeline, &leak);
     let to_user = timeline.all.iter().map(|one| one.event);
     let to_user = to_user
         .filter(|event| timeline.is_about_user(event))
@@ -94,9 +129,13 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
         log_ends: case.about.log_ends,
         quarantined: timeline.quarantined,
         standing: quarantine::standing(&timeline),
-        made: made::made(user, &timeline, &leak),
+        made: made::made(user, &attributions.events),
+        temporary_keys: sessions::temporary_keys(&attributions.events),
         keys,
         leak,
+        events: attributions.events,
+        foreign_addresses: attributions.foreign,
+        usual_addresses: attributions.usual,
         to_user,
     }
 }

@@ -1,9 +1,10 @@
 //! The state of a user's quarantine at the end of the log.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::latest::{Doubt, Latest};
 use super::timeline::Timeline;
 use crate::case::CaseEvent;
 use crate::follow::Quarantine;
@@ -20,42 +21,50 @@ pub enum Standing<'a> {
     /// The event that detached the last version of the policy.
     Lifted(&'a CaseEvent),
     /// A version was detached, but it is not known whether that was before or after it was attached.
-    Unclear,
+    Unclear(Doubt),
 }
 
 /// Returns the state of the quarantine, from the versions of the policy that were attached and not detached later.
 pub(super) fn standing<'a>(timeline: &Timeline<'a>) -> Standing<'a> {
-    // Versions of the policy, each in its account.
-    let mut attached: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let (mut was_attached, mut was_detached) = (false, false);
-    let (mut lifted, mut detached, mut is_unclear) = (None, None, false);
+    // Versions of the policy, each in its account, and whether it is attached.
+    let mut versions: BTreeMap<(&str, &str), Latest<bool>> = BTreeMap::new();
+    let (mut was_attached, mut is_undated) = (false, false);
+    let (mut lifted, mut detached) = (None, None);
     let events = timeline.all.iter().map(|one| one.event);
     for event in events.filter(|event| timeline.is_about_user(event)) {
+        let is_done = event.story.error_code.is_none();
+        let is_attached = match event.story.quarantine {
+            Some(Quarantine::Made) => true,
+            Some(Quarantine::Beside(Relation::Detach)) if is_done => false,
+            _ => continue,
+        };
         let text = |column| event.alert.text(column).unwrap_or_default();
         let policy = (text(Column::RecipientAccountId), text(Column::PolicyName));
-        match event.story.quarantine {
-            Some(Quarantine::Made) => {
-                was_attached = true;
-                is_unclear |= event.alert.time().is_none();
-                attached.insert(policy);
-            }
-            Some(Quarantine::Beside(Relation::Detach)) if event.story.error_code.is_none() => {
-                was_detached = true;
-                detached = Some(event);
-                is_unclear |= event.alert.time().is_none();
-                if attached.remove(&policy) && attached.is_empty() {
-                    lifted = Some(event);
-                }
-            }
-            _ => {}
+        let version = versions.entry(policy).or_insert(Latest::new(false));
+        let was_on = version.last();
+        version.set(is_attached, event.alert.time(), bool::eq);
+        is_undated |= event.alert.time().is_none();
+        if is_attached {
+            was_attached = true;
+            continue;
+        }
+        detached = Some(event);
+        if was_on && versions.values().all(|version| !version.last()) {
+            lifted = Some(event);
         }
     }
-    match (was_attached, attached.is_empty(), lifted) {
-        (false, ..) => detached.map_or(Standing::NeverSeen, Standing::Lifted),
+    let mut doubts = versions.values().filter_map(Latest::doubt);
+    let is_on = |version: &Latest<bool>| version.last() && version.doubt().is_none();
+    match (was_attached, lifted) {
+        (false, _) => detached.map_or(Standing::NeverSeen, Standing::Lifted),
         // A version was detached before or after it was attached.
-        _ if is_unclear && was_detached => Standing::Unclear,
-        (true, true, Some(event)) => Standing::Lifted(event),
-        _ => Standing::Quarantined,
+        _ if is_undated && detached.is_some() => Standing::Unclear(Doubt::NoTime),
+        _ if versions.values().any(is_on) => Standing::Quarantined,
+        (true, lifted) => match (doubts.find(|doubt| *doubt != Doubt::NoTime), lifted) {
+            (Some(doubt), _) => Standing::Unclear(doubt),
+            (None, Some(event)) => Standing::Lifted(event),
+            (None, None) => Standing::Quarantined,
+        },
     }
 }
 

@@ -39,21 +39,28 @@ fn thing(kind: Kind, name: &str) -> Entity {
 }
 
 /// Returns each thing that was made, its maker and its fate in a word.
-fn made(case: &Case) -> Vec<(String, Maker, &'static str)> {
+fn made(case: &Case) -> Vec<(String, Party, &'static str)> {
     let states = states(case);
     let made = states[0].made.iter().map(|one| {
         let name = match one.thing {
             Thing::Entity(entity) => entity.name.clone(),
             Thing::Grant { policy, to } => format!("{policy} for {}", to.name),
+            Thing::Member { user, group } => format!("{} in {}", user.name, group.name),
+            Thing::Change { what, on } => format!("{what:?} of {}", on.name),
+            Thing::Permission {
+                function,
+                statement,
+            } => format!("{statement} of {function}"),
         };
         let fate = match one.fate {
             Fate::Removed(_) => "removed",
             Fate::SwitchedOff(_) => "off",
             Fate::Present => "there",
             Fate::NotFollowed => "not followed",
-            Fate::Unclear => "unclear",
+            Fate::Unclear(_) => "unclear",
+            Fate::Replaced(_) => "replaced",
         };
-        (name, one.maker, fate)
+        (name, one.by.party, fate)
     });
     made.collect()
 }
@@ -269,17 +276,17 @@ fn what_strangers_made_is_told_from_what_the_response_made() {
             .made(key("AKIAFRESH")),
     ]);
     let found = made(&case);
-    let makers: Vec<(&str, Maker)> = found
+    let makers: Vec<(&str, Party)> = found
         .iter()
-        .map(|(name, maker, _)| (name.as_str(), *maker))
+        .map(|(name, party, _)| (name.as_str(), *party))
         .collect();
     let expected = [
-        ("AKIAOLD", Maker::Owner),
-        ("own", Maker::Owner),
-        ("direct", Maker::Intruder),
-        ("by-session", Maker::Intruder),
-        ("whose", Maker::Unclear),
-        ("AKIAFRESH", Maker::Response),
+        ("AKIAOLD", Party::Other),
+        ("own", Party::User),
+        ("direct", Party::Intruder),
+        ("by-session", Party::Intruder),
+        ("whose", Party::Unknown),
+        ("AKIAFRESH", Party::Response),
     ];
     assert_eq!(makers, expected);
     let states = states(&case);
@@ -293,7 +300,7 @@ fn what_was_made_after_the_window_is_there_and_was_not_followed() {
     let case = alices(&[by_stranger("07-01 10:00", "RunInstances").made(instance)]);
     let expected = (
         "i-0123456789abcdef0".to_owned(),
-        Maker::Intruder,
+        Party::Intruder,
         "not followed",
     );
     assert_eq!(made(&case), [expected]);
@@ -329,9 +336,188 @@ fn a_key_has_its_state_at_the_end_of_the_log() {
             KeyEnd::Deleted(_) => "deleted",
             KeyEnd::UserDeleted(_) => "user",
             KeyEnd::OfSession => "session",
-            KeyEnd::Unclear => "unclear",
+            KeyEnd::Unclear(_) => "unclear",
         };
         assert_eq!((found, key.end.is_usable()), (expected, is_usable));
         assert!(states[0].has_leaked(key));
     }
+}
+
+#[test]
+fn of_two_changes_at_one_time_the_order_is_not_known() {
+    let at = "05-10 14:00";
+    let same = Doubt::SameTime("2024-05-10T14:00:00Z".parse().unwrap());
+    // A quarantine that is lifted and made again, in either order of the log.
+    let again =
+        || quarantine("alice").text(crate::output::Column::EventTimeText, "2024-05-10T14:00:00Z");
+    for order in [[lifts(at, "alice"), again()], [again(), lifts(at, "alice")]] {
+        let case = alices(&order);
+        let states = states(&case);
+        let Standing::Unclear(doubt) = states[0].standing else {
+            panic!("{:?}", states[0].standing);
+        };
+        assert_eq!(doubt, same);
+    }
+    // A later change settles it.
+    let settled = alices(&[lifts(at, "alice"), again(), lifts("05-10 14:01", "alice")]);
+    assert!(matches!(states(&settled)[0].standing, Standing::Lifted(_)));
+    // A key.
+    let change = |status: &str| {
+        let call = by_responder(at, "UpdateAccessKey");
+        call.on(user("alice")).on(key(LEAKED)).status(status)
+    };
+    for order in [["Active", "Inactive"], ["Inactive", "Active"]] {
+        let case = alices(&order.map(change));
+        let states = states(&case);
+        let mut keys = states[0].keys.iter();
+        let key = keys.find(|one| one.key.name == LEAKED).unwrap();
+        assert!(
+            matches!(key.end, KeyEnd::Unclear(doubt) if doubt == same),
+            "{:?}",
+            key.end
+        );
+        assert!(key.end.is_usable());
+    }
+    // A policy.
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let attach = || {
+        by_stranger(at, "AttachUserPolicy")
+            .on(user("alice"))
+            .policy(admin)
+    };
+    let detach = || {
+        by_responder(at, "DetachUserPolicy")
+            .on(user("alice"))
+            .policy(admin)
+    };
+    for order in [[attach(), detach()], [detach(), attach()]] {
+        let case = alices(&order);
+        let found = made(&case);
+        assert_eq!(found[0].2, "unclear", "{found:?}");
+        assert_eq!(states(&case)[0].left_behind().count(), 1);
+    }
+    // An instance is never removed before it was made.
+    let instance = || thing(Kind::Instance, "i-0123456789abcdef0");
+    let run = || by_stranger(at, "RunInstances").made(instance());
+    let end = || by_responder(at, "TerminateInstances").on(instance());
+    for order in [[run(), end()], [end(), run()]] {
+        assert_eq!(fates(&order)[0].1, "removed");
+    }
+}
+
+/// Changes of something older, each with its name, what undoes it, and what becomes of it then.
+fn changes_of_older_things() -> Vec<(Call, &'static str, Call, &'static str)> {
+    let (bob, role) = (|| user("bob"), || thing(Kind::Role, "ops"));
+    let (group, policy) = (
+        || thing(Kind::Group, "admins"),
+        || thing(Kind::Policy, "arn:aws:iam::111122223333:policy/p"),
+    );
+    let password = || thing(Kind::LoginProfile, "bob");
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let old_key = || key("AKIAOLDBOB");
+    let change = |name: &str| by_stranger("05-09 10:00", name);
+    let undo = |name: &str| by_responder("05-10 14:00", name);
+    let key_on = || {
+        change("UpdateAccessKey")
+            .on(bob())
+            .on(old_key())
+            .status("Active")
+    };
+    vec![
+        (
+            change("AddUserToGroup").on(bob()).on(group()),
+            "bob in admins",
+            undo("RemoveUserFromGroup").on(bob()).on(group()),
+            "removed",
+        ),
+        (
+            change("AttachGroupPolicy").on(group()).policy(admin),
+            "arn:aws:iam::aws:policy/AdministratorAccess for admins",
+            undo("DetachGroupPolicy").on(group()).policy(admin),
+            "removed",
+        ),
+        (
+            change("UpdateAssumeRolePolicy").on(role()),
+            "Trust of ops",
+            undo("UpdateAssumeRolePolicy").on(role()),
+            "replaced",
+        ),
+        (
+            change("CreatePolicyVersion").on(policy()),
+            "Version of arn:aws:iam::111122223333:policy/p",
+            undo("SetDefaultPolicyVersion").on(policy()),
+            "replaced",
+        ),
+        (
+            change("UpdateLoginProfile").on(bob()).on(password()),
+            "Password of bob",
+            undo("DeleteLoginProfile").on(bob()).on(password()),
+            "removed",
+        ),
+        (
+            key_on(),
+            "Activation of AKIAOLDBOB",
+            undo("UpdateAccessKey")
+                .on(bob())
+                .on(old_key())
+                .status("Inactive"),
+            "off",
+        ),
+        (
+            key_on(),
+            "Activation of AKIAOLDBOB",
+            undo("DeleteUser").on(bob()),
+            "removed",
+        ),
+    ]
+}
+
+#[test]
+fn what_was_changed_in_something_older_is_left_until_it_is_changed_back() {
+    for (change, name, undo, fate) in changes_of_older_things() {
+        let case = alices(std::slice::from_ref(&change));
+        let found = made(&case);
+        assert_eq!(found, [(name.to_owned(), Party::Intruder, "not followed")]);
+        assert_eq!(states(&case)[0].left_behind().count(), 1, "{name}");
+        let refused = change.clone().refused();
+        assert_eq!(made(&alices(&[refused])), [], "{name}: refused");
+        // What was done to alice's own things is searched for; here all is given.
+        let undone = alices(&[change, undo.on(user("alice"))]);
+        let found = made(&undone);
+        assert_eq!(found[0], (name.to_owned(), Party::Intruder, fate));
+        assert_eq!(
+            states(&undone)[0].left_behind().count(),
+            0,
+            "{name}: undone"
+        );
+    }
+}
+
+#[test]
+fn a_permission_to_call_a_function_ends_with_its_statement_or_function() {
+    let of = |call: Call, statement: &str| {
+        let record = format!(r#"{{"requestParameters":{{"statementId": "{statement}"}}}}"#);
+        let call = call.text(crate::output::Column::RawEvent, &record);
+        call.touches("function", "sync").on(user("alice"))
+    };
+    let permit = |statement| {
+        of(
+            by_stranger("05-09 10:00", "AddPermission20150331v2"),
+            statement,
+        )
+    };
+    let forbid = |statement| {
+        of(
+            by_responder("05-10 14:00", "RemovePermission20150331v2"),
+            statement,
+        )
+    };
+    assert_eq!(
+        fates(&[permit("a")]),
+        [("a of sync".to_owned(), "not followed")]
+    );
+    assert_eq!(fates(&[permit("a"), forbid("b")])[0].1, "not followed");
+    assert_eq!(fates(&[permit("a"), forbid("a")])[0].1, "removed");
+    let deleted = of(by_responder("05-10 14:00", "DeleteFunction20150331"), "x");
+    assert_eq!(fates(&[permit("a"), deleted])[0].1, "removed");
 }

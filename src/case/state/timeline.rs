@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::case::{Case, CaseEvent, UserCase, is_done, is_quarantine_of_aws};
+use crate::case::{Case, CaseEvent, UserCase, is_by};
 use crate::follow::{Entity, Kind, Link, Quarantine};
 
 /// An event of a user.
@@ -15,9 +15,9 @@ pub(in crate::case) struct OwnEvent<'a> {
 }
 
 impl OwnEvent<'_> {
-    /// Returns whether the user, or something that it led to, acted. AWS quarantines a user in its own name.
+    /// Returns whether the user, or something that it led to, acted, and not AWS in its name.
     pub(in crate::case) fn is_done(&self) -> bool {
-        is_done(self.link) && !is_quarantine_of_aws(&self.event.alert, &self.event.story)
+        is_by(self.link, &self.event.alert)
     }
 
     pub(in crate::case) fn is_refused(&self) -> bool {
