@@ -98,7 +98,7 @@ impl Section<'_> {
         let verdicts = [
             ("role", "Roles taken"),
             ("touched", "Data touched"),
-            ("logging", "Logs attacked"),
+            ("logging", "Calls against logs"),
             ("foreign_address", "Foreign addresses"),
             ("usual_address", "Usual addresses"),
         ];
@@ -138,12 +138,12 @@ impl Section<'_> {
         let keys = fact["keys"].as_array().unwrap();
         if keys.is_empty() {
             return self.has(
-                "| no key that leaked or was made is known to be usable |",
+                "| the log shows no usable key that leaked or was made by an intruder",
                 row,
             );
         }
         let keys: Vec<&str> = keys.iter().map(|key| key.as_str().unwrap()).collect();
-        self.has(&format!("| yes: {} |", keys.join(" ")), row);
+        self.has(&format!("| yes: {}", keys.join(" ")), row);
     }
 
     fn no_leaked_key(&self) {
@@ -184,14 +184,14 @@ impl Section<'_> {
             "never" => return self.has("none was seen", row),
             "in force" => format!("since {}", time(fact, "time")),
             _ => format!(
-                "lifted on {} by {}",
+                "lifted {} by {}",
                 time(fact, "lifted"),
                 text(fact, "lifted_by")
             ),
         };
         self.has(&expected, row);
         let by = match text(fact, "by") {
-            "AWS" => "AWS (in the name of ",
+            "AWS" => "AWS (logged under ",
             arn => arn,
         };
         let by = format!("{}, by {by}", time(fact, "time"));
@@ -205,9 +205,9 @@ impl Section<'_> {
         let row = self.row("What was made", &[kind, name, &time(fact, "time"), by]);
         self.has(
             match text(fact, "maker") {
-                "intruder" => "| made with the leaked key |",
+                "intruder" => "| made by the intruder |",
                 "response" => "| made by the response |",
-                _ => "| made in normal use |",
+                _ => "| made by the user |",
             },
             row,
         );
@@ -224,10 +224,13 @@ impl Section<'_> {
         let row = self.verdict("Left behind");
         let names = fact["names"].as_array().unwrap();
         if names.is_empty() {
-            return self.has("nothing that was made is known to be left", row);
+            return self.has(
+                "the log shows nothing that an intruder made and nobody removed",
+                row,
+            );
         }
         assert_eq!(
-            row.split(", ").count(),
+            row.split("; ").count(),
             names.len(),
             "{}: {row}",
             self.about
@@ -255,7 +258,7 @@ impl Section<'_> {
 /// The state of a key at the end, in the words of a page.
 fn at_end(fact: &Value) -> String {
     match text(fact, "at_end") {
-        "active" => "active, as far as this archive tells".to_owned(),
+        "active" => "active: this archive has no event that switched it off".to_owned(),
         "inactive" => "inactive since ".to_owned(),
         other => other.to_owned(),
     }

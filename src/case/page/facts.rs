@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::action::Action;
 use super::bursts::{BurstFacts, bursts, narrative};
 use super::chart::chart;
 use super::clock::Clock;
-use super::commands::{Action, actions};
+use super::commands::actions;
 use super::event_text::entity_words;
 use super::keys::{KeyFacts, MadeFacts, keys, made};
 use super::lacking::lacking;

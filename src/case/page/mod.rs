@@ -7,6 +7,7 @@
 //! and `clock` its time. `lacking` lists what the archive cannot show. All text in a log was chosen by the sender of a
 //! request: it goes through [`shown`], and the templates escape all their values.
 
+mod action;
 mod bursts;
 mod chart;
 mod clock;
@@ -18,6 +19,7 @@ mod lacking;
 mod markdown;
 mod own;
 mod places;
+mod removal;
 mod rows;
 mod tables;
 mod things;
