@@ -1,0 +1,170 @@
+//! The commands that remove what an intruder made, or take back what it changed.
+
+use super::action::{Action, in_account, push};
+use super::things::{Part, Thing};
+use super::verdict::{COMMANDS_MAX, Verdict};
+use crate::case::state::Change;
+use crate::follow::{Entity, Kind};
+
+/// Returns the first things that the intruder is known to have made. What an unknown party made may be the user's own:
+/// no command removes it.
+pub(super) fn of_intruder(verdict: &Verdict) -> impl Iterator<Item = &Thing> {
+    let left = verdict.left.iter().filter(|thing| thing.is_of_intruder);
+    left.take(COMMANDS_MAX)
+}
+
+/// Returns the steps that remove users, roles, keys and policies that were made and are not known to be removed.
+pub(super) fn remove(verdict: &Verdict) -> Option<Action> {
+    let mut commands = Vec::new();
+    // A user can be deleted once its password and keys are.
+    let order = [
+        Kind::LoginProfile,
+        Kind::AccessKey,
+        Kind::User,
+        Kind::Role,
+        Kind::Policy,
+        Kind::Group,
+    ];
+    for thing in of_intruder(verdict) {
+        take_back(&mut commands, thing);
+    }
+    let left = |kind: Kind| {
+        let left = of_intruder(verdict);
+        left.filter(move |thing| thing.kind == kind && thing.part.is_none())
+    };
+    for thing in order.into_iter().flat_map(left) {
+        let removing = removing(thing);
+        if !removing.is_empty() {
+            in_account(&mut commands, &thing.account);
+        }
+        for words in removing {
+            push(&mut commands, &[&["aws", "iam"], words.as_slice()].concat());
+        }
+    }
+    (!commands.is_empty()).then(|| Action {
+        title: "Remove what was made and is still there".to_owned(),
+        note: format!("This is what the log shows. A delete fails until the keys and policies in the lists are detached and deleted.{}", by_hand(verdict)),
+        commands,
+    })
+}
+
+/// Returns the calls of IAM that remove something, with those that list what must be removed before.
+fn removing(thing: &Thing) -> Vec<Vec<&str>> {
+    let name = thing.name.as_str();
+    match thing.kind {
+        Kind::User => vec![
+            vec!["list-access-keys", "--user-name", name],
+            vec!["list-attached-user-policies", "--user-name", name],
+            vec!["delete-user", "--user-name", name],
+        ],
+        Kind::Role => vec![
+            vec!["list-attached-role-policies", "--role-name", name],
+            vec!["list-role-policies", "--role-name", name],
+            vec!["delete-role", "--role-name", name],
+        ],
+        Kind::AccessKey => vec![vec![
+            "delete-access-key",
+            "--user-name",
+            &thing.owner,
+            "--access-key-id",
+            name,
+        ]],
+        Kind::Policy => vec![
+            vec!["list-entities-for-policy", "--policy-arn", name],
+            vec!["delete-policy", "--policy-arn", name],
+        ],
+        Kind::Group => vec![
+            vec!["get-group", "--group-name", name],
+            vec!["delete-group", "--group-name", name],
+        ],
+        Kind::LoginProfile => vec![vec!["delete-login-profile", "--user-name", name]],
+        _ => Vec::new(),
+    }
+}
+
+/// Adds the commands that undo a change of something that was there before.
+fn take_back(commands: &mut Vec<String>, thing: &Thing) {
+    let name = thing.name.as_str();
+    let all: Vec<Vec<&str>> = match &thing.part {
+        None => return,
+        Some(Part::PolicyOf(to)) => policy_off(name, to).into_iter().collect(),
+        Some(Part::MemberOf(group)) => vec![vec![
+            "iam",
+            "remove-user-from-group",
+            "--group-name",
+            group,
+            "--user-name",
+            name,
+        ]],
+        Some(Part::Changed(Change::Trust)) => {
+            vec![vec!["iam", "get-role", "--role-name", name]]
+        }
+        Some(Part::Changed(Change::Password)) => {
+            vec![vec!["iam", "delete-login-profile", "--user-name", name]]
+        }
+        Some(Part::Changed(Change::Version)) => {
+            vec![vec!["iam", "list-policy-versions", "--policy-arn", name]]
+        }
+        Some(Part::Changed(Change::Activation)) => {
+            let (key, owner) = (name, thing.owner.as_str());
+            let status = "Inactive";
+            let mut words = vec!["iam", "update-access-key", "--access-key-id", key];
+            // Without a name it would be the key of whoever runs the command.
+            if owner.is_empty() {
+                words = vec!["iam", "get-access-key-last-used", "--access-key-id", key];
+            } else {
+                words.extend(["--status", status, "--user-name", owner]);
+            }
+            vec![words]
+        }
+        Some(Part::Permission(statement)) => {
+            let of = ["--region", &thing.region, "--function-name", name];
+            let mut all = vec![[&["lambda", "get-policy"], &of[..]].concat()];
+            if !statement.is_empty() {
+                let remove = ["lambda", "remove-permission"];
+                all.push([&remove[..], &of, &["--statement-id", statement]].concat());
+            }
+            all
+        }
+    };
+    if !all.is_empty() {
+        in_account(commands, &thing.account);
+    }
+    for words in all {
+        push(commands, &[&["aws"], words.as_slice()].concat());
+    }
+}
+
+/// Returns the call that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
+/// its user, role or group.
+fn policy_off<'t>(policy: &'t str, to: &'t Entity) -> Option<Vec<&'t str>> {
+    // What AWS attached stays.
+    if policy.contains("AWSCompromisedKeyQuarantine") {
+        return None;
+    }
+    let (detach, delete, option) = match to.kind {
+        Kind::User => ("detach-user-policy", "delete-user-policy", "--user-name"),
+        Kind::Role => ("detach-role-policy", "delete-role-policy", "--role-name"),
+        Kind::Group => ("detach-group-policy", "delete-group-policy", "--group-name"),
+        _ => return None,
+    };
+    let (call, named) = match policy.starts_with("arn:") {
+        true => (detach, "--policy-arn"),
+        false => (delete, "--policy-name"),
+    };
+    Some(vec!["iam", call, option, &to.name, named, policy])
+}
+
+/// Returns what a responder must do by hand where a command only shows the state.
+fn by_hand(verdict: &Verdict) -> &'static str {
+    let mut changed = of_intruder(verdict).filter_map(|thing| match &thing.part {
+        Some(Part::Changed(what)) => Some(*what),
+        _ => None,
+    });
+    match changed.any(|what| matches!(what, Change::Trust | Change::Version)) {
+        true => {
+            " Changed trust policies and policy versions: compare what the command shows with your own sources, then set the right one (update-assume-role-policy, set-default-policy-version) and delete the wrong version."
+        }
+        false => "",
+    }
+}
