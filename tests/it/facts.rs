@@ -155,7 +155,8 @@ impl Section<'_> {
         for claim in [
             "leaked key",
             "probably leaked",
-            "intruder",
+            "**intruder**",
+            "the intruder",
             "leaked key usable",
             "Make each key",
         ] {
@@ -203,14 +204,14 @@ impl Section<'_> {
     fn made(&self, fact: &Value) {
         let [kind, name, by] = ["thing", "name", "by"].map(|name| text(fact, name));
         let row = self.row("What was made", &[kind, name, &time(fact, "time"), by]);
-        self.has(
-            match text(fact, "maker") {
-                "intruder" => "| made by the intruder |",
-                "response" => "| made by the response |",
-                _ => "| made by the user |",
-            },
-            row,
-        );
+        let is_by_user = by.ends_with(&format!(":user/{}", text(fact, "user_name")));
+        let maker = match text(fact, "maker") {
+            "intruder" => "| made by the intruder |",
+            "response" => "| made by the response |",
+            _ if is_by_user => "| made by the user |",
+            _ => "| made by others before the quarantine |",
+        };
+        self.has(maker, row);
         match fact["removed"].is_string() {
             true => {
                 let (removed, by) = (time(fact, "removed"), text(fact, "removed_by"));
