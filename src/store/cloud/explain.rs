@@ -174,9 +174,24 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
     if let Some(no_credentials) = between(NO_CREDENTIALS, "\n") {
         return (format!("{NO_CREDENTIALS}{no_credentials}"), false);
     }
-    let by_status = [
+    if let Some((status, words)) = by_status(&text, &denied) {
+        let is_denied = status == FORBIDDEN;
+        return (
+            format!("{words} ({})", code.as_deref().unwrap_or(status)),
+            is_denied,
+        );
+    }
+    (code.unwrap_or_else(|| last(error)), false)
+}
+
+/// The status of a response without permission.
+const FORBIDDEN: &str = "403 Forbidden";
+
+/// Returns the status of a response that has one of these, and what it means.
+fn by_status<'a>(text: &str, denied: &'a str) -> Option<(&'static str, &'a str)> {
+    let known = [
         ("404 Not Found", "it is not there"),
-        ("403 Forbidden", &*denied),
+        (FORBIDDEN, denied),
         (
             "401 Unauthorized",
             "access is denied: the store takes no request without credentials",
@@ -186,14 +201,7 @@ fn words(error: &object_store::Error, act: Act, notes: &Notes) -> (String, bool)
             "the store does not know how to do that",
         ),
     ];
-    if let Some((status, words)) = by_status.iter().find(|(status, _)| text.contains(status)) {
-        let is_denied = *status == "403 Forbidden";
-        return (
-            format!("{words} ({})", code.as_deref().unwrap_or(status)),
-            is_denied,
-        );
-    }
-    (code.unwrap_or_else(|| last(error)), false)
+    known.into_iter().find(|(status, _)| text.contains(status))
 }
 
 /// Beginning of the messages about missing credentials.
