@@ -125,7 +125,7 @@ def main():
         story = folder / "story"
         made = [args.before, "synth", "--scenario", "leaked-key", story]
         subprocess.run(made, check=True, capture_output=True)
-        check("story, plan", [["plan", "--out", "m.parquet", story], ["hunt", "--dry-run", story]])
+        check("story, plan", [["plan", "--output", "m.parquet", story], ["hunt", "--dry-run", story]])
         for options in ([], ["--threads", "1", "--max-hops", "1"]):
             investigate = ["investigate", *options, "-o", "case", "a.ndjson", story]
             check(f"story {options}", [["hunt", story, "--format", "ndjson", "-o", "a.ndjson"], investigate])

@@ -368,7 +368,7 @@ def run(args: argparse.Namespace, options: list[str]) -> int:
         return write(hunt_contents(spark, args.program, args.roots, options), args)
     with tempfile.TemporaryDirectory() as folder:
         manifest = pathlib.Path(folder, MANIFEST)
-        planned = subprocess.run([os.path.abspath(args.program), "plan", "--out", manifest, *options, "--", *args.roots])
+        planned = subprocess.run([os.path.abspath(args.program), "plan", "--output", manifest, *options, "--", *args.roots])
         if planned.returncode not in (0, 3):
             return planned.returncode
         sizes = pa.parquet.read_table(manifest, columns=["size_bytes"])["size_bytes"].to_pylist()

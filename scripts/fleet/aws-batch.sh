@@ -17,7 +17,7 @@ if (($# != 5)); then
 fi
 trail=$1 results=$2 shards=$3 queue=$4 definition=$5
 
-trailsift plan --home-region "$trail" --out "$results/manifest.parquet"
+trailsift plan --home-region "$trail" --output "$results/manifest.parquet"
 
 # As in kubernetes.yaml, exit code 3 is a hunt that came to its end.
 child="aws s3 cp --only-show-errors $results/manifest.parquet /tmp/manifest.parquet

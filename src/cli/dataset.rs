@@ -15,26 +15,28 @@ use super::args::{FormatArg, HuntArgs, PartitionArg, SchemaArg};
 /// Gives the output a unique name if a folder was given. No other run gives the same name, and names sort by the time
 /// of the run. If rows are divided, several files get such names, and the dataset is returned.
 pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Option<Dataset>> {
-    if !is_folder(&args.output) {
+    if !is_folder(&args.output.destination) {
         return Ok(None);
     }
-    if Uri::of(&args.output).is_none() && !args.dry_run {
-        fs::create_dir_all(&args.output)?;
+    if Uri::of(&args.output.destination).is_none() && !args.dry_run {
+        fs::create_dir_all(&args.output.destination)?;
     }
     let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let run = run_id.get(..8).unwrap_or(run_id);
     let stem = format!("{FILE_PREFIX}{time}-{run}");
     let extension = format(args).extension();
-    let partitioning = match (args.schema, args.partition_by) {
+    let partitioning = match (args.output.schema, args.output.partition_by) {
         (SchemaArg::Ocsf, _) => Partitioning::SecurityLake,
         (_, Some(PartitionArg::EventDate)) => Partitioning::EventDate,
         (SchemaArg::Flat | SchemaArg::Ecs, None) => {
-            args.output.push(format!("{stem}-0000.{extension}"));
+            args.output
+                .destination
+                .push(format!("{stem}-0000.{extension}"));
             return Ok(None);
         }
     };
     Ok(Some(Dataset {
-        folder: args.output.clone(),
+        folder: args.output.destination.clone(),
         partitioning,
         stem,
         extension: extension.to_owned(),
@@ -43,7 +45,7 @@ pub(super) fn name_output(args: &mut HuntArgs, run_id: &str) -> io::Result<Optio
 
 /// Returns the format of a dataset's files.
 pub(super) fn format(args: &HuntArgs) -> FormatArg {
-    args.format.unwrap_or(match args.schema {
+    args.output.format.unwrap_or(match args.output.schema {
         SchemaArg::Ecs => FormatArg::Ndjson,
         SchemaArg::Flat | SchemaArg::Ocsf => FormatArg::Parquet,
     })
@@ -63,8 +65,8 @@ pub(super) fn is_folder(output: &Path) -> bool {
 /// Returns the files of the dataset that the run must replace.
 pub(super) fn files_to_replace(args: &HuntArgs) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    if args.overwrite {
-        files(&args.output, 0, &mut found)?;
+    if args.output.overwrite {
+        files(&args.output.destination, 0, &mut found)?;
     }
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! `trailsift hunt`.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -15,24 +15,26 @@ use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::report::{Diagnostic, Severity};
+use trailsift::rule;
 use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
+use super::table::{AlertTable, Room};
 use super::usage::usage;
 use super::{dataset, dry_run, next_step, outputs, print, resolve, summary, terminal};
 
-/// Number of alerts in the table; the output contains all of them.
-const ALERTS_SHOWN: usize = 20;
-
 /// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
-    if args.overwrite && (!dataset::is_folder(&args.output) || Uri::of(&args.output).is_some()) {
+    if args.output.overwrite
+        && (!dataset::is_folder(&args.output.destination)
+            || Uri::of(&args.output.destination).is_some())
+    {
         return Err(usage("--overwrite is for an output that is a folder").into());
     }
     let run_id = random_run_id();
-    let folder = args.output.clone();
+    let folder = args.output.destination.clone();
     let is_of_dataset = dataset::is_folder(&folder);
     let replaced = dataset::files_to_replace(&args);
     let replaced = replaced.with_context(|| folder.display().to_string())?;
@@ -50,7 +52,7 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
         Ok(exit)
     });
     match hunted {
-        Err(error) if args.log_format == LogFormat::Json => {
+        Err(error) if args.messages.log_format == LogFormat::Json => {
             terminal::json("error", &format!("{error:#}"));
             Ok(Exit::Failed)
         }
@@ -60,26 +62,38 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
 
 fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Result<Exit> {
     wait_for_list(config);
+    if !args.messages.quiet && args.messages.log_format == LogFormat::Text {
+        explain_waiting(config);
+    }
     // Before there is any file that a signal could leave behind.
     let signal = watch_signals(&config.scan.progress.stop)?;
     let options = RunOptions {
         report: open_report(args, config)?,
-        spares_older: !args.force,
+        spares_older: !args.output.force,
         is_of_dataset,
     };
-    let (mut shown, mut beside): (Vec<Alert>, Vec<Alert>) = Default::default();
+    let mut table = AlertTable::default();
+    let mut first_alerts: Vec<Alert> = Vec::new();
     let result = {
-        let bar = Bar::new(&config.scan, Counted::Alerts, args.log_format, !args.quiet);
+        let bar = Bar::new(
+            &config.scan,
+            Counted::Alerts,
+            args.messages.log_format,
+            !args.messages.quiet,
+        );
         hunt::run_with(config, options, &mut |notice| match notice {
-            Notice::Alert(alert) if shown.len() < ALERTS_SHOWN => shown.push(alert.clone()),
-            Notice::Related(event) if beside.len() < ALERTS_SHOWN && summary::is_shown(event) => {
-                beside.push(event.clone());
+            Notice::Alert(alert) => {
+                table.add(alert, severity_of(config, alert));
+                if first_alerts.len() < next_step::ALERTS_MAX {
+                    first_alerts.push(alert.clone());
+                }
             }
-            Notice::Alert(_) | Notice::Related(_) => {}
+            Notice::Related(event) => table.add_related(event),
             // The summary counts notes, and the report contains them.
-            Notice::Diagnostic(diagnostic) if diagnostic.severity == Severity::Info => {}
+            Notice::Diagnostic(diagnostic)
+                if diagnostic.severity == Severity::Info && !args.messages.verbose => {}
             Notice::Diagnostic(diagnostic) => {
-                bar.suspend(|| show_diagnostic(diagnostic, args.log_format))
+                bar.suspend(|| show_diagnostic(diagnostic, args.messages.log_format))
             }
         })
     };
@@ -88,22 +102,33 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         Err(Error::Interrupted) => {
             let output = (&config.output.destination, config.state.as_deref());
             let progress = &config.scan.progress;
-            return Ok(say_interrupted(progress, output, args.log_format, &signal));
+            return Ok(say_interrupted(
+                progress,
+                output,
+                args.messages.log_format,
+                &signal,
+            ));
         }
         Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
         Err(error) => return Err(error.into()),
     };
-    if is_stdout(args.report.as_deref()) {
+    if is_stdout(args.output.report.as_deref()) {
         let mut json =
             serde_json::to_vec_pretty(&report).context("the report cannot be encoded")?;
         json.push(b'\n');
         print(&json)?;
     }
-    match args.log_format {
-        _ if args.quiet => outputs::warn(&report, args.log_format),
+    match args.messages.log_format {
+        _ if args.messages.quiet => outputs::warn(&report, args.messages.log_format),
         LogFormat::Text => {
-            summary::show(&report, &shown, &beside, config);
-            if let Some(command) = next_step::command(&args.input, config, &report, &shown) {
+            // What is on standard output is data, if the alerts or the report go there.
+            let is_free = !matches!(config.output.destination, Destination::Stdout)
+                && !is_stdout(args.output.report.as_deref());
+            if is_free {
+                table.print(Room::of_stdout(args.wide), report.related);
+            }
+            summary::show(&report, config);
+            if let Some(command) = next_step::command(&args.input, config, &report, &first_alerts) {
                 terminal::line(&format!("investigate {command}"));
             }
         }
@@ -119,9 +144,16 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     }
     Ok(match report.complete {
         false => Exit::Incomplete,
-        true if args.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
+        true if args.output.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
         true => Exit::Complete,
     })
+}
+
+/// Returns the severity of the rule that an alert is of.
+fn severity_of(config: &HuntConfig, alert: &Alert) -> rule::Severity {
+    let mut rules = config.rules.iter();
+    let found = rules.find(|(number, _)| *number == alert.rule());
+    found.map_or(rule::Severity::Low, |(_, one)| one.rule.metadata.severity)
 }
 
 fn is_stdout(path: Option<&Path>) -> bool {
@@ -130,10 +162,28 @@ fn is_stdout(path: Option<&Path>) -> bool {
 
 /// Begins the report, so that write errors are found before anything is read.
 fn open_report(args: &HuntArgs, config: &HuntConfig) -> anyhow::Result<Option<Target>> {
-    let path = args.report.as_ref().filter(|path| !is_stdout(Some(path)));
+    let path = args
+        .output
+        .report
+        .as_ref()
+        .filter(|path| !is_stdout(Some(path)));
     let destination = path.map(|path| resolve::written(path)).transpose()?;
     let target = destination.map(|destination| Target::open(&destination, &config.scan.stores));
     target.transpose().context("the report cannot be written")
+}
+
+/// Says what a run waits for, if it reads standard input and that is a terminal.
+fn explain_waiting(config: &HuntConfig) {
+    let reads_stdin = config
+        .scan
+        .roots
+        .iter()
+        .any(|root| matches!(root, Root::Stdin));
+    if reads_stdin && std::io::stdin().is_terminal() {
+        terminal::line(
+            "reading CloudTrail logs from the keyboard: end with Ctrl-D, or give a path",
+        );
+    }
 }
 
 /// Waits until a list on standard input begins, if there is a ledger: `trailsift state --failed` may write the list,
@@ -155,7 +205,7 @@ pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
         return terminal::json("diagnostic", diagnostic);
     }
     let severity = match diagnostic.severity {
-        Severity::Info => return,
+        Severity::Info => "note".to_owned(),
         Severity::Warning => terminal::yellow("warning"),
         Severity::Error => terminal::red("error"),
     };

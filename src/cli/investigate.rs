@@ -51,10 +51,15 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         countries,
     };
     let signal = hunt::watch_signals(&config.scan.progress.stop)?;
-    let bar = Bar::new(&config.scan, Counted::Events, args.log_format, !args.quiet);
+    let bar = Bar::new(
+        &config.scan,
+        Counted::Events,
+        args.messages.log_format,
+        !args.messages.quiet,
+    );
     let result = case::run(&config, &mut |diagnostic| {
         if diagnostic.severity != Severity::Info {
-            bar.suspend(|| hunt::show_diagnostic(diagnostic, args.log_format));
+            bar.suspend(|| hunt::show_diagnostic(diagnostic, args.messages.log_format));
         }
     });
     let mut case = match result {
@@ -66,7 +71,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
             return Ok(hunt::say_interrupted(
                 progress,
                 nowhere,
-                args.log_format,
+                args.messages.log_format,
                 &signal,
             ));
         }
@@ -74,7 +79,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     };
     if case.events.is_empty() && case.about.unseen.len() == case.about.beginnings.len() {
         drop(bar);
-        warn(&case.about, None, args.log_format);
+        warn(&case.about, None, args.messages.log_format);
         return Ok(Exit::Incomplete);
     }
     bar.begin_to_write();
@@ -85,8 +90,8 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let unwritten = draft.finish(&mut case, &config.scan, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
-    warn(&case.about, unwritten, args.log_format);
-    if !args.quiet {
+    warn(&case.about, unwritten, args.messages.log_format);
+    if !args.messages.quiet {
         tell(&case, &args, unwritten.is_none())?;
     }
     Ok(if case.about.complete {
@@ -98,7 +103,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
 
 /// Reports the result in the form that was asked for.
 fn tell(case: &Case, args: &InvestigateArgs, has_page: bool) -> anyhow::Result<()> {
-    match args.log_format {
+    match args.messages.log_format {
         LogFormat::Text => show(case, &args.output, has_page),
         LogFormat::Json => {
             let mut about = serde_json::to_value(&case.about)?;

@@ -15,12 +15,12 @@ mod own_outputs;
 mod plan;
 mod progress;
 mod report;
-mod report_args;
 mod resolve;
+mod rule;
 mod state;
 mod summary;
 mod synth;
-mod synth_args;
+mod table;
 mod terminal;
 mod usage;
 mod values;
@@ -42,8 +42,8 @@ pub(crate) fn run() -> ExitCode {
     };
     terminal::set_color(args.color);
     let result = match args.command {
-        Command::Hunt(args) => hunt::run(args),
-        Command::Investigate(args) => investigate::run(args),
+        Command::Hunt(args) => hunt::run(*args),
+        Command::Investigate(args) => investigate::run(*args),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(args),
@@ -51,7 +51,7 @@ pub(crate) fn run() -> ExitCode {
             let separator = if null { b'\0' } else { b'\n' };
             state::run(&file, failed.then_some(separator))
         }
-        Command::Rule => print(trailsift::rule::Rule::quarantine().render().as_bytes()),
+        Command::Rule { format } => rule::run(format),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "trailsift", &mut script);

@@ -11,6 +11,9 @@ use trailsift::store::Uri;
 
 use super::args::InputArgs;
 
+/// Number of the first alerts that are enough to find the users that the command names.
+pub(super) const ALERTS_MAX: usize = 20;
+
 /// Maximum number of users that the command names one by one.
 const USERS_MAX: usize = 3;
 
@@ -93,6 +96,7 @@ fn roots(input: &InputArgs) -> Option<Vec<String>> {
     for (option, value) in [
         ("--endpoint-url", &input.endpoint_url),
         ("--bucket-region", &input.bucket_region),
+        ("--profile", &input.profile),
     ] {
         if let Some(value) = value {
             words.extend([option.to_owned(), quoted(value)?]);

@@ -22,7 +22,7 @@ enum Place {
 
 /// Refuses a command line that would write one file twice, or replace a file that is read.
 pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
-    let state = args.state.iter().flat_map(|state| {
+    let state = args.output.state.iter().flat_map(|state| {
         // SQLite's own files beside the ledger.
         ["", "-wal", "-shm", "-journal"].map(|suffix| {
             let mut name = state.clone().into_os_string();
@@ -32,9 +32,9 @@ pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
     });
     let input = &args.input;
     let named = [
-        ("--output", Some(&args.output)),
-        ("--report", args.report.as_ref()),
-        ("--related", args.related.as_ref()),
+        ("--output", Some(&args.output.destination)),
+        ("--report", args.output.report.as_ref()),
+        ("--related", args.output.related.as_ref()),
         ("--files-from", input.files_from.as_ref()),
         ("--manifest", input.manifest.as_ref()),
     ];

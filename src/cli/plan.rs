@@ -17,7 +17,7 @@ use super::{resolve, terminal};
 /// Walks the roots, and writes what is found.
 pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let (config, destination) = resolve::resolve_plan(args)?;
-    let context = || args.out.display().to_string();
+    let context = || args.output.display().to_string();
     let target = Target::open(&destination, &config.stores)?;
     let mut writer = ManifestWriter::new(target).with_context(context)?;
     let (mut n_sources, mut n_bytes, mut is_complete) = (0_u64, 0_u64, true);
@@ -65,7 +65,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         HumanCount(n_sources),
         BinaryBytes(n_bytes),
         HumanCount(n_excluded),
-        terminal::path(&args.out)
+        terminal::path(&args.output)
     ));
     Ok(match is_complete {
         true => Exit::Complete,

@@ -50,11 +50,12 @@ impl Bar {
         let is_done = Arc::new(AtomicBool::new(false));
         let is_writing = Arc::new(AtomicBool::new(false));
         let mut bar = ProgressBar::hidden();
-        let has_bar = terminal::is_terminal() && format == LogFormat::Text;
+        let has_bar = terminal::can_redraw() && format == LogFormat::Text;
         let thread = is_shown.then(|| {
             if has_bar {
                 bar = ProgressBar::new(0);
-                let template = "{spinner} [{bar:30}] {msg}";
+                // What does not fit on the line is cut off.
+                let template = "{spinner} [{bar:20}] {wide_msg}";
                 bar.set_style(
                     ProgressStyle::with_template(template)
                         .expect("the template is right")

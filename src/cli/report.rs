@@ -10,9 +10,9 @@ use trailsift::case;
 use trailsift::output::{Destination, Target};
 use trailsift::store::{StoreOptions, Stores};
 
+use super::args::{ReportArgs, ReportFormat};
 use super::exit::Exit;
 use super::investigate::PAGE;
-use super::report_args::{ReportArgs, ReportFormat};
 use super::usage::usage;
 use super::{print, terminal};
 

@@ -33,13 +33,18 @@ pub(super) fn resolve(
     let roots = roots(input)?;
     let destination = match dataset {
         Some(dataset) => Destination::Dataset(dataset),
-        None if args.output.as_os_str() == "-" => Destination::Stdout,
-        None => written(&args.output)?,
+        None if args.output.destination.as_os_str() == "-" => Destination::Stdout,
+        None => written(&args.output.destination)?,
     };
-    if let Some(path) = args.report.as_ref().filter(|path| path.as_os_str() != "-") {
+    if let Some(path) = args
+        .output
+        .report
+        .as_ref()
+        .filter(|path| path.as_os_str() != "-")
+    {
         written(path)?;
     }
-    let report_to_stdout = args.report.as_deref() == Some(Path::new("-"));
+    let report_to_stdout = args.output.report.as_deref() == Some(Path::new("-"));
     if report_to_stdout && destination == Destination::Stdout {
         bail!(usage("alerts and report cannot both go to standard output"));
     }
@@ -55,12 +60,12 @@ pub(super) fn resolve(
         ));
     }
     let related = related(args)?;
-    let tables = args.related.iter().chain([&args.output]);
+    let tables = args.output.related.iter().chain([&args.output.destination]);
     let beside: Vec<PathBuf> = tables.clone().map(|path| incomplete_name(path)).collect();
-    let outputs = args.report.iter().chain(tables).chain(&beside);
+    let outputs = args.output.report.iter().chain(tables).chain(&beside);
     let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
     let mut own_files = own_files(&outputs, &roots)?;
-    if let Some(state) = &args.state {
+    if let Some(state) = &args.output.state {
         // SQLite's log is beside the ledger.
         let mut log = state.clone().into_os_string();
         log.push("-wal");
@@ -74,8 +79,8 @@ pub(super) fn resolve(
         scan: ScanConfig {
             own_files,
             own_uris,
-            n_threads: n_threads(args.threads),
-            map_from_bytes: (!args.no_mmap).then_some(MAP_BYTES),
+            n_threads: n_threads(args.performance.threads),
+            map_from_bytes: (!args.performance.no_mmap).then_some(MAP_BYTES),
             max_decoded_bytes: args.max_decoded,
             ..scan(input, roots, stores)?
         },
@@ -85,7 +90,7 @@ pub(super) fn resolve(
             schema,
             related,
         },
-        state: args.state.clone(),
+        state: args.output.state.clone(),
         allows_no_events: args.allow_empty,
     })
 }
@@ -106,10 +111,10 @@ fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfi
 pub(super) fn resolve_plan(args: &PlanArgs) -> anyhow::Result<(ScanConfig, Destination)> {
     let input = &args.input;
     let (roots, stores) = (roots(input)?, stores(input));
-    let destination = written(&args.out)?;
+    let destination = written(&args.output)?;
     let config = ScanConfig {
-        own_files: own_files(&[&args.out], &roots)?,
-        own_uris: own_uris(&[&args.out], &roots, &stores)?,
+        own_files: own_files(&[&args.output], &roots)?,
+        own_uris: own_uris(&[&args.output], &roots, &stores)?,
         n_threads: n_threads(0),
         ..scan(input, roots, stores)?
     };
@@ -147,8 +152,8 @@ pub(super) fn resolve_case(
         let message = "the case would lie in what is read; name a folder outside of it";
         bail!(usage(&format!("{}: {message}", args.output.display())));
     }
-    config.n_threads = n_threads(args.threads);
-    config.map_from_bytes = (!args.no_mmap).then_some(MAP_BYTES);
+    config.n_threads = n_threads(args.performance.threads);
+    config.map_from_bytes = (!args.performance.no_mmap).then_some(MAP_BYTES);
     Ok(config)
 }
 
@@ -182,6 +187,7 @@ fn stores(input: &InputArgs) -> Stores {
     Stores::new(StoreOptions {
         endpoint_url: input.endpoint_url.clone(),
         bucket_region: input.bucket_region.clone(),
+        profile: input.profile.clone(),
         is_unsigned: input.no_sign_request,
         is_requester_pays: input.request_payer,
         n_concurrent: input.io_concurrency,
@@ -197,7 +203,7 @@ fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
         margin: input.late,
         accounts: input.account.iter().cloned().collect(),
         is_account_folders_only: input.account_folders,
-        regions: input.region.iter().cloned().collect(),
+        regions: input.event_region.iter().cloned().collect(),
         is_home_region_only: input.home_region,
     };
     match (wanted.since, wanted.until) {
@@ -283,7 +289,7 @@ fn schema(
     format: Format,
 ) -> Result<Schema, clap::Error> {
     let is_dataset = matches!(destination, Destination::Dataset(_));
-    let refusal = match (args.schema, format, args.partition_by) {
+    let refusal = match (args.output.schema, format, args.output.partition_by) {
         (SchemaArg::Ocsf, _, Some(_)) => {
             "--schema ocsf has folders of its own, those of Security Lake: leave out --partition-by"
         }
@@ -302,8 +308,8 @@ fn schema(
 }
 
 fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Error> {
-    let path = &args.output;
-    let format = match (args.format, destination) {
+    let path = &args.output.destination;
+    let format = match (args.output.format, destination) {
         (Some(format), _) => format,
         (None, Destination::Dataset(_)) => dataset::format(args),
         (None, Destination::Stdout | Destination::Nowhere) => FormatArg::Ndjson,
@@ -335,7 +341,7 @@ fn format_of(path: &Path) -> Option<Format> {
 
 /// Returns the destination of the events beside the alerts.
 fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error> {
-    let Some(path) = &args.related else {
+    let Some(path) = &args.output.related else {
         return Ok(None);
     };
     if path.as_os_str() == "-" {

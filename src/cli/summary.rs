@@ -1,53 +1,16 @@
-//! The result of a hunt, for people: a table of the alerts and a few lines.
+//! The result of a hunt, for people: a few lines.
 
-use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::output::{Alert, Column};
 use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
 
 use super::outputs;
 use super::terminal::{self, green, harmless, red, yellow};
 
-/// Maximum number of characters of a value in the table.
-const CELL_CHARS: usize = 60;
-
-/// Prints the table and the summary to standard error.
-pub(super) fn show(report: &Report, shown: &[Alert], beside: &[Alert], config: &HuntConfig) {
-    show_table(shown, report.alerts);
-    if !beside.is_empty() {
-        let related = report.related.unwrap_or_default();
-        terminal::line(
-            "Not alerts, but to be looked at: quarantines that were lifted, or that failed.",
-        );
-        show_table(
-            beside,
-            SHOWN.iter().map(|relation| related.of(*relation)).sum(),
-        );
-    }
+/// Prints the summary to standard error.
+pub(super) fn show(report: &Report, config: &HuntConfig) {
     for (name, text) in lines(report, config) {
         terminal::line(&format!("{name:<11} {text}"));
-    }
-}
-
-/// Kinds of events beside the alerts that an analyst must see.
-const SHOWN: [Relation; 2] = [Relation::FailedAttach, Relation::Detach];
-
-/// Returns whether this event beside the alerts is one that an analyst must see.
-pub(super) fn is_shown(event: &Alert) -> bool {
-    event
-        .relation()
-        .is_some_and(|relation| SHOWN.contains(&relation))
-}
-
-fn show_table(events: &[Alert], n_all: u64) {
-    if events.is_empty() {
-        return;
-    }
-    terminal::line(&table(events).to_string());
-    let n_more = n_all - events.len() as u64;
-    if n_more > 0 {
-        terminal::line(&format!("and {} more", HumanCount(n_more)));
     }
 }
 
@@ -61,45 +24,6 @@ fn related(counts: &RelatedCounts) -> String {
         true => "none".to_owned(),
         false => words.join(", "),
     }
-}
-
-fn table(alerts: &[Alert]) -> Table {
-    let mut table = Table::new();
-    let has_relation = alerts.iter().any(|alert| alert.relation().is_some());
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(has_relation.then_some("relation").into_iter().chain([
-            "time",
-            "account",
-            "user",
-            "policy",
-            "actor",
-            "source address",
-        ]));
-    if let Some((width, _)) = terminal_size::terminal_size_of(std::io::stderr()) {
-        table.set_width(width.0);
-    }
-    for alert in alerts {
-        let actor = [
-            Column::ActorArn,
-            Column::ActorName,
-            Column::InvokedBy,
-            Column::ActorType,
-        ];
-        let cells = [
-            alert.text(Column::EventTimeText),
-            alert.text(Column::AccountId),
-            alert.text(Column::TargetUserName),
-            alert.text(Column::PolicyName),
-            actor.iter().find_map(|column| alert.text(*column)),
-            alert.text(Column::SourceAddress),
-        ];
-        let relation = alert.relation().map(|relation| relation.to_string());
-        let cells = cells.map(|cell| cell.map_or("-".into(), |text| harmless(text, CELL_CHARS)));
-        table.add_row(relation.into_iter().chain(cells));
-    }
-    table
 }
 
 fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {

@@ -2,8 +2,8 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 
+use super::args::SynthArgs;
 use super::exit::Exit;
-use super::synth_args::SynthArgs;
 use super::terminal;
 
 /// Creates an archive and reports its content.

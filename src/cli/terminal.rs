@@ -32,6 +32,11 @@ pub(super) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Returns whether standard error is a terminal on which a line can be written again; a dumb one cannot.
+pub(super) fn can_redraw() -> bool {
+    is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
 /// Writes a line to standard error.
 pub(super) fn line(text: &str) {
     // If standard error cannot be written, nothing can be done about it; the exit code still shows the result.

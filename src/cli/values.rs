@@ -27,6 +27,14 @@ pub(super) fn shard(text: &str) -> Result<Shard, String> {
     }
 }
 
+/// Refuses the name that `--event-region` had before.
+pub(super) fn not_a_region(_: &str) -> Result<String, String> {
+    Err(
+        "--region was renamed: use --event-region for events of these regions, --bucket-region for the region of the bucket"
+            .to_owned(),
+    )
+}
+
 /// Parses a number of bytes, with or without a unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     text.parse().map(|size: bytesize::ByteSize| size.0)

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::eql::{Needles, ParseError, Query};
 use crate::event::Fields;
@@ -103,7 +103,7 @@ struct Document {
 }
 
 /// The metadata of a rule. It does not change which events are found.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// Elastic's identifier, the same in all versions.
@@ -149,7 +149,7 @@ impl Metadata {
 }
 
 /// The severity of an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// `low`
@@ -174,7 +174,7 @@ impl Display for Severity {
 }
 
 /// The schedule on which Elastic runs the rule on live data. A hunt over history ignores it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The time between runs, such as `5m`.
@@ -186,7 +186,7 @@ pub struct Schedule {
 }
 
 /// A tactic of a framework, and its techniques.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Threat {
     /// `MITRE ATT&CK`
@@ -199,7 +199,7 @@ pub struct Threat {
 }
 
 /// A tactic or a technique.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
     /// The id, such as `TA0006` or `T1552`.

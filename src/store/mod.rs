@@ -30,6 +30,9 @@ pub struct StoreOptions {
     pub endpoint_url: Option<String>,
     /// The region of S3 buckets; without it S3 is asked for the region.
     pub bucket_region: Option<String>,
+    /// The profile in AWS's files whose credentials are used; without it `AWS_PROFILE` and the environment are. It needs the
+    /// feature `aws-config`.
+    pub profile: Option<String>,
     /// True to send requests without a signature, for public buckets.
     pub is_unsigned: bool,
     /// True if the requester pays for requests, as some buckets require.
@@ -56,6 +59,7 @@ impl Default for StoreOptions {
         Self {
             endpoint_url: None,
             bucket_region: None,
+            profile: None,
             is_unsigned: false,
             is_requester_pays: false,
             n_concurrent: CONCURRENT_FETCHES,

@@ -238,6 +238,59 @@ fn help_completions_and_manual_come_from_the_same_definitions() {
 }
 
 #[test]
+fn short_help_fits_a_screen_and_begins_with_examples() {
+    for command in ["hunt", "investigate"] {
+        let output = Command::new(TRAILSIFT)
+            .env("COLUMNS", "80")
+            .args([command, "-h"])
+            .output()
+            .unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.lines().count() <= 40, "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+        let (before, _) = help.split_once("Usage: ").unwrap();
+        let example = format!("\n  trailsift {command} ");
+        assert_eq!(before.matches(&example).count(), 3, "{help}");
+    }
+}
+
+#[test]
+fn the_old_name_of_an_option_is_refused_with_the_new_one() {
+    let output = trailsift(&["hunt", "--region", "us-east-1", "logs"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("use --event-region"), "{told}");
+}
+
+#[test]
+fn the_rule_is_printed_as_json_too() {
+    let json = trailsift(&["rule", "--format", "json"]).stdout;
+    let rule: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(rule["version"], 2);
+    assert_eq!(rule["severity"], "high");
+    assert!(
+        rule["query"]
+            .as_str()
+            .unwrap()
+            .contains("event.action == \"AttachUserPolicy\"")
+    );
+}
+
+#[test]
+fn notes_are_shown_if_they_are_wanted() {
+    let lake = Lake::new().file("a", "{}");
+    let hunt = lake.hunt(&["--allow-empty"]).exits(0);
+    assert!(!hunt.stderr.contains("note: "), "{}", hunt.stderr);
+    lake.hunt(&["--allow-empty", "--verbose"])
+        .exits(0)
+        .says("note: ")
+        .says("no CloudTrail events were read");
+}
+
+#[test]
 fn what_synth_plants_is_what_a_hunt_finds() {
     let lake = Lake::new();
     let folder = lake.beside("made");

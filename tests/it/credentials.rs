@@ -206,6 +206,33 @@ fn credentials_are_found_where_the_tools_of_aws_find_them() {
 }
 
 #[test]
+fn a_named_profile_wins_over_keys_of_the_environment() {
+    let object = ("a".to_owned(), Bytes::from(attach("1")));
+    let server = Server::of_memory(MemoryS3::from_iter([object]));
+    let giver = giver();
+    let lake = Lake::new();
+    home(&lake);
+    for profile in ["security", "process", "keys", "role"] {
+        let mut command = lake.command(&["s3://trail", "--profile", profile]);
+        at_home(&mut command, &lake.beside(""), &server, giver)
+            .env("AWS_PROFILE", "none")
+            .env("AWS_ACCESS_KEY_ID", "AKIAI44QH8DHBEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "of-another-account");
+        lake.hunted(command.output().unwrap())
+            .exits(0)
+            .finds(&["1"]);
+    }
+    // One that is not there is no reason to take others.
+    let mut command = lake.command(&["s3://trail", "--profile", "nobody"]);
+    at_home(&mut command, &lake.beside(""), &server, giver)
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    lake.hunted(command.output().unwrap())
+        .exits(3)
+        .says("nobody");
+}
+
+#[test]
 fn a_bundle_of_certificates_is_trusted_for_buckets_and_credentials() {
     let object = ("a".to_owned(), Bytes::from(attach("1")));
     let server = Server::of_memory(MemoryS3::from_iter([object]));

@@ -241,12 +241,10 @@ fn nesting_of_any_depth_overflows_no_stack() {
 fn names_in_logs_cannot_command_the_terminal() {
     let record = attach("1").replace("alice", "a\\u001b[31mlice\\u202e");
     let hunt = Lake::new().file("a", record).hunt(&[]).exits(0);
-    assert!(
-        !hunt.stderr.contains(['\u{1b}', '\u{202e}']),
-        "{}",
-        hunt.stderr
-    );
-    assert!(hunt.stderr.contains("a\\u{1b}[31mlice\\u{202e}"));
+    for text in [&hunt.stdout, &hunt.stderr] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+    assert!(hunt.stdout.contains("a\\u{1b}[31mlice\\u{202e}"));
     assert_eq!(
         hunt.alerts[0]["target_user_name"],
         "a\u{1b}[31mlice\u{202e}"

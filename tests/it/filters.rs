@@ -230,7 +230,10 @@ fn a_global_event_under_another_region_is_found_by_its_own() {
     let lake = Lake::new()
         .file(&key(OWN, "eu-west-1", "2019/05/01"), attach("1"))
         .file(&key(OWN, "eu-west-1", "2024/05/01"), other("2"));
-    let hunt = lake.hunt(&["--region", "us-east-1"]).exits(0).finds(&["1"]);
+    let hunt = lake
+        .hunt(&["--event-region", "us-east-1"])
+        .exits(0)
+        .finds(&["1"]);
     assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
     // A region that is none is not known.
     Lake::new()
@@ -238,7 +241,7 @@ fn a_global_event_under_another_region_is_found_by_its_own() {
             "a.json",
             attach("1").replace(r#""us-east-1""#, r#""global""#),
         )
-        .hunt(&["--region", "eu-west-1"])
+        .hunt(&["--event-region", "eu-west-1"])
         .exits(0)
         .finds(&["1"]);
 }
@@ -414,7 +417,7 @@ fn names_are_left_out_of_lists_manifests_and_buckets_alike() {
     lake.hunted(output).exits(0).finds(&["4", "3", "1"]);
     let planned = Command::new(TRAILSIFT)
         .current_dir(lake.beside(""))
-        .args(["plan", "logs", "--out", "all.parquet"])
+        .args(["plan", "logs", "--output", "all.parquet"])
         .output()
         .unwrap();
     assert!(planned.status.success());
@@ -607,7 +610,7 @@ fn on_a_terminal_no_name_of_a_file_is_obeyed() {
         "state --failed ledger".to_owned(),
         format!("hunt --log-format json -o x.ndjson 'logs/{name}'"),
         format!("hunt -o 'x{name}.ndjson' logs"),
-        format!("plan logs --out 'x{name}.parquet'"),
+        format!("plan logs --output 'x{name}.parquet'"),
         format!("hunt -o x.ndjson 'gone{name}'"),
         format!("hunt '--x{name}'"),
         format!("investigate --user alice -o 'case{name}' logs"),

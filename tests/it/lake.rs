@@ -167,6 +167,7 @@ impl Lake {
             exit: output.status.code(),
             alerts: self.written(&report),
             report,
+            stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
@@ -186,6 +187,7 @@ pub(crate) struct Hunt {
     pub(crate) exit: Option<i32>,
     pub(crate) alerts: Vec<Value>,
     pub(crate) report: Value,
+    pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
@@ -239,6 +241,17 @@ impl Hunt {
                 self.stderr
             );
         }
+        self
+    }
+
+    /// Asserts a text on standard output.
+    #[track_caller]
+    pub(crate) fn shows(self, text: &str) -> Self {
+        assert!(
+            self.stdout.contains(text),
+            "{text:?} is not in {}",
+            self.stdout
+        );
         self
     }
 

@@ -50,6 +50,7 @@ mod schemas;
 mod several;
 mod shapes;
 mod shared;
+mod table;
 mod tables;
 mod tidy;
 mod touched;

@@ -48,7 +48,7 @@ fn the_shards_of_a_manifest_give_the_rows_of_one_hunt_in_order() {
     let lake = archive();
     succeeds(&mut run(
         &lake,
-        &["plan", "logs", "--out", "manifest.parquet"],
+        &["plan", "logs", "--output", "manifest.parquet"],
     ));
     succeeds(&mut run(
         &lake,
@@ -90,7 +90,7 @@ fn a_bucket_is_listed_once_and_rows_of_a_manifest_may_be_lines() {
     let server = Server::of_folder(lake.logs().parent().unwrap());
     succeeds(server.serves(&mut run(
         &lake,
-        &["plan", "s3://logs/", "--out", "manifest.parquet"],
+        &["plan", "s3://logs/", "--output", "manifest.parquet"],
     )));
     let met = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&met);
@@ -151,7 +151,7 @@ fn what_is_no_manifest_is_told_and_so_is_what_has_gone_since() {
         .says("logs/manifest.parquet: cannot be read");
     succeeds(&mut run(
         &lake,
-        &["plan", "logs/00", "--out", "manifest.parquet"],
+        &["plan", "logs/00", "--output", "manifest.parquet"],
     ));
     std::fs::remove_file(lake.logs().join("00/3.json.gz")).unwrap();
     let hunt = lake
@@ -177,7 +177,13 @@ fn what_is_no_manifest_is_told_and_so_is_what_has_gone_since() {
 fn what_could_not_be_listed_is_missing_in_every_hunt_by_the_manifest() {
     let lake = archive();
     std::fs::write(lake.beside("list"), "logs/00\nlogs/gone\nlogs/01\n").unwrap();
-    let args = ["plan", "--files-from", "list", "--out", "manifest.parquet"];
+    let args = [
+        "plan",
+        "--files-from",
+        "list",
+        "--output",
+        "manifest.parquet",
+    ];
     let planned = run(&lake, &args).output().unwrap();
     assert_eq!(planned.status.code(), Some(3));
     for shard in [&[][..], &["--shard", "0/2"], &["--shard", "1/2"]] {

@@ -101,7 +101,7 @@ fn a_hunt_over_some_accounts_or_regions_passes_over_the_others() {
         .hunt(&[
             "--account",
             &format!("{OTHER},{OWN}"),
-            "--region",
+            "--event-region",
             "eu-west-1",
         ])
         .exits(0)
@@ -116,7 +116,7 @@ fn a_hunt_over_some_accounts_or_regions_passes_over_the_others() {
         .exits(2)
         .says("twelve digits");
     archive()
-        .hunt(&["--region", "Europe"])
+        .hunt(&["--event-region", "Europe"])
         .exits(2)
         .says("us-east-1");
 }

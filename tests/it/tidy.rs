@@ -205,9 +205,15 @@ const WORDS: [(&str, &[&str], &str); 14] = [
     ),
     (
         "std::env",
-        &["store/cloud/open.rs", "cli/exit.rs", "cli/investigate.rs"],
+        &[
+            "store/cloud/open.rs",
+            "cli/exit.rs",
+            "cli/investigate.rs",
+            "cli/table/layout.rs",
+            "cli/terminal.rs",
+        ],
         "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
-         was typed can be shown as it is, and a case names its command",
+         was typed can be shown as it is, and what the terminal is; a case names its command",
     ),
     (
         "Instant",

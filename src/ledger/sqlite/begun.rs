@@ -66,7 +66,7 @@ impl Identity {
                 self.is_account_folders_only != begun.is_account_folders_only,
                 "choice of --account-folders",
             ),
-            (self.regions != begun.regions, "--region"),
+            (self.regions != begun.regions, "--event-region"),
             (
                 self.is_home_region_only != begun.is_home_region_only,
                 "choice of --home-region",
@@ -164,7 +164,7 @@ mod tests {
         );
         assert_eq!(
             differs(&|asked| asked.regions = account()),
-            Some("--region")
+            Some("--event-region")
         );
         assert!(differs(&|asked| asked.is_account_folders_only = true).is_some());
         assert!(differs(&|asked| asked.is_home_region_only = true).is_some());

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -34,18 +37,16 @@ pub(super) struct Found {
     pub(super) trust: Trust,
 }
 
-/// Finds the settings. No network request is sent before credentials are needed.
-pub(super) async fn find() -> io::Result<Found> {
-    let loader = aws_config::defaults(BehaviorVersion::latest());
-    let mut config = loader.http_client(client(None)?).load().await;
+/// Finds the settings, if a profile is named, of this profile. No network request is sent before credentials are needed.
+pub(super) async fn find(profile: Option<&str>) -> io::Result<Found> {
+    let mut config = loader(profile, client(None)?).await.load().await;
     let trust = match ca_bundle(&config) {
         Some(bundle) => Trust::of(&bundle)?,
         None => Trust::default(),
     };
     if let Some(pem) = trust.pem() {
         // AWS's crate does not use the bundle by itself.
-        let loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(client(Some(pem))?);
+        let loader = loader(profile, client(Some(pem))?).await;
         let region = config.region().cloned();
         config = loader.region(region).load().await;
     }
@@ -58,6 +59,30 @@ pub(super) async fn find() -> io::Result<Found> {
         endpoint: endpoint(&config),
         trust,
     })
+}
+
+/// Returns what loads the settings. Credentials of a profile that is named win over those of the environment, as in AWS's
+/// own tools.
+async fn loader(profile: Option<&str>, client: SharedHttpClient) -> ConfigLoader {
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client.clone());
+    let Some(profile) = profile else {
+        return loader;
+    };
+    let region = ProfileFileRegionProvider::builder()
+        .profile_name(profile)
+        .build()
+        .region()
+        .await;
+    let provider = ProviderConfig::without_region()
+        .with_region(region)
+        .with_http_client(client);
+    let credentials = ProfileFileCredentialsProvider::builder()
+        .profile_name(profile)
+        .configure(&provider)
+        .build();
+    loader
+        .profile_name(profile)
+        .credentials_provider(credentials)
 }
 
 /// Returns the path of the certificates that replace the system's.

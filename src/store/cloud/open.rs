@@ -202,7 +202,9 @@ struct Aws {
 
 #[cfg(feature = "aws-config")]
 async fn found_aws(stores: &Stores, _: &Uri) -> io::Result<Aws> {
-    let found = stores.aws.get_or_init(super::credentials::find).await;
+    let profile = stores.options.profile.as_deref();
+    let find = || super::credentials::find(profile);
+    let found = stores.aws.get_or_init(find).await;
     let found = found
         .as_ref()
         .map_err(|error| io::Error::other(error.to_string()))?;
@@ -217,6 +219,12 @@ async fn found_aws(stores: &Stores, _: &Uri) -> io::Result<Aws> {
 #[cfg(not(feature = "aws-config"))]
 async fn found_aws(stores: &Stores, uri: &Uri) -> io::Result<Aws> {
     use object_store::aws::AmazonS3ConfigKey;
+
+    if stores.options.profile.is_some() {
+        return Err(io::Error::other(
+            r#"credentials of a profile: this trailsift was built without the feature "aws-config""#,
+        ));
+    }
 
     let builder = AmazonS3Builder::from_env().with_bucket_name(uri.bucket());
     let region = builder.get_config_value(&AmazonS3ConfigKey::Region);

@@ -20,9 +20,9 @@ Examples:
   Eight thousand small files of zstd-compressed lines, another archive for another seed:
     trailsift synth many --files 8000 --records-per-file 8 --shape ndjson --compression zstd --seed 7";
 
-/// Make a synthetic CloudTrail archive, with attachments of the quarantine policy planted in it
+/// Make a synthetic archive to try things on
 ///
-/// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
+/// It has attachments of the quarantine policy at known places. /// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
 /// beside it, one line of JSON for each event, so that what a hunt finds can be checked. The same options
 /// make the same archive, whatever the number of threads. All accounts, names, keys and addresses in it
 /// are invented.

@@ -1,0 +1,35 @@
+//! `trailsift rule`.
+
+use anyhow::Context as _;
+use serde::Serialize;
+use trailsift::rule::{Metadata, Rule};
+
+use super::args::RuleFormat;
+use super::exit::Exit;
+use super::print;
+
+/// A rule as JSON.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    metadata: &'a Metadata,
+    query: &'a str,
+}
+
+/// Prints the rule.
+pub(super) fn run(format: RuleFormat) -> anyhow::Result<Exit> {
+    let rule = Rule::quarantine();
+    match format {
+        RuleFormat::Text => print(rule.render().as_bytes()),
+        RuleFormat::Json => {
+            let printed = Printed {
+                metadata: &rule.metadata,
+                query: rule.query_text(),
+            };
+            let mut json =
+                serde_json::to_vec_pretty(&printed).context("the rule cannot be encoded")?;
+            json.push(b'\n');
+            print(&json)
+        }
+    }
+}

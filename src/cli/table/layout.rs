@@ -1,0 +1,176 @@
+//! Columns that fit the terminal.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Minimum width of a table with all columns.
+const FULL_CHARS: usize = 100;
+/// Minimum width of a table; below it each event is a few lines of its own.
+const NARROW_CHARS: usize = 80;
+/// Space between two columns.
+const GAP: &str = "  ";
+
+/// The space that a table has, in characters per line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Room {
+    /// As much as it needs: nothing is cut off.
+    Unlimited,
+    /// The width of a terminal.
+    Chars(usize),
+}
+
+impl Room {
+    /// Returns the space on standard output: that of the terminal, or what the environment variable `COLUMNS` says. Another
+    /// file or a pipe gets everything.
+    pub(in super::super) fn of_stdout(is_wide: bool) -> Self {
+        let said = std::env::var_os("COLUMNS")
+            .and_then(|columns| columns.to_str()?.parse().ok())
+            .filter(|n_chars| *n_chars > 0);
+        let terminal = || terminal_size::terminal_size_of(std::io::stdout());
+        let n_chars = said.or_else(|| Some(usize::from(terminal()?.0.0)));
+        match n_chars {
+            Some(n_chars) if !is_wide => Self::Chars(n_chars),
+            _ => Self::Unlimited,
+        }
+    }
+
+    /// Returns whether columns fit that are not essential.
+    pub(super) fn is_full(self) -> bool {
+        !matches!(self, Self::Chars(n) if n < FULL_CHARS)
+    }
+
+    /// Returns whether a table fits at all.
+    pub(super) fn is_table(self) -> bool {
+        !matches!(self, Self::Chars(n) if n < NARROW_CHARS)
+    }
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub(super) struct TableColumn {
+    pub(super) title: &'static str,
+    /// Minimum width, if the column may be cut off to fit.
+    pub(super) least: Option<usize>,
+    pub(super) cells: Vec<String>,
+}
+
+impl TableColumn {
+    /// Returns a column that is never cut off.
+    pub(super) fn whole(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            title,
+            least: None,
+            cells: cells.into_iter().collect(),
+        }
+    }
+
+    /// Returns a column that may be cut off, but not below its title's width.
+    pub(super) fn flexible(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            least: Some(title.width().max(6)),
+            ..Self::whole(title, cells)
+        }
+    }
+
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| cell.width());
+        cells.chain([self.title.width()]).max().unwrap_or(0)
+    }
+}
+
+/// Returns the lines of a table, the first with the titles. `style` may format a line that is complete.
+pub(super) fn lines(
+    columns: &[TableColumn],
+    room: Room,
+    style: impl Fn(usize, String) -> String,
+) -> String {
+    let widths = widths(columns, room);
+    let line = |cell: &dyn Fn(&TableColumn) -> String| {
+        let cells = columns.iter().zip(&widths).map(|(column, width)| {
+            let text = fitted(&cell(column), *width);
+            let padding = " ".repeat(width.saturating_sub(text.width()));
+            text + &padding
+        });
+        cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+    };
+    let mut text = line(&|column| column.title.to_owned()) + "\n";
+    let n_rows = columns.first().map_or(0, |column| column.cells.len());
+    for row in 0..n_rows {
+        let cells = line(&|column| column.cells.get(row).cloned().unwrap_or_default());
+        text += &style(row, cells);
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the width of each column. What does not fit is taken from the widest column that may be cut off.
+fn widths(columns: &[TableColumn], room: Room) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(TableColumn::width).collect();
+    let Room::Chars(n_chars) = room else {
+        return widths;
+    };
+    let gaps = GAP.len() * columns.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > n_chars {
+        let flexible = widths.iter().zip(columns).enumerate();
+        let flexible = flexible
+            .filter(|(_, (width, column))| column.least.is_some_and(|least| **width > least));
+        let Some((widest, _)) = flexible.max_by_key(|(_, (width, _))| **width) else {
+            break;
+        };
+        widths[widest] -= 1;
+    }
+    widths
+}
+
+/// Returns a text that takes at most this width.
+fn fitted(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        shown.push(c);
+        if shown.width() >= width {
+            shown.pop();
+            break;
+        }
+    }
+    shown.push('…');
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns() -> [TableColumn; 3] {
+        let cells = |text: &str| [text.to_owned(), "-".to_owned()];
+        [
+            TableColumn::whole("time", cells("2024-05-01 12:00:00")),
+            TableColumn::flexible("user", cells("a-user-with-a-rather-long-name")),
+            TableColumn::flexible("by", cells("日本語のユーザー")),
+        ]
+    }
+
+    #[test]
+    fn a_line_is_never_longer_than_the_terminal() {
+        for n_chars in 35..90 {
+            let text = lines(&columns(), Room::Chars(n_chars), |_, line| line);
+            assert!(
+                text.lines().all(|line| line.width() <= n_chars),
+                "{n_chars}:\n{text}"
+            );
+            assert!(text.contains("2024-05-01 12:00:00"), "{text}");
+        }
+    }
+
+    #[test]
+    fn with_room_nothing_is_cut_off() {
+        let text = lines(&columns(), Room::Unlimited, |_, line| line);
+        assert_eq!(
+            text,
+            "time                 user                            by\n\
+             2024-05-01 12:00:00  a-user-with-a-rather-long-name  日本語のユーザー\n\
+             -                    -                               -\n"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! The alerts of a hunt as a table for people, on standard output.
+
+mod events;
+mod layout;
+mod users;
+
+use std::collections::HashSet;
+use std::io::Write as _;
+
+use indicatif::HumanCount;
+use trailsift::output::Alert;
+use trailsift::report::{RelatedCounts, Relation};
+use trailsift::rule::Severity;
+
+use events::Shown;
+use users::Users;
+
+pub(super) use layout::Room;
+
+/// Maximum number of rows of a table; the output contains all alerts.
+const ROWS_MAX: usize = 20;
+
+/// Relations of events that an analyst must see, though they are not alerts.
+const SEEN: [Relation; 2] = [Relation::FailedAttach, Relation::Detach];
+
+/// The alerts of a hunt, collected while it runs.
+#[derive(Debug, Default)]
+pub(super) struct AlertTable {
+    n_sightings: u64,
+    /// The keys of the events, to show each once.
+    keys: HashSet<[u8; 16]>,
+    /// The events, if there are not too many to show each.
+    events: Vec<Shown>,
+    users: Users,
+    /// Related events that an analyst must see: quarantines that were lifted or that failed.
+    beside: Vec<Shown>,
+}
+
+impl AlertTable {
+    /// Takes an alert, in the order of the sources.
+    pub(super) fn add(&mut self, alert: &Alert, severity: Severity) {
+        self.n_sightings += 1;
+        if !self.keys.insert(alert.event_key()) {
+            return;
+        }
+        self.users.add(alert, severity);
+        // One more than are shown tells that there are too many.
+        if self.events.len() <= ROWS_MAX {
+            self.events.push(Shown::new(alert, severity));
+        }
+    }
+
+    /// Takes an event related to a quarantine.
+    pub(super) fn add_related(&mut self, event: &Alert) {
+        let must_be_seen = event
+            .relation()
+            .is_some_and(|relation| SEEN.contains(&relation));
+        if must_be_seen && self.beside.len() < ROWS_MAX {
+            self.beside.push(Shown::new(event, Severity::Low));
+        }
+    }
+
+    /// Writes the table to standard output. A reader that went away is not an error: the alerts themselves are in a file.
+    pub(super) fn print(self, room: Room, related: Option<RelatedCounts>) {
+        let text = self.text(room, related.unwrap_or_default());
+        // See above.
+        anstream::stdout().write_all(text.as_bytes()).ok();
+    }
+
+    fn text(mut self, room: Room, related: RelatedCounts) -> String {
+        let mut text = String::new();
+        if self.n_sightings > 0 {
+            text += &match self.events.len() > ROWS_MAX {
+                true => self.users.table(room),
+                false => events::table(&mut self.events, room),
+            };
+            text += &self.counts();
+            text.push('\n');
+        }
+        if !self.beside.is_empty() {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text += "Not alerts, but check these: quarantines that were lifted, or that failed.\n";
+            let n_all: u64 = SEEN.iter().map(|relation| related.of(*relation)).sum();
+            let n_more = n_all.saturating_sub(self.beside.len() as u64);
+            text += &events::table(&mut self.beside, room);
+            if n_more > 0 {
+                text += &format!("and {} more\n", HumanCount(n_more));
+            }
+        }
+        text
+    }
+
+    /// Returns how many events, users and accounts the alerts are about.
+    fn counts(&self) -> String {
+        let n_events = self.keys.len() as u64;
+        let events = match self.n_sightings == n_events {
+            true => plural(n_events, "event"),
+            false => format!(
+                "{} of {}",
+                plural(self.n_sightings, "sighting"),
+                plural(n_events, "event")
+            ),
+        };
+        let accounts = plural(self.users.n_accounts(), "account");
+        format!("{events}, {}, {accounts}", self.users.counted())
+    }
+}
+
+/// Returns a number and what it counts.
+fn plural(n: u64, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", HumanCount(n))
+}
