@@ -14,7 +14,7 @@ use trailsift::config::{HuntConfig, Progress, random_run_id};
 use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
-use trailsift::report::{Diagnostic, Severity};
+use trailsift::report::{Diagnostic, Report, Severity};
 use trailsift::rule;
 use trailsift::store::Uri;
 
@@ -72,8 +72,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         spares_older: !args.output.force,
         is_of_dataset,
     };
-    let mut table = AlertTable::default();
-    let mut first_alerts: Vec<Alert> = Vec::new();
+    let mut shown = Shown::default();
     let result = {
         let bar = Bar::new(
             &config.scan,
@@ -82,13 +81,8 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
             !args.messages.quiet,
         );
         hunt::run_with(config, options, &mut |notice| match notice {
-            Notice::Alert(alert) => {
-                table.add(alert, severity_of(config, alert));
-                if first_alerts.len() < next_step::ALERTS_MAX {
-                    first_alerts.push(alert.clone());
-                }
-            }
-            Notice::Related(event) => table.add_related(event),
+            Notice::Alert(alert) => shown.add(alert, config),
+            Notice::Related(event) => shown.table.add_related(event),
             // The summary counts notes, and the report contains them.
             Notice::Diagnostic(diagnostic)
                 if diagnostic.severity == Severity::Info && !args.messages.verbose => {}
@@ -112,41 +106,65 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         Err(Error::OutputClosed) => return Ok(Exit::OutputClosed),
         Err(error) => return Err(error.into()),
     };
-    if is_stdout(args.output.report.as_deref()) {
-        let mut json =
-            serde_json::to_vec_pretty(&report).context("the report cannot be encoded")?;
-        json.push(b'\n');
-        print(&json)?;
-    }
-    match args.messages.log_format {
-        _ if args.messages.quiet => outputs::warn(&report, args.messages.log_format),
-        LogFormat::Text => {
-            // What is on standard output is data, if the alerts or the report go there.
-            let is_free = !matches!(config.output.destination, Destination::Stdout)
-                && !is_stdout(args.output.report.as_deref());
-            if is_free {
-                table.print(Room::of_stdout(args.wide), report.related);
-            }
-            summary::show(&report, config);
-            if let Some(command) = next_step::command(&args.input, config, &report, &first_alerts) {
-                terminal::line(&format!("investigate {command}"));
-            }
-        }
-        LogFormat::Json => {
-            let mut report =
-                serde_json::to_value(&report).context("the report cannot be encoded")?;
-            if let Some(report) = report.as_object_mut() {
-                // Each diagnostic was already reported.
-                report.remove("diagnostics");
-            }
-            terminal::json("report", &report);
-        }
-    }
+    shown.show(args, config, &report)?;
     Ok(match report.complete {
         false => Exit::Incomplete,
         true if args.output.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
         true => Exit::Complete,
     })
+}
+
+/// What is kept of a hunt's results to be shown when it ends.
+#[derive(Default)]
+struct Shown {
+    table: AlertTable,
+    first_alerts: Vec<Alert>,
+}
+
+impl Shown {
+    fn add(&mut self, alert: &Alert, config: &HuntConfig) {
+        self.table.add(alert, severity_of(config, alert));
+        if self.first_alerts.len() < next_step::ALERTS_MAX {
+            self.first_alerts.push(alert.clone());
+        }
+    }
+
+    /// Prints the report if it goes to standard output, the table, and the summary.
+    fn show(self, args: &HuntArgs, config: &HuntConfig, report: &Report) -> anyhow::Result<()> {
+        let report_is_on_stdout = is_stdout(args.output.report.as_deref());
+        if report_is_on_stdout {
+            let mut json =
+                serde_json::to_vec_pretty(report).context("the report cannot be encoded")?;
+            json.push(b'\n');
+            print(&json)?;
+        }
+        match args.messages.log_format {
+            _ if args.messages.quiet => outputs::warn(report, args.messages.log_format),
+            LogFormat::Text => {
+                // What is on standard output is data, if the alerts or the report go there.
+                let is_free = !matches!(config.output.destination, Destination::Stdout)
+                    && !report_is_on_stdout;
+                if is_free {
+                    self.table.print(Room::of_stdout(args.wide), report.related);
+                }
+                summary::show(report, config);
+                let next = next_step::command(&args.input, config, report, &self.first_alerts);
+                if let Some(command) = next {
+                    terminal::line(&format!("investigate {command}"));
+                }
+            }
+            LogFormat::Json => {
+                let mut report =
+                    serde_json::to_value(report).context("the report cannot be encoded")?;
+                if let Some(report) = report.as_object_mut() {
+                    // Each diagnostic was already reported.
+                    report.remove("diagnostics");
+                }
+                terminal::json("report", &report);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns the severity of the rule that an alert is of.

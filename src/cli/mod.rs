@@ -46,7 +46,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Investigate(args) => investigate::run(*args),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
-        Command::Synth(args) => synth::run(args),
+        Command::Synth(args) => synth::run(*args),
         Command::State { file, failed, null } => {
             let separator = if null { b'\0' } else { b'\n' };
             state::run(&file, failed.then_some(separator))

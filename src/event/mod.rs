@@ -171,6 +171,11 @@ impl<'v> Event<'v> {
         Self { wrapper, ..self }
     }
 
+    /// Returns true if an object around its record names its call.
+    pub(crate) fn is_wrapped(&self) -> bool {
+        !self.wrapper.is_empty()
+    }
+
     /// Returns true if the object around its record names the call that it is about, and gives `field` one of
     /// `values`, but the record does not: then one of the two is damaged.
     #[must_use]

@@ -123,7 +123,12 @@ impl Doubts {
             is_contradicted: false,
             may_be_required: true,
         };
+        let is_wrapped = event.is_wrapped();
         for (field, required) in CALL.iter().zip(&self.call) {
+            // Nearly all events have another action, and nothing around them.
+            if *field == PROVIDER && !call.may_be_required && !is_wrapped {
+                continue;
+            }
             let mut may_be_required = required.is_empty();
             event.each_value(field, &mut |value| {
                 if let Scalar::Text(text) = &value {
@@ -132,7 +137,7 @@ impl Doubts {
                 }
             });
             call.may_be_required &= may_be_required;
-            call.is_contradicted |= event.is_contradicted(field, required);
+            call.is_contradicted |= is_wrapped && event.is_contradicted(field, required);
         }
         call
     }

@@ -162,49 +162,70 @@ impl Extractor {
                 });
             }
             Met::Made(json) => self.made(parsers, place.level, &json, visit),
-            Met::Event(event) => {
-                let prefilter = Arc::clone(&self.prefilter);
-                let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
-                let n_before = self.n_events;
-                // A different event inside it is only mentioned by it.
-                let mut is_itself = false;
-                let asks = event.may_ask_for(&is_hit);
-                if event.stands_alone(&is_hit) {
-                    self.contradicted(parsers, place, event, visit);
-                } else {
-                    let names = ["event.action", "event.provider"].map(|field| event.text(field));
-                    let [action, provider] = &names;
-                    let wrapper = Wrapper::new(action.as_deref(), provider.as_deref());
-                    self.carried(parsers, place, event, &mut |candidate| {
-                        let may_be = event.may_be(&candidate.event);
-                        is_itself |= may_be;
-                        // An event that asks for it itself is judged after those inside it.
-                        match asks && !may_be {
-                            true => visit(candidate),
-                            false => visit(&candidate.in_wrapper(wrapper)),
-                        }
-                    });
-                }
-                let is_told = self.n_events > n_before;
-                if !is_told || !is_itself && asks {
-                    self.event(event.in_row(place.is_row), place.unit, place.raw, visit);
-                }
-            }
+            Met::Event(event) => self.met_event(parsers, place, event, visit),
         }
     }
 
-    /// Judges the content of an event's fields that no record has. This may be the record itself, with only some of
-    /// its fields beside it.
-    fn carried(
+    /// Judges an event, and what its fields that no record has contain. This may be the record itself, with only some
+    /// of its fields beside it.
+    fn met_event(
         &mut self,
         parsers: &mut Parsers,
         place: Place<'_>,
         event: Event<'_>,
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) {
+        let itself = |this: &mut Self, visit: &mut dyn FnMut(&Candidate<'_>)| {
+            this.event(event.in_row(place.is_row), place.unit, place.raw, visit);
+        };
+        let carried = self.carried_by(event);
+        // Nearly all records end here.
+        if carried.is_empty() {
+            return itself(self, visit);
+        }
+        let prefilter = Arc::clone(&self.prefilter);
+        let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
+        let n_before = self.n_events;
+        // A different event inside it is only mentioned by it.
+        let mut is_itself = false;
+        let asks = event.may_ask_for(&is_hit);
+        if event.stands_alone(&is_hit) {
+            self.contradicted(parsers, place, (event, carried), visit);
+        } else {
+            let names = ["event.action", "event.provider"].map(|field| event.text(field));
+            let [action, provider] = &names;
+            let wrapper = Wrapper::new(action.as_deref(), provider.as_deref());
+            self.carried(parsers, place, carried, &mut |candidate| {
+                let may_be = event.may_be(&candidate.event);
+                is_itself |= may_be;
+                // An event that asks for it itself is judged after those inside it.
+                match asks && !may_be {
+                    true => visit(candidate),
+                    false => visit(&candidate.in_wrapper(wrapper)),
+                }
+            });
+        }
+        let is_told = self.n_events > n_before;
+        if !is_told || !is_itself && asks {
+            itself(self, visit);
+        }
+    }
+
+    /// Returns what is found in the fields of an event that no record has.
+    fn carried_by<'v>(&self, event: Event<'v>) -> Vec<Met<'v>> {
         let carriers = event.carriers().into_iter();
-        let all: Vec<Met<'_>> = carriers.flat_map(|value| self.met_in(value)).collect();
-        for met in all {
+        carriers.flat_map(|value| self.met_in(value)).collect()
+    }
+
+    /// Judges what is [carried by](Self::carried_by) an event.
+    fn carried(
+        &mut self,
+        parsers: &mut Parsers,
+        place: Place<'_>,
+        carried: Vec<Met<'_>>,
+        visit: &mut dyn FnMut(&Candidate<'_>),
+    ) {
+        for met in carried {
             let prose = match met {
                 Met::Text(text, _) => !envelope::begins_as_json(text),
                 _ => false,
@@ -226,13 +247,13 @@ impl Extractor {
         &mut self,
         parsers: &mut Parsers,
         place: Place<'_>,
-        event: Event<'_>,
+        (event, carried): (Event<'_>, Vec<Met<'_>>),
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) {
         let n_before = (self.n_events, self.n_documents);
         let told = (self.quality, self.is_duplicate, self.invalid_text.clone());
         let mut n_visited = 0;
-        self.carried(parsers, place, event, &mut |candidate| {
+        self.carried(parsers, place, carried, &mut |candidate| {
             if event.contradicts(&candidate.event) {
                 n_visited += 1;
                 visit(candidate);

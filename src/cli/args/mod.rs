@@ -76,8 +76,8 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),
-    Plan(PlanArgs),
-    Synth(SynthArgs),
+    Plan(Box<PlanArgs>),
+    Synth(Box<SynthArgs>),
     /// Show what a ledger of `hunt --state` contains
     State {
         /// The ledger
