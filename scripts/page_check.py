@@ -103,7 +103,9 @@ def check(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None,
         rows = page.locator("#rows tbody tr")
         place = page.locator("#place").text_content()
         n_shown = rows.count()
-        assert n_shown == min(100, told["events"]) and place.endswith(f"of {told['events']}"), (place, told["events"])
+        # Later events of what the case is about are on the page too.
+    n_all = told["events"] + told["later"]
+    assert n_shown == min(100, n_all) and place.endswith(f"of {n_all}"), (place, n_all)
         # Nothing is wider than the page but what scrolls by itself.
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width}"
         check_filters(page, told, n_shown, width)
@@ -164,7 +166,7 @@ def check_filters(page: object, told: dict, n_shown: int, width: int) -> None:
         with page.expect_download() as download:
             page.click("#csv")
         lines = pathlib.Path(download.value.path()).read_text().splitlines()
-        assert lines[0].startswith('"Time","Relation"') and len(lines) == told["events"] + 1, len(lines)
+        assert lines[0].startswith('"Time","Relation"') and len(lines) == told["events"] + told["later"] + 1, len(lines)
         mark = page.locator("svg.plot a").first
         if mark.count():
             page.evaluate("document.querySelector('svg.plot a').dispatchEvent(new MouseEvent('click', {bubbles: true}))")

@@ -48,7 +48,7 @@ pub fn write(
     n_threads: usize,
 ) -> Result<(), ArrowError> {
     let threads = Threads::new(n_threads);
-    let columns = RuleColumns::new(rule);
+    let columns = RuleColumns::new(rule, &case.about.run_id.as_str().into());
     let evidence = &*case;
     let sums = threads.each(FILES.len(), &|nth| {
         let name = FILES[nth];
@@ -402,14 +402,14 @@ fn timesketch(event: &CaseEvent) -> Value {
         "account_id": column(Column::AccountId),
         "aws_region": column(Column::AwsRegion),
         "actor": column(Column::ActorArn).or_else(|| column(Column::ActorName)),
-        "access_key_id": column(Column::AccessKeyId),
+        "actor_access_key_id": column(Column::ActorAccessKeyId),
         "source_address": column(Column::SourceAddress),
         "user_agent": column(Column::UserAgent),
         "target": target(event),
         "error_code": story.error_code,
         "request_parameters": column(Column::RequestParameters),
         "mitre_technique_id": technique_of(event),
-        "source": column(Column::Source),
+        "log_file_path": column(Column::LogFilePath),
     });
     documents::without_nulls(&mut entry);
     entry

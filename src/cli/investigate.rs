@@ -83,10 +83,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Incomplete);
     }
     bar.begin_to_write();
-    // Not with the path of this program, which says nothing of the case.
-    let words = std::env::args_os().skip(1);
-    let words = words.map(|word| word.to_string_lossy().into_owned());
-    case.about.command = ["trailsift".to_owned()].into_iter().chain(words).collect();
+    case.about.command.clone_from(&args.words);
     let unwritten = draft.finish(&mut case, &config.scan, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;

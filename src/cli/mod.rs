@@ -4,7 +4,9 @@
 
 mod args;
 mod beginnings;
+mod config;
 mod dataset;
+mod defaults;
 mod dry_run;
 mod exit;
 mod hunt;
@@ -26,24 +28,25 @@ mod usage;
 mod values;
 mod when;
 
+use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
-use args::{Args, Command};
+use args::{Args, Command, HuntArgs, InvestigateArgs};
 use exit::Exit;
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return exit::explain(&error.into()).into(),
+    let (args, words) = match config::parse(env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(error) => return exit::explain(&error).into(),
     };
-    terminal::set_color(args.color);
     let result = match args.command {
-        Command::Hunt(args) => hunt::run(*args),
-        Command::Investigate(args) => investigate::run(*args),
+        Command::Hunt(args) => hunt::run(HuntArgs { words, ..*args }),
+        Command::Investigate(args) => investigate::run(InvestigateArgs { words, ..*args }),
+        Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),

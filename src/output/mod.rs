@@ -27,6 +27,7 @@ pub mod whole_file;
 
 pub use alert::{Alert, Place};
 pub use columns::{COLUMNS, Column, ColumnDef, RELATION};
+pub use csv::CsvColumns;
 pub use dataset::{Dataset, Partitioning};
 pub use destination::{Destination, incomplete_name};
 pub use encode::{Encoded, Encoder, Group};

@@ -22,6 +22,7 @@ mod credentials;
 mod damage;
 mod damage_fuzz;
 mod datasets;
+mod defaults;
 mod engine;
 mod exports;
 mod facts;

@@ -195,7 +195,7 @@ fn a_finding_is_a_detection_finding_of_ocsf() {
     assert_eq!(finding["resources"][0]["name"], "alice");
     assert_eq!(finding["cloud"]["account"]["uid"], "111122223333");
     assert_eq!(finding["raw_data"], attach("1"));
-    assert_eq!(finding["unmapped"]["byte_offset"], "0");
+    assert_eq!(finding["unmapped"]["log_offset"], "0");
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn same_as_lines(
     for alert in &of_table.alerts {
         // The place of a row is its number.
         assert_eq!(
-            alert["byte_offset"].to_string(),
+            alert["log_offset"].to_string(),
             alert["event_id"].as_str().unwrap()
         );
     }
@@ -359,7 +359,7 @@ fn a_row_is_counted_by_the_order_of_groups_and_not_by_their_numbers() {
         bytes[at + 1] = damaged;
         fs::write(&table, &bytes).unwrap();
         let hunt = lake.hunt(&[]).exits(0);
-        let places = hunt.alerts.iter().map(|alert| &alert["byte_offset"]);
+        let places = hunt.alerts.iter().map(|alert| &alert["log_offset"]);
         assert_eq!(Vec::from_iter(places), [7, 257, 507]);
     }
 }
@@ -559,7 +559,7 @@ fn a_large_table_is_read_in_groups_also_from_a_pipe() {
         .unwrap();
     let zipped = lake.hunted(zipped).exits(0);
     assert_eq!(zipped.alerts.len(), 28);
-    assert_eq!(zipped.alerts[0]["source_member"], "x/a.parquet");
+    assert_eq!(zipped.alerts[0]["log_file_member"], "x/a.parquet");
 }
 
 #[test]

@@ -221,7 +221,10 @@ type LaneEvents<'a> = (String, bool, Vec<(&'a CaseEvent, Timestamp)>);
 fn lanes<'a>(events: &[(&'a CaseEvent, Timestamp)], verdict: &Verdict) -> Vec<LaneEvents<'a>> {
     let mut all: BTreeMap<(&str, &str), Vec<(&CaseEvent, Timestamp)>> = BTreeMap::new();
     for (event, time) in events {
-        let key = event.alert.text(Column::AccessKeyId).unwrap_or("no key");
+        let key = event
+            .alert
+            .text(Column::ActorAccessKeyId)
+            .unwrap_or("no key");
         let actors = event.story.traces.actors.iter();
         let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
         let name = named.next().map_or("", |one| one.name.as_str());

@@ -31,6 +31,10 @@ Examples:
                             trailsift investigate [OPTIONS] --output <CASE> --user <NAME> <PATH>..."
 )]
 pub(crate) struct InvestigateArgs {
+    /// The words of the command line, with the default options.
+    #[arg(skip)]
+    pub(crate) words: Vec<String>,
+
     /// The alerts of a hunt (Parquet or JSON lines), and then paths as for `hunt`.
     #[command(flatten)]
     pub(crate) input: InputArgs,
