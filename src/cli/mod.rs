@@ -24,6 +24,7 @@ mod table;
 mod terminal;
 mod usage;
 mod values;
+mod version;
 mod when;
 
 use std::io::{self, Write as _};
@@ -36,6 +37,12 @@ use exit::Exit;
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
+    if version::is_verbose_requested() {
+        return match print(version::details().as_bytes()) {
+            Ok(exit) => exit.into(),
+            Err(error) => exit::explain(&error).into(),
+        };
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return exit::explain(&error.into()).into(),
