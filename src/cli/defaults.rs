@@ -18,6 +18,7 @@ use clap::{ArgAction, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::terminal;
 use super::usage::usage;
 
 /// What the names of environment variables begin with.
@@ -107,7 +108,7 @@ impl Sources {
         }
         // A variable replaces what the file says.
         for (name, value) in &self.variables {
-            let Some((option, is_of_command)) = self.option_of(name, all, command)? else {
+            let Some((option, is_of_command)) = Self::option_of(name, all, command) else {
                 continue;
             };
             let words = match option_kind(all, command, &option) {
@@ -135,33 +136,30 @@ impl Sources {
 
     /// Returns the option that a variable is for, and whether its name has the command: `TRAILSIFT_THREADS`, or
     /// `TRAILSIFT_HUNT_OUTPUT`.
-    fn option_of(
-        &self,
-        variable: &str,
-        all: &Command,
-        command: &Command,
-    ) -> anyhow::Result<Option<(String, bool)>> {
+    fn option_of(variable: &str, all: &Command, command: &Command) -> Option<(String, bool)> {
         let name = variable[PREFIX.len()..]
             .to_ascii_lowercase()
             .replace('_', "-");
         let own = name.strip_prefix(&format!("{}-", command.get_name()));
         if let Some(option) = own.filter(|option| is_option(all, command, option)) {
-            return Ok(Some((option.to_owned(), true)));
+            return Some((option.to_owned(), true));
         }
         if is_option(all, command, &name) {
-            return Ok(Some((name, false)));
+            return Some((name, false));
         }
         let mut others = all.get_subcommands();
         let is_of_other = others.any(|other| {
             let own = name.strip_prefix(&format!("{}-", other.get_name()));
             is_option(all, other, &name) || own.is_some_and(|own| is_option(all, other, own))
         });
-        match is_of_other {
-            true => Ok(None),
-            false => bail!(usage(&format!(
-                "the environment variable {variable} is for no option"
-            ))),
+        if !is_of_other {
+            let name = terminal::harmless(variable, usize::MAX);
+            let warning = terminal::yellow("warning");
+            terminal::line(&format!(
+                "{warning}: the environment variable {name} is for no option"
+            ));
         }
+        None
     }
 }
 

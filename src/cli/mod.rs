@@ -26,6 +26,7 @@ mod table;
 mod terminal;
 mod usage;
 mod values;
+mod version;
 mod when;
 
 use std::env;
@@ -39,6 +40,12 @@ use exit::Exit;
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
+    if version::is_verbose_requested() {
+        return match print(version::details().as_bytes()) {
+            Ok(exit) => exit.into(),
+            Err(error) => exit::explain(&error).into(),
+        };
+    }
     let (args, words) = match config::parse(env::args_os().collect()) {
         Ok(parsed) => parsed,
         Err(error) => return exit::explain(&error).into(),

@@ -211,9 +211,10 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "cli/investigate.rs",
             "cli/table/layout.rs",
             "cli/terminal.rs",
+            "cli/version.rs",
         ],
         "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
-         was typed can be shown as it is, and what the terminal is; a case names its command",
+         was typed can be shown as it is, and what the terminal is; a case names its command, a version its system",
     ),
     (
         "Instant",

@@ -37,6 +37,7 @@ Examples:
 const DOCUMENTATION: &str = "\
 Each command: trailsift <COMMAND> --help
 Manual: trailsift man | man -l -
+Version, commit, target, features and rule: trailsift --version --verbose
 Documentation: docs/src/SUMMARY.md in the repository";
 
 /// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
