@@ -22,7 +22,7 @@ Examples:
 
 /// Make a synthetic archive to try things on
 ///
-/// It has attachments of the quarantine policy at known places. /// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
+/// It has attachments of the quarantine policy at known places. The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
 /// beside it, one line of JSON for each event, so that what a hunt finds can be checked. The same options
 /// make the same archive, whatever the number of threads. All accounts, names, keys and addresses in it
 /// are invented.
