@@ -307,10 +307,10 @@ fn of_csv(file: File) -> io::Result<Vec<Seed>> {
     let [user, recipient, account, time] = COLUMNS.map(place);
     let (user, recipient, account, time) = (user?, recipient?, account?, time?);
     let mut seeds = Vec::new();
-    for row in reader.records() {
+    // Spreadsheets count the header as the first row.
+    for (n, row) in reader.records().enumerate() {
         let row = row.map_err(io::Error::other)?;
-        let line = row.position().map_or(0, csv::Position::line);
-        let fault = |error: String| io::Error::other(format!("line {line}: {error}"));
+        let fault = |error: String| io::Error::other(format!("row {}: {error}", n + 2));
         let text = |place: usize| row.get(place).filter(|text| !text.is_empty());
         let time = match text(time) {
             None => None,

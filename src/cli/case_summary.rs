@@ -10,7 +10,7 @@ use trailsift::case::{Case, LookedFor, Summary, summaries};
 
 use super::terminal;
 
-/// Maximum number of users whose verdicts are shown; the page has all.
+/// Maximum number of users with something open whose verdicts are shown; the page has all.
 const USERS_SHOWN: usize = 5;
 /// Number of columns of a line. More would be wider than many terminals.
 const COLUMNS: usize = 80;
@@ -74,9 +74,10 @@ fn verdict(summaries: &[Summary]) {
                 1 => format!("1 of {n} users needs action"),
                 n_open => format!("{} of {n} users need action", HumanCount(n_open as u64)),
             }];
-            texts.extend(all.iter().take(USERS_SHOWN).map(text));
-            if let Some(n @ 1..) = all.len().checked_sub(USERS_SHOWN) {
-                texts.push(format!("{} more on the page", HumanCount(n as u64)));
+            let open = all.iter().filter(|one| one.is_open);
+            texts.extend(open.take(USERS_SHOWN).map(text));
+            if let Some(n @ 1..) = n_open.checked_sub(USERS_SHOWN) {
+                texts.push(format!("and {} more", HumanCount(n as u64)));
             }
             texts
         }
@@ -106,6 +107,7 @@ fn events(case: &Case) -> String {
     // An event found for one user may be near the quarantine of another.
     let far = match n_found.saturating_sub(about.events) {
         0 => String::new(),
+        1 => "; 1 other is near no quarantine of its own".to_owned(),
         n => format!(
             "; {} others are near no quarantine of their own",
             HumanCount(n)

@@ -915,7 +915,7 @@ fn a_case_begins_with_alerts_in_each_form_and_in_a_folder_of_them() {
     .unwrap();
     let said = ends(&lake, &["days", "logs", "-o", "case"], 1);
     assert!(
-        said.contains("c.csv: line 2: event_time: \"soon\" is no time"),
+        said.contains("c.csv: row 2: event_time: \"soon\" is no time"),
         "{said}"
     );
 }
