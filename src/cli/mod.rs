@@ -4,6 +4,7 @@
 
 mod args;
 mod beginnings;
+mod case_summary;
 mod config;
 mod dataset;
 mod defaults;

@@ -152,7 +152,8 @@ pub(super) fn resolve_case(
         .iter()
         .any(|root| *root == Root::Stdin || is_stream(root))
     {
-        let message = "a pipe can be read once, and an investigation reads in rounds: name files";
+        let message =
+            "a pipe can be read once, and an investigation reads several times: name files";
         bail!(usage(message));
     }
     // The next investigation would treat the files of the case as evidence. Sources in a manifest were listed before.

@@ -36,6 +36,36 @@ pub(super) fn who(event: &CaseEvent) -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
+/// Returns who acted in a few words, with the account if it is another one than this: `user alice`, `role deploy
+/// (session alice) in 111122223333`.
+pub(super) fn actor(event: &CaseEvent, home: Option<&str>) -> String {
+    if is_of_aws(&event.alert) {
+        return "AWS itself".to_owned();
+    }
+    let arn = event.alert.text(Column::ActorArn).unwrap_or_default();
+    let mut parts = arn.splitn(6, ':').skip(4);
+    let (Some(account), Some(resource)) = (parts.next(), parts.next()) else {
+        return who(event);
+    };
+    let account = match account.is_empty() || Some(account) == home {
+        true => String::new(),
+        false => format!(" in {}", shown(account)),
+    };
+    let mut names = resource.splitn(3, '/');
+    let words = match (names.next(), names.next(), names.next()) {
+        (Some("assumed-role"), Some(role), Some(session)) => {
+            format!("role {} (session {})", shown(role), shown(session))
+        }
+        // A path may stand before the name of a user.
+        (Some(kind @ ("user" | "role")), Some(_), _) => {
+            let name = resource.rsplit('/').next().unwrap_or_default();
+            format!("{kind} {}", shown(name))
+        }
+        _ => shown(resource),
+    };
+    words + &account
+}
+
 /// Returns a kind of entity in words.
 pub(super) fn kind(kind: Kind) -> String {
     kind.name().replace('_', " ")
