@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod resolve;
 mod rule;
+mod schema;
 mod state;
 mod summary;
 mod synth;
@@ -54,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match args.command {
         Command::Hunt(args) => hunt::run(HuntArgs { words, ..*args }),
         Command::Investigate(args) => investigate::run(InvestigateArgs { words, ..*args }),
+        Command::Schema { of } => schema::run(of),
         Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),

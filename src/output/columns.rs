@@ -235,7 +235,7 @@ pub fn schema(kind: Kind) -> SchemaRef {
     schema_in(kind, UTC)
 }
 
-fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
+pub(super) fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
     let relation = (kind == Kind::Related).then_some(RELATION);
     COLUMNS.into_iter().chain(relation)
 }

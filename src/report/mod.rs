@@ -14,17 +14,18 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
 pub(crate) use events::LogEvents;
-pub use events::{EventCounts, TimeSpan};
+pub use events::{EventCounts, TimeFields, TimeSpan};
 pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
 pub use rules::{BUILTIN_PACK, RuleName, RuleReport, RuleReports};
 
 /// The result for a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Read to its end, every candidate decided.
@@ -38,7 +39,7 @@ pub enum Outcome {
 }
 
 /// Counts of one worker or one run, merged by value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stats {
     /// Bytes read, as stored.
     pub stored_bytes: u64,
@@ -55,6 +56,7 @@ pub struct Stats {
     pub events_read: u64,
     /// The first and the last time of these events.
     #[serde(flatten)]
+    #[schemars(with = "TimeFields")]
     pub event_times: TimeSpan,
     /// CloudTrail events found in the candidates and judged by the rule.
     pub events_judged: u64,
@@ -97,7 +99,7 @@ impl AddAssign for Stats {
 }
 
 /// The number of sources with each [`Outcome`], and their bytes as stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sources {
     /// Sources found.
     pub found: u64,
@@ -337,7 +339,7 @@ pub(crate) fn now() -> jiff::Timestamp {
 }
 
 /// Whom the alerts are about. Sightings of one event count once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Affected {
     /// Number of distinct events among the alerts, for each rule.
     pub distinct_events: u64,
@@ -348,7 +350,7 @@ pub struct Affected {
 }
 
 /// The full report of a hunt.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
     /// [`REPORT_SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -364,8 +366,10 @@ pub struct Report {
     /// The paths and addresses that were named: files, folders, lists and manifests.
     pub inputs: Vec<String>,
     /// The start of the run, UTC, to the millisecond.
+    #[schemars(with = "String")]
     pub started_at: jiff::Timestamp,
     /// Its end, before the outputs got their names.
+    #[schemars(with = "String")]
     pub finished_at: jiff::Timestamp,
     /// The duration of the run.
     pub elapsed_ms: u64,

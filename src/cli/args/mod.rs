@@ -121,6 +121,12 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: RuleFormat,
     },
+    /// Print the JSON Schema of an output
+    Schema {
+        /// The output
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
     /// Show the default options: from which file and variables, for which command
     ///
     /// A file has options by their long names, at the top for all commands, or below the name of a command:
@@ -226,6 +232,17 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object per line: progress, diagnostic, report or error
     Json,
+}
+
+/// An output with a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A row of alerts, as JSON lines
+    Alerts,
+    /// The report of a hunt (`--report`)
+    Report,
+    /// The file case.json of an investigation
+    Case,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
