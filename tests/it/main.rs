@@ -52,6 +52,7 @@ mod several;
 mod shapes;
 mod shared;
 mod table;
+mod table_damage;
 mod tables;
 mod tidy;
 mod touched;
