@@ -75,6 +75,10 @@ pub(super) fn time(column: &ArrayRef, row: usize) -> Result<Option<Timestamp>, S
         }
         DataType::Utf8 | DataType::Binary => {
             let text = text(column, row)?.unwrap_or_default();
+            // What an absent time became in CSV.
+            if text.is_empty() {
+                return Ok(None);
+            }
             let unreadable = || format!("{text:?} is no time");
             Some(micros(&text).ok_or_else(unreadable)?)
         }
@@ -149,6 +153,8 @@ mod tests {
         for column in columns {
             assert_eq!(time(&column, 0), Ok(Some(expected)), "{column:?}");
         }
+        let empty: ArrayRef = Arc::new(StringArray::from(vec![""]));
+        assert_eq!(time(&empty, 0), Ok(None));
         let beyond: ArrayRef = Arc::new(TimestampSecondArray::from(vec![i64::MAX]));
         assert_eq!(time(&beyond, 0), Ok(None));
         for (wrong, why) in [
