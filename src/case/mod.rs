@@ -15,6 +15,7 @@
 
 mod about;
 mod address;
+mod alert_columns;
 mod analyzer;
 mod archive;
 mod beginning;

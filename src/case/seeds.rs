@@ -5,21 +5,17 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
-use arrow_cast::cast;
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::Schema;
 use jiff::Timestamp;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::Value;
 
 use super::Seed;
+use super::alert_columns;
 use crate::event::time::micros;
 use crate::follow::{Entity, Kind};
 use crate::input::layout::is_account;
-use crate::output::columns::UTC_AS_OFFSET;
 
 /// The columns of alerts with the identity of a case, and the time of its quarantine.
 const COLUMNS: [&str; 4] = [
@@ -212,7 +208,10 @@ fn seed(
 }
 
 fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
+    // By the types of Parquet alone, which are fewer than those of Arrow.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(io::Error::other)?;
     let has = |column: &str| builder.schema().field_with_name(column).is_ok();
     if let Some(missing) = COLUMNS.iter().find(|column| !has(column)) {
         let message = format!("it has no column {missing}: it holds no alerts");
@@ -229,39 +228,23 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for batch in reader {
         let batch = batch.map_err(io::Error::other)?;
-        // Another program may have rewritten the file with other types for the same data.
-        let column = |name: &str, as_type: &DataType| {
+        let column = |name: &str| {
             let column = batch.column_by_name(name).ok_or(NO_ALERTS);
-            let column = column.map_err(io::Error::other)?;
-            cast(column, as_type).map_err(io::Error::other)
+            column.map_err(io::Error::other)
         };
-        let texts = [COLUMNS[0], COLUMNS[1], COLUMNS[2]].map(|name| column(name, &DataType::Utf8));
-        let [users, recipients, accounts] = texts;
-        let (users, recipients, accounts) = (users?, recipients?, accounts?);
-        let zone = Some(UTC_AS_OFFSET.into());
-        let is_number = |batch: &RecordBatch| {
-            let column = batch.column_by_name("event_time");
-            column.is_some_and(|column| column.data_type().is_numeric())
-        };
-        if is_number(&batch) {
-            let message = "event_time is a number, of which the unit is not known: make it a time";
-            return Err(io::Error::other(message));
-        }
-        let times = column(
-            "event_time",
-            &DataType::Timestamp(TimeUnit::Microsecond, zone),
-        )?;
-        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let [user, recipient, account, time] = COLUMNS.map(column);
+        let (user, recipient, account, time) = (user?, recipient?, account?, time?);
         for row in 0..batch.num_rows() {
-            let text = |texts: &ArrayRef| {
-                let texts = texts.as_string::<i32>();
-                texts.is_valid(row).then(|| texts.value(row).to_owned())
+            let read = || {
+                let named = |name: &'static str| move |error| format!("{name}: {error}");
+                let text = |column, name| alert_columns::text(column, row).map_err(named(name));
+                let user = text(user, COLUMNS[0])?;
+                let accounts = [text(recipient, COLUMNS[1])?, text(account, COLUMNS[2])?];
+                let time = alert_columns::time(time, row).map_err(named(COLUMNS[3]))?;
+                let accounts = accounts.each_ref().map(Option::as_deref);
+                seed(user.as_deref(), accounts, time)
             };
-            let (recipient, account) = (text(&recipients), text(&accounts));
-            let time = times.is_valid(row).then(|| times.value(row));
-            let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-            let of = [recipient.as_deref(), account.as_deref()];
-            seeds.extend(seed(text(&users).as_deref(), of, time).map_err(io::Error::other)?);
+            seeds.extend(read().map_err(io::Error::other)?);
         }
     }
     Ok(seeds)
