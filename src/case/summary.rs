@@ -162,7 +162,7 @@ mod tests {
             true,
         );
         check(
-            &[&known[..], &[off.clone()]].concat(),
+            &[&known[..], std::slice::from_ref(&off)].concat(),
             "key AKIALEAKED probably leaked and is off; quarantined; nothing left behind",
             false,
         );

@@ -197,7 +197,8 @@ impl Section<'_> {
         };
         if by.starts_with("AWS") {
             // The other outputs do not say that the user did it, either.
-            let timeline = fs::read_to_string(self.lake.beside("case/timeline.jsonl")).unwrap();
+            let timeline = fs::read(self.lake.beside("case/timeline.jsonl")).unwrap();
+            let timeline = String::from_utf8(timeline).unwrap();
             self.has("\"message\":\"AWS (logged under arn:aws:iam::", &timeline);
         }
         let by = format!("{}, by {by}", time(fact, "time"));
