@@ -23,7 +23,7 @@ use super::sums::sha256;
 use super::target_columns::targets_json;
 use super::threads::Threads;
 use super::touched::in_words;
-use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
+use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase, is_of_aws};
 use crate::follow::{Entity, EntityRefs, TargetRole};
 use crate::output::Column;
 use crate::output::alert::RuleColumns;
@@ -426,12 +426,19 @@ fn message(event: &CaseEvent) -> String {
     let who = column(Column::ActorArn)
         .or_else(|| column(Column::ActorName))
         .unwrap_or("somebody");
+    // The log names the user for calls of AWS itself in the user's name, and has no address.
+    let is_of_aws = is_of_aws(&event.alert);
+    let who = match is_of_aws {
+        true => format!("AWS (logged under {who})"),
+        false => who.to_owned(),
+    };
     let action = column(Column::EventAction).unwrap_or("an event");
     let how = match &event.story.error_code {
         Some(code) => format!("was refused {action} ({code})"),
         None => format!("called {action}"),
     };
-    let from = column(Column::SourceAddress).map_or_else(String::new, |a| format!(" from {a}"));
+    let from = column(Column::SourceAddress).filter(|_| !is_of_aws);
+    let from = from.map_or_else(String::new, |a| format!(" from {a}"));
     let mut on = event.story.touched.with_role(TargetRole::On);
     let before = if on.next().is_some() { " on " } else { ", " };
     let target = target(event).map_or_else(String::new, |words| format!("{before}{words}"));

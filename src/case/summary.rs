@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::address::ip;
-use super::state::{Standing, UserState};
+use super::state::{MadeThing, Party, Standing, UserState};
 use super::{Case, Finding, is_of_aws};
 use crate::follow::{Entity, Kind, Quarantine};
 
@@ -31,7 +31,9 @@ pub fn summaries(case: &Case, states: &[UserState<'_>]) -> Vec<Summary> {
 
 fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
     let (leaked, is_usable) = leaked(state);
-    let n_left = state.left_behind().count();
+    let is_of_intruder = |one: &&MadeThing<'_>| one.by.party == Party::Intruder;
+    let n_left = state.left_behind().filter(is_of_intruder).count();
+    let n_doubtful = state.left_behind().count() - n_left;
     let n_open = state.open_temporary_keys().count();
     let n_others = n_others(case, state);
     let has_intruder = state.has_intruder();
@@ -48,6 +50,11 @@ fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
         1 => parts.push("1 thing left behind".to_owned()),
         n => parts.push(format!("{n} things left behind")),
     }
+    match n_doubtful {
+        0 => {}
+        1 => parts.push("1 thing made by an unknown party".to_owned()),
+        n => parts.push(format!("{n} things made by an unknown party")),
+    }
     match n_others {
         0 => {}
         1 => parts.push("1 other identity came from the foreign addresses".to_owned()),
@@ -58,7 +65,7 @@ fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
     Summary {
         entity: entity.clone(),
         verdict: parts.join("; "),
-        is_open: is_usable || n_left > 0 || n_others > 0 || n_open > 0 && has_intruder,
+        is_open: is_usable || n_left + n_doubtful > 0 || n_others > 0 || n_open > 0 && has_intruder,
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
             true,
         );
         check(
-            &[&known[..], &[off.clone()]].concat(),
+            &[&known[..], std::slice::from_ref(&off)].concat(),
             "key AKIALEAKED probably leaked and is off; quarantined; nothing left behind",
             false,
         );

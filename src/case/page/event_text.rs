@@ -104,3 +104,36 @@ pub(super) fn doubt_words(doubt: Doubt, clock: &Clock) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::testing::{Call, case, quarantine, user};
+
+    #[test]
+    fn an_actor_is_named_in_a_few_words() {
+        for (arn, expected) in [
+            ("arn:aws:iam::111122223333:user/alice", "user alice"),
+            ("arn:aws:iam::111122223333:user/team/a/alice", "user alice"),
+            (
+                "arn:aws:sts::222233334444:assumed-role/deploy/run/1",
+                "role deploy (session run/1) in 222233334444",
+            ),
+            ("arn:aws:iam::222233334444:root", "root in 222233334444"),
+            (
+                "arn:aws:sts::111122223333:federated-user/bob",
+                "federated-user/bob",
+            ),
+            ("nothing", "nothing"),
+            ("", "somebody"),
+        ] {
+            let call = Call::new("05-10 11:00", "GetUser").text(Column::ActorArn, arn);
+            let case = case(
+                &user("alice"),
+                &[call.on(user("alice")), quarantine("alice")],
+            );
+            let event = &case.events[0];
+            assert_eq!(actor(event, Some("111122223333")), expected);
+        }
+    }
+}
