@@ -112,9 +112,8 @@ impl Shape {
                 n_of_level(repeated, self.max_rep, n)?;
                 let n_present = n_of_level(defined, self.max_def, n)?;
                 // What else counts as null inside lists differs among writers.
-                if self.max_rep == 0 && (n_present + to_usize(*num_nulls) != n)
-                    || self.max_rep == 0 && num_rows != num_values
-                {
+                let is_right = n_present + to_usize(*num_nulls) == n && num_rows == num_values;
+                if self.max_rep == 0 && !is_right {
                     return Err(WRONG_COUNT);
                 }
                 self.values(rest, n_present, *encoding)?;
@@ -287,4 +286,92 @@ fn packed(bytes: &[u8], width: u32, nth: usize) -> u32 {
 
 fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: Shape = Shape {
+        max_def: 1,
+        max_rep: 0,
+        kind: Type::BYTE_ARRAY,
+        length: 0,
+    };
+
+    fn n_present(shape: Shape, bytes: &[u8], n: u32, encoding: Encoding) -> Result<usize, Fault> {
+        let page = Page::DataPage {
+            buf: bytes.to_vec().into(),
+            num_values: n,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        shape.n_present(&page).map(Option::unwrap)
+    }
+
+    /// Levels of four values, the third of which is null, as bits; then three texts.
+    const PAGE: &[u8] = b"\x02\0\0\0\x03\x0b\x01\0\0\0a\x02\0\0\0bc\0\0\0\0";
+
+    #[test]
+    fn a_page_ends_where_its_values_end() {
+        let of = |bytes: &[u8]| n_present(TEXT, bytes, 4, Encoding::PLAIN);
+        assert_eq!(of(PAGE), Ok(3));
+        assert_eq!(of(&PAGE[..PAGE.len() - 1]), Err(BYTES_MISSING));
+        assert_eq!(of(&[PAGE, b"d"].concat()), Err(BYTES_LEFT));
+        // As fastparquet writes it, but not more.
+        assert_eq!(of(&[PAGE, &[0; 8]].concat()), Ok(3));
+        assert_eq!(of(&[PAGE, &[0; 9]].concat()), Err(BYTES_LEFT));
+        let required = Shape { max_def: 0, ..TEXT };
+        assert!(n_present(required, PAGE, 4, Encoding::PLAIN).is_err());
+        let nested = Shape { max_def: 3, ..TEXT };
+        assert!(n_present(nested, PAGE, 4, Encoding::PLAIN).is_err());
+    }
+
+    #[test]
+    fn runs_may_be_longer_than_is_needed_and_indexes_cut_after_the_last_one() {
+        let required = Shape { max_def: 0, ..TEXT };
+        let of = |bytes: &[u8], n| n_present(required, bytes, n, Encoding::RLE_DICTIONARY);
+        // Four numbers of two bits: in eight, in 256 as DuckDB writes them, and without the bytes after them.
+        let padded = [&[2, 0x41][..], &[0xe4; 64]].concat();
+        for bytes in [&[2, 3, 0xe4, 0][..], &padded, &[2, 3, 0xe4]] {
+            assert_eq!(of(bytes, 4), Ok(4), "{bytes:02x?}");
+        }
+        // Four times the same one, and other numbers of it.
+        assert_eq!(of(&[2, 8, 1], 4), Ok(4));
+        assert_eq!(of(&[2, 8, 1], 3), Err(WRONG_COUNT));
+        assert_eq!(of(&[2, 8, 1], 5), Err(BYTES_MISSING));
+        assert_eq!(of(&[2, 8, 1, 9], 4), Err(BYTES_LEFT));
+        assert_eq!(of(&[2, 0, 1, 8, 1], 4), Err(WRONG_COUNT));
+        assert_eq!(of(&[33, 8, 1], 4), Err(WRONG_COUNT));
+    }
+
+    #[test]
+    fn levels_are_counted_and_no_column_has_higher_ones() {
+        let levels = |max, bytes: &[u8], n| n_of_level(bytes, max, n);
+        assert_eq!(levels(1, &[0x14, 1], 10), Ok(10));
+        assert_eq!(levels(1, &[0x14, 2], 10), Err(WRONG_LEVEL));
+        assert_eq!(levels(1, &[5, 0xff, 0xff], 10), Ok(10));
+        // Two bits each: 0, 1, 2, 3.
+        assert_eq!(levels(3, &[3, 0xe4, 0], 4), Ok(1));
+        assert_eq!(levels(2, &[3, 0xe4, 0], 4), Err(WRONG_LEVEL));
+        assert_eq!(levels(2, &[3, 0xe4, 0], 3), Ok(1));
+    }
+
+    #[test]
+    fn any_bytes_are_judged() {
+        for width in 0..=255 {
+            for head in 0..=255 {
+                for n in [0, 1, 9, u32::MAX] {
+                    for encoding in [Encoding::PLAIN, Encoding::RLE_DICTIONARY] {
+                        let bytes = [2, 0, 0, 0, head, width, width, head, 0xff, 0xff, 0xff, 0x7f];
+                        // An error, or not more than there are.
+                        let n_found = n_present(TEXT, &bytes, n, encoding).unwrap_or(0);
+                        assert!(n_found <= to_usize(n));
+                    }
+                }
+            }
+        }
+    }
 }
