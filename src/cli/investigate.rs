@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use trailsift::Error;
-use trailsift::case::{self, About, Case, CaseConfig, Countries, Seed, Unseen, Window};
+use trailsift::case::{self, Case, CaseConfig, Countries, Seed, Unseen, Window};
 use trailsift::config::{ScanConfig, random_run_id};
 use trailsift::error::{MissingFeature, PageError};
 use trailsift::follow::{Entity, Kind};
@@ -81,12 +81,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     };
     if case.events.is_empty() && case.about.unseen.len() == case.about.beginnings.len() {
         drop(bar);
-        warn(
-            &case.about,
-            &BTreeSet::new(),
-            None,
-            args.messages.log_format,
-        );
+        warn(&case, None, args.messages.log_format);
         return Ok(Exit::Incomplete);
     }
     bar.begin_to_write();
@@ -94,8 +89,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let unwritten = draft.finish(&mut case, &config.scan, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
-    let left_out = case.not_followed();
-    warn(&case.about, &left_out, unwritten, args.messages.log_format);
+    warn(&case, unwritten, args.messages.log_format);
     if !args.messages.quiet {
         report(&case, &args, unwritten.is_none())?;
     }
@@ -248,12 +242,8 @@ impl Draft {
 }
 
 /// Reports what the user must always know about a case: that something was not followed, has changed, or is missing.
-fn warn(
-    about: &About,
-    left_out: &BTreeSet<&Entity>,
-    unwritten: Option<MissingFeature>,
-    format: LogFormat,
-) {
+fn warn(case: &Case, unwritten: Option<MissingFeature>, format: LogFormat) {
+    let about = &case.about;
     let say = |is_error: bool, text: &str| match format {
         LogFormat::Json => {
             let level = if is_error { "error" } else { "warning" };
@@ -268,7 +258,7 @@ fn warn(
         say(false, &format!("{PAGE} was not written: {feature}"));
     }
     if about.max_hops_bit {
-        say(false, &not_followed(about.max_hops, left_out));
+        say(false, &not_followed(about.max_hops, &case.not_followed()));
     }
     if about.later_cut {
         let text = "so much was made after the windows (--after) that not all of it is in the case";
