@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ impl Sources {
         let named = named.map(Path::to_owned).or(by_variable.map(PathBuf::from));
         let is_named = named.is_some();
         let path = named.or_else(own_file);
-        let text = path.as_ref().map(fs::read_to_string);
+        let text = path.as_ref().map(|path| read(path));
         let table = match (text, path) {
             (Some(Ok(text)), Some(path)) => Some(Table { text, path }),
             (Some(Err(error)), _) if error.kind() == ErrorKind::NotFound && !is_named => None,
@@ -137,9 +137,8 @@ impl Sources {
     /// Returns the option that a variable is for, and whether its name has the command: `TRAILSIFT_THREADS`, or
     /// `TRAILSIFT_HUNT_OUTPUT`.
     fn option_of(variable: &str, all: &Command, command: &Command) -> Option<(String, bool)> {
-        let name = variable[PREFIX.len()..]
-            .to_ascii_lowercase()
-            .replace('_', "-");
+        let name = variable.strip_prefix(PREFIX).unwrap_or_default();
+        let name = name.to_ascii_lowercase().replace('_', "-");
         let own = name.strip_prefix(&format!("{}-", command.get_name()));
         if let Some(option) = own.filter(|option| is_option(all, command, option)) {
             return Some((option.to_owned(), true));
@@ -287,6 +286,12 @@ pub(super) fn with_added(words: &[OsString], command: &str, added: &[Added]) -> 
     let (before, behind) = words.split_at(at);
     let added = added.iter().map(|one| &one.word);
     before.iter().chain(added).chain(behind).cloned().collect()
+}
+
+/// Reads a file of text.
+fn read(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 
 /// Returns the path of the user's own file, whether it is there or not.

@@ -65,15 +65,7 @@ pub(super) fn resolve(
         ));
     }
     let related = related(args)?;
-    let formats = related.iter().map(|(_, format)| *format).chain([format]);
-    let has_csv = formats
-        .into_iter()
-        .any(|format| matches!(format, Format::Csv(_)));
-    if !has_csv && (args.output.raw || !args.output.columns.is_empty()) {
-        bail!(usage(
-            "--columns and --raw are for CSV: add --format csv, or name a file that ends in .csv",
-        ));
-    }
+    check_csv_options(args, format, related.as_ref())?;
     let tables = args.output.related.iter().chain([&args.output.destination]);
     let beside: Vec<PathBuf> = tables.clone().map(|path| incomplete_name(path)).collect();
     let outputs = args.output.report.iter().chain(tables).chain(&beside);
@@ -354,6 +346,25 @@ fn format_of(path: &Path, args: &OutputArgs) -> Result<Option<Format>, clap::Err
         "arrow" | "arrows" => Some(Format::Arrow),
         _ => None,
     })
+}
+
+/// Refuses options for CSV if no output is CSV.
+fn check_csv_options(
+    args: &HuntArgs,
+    format: Format,
+    related: Option<&(Destination, Format)>,
+) -> Result<(), clap::Error> {
+    let mut formats = related
+        .into_iter()
+        .map(|(_, format)| *format)
+        .chain([format]);
+    let has_csv = formats.any(|format| matches!(format, Format::Csv(_)));
+    if !has_csv && (args.output.raw || !args.output.columns.is_empty()) {
+        return Err(usage(
+            "--columns and --raw are for CSV: add --format csv, or name a file that ends in .csv",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the columns of CSV.

@@ -28,7 +28,8 @@ fn loses_nothing(name: &str) {
 
 /// Files that had a fault, by their form, seed and number: an element of `lookup-events` whose record has another action, a
 /// document and the record in it as two alerts, a row found twice, a panic of the Parquet crate that hid other row
-/// groups, and what a footer says of columns or the pages of a column that are others.
+/// groups, and what a footer says of columns or the pages of a column that are others. In a table of text, the name of the
+/// request's column was lost.
 #[test]
 fn files_that_had_a_fault_have_none() {
     let faulty = [
@@ -36,6 +37,7 @@ fn files_that_had_a_fault_have_none() {
         ("ecs", 12, 6519),
         ("csv", 12, 2383),
         ("csv", 12, 8036),
+        ("csv", 31, 12714),
         ("parquet", 12, 4159),
         ("parquet", 12, 4943),
         ("parquet", 13, 4120),

@@ -65,7 +65,7 @@ fn the_command_line_wins_over_variables_and_these_over_the_file() {
     assert_eq!(
         (
             written("file.ndjson"),
-            lake.beside("alerts.parquet").exists()
+            lake.beside("alerts.parquet").is_file()
         ),
         (0, true)
     );
