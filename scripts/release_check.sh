@@ -49,7 +49,7 @@ shopt -u nullglob
 (cd "$folder" && sha256sum --check --quiet ./*.sha256)
 
 # The wheel
-[[ ${wheels[0]} == *-py3-none-manylinux_2_17_*.manylinux2014_*.whl ]] || fail "${wheels[0]} is not for manylinux2014"
+[[ ${wheels[0]} == *-py3-none-*manylinux_2_17_* ]] || fail "${wheels[0]} is not for glibc 2.17"
 "$tools/bin/uv" venv --quiet --python python3 "$work/venv"
 "$tools/bin/uv" pip install --quiet --python "$work/venv/bin/python" "trailsift[arrow] @ file://${wheels[0]}"
 hunts 'the program of the wheel' "$work/venv/bin/trailsift"
