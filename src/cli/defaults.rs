@@ -76,7 +76,8 @@ impl Sources {
         let text = path.as_ref().map(|path| read(path));
         let table = match (text, path) {
             (Some(Ok(text)), Some(path)) => Some(Table { text, path }),
-            (Some(Err(error)), _) if error.kind() == ErrorKind::NotFound && !is_named => None,
+            // Nor is there one in a folder that this user may not enter.
+            (Some(Err(error)), Some(path)) if !is_named && is_absent(&path, &error) => None,
             (Some(Err(error)), Some(path)) => {
                 return Err(error).with_context(|| path.display().to_string());
             }
@@ -286,6 +287,14 @@ pub(super) fn with_added(words: &[OsString], command: &str, added: &[Added]) -> 
     let (before, behind) = words.split_at(at);
     let added = added.iter().map(|one| &one.word);
     before.iter().chain(added).chain(behind).cloned().collect()
+}
+
+fn is_absent(path: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => true,
+        ErrorKind::PermissionDenied => path.symlink_metadata().is_err(),
+        _ => false,
+    }
 }
 
 /// Reads a file of text.

@@ -266,7 +266,7 @@ fn lines_of_csv(lake: &Lake, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn csv_begins_with_when_and_who_and_has_the_record_only_if_it_is_asked_for() {
+fn csv_begins_with_when_and_who_and_has_the_record_only_with_raw() {
     let lake = archive(1);
     let lines = lines_of_csv(&lake, &["-o", "a.csv"]);
     let first = "event_time,account_id,target_user_name,event_action,policy_name,";
