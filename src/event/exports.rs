@@ -1,6 +1,7 @@
 //! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
 //! separate fields, and texts that mean "no value".
 
+use super::java_map::is_dropped_text;
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
 use super::record::{REQUEST, Record, is_own_field, spread_request};
@@ -16,15 +17,24 @@ pub(super) fn is_native(record: &Record<'_>) -> bool {
         && spread_request(record).next().is_none()
 }
 
+/// Returns true if an export wrote the record: with objects as texts, or spread over it, or with other names.
+pub(super) fn is_export(record: &Record<'_>) -> bool {
+    let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
+    !record.has("eventName")
+        || is_text(REQUEST)
+        || is_text("userIdentity")
+        || spread_request(record).next().is_some()
+}
+
 /// Returns the members that no record has. They may contain a whole record, or something unknown.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.others().filter(|(name, _)| !is_own_field(name))
 }
 
 /// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
-/// word `null` counts everywhere.
+/// word `null`, and what Elastic's pipeline drops, count everywhere.
 pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
-    text == "null" || is_nothing(text) && (is_row || !is_native(record))
+    is_dropped_text(text) || text == "null" || is_nothing(text) && (is_row || !is_native(record))
 }
 
 /// Returns a value of a field; `None` if it means "no value". Some exports keep the quotes of JSON.

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::categories::kind_of;
 use super::doubt::Said;
 use super::ecs::each_at;
 use super::json::Value;
@@ -321,7 +322,17 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
     match field {
         "event.dataset" | "data_stream.dataset" => visit(text("aws.cloudtrail")),
         "event.kind" => visit(text("event")),
-        "event.category" if is_iam(document) => visit(text("iam")),
+        "event.category" => {
+            let action = first_text(document, "api.operation").unwrap_or_default();
+            let category = kind_of(action).category();
+            category
+                .into_iter()
+                .for_each(|category| visit(text(category)));
+        }
+        "event.type" => {
+            let action = first_text(document, "api.operation").unwrap_or_default();
+            kind_of(action).types().for_each(|name| visit(text(name)));
+        }
         "event.outcome" => outcomes(document, visit),
         "source.ip" => {
             let address = first_text(document, "src_endpoint.ip");
@@ -366,11 +377,6 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
 
 fn text(text: &str) -> Scalar<'_> {
     Scalar::Text(Cow::Borrowed(text))
-}
-
-fn is_iam(document: Value<'_>) -> bool {
-    first_text(document, "api.service.name") == Some("iam.amazonaws.com")
-        || first_text(document, "api.operation") == Some("AttachUserPolicy")
 }
 
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {

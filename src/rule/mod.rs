@@ -19,10 +19,18 @@
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
 
+mod condition;
+mod syntax;
 pub mod eql;
+pub mod kql;
+mod sigma;
+pub mod load;
 mod model;
 mod set;
 
-pub use eql::{Needles, ParseError, Query};
+#[cfg(test)]
+pub(crate) use condition::testing;
+pub use condition::{Condition, Needles};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
 pub use set::{PackRule, RuleSet, RuleSetError};
+pub use syntax::{ParseError, Problem};
