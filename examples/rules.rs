@@ -4,6 +4,8 @@
 //! record. Each line of the output is the number of the input's line, the file of the rule and its id, with tabs between
 //! them. What cannot run is listed on standard error.
 
+#![expect(clippy::print_stderr, reason = "it is a program for a terminal")]
+
 use std::error::Error;
 use std::fs;
 use std::io::{self, BufRead as _, BufWriter, Write as _};

@@ -21,13 +21,13 @@ pub use end_to_end::end_to_end;
 pub use envelope::envelope;
 pub use frame::frame;
 pub use parse::parse;
-pub use rules::{eql, kql};
+pub use rules::{eql, kql, rules};
 
 /// A target: it takes any bytes, and panics over what does not hold.
 pub type Target = fn(&[u8]);
 
 /// All targets by their names, in the order in which data meets what they test.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decompress", decompress),
     ("archive", archive),
     ("frame", frame),
@@ -35,6 +35,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("envelope", envelope),
     ("eql", eql),
     ("kql", kql),
+    ("rules", rules),
     ("end_to_end", end_to_end),
 ];
 

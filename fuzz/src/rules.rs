@@ -1,7 +1,8 @@
-//! Any text as a query in EQL or KQL: no panic; what parses can be printed and evaluated. And no query is true of a record that holds none of its needles.
+//! Any text as a query in EQL or KQL, or as a file of rules: no panic; what parses can be printed and evaluated. And no query is true of a record that holds none of its needles.
 
 use std::hint::black_box;
 
+use trailsift::rule::load::{Form, Loaded};
 use trailsift::rule::{Condition, Needles, ParseError, eql, kql};
 use trailsift::scan::{Prefilter, each_event};
 
@@ -35,6 +36,25 @@ pub fn kql(data: &[u8]) {
     query(data, kql::parse);
 }
 
+/// Asserts that any file of rules is loaded or refused, and the same of the rules in it.
+pub fn rules(data: &[u8]) {
+    let mut loaded = Loaded::default();
+    for form in [Form::Yaml, Form::Toml] {
+        let n_before = loaded.rules.len() + loaded.refused.len();
+        loaded.add_file("pack", "file", form, data);
+        assert!(
+            loaded.rules.len() + loaded.refused.len() > n_before,
+            "nothing is said"
+        );
+    }
+    for one in &loaded.rules {
+        condition_is_sound(one.rule.query());
+    }
+    for refused in &loaded.refused {
+        assert!(!refused.reason.is_empty() && !refused.to_string().is_empty());
+    }
+}
+
 fn query(data: &[u8], parse: fn(&str) -> Result<Condition, ParseError>) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -46,7 +66,7 @@ fn query(data: &[u8], parse: fn(&str) -> Result<Condition, ParseError>) {
 }
 
 /// Asserts that a condition can be printed and evaluated, and that its needles miss no record.
-pub(crate) fn condition_is_sound(query: &Condition) {
+fn condition_is_sound(query: &Condition) {
     assert!(!query.to_string().is_empty());
     black_box((query.contains_atoms(), query.fields()));
     let Needles::AnyOf(needles) = query.needles() else {

@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 
+use super::Scalar;
 use super::categories::kind_of;
 use super::exports::{each_moved, is_absent, scalar};
 use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{is_dropped, print};
 use super::json::Value;
+use super::object_text::{self, with_object};
 use super::record::{self, REQUEST, Record, get, spread};
-use super::{Scalar, object_text};
 
 /// Calls `visit` with each value at a path of fields, including duplicates at each step.
 fn each_at<'v>(record: &Record<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
@@ -197,19 +198,10 @@ fn flattened_leaves(
     }
 }
 
-/// Calls `then` with an object, which may be stored as the text of one. Another value is given as it is.
-pub(super) fn with_object(value: Value<'_>, then: &mut dyn FnMut(Value<'_>)) {
-    let is_read = value
-        .as_str()
-        .is_some_and(|text| object_text::with_parsed(text, then));
-    if !is_read {
-        then(value);
-    }
-}
-
 /// Calls `visit` with `event.outcome`, once for each outcome that some reading of the record gives.
 ///
-/// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present.
+/// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present. The texts `-`
+/// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself.
 fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut is_found = false;
     if is_action(record, "ConsoleLogin") {
@@ -231,7 +223,7 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let (mut can_succeed, mut can_fail) = (true, false);
     let is_said = |value: Value<'_>| {
         let is_absent = |text| is_absent(record, is_row, text);
-        !is_dropped(value) && !value.as_str().is_some_and(is_absent)
+        !value.is_hollow() && !value.as_str().is_some_and(is_absent)
     };
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in record.named(field) {

@@ -1,7 +1,7 @@
 //! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
 //! separate fields, and texts that mean "no value".
 
-use super::java_map::is_dropped_text;
+use super::java_map::is_dropped;
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
 use super::record::{REQUEST, Record, is_own_field, spread_request};
@@ -32,19 +32,19 @@ pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str,
 }
 
 /// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
-/// word `null`, and what Elastic's pipeline drops, count everywhere.
+/// word `null` counts everywhere.
 pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
-    is_dropped_text(text) || text == "null" || is_nothing(text) && (is_row || !is_native(record))
+    text == "null" || is_nothing(text) && (is_row || !is_native(record))
 }
 
-/// Returns a value of a field; `None` if it means "no value". Some exports keep the quotes of JSON.
+/// Returns a value of a field; `None` if it means "no value", or if Elastic's pipeline drops it. Some exports keep the quotes of JSON.
 pub(super) fn scalar<'v>(
     record: &Record<'v>,
     is_row: bool,
     value: Value<'v>,
 ) -> Option<Scalar<'v>> {
     let text = value.as_str().unwrap_or_default();
-    if value.is_empty()
+    if is_dropped(value)
         || value
             .as_str()
             .is_some_and(|text| is_absent(record, is_row, text))

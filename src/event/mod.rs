@@ -83,9 +83,7 @@ pub trait Fields {
     }
 
     /// Calls `visit` with each text, number and boolean anywhere in the event, as text.
-    fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
-        let _ = visit;
-    }
+    fn each_leaf(&self, _visit: &mut dyn FnMut(&str)) {}
 
     /// Calls `visit` with texts of the request that together contain all its keys and strings.
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {

@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 use simd_json::StaticNode;
 
 use super::Scalar;
-use super::derived::with_object;
 use super::exports::{each_moved, is_absent, is_export};
 use super::json::Value;
+use super::object_text::with_object;
 use super::record::Record;
 
 /// One of the values of a field by CloudTrail's own name.

@@ -1,9 +1,14 @@
 //! The text of a condition, such as `selection and not 1 of filter_*`, by recursive descent.
 
-use super::detection::Selection;
 use super::yaml::{Fault, Yaml};
 use crate::rule::condition::{Case, Matcher, Node, Piece};
 use crate::rule::syntax::NESTING_MAX;
+
+/// A selection with its name.
+pub(super) struct Selection {
+    pub(super) name: String,
+    pub(super) node: Node,
+}
 
 /// The most tests that a condition may have, a selection counted as often as it is named.
 const TESTS_MAX: usize = 100_000;

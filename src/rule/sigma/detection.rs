@@ -1,15 +1,9 @@
 //! The selections of a rule -> conditions.
 
-use super::condition;
+use super::condition::{self, Selection};
 use super::modifiers::{self, Modifiers};
 use super::yaml::{Data, Fault, Yaml};
 use crate::rule::condition::{Case, Condition, Field, Matcher, Node, Piece, Test};
-
-/// A selection with its name.
-pub(super) struct Selection {
-    pub(super) name: String,
-    pub(super) node: Node,
-}
 
 /// Reads the detection of a rule.
 pub(super) fn condition(detection: &Yaml) -> Result<Condition, Fault> {

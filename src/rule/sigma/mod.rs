@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_or_not_supported_has_a_reason() {
+    fn a_selection_that_is_wrong_or_not_supported_has_a_reason() {
         check_reasons(
             [
                 "a: {b: x}\ncondition: a | count() > 5",
@@ -259,15 +259,6 @@ mod tests {
                 "a: {b|windash: ' -a -b -c -d -e'}\ncondition: a",
                 "a: [x, {b: c}]\ncondition: a",
                 "a: {}\ncondition: a",
-                "a: {b: x}\ncondition: a and",
-                "a: {b: x}\ncondition: a)",
-                "a: {b: x}\ncondition: (a",
-                "a: {b: x}\ncondition: c",
-                "a: {b: x}\ncondition: 2 of a*",
-                "a: {b: x}\ncondition: 1 of c*",
-                "a: {b: x}\ncondition: a a",
-                "a: {b: x}",
-                "a: {b: x}\n condition: a",
             ],
             expect![[r#"
                 "a: {b: x}\ncondition: a | count() > 5"
@@ -298,6 +289,25 @@ mod tests {
                   6:6 a list with both maps and texts
                 "a: {}\ncondition: a"
                   6:6 an empty selection
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_condition_that_is_wrong_or_not_supported_has_a_reason() {
+        check_reasons(
+            [
+                "a: {b: x}\ncondition: a and",
+                "a: {b: x}\ncondition: a)",
+                "a: {b: x}\ncondition: (a",
+                "a: {b: x}\ncondition: c",
+                "a: {b: x}\ncondition: 2 of a*",
+                "a: {b: x}\ncondition: 1 of c*",
+                "a: {b: x}\ncondition: a a",
+                "a: {b: x}",
+                "a: {b: x}\n condition: a",
+            ],
+            expect![[r#"
                 "a: {b: x}\ncondition: a and"
                   7:14 the condition ends too early
                 "a: {b: x}\ncondition: a)"
