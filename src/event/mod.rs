@@ -60,6 +60,11 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
+    /// Returns the value as text.
+    pub(crate) fn to_text(&self) -> String {
+        self.clone().into_text()
+    }
+
     fn into_text(self) -> String {
         match self {
             Self::Text(text) => text.into_owned(),

@@ -12,6 +12,7 @@
 //!
 //! Deliberately not here: the texts of queries, and their errors.
 
+mod actions;
 mod evaluate;
 mod matcher;
 mod needles;
@@ -254,6 +255,13 @@ impl Condition {
     #[must_use]
     pub fn values_of(&self, field: &str) -> Option<Vec<&str>> {
         values::values_of(&self.0, field)
+    }
+
+    /// Returns the actions, one of which each event has that can match; nothing if it may have any action. Their case may
+    /// not count.
+    #[must_use]
+    pub fn actions(&self) -> Option<Vec<&str>> {
+        actions::actions(&self.0)
     }
 
     /// Returns parts of the condition's literals, one of which is in the ECS field's text in every record that can
