@@ -83,20 +83,27 @@ pub(super) fn equals(field: Field, literal: &Literal) -> Node {
     }
 }
 
-pub(super) fn compares(field: Field, operator: Operator, literal: &Literal) -> Node {
+pub(super) fn compares(
+    field: Field,
+    operator: Operator,
+    literal: &Literal,
+) -> Result<Node, Problem> {
     let comparison = match operator {
-        Operator::Equal => return equals(field, literal),
-        Operator::NotEqual if *literal == Literal::Null => return field.test(Test::Present),
-        Operator::NotEqual => return equals(field, literal).negated(),
+        Operator::Equal => return Ok(equals(field, literal)),
+        Operator::NotEqual if *literal == Literal::Null => return Ok(field.test(Test::Present)),
+        Operator::NotEqual => return Ok(equals(field, literal).negated()),
         Operator::Ordered(comparison) => comparison,
     };
+    if let Literal::Boolean(_) = literal {
+        return Err(Problem::Unsupported("an order of booleans".to_owned()));
+    }
     let bound = match (literal.number(), literal.text()) {
         (Some(number), _) => Bound::Number(number),
         (None, Some(text)) => Bound::Text(text),
         // Nothing is less or greater than null.
-        (None, None) => return Node::Constant(false),
+        (None, None) => return Ok(Node::Constant(false)),
     };
-    field.value(Matcher::Ordered(comparison, bound))
+    Ok(field.value(Matcher::Ordered(comparison, bound)))
 }
 
 /// `in`. A `null` in the list equals nothing.

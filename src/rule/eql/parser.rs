@@ -132,7 +132,8 @@ impl<'q> Parser<'q> {
         let field = Field::ecs(name);
         if let Some(operator) = self.operator()? {
             let literal = self.comparand()?;
-            return Ok(operators::compares(field, operator, &literal));
+            let test = operators::compares(field, operator, &literal);
+            return test.map_err(|problem| Fault { offset, problem });
         }
         if self.accept(&Kind::Name("not"))? {
             self.expect(&Kind::Name("in"), "`in`")?;
@@ -168,7 +169,8 @@ impl<'q> Parser<'q> {
     fn test_of_literal(&mut self, literal: Literal, offset: usize) -> Result<Node, Fault> {
         if let Some(operator) = self.operator()? {
             let field = Field::ecs(self.field("a field")?);
-            return Ok(operators::compares(field, operator.mirrored(), &literal));
+            let test = operators::compares(field, operator.mirrored(), &literal);
+            return test.map_err(|problem| Fault { offset, problem });
         }
         match literal {
             Literal::Boolean(constant) => Ok(Node::Constant(constant)),
@@ -574,6 +576,7 @@ mod tests {
                 "sample by a [any where true]",
                 "any where true | head 1",
                 "any where length(a) > 3",
+                "any where a < true",
                 "any where null",
                 "any where a regex \"b&c\"",
                 "any where a regex \"(b\"",
@@ -597,6 +600,8 @@ mod tests {
                   (15, 1, 16) not supported: pipes
                 "any where length(a) > 3"
                   (10, 1, 11) not supported: the function `length`; `stringContains`, `startsWith`, `endsWith` and `cidrMatch` are
+                "any where a < true"
+                  (10, 1, 11) not supported: an order of booleans
                 "any where null"
                   (10, 1, 11) not supported: `null` as a condition
                 "any where a regex \"b&c\""
