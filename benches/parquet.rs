@@ -51,7 +51,7 @@ fn write<W: Write + Send>(alerts: Vec<Alert>, rules: &RuleSet, format: Format, o
         out,
         format,
         Kind::Alerts(Schema::Flat),
-        Arc::new(RuleSetColumns::new(rules)),
+        Arc::new(RuleSetColumns::new(rules, "run")),
         &run,
     )
     .unwrap();
@@ -75,7 +75,7 @@ fn n_rows(mut file: File, format: Format) -> u64 {
             file.rewind().unwrap();
             io::read_to_string(file).unwrap().lines().count() as u64
         }
-        Format::Csv | Format::Arrow => unreachable!("they are not timed"),
+        Format::Csv(_) | Format::Arrow => unreachable!("they are not timed"),
     }
 }
 

@@ -5,10 +5,10 @@ CREATE EXTERNAL TABLE quarantines (
     event_time_text string, event_id string, event_action string, event_provider string, event_outcome string,
     event_version string, account_id string, recipient_account_id string, aws_region string, target_user_name string,
     policy_arn string, policy_name string, matched_field string, actor_type string, actor_name string,
-    actor_arn string, actor_principal_id string, actor_account_id string, access_key_id string, invoked_by string,
+    actor_arn string, actor_principal_id string, actor_account_id string, actor_access_key_id string, invoked_by string,
     source_address string, source_ip string, user_agent string, request_id string, shared_event_id string,
-    request_parameters string, raw_event string, source string, source_member string, record_index bigint,
-    byte_offset bigint, sighting bigint
+    request_parameters string, raw_event string, log_file_path string, log_file_member string, record_index bigint,
+    log_offset bigint, sighting bigint, run_id string
 ) STORED AS PARQUET LOCATION 's3://my-results/alerts/';
 
 -- Each quarantine, once.

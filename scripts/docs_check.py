@@ -193,7 +193,8 @@ class Runner:
         (work / "bin").mkdir()
         (work / "bin/trailsift").symlink_to(program)
         path = os.pathsep.join([str(work / "bin"), str(VENV / "bin"), os.environ["PATH"]])
-        names = {"PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        # The package finds the program on PATH.
+        names = {"PYTHONPATH": str(REPOSITORY / "python"), "PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | names
 
     def run(self, block: Block) -> None:

@@ -81,6 +81,8 @@ def case_of(program: pathlib.Path, work: pathlib.Path, name: str, logs: pathlib.
 
 def check(browser: object, case: pathlib.Path, screenshots: pathlib.Path | None, name: str) -> None:
     told = json.loads((case / "case.json").read_text())
+    # The table has the later events, too.
+    told["events"] += told["later"]
     for width, theme in ((1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, accept_downloads=True)
         page = context.new_page()
@@ -164,7 +166,7 @@ def check_filters(page: object, told: dict, n_shown: int, width: int) -> None:
         with page.expect_download() as download:
             page.click("#csv")
         lines = pathlib.Path(download.value.path()).read_text().splitlines()
-        assert lines[0].startswith('"Time","Relation"') and len(lines) == told["events"] + 1, len(lines)
+        assert lines[0].startswith('"Time","Whose","Relation"') and len(lines) == told["events"] + 1, len(lines)
         mark = page.locator("svg.plot a").first
         if mark.count():
             page.evaluate("document.querySelector('svg.plot a').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
@@ -185,7 +187,7 @@ def check_story(browser: object, case: pathlib.Path, screenshots: pathlib.Path |
     if screenshots:
         # The one of README and the quick start, data/case.png.
         top = section.bounding_box()["y"]
-        clip = {"x": 0, "y": top, "width": 1200, "height": 1420}
+        clip = {"x": 0, "y": top, "width": 1200, "height": 1350}
         page.screenshot(path=screenshots / "case.png", full_page=True, clip=clip)
     words = section.text_content()
     for part in (

@@ -49,7 +49,7 @@ COLUMNS = [
     ("actor_arn", TEXT),
     ("actor_principal_id", TEXT),
     ("actor_account_id", TEXT),
-    ("access_key_id", TEXT),
+    ("actor_access_key_id", TEXT),
     ("invoked_by", TEXT),
     ("source_address", TEXT),
     ("source_ip", TEXT),
@@ -58,11 +58,12 @@ COLUMNS = [
     ("shared_event_id", TEXT),
     ("request_parameters", TEXT),
     ("raw_event", TEXT),
-    ("source", TEXT),
-    ("source_member", TEXT),
+    ("log_file_path", TEXT),
+    ("log_file_member", TEXT),
     ("record_index", INT64),
-    ("byte_offset", INT64),
+    ("log_offset", INT64),
     ("sighting", INT64),
+    ("run_id", TEXT),
 ]
 RULE_ID = "0b79f5c0-2c31-4fea-86cd-e62644278205"
 

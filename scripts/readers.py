@@ -24,7 +24,7 @@ VENV = REPOSITORY / "target/venv-readers"
 READERS = ["duckdb", "polars", "pandas", "pyarrow", "pyiceberg[sql-sqlite,pyarrow]", "deltalake", "chdb"]
 VALIDATORS = ["ocsf-json-schema==1.2.0", "jsonschema"]
 # A text, a list of texts, numbers of both sizes, and the time.
-COLUMNS = ["event_id", "mitre_technique_ids", "risk_score", "byte_offset", "event_time", "account_id", "invoked_by"]
+COLUMNS = ["event_id", "mitre_technique_ids", "risk_score", "log_offset", "event_time", "account_id", "invoked_by"]
 
 
 def in_venv() -> None:

@@ -25,7 +25,7 @@ SCRIPT = REPOSITORY / "scripts/spark_hunt.py"
 # What differs from run to run, and counts within a shard.
 IGNORED = {"sighting"}
 # Where a row was found. A table that Spark reads has no files.
-PLACES = {"alert_id", "source", "source_member", "record_index", "byte_offset"}
+PLACES = {"alert_id", "log_file_path", "log_file_member", "record_index", "log_offset"}
 # A time as Spark and as the program write it in JSON.
 TIMES = {"event_time_text", "raw_event"}
 KEYS = {

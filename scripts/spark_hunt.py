@@ -16,7 +16,7 @@ over names that begin with `.` or `_`; an object that it cannot read, or of 2 Gi
 
 --table: the rows of any table that Spark can read (Delta, Iceberg, Security Lake, parquet.`path`) go to the program as
 lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `source` is the table;
-`byte_offset` means nothing, and `alert_id`, which is made of it, is not the same in each run. `hunt_table` does the same
+`log_offset` means nothing, and `alert_id`, which is made of it, is not the same in each run. `hunt_table` does the same
 with any DataFrame.
 
 DIR/alerts gets the alerts, DIR/diagnostics what could not be read, both as Parquet; what could not be listed is on
@@ -221,7 +221,7 @@ def widened(batch: pa.RecordBatch, schema: pa.Schema, renamed: Callable[[str], s
     if batch.schema.names != schema.names[:-1]:
         raise RuntimeError(f"the program gives other columns than the driver's: {batch.schema.names}")
     columns = dict(zip(schema.names, batch.columns))
-    columns["source"] = pa.array([renamed(source) for source in columns["source"].to_pylist()], pa.string())
+    columns["log_file_path"] = pa.array([renamed(source) for source in columns["log_file_path"].to_pylist()], pa.string())
     return pa.RecordBatch.from_arrays([*columns.values(), pa.nulls(batch.num_rows, pa.string())], schema=schema)
 
 

@@ -95,6 +95,8 @@ impl Default for OutputConfig {
 pub struct HuntConfig {
     /// The id of the run, which the output and the report contain. The default is a [random one](random_run_id).
     pub run_id: String,
+    /// The command line, word by word, for the report. It is empty if there was none.
+    pub command: Vec<String>,
     /// The rules. The default is the rule for quarantined keys.
     pub rules: RuleSet,
     /// The settings for reading the archive.
@@ -111,6 +113,7 @@ impl Default for HuntConfig {
     fn default() -> Self {
         Self {
             run_id: random_run_id(),
+            command: Vec::new(),
             rules: RuleSet::default(),
             scan: ScanConfig::default(),
             output: OutputConfig::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Coverage;
@@ -11,7 +12,7 @@ use crate::follow::Entity;
 use crate::report::{Diagnostic, Sources};
 
 /// The content of `case.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct About {
     /// The version of the program that created it.
     pub version: String,
@@ -19,6 +20,7 @@ pub struct About {
     pub run_id: String,
     /// The time when the run began.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub made_at: Option<Timestamp>,
     /// The words of the command line; empty if there was none.
     #[serde(default)]
@@ -35,8 +37,10 @@ pub struct About {
     #[serde(flatten)]
     pub window: Window,
     /// The start of the time range that was searched; nothing if there was no such limit.
+    #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
     /// The end of the time range that was searched; nothing if there was no such limit.
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
     /// Those users whose quarantine was not found in what was read: it is a different archive, or only a part of it.
     #[serde(default)]
@@ -58,6 +62,7 @@ pub struct About {
     pub later_cut: bool,
     /// The time of the last event that was read: the end of the log.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub log_ends: Option<Timestamp>,
     /// The passes of the investigation.
     pub rounds: Vec<Round>,
@@ -76,7 +81,7 @@ pub struct About {
 }
 
 /// An identity that a case was to begin with, and that no event names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unseen {
     /// The identity.
     #[serde(flatten)]
@@ -86,7 +91,7 @@ pub struct Unseen {
 }
 
 /// The kind of a pass's search terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LookedFor {
     /// Users, keys, roles, instances.
@@ -96,7 +101,7 @@ pub enum LookedFor {
 }
 
 /// The result of a pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Round {
     /// The kind of its search terms.
     pub looked_for: LookedFor,
@@ -111,7 +116,7 @@ pub struct Round {
 }
 
 /// Statistics of the addresses at which other identities were searched for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Addresses {
     /// Number of addresses searched for.
     pub searched: u64,

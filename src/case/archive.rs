@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ScanConfig;
@@ -165,7 +166,7 @@ fn is_log(source: &Source) -> bool {
 }
 
 /// The part of an archive that was available to read, as far as its folders show it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Number of folders of days that are too far from all quarantines, or outside the requested times; they were
     /// skipped.
@@ -175,8 +176,10 @@ pub struct Coverage {
     /// apply only to that part.
     pub is_part: bool,
     /// The first day that matters; nothing if no time is known.
+    #[schemars(with = "Option<String>")]
     pub from: Option<Date>,
     /// The last day that matters.
+    #[schemars(with = "Option<String>")]
     pub to: Option<Date>,
     /// All regions that have files.
     pub regions: BTreeSet<String>,
@@ -189,7 +192,7 @@ pub struct Coverage {
 }
 
 /// The coverage of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountCoverage {
     /// The account's id.
     pub account_id: String,
@@ -200,6 +203,7 @@ pub struct AccountCoverage {
     /// Regions of the archive in which it has no files, except those of other partitions of AWS.
     pub regions_without_files: Vec<String>,
     /// Days without files for this account, each entry with the first and the last of consecutive days.
+    #[schemars(with = "Vec<(String, String)>")]
     pub days_without_files: Vec<(Date, Date)>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::follow::Entity;
@@ -17,12 +18,13 @@ pub struct Seed {
 }
 
 /// An identity that a case begins with, and the times of its quarantines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Beginning {
     /// The identity.
     #[serde(flatten)]
     pub entity: Entity,
     /// The times, in order. Nothing if one of them is not known; then any event may be near it.
+    #[schemars(with = "Option<Vec<String>>")]
     pub quarantines: Option<Vec<Timestamp>>,
     /// The user of the key, if the case begins with a key and its user was found.
     #[serde(default, rename = "user", skip_serializing_if = "Option::is_none")]
@@ -100,11 +102,13 @@ impl Beginning {
 }
 
 /// Maximum distance of an event from a quarantine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Before the quarantine.
+    #[schemars(with = "String")]
     pub before: SignedDuration,
     /// After the quarantine.
+    #[schemars(with = "String")]
     pub after: SignedDuration,
 }
 

@@ -23,7 +23,7 @@ use super::sums::sha256;
 use super::target_columns::targets_json;
 use super::threads::Threads;
 use super::touched::in_words;
-use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase};
+use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase, is_of_aws};
 use crate::follow::{Entity, EntityRefs, TargetRole};
 use crate::output::Column;
 use crate::output::alert::RuleColumns;
@@ -48,7 +48,7 @@ pub fn write(
     n_threads: usize,
 ) -> Result<(), ArrowError> {
     let threads = Threads::new(n_threads);
-    let columns = RuleColumns::new(rule);
+    let columns = RuleColumns::new(rule, &case.about.run_id.as_str().into());
     let evidence = &*case;
     let sums = threads.each(FILES.len(), &|nth| {
         let name = FILES[nth];
@@ -402,14 +402,14 @@ fn timesketch(event: &CaseEvent) -> Value {
         "account_id": column(Column::AccountId),
         "aws_region": column(Column::AwsRegion),
         "actor": column(Column::ActorArn).or_else(|| column(Column::ActorName)),
-        "access_key_id": column(Column::AccessKeyId),
+        "actor_access_key_id": column(Column::ActorAccessKeyId),
         "source_address": column(Column::SourceAddress),
         "user_agent": column(Column::UserAgent),
         "target": target(event),
         "error_code": story.error_code,
         "request_parameters": column(Column::RequestParameters),
         "mitre_technique_id": technique_of(event),
-        "source": column(Column::Source),
+        "log_file_path": column(Column::LogFilePath),
     });
     documents::without_nulls(&mut entry);
     entry
@@ -426,12 +426,19 @@ fn message(event: &CaseEvent) -> String {
     let who = column(Column::ActorArn)
         .or_else(|| column(Column::ActorName))
         .unwrap_or("somebody");
+    // The log names the user for calls of AWS itself in the user's name, and has no address.
+    let is_of_aws = is_of_aws(&event.alert);
+    let who = match is_of_aws {
+        true => format!("AWS (logged under {who})"),
+        false => who.to_owned(),
+    };
     let action = column(Column::EventAction).unwrap_or("an event");
     let how = match &event.story.error_code {
         Some(code) => format!("was refused {action} ({code})"),
         None => format!("called {action}"),
     };
-    let from = column(Column::SourceAddress).map_or_else(String::new, |a| format!(" from {a}"));
+    let from = column(Column::SourceAddress).filter(|_| !is_of_aws);
+    let from = from.map_or_else(String::new, |a| format!(" from {a}"));
     let mut on = event.story.touched.with_role(TargetRole::On);
     let before = if on.next().is_some() { " on " } else { ", " };
     let target = target(event).map_or_else(String::new, |words| format!("{before}{words}"));

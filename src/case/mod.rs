@@ -15,6 +15,7 @@
 
 mod about;
 mod address;
+mod alert_columns;
 mod analyzer;
 mod archive;
 mod beginning;
@@ -40,6 +41,7 @@ mod seen;
 mod shell;
 pub mod state;
 mod stored;
+mod summary;
 mod sums;
 mod target_columns;
 mod techniques;
@@ -79,10 +81,11 @@ pub use countries::Countries;
 pub use files::{ABOUT, FILES, write};
 pub use leak::{Finding, ForeignUse, Leak, LeakedKey, Reason};
 pub use neighbours::Neighbour;
-pub use seeds::{AlertsFile, kind_of_alerts, seeds};
+pub use seeds::{holds_alerts, seeds};
 pub use seen::Seen;
 pub use shell::quoted;
 pub use stored::read;
+pub use summary::{Summary, summaries};
 pub use sums::{SUMS, renew_sum, write_sums};
 pub use techniques::{Technique, technique};
 pub use users::{CaseEvent, LaterUse, UserCase};
@@ -126,6 +129,28 @@ pub struct Case {
     pub later: Vec<CaseEvent>,
     /// Other identities at the same addresses.
     pub neighbours: Vec<Neighbour>,
+}
+
+impl Case {
+    /// Returns what was made or taken in the case and not followed, because it is more steps away than allowed, each
+    /// once.
+    #[must_use]
+    pub fn not_followed(&self) -> BTreeSet<&Entity> {
+        if !self.about.max_hops_bit {
+            return BTreeSet::new();
+        }
+        let done = self.users.iter().flat_map(|user| {
+            let events = user.events(&self.events);
+            events.filter(|(event, link)| {
+                is_by(*link, &event.alert) && event.story.error_code.is_none()
+            })
+        });
+        let traces = done.map(|(event, _)| &event.story.traces);
+        let results = traces.flat_map(|traces| traces.made.iter().chain(&traces.given));
+        results
+            .filter(|one| one.is_followed() && self.known.reach(one).is_none())
+            .collect()
+    }
 }
 
 /// Runs an investigation.

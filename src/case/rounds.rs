@@ -171,7 +171,7 @@ impl Sink<Found> for Taker<'_> {
 /// about the content of the files.
 fn is_later_than_name(alert: &Alert, margin: SignedDuration) -> bool {
     let delivered = alert
-        .text(Column::Source)
+        .text(Column::LogFilePath)
         .and_then(|source| delivered_at(Path::new(source)));
     let latest = delivered.and_then(|at| at.checked_add(margin).ok());
     latest

@@ -3,23 +3,19 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
-use arrow_cast::cast;
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::Schema;
 use jiff::Timestamp;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::Value;
 
 use super::Seed;
+use super::alert_columns;
 use crate::event::time::micros;
 use crate::follow::{Entity, Kind};
 use crate::input::layout::is_account;
-use crate::output::columns::UTC_AS_OFFSET;
 
 /// The columns of alerts with the identity of a case, and the time of its quarantine.
 const COLUMNS: [&str; 4] = [
@@ -31,47 +27,132 @@ const COLUMNS: [&str; 4] = [
 
 const NO_ALERTS: &str = "it holds no alerts";
 
-/// Returns the seeds in a file of alerts, as Parquet or JSON lines, each once and in their order.
+/// Returns the seeds in a file of alerts (Parquet, JSON lines or CSV), or in all such files of a folder, each once and in
+/// their order.
 ///
 /// # Errors
 ///
-/// The I/O error, or the error in the file.
+/// The I/O error, or the error in a file, with its path.
 pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
-    let mut file = File::open(path)?;
-    let mut magic = [0; 4];
-    let n_read = file.read(&mut magic)?;
-    file.rewind()?;
-    let mut seeds = match &magic[..n_read] {
-        b"PAR1" => of_parquet(file)?,
-        _ => of_lines(file)?,
+    let files = match path.is_dir() {
+        true => files_in(path)?,
+        false => vec![path.to_owned()],
     };
+    let mut seeds = Vec::new();
+    for file in files {
+        let in_file = in_file(&file);
+        seeds.extend(in_file.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+        })?);
+    }
     seeds.sort_by(|a, b| (&a.entity, a.time).cmp(&(&b.entity, b.time)));
     seeds.dedup();
     Ok(seeds)
 }
 
-/// The kind of a file with alerts.
+fn in_file(path: &Path) -> io::Result<Vec<Seed>> {
+    let kind = kind_of_file(path)?;
+    let mut file = File::open(path)?;
+    match kind {
+        Some(Kept::Parquet) => of_parquet(file),
+        Some(Kept::Csv) => of_csv(file),
+        Some(Kept::Lines) => of_lines(file),
+        // It is no file of alerts: reading it shows why.
+        None => {
+            let mut magic = [0; 4];
+            let n_read = file.read(&mut magic)?;
+            file.rewind()?;
+            match &magic[..n_read] {
+                b"PAR1" => of_parquet(file),
+                _ => of_lines(file),
+            }
+        }
+    }
+}
+
+/// The form of alerts in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertsFile {
-    /// Parquet or JSON lines, which [`seeds`] reads.
-    Readable,
-    /// CSV, which is for spreadsheets and is not read back.
+enum Kept {
+    Parquet,
+    Lines,
     Csv,
 }
 
 /// Number of bytes of the first line of a file that are looked at.
 const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
-/// Returns the kind of a file's alerts; nothing if it is not a file of alerts.
+/// Returns whether a path is a file of alerts that [`seeds`] reads, or a folder with such files and nothing else.
 ///
 /// # Errors
 ///
 /// The I/O error.
-pub fn kind_of_alerts(path: &Path) -> io::Result<Option<AlertsFile>> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+pub fn holds_alerts(path: &Path) -> io::Result<bool> {
+    if !path.is_dir() {
+        return Ok(kind_of_file(path)?.is_some());
+    }
+    let mut has_one = false;
+    for file in data_files(path) {
+        // An archive of logs ends this at its first file.
+        if kind_of_file(&file?)?.is_none() {
+            return Ok(false);
+        }
+        has_one = true;
+    }
+    Ok(has_one)
+}
+
+/// Returns the files of a dataset, in the order of their paths.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = data_files(folder).collect::<io::Result<Vec<PathBuf>>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// Finds the files in a folder and the folders in it, without those that readers of datasets leave out: their names begin
+/// with a dot or a low line.
+fn data_files(folder: &Path) -> impl Iterator<Item = io::Result<PathBuf>> {
+    let mut folders = vec![folder.to_owned()];
+    let mut entries: Vec<PathBuf> = Vec::new();
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(entry) = entries.pop() {
+                match entry.is_dir() {
+                    true => folders.push(entry),
+                    false => return Some(Ok(entry)),
+                }
+                continue;
+            }
+            let paths = std::fs::read_dir(folders.pop()?).and_then(|inside| {
+                let paths = inside.map(|one| one.map(|one| one.path()));
+                paths.collect::<io::Result<Vec<PathBuf>>>()
+            });
+            match paths {
+                Ok(paths) => {
+                    entries = paths
+                        .into_iter()
+                        .filter(|path| !is_left_out(path))
+                        .collect()
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    })
+}
+
+fn is_left_out(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    let name = name.as_encoded_bytes();
+    // A link could lead back to a folder round it.
+    name.starts_with(b".") || name.starts_with(b"_") || path.is_symlink() && path.is_dir()
+}
+
+/// Returns the form of the alerts in a file; nothing if it is not a file of alerts.
+fn kind_of_file(path: &Path) -> io::Result<Option<Kept>> {
+    // A pipe would be waited for.
+    if !path.metadata()?.is_file() {
         return Ok(None);
     }
+    let mut file = File::open(path)?;
     let mut start = Vec::new();
     (&file).take(FIRST_LINE_BYTES).read_to_end(&mut start)?;
     if start.starts_with(b"PAR1") {
@@ -85,7 +166,7 @@ pub fn kind_of_alerts(path: &Path) -> io::Result<Option<AlertsFile>> {
         // Nor has one over which the reader panics.
         let reader = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         let found = reader.filter(|reader| is_of_alerts(reader.schema()));
-        return Ok(found.map(|_| AlertsFile::Readable));
+        return Ok(found.map(|_| Kept::Parquet));
     }
     let text = String::from_utf8_lossy(&start);
     let line = text
@@ -101,8 +182,8 @@ pub fn kind_of_alerts(path: &Path) -> io::Result<Option<AlertsFile>> {
     let has = |column: &str| line.split(',').any(|name| name.trim_matches('"') == column);
     let is_header = has("alert_id") && COLUMNS.iter().all(|column| has(column)) && !has("relation");
     Ok(match (is_line, is_header) {
-        (true, _) => Some(AlertsFile::Readable),
-        (false, true) => Some(AlertsFile::Csv),
+        (true, _) => Some(Kept::Lines),
+        (false, true) => Some(Kept::Csv),
         (false, false) => None,
     })
 }
@@ -127,7 +208,10 @@ fn seed(
 }
 
 fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
+    // By the types of Parquet alone, which are fewer than those of Arrow.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(io::Error::other)?;
     let has = |column: &str| builder.schema().field_with_name(column).is_ok();
     if let Some(missing) = COLUMNS.iter().find(|column| !has(column)) {
         let message = format!("it has no column {missing}: it holds no alerts");
@@ -144,39 +228,23 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for batch in reader {
         let batch = batch.map_err(io::Error::other)?;
-        // Another program may have rewritten the file with other types for the same data.
-        let column = |name: &str, as_type: &DataType| {
+        let column = |name: &str| {
             let column = batch.column_by_name(name).ok_or(NO_ALERTS);
-            let column = column.map_err(io::Error::other)?;
-            cast(column, as_type).map_err(io::Error::other)
+            column.map_err(io::Error::other)
         };
-        let texts = [COLUMNS[0], COLUMNS[1], COLUMNS[2]].map(|name| column(name, &DataType::Utf8));
-        let [users, recipients, accounts] = texts;
-        let (users, recipients, accounts) = (users?, recipients?, accounts?);
-        let zone = Some(UTC_AS_OFFSET.into());
-        let is_number = |batch: &RecordBatch| {
-            let column = batch.column_by_name("event_time");
-            column.is_some_and(|column| column.data_type().is_numeric())
-        };
-        if is_number(&batch) {
-            let message = "event_time is a number, of which the unit is not known: make it a time";
-            return Err(io::Error::other(message));
-        }
-        let times = column(
-            "event_time",
-            &DataType::Timestamp(TimeUnit::Microsecond, zone),
-        )?;
-        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let [user, recipient, account, time] = COLUMNS.map(column);
+        let (user, recipient, account, time) = (user?, recipient?, account?, time?);
         for row in 0..batch.num_rows() {
-            let text = |texts: &ArrayRef| {
-                let texts = texts.as_string::<i32>();
-                texts.is_valid(row).then(|| texts.value(row).to_owned())
+            let read = || {
+                let named = |name: &'static str| move |error| format!("{name}: {error}");
+                let text = |column, name| alert_columns::text(column, row).map_err(named(name));
+                let user = text(user, COLUMNS[0])?;
+                let accounts = [text(recipient, COLUMNS[1])?, text(account, COLUMNS[2])?];
+                let time = alert_columns::time(time, row).map_err(named(COLUMNS[3]))?;
+                let accounts = accounts.each_ref().map(Option::as_deref);
+                seed(user.as_deref(), accounts, time)
             };
-            let (recipient, account) = (text(&recipients), text(&accounts));
-            let time = times.is_valid(row).then(|| times.value(row));
-            let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-            let of = [recipient.as_deref(), account.as_deref()];
-            seeds.extend(seed(text(&users).as_deref(), of, time).map_err(io::Error::other)?);
+            seeds.extend(read().map_err(io::Error::other)?);
         }
     }
     Ok(seeds)
@@ -208,6 +276,37 @@ fn of_lines(file: File) -> io::Result<Vec<Seed>> {
         };
         let seed = seed(text("target_user_name"), accounts, time);
         seeds.extend(seed.map_err(|error| fault(&error))?);
+    }
+    Ok(seeds)
+}
+
+fn of_csv(file: File) -> io::Result<Vec<Seed>> {
+    let mut reader = csv::Reader::from_reader(file);
+    let header = reader.headers().map_err(io::Error::other)?.clone();
+    let place = |column: &str| {
+        let place = header.iter().position(|name| name == column);
+        place.ok_or_else(|| io::Error::other(NO_ALERTS))
+    };
+    let [user, recipient, account, time] = COLUMNS.map(place);
+    let (user, recipient, account, time) = (user?, recipient?, account?, time?);
+    let mut seeds = Vec::new();
+    // Spreadsheets count the header as the first row.
+    for (n, row) in reader.records().enumerate() {
+        let row = row.map_err(io::Error::other)?;
+        let fault = |error: String| io::Error::other(format!("row {}: {error}", n + 2));
+        let text = |place: usize| row.get(place).filter(|text| !text.is_empty());
+        let time = match text(time) {
+            None => None,
+            Some(text) => Some(
+                micros(text)
+                    .and_then(|time| Timestamp::from_microsecond(time).ok())
+                    .ok_or_else(|| fault(format!("event_time: {text:?} is no time")))?,
+            ),
+        };
+        // The apostrophe keeps a spreadsheet from taking the name for a formula; no user's name begins with one.
+        let user = text(user).map(|name| name.strip_prefix('\'').unwrap_or(name));
+        let accounts = [text(recipient), text(account)];
+        seeds.extend(seed(user, accounts, time).map_err(fault)?);
     }
     Ok(seeds)
 }

@@ -23,6 +23,7 @@ use crate::follow::{
     CaseDetails, Data, Entity, EntityRefs, Kind, Quarantine, Target, TargetRole, Touched,
 };
 use crate::output::Alert;
+use crate::output::columns::older_name;
 use crate::report::Relation;
 
 /// Reads the case in a folder.
@@ -322,8 +323,17 @@ fn event(row: &Row<'_>) -> io::Result<(EventKey, Sighted)> {
         },
         touched: row.touched()?,
     };
-    let place = (row.number("record_index")?, row.number("byte_offset")?);
-    let alert = Alert::read_back(&|name| row.text(name), place)?;
+    let log_offset = match row.number_if_any("log_offset")? {
+        Some(offset) => offset,
+        // Versions before 0.2.0 had other names.
+        None => row.number("byte_offset")?,
+    };
+    let place = (row.number("record_index")?, log_offset);
+    let text = |name: &str| match (row.text(name)?, older_name(name)) {
+        (None, Some(older)) => row.text(older),
+        (text, _) => Ok(text),
+    };
+    let alert = Alert::read_back(&text, place)?;
     let seen = Sighted::new(alert, story, row.number("sightings")?.unsigned_abs());
     Ok((event_key(&seen.alert), seen))
 }

@@ -270,7 +270,7 @@ impl TestEvent {
             ("recipient_account_id", ACCOUNT.to_owned()),
             ("aws_region", "us-east-1".to_owned()),
             ("actor_arn", arn),
-            ("access_key_id", key.to_owned()),
+            ("actor_access_key_id", key.to_owned()),
             ("source_ip", "203.0.113.7".to_owned()),
             ("source_address", "203.0.113.7".to_owned()),
             ("user_agent", "aws-cli".to_owned()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use trailsift::case::{self, AlertsFile, Seed};
+use anyhow::bail;
+use trailsift::case::{self, Seed};
 use trailsift::follow::{Entity, Kind};
 
 use super::args::InvestigateArgs;
@@ -14,18 +14,18 @@ use super::usage::usage;
 /// Number of names of users that a message has.
 const NAMES_SHOWN: usize = 10;
 
-/// Returns the beginnings of the case. If the first path is a file of alerts, it is taken from the paths, and a user in
+/// Returns the beginnings of the case. If the first path is a file or folder of alerts, it is taken from the paths, and a user in
 /// the command line selects among the alerts.
 pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     let named = named(args)?;
-    let kinds = args.input.paths.iter().map(|path| kind(path));
-    let kinds: Vec<Option<AlertsFile>> = kinds.collect();
+    let holds_alerts: Vec<bool> = args
+        .input
+        .paths
+        .iter()
+        .map(|path| is_of_alerts(path))
+        .collect();
     let has_more = args.input.files_from.is_some() || args.input.manifest.is_some();
-    let (first, others) = match kinds.split_first() {
-        Some((first, others)) => (*first, others),
-        None => (None, &[][..]),
-    };
-    let begins_with_alerts = first == Some(AlertsFile::Readable);
+    let begins_with_alerts = holds_alerts.first() == Some(&true);
     if !begins_with_alerts && !named.is_empty() {
         return Ok(named.into_iter().map(without_time).collect());
     }
@@ -33,29 +33,18 @@ pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
         return Err(usage("name the alerts of a hunt before the paths, or a --user").into());
     };
     let shown = alerts.display();
-    if first == Some(AlertsFile::Csv) {
+    let mut after = args.input.paths.iter().zip(&holds_alerts).skip(1);
+    let after = after.find(|(_, holds_alerts)| **holds_alerts);
+    if let (false, Some((after, _))) = (begins_with_alerts, after) {
         return Err(usage(&format!(
-            "{shown}: alerts as CSV are not read back; write them as Parquet or JSON lines: trailsift hunt --output \
-             alerts.parquet PATH"
-        ))
-        .into());
-    }
-    let behind = others.iter().position(Option::is_some);
-    if let (false, Some(n)) = (begins_with_alerts, behind) {
-        let behind = args
-            .input
-            .paths
-            .get(n + 1)
-            .map(|path| path.display().to_string());
-        let behind = behind.unwrap_or_default();
-        return Err(usage(&format!(
-            "{shown}: it is not a file of alerts, but {behind} is: name the alerts first, then what is to be read"
+            "{shown}: it is not a file of alerts, but {} is: name the alerts first, then what is to be read",
+            after.display()
         ))
         .into());
     }
     if !begins_with_alerts && alerts.is_dir() {
         return Err(usage(&format!(
-            "{shown}: it is a folder; name the alerts of a hunt before it, or a --user"
+            "{shown}: it is a folder, and not one of alerts alone; name the alerts of a hunt before it, or a --user"
         ))
         .into());
     }
@@ -63,7 +52,8 @@ pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     if args.input.paths.is_empty() && !has_more {
         return Err(usage("name what is to be read after the alerts").into());
     }
-    let seeds = case::seeds(&alerts).with_context(|| alerts.display().to_string())?;
+    // The error names the file.
+    let seeds = case::seeds(&alerts)?;
     select(seeds, named, &alerts)
 }
 
@@ -94,14 +84,10 @@ fn without_time(entity: Entity) -> Seed {
     Seed { entity, time: None }
 }
 
-/// Returns the kind of a file's alerts; nothing for anything that is not a local file, and for what is not there, which
-/// is reported when it is read.
-fn kind(path: &Path) -> Option<AlertsFile> {
-    if !path.is_file() {
-        return None;
-    }
-    // A file that cannot be read is reported when it is read.
-    case::kind_of_alerts(path).unwrap_or_default()
+/// Returns whether a path is a local file or folder of alerts. What is not there is reported when it is read.
+fn is_of_alerts(path: &Path) -> bool {
+    let is_there = path.is_file() || path.is_dir();
+    is_there && case::holds_alerts(path).unwrap_or_default()
 }
 
 /// Returns the alerts of the users that the command line names, or all if it names none. Keys and roles, which an alert

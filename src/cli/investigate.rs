@@ -1,19 +1,18 @@
 //! `trailsift investigate`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use indicatif::HumanCount;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use trailsift::Error;
-use trailsift::case::{self, About, Case, CaseConfig, Countries, LookedFor, Seed, Unseen, Window};
+use trailsift::case::{self, Case, CaseConfig, Countries, Seed, Unseen, Window};
 use trailsift::config::{ScanConfig, random_run_id};
 use trailsift::error::{MissingFeature, PageError};
-use trailsift::follow::Kind;
+use trailsift::follow::{Entity, Kind};
 use trailsift::output::{Destination, HiddenFolder};
 use trailsift::report::Severity;
 use trailsift::rule::Rule;
@@ -22,10 +21,13 @@ use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
 use super::usage::{uri, usage};
-use super::{beginnings, hunt, resolve, terminal};
+use super::{beginnings, case_summary, hunt, resolve, terminal};
 
 /// The name of the page in a case's folder.
 pub(super) const PAGE: &str = "report.html";
+
+/// Maximum number of names in a message.
+const NAMES_SHOWN: usize = 5;
 
 /// Runs an investigation and reports the result.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
@@ -79,20 +81,17 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     };
     if case.events.is_empty() && case.about.unseen.len() == case.about.beginnings.len() {
         drop(bar);
-        warn(&case.about, None, args.messages.log_format);
+        warn(&case, None, args.messages.log_format);
         return Ok(Exit::Incomplete);
     }
     bar.begin_to_write();
-    // Not with the path of this program, which says nothing of the case.
-    let words = std::env::args_os().skip(1);
-    let words = words.map(|word| word.to_string_lossy().into_owned());
-    case.about.command = ["trailsift".to_owned()].into_iter().chain(words).collect();
+    case.about.command.clone_from(&args.words);
     let unwritten = draft.finish(&mut case, &config.scan, args.timezone.as_ref());
     drop(bar);
     let unwritten = unwritten.with_context(|| args.output.display().to_string())?;
-    warn(&case.about, unwritten, args.messages.log_format);
+    warn(&case, unwritten, args.messages.log_format);
     if !args.messages.quiet {
-        tell(&case, &args, unwritten.is_none())?;
+        report(&case, &args, unwritten.is_none())?;
     }
     Ok(if case.about.complete {
         Exit::Complete
@@ -102,14 +101,16 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
 }
 
 /// Reports the result in the form that was asked for.
-fn tell(case: &Case, args: &InvestigateArgs, has_page: bool) -> anyhow::Result<()> {
+fn report(case: &Case, args: &InvestigateArgs, has_page: bool) -> anyhow::Result<()> {
+    let page = has_page.then(|| args.output.join(PAGE));
     match args.messages.log_format {
-        LogFormat::Text => show(case, &args.output, has_page),
+        LogFormat::Text => case_summary::show(case, &args.output, page.as_deref()),
         LogFormat::Json => {
             let mut about = serde_json::to_value(&case.about)?;
             if let Some(about) = about.as_object_mut() {
                 // Each diagnostic was already reported.
                 about.remove("diagnostics");
+                about.insert("verdicts".to_owned(), case_summary::verdicts(case).into());
             }
             terminal::json("case", &about);
         }
@@ -241,7 +242,8 @@ impl Draft {
 }
 
 /// Reports what the user must always know about a case: that something was not followed, has changed, or is missing.
-fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
+fn warn(case: &Case, unwritten: Option<MissingFeature>, format: LogFormat) {
+    let about = &case.about;
     let say = |is_error: bool, text: &str| match format {
         LogFormat::Json => {
             let level = if is_error { "error" } else { "warning" };
@@ -256,15 +258,14 @@ fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
         say(false, &format!("{PAGE} was not written: {feature}"));
     }
     if about.max_hops_bit {
-        let text = "something lies more steps away than --max-hops allows, and was not followed";
-        say(false, text);
+        say(false, &not_followed(about.max_hops, &case.not_followed()));
     }
     if about.later_cut {
         let text = "so much was made after the windows (--after) that not all of it is in the case";
         say(false, text);
     }
     if about.archive_changed {
-        let text = "the archive changed between the rounds, so that something may be missing";
+        let text = "files of the archive changed during the run, so events may be missing";
         say(true, text);
     }
     for one in &about.unseen {
@@ -279,6 +280,27 @@ fn warn(about: &About, unwritten: Option<MissingFeature>, format: LogFormat) {
             ),
         );
     }
+}
+
+/// Returns the message about what was not followed.
+fn not_followed(hops_max: u32, left_out: &BTreeSet<&Entity>) -> String {
+    let names = left_out.iter().take(NAMES_SHOWN);
+    let mut names: Vec<String> = names
+        .map(|one| {
+            let kind = one.kind.name().replace('_', " ");
+            format!("{kind} {}", terminal::harmless(&one.name, usize::MAX))
+        })
+        .collect();
+    if left_out.len() > NAMES_SHOWN {
+        names.push(format!("{} more", left_out.len() - NAMES_SHOWN));
+    }
+    let names = match names.is_empty() {
+        true => String::new(),
+        false => format!(": {}", names.join(", ")),
+    };
+    format!(
+        "what is more than {hops_max} steps away from the user was not followed{names}; see --max-hops"
+    )
 }
 
 /// Returns the message about an identity that no event names, with the names that are near.
@@ -297,62 +319,4 @@ fn unseen(one: &Unseen) -> String {
         (false, _) => format!("; names in the archive that are near: {}", near.join(", ")),
     };
     format!("no event names {kind} {name}{account}{near}")
-}
-
-fn show(case: &Case, output: &Path, has_page: bool) {
-    let count = |n: usize| HumanCount(n as u64);
-    let about = &case.about;
-    for (n, round) in about.rounds.iter().enumerate() {
-        let what = match round.looked_for {
-            LookedFor::Names => "names and keys",
-            LookedFor::Addresses => "addresses",
-        };
-        let found = match round.looked_for {
-            LookedFor::Names => "events",
-            LookedFor::Addresses => "events of others",
-        };
-        terminal::line(&format!(
-            "round {}     {} {what} looked for in {} files, {} {found} found, {:.1} s",
-            n + 1,
-            count(round.needles),
-            HumanCount(round.sources),
-            HumanCount(round.events),
-            Duration::from_millis(round.elapsed_ms).as_secs_f64(),
-        ));
-    }
-    let n_known = case.known.entities().count();
-    let n_found: u64 = about
-        .rounds
-        .iter()
-        .filter(|round| round.looked_for == LookedFor::Names)
-        .map(|round| round.events)
-        .sum();
-    // An event found for one user may be near the quarantine of another.
-    let others = n_found.saturating_sub(about.events);
-    let others = match others {
-        0 => String::new(),
-        n => format!(
-            " ({} others are near no quarantine of their own)",
-            HumanCount(n)
-        ),
-    };
-    terminal::line(&format!("events      {}{others}", count(case.events.len())));
-    terminal::line(&format!(
-        "entities    {} belong to the case",
-        count(n_known)
-    ));
-    let n_others = case.neighbours.len();
-    terminal::line(&format!(
-        "others      {} at the same addresses",
-        count(n_others)
-    ));
-    if about.sources.excluded > 0 {
-        let n = HumanCount(about.sources.excluded);
-        terminal::line(&format!("excluded    {n} files or folders"));
-    }
-    terminal::line(&format!("written     {}", terminal::path(output)));
-    if has_page {
-        let page = output.join(PAGE);
-        terminal::line(&format!("            open {}", terminal::path(&page)));
-    }
 }

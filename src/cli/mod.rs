@@ -4,7 +4,10 @@
 
 mod args;
 mod beginnings;
+mod case_summary;
+mod config;
 mod dataset;
+mod defaults;
 mod dry_run;
 mod exit;
 mod hunt;
@@ -17,6 +20,7 @@ mod progress;
 mod report;
 mod resolve;
 mod rule;
+mod schema;
 mod state;
 mod summary;
 mod synth;
@@ -24,26 +28,35 @@ mod table;
 mod terminal;
 mod usage;
 mod values;
+mod version;
 mod when;
 
+use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
-use args::{Args, Command};
+use args::{Args, Command, HuntArgs, InvestigateArgs};
 use exit::Exit;
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return exit::explain(&error.into()).into(),
+    if version::is_verbose_requested() {
+        return match print(version::details().as_bytes()) {
+            Ok(exit) => exit.into(),
+            Err(error) => exit::explain(&error).into(),
+        };
+    }
+    let (args, words) = match config::parse(env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(error) => return exit::explain(&error).into(),
     };
-    terminal::set_color(args.color);
     let result = match args.command {
-        Command::Hunt(args) => hunt::run(*args),
-        Command::Investigate(args) => investigate::run(*args),
+        Command::Hunt(args) => hunt::run(HuntArgs { words, ..*args }),
+        Command::Investigate(args) => investigate::run(InvestigateArgs { words, ..*args }),
+        Command::Schema { of } => schema::run(of),
+        Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),

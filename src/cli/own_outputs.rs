@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use trailsift::input::Root;
 use trailsift::input::manifest::MARK;
+use trailsift::output::{Column, RELATION};
 use trailsift::store::{Stores, Uri};
 
 use super::usage::{uri, usage};
@@ -70,11 +71,26 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
     start.is_empty()
         || start.starts_with(b"PAR1") && (holds(end, "trailsift.run_id") || holds(end, MARK))
         || start.starts_with(b"{\"rule_id\":\"") && holds(start, "\"alert_id\":\"")
-        || start.starts_with(b"rule_id,rule_name,") && holds(start, ",alert_id,")
+        || is_csv_of_own_columns(start)
         || start.starts_with(b"\xff\xff\xff\xff") && holds(start, "trailsift.run_id")
         || start.starts_with(b"{\"create\":{\"_id\":\"") && holds(start, "\"trailsift\":{\"")
         || start.starts_with(b"{\"activity_id\":") && holds(start, "\"name\":\"trailsift\"")
-        || start.starts_with(b"{\n  \"version\":") && holds(start, "\"run_id\":")
+        || (start.starts_with(b"{\n  \"schema_version\":")
+            || start.starts_with(b"{\n  \"version\":"))
+            && holds(start, "\"run_id\":")
+}
+
+/// Returns whether a file begins with a header of which all names are columns of alerts. No record of CloudTrail, and no
+/// table of such records, has only these names: they lack the call.
+fn is_csv_of_own_columns(start: &[u8]) -> bool {
+    let line = start.split(|byte| *byte == b'\n').next();
+    let header = line.and_then(|line| std::str::from_utf8(line).ok());
+    let names = header.map(|header| header.trim_end().split(','));
+    let is_own = |name: &str| {
+        let older = ["access_key_id", "source", "source_member", "byte_offset"];
+        Column::from_name(name).is_some() || name == RELATION.name || older.contains(&name)
+    };
+    names.is_some_and(|mut names| names.all(is_own))
 }
 
 /// Returns the objects that the run will replace and that are not input.

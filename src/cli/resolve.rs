@@ -1,5 +1,6 @@
 //! Converts the command line to a configuration. All errors in it are reported here, before any file is opened.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,15 @@ use trailsift::input::list::List;
 use trailsift::input::manifest::{Manifest, Shard};
 use trailsift::input::names::Names;
 use trailsift::input::open::MAP_BYTES;
-use trailsift::output::{Dataset, Destination, Format, Schema, incomplete_name};
+use trailsift::output::{
+    Column, CsvColumns, Dataset, Destination, Format, Schema, incomplete_name,
+};
 use trailsift::rule::RuleSet;
 use trailsift::store::{StoreOptions, Stores, check_support};
 
-use super::args::{FormatArg, HuntArgs, InputArgs, InvestigateArgs, PlanArgs, SchemaArg};
+use super::args::{
+    FormatArg, HuntArgs, InputArgs, InvestigateArgs, OutputArgs, PlanArgs, SchemaArg,
+};
 use super::own_outputs::{holds, own_files, own_uris};
 use super::usage::{uri, usage};
 use super::{dataset, outputs};
@@ -60,6 +65,7 @@ pub(super) fn resolve(
         ));
     }
     let related = related(args)?;
+    check_csv_options(args, format, related.as_ref())?;
     let tables = args.output.related.iter().chain([&args.output.destination]);
     let beside: Vec<PathBuf> = tables.clone().map(|path| incomplete_name(path)).collect();
     let outputs = args.output.report.iter().chain(tables).chain(&beside);
@@ -75,6 +81,7 @@ pub(super) fn resolve(
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     Ok(HuntConfig {
         run_id,
+        command: args.words.clone(),
         rules: RuleSet::quarantine(),
         scan: ScanConfig {
             own_files,
@@ -137,7 +144,8 @@ pub(super) fn resolve_case(
         .iter()
         .any(|root| *root == Root::Stdin || is_stream(root))
     {
-        let message = "a pipe can be read once, and an investigation reads in rounds: name files";
+        let message =
+            "a pipe can be read once, and an investigation reads several times: name files";
         bail!(usage(message));
     }
     // The next investigation would treat the files of the case as evidence. Sources in a manifest were listed before.
@@ -296,8 +304,8 @@ fn schema(
         (_, _, Some(_)) if !is_dataset => {
             "--partition-by is for an output that is a folder, or a prefix with a / at its end"
         }
-        (SchemaArg::Ocsf, Format::Csv, _) => "--schema ocsf is nested, and CSV is flat",
-        (SchemaArg::Ecs, Format::Parquet | Format::Csv | Format::Arrow, _) => {
+        (SchemaArg::Ocsf, Format::Csv(_), _) => "--schema ocsf is nested, and CSV is flat",
+        (SchemaArg::Ecs, Format::Parquet | Format::Csv(_) | Format::Arrow, _) => {
             "--schema ecs is lines of JSON: name a file that ends in .ndjson, or add --format ndjson"
         }
         (SchemaArg::Flat, ..) => return Ok(Schema::Flat),
@@ -316,27 +324,67 @@ fn format(args: &HuntArgs, destination: &Destination) -> Result<Format, clap::Er
         (None, Destination::File(_) | Destination::Object(_)) => {
             let message =
                 "its name does not tell the format; add --format parquet, ndjson, csv or arrow";
-            let format = format_of(path);
+            let format = format_of(path, &args.output)?;
             return format.ok_or_else(|| usage(&format!("{}: {message}", path.display())));
         }
     };
     Ok(match format {
         FormatArg::Parquet => Format::Parquet,
         FormatArg::Ndjson => Format::Ndjson,
-        FormatArg::Csv => Format::Csv,
+        FormatArg::Csv => Format::Csv(csv_columns(&args.output)?),
         FormatArg::Arrow => Format::Arrow,
     })
 }
 
 /// Returns the format that a file's name implies.
-fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()? {
+fn format_of(path: &Path, args: &OutputArgs) -> Result<Option<Format>, clap::Error> {
+    let extension = path.extension().and_then(OsStr::to_str);
+    Ok(match extension.unwrap_or_default() {
         "parquet" => Some(Format::Parquet),
         "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
-        "csv" => Some(Format::Csv),
+        "csv" => Some(Format::Csv(csv_columns(args)?)),
         "arrow" | "arrows" => Some(Format::Arrow),
         _ => None,
+    })
+}
+
+/// Refuses options for CSV if no output is CSV.
+fn check_csv_options(
+    args: &HuntArgs,
+    format: Format,
+    related: Option<&(Destination, Format)>,
+) -> Result<(), clap::Error> {
+    let mut formats = related
+        .into_iter()
+        .map(|(_, format)| *format)
+        .chain([format]);
+    let has_csv = formats.any(|format| matches!(format, Format::Csv(_)));
+    if !has_csv && (args.output.raw || !args.output.columns.is_empty()) {
+        return Err(usage(
+            "--columns and --raw are for CSV: add --format csv, or name a file that ends in .csv",
+        ));
     }
+    Ok(())
+}
+
+/// Returns the columns of CSV.
+fn csv_columns(args: &OutputArgs) -> Result<CsvColumns, clap::Error> {
+    let column = |name: &String| {
+        let unknown = || {
+            let names: Vec<_> = Column::ALL.iter().map(|column| column.name()).collect();
+            let names = names.join(", ");
+            usage(&format!("--columns: no column {name}; there are {names}"))
+        };
+        Column::from_name(name).ok_or_else(unknown)
+    };
+    let columns = match args.columns.as_slice() {
+        [] => CsvColumns::default(),
+        names => CsvColumns::new(names.iter().map(column).collect::<Result<Vec<_>, _>>()?),
+    };
+    Ok(match args.raw {
+        true => columns.with_raw_event(),
+        false => columns,
+    })
 }
 
 /// Returns the destination of the events beside the alerts.
@@ -349,7 +397,7 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
         return Err(usage(message));
     }
     let destination = written(path)?;
-    match format_of(path) {
+    match format_of(path, &args.output)? {
         Some(format) => Ok(Some((destination, format))),
         None => Err(usage(&format!(
             "{}: its name does not tell the format; end it in .parquet or .ndjson",

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use trailsift::store::Uri;
 
-use super::args::Args;
 use super::terminal;
 
 /// Returns the error of a command line whose values are invalid.
 pub(super) fn usage(message: &str) -> clap::Error {
+    // Without the line that shows how options are written: they were written right.
     let message = terminal::harmless(message, usize::MAX);
-    Args::command().error(ErrorKind::ValueValidation, message)
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n"))
 }
 
 /// Returns the address in an argument, if it is an address.

@@ -8,8 +8,12 @@ use super::record::Record;
 
 /// Returns true if this is a row of alerts, or an OCSF finding.
 pub(crate) fn is_own_row(value: Value<'_>) -> bool {
-    let columns = ["alert_id", "rule_id", "rule_name", "raw_event", "source"];
-    has_texts(value, &columns) || is_finding(value)
+    let columns = ["alert_id", "rule_id", "rule_name"];
+    // The name of the second before version 0.2.0.
+    let places = ["log_file_path", "source"];
+    let is_row =
+        || has_texts(value, &columns) && places.iter().any(|place| has_texts(value, &[place]));
+    is_row() || is_finding(value)
 }
 
 /// Returns true if this is a signal in ECS, which looks like the event that it was built from.

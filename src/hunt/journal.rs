@@ -272,7 +272,10 @@ impl<'a> Journal<'a> {
 
     /// Takes a row. Returns false if it is already in an output.
     pub(super) fn take(&mut self, alert: &Alert) -> Result<bool, Error> {
-        let source = alert.text(Column::Source).unwrap_or_default().as_bytes();
+        let source = alert
+            .text(Column::LogFilePath)
+            .unwrap_or_default()
+            .as_bytes();
         let is_again = self.changed.contains(source)
             && self.ledger.is_delivered(alert).map_err(self.failed())?;
         if is_again {

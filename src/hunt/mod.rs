@@ -7,6 +7,7 @@
 //!                                              journal ◀─▶ ledger
 //! ```
 
+mod affected;
 mod analyzer;
 pub(crate) mod companion;
 mod journal;
@@ -31,7 +32,7 @@ use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
 use crate::report::{Diagnostic, PassReport, Report, RuleReport, RuleReports};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
-use writer::Writer;
+use writer::{Finished, Writer};
 
 pub use analyzer::{Finding, HuntAnalyzer};
 
@@ -104,6 +105,7 @@ pub fn run_with(
     };
     let endings = tables.close(verdict, &held)?;
     report.outputs.clone_from(&endings.placed);
+    report.finished_at = crate::report::now();
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     // All of it is written before the first file gets its name. So a run that fails before that has written nothing.
     let target = target.map(|target| target.with_json(&report));
@@ -172,12 +174,20 @@ impl Run<'_> {
             ledger.commit().ok();
         }
         let mut pass: PassReport = pass?;
-        let (tables, n_alerts, related) = writer.finish();
+        let Finished {
+            tables,
+            n_alerts,
+            related,
+            affected,
+        } = writer.finish();
         no_events::report(config, ledger, &mut pass, n_alerts.iter().sum(), notify)?;
         let rules = run.rules.into_iter().zip(n_alerts);
         let rules = rules.map(|(name, alerts)| RuleReport { name, alerts });
         let mut report = Report::new(run.run_id, RuleReports(rules.collect()), pass);
         report.related = related;
+        report.affected = affected;
+        report.command.clone_from(&config.command);
+        report.inputs = scan.roots.iter().map(|root| root.name()).collect();
         Ok((tables, report))
     }
 
@@ -319,7 +329,7 @@ mod tests {
         let report = run(&config(folder.path()), &mut |notice| {
             if let Notice::Alert(alert) = notice {
                 places.push((
-                    alert.text(Column::Source).map(str::to_owned),
+                    alert.text(Column::LogFilePath).map(str::to_owned),
                     alert.byte_offset,
                 ));
             }

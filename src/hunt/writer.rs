@@ -6,13 +6,14 @@ use std::path::Path;
 use rayon::ThreadPool;
 
 use super::Notice;
+use super::affected::AffectedSets;
 use super::analyzer::{Finding, HuntAnalyzer};
 use super::journal::{Journal, Reached};
 use super::tables::Tables;
 use crate::engine::Sink;
 use crate::error::Error;
 use crate::output::Alert;
-use crate::report::{Diagnostic, Outcome, RelatedCounts};
+use crate::report::{Affected, Diagnostic, Outcome, RelatedCounts};
 
 /// Writes the findings of a hunt.
 pub(super) struct Writer<'a> {
@@ -26,10 +27,20 @@ pub(super) struct Writer<'a> {
     notify: &'a mut dyn FnMut(Notice<'_>),
     /// Number of alert rows of each rule.
     n_alerts: Vec<u64>,
+    affected: AffectedSets,
     /// Number of rows of related events that were received.
     n_related: u64,
     /// Counts of all related events, if the rule has any.
     related: Option<RelatedCounts>,
+}
+
+/// What is left when all findings were written.
+pub(super) struct Finished {
+    pub(super) tables: Tables,
+    /// Number of alert rows of each rule.
+    pub(super) n_alerts: Vec<u64>,
+    pub(super) related: Option<RelatedCounts>,
+    pub(super) affected: Affected,
 }
 
 impl<'a> Writer<'a> {
@@ -52,14 +63,20 @@ impl<'a> Writer<'a> {
             pool,
             notify,
             n_alerts: vec![0; analyzer.n_rules()],
+            affected: AffectedSets::default(),
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
         })
     }
 
-    /// Returns the files, the number of the alerts of each rule, and the counts of related events.
-    pub(super) fn finish(self) -> (Tables, Vec<u64>, Option<RelatedCounts>) {
-        (self.tables, self.n_alerts, self.related)
+    /// Ends the work.
+    pub(super) fn finish(self) -> Finished {
+        Finished {
+            affected: self.affected.counts(),
+            tables: self.tables,
+            n_alerts: self.n_alerts,
+            related: self.related,
+        }
     }
 
     /// Writes a row, unless an earlier run wrote it.
@@ -85,6 +102,7 @@ impl<'a> Writer<'a> {
             return table.map_or(Ok(()), |table| table.append(row, self.pool));
         }
         (self.notify)(Notice::Alert(&row));
+        self.affected.add(&row);
         if let Some(n_alerts) = self.n_alerts.get_mut(usize::from(row.rule())) {
             *n_alerts += 1;
         }

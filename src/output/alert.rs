@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub struct Place<'a> {
     pub byte_offset: u64,
 }
 
-/// The rule's own data, which is copied into each row.
+/// The data of the rule and the run, which is copied into each row.
 #[derive(Debug, Clone)]
 pub struct RuleColumns {
     pub(super) metadata: Metadata,
@@ -39,12 +40,13 @@ pub struct RuleColumns {
     risk_score: i32,
     mitre_tactic_ids: Vec<String>,
     mitre_technique_ids: Vec<String>,
+    run_id: Arc<str>,
 }
 
 impl RuleColumns {
-    /// Returns the columns of a rule.
+    /// Returns the columns of a rule, for the rows of a run.
     #[must_use]
-    pub fn new(rule: &Rule) -> Self {
+    pub fn new(rule: &Rule, run_id: &Arc<str>) -> Self {
         let metadata = &rule.metadata;
         Self {
             metadata: metadata.clone(),
@@ -63,6 +65,7 @@ impl RuleColumns {
                 .iter()
                 .flat_map(|t| t.technique.iter().map(|technique| technique.id.clone()))
                 .collect(),
+            run_id: Arc::clone(run_id),
         }
     }
 }
@@ -72,11 +75,15 @@ impl RuleColumns {
 pub struct RuleSetColumns(Vec<RuleColumns>);
 
 impl RuleSetColumns {
-    /// Returns the columns of the rules.
+    /// Returns the columns of the rules, for the rows of a run.
     #[must_use]
-    pub fn new(rules: &RuleSet) -> Self {
-        let rules = rules.iter();
-        Self(rules.map(|(_, one)| RuleColumns::new(&one.rule)).collect())
+    pub fn new(rules: &RuleSet, run_id: &str) -> Self {
+        let (rules, run_id) = (rules.iter(), run_id.into());
+        Self(
+            rules
+                .map(|(_, one)| RuleColumns::new(&one.rule, &run_id))
+                .collect(),
+        )
     }
 
     /// Returns the columns of the rule of a row.
@@ -109,7 +116,7 @@ pub struct Alert {
     pub(crate) event_time: Option<i64>,
     /// `record_index`.
     record_index: i64,
-    /// `byte_offset`.
+    /// `log_offset`.
     pub(crate) byte_offset: i64,
     /// `sighting`; 0 until the alerts before this one are known.
     pub(crate) sighting: i64,
@@ -152,7 +159,7 @@ const TEXTS: [(Column, Option<&str>); 30] = [
         Some("aws.cloudtrail.user_identity.account_id"),
     ),
     (
-        Column::AccessKeyId,
+        Column::ActorAccessKeyId,
         Some("aws.cloudtrail.user_identity.access_key_id"),
     ),
     (
@@ -172,8 +179,8 @@ const TEXTS: [(Column, Option<&str>); 30] = [
         Some("aws.cloudtrail.request_parameters"),
     ),
     (Column::RawEvent, None),
-    (Column::Source, None),
-    (Column::SourceMember, None),
+    (Column::LogFilePath, None),
+    (Column::LogFileMember, None),
 ];
 
 /// The place of each column in [`TEXTS`], if it is there.
@@ -212,11 +219,11 @@ fn computed<'v>(
             place.or_else(|| event.locate(literals)).map(Cow::Owned)
         }
         Column::RawEvent => Some(lossy(raw)),
-        Column::Source => Some(match place.source.to_str() {
+        Column::LogFilePath => Some(match place.source.to_str() {
             Some(path) => path.into(),
             None => place.source.to_string_lossy(),
         }),
-        Column::SourceMember => place.member.map(Cow::Borrowed),
+        Column::LogFileMember => place.member.map(Cow::Borrowed),
         _ => unreachable!("all other columns are copies"),
     }
 }
@@ -395,8 +402,9 @@ impl Alert {
             Column::MitreTechniqueIds => Cell::Texts(&rule.mitre_technique_ids),
             Column::EventTime => Cell::Timestamp(self.event_time),
             Column::RecordIndex => Cell::Int64(self.record_index),
-            Column::ByteOffset => Cell::Int64(self.byte_offset),
+            Column::LogOffset => Cell::Int64(self.byte_offset),
             Column::Sighting => Cell::Int64(self.sighting),
+            Column::RunId => Cell::Text(Some(&rule.run_id)),
             text => Cell::Text(self.text(text)),
         })
     }

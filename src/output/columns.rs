@@ -154,7 +154,7 @@ columns! {
     ActorArn: optional Text, "actor_arn", "aws.cloudtrail.user_identity.arn", "its ARN";
     ActorPrincipalId: optional Text, "actor_principal_id", "user.id", "its principal id";
     ActorAccountId: optional Text, "actor_account_id", "", "its account";
-    AccessKeyId: optional Text, "access_key_id", "aws.cloudtrail.user_identity.access_key_id", "the key it used";
+    ActorAccessKeyId: optional Text, "actor_access_key_id", "aws.cloudtrail.user_identity.access_key_id", "the key it used";
     InvokedBy: optional Text, "invoked_by", "aws.cloudtrail.user_identity.invoked_by",
         "the AWS service that called for it";
     SourceAddress: optional Text, "source_address", "source.address",
@@ -167,13 +167,38 @@ columns! {
     RequestParameters: optional Text, "request_parameters", "aws.cloudtrail.request_parameters",
         "the request in Elastic's text form, which the rule searches";
     RawEvent: required Text, "raw_event", "event.original", "the record as it stands in the archive";
-    Source: required Text, "source", "log.file.path", "the file, as reached from the path that was typed";
-    SourceMember: optional Text, "source_member", "", "the log inside the file, where that is an archive";
+    LogFilePath: required Text, "log_file_path", "log.file.path", "the file, as reached from the path that was typed";
+    LogFileMember: optional Text, "log_file_member", "", "the log inside the file, where that is an archive";
     RecordIndex: required Int64, "record_index", "",
         "which element of the array round it the record is, from 0; 0 if there is none";
-    ByteOffset: required Int64, "byte_offset", "log.offset",
+    LogOffset: required Int64, "log_offset", "log.offset",
         "where the record begins in the decompressed text, in bytes; in a Parquet file the number of its row";
     Sighting: required Int64, "sighting", "", "1 the first time this event is seen in source order, then 2, 3 …";
+    RunId: required Text, "run_id", "", "the run that wrote the row, by the id that its report has";
+}
+
+impl Column {
+    /// Returns the column with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|column| column.name() == name)
+    }
+}
+
+/// The names of columns before version 0.2.0, by their names of today.
+const OLDER_NAMES: [(Column, &str); 4] = [
+    (Column::ActorAccessKeyId, "access_key_id"),
+    (Column::LogFilePath, "source"),
+    (Column::LogFileMember, "source_member"),
+    (Column::LogOffset, "byte_offset"),
+];
+
+/// Returns the name that a column had before version 0.2.0, if it was another one.
+pub(crate) fn older_name(name: &str) -> Option<&'static str> {
+    let mut names = OLDER_NAMES.iter();
+    let found = names.find(|(column, _)| column.name() == name);
+    found.map(|(_, older)| *older)
 }
 
 impl Column {
@@ -210,7 +235,7 @@ pub fn schema(kind: Kind) -> SchemaRef {
     schema_in(kind, UTC)
 }
 
-fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
+pub(super) fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
     let relation = (kind == Kind::Related).then_some(RELATION);
     COLUMNS.into_iter().chain(relation)
 }

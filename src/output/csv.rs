@@ -6,8 +6,71 @@ use std::io;
 use ::csv::{Terminator, Writer, WriterBuilder};
 use arrow_schema::ArrowError;
 
-use super::columns::{COLUMNS, Cell, RELATION};
+use super::columns::{COLUMNS, Cell, Column, RELATION};
 use super::kind::Kind;
+
+/// The columns of a file, in their order. The column [`RELATION`] comes after them, if the file has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CsvColumns {
+    columns: [Column; Column::ALL.len()],
+    n: usize,
+}
+
+/// What a reader of a spreadsheet looks for first: when, who, what, and who did it from where.
+const FIRST: [Column; 13] = [
+    Column::EventTime,
+    Column::AccountId,
+    Column::TargetUserName,
+    Column::EventAction,
+    Column::PolicyName,
+    Column::EventOutcome,
+    Column::ActorType,
+    Column::ActorName,
+    Column::ActorAccessKeyId,
+    Column::SourceAddress,
+    Column::AwsRegion,
+    Column::RuleName,
+    Column::Severity,
+];
+
+impl CsvColumns {
+    /// Returns these columns. A column that is named twice stands once, at its first place.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        let mut these = Self {
+            columns: Column::ALL,
+            n: 0,
+        };
+        for column in columns {
+            if !these.as_slice().contains(&column) {
+                these.columns[these.n] = column;
+                these.n += 1;
+            }
+        }
+        these
+    }
+
+    /// Returns the same columns with the record as it stands in the archive, which is long.
+    #[must_use]
+    pub fn with_raw_event(self) -> Self {
+        let columns = self.as_slice().iter().copied();
+        Self::new(columns.chain([Column::RawEvent]))
+    }
+
+    /// Returns the columns in their order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Column] {
+        &self.columns[..self.n]
+    }
+}
+
+impl Default for CsvColumns {
+    /// Returns all columns but the record itself, with those first that people look for first.
+    fn default() -> Self {
+        let all = FIRST.into_iter().chain(Column::ALL);
+        Self::new(all.filter(|column| *column != Column::RawEvent))
+    }
+}
 
 fn writer() -> Writer<Vec<u8>> {
     // RFC 4180 requires CRLF.
@@ -17,10 +80,11 @@ fn writer() -> Writer<Vec<u8>> {
 }
 
 /// Returns the header line.
-pub(super) fn header(kind: Kind) -> Result<Vec<u8>, ArrowError> {
+pub(super) fn header(kind: Kind, columns: &CsvColumns) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
-    let relation = (kind == Kind::Related).then_some(RELATION);
-    let names = COLUMNS.iter().chain(&relation).map(|column| column.name);
+    let relation = (kind == Kind::Related).then_some(RELATION.name);
+    let names = columns.as_slice().iter().map(|column| column.name());
+    let names = names.chain(relation);
     writer.write_record(names).map_err(io::Error::from)?;
     finish(writer)
 }
@@ -31,14 +95,16 @@ pub(super) type CsvRow<'a> = ([Cell<'a>; COLUMNS.len()], Option<&'a str>);
 /// Returns the lines of rows.
 pub(super) fn lines<'a>(
     kind: Kind,
+    columns: &CsvColumns,
     rows: impl Iterator<Item = Result<CsvRow<'a>, ArrowError>>,
 ) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
     for row in rows {
         let (cells, relation) = row?;
         let relation = (kind == Kind::Related).then_some(Cell::Text(relation));
-        let cells = cells.into_iter().chain(relation).map(text);
-        let cells: Vec<Cow<'_, str>> = cells.collect();
+        let chosen = columns.as_slice().iter();
+        let cells = chosen.map(|column| cells[*column as usize]).chain(relation);
+        let cells: Vec<Cow<'_, str>> = cells.map(text).collect();
         let cells = cells.iter().map(|cell| cell.as_bytes());
         writer.write_record(cells).map_err(io::Error::from)?;
     }
@@ -78,6 +144,25 @@ fn harmless(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_that_is_named_twice_stands_once() {
+        let names = [Column::EventId, Column::EventTime, Column::EventId];
+        let columns = CsvColumns::new(names);
+        assert_eq!(columns.as_slice(), [Column::EventId, Column::EventTime]);
+        let with_raw = columns.with_raw_event().with_raw_event();
+        let expected = [Column::EventId, Column::EventTime, Column::RawEvent];
+        assert_eq!(with_raw.as_slice(), expected);
+    }
+
+    #[test]
+    fn all_columns_but_the_record_are_there_unless_some_are_chosen() {
+        let columns = CsvColumns::default();
+        assert_eq!(columns.as_slice().len(), Column::ALL.len() - 1);
+        assert!(!columns.as_slice().contains(&Column::RawEvent));
+        let all = columns.with_raw_event();
+        assert_eq!(all.as_slice().len(), Column::ALL.len());
+    }
 
     #[test]
     fn what_could_be_a_formula_becomes_text() {

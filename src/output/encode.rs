@@ -10,7 +10,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory,
 
 use super::alert::{Alert, RuleSetColumns};
 use super::columns::{self, Rows, UTC, UTC_AS_OFFSET};
-use super::csv;
+use super::csv::{self, CsvColumns};
 use super::documents::{self, ocsf};
 use super::kind::{Kind, Schema};
 use crate::report::Relation;
@@ -66,7 +66,7 @@ pub struct Encoder {
 pub(super) enum Way {
     RowGroups(Arc<ArrowRowGroupWriterFactory>),
     Json,
-    Csv,
+    Csv(CsvColumns),
     Batches,
 }
 
@@ -127,12 +127,12 @@ impl Encoder {
                     writer.into_inner()
                 }
             })),
-            Way::Csv => {
+            Way::Csv(columns) => {
                 let rows = group.alerts.iter().map(|alert| {
                     let relation = alert.relation.map(Relation::name);
                     Ok((alert.cells(self.rules.of(alert)?), relation))
                 });
-                Ok(Form::Lines(csv::lines(self.kind, rows)?))
+                Ok(Form::Lines(csv::lines(self.kind, columns, rows)?))
             }
             Way::Batches => {
                 let mut batches = Vec::new();

@@ -99,7 +99,7 @@ impl Output {
         let OutputOptions {
             format, kind, run, ..
         } = options;
-        let rules = Arc::new(RuleSetColumns::new(options.rules));
+        let rules = Arc::new(RuleSetColumns::new(options.rules, &run.run_id));
         let (path, sink) = if let Destination::Nowhere = destination {
             let sink = AlertSink::new(io::sink(), Format::Ndjson, kind, rules, run);
             let encoder = sink.map(|sink| Sink::Nowhere(sink.encoder()));

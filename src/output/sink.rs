@@ -22,7 +22,7 @@ use parquet::schema::types::ColumnPath;
 use serde_json::json;
 
 use super::alert::{Alert, RuleSetColumns};
-use super::csv;
+use super::csv::{self, CsvColumns};
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 use super::kind::{Kind, Schema};
 use crate::report::RuleName;
@@ -44,8 +44,8 @@ pub enum Format {
     Parquet,
     /// One JSON object per line; fields without a value are left out.
     Ndjson,
-    /// Comma-separated values with a header (RFC 4180).
-    Csv,
+    /// Comma-separated values with a header (RFC 4180), and their columns.
+    Csv(CsvColumns),
     /// A stream in Arrow's IPC format, which begins with the schema.
     Arrow,
 }
@@ -123,9 +123,9 @@ impl<W: Write + Send> AlertSink<W> {
                 )
             }
             Format::Ndjson => (Writer::Lines(out), Way::Json),
-            Format::Csv => {
-                out.write_all(&csv::header(kind)?)?;
-                (Writer::Lines(out), Way::Csv)
+            Format::Csv(columns) => {
+                out.write_all(&csv::header(kind, &columns)?)?;
+                (Writer::Lines(out), Way::Csv(columns))
             }
             Format::Arrow => {
                 let schema = schema(kind)

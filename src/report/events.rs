@@ -3,8 +3,8 @@
 use std::ops::AddAssign;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde::ser::SerializeStruct as _;
 
 use super::Member;
 
@@ -108,14 +108,26 @@ impl AddAssign for TimeSpan {
     }
 }
 
+/// The fields of a [`TimeSpan`] in JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TimeFields {
+    /// The time of the first event.
+    #[schemars(with = "Option<String>")]
+    first_event_time: Option<jiff::Timestamp>,
+    /// The time of the last event.
+    #[schemars(with = "Option<String>")]
+    last_event_time: Option<jiff::Timestamp>,
+}
+
 impl Serialize for TimeSpan {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let time =
             |micros: Option<i64>| micros.and_then(|m| jiff::Timestamp::from_microsecond(m).ok());
-        let mut fields = serializer.serialize_struct("TimeSpan", 2)?;
-        fields.serialize_field("first_event_time", &time(self.first()))?;
-        fields.serialize_field("last_event_time", &time(self.last()))?;
-        fields.end()
+        let fields = TimeFields {
+            first_event_time: time(self.first()),
+            last_event_time: time(self.last()),
+        };
+        fields.serialize(serializer)
     }
 }
 

@@ -14,17 +14,18 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use defect::{Code, Defect, Diagnostic, Member, Severity, Space};
 pub(crate) use events::LogEvents;
-pub use events::{EventCounts, TimeSpan};
+pub use events::{EventCounts, TimeFields, TimeSpan};
 pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
 pub use rules::{BUILTIN_PACK, RuleName, RuleReport, RuleReports};
 
 /// The result for a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Read to its end, every candidate decided.
@@ -38,7 +39,7 @@ pub enum Outcome {
 }
 
 /// Counts of one worker or one run, merged by value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stats {
     /// Bytes read, as stored.
     pub stored_bytes: u64,
@@ -55,6 +56,7 @@ pub struct Stats {
     pub events_read: u64,
     /// The first and the last time of these events.
     #[serde(flatten)]
+    #[schemars(with = "TimeFields")]
     pub event_times: TimeSpan,
     /// CloudTrail events found in the candidates and judged by the rule.
     pub events_judged: u64,
@@ -97,7 +99,7 @@ impl AddAssign for Stats {
 }
 
 /// The number of sources with each [`Outcome`], and their bytes as stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sources {
     /// Sources found.
     pub found: u64,
@@ -246,7 +248,7 @@ impl Default for PassReport {
     /// Creates an empty report of a pass that starts now.
     fn default() -> Self {
         Self {
-            started_at: jiff::Timestamp::now(),
+            started_at: now(),
             complete: true,
             sources: Sources::default(),
             stats: Stats::default(),
@@ -327,9 +329,31 @@ impl PassReport {
     }
 }
 
+/// The version of the report's form. It grows when a field gets another meaning or goes away, not when one is added.
+pub const REPORT_SCHEMA_VERSION: u32 = 1;
+
+/// Returns the present time, to the millisecond.
+pub(crate) fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// Whom the alerts are about. Sightings of one event count once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Affected {
+    /// Number of distinct events among the alerts, for each rule.
+    pub distinct_events: u64,
+    /// Number of distinct users that the events acted on, by account and name.
+    pub distinct_users: u64,
+    /// Number of accounts that got the events.
+    pub distinct_accounts: u64,
+}
+
 /// The full report of a hunt.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
+    /// [`REPORT_SCHEMA_VERSION`].
+    pub schema_version: u32,
     /// The program's version.
     pub version: &'static str,
     /// This run's id, which is also in the alerts' file.
@@ -337,14 +361,25 @@ pub struct Report {
     /// The rules, each with the number of its alerts.
     #[serde(flatten)]
     pub rules: RuleReports,
-    /// The start of the run, UTC.
+    /// The command line, word by word; empty if a library's caller started the run.
+    pub command: Vec<String>,
+    /// The paths and addresses that were named: files, folders, lists and manifests.
+    pub inputs: Vec<String>,
+    /// The start of the run, UTC, to the millisecond.
+    #[schemars(with = "String")]
     pub started_at: jiff::Timestamp,
+    /// Its end, before the outputs got their names.
+    #[schemars(with = "String")]
+    pub finished_at: jiff::Timestamp,
     /// The duration of the run.
     pub elapsed_ms: u64,
     /// True if everything was read and every candidate decided: the exit code is then 0, otherwise 3.
     pub complete: bool,
     /// Number of alert rows written.
     pub alerts: u64,
+    /// Whom they are about.
+    #[serde(flatten)]
+    pub affected: Affected,
     /// The fate of each output.
     pub outputs: Vec<Placed>,
     /// Sources by outcome.
@@ -378,13 +413,18 @@ impl Report {
             diagnostics,
         } = pass;
         Self {
+            schema_version: REPORT_SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION"),
             run_id,
             alerts: rules.0.iter().map(|rule| rule.alerts).sum(),
             rules,
+            command: Vec::new(),
+            inputs: Vec::new(),
             started_at,
+            finished_at: started_at,
             elapsed_ms: 0,
             complete,
+            affected: Affected::default(),
             outputs: Vec::new(),
             sources,
             stats,

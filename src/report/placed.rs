@@ -1,9 +1,10 @@
 //! The fate of an output.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An output and its fate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Placed {
     /// The name of the output.
     pub name: String,
@@ -17,7 +18,7 @@ pub struct Placed {
 }
 
 /// The fate of an output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// The output was written.

@@ -4,10 +4,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::ops::AddAssign;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The relation of an event to a quarantine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Relation {
     /// The policy should have been attached to a user, but was not.
     FailedAttach,
@@ -55,7 +58,7 @@ impl Display for Relation {
 }
 
 /// The number of events of each relation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RelatedCounts {
     /// [`Relation::FailedAttach`].
     pub failed_attach: u64,

@@ -1,7 +1,9 @@
 //! The names of the rules of a run, in its report.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -9,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub const BUILTIN_PACK: &str = "builtin";
 
 /// The name of a rule. A pack is a collection of rules; ids are unique only in a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RuleName {
     /// The pack that contains the rule.
     pub pack: String,
@@ -44,7 +46,7 @@ impl RuleName {
 }
 
 /// A rule of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RuleReport {
     /// Its name.
     #[serde(flatten)]
@@ -72,6 +74,25 @@ impl Serialize for RuleReports {
             fields.serialize_field("rules", &self.0)?;
         }
         fields.end()
+    }
+}
+
+impl JsonSchema for RuleReports {
+    fn schema_name() -> Cow<'static, str> {
+        "RuleReports".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> schemars::Schema {
+        let rules = generator.subschema_for::<Vec<RuleReport>>();
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "rule_id": {"type": "string", "description": "The id of the only rule."},
+                "rule_version": {"type": "integer", "description": "The version of the only rule."},
+                "rules": rules,
+            },
+            "anyOf": [{"required": ["rule_id", "rule_version"]}, {"required": ["rules"]}],
+        })
     }
 }
 

@@ -335,8 +335,8 @@ fn hunt(
     fs::remove_file(path).unwrap();
     for row in serde_json::Deserializer::from_slice(&ndjson).into_iter::<Value>() {
         let row = row.unwrap();
-        let index = index(row["source"].as_str().unwrap());
-        let start = usize::try_from(row["byte_offset"].as_u64().unwrap()).unwrap();
+        let index = index(row["log_file_path"].as_str().unwrap());
+        let start = usize::try_from(row["log_offset"].as_u64().unwrap()).unwrap();
         let raw = row["raw_event"].as_str().unwrap();
         let made = &files[index].damaged.made;
         told[index].alerts.push(Alert {

@@ -4,7 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, StructArray};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -195,18 +196,21 @@ fn properties(random: &mut Random) -> (WriterProperties, String) {
 struct Group {
     /// What each row comes to, and whether it has the words that are sought; nothing if it cannot be read.
     rows: Option<Vec<(Verdict, bool)>>,
-    /// Whether its actions can be read, and none of them is the rule's.
-    has_no_action: bool,
+    /// Which rows have the rule's action, if their actions can be read.
+    actions: Option<Vec<bool>>,
     /// Of which rows the request, which can be read, names the policy.
     requests: Option<Vec<bool>>,
     n_rows: usize,
 }
 
 impl Group {
-    /// Whether the request of a row can be read and does not name the policy: it need not be known what else it says.
-    fn asks_for_less(&self, row: usize) -> bool {
-        let row = self.requests.as_ref().and_then(|rows| rows.get(row));
-        row == Some(&false)
+    /// Whether the action or the request of a row can be read and is another one: it need not be known what else the
+    /// row says.
+    fn says_less(&self, row: usize) -> bool {
+        [&self.actions, &self.requests].into_iter().any(|rows| {
+            let row = rows.as_ref().and_then(|rows| rows.get(row));
+            row == Some(&false)
+        })
     }
 }
 
@@ -225,22 +229,26 @@ fn read(stored: &[u8]) -> Option<Vec<Group>> {
             };
             rows.iter().map(verdict).collect()
         });
-        let place = |names: &[&str]| {
+        let places = |names: &[&str]| -> Vec<usize> {
             let columns = metadata.schema_descr().columns().iter();
-            let mut paths = columns.map(|column| column.path().string());
-            paths.position(|path| names.contains(&&*path))
+            let paths = columns.map(|column| column.path().string());
+            let is_named = |path: &str| {
+                let below = |name| path.strip_prefix(name);
+                let mut rests = names.iter().filter_map(below);
+                rests.any(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let places = paths.enumerate().filter(|(_, path)| is_named(path));
+            places.map(|(leaf, _)| leaf).collect()
         };
-        let action = place(&["eventname", "api.operation"]);
-        let request = place(&["requestparameters", "api.request.data"]);
-        let requests = request.and_then(|request| lines(&stored, group, Some(request), None));
-        let requests = requests.map(|rows| rows.iter().map(|row| has(row, NEEDLE)).collect());
-        let actions = action.and_then(|action| lines(&stored, group, Some(action), None));
-        let has_no_action = actions
-            .is_some_and(|rows| !rows.is_empty() && rows.iter().all(|row| !has(row, ACTION)));
+        let having = |names: &[&str], word: &str| {
+            let leaves = places(names);
+            let rows = lines(&stored, group, Some(&leaves), None).filter(|_| !leaves.is_empty());
+            rows.map(|rows| rows.iter().map(|row| has(row, word)).collect())
+        };
         Group {
             rows: verdicts,
-            has_no_action,
-            requests,
+            actions: having(&["eventname", "api.operation"], ACTION),
+            requests: having(&["requestparameters", "api.request.data"], NEEDLE),
             n_rows: usize::try_from(metadata.num_rows()).unwrap_or(0),
         }
     });
@@ -258,11 +266,11 @@ fn quietly<T>(run: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok().flatten()
 }
 
-/// The rows of a group as lines of JSON; or one column of them, or one row.
+/// The rows of a group as lines of JSON; or some columns of them, or one row.
 fn lines(
     stored: &Bytes,
     group: usize,
-    leaf: Option<usize>,
+    leaves: Option<&[usize]>,
     row: Option<usize>,
 ) -> Option<Vec<Vec<u8>>> {
     quietly(|| {
@@ -270,8 +278,8 @@ fn lines(
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let stored = stored.clone();
         let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(stored, options).ok()?;
-        let mask = match leaf {
-            Some(leaf) => ProjectionMask::leaves(reader.parquet_schema(), [leaf]),
+        let mask = match leaves {
+            Some(leaves) => ProjectionMask::leaves(reader.parquet_schema(), leaves.iter().copied()),
             None => ProjectionMask::all(),
         };
         let reader = reader.with_row_groups(vec![group]).with_projection(mask);
@@ -282,13 +290,40 @@ fn lines(
         let batches: Result<Vec<RecordBatch>, _> = reader.build().ok()?.collect();
         let mut writer = arrow_json::LineDelimitedWriter::new(Vec::new());
         for batch in batches.ok()? {
-            writer.write(&batch).ok()?;
+            let rows = as_text(&StructArray::from(batch));
+            writer.write(&rows.as_struct().into()).ok()?;
         }
         writer.finish().ok()?;
         let lines = writer.into_inner();
         let lines = lines.split(|b| *b == b'\n').filter(|line| !line.is_empty());
         Some(lines.map(<[u8]>::to_vec).collect())
     })
+}
+
+/// The same with texts in place of bytes that are not declared as text, as older writers leave them.
+fn as_text(array: &dyn Array) -> ArrayRef {
+    if let Some(rows) = array.as_struct_opt() {
+        let columns: Vec<ArrayRef> = rows
+            .columns()
+            .iter()
+            .map(|column| as_text(column))
+            .collect();
+        let fields = rows.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, column)| {
+            let field = Field::clone(field);
+            Arc::new(field.with_data_type(column.data_type().clone()))
+        });
+        let nulls = rows.nulls().cloned();
+        return Arc::new(StructArray::new(fields.collect(), columns, nulls));
+    }
+    match array.as_binary_opt::<i32>() {
+        Some(bytes) => {
+            let texts = bytes.iter();
+            let texts = texts.map(|bytes| Some(String::from_utf8_lossy(bytes?).into_owned()));
+            Arc::new(texts.collect::<StringArray>())
+        }
+        None => arrow_array::make_array(array.to_data()),
+    }
 }
 
 /// Judges what a hunt found; the alerts' places are numbers of rows.
@@ -339,8 +374,7 @@ pub(crate) fn judge(
                 None if is_complete
                     && matches(row)
                     && !is_alerted(row)
-                    && !group.has_no_action
-                    && !group.asks_for_less(row - first) =>
+                    && !group.says_less(row - first) =>
                 {
                     // A fault elsewhere in the group need not hide the row, which may be another one now.
                     let stored = Bytes::copy_from_slice(&damaged.made.text);

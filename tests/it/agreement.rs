@@ -268,6 +268,8 @@ pub(crate) fn hunt(lake: &Lake, (n_threads, map_from_bytes, block_bytes): Way) -
             format: Format::Ndjson,
             ..OutputConfig::default()
         },
+        // The rows have it.
+        run_id: "run".to_owned(),
         ..HuntConfig::default()
     };
     let report = trailsift::hunt::run(&config, &mut |_| ()).unwrap();
@@ -311,8 +313,8 @@ fn found(ndjson: &[u8], lake: &Lake) -> Vec<((String, Option<String>), Found)> {
     let rows = rows(&path).into_iter().map(|row| {
         let raw = row["raw_event"].as_str().unwrap().to_owned();
         let number = |name: &str| usize::try_from(row[name].as_u64().unwrap()).unwrap();
-        let offset = number("byte_offset");
-        let file = row["source"]
+        let offset = number("log_offset");
+        let file = row["log_file_path"]
             .as_str()
             .unwrap()
             .rsplit('/')
@@ -320,7 +322,7 @@ fn found(ndjson: &[u8], lake: &Lake) -> Vec<((String, Option<String>), Found)> {
             .unwrap()
             .to_owned();
         let event_id = row["event_id"].as_str().map(str::to_owned);
-        let member = row["source_member"].as_str().map(str::to_owned);
+        let member = row["log_file_member"].as_str().map(str::to_owned);
         (
             (file, member),
             Found {

@@ -44,7 +44,7 @@ fn memory(objects: &[(&str, &[u8])]) -> Server {
 fn same(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
         let row = row.as_object_mut().unwrap();
-        row.remove("source");
+        row.remove("log_file_path");
         row.retain(|name, _| !name.starts_with("run_"));
     }
     rows
@@ -208,7 +208,7 @@ fn any_key_is_read() {
     let sources: Vec<_> = hunt_all
         .alerts
         .iter()
-        .map(|row| row["source"].as_str().unwrap())
+        .map(|row| row["log_file_path"].as_str().unwrap())
         .collect();
     let expected: Vec<_> = keys.iter().map(|key| format!("s3://trail/{key}")).collect();
     assert_eq!(sources, expected);
@@ -581,7 +581,7 @@ fn output_and_report_go_to_a_bucket_whole_or_not_at_all() {
             String::from_utf8_lossy(&output.stderr)
         );
         let alerts = rows(&lake.beside("out/x/alerts.ndjson"));
-        assert_eq!(alerts[0]["source"], "s3://logs/a.json");
+        assert_eq!(alerts[0]["log_file_path"], "s3://logs/a.json");
         let report: Value =
             serde_json::from_slice(&fs::read(lake.beside("out/report.json")).unwrap()).unwrap();
         assert_eq!(report["alerts"], 1);

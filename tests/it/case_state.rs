@@ -143,9 +143,9 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
         has(
             &text,
             &[
-                "the quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
+                "The quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
                 // What came after the window is in the story, too.
-                "- 2024-06-10 11:00Z **response**: after the time range of the case, of which only changes and the first calls are kept: arn:aws:iam::111122223333:user/ops from 198.51.100.7: DetachUserPolicy",
+                "- 2024-06-10 11:00Z **response**: after the time range of the case, of which only changes and the first calls are kept: user ops from 198.51.100.7: DetachUserPolicy",
                 "- 2024-06-11 11:00Z **intruder**: after the time range of the case, of which only changes and the first calls are kept: 1 call from 203.0.113.9; started i-0123456789abcdef0",
                 &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
                 &format!("| Probably leaked | {LEAKED}: "),
@@ -192,7 +192,7 @@ fn what_lies_after_a_requested_end_is_not_looked_at() {
     let text = as_text(&lake);
     has(
         &text,
-        &["this archive has no event that lifted the quarantine by the end of the log"],
+        &["This archive has no event that lifted the quarantine by the end of the log"],
     );
     assert!(later(&lake.beside("case")).is_empty());
     assert!(!text.contains("was used after that"), "{text}");
@@ -218,7 +218,7 @@ fn a_key_that_a_case_begins_with_leads_to_its_user_and_its_quarantine() {
         &[
             "# The case of alice",
             "attached AWSCompromisedKeyQuarantineV2 to alice",
-            "the quarantine was lifted by",
+            "The quarantine was lifted by",
             &format!("; {LEAKED} was used after that: 8 calls"),
             &format!("| Probably leaked | {LEAKED}: the case began with it"),
         ],

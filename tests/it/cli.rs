@@ -200,7 +200,7 @@ fn the_alerts_are_the_same_for_any_number_of_threads_mapped_and_read() {
     ] {
         let hunt = lake.hunt(args).exits(0);
         assert_eq!(hunt.alerts.len(), 60);
-        outputs.push(fs::read(lake.beside("alerts.ndjson")).unwrap());
+        outputs.push(hunt.alerts);
     }
     assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
 }
@@ -234,7 +234,39 @@ fn help_completions_and_manual_come_from_the_same_definitions() {
         page.contains(".TH trailsift") && page.contains("no\\-mmap"),
         "{page}"
     );
-    assert!(trailsift(&["--version"]).stdout.starts_with(b"trailsift "));
+    let version = concat!("trailsift ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(trailsift(&["--version"]).stdout, version.as_bytes());
+    assert_eq!(
+        trailsift(&["hunt", "-V"]).stdout,
+        version.replace(' ', "-hunt ").as_bytes()
+    );
+}
+
+#[test]
+fn the_version_in_detail_names_what_the_program_was_built_from() {
+    let output = trailsift(&["--version", "--verbose"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(
+        lines[0],
+        concat!("trailsift ", env!("CARGO_PKG_VERSION")),
+        "{text}"
+    );
+    assert!(lines[1].starts_with("commit      "), "{text}");
+    assert!(
+        lines[2].starts_with(&format!("target      {}-", std::env::consts::ARCH)),
+        "{text}"
+    );
+    assert_eq!(
+        lines[3], "features    aws-config, cloud, ledger, page",
+        "{text}"
+    );
+    assert_eq!(
+        lines[4], "rule        0b79f5c0-2c31-4fea-86cd-e62644278205, version 2",
+        "{text}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::packing::{PACKINGS, Packing, bzip2, entry_name, tar, xz};
 /// The path inside of each alert.
 fn members(hunt: &Hunt) -> Vec<Option<&str>> {
     let members = hunt.alerts.iter();
-    members.map(|row| row["source_member"].as_str()).collect()
+    members.map(|row| row["log_file_member"].as_str()).collect()
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn deliveries_in_a_tar_give_the_path_and_the_offset_of_each_alert() {
             [Some("AWSLogs/a.json.gz"), Some("AWSLogs/b.json.zst")]
         );
         let offset = first.find(&attach("2")).unwrap();
-        assert_eq!(hunt.alerts[0]["byte_offset"], offset);
-        assert_eq!(hunt.alerts[0]["source"], "logs/tree");
+        assert_eq!(hunt.alerts[0]["log_offset"], offset);
+        assert_eq!(hunt.alerts[0]["log_file_path"], "logs/tree");
         assert_ne!(hunt.alerts[0]["alert_id"], hunt.alerts[1]["alert_id"]);
     }
 }
@@ -253,7 +253,7 @@ fn a_million_entries_and_hostile_names_take_bounded_memory() {
         .exits(0)
         .finds(&["1"]);
     assert!(!hunt.stderr.contains('\u{1b}'), "{}", hunt.stderr);
-    assert_eq!(hunt.alerts[0]["source_member"], "\u{1b}[2Jx");
+    assert_eq!(hunt.alerts[0]["log_file_member"], "\u{1b}[2Jx");
 }
 
 #[test]

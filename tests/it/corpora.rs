@@ -57,7 +57,7 @@ fn the_alerts_in_real_public_data_are_those_of_the_oracle() {
         let rows = rows(path);
         let events = rows
             .iter()
-            .map(|row| (text(row, "source"), text(row, "event_id")));
+            .map(|row| (text(row, "log_file_path"), text(row, "event_id")));
         let mut events: Vec<Event> = events.collect();
         events.sort();
         events
@@ -148,7 +148,7 @@ fn events_in_real_public_data_are_as_many_as_the_oracle_counts() {
 
     let mut found: BTreeMap<String, u64> = expected.keys().map(|file| (file.clone(), 0)).collect();
     for row in all_events(&corpora) {
-        let source = row["source"].as_str().unwrap();
+        let source = row["log_file_path"].as_str().unwrap();
         if !source.ends_with(".parquet") {
             *found.entry(source.to_owned()).or_default() += 1;
         }
@@ -183,6 +183,8 @@ fn all_events(root: &Path) -> Vec<Value> {
             format: Format::Ndjson,
             ..OutputConfig::default()
         },
+        // The rows have it.
+        run_id: "run".to_owned(),
         ..HuntConfig::default()
     };
     trailsift::hunt::run(&config, &mut |_| ()).unwrap();
@@ -198,7 +200,7 @@ fn security_lake_files_say_of_each_event_what_their_logs_say() {
     let events = all_events(&corpora.join("aws-samples__amazon-security-lake-ocsf-validation"));
     let (tables, logs): (Vec<&Value>, Vec<&Value>) = events
         .iter()
-        .partition(|row| row["source"].as_str().unwrap().ends_with(".parquet"));
+        .partition(|row| row["log_file_path"].as_str().unwrap().ends_with(".parquet"));
     assert_eq!((tables.len(), logs.len()), (21, 21));
     let mut differences = Vec::new();
     for table in tables {
@@ -214,7 +216,7 @@ fn security_lake_files_say_of_each_event_what_their_logs_say() {
             "target_user_name",
             "actor_type",
             "actor_arn",
-            "access_key_id",
+            "actor_access_key_id",
             "recipient_account_id",
             "source_address",
             "user_agent",

@@ -279,7 +279,7 @@ fn a_file_name_that_is_no_utf8_is_read() {
     let name = std::ffi::OsStr::from_bytes(b"a\xff\n.json");
     fs::write(lake.logs().join(name), attach("1")).unwrap();
     let hunt = lake.hunt(&[]).exits(0).finds(&["1"]);
-    assert_eq!(hunt.alerts[0]["source"], "logs/a\u{fffd}\n.json");
+    assert_eq!(hunt.alerts[0]["log_file_path"], "logs/a\u{fffd}\n.json");
 }
 
 #[test]

@@ -26,23 +26,38 @@ fn loses_nothing(name: &str) {
     assert!(sum.alerts > 500 && sum.complete > 50, "{sum:?}");
 }
 
-/// Files that had a fault, by their form and number: an element of `lookup-events` whose record has another action, a
-/// document and the record in it as two alerts, a row found twice, and a panic of the Parquet crate that hid other
-/// row groups.
+/// Files that had a fault, by their form, seed and number: an element of `lookup-events` whose record has another action, a
+/// document and the record in it as two alerts, a row found twice, a panic of the Parquet crate that hid other row
+/// groups, and what a footer says of columns or the pages of a column that are others. In a table of text, the name of the
+/// request's column was lost.
 #[test]
 fn files_that_had_a_fault_have_none() {
     let faulty = [
-        ("json", 11997),
-        ("ecs", 6519),
-        ("csv", 2383),
-        ("csv", 8036),
-        ("parquet", 4159),
-        ("parquet", 4943),
+        ("json", 12, 11997),
+        ("ecs", 12, 6519),
+        ("csv", 12, 2383),
+        ("csv", 12, 8036),
+        ("csv", 31, 12714),
+        ("parquet", 12, 4159),
+        ("parquet", 12, 4943),
+        ("parquet", 13, 4120),
+        ("parquet", 13, 10815),
+        ("parquet", 31, 756),
+        ("parquet", 31, 5748),
+        ("parquet", 32, 5626),
+        ("parquet", 32, 6021),
+        // These the reference took for faults: another request or action beside what cannot be read, and texts
+        // that are not declared as text.
+        ("parquet", 12, 6276),
+        ("parquet", 13, 20),
+        ("parquet", 13, 1474),
+        ("parquet", 13, 7194),
+        ("parquet", 13, 8742),
     ];
-    for (name, first) in faulty {
+    for (name, seed, first) in faulty {
         let form = FORMS.iter().position(|form| *form == name).unwrap();
         let options = Options {
-            seed: 12,
+            seed,
             files: 1,
             first,
             save: None,

@@ -195,6 +195,12 @@ impl Section<'_> {
             "AWS" => "AWS (logged under ",
             arn => arn,
         };
+        if by.starts_with("AWS") {
+            // The other outputs do not say that the user did it, either.
+            let timeline = fs::read(self.lake.beside("case/timeline.jsonl")).unwrap();
+            let timeline = String::from_utf8(timeline).unwrap();
+            self.has("\"message\":\"AWS (logged under arn:aws:iam::", &timeline);
+        }
         let by = format!("{}, by {by}", time(fact, "time"));
         self.has(&by, self.below("The quarantine"));
         let beginnings = about(self.lake)["beginnings"].to_string();

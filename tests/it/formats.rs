@@ -15,9 +15,9 @@ fn a_delivery_file_gives_its_alert_with_its_place_and_its_fields() {
         .exits(0)
         .finds(&["2"]);
     let row = &hunt.alerts[0];
-    assert_eq!(row["source"], "logs/a/x.json.gz");
+    assert_eq!(row["log_file_path"], "logs/a/x.json.gz");
     assert_eq!(row["record_index"], 1);
-    assert_eq!(row["byte_offset"], text.find(&attach("2")).unwrap());
+    assert_eq!(row["log_offset"], text.find(&attach("2")).unwrap());
     assert_eq!(row["raw_event"], attach("2"));
     assert_eq!(row["event_time"], "2024-05-01T12:00:00Z");
     assert_eq!(row["target_user_name"], "alice");
@@ -158,7 +158,7 @@ fn a_text_larger_than_every_buffer_is_read_plain_and_compressed() {
         );
         assert_eq!(hunt.alerts[2]["record_index"], index);
         assert_eq!(
-            hunt.alerts[0]["byte_offset"],
+            hunt.alerts[0]["log_offset"],
             lines.rfind("{\"eventVersion").unwrap()
         );
     }
@@ -183,7 +183,7 @@ fn standard_input_is_read_in_every_compression() {
             .hunted(child.wait_with_output().unwrap())
             .exits(0)
             .finds(&["1"]);
-        assert_eq!(hunt.alerts[0]["source"], "-");
+        assert_eq!(hunt.alerts[0]["log_file_path"], "-");
     }
 }
 
@@ -485,7 +485,7 @@ fn rows_of_csv_are_judged_by_their_header() {
     assert_eq!(row["target_user_name"], "alice");
     assert_eq!(row["actor_arn"], "arn:aws:iam::111122223333:user/ops");
     assert_eq!(row["matched_field"], "requestParameters.policyArn");
-    assert_eq!(row["byte_offset"], athena.find("1.09").unwrap());
+    assert_eq!(row["log_offset"], athena.find("1.09").unwrap());
     assert!(
         row["raw_event"]
             .as_str()
@@ -584,7 +584,7 @@ fn utf_16_is_read_with_and_without_a_mark() {
         .finds(&["1", "1", "1", "1"]);
     for row in &hunt.alerts {
         assert_eq!(row["target_user_name"], "älice \u{1f600}");
-        assert_eq!(row["byte_offset"], text.find("{\"eventVersion").unwrap());
+        assert_eq!(row["log_offset"], text.find("{\"eventVersion").unwrap());
     }
     assert_eq!(hunt.report["diagnostics_by_code"]["utf16"], 4);
     let mut broken = units("\u{feff}", u16::to_le_bytes);

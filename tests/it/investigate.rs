@@ -838,13 +838,9 @@ fn a_user_beside_alerts_selects_among_them() {
 }
 
 #[test]
-fn alerts_that_cannot_be_read_back_or_are_not_first_are_explained() {
+fn alerts_that_are_not_first_are_explained() {
     let lake = of_two();
     for (args, said) in [
-        (
-            ["alerts.csv", "logs"],
-            "alerts as CSV are not read back; write them as Parquet",
-        ),
         (
             ["logs", "alerts.parquet"],
             "logs: it is not a file of alerts, but alerts.parquet is",
@@ -855,12 +851,114 @@ fn alerts_that_cannot_be_read_back_or_are_not_first_are_explained() {
         ),
         (
             ["logs", "logs"],
-            "logs: it is a folder; name the alerts of a hunt before it",
+            "logs: it is a folder, and not one of alerts alone; name the alerts of a hunt before it",
         ),
     ] {
         let found = ends(&lake, &[&args[..], &["-o", "case"]].concat(), 2);
         assert!(found.contains(said), "{found}");
     }
+}
+
+#[test]
+fn a_case_begins_with_alerts_in_each_form_and_in_a_folder_of_them() {
+    let lake = of_two();
+    let folder = |name: &str, files: &[(&str, &str)]| {
+        for (from, to) in files {
+            let to = lake.beside(name).join(to);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(lake.beside(from), to).unwrap();
+        }
+    };
+    folder(
+        "one",
+        &[
+            ("alerts.parquet", "alerts-20240501-0.parquet"),
+            ("logs/a.json", "_SUCCESS"),
+        ],
+    );
+    folder(
+        "days",
+        &[
+            ("alerts.ndjson", "event_date=2024-05-01/a.ndjson"),
+            ("alerts.csv", "event_date=2024-05-02/b.csv"),
+        ],
+    );
+    for alerts in [
+        "alerts.parquet",
+        "alerts.ndjson",
+        "alerts.csv",
+        "one",
+        "days",
+    ] {
+        case_from(&lake, &[alerts, "logs", "--quiet", "-o", "case"]);
+        assert_eq!(ids(&lake.beside("case")), named(&["a", "b"]), "{alerts}");
+        case_from(
+            &lake,
+            &[alerts, "--user", "alice", "logs", "--quiet", "-o", "case"],
+        );
+        assert_eq!(ids(&lake.beside("case")), named(&["a"]), "{alerts}");
+    }
+    // A folder with anything else is no folder of alerts.
+    folder(
+        "mixed",
+        &[("alerts.parquet", "a.parquet"), ("logs/a.json", "b.json")],
+    );
+    let said = ends(&lake, &["mixed", "logs", "-o", "case"], 2);
+    assert!(
+        said.contains("mixed: it is a folder, and not one of alerts alone"),
+        "{said}"
+    );
+    fs::write(
+        lake.beside("days/event_date=2024-05-02/c.csv"),
+        bad_time(&lake),
+    )
+    .unwrap();
+    let said = ends(&lake, &["days", "logs", "-o", "case"], 1);
+    assert!(
+        said.contains("c.csv: row 2: event_time: \"soon\" is no time"),
+        "{said}"
+    );
+}
+
+/// Returns alerts as CSV with a time that is none.
+fn bad_time(lake: &Lake) -> String {
+    let text = fs::read(lake.beside("alerts.csv")).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let mut lines = text.lines();
+    let place = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|name| name == "event_time");
+    let row: Vec<&str> = lines.next().unwrap().split(',').collect();
+    text.replace(row[place.unwrap()], "soon")
+}
+
+/// Runs an investigation that must succeed, in place of an earlier one.
+fn case_from(lake: &Lake, args: &[&str]) {
+    fs::remove_dir_all(lake.beside("case")).ok();
+    let output = investigate(lake, args);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+#[test]
+fn the_first_line_at_the_end_is_the_verdict_and_the_second_is_the_page() {
+    let lake = planted(&|_| ());
+    let output = case(&lake, &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("verdict     alice in 111122223333: "),
+        "{said}"
+    );
+    let mut lines = said
+        .lines()
+        .skip_while(|line| line.starts_with("verdict") || line.starts_with("   "));
+    assert_eq!(lines.next(), Some("page        case/report.html"), "{said}");
+    assert!(
+        said.lines().all(|line| line.chars().count() <= 80),
+        "{said}"
+    );
+    assert!(!said.contains("round"), "{said}");
 }
 
 #[test]

@@ -173,8 +173,17 @@ impl Lake {
     }
 }
 
-/// The rows of an NDJSON file; none if it is not there.
+/// The rows of an NDJSON file without the run's id, which differs from run to run; none if it is not there.
 pub(crate) fn rows(path: &Path) -> Vec<Value> {
+    let mut rows = rows_with_run(path);
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.remove("run_id");
+    }
+    rows
+}
+
+/// The rows of an NDJSON file; none if it is not there.
+pub(crate) fn rows_with_run(path: &Path) -> Vec<Value> {
     let ndjson = fs::read(path).unwrap_or_default();
     serde_json::Deserializer::from_slice(&ndjson)
         .into_iter()

@@ -10,7 +10,7 @@ use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, TimeUnit};
 use serde_json::Value;
 
-use crate::lake::{Lake, TRAILSIFT, attach, rows};
+use crate::lake::{Lake, TRAILSIFT, attach, rows, rows_with_run};
 
 /// Alerts enough for several batches of a stream.
 fn archive(n: usize) -> Lake {
@@ -128,7 +128,7 @@ fn whoever_reads_a_stream_may_go_away() {
 fn csv_has_a_header_quotes_what_must_be_and_makes_formulas_harmless() {
     let record = attach("1").replace("aws-internal/3", "=HYPERLINK(\\\"http://example.com\\\")");
     let lake = Lake::new().file("a.json", record);
-    written(&lake, "alerts.csv");
+    lines_of_csv(&lake, &["--raw", "-o", "alerts.csv"]);
     let text = String::from_utf8(fs::read(lake.beside("alerts.csv")).unwrap()).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().unwrap().clone();
@@ -213,4 +213,116 @@ fn a_folder_is_a_dataset_to_which_each_run_adds_a_file() {
         String::from_utf8_lossy(&refused.stderr)
             .contains("--overwrite is for an output that is a folder")
     );
+}
+
+#[test]
+fn each_row_has_the_id_of_its_run_and_the_report_tells_whom_it_is_about() {
+    let lake = archive(3).file("again.ndjson", attach("1"));
+    let hunt = lake.hunt(&[]);
+    let rows = rows_with_run(&lake.beside("alerts.ndjson"));
+    assert_eq!(rows.len(), 4);
+    assert!(
+        rows.iter()
+            .all(|row| row["run_id"] == hunt.report["run_id"])
+    );
+    let report = &hunt.report;
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["inputs"], serde_json::json!(["logs"]));
+    let command: Vec<&str> = report["command"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap())
+        .collect();
+    assert!(
+        command.contains(&"hunt") && command.ends_with(&["logs"]),
+        "{command:?}"
+    );
+    let counts = [
+        "alerts",
+        "distinct_events",
+        "distinct_users",
+        "distinct_accounts",
+    ];
+    let counts = counts.map(|name| report[name].as_u64().unwrap());
+    assert_eq!(counts, [4, 3, 1, 1]);
+    let times = ["started_at", "finished_at"].map(|name| {
+        let time: jiff::Timestamp = report[name].as_str().unwrap().parse().unwrap();
+        assert_eq!(time.subsec_nanosecond() % 1_000_000, 0, "milliseconds");
+        time
+    });
+    assert!(times[0] <= times[1]);
+}
+
+fn lines_of_csv(lake: &Lake, args: &[&str]) -> Vec<String> {
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(["hunt", "logs", "--quiet"]);
+    assert!(command.args(args).status().unwrap().success());
+    let bytes = fs::read(lake.beside(args.last().unwrap())).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn csv_begins_with_when_and_who_and_has_the_record_only_with_raw() {
+    let lake = archive(1);
+    let lines = lines_of_csv(&lake, &["-o", "a.csv"]);
+    let first = "event_time,account_id,target_user_name,event_action,policy_name,";
+    assert!(lines[0].starts_with(first), "{}", lines[0]);
+    assert!(!lines[0].contains("raw_event") && lines[0].contains(",request_parameters,"));
+    let lines = lines_of_csv(&lake, &["--raw", "-o", "b.csv"]);
+    assert!(lines[0].ends_with(",raw_event"), "{}", lines[0]);
+    assert!(lines[1].contains("\"\"eventName\"\""), "{}", lines[1]);
+    let columns = ["--columns", "event_id,event_action", "-o", "c.csv"];
+    assert_eq!(
+        lines_of_csv(&lake, &columns),
+        ["event_id,event_action", "0,AttachUserPolicy"]
+    );
+    let related = [
+        "--columns",
+        "event_id",
+        "-o",
+        "d.ndjson",
+        "--related",
+        "d.csv",
+    ];
+    assert_eq!(lines_of_csv(&lake, &related), ["event_id,relation"]);
+}
+
+#[test]
+fn columns_that_are_unknown_or_not_for_csv_are_refused() {
+    let lake = archive(1);
+    for (args, expected) in [
+        (
+            &["--columns", "when", "-o", "a.csv"],
+            "no column when; there are rule_id,",
+        ),
+        (
+            &["--columns", "event_id", "-o", "a.parquet"],
+            "--columns and --raw are for CSV",
+        ),
+    ] {
+        let mut command = Command::new(TRAILSIFT);
+        command.current_dir(lake.beside("")).args(["hunt", "logs"]);
+        let output = command.args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn csv_of_alerts_inside_the_archive_is_no_input_of_the_next_run() {
+    let lake = archive(2);
+    for args in [
+        &["-o", "logs/alerts.csv"][..],
+        &["--raw", "-o", "logs/alerts.csv"],
+        &["--columns", "event_time,event_id", "-o", "logs/alerts.csv"],
+        &["-o", "logs/other.csv"],
+    ] {
+        // Each run meets the output of the one before.
+        assert_eq!(lines_of_csv(&lake, args).len(), 3, "{args:?}");
+    }
 }

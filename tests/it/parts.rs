@@ -291,7 +291,7 @@ fn is_read_as_it_was(file: &Holed) {
         .hunt(&[]);
     let what = |hunt: &Hunt| -> Vec<(serde_json::Value, serde_json::Value)> {
         let rows = hunt.alerts.iter();
-        rows.map(|row| (row["event_id"].clone(), row["byte_offset"].clone()))
+        rows.map(|row| (row["event_id"].clone(), row["log_offset"].clone()))
             .collect()
     };
     let behind = (

@@ -126,7 +126,7 @@ fn related_events_come_in_the_same_order_for_any_number_of_threads() {
         lake.hunt(&["--threads", threads, "--related", "related.ndjson"])
             .exits(0)
             .shows("and 9,030 more");
-        std::fs::read(lake.beside("related.ndjson")).unwrap()
+        rows(&lake.beside("related.ndjson"))
     };
     let one = written("1");
     assert!(one == written("4"));

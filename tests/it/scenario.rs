@@ -744,7 +744,7 @@ fn a_page_says_of_each_user_what_was_done_to_it_and_when_was_looked() {
     hunt_and_investigate(&lake, &["--after", "1h"]);
     let ticket = as_text(&lake);
     // The quarantine was lifted a day later, outside of the window.
-    assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
+    assert!(ticket.contains("The quarantine was lifted by"), "{ticket}");
     assert!(ticket.contains(" were searched."), "{ticket}");
     hunt_and_investigate(&lake, &[]);
     let ticket = as_text(&lake);
@@ -771,7 +771,7 @@ fn a_case_that_begins_with_a_user_shows_its_quarantine() {
         ticket.contains("attached AWSCompromisedKeyQuarantineV3 to release-bot"),
         "{ticket}"
     );
-    assert!(ticket.contains("the quarantine was lifted by"), "{ticket}");
+    assert!(ticket.contains("The quarantine was lifted by"), "{ticket}");
 }
 
 #[test]

@@ -40,12 +40,12 @@ fn records_in_one_string_have_ids_offsets_and_texts_of_their_own() {
                 let n_bytes = stored.len() as u64;
                 let lake = Lake::new().file("a.json", &stored);
                 let hunt = lake.hunt(&[]).exits(0).finds(&[first, second]);
-                for column in ["alert_id", "byte_offset"] {
+                for column in ["alert_id", "log_offset"] {
                     assert_eq!(unlike(&hunt.alerts, column).len(), 2, "{column}: {stored}");
                 }
                 for (alert, id) in hunt.alerts.iter().zip([first, second]) {
                     assert_eq!(alert["raw_event"], attach(id), "{stored}");
-                    assert!(alert["byte_offset"].as_u64().unwrap() < n_bytes);
+                    assert!(alert["log_offset"].as_u64().unwrap() < n_bytes);
                 }
             }
         }

@@ -326,7 +326,7 @@ fn rows_of_fields_are_units_wherever_they_stand_in_a_large_answer() {
             .exits(0);
         let hunt = hunt.finds(&["9999", "19999", "29999"]);
         assert_eq!(
-            hunt.alerts[1]["byte_offset"],
+            hunt.alerts[1]["log_offset"],
             text.find(&rows[19_999]).unwrap()
         );
         assert_eq!(hunt.alerts[1]["record_index"], 19_999);

@@ -208,12 +208,14 @@ const WORDS: [(&str, &[&str], &str); 14] = [
         &[
             "store/cloud/open.rs",
             "cli/exit.rs",
-            "cli/investigate.rs",
+            "cli/defaults.rs",
+            "cli/mod.rs",
             "cli/table/layout.rs",
             "cli/terminal.rs",
+            "cli/version.rs",
         ],
         "what a hunt depends on stands in its configuration; AWS's own is in the environment; `cli` looks whether what \
-         was typed can be shown as it is, and what the terminal is; a case names its command",
+         was typed can be shown as it is, and what the terminal is; options have defaults there; a version names its system",
     ),
     (
         "Instant",

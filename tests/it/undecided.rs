@@ -679,7 +679,7 @@ proptest! {
                 errors.insert(diagnostic["source"].as_str().unwrap()[5..9].parse::<usize>().unwrap());
             }
         }
-        let alerts = hunt.alerts.iter().map(|row| row["source"].as_str().unwrap()[5..9].parse::<usize>().unwrap());
+        let alerts = hunt.alerts.iter().map(|row| row["log_file_path"].as_str().unwrap()[5..9].parse::<usize>().unwrap());
         let alerts: Vec<usize> = alerts.collect();
         for (n, row) in rows.iter().enumerate() {
             let n_alerts = alerts.iter().filter(|alert| **alert == n).count();

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::clock::stamp;
-use super::event_text::{call, kind, target, who};
+use super::data::is_data;
+use super::event_text::{actor, call, kind, target};
 use super::own::Own;
 use super::shown;
 use super::tables::Rows;
 use super::words::plural;
-use crate::case::CaseEvent;
 use crate::case::state::{Attributed, Party, Why};
+use crate::case::{CaseEvent, is_of_aws};
 use crate::follow::{Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
@@ -21,6 +22,8 @@ use crate::report::Relation;
 const GAP: SignedDuration = SignedDuration::from_mins(30);
 /// Maximum number of names of a kind in the words about a burst.
 const NAMES_MAX: usize = 4;
+/// Maximum number of calls that the words about a burst name one by one.
+const CALLS_MAX: usize = 8;
 
 /// Whose calls a burst has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +114,10 @@ fn side(one: &Attributed<'_>) -> Side {
 #[derive(Debug)]
 pub(super) struct BurstFacts {
     pub(super) side: &'static str,
+    /// The class of the line on a page.
+    pub(super) class: &'static str,
+    /// True if it is not known whose calls they are, and the reason is not the same for all of the user's calls.
+    pub(super) is_doubtful: bool,
     pub(super) when: String,
     pub(super) text: String,
     /// The reasons why the calls are said to be of this side.
@@ -155,7 +162,7 @@ fn line(own: &Own<'_>, bursts: &[&Burst<'_>]) -> BurstFacts {
         .first()
         .map_or(Side::Of(Party::Unknown), |burst| burst.side);
     let text = match bursts {
-        [one] => text(one),
+        [one] => text(own, one),
         many => {
             let n = many.iter().map(|burst| burst.events.len() as u64).sum();
             let mut from: Vec<&str> = many.iter().map(|burst| burst.from.as_str()).collect();
@@ -179,9 +186,19 @@ fn line(own: &Own<'_>, bursts: &[&Burst<'_>]) -> BurstFacts {
         .collect();
     why.sort_unstable();
     why.dedup();
+    let is_unknown = side == Side::Of(Party::Unknown);
+    let is_alike = is_unknown && why == [Why::NothingForeign];
+    let name = match side {
+        Side::Of(Party::Unknown) if is_alike => "the user's keys",
+        // Where nothing leaked, nobody responds.
+        Side::Of(Party::Response) if own.is_false_alarm() => Party::Other.name(),
+        side => side.name(),
+    };
     let why: Vec<&str> = why.into_iter().map(Why::words).collect();
     BurstFacts {
-        side: side.name(),
+        side: name,
+        class: side.name(),
+        is_doubtful: is_unknown && !is_alike,
         when: own.clock.span(first, last),
         text: format!("{later}{text}"),
         why: why.join("; "),
@@ -196,11 +213,13 @@ pub(super) fn link(first: Timestamp, last: Timestamp) -> String {
 }
 
 /// Returns a burst in words.
-fn text(burst: &Burst<'_>) -> String {
+fn text(own: &Own<'_>, burst: &Burst<'_>) -> String {
     let events: Vec<&CaseEvent> = burst.events.iter().map(|one| one.event).collect();
     let n = events.len() as u64;
+    let is_of_aws = burst.events.iter().all(|one| is_of_aws(&one.event.alert));
     let from = match burst.from.as_str() {
-        "" => String::new(),
+        // AWS's own calls have a name in place of an address.
+        from if from.is_empty() || is_of_aws => String::new(),
         from => format!(" from {from}"),
     };
     match burst.side {
@@ -211,15 +230,39 @@ fn text(burst: &Burst<'_>) -> String {
                 0 => String::new(),
                 n => format!(" ({n} refused)"),
             };
-            format!("{}{refused}{from}{}", plural(n, "call"), deeds(&events))
+            let by = by_others(own, &events);
+            format!("{}{refused}{from}{by}{}", plural(n, "call"), deeds(&events))
         }
         Side::Quarantine | Side::Of(Party::Response | Party::Other | Party::Aws) => {
-            let mut actors: Vec<String> = events.iter().map(|event| who(event)).collect();
-            actors.dedup();
+            let actors = actors(own, &events);
             let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
             format!("{}{from}: {}", some(&actors), listed(&events, " refused"))
         }
     }
+}
+
+/// Returns those who acted, each once.
+fn actors(own: &Own<'_>, events: &[&CaseEvent]) -> Vec<String> {
+    let mut actors: Vec<String> = Vec::new();
+    for event in events {
+        let name = actor(event, own.account());
+        if !actors.contains(&name) {
+            actors.push(name);
+        }
+    }
+    actors
+}
+
+/// Returns who acted, if that was not the user itself but only what it led to.
+fn by_others(own: &Own<'_>, events: &[&CaseEvent]) -> String {
+    let has_actor = |event: &&&CaseEvent| !event.story.traces.actors.is_empty();
+    let named: Vec<&CaseEvent> = events.iter().filter(has_actor).copied().collect();
+    if named.is_empty() || named.iter().any(|event| own.is_by_user(event)) {
+        return String::new();
+    }
+    let actors = actors(own, &named);
+    let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
+    format!(" by {}", some(&actors))
 }
 
 /// Returns calls with their targets, and with this word after those that were refused.
@@ -239,7 +282,7 @@ fn listed(events: &[&CaseEvent], after_refused: &str) -> String {
     }
     words.dedup();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    some_of(&words, 2 * NAMES_MAX)
+    some_of(&words, CALLS_MAX)
 }
 
 /// Returns the first names of a list, and how many more there are.
@@ -265,22 +308,30 @@ fn deeds(events: &[&CaseEvent]) -> String {
         .collect();
     deeds.extend(took(&succeeded));
     deeds.extend(made(&succeeded));
-    let mut others: Vec<String> = Vec::new();
+    // Calls that touched data, which a reader must see, and the others.
+    let (mut data, mut others): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for event in &succeeded {
         let is_named = !event.story.traces.made.is_empty() || !event.story.traces.given.is_empty();
         let action = call(event);
-        if is_named || is_of_made_user(event, &succeeded) || is_read(event) {
+        let is_of_data = is_data(event).is_some();
+        if is_named || is_of_made_user(event, &succeeded) || is_read(event) && !is_of_data {
             continue;
         }
-        others.push(match target(event) {
+        let words = match target(event) {
             target if target.is_empty() => action,
             target => format!("{action} ({target})"),
-        });
+        };
+        match is_of_data {
+            true => data.push(words),
+            false => others.push(words),
+        }
     }
-    others.dedup();
-    if !others.is_empty() {
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        deeds.push(some(&others));
+    for mut words in [data, others] {
+        words.dedup();
+        if !words.is_empty() {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            deeds.push(some_of(&words, CALLS_MAX));
+        }
     }
     let refused: Vec<&CaseEvent> = events
         .iter()
@@ -349,7 +400,11 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
                 true => String::new(),
                 false => format!(" with {}", policies.join(", ")),
             };
-            made.entry(entity.kind).or_default().push(name + &with);
+            let beside = match entity.kind {
+                Kind::Instance => instance_words(event),
+                _ => with,
+            };
+            made.entry(entity.kind).or_default().push(name + &beside);
         }
     }
     let words = made.into_iter().map(|(of, names)| {
@@ -363,6 +418,18 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
         }
     });
     words.collect()
+}
+
+/// Returns the type of the instances that an event started, and their region, as far as it names them.
+fn instance_words(event: &CaseEvent) -> String {
+    let targets = event.story.touched.targets.iter();
+    let types = targets.filter(|target| target.kind == "instance_type");
+    let mut words: Vec<String> = types.map(|target| shown(&target.name)).collect();
+    words.extend(event.alert.text(Column::AwsRegion).map(shown));
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", words.join(", ")),
+    }
 }
 
 /// Returns whether an event attached a policy to a user that one of these events made: the policy is named there.
@@ -497,7 +564,7 @@ mod tests {
         let story = story(&alices(&[elsewhere, other, quarantine("alice")]));
         has(
             &story,
-            "**unknown**: 1 call from 192.0.2.1; only looked: GetObject (unknown: it was after the first foreign use, from no address that is known to be usual or foreign)",
+            "**unknown**: 1 call from 192.0.2.1; only looked: GetObject (it was after the first foreign use, from no address that is known to be usual or foreign)",
         );
         has(&story, "**others**: somebody: GetUser");
     }

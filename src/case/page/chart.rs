@@ -118,7 +118,8 @@ struct Tick {
 #[derive(Debug)]
 struct Mark {
     x: String,
-    text: &'static str,
+    /// Its label; an empty text if the label of the mark before it stands for it, too.
+    text: String,
     title: String,
 }
 
@@ -166,14 +167,11 @@ pub(super) fn chart(own: &Own<'_>, bursts: &[Burst<'_>], verdict: &Verdict) -> O
         shades: unknown.chain(attack).chain(response).collect(),
         breaks: axis.breaks(),
         ticks: axis.ticks(),
-        marks: marks
-            .iter()
-            .map(|(time, text, title)| Mark {
-                x: number(axis.x(*time)),
-                text,
-                title: title.clone(),
-            })
-            .collect(),
+        marks: labelled(
+            marks
+                .into_iter()
+                .map(|(time, text, title)| (axis.x(time), text, title)),
+        ),
         lanes: lanes
             .into_iter()
             .enumerate()
@@ -215,13 +213,49 @@ fn marks(own: &Own<'_>) -> Vec<(Timestamp, &'static str, String)> {
     marks
 }
 
+/// The room that the label of a mark takes up on the axis.
+const LABEL_WIDTH: f64 = 66.0;
+
+/// Returns marks with labels that do not overlap: where two marks are near each other, the first one has both labels.
+fn labelled(marks: impl Iterator<Item = (f64, &'static str, String)>) -> Vec<Mark> {
+    let mut labelled: Vec<Mark> = Vec::new();
+    // The last mark with a label: its place in the list, and on the axis.
+    let mut last: Option<(usize, f64)> = None;
+    for (x, text, title) in marks {
+        let near = last.filter(|(_, last)| x - last < LABEL_WIDTH);
+        let before = near.and_then(|(nth, _)| labelled.get_mut(nth));
+        let text = match before {
+            None => {
+                last = Some((labelled.len(), x));
+                text.to_owned()
+            }
+            Some(before) => {
+                // A third one has no room: its line has a title.
+                if !before.text.contains(',') && before.text != text {
+                    before.text = format!("{}, {text}", before.text);
+                }
+                String::new()
+            }
+        };
+        labelled.push(Mark {
+            x: number(x),
+            text,
+            title,
+        });
+    }
+    labelled
+}
+
 type LaneEvents<'a> = (String, bool, Vec<(&'a CaseEvent, Timestamp)>);
 
 /// Returns the lanes in the order of their first events: the name of each, whether its key leaked, and its events.
 fn lanes<'a>(events: &[(&'a CaseEvent, Timestamp)], verdict: &Verdict) -> Vec<LaneEvents<'a>> {
     let mut all: BTreeMap<(&str, &str), Vec<(&CaseEvent, Timestamp)>> = BTreeMap::new();
     for (event, time) in events {
-        let key = event.alert.text(Column::AccessKeyId).unwrap_or("no key");
+        let key = event
+            .alert
+            .text(Column::ActorAccessKeyId)
+            .unwrap_or("no key");
         let actors = event.story.traces.actors.iter();
         let mut named = actors.filter(|one| matches!(one.kind, Kind::User | Kind::Role));
         let name = named.next().map_or("", |one| one.name.as_str());
@@ -475,6 +509,23 @@ mod tests {
             "{ticks:?}"
         );
         assert!(STEPS.contains(&step));
+    }
+
+    #[test]
+    fn labels_of_marks_that_are_near_each_other_are_one() {
+        let marks = [
+            (100.0, "quarantined"),
+            (300.0, "lifted"),
+            (305.0, "quarantined"),
+            (310.0, "lifted"),
+            (366.0, "lifted"),
+        ];
+        let marks = labelled(marks.into_iter().map(|(x, text)| (x, text, String::new())));
+        let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            ["quarantined", "lifted, quarantined", "", "", "lifted"]
+        );
     }
 
     #[test]

@@ -38,22 +38,25 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
 fn ask(user: &Entity, verdict: &Verdict) -> Option<Action> {
     let by = verdict.attached_by.as_ref()?;
     let mut commands = Vec::new();
-    in_account(&mut commands, &user.account);
-    for call in ["list-access-keys", "list-attached-user-policies"] {
-        push(
-            &mut commands,
-            &["aws", "iam", call, "--user-name", &user.name],
-        );
+    if verdict.deleted.is_none() {
+        in_account(&mut commands, &user.account);
+        for call in ["list-access-keys", "list-attached-user-policies"] {
+            push(
+                &mut commands,
+                &["aws", "iam", call, "--user-name", &user.name],
+            );
+        }
     }
-    let then = match verdict.is_false_alarm {
-        true => "If it was a test, nothing leaked, and the policy can be detached.",
-        false => "The person may have seen the same that this page shows.",
+    let then = match (verdict.is_false_alarm, verdict.deleted.is_some()) {
+        (true, true) => {
+            "If it was a test, nothing leaked, and nothing is left to do: the user was deleted."
+        }
+        (true, false) => "If it was a test, nothing leaked, and the policy can be detached.",
+        (false, _) => "The person may have seen the same that this page shows.",
     };
     Some(Action {
-        title: "Ask who attached the policy".to_owned(),
-        note: format!(
-            "AWS did not attach it, so AWS opened no support case for it. It was {by}. {then}"
-        ),
+        title: "Ask the person who attached the policy for the reason".to_owned(),
+        note: format!("It was {by}, not AWS, so there may be no support case about it. {then}"),
         commands,
     })
 }
@@ -86,6 +89,13 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
         &mut commands,
         &["aws", "iam", "list-access-keys", "--user-name", &user.name],
     );
+    if verdict.deleted.is_some() {
+        return Some(Action {
+            title: "Check that the user is gone".to_owned(),
+            note: "The log shows that the user was deleted, and its keys with it. The error NoSuchEntity confirms that; the other commands for this user then give the same error.".to_owned(),
+            commands,
+        });
+    }
     let has_usable = verdict.leaked.iter().any(|key| key.is_usable);
     let (title, note) = match has_usable {
         false if !verdict.candidates.is_empty() => (
@@ -131,9 +141,19 @@ fn end_sessions(user: &Entity, verdict: &Verdict) -> Option<Action> {
         in_account(&mut commands, &role.account);
         deny(&mut commands, "put-role-policy", "--role-name", &role.name);
     }
+    let (title, note) = match verdict.roles.is_empty() {
+        true => (
+            "End the sessions of the user",
+            "Deactivating a key does not end the sessions that it opened.",
+        ),
+        false => (
+            "End the sessions that were opened",
+            "Deactivating a key does not end the sessions that it opened. Others who use these roles must open new sessions after this.",
+        ),
+    };
     (!commands.is_empty()).then(|| Action {
-        title: "End the sessions that were opened".to_owned(),
-        note: "Deactivating a key does not end the sessions that it opened. Others who use these roles must open new sessions after this.".to_owned(),
+        title: title.to_owned(),
+        note: note.to_owned(),
         commands,
     })
 }
@@ -197,7 +217,7 @@ fn instances(verdict: &Verdict) -> Option<Action> {
     }
     (!commands.is_empty()).then(|| Action {
         title: "Stop the instances that were started".to_owned(),
-        note: "A stopped instance keeps its volumes as evidence. Terminate it after that."
+        note: "A stopped instance keeps its volumes as evidence. Terminate it after that. If AWS answers OperationNotPermitted, the instance is protected: run aws ec2 modify-instance-attribute with --no-disable-api-stop, and with --no-disable-api-termination, first."
             .to_owned(),
         commands,
     })
@@ -205,9 +225,14 @@ fn instances(verdict: &Verdict) -> Option<Action> {
 
 fn logging(verdict: &Verdict) -> Option<Action> {
     let mut commands = Vec::new();
-    push(
-        &mut commands,
-        &[
+    for place in &verdict.logs {
+        in_account(&mut commands, &place.account);
+        let region = ["--region", &place.region];
+        let mut add = |words: &[&str]| push(&mut commands, &[words, &region[..]].concat());
+        for trail in &place.trails {
+            add(&["aws", "cloudtrail", "get-trail-status", "--name", trail]);
+        }
+        add(&[
             "aws",
             "cloudtrail",
             "describe-trails",
@@ -215,12 +240,12 @@ fn logging(verdict: &Verdict) -> Option<Action> {
             "trailList[].[Name,HomeRegion]",
             "--output",
             "text",
-        ],
-    );
-    push(&mut commands, &["aws", "guardduty", "list-detectors"]);
+        ]);
+        add(&["aws", "guardduty", "list-detectors"]);
+    }
     (!verdict.logging.is_empty()).then(|| Action {
         title: "Check that logs are still written".to_owned(),
-        note: "The log has calls against logs or detectors. Run aws cloudtrail get-trail-status for each trail, and start-logging where it has stopped.".to_owned(),
+        note: "The log has calls against logs or detectors; whether they were taken back was not searched for. Where get-trail-status answers IsLogging false, run aws cloudtrail start-logging.".to_owned(),
         commands,
     })
 }
@@ -273,18 +298,45 @@ fn others(verdict: &Verdict) -> Option<Action> {
     // Each once, from however many addresses it came.
     let users = verdict.others.iter().map(|other| &other.who);
     let users: BTreeSet<&Entity> = users.filter(|who| who.kind == Kind::User).collect();
-    for user in users {
+    for user in &users {
         in_account(&mut commands, &user.account);
         push(
             &mut commands,
             &["aws", "iam", "list-access-keys", "--user-name", &user.name],
         );
     }
+    commands.extend(investigations(users));
     (!verdict.others.is_empty()).then(|| Action {
         title: "Check the other identities at the foreign addresses".to_owned(),
-        note: "Their keys may have leaked as well. trailsift investigate --user NAME makes the same page for one of them.".to_owned(),
+        note: "Their keys may have leaked as well. trailsift investigate makes the same page for a user: write the archive's path in place of ARCHIVE.".to_owned(),
         commands,
     })
+}
+
+/// Returns the commands that investigate users, with a comment before them.
+fn investigations(users: BTreeSet<&Entity>) -> Vec<String> {
+    let mut commands = Vec::new();
+    for user in users {
+        let name = match user.account.as_str() {
+            "" => user.name.clone(),
+            account => format!("{account}/{}", user.name),
+        };
+        let folder = format!("case-{}", user.name.replace('/', "-"));
+        let words = [
+            "trailsift",
+            "investigate",
+            "--output",
+            &folder,
+            "--user",
+            &name,
+            "ARCHIVE",
+        ];
+        push(&mut commands, &words);
+    }
+    if !commands.is_empty() {
+        commands.insert(0, "# here, with the logs".to_owned());
+    }
+    commands
 }
 
 fn support(user: &Entity, verdict: &Verdict) -> Action {

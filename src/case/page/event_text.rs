@@ -36,6 +36,36 @@ pub(super) fn who(event: &CaseEvent) -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
+/// Returns who acted in a few words, with the account if it is another one than this: `user alice`, `role deploy
+/// (session alice) in 111122223333`.
+pub(super) fn actor(event: &CaseEvent, home: Option<&str>) -> String {
+    if is_of_aws(&event.alert) {
+        return "AWS itself".to_owned();
+    }
+    let arn = event.alert.text(Column::ActorArn).unwrap_or_default();
+    let mut parts = arn.splitn(6, ':').skip(4);
+    let (Some(account), Some(resource)) = (parts.next(), parts.next()) else {
+        return who(event);
+    };
+    let account = match account.is_empty() || Some(account) == home {
+        true => String::new(),
+        false => format!(" in {}", shown(account)),
+    };
+    let mut names = resource.splitn(3, '/');
+    let words = match (names.next(), names.next(), names.next()) {
+        (Some("assumed-role"), Some(role), Some(session)) => {
+            format!("role {} (session {})", shown(role), shown(session))
+        }
+        // A path may stand before the name of a user.
+        (Some(kind @ ("user" | "role")), Some(_), _) => {
+            let name = resource.rsplit('/').next().unwrap_or_default();
+            format!("{kind} {}", shown(name))
+        }
+        _ => shown(resource),
+    };
+    words + &account
+}
+
 /// Returns a kind of entity in words.
 pub(super) fn kind(kind: Kind) -> String {
     kind.name().replace('_', " ")
@@ -72,5 +102,38 @@ pub(super) fn doubt_words(doubt: Doubt, clock: &Clock) -> String {
             "both events are at {}, and the log does not show which came first",
             clock.time(Some(at))
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::testing::{Call, case, quarantine, user};
+
+    #[test]
+    fn an_actor_is_named_in_a_few_words() {
+        for (arn, expected) in [
+            ("arn:aws:iam::111122223333:user/alice", "user alice"),
+            ("arn:aws:iam::111122223333:user/team/a/alice", "user alice"),
+            (
+                "arn:aws:sts::222233334444:assumed-role/deploy/run/1",
+                "role deploy (session run/1) in 222233334444",
+            ),
+            ("arn:aws:iam::222233334444:root", "root in 222233334444"),
+            (
+                "arn:aws:sts::111122223333:federated-user/bob",
+                "federated-user/bob",
+            ),
+            ("nothing", "nothing"),
+            ("", "somebody"),
+        ] {
+            let call = Call::new("05-10 11:00", "GetUser").text(Column::ActorArn, arn);
+            let case = case(
+                &user("alice"),
+                &[call.on(user("alice")), quarantine("alice")],
+            );
+            let event = &case.events[0];
+            assert_eq!(actor(event, Some("111122223333")), expected);
+        }
     }
 }

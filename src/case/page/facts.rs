@@ -15,9 +15,10 @@ use super::lacking::lacking;
 use super::own::Own;
 use super::places::Places;
 use super::shown;
+use super::steps::{StepFacts, steps};
 use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, n_unknown, seen, tactics};
 use super::verdict::{Verdict, verdict};
-use super::words::{StepFacts, day, looked, plural, sentences, state, steps, undated};
+use super::words::{day, looked, plural, sentences, state, undated, whose_calls};
 use crate::case::address::ip;
 use crate::case::shell::quoted;
 use crate::case::state::UserState;
@@ -50,6 +51,8 @@ pub(super) struct Facts {
     pub(super) all_read: bool,
     pub(super) has_changed: bool,
     pub(super) is_cut: bool,
+    /// What was not followed, because it is more steps away than allowed.
+    pub(super) not_followed: String,
     /// The command, the inputs and what of them was read.
     pub(super) provenance: Vec<(&'static str, String)>,
     pub(super) lacking: Vec<String>,
@@ -93,6 +96,10 @@ pub(super) struct UserFacts {
     pub(super) sentences: Vec<String>,
     /// The time range that was searched.
     pub(super) looked: String,
+    /// Whose the calls with the user's keys are, if nothing separates them from an intruder's.
+    pub(super) whose_calls: &'static str,
+    /// True if a person attached the policy, and no use of a key looks foreign.
+    pub(super) is_false_alarm: bool,
     /// The number of events that have no time, in words; an empty text if there are none.
     pub(super) undated: String,
     pub(super) state: Vec<(String, String)>,
@@ -155,6 +162,7 @@ impl Facts {
             all_read: about.all_read,
             has_changed: about.archive_changed,
             is_cut: about.max_hops_bit,
+            not_followed: not_followed(case),
             provenance: provenance(about),
             lacking: lacking(case),
             not_read: errors.map(|one| shown(&one.to_string())).collect(),
@@ -163,6 +171,20 @@ impl Facts {
             users,
         }
     }
+}
+
+/// Maximum number of names that a note has.
+const NAMES_MAX: usize = 10;
+
+/// Returns what was not followed, because it is more steps away than allowed; an empty text if that is not known.
+fn not_followed(case: &Case) -> String {
+    let entities = case.not_followed();
+    let names = entities.iter().take(NAMES_MAX);
+    let mut names: Vec<String> = names.map(|entity| entity_words(entity)).collect();
+    if entities.len() > NAMES_MAX {
+        names.push(format!("{} more", entities.len() - NAMES_MAX));
+    }
+    names.join(", ")
 }
 
 /// Returns how many users have something open.
@@ -308,8 +330,10 @@ fn of_user(own: &Own<'_>, user: &UserCase, nth: usize, has_many: bool) -> UserFa
         is_folded,
         actions: actions(user_entity, &verdict),
         bursts: narrative(own, &bursts),
-        sentences: sentences(own, user_entity, &user.known),
+        sentences: sentences(own, user_entity),
         looked: looked(own),
+        whose_calls: whose_calls(own),
+        is_false_alarm: own.is_false_alarm(),
         undated: undated(own),
         state: state(own),
         chart: match is_folded {

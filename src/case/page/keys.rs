@@ -4,7 +4,7 @@ use super::clock::Clock;
 use super::event_text::{changed, doubt_words, kind, text, who};
 use super::shown;
 use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Party, Thing, UserState};
-use crate::case::{CaseEvent, Finding};
+use crate::case::{CaseEvent, Finding, is_of_aws};
 use crate::output::Column;
 
 /// The facts about a key.
@@ -20,7 +20,8 @@ pub(super) struct KeyFacts {
     pub(super) is_bad: bool,
 }
 
-/// Returns the keys of the user and of what it led to, with their state.
+/// Returns the keys of the user and of what it led to, with their state. Those to be switched off come first, then those
+/// that leaked.
 pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
     let keys = state.keys.iter().map(|key| {
         let has_leaked = state.has_leaked(key);
@@ -28,7 +29,11 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
         let is_of_strangers = maker.is_some_and(Party::may_be_intruder);
         let may_have_leaked =
             state.leak.finding == Finding::NothingPoints && state.leak.others.contains(&key.key);
-        let mut notes = vec![key_end(key.end, clock)];
+        let is_of_aws = key.first.is_some_and(|event| is_of_aws(&event.alert));
+        let mut notes = match is_of_aws {
+            true => vec!["temporary key of AWS itself, which acted in the user's name".to_owned()],
+            false => vec![key_end(key.end, clock)],
+        };
         if key.seen.n_events == 0 {
             notes.push("not seen in use".to_owned());
         }
@@ -36,19 +41,24 @@ pub(super) fn keys(state: &UserState<'_>, clock: &Clock) -> Vec<KeyFacts> {
             notes.push("probably leaked".to_owned());
         }
         notes.extend(maker.map(|maker| made_by(maker).to_owned()));
-        KeyFacts {
+        let is_bad = key.is_long_term()
+            && key.end.is_usable()
+            && (has_leaked || may_have_leaked || is_of_strangers);
+        let rank = (!is_bad, !has_leaked, !key.is_long_term());
+        let facts = KeyFacts {
             id: shown(&key.key.name),
             whose: whose(key),
             first: clock.time_if_any(key.seen.first),
             last: clock.time_if_any(key.seen.last),
             n: key.seen.n_events,
             state: notes.join("; "),
-            is_bad: key.is_long_term()
-                && key.end.is_usable()
-                && (has_leaked || may_have_leaked || is_of_strangers),
-        }
+            is_bad,
+        };
+        (rank, facts)
     });
-    keys.collect()
+    let mut keys: Vec<_> = keys.collect();
+    keys.sort_by_key(|(rank, _)| *rank);
+    keys.into_iter().map(|(_, facts)| facts).collect()
 }
 
 /// Returns the state of a key at the end of the log.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use crate::case::state::timeline::is_among;
-use crate::case::state::{Attributed, Party, UserState};
-use crate::case::{About, Case, CaseEvent, Neighbour, UserCase};
+use crate::case::state::{Attributed, Party, UserState, Why};
+use crate::case::{About, Case, CaseEvent, Finding, Neighbour, UserCase};
 use crate::follow::{Entity, Quarantine};
 use crate::output::Column;
 
@@ -155,6 +155,17 @@ impl<'a> Own<'a> {
     pub(super) fn of_intruder(&self) -> impl Iterator<Item = &'a Attributed<'a>> + '_ {
         let done = self.done_to_the_end();
         done.filter(|one| one.by.party.may_be_intruder())
+    }
+
+    /// Returns whether a person attached the policy, and no use of a key looks foreign.
+    pub(super) fn is_false_alarm(&self) -> bool {
+        self.state.leak.finding == Finding::NotByAws
+    }
+
+    /// Returns whether nothing separates calls of an intruder from those of the user.
+    pub(super) fn has_nothing_foreign(&self) -> bool {
+        let mut done = self.done_to_the_end();
+        done.any(|one| one.by.why == Why::NothingForeign)
     }
 
     pub(super) fn when(&self, event: &CaseEvent) -> When {

@@ -127,7 +127,7 @@ fn row(event: &CaseEvent, part: &EventPart, texts: &mut Texts, room: &mut usize)
         texts.number(&parties.join(", ")),
         texts.number(&relation),
         texts.number(who.unwrap_or_default()),
-        texts.number(column(Column::AccessKeyId)),
+        texts.number(column(Column::ActorAccessKeyId)),
         texts.number(provider.split('.').next().unwrap_or_default()),
         texts.number(column(Column::EventAction)),
         texts.number(&target(event)),
@@ -147,8 +147,8 @@ fn row(event: &CaseEvent, part: &EventPart, texts: &mut Texts, room: &mut usize)
 
 /// Returns the file, and the log inside it if it is an archive.
 fn source(event: &CaseEvent) -> String {
-    let source = event.alert.text(Column::Source).unwrap_or_default();
-    match event.alert.text(Column::SourceMember) {
+    let source = event.alert.text(Column::LogFilePath).unwrap_or_default();
+    match event.alert.text(Column::LogFileMember) {
         Some(member) => format!("{source}!{member}"),
         None => source.to_owned(),
     }

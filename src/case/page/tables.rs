@@ -1,13 +1,14 @@
 //! The tables about a user on a page: its addresses, its programs, and calls by their tactic.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ptr::from_ref;
 
 use super::own::{Own, When};
 use super::shown;
-use crate::case::Seen;
-use crate::case::state::Party;
+use crate::case::state::{Fate, Party};
 use crate::case::techniques::technique;
+use crate::case::{CaseEvent, Seen};
 use crate::output::Column;
 
 /// Maximum number of rows of a table that are shown; further ones are only counted.
@@ -160,15 +161,27 @@ pub(super) fn tactics(own: &Own<'_>) -> Vec<TacticFacts> {
         true => Party::Intruder,
         false => Party::Unknown,
     };
+    // The removal of a user that the intruder made takes nobody's access away.
+    let of_intruder = own.state.made.iter();
+    let of_intruder = of_intruder.filter(|one| one.by.party == Party::Intruder);
+    let own_removals: HashSet<*const CaseEvent> = of_intruder
+        .filter_map(|one| match one.fate {
+            Fate::Removed(event) => Some(from_ref(event)),
+            _ => None,
+        })
+        .collect();
     let events = own.of_intruder().filter(|one| one.by.party == party);
     let events = events.map(|one| one.event);
     for event in events.filter(|event| event.story.error_code.is_none()) {
         let column = |name| event.alert.text(name).unwrap_or_default();
-        let technique = technique(column(Column::EventProvider), column(Column::EventAction));
+        let is_undone = own_removals.contains(&from_ref(event));
+        let technique = technique(column(Column::EventProvider), column(Column::EventAction))
+            .filter(|_| !is_undone);
         let group = match (technique, event.story.read_only) {
+            _ if is_undone => (1, "Removal of what the intruder had made"),
             (Some(technique), _) => (0, technique.tactic),
-            (None, Some(true)) => (2, "Other reads"),
-            (None, _) => (1, "Other changes"),
+            (None, Some(true)) => (3, "Other reads"),
+            (None, _) => (2, "Other changes"),
         };
         let id = technique.map_or("", |technique| technique.id);
         let calls = all.entry(group).or_default();

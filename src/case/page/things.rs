@@ -51,7 +51,13 @@ impl Thing {
     }
 
     fn name_in_words(&self) -> String {
-        let whole = || in_account(&kind(self.kind), &self.name, &self.account);
+        let whole = || {
+            let whole = in_account(&kind(self.kind), &self.name, &self.account);
+            match self.kind == Kind::Instance && !self.region.is_empty() {
+                true => format!("{whole} ({})", shown(&self.region)),
+                false => whole,
+            }
+        };
         match &self.part {
             None => whole(),
             Some(Part::PolicyOf(to)) => {

@@ -3,11 +3,12 @@
 //! It is plain data, which the templates show. What an address or a key says about a stranger is a guess, and each
 //! guess has its reasons beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::clock::length;
+use super::data::{Logs, Secret, is_data, logs, secrets};
 use super::event_text::{call, doubt_words, entity_words, target, who};
 use super::keys::{KeyFacts, key_end};
 use super::lacking::gaps;
@@ -17,10 +18,11 @@ use super::shown;
 use super::things::{Thing, left, roles};
 use super::words::plural;
 use crate::case::address::ip;
-use crate::case::state::{Fate, Party, Standing, TemporaryKey};
+use crate::case::state::{Fate, Party, Standing};
+use crate::case::summary::standing as standing_in_short;
 use crate::case::touched::attacks_logging;
-use crate::case::{CaseEvent, Finding, ForeignUse, is_of_aws, leak};
-use crate::follow::{Data, Entity};
+use crate::case::{CaseEvent, Finding, ForeignUse, Neighbour, is_of_aws, leak};
+use crate::follow::Entity;
 use crate::output::Column;
 
 /// The verdict about a user.
@@ -68,6 +70,10 @@ pub(super) struct Verdict {
     pub(super) roles: Vec<Thing>,
     /// The state of the quarantine.
     pub(super) quarantine: String,
+    /// When the user was deleted and by whom, if it was, and not made again.
+    pub(super) deleted: Option<String>,
+    /// The trails and accounts that calls against logs acted on.
+    pub(super) logs: Vec<Logs>,
     /// The person who attached the policy, and the address, if it was not AWS.
     pub(super) attached_by: Option<String>,
     /// True if a person attached the policy and nothing points at a leak.
@@ -102,15 +108,6 @@ pub(super) struct Other {
     pub(super) words: String,
 }
 
-/// A secret, or a parameter of Systems Manager, that a call touched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Secret {
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) is_parameter: bool,
-    pub(super) name: String,
-}
-
 /// Returns the verdict about a user.
 pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> Verdict {
     let leak = &own.state.leak;
@@ -136,7 +133,9 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         secrets: secrets(own),
         candidates: candidates(own),
         temporary: temporary(own),
-        n_open: open_keys(own)
+        n_open: own
+            .state
+            .open_temporary_keys()
             .filter(|key| key.by.party == Party::Intruder)
             .count(),
         gaps: gaps(own),
@@ -144,6 +143,8 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         usual: places.usual.iter().map(with_country).collect(),
         roles: roles(own),
         quarantine: quarantine(own),
+        deleted: deleted(own),
+        logs: logs(own),
         attached_by: attached_by(own),
         is_false_alarm: leak.finding == Finding::NotByAws,
         removed: removed(own),
@@ -161,13 +162,10 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
 
 /// Returns the state in a few words.
 fn state(own: &Own<'_>, verdict: &Verdict) -> String {
-    let quarantine = match own.state.standing {
-        Standing::NeverSeen => "no quarantine seen",
-        Standing::Quarantined => "quarantined",
-        Standing::Lifted(_) => "quarantine lifted",
-        Standing::Unclear(_) => "quarantine perhaps lifted",
-    };
-    let mut parts = vec![quarantine.to_owned()];
+    let mut parts = vec![standing_in_short(own.state).to_owned()];
+    if verdict.deleted.is_some() {
+        parts.push("user deleted".to_owned());
+    }
     if verdict.attached_by.is_some() {
         parts.push("not by AWS".to_owned());
     }
@@ -253,19 +251,45 @@ fn standing(own: &Own<'_>) -> String {
     }
 }
 
+/// Returns when the user was deleted and by whom, if that is the last that was done of making and deleting it.
+fn deleted(own: &Own<'_>) -> Option<String> {
+    let is_one = |event: &&&CaseEvent| {
+        let call = event.alert.text(Column::EventAction);
+        event.story.error_code.is_none() && matches!(call, Some("CreateUser" | "DeleteUser"))
+    };
+    own.account()?;
+    let mut to_user = own.state.to_user.iter();
+    let last = to_user.rfind(is_one)?;
+    let is_deleted = last.alert.text(Column::EventAction) == Some("DeleteUser");
+    let when = own.clock.time(last.alert.time());
+    is_deleted.then(|| format!("deleted {when} by {}{}", who(last), own.doubt_about(last)))
+}
+
 /// Returns the others who came from the foreign addresses.
 fn others(own: &Own<'_>) -> Vec<Other> {
     let strangers = &own.state.foreign_addresses;
     let is_there = |address: &str| ip(address).is_some_and(|ip| strangers.contains(&ip));
-    let others = own.neighbours.iter().filter(|one| is_there(&one.address));
-    let others = others.map(|one| Other {
-        who: one.entity.clone(),
-        words: format!(
-            "{}: {} from {}",
-            entity_words(&one.entity),
-            plural(one.seen.n_events, "call"),
-            shown(&one.address)
-        ),
+    let mut others: BTreeMap<&Entity, Vec<&Neighbour>> = BTreeMap::new();
+    for one in own.neighbours.iter().filter(|one| is_there(&one.address)) {
+        others.entry(&one.entity).or_default().push(one);
+    }
+    let others = others.into_iter().map(|(who, at)| {
+        let calls = at.iter().map(|one| {
+            let n = plural(one.seen.n_events, "call");
+            format!("{n} from {}", shown(&one.address))
+        });
+        let calls: Vec<String> = calls.collect();
+        let last = at.iter().filter_map(|one| one.seen.last).max();
+        let last = last.map(|last| format!(", the last {}", own.clock.time(Some(last))));
+        Other {
+            who: who.clone(),
+            words: format!(
+                "{}: {}{}",
+                entity_words(who),
+                calls.join(", "),
+                last.unwrap_or_default()
+            ),
+        }
     });
     others.collect()
 }
@@ -283,40 +307,10 @@ fn candidates(own: &Own<'_>) -> Vec<String> {
     own_keys.map(|key| key.key.name.clone()).collect()
 }
 
-/// Returns the first secrets and parameters that calls touched.
-fn secrets(own: &Own<'_>) -> Vec<Secret> {
-    let mut secrets = BTreeSet::new();
-    for event in own.of_intruder().map(|one| one.event) {
-        let text = |column| event.alert.text(column).unwrap_or_default();
-        for target in &event.story.touched.targets {
-            if !matches!(target.data, Some(Data::Secret | Data::Parameter)) {
-                continue;
-            }
-            secrets.insert(Secret {
-                account: match target.account.is_empty() {
-                    true => text(Column::RecipientAccountId).to_owned(),
-                    false => target.account.clone(),
-                },
-                region: text(Column::AwsRegion).to_owned(),
-                is_parameter: target.data == Some(Data::Parameter),
-                name: target.name.clone(),
-            });
-        }
-    }
-    secrets.into_iter().take(COMMANDS_MAX).collect()
-}
-
-/// Returns the temporary keys that do not end before the end of the log.
-fn open_keys<'o>(own: &'o Own<'_>) -> impl Iterator<Item = &'o TemporaryKey<'o>> {
-    let end = own.state.log_ends;
-    let keys = own.state.temporary_keys.iter();
-    keys.filter(move |key| key.ends.zip(end).is_none_or(|(ends, end)| ends > end))
-}
-
 /// Returns the temporary keys that may be usable after the end of the log, and how many others have ended.
 fn temporary(own: &Own<'_>) -> Vec<String> {
     let has_intruder = own.state.has_intruder();
-    let open: Vec<_> = open_keys(own).collect();
+    let open: Vec<_> = own.state.open_temporary_keys().collect();
     let n_over = own.state.temporary_keys.len() - open.len();
     let words = open.iter().take(CALLS_MAX).map(|one| {
         let role = one.role.as_ref();
@@ -452,12 +446,4 @@ fn calls(own: &Own<'_>, rank: &dyn Fn(&CaseEvent) -> Option<u8>) -> Vec<String> 
         calls.push(format!("and {n_left} more"));
     }
     calls
-}
-
-/// Returns a rank if a call read, copied, shared, changed or removed data: secrets come first.
-fn is_data(event: &CaseEvent) -> Option<u8> {
-    let targets = event.story.touched.targets.iter();
-    let data = targets.filter_map(|target| target.data);
-    data.map(|data| u8::from(!matches!(data, Data::Secret | Data::Parameter)))
-        .min()
 }

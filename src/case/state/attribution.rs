@@ -156,6 +156,7 @@ impl Attributed<'_> {
 pub(super) struct Attributions<'a> {
     /// In the order of the timeline.
     pub(super) events: Vec<Attributed<'a>>,
+    /// The foreign addresses, and those from which something was used that the intruder made or got.
     pub(super) foreign: BTreeSet<IpAddr>,
     pub(super) usual: BTreeSet<IpAddr>,
 }
@@ -169,9 +170,18 @@ pub(super) fn attributions<'a>(timeline: &Timeline<'a>, leak: &Leak<'a>) -> Attr
         is_later: one.is_later,
         by: evidence.judge(one),
     });
+    let events: Vec<Attributed<'a>> = events.collect();
+    // What the intruder made may be used from addresses at which the user's keys were not seen.
+    let by_made = events.iter().filter(|one| {
+        let by = one.by;
+        (by.party, by.why) == (Party::Intruder, Why::MadeByIntruder)
+    });
+    let mut foreign = evidence.foreign;
+    let addresses = by_made.filter_map(|one| address(one.event));
+    foreign.extend(addresses.filter(|at| !evidence.usual.contains(at)));
     Attributions {
-        events: events.collect(),
-        foreign: evidence.foreign,
+        events,
+        foreign,
         usual: evidence.usual,
     }
 }

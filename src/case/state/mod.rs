@@ -50,7 +50,7 @@ pub struct UserState<'a> {
     pub temporary_keys: Vec<TemporaryKey<'a>>,
     /// The events, near its quarantines and later, in the order of time, each with whose call it was.
     pub events: Vec<Attributed<'a>>,
-    /// The addresses that are foreign to the user.
+    /// The addresses that are foreign to the user, and those of what the intruder made or got.
     pub foreign_addresses: BTreeSet<IpAddr>,
     /// The addresses that the user had before the first foreign use, or before the quarantine.
     pub usual_addresses: BTreeSet<IpAddr>,
@@ -97,6 +97,13 @@ impl<'a> UserState<'a> {
         let mut events = self.events.iter();
         let found = events.find(|one| std::ptr::eq(one.event, event));
         found.map(|one| one.by)
+    }
+
+    /// Returns the temporary keys that do not end before the end of the log.
+    pub fn open_temporary_keys(&self) -> impl Iterator<Item = &TemporaryKey<'a>> {
+        let end = self.log_ends;
+        let keys = self.temporary_keys.iter();
+        keys.filter(move |key| key.ends.zip(end).is_none_or(|(ends, end)| ends > end))
     }
 
     /// Returns whether any call is an intruder's.

@@ -24,6 +24,8 @@ Examples:
 /// of the users, keys and roles that were made with them, each event once. The archive is read several times: each pass
 /// searches for what the pass before it found, in the files that can hold it. The last pass finds who else used the same
 /// addresses.
+///
+/// ALERTS is a file that a hunt wrote (Parquet, JSON lines or CSV), or a folder with such files and nothing else.
 #[derive(Debug, ClapArgs)]
 #[command(
     before_help = SHORT_EXAMPLES,
@@ -31,7 +33,11 @@ Examples:
                             trailsift investigate [OPTIONS] --output <CASE> --user <NAME> <PATH>..."
 )]
 pub(crate) struct InvestigateArgs {
-    /// The alerts of a hunt (Parquet or JSON lines), and then paths as for `hunt`.
+    /// The words of the command line, with the default options.
+    #[arg(skip)]
+    pub(crate) words: Vec<String>,
+
+    /// The alerts of a hunt (a file or a folder), and then paths as for `hunt`.
     #[command(flatten)]
     pub(crate) input: InputArgs,
 

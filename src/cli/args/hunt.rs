@@ -65,6 +65,10 @@ Exit codes:
     after_long_help = EXIT_CODES
 )]
 pub(crate) struct HuntArgs {
+    /// The words of the command line, with the default options.
+    #[arg(skip)]
+    pub(crate) words: Vec<String>,
+
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
@@ -137,6 +141,23 @@ pub(crate) struct OutputArgs {
         hide_short_help = true
     )]
     pub(crate) format: Option<FormatArg>,
+
+    /// Columns of CSV, such as event_time,target_user_name
+    ///
+    /// Without this option there are all columns but the record itself (`raw_event`): time, account, user and policy come
+    /// first. Other formats always have all columns.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(crate) columns: Vec<String>,
+
+    /// Also write the record as it stands in the archive to CSV (column raw_event)
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(crate) raw: bool,
 
     /// Schema of a row
     #[arg(

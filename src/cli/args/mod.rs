@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::terminal::Color;
 
 pub(crate) use case::InvestigateArgs;
-pub(crate) use hunt::{FormatArg, HuntArgs, PartitionArg, SchemaArg};
+pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use synth::SynthArgs;
@@ -37,6 +37,7 @@ Examples:
 const DOCUMENTATION: &str = "\
 Each command: trailsift <COMMAND> --help
 Manual: trailsift man | man -l -
+Version, commit, target, features and rule: trailsift --version --verbose
 Documentation: docs/src/SUMMARY.md in the repository";
 
 /// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
@@ -63,6 +64,29 @@ pub(crate) struct Args {
         hide_short_help = true
     )]
     pub(crate) color: Color,
+
+    /// Read default options from this file
+    ///
+    /// Without this option it is the file in TRAILSIFT_CONFIG, or trailsift/trailsift.toml in the folder of your
+    /// configurations (usually ~/.config). `trailsift config` shows what it gives.
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help_heading = "Messages",
+        hide_short_help = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use no default options: neither from a file nor from TRAILSIFT_ variables
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "config",
+        help_heading = "Messages",
+        hide_short_help = true
+    )]
+    pub(crate) no_config: bool,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -97,6 +121,25 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: RuleFormat,
     },
+    /// Print the JSON Schema of an output
+    Schema {
+        /// The output
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+    /// Show the default options: from which file and variables, for which command
+    ///
+    /// A file has options by their long names, at the top for all commands, or below the name of a command:
+    ///
+    /// threads = 4
+    ///
+    /// [hunt]
+    ///
+    /// output = "alerts/"
+    ///
+    /// A variable is TRAILSIFT_THREADS for all commands, or TRAILSIFT_HUNT_OUTPUT for one. The command line wins over
+    /// variables, and variables win over the file.
+    Config,
     /// Print a completion script for a shell
     ///
     /// For bash: trailsift completions bash > ~/.local/share/bash-completion/completions/trailsift
@@ -189,6 +232,17 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object per line: progress, diagnostic, report or error
     Json,
+}
+
+/// An output with a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A row of alerts, as JSON lines
+    Alerts,
+    /// The report of a hunt (`--report`)
+    Report,
+    /// The file case.json of an investigation
+    Case,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -22,7 +22,8 @@ Examples:
 
 /// Make a synthetic archive to try things on
 ///
-/// It has attachments of the quarantine policy at known places. /// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
+/// It has attachments of the quarantine policy at known places.
+/// The archive is laid out as CloudTrail delivers its logs, below OUT/AWSLogs. What was planted is listed
 /// beside it, one line of JSON for each event, so that what a hunt finds can be checked. The same options
 /// make the same archive, whatever the number of threads. All accounts, names, keys and addresses in it
 /// are invented.
@@ -30,7 +31,18 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SynthArgs {
     /// The folder to make; if it is there, it must be empty
-    out: PathBuf,
+    #[arg(value_name = "OUT", required_unless_present = "output")]
+    out: Option<PathBuf>,
+
+    /// The same
+    #[arg(
+        short,
+        long,
+        value_name = "OUT",
+        conflicts_with = "out",
+        hide_short_help = true
+    )]
+    output: Option<PathBuf>,
 
     /// Where all that is random comes from
     #[arg(long, default_value_t = 1)]
@@ -207,7 +219,7 @@ impl SynthArgs {
             CompressionArg::Zstd => Compression::Zstd(self.level.unwrap_or(3).into()),
         };
         SynthConfig {
-            out: self.out,
+            out: self.out.or(self.output).unwrap_or_default(),
             planted: self.planted,
             seed: self.seed,
             files: self.files,

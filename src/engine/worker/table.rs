@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::PieceContext;
-use crate::input::table::{RowCriteria, Rows, Table};
+use crate::input::table::{GroupFault, RowCriteria, Rows, Table};
 use crate::report::{Defect, Space};
 use crate::scan::{Candidate, RawRecord, Scanner, Window};
 
@@ -20,11 +20,11 @@ impl PieceContext<'_> {
             !context.progress.stop.load(Relaxed)
         });
         // If a group cannot be read completely, the rows that were read are counted by their content.
-        if read.is_ok() {
+        if !matches!(read, Err(GroupFault::Unreadable(_))) {
             self.report.events.add(self.member, table.events(group));
         }
         // Columns that only the records need may be damaged.
-        let read = read.map_err(|error| table.unreadable(group, &error));
+        let read = read.map_err(|fault| table.defect(group, &fault));
         if let Err(defect) = read.and(shown) {
             self.report.defects.push(defect.within(self.member));
         }
@@ -47,7 +47,7 @@ impl PieceContext<'_> {
             }
             !stop.load(Relaxed)
         });
-        read.map_err(|error| table.unreadable(group, &error))
+        read.map_err(|fault| table.defect(group, &fault))
     }
 
     /// Scans rows. The location of a defect in a row is the number of the row.

@@ -1,7 +1,8 @@
 //! Reads a table's footer in its storage format (Thrift's compact protocol), without knowledge of its fields.
 //!
 //! It answers two questions, both only if the file could not be read: whether its columns are encrypted, and
-//! whether an empty list is written as a list without a type, as fastparquet does for tables without rows.
+//! whether an empty list is written as a list without a type, as fastparquet does for tables without rows. The
+//! headers of pages are in the same format ([`super::headers`]).
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -45,21 +46,26 @@ pub(super) fn with_typed_lists(kept: &Kept) -> Option<ParquetMetaData> {
 }
 
 /// A walk over a struct.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// The offset up to which the walk has come.
+    pub(super) at: usize,
     /// The field numbers of the outermost struct.
     fields: Vec<i64>,
+    /// The integers in the outermost struct, and in the structs directly inside it: the field there, the field
+    /// inside it (0 for the outermost struct's own), and the value.
+    pub(super) numbers: Vec<(i64, i64, i64)>,
     /// Positions of the headers of empty lists without a type.
     untyped: Vec<usize>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             at: 0,
             fields: Vec::new(),
+            numbers: Vec::new(),
             untyped: Vec::new(),
         }
     }
@@ -87,7 +93,7 @@ impl<'a> Walk<'a> {
         None
     }
 
-    fn structure(&mut self, depth: usize) -> Option<()> {
+    pub(super) fn structure(&mut self, depth: usize) -> Option<()> {
         let mut field = 0_i64;
         loop {
             let head = self.byte()?;
@@ -96,19 +102,22 @@ impl<'a> Walk<'a> {
                 return Some(());
             }
             field = match delta {
-                // A number whose sign is its lowest bit.
-                0 => {
-                    let number = self.number()?;
-                    i64::try_from(number >> 1).ok()? * if number & 1 == 0 { 1 } else { -1 }
-                }
-                delta => field + i64::from(delta),
+                0 => signed(self.number()?),
+                delta => field.checked_add(i64::from(delta))?,
             };
             if depth == 0 {
                 self.fields.push(field);
             }
-            // The value of a boolean field is in the header itself.
-            if !matches!(kind, 1 | 2) {
-                self.value(kind, depth)?;
+            let outer = self.fields.last().copied().unwrap_or(0);
+            match kind {
+                // The value of a boolean field is in the header itself.
+                1 | 2 => {}
+                4..=6 if depth < 2 => {
+                    let inner = if depth == 0 { 0 } else { field };
+                    let number = signed(self.number()?);
+                    self.numbers.push((outer, inner, number));
+                }
+                kind => self.value(kind, depth)?,
             }
         }
     }
@@ -154,6 +163,11 @@ impl<'a> Walk<'a> {
         }
         Some(())
     }
+}
+
+/// Returns a number whose sign is its lowest bit.
+fn signed(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 #[cfg(test)]

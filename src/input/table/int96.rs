@@ -9,8 +9,6 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Type;
 
-use super::ROW_NUMBER;
-
 /// Returns the schema that reads such times as microseconds, or `None` if there are none.
 pub(super) fn schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
     let columns = metadata.parquet_schema().columns();
@@ -22,7 +20,6 @@ pub(super) fn schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
     }
     let schema = metadata.schema();
     let fields = schema.fields().iter();
-    let fields = fields.filter(|field| field.name() != ROW_NUMBER);
     let fields: Vec<Field> = fields
         .map(|field| with_microseconds(field, &mut is_int96))
         .collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
 };
 use arrow_array::{
@@ -17,8 +17,6 @@ use arrow_json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncode
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 use jiff::tz::Offset;
-
-use super::ROW_NUMBER;
 
 /// Rows of a table, each a line of JSON.
 #[derive(Debug, Default)]
@@ -45,15 +43,17 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Writes the rows of a batch, which has their numbers in a separate column.
-    pub(super) fn write(&mut self, mut batch: RecordBatch) -> Result<&Rows, ArrowError> {
-        let numbers = batch.remove_column(batch.schema().index_of(ROW_NUMBER)?);
-        let numbers = numbers.as_primitive::<Int64Type>();
+    /// Writes the rows of a batch, whose numbers are the next ones.
+    pub(super) fn write(
+        &mut self,
+        batch: RecordBatch,
+        numbers: &mut dyn Iterator<Item = u64>,
+    ) -> Result<&Rows, ArrowError> {
         let Rows { text, starts } = &mut self.rows;
         text.clear();
         starts.clear();
         each_line(batch, &mut |n, encoder| {
-            starts.push((text.len() as u64, numbers.value(n).unsigned_abs()));
+            starts.push((text.len() as u64, numbers.next().unwrap_or(0)));
             encoder.encode(n, text);
             text.push(b'\n');
         })?;
@@ -88,13 +88,9 @@ fn is_damaged(line: &[u8]) -> bool {
 
 /// Selects the rows that, as lines of JSON, meet the condition, contain no value, or are damaged.
 pub(super) fn lines_that(
-    mut batch: RecordBatch,
+    batch: RecordBatch,
     holds: &dyn Fn(&[u8]) -> bool,
 ) -> Result<BooleanArray, ArrowError> {
-    // The reader adds the number whatever columns are requested.
-    if let Ok(at) = batch.schema().index_of(ROW_NUMBER) {
-        batch.remove_column(at);
-    }
     let mut line = Vec::new();
     let mut found = BooleanBufferBuilder::new(batch.num_rows());
     each_line(batch, &mut |n, encoder| {

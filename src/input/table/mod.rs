@@ -4,12 +4,16 @@
 //! that may match, one object each, in the shape that the same table has when it is exported as JSON. The
 //! scan continues from there. Nothing more is decoded than that decision needs: groups are skipped by what
 //! the file says of them ([`skip`]), then the column of actions is decoded, and then, in the other columns,
-//! the pages of the rows that remain.
+//! the pages of the rows that remain. Each page is checked against the footer and its own header on the way
+//! ([`headers`], [`page`]).
 
 mod columns;
 mod footer;
+mod group;
+mod headers;
 mod int96;
 mod json;
+mod page;
 mod skip;
 mod sound;
 mod stored;
@@ -21,20 +25,17 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field};
-use parquet::arrow::arrow_reader::{
-    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
-};
-use parquet::arrow::{ProjectionMask, RowNumber};
+use arrow_schema::{ArrowError, DataType};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::stored::Input;
 use crate::event::names;
 use crate::report::{Code, Defect, EventCounts};
 use columns::Columns;
+use group::Group;
 use json::Lines;
 use stored::Kept;
 
@@ -46,9 +47,6 @@ const BATCH_BYTES: u64 = 16 << 20;
 
 /// Number of rows examined to see what a table contains.
 const FIRST_ROWS: usize = 64;
-
-/// Name of the added column of row numbers, which is not in the file.
-const ROW_NUMBER: &str = "\0trailsift row\0";
 
 /// Reports whether a condition applies to a text.
 pub type Holds = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
@@ -86,6 +84,15 @@ impl std::fmt::Debug for RowCriteria {
     }
 }
 
+/// What is wrong with a row group.
+#[derive(Debug)]
+pub enum GroupFault {
+    /// It cannot be read, at least not from some row on.
+    Unreadable(ParquetError),
+    /// Its rows were read, and what the file says of them contradicts itself: they may be others.
+    Doubtful(String),
+}
+
 /// An open Parquet file.
 #[derive(Debug)]
 pub struct Table {
@@ -115,37 +122,36 @@ impl Table {
         }))
     }
 
-    /// Returns the defect to report if a row group cannot be read.
+    /// Returns the defect to report for what is wrong with a row group.
     #[must_use]
-    pub fn unreadable(&self, group: usize, error: &ParquetError) -> Defect {
-        let (code, message) = match footer::is_encrypted(&self.kept) {
-            true => (
+    pub fn defect(&self, group: usize, fault: &GroupFault) -> Defect {
+        let (code, message) = match fault {
+            _ if footer::is_encrypted(&self.kept) => (
                 Code::Encrypted,
                 format!("row group {group} has encrypted columns, and cannot be read"),
             ),
-            false => (
+            GroupFault::Unreadable(error) => (
                 Code::CorruptStream,
                 format!("row group {group} cannot be read: {error}"),
+            ),
+            GroupFault::Doubtful(why) => (
+                Code::CorruptStream,
+                format!("row group {group} is damaged, and its rows may be wrong: {why}"),
             ),
         };
         Defect::row(code, self.first_row(group), message)
     }
 
     fn of(kept: Kept) -> Result<(Self, Vec<Defect>), ParquetError> {
-        let number = Field::new(ROW_NUMBER, DataType::Int64, false);
-        let number = Arc::new(number.with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new()
             // What another program stored about its own types is not needed, and may be wrong.
-            .with_skip_arrow_metadata(true)
-            .with_offset_index_policy(PageIndexPolicy::Optional)
-            .with_virtual_columns(vec![number])?;
+            .with_skip_arrow_metadata(true);
         let metadata = ParquetMetaDataReader::new()
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .parse_and_finish(&kept);
         let metadata = metadata.or_else(|error| footer::with_typed_lists(&kept).ok_or(error))?;
         let faults = sound::faults(&kept, &metadata)?;
-        let metadata = Arc::new(numbered(metadata)?);
-        let mut metadata = ArrowReaderMetadata::try_new(metadata, options.clone())?;
+        let mut metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options.clone())?;
         if let Some(schema) = int96::schema(&metadata) {
             let raw = Arc::clone(metadata.metadata());
             metadata = ArrowReaderMetadata::try_new(raw, options.with_schema(schema))?;
@@ -193,8 +199,7 @@ impl Table {
     pub(super) fn unknown_columns(&self) -> Option<String> {
         let shows = self.columns.is_known || self.first_rows_show_cloudtrail().unwrap_or(false);
         let fields = self.metadata.schema().fields().iter();
-        let names = fields.map(|field| field.name().as_str());
-        let names: Vec<&str> = names.filter(|name| *name != ROW_NUMBER).collect();
+        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         let names = names.join(", ");
         (!shows).then(|| {
             format!(
@@ -204,23 +209,21 @@ impl Table {
     }
 
     /// Reports whether the first rows contain CloudTrail in some form, for example as JSON in a text column.
-    fn first_rows_show_cloudtrail(&self) -> Result<bool, ParquetError> {
+    fn first_rows_show_cloudtrail(&self) -> Result<bool, GroupFault> {
         const SHOWN: [&str; 4] = ["eventname", "event.action", "\"operation", "eventversion"];
-        let reader = self.reader().with_limit(FIRST_ROWS).build()?;
-        let mut lines = Lines::default();
-        for batch in reader {
-            let text = &lines.write(batch?)?.text;
-            let text = String::from_utf8_lossy(text).to_ascii_lowercase();
-            if SHOWN.iter().any(|shown| text.contains(shown)) {
-                return Ok(true);
+        let (mut n_rows, mut is_shown) = (0, false);
+        for group in 0..self.n_groups() {
+            self.rows(group, &RowCriteria::default(), &mut |rows| {
+                let text = String::from_utf8_lossy(&rows.text).to_ascii_lowercase();
+                is_shown |= SHOWN.iter().any(|shown| text.contains(shown));
+                n_rows += rows.starts.len();
+                n_rows < FIRST_ROWS && !is_shown
+            })?;
+            if n_rows >= FIRST_ROWS || is_shown {
+                break;
             }
         }
-        Ok(false)
-    }
-
-    fn reader(&self) -> ParquetRecordBatchReaderBuilder<Kept> {
-        let (kept, metadata) = (self.kept.clone(), self.metadata.clone());
-        ParquetRecordBatchReaderBuilder::new_with_metadata(kept, metadata)
+        Ok(is_shown)
     }
 
     /// Passes the rows of a group that meet the criteria to `visit`, some at a time, in their order, until
@@ -234,46 +237,64 @@ impl Table {
         group: usize,
         criteria: &RowCriteria,
         visit: &mut dyn FnMut(&Rows) -> bool,
+    ) -> Result<(), GroupFault> {
+        let pages = Group::new(&self.kept, &self.metadata, group);
+        let read = self.rows_of(&pages, group, criteria, visit);
+        read.map_err(GroupFault::Unreadable)?;
+        pages
+            .doubt()
+            .map_or(Ok(()), |why| Err(GroupFault::Doubtful(why)))
+    }
+
+    fn rows_of(
+        &self,
+        pages: &Group<'_>,
+        group: usize,
+        criteria: &RowCriteria,
+        visit: &mut dyn FnMut(&Rows) -> bool,
     ) -> Result<(), ParquetError> {
-        let mut reader = caught(|| self.reader_of(group, criteria))?;
+        let batch_rows = self.batch_rows(group);
+        let selection = caught(|| self.selection(pages, batch_rows, criteria))?;
+        if selection.as_ref().is_some_and(|rows| !rows.selects_any()) {
+            return Ok(());
+        }
+        let mut numbers = numbers(self.first_row(group), selection.as_ref());
+        let mut reader =
+            caught(|| pages.reader(ProjectionMask::all(), batch_rows, selection.clone()))?;
         let mut lines = Lines::default();
-        while let Some(reader) = &mut reader
-            && let Some(batch) = caught(|| Ok(reader.next().transpose()?))?
-        {
-            if !visit(lines.write(batch)?) {
+        while let Some(batch) = caught(|| Ok(reader.next().transpose()?))? {
+            if !visit(lines.write(batch, &mut numbers)?) {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Returns a reader of the rows of a group that meet the criteria. Returns `None` if there surely is no such row.
-    fn reader_of(
+    /// Returns which rows of a group meet the criteria; `None` if all do.
+    fn selection(
         &self,
-        group: usize,
+        pages: &Group<'_>,
+        batch_rows: usize,
         criteria: &RowCriteria,
-    ) -> Result<Option<ParquetRecordBatchReader>, ParquetError> {
-        let mut reader = self
-            .reader()
-            .with_row_groups(vec![group])
-            .with_batch_size(self.batch_rows(group));
-        if let (Some(leaf), Some(actions)) = (self.columns.action, &criteria.actions) {
-            if self.has_none(group, leaf, actions)? {
-                return Ok(None);
-            }
-            let schema = self.metadata.parquet_schema();
-            let mask = ProjectionMask::leaves(schema, [leaf]);
-            let actions = actions.clone();
-            let is_action = ArrowPredicateFn::new(mask, move |batch| is_one_of(&batch, &actions));
-            let mut predicates: Vec<Box<dyn ArrowPredicate>> = vec![Box::new(is_action)];
-            if let Some(holds) = criteria.in_request.clone() {
-                let mask = ProjectionMask::leaves(schema, self.columns.request.iter().copied());
-                let is_named = move |batch| json::lines_that(batch, &*holds);
-                predicates.push(Box::new(ArrowPredicateFn::new(mask, is_named)));
-            }
-            reader = reader.with_row_filter(RowFilter::new(predicates));
+    ) -> Result<Option<RowSelection>, ParquetError> {
+        let (Some(leaf), Some(actions)) = (self.columns.action, &criteria.actions) else {
+            return Ok(None);
+        };
+        let names: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
+        if skip::has_none(pages, leaf, &names)? {
+            return Ok(Some(RowSelection::default()));
         }
-        reader.build().map(Some)
+        let schema = self.metadata.parquet_schema();
+        let column = ProjectionMask::leaves(schema, [leaf]);
+        let is_action = |batch| is_one_of(&batch, actions);
+        let found = selected(pages, column, batch_rows, None, &is_action)?;
+        let Some(holds) = criteria.in_request.clone().filter(|_| found.selects_any()) else {
+            return Ok(Some(found));
+        };
+        let columns = ProjectionMask::leaves(schema, self.columns.request.iter().copied());
+        let is_named = |batch| json::lines_that(batch, &*holds);
+        let named = selected(pages, columns, batch_rows, Some(found.clone()), &is_named)?;
+        Ok(Some(found.and_then(&named)))
     }
 
     /// Returns how many rows of a group are decoded at once: few if the rows are large.
@@ -283,25 +304,37 @@ impl Table {
         let row_bytes = (group.total_byte_size().unsigned_abs() / n_rows).max(1);
         usize::try_from(BATCH_BYTES / row_bytes).map_or(BATCH_ROWS, |n| n.clamp(1, BATCH_ROWS))
     }
+}
 
-    /// Reports whether a group surely has none of the actions. Bloom filters and the minimum and maximum in
-    /// the statistics are not used: if one were damaged, nothing would show it, and it would hide all rows of
-    /// the group.
-    fn has_none(
-        &self,
-        group: usize,
-        leaf: usize,
-        actions: &[String],
-    ) -> Result<bool, ParquetError> {
-        let metadata = self.metadata.metadata().row_group(group);
-        let column = metadata.column(leaf);
-        if skip::may_have_nulls(column) {
-            return Ok(false);
-        }
-        let actions: Vec<&[u8]> = actions.iter().map(String::as_bytes).collect();
-        let may_be_there = skip::may_be_in_dictionary(&self.kept, metadata, leaf, &actions)?;
-        Ok(!may_be_there)
-    }
+/// Returns which of the selected rows of a group meet a condition on some of its columns.
+fn selected(
+    pages: &Group<'_>,
+    columns: ProjectionMask,
+    batch_rows: usize,
+    selection: Option<RowSelection>,
+    condition: &dyn Fn(RecordBatch) -> Result<BooleanArray, ArrowError>,
+) -> Result<RowSelection, ParquetError> {
+    let batches = pages.reader(columns, batch_rows, selection)?;
+    let filters = batches.map(|batch| condition(batch?));
+    let filters: Vec<BooleanArray> = filters.collect::<Result<_, ArrowError>>()?;
+    Ok(RowSelection::from_filters(&filters))
+}
+
+/// Returns the numbers of the selected rows of a group, or of all rows.
+fn numbers<'a>(
+    first: u64,
+    selection: Option<&'a RowSelection>,
+) -> Box<dyn Iterator<Item = u64> + 'a> {
+    let Some(selection) = selection else {
+        return Box::new(first..);
+    };
+    let mut next = first;
+    let ranges = selection.iter().filter_map(move |some| {
+        let start = next;
+        next += some.row_count as u64;
+        (!some.skip).then_some(start..next)
+    });
+    Box::new(ranges.flatten())
 }
 
 /// Returns a panic of the Parquet crate as an error: damaged bytes make it panic, and the other groups can be read.
@@ -312,16 +345,6 @@ fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parque
         let message = format!("its reader failed: {}", text.unwrap_or("a panic"));
         Err(ParquetError::General(message))
     })
-}
-
-/// Numbers the row groups by their order. Their own numbers, from which the row numbers are computed, may be
-/// damaged or missing.
-fn numbered(metadata: ParquetMetaData) -> Result<ParquetMetaData, ParquetError> {
-    let mut metadata = metadata.into_builder();
-    let groups = (0..).zip(metadata.take_row_groups());
-    let groups = groups.map(|(n, group)| group.into_builder().set_ordinal(n).build());
-    let groups: Vec<_> = groups.collect::<Result<_, ParquetError>>()?;
-    Ok(metadata.set_row_groups(groups).build())
 }
 
 /// Selects the rows whose value in the batch's only column, however deeply nested, is one of these values or

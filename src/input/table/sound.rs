@@ -41,6 +41,12 @@ pub(super) fn faults(kept: &Kept, metadata: &ParquetMetaData) -> Result<Vec<Defe
         );
         faults.push(Defect::stored(Code::TrailingBytes, end, message));
     }
+    if let Some(end) = end.filter(|end| *end > footer) {
+        let n = end - footer;
+        let message =
+            format!("its columns reach {n} bytes into its footer: bytes before it are lost");
+        faults.push(Defect::stored(Code::CorruptStream, footer, message));
+    }
     Ok(faults)
 }
 

@@ -235,8 +235,11 @@ impl Header {
         for (name, cell) in self.names.iter().zip(own) {
             let text = cell.text(row, cells.quoting);
             let text = String::from_utf8_lossy(&text);
+            // The only column without a name that says nothing is pandas' index. A request may be in one whose name
+            // was lost.
+            let is_index = name.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             // Hive, MySQL and others write `\N` for a missing value.
-            if name.is_empty() || text.is_empty() || text == "\\N" {
+            if is_index || text.is_empty() || text == "\\N" {
                 continue;
             }
             if json.len() > n_before + 1 {

@@ -18,7 +18,7 @@ use crate::rule::{Attack, Severity};
 const VERSION: &str = "1.3.0";
 
 /// Our columns that have no field in a finding.
-const UNMAPPED: [Column; 14] = [
+const UNMAPPED: [Column; 15] = [
     Column::EventId,
     Column::EventOutcome,
     Column::EventVersion,
@@ -28,11 +28,12 @@ const UNMAPPED: [Column; 14] = [
     Column::UserAgent,
     Column::SharedEventId,
     Column::RequestParameters,
-    Column::Source,
-    Column::SourceMember,
+    Column::LogFilePath,
+    Column::LogFileMember,
     Column::RecordIndex,
-    Column::ByteOffset,
+    Column::LogOffset,
     Column::Sighting,
+    Column::RunId,
 ];
 
 /// Returns the time, in milliseconds since 1970.
@@ -158,7 +159,7 @@ fn evidence(alert: &Alert) -> Value {
                 "name": text(Column::ActorName),
                 "uid": text(Column::ActorPrincipalId),
                 "uid_alt": text(Column::ActorArn),
-                "credential_uid": text(Column::AccessKeyId),
+                "credential_uid": text(Column::ActorAccessKeyId),
                 "type": type_name,
                 "type_id": type_id,
                 "account": account(text(Column::ActorAccountId)),
@@ -206,7 +207,7 @@ fn observables(alert: &Alert) -> Vec<Value> {
             "evidences.actor.user.credential_uid",
             "User Credential ID",
             19,
-            Column::AccessKeyId,
+            Column::ActorAccessKeyId,
         ),
         (
             "evidences.src_endpoint.ip",

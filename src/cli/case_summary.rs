@@ -1,0 +1,188 @@
+//! What `trailsift investigate` says at its end: the verdict, then where the page is, then what was searched.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+use trailsift::case::state::states;
+use trailsift::case::{Case, LookedFor, Summary, summaries};
+
+use super::terminal;
+
+/// Maximum number of users with something open whose verdicts are shown; the page has all.
+const USERS_SHOWN: usize = 5;
+/// Number of columns of a line. More would be wider than many terminals.
+const COLUMNS: usize = 80;
+/// Number of columns before a text.
+const INDENT: usize = 12;
+
+/// Shows the result of an investigation.
+pub(super) fn show(case: &Case, output: &Path, page: Option<&Path>) {
+    verdict(&summaries(case, &states(case)));
+    if let Some(page) = page {
+        // A path is one word, however long it is: it can be copied.
+        terminal::line(&format!("page        {}", terminal::path(page)));
+    }
+    let about = &case.about;
+    lines("events", &events(case));
+    let n_others = case.neighbours.len();
+    if about.addresses.max_identities > 0 {
+        let others = plural(n_others, "identity", "identities");
+        lines("others", &format!("{others} at the same addresses"));
+    }
+    lines("searches", &searches(case));
+    if about.sources.excluded > 0 {
+        let n = HumanCount(about.sources.excluded);
+        lines("excluded", &format!("{n} files or folders"));
+    }
+    terminal::line(&format!("written     {}", terminal::path(output)));
+}
+
+/// Returns the verdicts about all users, as JSON.
+pub(super) fn verdicts(case: &Case) -> Vec<Value> {
+    let all = summaries(case, &states(case)).into_iter();
+    let all = all.map(|one| {
+        json!({
+            "kind": one.entity.kind.name(),
+            "account_id": one.entity.account,
+            "name": one.entity.name,
+            "verdict": one.verdict,
+            "open": one.is_open,
+        })
+    });
+    all.collect()
+}
+
+fn verdict(summaries: &[Summary]) {
+    let n_open = summaries.iter().filter(|one| one.is_open).count();
+    let text = |one: &Summary| {
+        let name = terminal::harmless(&one.entity.name, usize::MAX);
+        let account = match one.entity.account.as_str() {
+            "" => String::new(),
+            account => format!(" in {}", terminal::harmless(account, usize::MAX)),
+        };
+        let verdict = terminal::harmless(&one.verdict, usize::MAX);
+        format!("{name}{account}: {verdict}")
+    };
+    let text = match summaries {
+        [one] => vec![text(one)],
+        all => {
+            let n = HumanCount(all.len() as u64);
+            let mut texts = vec![match n_open {
+                0 => format!("nothing is open for the {n} users, as far as the log shows"),
+                1 => format!("1 of {n} users needs action"),
+                n_open => format!("{} of {n} users need action", HumanCount(n_open as u64)),
+            }];
+            let open = all.iter().filter(|one| one.is_open);
+            texts.extend(open.take(USERS_SHOWN).map(text));
+            if let Some(n @ 1..) = n_open.checked_sub(USERS_SHOWN) {
+                texts.push(format!("and {} more", HumanCount(n as u64)));
+            }
+            texts
+        }
+    };
+    let label = format!("{:INDENT$}", "verdict");
+    let label = match n_open {
+        0 => terminal::green(&label),
+        _ => terminal::red(&label),
+    };
+    let mut before = label;
+    for line in text.iter().flat_map(|text| wrapped(text)) {
+        terminal::line(&format!("{before}{line}"));
+        before = " ".repeat(INDENT);
+    }
+}
+
+fn events(case: &Case) -> String {
+    let about = &case.about;
+    let n_found: u64 = about
+        .rounds
+        .iter()
+        .filter(|round| round.looked_for == LookedFor::Names)
+        .map(|round| round.events)
+        .sum();
+    let n_users = plural(case.users.len(), "user", "users");
+    let n = HumanCount(case.events.len() as u64);
+    // An event found for one user may be near the quarantine of another.
+    let far = match n_found.saturating_sub(about.events) {
+        0 => String::new(),
+        1 => "; 1 other is near no quarantine of its own".to_owned(),
+        n => format!(
+            "; {} others are near no quarantine of their own",
+            HumanCount(n)
+        ),
+    };
+    format!("{n} of {n_users} and of what the keys led to{far}")
+}
+
+/// Returns what was searched for, how often, and how long that took.
+fn searches(case: &Case) -> String {
+    let rounds = &case.about.rounds;
+    let sum = |of: LookedFor| {
+        let rounds = rounds.iter().filter(|round| round.looked_for == of);
+        rounds.fold(0_usize, |sum, round| sum.saturating_add(round.needles))
+    };
+    let names = plural(sum(LookedFor::Names), "name or key", "names and keys");
+    let addresses = match sum(LookedFor::Addresses) {
+        0 => String::new(),
+        n => format!(", then for {}", plural(n, "address", "addresses")),
+    };
+    let n_files = rounds.first().map_or(0, |round| round.sources);
+    let files = plural(
+        usize::try_from(n_files).unwrap_or(usize::MAX),
+        "file",
+        "files",
+    );
+    let elapsed_ms = rounds.iter().map(|round| round.elapsed_ms).sum();
+    let elapsed = Duration::from_millis(elapsed_ms).as_secs_f64();
+    let times = plural(rounds.len(), "time", "times");
+    format!("{files} read up to {times} in {elapsed:.1} s, for {names}{addresses}")
+}
+
+fn plural(n: usize, one: &str, many: &str) -> String {
+    let n_shown = HumanCount(n as u64);
+    format!("{n_shown} {}", if n == 1 { one } else { many })
+}
+
+/// Shows a text after a label.
+fn lines(label: &str, text: &str) {
+    let mut label = label;
+    for line in wrapped(text) {
+        terminal::line(&format!("{label:INDENT$}{line}"));
+        label = "";
+    }
+}
+
+/// Returns a text in lines that are not too wide. A longer word has a line of its own.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let width = |text: &str| text.chars().count();
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if INDENT + width(line) + 1 + width(word) <= COLUMNS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_between_words_before_they_are_too_wide() {
+        let word = "x".repeat(100);
+        let text = format!("{} {word} end", "four ".repeat(20).trim_end());
+        let lines = wrapped(&text);
+        assert_eq!(lines.join(" "), text);
+        assert_eq!(lines[0].len(), 64);
+        assert_eq!(lines[2], word);
+        assert_eq!(wrapped(""), [""]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Default options: how they get into a command line, and `trailsift config`.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::args::Args;
+use super::defaults::{self, Added, Sources, in_words, own_file};
+use super::exit::Exit;
+use super::{print, terminal};
+
+/// Parses a command line, with the default options that it does not have. Returns its words with them.
+pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)> {
+    let mut all = Args::command();
+    all.build();
+    let typed = all.clone().try_get_matches_from(&words)?;
+    let args = Args::from_arg_matches(&typed)?;
+    terminal::set_color(args.color);
+    let added = match args.no_config {
+        true => Vec::new(),
+        false => added(&all, &typed, args.config.as_deref())?,
+    };
+    if added.is_empty() {
+        return Ok((args, named(&words)));
+    }
+    let name = typed.subcommand_name().unwrap_or_default();
+    let words = defaults::with_added(&words, name, &added);
+    let parsed = all
+        .try_get_matches_from(&words)
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    match parsed {
+        Ok(args) => {
+            terminal::set_color(args.color);
+            Ok((args, named(&words)))
+        }
+        Err(error) => {
+            let told = added.iter().map(told);
+            let told: Vec<String> = told.collect();
+            terminal::line(&format!(
+                "with the default options {} (leave them out: --no-config)",
+                told.join(", ")
+            ));
+            Err(error.into())
+        }
+    }
+}
+
+/// Returns the default options that a command line does not have.
+fn added(all: &Command, typed: &ArgMatches, file: Option<&Path>) -> anyhow::Result<Vec<Added>> {
+    let Some((name, matches)) = typed.subcommand() else {
+        return Ok(Vec::new());
+    };
+    // It shows them itself.
+    let Some(command) = all.find_subcommand(name).filter(|_| name != "config") else {
+        return Ok(Vec::new());
+    };
+    let defaults = Sources::read(file)?.of(all, command)?;
+    Ok(defaults.missing_in(command, matches))
+}
+
+/// Returns a command line as text, with the name of the program and not its path, which says nothing.
+fn named(words: &[OsString]) -> Vec<String> {
+    let words = words.iter().skip(1).map(OsString::as_os_str);
+    let words = in_words(words);
+    ["trailsift".to_owned()].into_iter().chain(words).collect()
+}
+
+fn told(added: &Added) -> String {
+    format!("{} ({})", added.word.to_string_lossy(), added.origin)
+}
+
+/// Shows where options come from, and which each command gets.
+pub(super) fn run(file: Option<&Path>, is_off: bool) -> anyhow::Result<Exit> {
+    if is_off {
+        return print(b"no default options: --no-config\n");
+    }
+    let mut all = Args::command();
+    all.build();
+    let sources = Sources::read(file)?;
+    let mut text = match (&sources.file, own_file()) {
+        (Some(file), _) => format!("file: {}\n", file.display()),
+        (None, Some(own)) => format!("no file: {} is not there\n", own.display()),
+        (None, None) => "no file\n".to_owned(),
+    };
+    let mut is_empty = true;
+    for command in all.get_subcommands() {
+        let options = sources.of(&all, command)?.all();
+        if options.is_empty() {
+            continue;
+        }
+        is_empty = false;
+        text += &format!("\ntrailsift {}\n", command.get_name());
+        for one in options {
+            text += &format!("  {}\n", told(&one));
+        }
+    }
+    if is_empty {
+        text += "no command has default options\n";
+    }
+    print(text.as_bytes())
+}

@@ -1,0 +1,377 @@
+//! Checks that the bytes of a page are, to the last one, what its header and the schema say.
+//!
+//! A reader decodes any bytes as values. If a column is said to be required and is optional, it takes the
+//! levels for values, and where the length of a text is damaged, all texts after it are others. Both leave
+//! bytes over, or need more than there are. A few steps for each run or text find that.
+
+use parquet::basic::{Encoding, Type};
+use parquet::column::page::Page;
+use parquet::schema::types::ColumnDescriptor;
+
+/// What the schema says of a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    max_def: u32,
+    max_rep: u32,
+    kind: Type,
+    /// Length of each value, of a type where all have the same.
+    length: usize,
+}
+
+type Fault = &'static str;
+
+/// Maximum number of zeros after the last value: fastparquet writes eight.
+const PADDING_MAX: usize = 8;
+
+const BYTES_LEFT: Fault = "a page has bytes after its last value";
+const BYTES_MISSING: Fault = "a page ends before its last value";
+const WRONG_LEVEL: Fault = "a page has levels that its column cannot have";
+const WRONG_COUNT: Fault = "a page has another number of values than it says";
+
+impl Shape {
+    pub(super) fn of(column: &ColumnDescriptor) -> Self {
+        let level = |level: i16| u32::from(level.unsigned_abs());
+        let kind = column.physical_type();
+        Self {
+            max_def: level(column.max_def_level()),
+            max_rep: level(column.max_rep_level()),
+            kind,
+            length: match kind {
+                Type::INT32 | Type::FLOAT => 4,
+                Type::INT64 | Type::DOUBLE => 8,
+                Type::INT96 => 12,
+                Type::FIXED_LEN_BYTE_ARRAY => usize::try_from(column.type_length()).unwrap_or(0),
+                Type::BOOLEAN | Type::BYTE_ARRAY => 0,
+            },
+        }
+    }
+
+    /// Returns how many values a page has that are not null; `None` if that cannot be told.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the page.
+    pub(super) fn n_present(&self, page: &Page) -> Result<Option<usize>, Fault> {
+        match page {
+            Page::DictionaryPage {
+                buf,
+                num_values,
+                encoding,
+                ..
+            } => {
+                let n = to_usize(*num_values);
+                if matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                    self.plain(buf, n)?;
+                }
+                Ok(Some(n))
+            }
+            Page::DataPage {
+                buf,
+                num_values,
+                encoding,
+                def_level_encoding,
+                rep_level_encoding,
+                ..
+            } => {
+                let (mut rest, n) = (&buf[..], to_usize(*num_values));
+                for (max, encoding) in [
+                    (self.max_rep, rep_level_encoding),
+                    (self.max_def, def_level_encoding),
+                ] {
+                    // The other encoding is none that anyone has written for long.
+                    if max > 0 && *encoding != Encoding::RLE {
+                        return Ok(None);
+                    }
+                }
+                let repeated = with_length(&mut rest, self.max_rep)?;
+                n_of_level(repeated, self.max_rep, n)?;
+                let defined = with_length(&mut rest, self.max_def)?;
+                let n_present = n_of_level(defined, self.max_def, n)?;
+                self.values(rest, n_present, *encoding)?;
+                Ok(Some(n_present))
+            }
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                num_nulls,
+                num_rows,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                ..
+            } => {
+                let n = to_usize(*num_values);
+                let mut rest = &buf[..];
+                let repeated = split(&mut rest, to_usize(*rep_levels_byte_len))?;
+                let defined = split(&mut rest, to_usize(*def_levels_byte_len))?;
+                if self.max_rep == 0 && !repeated.is_empty()
+                    || self.max_def == 0 && !defined.is_empty()
+                {
+                    return Err(WRONG_LEVEL);
+                }
+                n_of_level(repeated, self.max_rep, n)?;
+                let n_present = n_of_level(defined, self.max_def, n)?;
+                // What else counts as null inside lists differs among writers.
+                let is_right = n_present + to_usize(*num_nulls) == n && num_rows == num_values;
+                if self.max_rep == 0 && !is_right {
+                    return Err(WRONG_COUNT);
+                }
+                self.values(rest, n_present, *encoding)?;
+                Ok(Some(n_present))
+            }
+        }
+    }
+
+    /// Checks that values end where their bytes end.
+    fn values(&self, bytes: &[u8], n: usize, encoding: Encoding) -> Result<(), Fault> {
+        match encoding {
+            Encoding::PLAIN => self.plain(bytes, n),
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if n > 0 => {
+                let (width, runs) = bytes.split_first().ok_or(BYTES_MISSING)?;
+                match width {
+                    0..=32 => each_run(runs, (*width).into(), n, &mut |_| Ok(())),
+                    _ => Err(WRONG_COUNT),
+                }
+            }
+            Encoding::BYTE_STREAM_SPLIT => {
+                ends_at(bytes, n.checked_mul(self.length).ok_or(BYTES_MISSING)?)
+            }
+            // The others have lengths of their own, which the reader checks.
+            _ => Ok(()),
+        }
+    }
+
+    fn plain(&self, bytes: &[u8], n: usize) -> Result<(), Fault> {
+        let end = match self.kind {
+            Type::BYTE_ARRAY => return texts(bytes, n),
+            Type::BOOLEAN => n.div_ceil(8),
+            _ => n.checked_mul(self.length).ok_or(BYTES_MISSING)?,
+        };
+        ends_at(bytes, end)
+    }
+}
+
+fn ends_at(bytes: &[u8], end: usize) -> Result<(), Fault> {
+    let rest = bytes.get(end..).ok_or(BYTES_MISSING)?;
+    match rest.len() <= PADDING_MAX && rest.iter().all(|byte| *byte == 0) {
+        true => Ok(()),
+        false => Err(BYTES_LEFT),
+    }
+}
+
+/// Checks texts: each is its length in four bytes, followed by that many bytes.
+fn texts(mut bytes: &[u8], n: usize) -> Result<(), Fault> {
+    for _ in 0..n {
+        let (length, rest) = bytes.split_first_chunk().ok_or(BYTES_MISSING)?;
+        let length = to_usize(u32::from_le_bytes(*length));
+        bytes = rest.get(length..).ok_or(BYTES_MISSING)?;
+    }
+    ends_at(bytes, 0)
+}
+
+/// Splits off levels with their length before them, if the column has such levels.
+fn with_length<'a>(rest: &mut &'a [u8], max: u32) -> Result<&'a [u8], Fault> {
+    if max == 0 {
+        return Ok(&[]);
+    }
+    let (length, behind) = rest.split_first_chunk().ok_or(BYTES_MISSING)?;
+    *rest = behind;
+    split(rest, to_usize(u32::from_le_bytes(*length)))
+}
+
+fn split<'a>(rest: &mut &'a [u8], n: usize) -> Result<&'a [u8], Fault> {
+    let (part, behind) = rest.split_at_checked(n).ok_or(BYTES_MISSING)?;
+    *rest = behind;
+    Ok(part)
+}
+
+/// Counts the levels that are the highest one.
+fn n_of_level(bytes: &[u8], max: u32, n: usize) -> Result<usize, Fault> {
+    if max == 0 {
+        return Ok(n);
+    }
+    let width = u32::BITS - max.leading_zeros();
+    let mut n_found = 0;
+    each_run(bytes, width, n, &mut |run| {
+        match run {
+            Run::Same(level, _) if level > max => return Err(WRONG_LEVEL),
+            Run::Same(level, n) => n_found += if level == max { n } else { 0 },
+            Run::Packed(bytes, n) if width == 1 => n_found += n_ones(bytes, n),
+            Run::Packed(bytes, n) => {
+                for nth in 0..n {
+                    let level = packed(bytes, width, nth);
+                    if level > max {
+                        return Err(WRONG_LEVEL);
+                    }
+                    n_found += usize::from(level == max);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(n_found)
+}
+
+/// Some levels or indexes, and their number.
+enum Run<'a> {
+    Same(u32, usize),
+    Packed(&'a [u8], usize),
+}
+
+/// Visits the runs of `n` numbers of a width in bits, and checks that they end where the bytes end.
+fn each_run<'a>(
+    mut bytes: &'a [u8],
+    width: u32,
+    mut n: usize,
+    visit: &mut dyn FnMut(Run<'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let width = to_usize(width);
+    while n > 0 {
+        let head = varint(&mut bytes).ok_or(BYTES_MISSING)?;
+        let count = usize::try_from(head >> 1).map_err(|_| WRONG_COUNT)?;
+        if count == 0 {
+            return Err(WRONG_COUNT);
+        }
+        if head & 1 == 0 {
+            let value = split(&mut bytes, width.div_ceil(8))?;
+            let value = value
+                .iter()
+                .rev()
+                .fold(0, |all, b| all << 8 | u32::from(*b));
+            n = n.checked_sub(count).ok_or(WRONG_COUNT)?;
+            visit(Run::Same(value, count))?;
+            continue;
+        }
+        // Eight numbers are as many bytes as a number has bits. The last run may have more numbers than are
+        // needed (DuckDB always writes 256), and some writers leave out the bytes that nothing needs.
+        let n_taken = count.saturating_mul(8).min(n);
+        let needed = (n_taken * width).div_ceil(8);
+        let length = count.saturating_mul(width).min(bytes.len().max(needed));
+        visit(Run::Packed(split(&mut bytes, length)?, n_taken))?;
+        n -= n_taken;
+    }
+    ends_at(bytes, 0)
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..35).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Counts the ones among the first `n` bits.
+fn n_ones(bytes: &[u8], n: usize) -> usize {
+    let (whole, rest) = bytes.split_at((n / 8).min(bytes.len()));
+    let ones = |byte: &u8| to_usize(byte.count_ones());
+    let last = rest.first().map_or(0, |byte| byte & ((1 << (n % 8)) - 1));
+    whole.iter().map(ones).sum::<usize>() + ones(&last)
+}
+
+/// Returns the nth number of a width in bits.
+fn packed(bytes: &[u8], width: u32, nth: usize) -> u32 {
+    let first = nth * to_usize(width);
+    (0..to_usize(width)).fold(0, |number, bit| {
+        let at = first + bit;
+        let byte = bytes.get(at / 8).copied().unwrap_or(0);
+        number | u32::from(byte >> (at % 8) & 1) << bit
+    })
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: Shape = Shape {
+        max_def: 1,
+        max_rep: 0,
+        kind: Type::BYTE_ARRAY,
+        length: 0,
+    };
+
+    fn n_present(shape: Shape, bytes: &[u8], n: u32, encoding: Encoding) -> Result<usize, Fault> {
+        let page = Page::DataPage {
+            buf: bytes.to_vec().into(),
+            num_values: n,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        shape.n_present(&page).map(Option::unwrap)
+    }
+
+    /// Levels of four values, the third of which is null, as bits; then three texts.
+    const PAGE: &[u8] = b"\x02\0\0\0\x03\x0b\x01\0\0\0a\x02\0\0\0bc\0\0\0\0";
+
+    #[test]
+    fn a_page_ends_where_its_values_end() {
+        let of = |bytes: &[u8]| n_present(TEXT, bytes, 4, Encoding::PLAIN);
+        assert_eq!(of(PAGE), Ok(3));
+        assert_eq!(of(&PAGE[..PAGE.len() - 1]), Err(BYTES_MISSING));
+        assert_eq!(of(&[PAGE, b"d"].concat()), Err(BYTES_LEFT));
+        // As fastparquet writes it, but not more.
+        assert_eq!(of(&[PAGE, &[0; 8]].concat()), Ok(3));
+        assert_eq!(of(&[PAGE, &[0; 9]].concat()), Err(BYTES_LEFT));
+        let required = Shape { max_def: 0, ..TEXT };
+        assert!(n_present(required, PAGE, 4, Encoding::PLAIN).is_err());
+        let nested = Shape { max_def: 3, ..TEXT };
+        assert!(n_present(nested, PAGE, 4, Encoding::PLAIN).is_err());
+    }
+
+    #[test]
+    fn runs_may_be_longer_than_is_needed_and_indexes_cut_after_the_last_one() {
+        let required = Shape { max_def: 0, ..TEXT };
+        let of = |bytes: &[u8], n| n_present(required, bytes, n, Encoding::RLE_DICTIONARY);
+        // Four numbers of two bits: in eight, in 256 as DuckDB writes them, and without the bytes after them.
+        let padded = [&[2, 0x41][..], &[0xe4; 64]].concat();
+        for bytes in [&[2, 3, 0xe4, 0][..], &padded, &[2, 3, 0xe4]] {
+            assert_eq!(of(bytes, 4), Ok(4), "{bytes:02x?}");
+        }
+        // Four times the same one, and other numbers of it.
+        assert_eq!(of(&[2, 8, 1], 4), Ok(4));
+        assert_eq!(of(&[2, 8, 1], 3), Err(WRONG_COUNT));
+        assert_eq!(of(&[2, 8, 1], 5), Err(BYTES_MISSING));
+        assert_eq!(of(&[2, 8, 1, 9], 4), Err(BYTES_LEFT));
+        assert_eq!(of(&[2, 0, 1, 8, 1], 4), Err(WRONG_COUNT));
+        assert_eq!(of(&[33, 8, 1], 4), Err(WRONG_COUNT));
+    }
+
+    #[test]
+    fn levels_are_counted_and_no_column_has_higher_ones() {
+        let levels = |max, bytes: &[u8], n| n_of_level(bytes, max, n);
+        assert_eq!(levels(1, &[0x14, 1], 10), Ok(10));
+        assert_eq!(levels(1, &[0x14, 2], 10), Err(WRONG_LEVEL));
+        assert_eq!(levels(1, &[5, 0xff, 0xff], 10), Ok(10));
+        // Two bits each: 0, 1, 2, 3.
+        assert_eq!(levels(3, &[3, 0xe4, 0], 4), Ok(1));
+        assert_eq!(levels(2, &[3, 0xe4, 0], 4), Err(WRONG_LEVEL));
+        assert_eq!(levels(2, &[3, 0xe4, 0], 3), Ok(1));
+    }
+
+    #[test]
+    fn any_bytes_are_judged() {
+        for width in 0..=255 {
+            for head in 0..=255 {
+                for n in [0, 1, 9, u32::MAX] {
+                    for encoding in [Encoding::PLAIN, Encoding::RLE_DICTIONARY] {
+                        let bytes = [2, 0, 0, 0, head, width, width, head, 0xff, 0xff, 0xff, 0x7f];
+                        // An error, or not more than there are.
+                        let n_found = n_present(TEXT, &bytes, n, encoding).unwrap_or(0);
+                        assert!(n_found <= to_usize(n));
+                    }
+                }
+            }
+        }
+    }
+}
