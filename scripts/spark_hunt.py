@@ -15,7 +15,7 @@ credentials of the executors: paths that all of them reach, or s3://bucket/prefi
 over names that begin with `.` or `_`; an object that it cannot read, or of 2 GiB or more, ends the job.
 
 --table: the rows of any table that Spark can read (Delta, Iceberg, Security Lake, parquet.`path`) go to the program as
-lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `source` is the table;
+lines of JSON. --where chooses rows, and so partitions; without it all are read. In the alerts `log_file_path` is the table;
 `log_offset` means nothing, and `alert_id`, which is made of it, is not the same in each run. `hunt_table` does the same
 with any DataFrame.
 

@@ -3,24 +3,29 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser as _};
 
-use super::args::Args;
+use super::args::{self, Args};
 use super::defaults::{self, Added, Sources, in_words, own_file};
 use super::exit::Exit;
 use super::{print, terminal};
 
 /// Parses a command line, with the default options that it does not have. Returns its words with them.
 pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)> {
+    let args = Args::try_parse_from(&words)?;
+    terminal::set_color(args.color);
+    // It shows the options itself.
+    if args.no_config || matches!(args.command, args::Command::Config) {
+        return Ok((args, named(&words)));
+    }
+    let sources = Sources::read(args.config.as_deref())?;
+    if sources.is_empty() {
+        return Ok((args, named(&words)));
+    }
     let mut all = Args::command();
     all.build();
     let typed = all.clone().try_get_matches_from(&words)?;
-    let args = Args::from_arg_matches(&typed)?;
-    terminal::set_color(args.color);
-    let added = match args.no_config {
-        true => Vec::new(),
-        false => added(&all, &typed, args.config.as_deref())?,
-    };
+    let added = added(&all, &typed, &sources)?;
     if added.is_empty() {
         return Ok((args, named(&words)));
     }
@@ -47,16 +52,14 @@ pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)>
 }
 
 /// Returns the default options that a command line does not have.
-fn added(all: &Command, typed: &ArgMatches, file: Option<&Path>) -> anyhow::Result<Vec<Added>> {
+fn added(all: &Command, typed: &ArgMatches, sources: &Sources) -> anyhow::Result<Vec<Added>> {
     let Some((name, matches)) = typed.subcommand() else {
         return Ok(Vec::new());
     };
-    // It shows them itself.
-    let Some(command) = all.find_subcommand(name).filter(|_| name != "config") else {
+    let Some(command) = all.find_subcommand(name) else {
         return Ok(Vec::new());
     };
-    let defaults = Sources::read(file)?.of(all, command)?;
-    Ok(defaults.missing_in(command, matches))
+    Ok(sources.of(all, command)?.missing_in(command, matches))
 }
 
 /// Returns a command line as text, with the name of the program and not its path, which says nothing.

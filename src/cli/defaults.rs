@@ -97,6 +97,11 @@ impl Sources {
         })
     }
 
+    /// Returns true if there are no options.
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_none() && self.variables.is_empty()
+    }
+
     /// Returns the options of a command.
     ///
     /// # Errors
