@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Measures how often words occur in CloudTrail records, and prints the table src/rule/eql/words.txt.
+"""Measures how often words occur in CloudTrail records, and prints the table src/rule/condition/words.txt.
 
-usage: scripts/words.py FOLDER... >src/rule/eql/words.txt
+usage: scripts/words.py FOLDER... >src/rule/condition/words.txt
 
 Each FOLDER is a collection of CloudTrail files by somebody else: JSON, plain or gzip, in any wrapping. A word is a run
 of ASCII letters; its share is the mean, over the collections, of the share of their records that contain it. A word is

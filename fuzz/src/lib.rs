@@ -10,7 +10,7 @@ mod archive;
 mod frame;
 mod parse;
 mod envelope;
-mod eql;
+mod rules;
 mod end_to_end;
 
 use trailsift::scan::is_rows;
@@ -19,21 +19,23 @@ pub use archive::archive;
 pub use decompress::decompress;
 pub use end_to_end::end_to_end;
 pub use envelope::envelope;
-pub use eql::eql;
 pub use frame::frame;
 pub use parse::parse;
+pub use rules::{eql, kql, rules};
 
 /// A target: it takes any bytes, and panics over what does not hold.
 pub type Target = fn(&[u8]);
 
 /// All targets by their names, in the order in which data meets what they test.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decompress", decompress),
     ("archive", archive),
     ("frame", frame),
     ("parse", parse),
     ("envelope", envelope),
     ("eql", eql),
+    ("kql", kql),
+    ("rules", rules),
     ("end_to_end", end_to_end),
 ];
 

@@ -218,7 +218,21 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
-        _ => each_at(document, field, &mut |value| each_scalar(value, visit)),
+        _ => each_in_lists(document, field, &mut |value| each_scalar(value, visit)),
+    }
+}
+
+/// Calls `visit` as [`each_at`] does, and goes through lists.
+fn each_in_lists<'v>(value: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
+    for element in value.elements() {
+        each_in_lists(element, path, visit);
+    }
+    for (key, child) in value.members() {
+        if key == path {
+            visit(child);
+        } else if let Some(rest) = path.strip_prefix(key).and_then(|r| r.strip_prefix('.')) {
+            each_in_lists(child, rest, visit);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Changes that exports make to CloudTrail's records: other names, text in place of objects, objects spread over
 //! separate fields, and texts that mean "no value".
 
+use super::java_map::is_dropped;
 use super::json::Value;
 use super::names::{is_field, is_nothing, is_path};
 use super::record::{REQUEST, Record, is_own_field, spread_request};
@@ -16,6 +17,15 @@ pub(super) fn is_native(record: &Record<'_>) -> bool {
         && spread_request(record).next().is_none()
 }
 
+/// Returns true if an export wrote the record: with objects as texts, or spread over it, or with other names.
+pub(super) fn is_export(record: &Record<'_>) -> bool {
+    let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
+    !record.has("eventName")
+        || is_text(REQUEST)
+        || is_text("userIdentity")
+        || spread_request(record).next().is_some()
+}
+
 /// Returns the members that no record has. They may contain a whole record, or something unknown.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.others().filter(|(name, _)| !is_own_field(name))
@@ -27,14 +37,14 @@ pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     text == "null" || is_nothing(text) && (is_row || !is_native(record))
 }
 
-/// Returns a value of a field; `None` if it means "no value". Some exports keep the quotes of JSON.
+/// Returns a value of a field; `None` if it means "no value", or if Elastic's pipeline drops it. Some exports keep the quotes of JSON.
 pub(super) fn scalar<'v>(
     record: &Record<'v>,
     is_row: bool,
     value: Value<'v>,
 ) -> Option<Scalar<'v>> {
     let text = value.as_str().unwrap_or_default();
-    if value.is_empty()
+    if is_dropped(value)
         || value
             .as_str()
             .is_some_and(|text| is_absent(record, is_row, text))

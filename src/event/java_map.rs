@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::json::Value;
 use simd_json::StaticNode;
 
-/// Returns the text of a value. A string is printed as it is.
+/// Returns the text of a value, without what the pipeline drops. A string is printed as it is.
 pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
     if let Some(text) = value.as_str() {
         return Cow::Borrowed(text);
@@ -21,40 +21,82 @@ pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn write_value(value: Value<'_>, out: &mut String) {
+/// Returns true if the pipeline drops this value: null, the texts "", "-" and "none", and objects and arrays of which
+/// nothing is left.
+pub(crate) fn is_dropped(value: Value<'_>) -> bool {
+    match value.as_str() {
+        Some(text) => is_dropped_text(text),
+        None if value.is_object() => value.members().all(|(_, child)| is_dropped(child)),
+        None if value.is_array() => value.elements().all(is_dropped),
+        None => value.is_empty(),
+    }
+}
+
+/// Returns true if the pipeline drops a field with this text.
+pub(crate) fn is_dropped_text(text: &str) -> bool {
+    matches!(text, "" | "-" | "none")
+}
+
+/// Writes a value. Returns false, and writes nothing, if it is dropped.
+fn write_value(value: Value<'_>, out: &mut String) -> bool {
+    let start = out.len();
     if let Some(text) = value.as_str() {
         out.push_str(text);
+        return !is_dropped_text(text);
     } else if value.is_object() {
         let mut entries: Vec<(&str, Value<'_>)> = value.members().collect();
+        // The table has grown with the keys that are dropped later.
         let buckets = n_buckets(entries.len());
         // The sort is stable: inside a bucket the order is that of insertion.
         entries.sort_by_key(|(key, _)| bucket(key, buckets));
         out.push('{');
-        for (i, (key, value)) in entries.into_iter().enumerate() {
-            out.push_str(if i == 0 { "" } else { ", " });
+        let is_left = write_each(entries.into_iter(), out, |(key, value), out| {
             out.push_str(key);
             out.push('=');
-            write_value(value, out);
-        }
+            write_value(value, out)
+        });
         out.push('}');
+        return is_left || forget(out, start);
     } else if value.is_array() {
         out.push('[');
-        for (i, value) in value.elements().enumerate() {
-            out.push_str(if i == 0 { "" } else { ", " });
-            write_value(value, out);
-        }
+        let is_left = write_each(value.elements(), out, write_value);
         out.push(']');
-    } else if let Some(node) = value.as_static() {
-        match node {
-            StaticNode::F64(number) => write_double(number, out),
-            // Writing to a String cannot fail.
-            node => write!(out, "{node}").expect("a String takes all"),
+        return is_left || forget(out, start);
+    }
+    match value.as_static() {
+        None | Some(StaticNode::Null) => return false,
+        Some(StaticNode::F64(number)) => write_double(number, out),
+        // Writing to a String cannot fail.
+        Some(node) => write!(out, "{node}").expect("a String takes all"),
+    }
+    true
+}
+
+fn forget(out: &mut String, start: usize) -> bool {
+    out.truncate(start);
+    false
+}
+
+/// Writes items with commas between them. Returns true if one was written.
+fn write_each<T>(
+    items: impl Iterator<Item = T>,
+    out: &mut String,
+    write: impl Fn(T, &mut String) -> bool,
+) -> bool {
+    let mut is_left = false;
+    for item in items {
+        let before = out.len();
+        out.push_str(if is_left { ", " } else { "" });
+        match write(item, out) {
+            true => is_left = true,
+            false => out.truncate(before),
         }
     }
+    is_left
 }
 
 /// Writes a number like `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent, and always with a fraction.
-fn write_double(number: f64, out: &mut String) {
+pub(crate) fn write_double(number: f64, out: &mut String) {
     let size = number.abs();
     let text = if size == 0.0 || (1e-3..1e7).contains(&size) {
         format!("{number:?}")
@@ -146,16 +188,25 @@ mod tests {
     }
 
     #[test]
-    fn maps_lists_and_nulls_are_printed_as_java_does() {
+    fn maps_and_lists_are_printed_as_java_does() {
         assert_eq!(
-            printed(r#"{"a":{"b":"c"},"d":["e","f"],"n":null,"t":true}"#),
-            "{a={b=c}, d=[e, f], t=true, n=null}"
+            printed(r#"{"a":{"b":"c"},"d":["e","f"],"t":true}"#),
+            "{a={b=c}, d=[e, f], t=true}"
         );
         assert_eq!(
-            printed(r#"[1,-2,1.5,100.0,1e10,1e-5,12345678.9,{}]"#),
-            "[1, -2, 1.5, 100.0, 1.0E10, 1.0E-5, 1.23456789E7, {}]"
+            printed(r#"[1,-2,1.5,100.0,1e10,1e-5,12345678.9]"#),
+            "[1, -2, 1.5, 100.0, 1.0E10, 1.0E-5, 1.23456789E7]"
         );
         assert_eq!(printed(r#""{as it is}""#), "{as it is}");
+    }
+
+    #[test]
+    fn what_the_pipeline_drops_is_not_printed() {
+        assert_eq!(
+            printed(r#"{"n":null,"a":["-",{"b":"none"},"x",""],"e":{"f":[[]]},"g":"None"}"#),
+            "{a=[x], g=None}"
+        );
+        assert_eq!(printed(r#"{"a":[{"b":""}]}"#), "");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
-//! documents that Elastic and Security Lake built from them. `names` and `exports` know how tables change
+//! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
+//! `derived` derives them, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
 //! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `java_map` prints objects as Elastic's pipeline does, and
 //! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
@@ -12,10 +13,14 @@
 //! `event.outcome` has each outcome that some reading gives.
 
 pub(crate) mod own_output;
+mod categories;
 pub(crate) mod cloudtrail;
+mod derived;
 mod doubt;
 pub(crate) mod ecs;
 mod exports;
+mod fields;
+mod flattened;
 pub(crate) mod java_map;
 pub(crate) mod json;
 mod known;
@@ -23,6 +28,7 @@ mod leaves;
 pub(crate) mod names;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+mod own;
 mod record;
 pub(crate) mod time;
 mod wrapper;
@@ -32,8 +38,11 @@ use std::fmt::Write as _;
 
 pub use doubt::Doubt;
 use doubt::{Said, holds_below};
+pub(crate) use fields::{ecs_name, fields_under};
+pub(crate) use java_map::write_double;
 use json::Value;
 pub use leaves::Path;
+pub use own::OwnValue;
 pub(crate) use record::{Record, is_own_field};
 pub(crate) use wrapper::Wrapper;
 
@@ -51,6 +60,11 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
+    /// Returns the value as text.
+    pub(crate) fn to_text(&self) -> String {
+        self.clone().into_text()
+    }
+
     fn into_text(self) -> String {
         match self {
             Self::Text(text) => text.into_owned(),
@@ -65,6 +79,16 @@ impl Scalar<'_> {
 pub trait Fields {
     /// Calls `visit` with each value of `field`, in the order of the record.
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>));
+
+    /// Calls `visit` with each value of a field by CloudTrail's own name, such as `userIdentity.arn`.
+    fn each_own_value(&self, path: &str, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        self.each_value(path, &mut |value| {
+            visit(OwnValue::Text(value.into_text().into()));
+        });
+    }
+
+    /// Calls `visit` with each text, number and boolean anywhere in the event, as text.
+    fn each_leaf(&self, _visit: &mut dyn FnMut(&str)) {}
 
     /// Calls `visit` with texts of the request that together contain all its keys and strings.
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
@@ -427,11 +451,26 @@ impl Fields for Event<'_> {
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
         match self.schema {
             Schema::CloudTrail => {
-                cloudtrail::each_value(&self.record, self.is_row, field, visit);
+                derived::each_value(&self.record, self.is_row, field, visit);
             }
             Schema::Ecs => ecs::each_value(self.record.value(), field, visit),
             Schema::Ocsf => ocsf::each_value(self.record.value(), field, visit),
         }
+    }
+
+    fn each_own_value(&self, path: &str, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        if self.schema == Schema::CloudTrail {
+            return own::each_value(&self.record, self.is_row, path, visit);
+        }
+        if let Some(field) = ecs_name(path) {
+            self.each_value(&field, &mut |value| {
+                visit(OwnValue::Text(value.into_text().into()));
+            });
+        }
+    }
+
+    fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
+        own::each_text(self.record.value(), false, &mut |text| visit(&text));
     }
 
     fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {

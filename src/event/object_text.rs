@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::java_map;
 use super::names::is_field;
+use super::{java_map, json};
 
 /// Returns the text of the value at a path of fields, whatever the case of their names.
 pub(crate) fn at(text: &str, path: &str) -> Option<String> {
@@ -27,6 +27,26 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
             Some(found.to_owned()).filter(|text| !matches!(&**text, "" | "null"))
         }
     }
+}
+
+/// Calls `then` with an object, which may be stored as the text of one. Another value is given as it is.
+pub(super) fn with_object(value: json::Value<'_>, then: &mut dyn FnMut(json::Value<'_>)) {
+    let is_read = value.as_str().is_some_and(|text| with_parsed(text, then));
+    if !is_read {
+        then(value);
+    }
+}
+
+/// Calls `then` with the object that a text is in JSON. Returns false if it is none.
+fn with_parsed(text: &str, then: &mut dyn FnMut(json::Value<'_>)) -> bool {
+    let text = text.trim_start();
+    // What is no JSON, or is nested too deeply, serde_json refuses first, whatever else reads it.
+    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+        return false;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    let parsed = simd_json::to_tape(&mut bytes);
+    parsed.map(|tape| then(json::Value::of(&tape))).is_ok()
 }
 
 /// Returns the path of `literal` in the object, beginning with `place`.

@@ -8,10 +8,14 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::categories::kind_of;
 use super::doubt::Said;
 use super::ecs::each_at;
+use super::fields::flattened;
+use super::flattened::each_leaf;
 use super::json::Value;
 use super::names::{after_field, is_nothing};
+use super::object_text::with_object;
 use super::record::is_own_field;
 use super::{Scalar, java_map, object_text};
 
@@ -321,7 +325,17 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
     match field {
         "event.dataset" | "data_stream.dataset" => visit(text("aws.cloudtrail")),
         "event.kind" => visit(text("event")),
-        "event.category" if is_iam(document) => visit(text("iam")),
+        "event.category" => {
+            let action = first_text(document, "api.operation").unwrap_or_default();
+            let category = kind_of(action).category();
+            category
+                .into_iter()
+                .for_each(|category| visit(text(category)));
+        }
+        "event.type" => {
+            let action = first_text(document, "api.operation").unwrap_or_default();
+            kind_of(action).types().for_each(|name| visit(text(name)));
+        }
         "event.outcome" => outcomes(document, visit),
         "source.ip" => {
             let address = first_text(document, "src_endpoint.ip");
@@ -353,24 +367,37 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
         }
         "aws.cloudtrail.recipient_account_id" => _ = copy(&RECIPIENTS),
         "aws.cloudtrail.request_parameters" => requests(document, visit),
-        _ => {
-            let flattened = "aws.cloudtrail.flattened.request_parameters.";
-            if let Some(name) = field.strip_prefix(flattened)
-                && let Some(value) = request_parameter(document, name)
-            {
-                visit(Scalar::Text(value));
-            }
-        }
+        _ => leaves(document, field, visit),
+    }
+}
+
+/// Calls `visit` with the leaves of the request or the response at a path.
+fn leaves(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+    let (object, path) = match flattened(field) {
+        Some(("requestParameters", path)) => ("api.request.data", path),
+        Some(("responseElements", path)) => ("api.response.data", path),
+        _ => return,
+    };
+    let mut is_found = false;
+    each_at(document, object, &mut |data| {
+        with_object(data, &mut |object| {
+            each_leaf(object, Some(path), &mut |leaf| {
+                is_found = true;
+                visit(Scalar::Text(leaf));
+            });
+        });
+    });
+    let unmapped = || match object {
+        "api.request.data" => request_parameter(document, path),
+        _ => response_element(document, path).map(Cow::Owned),
+    };
+    if !is_found && let Some(value) = unmapped() {
+        visit(Scalar::Text(value));
     }
 }
 
 fn text(text: &str) -> Scalar<'_> {
     Scalar::Text(Cow::Borrowed(text))
-}
-
-fn is_iam(document: Value<'_>) -> bool {
-    first_text(document, "api.service.name") == Some("iam.amazonaws.com")
-        || first_text(document, "api.operation") == Some("AttachUserPolicy")
 }
 
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {

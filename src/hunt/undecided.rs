@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use crate::event::names::{self, is_field, is_nothing};
-use crate::event::{Doubt, Event, Fields, Scalar};
+use crate::event::{Doubt, Event, Fields, OwnValue, Scalar};
 use crate::report::Member;
 use crate::rule::Rule;
 use crate::scan::Prefilter;
@@ -192,6 +192,14 @@ impl Fields for Supposed<'_> {
                 add(required);
             }
         }
+    }
+
+    fn each_own_value(&self, path: &str, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        self.event.each_own_value(path, visit);
+    }
+
+    fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
+        self.event.each_leaf(visit);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rule: the condition for an event to be a finding.
 //!
-//! In: the ECS view of one event ([`Fields`](crate::event::Fields)). Out: match or no match. The rule is data,
-//! `quarantine.toml`, embedded in the program. Its query is Elastic's own text, which the small engine in [`eql`]
-//! parses and evaluates.
+//! In: the fields of one event ([`Fields`](crate::event::Fields)). Out: match or no match. The rule is data,
+//! `quarantine.toml`, embedded in the program; others come from files ([`load`]). The languages [`eql`], [`kql`] and
+//! `sigma` have a parser each, and one tree under them, [`Condition`], which is what is evaluated.
 //!
 //! The same query gives the *needles*: literals, one of which must be in the bytes of every record that can match. They
 //! are derived from the query and never written separately, so the prefilter cannot disagree with the rule.
@@ -14,15 +14,25 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
-//! A hunt has a [`RuleSet`], if only of one rule.
+//! A hunt has a [`RuleSet`], if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
 //!
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
 
+mod condition;
+mod syntax;
 pub mod eql;
+pub mod kql;
+mod sigma;
+pub mod load;
 mod model;
 mod set;
+mod table;
 
-pub use eql::{Needles, ParseError, Query};
+#[cfg(test)]
+pub(crate) use condition::testing;
+pub use condition::{Condition, Needles};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
 pub use set::{PackRule, RuleSet, RuleSetError};
+pub use syntax::{ParseError, Problem};
+pub use table::RuleTable;

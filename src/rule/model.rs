@@ -4,7 +4,9 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use super::eql::{Needles, ParseError, Query};
+use super::condition::{Condition, Needles};
+use super::eql;
+use super::syntax::ParseError;
 use crate::event::Fields;
 
 /// The id of Elastic's rule for AWSCompromisedKeyQuarantine.
@@ -15,7 +17,7 @@ const QUARANTINE_ID: &str = "0b79f5c0-2c31-4fea-86cd-e62644278205";
 pub struct Rule {
     /// The rule's metadata.
     pub metadata: Metadata,
-    query: Query,
+    query: Condition,
     query_text: String,
     needles: Needles,
 }
@@ -36,13 +38,18 @@ impl Rule {
     pub fn from_toml(text: &str) -> Result<Self, RuleError> {
         let Document { metadata, query } = toml::from_str(text)?;
         let query_text = query.trim_end().to_owned();
-        let query = Query::parse(&query_text)?;
-        Ok(Self {
+        let query = eql::parse(&query_text)?;
+        Ok(Self::new(metadata, query, query_text))
+    }
+
+    /// Returns the rule with this condition, whose text is `query_text`.
+    pub(super) fn new(metadata: Metadata, query: Condition, query_text: String) -> Self {
+        Self {
             needles: query.needles(),
             metadata,
             query,
             query_text,
-        })
+        }
     }
 
     /// Returns whether `event` is a finding.
@@ -58,7 +65,7 @@ impl Rule {
 
     /// Returns the query.
     #[must_use]
-    pub fn query(&self) -> &Query {
+    pub fn query(&self) -> &Condition {
         &self.query
     }
 
@@ -152,6 +159,8 @@ impl Metadata {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// `informational`
+    Informational,
     /// `low`
     Low,
     /// `medium`
@@ -165,6 +174,7 @@ pub enum Severity {
 impl Display for Severity {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Informational => "informational",
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
@@ -275,7 +285,7 @@ fn write_list(f: &mut Formatter<'_>, title: &str, items: &[String]) -> fmt::Resu
 mod tests {
     use expect_test::expect;
 
-    use super::super::eql::testing::Event;
+    use super::super::testing::Event;
     use super::{Needles, Rule, Severity};
 
     fn attachment() -> Event {
@@ -405,7 +415,7 @@ mod tests {
                |
             21 | severity = "grave"
                |            ^^^^^^^
-            unknown variant `grave`, expected one of `low`, `medium`, `high`, `critical`
+            unknown variant `grave`, expected one of `informational`, `low`, `medium`, `high`, `critical`
         "#]]
         .assert_eq(&error("\"high\"", "\"grave\""));
     }

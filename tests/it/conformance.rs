@@ -1,12 +1,13 @@
 //! Are a record's fields what Elastic's own pipeline makes of it? Its fixtures say so: raw records, one a
 //! line, beside the documents that came out. And what does Panther's rule for the same thing say?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use trailsift::event::{Fields as _, Scalar};
 use trailsift::rule::Rule;
 use trailsift::scan::each_event;
 
@@ -42,32 +43,31 @@ struct Exception {
     reason: &'static str,
 }
 
-/// All of them. Elastic's later versions drop empty members from the object before it is printed; the
-/// Beats, and we, print them as `key=`. What the rule looks for cannot stand in an empty value, so no
-/// answer depends on it, and what the record says is kept.
+/// All of them. Elastic's pipeline drops empty members from the object before it is printed, and so do we; the Beats
+/// print them as `key=`. What the rule looks for cannot stand in an empty value, so no answer depends on it.
 const EXCEPTIONS: [Exception; 2] = [
     Exception {
-        file: "integrations/test-create-trail-json.log",
+        file: "beats/create-trail-json.log",
         line: 0,
         field: REQUEST,
         ours: "{isMultiRegionTrail=true, s3BucketName=TEST-cloudtrail-bucket, name=TEST-trail, \
-               enableLogFileValidation=true, kmsKeyId=, isOrganizationTrail=false, \
+               enableLogFileValidation=true, isOrganizationTrail=false, \
                includeGlobalServiceEvents=true}",
         elastic: "{isMultiRegionTrail=true, s3BucketName=TEST-cloudtrail-bucket, name=TEST-trail, \
-                  enableLogFileValidation=true, isOrganizationTrail=false, \
+                  enableLogFileValidation=true, kmsKeyId=, isOrganizationTrail=false, \
                   includeGlobalServiceEvents=true}",
         reason: "kmsKeyId is empty",
     },
     Exception {
-        file: "integrations/test-update-trail-json.log",
+        file: "beats/update-trail-json.log",
         line: 1,
         field: REQUEST,
-        ours: "{isMultiRegionTrail=true, s3BucketName=test-cloudtrail-bucket, snsTopicName=, \
+        ours: "{isMultiRegionTrail=true, s3BucketName=test-cloudtrail-bucket, \
                name=arn:aws:cloudtrail:us-west-2:0123456789012:trail/TEST-trail, \
-               enableLogFileValidation=false, kmsKeyId=}",
-        elastic: "{isMultiRegionTrail=true, s3BucketName=test-cloudtrail-bucket, \
+               enableLogFileValidation=false}",
+        elastic: "{isMultiRegionTrail=true, s3BucketName=test-cloudtrail-bucket, snsTopicName=, \
                   name=arn:aws:cloudtrail:us-west-2:0123456789012:trail/TEST-trail, \
-                  enableLogFileValidation=false}",
+                  enableLogFileValidation=false, kmsKeyId=}",
         reason: "snsTopicName and kmsKeyId are empty",
     },
 ];
@@ -119,6 +119,133 @@ fn elastic_s_documents_read_as_input_say_what_is_written_in_them() {
         let written: Vec<Fields> = elastic_fields(&pair.document).into_iter().collect();
         let read = events(pair.document.to_string().as_bytes());
         assert_eq!(read, written, "{}, line {}", pair.file, pair.line);
+    }
+}
+
+/// Fields that rules ask for beside [`FIELDS`].
+const RULE_FIELDS: [&str; 24] = [
+    "event.category",
+    "event.type",
+    "user.id",
+    "user.target.name",
+    "source.ip",
+    "user_agent.original",
+    "tls.client.server_name",
+    "aws.cloudtrail.error_code",
+    "aws.cloudtrail.error_message",
+    "aws.cloudtrail.recipient_account_id",
+    "aws.cloudtrail.response_elements",
+    "aws.cloudtrail.additional_eventdata",
+    "aws.cloudtrail.service_event_details",
+    "aws.cloudtrail.session_credential_from_console",
+    "aws.cloudtrail.resources.arn",
+    "aws.cloudtrail.resources.account_id",
+    "aws.cloudtrail.resources.type",
+    "aws.cloudtrail.console_login.additional_eventdata.mfa_used",
+    "aws.cloudtrail.console_login.additional_eventdata.login_to",
+    "aws.cloudtrail.user_identity.type",
+    "aws.cloudtrail.user_identity.arn",
+    "aws.cloudtrail.user_identity.access_key_id",
+    "aws.cloudtrail.user_identity.invoked_by",
+    "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
+];
+
+/// The objects whose leaves are compared, each by its path.
+const FLATTENED: [&str; 2] = [
+    "aws.cloudtrail.flattened.request_parameters",
+    "aws.cloudtrail.flattened.response_elements",
+];
+
+#[test]
+fn fields_that_rules_ask_for_are_what_elastic_makes_of_them() {
+    let Some(folder) = shared::folder("conformance") else {
+        return;
+    };
+    let (mut n_values, mut differences) = (0, Vec::new());
+    // The Beats are older.
+    let pairs = pairs(&folder);
+    let pairs = pairs.iter().filter(|pair| !pair.file.starts_with("beats/"));
+    for pair in pairs.filter(|pair| at(&pair.document, "event.action").is_some()) {
+        let mut fields: BTreeSet<String> = RULE_FIELDS.map(str::to_owned).into();
+        for flattened in FLATTENED {
+            if let Some(object) = at(&pair.document, flattened) {
+                leaves(object, flattened, &mut fields);
+            }
+        }
+        for field in &fields {
+            let mut elastic = BTreeSet::new();
+            all_at(&pair.document, field, &mut elastic);
+            let mut ours = BTreeSet::new();
+            assert!(each_event(&pair.raw, &mut |event| {
+                event.each_value(field, &mut |value| {
+                    ours.insert(match value {
+                        Scalar::Text(text) => text.into_owned(),
+                        Scalar::Integer(n) => n.to_string(),
+                        Scalar::Float(n) => n.to_string(),
+                        Scalar::Boolean(b) => b.to_string(),
+                    });
+                });
+            }));
+            n_values += elastic.len();
+            if ours != elastic {
+                let place = format!("{}, line {}", pair.file, pair.line);
+                differences.push(format!(
+                    "{place}: {field} is {ours:?}, Elastic's is {elastic:?}"
+                ));
+            }
+        }
+    }
+    assert!(n_values > 500, "{n_values}");
+    // This fixture is of a table without the action.
+    let older = "integrations/test-delete-trail-json.log, line 0: event.";
+    assert_eq!(
+        differences
+            .iter()
+            .filter(|one| one.starts_with(older))
+            .count(),
+        2
+    );
+    assert_eq!(differences.len(), 2, "{differences:#?}");
+}
+
+/// Adds the paths of the leaves of an object.
+fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, child) in members {
+                leaves(child, &format!("{path}.{key}"), found);
+            }
+        }
+        Value::Array(elements) => elements.iter().for_each(|one| leaves(one, path, found)),
+        _ => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+/// Adds the scalars at a path, through arrays.
+fn all_at(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(elements) => elements.iter().for_each(|one| all_at(one, path, found)),
+        Value::Object(members) => {
+            for (key, child) in members {
+                match path.strip_prefix(key.as_str()) {
+                    Some("") => all_at(child, "", found),
+                    Some(rest) if rest.starts_with('.') => {
+                        all_at(child, rest.trim_start_matches('.'), found);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Value::String(text) if path.is_empty() => {
+            found.insert(text.clone());
+        }
+        Value::Null => {}
+        other if path.is_empty() => {
+            found.insert(other.to_string());
+        }
+        _ => {}
     }
 }
 

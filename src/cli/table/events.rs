@@ -156,6 +156,6 @@ pub(super) fn colored(severity: Severity, line: &str) -> String {
     match severity {
         Severity::Critical | Severity::High => terminal::red(line),
         Severity::Medium => terminal::yellow(line),
-        Severity::Low => line.to_owned(),
+        Severity::Low | Severity::Informational => line.to_owned(),
     }
 }

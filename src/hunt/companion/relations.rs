@@ -116,7 +116,7 @@ const READS: [&str; 6] = ["Get", "List", "Describe", "Simulate", "Lookup", "Batc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::eql::testing::Event;
+    use crate::rule::testing::Event;
 
     #[test]
     fn each_event_has_its_relation() {

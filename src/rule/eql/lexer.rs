@@ -3,8 +3,8 @@
 //! A token is read only when the parser requests the next one. So an error further on (the `[` of a sequence) does not
 //! hide the message that the parser reports first (that sequences are not supported).
 
-use super::Literal;
-use super::error::{Fault, Problem};
+use super::literal::Literal;
+use crate::rule::syntax::{Fault, Problem};
 
 /// A token and its start, in bytes.
 #[derive(Debug)]
@@ -27,15 +27,15 @@ pub(super) enum Kind<'q> {
 }
 
 /// Longer symbols come before shorter ones that they begin with.
-const SYMBOLS: [&str; 11] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", ",", ".", "?"];
+const SYMBOLS: [&str; 13] = [
+    "==", "!=", "<=", ">=", "<", ">", "(", ")", ",", ".", "?", ":", "~",
+];
 
 /// Syntax that EQL supports and this engine does not.
-const UNSUPPORTED: [(&str, &str); 13] = [
+const UNSUPPORTED: [(&str, &str); 11] = [
     ("?\"", "raw strings as `?\"...\"`; write `\"\"\"...\"\"\"`"),
     ("?'", "raw strings as `?'...'`; write `\"\"\"...\"\"\"`"),
     ("'", "strings in single quotes; write `\"...\"`"),
-    (":", "the case-insensitive `:`; write `==`"),
-    ("~", "the case-insensitive forms with `~`"),
     ("|", "pipes"),
     ("[", "array indexes and the steps of sequences"),
     ("]", "array indexes and the steps of sequences"),
@@ -169,7 +169,14 @@ impl<'q> Lexer<'q> {
             if self.accept("\"") {
                 return Ok(Kind::Text(text));
             } else if self.rest.starts_with('\\') {
-                text.push(self.escape()?);
+                match self.escape()? {
+                    Some(c) => text.push(c),
+                    // Any other backslash is itself (AbstractBuilder.unquoteString).
+                    None => {
+                        self.accept("\\");
+                        text.push('\\');
+                    }
+                }
             } else {
                 return Err(unclosed);
             }
@@ -197,31 +204,33 @@ impl<'q> Lexer<'q> {
         Ok(Kind::Text(text.to_owned()))
     }
 
-    fn escape(&mut self) -> Result<char, Fault> {
-        const PLAIN: [(&str, char); 7] = [
+    /// Reads an escape; `None` if the backslash begins none.
+    fn escape(&mut self) -> Result<Option<char>, Fault> {
+        const PLAIN: [(&str, char); 8] = [
             ("\\b", '\u{8}'),
             ("\\t", '\t'),
             ("\\n", '\n'),
             ("\\f", '\u{c}'),
             ("\\r", '\r'),
             ("\\\"", '"'),
+            ("\\'", '\''),
             ("\\\\", '\\'),
         ];
-        let not_an_escape = self.fault(Problem::Escape);
+        let not_an_escape = self.fault(Problem::Escape("a character is \\u{2 to 8 hex digits}"));
         for (escape, meaning) in PLAIN {
             if self.accept(escape) {
-                return Ok(meaning);
+                return Ok(Some(meaning));
             }
         }
         if !self.accept("\\u{") {
-            return Err(not_an_escape);
+            return Ok(None);
         }
         let hex = self.take_while(|c| c.is_ascii_hexdigit());
         let character = Some(hex)
             .filter(|hex| (2..=8).contains(&hex.len()) && self.accept("}"))
             .and_then(|hex| u32::from_str_radix(hex, 16).ok())
             .and_then(char::from_u32);
-        character.ok_or(not_an_escape)
+        character.map(Some).ok_or(not_an_escape)
     }
 
     fn symbol(&mut self, first: char) -> Result<Kind<'q>, Fault> {

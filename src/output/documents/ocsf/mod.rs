@@ -46,6 +46,7 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
     let text = |column| alert.text(column);
     let (severity_id, severity) = match metadata.severity {
+        Severity::Informational => (1, "Informational"),
         Severity::Low => (2, "Low"),
         Severity::Medium => (3, "Medium"),
         Severity::High => (4, "High"),

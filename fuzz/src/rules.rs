@@ -1,9 +1,9 @@
-//! Any text as a query: no panic; what parses prints, and the print parses to the same query and prints the same.
-//! And no query is true of a record that holds none of its needles.
+//! Any text as a query in EQL or KQL, or as a file of rules: no panic; what parses can be printed and evaluated. And no query is true of a record that holds none of its needles.
 
 use std::hint::black_box;
 
-use trailsift::rule::{Needles, Query};
+use trailsift::rule::load::{Form, Loaded};
+use trailsift::rule::{Condition, Needles, ParseError, eql, kql};
 use trailsift::scan::{Prefilter, each_event};
 
 /// Records that queries are asked about: one of each schema, with values of all types, and little else.
@@ -26,38 +26,64 @@ const RECORDS: [&str; 4] = [
     ),
 ];
 
-/// Asserts that a query is what it prints, and that its needles miss no record that it matches.
+/// Asserts that any text is a query or has an error, and that no needle misses a record that its query matches.
 pub fn eql(data: &[u8]) {
+    query(data, eql::parse);
+}
+
+/// Asserts the same of KQL.
+pub fn kql(data: &[u8]) {
+    query(data, kql::parse);
+}
+
+/// Asserts that any file of rules is loaded or refused, and the same of the rules in it.
+pub fn rules(data: &[u8]) {
+    let mut loaded = Loaded::default();
+    for form in [Form::Yaml, Form::Toml] {
+        let n_before = loaded.rules.len() + loaded.refused.len();
+        loaded.add_file("pack", "file", form, data);
+        assert!(
+            loaded.rules.len() + loaded.refused.len() > n_before,
+            "nothing is said"
+        );
+    }
+    for one in &loaded.rules {
+        condition_is_sound(one.rule.query());
+    }
+    for refused in &loaded.refused {
+        assert!(!refused.reason.is_empty() && !refused.to_string().is_empty());
+    }
+}
+
+fn query(data: &[u8], parse: fn(&str) -> Result<Condition, ParseError>) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let query = match Query::parse(text) {
-        Ok(query) => query,
-        Err(error) => {
-            assert!(!error.to_string().is_empty());
-            return;
-        }
-    };
-    let printed = query.to_string();
-    let again = Query::parse(&printed);
-    assert_eq!(again.as_ref(), Ok(&query), "{printed}");
-    assert_eq!(again.map(|query| query.to_string()), Ok(printed));
-    black_box(query.contains_atoms());
+    match parse(text) {
+        Ok(condition) => condition_is_sound(&condition),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Asserts that a condition can be printed and evaluated, and that its needles miss no record.
+fn condition_is_sound(query: &Condition) {
+    assert!(!query.to_string().is_empty());
+    black_box((query.contains_atoms(), query.fields()));
     let Needles::AnyOf(needles) = query.needles() else {
         RECORDS.iter().for_each(|record| {
-            is_match(&query, record);
+            is_match(query, record);
         });
         return;
     };
     let prefilter = Prefilter::new(&needles);
     for record in RECORDS {
         let has_hit = prefilter.hits(record.as_bytes()).first_from(0).is_some();
-        let is_lost = is_match(&query, record) && !has_hit;
+        let is_lost = is_match(query, record) && !has_hit;
         assert!(!is_lost, "{query} is true of {record} without {needles:?}");
     }
 }
 
-fn is_match(query: &Query, record: &str) -> bool {
+fn is_match(query: &Condition, record: &str) -> bool {
     let (mut n_events, mut is_match) = (0, false);
     let is_parsed = each_event(record.as_bytes(), &mut |event| {
         n_events += 1;

@@ -2,72 +2,69 @@
 //!
 //! As for needles, every doubtful case gives "any value". This costs time but never loses a record.
 
-use super::needles::run;
-use super::{Condition, Literal, Operator};
+use super::matcher::Matcher;
+use super::needles::{fidelity, runs_of};
+use super::{Case, Field, Names, Node, Test};
 
 /// Returns the values, without repeats; `None` if the field may have any value, or none.
-pub(super) fn values_of<'q>(condition: &'q Condition, field: &str) -> Option<Vec<&'q str>> {
-    match condition {
-        Condition::And(operands) => operands
+pub(super) fn values_of<'c>(node: &'c Node, name: &str) -> Option<Vec<&'c str>> {
+    match node {
+        Node::And(nodes) => nodes
             .iter()
-            .filter_map(|operand| values_of(operand, field))
+            .filter_map(|node| values_of(node, name))
             .min_by_key(Vec::len),
-        Condition::Or(operands) => {
-            let each = operands.iter().map(|operand| values_of(operand, field));
-            let mut all: Vec<&str> = Vec::new();
-            for value in each.collect::<Option<Vec<_>>>()?.into_iter().flatten() {
-                if !all.contains(&value) {
-                    all.push(value);
-                }
-            }
-            Some(all)
+        Node::Or(nodes) => union(nodes.iter().map(|node| values_of(node, name))),
+        Node::Test {
+            field,
+            test: Test::Value(Matcher::Texts(set)),
+        } if is_field(field, name) && set.case() == Case::Exact => {
+            union(set.texts().iter().map(|text| Some(vec![text.as_str()])))
         }
-        Condition::Compare {
-            field: compared,
-            operator: Operator::Equal,
-            literal: Literal::Text(text),
-        } if compared.name == field => Some(vec![text]),
-        Condition::In {
-            field: compared,
-            literals,
-        } if compared.name == field => literals
-            .iter()
-            // A `null` in the list never makes the condition true.
-            .filter(|literal| **literal != Literal::Null)
-            .map(|literal| match literal {
-                Literal::Text(text) => Some(&**text),
-                _ => None,
-            })
-            .collect(),
         _ => None,
     }
 }
 
+fn is_field(field: &Field, name: &str) -> bool {
+    field.names == Names::Ecs && field.name == name
+}
+
+fn union<'c>(parts: impl Iterator<Item = Option<Vec<&'c str>>>) -> Option<Vec<&'c str>> {
+    let mut all: Vec<&str> = Vec::new();
+    for value in parts.collect::<Option<Vec<_>>>()?.into_iter().flatten() {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    Some(all)
+}
+
 /// Returns runs, one of which is in a field's text whenever a condition is true; `None` if no run is required.
-pub(super) fn runs_in<'q>(condition: &'q Condition, field: &str) -> Option<Vec<&'q str>> {
-    match condition {
-        Condition::And(operands) => operands.iter().find_map(|one| runs_in(one, field)),
-        Condition::Or(operands) => {
-            let each = operands.iter().map(|one| runs_in(one, field));
+pub(super) fn runs_in<'c>(node: &'c Node, name: &str) -> Option<Vec<&'c str>> {
+    match node {
+        Node::And(nodes) => nodes.iter().find_map(|one| runs_in(one, name)),
+        Node::Or(nodes) => {
+            let each = nodes.iter().map(|one| runs_in(one, name));
             let all: Vec<&str> = each.collect::<Option<Vec<_>>>()?.concat();
             Some(all).filter(|all| !all.is_empty())
         }
-        Condition::Contains {
-            field: searched,
-            literal,
-        } if searched.name == field => run(literal, field).map(|run| vec![run]),
+        Node::Test {
+            field,
+            test: Test::Value(matcher),
+        } if is_field(field, name) && !matcher.searched().is_empty() => {
+            runs_of(matcher, fidelity(field))
+        }
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Query;
+    use super::super::testing::eql;
 
     #[test]
     fn a_literal_must_stand_in_a_field_if_no_way_leads_past_it() {
         let check = |condition: &str, expected: Option<&[&str]>| {
-            let query = Query::parse(&format!("any where {condition}")).unwrap();
+            let query = eql(condition);
             let runs = query.runs_in("aws.cloudtrail.request_parameters");
             assert_eq!(runs.as_deref(), expected, "{condition}");
         };
@@ -88,7 +85,7 @@ mod tests {
 
     #[track_caller]
     fn check(condition: &str, expected: Option<&[&str]>) {
-        let query = Query::parse(&format!("any where {condition}")).unwrap();
+        let query = eql(condition);
         assert_eq!(
             query.values_of("event.action").as_deref(),
             expected,

@@ -2,7 +2,7 @@
 //!
 //! Only text that *must* be in the record counts. Every doubtful case therefore gives "no needle", which costs time but
 //! never loses a record. `not`, `!=`, order comparisons, `null`, numbers and computed fields give no needle. An `and`
-//! gives the needles of the operand whose needles are in the fewest records. An `or` and an `in` need the needles of
+//! gives the needles of the operand whose needles are in the fewest records. An `or` and a list need the needles of
 //! all operands.
 //!
 //! Of a literal, only a run of ASCII letters and digits is certain to be in the record's bytes: JSON may write `/` as
@@ -11,9 +11,10 @@
 
 use std::cmp::Reverse;
 
+use super::matcher::Matcher;
 use super::words::share;
-use super::{Condition, Literal, Operator};
-use crate::event::{TextFidelity, text_fidelity};
+use super::{Case, Field, Names, Node, Test};
+use crate::event::{TextFidelity, ecs_name, text_fidelity};
 
 /// Shorter runs are in so many records that searching for them costs more than it saves.
 const RUN_BYTES_MIN: usize = 4;
@@ -28,38 +29,62 @@ pub enum Needles {
     EveryRecord,
 }
 
-pub(super) fn needles(condition: &Condition) -> Needles {
-    match alternatives(condition) {
+pub(super) fn needles(node: &Node) -> Needles {
+    match alternatives(node) {
         Some(runs) => Needles::AnyOf(runs.into_iter().map(str::to_owned).collect()),
         None => Needles::EveryRecord,
     }
 }
 
 /// Returns runs, one of which must be in the record, without repeats; `None` if no run is required.
-fn alternatives(condition: &Condition) -> Option<Vec<&str>> {
-    match condition {
-        Condition::And(operands) => operands
-            .iter()
-            .filter_map(alternatives)
-            .min_by_key(|runs| (cost(runs), Reverse(runs.iter().map(|run| run.len()).min()))),
-        Condition::Or(operands) => union(operands.iter().map(alternatives)),
-        Condition::Compare {
+fn alternatives(node: &Node) -> Option<Vec<&str>> {
+    match node {
+        Node::And(nodes) => cheapest(nodes.iter().filter_map(alternatives)),
+        Node::Or(nodes) => union(nodes.iter().map(alternatives)),
+        Node::Test {
             field,
-            operator: Operator::Equal,
-            literal: Literal::Text(text),
-        } => run(text, &field.name).map(|run| vec![run]),
-        // A `null` in the list never makes the condition true, so it needs no run.
-        Condition::In { field, literals } => union(
-            literals
-                .iter()
-                .filter(|literal| **literal != Literal::Null)
-                .map(|literal| match literal {
-                    Literal::Text(text) => run(text, &field.name).map(|run| vec![run]),
-                    _ => None,
-                }),
+            test: Test::Value(matcher),
+        } => runs_of(matcher, fidelity(field)),
+        Node::Not(_)
+        | Node::Constant(_)
+        | Node::Test { .. }
+        | Node::Related { .. }
+        | Node::Anywhere(_) => None,
+    }
+}
+
+/// Returns runs, one of which is in the record if a value passes.
+pub(super) fn runs_of(matcher: &Matcher, fidelity: TextFidelity) -> Option<Vec<&str>> {
+    let one = |text, case| Some(vec![run(text, fidelity, case)?]);
+    match matcher {
+        Matcher::AnyOf(matchers) => union(matchers.iter().map(|one| runs_of(one, fidelity))),
+        Matcher::Texts(set) => union(set.texts().iter().map(|text| one(text, set.case()))),
+        Matcher::Part { text, case, .. } => one(text, *case),
+        Matcher::Wildcard(wildcard) => cheapest(
+            wildcard
+                .texts()
+                .filter_map(|text| one(text, wildcard.case())),
         ),
-        Condition::Contains { field, literal } => run(literal, &field.name).map(|run| vec![run]),
-        Condition::Not(_) | Condition::Constant(_) | Condition::Compare { .. } => None,
+        Matcher::Number { .. }
+        | Matcher::Ordered(..)
+        | Matcher::Pattern(_)
+        | Matcher::Networks(_) => None,
+    }
+}
+
+fn cheapest<'c>(parts: impl Iterator<Item = Vec<&'c str>>) -> Option<Vec<&'c str>> {
+    parts.min_by_key(|runs| (cost(runs), Reverse(runs.iter().map(|run| run.len()).min())))
+}
+
+/// Returns how the value of a field relates to the bytes of any record.
+pub(super) fn fidelity(field: &Field) -> TextFidelity {
+    match field.names {
+        Names::Ecs => text_fidelity(&field.name),
+        // Its numbers and objects are printed anew, but not as Elastic does; what is sure of the one is so of the other.
+        Names::CloudTrail => match ecs_name(&field.name) {
+            Some(name) => text_fidelity(&name),
+            None => TextFidelity::Derived,
+        },
     }
 }
 
@@ -85,16 +110,17 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
 }
 
 /// Returns the rarest run of `literal`, and of equally rare ones the longest, that is in the record if `literal` is in
-/// `field`.
-pub(super) fn run<'q>(literal: &'q str, field: &str) -> Option<&'q str> {
-    let stands: fn(&str) -> bool = match text_fidelity(field) {
+/// a text of this fidelity. If case does not count, only digits are sure.
+pub(super) fn run(literal: &str, fidelity: TextFidelity, case: Case) -> Option<&str> {
+    let stands: fn(&str) -> bool = match fidelity {
         TextFidelity::Verbatim => |_| true,
         TextFidelity::ElasticText => |run| !is_number_text(run),
         TextFidelity::Derived => return None,
     };
+    let has_case = |run: &str| case == Case::Exact || run.bytes().all(|b| b.is_ascii_digit());
     literal
         .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run))
+        .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run) && has_case(run))
         .min_by_key(|run| (share(run), Reverse(run.len())))
 }
 
@@ -111,8 +137,7 @@ fn is_number_text(run: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Query;
-    use super::super::testing;
+    use super::super::testing::{self, eql};
     use super::Needles;
     use crate::event::{TextFidelity, text_fidelity};
 
@@ -121,8 +146,7 @@ mod tests {
     #[track_caller]
     fn check(condition: &str, expected: &[&str]) {
         let condition = condition.replace("PARAMETERS", PARAMETERS);
-        let query = Query::parse(&format!("any where {condition}")).unwrap();
-        let found = match query.needles() {
+        let found = match eql(&condition).needles() {
             Needles::AnyOf(literals) => literals,
             Needles::EveryRecord => Vec::new(),
         };
@@ -231,7 +255,7 @@ mod tests {
         // taken from under a `not`.
         #![proptest_config(ProptestConfig::with_cases(2_048))]
         #[test]
-        fn a_match_holds_a_needle(query in testing::query(), event in testing::event()) {
+        fn a_match_holds_a_needle(query in testing::condition(), event in testing::event()) {
             if query.matches(&event) && let Needles::AnyOf(literals) = query.needles() {
                 let text = event.concat_text(|field| text_fidelity(field) != TextFidelity::Derived);
                 prop_assert!(literals.iter().any(|literal| text.contains(literal)), "{query}");

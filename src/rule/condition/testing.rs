@@ -6,8 +6,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Condition, Field, Literal, Operator, Query};
+use super::{Bound, Case, Comparison, Condition, Field, Matcher, Node, Piece, Place, Test};
 use crate::event::{Fields, Scalar};
+
+/// Parses a condition in EQL.
+pub(super) fn eql(condition: &str) -> Condition {
+    crate::rule::eql::parse(&format!("any where {condition}")).unwrap()
+}
 
 /// An event given by the values of its fields.
 #[derive(Debug, Clone, Default)]
@@ -95,46 +100,54 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     vec((field_name(), value), 0..8).prop_map(Event)
 }
 
-pub(crate) fn query() -> impl Strategy<Value = Query> {
-    let category = prop_oneof![
-        4 => Just(None),
-        1 => prop_oneof![word(), Just("any".to_owned()), Just("iam".to_owned())].prop_map(Some),
-    ];
-    (category, condition()).prop_map(|(category, condition)| Query {
-        category,
-        condition,
-    })
-}
-
-fn condition() -> impl Strategy<Value = Condition> {
-    let field =
-        || (field_name(), any::<bool>()).prop_map(|(name, optional)| Field { name, optional });
+/// Generates a condition on ECS fields.
+pub(crate) fn condition() -> impl Strategy<Value = Condition> {
+    let field = || field_name().prop_map(Field::ecs);
     let leaf = prop_oneof![
-        1 => proptest::option::of(any::<bool>()).prop_map(Condition::Constant),
-        3 => (field(), select(Operator::ALL.to_vec()), literal()).prop_map(
-            |(field, operator, literal)| Condition::Compare { field, operator, literal }
-        ),
-        2 => (field(), vec(literal(), 1..4))
-            .prop_map(|(field, literals)| Condition::In { field, literals }),
-        3 => (field(), word()).prop_map(|(field, literal)| Condition::Contains { field, literal }),
+        1 => any::<bool>().prop_map(Node::Constant),
+        1 => field().prop_map(|field| field.test(Test::Present)),
+        8 => (field(), matcher()).prop_map(|(field, matcher)| field.value(matcher)),
+        2 => (field(), vec(matcher(), 1..4))
+            .prop_map(|(field, matchers)| field.value(Matcher::any(matchers))),
+        1 => (field(), field(), case()).prop_map(|(field, part, case)| Node::Related {
+            field,
+            place: Some(Place::Anywhere),
+            part,
+            case,
+        }),
     ];
-    leaf.prop_recursive(4, 24, 3, |inner| {
+    let node = leaf.prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
-            vec(inner.clone(), 2..4).prop_map(Condition::And),
-            vec(inner.clone(), 2..4).prop_map(Condition::Or),
-            inner.prop_map(|operand| Condition::Not(Box::new(operand))),
+            vec(inner.clone(), 2..4).prop_map(Node::And),
+            vec(inner.clone(), 2..4).prop_map(Node::Or),
+            inner.prop_map(Node::negated),
         ]
-    })
+    });
+    node.prop_map(Condition::new)
 }
 
-fn literal() -> impl Strategy<Value = Literal> {
+fn case() -> impl Strategy<Value = Case> {
+    select(vec![
+        Case::Exact,
+        Case::Exact,
+        Case::IgnoreAscii,
+        Case::Ignore,
+    ])
+}
+
+fn matcher() -> impl Strategy<Value = Matcher> {
+    let comparison = select(vec![Comparison::Less, Comparison::GreaterOrEqual]);
+    let place = select(vec![Place::Start, Place::End, Place::Anywhere]);
+    let piece = prop_oneof![
+        4 => word().prop_map(|word| word.chars().map(Piece::Char).collect()),
+        1 => Just(vec![Piece::AnyChar]),
+        2 => Just(vec![Piece::AnyText]),
+    ];
     prop_oneof![
-        6 => word().prop_map(Literal::Text),
-        1 => prop_oneof![-2_i64..3, any::<i64>()].prop_map(Literal::Integer),
-        1 => any::<f64>()
-            .prop_filter("literals are finite", |float| float.is_finite())
-            .prop_map(Literal::Float),
-        1 => any::<bool>().prop_map(Literal::Boolean),
-        1 => Just(Literal::Null),
+        6 => (word(), case()).prop_map(|(text, case)| Matcher::text(text, case)),
+        4 => (place, word(), case()).prop_map(|(place, text, case)| Matcher::part(place, &text, case)),
+        4 => (vec(piece, 1..4), case()).prop_map(|(pieces, case)| Matcher::pieces(&pieces.concat(), case)),
+        1 => (-2_i32..3).prop_map(|n| Matcher::Number { number: n.into(), text: n.to_string() }),
+        1 => (comparison, word()).prop_map(|(one, text)| Matcher::Ordered(one, Bound::Text(text))),
     ]
 }

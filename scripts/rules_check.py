@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Compares which rules match which records with what an independent program says.
+
+  rules_check.py PROGRAM RULES [CORPORA]
+
+PROGRAM is the example `rules` (`cargo build --example rules`). RULES is a folder with packs of rules, made records in
+`synthetic`, an oracle in `oracle/rules_oracle.py`, and what it expects (`expected-*.ndjson`). With CORPORA, the records of
+those files are compared too. Prints each difference, and exits with 1 if there is one.
+"""
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PACKS = ("elastic", "sigma", "suzaku")
+# Kinds of rules that decide on one record.
+KINDS = ("eql", "kql", "sigma")
+SHOWN_MAX = 40
+
+
+def expected_of(path):
+    """The expected matches of a file: (file, index) -> {(rule file, id)}."""
+    found = collections.defaultdict(set)
+    with open(path, encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if line["kind"] in KINDS:
+                key = (line["file"], line["index"])
+                found[key].add((line["rule_file"], line["rule"]))
+    return found
+
+
+def run(program, rules, packs, records):
+    """The program's matches of records, each a (key, text): key -> {(rule file, id)}."""
+    packs = [os.path.join(rules, pack) for pack in packs]
+    keys = []
+    with tempfile.TemporaryFile() as stdin:
+        for key, text in records:
+            keys.append(key)
+            stdin.write(text.encode("utf-8", "replace") + b"\n")
+        stdin.seek(0)
+        done = subprocess.run([program, *packs], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    found = collections.defaultdict(set)
+    for line in done.stdout.decode().splitlines():
+        n, file, rule = line.split("\t")
+        found[keys[int(n)]].add((file, rule))
+    for line in done.stderr.decode().splitlines():
+        if line.startswith("line "):
+            print(keys[int(line.split()[1]) - 1], "is not JSON")
+    print(len(keys), "records,", done.stderr.decode().splitlines()[-1])
+    return found
+
+
+def compare(name, expected, found, events):
+    """Prints what is in one of the two alone."""
+    n_same = n_different = 0
+    for key in sorted(set(expected) | set(found)):
+        n_same += len(expected[key] & found[key])
+        for sign, rules in (("missed", expected[key] - found[key]), ("false", found[key] - expected[key])):
+            for rule in sorted(rules):
+                n_different += 1
+                if n_different <= SHOWN_MAX:
+                    print(sign, name, *key, events.get(key), *rule)
+    print(f"{name}: {n_same} matches are the same, {n_different} differ")
+    return n_different
+
+
+def main():
+    program, rules, *corpora = sys.argv[1:]
+    sys.path.insert(0, os.path.join(rules, "oracle"))
+    import rules_oracle as oracle
+
+    n_different = 0
+    for pack in PACKS:
+        folder = os.path.join(rules, "synthetic")
+        name = f"{pack}.ndjson"
+        read = oracle.file_records(os.path.join(folder, name))
+        records = [((name, n), oracle.json_text(record)) for n, (_, record) in enumerate(read)]
+        expected = expected_of(os.path.join(folder, f"{pack}-expected.ndjson"))
+        n_different += compare(name, expected, run(program, rules, [pack], records), {})
+    for root in corpora:
+        records, events = [], {}
+        for path in oracle.walk([root]):
+            counts = collections.Counter()
+            try:
+                for file, record in oracle.file_records(path):
+                    key = (os.path.relpath(file, root), counts[file])
+                    counts[file] += 1
+                    events[key] = (record.get("eventName"), record.get("eventID"))
+                    records.append((key, oracle.json_text(record)))
+            except Exception as error:  # as the oracle does
+                print(path, error)
+        expected = expected_of(os.path.join(rules, "expected-shared.ndjson"))
+        for key, found in expected_of(os.path.join(rules, "expected-shared-suzaku.ndjson")).items():
+            expected[key] |= found
+        n_different += compare(root, expected, run(program, rules, PACKS, records), events)
+    return 1 if n_different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

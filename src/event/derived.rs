@@ -1,0 +1,266 @@
+//! The ECS fields of a record, as Elastic's `aws` package derives them from CloudTrail's.
+//!
+//! Source: Elastic's CloudTrail ingest pipeline (package `aws` 5), checked in the tests against its own fixtures.
+
+use std::borrow::Cow;
+
+use super::Scalar;
+use super::categories::kind_of;
+use super::exports::{each_moved, is_absent, scalar};
+use super::fields::{Origin, flattened, origin};
+use super::flattened::each_leaf;
+use super::java_map::{is_dropped, print};
+use super::json::Value;
+use super::object_text::{self, with_object};
+use super::record::{self, REQUEST, Record, get, spread};
+
+/// Calls `visit` with each value at a path of fields, including duplicates at each step.
+fn each_at<'v>(record: &Record<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
+    fn below<'v>(object: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
+        match path.split_once('.') {
+            None => get(object, path).for_each(visit),
+            Some((field, rest)) => {
+                get(object, field).for_each(|value| below(value, rest, &mut *visit));
+            }
+        }
+    }
+    // Most paths are one field.
+    if record::number(path).is_some() {
+        return record.get(path).for_each(visit);
+    }
+    match path.split_once('.') {
+        None => record.get(path).for_each(visit),
+        Some((field, rest)) => {
+            record
+                .get(field)
+                .for_each(|value| below(value, rest, &mut *visit));
+        }
+    }
+}
+
+/// Receives the values of a field.
+type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
+
+/// Calls `visit` with each value of an ECS field. `is_row` is true if the record is a row of a table.
+pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
+    let Some(origin) = origin(field) else {
+        if let Some((object, path)) = flattened(field) {
+            flattened_leaves(record, is_row, object, Some(path), visit);
+        }
+        return;
+    };
+    match origin {
+        Origin::Constant(value) => visit(text(value)),
+        Origin::Copied(path) => {
+            copy(record, is_row, path, visit);
+        }
+        Origin::Printed(object) => printed(record, object, visit),
+        Origin::Leaves(object) => flattened_leaves(record, is_row, object, None, visit),
+        Origin::Resource(field) => resources(record, is_row, field, visit),
+        Origin::LoginFlag(field) => login_flag(record, field, visit),
+        Origin::LoginTo => {
+            if is_action(record, "ConsoleLogin") {
+                copy(record, is_row, "additionalEventData.LoginTo", visit);
+            }
+        }
+        Origin::Account => {
+            let _ = copy(record, is_row, "userIdentity.accountId", visit)
+                || copy(record, is_row, "recipientAccountId", visit);
+        }
+        Origin::Address => {
+            for address in record.get("sourceIPAddress").filter_map(Value::as_str) {
+                if address.parse::<std::net::IpAddr>().is_ok() {
+                    visit(text(address));
+                }
+            }
+        }
+        Origin::Category => {
+            let categories = actions(record).filter_map(|action| kind_of(action).category());
+            categories.for_each(|category| visit(text(category)));
+        }
+        Origin::Kind => {
+            for action in actions(record) {
+                kind_of(action).types().for_each(|name| visit(text(name)));
+            }
+        }
+        Origin::Outcome => outcomes(record, is_row, visit),
+        Origin::UserId => {
+            let _ = copy(record, is_row, "userIdentity.principalId", visit)
+                || is_user(record, is_row, &["IdentityCenterUser"])
+                    && copy(record, is_row, "userIdentity.onBehalfOf.userId", visit);
+        }
+        Origin::UserName => user_name(record, is_row, visit),
+    }
+}
+
+/// Calls `visit` with each value at a path, or with those of an array. Returns true if there is one.
+fn copy(record: &Record<'_>, is_row: bool, path: &str, visit: Visit<'_>) -> bool {
+    let mut is_copied = false;
+    each_at(record, path, &mut |value| {
+        each_scalar(record, is_row, value, &mut |value| {
+            is_copied = true;
+            visit(value);
+        });
+    });
+    is_copied || each_moved(record, is_row, path, visit)
+}
+
+fn each_scalar(record: &Record<'_>, is_row: bool, value: Value<'_>, visit: Visit<'_>) {
+    match value.is_array() {
+        true => value
+            .elements()
+            .for_each(|one| each_scalar(record, is_row, one, visit)),
+        false => scalar(record, is_row, value).into_iter().for_each(visit),
+    }
+}
+
+fn text(text: &str) -> Scalar<'_> {
+    Scalar::Text(Cow::Borrowed(text))
+}
+
+fn actions<'v>(record: &Record<'v>) -> impl Iterator<Item = &'v str> {
+    record.get("eventName").filter_map(Value::as_str)
+}
+
+fn is_action(record: &Record<'_>, action: &str) -> bool {
+    actions(record).any(|name| name == action)
+}
+
+/// Returns true if the caller is of one of these types.
+fn is_user(record: &Record<'_>, is_row: bool, types: &[&str]) -> bool {
+    let mut is_one = false;
+    copy(record, is_row, "userIdentity.type", &mut |value| {
+        is_one |= matches!(&value, Scalar::Text(text) if types.contains(&&**text));
+    });
+    is_one
+}
+
+/// Calls `visit` with the name of the caller. Of a session it is that of what issued it.
+fn user_name(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    let mut copy = |path| copy(record, is_row, path, visit);
+    const ISSUER: &str = "userIdentity.sessionContext.sessionIssuer.userName";
+    let is_session = is_user(record, is_row, &["AssumedRole", "FederatedUser"]);
+    let _ = is_session && copy(ISSUER)
+        || copy("userIdentity.userName")
+        || is_action(record, "UserAuthentication") && copy("additionalEventData.UserName");
+}
+
+/// Calls `visit` with a field of each resource.
+fn resources(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
+    for list in record.get("resources") {
+        for resource in list.elements() {
+            for value in get(resource, field) {
+                each_scalar(record, is_row, value, visit);
+            }
+        }
+    }
+}
+
+/// Calls `visit` with whether a fact about a sign-in is anything but "No".
+fn login_flag(record: &Record<'_>, field: &str, visit: Visit<'_>) {
+    if !is_action(record, "ConsoleLogin") {
+        return;
+    }
+    for data in record.get("additionalEventData") {
+        with_object(data, &mut |data| {
+            for value in get(data, field).filter(|value| !is_dropped(*value)) {
+                visit(Scalar::Boolean(value.as_str() != Some("No")));
+            }
+        });
+    }
+}
+
+/// Calls `visit` with the leaves of an object, or those at a path in it.
+fn flattened_leaves(
+    record: &Record<'_>,
+    is_row: bool,
+    object: &str,
+    path: Option<&str>,
+    visit: Visit<'_>,
+) {
+    let mut is_found = false;
+    for value in record.get(object) {
+        with_object(value, &mut |value| {
+            each_leaf(value, path, &mut |text| {
+                is_found = true;
+                visit(Scalar::Text(text));
+            });
+        });
+    }
+    match path {
+        Some(path) if !is_found => {
+            each_moved(record, is_row, &format!("{object}.{path}"), visit);
+        }
+        Some(_) => {}
+        None => spread(record, object).for_each(|(_, value)| {
+            each_scalar(record, is_row, value, visit);
+        }),
+    }
+}
+
+/// Calls `visit` with `event.outcome`, once for each outcome that some reading of the record gives.
+///
+/// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present. The texts `-`
+/// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself.
+fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    let mut is_found = false;
+    if is_action(record, "ConsoleLogin") {
+        copy(
+            record,
+            is_row,
+            "responseElements.ConsoleLogin",
+            &mut |value| {
+                if let Scalar::Text(outcome) = value {
+                    is_found = true;
+                    visit(Scalar::Text(outcome.to_lowercase().into()));
+                }
+            },
+        );
+    }
+    if is_found {
+        return;
+    }
+    let (mut can_succeed, mut can_fail) = (true, false);
+    let is_said = |value: Value<'_>| {
+        let is_absent = |text| is_absent(record, is_row, text);
+        !value.is_hollow() && !value.as_str().is_some_and(is_absent)
+    };
+    for field in ["errorCode", "errorMessage"] {
+        for (name, value) in record.named(field) {
+            can_fail |= is_said(value);
+            // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
+            can_succeed &= record
+                .named(field)
+                .any(|(other, value)| other == name && !is_said(value));
+        }
+    }
+    if can_succeed {
+        visit(text("success"));
+    }
+    if can_fail {
+        visit(text("failure"));
+    }
+}
+
+/// Calls `visit` with an object of the record as Elastic prints it. A text that is no object (Athena and Glue print it
+/// in other ways) is given as it is, and also with its own escapes decoded.
+fn printed(record: &Record<'_>, field: &str, visit: Visit<'_>) {
+    for value in record.get(field).filter(|value| !is_dropped(*value)) {
+        let is_object = |value: Value<'_>| value.as_str().is_none();
+        with_object(value, &mut |value| {
+            if is_object(value) && !is_dropped(value) {
+                visit(Scalar::Text(print(value)));
+            } else if let Some(printed) = value.as_str() {
+                visit(text(printed));
+                let unescaped = object_text::unescaped(printed);
+                unescaped
+                    .into_iter()
+                    .for_each(|one| visit(Scalar::Text(one.into())));
+            }
+        });
+    }
+    for (name, value) in spread(record, field).filter(|_| field == REQUEST) {
+        let value = print(value);
+        visit(Scalar::Text(format!("{{{name}={value}}}").into()));
+    }
+}

@@ -1,0 +1,271 @@
+//! The ECS fields of a CloudTrail record, and where they come from.
+
+use std::borrow::Cow;
+
+use super::known::Known;
+use super::record::REQUEST;
+
+/// Where an ECS field comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    /// It is the same for all records.
+    Constant(&'static str),
+    /// It is copied from this path of fields.
+    Copied(&'static str),
+    /// It is this object, printed.
+    Printed(&'static str),
+    /// It is all leaves of this object.
+    Leaves(&'static str),
+    /// It is this field of each resource.
+    Resource(&'static str),
+    /// Of a sign-in, it is whether this is anything but "No".
+    LoginFlag(&'static str),
+    /// Of a sign-in, it is where that led to.
+    LoginTo,
+    Account,
+    Address,
+    Category,
+    Kind,
+    Outcome,
+    UserId,
+    UserName,
+}
+
+use Origin::{
+    Account, Address, Category, Constant, Copied, Kind, Leaves, LoginFlag, LoginTo, Outcome,
+    Printed, Resource, UserId, UserName,
+};
+
+/// ECS fields, and where they come from.
+const ORIGINS: [(&str, Origin); 63] = [
+    ("event.dataset", Constant("aws.cloudtrail")),
+    ("data_stream.dataset", Constant("aws.cloudtrail")),
+    ("event.kind", Constant("event")),
+    ("event.module", Constant("aws")),
+    ("event.outcome", Outcome),
+    ("event.category", Category),
+    ("event.type", Kind),
+    ("user.name", UserName),
+    ("user.id", UserId),
+    ("cloud.account.id", Account),
+    ("source.ip", Address),
+    ("aws.cloudtrail.request_parameters", Printed(REQUEST)),
+    (
+        "aws.cloudtrail.response_elements",
+        Printed("responseElements"),
+    ),
+    (
+        "aws.cloudtrail.additional_eventdata",
+        Printed("additionalEventData"),
+    ),
+    (
+        "aws.cloudtrail.service_event_details",
+        Printed("serviceEventDetails"),
+    ),
+    (
+        "aws.cloudtrail.flattened.request_parameters",
+        Leaves(REQUEST),
+    ),
+    (
+        "aws.cloudtrail.flattened.response_elements",
+        Leaves("responseElements"),
+    ),
+    (
+        "aws.cloudtrail.flattened.additional_eventdata",
+        Leaves("additionalEventData"),
+    ),
+    (
+        "aws.cloudtrail.flattened.service_event_details",
+        Leaves("serviceEventDetails"),
+    ),
+    ("aws.cloudtrail.resources.arn", Resource("ARN")),
+    ("aws.cloudtrail.resources.account_id", Resource("accountId")),
+    ("aws.cloudtrail.resources.type", Resource("type")),
+    (
+        "aws.cloudtrail.console_login.additional_eventdata.mfa_used",
+        LoginFlag("MFAUsed"),
+    ),
+    (
+        "aws.cloudtrail.console_login.additional_eventdata.mobile_version",
+        LoginFlag("MobileVersion"),
+    ),
+    (
+        "aws.cloudtrail.console_login.additional_eventdata.login_to",
+        LoginTo,
+    ),
+    (
+        "aws.cloudtrail.session_credential_from_console",
+        Copied("sessionCredentialFromConsole"),
+    ),
+    ("event.action", Copied("eventName")),
+    ("event.provider", Copied("eventSource")),
+    ("event.id", Copied("eventID")),
+    ("@timestamp", Copied("eventTime")),
+    ("user.target.name", Copied("requestParameters.userName")),
+    ("user.target.id", Copied("responseElements.user.userId")),
+    ("user.changes.name", Copied("requestParameters.newUserName")),
+    ("group.id", Copied("responseElements.group.groupId")),
+    ("group.name", Copied("requestParameters.groupName")),
+    ("source.address", Copied("sourceIPAddress")),
+    ("user_agent.original", Copied("userAgent")),
+    ("cloud.region", Copied("awsRegion")),
+    ("tls.cipher", Copied("tlsDetails.cipherSuite")),
+    (
+        "tls.client.server_name",
+        Copied("tlsDetails.clientProvidedHostHeader"),
+    ),
+    ("aws.cloudtrail.error_code", Copied("errorCode")),
+    ("aws.cloudtrail.error_message", Copied("errorMessage")),
+    ("aws.cloudtrail.event_version", Copied("eventVersion")),
+    ("aws.cloudtrail.event_type", Copied("eventType")),
+    ("aws.cloudtrail.event_category", Copied("eventCategory")),
+    ("aws.cloudtrail.request_id", Copied("requestID")),
+    (
+        "aws.cloudtrail.recipient_account_id",
+        Copied("recipientAccountId"),
+    ),
+    ("aws.cloudtrail.shared_event_id", Copied("sharedEventID")),
+    ("aws.cloudtrail.read_only", Copied("readOnly")),
+    ("aws.cloudtrail.management_event", Copied("managementEvent")),
+    ("aws.cloudtrail.vpc_endpoint_id", Copied("vpcEndpointId")),
+    ("aws.cloudtrail.api_version", Copied("apiVersion")),
+    (
+        "aws.cloudtrail.user_identity.type",
+        Copied("userIdentity.type"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.arn",
+        Copied("userIdentity.arn"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.account_id",
+        Copied("userIdentity.accountId"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.access_key_id",
+        Copied("userIdentity.accessKeyId"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.invoked_by",
+        Copied("userIdentity.invokedBy"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.mfa_authenticated",
+        Copied("userIdentity.sessionContext.attributes.mfaAuthenticated"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.creation_date",
+        Copied("userIdentity.sessionContext.attributes.creationDate"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
+        Copied("userIdentity.sessionContext.sessionIssuer.arn"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.session_issuer.type",
+        Copied("userIdentity.sessionContext.sessionIssuer.type"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.session_issuer.principal_id",
+        Copied("userIdentity.sessionContext.sessionIssuer.principalId"),
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.session_issuer.account_id",
+        Copied("userIdentity.sessionContext.sessionIssuer.accountId"),
+    ),
+];
+
+/// The numbers of the ECS fields.
+static ECS: Known<{ ORIGINS.len() }, 512> = {
+    let mut names = [""; ORIGINS.len()];
+    let mut number = 0;
+    while number < ORIGINS.len() {
+        names[number] = ORIGINS[number].0;
+        number += 1;
+    }
+    Known::new(names, 0xa6eb_8c9f)
+};
+
+/// The beginnings of ECS fields that are inside an object, and that object.
+const FLATTENED: [(&str, &str); 4] = [
+    ("aws.cloudtrail.flattened.request_parameters.", REQUEST),
+    (
+        "aws.cloudtrail.flattened.response_elements.",
+        "responseElements",
+    ),
+    (
+        "aws.cloudtrail.flattened.additional_eventdata.",
+        "additionalEventData",
+    ),
+    (
+        "aws.cloudtrail.flattened.service_event_details.",
+        "serviceEventDetails",
+    ),
+];
+
+/// Returns where an ECS field comes from.
+pub(super) fn origin(field: &str) -> Option<Origin> {
+    if field == "cloud.provider" {
+        return Some(Constant("aws"));
+    }
+    ECS.number(field).map(|number| ORIGINS[number].1)
+}
+
+/// Returns the object that an ECS field is inside of, and its path there.
+pub(super) fn flattened(field: &str) -> Option<(&'static str, &str)> {
+    let mut objects = FLATTENED.iter();
+    objects.find_map(|(prefix, object)| Some((*object, field.strip_prefix(prefix)?)))
+}
+
+/// Returns the ECS field with the values of a field of CloudTrail's own.
+pub(crate) fn ecs_name(own: &str) -> Option<Cow<'static, str>> {
+    let inside = FLATTENED.iter().find_map(|(prefix, object)| {
+        let path = own.strip_prefix(object)?.strip_prefix('.')?;
+        Some(Cow::Owned(format!("{prefix}{path}")))
+    });
+    let is_it = |origin: &Origin| match origin {
+        Copied(path) | Printed(path) => *path == own,
+        UserName => own == "userIdentity.userName",
+        UserId => own == "userIdentity.principalId",
+        _ => false,
+    };
+    let mut origins = ORIGINS.iter().filter(|(_, origin)| is_it(origin));
+    inside.or_else(|| origins.next().map(|(name, _)| Cow::Borrowed(*name)))
+}
+
+/// Returns the ECS fields that are inside this one.
+pub(crate) fn fields_under(field: &str) -> impl Iterator<Item = &'static str> {
+    let names = ORIGINS.iter().map(|(name, _)| *name);
+    names.filter(move |name| {
+        let rest = name.strip_prefix(field);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_names_have_the_ecs_field_with_their_values() {
+        for (own, ecs) in [
+            ("eventName", Some("event.action")),
+            (
+                "requestParameters",
+                Some("aws.cloudtrail.request_parameters"),
+            ),
+            (
+                "requestParameters.a.b",
+                Some("aws.cloudtrail.flattened.request_parameters.a.b"),
+            ),
+            ("userIdentity.arn", Some("aws.cloudtrail.user_identity.arn")),
+            ("userIdentity.userName", Some("user.name")),
+            ("userIdentity", None),
+            ("requestParametersX", None),
+        ] {
+            assert_eq!(ecs_name(own).as_deref(), ecs, "{own}");
+        }
+        let under = fields_under("aws.cloudtrail.resources");
+        assert_eq!(under.count(), 3);
+    }
+}

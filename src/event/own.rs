@@ -1,0 +1,242 @@
+//! The values of a record by CloudTrail's own names, for rules that use these.
+//!
+//! A name is a path with dots. At each step a key that is the whole rest of the path counts first. Arrays are gone
+//! through: a value in any of their elements counts. Numbers and booleans are texts. A value that is an object is its
+//! compact JSON, and each text inside it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use simd_json::StaticNode;
+
+use super::Scalar;
+use super::exports::{each_moved, is_absent, is_export};
+use super::json::Value;
+use super::object_text::with_object;
+use super::record::Record;
+
+/// One of the values of a field by CloudTrail's own name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnValue<'a> {
+    /// The field is there and null.
+    Null,
+    /// The field is there, with a list or an object, whose texts follow.
+    Other,
+    /// A text.
+    Text(Cow<'a, str>),
+}
+
+/// Receives values.
+type Visit<'v> = &'v mut dyn FnMut(OwnValue<'_>);
+
+/// Calls `visit` with each value of a field. `is_row` is true if the record is a row of a table, whose empty cells are
+/// no values.
+pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: Visit<'_>) {
+    let is_table = is_row || is_export(record);
+    let mut is_found = false;
+    let mut give = |value: Value<'_>| {
+        let is_nothing = |text: &str| is_absent(record, true, text);
+        if is_table && (value.is_empty() || value.as_str().is_some_and(is_nothing)) {
+            return;
+        }
+        is_found = true;
+        given(value, visit);
+    };
+    let (first, rest) = match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    let mut is_whole = false;
+    if rest.is_some() {
+        for (_, value) in record.others().filter(|(name, _)| *name == path) {
+            is_whole = true;
+            give(value);
+        }
+    }
+    for value in record.get(first).filter(|_| !is_whole) {
+        match rest {
+            None => give(value),
+            Some(rest) => with_object(value, &mut |value| {
+                each_at(value, rest, &mut give);
+            }),
+        }
+    }
+    if !is_found && is_table {
+        each_moved(record, true, path, &mut |value| {
+            visit(OwnValue::Text(text_of(value).into()));
+        });
+    }
+}
+
+/// Calls `visit` with each value at a path. Returns true if there is one.
+fn each_at(value: Value<'_>, path: &str, visit: &mut dyn FnMut(Value<'_>)) -> bool {
+    let mut is_found = false;
+    for element in value.elements() {
+        is_found |= each_at(element, path, visit);
+    }
+    for (_, child) in value.members().filter(|(key, _)| *key == path) {
+        is_found = true;
+        visit(child);
+    }
+    let mut heads = path.match_indices('.');
+    while !is_found && let Some((at, _)) = heads.next() {
+        let (head, rest) = (path.get(..at), path.get(at + 1..).unwrap_or_default());
+        for (_, child) in value.members().filter(|(key, _)| Some(*key) == head) {
+            is_found |= each_at(child, rest, visit);
+        }
+    }
+    is_found
+}
+
+/// Calls `visit` with a value and the texts in it.
+fn given(value: Value<'_>, visit: Visit<'_>) {
+    if is_null(value) {
+        return visit(OwnValue::Null);
+    }
+    if value.is_object() || value.is_array() {
+        visit(OwnValue::Other);
+    }
+    each_text(value, true, &mut |text| visit(OwnValue::Text(text)));
+}
+
+/// Calls `visit` with each text in a value, and with each object as JSON if that is wanted.
+pub(super) fn each_text(value: Value<'_>, with_objects: bool, visit: &mut dyn FnMut(Cow<'_, str>)) {
+    if let Some(text) = value.as_str() {
+        return visit(Cow::Borrowed(text));
+    }
+    if value.is_object() && with_objects {
+        let mut json = String::new();
+        write_json(value, &mut json);
+        visit(Cow::Owned(json));
+    }
+    for (_, child) in value.members() {
+        each_text(child, with_objects, visit);
+    }
+    for child in value.elements() {
+        each_text(child, with_objects, visit);
+    }
+    if let Some(node) = value.as_static().filter(|_| !is_null(value)) {
+        visit(Cow::Owned(static_text(node)));
+    }
+}
+
+fn is_null(value: Value<'_>) -> bool {
+    matches!(value.as_static(), None | Some(StaticNode::Null))
+        && value.as_str().is_none()
+        && !value.is_object()
+        && !value.is_array()
+}
+
+fn static_text(node: StaticNode) -> String {
+    match node {
+        // Debug keeps the point, which shows that this is not a whole number.
+        StaticNode::F64(number) => format!("{number:?}"),
+        node => node.to_string(),
+    }
+}
+
+fn text_of(value: Scalar<'_>) -> String {
+    match value {
+        Scalar::Text(text) => text.into_owned(),
+        Scalar::Integer(n) => n.to_string(),
+        Scalar::Float(n) => format!("{n:?}"),
+        Scalar::Boolean(b) => b.to_string(),
+    }
+}
+
+/// Writes a value as JSON without white space.
+fn write_json(value: Value<'_>, out: &mut String) {
+    if let Some(text) = value.as_str() {
+        write_json_text(text, out);
+    } else if value.is_object() {
+        out.push('{');
+        for (n, (key, child)) in value.members().enumerate() {
+            out.push_str(if n == 0 { "" } else { "," });
+            write_json_text(key, out);
+            out.push(':');
+            write_json(child, out);
+        }
+        out.push('}');
+    } else if value.is_array() {
+        out.push('[');
+        for (n, child) in value.elements().enumerate() {
+            out.push_str(if n == 0 { "" } else { "," });
+            write_json(child, out);
+        }
+        out.push(']');
+    } else if let Some(node) = value.as_static() {
+        out.push_str(&static_text(node));
+    }
+}
+
+fn write_json_text(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            // Writing to a String cannot fail.
+            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes all"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(record: &str, path: &str, is_row: bool) -> Vec<String> {
+        let mut bytes = record.as_bytes().to_vec();
+        let tape = simd_json::to_tape(&mut bytes).unwrap();
+        let mut found = Vec::new();
+        each_value(&Record::new(Value::of(&tape)), is_row, path, &mut |value| {
+            found.push(match value {
+                OwnValue::Null => "NULL".to_owned(),
+                OwnValue::Other => "OTHER".to_owned(),
+                OwnValue::Text(text) => text.into_owned(),
+            });
+        });
+        found
+    }
+
+    const RECORD: &str = r#"{"eventName":"CreateUser","errorCode":null,"readOnly":false,
+        "requestParameters":{"a":[{"b":1},{"b":"x"},{"c":[]}],"d.e":{"f":"y"},"g":{"h":"\"q\n"}}}"#;
+
+    #[test]
+    fn values_are_found_through_objects_and_arrays() {
+        for (path, expected) in [
+            ("eventName", &["CreateUser"][..]),
+            ("errorCode", &["NULL"]),
+            ("readOnly", &["false"]),
+            ("requestParameters.a.b", &["1", "x"]),
+            ("requestParameters.a.c", &["OTHER"]),
+            ("requestParameters.d.e.f", &["y"]),
+            (
+                "requestParameters.g",
+                &["OTHER", r#"{"h":"\"q\n"}"#, "\"q\n"],
+            ),
+            ("requestParameters.a.z", &[]),
+            ("requestParameters.z", &[]),
+            ("errorMessage", &[]),
+        ] {
+            assert_eq!(values(RECORD, path, false), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn empty_cells_of_tables_are_no_values() {
+        let row = r#"{"eventname":"CreateUser","errorcode":"","errormessage":null,
+            "requestparameters":"{\"a\":{\"b\":\"x\"}}","useridentity.arn":"arn:x"}"#;
+        assert_eq!(values(row, "errorCode", true), [""; 0]);
+        assert_eq!(values(row, "errorMessage", true), [""; 0]);
+        assert_eq!(values(row, "requestParameters.a.b", true), ["x"]);
+        assert_eq!(values(row, "userIdentity.arn", true), ["arn:x"]);
+    }
+}

@@ -1,0 +1,374 @@
+//! Tests of one value of a field.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use memchr::memmem;
+
+use super::network::Network;
+use super::pattern::Pattern;
+use super::text::{Case, number_text};
+use super::wildcard::{Piece, Wildcard};
+use crate::event::Scalar;
+
+/// A test of one value.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::rule) enum Matcher {
+    /// It passes one of these.
+    AnyOf(Vec<Matcher>),
+    /// Its text is one of these.
+    Texts(TextSet),
+    /// It is this number, or the number's text.
+    Number {
+        number: f64,
+        text: String,
+    },
+    /// It is less than the bound, or greater.
+    Ordered(Comparison, Bound),
+    /// It has this text at this place. The text is folded.
+    Part {
+        place: Place,
+        text: String,
+        case: Case,
+    },
+    Wildcard(Wildcard),
+    Pattern(Pattern),
+    /// It is an address in one of these networks.
+    Networks(Vec<Network>),
+}
+
+/// The place of a text in another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rule) enum Place {
+    Start,
+    End,
+    Anywhere,
+}
+
+impl Place {
+    /// Returns whether `part` is at this place of `text`.
+    pub(super) fn has(self, text: &str, part: &str) -> bool {
+        match self {
+            Self::Start => text.starts_with(part),
+            Self::End => text.ends_with(part),
+            Self::Anywhere => memmem::find(text.as_bytes(), part.as_bytes()).is_some(),
+        }
+    }
+}
+
+/// An order of two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rule) enum Comparison {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Returns the equivalent one with its sides exchanged: `1 < a` is `a > 1`.
+    pub(in crate::rule) fn mirrored(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+
+    fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+/// What a value is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::rule) enum Bound {
+    /// Texts are compared by their bytes.
+    Text(String),
+    /// Values that are no numbers, nor the text of one, do not pass.
+    Number(f64),
+    /// A number where both are numbers, else a text.
+    Either { text: String, number: f64 },
+}
+
+/// Texts, one of which a value must be. There is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::rule) struct TextSet {
+    case: Case,
+    /// Folded and sorted, without repeats.
+    sorted: Vec<String>,
+    /// As the rule has them.
+    texts: Vec<String>,
+}
+
+/// With as many texts or fewer, each is compared.
+const FEW_TEXTS: usize = 4;
+
+impl TextSet {
+    pub(in crate::rule) fn new(texts: Vec<String>, case: Case) -> Self {
+        let folded = texts.iter().map(|text| case.fold(text).into_owned());
+        let mut sorted: Vec<String> = folded.collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        Self {
+            case,
+            sorted,
+            texts,
+        }
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        if self.sorted.len() <= FEW_TEXTS {
+            return self.sorted.iter().any(|one| self.case.is_same(one, text));
+        }
+        let folded = self.case.fold(text);
+        let found = self
+            .sorted
+            .binary_search_by(|one| one.as_str().cmp(&folded));
+        found.is_ok()
+    }
+
+    pub(super) fn case(&self) -> Case {
+        self.case
+    }
+
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+}
+
+impl Matcher {
+    /// Returns the test that a value is this text.
+    pub(in crate::rule) fn text(text: impl Into<String>, case: Case) -> Self {
+        Self::Texts(TextSet::new(vec![text.into()], case))
+    }
+
+    /// Returns the test that a value has this text at this place.
+    pub(in crate::rule) fn part(place: Place, text: &str, case: Case) -> Self {
+        Self::Part {
+            place,
+            text: case.fold(text).into_owned(),
+            case,
+        }
+    }
+
+    /// Returns the test that a value matches these pieces of a pattern, by the simplest means.
+    pub(in crate::rule) fn pieces(pieces: &[Piece], case: Case) -> Self {
+        let is_any = |piece: Option<&Piece>| piece == Some(&Piece::AnyText);
+        let (begins, ends) = (is_any(pieces.first()), is_any(pieces.last()));
+        let inner = match pieces {
+            [Piece::AnyText, inner @ .., Piece::AnyText]
+            | [Piece::AnyText, inner @ ..]
+            | [inner @ .., Piece::AnyText] => inner,
+            inner => inner,
+        };
+        let chars = inner.iter().map(|piece| match piece {
+            Piece::Char(c) => Some(*c),
+            Piece::AnyChar | Piece::AnyText => None,
+        });
+        let Some(text) = chars.collect::<Option<String>>() else {
+            return Self::Wildcard(Wildcard::new(pieces, case));
+        };
+        match (begins, ends) {
+            (false, false) => Self::text(text, case),
+            (false, true) => Self::part(Place::Start, &text, case),
+            (true, false) => Self::part(Place::End, &text, case),
+            (true, true) => Self::part(Place::Anywhere, &text, case),
+        }
+    }
+
+    /// Returns the test that a value passes one of these, with all texts of one kind in one set.
+    pub(in crate::rule) fn any(matchers: Vec<Matcher>) -> Self {
+        let mut others = Vec::new();
+        let mut sets: Vec<TextSet> = Vec::new();
+        for matcher in matchers {
+            match matcher {
+                Self::Texts(set) => match sets.iter_mut().find(|one| one.case == set.case) {
+                    Some(one) => one.texts.extend(set.texts),
+                    None => sets.push(set),
+                },
+                other => others.push(other),
+            }
+        }
+        let sets = sets.into_iter();
+        let mut all: Vec<Matcher> = sets
+            .map(|set| Self::Texts(TextSet::new(set.texts, set.case)))
+            .collect();
+        all.extend(others);
+        match all.len() {
+            1 => all.remove(0),
+            _ => Self::AnyOf(all),
+        }
+    }
+
+    /// Returns whether a value passes.
+    pub(super) fn accepts(&self, value: &Scalar<'_>) -> bool {
+        match value {
+            Scalar::Text(text) => self.accepts_text(text),
+            _ => self.accepts_number(value) || self.accepts_text(&text_of(value)),
+        }
+    }
+
+    /// Returns whether a text passes.
+    pub(in crate::rule) fn accepts_text(&self, value: &str) -> bool {
+        match self {
+            Self::AnyOf(matchers) => matchers.iter().any(|one| one.accepts_text(value)),
+            Self::Texts(set) => set.contains(value),
+            Self::Number { text, .. } => value == text,
+            Self::Ordered(comparison, bound) => {
+                order(value, bound).is_some_and(|order| comparison.accepts(order))
+            }
+            Self::Part { place, text, case } => match case {
+                Case::Exact => place.has(value, text),
+                case => place.has(&case.fold(value), text),
+            },
+            Self::Wildcard(wildcard) => wildcard.matches(value),
+            Self::Pattern(pattern) => pattern.matches(value),
+            Self::Networks(networks) => networks.iter().any(|network| network.contains(value)),
+        }
+    }
+
+    /// Returns whether a number passes by its value.
+    fn accepts_number(&self, value: &Scalar<'_>) -> bool {
+        match (self, value) {
+            (Self::AnyOf(matchers), _) => matchers.iter().any(|one| one.accepts_number(value)),
+            (Self::Number { number, .. }, Scalar::Integer(own)) => *own as f64 == *number,
+            (Self::Number { number, .. }, Scalar::Float(own)) => own == number,
+            _ => false,
+        }
+    }
+
+    /// Returns whether more texts pass than are written out.
+    pub(super) fn has_wildcards(&self) -> bool {
+        match self {
+            Self::AnyOf(matchers) => matchers.iter().any(Self::has_wildcards),
+            Self::Part { .. } | Self::Wildcard(_) => true,
+            Self::Texts(_)
+            | Self::Number { .. }
+            | Self::Ordered(..)
+            | Self::Pattern(_)
+            | Self::Networks(_) => false,
+        }
+    }
+
+    /// Returns the number of texts and other things that a value is compared with.
+    pub(super) fn n_tests(&self) -> usize {
+        match self {
+            Self::AnyOf(matchers) => matchers.iter().map(Self::n_tests).sum(),
+            Self::Texts(set) => set.texts.len(),
+            Self::Networks(networks) => networks.len(),
+            Self::Number { .. }
+            | Self::Ordered(..)
+            | Self::Part { .. }
+            | Self::Wildcard(_)
+            | Self::Pattern(_) => 1,
+        }
+    }
+
+    /// Returns the texts that are searched for in the value's text.
+    pub(super) fn searched(&self) -> Vec<&str> {
+        match self {
+            Self::Part {
+                place: Place::Anywhere,
+                text,
+                case: Case::Exact,
+            } => vec![text],
+            Self::Wildcard(wildcard) if wildcard.case() == Case::Exact => {
+                let texts = wildcard.texts().filter(|text| !text.is_empty());
+                texts.collect()
+            }
+            Self::AnyOf(matchers) => matchers.iter().flat_map(Self::searched).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn order(value: &str, bound: &Bound) -> Option<Ordering> {
+    let by_number = |number: &f64| value.trim().parse::<f64>().ok()?.partial_cmp(number);
+    match bound {
+        Bound::Text(text) => Some(value.cmp(text)),
+        Bound::Number(number) => by_number(number),
+        Bound::Either { text, number } => by_number(number).or_else(|| Some(value.cmp(text))),
+    }
+}
+
+/// Returns the text of a value, as Java writes it.
+pub(super) fn text_of<'v>(value: &'v Scalar<'_>) -> Cow<'v, str> {
+    match value {
+        Scalar::Text(text) => Cow::Borrowed(text),
+        Scalar::Integer(n) => Cow::Owned(n.to_string()),
+        Scalar::Float(n) => Cow::Owned(number_text(*n)),
+        Scalar::Boolean(b) => Cow::Borrowed(if *b { "true" } else { "false" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_becomes_the_simplest_test() {
+        use Piece::{AnyText, Char};
+        let pieces = |pieces: &[Piece]| Matcher::pieces(pieces, Case::Exact);
+        let part = |place| Matcher::part(place, "a", Case::Exact);
+        assert_eq!(pieces(&[Char('a')]), Matcher::text("a", Case::Exact));
+        assert_eq!(pieces(&[Char('a'), AnyText]), part(Place::Start));
+        assert_eq!(pieces(&[AnyText, Char('a')]), part(Place::End));
+        assert_eq!(
+            pieces(&[AnyText, Char('a'), AnyText]),
+            part(Place::Anywhere)
+        );
+        let any = pieces(&[AnyText]);
+        assert!(any.accepts_text("") && any.accepts_text("a"));
+        let both = pieces(&[AnyText, Char('a'), AnyText, Char('b'), AnyText]);
+        assert!(matches!(&both, Matcher::Wildcard(_)));
+        assert_eq!(both.searched(), ["a", "b"]);
+    }
+
+    #[test]
+    fn many_texts_are_one_set() {
+        let texts: Vec<Matcher> = (0..10_000)
+            .map(|n| Matcher::text(format!("Name{n}"), Case::Ignore))
+            .collect();
+        let set = Matcher::any(texts);
+        assert!(matches!(&set, Matcher::Texts(_)));
+        assert!(set.accepts_text("name9999") && set.accepts_text("NAME0"));
+        assert!(!set.accepts_text("name10000"));
+    }
+
+    #[test]
+    fn a_bound_is_a_number_where_both_are() {
+        let accepts = |comparison, bound: &Bound, value| {
+            Matcher::Ordered(comparison, bound.clone()).accepts_text(value)
+        };
+        let number = Bound::Number(22.0);
+        assert!(accepts(Comparison::Greater, &number, "100"));
+        assert!(!accepts(Comparison::Greater, &number, "x"));
+        let either = Bound::Either {
+            text: "22".to_owned(),
+            number: 22.0,
+        };
+        assert!(accepts(Comparison::Less, &either, "3"));
+        assert!(accepts(Comparison::GreaterOrEqual, &either, "x"));
+        assert!(accepts(
+            Comparison::Less,
+            &Bound::Text("22".to_owned()),
+            "100"
+        ));
+    }
+}

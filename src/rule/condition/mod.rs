@@ -1,0 +1,298 @@
+//! The conditions of rules: one tree for all languages, and its evaluation.
+//!
+//! In: what the parser of a language makes of a query. Out: match or no match for one event ([`Fields`]), and what must
+//! be true of each event that matches: its [`Needles`] and the values of its fields.
+//!
+//! A condition is true or false, never unknown: a test of a field that has no value is false, and `not` of that is true.
+//! A field with several values passes a test if one of them does. Elasticsearch does the same, since `not` is its
+//! `must_not`, and so does Sigma.
+//!
+//! The languages differ in their texts: which characters are wildcards, how these are escaped, and whether case counts.
+//! Their parsers decide this, so a [`Matcher`] has no escapes and no language.
+//!
+//! Deliberately not here: the texts of queries, and their errors.
+
+mod actions;
+mod evaluate;
+mod matcher;
+mod needles;
+mod network;
+mod pattern;
+mod print;
+mod text;
+mod values;
+mod wildcard;
+mod words;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(super) use matcher::{Bound, Comparison, Matcher, Place};
+pub use needles::Needles;
+pub(super) use network::Network;
+pub(super) use pattern::{Pattern, PatternOptions};
+pub(super) use text::{Case, number_text};
+pub(super) use wildcard::Piece;
+
+use crate::event::Fields;
+
+/// A condition on one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition(Node);
+
+/// A part of a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    /// True if all are true.
+    And(Vec<Node>),
+    /// True if one is true.
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    Constant(bool),
+    /// True if a value of the field passes the test.
+    Test {
+        field: Field,
+        test: Test,
+    },
+    /// True if a value of `field` relates to a value of `part` as the place says, such as that it begins with it.
+    Related {
+        field: Field,
+        place: Option<Place>,
+        part: Field,
+        case: Case,
+    },
+    /// True if a text anywhere in the record passes.
+    Anywhere(Matcher),
+}
+
+/// A field of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) names: Names,
+}
+
+/// The names that a language has for fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those of the Elastic Common Schema.
+    Ecs,
+    /// CloudTrail's own, with a dot between a field and one inside it.
+    CloudTrail,
+}
+
+/// A test of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Test {
+    /// The field is there. Of CloudTrail's own fields also one that is null.
+    Present,
+    /// The field is not there, or is null.
+    Null,
+    /// A value passes.
+    Value(Matcher),
+}
+
+impl Field {
+    pub(super) fn ecs(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            names: Names::Ecs,
+        }
+    }
+
+    pub(super) fn cloudtrail(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            names: Names::CloudTrail,
+        }
+    }
+
+    /// Returns the condition that the field passes a test.
+    pub(super) fn test(self, test: Test) -> Node {
+        Node::Test { field: self, test }
+    }
+
+    /// Returns the condition that a value of the field passes.
+    pub(super) fn value(self, matcher: Matcher) -> Node {
+        self.test(Test::Value(matcher))
+    }
+}
+
+impl Node {
+    /// Returns the condition that all are true.
+    pub(super) fn all(mut nodes: Vec<Node>) -> Self {
+        match nodes.len() {
+            1 => nodes.remove(0),
+            _ => Self::And(nodes),
+        }
+    }
+
+    /// Returns the condition that one is true. Tests of the same field become one test.
+    pub(super) fn any(nodes: Vec<Node>) -> Self {
+        let mut others = Vec::new();
+        let mut tests: Vec<(Field, Vec<Matcher>)> = Vec::new();
+        for node in nodes {
+            match node {
+                Self::Test {
+                    field,
+                    test: Test::Value(matcher),
+                } => match tests.last_mut().filter(|(last, _)| *last == field) {
+                    Some((_, matchers)) => matchers.push(matcher),
+                    None => tests.push((field, vec![matcher])),
+                },
+                other => others.push(other),
+            }
+        }
+        let tests = tests.into_iter();
+        let mut all: Vec<Node> = tests
+            .map(|(field, matchers)| field.value(Matcher::any(matchers)))
+            .collect();
+        all.extend(others);
+        match all.len() {
+            1 => all.remove(0),
+            _ => Self::Or(all),
+        }
+    }
+
+    pub(super) fn negated(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// Returns the number of values that fields are compared with.
+    pub(super) fn n_tests(&self) -> usize {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::n_tests).sum(),
+            Self::Not(node) => node.n_tests(),
+            Self::Test {
+                test: Test::Value(matcher),
+                ..
+            }
+            | Self::Anywhere(matcher) => matcher.n_tests(),
+            Self::Test { .. } | Self::Related { .. } | Self::Constant(_) => 1,
+        }
+    }
+
+    fn collect_searched<'c>(&'c self, found: &mut Vec<(&'c str, &'c str)>) {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                for node in nodes {
+                    node.collect_searched(found);
+                }
+            }
+            Self::Test {
+                field,
+                test: Test::Value(matcher),
+            } => {
+                let texts = matcher.searched().into_iter();
+                found.extend(texts.map(|text| (field.name.as_str(), text)));
+            }
+            Self::Not(_)
+            | Self::Constant(_)
+            | Self::Test { .. }
+            | Self::Related { .. }
+            | Self::Anywhere(_) => {}
+        }
+    }
+
+    fn collect_wildcards<'c>(&'c self, found: &mut Vec<&'c str>) {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                for node in nodes {
+                    node.collect_wildcards(found);
+                }
+            }
+            Self::Not(node) => node.collect_wildcards(found),
+            Self::Test {
+                field,
+                test: Test::Value(matcher),
+            } if matcher.has_wildcards() && !found.contains(&field.name.as_str()) => {
+                found.push(&field.name);
+            }
+            Self::Test { .. } | Self::Related { .. } | Self::Constant(_) | Self::Anywhere(_) => {}
+        }
+    }
+
+    fn collect_fields<'c>(&'c self, found: &mut Vec<(&'c str, bool)>, is_negated: bool) {
+        let mut add = |name: &'c str| {
+            if !found.contains(&(name, is_negated)) {
+                found.push((name, is_negated));
+            }
+        };
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                for node in nodes {
+                    node.collect_fields(found, is_negated);
+                }
+            }
+            Self::Not(node) => node.collect_fields(found, !is_negated),
+            Self::Test { field, .. } => add(&field.name),
+            Self::Related { field, part, .. } => {
+                add(&field.name);
+                add(&part.name);
+            }
+            Self::Constant(_) | Self::Anywhere(_) => {}
+        }
+    }
+}
+
+impl Condition {
+    pub(super) fn new(node: Node) -> Self {
+        Self(node)
+    }
+
+    /// Returns whether the condition is true of `event`.
+    pub fn matches(&self, event: &dyn Fields) -> bool {
+        evaluate::holds(&self.0, event)
+    }
+
+    /// Returns the literals, one of which is in the bytes of every record that can match.
+    #[must_use]
+    pub fn needles(&self) -> Needles {
+        needles::needles(&self.0)
+    }
+
+    /// Returns a list of values, one of which the ECS field has in every record that can match; nothing if it may have
+    /// any value.
+    #[must_use]
+    pub fn values_of(&self, field: &str) -> Option<Vec<&str>> {
+        values::values_of(&self.0, field)
+    }
+
+    /// Returns the actions, one of which each event has that can match; nothing if it may have any action. Their case may
+    /// not count.
+    #[must_use]
+    pub fn actions(&self) -> Option<Vec<&str>> {
+        actions::actions(&self.0)
+    }
+
+    /// Returns parts of the condition's literals, one of which is in the ECS field's text in every record that can
+    /// match, as for [`Condition::needles`]; nothing if no part is required.
+    #[must_use]
+    pub fn runs_in(&self, field: &str) -> Option<Vec<&str>> {
+        values::runs_in(&self.0, field)
+    }
+
+    /// Returns the literals that are searched for in the text of fields, each with its field, except under a `not`, in
+    /// the condition's order. They show which part of an event matched.
+    #[must_use]
+    pub fn contains_atoms(&self) -> Vec<(&str, &str)> {
+        let mut found = Vec::new();
+        self.0.collect_searched(&mut found);
+        found
+    }
+
+    /// Returns the names of the fields that are compared with patterns, or with parts of their text.
+    #[must_use]
+    pub fn fields_with_wildcards(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        self.0.collect_wildcards(&mut found);
+        found
+    }
+
+    /// Returns the names of the fields that are tested, each with whether that is under a `not`.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&str, bool)> {
+        let mut found = Vec::new();
+        self.0.collect_fields(&mut found, false);
+        found
+    }
+}

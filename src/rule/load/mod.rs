@@ -1,0 +1,504 @@
+//! Files of rules -> rules that can run, and those that cannot with the reason.
+//!
+//! In: the text of a file and its name. Out: [`Loaded`]. Three kinds of files are known by what is in them: Elastic's
+//! TOML as in its repository of detection rules, trailsift's own TOML as in `quarantine.toml`, and Sigma's YAML, with
+//! several documents a file. [`query`] makes a rule of a query alone.
+//!
+//! A rule that cannot run is [`Refused`], with its place and the reason; nothing is passed over. A rule that can run, but
+//! not just as its author meant it, has notes.
+//!
+//! Ids are unique neither among packs nor among files, so a rule is known by its pack, file and id.
+//!
+//! Deliberately not here: reading files.
+
+mod elastic;
+mod own;
+mod query;
+mod sigma;
+
+use std::fmt::{self, Display, Formatter};
+
+use super::model::{Metadata, Rule, Schedule, Severity};
+pub use query::query;
+
+/// What is known about a rule: it cannot run, or not in full.
+pub(super) struct Reason {
+    pub(super) line: Option<usize>,
+    pub(super) column: Option<usize>,
+    pub(super) text: String,
+}
+
+/// The rules of files.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Rules that can run, in the order of the files.
+    pub rules: Vec<LoadedRule>,
+    /// Rules that cannot run, and files that could not be read as rules.
+    pub refused: Vec<Refused>,
+}
+
+/// A rule from a file.
+#[derive(Debug, Clone)]
+pub struct LoadedRule {
+    /// The collection of rules.
+    pub pack: String,
+    /// The path of the file in it.
+    pub file: String,
+    /// The rule.
+    pub rule: Rule,
+    /// How the rule differs from what its author meant, where it must.
+    pub notes: Vec<String>,
+}
+
+/// A rule that cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The collection of rules.
+    pub pack: String,
+    /// The path of the file in it.
+    pub path: String,
+    /// The line, from 1, if the reason has one.
+    pub line: Option<usize>,
+    /// The column, from 1, if the reason has one.
+    pub column: Option<usize>,
+    /// The rule's id, if it has one.
+    pub id: Option<String>,
+    /// The rule's name, if it has one.
+    pub name: Option<String>,
+    /// The reason.
+    pub reason: String,
+}
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
+        }
+        write!(f, ": {}", self.reason)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The form of a file of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Elastic's TOML, or trailsift's own.
+    Toml,
+    /// Sigma's YAML.
+    Yaml,
+}
+
+impl Form {
+    /// Returns the form of a file by its name; `None` if it is no file of rules.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let (_, extension) = name.rsplit_once('.')?;
+        match extension.to_ascii_lowercase().as_str() {
+            "toml" => Some(Self::Toml),
+            "yml" | "yaml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+}
+
+impl Loaded {
+    /// Adds the rules of a file, whose path in the pack is `file`.
+    pub fn add_file(&mut self, pack: &str, file: &str, form: Form, text: &[u8]) {
+        let mut adding = Adding {
+            loaded: self,
+            pack,
+            file,
+        };
+        let Ok(text) = std::str::from_utf8(text) else {
+            return adding.refuse(None, None, Reason::new("the file is not UTF-8"));
+        };
+        match form {
+            Form::Toml if elastic::is_form(text) => elastic::add(text, &mut adding),
+            Form::Toml => own::add(text, &mut adding),
+            Form::Yaml => sigma::add(text, &mut adding),
+        }
+    }
+
+    fn has(&self, pack: &str, file: &str, id: &str) -> bool {
+        // The rules of a file come one after the other.
+        let same = self.rules.iter().rev();
+        let mut same = same.take_while(|one| one.pack == pack && one.file == file);
+        same.any(|one| one.rule.metadata.rule_id == id)
+    }
+}
+
+/// The place where the rules of a file are added.
+struct Adding<'l> {
+    loaded: &'l mut Loaded,
+    pack: &'l str,
+    file: &'l str,
+}
+
+impl Adding<'_> {
+    fn add(&mut self, rule: Rule) {
+        let metadata = &rule.metadata;
+        if self.loaded.has(self.pack, self.file, &metadata.rule_id) {
+            let (id, name) = (metadata.rule_id.clone(), metadata.name.clone());
+            let reason = Reason::new("the file has another rule with this id");
+            return self.refuse(Some(id), Some(name), reason);
+        }
+        self.loaded.rules.push(LoadedRule {
+            pack: self.pack.to_owned(),
+            file: self.file.to_owned(),
+            notes: notes(&rule),
+            rule,
+        });
+    }
+
+    fn refuse(&mut self, id: Option<String>, name: Option<String>, reason: Reason) {
+        self.loaded.refused.push(Refused {
+            pack: self.pack.to_owned(),
+            path: self.file.to_owned(),
+            line: reason.line,
+            column: reason.column,
+            id,
+            name,
+            reason: reason.text,
+        });
+    }
+}
+
+impl Reason {
+    fn new(text: impl Into<String>) -> Self {
+        Self {
+            line: None,
+            column: None,
+            text: text.into(),
+        }
+    }
+
+    /// Returns the reason with the position of a byte in a file.
+    fn at(file: &str, offset: usize, text: impl Into<String>) -> Self {
+        let before = file.get(..offset).unwrap_or(file);
+        let line = before.rsplit('\n').next().unwrap_or(before);
+        Self {
+            line: Some(before.matches('\n').count() + 1),
+            column: Some(line.chars().count() + 1),
+            text: text.into(),
+        }
+    }
+}
+
+/// The beginnings of fields that come from databases beside the record, or from other systems.
+const UNAVAILABLE: [&str; 10] = [
+    "source.as.",
+    "source.geo.",
+    "user_agent.name",
+    "user_agent.version",
+    "user_agent.os.",
+    "user_agent.device.",
+    "threat.",
+    "host.",
+    "kibana.",
+    "event.ingested",
+];
+
+/// Returns how a rule differs from what its author meant.
+fn notes(rule: &Rule) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (field, is_negated) in rule.query().fields() {
+        if !UNAVAILABLE
+            .iter()
+            .any(|beginning| field.starts_with(beginning))
+        {
+            continue;
+        }
+        notes.push(match is_negated {
+            true => format!("no record has {field}, which would exclude events: more events match"),
+            false => format!("no record has {field}, which the rule tests: fewer events match"),
+        });
+    }
+    let is_kql = rule.metadata.language == "kuery";
+    for field in rule
+        .query()
+        .fields_with_wildcards()
+        .into_iter()
+        .filter(|_| is_kql)
+    {
+        if field.starts_with("aws.cloudtrail.flattened.") {
+            notes.push(format!(
+                "Elasticsearch has no wildcards on {field} (elasticsearch#157064); here they count"
+            ));
+        }
+    }
+    notes
+}
+
+/// Returns metadata in which only this is known.
+fn metadata(id: String, name: String, language: &str, severity: Severity) -> Metadata {
+    Metadata {
+        rule_id: id,
+        name,
+        version: 1,
+        rule_type: language.to_owned(),
+        language: language.to_owned(),
+        severity,
+        risk_score: risk_score(severity),
+        index: Vec::new(),
+        schedule: Schedule {
+            interval: "5m".to_owned(),
+            from: "now-6m".to_owned(),
+            max_signals: 100,
+        },
+        threat: Vec::new(),
+        tags: Vec::new(),
+        references: Vec::new(),
+        author: Vec::new(),
+        license: String::new(),
+    }
+}
+
+/// Returns the risk score that Elastic gives a severity.
+fn risk_score(severity: Severity) -> u8 {
+    match severity {
+        Severity::Informational => 1,
+        Severity::Low => 21,
+        Severity::Medium => 47,
+        Severity::High => 73,
+        Severity::Critical => 99,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const ELASTIC: &str = r#"
+[metadata]
+maturity = "production"
+
+[rule]
+author = ["Example"]
+name = "A user was made"
+rule_id = "id-1"
+risk_score = 47
+severity = "medium"
+index = ["logs-aws.cloudtrail-*"]
+type = "eql"
+language = "eql"
+tags = ["Tactic: Persistence"]
+query = '''
+iam where event.action == "CreateUser"
+  and event.outcome == "success"
+'''
+
+[[rule.threat]]
+framework = "MITRE ATT&CK"
+
+[[rule.threat.technique]]
+id = "T1136"
+name = "Create Account"
+reference = "https://attack.mitre.org/techniques/T1136/"
+
+[rule.threat.tactic]
+id = "TA0003"
+name = "Persistence"
+reference = "https://attack.mitre.org/tactics/TA0003/"
+"#;
+
+    const SIGMA: &str = "title: A user was made\nid: id-2\nlevel: informational\nauthor: A, B\n\
+        logsource: {product: aws, service: cloudtrail}\n\
+        detection:\n  made: {eventName: CreateUser}\n  condition: made\n";
+
+    fn load(file: &str, text: &str) -> Loaded {
+        let mut loaded = Loaded::default();
+        loaded.add_file(
+            "pack",
+            file,
+            Form::from_name(file).unwrap(),
+            text.as_bytes(),
+        );
+        loaded
+    }
+
+    #[track_caller]
+    fn check_refused(file: &str, text: &str, expected: Expect) {
+        let loaded = load(file, text);
+        let refused = loaded.refused.iter().map(|one| format!("{one}\n"));
+        expected.assert_eq(&refused.collect::<String>());
+    }
+
+    #[test]
+    fn a_rule_of_each_form_is_loaded() {
+        let loaded = load("a.toml", ELASTIC);
+        let [one] = loaded.rules.as_slice() else {
+            panic!("{loaded:?}");
+        };
+        let metadata = &one.rule.metadata;
+        assert_eq!(metadata.rule_id, "id-1");
+        assert_eq!(metadata.severity, Severity::Medium);
+        assert_eq!(metadata.threat[0].technique[0].id, "T1136");
+        assert_eq!(one.notes, [""; 0]);
+
+        let text = format!("{SIGMA}---\n{}", SIGMA.replace("id-2", "id-3"));
+        let loaded = load("a.yml", &text);
+        let ids = loaded
+            .rules
+            .iter()
+            .map(|one| one.rule.metadata.rule_id.as_str());
+        assert_eq!(ids.collect::<Vec<_>>(), ["id-2", "id-3"]);
+        assert_eq!(loaded.rules[0].rule.metadata.author, ["A", "B"]);
+        assert_eq!(
+            loaded.rules[0].rule.metadata.severity,
+            Severity::Informational
+        );
+
+        let loaded = load("a.toml", include_str!("../quarantine.toml"));
+        assert!(loaded.rules[0].rule.metadata.is_quarantine());
+    }
+
+    #[test]
+    fn an_error_in_a_query_has_its_line_in_the_file() {
+        let text = ELASTIC.replace("event.outcome ==", "event.outcome =");
+        check_refused(
+            "a.toml",
+            &text,
+            expect![[r#"
+            a.toml:17:21: `=` does not compare; write `==` (A user was made)
+        "#]],
+        );
+        let text = ELASTIC
+            .replace("'''", "\"\"\"")
+            .replace("\"CreateUser\"", "\\\"x\\\" |");
+        check_refused(
+            "a.toml",
+            &text,
+            expect![[r#"
+            a.toml:16:27: not supported: pipes (A user was made)
+        "#]],
+        );
+        check_refused(
+            "a.toml",
+            &ELASTIC.replace("severity = ", "severity "),
+            expect![[r#"
+                a.toml:10:10: key with no value, expected `=`
+            "#]],
+        );
+        check_refused(
+            "a.toml",
+            "[rule]\nname = 1\n",
+            expect![[r#"
+            a.toml:2:8: invalid type: integer `1`, expected a string
+        "#]],
+        );
+        check_refused(
+            "a.toml",
+            "a = 1\n",
+            expect![[r#"
+            a.toml:1:1: unknown field `a`, expected `metadata` or `query`
+        "#]],
+        );
+        check_refused(
+            "a.yml",
+            &SIGMA.replace("condition: made", "condition: none"),
+            expect![[r#"
+                a.yml:8:14: the condition names `none`, which is no selection (A user was made)
+            "#]],
+        );
+        check_refused(
+            "a.yml",
+            "a: [",
+            expect![[r#"
+            a.yml:2:1: while parsing a node, did not find expected node content
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_needs_more_than_one_record_is_refused() {
+        let with_type = |name| ELASTIC.replace("type = \"eql\"", &format!("type = {name:?}"));
+        check_refused(
+            "a.toml",
+            &with_type("new_terms"),
+            expect![[r#"
+            a.toml: rules of the type "new_terms" are not supported (A user was made)
+        "#]],
+        );
+        check_refused(
+            "a.toml",
+            &with_type("query"),
+            expect![[r#"
+            a.toml: the language "eql" is not supported (A user was made)
+        "#]],
+        );
+        let esql = with_type("esql").replace("language = \"eql\"", "language = \"esql\"");
+        check_refused(
+            "a.toml",
+            &esql,
+            expect![[r#"
+            a.toml: the language "esql" is not supported (A user was made)
+        "#]],
+        );
+        let other = ELASTIC.replace("logs-aws.cloudtrail-*", "winlogbeat-*");
+        check_refused(
+            "a.toml",
+            &other,
+            expect![[r#"
+            a.toml: it reads other indices than CloudTrail's (A user was made)
+        "#]],
+        );
+        let filtered = format!("{ELASTIC}\n[[rule.filters]]\nquery = {{}}\n");
+        check_refused(
+            "a.toml",
+            &filtered,
+            expect![[r#"
+            a.toml: filters beside the query are not supported (A user was made)
+        "#]],
+        );
+        let sequence = ELASTIC.replace("iam where", "sequence by user.id [iam where");
+        check_refused(
+            "a.toml",
+            &sequence,
+            expect![[r#"
+            a.toml:16:1: not supported: sequences, samples and joins (A user was made)
+        "#]],
+        );
+        check_refused(
+            "a.yml",
+            &format!("{SIGMA}---\n{SIGMA}"),
+            expect![[r#"
+            a.yml: the file has another rule with this id (A user was made)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn another_field_can_be_the_category() {
+        let text = ELASTIC.replace(
+            "language",
+            "event_category_override = \"event.type\"\nlanguage",
+        );
+        let loaded = load("a.toml", &text);
+        let fields = loaded.rules[0].rule.query().fields();
+        assert!(fields.contains(&("event.type", false)), "{fields:?}");
+    }
+
+    #[test]
+    fn fields_that_no_record_has_are_noted() {
+        let kql = |query| {
+            let text = ELASTIC
+                .replace("\"eql\"", "\"kuery\"")
+                .replace("type = \"kuery\"", "type = \"query\"");
+            let (before, rest) = text.split_once("'''").unwrap();
+            let (_, after) = rest.split_once("'''").unwrap();
+            let loaded = load("a.toml", &format!("{before}'{query}'{after}"));
+            loaded.rules[0].notes.join("; ")
+        };
+        assert_eq!(kql("event.action: x"), "");
+        assert!(kql("event.action: x and not source.as.number: 1").contains("more events match"));
+        assert!(kql("source.as.number: 1").contains("fewer events match"));
+        let wildcard = kql("aws.cloudtrail.flattened.request_parameters.a: x*");
+        assert!(wildcard.contains("elasticsearch#157064"), "{wildcard}");
+    }
+}

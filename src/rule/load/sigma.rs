@@ -1,0 +1,72 @@
+//! Sigma's YAML.
+
+use super::{Adding, Reason, metadata};
+use crate::rule::model::{Metadata, Rule, Severity};
+use crate::rule::sigma::{Document, Fault, documents};
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        Self {
+            line: Some(fault.line),
+            column: Some(fault.column),
+            text: fault.reason,
+        }
+    }
+}
+
+pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
+    let documents = match documents(text) {
+        Ok(documents) => documents,
+        Err(fault) => return adding.refuse(None, None, fault.into()),
+    };
+    if documents.is_empty() {
+        adding.refuse(None, None, Reason::new("the file has no rule"));
+    }
+    for (document, condition) in documents {
+        let id = id(&document);
+        match condition {
+            Ok(condition) => {
+                let query = condition.to_string();
+                adding.add(Rule::new(metadata_of(document, id), condition, query));
+            }
+            Err(fault) => {
+                let id = Some(id).filter(|id| !id.is_empty());
+                adding.refuse(id, document.title, fault.into());
+            }
+        }
+    }
+}
+
+/// Returns the id of a rule, or what others can name it by.
+fn id(document: &Document) -> String {
+    let names = [&document.id, &document.name, &document.title];
+    names
+        .into_iter()
+        .flatten()
+        .next()
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn metadata_of(document: Document, id: String) -> Metadata {
+    let severity = match document.level.as_deref() {
+        Some("critical") => Severity::Critical,
+        Some("high") => Severity::High,
+        Some("low") => Severity::Low,
+        Some("informational") => Severity::Informational,
+        // A rule without a level, or with one that Sigma does not know.
+        _ => Severity::Medium,
+    };
+    let author = document.author.unwrap_or_default();
+    let authors = author
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    Metadata {
+        tags: document.tags,
+        references: document.references,
+        author: authors.map(str::to_owned).collect(),
+        license: document.license.unwrap_or_default(),
+        ..metadata(id, document.title.unwrap_or_default(), "sigma", severity)
+    }
+}
