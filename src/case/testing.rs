@@ -115,6 +115,7 @@ impl Call {
     }
 
     /// Sets the response elements.
+    #[cfg(feature = "page")]
     pub(super) fn answer(mut self, text: &str) -> Self {
         self.story.response_elements = Some(text.to_owned());
         self

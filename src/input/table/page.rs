@@ -323,8 +323,12 @@ mod tests {
         // As fastparquet writes it, but not more.
         assert_eq!(of(&[PAGE, &[0; 8]].concat()), Ok(3));
         assert_eq!(of(&[PAGE, &[0; 9]].concat()), Err(BYTES_LEFT));
-        let required = Shape { max_def: 0, ..TEXT };
-        assert!(n_present(required, PAGE, 4, Encoding::PLAIN).is_err());
+        let required = |page| n_present(Shape { max_def: 0, ..TEXT }, page, 4, Encoding::PLAIN);
+        let two_nulls = b"\x02\0\0\0\x03\x09\x01\0\0\0a\x02\0\0\0bc";
+        assert_eq!(of(two_nulls), Ok(2));
+        assert_eq!(required(two_nulls), Err(BYTES_MISSING));
+        // With a single null the levels can be taken for a text: this page alone does not tell.
+        assert_eq!(required(PAGE), Ok(4));
         let nested = Shape { max_def: 3, ..TEXT };
         assert!(n_present(nested, PAGE, 4, Encoding::PLAIN).is_err());
     }
