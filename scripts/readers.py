@@ -19,23 +19,13 @@ import subprocess
 import sys
 import tempfile
 
+import own_venv
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-VENV = REPOSITORY / "target/venv-readers"
 READERS = ["duckdb", "polars", "pandas", "pyarrow", "pyiceberg[sql-sqlite,pyarrow]", "deltalake", "chdb"]
 VALIDATORS = ["ocsf-json-schema==1.2.0", "jsonschema"]
 # A text, a list of texts, numbers of both sizes, and the time.
 COLUMNS = ["event_id", "mitre_technique_ids", "risk_score", "log_offset", "event_time", "account_id", "invoked_by"]
-
-
-def in_venv() -> None:
-    """Goes on in a Python that has the readers."""
-    if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
-        return
-    if not (VENV / "done").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([VENV / "bin/pip", "install", "--quiet", *READERS, *VALIDATORS], check=True)
-        (VENV / "done").touch()
-    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
 
 def plain(value: object) -> object:
@@ -226,5 +216,5 @@ def without_nulls(value: object) -> object:
 
 
 if __name__ == "__main__":
-    in_venv()
+    own_venv.enter("venv-readers", READERS + VALIDATORS)
     sys.exit(main())

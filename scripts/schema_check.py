@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+import own_venv
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-VENV = REPOSITORY / "target" / "venv-schema"
 
 
 def run(program, *args, codes=(0,)):
@@ -89,16 +90,5 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        import jsonschema  # noqa: F401
-    except ImportError:
-        python = VENV / "bin" / "python"
-        if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
-            sys.exit(f"jsonschema cannot be imported: remove {VENV} and try again")
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "jsonschema==4.*"], check=True)
-        import os
-
-        os.execv(python, [python, *sys.argv])
+    own_venv.enter("venv-schema", ["jsonschema==4.*"])
     main()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trailsift::case::state::states;
 use trailsift::case::{Case, LookedFor, Summary, summaries};
 
-use super::terminal;
+use super::terminal::{self, plural};
 
 /// Maximum number of users with something open whose verdicts are shown; the page has all.
 const USERS_SHOWN: usize = 5;
@@ -28,7 +28,7 @@ pub(super) fn show(case: &Case, output: &Path, page: Option<&Path>) {
     lines("events", &events(case));
     let n_others = case.neighbours.len();
     if about.addresses.max_identities > 0 {
-        let others = plural(n_others, "identity", "identities");
+        let others = plural(n_others as u64, "identity", "identities");
         lines("others", &format!("{others} at the same addresses"));
     }
     lines("searches", &searches(case));
@@ -102,7 +102,7 @@ fn events(case: &Case) -> String {
         .filter(|round| round.looked_for == LookedFor::Names)
         .map(|round| round.events)
         .sum();
-    let n_users = plural(case.users.len(), "user", "users");
+    let n_users = plural(case.users.len() as u64, "user", "users");
     let n = HumanCount(case.events.len() as u64);
     // An event found for one user may be near the quarantine of another.
     let far = match n_found.saturating_sub(about.events) {
@@ -123,26 +123,21 @@ fn searches(case: &Case) -> String {
         let rounds = rounds.iter().filter(|round| round.looked_for == of);
         rounds.fold(0_usize, |sum, round| sum.saturating_add(round.needles))
     };
-    let names = plural(sum(LookedFor::Names), "name or key", "names and keys");
+    let names = plural(
+        sum(LookedFor::Names) as u64,
+        "name or key",
+        "names and keys",
+    );
     let addresses = match sum(LookedFor::Addresses) {
         0 => String::new(),
-        n => format!(", then for {}", plural(n, "address", "addresses")),
+        n => format!(", then for {}", plural(n as u64, "address", "addresses")),
     };
     let n_files = rounds.first().map_or(0, |round| round.sources);
-    let files = plural(
-        usize::try_from(n_files).unwrap_or(usize::MAX),
-        "file",
-        "files",
-    );
+    let files = plural(n_files, "file", "files");
     let elapsed_ms = rounds.iter().map(|round| round.elapsed_ms).sum();
     let elapsed = Duration::from_millis(elapsed_ms).as_secs_f64();
-    let times = plural(rounds.len(), "time", "times");
+    let times = plural(rounds.len() as u64, "time", "times");
     format!("{files} read up to {times} in {elapsed:.1} s, for {names}{addresses}")
-}
-
-fn plural(n: usize, one: &str, many: &str) -> String {
-    let n_shown = HumanCount(n as u64);
-    format!("{n_shown} {}", if n == 1 { one } else { many })
 }
 
 /// Shows a text after a label.

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser as _};
 
 use super::args::{self, Args};
-use super::defaults::{self, Added, Sources, in_words, own_file};
+use super::defaults::{self, Added, Sources, own_file};
 use super::exit::Exit;
 use super::{print, terminal};
 
@@ -24,6 +24,7 @@ pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)>
     }
     let mut all = Args::command();
     all.build();
+    warn_of_unknown(&sources, &all);
     let typed = all.clone().try_get_matches_from(&words)?;
     let added = added(&all, &typed, &sources)?;
     if added.is_empty() {
@@ -62,10 +63,20 @@ fn added(all: &Command, typed: &ArgMatches, sources: &Sources) -> anyhow::Result
     Ok(sources.of(all, command)?.missing_in(command, matches))
 }
 
+fn warn_of_unknown(sources: &Sources, all: &Command) {
+    for name in sources.unknown_variables(all) {
+        let name = terminal::harmless(name, usize::MAX);
+        let warning = terminal::yellow("warning");
+        terminal::line(&format!(
+            "{warning}: the environment variable {name} is for no option"
+        ));
+    }
+}
+
 /// Returns a command line as text, with the name of the program and not its path, which says nothing.
 fn named(words: &[OsString]) -> Vec<String> {
-    let words = words.iter().skip(1).map(OsString::as_os_str);
-    let words = in_words(words);
+    let words = words.iter().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
     ["trailsift".to_owned()].into_iter().chain(words).collect()
 }
 
@@ -81,7 +92,8 @@ pub(super) fn run(file: Option<&Path>, is_off: bool) -> anyhow::Result<Exit> {
     let mut all = Args::command();
     all.build();
     let sources = Sources::read(file)?;
-    let mut text = match (&sources.file, own_file()) {
+    warn_of_unknown(&sources, &all);
+    let mut text = match (sources.file(), own_file()) {
         (Some(file), _) => format!("file: {}\n", file.display()),
         (None, Some(own)) => format!("no file: {} is not there\n", own.display()),
         (None, None) => "no file\n".to_owned(),

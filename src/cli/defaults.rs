@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -18,7 +18,6 @@ use clap::{ArgAction, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::terminal;
 use super::usage::usage;
 
 /// What the names of environment variables begin with.
@@ -49,8 +48,6 @@ pub(super) struct Defaults {
 /// Where options may come from.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// The configuration file, if there is one.
-    pub(super) file: Option<PathBuf>,
     table: Option<Table>,
     variables: Vec<(String, String)>,
 }
@@ -90,11 +87,22 @@ impl Sources {
         });
         let mut variables: Vec<_> = variables.collect();
         variables.sort();
-        Ok(Self {
-            file: table.as_ref().map(|table| table.path.clone()),
-            table,
-            variables,
-        })
+        Ok(Self { table, variables })
+    }
+
+    /// Returns the path of the configuration file, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.table.as_ref().map(|table| &*table.path)
+    }
+
+    /// Returns the names of the variables that are for no option of any command.
+    pub(super) fn unknown_variables<'a>(&'a self, all: &Command) -> Vec<&'a str> {
+        let names = self.variables.iter().map(|(name, _)| name.as_str());
+        let is_known = |name: &str| {
+            let mut commands = all.get_subcommands();
+            commands.any(|command| option_of(name, all, command).is_some())
+        };
+        names.filter(|name| !is_known(name)).collect()
     }
 
     /// Returns true if there are no options.
@@ -114,7 +122,7 @@ impl Sources {
         }
         // A variable replaces what the file says.
         for (name, value) in &self.variables {
-            let Some((option, is_of_command)) = Self::option_of(name, all, command) else {
+            let Some((option, is_of_command)) = option_of(name, all, command) else {
                 continue;
             };
             let words = match option_kind(all, command, &option) {
@@ -138,33 +146,6 @@ impl Sources {
             }
         }
         Ok(defaults)
-    }
-
-    /// Returns the option that a variable is for, and whether its name has the command: `TRAILSIFT_THREADS`, or
-    /// `TRAILSIFT_HUNT_OUTPUT`.
-    fn option_of(variable: &str, all: &Command, command: &Command) -> Option<(String, bool)> {
-        let name = variable.strip_prefix(PREFIX).unwrap_or_default();
-        let name = name.to_ascii_lowercase().replace('_', "-");
-        let own = name.strip_prefix(&format!("{}-", command.get_name()));
-        if let Some(option) = own.filter(|option| is_option(all, command, option)) {
-            return Some((option.to_owned(), true));
-        }
-        if is_option(all, command, &name) {
-            return Some((name, false));
-        }
-        let mut others = all.get_subcommands();
-        let is_of_other = others.any(|other| {
-            let own = name.strip_prefix(&format!("{}-", other.get_name()));
-            is_option(all, other, &name) || own.is_some_and(|own| is_option(all, other, own))
-        });
-        if !is_of_other {
-            let name = terminal::harmless(variable, usize::MAX);
-            let warning = terminal::yellow("warning");
-            terminal::line(&format!(
-                "{warning}: the environment variable {name} is for no option"
-            ));
-        }
-        None
     }
 }
 
@@ -284,10 +265,26 @@ impl Defaults {
     }
 }
 
+/// Returns the option of a command that a variable is for, and whether its name has the command: `TRAILSIFT_THREADS`,
+/// or `TRAILSIFT_HUNT_OUTPUT`.
+fn option_of(variable: &str, all: &Command, command: &Command) -> Option<(String, bool)> {
+    let name = variable.strip_prefix(PREFIX)?;
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let own = name.strip_prefix(&format!("{}-", command.get_name()));
+    if let Some(option) = own.filter(|option| is_option(all, command, option)) {
+        return Some((option.to_owned(), true));
+    }
+    is_option(all, command, &name).then_some((name, false))
+}
+
 /// Returns a command line with options behind the name of the command.
 pub(super) fn with_added(words: &[OsString], command: &str, added: &[Added]) -> Vec<OsString> {
-    // Only `--color` and its value may be before it.
-    let at = words.iter().position(|word| word == command);
+    let at = words.iter().enumerate().position(|(at, word)| {
+        // Before it there may be options for all commands; the value of one may be the same word.
+        let before = at.checked_sub(1).and_then(|before| words.get(before));
+        let is_value = before.is_some_and(|before| before == "--color" || before == "--config");
+        word == command && !is_value
+    });
     let at = at.map_or(words.len(), |at| at + 1);
     let (before, behind) = words.split_at(at);
     let added = added.iter().map(|one| &one.word);
@@ -363,12 +360,4 @@ fn text(value: &DeValue<'_>) -> Option<String> {
         DeValue::Datetime(time) => Some(time.to_string()),
         _ => None,
     }
-}
-
-/// Returns the words as text, for messages and reports.
-pub(super) fn in_words<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> Vec<String> {
-    let words = words.into_iter();
-    words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect()
 }

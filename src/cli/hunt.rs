@@ -23,7 +23,7 @@ use super::exit::Exit;
 use super::progress::{Bar, Counted};
 use super::table::{AlertTable, Room};
 use super::usage::usage;
-use super::{dataset, dry_run, next_step, outputs, print, resolve, summary, terminal};
+use super::{dataset, dry_run, next_step, outputs, print_json, resolve, summary, terminal};
 
 /// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
@@ -133,10 +133,7 @@ impl Shown {
     fn show(self, args: &HuntArgs, config: &HuntConfig, report: &Report) -> anyhow::Result<()> {
         let report_is_on_stdout = is_stdout(args.output.report.as_deref());
         if report_is_on_stdout {
-            let mut json =
-                serde_json::to_vec_pretty(report).context("the report cannot be encoded")?;
-            json.push(b'\n');
-            print(&json)?;
+            print_json(report)?;
         }
         match args.messages.log_format {
             _ if args.messages.quiet => outputs::warn(report, args.messages.log_format),

@@ -35,7 +35,9 @@ use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::CommandFactory as _;
+use serde::Serialize;
 
 use args::{Args, Command, HuntArgs, InvestigateArgs};
 use exit::Exit;
@@ -94,6 +96,14 @@ fn render_man(page: &mut Vec<u8>) -> io::Result<()> {
         clap_mangen::Man::new(subcommand).render(page)?;
     }
     Ok(())
+}
+
+/// Writes a value to standard output, as JSON for people and programs.
+fn print_json(value: &impl Serialize) -> anyhow::Result<Exit> {
+    let json = serde_json::to_vec_pretty(value);
+    let mut json = json.context("a result cannot be encoded as JSON")?;
+    json.push(b'\n');
+    print(&json)
 }
 
 /// Writes data to standard output.

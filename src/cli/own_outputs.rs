@@ -87,8 +87,8 @@ fn is_csv_of_own_columns(start: &[u8]) -> bool {
     let header = line.and_then(|line| std::str::from_utf8(line).ok());
     let names = header.map(|header| header.trim_end().split(','));
     let is_own = |name: &str| {
-        let older = ["access_key_id", "source", "source_member", "byte_offset"];
-        Column::from_name(name).is_some() || name == RELATION.name || older.contains(&name)
+        let column = Column::from_name(name).or_else(|| Column::from_older_name(name));
+        column.is_some() || name == RELATION.name
     };
     names.is_some_and(|mut names| names.all(is_own))
 }

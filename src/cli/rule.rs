@@ -1,12 +1,11 @@
 //! `trailsift rule`.
 
-use anyhow::Context as _;
 use serde::Serialize;
 use trailsift::rule::{Metadata, Rule};
 
 use super::args::RuleFormat;
 use super::exit::Exit;
-use super::print;
+use super::{print, print_json};
 
 /// A rule as JSON.
 #[derive(Debug, Serialize)]
@@ -26,10 +25,7 @@ pub(super) fn run(format: RuleFormat) -> anyhow::Result<Exit> {
                 metadata: &rule.metadata,
                 query: rule.query_text(),
             };
-            let mut json =
-                serde_json::to_vec_pretty(&printed).context("the rule cannot be encoded")?;
-            json.push(b'\n');
-            print(&json)
+            print_json(&printed)
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `trailsift schema`.
 
-use anyhow::Context as _;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use trailsift::case::About;
@@ -9,7 +8,7 @@ use trailsift::report::Report;
 
 use super::args::SchemaOf;
 use super::exit::Exit;
-use super::print;
+use super::print_json;
 
 /// Prints the JSON Schema of an output.
 pub(super) fn run(of: SchemaOf) -> anyhow::Result<Exit> {
@@ -18,9 +17,7 @@ pub(super) fn run(of: SchemaOf) -> anyhow::Result<Exit> {
         SchemaOf::Report => written::<Report>(),
         SchemaOf::Case => written::<About>(),
     };
-    let mut json = serde_json::to_vec_pretty(&schema).context("the schema cannot be encoded")?;
-    json.push(b'\n');
-    print(&json)
+    print_json(&schema)
 }
 
 /// Returns the schema of what is written for a type.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use indicatif::HumanCount;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
@@ -35,6 +36,12 @@ pub(super) fn is_terminal() -> bool {
 /// Returns whether standard error is a terminal on which a line can be written again; a dumb one cannot.
 pub(super) fn can_redraw() -> bool {
     is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Returns a number and what it counts.
+pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
+    let what = if n == 1 { one } else { many };
+    format!("{} {what}", HumanCount(n))
 }
 
 /// Writes a line to standard error.

@@ -5,7 +5,6 @@
 //! compact JSON, and each text inside it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use simd_json::StaticNode;
 
@@ -144,15 +143,20 @@ fn text_of(value: Scalar<'_>) -> String {
     }
 }
 
+/// Returns a text as JSON.
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// Writes a value as JSON without white space.
 fn write_json(value: Value<'_>, out: &mut String) {
     if let Some(text) = value.as_str() {
-        write_json_text(text, out);
+        out.push_str(&json_text(text));
     } else if value.is_object() {
         out.push('{');
         for (n, (key, child)) in value.members().enumerate() {
             out.push_str(if n == 0 { "" } else { "," });
-            write_json_text(key, out);
+            out.push_str(&json_text(key));
             out.push(':');
             write_json(child, out);
         }
@@ -167,25 +171,6 @@ fn write_json(value: Value<'_>, out: &mut String) {
     } else if let Some(node) = value.as_static() {
         out.push_str(&static_text(node));
     }
-}
-
-fn write_json_text(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            // Writing to a String cannot fail.
-            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes all"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whom the alerts of a run are about: distinct events, users and accounts.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use crate::output::{Alert, Column};
 use crate::report::Affected;
@@ -9,9 +10,10 @@ use crate::report::Affected;
 #[derive(Debug, Default)]
 pub(super) struct AffectedSets {
     events: HashSet<[u8; 16]>,
-    /// Account and name of each user.
-    users: HashSet<(String, String)>,
-    accounts: HashSet<String>,
+    /// A hash of the account and name of each user. There may be one for each row.
+    users: HashSet<u64>,
+    /// A hash of each account.
+    accounts: HashSet<u64>,
 }
 
 impl AffectedSets {
@@ -24,11 +26,10 @@ impl AffectedSets {
         let account = alert.text(Column::RecipientAccountId);
         let account = account.or_else(|| alert.text(Column::AccountId));
         if let Some(account) = account {
-            self.accounts.insert(account.to_owned());
+            self.accounts.insert(hash(account));
         }
         if let Some(user) = alert.text(Column::TargetUserName) {
-            let account = account.unwrap_or_default().to_owned();
-            self.users.insert((account, user.to_owned()));
+            self.users.insert(hash((account.unwrap_or_default(), user)));
         }
     }
 
@@ -40,4 +41,10 @@ impl AffectedSets {
             distinct_accounts: self.accounts.len() as u64,
         }
     }
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

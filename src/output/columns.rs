@@ -184,6 +184,14 @@ impl Column {
         let mut all = Self::ALL.into_iter();
         all.find(|column| column.name() == name)
     }
+
+    /// Returns the column that had this name before version 0.2.0.
+    #[must_use]
+    pub fn from_older_name(name: &str) -> Option<Self> {
+        let mut names = OLDER_NAMES.iter();
+        let found = names.find(|(_, older)| *older == name);
+        found.map(|(column, _)| *column)
+    }
 }
 
 /// The names of columns before version 0.2.0, by their names of today.

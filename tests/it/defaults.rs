@@ -95,6 +95,18 @@ fn config_shows_which_options_come_from_where() {
         .find(|part| part.starts_with("trailsift investigate"));
     assert!(!investigate.unwrap().contains("exclude"), "{text}");
     assert!(!text.contains("trailsift state"), "{text}");
+    // Once, and not for each command.
+    let output = trailsift(&lake, &[("TRAILSIFT_TREADS", "1")], &["config"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(told.matches("is for no option").count(), 1, "{told}");
+}
+
+#[test]
+fn a_configuration_may_have_the_name_of_a_command() {
+    let lake = with_file("");
+    fs::write(lake.beside("hunt"), "output = \"a.ndjson\"").unwrap();
+    trailsift(&lake, &[], &["--config", "hunt", "hunt", "--quiet", "logs"]);
+    assert_eq!(rows(&lake.beside("a.ndjson")).len(), 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod users;
 use std::collections::HashSet;
 use std::io::Write as _;
 
+use super::terminal::plural;
 use indicatif::HumanCount;
 use trailsift::output::Alert;
 use trailsift::report::{RelatedCounts, Relation};
@@ -96,20 +97,14 @@ impl AlertTable {
     fn counts(&self) -> String {
         let n_events = self.keys.len() as u64;
         let events = match self.n_sightings == n_events {
-            true => plural(n_events, "event"),
+            true => plural(n_events, "event", "events"),
             false => format!(
                 "{} of {}",
-                plural(self.n_sightings, "sighting"),
-                plural(n_events, "event")
+                plural(self.n_sightings, "sighting", "sightings"),
+                plural(n_events, "event", "events")
             ),
         };
-        let accounts = plural(self.users.n_accounts(), "account");
+        let accounts = plural(self.users.n_accounts(), "account", "accounts");
         format!("{events}, {}, {accounts}", self.users.counted())
     }
-}
-
-/// Returns a number and what it counts.
-fn plural(n: u64, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {what}{s}", HumanCount(n))
 }

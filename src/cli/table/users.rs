@@ -7,10 +7,10 @@ use indicatif::HumanCount;
 use trailsift::output::{Alert, Column};
 use trailsift::rule::Severity;
 
-use super::super::terminal::harmless;
+use super::super::terminal::{harmless, plural};
+use super::ROWS_MAX;
 use super::events::{NOTHING, account, actor, colored, formatted, short_policy};
 use super::layout::{Room, TableColumn, lines};
-use super::{ROWS_MAX, plural};
 
 /// Maximum number of users that are told apart; the memory for them is bounded.
 const USERS_MAX: usize = 100_000;
@@ -89,7 +89,7 @@ impl Users {
 
     /// Returns how many users there are, in words.
     pub(super) fn counted(&self) -> String {
-        let n = plural(self.rows.len() as u64, "user");
+        let n = plural(self.rows.len() as u64, "user", "users");
         match self.has_more {
             true => format!("more than {n}"),
             false => n,
@@ -131,7 +131,7 @@ impl Users {
             None => line,
         });
         if n_more > 0 {
-            text += &format!("and {}\n", plural(n_more as u64, "more user"));
+            text += &format!("and {}\n", plural(n_more as u64, "more user", "more users"));
         }
         text
     }

@@ -192,6 +192,15 @@ impl Matcher {
         }
     }
 
+    /// Returns the test that a value matches a pattern in which a star stands for any text, and nothing else is special.
+    pub(in crate::rule) fn stars(pattern: &str, case: Case) -> Self {
+        let pieces = pattern.chars().map(|c| match c {
+            '*' => Piece::AnyText,
+            c => Piece::Char(c),
+        });
+        Self::pieces(&pieces.collect::<Vec<_>>(), case)
+    }
+
     /// Returns the test that a value passes one of these, with all texts of one kind in one set.
     pub(in crate::rule) fn any(matchers: Vec<Matcher>) -> Self {
         let mut others = Vec::new();

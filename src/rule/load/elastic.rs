@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Adding, Reason};
-use crate::rule::condition::{Case, Condition, Matcher, Piece};
+use crate::rule::condition::{Case, Condition, Matcher};
 use crate::rule::model::{Attack, Metadata, Rule, Schedule, Severity, Threat};
 use crate::rule::{eql, kql};
 
@@ -135,17 +135,7 @@ type Parse<'a> = dyn Fn(&str) -> Result<Condition, crate::rule::ParseError> + 'a
 
 fn reads_cloudtrail(rule: &Elastic) -> bool {
     let is_ours = |pattern: &String| {
-        let pieces: Vec<Piece> = pattern
-            .chars()
-            .map(|c| {
-                if c == '*' {
-                    Piece::AnyText
-                } else {
-                    Piece::Char(c)
-                }
-            })
-            .collect();
-        let matcher = Matcher::pieces(&pieces, Case::Exact);
+        let matcher = Matcher::stars(pattern, Case::Exact);
         INDICES.iter().any(|index| matcher.accepts_text(index))
     };
     rule.index

@@ -1,7 +1,7 @@
 //! The text of a condition, such as `selection and not 1 of filter_*`, by recursive descent.
 
 use super::yaml::{Fault, Yaml};
-use crate::rule::condition::{Case, Matcher, Node, Piece};
+use crate::rule::condition::{Case, Matcher, Node};
 use crate::rule::syntax::NESTING_MAX;
 
 /// A selection with its name.
@@ -137,17 +137,7 @@ impl Parser<'_> {
         let Some(pattern) = self.tokens.next() else {
             return Err("the condition ends too early".to_owned());
         };
-        let pieces: Vec<Piece> = pattern
-            .chars()
-            .map(|c| {
-                if c == '*' {
-                    Piece::AnyText
-                } else {
-                    Piece::Char(c)
-                }
-            })
-            .collect();
-        let matcher = Matcher::pieces(&pieces, Case::Exact);
+        let matcher = Matcher::stars(pattern, Case::Exact);
         let is_named = |name: &str| match pattern {
             "them" => !name.starts_with('_'),
             _ => matcher.accepts_text(name),
