@@ -11,6 +11,7 @@ use crate::input::layout::Selection;
 use crate::input::names::Names;
 use crate::input::open::MAP_BYTES;
 use crate::output::{Destination, Format, Schema};
+use crate::report::RefusedRule;
 use crate::rule::RuleSet;
 use crate::store::Stores;
 
@@ -99,6 +100,10 @@ pub struct HuntConfig {
     pub command: Vec<String>,
     /// The rules. The default is the rule for quarantined keys.
     pub rules: RuleSet,
+    /// The rules that were asked for and cannot run, for the report.
+    pub refused: Vec<RefusedRule>,
+    /// The maximum number of rows of a rule; further alerts of it are counted and not written. `None` means no limit.
+    pub max_per_rule: Option<u64>,
     /// The settings for reading the archive.
     pub scan: ScanConfig,
     /// The outputs.
@@ -115,6 +120,8 @@ impl Default for HuntConfig {
             run_id: random_run_id(),
             command: Vec::new(),
             rules: RuleSet::default(),
+            refused: Vec::new(),
+            max_per_rule: None,
             scan: ScanConfig::default(),
             output: OutputConfig::default(),
             state: None,

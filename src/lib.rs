@@ -61,6 +61,7 @@ pub mod input;
 pub mod scan;
 pub mod event;
 pub mod rule;
+pub mod rule_files;
 pub mod follow;
 pub mod output;
 pub mod ledger;

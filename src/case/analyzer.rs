@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::touched::touched;
 use crate::config::Progress;
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
+use crate::follow::touched::touched;
 use crate::follow::{CaseDetails, PassQuery, PassTarget, Quarantine};
 use crate::hunt::companion::{Relations, row_rule};
 use crate::hunt::place;

@@ -68,6 +68,11 @@ pub(super) fn is_of_rule(column: Column) -> bool {
         Column::RiskScore,
         Column::MitreTacticIds,
         Column::MitreTechniqueIds,
+        Column::RulePack,
+        Column::RuleFile,
+        Column::RuleAuthors,
+        Column::RuleTags,
+        Column::RuleNotes,
         Column::Sighting,
         Column::RunId,
     ];

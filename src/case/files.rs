@@ -22,13 +22,14 @@ use super::seen::Seen;
 use super::sums::sha256;
 use super::target_columns::targets_json;
 use super::threads::Threads;
-use super::touched::in_words;
 use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase, is_of_aws};
+use crate::follow::touched::in_words;
 use crate::follow::{Entity, EntityRefs, TargetRole};
 use crate::output::Column;
 use crate::output::alert::RuleColumns;
 use crate::output::documents;
-use crate::rule::Rule;
+use crate::report::BUILTIN_PACK;
+use crate::rule::{PackRule, Rule};
 
 /// Number of rows that are encoded at once.
 const BATCH_ROWS: usize = 1024;
@@ -48,7 +49,10 @@ pub fn write(
     n_threads: usize,
 ) -> Result<(), ArrowError> {
     let threads = Threads::new(n_threads);
-    let columns = RuleColumns::new(rule, &case.about.run_id.as_str().into());
+    let columns = RuleColumns::new(
+        &PackRule::new(BUILTIN_PACK, rule.clone()),
+        &case.about.run_id.as_str().into(),
+    );
     let evidence = &*case;
     let sums = threads.each(FILES.len(), &|nth| {
         let name = FILES[nth];

@@ -27,6 +27,7 @@ mod files;
 mod index;
 mod later;
 mod leak;
+pub mod logging;
 mod near_names;
 mod neighbours;
 mod owners;
@@ -48,7 +49,6 @@ mod techniques;
 #[cfg(test)]
 mod testing;
 mod threads;
-pub mod touched;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,16 +14,18 @@ use trailsift::config::{HuntConfig, Progress, random_run_id};
 use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
-use trailsift::report::{Diagnostic, Report, Severity};
+use trailsift::report::{Report, RuleName, Severity};
 use trailsift::rule;
 use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
-use super::table::{AlertTable, Room};
+use super::table::{AlertTable, Room, RuleTable};
 use super::usage::usage;
-use super::{dataset, dry_run, next_step, outputs, print_json, resolve, summary, terminal};
+use super::{
+    dataset, dry_run, messages, next_step, outputs, print, print_json, resolve, summary, terminal,
+};
 
 /// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
@@ -72,7 +74,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         spares_older: !args.output.force,
         is_of_dataset,
     };
-    let mut shown = Shown::default();
+    let mut shown = Shown::new(config);
     let result = {
         let bar = Bar::new(
             &config.scan,
@@ -87,7 +89,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
             Notice::Diagnostic(diagnostic)
                 if diagnostic.severity == Severity::Info && !args.messages.verbose => {}
             Notice::Diagnostic(diagnostic) => {
-                bar.suspend(|| show_diagnostic(diagnostic, args.messages.log_format))
+                bar.suspend(|| messages::show_diagnostic(diagnostic, args.messages.log_format))
             }
         })
     };
@@ -118,11 +120,24 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
 #[derive(Default)]
 struct Shown {
     table: AlertTable,
+    /// What each rule found, if these are others than the built-in one.
+    by_rule: Option<RuleTable>,
     first_alerts: Vec<Alert>,
 }
 
 impl Shown {
+    fn new(config: &HuntConfig) -> Self {
+        let is_builtin = RuleName::is_one_builtin(&config.rules.names());
+        Self {
+            by_rule: (!is_builtin).then(RuleTable::default),
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, alert: &Alert, config: &HuntConfig) {
+        if let Some(table) = &mut self.by_rule {
+            return table.add(alert);
+        }
         self.table.add(alert, severity_of(config, alert));
         if self.first_alerts.len() < next_step::ALERTS_MAX {
             self.first_alerts.push(alert.clone());
@@ -142,7 +157,11 @@ impl Shown {
                 let is_free = !matches!(config.output.destination, Destination::Stdout)
                     && !report_is_on_stdout;
                 if is_free {
-                    self.table.print(Room::of_stdout(args.wide), report.related);
+                    let room = Room::of_stdout(args.wide);
+                    if let Some(table) = &self.by_rule {
+                        print(table.text(report, room).as_bytes())?;
+                    }
+                    self.table.print(room, report.related);
                 }
                 summary::show(report, config);
                 let next = next_step::command(&args.input, config, report, &self.first_alerts);
@@ -213,19 +232,6 @@ fn wait_for_list(config: &HuntConfig) {
         // An error is reported when the list is read.
         std::io::stdin().lock().fill_buf().ok();
     }
-}
-
-pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
-    if format == LogFormat::Json {
-        return terminal::json("diagnostic", diagnostic);
-    }
-    let severity = match diagnostic.severity {
-        Severity::Info => "note".to_owned(),
-        Severity::Warning => terminal::yellow("warning"),
-        Severity::Error => terminal::red("error"),
-    };
-    let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
-    terminal::line(&format!("{severity}: {text}"));
 }
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way the first time, and at once the second time. The

@@ -21,7 +21,7 @@ use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
 use super::usage::{uri, usage};
-use super::{beginnings, case_summary, hunt, resolve, terminal};
+use super::{beginnings, case_summary, hunt, messages, resolve, terminal};
 
 /// The name of the page in a case's folder.
 pub(super) const PAGE: &str = "report.html";
@@ -61,7 +61,7 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     );
     let result = case::run(&config, &mut |diagnostic| {
         if diagnostic.severity != Severity::Info {
-            bar.suspend(|| hunt::show_diagnostic(diagnostic, args.messages.log_format));
+            bar.suspend(|| messages::show_diagnostic(diagnostic, args.messages.log_format));
         }
     });
     let mut case = match result {

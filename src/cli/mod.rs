@@ -12,6 +12,7 @@ mod dry_run;
 mod exit;
 mod hunt;
 mod investigate;
+mod messages;
 mod next_step;
 mod outputs;
 mod own_outputs;
@@ -19,7 +20,9 @@ mod plan;
 mod progress;
 mod report;
 mod resolve;
+mod root;
 mod rule;
+mod rules;
 mod schema;
 mod state;
 mod summary;
@@ -67,6 +70,7 @@ pub(crate) fn run() -> ExitCode {
             state::run(&file, failed.then_some(separator))
         }
         Command::Rule { format } => rule::run(format),
+        Command::Rules(command) => rules::run(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "trailsift", &mut script);

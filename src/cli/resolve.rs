@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use jiff::Timestamp;
 use trailsift::config::{HuntConfig, OutputConfig, ScanConfig};
 use trailsift::input::Root;
@@ -18,15 +18,15 @@ use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{
     Column, CsvColumns, Dataset, Destination, Format, Schema, incomplete_name,
 };
-use trailsift::rule::RuleSet;
-use trailsift::store::{StoreOptions, Stores, check_support};
+use trailsift::store::{StoreOptions, Stores};
 
 use super::args::{
     FormatArg, HuntArgs, InputArgs, InvestigateArgs, OutputArgs, PlanArgs, SchemaArg,
 };
 use super::own_outputs::{holds, own_files, own_uris};
+use super::root::root;
 use super::usage::{uri, usage};
-use super::{dataset, outputs};
+use super::{dataset, outputs, rules};
 
 /// Returns a hunt's configuration.
 pub(super) fn resolve(
@@ -79,10 +79,13 @@ pub(super) fn resolve(
     }
     let stores = stores(input);
     let own_uris = own_uris(&outputs, &roots, &stores)?;
+    let chosen = rules::choose(&args.rules)?;
     Ok(HuntConfig {
         run_id,
         command: args.words.clone(),
-        rules: RuleSet::quarantine(),
+        rules: chosen.set,
+        refused: chosen.refused,
+        max_per_rule: args.max_per_rule,
         scan: ScanConfig {
             own_files,
             own_uris,
@@ -234,24 +237,6 @@ pub(super) fn written(path: &Path) -> Result<Destination, clap::Error> {
         }
         Some(uri) => Ok(Destination::Object(uri)),
         None => Ok(Destination::File(path.to_owned())),
-    }
-}
-
-fn root(path: &Path) -> anyhow::Result<Root> {
-    if path.as_os_str() == "-" {
-        return Ok(Root::Stdin);
-    }
-    if uri(path)?.is_some() {
-        check_support().with_context(|| path.display().to_string())?;
-        return Ok(Root::Path(path.to_owned()));
-    }
-    // If a root cannot be examined for another reason, the run reports a diagnostic.
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(usage(&format!(
-            "{}: no such file or directory",
-            path.display()
-        ))),
-        _ => Ok(Root::Path(path.to_owned())),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
-use trailsift::report::{Code, RelatedCounts, Relation, Report, Severity, Stats};
+use trailsift::report::{Code, RelatedCounts, Relation, Report, RuleReports, Severity, Stats};
 
 use super::outputs;
 use super::terminal::{self, green, harmless, red, yellow};
@@ -61,8 +61,11 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let outputs = report.outputs.iter().zip(destinations);
     let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
     let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();
-    let mut lines = vec![
-        ("alerts", alerts),
+    let mut lines = vec![("alerts", alerts)];
+    if report.rules.is_listed() {
+        lines.push(("rules", rules(report)));
+    }
+    lines.extend([
         ("events", events(stats)),
         ("files", files),
         (
@@ -82,13 +85,32 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
             ),
         ),
         ("candidates", candidates(stats)),
-    ];
+    ]);
     lines.extend(report.related.iter().map(|n| ("related", related(n))));
     lines.extend([
         ("complete", complete(report)),
         ("written", outputs.join(", ")),
     ]);
     lines
+}
+
+fn rules(report: &Report) -> String {
+    let RuleReports { rules, refused, .. } = &report.rules;
+    let mut text = format!("{} run", HumanCount(rules.len() as u64));
+    let n_approximate = rules.iter().filter(|rule| !rule.notes.is_empty()).count();
+    if n_approximate > 0 {
+        text += &format!(
+            ", {} of them approximately",
+            HumanCount(n_approximate as u64)
+        );
+    }
+    if !refused.is_empty() {
+        text += &format!(
+            ", {} refused (list: trailsift rules list --refused)",
+            HumanCount(refused.len() as u64)
+        );
+    }
+    text
 }
 
 fn candidates(stats: &Stats) -> String {

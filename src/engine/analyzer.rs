@@ -25,6 +25,14 @@ pub enum Search {
     /// Events whose record contains one of these names as a whole. A name may contain any characters. There may be
     /// thousands of names.
     Names(Vec<String>),
+    /// Events with one of these actions, and events whose record contains one of these words. The case of letters does not
+    /// count. There may be thousands of actions.
+    Actions {
+        /// Names of actions, in ASCII.
+        actions: Vec<String>,
+        /// Words of ASCII letters and digits.
+        words: Vec<String>,
+    },
     /// All events. Each record is parsed, which takes about twenty times as long.
     Everything,
     /// No events.
@@ -37,6 +45,7 @@ impl Search {
         match self {
             Self::Words(words) => Prefilter::new(words),
             Self::Names(names) => Prefilter::of_names(names),
+            Self::Actions { actions, words } => Prefilter::of_actions(actions, words),
             Self::Everything => Prefilter::new::<&str>(&[]),
             Self::Nothing => Prefilter::nothing(),
         }
@@ -51,6 +60,23 @@ impl Search {
             }
             (Self::Names(one), Self::Names(other)) if !one.is_empty() && !other.is_empty() => {
                 Self::Names([one, other].concat())
+            }
+            (
+                Self::Actions { actions, words },
+                Self::Actions {
+                    actions: others,
+                    words: more,
+                },
+            ) => Self::Actions {
+                actions: [actions, others].concat(),
+                words: [words, more].concat(),
+            },
+            (Self::Actions { actions, words }, Self::Words(more))
+            | (Self::Words(more), Self::Actions { actions, words })
+                if !more.is_empty() =>
+            {
+                let words = [words, more].concat();
+                Self::Actions { actions, words }
             }
             // A list without words finds everything, and no search looks for words and whole names at the same time.
             _ => Self::Everything,

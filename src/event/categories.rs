@@ -45,6 +45,11 @@ pub(super) fn kind_of(action: &str) -> Kind {
     KINDS.get(action).copied().unwrap_or(other)
 }
 
+/// Returns the category of an action, if it has one.
+pub(crate) fn category_of(action: &str) -> Option<&'static str> {
+    kind_of(action).category()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

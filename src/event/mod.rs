@@ -36,6 +36,7 @@ mod wrapper;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+pub(crate) use categories::category_of;
 pub use doubt::Doubt;
 use doubt::{Said, holds_below};
 pub(crate) use fields::{ecs_name, fields_under};

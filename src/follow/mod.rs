@@ -7,6 +7,7 @@
 mod entity;
 mod known;
 mod target;
+pub mod touched;
 mod traces;
 
 pub use entity::{Entity, Kind};

@@ -1,10 +1,12 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
-use super::undecided::{Doubts, error_in_folders};
+use super::tally::{Suppressed, Tally};
+use super::undecided::{self, Doubts, error_in_folders};
 use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
@@ -12,8 +14,8 @@ use crate::event::Event;
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
-use crate::report::{Code, Defect, Member, RelatedCounts};
-use crate::rule::Needles;
+use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
+use crate::rule::{Needles, RuleSet, Severity};
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub enum Finding {
     Related(Alert),
     /// The counts of the related events.
     Counts(Box<RelatedCounts>),
+    /// The numbers of alerts that exceptions suppressed, each with the places of its rule and of its exception.
+    Suppressed(BTreeMap<(u16, u16), u64>),
 }
 
 impl SizeBytes for Finding {
@@ -31,6 +35,7 @@ impl SizeBytes for Finding {
         match self {
             Self::Alert(row) | Self::Related(row) => row.size_bytes(),
             Self::Counts(counts) => size_of::<Self>() + size_of_val(&**counts),
+            Self::Suppressed(counts) => size_of::<Self>() + 24 * counts.len(),
         }
     }
 }
@@ -38,7 +43,10 @@ impl SizeBytes for Finding {
 /// Analyzes events with a set of rules.
 #[derive(Debug)]
 pub struct HuntAnalyzer<'a> {
+    set: &'a RuleSet,
+    /// The rules, in the order of the set.
     rules: Vec<HuntRule<'a>>,
+    max_per_rule: u64,
     progress: &'a Progress,
     /// Finds the related events, if a rule has any.
     companion: Option<Companion<'a>>,
@@ -75,7 +83,9 @@ impl<'a> HuntAnalyzer<'a> {
             Companion::new(row, mentions, is_related_requested)
         });
         Self {
+            set: &config.rules,
             rules,
+            max_per_rule: config.max_per_rule.unwrap_or(u64::MAX),
             progress: &config.scan.progress,
             companion,
             is_related_requested,
@@ -87,6 +97,25 @@ impl<'a> HuntAnalyzer<'a> {
         self.rules.len()
     }
 
+    /// Returns the severity of a rule.
+    pub(super) fn severity(&self, rule: u16) -> Severity {
+        let rule = self.set.get(rule);
+        rule.map_or(Severity::Low, |one| one.rule.metadata.severity)
+    }
+
+    /// Returns the number of rows that a rule may have.
+    pub(super) fn max_per_rule(&self) -> u64 {
+        self.max_per_rule
+    }
+
+    /// Returns counts for the alerts of these rules, which are zero.
+    pub(super) fn tally(&self) -> Tally {
+        Tally::new(
+            self.rules.len(),
+            !RuleName::is_one_builtin(&self.set.names()),
+        )
+    }
+
     /// Returns the companion of a rule, if there is one.
     pub(super) fn companion(&self) -> Option<&Companion<'a>> {
         self.companion.as_ref()
@@ -94,20 +123,61 @@ impl<'a> HuntAnalyzer<'a> {
 }
 
 /// Returns the search for the events of rules and of their companion.
-fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Search {
-    let mut words: Vec<String> = Vec::new();
+fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>> + Clone) -> Search {
+    let words = words(rules.clone());
+    match words {
+        // So few words are found faster than keys of actions.
+        Some(words) if words.len() <= WORDS_FEW => Search::Words(words),
+        words => actions(rules)
+            .or(words.map(Search::Words))
+            .unwrap_or(Search::Everything),
+    }
+}
+
+/// The number of words up to which these are searched for.
+const WORDS_FEW: usize = 3;
+
+/// Returns words, one of which is in each record that a rule or the companion may match; `None` if a rule has none.
+fn words<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Option<Vec<String>> {
+    let mut words = BTreeSet::new();
     for row in rules {
         let Needles::AnyOf(needles) = row.rule().needles() else {
-            return Search::Everything;
+            return None;
         };
-        let beside = companion::terms(row.rule()).words.iter().copied();
-        for word in needles.iter().map(String::as_str).chain(beside) {
-            if !words.iter().any(|known| known == word) {
-                words.push(word.to_owned());
-            }
-        }
+        words.extend(needles.iter().cloned());
+        words.extend(companion_words(row));
     }
-    Search::Words(words)
+    Some(words.into_iter().collect())
+}
+
+fn companion_words(row: &RowRule<'_>) -> impl Iterator<Item = String> {
+    let beside = companion::terms(row.rule()).words;
+    beside.iter().map(|word| (*word).to_owned())
+}
+
+/// Returns the search for the actions of the rules, and for words of those that are about any action; `None` if a rule
+/// has neither.
+fn actions<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Option<Search> {
+    let (mut actions, mut words) = (BTreeSet::new(), BTreeSet::new());
+    for row in rules {
+        let query = row.rule().query();
+        let own = query.actions().unwrap_or_default();
+        // What the companion looks for has other actions too.
+        let has_companion = companion::is_of(row.rule());
+        if !own.is_empty() && own.iter().all(|action| action.is_ascii()) && !has_companion {
+            actions.extend(own.iter().map(|action| action.to_ascii_lowercase()));
+            continue;
+        }
+        match query.needles_in_any_case() {
+            Needles::AnyOf(needles) => words.extend(needles),
+            Needles::EveryRecord => return None,
+        }
+        words.extend(companion_words(row));
+    }
+    Some(Search::Actions {
+        actions: actions.into_iter().collect(),
+        words: words.into_iter().collect(),
+    })
 }
 
 impl Analyzer for HuntAnalyzer<'_> {
@@ -132,6 +202,8 @@ impl Analyzer for HuntAnalyzer<'_> {
         LocalHunt {
             hunt: self,
             found: FoundInRecord::default(),
+            suppressed: Suppressed::new(),
+            candidates: Vec::new(),
             companion: self.companion.as_ref().map(Companion::local),
         }
     }
@@ -142,6 +214,10 @@ impl Analyzer for HuntAnalyzer<'_> {
 pub struct LocalHunt<'a> {
     hunt: &'a HuntAnalyzer<'a>,
     found: FoundInRecord,
+    /// The alerts that were suppressed since the last piece.
+    suppressed: Suppressed,
+    /// The places of the rules that the event may match.
+    candidates: Vec<u16>,
     companion: Option<LocalCompanion<'a>>,
 }
 
@@ -149,36 +225,35 @@ impl Local for LocalHunt<'_> {
     type Output = Finding;
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
-        let mut is_first = true;
-        for rule in &self.hunt.rules {
-            if !rule.row.rule().matches(&event.event) {
-                self.no_match(rule, event, at, out);
-                continue;
-            }
-            if let Some(folder) = error_outside(&event.event, at)
-                && !rule.doubts.matches_failed(rule.row.rule(), &event.event)
-            {
-                report_folder(rule, at, ("event would be an alert", &folder), out);
-                continue;
-            }
-            let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
-            if !self.found.is_first(&alert, at) {
-                continue;
-            }
-            self.hunt.progress.n_results.fetch_add(1, Relaxed);
-            // All alerts of the event have the same time.
-            if alert.event_time.is_none() && is_first {
-                out.report(time_defect(&alert));
-            }
-            is_first = false;
-            out.output(Finding::Alert(alert));
+        let hunt = self.hunt;
+        if let [rule] = &*hunt.rules {
+            let has_alert = &mut false;
+            let is_match = self.judge(rule, event, at, has_alert, out);
+            return self.beside(is_match, event, at, out);
         }
+        let mut candidates = std::mem::take(&mut self.candidates);
+        hunt.candidates(&event.event, &mut candidates);
+        let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
+        let mut is_quarantine = false;
+        let mut has_alert = false;
+        for number in &candidates {
+            let Some(rule) = hunt.rules.get(usize::from(*number)) else {
+                continue;
+            };
+            let is_match = self.judge(rule, event, at, &mut has_alert, out);
+            is_quarantine |= is_match && quarantine == Some(*number);
+        }
+        self.candidates = candidates;
+        self.beside(is_quarantine, event, at, out);
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
         self.found = FoundInRecord::default();
         if let Some(counts) = self.companion.as_mut().and_then(LocalCompanion::end) {
             out.output(Finding::Counts(Box::new(counts)));
+        }
+        if !self.suppressed.is_empty() {
+            out.output(Finding::Suppressed(std::mem::take(&mut self.suppressed)));
         }
     }
 }
@@ -211,10 +286,59 @@ impl FoundInRecord {
     }
 }
 
+impl HuntAnalyzer<'_> {
+    /// Writes the places of the rules that an event may match, or may not be decided for, to `found`.
+    fn candidates(&self, event: &Event<'_>, found: &mut Vec<u16>) {
+        self.set.table().candidates(event, found);
+        // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
+        if event.is_wrapped() || undecided::has_damaged_name(event) {
+            found.clear();
+            found.extend(self.rules.iter().map(|rule| rule.row.index()));
+        }
+    }
+}
+
 impl LocalHunt<'_> {
-    /// Takes an event that a rule does not match: it may be undecided, or related to the rule's alerts.
-    fn no_match(
+    /// Judges an event by one rule. Returns whether the rule matches it.
+    fn judge(
         &mut self,
+        rule: &HuntRule<'_>,
+        event: &Candidate<'_>,
+        at: &Location<'_>,
+        has_alert: &mut bool,
+        out: &mut Emit<'_, Finding>,
+    ) -> bool {
+        if !rule.row.rule().matches(&event.event) {
+            Self::no_match(rule, event, at, out);
+            return false;
+        }
+        let index = rule.row.index();
+        if let Some(exception) = self.hunt.set.excepted(index, &event.event) {
+            *self.suppressed.entry((index, exception)).or_default() += 1;
+            return true;
+        }
+        if let Some(folder) = error_outside(&event.event, at)
+            && !rule.doubts.matches_failed(rule.row.rule(), &event.event)
+        {
+            report_folder(rule, at, ("event would be an alert", &folder), out);
+            return true;
+        }
+        let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
+        if !self.found.is_first(&alert, at) {
+            return true;
+        }
+        self.hunt.progress.n_results.fetch_add(1, Relaxed);
+        // All alerts of the event have the same time.
+        if alert.event_time.is_none() && !*has_alert {
+            out.report(time_defect(&alert));
+        }
+        *has_alert = true;
+        out.output(Finding::Alert(alert));
+        true
+    }
+
+    /// Takes an event that a rule does not match, and that may be undecided.
+    fn no_match(
         rule: &HuntRule<'_>,
         event: &Candidate<'_>,
         at: &Location<'_>,
@@ -233,8 +357,17 @@ impl LocalHunt<'_> {
                 out,
             );
         }
-        let companion = self.companion.as_mut();
-        let companion = companion.filter(|companion| companion.is_of(&rule.row));
+    }
+
+    /// Takes an event that may be related to the alerts of the quarantine rule.
+    fn beside(
+        &mut self,
+        is_match: bool,
+        event: &Candidate<'_>,
+        at: &Location<'_>,
+        out: &mut Emit<'_, Finding>,
+    ) {
+        let companion = self.companion.as_mut().filter(|_| !is_match);
         if let Some(row) = companion.and_then(|companion| companion.event(event, at)) {
             out.output(Finding::Related(row));
         }

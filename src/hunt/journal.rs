@@ -19,7 +19,7 @@ use crate::ledger::{
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Column, Written};
 use crate::report::{Diagnostic, Outcome};
-use crate::rule::PackRule;
+use crate::rule::{PackRule, RuleSet};
 
 /// Opens the requested ledger, and completes the work of a run that was interrupted.
 pub(super) fn open(config: &HuntConfig) -> Result<Option<Ledger>, Error> {
@@ -109,15 +109,25 @@ pub(super) fn failed(path: &Path) -> impl Fn(LedgerError) -> Error + Copy {
 
 fn identity(config: &HuntConfig) -> Identity {
     let rules = config.rules.iter();
-    let rules = rules.map(|(_, PackRule { pack, rule })| RuleIdentity {
-        pack: pack.clone(),
-        id: rule.metadata.rule_id.clone(),
-        version: rule.metadata.version,
-        query: rule.query_text().to_owned(),
-    });
+    let exceptions = exceptions_of(&config.rules);
+    let rules = rules.map(
+        |(
+            _,
+            PackRule {
+                pack, file, rule, ..
+            },
+        )| RuleIdentity {
+            pack: pack.clone(),
+            file: file.clone(),
+            id: rule.metadata.rule_id.clone(),
+            version: rule.metadata.version,
+            query: rule.query_text().to_owned(),
+        },
+    );
     let wanted = &config.scan.wanted;
     Identity {
         rules: rules.collect(),
+        exceptions,
         has_related: config.output.related.is_some(),
         max_decoded_bytes: config.scan.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),
@@ -128,6 +138,16 @@ fn identity(config: &HuntConfig) -> Identity {
         is_home_region_only: wanted.is_home_region_only,
         names: config.scan.names.words().map(str::to_owned),
     }
+}
+
+/// Returns the conditions of the exceptions, each with the rules that it is for.
+fn exceptions_of(rules: &RuleSet) -> Vec<String> {
+    let texts = rules.exceptions().map(|(exception, _)| {
+        let own = rules.iter().filter(|(_, one)| exception.is_for(one));
+        let own: Vec<String> = own.map(|(_, one)| one.name().to_string()).collect();
+        format!("{} for {}", exception.condition(), own.join(", "))
+    });
+    texts.collect()
 }
 
 /// The absolute paths of sources, which do not depend on the folder in which the run began.

@@ -7,13 +7,14 @@
 //!                                              journal ◀─▶ ledger
 //! ```
 
-mod affected;
 mod analyzer;
 pub(crate) mod companion;
 mod journal;
 mod no_events;
 mod rows;
 mod tables;
+mod tally;
+pub mod trial;
 mod undecided;
 mod writer;
 
@@ -29,7 +30,7 @@ use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};
 use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
-use crate::report::{Diagnostic, PassReport, Report, RuleReport, RuleReports};
+use crate::report::{Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
 use writer::{Finished, Writer};
@@ -176,16 +177,15 @@ impl Run<'_> {
         let mut pass: PassReport = pass?;
         let Finished {
             tables,
-            n_alerts,
+            tally,
             related,
-            affected,
         } = writer.finish();
-        no_events::report(config, ledger, &mut pass, n_alerts.iter().sum(), notify)?;
-        let rules = run.rules.into_iter().zip(n_alerts);
-        let rules = rules.map(|(name, alerts)| RuleReport { name, alerts });
-        let mut report = Report::new(run.run_id, RuleReports(rules.collect()), pass);
+        let rules = tally.reports(config);
+        let n_alerts = rules.rules.iter().map(|rule| rule.alerts).sum();
+        no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
+        let mut report = Report::new(run.run_id, rules, pass);
         report.related = related;
-        report.affected = affected;
+        report.affected = tally.affected();
         report.command.clone_from(&config.command);
         report.inputs = scan.roots.iter().map(|root| root.name()).collect();
         Ok((tables, report))

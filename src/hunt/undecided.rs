@@ -203,6 +203,11 @@ impl Fields for Supposed<'_> {
     }
 }
 
+/// Returns whether the name of an event's action or dataset is damaged.
+pub(super) fn has_damaged_name(event: &Event<'_>) -> bool {
+    CALL.iter().any(|field| is_damaged(event, field))
+}
+
 /// Returns whether a name that the event has in a field is damaged. A damaged provider is not seen.
 fn is_damaged(event: &Event<'_>, field: &str) -> bool {
     let mut is_damaged = false;

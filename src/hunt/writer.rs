@@ -6,14 +6,14 @@ use std::path::Path;
 use rayon::ThreadPool;
 
 use super::Notice;
-use super::affected::AffectedSets;
 use super::analyzer::{Finding, HuntAnalyzer};
 use super::journal::{Journal, Reached};
 use super::tables::Tables;
+use super::tally::Tally;
 use crate::engine::Sink;
 use crate::error::Error;
 use crate::output::Alert;
-use crate::report::{Affected, Diagnostic, Outcome, RelatedCounts};
+use crate::report::{Diagnostic, Outcome, RelatedCounts};
 
 /// Writes the findings of a hunt.
 pub(super) struct Writer<'a> {
@@ -25,9 +25,9 @@ pub(super) struct Writer<'a> {
     /// The threads that encode full groups of rows.
     pool: &'a ThreadPool,
     notify: &'a mut dyn FnMut(Notice<'_>),
-    /// Number of alert rows of each rule.
-    n_alerts: Vec<u64>,
-    affected: AffectedSets,
+    tally: Tally,
+    /// The number of rows that a rule may have.
+    max_per_rule: u64,
     /// Number of rows of related events that were received.
     n_related: u64,
     /// Counts of all related events, if the rule has any.
@@ -37,10 +37,8 @@ pub(super) struct Writer<'a> {
 /// What is left when all findings were written.
 pub(super) struct Finished {
     pub(super) tables: Tables,
-    /// Number of alert rows of each rule.
-    pub(super) n_alerts: Vec<u64>,
+    pub(super) tally: Tally,
     pub(super) related: Option<RelatedCounts>,
-    pub(super) affected: Affected,
 }
 
 impl<'a> Writer<'a> {
@@ -62,8 +60,8 @@ impl<'a> Writer<'a> {
             analyzer,
             pool,
             notify,
-            n_alerts: vec![0; analyzer.n_rules()],
-            affected: AffectedSets::default(),
+            tally: analyzer.tally(),
+            max_per_rule: analyzer.max_per_rule(),
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
         })
@@ -72,9 +70,8 @@ impl<'a> Writer<'a> {
     /// Ends the work.
     pub(super) fn finish(self) -> Finished {
         Finished {
-            affected: self.affected.counts(),
             tables: self.tables,
-            n_alerts: self.n_alerts,
+            tally: self.tally,
             related: self.related,
         }
     }
@@ -101,11 +98,12 @@ impl<'a> Writer<'a> {
             let table = self.tables.related.as_mut();
             return table.map_or(Ok(()), |table| table.append(row, self.pool));
         }
-        (self.notify)(Notice::Alert(&row));
-        self.affected.add(&row);
-        if let Some(n_alerts) = self.n_alerts.get_mut(usize::from(row.rule())) {
-            *n_alerts += 1;
+        if self.tally.n_alerts(row.rule()) >= self.max_per_rule {
+            self.tally.leave_out(row.rule());
+            return Ok(());
         }
+        (self.notify)(Notice::Alert(&row));
+        self.tally.add(&row, self.analyzer.severity(row.rule()));
         self.tables.alerts.append(row, self.pool)
     }
 }
@@ -116,6 +114,10 @@ impl Sink<Finding, Reached> for Writer<'_> {
             Finding::Alert(row) | Finding::Related(row) => self.row_once(row),
             Finding::Counts(counts) => {
                 *self.related.get_or_insert_default() += *counts;
+                Ok(())
+            }
+            Finding::Suppressed(counts) => {
+                self.tally.suppress(&counts);
                 Ok(())
             }
         }
@@ -153,7 +155,7 @@ impl Sink<Finding, Reached> for Writer<'_> {
         let Some(journal) = self.journal.take() else {
             return Ok(Vec::new());
         };
-        let n_rules = self.n_alerts.len();
+        let n_rules = self.analyzer.n_rules();
         let reported = journal.waiting(id, n_rules, &mut |row| self.row(row));
         self.journal = Some(journal);
         reported

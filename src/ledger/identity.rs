@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Identity {
     /// The rules.
     pub rules: Vec<RuleIdentity>,
+    /// The exceptions from them, as texts that are the same for the same exceptions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<String>,
     /// True if the events beside the alerts are written, too.
     pub has_related: bool,
     /// The maximum size of the text of one source, in bytes.
@@ -35,6 +38,9 @@ pub struct Identity {
 pub struct RuleIdentity {
     /// The pack that contains the rule.
     pub pack: String,
+    /// The path of its file in the pack.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
     /// Its id.
     pub id: String,
     /// Its version.

@@ -5,14 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell, Column};
 use super::rules::RowRule;
 use crate::event::{Event, time};
+use crate::follow::TargetRole;
+use crate::follow::touched::touched;
 use crate::report::Relation;
-use crate::rule::{Metadata, Rule, RuleSet};
+use crate::rule::{Metadata, PackRule, RuleSet};
 
 /// The place of a record.
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +43,17 @@ pub struct RuleColumns {
     risk_score: i32,
     mitre_tactic_ids: Vec<String>,
     mitre_technique_ids: Vec<String>,
+    pack: String,
+    file: Option<String>,
+    notes: Vec<String>,
     run_id: Arc<str>,
 }
 
 impl RuleColumns {
     /// Returns the columns of a rule, for the rows of a run.
     #[must_use]
-    pub fn new(rule: &Rule, run_id: &Arc<str>) -> Self {
-        let metadata = &rule.metadata;
+    pub fn new(one: &PackRule, run_id: &Arc<str>) -> Self {
+        let metadata = &one.rule.metadata;
         Self {
             metadata: metadata.clone(),
             rule_id: metadata.rule_id.clone(),
@@ -65,6 +71,9 @@ impl RuleColumns {
                 .iter()
                 .flat_map(|t| t.technique.iter().map(|technique| technique.id.clone()))
                 .collect(),
+            pack: one.pack.clone(),
+            file: Some(one.file.clone()).filter(|file| !file.is_empty()),
+            notes: one.notes.clone(),
             run_id: Arc::clone(run_id),
         }
     }
@@ -81,7 +90,7 @@ impl RuleSetColumns {
         let (rules, run_id) = (rules.iter(), run_id.into());
         Self(
             rules
-                .map(|(_, one)| RuleColumns::new(&one.rule, &run_id))
+                .map(|(_, one)| RuleColumns::new(one, &run_id))
                 .collect(),
         )
     }
@@ -109,6 +118,7 @@ pub struct Alert {
     /// The values of [`TEXTS`], one after the other.
     texts: String,
     /// The end of each value.
+    #[serde(deserialize_with = "ends")]
     ends: [u32; TEXTS.len()],
     /// The values that exist, one bit each, from the lowest bit on.
     present: u32,
@@ -130,9 +140,9 @@ pub struct Alert {
     pub(crate) event_key: [u8; 16],
 }
 
-/// The text columns that differ from alert to alert, in their order among [`COLUMNS`], each with the ECS field that it
+/// The text columns that differ from alert to alert, each with the ECS field that it
 /// is a copy of, if it is a copy.
-const TEXTS: [(Column, Option<&str>); 30] = [
+const TEXTS: [(Column, Option<&str>); 31] = [
     (Column::AlertId, None),
     (Column::EventTimeText, Some("@timestamp")),
     (Column::EventId, Some("event.id")),
@@ -181,6 +191,8 @@ const TEXTS: [(Column, Option<&str>); 30] = [
     (Column::RawEvent, None),
     (Column::LogFilePath, None),
     (Column::LogFileMember, None),
+    // The last one, so that rows in older ledgers, which do not have it, are read.
+    (Column::Resource, None),
 ];
 
 /// The place of each column in [`TEXTS`], if it is there.
@@ -216,8 +228,14 @@ fn computed<'v>(
         Column::MatchedField => {
             let literals = rule.literals();
             let place = event.locate_in_request(literals);
-            place.or_else(|| event.locate(literals)).map(Cow::Owned)
+            let place = place.or_else(|| event.locate(literals));
+            let fields = || {
+                let fields = rule.rule().query().fields_that_fit(event);
+                (!fields.is_empty()).then(|| fields.join(", "))
+            };
+            place.or_else(fields).map(Cow::Owned)
         }
+        Column::Resource => resource(event).map(Cow::Owned),
         Column::RawEvent => Some(lossy(raw)),
         Column::LogFilePath => Some(match place.source.to_str() {
             Some(path) => path.into(),
@@ -226,6 +244,16 @@ fn computed<'v>(
         Column::LogFileMember => place.member.map(Cow::Borrowed),
         _ => unreachable!("all other columns are copies"),
     }
+}
+
+/// Returns the name of what a call acted on, or made if it acted on nothing.
+fn resource(event: &Event<'_>) -> Option<String> {
+    let touched = touched(event);
+    let mut found = [TargetRole::On, TargetRole::Made]
+        .into_iter()
+        .flat_map(|role| touched.with_role(role));
+    let found = found.next()?;
+    Some(found.name.clone())
 }
 
 fn lossy(raw: &[u8]) -> Cow<'_, str> {
@@ -404,10 +432,26 @@ impl Alert {
             Column::RecordIndex => Cell::Int64(self.record_index),
             Column::LogOffset => Cell::Int64(self.byte_offset),
             Column::Sighting => Cell::Int64(self.sighting),
+            Column::RulePack => Cell::Text(Some(&rule.pack)),
+            Column::RuleFile => Cell::Text(rule.file.as_deref()),
+            Column::RuleAuthors => Cell::Texts(&rule.metadata.author),
+            Column::RuleTags => Cell::Texts(&rule.metadata.tags),
+            Column::RuleNotes => Cell::Texts(&rule.notes),
             Column::RunId => Cell::Text(Some(&rule.run_id)),
             text => Cell::Text(self.text(text)),
         })
     }
+}
+
+/// Reads the ends of the texts. Before version 0.2.0 there was one text less.
+fn ends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u32; TEXTS.len()], D::Error> {
+    let mut ends = Vec::<u32>::deserialize(deserializer)?;
+    if ends.len() + 1 == TEXTS.len() {
+        ends.extend(ends.last().copied());
+    }
+    let n_ends = ends.len();
+    ends.try_into()
+        .map_err(|_| D::Error::invalid_length(n_ends, &"one end for each text"))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -454,13 +498,29 @@ mod tests {
     use crate::output::columns::Type;
 
     #[test]
-    fn the_texts_are_the_columns_of_text_that_the_rule_does_not_fill() {
+    fn the_texts_are_the_columns_of_text_that_neither_rule_nor_run_fills() {
         let of_alert = Column::ALL
             .into_iter()
             .skip_while(|column| *column != Column::AlertId);
-        // The run is the same for all rows.
-        let texts =
-            of_alert.filter(|column| column.def().kind == Type::Text && *column != Column::RunId);
-        assert_eq!(texts.collect::<Vec<_>>(), TEXTS.map(|(column, _)| column));
+        let is_text = |column: &Column| {
+            column.def().kind == Type::Text && !matches!(column, Column::RunId | Column::Resource)
+        };
+        let mut columns: Vec<Column> = of_alert.filter(is_text).collect();
+        columns.push(Column::Resource);
+        assert_eq!(columns, TEXTS.map(|(column, _)| column));
+    }
+
+    #[test]
+    fn a_row_of_an_older_ledger_has_a_text_less() {
+        let mut row = Alert::without_texts((1, 2));
+        row.texts = "ab".to_owned();
+        for i in 0..TEXTS.len() {
+            row.ends[i] = 2;
+        }
+        let mut older = serde_json::to_value(&row).unwrap();
+        older["ends"].as_array_mut().unwrap().pop();
+        assert_eq!(serde_json::from_value::<Alert>(older.clone()).unwrap(), row);
+        older["ends"].as_array_mut().unwrap().pop();
+        assert!(serde_json::from_value::<Alert>(older).is_err());
     }
 }

@@ -128,6 +128,12 @@ columns! {
     RiskScore: required Int32, "risk_score", "event.risk_score", "the rule's risk score, 0 to 100";
     MitreTacticIds: required Texts, "mitre_tactic_ids", "threat.tactic.id", "MITRE ATT&CK tactics";
     MitreTechniqueIds: required Texts, "mitre_technique_ids", "threat.technique.id", "MITRE ATT&CK techniques";
+    RulePack: required Text, "rule_pack", "rule.ruleset", "the collection of rules: `builtin`, or the folder that was named";
+    RuleFile: optional Text, "rule_file", "", "the rule's file in the pack; null if it has none";
+    RuleAuthors: required Texts, "rule_authors", "rule.author", "the rule's authors";
+    RuleTags: required Texts, "rule_tags", "", "the rule's tags";
+    RuleNotes: required Texts, "rule_notes", "",
+        "how the rule differs from what its author meant, where it must: such a row is an approximation";
     AlertId: required Text, "alert_id", "",
         "a hash of the rule, the place and the record: the same archive gives the same ids";
     EventTime: optional Timestamp, "event_time", "@timestamp",
@@ -144,12 +150,14 @@ columns! {
         "the account that got the event";
     AwsRegion: optional Text, "aws_region", "cloud.region", "the region";
     TargetUserName: optional Text, "target_user_name", "user.target.name",
-        "the user the policy was attached to: whose keys leaked";
-    PolicyArn: optional Text, "policy_arn", "", "the policy that was attached";
+        "the user that the call acted on; for the quarantine rule the user whose keys leaked";
+    PolicyArn: optional Text, "policy_arn", "", "the policy that the request names";
     PolicyName: optional Text, "policy_name", "", "the last part of its ARN";
-    MatchedField: optional Text, "matched_field", "", "where the needle stood, such as `requestParameters.policyArn`";
+    Resource: optional Text, "resource", "", "what the call acted on, as far as its request names it";
+    MatchedField: optional Text, "matched_field", "",
+        "where the text stood that the rule searches for, such as `requestParameters.policyArn`; else the fields that fit";
     ActorType: optional Text, "actor_type", "aws.cloudtrail.user_identity.type",
-        "what attached it: `IAMUser`, `AssumedRole`, `Root` …";
+        "who called: `IAMUser`, `AssumedRole`, `Root` …";
     ActorName: optional Text, "actor_name", "user.name", "its user name, or its role's";
     ActorArn: optional Text, "actor_arn", "aws.cloudtrail.user_identity.arn", "its ARN";
     ActorPrincipalId: optional Text, "actor_principal_id", "user.id", "its principal id";

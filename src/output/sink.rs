@@ -30,8 +30,8 @@ use crate::report::RuleName;
 /// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each
 /// thread. Alerts are few, so small row groups cost readers little.
 pub(super) const ROW_GROUP_BYTES: usize = 16 << 20;
-/// A page of an OCSF file is written when it has this many bytes.
-const OCSF_PAGE_BYTES: usize = 512 * 1024;
+/// A page of an OCSF file is written when it has this many bytes. The writer may add as much again before it looks.
+const OCSF_PAGE_BYTES: usize = 448 * 1024;
 /// Number of rows after which the page size is checked.
 const OCSF_BATCH_ROWS: usize = 32;
 /// Number of bytes of lines, or of a batch, that are written at once.

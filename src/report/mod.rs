@@ -22,7 +22,9 @@ pub(crate) use events::LogEvents;
 pub use events::{EventCounts, TimeFields, TimeSpan};
 pub use placed::{Fate, Placed};
 pub use related::{RelatedCounts, Relation};
-pub use rules::{BUILTIN_PACK, RuleName, RuleReport, RuleReports};
+pub use rules::{
+    BUILTIN_PACK, ExceptionReport, RefusedRule, RuleName, RuleReport, RuleReports, SeverityReport,
+};
 
 /// The result for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -416,7 +418,7 @@ impl Report {
             schema_version: REPORT_SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION"),
             run_id,
-            alerts: rules.0.iter().map(|rule| rule.alerts).sum(),
+            alerts: rules.rules.iter().map(|rule| rule.alerts).sum(),
             rules,
             command: Vec::new(),
             inputs: Vec::new(),

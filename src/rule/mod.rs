@@ -26,13 +26,19 @@ pub mod kql;
 mod sigma;
 pub mod load;
 mod model;
+mod exceptions;
+mod pack_rule;
+mod select;
 mod set;
 mod table;
 
 #[cfg(test)]
 pub(crate) use condition::testing;
-pub use condition::{Condition, Needles};
+pub use condition::{Condition, Needles, Outcome, Step};
+pub use exceptions::{Exception, Exceptions, ExceptionsError};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
-pub use set::{PackRule, RuleSet, RuleSetError};
+pub use pack_rule::PackRule;
+pub use select::{Pattern, RuleSelection, SelectionError};
+pub use set::{RuleSet, RuleSetError};
 pub use syntax::{ParseError, Problem};
 pub use table::RuleTable;

@@ -1,6 +1,6 @@
 //! How much text the walk keeps in memory.
 
-use super::prefilter::NEEDLE_BYTES_MAX;
+use super::patterns::NEEDLE_BYTES_MAX;
 
 /// Sizes that limit what the walk keeps in memory. None of them changes what is found in text whose records are
 /// smaller than `record_bytes_max`.

@@ -8,6 +8,7 @@
 //! text ──prefilter──▶ hits ──frame──▶ units ──parse──▶ values ──envelope──▶ events
 //! ```
 
+mod action_keys;
 mod disguise;
 mod ending;
 mod envelope;
@@ -255,7 +256,11 @@ impl Scanner {
             self.is_at_start = false;
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let mut hits = prefilter.hits(window.bytes);
+        let has_keys = self.table.is_none() && !self.is_table && self.level == 0;
+        let mut hits = match has_keys {
+            true => prefilter.hits_in_documents(window.bytes),
+            false => prefilter.hits(window.bytes),
+        };
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
         let keep = match self.table.take() {
@@ -265,7 +270,10 @@ impl Scanner {
                     self.table = Some(table);
                     keep
                 }
-                None => self.scan_documents(window, &mut hits, visit),
+                None => {
+                    hits.use_keys(self.level == 0);
+                    self.scan_documents(window, &mut hits, visit)
+                }
             },
         };
         // In text that the search has just brought into the cache.

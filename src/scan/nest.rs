@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
 use super::limits::Limits;
-use super::prefilter::NEEDLE_BYTES_MAX;
+use super::patterns::NEEDLE_BYTES_MAX;
 use super::records::{PendingRecords, Unit};
 use crate::report::{Code, Defect};
 use crate::steps;

@@ -5,7 +5,8 @@
 //! is long enough for a record has only digits, commas and blanks there. The content is not read. If it contains a
 //! needle, this is reported.
 
-use super::prefilter::{NEEDLE_BYTES_MAX, Prefilter};
+use super::patterns::NEEDLE_BYTES_MAX;
+use super::prefilter::Prefilter;
 use super::window::Window;
 
 /// The distance between the places that are checked. The shortest list of a record that could match has about 2,000

@@ -15,8 +15,15 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use memchr::arch::all::packedpair::Pair;
 
 use super::marks::Counter;
-use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
+use super::vectors::{self, BLOCK_BYTES, Blocks, Case, Stop, TIME_REACH, Times};
 use crate::binary::{CONTROL_MAX, find_control};
+
+/// The beginning of an escape of an ASCII character. The characters after it decide which one.
+pub(super) const ESCAPE: &[u8] = b"\\u00";
+
+/// The longest needle that is searched for. Text that contains a longer one contains its beginning. The framer keeps
+/// this many bytes across the seam between two windows.
+pub(super) const NEEDLE_BYTES_MAX: usize = 256;
 
 /// Results of a search besides the patterns that it finds.
 #[derive(Debug, Default)]
@@ -28,6 +35,50 @@ pub(super) struct Passed {
 }
 
 impl Passed {
+    /// Counts events in text that was searched by other means.
+    pub(super) fn pass_over(&mut self, text: &[u8], to: usize) {
+        self.events.pass_over(text, to);
+    }
+
+    /// Takes note of the first control character of a block and what is after it, up to `end`.
+    pub(super) fn look_in_block(&mut self, text: &[u8], block: usize, end: usize) {
+        if self.control.is_none() {
+            let seen = &text[block..text.len().min(end)];
+            // Compute the minimum first, with vectors: nearly always there is no control character.
+            let least = seen.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+            if least <= CONTROL_MAX {
+                let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
+                self.control = at.map(|at| block + at);
+            }
+        }
+    }
+
+    /// Returns the start of the first block at or after `from` that may contain the start of a pattern, or that
+    /// contains a control character. Counts the events before it. The text must be counted up to `from` at least.
+    /// `search` looks at the text up to `reach` bytes after a block.
+    pub(super) fn first_block(
+        &mut self,
+        text: &[u8],
+        from: usize,
+        reach: usize,
+        search: impl Fn(Blocks<'_>, &mut Times) -> Stop,
+    ) -> Option<usize> {
+        let n_bytes = text.len().checked_sub(from)?;
+        let n_blocks = n_bytes.saturating_sub(reach) / BLOCK_BYTES;
+        let end = from + n_blocks * BLOCK_BYTES;
+        let mut blocks = Blocks { text, from, end };
+        let mut times = Times::new();
+        loop {
+            let stop = search(blocks, &mut times);
+            let (Stop::Full(at) | Stop::Marked(at) | Stop::End(at)) = stop;
+            self.events.add(text, times.take(), at);
+            match stop {
+                Stop::Full(_) => blocks.from = at,
+                Stop::Marked(_) | Stop::End(_) => return (at < text.len()).then_some(at),
+            }
+        }
+    }
+
     /// Takes note of the first control character, in a part of the text that was searched by other means.
     pub(super) fn look_for_control(&mut self, text: &[u8], part: Range<usize>) {
         let from = part.start;
@@ -36,12 +87,13 @@ impl Passed {
 }
 
 /// Builds an automaton that finds any of these patterns; of several at one place, the first.
-fn automaton(patterns: &[&[u8]]) -> AhoCorasick {
+fn automaton(patterns: &[&[u8]], case: Case) -> AhoCorasick {
     let n_bytes: usize = patterns.iter().map(|one| one.len()).sum();
     let automaton = AhoCorasick::builder()
         // Some megabytes of memory double the speed.
         .kind((n_bytes <= DFA_BYTES).then_some(AhoCorasickKind::DFA))
         .match_kind(MatchKind::LeftmostFirst)
+        .ascii_case_insensitive(case == Case::Ignored)
         .build(patterns);
     automaton.expect("some thousand patterns are far from the limits")
 }
@@ -85,7 +137,7 @@ struct Pattern {
 }
 
 impl Probe {
-    fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         assert!(!bytes.is_empty(), "a pattern has a byte at least");
         let offsets = match Pair::new(bytes) {
             Some(pair) => [pair.index1().into(), pair.index2().into()],
@@ -135,7 +187,7 @@ fn rarity_bits(byte: u8) -> u32 {
 }
 
 /// The largest number of probes that a block is compared with. With more, the other searches are faster.
-const PROBES_MAX: usize = 3;
+pub(super) const PROBES_MAX: usize = 3;
 
 /// The total size of the patterns up to which they become a table with one row for each of their bytes.
 const DFA_BYTES: usize = 64 * 1024;
@@ -160,6 +212,11 @@ impl Patterns {
             ..=PROBES_MAX => Self::Few(few),
             _ => Self::Many(Many::new(&patterns)),
         }
+    }
+
+    /// Creates a search for patterns whose letters may be capitals or not.
+    pub(super) fn in_any_case(patterns: &[&[u8]]) -> Self {
+        Self::Many(Many::Automaton(automaton(patterns, Case::Ignored)))
     }
 
     /// Returns the places at or after `from` where a pattern occurs, in order, each with the index of that pattern.
@@ -194,7 +251,7 @@ impl Many {
         if let Some(teddy) = teddy.extend(patterns).build() {
             return Self::Teddy(teddy);
         }
-        Self::Automaton(automaton(patterns))
+        Self::Automaton(automaton(patterns, Case::Counts))
     }
 
     fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
@@ -247,17 +304,12 @@ impl Few {
     fn find(&self, text: &[u8], mut from: usize, passed: &mut Passed) -> Option<(usize, usize)> {
         passed.events.pass_over(text, from);
         loop {
-            let block = self.first_block(text, from, &mut passed.events)?;
+            let search = |blocks: Blocks<'_>, times: &mut Times| {
+                vectors::search_any(&self.probes, Case::Counts, blocks, times)
+            };
+            let block = passed.first_block(text, from, self.reach, search)?;
             let end = text.len().min(block + BLOCK_BYTES);
-            if passed.control.is_none() {
-                let seen = &text[block..text.len().min(end + self.reach)];
-                // Compute the minimum first, with vectors: nearly always there is no control character.
-                let least = seen.iter().fold(u8::MAX, |least, byte| least.min(*byte));
-                if least <= CONTROL_MAX {
-                    let at = seen.iter().position(|byte| *byte <= CONTROL_MAX);
-                    passed.control = at.map(|at| block + at);
-                }
-            }
+            passed.look_in_block(text, block, end + self.reach);
             let patterns = self.patterns.iter().enumerate();
             let found = patterns.filter_map(|(i, p)| Some((p.find(text, block..end)?, i)));
             if let Some(first) = found.min() {
@@ -266,35 +318,6 @@ impl Few {
             passed.events.pass_over(text, end);
             from = end;
         }
-    }
-
-    /// Returns the start of the first block at or after `from` that may contain the start of a pattern, or that
-    /// contains a control character. Counts the events before it. The text must be counted up to `from` at least.
-    fn first_block(&self, text: &[u8], from: usize, events: &mut Counter) -> Option<usize> {
-        let n_bytes = text.len().checked_sub(from)?;
-        let n_blocks = n_bytes.saturating_sub(self.reach) / BLOCK_BYTES;
-        let end = from + n_blocks * BLOCK_BYTES;
-        let mut blocks = Blocks { text, from, end };
-        let mut times = Times::new();
-        loop {
-            let stop = search(&self.probes, blocks, &mut times);
-            let (Stop::Full(at) | Stop::Marked(at) | Stop::End(at)) = stop;
-            events.add(text, times.take(), at);
-            match stop {
-                Stop::Full(_) => blocks.from = at,
-                Stop::Marked(_) | Stop::End(_) => return (at < text.len()).then_some(at),
-            }
-        }
-    }
-}
-
-/// Searches for up to [`PROBES_MAX`] probes.
-fn search(probes: &[Probe], blocks: Blocks<'_>, times: &mut Times) -> Stop {
-    match probes {
-        [a] => vectors::search([a], blocks, times),
-        [a, b] => vectors::search([a, b], blocks, times),
-        [a, b, c] => vectors::search([a, b, c], blocks, times),
-        _ => unreachable!("there are one to three probes"),
     }
 }
 

@@ -14,8 +14,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::action_keys::{self, ActionKeys};
 use super::names::{Names, longest_run};
-use super::patterns::{Passed, Patterns};
+use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Patterns};
 use crate::report::EventCounts;
 use crate::steps;
 
@@ -24,14 +25,14 @@ use crate::steps;
 pub struct Prefilter {
     /// The first pattern is [`ESCAPE`].
     search: Search,
+    /// The search for keys of actions, for documents. In other text `search` finds the actions themselves.
+    keys: Option<Box<ActionKeys>>,
     /// The characters that can hide a character of a needle when they are escaped.
     hidden: Hidden,
     /// True if no needle could be derived from the rule. Then every byte is a hit.
     every_record: bool,
 }
 
-/// The beginning of an escape of an ASCII character. The characters after it decide which one.
-const ESCAPE: &[u8] = b"\\u00";
 /// The index of [`ESCAPE`] among the patterns.
 const ESCAPE_PATTERN: usize = 0;
 
@@ -44,8 +45,26 @@ impl Prefilter {
             .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
         Self {
             search: Search::Needles(Patterns::new(patterns)),
+            keys: None,
             hidden: Hidden::LettersAndDigits,
             every_record: needles.is_empty(),
+        }
+    }
+
+    /// Creates a prefilter that finds records with one of these actions, and records that contain one of these words.
+    /// All are ASCII, and their case does not count. The words are letters and digits. More than
+    /// five of them take another search, which is ten times slower.
+    #[must_use]
+    pub fn of_actions<T: AsRef<str>>(actions: &[T], words: &[T]) -> Self {
+        let texts = actions.iter().chain(words);
+        let texts = texts.map(|text| first_bytes(text.as_ref().as_bytes()));
+        let patterns: Vec<&[u8]> = std::iter::once(ESCAPE).chain(texts).collect();
+        Self {
+            every_record: patterns.len() == 1 || patterns.iter().any(|one| one.is_empty()),
+            search: Search::Needles(Patterns::in_any_case(&patterns)),
+            keys: (words.len() <= action_keys::WORDS_MAX)
+                .then(|| Box::new(ActionKeys::new(actions, words))),
+            hidden: Hidden::LettersAndDigits,
         }
     }
 
@@ -66,6 +85,7 @@ impl Prefilter {
         Self {
             hidden: Hidden::of(&needles),
             search: Search::Names(Box::new(Names::new(needles))),
+            keys: None,
             every_record,
         }
     }
@@ -75,6 +95,7 @@ impl Prefilter {
     pub fn nothing() -> Self {
         Self {
             search: Search::Needles(Patterns::new(std::iter::once(ESCAPE))),
+            keys: None,
             hidden: Hidden::Nothing,
             every_record: false,
         }
@@ -94,6 +115,15 @@ impl Prefilter {
             searched: 0..0,
             is_hit: false,
             passed: Passed::default(),
+            keys: None,
+        }
+    }
+
+    /// Returns the hits of a text of JSON documents, in which a record names its action after a key.
+    pub(super) fn hits_in_documents<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
+        Hits {
+            keys: self.keys.as_deref(),
+            ..self.hits(text)
         }
     }
 
@@ -108,6 +138,28 @@ impl Prefilter {
         };
         let hit = hit.map(|(at, _)| at);
         steps::take(hit.unwrap_or(text.len()).saturating_sub(from) + 1);
+        hit
+    }
+
+    /// Returns the first hit at or after `from` and before `to`, by the keys of actions.
+    fn find_key(
+        &self,
+        keys: &ActionKeys,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        passed: &mut Passed,
+    ) -> Option<usize> {
+        let mut at = from;
+        let hit = loop {
+            match keys.find(text, at, to, passed) {
+                Some((escape, true)) if !self.hidden.is_hidden(&text[escape..]) => at = escape + 1,
+                found => break found,
+            }
+        };
+        // The value of a key may lie behind the part.
+        let hit = hit.map(|(at, _)| at.min(to.saturating_sub(1)));
+        steps::take(hit.unwrap_or(to).saturating_sub(from) + 1);
         hit
     }
 
@@ -185,10 +237,6 @@ impl Hidden {
     }
 }
 
-/// The longest needle that is searched for. Text that contains a longer one contains its beginning. The framer keeps
-/// this many bytes across the seam between two windows.
-pub(super) const NEEDLE_BYTES_MAX: usize = 256;
-
 fn first_bytes(needle: &[u8]) -> &[u8] {
     needle.get(..NEEDLE_BYTES_MAX).unwrap_or(needle)
 }
@@ -239,12 +287,21 @@ pub struct Hits<'a> {
     /// True if there is a hit at the end of `searched`.
     is_hit: bool,
     passed: Passed,
+    /// The search for keys of actions, if it is used.
+    keys: Option<&'a ActionKeys>,
 }
 
 impl Hits<'_> {
     /// Returns the index of the first control character, which text does not have, in the part searched so far.
     pub(crate) fn control(&self) -> Option<usize> {
         self.passed.control
+    }
+
+    /// Searches for the actions themselves, or for their keys, from now on.
+    pub(super) fn use_keys(&mut self, uses_keys: bool) {
+        let keys = self.prefilter.keys.as_deref();
+        self.keys = keys.filter(|_| uses_keys);
+        (self.searched, self.is_hit) = (0..0, false);
     }
 
     /// Starts counting the events of a window during the search. Those before `to` are already counted.
@@ -275,8 +332,15 @@ impl Hits<'_> {
             self.is_hit = false;
         }
         if !self.is_hit && self.searched.end < part.end {
-            let text = &self.text[..part.end];
-            let hit = (self.prefilter).find(text, self.searched.end, &mut self.passed);
+            let from = self.searched.end;
+            let hit = match self.keys {
+                // What stands after a key decides, also behind the part.
+                Some(keys) => {
+                    let (text, to) = (self.text, part.end);
+                    (self.prefilter).find_key(keys, text, from, to, &mut self.passed)
+                }
+                None => (self.prefilter).find(&self.text[..part.end], from, &mut self.passed),
+            };
             self.is_hit = hit.is_some();
             self.searched.end = hit.unwrap_or(part.end);
         }

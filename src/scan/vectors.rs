@@ -87,12 +87,47 @@ pub(super) struct Blocks<'t> {
     pub(super) end: usize,
 }
 
+/// Whether capitals count as other letters than small ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    Counts,
+    /// They do not, in the probes: their bytes have the bit that small letters have, and other bytes may match too.
+    Ignored,
+}
+
+/// The bit that makes a small letter of a capital.
+const SMALL: u8 = 0x20;
+
+/// Searches for up to twelve probes. Without case, for seven or more.
+pub(super) fn search_any(
+    probes: &[Probe],
+    case: Case,
+    blocks: Blocks<'_>,
+    times: &mut Times,
+) -> Stop {
+    match (case, probes) {
+        (Case::Counts, [a]) => search::<1, false>([a], blocks, times),
+        (Case::Counts, [a, b]) => search::<2, false>([a, b], blocks, times),
+        (Case::Counts, [a, b, c]) => search::<3, false>([a, b, c], blocks, times),
+        (Case::Ignored, [a, b, c, d, e, f, g]) => {
+            search::<7, true>([a, b, c, d, e, f, g], blocks, times)
+        }
+        (Case::Ignored, [a, b, c, d, e, f, g, rest @ ..]) => {
+            // The first one again in the place of those that are not there.
+            let at = |n: usize| rest.get(n).unwrap_or(a);
+            let all = [a, b, c, d, e, f, g, at(0), at(1), at(2), at(3), at(4)];
+            search::<12, true>(all, blocks, times)
+        }
+        _ => unreachable!("there are one to three probes, or seven to twelve"),
+    }
+}
+
 /// Searches blocks. The text must extend past the last block by the largest offset of a probe, and by [`TIME_REACH`].
 ///
 /// # Panics
 ///
 /// Panics if it does not, or if the range is not a multiple of [`BLOCK_BYTES`].
-pub(super) fn search<const N: usize>(
+fn search<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
     blocks: Blocks<'_>,
     times: &mut Times,
@@ -108,9 +143,9 @@ pub(super) fn search<const N: usize>(
     if std::arch::is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "half the time of the search")]
         // SAFETY: the processor has AVX2, and the assertion above checks the other condition.
-        return unsafe { search_avx2(probes, blocks, times) };
+        return unsafe { search_avx2::<N, IGNORES_CASE>(probes, blocks, times) };
     }
-    search_portable(probes, blocks, times)
+    search_portable::<N, IGNORES_CASE>(probes, blocks, times)
 }
 
 /// # Safety
@@ -119,14 +154,14 @@ pub(super) fn search<const N: usize>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[expect(unsafe_code, reason = "its own conditions are those of what it calls")]
-unsafe fn search_avx2<const N: usize>(
+unsafe fn search_avx2<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
     mut blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
     while blocks.from < blocks.end {
         // SAFETY: the blocks are a part of those of the caller.
-        match unsafe { first_block_avx2(probes, blocks) } {
+        match unsafe { first_block_avx2::<N, IGNORES_CASE>(probes, blocks) } {
             None => return Stop::End(blocks.end),
             Some((block, true)) => return Stop::Marked(block),
             Some((block, false)) => {
@@ -153,7 +188,7 @@ unsafe fn search_avx2<const N: usize>(
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 #[expect(unsafe_code, reason = "loads from places that are checked once")]
-unsafe fn first_block_avx2<const N: usize>(
+unsafe fn first_block_avx2<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
     blocks: Blocks<'_>,
 ) -> Option<(usize, bool)> {
@@ -161,7 +196,7 @@ unsafe fn first_block_avx2<const N: usize>(
 
     // SAFETY: everything that is loaded is in the text, by the condition of this function.
     let load = |at: usize| unsafe { load(blocks.text, at) };
-    let controls = all(CONTROL_MAX);
+    let (controls, small) = (all(CONTROL_MAX), all(SMALL));
     let [i, m] = [all(TIME[0]), all(TIME[1])];
     // Loops, since `map` would be compiled for any processor, without AVX2.
     let mut bytes = [[controls; 2]; N];
@@ -179,8 +214,14 @@ unsafe fn first_block_avx2<const N: usize>(
             // A byte becomes zero where one of these is.
             mark = _mm256_min_epu8(mark, _mm256_subs_epu8(seen, controls));
             for n in 0..N {
-                let first = _mm256_xor_si256(load(at + offsets[n][0]), bytes[n][0]);
-                let second = _mm256_xor_si256(load(at + offsets[n][1]), bytes[n][1]);
+                let mut first = load(at + offsets[n][0]);
+                let mut second = load(at + offsets[n][1]);
+                if IGNORES_CASE {
+                    first = _mm256_or_si256(first, small);
+                    second = _mm256_or_si256(second, small);
+                }
+                let first = _mm256_xor_si256(first, bytes[n][0]);
+                let second = _mm256_xor_si256(second, bytes[n][1]);
                 mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
             }
             // The last letter is checked later: two letters leave few enough places.
@@ -264,12 +305,13 @@ fn zeros(vector: std::arch::x86_64::__m256i) -> u32 {
 const KEY_BEFORE: [u8; 4] = *b"t_@\"";
 const KEY_BEFORE_BYTES: usize = 2;
 
-fn search_portable<const N: usize>(
+fn search_portable<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
     blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
     let Blocks { text, from, end } = blocks;
+    let small = if IGNORES_CASE { SMALL } else { 0 };
     for at in (from..end).step_by(BLOCK_BYTES) {
         let seen = |offset| &text[at + offset..][..BLOCK_BYTES];
         let mut marks = 0;
@@ -277,6 +319,7 @@ fn search_portable<const N: usize>(
         for probe in probes {
             let (first, second) = (seen(probe.offsets[0]), seen(probe.offsets[1]));
             for (first, second) in first.iter().zip(second) {
+                let (first, second) = (first | small, second | small);
                 marks |= u8::from((first ^ probe.bytes[0]) | (second ^ probe.bytes[1]) == 0);
             }
         }
@@ -351,8 +394,13 @@ mod tests {
             let n_blocks = text.len().saturating_sub(from + 10) / BLOCK_BYTES;
             let end = from + n_blocks * BLOCK_BYTES;
             let blocks = Blocks { text: text.as_bytes(), from, end };
-            let fast = all(&|blocks, times| search([&probe, &other], blocks, times), blocks);
-            let slow = all(&|blocks, times| search_portable([&probe, &other], blocks, times), blocks);
+            let fast = all(&|blocks, times| search::<2, false>([&probe, &other], blocks, times), blocks);
+            let slow = all(&|blocks, times| search_portable::<2, false>([&probe, &other], blocks, times), blocks);
+            prop_assert_eq!(fast, slow);
+            let probe = Probe { offsets: [0, 10], bytes: *b"kq" };
+            let other = Probe { offsets: [3, 1], bytes: *b"|y" };
+            let fast = all(&|blocks, times| search::<2, true>([&probe, &other], blocks, times), blocks);
+            let slow = all(&|blocks, times| search_portable::<2, true>([&probe, &other], blocks, times), blocks);
             prop_assert_eq!(fast, slow);
         }
     }

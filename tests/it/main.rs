@@ -44,6 +44,7 @@ mod related;
 mod resume;
 mod rows;
 mod rules;
+mod rules_cli;
 mod rules_oracle;
 mod s3;
 mod same;

@@ -104,8 +104,8 @@ fn another_rule_has_alerts_and_no_related_events() {
     let (report, alerts, n_related) = hunt(&config(&lake, own(new_users())));
     assert_eq!(ids(&alerts), ["new"]);
     assert_eq!(alerts[0]["rule_id"], "new-users");
-    // The rule searches for no text, so the policy is no place where it found something.
-    assert!(alerts[0].get("matched_field").is_none(), "{}", alerts[0]);
+    // The rule searches for no text, so its fields say where it found something.
+    assert_eq!(alerts[0]["matched_field"], "event.action, event.outcome");
     assert!(report.complete && report.related.is_none());
     let json = serde_json::to_value(&report).unwrap();
     assert!(json.get("related").is_none(), "{json}");
@@ -216,16 +216,10 @@ fn a_folder_that_names_an_error_decides_nothing_about_the_outcome() {
 fn three_rules() -> Vec<PackRule> {
     let query = r#"any where stringContains(aws.cloudtrail.request_parameters, "QuarantineV2")
         and event.outcome == "success""#;
-    let own = |rule| PackRule {
-        pack: "own".to_owned(),
-        rule,
-    };
+    let own = |rule| PackRule::new("own", rule);
     vec![
         own(rule("policy", query)),
-        PackRule {
-            pack: "builtin".to_owned(),
-            rule: Rule::quarantine(),
-        },
+        PackRule::new("builtin", Rule::quarantine()),
         own(new_users()),
     ]
 }
@@ -257,7 +251,7 @@ fn rules_in_one_pass_find_what_each_finds_alone() {
     assert_eq!(first[2]["event_id"], "lifted");
 
     let mut n_alerts = 0;
-    for (one, reported) in rules.iter().zip(&report.rules.0) {
+    for (one, reported) in rules.iter().zip(&report.rules.rules) {
         let id = &one.rule.metadata.rule_id;
         let set = RuleSet::new(vec![one.clone()]).unwrap();
         let (alone, expected, _) = hunt(&config(&lake, set));
@@ -313,7 +307,7 @@ fn a_ledger_and_a_footer_name_each_rule() {
     fs::write(lake.logs().join("a.json"), records).unwrap();
     let report = run(&parquet(set(), "b.parquet")).unwrap();
     assert!(n_alerts > 2);
-    let n_of_rules: Vec<u64> = report.rules.0.iter().map(|rule| rule.alerts).collect();
+    let n_of_rules: Vec<u64> = report.rules.rules.iter().map(|rule| rule.alerts).collect();
     assert_eq!(n_of_rules, [1, 0, 1]);
     // It is of no use for other rules.
     let other = RuleSet::new(three_rules().into_iter().take(2).collect()).unwrap();

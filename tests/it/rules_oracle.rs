@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use trailsift::rule::load::{self, Form, Loaded, LoadedRule};
+use trailsift::rule::PackRule;
+use trailsift::rule::load::{self, Form, Loaded};
 use trailsift::rule::{Condition, Rule};
 use trailsift::scan::each_event;
 
@@ -136,7 +137,7 @@ fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
         let is_parsed = each_event(record.to_string().as_bytes(), &mut |event| {
             let rules = loaded.rules.iter();
             let matching = rules.filter(|one| one.rule.matches(event));
-            let key = |one: &LoadedRule| (n, one.file.clone(), one.rule.metadata.rule_id.clone());
+            let key = |one: &PackRule| (n, one.file.clone(), one.rule.metadata.rule_id.clone());
             found.extend(matching.map(key));
         });
         assert!(is_parsed, "{record}");

@@ -9,7 +9,7 @@ use trailsift::output::COLUMNS;
 use trailsift::output::columns::Type;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 19] = [
+const EDGES: [(&str, &[&str], &str); 20] = [
     (
         "event",
         &[],
@@ -19,6 +19,11 @@ const EDGES: [(&str, &[&str], &str); 19] = [
         "rule",
         &["event", "report"],
         "a rule asks an event; where that came from, and where the answer goes, cannot change the answer",
+    ),
+    (
+        "rule_files",
+        &["report", "rule"],
+        "it finds and reads files of rules; what they mean is decided in `rule`",
     ),
     ("binary", &[], "what is no text shows by its bytes alone"),
     ("steps", &[], "steps are counted alike, whatever takes them"),
@@ -47,8 +52,16 @@ const EDGES: [(&str, &[&str], &str); 19] = [
     ),
     (
         "output",
-        &["event", "rule", "report", "error", "input::source", "store"],
-        "a row is made of an event and its rule, however that was found; an output that cannot be \
+        &[
+            "event",
+            "follow",
+            "rule",
+            "report",
+            "error",
+            "input::source",
+            "store",
+        ],
+        "a row is made of an event, its rule and what its call touched, however that was found; an output that cannot be \
          written ends the run; of the input it knows how one file is told from another, so as not to \
          hunt through what it writes",
     ),
@@ -99,7 +112,7 @@ const EDGES: [(&str, &[&str], &str); 19] = [
     ),
     (
         "config",
-        &["input", "output", "rule", "store"],
+        &["input", "output", "report::RefusedRule", "rule", "store"],
         "plain data in the words of the stages, which get their own slice of it and never see the whole",
     ),
     (
@@ -115,8 +128,20 @@ const EDGES: [(&str, &[&str], &str); 19] = [
     (
         "cli",
         &[
-            "case", "config", "engine", "follow", "hunt", "input", "ledger", "rule", "output",
-            "report", "error", "store", "synth",
+            "case",
+            "config",
+            "engine",
+            "follow",
+            "hunt",
+            "input",
+            "ledger",
+            "rule",
+            "output",
+            "report",
+            "rule_files",
+            "error",
+            "store",
+            "synth",
         ],
         "it tells what was typed and what came of it; no record and no scanner is known there",
     ),
@@ -183,6 +208,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "case/sums.rs",
             "engine/",
             "hunt/journal.rs",
+            "rule_files.rs",
             "store/cloud/trust.rs",
             "synth/",
             "cli/",
@@ -200,6 +226,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "synth/",
             "cli/",
             "engine/worker/logs.rs",
+            "rule_files.rs",
         ],
         "likewise",
     ),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Own;
 use crate::case::CaseEvent;
-use crate::case::touched::attacks_logging;
+use crate::case::logging::attacks_logging;
 use crate::follow::Data;
 use crate::output::Column;
 

@@ -3,8 +3,8 @@
 use super::clock::Clock;
 use super::shown;
 use crate::case::state::{Change, Doubt};
-use crate::case::touched::in_words;
 use crate::case::{CaseEvent, is_of_aws};
+use crate::follow::touched::in_words;
 use crate::follow::{Entity, Kind};
 use crate::output::Column;
 

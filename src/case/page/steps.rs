@@ -3,8 +3,8 @@
 use super::event_text::{call, who};
 use super::own::{Own, When};
 use super::words::{on, plural};
+use crate::case::logging::attacks_logging;
 use crate::case::state::{Attributed, Party};
-use crate::case::touched::attacks_logging;
 use crate::output::Column;
 
 /// A step of the rule's guide.

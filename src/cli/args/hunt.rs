@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::input::InputArgs;
+use super::rules::RuleArgs;
 use super::{Messages, Performance};
 
 const SHORT_EXAMPLES: &str = "\
@@ -75,7 +76,7 @@ pub(crate) struct HuntArgs {
     /// List what would be read, and open nothing
     ///
     /// Prints how many files and bytes would be read, by account, region and year of the delivery.
-    #[arg(long, help_heading = "Filter")]
+    #[arg(long, help_heading = "Filter", hide_short_help = true)]
     pub(crate) dry_run: bool,
 
     /// Accept a run that reads no CloudTrail event
@@ -83,6 +84,21 @@ pub(crate) struct HuntArgs {
     /// For a night on which nothing may have been delivered. Without this option such a run ends with exit code 3.
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(crate) allow_empty: bool,
+
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+
+    /// The maximum number of rows of a rule
+    ///
+    /// Further alerts of the rule are counted and not written, and the summary and the report say so.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "state",
+        help_heading = "Rules",
+        hide_short_help = true
+    )]
+    pub(crate) max_per_rule: Option<u64>,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -153,7 +153,8 @@ pub(crate) struct InputArgs {
         value_name = "REGION",
         value_parser = when::region,
         value_delimiter = ',',
-        help_heading = "Filter"
+        help_heading = "Filter",
+        hide_short_help = true
     )]
     pub(crate) event_region: Vec<String>,
 
@@ -166,7 +167,7 @@ pub(crate) struct InputArgs {
     /// That is us-east-1 (in other partitions cn-north-1, us-gov-west-1 ...): about a twentieth of an archive of all
     /// regions. Before November 2021 a trail of a single other region could get IAM's events in that region's folder: do not
     /// use this option for such an archive.
-    #[arg(long, help_heading = "Filter")]
+    #[arg(long, help_heading = "Filter", hide_short_help = true)]
     pub(crate) home_region: bool,
 
     /// How late a delivery may be
@@ -186,7 +187,12 @@ pub(crate) struct InputArgs {
     /// Use the credentials of this AWS profile
     ///
     /// From ~/.aws, as AWS's own tools do. Without this option AWS_PROFILE and the environment are used.
-    #[arg(long, value_name = "NAME", help_heading = "Buckets")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Buckets",
+        hide_short_help = true
+    )]
     pub(crate) profile: Option<String>,
 
     /// Send requests to this address, for S3-compatible stores

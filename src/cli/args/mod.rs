@@ -4,6 +4,7 @@ mod case;
 mod hunt;
 mod input;
 mod report;
+mod rules;
 mod synth;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) use case::InvestigateArgs;
 pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
+pub(crate) use rules::{ListFormat, RuleArgs, RulesCommand};
 pub(crate) use synth::SynthArgs;
 
 /// The order of help: examples come before usage and options.
@@ -121,6 +123,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: RuleFormat,
     },
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Print the JSON Schema of an output
     Schema {
         /// The output

@@ -2,6 +2,7 @@
 
 mod events;
 mod layout;
+mod rules;
 mod users;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use events::Shown;
 use users::Users;
 
 pub(super) use layout::Room;
+pub(super) use rules::RuleTable;
 
 /// Maximum number of rows of a table; the output contains all alerts.
 const ROWS_MAX: usize = 20;

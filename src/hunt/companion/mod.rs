@@ -123,9 +123,9 @@ pub(super) struct LocalCompanion<'a> {
 }
 
 impl LocalCompanion<'_> {
-    /// Returns whether it is the companion of this rule.
-    pub(super) fn is_of(&self, rule: &RowRule<'_>) -> bool {
-        self.companion.rule.index() == rule.index()
+    /// Returns the place of its rule in the set.
+    pub(super) fn rule(&self) -> u16 {
+        self.companion.rule.index()
     }
 
     /// Counts an event that is no alert of the rule, if it is related to a quarantine. Returns a row of it if that is

@@ -37,6 +37,7 @@ impl Identity {
                 let rule = RuleIdentity {
                     // There were no packs.
                     pack: own.map(|own| own.pack.clone()).unwrap_or_default(),
+                    file: String::new(),
                     id,
                     version,
                     query,
@@ -54,6 +55,7 @@ impl Identity {
         };
         let differences = [
             (self.rules != begun.rules, "rule"),
+            (self.exceptions != begun.exceptions, "--exceptions"),
             (self.has_related != begun.has_related, "choice of --related"),
             (
                 self.max_decoded_bytes != begun.max_decoded_bytes,
@@ -119,10 +121,12 @@ mod tests {
         Identity {
             rules: vec![RuleIdentity {
                 pack: "builtin".to_owned(),
+                file: String::new(),
                 id: "id".to_owned(),
                 version: 1,
                 query: "query".to_owned(),
             }],
+            exceptions: Vec::new(),
             has_related: false,
             max_decoded_bytes: None,
             since: Some(10),

@@ -31,6 +31,48 @@ pub(super) fn holds(node: &Node, event: &dyn Fields) -> bool {
     }
 }
 
+/// Adds the names of the fields whose tests make a condition true, each once.
+pub(super) fn fields_that_fit<'c>(node: &'c Node, event: &dyn Fields, found: &mut Vec<&'c str>) {
+    match node {
+        Node::And(nodes) | Node::Or(nodes) => {
+            for node in nodes.iter().filter(|node| holds(node, event)) {
+                fields_that_fit(node, event, found);
+            }
+        }
+        Node::Test {
+            field,
+            test: Test::Value(_) | Test::Present,
+        }
+        | Node::Related { field, .. }
+            if !found.contains(&field.name.as_str()) && holds(node, event) =>
+        {
+            found.push(&field.name);
+        }
+        Node::Test { .. }
+        | Node::Related { .. }
+        | Node::Not(_)
+        | Node::Constant(_)
+        | Node::Anywhere(_) => {}
+    }
+}
+
+/// Returns the values of a field, as text.
+pub(super) fn values_of(field: &Field, event: &dyn Fields) -> Vec<String> {
+    let mut values = Vec::new();
+    match field.names {
+        Names::Ecs => event.each_value(&field.name, &mut |value: Scalar<'_>| {
+            values.push(text_of(&value).into_owned());
+        }),
+        Names::CloudTrail => event.each_own_value(&field.name, &mut |value| match value {
+            OwnValue::Text(text) => values.push(text.into_owned()),
+            OwnValue::Null => values.push("null".to_owned()),
+            // Its texts follow.
+            OwnValue::Other => {}
+        }),
+    }
+    values
+}
+
 /// Returns whether a value of the field passes.
 fn has_value(field: &Field, matcher: &Matcher, event: &dyn Fields) -> bool {
     let mut is_found = false;

@@ -13,6 +13,7 @@
 //! Deliberately not here: the texts of queries, and their errors.
 
 mod actions;
+mod check;
 mod evaluate;
 mod matcher;
 mod needles;
@@ -20,6 +21,7 @@ mod network;
 mod pattern;
 mod print;
 mod text;
+mod trace;
 mod values;
 mod wildcard;
 mod words;
@@ -31,6 +33,7 @@ pub use needles::Needles;
 pub(super) use network::Network;
 pub(super) use pattern::{Pattern, PatternOptions};
 pub(super) use text::{Case, number_text};
+pub use trace::{Outcome, Step};
 pub(super) use wildcard::Piece;
 
 use crate::event::Fields;
@@ -250,6 +253,13 @@ impl Condition {
         needles::needles(&self.0)
     }
 
+    /// Returns the literals for a search in which the case of ASCII letters does not count. Conditions that ignore case
+    /// have such literals too.
+    #[must_use]
+    pub fn needles_in_any_case(&self) -> Needles {
+        needles::needles_in_any_case(&self.0)
+    }
+
     /// Returns a list of values, one of which the ECS field has in every record that can match; nothing if it may have
     /// any value.
     #[must_use]
@@ -285,6 +295,44 @@ impl Condition {
     pub fn fields_with_wildcards(&self) -> Vec<&str> {
         let mut found = Vec::new();
         self.0.collect_wildcards(&mut found);
+        found
+    }
+
+    /// Returns the parts of the condition, each with what came of it for `event`.
+    #[must_use]
+    pub fn trace(&self, event: &dyn Fields) -> Vec<Step> {
+        trace::trace(self, event)
+    }
+
+    /// Returns what in the condition cannot work, one sentence each: that it can never be true, or that a part of it
+    /// excludes nothing.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        check::warnings(self)
+    }
+
+    /// Returns how many of 1,000 usual records the prefilter lets through for this condition, at most. It is an
+    /// estimate from the frequency of words.
+    #[must_use]
+    pub fn share_of_1000(&self) -> u32 {
+        let shares = |texts: &[&str]| texts.iter().map(|text| words::share(text)).sum::<u32>();
+        let of_actions = self.actions().map(|actions| shares(&actions));
+        let of_needles = match self.needles() {
+            Needles::AnyOf(needles) => {
+                let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+                Some(shares(&needles))
+            }
+            Needles::EveryRecord => None,
+        };
+        let least = of_actions.into_iter().chain(of_needles).min();
+        least.map_or(1000, |share| share.min(1000))
+    }
+
+    /// Returns the names of the fields by which the condition is true of `event`, except under a `not`, each once.
+    #[must_use]
+    pub fn fields_that_fit(&self, event: &dyn Fields) -> Vec<&str> {
+        let mut found = Vec::new();
+        evaluate::fields_that_fit(&self.0, event, &mut found);
         found
     }
 

@@ -30,21 +30,39 @@ pub enum Needles {
 }
 
 pub(super) fn needles(node: &Node) -> Needles {
-    match alternatives(node) {
+    needles_for(node, Letters::AsTheyStand)
+}
+
+/// Returns the needles for a search in which the case of letters does not count.
+pub(super) fn needles_in_any_case(node: &Node) -> Needles {
+    needles_for(node, Letters::InAnyCase)
+}
+
+fn needles_for(node: &Node, letters: Letters) -> Needles {
+    match alternatives(node, letters) {
         Some(runs) => Needles::AnyOf(runs.into_iter().map(str::to_owned).collect()),
         None => Needles::EveryRecord,
     }
 }
 
+/// How the prefilter compares letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    /// With their case.
+    AsTheyStand,
+    /// ASCII letters without their case.
+    InAnyCase,
+}
+
 /// Returns runs, one of which must be in the record, without repeats; `None` if no run is required.
-fn alternatives(node: &Node) -> Option<Vec<&str>> {
+fn alternatives(node: &Node, letters: Letters) -> Option<Vec<&str>> {
     match node {
-        Node::And(nodes) => cheapest(nodes.iter().filter_map(alternatives)),
-        Node::Or(nodes) => union(nodes.iter().map(alternatives)),
+        Node::And(nodes) => cheapest(nodes.iter().filter_map(|node| alternatives(node, letters))),
+        Node::Or(nodes) => union(nodes.iter().map(|node| alternatives(node, letters))),
         Node::Test {
             field,
             test: Test::Value(matcher),
-        } => runs_of(matcher, fidelity(field)),
+        } => runs_of(matcher, fidelity(field), letters),
         Node::Not(_)
         | Node::Constant(_)
         | Node::Test { .. }
@@ -54,10 +72,16 @@ fn alternatives(node: &Node) -> Option<Vec<&str>> {
 }
 
 /// Returns runs, one of which is in the record if a value passes.
-pub(super) fn runs_of(matcher: &Matcher, fidelity: TextFidelity) -> Option<Vec<&str>> {
-    let one = |text, case| Some(vec![run(text, fidelity, case)?]);
+pub(super) fn runs_of(
+    matcher: &Matcher,
+    fidelity: TextFidelity,
+    letters: Letters,
+) -> Option<Vec<&str>> {
+    let one = |text, case| Some(vec![run(text, fidelity, case, letters)?]);
     match matcher {
-        Matcher::AnyOf(matchers) => union(matchers.iter().map(|one| runs_of(one, fidelity))),
+        Matcher::AnyOf(matchers) => {
+            union(matchers.iter().map(|one| runs_of(one, fidelity, letters)))
+        }
         Matcher::Texts(set) => union(set.texts().iter().map(|text| one(text, set.case()))),
         Matcher::Part { text, case, .. } => one(text, *case),
         Matcher::Wildcard(wildcard) => cheapest(
@@ -110,16 +134,24 @@ fn union<'q>(parts: impl Iterator<Item = Option<Vec<&'q str>>>) -> Option<Vec<&'
 }
 
 /// Returns the rarest run of `literal`, and of equally rare ones the longest, that is in the record if `literal` is in
-/// a text of this fidelity. If case does not count, only digits are sure.
-pub(super) fn run(literal: &str, fidelity: TextFidelity, case: Case) -> Option<&str> {
+/// a text of this fidelity. If case does not count in the test, but in the search, only digits are sure.
+pub(super) fn run(
+    literal: &str,
+    fidelity: TextFidelity,
+    case: Case,
+    letters: Letters,
+) -> Option<&str> {
     let stands: fn(&str) -> bool = match fidelity {
         TextFidelity::Verbatim => |_| true,
         TextFidelity::ElasticText => |run| !is_number_text(run),
         TextFidelity::Derived => return None,
     };
-    let has_case = |run: &str| case == Case::Exact || run.bytes().all(|b| b.is_ascii_digit());
+    let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
+    let has_case = |run: &str| is_sure_in_case || run.bytes().all(|b| b.is_ascii_digit());
+    // The Kelvin sign and the long s are the only other letters whose small or capital form is one of ASCII.
+    let may_be_other = |c: char| case == Case::Ignore && matches!(c, 'k' | 'K' | 's' | 'S');
     literal
-        .split(|c: char| !c.is_ascii_alphanumeric())
+        .split(|c: char| !c.is_ascii_alphanumeric() || may_be_other(c))
         .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run) && has_case(run))
         .min_by_key(|run| (share(run), Reverse(run.len())))
 }
@@ -231,6 +263,40 @@ mod tests {
     }
 
     #[test]
+    fn a_search_without_case_has_needles_for_tests_without_case() {
+        for (condition, expected) in [
+            (r#"user.name : "Mallory""#, &["mallory"][..]),
+            (r#"user.name == "Mallory""#, &["Mallory"]),
+            (r#"user_agent.original : "*aws-cli*python*""#, &["python"]),
+            (r#"user.name != "Mallory""#, &[]),
+        ] {
+            let found = match eql(condition).needles_in_any_case() {
+                Needles::AnyOf(literals) => literals,
+                Needles::EveryRecord => Vec::new(),
+            };
+            let small: Vec<String> = found.iter().map(|text| text.to_ascii_lowercase()).collect();
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|text| text.to_ascii_lowercase())
+                .collect();
+            assert_eq!(small, expected, "{condition}");
+            assert!(found.iter().all(|text| text.is_ascii()), "{condition}");
+        }
+        // The Kelvin sign is a capital of k for Sigma, so that no run with a k is sure.
+        let text = "title: A\nid: b\nlogsource: {product: aws, service: cloudtrail}\n\
+            detection:\n  a: {userAgent|contains: hacktool}\n  condition: a\n";
+        let mut loaded = crate::rule::load::Loaded::default();
+        loaded.add_file(
+            "pack",
+            "a.yml",
+            crate::rule::load::Form::Yaml,
+            text.as_bytes(),
+        );
+        let needles = loaded.rules[0].rule.query().needles_in_any_case();
+        assert_eq!(needles, Needles::AnyOf(vec!["tool".to_owned()]));
+    }
+
+    #[test]
     fn or_and_in_need_all_of_their_parts() {
         check(
             r#"event.action == "AttachUserPolicy" or user.name == "alice""#,
@@ -259,6 +325,12 @@ mod tests {
             if query.matches(&event) && let Needles::AnyOf(literals) = query.needles() {
                 let text = event.concat_text(|field| text_fidelity(field) != TextFidelity::Derived);
                 prop_assert!(literals.iter().any(|literal| text.contains(literal)), "{query}");
+            }
+            if query.matches(&event) && let Needles::AnyOf(literals) = query.needles_in_any_case() {
+                let text = event.concat_text(|field| text_fidelity(field) != TextFidelity::Derived);
+                let text = text.to_ascii_lowercase();
+                let is_there = |literal: &String| text.contains(&literal.to_ascii_lowercase());
+                prop_assert!(literals.iter().any(is_there), "{query}");
             }
         }
     }

@@ -3,7 +3,7 @@
 //! As for needles, every doubtful case gives "any value". This costs time but never loses a record.
 
 use super::matcher::Matcher;
-use super::needles::{fidelity, runs_of};
+use super::needles::{Letters, fidelity, runs_of};
 use super::{Case, Field, Names, Node, Test};
 
 /// Returns the values, without repeats; `None` if the field may have any value, or none.
@@ -51,7 +51,7 @@ pub(super) fn runs_in<'c>(node: &'c Node, name: &str) -> Option<Vec<&'c str>> {
             field,
             test: Test::Value(matcher),
         } if is_field(field, name) && !matcher.searched().is_empty() => {
-            runs_of(matcher, fidelity(field))
+            runs_of(matcher, fidelity(field), Letters::AsTheyStand)
         }
         _ => None,
     }

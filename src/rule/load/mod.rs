@@ -16,9 +16,9 @@ mod own;
 mod query;
 mod sigma;
 
-use std::fmt::{self, Display, Formatter};
-
 use super::model::{Metadata, Rule, Schedule, Severity};
+use super::pack_rule::PackRule;
+pub use crate::report::RefusedRule as Refused;
 pub use query::query;
 
 /// What is known about a rule: it cannot run, or not in full.
@@ -32,55 +32,9 @@ pub(super) struct Reason {
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// Rules that can run, in the order of the files.
-    pub rules: Vec<LoadedRule>,
+    pub rules: Vec<PackRule>,
     /// Rules that cannot run, and files that could not be read as rules.
     pub refused: Vec<Refused>,
-}
-
-/// A rule from a file.
-#[derive(Debug, Clone)]
-pub struct LoadedRule {
-    /// The collection of rules.
-    pub pack: String,
-    /// The path of the file in it.
-    pub file: String,
-    /// The rule.
-    pub rule: Rule,
-    /// How the rule differs from what its author meant, where it must.
-    pub notes: Vec<String>,
-}
-
-/// A rule that cannot run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The collection of rules.
-    pub pack: String,
-    /// The path of the file in it.
-    pub path: String,
-    /// The line, from 1, if the reason has one.
-    pub line: Option<usize>,
-    /// The column, from 1, if the reason has one.
-    pub column: Option<usize>,
-    /// The rule's id, if it has one.
-    pub id: Option<String>,
-    /// The rule's name, if it has one.
-    pub name: Option<String>,
-    /// The reason.
-    pub reason: String,
-}
-
-impl Display for Refused {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(f, ":{number}")?;
-        }
-        write!(f, ": {}", self.reason)?;
-        match &self.name {
-            Some(name) => write!(f, " ({name})"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The form of a file of rules.
@@ -146,7 +100,7 @@ impl Adding<'_> {
             let reason = Reason::new("the file has another rule with this id");
             return self.refuse(Some(id), Some(name), reason);
         }
-        self.loaded.rules.push(LoadedRule {
+        self.loaded.rules.push(PackRule {
             pack: self.pack.to_owned(),
             file: self.file.to_owned(),
             notes: notes(&rule),
@@ -157,11 +111,11 @@ impl Adding<'_> {
     fn refuse(&mut self, id: Option<String>, name: Option<String>, reason: Reason) {
         self.loaded.refused.push(Refused {
             pack: self.pack.to_owned(),
-            path: self.file.to_owned(),
+            file: self.file.to_owned(),
             line: reason.line,
             column: reason.column,
             id,
-            name,
+            title: name,
             reason: reason.text,
         });
     }

@@ -18,7 +18,13 @@ use crate::rule::{Attack, Severity};
 const VERSION: &str = "1.3.0";
 
 /// Our columns that have no field in a finding.
-const UNMAPPED: [Column; 15] = [
+const UNMAPPED: [Column; 21] = [
+    Column::RulePack,
+    Column::RuleFile,
+    Column::RuleAuthors,
+    Column::RuleTags,
+    Column::RuleNotes,
+    Column::Resource,
     Column::EventId,
     Column::EventOutcome,
     Column::EventVersion,
@@ -247,6 +253,7 @@ fn unmapped(alert: &Alert, rule: &RuleColumns) -> Map<String, Value> {
             let value = match cell {
                 Cell::Text(text) => text?.to_owned(),
                 Cell::Int64(n) => n.to_string(),
+                Cell::Texts(texts) if !texts.is_empty() => texts.join(", "),
                 _ => return None,
             };
             Some((column.name().to_owned(), Value::String(value)))

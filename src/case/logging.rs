@@ -2,6 +2,7 @@
 
 use crate::case::CaseEvent;
 use crate::follow::TargetRole;
+use crate::follow::touched::{call_name, service_name};
 use crate::output::Column;
 
 /// Calls by service, and what each does. Source: the pages of the calls in the references that `table.txt` names.
@@ -217,8 +218,8 @@ const BUCKET_CALLS: [(&str, &str); 9] = [
 /// call was refused.
 #[must_use]
 pub fn attacks_logging(event: &CaseEvent) -> Option<&'static str> {
-    let service = super::service_name(event.alert.text(Column::EventProvider)?);
-    let call = super::call_name(event.alert.text(Column::EventAction)?);
+    let service = service_name(event.alert.text(Column::EventProvider)?);
+    let call = call_name(event.alert.text(Column::EventAction)?);
     if service == "s3" {
         return on_bucket(event, call);
     }

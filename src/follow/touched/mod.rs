@@ -2,13 +2,12 @@
 //!
 //! In: an event. Out: its [`Touched`]: what the call acted on, what it used for that, and what it made. `table` knows
 //! the parameters of common services, `general` the usual names of parameters of all others, `arn` what an ARN names,
-//! `data` which calls touch the data in a thing, and `logging` which calls attack logs. Nothing here reads policy
+//! `data` which calls touch the data in a thing. Nothing here reads policy
 //! documents, tags or secrets; names come from the log and are not trusted.
 
 mod arn;
 mod data;
 mod general;
-mod logging;
 mod table;
 
 use std::collections::BTreeSet;
@@ -16,8 +15,6 @@ use std::collections::BTreeSet;
 use crate::event::{Event, Path};
 use crate::follow::{Target, TargetRole, Touched};
 use table::Service;
-
-pub use logging::attacks_logging;
 
 /// Maximum number of things of each role that are kept; further ones are counted.
 const TARGETS_MAX: usize = 20;
@@ -47,7 +44,7 @@ const KINDS_WITHOUT_ACCOUNT: [&str; 14] = [
 ];
 
 /// Returns what the call of an event touched.
-pub(super) fn touched(event: &Event<'_>) -> Touched {
+pub(crate) fn touched(event: &Event<'_>) -> Touched {
     let text = |field| event.text(field).unwrap_or_default();
     let (action, provider) = (text("event.action"), text("event.provider"));
     let account = event
@@ -91,13 +88,13 @@ pub(super) fn touched(event: &Event<'_>) -> Touched {
 }
 
 /// Returns the name of a service in its `eventSource`.
-fn service_name(provider: &str) -> &str {
+pub(crate) fn service_name(provider: &str) -> &str {
     provider.split('.').next().unwrap_or_default()
 }
 
 /// Returns the name of a call without the version of the API that some services add: `CreateFunction20150331v2`,
 /// `CreateDistribution2020_05_31`.
-fn call_name(action: &str) -> &str {
+pub(crate) fn call_name(action: &str) -> &str {
     let is_of_version = |c: char| c.is_ascii_digit() || matches!(c, '_' | 'v');
     let name = action.trim_end_matches(is_of_version);
     let version = action.get(name.len()..).unwrap_or_default();

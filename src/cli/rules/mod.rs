@@ -1,0 +1,167 @@
+//! The rules that a command line names, and `trailsift rules`.
+
+mod list;
+mod try_out;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trailsift::report::{BUILTIN_PACK, RefusedRule};
+use trailsift::rule::load::{self, Loaded};
+use trailsift::rule::{
+    Exceptions, PackRule, Pattern, Rule, RuleSelection, RuleSet, SelectionError,
+};
+use trailsift::rule_files;
+
+use super::args::{RuleArgs, RulesCommand};
+use super::exit::Exit;
+use super::usage::usage;
+
+/// The pack of queries that are typed.
+const QUERY_PACK: &str = "query";
+/// Number of rules that cannot run that an error names.
+const REFUSED_NAMED: usize = 10;
+
+/// The rules of a hunt.
+pub(super) struct Chosen {
+    pub(super) set: RuleSet,
+    /// Rules that were asked for and cannot run.
+    pub(super) refused: Vec<RefusedRule>,
+}
+
+/// Runs `trailsift rules`.
+pub(super) fn run(command: RulesCommand) -> anyhow::Result<Exit> {
+    let with = |paths: Vec<PathBuf>, rules: RuleArgs| RuleArgs {
+        rules: [rules.rules, paths].concat(),
+        ..rules
+    };
+    match command {
+        RulesCommand::List {
+            paths,
+            rules,
+            refused,
+            format,
+        } => list::run(&with(paths, *rules), refused, format),
+        RulesCommand::Check { paths, rules } => list::check(&with(paths, *rules)),
+        RulesCommand::Explain { paths, rules } => list::explain(&with(paths, *rules)),
+        RulesCommand::Test {
+            rule,
+            files,
+            id,
+            max,
+        } => try_out::run(&rule, id, &files, max),
+    }
+}
+
+/// Returns the rules that a command line asks for, and those that cannot run, for a list of them.
+fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
+    let mut loaded = match args.rules.is_empty() {
+        true => load(args)?,
+        // A file whose rules cannot run is what a list shows.
+        false => rule_files::read(&args.rules).map_err(|error| usage(&told(&error)))?,
+    };
+    let selection = selection(args);
+    match selection.apply(&mut loaded) {
+        Ok(()) | Err(SelectionError::CannotRun { .. }) => Ok(loaded),
+        Err(error) => Err(usage(&error.to_string()).into()),
+    }
+}
+
+/// Returns the rules that a command line asks for.
+pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
+    let mut loaded = load(args)?;
+    selection(args)
+        .apply(&mut loaded)
+        .map_err(|error| usage(&error.to_string()))?;
+    if args.strict_rules && !loaded.refused.is_empty() {
+        return Err(usage(&refused_text(&loaded.refused)).into());
+    }
+    let Loaded { rules, refused } = loaded;
+    if rules.is_empty() {
+        let message = match refused.is_empty() {
+            true => "no rule is left to hunt with".to_owned(),
+            false => format!("no rule can run; {}", refused_text(&refused)),
+        };
+        return Err(usage(&message).into());
+    }
+    let set = RuleSet::new(rules).map_err(|error| usage(&error.to_string()))?;
+    let set = match &args.exceptions {
+        Some(path) => set.with_exceptions(exceptions(path)?),
+        None => set,
+    };
+    Ok(Chosen { set, refused })
+}
+
+/// Reads all rules, with those that are not selected.
+pub(super) fn load(args: &RuleArgs) -> anyhow::Result<Loaded> {
+    if args.rules.is_empty() && args.query.is_empty() {
+        let rules = vec![PackRule::new(BUILTIN_PACK, Rule::quarantine())];
+        let refused = Vec::new();
+        return Ok(Loaded { rules, refused });
+    }
+    let mut loaded = read_files(args)?;
+    for (n, text) in args.query.iter().enumerate() {
+        let rule = load::query(text);
+        let mut rule = rule.map_err(|error| usage(&format!("--query: {error}")))?;
+        if n > 0 {
+            rule.metadata.rule_id = format!("{QUERY_PACK}-{}", n + 1);
+        }
+        loaded.rules.push(PackRule::new(QUERY_PACK, rule));
+    }
+    Ok(loaded)
+}
+
+/// Reads the rules of files and folders. A file that is named must have a rule that can run.
+fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
+    let files = args.rules.iter().filter(|path| !path.is_dir());
+    for file in files {
+        let own =
+            rule_files::read(std::slice::from_ref(file)).map_err(|error| usage(&told(&error)))?;
+        if let ([], Some(refused)) = (&*own.rules, own.refused.first()) {
+            return Err(usage(&format!("{}: {}", file.display(), refused.reason)).into());
+        }
+    }
+    match args.rules.is_empty() {
+        true => Ok(Loaded::default()),
+        false => rule_files::read(&args.rules).map_err(|error| usage(&told(&error)).into()),
+    }
+}
+
+/// Returns an error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = causes.map(|cause| format!(": {cause}"));
+    format!("{error}{}", causes.collect::<String>())
+}
+
+fn selection(args: &RuleArgs) -> RuleSelection {
+    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+    RuleSelection {
+        rules: patterns(&args.rule),
+        excluded: patterns(&args.exclude_rule),
+        min_severity: args.min_severity.map(Into::into),
+        tags: patterns(&args.tag),
+    }
+}
+
+fn exceptions(path: &Path) -> anyhow::Result<Exceptions> {
+    let failed = |message: String| usage(&format!("{}: {message}", path.display()));
+    let text = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let text = String::from_utf8(text).map_err(|_| failed("the file is not UTF-8".to_owned()))?;
+    let exceptions = Exceptions::from_toml(&text);
+    Ok(exceptions.map_err(|error| failed(error.to_string()))?)
+}
+
+fn refused_text(refused: &[RefusedRule]) -> String {
+    let named = refused.iter().take(REFUSED_NAMED);
+    let named = named.map(|one| format!("\n  {}/{one}", one.pack));
+    let more = match refused.len().saturating_sub(REFUSED_NAMED) {
+        0 => String::new(),
+        n => format!("\n  and {n} more"),
+    };
+    format!(
+        "{} of the rules cannot run:{}{more}",
+        refused.len(),
+        named.collect::<String>()
+    )
+}

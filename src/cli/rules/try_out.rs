@@ -1,0 +1,125 @@
+//! `trailsift rules test`.
+
+use std::path::{Path, PathBuf};
+
+use trailsift::config::ScanConfig;
+use trailsift::hunt::trial::{Trial, trial};
+use trailsift::input::Root;
+use trailsift::rule::load::{self, Loaded};
+use trailsift::rule::{Outcome, PackRule, Pattern, Step};
+use trailsift::rule_files;
+
+use super::super::args::LogFormat;
+use super::super::exit::Exit;
+use super::super::messages::show_diagnostic;
+use super::super::terminal::{green, harmless, plural, red, yellow};
+use super::super::usage::usage;
+use super::super::{print, root};
+use super::{QUERY_PACK, told};
+
+/// Number of characters of a value that are shown.
+const VALUE_CHARS: usize = 120;
+
+/// Tries a rule on the events of files, and prints what came of each part.
+pub(super) fn run(
+    rule: &str,
+    id: Option<String>,
+    files: &[PathBuf],
+    max: u64,
+) -> anyhow::Result<Exit> {
+    let rule = one_rule(rule, id)?;
+    let roots = files.iter().map(|path| root::root(path));
+    let scan = ScanConfig {
+        roots: roots.collect::<Result<Vec<Root>, _>>()?,
+        ..ScanConfig::default()
+    };
+    let (mut text, mut n_events, mut n_matches) = (String::new(), 0, 0);
+    let report = trial(
+        &scan,
+        rule.rule.query(),
+        &mut |trial| {
+            n_events += 1;
+            n_matches += u64::from(trial.matches);
+            if n_events <= max {
+                add(&mut text, &trial);
+            }
+        },
+        &mut |diagnostic| show_diagnostic(diagnostic, LogFormat::Text),
+    )?;
+    if n_events > max {
+        text += &format!(
+            "and {} more (--max)\n",
+            plural(n_events - max, "event", "events")
+        );
+    }
+    text += &format!(
+        "{} of {} match {}\n",
+        n_matches,
+        plural(n_events, "event", "events"),
+        harmless(&rule.rule.metadata.name, usize::MAX)
+    );
+    match print(text.as_bytes())? {
+        Exit::Complete if !report.complete || n_events == 0 => Ok(Exit::Incomplete),
+        exit => Ok(exit),
+    }
+}
+
+/// Returns the rule that is meant: of a file, or a query.
+fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
+    let path = Path::new(rule);
+    if path.symlink_metadata().is_err() {
+        let query = load::query(rule);
+        let query = query
+            .map_err(|error| usage(&format!("{rule:?} is neither a file nor a query: {error}")))?;
+        return Ok(PackRule::new(QUERY_PACK, query));
+    }
+    let loaded = rule_files::read(&[path.to_owned()]).map_err(|error| usage(&told(&error)))?;
+    let Loaded { mut rules, refused } = loaded;
+    if let Some(id) = &id {
+        let pattern = Pattern::new(id);
+        rules.retain(|one| pattern.is_of(one));
+    }
+    match (rules.len(), refused.first()) {
+        (1, _) => Ok(rules.remove(0)),
+        (0, Some(refused)) => Err(usage(&format!("{rule}: {}", refused.reason)).into()),
+        (0, None) => Err(usage(&format!("{rule}: no rule has this id or title")).into()),
+        (n, _) => {
+            let message = format!("{rule} has {n} rules: choose one with --id");
+            Err(usage(&message).into())
+        }
+    }
+}
+
+fn add(text: &mut String, trial: &Trial) {
+    let verdict = match trial.matches {
+        true => green("match"),
+        false => "no match".to_owned(),
+    };
+    let shown = |text: &Option<String>| harmless(text.as_deref().unwrap_or("-"), VALUE_CHARS);
+    *text += &format!(
+        "{verdict}  {}  {}  {}  {}@{}\n",
+        shown(&trial.time),
+        shown(&trial.action),
+        shown(&trial.event_id),
+        harmless(&trial.log, usize::MAX),
+        trial.byte_offset
+    );
+    trial.steps.iter().for_each(|step| add_step(text, step));
+    text.push('\n');
+}
+
+fn add_step(text: &mut String, step: &Step) {
+    let outcome = match step.outcome {
+        Outcome::Held => green("held    "),
+        Outcome::Failed => red("failed  "),
+        Outcome::NoField => yellow("no field"),
+    };
+    let values = step.values.join(", ");
+    let values = match values.is_empty() {
+        true => String::new(),
+        false => format!("   (is {})", harmless(&values, VALUE_CHARS)),
+    };
+    let indent = "  ".repeat(step.depth + 1);
+    let part = harmless(&step.text, 4 * VALUE_CHARS);
+    *text += &format!("  {outcome}{indent}{part}{values}\n");
+}

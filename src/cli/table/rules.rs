@@ -1,0 +1,273 @@
+//! One row per rule, for hunts with other rules than the built-in one.
+
+use std::collections::BTreeMap;
+
+use indicatif::HumanCount;
+use trailsift::output::{Alert, Column};
+use trailsift::report::{Report, RuleReport, RuleReports};
+use trailsift::rule::Severity;
+
+use super::super::terminal::{harmless, plural};
+use super::events::{NOTHING, account, actor, colored};
+use super::layout::{Room, TableColumn, lines};
+
+/// Maximum number of rules that are shown; the report has all of them.
+const RULES_MAX: usize = 30;
+/// Number of events of each rule that are shown.
+const EVENTS_OF_RULE_MAX: usize = 3;
+/// Number of rules up to which their first events are shown.
+const RULES_WITH_EVENTS_MAX: usize = 10;
+
+/// The first events of each rule, collected while a hunt runs.
+#[derive(Debug, Default)]
+pub(in super::super) struct RuleTable {
+    first: BTreeMap<u16, Vec<Event>>,
+}
+
+/// What is shown of an event.
+#[derive(Debug)]
+struct Event {
+    key: [u8; 16],
+    time: Option<i64>,
+    text: String,
+}
+
+impl Event {
+    fn new(alert: &Alert) -> Self {
+        let shown = |text: Option<&str>| harmless(text.unwrap_or(NOTHING), 60);
+        let micros = alert.time().map(jiff::Timestamp::as_microsecond);
+        let time = alert.time().map_or_else(
+            || shown(alert.text(Column::EventTimeText)),
+            |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        );
+        let resource = alert.text(Column::Resource);
+        let resource = resource.map(|name| format!(" on {}", shown(Some(name))));
+        let text = format!(
+            "{time}  {}  {}{} by {} from {}",
+            shown(account(alert)),
+            shown(alert.text(Column::EventAction)),
+            resource.unwrap_or_default(),
+            shown(actor(alert)),
+            shown(alert.text(Column::SourceAddress)),
+        );
+        Self {
+            key: alert.event_key(),
+            time: micros,
+            text,
+        }
+    }
+}
+
+impl RuleTable {
+    /// Takes an alert. Of each rule the events with the earliest times are kept.
+    pub(in super::super) fn add(&mut self, alert: &Alert) {
+        let first = self.first.entry(alert.rule()).or_default();
+        let time = alert
+            .time()
+            .map_or(i64::MAX, jiff::Timestamp::as_microsecond);
+        let is_full = first.len() >= EVENTS_OF_RULE_MAX;
+        let is_late = |last: &Event| last.time.unwrap_or(i64::MAX) <= time;
+        if is_full && first.last().is_some_and(is_late)
+            || first.iter().any(|event| event.key == alert.event_key())
+        {
+            return;
+        }
+        first.push(Event::new(alert));
+        first.sort_by_key(|event| event.time.unwrap_or(i64::MAX));
+        first.truncate(EVENTS_OF_RULE_MAX);
+    }
+
+    /// Returns the table of what the rules found, and its counts.
+    pub(in super::super) fn text(&self, report: &Report, room: Room) -> String {
+        let RuleReports {
+            rules, severities, ..
+        } = &report.rules;
+        let numbered = (0..u16::MAX).zip(rules);
+        let mut found: Vec<(u16, &RuleReport)> =
+            numbered.filter(|(_, rule)| rule.alerts > 0).collect();
+        // The order of severities in the report, the highest first.
+        let rank = |rule: &RuleReport| {
+            let mut severities = severities.iter();
+            severities.position(|one| one.severity == rule.severity)
+        };
+        found.sort_by_key(|(_, rule)| (rank(rule), std::cmp::Reverse(rule.alerts)));
+        let mut text = String::new();
+        if !found.is_empty() {
+            let shown = &found[..found.len().min(RULES_MAX)];
+            text += &match room.is_table() {
+                true => table(shown, room),
+                false => blocks(shown),
+            };
+        }
+        text += &self.counts(report, found.len());
+        if found.len() <= RULES_WITH_EVENTS_MAX {
+            text += &self.events(&found);
+        }
+        text
+    }
+
+    /// Returns the first events of each rule.
+    fn events(&self, found: &[(u16, &RuleReport)]) -> String {
+        let mut text = String::new();
+        for (number, rule) in found {
+            text += &format!("\n{}\n", harmless(&rule.title, 200));
+            let events = self.first.get(number).map_or(&[][..], Vec::as_slice);
+            for event in events {
+                text += &format!("  {}\n", event.text);
+            }
+            let n_more = rule.distinct_events.saturating_sub(events.len() as u64);
+            if n_more > 0 {
+                text += &format!("  and {} more\n", HumanCount(n_more));
+            }
+        }
+        text
+    }
+
+    fn counts(&self, report: &Report, n_found: usize) -> String {
+        let RuleReports {
+            rules,
+            severities,
+            exceptions,
+            distinct_events_matched: n_matched,
+            ..
+        } = &report.rules;
+        let mut text = String::new();
+        if n_found > RULES_MAX {
+            let n_more = (n_found - RULES_MAX) as u64;
+            text += &format!("and {}\n", plural(n_more, "more rule", "more rules"));
+        }
+        let n_quiet = (rules.len() - n_found) as u64;
+        text += &format!(
+            "{} of {} found something, {} nothing\n",
+            HumanCount(n_found as u64),
+            plural(rules.len() as u64, "rule", "rules"),
+            HumanCount(n_quiet)
+        );
+        for one in severities {
+            let day = one.busiest_day.as_ref().map(|day| {
+                let n_alerts = plural(one.busiest_day_alerts, "alert", "alerts");
+                format!(", most on {day} ({n_alerts})")
+            });
+            text += &format!(
+                "{:<14}{} of {} by {}{}\n",
+                one.severity,
+                plural(one.alerts, "alert", "alerts"),
+                plural(one.distinct_events, "event", "events"),
+                plural(one.rules, "rule", "rules"),
+                day.unwrap_or_default(),
+            );
+        }
+        let n_events = report.stats.events_read;
+        if n_events > 0 {
+            let n_others = n_events.saturating_sub(*n_matched);
+            text += &format!(
+                "{:<14}{} of {} events, {}\n",
+                "no rule",
+                HumanCount(n_others),
+                HumanCount(n_events),
+                percent(n_others, n_events),
+            );
+        }
+        for exception in exceptions {
+            let reason = exception.reason.as_ref();
+            let reason = reason.map(|reason| format!(" ({})", harmless(reason, 80)));
+            text += &format!(
+                "{:<14}{} by the exception in line {}{}\n",
+                "suppressed",
+                plural(exception.suppressed, "alert", "alerts"),
+                exception.line,
+                reason.unwrap_or_default(),
+            );
+        }
+        let n_left_out: u64 = rules.iter().map(|rule| rule.left_out).sum();
+        if n_left_out > 0 {
+            text += &format!(
+                "{:<14}{} beyond the rows that a rule may have (--max-per-rule)\n",
+                "left out",
+                plural(n_left_out, "alert", "alerts"),
+            );
+        }
+        text
+    }
+}
+
+/// Returns a share of a number. It is 100 only if it is all, and 0 only if it is nothing.
+fn percent(part: u64, all: u64) -> String {
+    let tenths = u128::from(part) * 1000 / u128::from(all.max(1));
+    match (part, tenths) {
+        (1.., 0) => "less than 0.1 %".to_owned(),
+        _ => format!("{}.{} %", tenths / 10, tenths % 10),
+    }
+}
+
+fn table(rules: &[(u16, &RuleReport)], room: Room) -> String {
+    let of = |cell: fn(&RuleReport) -> String| {
+        let cells = rules.iter().map(|(_, rule)| cell(rule));
+        cells.collect::<Vec<_>>()
+    };
+    let count = |n: u64| HumanCount(n).to_string();
+    let counts = |cell: fn(&RuleReport) -> u64| {
+        let cells = rules.iter().map(|(_, rule)| count(cell(rule)));
+        cells.collect::<Vec<_>>()
+    };
+    let mut columns = vec![
+        TableColumn::whole("severity", of(|rule| rule.severity.clone())),
+        TableColumn::flexible("rule", of(title)),
+        TableColumn::whole("events", counts(|rule| rule.distinct_events)),
+        TableColumn::whole("actors", counts(|rule| rule.distinct_actors)),
+    ];
+    columns.push(TableColumn::whole(
+        "first (UTC)",
+        of(|rule| day(rule.first_event)),
+    ));
+    columns.push(TableColumn::whole(
+        "last (UTC)",
+        of(|rule| day(rule.last_event)),
+    ));
+    lines(&columns, room, |row, line| match rules.get(row) {
+        Some((_, rule)) => colored(severity(rule), &line),
+        None => line,
+    })
+}
+
+/// Returns a few lines per rule, for a terminal that is too narrow for a table.
+fn blocks(rules: &[(u16, &RuleReport)]) -> String {
+    let text = rules.iter().map(|(_, rule)| {
+        format!(
+            "{}\n  {}, {}, {}\n  {} to {}\n",
+            colored(severity(rule), &title(rule)),
+            rule.severity,
+            plural(rule.distinct_events, "event", "events"),
+            plural(rule.distinct_actors, "actor", "actors"),
+            day(rule.first_event),
+            day(rule.last_event),
+        )
+    });
+    text.collect()
+}
+
+fn title(rule: &RuleReport) -> String {
+    let mark = match rule.notes.is_empty() {
+        true => "",
+        // It runs, but not just as its author meant it.
+        false => " (approximate)",
+    };
+    harmless(&rule.title, usize::MAX) + mark
+}
+
+fn day(time: Option<jiff::Timestamp>) -> String {
+    time.map_or_else(
+        || NOTHING.to_owned(),
+        |time| time.strftime("%Y-%m-%d").to_string(),
+    )
+}
+
+fn severity(rule: &RuleReport) -> Severity {
+    match rule.severity.as_str() {
+        "critical" => Severity::Critical,
+        "high" => Severity::High,
+        "medium" => Severity::Medium,
+        "low" => Severity::Low,
+        _ => Severity::Informational,
+    }
+}

@@ -1,0 +1,434 @@
+//! Rules from files and queries, on the command line.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::lake::{Lake, TRAILSIFT, attach, gzip, rows};
+
+/// Runs a command beside an archive.
+fn run(lake: &Lake, args: &[&str]) -> Output {
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside("")).args(args);
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(lake: &Lake, args: &[&str]) -> String {
+    let output = run(lake, args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    out + &err
+}
+
+#[track_caller]
+fn refuses(lake: &Lake, args: &[&str], why: &str) {
+    let output = run(lake, args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains(why), "{why:?} is not in {stderr}");
+}
+
+/// A record of this user's call.
+fn call(id: &str, name: &str, action: &str) -> String {
+    json!({
+        "eventVersion": "1.09",
+        "eventTime": format!("2024-05-0{}T12:00:00Z", 1 + id.len() % 9),
+        "eventID": id,
+        "eventName": action,
+        "eventSource": "iam.amazonaws.com",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.7",
+        "userAgent": "aws-cli/2",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {
+            "type": "IAMUser",
+            "userName": name,
+            "arn": format!("arn:aws:iam::111122223333:user/{name}"),
+            "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+        },
+        "requestParameters": {"userName": "made"},
+    })
+    .to_string()
+}
+
+fn sigma(id: &str, level: &str, action: &str) -> String {
+    format!(
+        "title: Call of {action}\nid: {id}\nlevel: {level}\nauthor: A. Author, B. Author\n\
+         tags: [attack.persistence]\nlogsource: {{product: aws, service: cloudtrail}}\n\
+         detection:\n  made: {{eventName: {action}}}\n  condition: made\n"
+    )
+}
+
+const ELASTIC: &str = r#"
+[rule]
+author = ["Example"]
+name = "A key was made"
+rule_id = "key"
+risk_score = 47
+severity = "medium"
+index = ["logs-aws.cloudtrail-*"]
+type = "eql"
+language = "eql"
+tags = ["Tactic: Persistence"]
+query = '''
+any where event.action == "CreateAccessKey" and event.outcome == "success"
+'''
+"#;
+
+const UNSUPPORTED: &str = r#"
+[rule]
+name = "Aggregates"
+rule_id = "esql"
+risk_score = 47
+severity = "high"
+type = "esql"
+language = "esql"
+query = "from logs-aws.cloudtrail-* | stats count()"
+"#;
+
+/// An archive with calls, and folders of rules beside it.
+fn archive() -> Lake {
+    let calls = [
+        call("1", "alice", "CreateUser"),
+        call("22", "bob", "CreateAccessKey"),
+        call("333", "deploy-1", "CreateUser"),
+        call("4444", "alice", "ListUsers"),
+        attach("q"),
+    ];
+    let records = format!(r#"{{"Records":[{}]}}"#, calls.join(","));
+    let lake = Lake::new().file("a.json.gz", gzip(records.as_bytes()));
+    for (name, text) in [
+        ("elastic/aws/key.toml", ELASTIC),
+        ("elastic/aws/esql.toml", UNSUPPORTED),
+        ("sigma/aws/user.yml", &sigma("user", "high", "createuser")),
+        ("sigma/aws/list.yml", &sigma("list", "low", "GetUser")),
+    ] {
+        let path = lake.beside(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    lake
+}
+
+const RULES: [&str; 4] = ["--rules", "elastic/aws", "--rules", "sigma/aws"];
+
+/// Hunts with these options, and returns the rows and the report.
+fn hunt(lake: &Lake, options: &[&str]) -> (Vec<Value>, Value, String) {
+    let outputs = [
+        "hunt",
+        "logs",
+        "-o",
+        "alerts.ndjson",
+        "--report",
+        "report.json",
+        "--force",
+    ];
+    let text = succeeds(lake, &[&outputs[..], options].concat());
+    let report = fs::read(lake.beside("report.json")).unwrap();
+    let rows = rows(&lake.beside("alerts.ndjson"));
+    (rows, serde_json::from_slice(&report).unwrap(), text)
+}
+
+/// The rule's and the event's id of each row.
+fn found(rows: &[Value]) -> Vec<(String, String)> {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let mut found: Vec<_> = rows
+        .iter()
+        .map(|row| (text(row, "rule_id"), text(row, "event_id")))
+        .collect();
+    found.sort();
+    found
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = pairs
+        .iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+    pairs.collect()
+}
+
+#[test]
+fn rules_of_two_packs_run_in_one_pass_and_name_their_rows() {
+    let lake = archive();
+    let (rows, report, text) = hunt(&lake, &RULES);
+    assert_eq!(
+        found(&rows),
+        pairs(&[("key", "22"), ("user", "1"), ("user", "333")])
+    );
+    let row = rows.iter().find(|row| row["rule_id"] == "user").unwrap();
+    assert_eq!(row["rule_pack"], "sigma/aws");
+    assert_eq!(row["rule_file"], "user.yml");
+    assert_eq!(row["severity"], "high");
+    assert_eq!(row["rule_authors"], json!(["A. Author", "B. Author"]));
+    assert_eq!(row["rule_tags"], json!(["attack.persistence"]));
+    assert_eq!(row["matched_field"], "eventName");
+    assert_eq!(row["target_user_name"], "made");
+    assert_eq!(row["resource"], "made");
+    assert!(
+        text.contains("3 run, 1 refused (list: trailsift rules list --refused)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("2 of 3 rules found something, 1 nothing"),
+        "{text}"
+    );
+    let rules = report["rules"].as_array().unwrap();
+    let counts: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            (
+                rule["id"].as_str().unwrap(),
+                rule["alerts"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(counts, [("key", 1), ("list", 0), ("user", 2)]);
+    assert_eq!(rules[2]["distinct_actors"], 2);
+    assert_eq!(report["rules_refused"][0]["id"], "esql");
+    assert_eq!(report["distinct_events_matched"], 3);
+    assert_eq!(report["severities"][0]["severity"], "high");
+    assert_eq!(report["severities"][0]["distinct_events"], 2);
+    assert_eq!(report["severities"][0]["busiest_day_alerts"], 1);
+    assert_eq!(report["events_read"], 5);
+}
+
+#[test]
+fn rules_are_chosen_by_id_title_severity_and_tag() {
+    let lake = archive();
+    let chosen = |options: &[&str]| found(&hunt(&lake, &[&RULES[..], options].concat()).0);
+    assert_eq!(chosen(&["--rule", "KEY"]), pairs(&[("key", "22")]));
+    assert_eq!(
+        chosen(&["--rule", "call of *"]),
+        pairs(&[("user", "1"), ("user", "333")])
+    );
+    assert_eq!(chosen(&["--exclude-rule", "user"]), pairs(&[("key", "22")]));
+    assert_eq!(
+        chosen(&["--min-severity", "high"]),
+        pairs(&[("user", "1"), ("user", "333")])
+    );
+    assert_eq!(chosen(&["--tag", "tactic: *"]), pairs(&[("key", "22")]));
+    let with = |options: &[&'static str]| [&["hunt", "logs"], &RULES[..], options].concat();
+    refuses(
+        &lake,
+        &with(&["--rule", "nosuch"]),
+        "no rule has the id or name nosuch",
+    );
+    refuses(
+        &lake,
+        &with(&["--rule", "esql"]),
+        "the rule esql cannot run: esql.toml",
+    );
+    refuses(
+        &lake,
+        &with(&["--strict-rules"]),
+        "1 of the rules cannot run",
+    );
+    let one = ["hunt", "logs", "--rules", "elastic/aws/esql.toml"];
+    refuses(&lake, &one, "the language \"esql\" is not supported");
+}
+
+#[test]
+fn a_query_alone_is_a_rule() {
+    let lake = archive();
+    let query = r#"any where event.action == "CreateUser" and user.name : "deploy-*""#;
+    let (rows, ..) = hunt(&lake, &["--query", query]);
+    assert_eq!(found(&rows), pairs(&[("query", "333")]));
+    let kql = "kql: event.provider: iam.amazonaws.com and not user.name: (alice or deploy-*)";
+    let (rows, ..) = hunt(&lake, &["--query", kql, "--query", query]);
+    assert_eq!(
+        found(&rows),
+        pairs(&[("query", "22"), ("query", "q"), ("query-2", "333")])
+    );
+    let wrong = ["hunt", "logs", "--query", "any where event.action = 'x'"];
+    refuses(&lake, &wrong, "column 24");
+}
+
+#[test]
+fn exceptions_suppress_alerts_and_are_counted() {
+    let lake = archive();
+    let exceptions = "[[exception]]\nreason = \"the pipeline\"\nrules = [\"user\"]\n\
+        kql = 'user.name: deploy-*'\n";
+    fs::write(lake.beside("exceptions.toml"), exceptions).unwrap();
+    let options = [&RULES[..], &["--exceptions", "exceptions.toml"]].concat();
+    let (rows, report, text) = hunt(&lake, &options);
+    assert_eq!(found(&rows), pairs(&[("key", "22"), ("user", "1")]));
+    assert_eq!(report["rules"][2]["suppressed"], 1);
+    assert_eq!(
+        report["exceptions"],
+        json!([{"line": 1, "reason": "the pipeline", "rules": 1, "suppressed": 1}])
+    );
+    assert!(
+        text.contains("1 alert by the exception in line 1 (the pipeline)"),
+        "{text}"
+    );
+    fs::write(
+        lake.beside("exceptions.toml"),
+        "[[exception]]\nkql = 'a.*: b'\n",
+    )
+    .unwrap();
+    let args = [&["hunt", "logs"], &options[..]].concat();
+    refuses(&lake, &args, "exceptions.toml: line 2: in the query");
+}
+
+#[test]
+fn rows_beyond_the_maximum_are_counted() {
+    let lake = archive();
+    let options = [&RULES[..], &["--max-per-rule", "1"]].concat();
+    let (rows, report, text) = hunt(&lake, &options);
+    assert_eq!(found(&rows), pairs(&[("key", "22"), ("user", "1")]));
+    assert_eq!(report["rules"][2]["left_out"], 1);
+    assert!(
+        text.contains("1 alert beyond the rows that a rule may have"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_ledger_is_for_the_same_rules_and_exceptions() {
+    let lake = archive();
+    let state = [&RULES[..], &["--state", "hunt.state"]].concat();
+    let (rows, ..) = hunt(&lake, &state);
+    assert_eq!(rows.len(), 3);
+    let args = [&["hunt", "logs", "-o", "b.ndjson"], &state[..]].concat();
+    let fewer = [&args[..], &["--exclude-rule", "list"]].concat();
+    let output = run(&lake, &fewer);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("another rule"), "{stderr}");
+    let exceptions = "[[exception]]\nkql = 'user.name: x'\n";
+    fs::write(lake.beside("exceptions.toml"), exceptions).unwrap();
+    let excepted = [&args[..], &["--exceptions", "exceptions.toml"]].concat();
+    let output = run(&lake, &excepted);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("another --exceptions"), "{stderr}");
+}
+
+#[test]
+fn rules_are_listed_checked_and_explained() {
+    let lake = archive();
+    let list = succeeds(&lake, &["rules", "list", "elastic/aws", "sigma/aws"]);
+    assert!(
+        list.contains("high          sigma/aws/user.yml  Call of createuser"),
+        "{list}"
+    );
+    assert!(list.ends_with("3 rules run, 1 cannot\n"), "{list}");
+    let refused = succeeds(&lake, &["rules", "list", "--refused", "elastic/aws"]);
+    assert!(
+        refused.contains("esql.toml: the language \"esql\" is not supported"),
+        "{refused}"
+    );
+    let json = succeeds(&lake, &["rules", "list", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["pack"], "builtin");
+    let explained = succeeds(&lake, &["rules", "explain", "sigma/aws", "--rule", "user"]);
+    assert!(explained.contains("actions  createuser"), "{explained}");
+    let checked = run(&lake, &["rules", "check", "elastic/aws"]);
+    assert_eq!(checked.status.code(), Some(3));
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        text.contains("2 rules checked: 1 cannot run, 0 have warnings"),
+        "{text}"
+    );
+    let never = ELASTIC.replace("any where", "file where");
+    fs::write(lake.beside("never.toml"), never).unwrap();
+    let checked = run(&lake, &["rules", "check", "never.toml"]);
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("can never match: its category is that of none"),
+        "{text}"
+    );
+    let fine = succeeds(&lake, &["rules", "check", "sigma/aws"]);
+    assert!(
+        fine.contains("2 rules checked: 0 cannot run, 0 have warnings"),
+        "{fine}"
+    );
+}
+
+#[test]
+fn a_test_of_a_rule_says_what_held_in_each_event() {
+    let lake = archive();
+    let text = succeeds(
+        &lake,
+        &["rules", "test", "elastic/aws/key.toml", "logs/a.json.gz"],
+    );
+    assert!(
+        text.contains("1 of 5 events match A key was made"),
+        "{text}"
+    );
+    assert!(
+        text.contains("held        event.action is \"CreateAccessKey\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("failed      event.action is \"CreateAccessKey\"   (is ListUsers)"),
+        "{text}"
+    );
+    let query = r#"any where event.action == "CreateUser" and source.geo.name == "x""#;
+    let text = succeeds(
+        &lake,
+        &["rules", "test", query, "logs/a.json.gz", "--max", "1"],
+    );
+    assert!(
+        text.contains("no field    source.geo.name is \"x\""),
+        "{text}"
+    );
+    assert!(text.contains("and 4 events more (--max)"), "{text}");
+    let args = ["rules", "test", "nosuch.toml", "logs/a.json.gz"];
+    refuses(&lake, &args, "is neither a file nor a query");
+}
+
+#[test]
+fn many_rules_find_the_same_in_every_form_of_the_records() {
+    // Enough rules that their actions are looked up by their key, and records in forms that name it otherwise.
+    let lake = archive();
+    let many: String = (0..40)
+        .map(|n| sigma(&format!("r{n}"), "low", &format!("Action{n}")) + "---\n")
+        .collect();
+    fs::write(lake.beside("sigma/aws/many.yml"), many).unwrap();
+    let record: Value = serde_json::from_str(&call("5", "alice", "Action7")).unwrap();
+    let text = record.to_string();
+    let forms = [
+        ("plain.json", text.clone()),
+        ("spaced.json", serde_json::to_string_pretty(&json!({"Records": [record]})).unwrap()),
+        ("lower.json", text.replace("eventName", "eventname")),
+        ("quoted.json", json!({"message": text}).to_string()),
+        ("twice.json", json!({"event": {"original": json!({"m": text}).to_string()}}).to_string()),
+        ("escaped.json", text.replace("Action7", "Acti\\u006fn7")),
+        ("key.json", text.replace("eventName", "event\\u004eame")),
+        ("small.json", text.replace("Action7", "ACTION7")),
+        (
+            "ecs.json",
+            json!({
+                "@timestamp": "2024-05-01T12:00:00Z",
+                "event": {"action": "Action7", "provider": "iam.amazonaws.com", "outcome": "success",
+                    "dataset": "aws.cloudtrail", "id": "5"},
+                "aws": {"cloudtrail": {"event_version": "1.09"}},
+            })
+            .to_string(),
+        ),
+        (
+            "rows.csv",
+            "eventVersion,eventTime,eventID,eventName,eventSource\n\
+             1.09,2024-05-01T12:00:00Z,5,Action7,iam.amazonaws.com\n"
+                .to_owned(),
+        ),
+    ];
+    for (name, text) in forms {
+        let form = Lake::new().file(name, text);
+        let rules = lake.beside("sigma/aws");
+        let output = Command::new(TRAILSIFT)
+            .current_dir(form.beside(""))
+            .args(["hunt", "logs", "-q", "-o", "alerts.ndjson", "--rules"])
+            .arg(&rules)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {stderr}");
+        let rows = rows(&form.beside("alerts.ndjson"));
+        assert_eq!(rows.len(), 1, "{name}: {rows:?}");
+        assert_eq!(rows[0]["rule_id"], "r7", "{name}");
+    }
+}
