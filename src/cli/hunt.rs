@@ -24,7 +24,8 @@ use super::progress::{Bar, Counted};
 use super::table::{AlertTable, Room, RuleTable};
 use super::usage::usage;
 use super::{
-    dataset, dry_run, messages, next_step, outputs, print, print_json, resolve, summary, terminal,
+    dataset, dry_run, messages, next_step, outputs, print_json, print_styled, resolve, summary,
+    terminal,
 };
 
 /// Runs a hunt and reports the result.
@@ -159,7 +160,7 @@ impl Shown {
                 if is_free {
                     let room = Room::of_stdout(args.wide);
                     if let Some(table) = &self.by_rule {
-                        print(table.text(report, room).as_bytes())?;
+                        print_styled(&table.text(report, room))?;
                     }
                     self.table.print(room, report.related);
                 }

@@ -110,13 +110,22 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<Exit> {
     print(&json)
 }
 
+/// Writes text with colours to standard output, without them where that is no terminal. What in it comes from a log or
+/// a rule must be harmless.
+fn print_styled(text: &str) -> anyhow::Result<Exit> {
+    let mut out = anstream::stdout();
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
 /// Writes data to standard output.
 fn print(data: &[u8]) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
-    match out
-        .write_all(&terminal::for_stdout(data))
-        .and_then(|()| out.flush())
-    {
+    let written = out.write_all(&terminal::for_stdout(data));
+    printed(written.and_then(|()| out.flush()))
+}
+
+fn printed(result: io::Result<()>) -> anyhow::Result<Exit> {
+    match result {
         Ok(()) => Ok(Exit::Complete),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::OutputClosed),
         Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use trailsift::rule::{Needles, PackRule};
 use super::super::args::{ListFormat, RuleArgs};
 use super::super::exit::Exit;
 use super::super::terminal::{harmless, plural, red, yellow};
-use super::super::{print, print_json};
+use super::super::{print_json, print_styled};
 use super::selected;
 
 /// Lists the rules that run, or those that cannot.
@@ -26,7 +26,7 @@ pub(super) fn run(args: &RuleArgs, is_refused: bool, format: ListFormat) -> anyh
         plural(loaded.rules.len() as u64, "rule", "rules"),
         loaded.refused.len()
     );
-    print((text + &counts).as_bytes())
+    print_styled(&(text + &counts))
 }
 
 fn line(one: &PackRule) -> String {
@@ -105,7 +105,7 @@ pub(super) fn check(args: &RuleArgs) -> anyhow::Result<Exit> {
         ),
         loaded.refused.len()
     );
-    match print(text.as_bytes())? {
+    match print_styled(&text)? {
         Exit::Complete if n_never > 0 || !loaded.refused.is_empty() => Ok(Exit::Incomplete),
         exit => Ok(exit),
     }
@@ -140,5 +140,5 @@ pub(super) fn explain(args: &RuleArgs) -> anyhow::Result<Exit> {
         plural(loaded.rules.len() as u64, "rule", "rules"),
         n_all
     );
-    print(text.as_bytes())
+    print_styled(&text)
 }

@@ -14,7 +14,7 @@ use super::super::exit::Exit;
 use super::super::messages::show_diagnostic;
 use super::super::terminal::{green, harmless, plural, red, yellow};
 use super::super::usage::usage;
-use super::super::{print, root};
+use super::super::{print_styled, root};
 use super::{QUERY_PACK, told};
 
 /// Number of characters of a value that are shown.
@@ -58,7 +58,7 @@ pub(super) fn run(
         plural(n_events, "event", "events"),
         harmless(&rule.rule.metadata.name, usize::MAX)
     );
-    match print(text.as_bytes())? {
+    match print_styled(&text)? {
         Exit::Complete if !report.complete || n_events == 0 => Ok(Exit::Incomplete),
         exit => Ok(exit),
     }
