@@ -283,6 +283,60 @@ fn a_token_with_an_odd_number_of_quotes_is_compared_with_its_like() {
     }
 }
 
+/// Elements of lookup-events are read in order, as text or as YAML.
+#[test]
+fn an_element_costs_as_much_as_it_is_long() {
+    let item = "Events:\n- EventId: e\n";
+    let of_yaml = [
+        "- EventName: NEEDLE\n",
+        "  CloudTrailEvent: 'NEEDLE\n",
+        "  CloudTrailEvent: \"NEEDLE\n",
+        "  CloudTrailEvent: |\n",
+        "  CloudTrailEvent: NEEDLE\n",
+        "   '\n",
+        "   \"\\\n",
+        "   \\x4e\n",
+        "\n",
+        " ",
+        "  \n",
+        "NextToken:\n",
+    ];
+    let of_text = [
+        "EVENTS\t{NEEDLE\n",
+        "RESOURCES\tNEEDLE\n",
+        "{\t",
+        "\t",
+        "\n",
+    ];
+    let quotes = [
+        "",
+        "  CloudTrailEvent: '",
+        "  CloudTrailEvent: \"",
+        "  EventName: |\n",
+    ];
+    let items = quotes.iter().flat_map(|quote| {
+        let before = [item, quote].concat();
+        of_yaml.map(|token| (before.clone(), token))
+    });
+    let lines = of_text.map(|token| ("EVENTS\t".to_owned(), token));
+    for (before, token) in items.chain(lines) {
+        let repeated = Repeated {
+            before,
+            token: token.to_owned(),
+            after: NEEDLE.to_owned(),
+            n_bytes: 3_750,
+        };
+        for window_bytes in [2_000, usize::MAX / 2] {
+            check_linear(&repeated, |text| {
+                scan(text, Limits::default(), &[NEEDLE], window_bytes)
+            });
+            check_linear(&repeated, |text| {
+                scan_records(text, Limits::default(), window_bytes)
+            });
+        }
+    }
+}
+
 /// Returns the steps to the anchors of a text, with anything before it.
 fn seams(text: &str) -> u64 {
     let befores = [

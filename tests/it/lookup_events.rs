@@ -148,6 +148,30 @@ fn whole_records_win_in_each_form_of_the_output() {
     }
 }
 
+/// A large source is cut into blocks, and only its beginning shows what it is.
+#[test]
+fn elements_of_a_large_source_are_read_in_their_order() {
+    let with_id = |n: usize| {
+        let (id, is_alert) = (n.to_string(), n % 1_000 == 999);
+        Element {
+            resource: is_alert.then_some(ARN),
+            ..Element::new(if is_alert { attach(&id) } else { other(&id) })
+        }
+    };
+    let elements: Vec<Element> = (0..6_000).map(with_id).collect();
+    for form in 1..N_FORMS {
+        let text = output(form, &elements);
+        assert!(text.len() > 4 << 20);
+        let members = text.as_bytes().chunks(100_000).flat_map(gzip);
+        let members: Vec<u8> = members.collect();
+        let lake = Lake::new().file("a", &text).gzip("b", &text);
+        let hunt = lake.file("c", members).hunt(&["--threads", "4"]);
+        let ids = ["999", "1999", "2999", "3999", "4999", "5999"];
+        let hunt = hunt.exits(0).finds(&[ids; 3].concat());
+        assert_eq!(hunt.report["events_read"], 18_000);
+    }
+}
+
 /// Returns records with the rule's call, each damaged in another way.
 fn damaged() -> Vec<String> {
     let whole = attach("1");

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::report::Code;
 use crate::scan::{Prefilter, is_sequence};
@@ -205,4 +207,48 @@ fn an_element_that_is_too_long_is_text() {
         .map(|(_, raw)| object(&raw.replace("''", "'")))
         .collect();
     assert_eq!(events, [1, 2].map(|id| object(&record(id))));
+}
+
+/// Pieces of elements, whole and damaged.
+const PIECES: [&str; 26] = [
+    "EVENTS\t",
+    "RESOURCES\tNEEDLE\n",
+    "\t",
+    "\n",
+    "\r\n",
+    " ",
+    "  ",
+    "Events:\n",
+    "- EventId: e\n",
+    "- AccessKeyId: ",
+    "  CloudTrailEvent: '",
+    "  CloudTrailEvent: \"",
+    "  CloudTrailEvent: |-\n",
+    "  EventName: Attach\n",
+    "  EventSource: ",
+    "\tiam.amazonaws.com\t",
+    "NextToken: x\n",
+    "'",
+    "''",
+    "\"",
+    "\\",
+    "\\x4e",
+    "NEEDLE",
+    "é",
+    "{\"a\":",
+    r#"{"eventName":"Attach","requestParameters":{"a":"NEEDLE"},"eventID":"1"}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// What is found depends on the text alone, and nothing of it panics.
+    #[test]
+    fn windows_do_not_matter(
+        is_text in any::<bool>(),
+        pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..30),
+    ) {
+        let before = if is_text { "EVENTS\t" } else { "Events:\n- EventId: e\n" };
+        scan(&[before, &pieces.concat()].concat());
+    }
 }

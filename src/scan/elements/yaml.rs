@@ -3,6 +3,7 @@
 //! Not a reader of YAML: it knows no anchors, tags or flow collections, which nobody writes for these elements.
 
 use super::{ACTION, KEYS, Object, PROVIDER, RECORD};
+use crate::steps;
 
 /// Returns the number of blanks before the dash of an item, if a line begins an element.
 pub(super) fn indent_of_item(line: &[u8]) -> Option<usize> {
@@ -28,6 +29,7 @@ pub(super) fn write(element: &[u8], indent: usize, object: &mut Object<'_>) {
     while at < element.len() {
         let rest = &element[at..];
         let line_end = line_end(rest);
+        steps::take(line_end);
         let dash: &[u8] = if at == 0 { b"- " } else { b"  " };
         let is_field = rest.iter().take(indent).all(|byte| *byte == b' ')
             && rest
@@ -86,8 +88,10 @@ impl Scalar {
     ) -> Self {
         let (mut text, mut at) = (Vec::new(), start);
         while at < bytes.len() {
+            steps::take(1);
             if bytes[at] == b'\n' {
                 let (n, n_lines) = blanks(&bytes[at..]);
+                steps::take(n);
                 while text
                     .last()
                     .is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
@@ -122,6 +126,7 @@ impl Scalar {
                 break;
             }
             text.extend_from_slice(line);
+            steps::take(line.len());
             at += line.len();
         }
         Self { text, end: at }
