@@ -346,6 +346,25 @@ fn a_damaged_null_is_no_error_of_a_call() {
     assert_eq!(hunt.report["related"]["failed_attach"], 0);
 }
 
+/// An error of which damage left nothing readable may have been an empty text.
+#[test]
+fn an_error_of_noise_leaves_the_outcome_open() {
+    let with = |errors: &str| attach("1").replacen('{', &format!("{{{errors},"), 1);
+    let texts = [
+        with(r#""errorCode":" ""#),
+        with(r#""errorCode":"\u0001""#),
+        with("\"errorCode\":\"\n\",\"errorMessage\":\"\""),
+        with("\"errorMessage\":\"|\u{fffd}&\""),
+        // These are failures.
+        with(r#""errorCode":" ","errorMessage":"AccessDenied""#),
+        with(r#""errorCode":"-""#),
+        with("\"errorCode\":\"Access\u{fffd}enied\""),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    assert_eq!(told(&hunt, "undecided"), [0, 1, 2, 3], "{}", hunt.stderr);
+    assert_eq!(hunt.report["related"]["failed_attach"], 3);
+}
+
 #[test]
 fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
     let record = attach("1");
