@@ -13,7 +13,7 @@ mod envelope;
 mod rules;
 mod end_to_end;
 
-use trailsift::scan::is_rows;
+use trailsift::scan::is_sequence;
 
 pub use archive::archive;
 pub use decompress::decompress;
@@ -53,11 +53,11 @@ fn numbers(data: &[u8]) -> impl Iterator<Item = usize> + use<> {
     })
 }
 
-/// How many bytes show whether a text has rows: that must be told by the first window, or block, of it.
+/// How many bytes show whether a text is read in order, as rows are: that must be told by the first window, or block, of it.
 fn header_bytes(text: &[u8]) -> usize {
     let mut ends = 0..text.len();
-    let is_shown = |end: &usize| is_rows(&text[..*end]);
-    match is_rows(text) {
+    let is_shown = |end: &usize| is_sequence(&text[..*end]);
+    match is_sequence(text) {
         true => ends.find(is_shown).unwrap_or(text.len()),
         false => text.len().min(1),
     }

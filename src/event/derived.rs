@@ -11,6 +11,7 @@ use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{is_dropped, print};
 use super::json::Value;
+use super::names::is_noise;
 use super::object_text::{self, with_object};
 use super::record::{self, REQUEST, Record, get, spread};
 
@@ -201,7 +202,8 @@ fn flattened_leaves(
 /// Calls `visit` with `event.outcome`, once for each outcome that some reading of the record gives.
 ///
 /// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present. The texts `-`
-/// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself.
+/// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself. There is no
+/// outcome if only damage is present: an empty text may have been damaged, or an error.
 fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut is_found = false;
     if is_action(record, "ConsoleLogin") {
@@ -227,7 +229,7 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     };
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in record.named(field) {
-            can_fail |= is_said(value);
+            can_fail |= is_said(value) && !value.as_str().is_some_and(is_noise);
             // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
             can_succeed &= record
                 .named(field)

@@ -221,10 +221,18 @@ impl<'v> Event<'v> {
     }
 
     /// Returns true if its outcome is open. Elastic's documents have a field for the outcome, which may have been
-    /// left out.
+    /// left out. In other records the text of an error may be damaged.
     #[must_use]
     pub fn lacks_outcome(&self) -> bool {
-        self.schema == Schema::Ecs && !ecs::says_outcome(self.record.value())
+        match self.schema {
+            Schema::CloudTrail => {
+                let mut is_open = true;
+                self.each_value("event.outcome", &mut |_| is_open = false);
+                is_open
+            }
+            Schema::Ecs => !ecs::says_outcome(self.record.value()),
+            Schema::Ocsf => false,
+        }
     }
 
     /// Returns true if it says that the call failed, and nowhere that it did not.

@@ -130,6 +130,18 @@ pub(crate) fn is_nothing(text: &str) -> bool {
             .any(|nothing| text.eq_ignore_ascii_case(nothing))
 }
 
+/// Returns true if a text has nothing that anyone would write: only blanks and what damage leaves, which are control
+/// characters and U+FFFD, perhaps with marks between them.
+pub(super) fn is_noise(text: &str) -> bool {
+    let is_left = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
+    text.contains(is_left) && !text.contains(char::is_alphanumeric)
+}
+
+/// Returns true if a text means that there is no value, or is noise.
+pub(super) fn says_nothing(text: &str) -> bool {
+    is_nothing(text) || is_noise(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +201,16 @@ mod tests {
         }
         for text in ["AccessDenied", "0", "no", "null and void", "\\"] {
             assert!(!is_nothing(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn noise_has_no_letter_and_what_damage_leaves() {
+        for text in ["\n", " ", "\u{1}", "|\u{fffd}&", "\u{fffd}"] {
+            assert!(is_noise(text), "{text:?}");
+        }
+        for text in ["", "-", "AccessDenied", "Acc\u{fffd}ess", "\n1", "{}", "é "] {
+            assert!(!is_noise(text), "{text:?}");
         }
     }
 }

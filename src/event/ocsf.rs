@@ -14,7 +14,7 @@ use super::ecs::each_at;
 use super::fields::flattened;
 use super::flattened::each_leaf;
 use super::json::Value;
-use super::names::{after_field, is_nothing};
+use super::names::{after_field, is_nothing, says_nothing};
 use super::object_text::with_object;
 use super::record::is_own_field;
 use super::{Scalar, java_map, object_text};
@@ -405,7 +405,7 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
         first_text(document, "status").is_some_and(|status| status.eq_ignore_ascii_case("failure"));
     for path in ["api.response.error", "api.response.message"] {
         each_at(document, path, &mut |value| {
-            is_failure |= !value.is_hollow() && !value.as_str().is_some_and(is_nothing);
+            is_failure |= !value.is_hollow() && !value.as_str().is_some_and(says_nothing);
         });
     }
     each_at(document, "status_id", &mut |id| {

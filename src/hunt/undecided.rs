@@ -78,6 +78,11 @@ impl Doubts {
 
     /// Returns the reason why it is open whether an event that `rule` does not match is an alert.
     fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
+        let call = self.call(event);
+        // Nearly all events end here, because of their action.
+        if !call.may_be_required && call.doubt().is_none() {
+            return None;
+        }
         let lacks_outcome = event.lacks_outcome();
         let outcomes: &[_] = match lacks_outcome {
             true => &[Some("success"), Some(FAILURE)],
@@ -95,7 +100,6 @@ impl Doubts {
         if lacks_outcome && may_match(&[], None) {
             return Some(Doubt::Outcome);
         }
-        let call = self.call(event);
         let Some((literals, prefilter)) = &self.sought else {
             let doubt = call.doubt()?;
             return may_match(&[], Some(&self.call)).then_some(doubt);
@@ -109,7 +113,6 @@ impl Doubts {
         {
             return Some(doubt);
         }
-        // Nearly all events end here, because of their action.
         if !call.may_be_required || !may_match(literals, None) {
             return None;
         }

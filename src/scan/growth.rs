@@ -131,8 +131,14 @@ struct Repeated {
 }
 
 impl Repeated {
+    /// Returns the text some times as long; `times` must be a multiple of eight, or one.
+    ///
+    /// A token with an odd number of quotes ends inside a string after every other repetition, which may double the
+    /// steps for each byte. That is no growth. So the numbers of repetitions that are compared have the same remainder
+    /// by 2, 3, 4, 6, 8, 12 and 24: strings and escapes have no more states than that.
     fn text(&self, times: usize) -> String {
-        let n = times * self.n_bytes / self.token.len();
+        let once = self.n_bytes / self.token.len();
+        let n = times * (once - once % 3) + self.n_bytes % 6;
         [&self.before, &*self.token.repeat(n), &self.after].concat()
     }
 }
@@ -254,6 +260,80 @@ fn each_token_costs_as_much_as_it_is_long() {
         check_linear(&repeated, |text| {
             steps::count(|| lenient(text.as_bytes())).0
         });
+    }
+}
+
+/// After every other repetition it ends inside a string, with twice or half the steps.
+#[test]
+fn a_token_with_an_odd_number_of_quotes_is_compared_with_its_like() {
+    let limits = Limits {
+        tail_bytes: 1_000,
+        stride_bytes: 1_000,
+        ..Limits::default()
+    };
+    for n_bytes in 1_554..1_566 {
+        let repeated = Repeated {
+            before: "{\"eventName\":\"".to_owned(),
+            token: "\"eventName\":\"\"NEEDLE\",".to_owned(),
+            after: "\"}".to_owned(),
+            n_bytes,
+        };
+        check_linear(&repeated, |text| scan(text, limits, &[], 1_556));
+        check_linear(&repeated, |text| scan_records(text, limits, 1_556));
+    }
+}
+
+/// Elements of lookup-events are read in order, as text or as YAML.
+#[test]
+fn an_element_costs_as_much_as_it_is_long() {
+    let item = "Events:\n- EventId: e\n";
+    let of_yaml = [
+        "- EventName: NEEDLE\n",
+        "  CloudTrailEvent: 'NEEDLE\n",
+        "  CloudTrailEvent: \"NEEDLE\n",
+        "  CloudTrailEvent: |\n",
+        "  CloudTrailEvent: NEEDLE\n",
+        "   '\n",
+        "   \"\\\n",
+        "   \\x4e\n",
+        "\n",
+        " ",
+        "  \n",
+        "NextToken:\n",
+    ];
+    let of_text = [
+        "EVENTS\t{NEEDLE\n",
+        "RESOURCES\tNEEDLE\n",
+        "{\t",
+        "\t",
+        "\n",
+    ];
+    let quotes = [
+        "",
+        "  CloudTrailEvent: '",
+        "  CloudTrailEvent: \"",
+        "  EventName: |\n",
+    ];
+    let items = quotes.iter().flat_map(|quote| {
+        let before = [item, quote].concat();
+        of_yaml.map(|token| (before.clone(), token))
+    });
+    let lines = of_text.map(|token| ("EVENTS\t".to_owned(), token));
+    for (before, token) in items.chain(lines) {
+        let repeated = Repeated {
+            before,
+            token: token.to_owned(),
+            after: NEEDLE.to_owned(),
+            n_bytes: 3_750,
+        };
+        for window_bytes in [2_000, usize::MAX / 2] {
+            check_linear(&repeated, |text| {
+                scan(text, Limits::default(), &[NEEDLE], window_bytes)
+            });
+            check_linear(&repeated, |text| {
+                scan_records(text, Limits::default(), window_bytes)
+            });
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! In: a candidate that did not parse. Out: its meaning, as far as it is clear: numbers of any size (as text), half a
 //! surrogate pair (as U+FFFD), raw control characters and NUL, comments, surplus commas, names without quotes, `NaN`
-//! and similar words. A missing value or an unknown word remains an error.
+//! and similar words. A missing value, an unknown word, or what only begins like a number remains an error: it may have
+//! been `null`, which means that a call did not fail.
 
 use crate::steps;
 
@@ -160,14 +161,18 @@ impl Reader<'_> {
         let n = self.rest.iter().take_while(is_part).count();
         steps::take(n);
         let number = &self.rest[..n];
-        if !is_json_number(number) {
-            self.out.is_lenient = true;
-            self.quote(n);
-        } else if fits(number) {
-            self.keep(n);
-        } else {
-            self.quote(n);
+        if is_json_number(number) {
+            return if fits(number) {
+                self.keep(n)
+            } else {
+                self.quote(n)
+            };
         }
+        if !is_nearly_a_number(number) {
+            return self.keep(n);
+        }
+        self.out.is_lenient = true;
+        self.quote(n);
     }
 
     fn word(&mut self) {
@@ -236,6 +241,31 @@ fn is_json_number(number: &[u8]) -> bool {
     rest.is_empty()
 }
 
+/// Returns true if other languages write a number like this, or a version or date: with any signs and dots, as `0x1f`, with
+/// an exponent or with a letter for its type. Damage that makes another word begin like a number makes none of these.
+fn is_nearly_a_number(text: &[u8]) -> bool {
+    let text = match text {
+        [b'+' | b'-', rest @ ..] => rest,
+        _ => text,
+    };
+    if matches!(text, b"Infinity" | b"NaN") {
+        return true;
+    }
+    if let [b'0', b'x' | b'X', digits @ ..] = text {
+        return !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    }
+    let text = match text {
+        [rest @ .., b'L' | b'l' | b'F' | b'f' | b'D' | b'd' | b'n'] => rest,
+        _ => text,
+    };
+    let mut parts = text.splitn(2, |byte| matches!(byte, b'e' | b'E'));
+    let has_digit = |part: &[u8]| {
+        let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-');
+        part.iter().all(is_part) && part.iter().any(u8::is_ascii_digit)
+    };
+    parts.all(has_digit)
+}
+
 /// Returns true if the parser accepts this number.
 fn fits(number: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(number) else {
@@ -300,6 +330,10 @@ mod tests {
                 "[True, None, 01, +1, .5, 0x1f]",
                 r#"[true, null, "01", "+1", ".5", "0x1f"]"#,
             ),
+            (
+                "[-Infinity, 1.e+05, 7L, 2024-05-01, 192.0.2.1, -0.5f]",
+                r#"["-Infinity", "1.e+05", "7L", "2024-05-01", "192.0.2.1", "-0.5f"]"#,
+            ),
             ("[\"a\tb\0\"]", "[\"a\\u0009b\\u0000\"]"),
             ("[1,\0\0 2]", "[1, 2]"),
             (r#"["\x41 \' \u12"]"#, r#"["\\x41 ' \\u12"]"#),
@@ -318,6 +352,13 @@ mod tests {
             "[\"a]",
             "",
             "[1]]",
+            // `null` with a byte damaged, which is no error of a call.
+            r#"{"a":.ull}"#,
+            r#"{"a":4ull}"#,
+            r#"{"a":-ull}"#,
+            r#"{"a":0x}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":-}"#,
         ] {
             let made = lenient(text.as_bytes());
             assert!(

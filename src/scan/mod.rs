@@ -10,6 +10,7 @@
 
 mod action_keys;
 mod disguise;
+mod elements;
 mod ending;
 mod envelope;
 mod frame;
@@ -29,6 +30,7 @@ mod prefilter;
 mod prose;
 mod records;
 mod rows;
+mod sequence;
 mod unsound;
 mod vectors;
 mod window;
@@ -45,7 +47,7 @@ pub use ending::{Ends, defects_of_whole};
 pub use prefilter::{Hits, Prefilter};
 pub use prose::let_off_notes;
 pub use records::{RawRecord, ScanItem, Unit};
-pub use rows::is_rows;
+pub use sequence::is_sequence;
 pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::{Event, Wrapper};
@@ -55,8 +57,8 @@ use frame::{Progress, Walker};
 use limits::Limits;
 use nest::{Framed, Needle};
 use numbers::Numbers;
-use rows::{Found, Table};
-use window::{excerpt, is_anchor, last_anchor, line_at};
+use sequence::Sequence;
+use window::{Found, excerpt, is_anchor, last_anchor, line_at};
 
 /// An event in text that contains a needle.
 #[derive(Debug)]
@@ -120,9 +122,9 @@ pub struct Scanner {
     is_at_start: bool,
     /// True if each document is a row of a table.
     is_table: bool,
-    /// The table, if the text has rows.
-    table: Option<Table>,
-    /// A row as JSON.
+    /// How the text is read, if in order.
+    sequence: Option<Sequence>,
+    /// A row or an element as JSON.
     json: Vec<u8>,
     /// True if it was reported that not all of it is text.
     is_binary_told: bool,
@@ -162,7 +164,7 @@ impl Scanner {
             framed: Vec::new(),
             is_at_start: false,
             is_table: false,
-            table: None,
+            sequence: None,
             json: Vec::new(),
             is_binary_told: false,
             is_hole_told: false,
@@ -213,7 +215,7 @@ impl Scanner {
         self.boundary = offset;
         self.is_at_start = false;
         self.is_table = false;
-        self.table = None;
+        self.sequence = None;
         self.is_binary_told = false;
         self.is_hole_told = false;
         self.counted_to = offset;
@@ -223,7 +225,7 @@ impl Scanner {
         self.events = EventCounts::default();
     }
 
-    /// Begins a new text at this offset, with no text before it. It may begin with a header of rows.
+    /// Begins a new text at this offset, with no text before it. It may begin with a header of rows, or an element.
     pub fn start_text(&mut self, offset: u64) {
         self.start(offset);
         self.is_at_start = true;
@@ -248,8 +250,8 @@ impl Scanner {
     /// each item, in the order of the text.
     pub fn scan_items(&mut self, window: Window<'_>, visit: &mut dyn FnMut(ScanItem<'_>)) -> u64 {
         if self.is_at_start {
-            self.table = match Table::find(window.bytes, window.is_last) {
-                Found::Table(table) => Some(table),
+            self.sequence = match Sequence::find(window.bytes, window.is_last) {
+                Found::Some(sequence) => Some(sequence),
                 Found::Nothing => None,
                 Found::Undecided => return self.boundary,
             };
@@ -263,11 +265,12 @@ impl Scanner {
         };
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
-        let keep = match self.table.take() {
+        let keep = match self.sequence.take() {
             None => self.scan_documents(window, &mut hits, visit),
-            Some(mut table) => match self.scan_rows(&mut table, window, &mut hits, visit) {
+            Some(mut sequence) => match self.scan_sequence(&mut sequence, window, &mut hits, visit)
+            {
                 Some(keep) => {
-                    self.table = Some(table);
+                    self.sequence = Some(sequence);
                     keep
                 }
                 None => {

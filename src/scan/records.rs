@@ -27,6 +27,7 @@ pub struct Unit {
 ///   `message` of CloudWatch Logs and the `Message` of SNS.
 /// - A row of a text with a header (CSV and the like), as a JSON object of its cells. If the row does not fit the
 ///   header, the object has the cells that it has, from the first one on.
+/// - An element of `lookup-events` as text or YAML, as the JSON object that it means.
 /// - A row of a Parquet file, as the line of JSON that is made of it.
 ///
 /// What is inside a piece is not a piece of its own: neither an object nor a string with more records. Text that shows

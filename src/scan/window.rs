@@ -127,6 +127,15 @@ fn last_line(bytes: &[u8], newlines: Range<usize>) -> Option<usize> {
 /// The size of the first stretch that is searched for the last anchor.
 const LAST_STRETCH_BYTES: usize = 16 * 1024;
 
+/// What the beginning of a text shows.
+#[derive(Debug)]
+pub(super) enum Found<T> {
+    Some(T),
+    Nothing,
+    /// More of the text is needed.
+    Undecided,
+}
+
 /// The bytes before a part of a text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Before {

@@ -74,10 +74,14 @@ fn loosely(event: &Json) -> Verdict {
         .into_iter()
         .chain(flattened)
         .map(|(verdict, _)| verdict);
-    let is_ecs = ecs(event).is_some();
-    let foreign = members
-        .iter()
-        .filter(|(name, _)| is_ecs && !name.starts_with("aws"));
+    // What belongs to the schema is data of the event. Anything else may be a whole event that ran into this one: with
+    // the name of the lost end of it, such as EventBridge's `detail`.
+    let (is_trail, is_ecs) = (cloudtrail(event).is_some(), ecs(event).is_some());
+    let is_foreign = |name: &str| match is_trail {
+        true => !OWN.contains(&&*letters(name)),
+        false => is_ecs && !name.starts_with("aws"),
+    };
+    let foreign = members.iter().filter(|(name, _)| is_foreign(name));
     let nested = foreign.map(|(_, value)| support(value));
     most.chain(nested).max().unwrap_or(Verdict::NoRecord)
 }
@@ -214,6 +218,27 @@ const BESIDE: [&str; 9] = [
     "recipientAccountId",
 ];
 
+/// The fields of a record that events made here have, by their letters.
+const OWN: [&str; 17] = [
+    "awsregion",
+    "errorcode",
+    "errormessage",
+    "eventid",
+    "eventname",
+    "eventsource",
+    "eventtime",
+    "eventtype",
+    "eventversion",
+    "readonly",
+    "recipientaccountid",
+    "requestparameters",
+    "resources",
+    "responseelements",
+    "sourceipaddress",
+    "useragent",
+    "useridentity",
+];
+
 fn cloudtrail(record: &Json) -> Option<(Verdict, bool)> {
     let names: Vec<&str> = field(record, "eventName")
         .filter_map(Json::as_text)
@@ -342,16 +367,29 @@ fn ecs(document: &Json) -> Option<(Verdict, bool)> {
         names |= below(document, "aws.cloudtrail.flattened.request_parameters");
     }
     let acts = actions.contains(&ACTION) && of_trail;
-    // Where the request is whole, the name of a program changes nothing.
+    // Where the request is whole, it changes nothing who called from where with which program: each may be named like
+    // the policy.
     let is_whole = requests
         .iter()
         .filter_map(|request| request.as_text())
         .any(|text| text.starts_with('{') && text.ends_with('}'));
-    let rest = match is_whole {
-        true => &without(document, "user_agent"),
-        false => document,
+    let caller: &[&str] = if is_whole {
+        &["user", "source", "user_agent"]
+    } else {
+        &[]
     };
-    Some(decide(rest, acts, outcome, names))
+    let rest = caller.iter().fold(document.clone(), |rest, name| {
+        let Json::Object(members) = rest else {
+            return rest;
+        };
+        let is_below = |key: &str| {
+            key.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let kept = members.into_iter().filter(|(key, _)| !is_below(key));
+        Json::Object(kept.collect())
+    });
+    Some(decide(&rest, acts, outcome, names))
 }
 
 /// Whether a name below a path, written with dots, has a value that names the policy.

@@ -370,7 +370,14 @@ fn extent(made: &Made, start: usize, raw: &str) -> usize {
             .and(memchr::memchr(b'\n', from))
             .map(|n| start + n)
     };
+    // Of a record in a string of a document that is no JSON to the letter: to the end of that string's text of it.
+    let in_string = || {
+        let quoted = json::quoted(raw);
+        let escaped = &quoted.as_bytes()[1..quoted.len() - 1];
+        Some(start + memchr::memmem::find(from, escaped)? + escaped.len())
+    };
     same.or_else(value)
+        .or_else(in_string)
         .or_else(row)
         .or_else(line)
         .unwrap_or_else(|| text.len().min(start + 2 * raw.len()))

@@ -32,6 +32,7 @@ mod formats;
 mod hidden;
 mod investigate;
 mod lake;
+mod lookup_events;
 mod manifest;
 mod no_events;
 mod older;

@@ -79,6 +79,25 @@ fn an_optional_column_that_is_said_to_be_required_is_told() {
     }
 }
 
+/// Where a single value of a page is null, its levels have the place of that value. Each row is then another one.
+#[test]
+fn a_column_with_one_null_that_is_said_to_be_required_is_told() {
+    for n_rows in [8, 9, 20, 300] {
+        for name in ["eventname", "requestparameters"] {
+            let mut rows = rows(n_rows, athena_row);
+            rows[0][name] = Value::Null;
+            let properties = WriterProperties::builder().set_dictionary_enabled(false);
+            let [_, after] = before_and_after(&rows, properties, |bytes| {
+                let length = u8::try_from(name.len()).unwrap();
+                let field = [&[0x25, 2, 0x18, length], name.as_bytes()].concat();
+                let at = place(bytes, &field);
+                bytes[at + 1] = 0;
+            });
+            assert_eq!(after.exit, Some(3), "{name} of {n_rows}: {}", after.stderr);
+        }
+    }
+}
+
 /// A count of nulls in the footer that says "none" would pass over the rows of a group whose actions are others.
 #[test]
 fn a_damaged_count_of_nulls_hides_no_row() {

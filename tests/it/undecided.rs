@@ -324,6 +324,47 @@ fn a_document_without_an_outcome_is_no_failure() {
     );
 }
 
+/// With a byte of `null` damaged it is open whether the call failed.
+#[test]
+fn a_damaged_null_is_no_error_of_a_call() {
+    let mut texts = Vec::new();
+    for null in [".ull", "4ull", "-ull", "nul", "Null", "."] {
+        let error = format!(r#"{{"errorCode":{null},"#);
+        let record = attach("1").replacen('{', &error, 1);
+        texts.extend([
+            record.clone(),
+            format!(r#"{{"Records":[{record},{}]}}"#, attach_with("2", "x")),
+            format!("_time,_raw\n2024-05-01T12:00:00Z,{}\n", cell(&record)),
+            format!(r#"{{"body":{}}}"#, quoted(&record)),
+        ]);
+    }
+    let hunt = hunt(&texts).exits(3);
+    let diagnostics = hunt.report["diagnostics"].as_array().unwrap().iter();
+    let errors = diagnostics.filter(|d| d["severity"] == "error");
+    let of_files: BTreeSet<&str> = errors.map(|d| d["source"].as_str().unwrap()).collect();
+    assert_eq!(of_files.len(), texts.len(), "{}", hunt.stderr);
+    assert_eq!(hunt.report["related"]["failed_attach"], 0);
+}
+
+/// An error of which damage left nothing readable may have been an empty text.
+#[test]
+fn an_error_of_noise_leaves_the_outcome_open() {
+    let with = |errors: &str| attach("1").replacen('{', &format!("{{{errors},"), 1);
+    let texts = [
+        with(r#""errorCode":" ""#),
+        with(r#""errorCode":"\u0001""#),
+        with("\"errorCode\":\"\n\",\"errorMessage\":\"\""),
+        with("\"errorMessage\":\"|\u{fffd}&\""),
+        // These are failures.
+        with(r#""errorCode":" ","errorMessage":"AccessDenied""#),
+        with(r#""errorCode":"-""#),
+        with("\"errorCode\":\"Access\u{fffd}enied\""),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    assert_eq!(told(&hunt, "undecided"), [0, 1, 2, 3], "{}", hunt.stderr);
+    assert_eq!(hunt.report["related"]["failed_attach"], 3);
+}
+
 #[test]
 fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
     let record = attach("1");

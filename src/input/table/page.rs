@@ -26,6 +26,8 @@ const PADDING_MAX: usize = 8;
 const BYTES_LEFT: Fault = "a page has bytes after its last value";
 const BYTES_MISSING: Fault = "a page ends before its last value";
 const WRONG_LEVEL: Fault = "a page has levels that its column cannot have";
+const LEVELS_FOUND: Fault =
+    "a page of a column without nulls begins with levels, which tell where nulls are";
 const WRONG_COUNT: Fault = "a page has another number of values than it says";
 
 impl Shape {
@@ -88,6 +90,10 @@ impl Shape {
                 let defined = with_length(&mut rest, self.max_def)?;
                 let n_present = n_of_level(defined, self.max_def, n)?;
                 self.values(rest, n_present, *encoding)?;
+                let is_required = self.max_def == 0 && self.max_rep == 0;
+                if is_required && *encoding == Encoding::PLAIN && self.has_levels(buf, n) {
+                    return Err(LEVELS_FOUND);
+                }
                 Ok(Some(n_present))
             }
             Page::DataPageV2 {
@@ -142,13 +148,45 @@ impl Shape {
     }
 
     fn plain(&self, bytes: &[u8], n: usize) -> Result<(), Fault> {
-        let end = match self.kind {
-            Type::BYTE_ARRAY => return texts(bytes, n),
-            Type::BOOLEAN => n.div_ceil(8),
-            _ => n.checked_mul(self.length).ok_or(BYTES_MISSING)?,
-        };
-        ends_at(bytes, end)
+        ends_at(bytes, self.plain_end(bytes, n)?)
     }
+
+    /// Returns where `n` values end.
+    fn plain_end(&self, bytes: &[u8], n: usize) -> Result<usize, Fault> {
+        match self.kind {
+            Type::BYTE_ARRAY => texts_end(bytes, n),
+            Type::BOOLEAN => Ok(n.div_ceil(8)),
+            _ => n.checked_mul(self.length).ok_or(BYTES_MISSING),
+        }
+    }
+
+    /// Returns true if the values of a required column, which end where the page ends, are those of an optional column
+    /// after their levels.
+    ///
+    /// With a single null the levels take the place of one text, and zeros at the end of the last value are taken for
+    /// padding. But no text is like levels of which all are ones, except one at most: a run of them has a byte 0 or 1,
+    /// eight of them in a byte are no UTF-8, and fewer come after a byte that is a control character. Numbers are
+    /// examined only if they have such padding.
+    fn has_levels(&self, bytes: &[u8], n: usize) -> bool {
+        let mut rest = bytes;
+        let Ok(levels) = with_length(&mut rest, 1) else {
+            return false;
+        };
+        let may_be_levels = match self.kind {
+            Type::BYTE_ARRAY => !is_text(levels),
+            _ => self.plain_end(bytes, n).is_ok_and(|end| end < bytes.len()),
+        };
+        may_be_levels
+            && n_of_level(levels, 1, n)
+                .and_then(|n_present| self.plain_end(rest, n_present))
+                .is_ok_and(|end| end == rest.len())
+    }
+}
+
+/// Returns true if bytes may be text: they are UTF-8, without control characters except those between words and lines.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_control = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r');
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(is_control))
 }
 
 fn ends_at(bytes: &[u8], end: usize) -> Result<(), Fault> {
@@ -159,14 +197,15 @@ fn ends_at(bytes: &[u8], end: usize) -> Result<(), Fault> {
     }
 }
 
-/// Checks texts: each is its length in four bytes, followed by that many bytes.
-fn texts(mut bytes: &[u8], n: usize) -> Result<(), Fault> {
+/// Returns where texts end: each is its length in four bytes, followed by that many bytes.
+fn texts_end(bytes: &[u8], n: usize) -> Result<usize, Fault> {
+    let mut behind = bytes;
     for _ in 0..n {
-        let (length, rest) = bytes.split_first_chunk().ok_or(BYTES_MISSING)?;
+        let (length, rest) = behind.split_first_chunk().ok_or(BYTES_MISSING)?;
         let length = to_usize(u32::from_le_bytes(*length));
-        bytes = rest.get(length..).ok_or(BYTES_MISSING)?;
+        behind = rest.get(length..).ok_or(BYTES_MISSING)?;
     }
-    ends_at(bytes, 0)
+    Ok(bytes.len() - behind.len())
 }
 
 /// Splits off levels with their length before them, if the column has such levels.
@@ -290,6 +329,8 @@ fn to_usize(number: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TEXT: Shape = Shape {
@@ -327,10 +368,85 @@ mod tests {
         let two_nulls = b"\x02\0\0\0\x03\x09\x01\0\0\0a\x02\0\0\0bc";
         assert_eq!(of(two_nulls), Ok(2));
         assert_eq!(required(two_nulls), Err(BYTES_MISSING));
-        // With a single null the levels can be taken for a text: this page alone does not tell.
-        assert_eq!(required(PAGE), Ok(4));
+        // With a single null the levels fit as a text, and without one if the last text is empty.
+        assert_eq!(required(PAGE), Err(LEVELS_FOUND));
+        let no_null = b"\x02\0\0\0\x08\x01\x01\0\0\0a\x01\0\0\0b\x01\0\0\0c\0\0\0\0";
+        assert_eq!((of(no_null), required(no_null)), (Ok(4), Err(LEVELS_FOUND)));
         let nested = Shape { max_def: 3, ..TEXT };
         assert!(n_present(nested, PAGE, 4, Encoding::PLAIN).is_err());
+    }
+
+    /// Returns the bytes of a page: its levels, with one null, as bits or as runs, and the values.
+    fn optional(n: usize, null: usize, are_bits: bool, values: &[u8]) -> Vec<u8> {
+        let mut levels = Vec::new();
+        if are_bits {
+            levels.push(u8::try_from(n.div_ceil(8)).unwrap() << 1 | 1);
+            levels.resize(1 + n.div_ceil(8), 0);
+            for at in (0..n).filter(|at| *at != null) {
+                levels[1 + at / 8] |= 1 << (at % 8);
+            }
+        } else {
+            for (count, level) in [(null, 1), (1, 0), (n - null - 1, 1)] {
+                let head = u8::try_from(count).unwrap() << 1;
+                levels.extend([head, level].into_iter().filter(|_| count > 0));
+            }
+        }
+        let length = u32::try_from(levels.len()).unwrap().to_le_bytes();
+        [&length[..], &levels, values].concat()
+    }
+
+    #[test]
+    fn levels_with_one_null_are_seen_in_a_column_that_is_said_to_have_none() {
+        let text = Shape { max_def: 0, ..TEXT };
+        let int = Shape {
+            kind: Type::INT32,
+            length: 4,
+            ..text
+        };
+        for n in 1..=100_usize {
+            for (null, are_bits) in [(0, true), (n / 2, true), (n - 1, true), (n / 2, false)] {
+                let texts = b"\x04\0\0\0text".repeat(n - 1);
+                let page = optional(n, null, are_bits, &texts);
+                let count = u32::try_from(n).unwrap();
+                let found = n_present(text, &page, count, Encoding::PLAIN);
+                assert_eq!(found, Err(LEVELS_FOUND), "{n} {null} {are_bits}");
+                // Small numbers end with zeros.
+                let numbers = b"\x01\0\0\0".repeat(n - 1);
+                let page = optional(n, null, are_bits, &numbers);
+                let found = n_present(int, &page, count, Encoding::PLAIN);
+                assert!(found.is_err(), "{n} {null} {are_bits}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_of_a_required_column_are_no_levels(
+            texts in prop::collection::vec("[ -~\t\r\nà-ÿ€]{0,60}", 1..40),
+            n_zeros in 0..=8_usize,
+        ) {
+            let mut page = Vec::new();
+            for text in &texts {
+                page.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+                page.extend(text.bytes());
+            }
+            page.resize(page.len() + n_zeros, 0);
+            let required = Shape { max_def: 0, ..TEXT };
+            let n = u32::try_from(texts.len()).unwrap();
+            prop_assert_eq!(n_present(required, &page, n, Encoding::PLAIN), Ok(texts.len()));
+        }
+
+        #[test]
+        fn numbers_of_a_required_column_are_no_levels(
+            numbers in prop::collection::vec(prop_oneof![0..300_u32, any::<u32>()], 1..40),
+            is_padded in any::<bool>(),
+        ) {
+            let mut page: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            page.extend(&[0; 8][..if is_padded { 8 } else { 0 }]);
+            let required = Shape { max_def: 0, max_rep: 0, kind: Type::INT32, length: 4 };
+            let n = u32::try_from(numbers.len()).unwrap();
+            prop_assert_eq!(n_present(required, &page, n, Encoding::PLAIN), Ok(numbers.len()));
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ const TIMES: [&str; 6] = [
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-pub(super) fn without_bom(text: &[u8]) -> &[u8] {
+pub(in crate::scan) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 

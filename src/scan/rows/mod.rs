@@ -17,15 +17,17 @@ mod tests;
 use memchr::{memchr, memchr_iter, memmem};
 
 use cells::{Ahead, Cells, Dialect, Fault, Quoting, read, read_leniently};
-use header::{Beginning, DELIMITERS, Header, without_bom};
+pub(super) use header::without_bom;
+use header::{Beginning, DELIMITERS, Header};
+
+use super::window::Found;
 
 /// The longest row.
 const ROW_BYTES_MAX: usize = 16 << 20;
 
 /// Returns true if a text with this beginning may have rows: a header is in its first lines, or not all of these are
 /// available.
-#[must_use]
-pub fn is_rows(text: &[u8]) -> bool {
+pub(super) fn is_rows(text: &[u8]) -> bool {
     !matches!(Header::find(text, false), Beginning::None)
 }
 
@@ -51,18 +53,10 @@ struct Passed {
     is_told: bool,
 }
 
-/// The result of the search for a table in the beginning of a text.
-pub(super) enum Found {
-    Table(Table),
-    Nothing,
-    /// More of the text is needed.
-    Undecided,
-}
-
 impl Table {
-    pub(super) fn find(text: &[u8], is_last: bool) -> Found {
+    pub(super) fn find(text: &[u8], is_last: bool) -> Found<Self> {
         match Header::find(text, is_last) {
-            Beginning::Header(header) => Found::Table(Self {
+            Beginning::Header(header) => Found::Some(Self {
                 header,
                 is_behind_header: false,
                 passed: None,

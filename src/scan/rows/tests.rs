@@ -627,7 +627,7 @@ fn only_what_may_have_a_header_is_a_table() {
         ("a message\nanother\n", false),
         ("1,AttachUserPolicy,us-east-1\n", false),
     ] {
-        let is_table = matches!(Table::find(text.as_bytes(), true), Found::Table(_));
+        let is_table = matches!(Table::find(text.as_bytes(), true), Found::Some(_));
         assert_eq!(is_table, expected, "{text:?}");
     }
 }

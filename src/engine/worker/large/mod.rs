@@ -17,7 +17,7 @@ use crate::input::blocks::{Block, Blocks, Content, Packed};
 use crate::input::decompress::Budget;
 use crate::input::open::Opened;
 use crate::input::{Source, Stored};
-use crate::scan::is_rows;
+use crate::scan::is_sequence;
 
 /// A source that is being cut. Only one thread has it at a time.
 #[derive(Debug)]
@@ -205,8 +205,8 @@ impl Cutter {
         if block.is_first {
             self.is_taken_over = Arc::default();
             self.is_chained = match &block.content {
-                Content::Plain(map, _) => is_rows(&map[block.beginning.clone()]),
-                Content::Decoded => is_rows(buffer),
+                Content::Plain(map, _) => is_sequence(&map[block.beginning.clone()]),
+                Content::Decoded => is_sequence(buffer),
                 Content::Part(_) | Content::Entries(_) | Content::Group(..) => false,
             };
             self.before_next = beginning(self.is_chained);
