@@ -258,7 +258,7 @@ impl Scanner {
             self.is_at_start = false;
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let has_keys = self.table.is_none() && !self.is_table && self.level == 0;
+        let has_keys = self.sequence.is_none() && !self.is_table && self.level == 0;
         let mut hits = match has_keys {
             true => prefilter.hits_in_documents(window.bytes),
             false => prefilter.hits(window.bytes),
