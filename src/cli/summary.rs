@@ -63,7 +63,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
     let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();
     let mut lines = vec![
         ("alerts", alerts),
-        ("events", events(stats)),
+        ("events", events(stats) + of_all(config)),
         ("files", files),
         (
             "bytes",
@@ -104,6 +104,18 @@ fn candidates(stats: &Stats) -> String {
         );
     }
     text
+}
+
+/// Returns whose events are counted, if only those of some accounts or regions are judged: events are counted without
+/// being parsed.
+fn of_all(config: &HuntConfig) -> &'static str {
+    let wanted = &config.scan.wanted;
+    match (wanted.accounts.is_empty(), wanted.regions.is_empty()) {
+        (true, true) => "",
+        (false, true) => ", of all accounts in these files",
+        (true, false) => ", of all regions in these files",
+        (false, false) => ", of all accounts and regions in these files",
+    }
 }
 
 fn events(stats: &Stats) -> String {

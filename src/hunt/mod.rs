@@ -15,6 +15,7 @@ mod no_events;
 mod rows;
 mod tables;
 mod undecided;
+mod unseen;
 mod writer;
 
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
 use crate::report::{Diagnostic, PassReport, Report, RuleReport, RuleReports};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
+use unseen::{NotingGate, Origins};
 use writer::{Finished, Writer};
 
 pub use analyzer::{Finding, HuntAnalyzer};
@@ -161,7 +163,11 @@ impl Run<'_> {
         let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
         let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
-        let gate = LedgerGate::new(ledger);
+        let mut origins = Origins::new(scan);
+        let gate = NotingGate {
+            gate: LedgerGate::new(ledger),
+            origins: &mut origins,
+        };
         let options = engine::RunOptions {
             own,
             side_pool: Some(&side_pool),
@@ -181,6 +187,7 @@ impl Run<'_> {
             affected,
         } = writer.finish();
         no_events::report(config, ledger, &mut pass, n_alerts.iter().sum(), notify)?;
+        origins.report(config, &mut pass, notify);
         let rules = run.rules.into_iter().zip(n_alerts);
         let rules = rules.map(|(name, alerts)| RuleReport { name, alerts });
         let mut report = Report::new(run.run_id, RuleReports(rules.collect()), pass);
