@@ -118,15 +118,13 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
 #[derive(Default)]
 struct Shown {
     table: AlertTable,
-    first_alerts: Vec<Alert>,
+    users: next_step::Users,
 }
 
 impl Shown {
     fn add(&mut self, alert: &Alert, config: &HuntConfig) {
         self.table.add(alert, severity_of(config, alert));
-        if self.first_alerts.len() < next_step::ALERTS_MAX {
-            self.first_alerts.push(alert.clone());
-        }
+        self.users.add(alert);
     }
 
     /// Prints the report if it goes to standard output, the table, and the summary.
@@ -145,10 +143,7 @@ impl Shown {
                     self.table.print(Room::of_stdout(args.wide), report.related);
                 }
                 summary::show(report, config);
-                let next = next_step::command(&args.input, config, report, &self.first_alerts);
-                if let Some(command) = next {
-                    terminal::line(&format!("investigate {command}"));
-                }
+                next_step::show(&args.input, config, report, &self.users);
             }
             LogFormat::Json => {
                 let mut report =

@@ -271,14 +271,31 @@ fn warn(case: &Case, unwritten: Option<MissingFeature>, format: LogFormat) {
     for one in &about.unseen {
         say(true, &unseen(one));
     }
-    for user in &about.not_found {
-        say(
-            true,
-            &format!(
-                "the quarantine of {}, of which the alerts tell, is not in what was read",
-                terminal::harmless(&user.name, usize::MAX)
-            ),
-        );
+    if let Some(text) = not_found(&about.not_found) {
+        say(true, &text);
+    }
+}
+
+/// Returns the message about quarantines of the alerts that are not in what was read.
+fn not_found(users: &[Entity]) -> Option<String> {
+    let name = |user: &Entity| terminal::harmless(&user.name, usize::MAX);
+    match users {
+        [] => None,
+        [one] => Some(format!(
+            "the quarantine of {}, of which the alerts tell, is not in what was read",
+            name(one)
+        )),
+        many => {
+            let mut names: Vec<String> = many.iter().take(NAMES_SHOWN).map(name).collect();
+            if many.len() > NAMES_SHOWN {
+                names.push(format!("{} more", many.len() - NAMES_SHOWN));
+            }
+            Some(format!(
+                "the quarantines of {} users, of which the alerts tell, are not in what was read: {}",
+                many.len(),
+                names.join(", ")
+            ))
+        }
     }
 }
 

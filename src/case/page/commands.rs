@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::action::{Action, in_account, push, word};
 use super::removal::{of_intruder, remove};
 use super::things::Thing;
+use super::unknown;
 use super::verdict::Verdict;
 use crate::follow::{Entity, Kind};
 
@@ -85,6 +86,9 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
             ],
         );
     }
+    if verdict.is_key_unknown {
+        commands.push(unknown::all_off(&[&user.name]));
+    }
     push(
         &mut commands,
         &["aws", "iam", "list-access-keys", "--user-name", &user.name],
@@ -102,6 +106,7 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
             "Deactivate each key of the user",
             "Nothing says which of them leaked. Programs that use a key stop at once.",
         ),
+        false if verdict.is_key_unknown => (unknown::TITLE, unknown::NOTE),
         true => (
             "Deactivate the leaked key",
             "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again.",
