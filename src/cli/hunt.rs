@@ -220,7 +220,7 @@ pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
         Severity::Error => terminal::red("error"),
     };
     let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
-    terminal::line(&format!("{severity}: {text}"));
+    terminal::line(&format!("{severity}: {text} [{}]", diagnostic.code.name()));
 }
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP end the run in an orderly way the first time, and at once the second time. The

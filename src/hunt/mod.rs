@@ -11,6 +11,7 @@ mod affected;
 mod analyzer;
 pub(crate) mod companion;
 mod journal;
+mod known;
 mod no_events;
 mod rows;
 mod tables;
@@ -18,6 +19,7 @@ mod undecided;
 mod unseen;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -163,9 +165,9 @@ impl Run<'_> {
         let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
         let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
-        let mut origins = Origins::new(scan);
+        let (mut origins, mut known_partial) = (Origins::new(scan), BTreeSet::new());
         let gate = NotingGate {
-            gate: LedgerGate::new(ledger),
+            gate: LedgerGate::new(ledger, &mut known_partial),
             origins: &mut origins,
         };
         let options = engine::RunOptions {
@@ -188,6 +190,7 @@ impl Run<'_> {
         } = writer.finish();
         no_events::report(config, ledger, &mut pass, n_alerts.iter().sum(), notify)?;
         origins.report(config, &mut pass, notify);
+        known::report(ledger, &known_partial, &mut pass, notify)?;
         let rules = run.rules.into_iter().zip(n_alerts);
         let rules = rules.map(|(name, alerts)| RuleReport { name, alerts });
         let mut report = Report::new(run.run_id, RuleReports(rules.collect()), pass);

@@ -294,7 +294,11 @@ impl std::fmt::Display for Diagnostic {
             write!(f, "!{member}")?;
         }
         if let Some(offset) = self.offset {
-            write!(f, "@{offset}")?;
+            match self.offset_in {
+                Some(Space::Text) => write!(f, "@{offset} of the text")?,
+                Some(Space::Row) => write!(f, "@row {offset}")?,
+                Some(Space::Stored) | None => write!(f, "@{offset}")?,
+            }
         }
         write!(f, ": {}", self.message)
     }

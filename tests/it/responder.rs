@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
+
 use crate::lake::{Lake, TRAILSIFT, attach, delivery};
 
 fn run(lake: &Lake, args: &[&str]) -> Output {
@@ -160,7 +162,8 @@ fn the_next_command_says_how_many_users_it_does_not_name() {
 fn an_account_or_region_of_which_no_file_is_found_is_reported() {
     let folder = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01";
     let lake = Lake::new().gzip(&format!("{folder}/a.json.gz"), delivery(&[attach("a")]));
-    let hunt = |more: &[&'static str]| [&["hunt", "logs", "-o", "a.csv", "--force"][..], more].concat();
+    let hunt =
+        |more: &[&'static str]| [&["hunt", "logs", "-o", "a.csv", "--force"][..], more].concat();
     let said = says(&lake, &hunt(&["--account", "999999999999"]), 0);
     has(
         &said,
@@ -191,4 +194,66 @@ fn an_account_or_region_of_which_no_file_is_found_is_reported() {
     let lake = lake.gzip("export.json.gz", delivery(&[attach("c")]));
     let said = says(&lake, &hunt(&["--account", "999999999999"]), 0);
     assert!(!said.contains("no file is of"), "{said}");
+}
+
+/// Runs the hunt of a night, with a ledger.
+#[track_caller]
+fn night(lake: &Lake, name: &str, code: i32) -> String {
+    let output = ["--state", "trail.state", "--fail-on-alerts", "-o", name];
+    let report = ["--report", "report.json"];
+    says(
+        lake,
+        &[&["hunt", "--quiet", "logs"][..], &output, &report].concat(),
+        code,
+    )
+}
+
+#[test]
+fn what_an_earlier_night_could_not_read_is_said_until_it_is_forgotten() {
+    let lake = quarantined(&["alice"]);
+    let stored = fs::read(lake.logs().join("a.json.gz")).unwrap();
+    fs::write(lake.logs().join("cut.json.gz"), &stored[..stored.len() - 9]).unwrap();
+    let first = night(&lake, "1.csv", 3);
+    has(&first, &["error: logs/cut.json.gz@", "[truncated]"]);
+    for name in ["2.csv", "3.csv"] {
+        has(
+            &night(&lake, name, 3),
+            &[
+                "error: logs/cut.json.gz@",
+                ": known from an earlier run: ",
+                "[truncated]",
+            ],
+        );
+        let report = fs::read(lake.beside("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["diagnostics_by_code"], json!({"truncated": 1}));
+    }
+    let state = |more: &[&str]| {
+        let output = run(&lake, &[&["state", "trail.state"][..], more].concat());
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    assert_eq!(state(&["--forget", "logs/a.json.gz"]).0, Some(1));
+    assert_eq!(state(&["--forget", "logs/cut.json.gz"]).0, Some(0));
+    assert_eq!(state(&["--failed"]).1, "");
+    let (_, shown) = state(&[]);
+    has(
+        &shown,
+        &[
+            "in part     1\n",
+            "forgotten   1 of the sources in part or not read\n",
+        ],
+    );
+    assert!(!shown.contains("truncated"), "{shown}");
+    assert_eq!(night(&lake, "4.csv", 0), "");
+    // If it changes, it is read again, and each alert is there once.
+    fs::write(lake.logs().join("cut.json.gz"), &stored[..stored.len() - 8]).unwrap();
+    night(&lake, "5.csv", 3);
+    let rows = |name: &str| {
+        let text = fs::read(lake.beside(name)).unwrap_or_default();
+        String::from_utf8_lossy(&text).matches("alice").count() > 0
+    };
+    assert_eq!([rows("1.csv"), rows("5.csv")], [true, false]);
 }

@@ -178,7 +178,9 @@ impl Facts {
             not_followed: not_followed(case),
             provenance: provenance(about),
             lacking: lacking(case),
-            not_read: errors.map(|one| shown(&one.to_string())).collect(),
+            not_read: errors
+                .map(|one| format!("{} [{}]", shown(&one.to_string()), one.code.name()))
+                .collect(),
             neighbours: Rows::new(neighbours(case, states, clock)),
             addresses: addresses(case),
             users,
