@@ -67,10 +67,18 @@ fn verdict(case: &Case, summaries: &[Summary]) {
         (false, false) => terminal::yellow(&label),
     };
     let mut before = label;
-    for text in texts {
-        for line in wrapped(&text) {
-            terminal::line(&format!("{before}{line}"));
+    let has_many = texts.len() > 2;
+    for (n, text) in texts.iter().enumerate() {
+        // The first line is about all; each of the others about a user, or some.
+        let (mark, room) = match has_many && n > 0 {
+            true => ("- ", INDENT + 2),
+            false => ("", INDENT),
+        };
+        let mut mark = mark.to_owned();
+        for line in wrapped_after(room, text) {
+            terminal::line(&format!("{before}{mark}{line}"));
             before = " ".repeat(INDENT);
+            mark = " ".repeat(room - INDENT);
         }
     }
 }
@@ -198,10 +206,9 @@ fn events(case: &Case) -> String {
     // An event found for one user may be near the quarantine of another.
     let far = match n_found.saturating_sub(about.events) {
         0 => String::new(),
-        1 => "; 1 other is near no quarantine of its own".to_owned(),
         n => format!(
-            "; {} others are near no quarantine of their own",
-            HumanCount(n)
+            "; {} outside of the user's time range (--before, --after)",
+            plural(n, "more event is", "more events are")
         ),
     };
     format!("{n} of {n_users} and of what the keys led to{far}")
@@ -219,9 +226,10 @@ fn searches(case: &Case) -> String {
         "name or key",
         "names and keys",
     );
-    let addresses = match sum(LookedFor::Addresses) {
+    // An address may be searched for in several forms.
+    let addresses = match case.about.addresses.searched {
         0 => String::new(),
-        n => format!(", then for {}", plural(n as u64, "address", "addresses")),
+        n => format!(", then for {}", plural(n, "address", "addresses")),
     };
     let n_files = rounds.first().map_or(0, |round| round.sources);
     let files = plural(n_files, "file", "files");
@@ -241,13 +249,18 @@ fn lines(label: &str, text: &str) {
 }
 
 /// Returns a text in lines that are not too wide. A longer word has a line of its own.
-fn wrapped(text: &str) -> Vec<String> {
+pub(super) fn wrapped(text: &str) -> Vec<String> {
+    wrapped_after(INDENT, text)
+}
+
+/// Returns a text in lines that fit behind so many columns.
+fn wrapped_after(indent: usize, text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let width = |text: &str| text.chars().count();
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if INDENT + width(line) + 1 + width(word) <= COLUMNS => {
+            Some(line) if indent + width(line) + 1 + width(word) <= COLUMNS => {
                 line.push(' ');
                 line.push_str(word);
             }

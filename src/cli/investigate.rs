@@ -33,7 +33,13 @@ const NAMES_SHOWN: usize = 5;
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let seeds = beginnings::seeds(&mut args)?;
     if seeds.is_empty() {
-        bail!("there is no alert that names a user, so there is nothing to investigate");
+        // For a job that investigates after each hunt this is no failure.
+        let text =
+            "no alert names a user: there is nothing to investigate, and no case was written";
+        if !args.messages.quiet {
+            terminal::line(text);
+        }
+        return Ok(Exit::Complete);
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
@@ -193,7 +199,7 @@ impl Draft {
             for entry in std::fs::read_dir(&folder).with_context(context)? {
                 if entry.with_context(context)?.path() != hidden.path() {
                     bail!(
-                        "{}: it is not empty; name another folder for the case",
+                        "{}: it is not empty; a case needs a folder of its own: name another with --output",
                         folder.display()
                     );
                 }

@@ -10,7 +10,16 @@ use super::terminal::{self, green, harmless, red, yellow};
 /// Prints the summary to standard error.
 pub(super) fn show(report: &Report, config: &HuntConfig) {
     for (name, text) in lines(report, config) {
-        terminal::line(&format!("{name:<11} {text}"));
+        let mut label = name;
+        // The other lines have words that are searched for, or copied.
+        let lines = match name {
+            "related" => super::case_summary::wrapped(&text),
+            _ => vec![text],
+        };
+        for line in lines {
+            terminal::line(&format!("{label:<11} {line}"));
+            label = "";
+        }
     }
 }
 
@@ -99,7 +108,7 @@ fn candidates(stats: &Stats) -> String {
     );
     if stats.events_outside > 0 {
         text += &format!(
-            ", {} of them outside of what was asked for",
+            ", {} of them of other times, accounts or regions",
             HumanCount(stats.events_outside)
         );
     }

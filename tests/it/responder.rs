@@ -257,3 +257,36 @@ fn what_an_earlier_night_could_not_read_is_said_until_it_is_forgotten() {
     };
     assert_eq!([rows("1.csv"), rows("5.csv")], [true, false]);
 }
+
+#[test]
+fn alerts_of_nobody_are_no_failure_and_no_case() {
+    let lake = Lake::new().gzip("a.json.gz", delivery(&[crate::lake::other("a")]));
+    says(&lake, &["hunt", "--quiet", "logs"], 0);
+    let said = says(&lake, &INVESTIGATE, 0);
+    has(
+        &said,
+        &["no alert names a user: there is nothing to investigate, and no case was written"],
+    );
+    assert!(!lake.beside("case").try_exists().unwrap());
+}
+
+#[test]
+fn an_end_before_the_beginning_is_explained() {
+    let lake = quarantined(&["alice"]);
+    let times = ["--since", "2024-01-01", "--until", "2023-06-01"];
+    let said = says(&lake, &[&["hunt", "logs"][..], &times].concat(), 2);
+    has(
+        &said,
+        &[
+            "no event is from --since 2024-01-01T00:00:00Z on and before --until 2023-06-02T00:00:00Z (a date given to --until means its end)",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_option_is_not_said_to_be_a_path() {
+    let lake = quarantined(&["alice"]);
+    let said = says(&lake, &["investigate", "--bogus", "-o", "case", "logs"], 2);
+    has(&said, &["error: unexpected argument '--bogus' found"]);
+    assert!(!said.contains("tip"), "{said}");
+}

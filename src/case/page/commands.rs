@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, in_account, push, word};
-use super::removal::{of_intruder, remove};
+use super::removal::{check, of_intruder, remove};
 use super::things::Thing;
 use super::unknown;
 use super::verdict::Verdict;
@@ -28,6 +28,7 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     actions.extend(console(user));
     actions.extend(remove(verdict));
     actions.extend(instances(verdict));
+    actions.extend(check(verdict));
     actions.extend(secrets(verdict));
     actions.extend(others(verdict));
     actions.extend(logging(verdict));
@@ -405,6 +406,42 @@ mod tests {
             ))),
             ..thing(Kind::Policy, policy, "111122223333")
         }
+    }
+
+    #[test]
+    fn what_an_unknown_party_made_is_looked_at_and_not_removed() {
+        let user = Entity::in_account(Kind::User, "111122223333", "bob");
+        let unknown = |thing: Thing| Thing {
+            is_of_intruder: false,
+            ..thing
+        };
+        let verdict = Verdict {
+            left: vec![
+                unknown(grant("arn:aws:iam::aws:policy/ReadOnlyAccess")),
+                unknown(thing(Kind::User, "support", "111122223333")),
+                unknown(thing(Kind::Instance, "i-0123456789abcdef0", "333344445555")),
+            ],
+            ..Verdict::default()
+        };
+        let actions = actions(&user, &verdict);
+        let mut found = actions
+            .iter()
+            .filter(|one| one.title.starts_with("Ask who made"));
+        assert_eq!(
+            found.next().unwrap().commands,
+            [
+                "# in account 111122223333",
+                "aws iam list-attached-user-policies --user-name bob",
+                "aws iam get-user --user-name support",
+                "# in account 333344445555",
+                "aws ec2 describe-instances --region eu-central-1 --instance-ids i-0123456789abcdef0",
+            ]
+        );
+        assert!(
+            actions
+                .iter()
+                .all(|one| !one.title.starts_with("Remove what"))
+        );
     }
 
     #[test]

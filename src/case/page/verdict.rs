@@ -338,9 +338,30 @@ fn temporary(own: &Own<'_>) -> Vec<String> {
     }
     if n_over > 0 {
         let over = plural(n_over as u64, "temporary key");
-        words.push(format!("{over} ended before the end of the log"));
+        words.push(format!(
+            "{over} ended before the end of the log: {}",
+            ended(own)
+        ));
     }
     words
+}
+
+/// Returns the first temporary keys that ended before the end of the log.
+fn ended(own: &Own<'_>) -> String {
+    let open: Vec<&str> = own
+        .state
+        .open_temporary_keys()
+        .map(|one| one.key.name.as_str())
+        .collect();
+    let all = own.state.temporary_keys.iter();
+    let over = all.filter(|one| !open.contains(&one.key.name.as_str()));
+    let mut names: Vec<String> = over.map(|one| shown(&one.key.name)).collect();
+    let n_left = names.len().saturating_sub(CALLS_MAX);
+    names.truncate(CALLS_MAX);
+    if n_left > 0 {
+        names.push(format!("{n_left} more"));
+    }
+    names.join(", ")
 }
 
 fn first_foreign(

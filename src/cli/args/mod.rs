@@ -34,11 +34,13 @@ Examples:
   The same, as text for a ticket:
     trailsift report case --format md";
 
-const DOCUMENTATION: &str = "\
-Each command: trailsift <COMMAND> --help
-Manual: trailsift man | man -l -
-Version, commit, target, features and rule: trailsift --version --verbose
-Documentation: docs/src/SUMMARY.md in the repository";
+const DOCUMENTATION: &str = concat!(
+    "Each command: trailsift <COMMAND> --help\n",
+    "Manual: trailsift man | man -l -\n",
+    "Version, commit, target, features and rule: trailsift --version --verbose\n",
+    "Documentation: docs/src/SUMMARY.md in ",
+    env!("CARGO_PKG_REPOSITORY"),
+);
 
 /// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
 ///
