@@ -33,13 +33,7 @@ const NAMES_SHOWN: usize = 5;
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let seeds = beginnings::seeds(&mut args)?;
     if seeds.is_empty() {
-        // For a job that investigates after each hunt this is no failure.
-        let text =
-            "no alert names a user: there is nothing to investigate, and no case was written";
-        if !args.messages.quiet {
-            terminal::line(text);
-        }
-        return Ok(Exit::Complete);
+        return Ok(nothing_to_do(&args));
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
@@ -104,6 +98,19 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Incomplete
     })
+}
+
+/// Says that no alert names a user. For a job that investigates after each hunt this is no failure.
+fn nothing_to_do(args: &InvestigateArgs) -> Exit {
+    let text = "no alert names a user: there is nothing to investigate, and no case was written";
+    match args.messages.log_format {
+        _ if args.messages.quiet => {}
+        LogFormat::Text => terminal::line(text),
+        LogFormat::Json => {
+            terminal::json("diagnostic", &json!({"severity": "info", "message": text}));
+        }
+    }
+    Exit::Complete
 }
 
 /// Reports the result in the form that was asked for.
