@@ -123,7 +123,7 @@ struct Shown {
     table: AlertTable,
     /// What each rule found, if these are others than the built-in one.
     by_rule: Option<RuleTable>,
-    first_alerts: Vec<Alert>,
+    users: next_step::Users,
 }
 
 impl Shown {
@@ -140,9 +140,7 @@ impl Shown {
             return table.add(alert);
         }
         self.table.add(alert, severity_of(config, alert));
-        if self.first_alerts.len() < next_step::ALERTS_MAX {
-            self.first_alerts.push(alert.clone());
-        }
+        self.users.add(alert);
     }
 
     /// Prints the report if it goes to standard output, the table, and the summary.
@@ -165,10 +163,7 @@ impl Shown {
                     self.table.print(room, report.related);
                 }
                 summary::show(report, config);
-                let next = next_step::command(&args.input, config, report, &self.first_alerts);
-                if let Some(command) = next {
-                    terminal::line(&format!("investigate {command}"));
-                }
+                next_step::show(&args.input, config, report, &self.users);
             }
             LogFormat::Json => {
                 let mut report =

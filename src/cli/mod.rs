@@ -65,9 +65,17 @@ pub(crate) fn run() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),
-        Command::State { file, failed, null } => {
+        Command::State {
+            file,
+            failed,
+            null,
+            forget,
+        } => {
             let separator = if null { b'\0' } else { b'\n' };
-            state::run(&file, failed.then_some(separator))
+            match forget.as_slice() {
+                [] => state::run(&file, failed.then_some(separator)),
+                sources => state::forget(&file, sources),
+            }
         }
         Command::Rule { format } => rule::run(format),
         Command::Rules(command) => rules::run(command),

@@ -219,7 +219,11 @@ fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
     };
     match (wanted.since, wanted.until) {
         (Some(since), Some(until)) if since >= until => Err(usage(&format!(
-            "nothing lies between --since {since} and --until {until}"
+            "no event is from --since {since} on and before --until {until}{}",
+            match until.as_second() % 86_400 {
+                0 => " (a date given to --until means its end)",
+                _ => "",
+            }
         ))),
         _ => Ok(wanted),
     }

@@ -23,9 +23,9 @@ pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
         n => format!(", {} other events of a story", HumanCount(n)),
     };
     terminal::line(&format!(
-        "planted {} matches and {} near misses{story}, listed in {}",
-        HumanCount(made.matches),
-        HumanCount(made.near_misses),
+        "planted {} and {}{story}, listed in {}",
+        terminal::plural(made.matches, "match", "matches"),
+        terminal::plural(made.near_misses, "near miss", "near misses"),
         terminal::path(&config.planted_path()),
     ));
     Ok(Exit::Complete)

@@ -10,14 +10,17 @@
 mod analyzer;
 pub(crate) mod companion;
 mod journal;
+mod known;
 mod no_events;
 mod rows;
 mod tables;
 mod tally;
 pub mod trial;
 mod undecided;
+mod unseen;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -33,6 +36,7 @@ use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
 use crate::report::{Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
+use unseen::{NotingGate, Origins};
 use writer::{Finished, Writer};
 
 pub use analyzer::{Finding, HuntAnalyzer};
@@ -162,7 +166,11 @@ impl Run<'_> {
         let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
         let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
-        let gate = LedgerGate::new(ledger);
+        let (mut origins, mut known_partial) = (Origins::new(scan), BTreeSet::new());
+        let gate = NotingGate {
+            gate: LedgerGate::new(ledger, &mut known_partial),
+            origins: &mut origins,
+        };
         let options = engine::RunOptions {
             own,
             side_pool: Some(&side_pool),
@@ -183,6 +191,8 @@ impl Run<'_> {
         let rules = tally.reports(config);
         let n_alerts = rules.rules.iter().map(|rule| rule.alerts).sum();
         no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
+        origins.report(config, &mut pass, notify);
+        known::report(ledger, &known_partial, &mut pass, notify)?;
         let mut report = Report::new(run.run_id, rules, pass);
         report.related = related;
         report.affected = tally.affected();

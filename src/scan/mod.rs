@@ -283,7 +283,7 @@ impl Scanner {
         let defects = &mut self.defects;
         self.numbers.search(window, &prefilter, &mut |offset| {
             let message =
-                "text that stands as a list of its bytes' numbers holds the needle; it is not read";
+                "text that is written as a list of its bytes' numbers names what the rule looks for; it is not read";
             defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
         });
         if let Some(control) = hits.control() {
@@ -368,7 +368,10 @@ impl Scanner {
     fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
         self.stats.candidates += 1;
         self.stats.candidates_defective += 1;
-        let message = format!("candidate of {} bytes is {error}", unit.end - unit.start);
+        let message = format!(
+            "an event that may match ({} bytes) is {error}",
+            unit.end - unit.start
+        );
         self.defects
             .push(Defect::text(Code::InvalidJson, unit.start, message));
     }
@@ -486,7 +489,7 @@ impl Scanner {
         self.events.judged += extractor.n_events;
         self.stats.documents_without_events += extractor.n_documents;
         if let Some(error) = extractor.invalid_text {
-            let message = format!("a string in the candidate holds the needle: {error}");
+            let message = format!("a text inside an event names what the rule looks for: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
         } else if extractor.n_events + extractor.n_documents == 0

@@ -42,6 +42,7 @@ mod packing;
 mod parts;
 mod reference;
 mod related;
+mod responder;
 mod resume;
 mod rows;
 mod rules;

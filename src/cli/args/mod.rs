@@ -36,11 +36,13 @@ Examples:
   The same, as text for a ticket:
     trailsift report case --format md";
 
-const DOCUMENTATION: &str = "\
-Each command: trailsift <COMMAND> --help
-Manual: trailsift man | man -l -
-Version, commit, target, features and rule: trailsift --version --verbose
-Documentation: docs/src/SUMMARY.md in the repository";
+const DOCUMENTATION: &str = concat!(
+    "Each command: trailsift <COMMAND> --help\n",
+    "Manual: trailsift man | man -l -\n",
+    "Version, commit, target, features and rule: trailsift --version --verbose\n",
+    "Documentation: docs/src/SUMMARY.md in ",
+    env!("CARGO_PKG_REPOSITORY"),
+);
 
 /// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
 ///
@@ -109,6 +111,8 @@ pub(crate) enum Command {
         /// The ledger
         file: PathBuf,
         /// Print the sources that could not be read completely, one per line, for `hunt --files-from`
+        ///
+        /// Of these a hunt with the same ledger reads again those that could not be read at all, and those that changed.
         #[arg(long)]
         failed: bool,
         /// End each of them with a zero byte, for `hunt --files-from FILE -0`
@@ -116,6 +120,12 @@ pub(crate) enum Command {
         /// A name may contain a line break.
         #[arg(short = '0', long, requires = "failed")]
         null: bool,
+        /// Forget that this source could not be read completely, as `--failed` names it
+        ///
+        /// For a damaged file that nobody can repair, or one that was removed. Later runs count it as done, and end with exit
+        /// code 0 or 5 again. It is read again if it changes. May be given several times.
+        #[arg(long, value_name = "SOURCE", conflicts_with = "failed")]
+        forget: Vec<PathBuf>,
     },
     /// Print the rule: query, severity, references
     Rule {
