@@ -64,6 +64,7 @@ pub mod rule;
 pub mod follow;
 pub mod output;
 pub mod ledger;
+pub mod custody;
 pub mod hunt;
 pub mod case;
 pub mod report;

@@ -28,6 +28,7 @@ mod table;
 mod terminal;
 mod usage;
 mod values;
+mod verify;
 mod version;
 mod when;
 
@@ -39,7 +40,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 use serde::Serialize;
 
-use args::{Args, Command, HuntArgs, InvestigateArgs};
+use args::{Args, Command, HuntArgs, InvestigateArgs, VerifyArgs};
 use exit::Exit;
 
 /// Runs the command line.
@@ -60,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema { of } => schema::run(of),
         Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
+        Command::Verify(args) => verify::run(VerifyArgs { words, ..*args }),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),
         Command::State { file, failed, null } => {

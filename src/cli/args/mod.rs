@@ -5,6 +5,7 @@ mod hunt;
 mod input;
 mod report;
 mod synth;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use synth::SynthArgs;
+pub(crate) use verify::VerifyArgs;
 
 /// The order of help: examples come before usage and options.
 const TEMPLATE: &str = "\
@@ -100,6 +102,7 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),
+    Verify(Box<VerifyArgs>),
     Plan(Box<PlanArgs>),
     Synth(Box<SynthArgs>),
     /// Show what a ledger of `hunt --state` contains
