@@ -6,10 +6,12 @@ mod args;
 mod beginnings;
 mod case_summary;
 mod config;
+mod coverage;
 mod dataset;
 mod defaults;
 mod dry_run;
 mod exit;
+mod evidence;
 mod hunt;
 mod investigate;
 mod next_step;
@@ -61,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema { of } => schema::run(of),
         Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Verify(args) => verify::run(VerifyArgs { words, ..*args }),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),

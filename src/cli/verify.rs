@@ -6,28 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use indicatif::HumanCount;
 use serde::Serialize;
-use trailsift::Error;
-use trailsift::config::ScanConfig;
 use trailsift::custody::keys::Keys;
 use trailsift::custody::{
     self, Chains, Collection, DigestStatus, EvidenceAnalyzer, LogStatus, Needed, Verdicts,
 };
-use trailsift::engine::{self, ReadAll, Sink};
 use trailsift::input::Root;
-use trailsift::output::{Destination, Target};
-use trailsift::report::{Diagnostic, Outcome, PassReport, Severity};
+use trailsift::report::{Diagnostic, PassReport};
 
 use super::args::{LogFormat, VerifyArgs};
 use super::exit::Exit;
-use super::progress::{Bar, Counted};
 use super::terminal::{self, green, harmless, plural, red, yellow};
-use super::{hunt, print_json, resolve};
+use super::{evidence, print_json, resolve};
 
 /// The version of the report's form.
 const SCHEMA_VERSION: u32 = 1;
-
-/// The number of findings, gaps and commands that are printed.
-const LINES_MAX: usize = 20;
 
 /// The result, as JSON.
 #[derive(Serialize)]
@@ -59,37 +51,13 @@ pub(super) fn run(args: VerifyArgs) -> anyhow::Result<Exit> {
     let config = resolve::resolve_evidence(&args.input, &args.performance, &outputs)?;
     let keys = custody::read_keys(&args.public_keys)?;
     let signatures = custody::read_signatures(&args.signatures)?;
-    let report = open(args.report.as_deref(), &config)?;
-    let table = open(args.output.as_deref(), &config)?;
-    let signal = hunt::watch_signals(&config.progress.stop)?;
+    let report = evidence::open(args.report.as_deref(), &config)?;
+    let table = evidence::open(args.output.as_deref(), &config)?;
     let mut collection = Collection::default();
     let analyzer = EvidenceAnalyzer::new(&keys, true);
-    let pass = {
-        let format = args.messages.log_format;
-        let bar = Bar::new(&config, Counted::Nothing, format, !args.messages.quiet);
-        let mut sink = Shown {
-            sink: &mut collection,
-            notify: &mut |diagnostic| {
-                if diagnostic.severity > Severity::Info || args.messages.verbose {
-                    bar.suspend(|| hunt::show_diagnostic(diagnostic, format));
-                }
-            },
-        };
-        engine::run(&config, ReadAll, &analyzer, &mut sink)
-    };
-    let pass = match pass {
+    let pass = match evidence::pass(&config, &analyzer, &mut collection, &args.messages)? {
         Ok(pass) => pass,
-        Err(Error::Interrupted) => {
-            let nowhere = (&Destination::Nowhere, None);
-            let format = args.messages.log_format;
-            return Ok(hunt::say_interrupted(
-                &config.progress,
-                nowhere,
-                format,
-                &signal,
-            ));
-        }
-        Err(error) => return Err(error.into()),
+        Err(exit) => return Ok(exit),
     };
     let chains = Chains::new(&collection, &keys, &signatures);
     let verdicts = custody::judge(&collection, &chains, &keys);
@@ -141,14 +109,6 @@ fn name_of(root: &Root) -> String {
     }
 }
 
-/// Opens an output, unless it goes to standard output.
-fn open(path: Option<&Path>, config: &ScanConfig) -> anyhow::Result<Option<Target>> {
-    let path = path.filter(|path| path.as_os_str() != "-");
-    let destination = path.map(resolve::written).transpose()?;
-    let target = destination.map(|destination| Target::open(&destination, &config.stores));
-    Ok(target.transpose()?)
-}
-
 fn exit(verdicts: &Verdicts, pass: &PassReport) -> Exit {
     if verdicts.has_contradiction() {
         Exit::Contradicted
@@ -156,30 +116,6 @@ fn exit(verdicts: &Verdicts, pass: &PassReport) -> Exit {
         Exit::Complete
     } else {
         Exit::Incomplete
-    }
-}
-
-/// Passes everything on to a sink, and shows the diagnostics.
-struct Shown<'a, S> {
-    sink: &'a mut S,
-    notify: &'a mut dyn FnMut(&Diagnostic),
-}
-
-impl<T, S: Sink<T>> Sink<T> for Shown<'_, S> {
-    fn take(&mut self, output: T) -> Result<(), Error> {
-        self.sink.take(output)
-    }
-
-    fn begin(&mut self, tickets: &[()]) {
-        self.sink.begin(tickets);
-    }
-
-    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
-        self.sink.source(path, outcome, diagnostics);
-    }
-
-    fn diagnostic(&mut self, diagnostic: &Diagnostic) {
-        (self.notify)(diagnostic);
     }
 }
 
@@ -233,8 +169,8 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             text("why")
         )
     });
-    each("finding", findings.collect());
-    each("gap", gaps.collect());
+    evidence::each("finding", findings.collect());
+    evidence::each("gap", gaps.collect());
     if let Some(hint) = hint(verdicts) {
         line("note", hint.to_owned());
     }
@@ -247,7 +183,7 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             "to do",
             "fetch the public keys that are missing:".to_owned(),
         );
-        each("", of_keys.into_iter().map(command).collect());
+        evidence::each("", of_keys.into_iter().map(command).collect());
     }
     if !signatures.is_empty() {
         let n = signatures.len() as u64;
@@ -256,7 +192,7 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             "to do",
             format!("{what} here; it is in the metadata of the object:"),
         );
-        each("", signatures.into_iter().map(command).collect());
+        evidence::each("", signatures.into_iter().map(command).collect());
     }
     for path in [&args.report, &args.output].into_iter().flatten() {
         line("written", terminal::path(path));
@@ -282,20 +218,6 @@ fn verdict(verdicts: &Verdicts, pass: &PassReport, keys: &Keys) -> String {
     match verdicts.is_all_proved() {
         true => green("all logs and digests are as AWS signed them, and none is missing"),
         false => yellow("nothing contradicts what AWS signed, but not everything is proved"),
-    }
-}
-
-/// Prints the first lines of a list.
-fn each(name: &str, lines: Vec<String>) {
-    let n_more = lines.len().saturating_sub(LINES_MAX);
-    for text in lines.into_iter().take(LINES_MAX) {
-        terminal::line(&format!("{name:<11} {text}"));
-    }
-    if n_more > 0 {
-        let n_more = HumanCount(n_more as u64);
-        terminal::line(&format!(
-            "{name:<11} and {n_more} more (--report FILE has all)"
-        ));
     }
 }
 

@@ -15,7 +15,7 @@ use super::status::DigestStatus;
 const HOUR: i64 = 3600;
 
 /// An account and a region.
-pub(crate) type Origin = (String, String);
+pub type Origin = (String, String);
 
 /// Why there is a gap in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,6 +103,12 @@ impl Chains {
     pub fn span(&self, origin: &Origin, from: i64, to: i64) -> bool {
         let spans = self.spans.get(origin).map_or(&[][..], Vec::as_slice);
         spans.iter().any(|span| span.0 <= from && to <= span.1)
+    }
+
+    /// Returns the gaps of an account and region.
+    pub fn gaps_of(&self, origin: &Origin) -> impl Iterator<Item = &Gap> {
+        let is_of = move |gap: &&Gap| (&gap.account, &gap.region) == (&origin.0, &origin.1);
+        self.gaps.iter().filter(is_of)
     }
 
     /// Chooses one of several copies of a digest that differ: the one that is proved, if there is one.

@@ -252,6 +252,13 @@ impl Collection {
         });
     }
 
+    /// Returns the buckets that the digests name.
+    #[must_use]
+    pub fn buckets(&self) -> std::collections::BTreeSet<String> {
+        let buckets = self.digests.iter().map(|held| held.digest.bucket.clone());
+        buckets.filter(|bucket| !bucket.is_empty()).collect()
+    }
+
     /// Returns the entries with this name.
     pub(super) fn entries(&self, name: NameKey) -> impl Iterator<Item = u32> {
         let first = self.by_log_name.get(&name).copied();

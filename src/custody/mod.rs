@@ -28,11 +28,14 @@ pub mod signatures;
 mod table;
 mod verdict;
 
+pub(crate) use analyzer::place_of;
 pub use analyzer::{EvidenceAnalyzer, Seen};
-pub use chains::{Chains, Gap, Why};
+pub use chains::{Chains, Gap, Origin, Why};
 pub use collection::Collection;
 pub use files::{read_keys, read_signatures};
+pub(crate) use name::{NameKey, log_name};
+pub(crate) use report::time_text;
 pub use report::{Counts, Finding, FindingCode, Needed, Verdicts};
 pub use status::{DigestStatus, LogStatus};
 pub use table::write_table;
-pub use verdict::judge;
+pub use verdict::{MissingLog, judge, missing_logs};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::chains::{Break, Chains};
+use super::chains::{Break, Chains, Origin};
 use super::collection::{Collection, DAY, Held, Listed};
 use super::keys::Keys;
 use super::name::{LogName, NameKey, digest_name, last, log_name};
@@ -13,6 +13,36 @@ use super::status::{DigestStatus, LogStatus};
 /// The seconds before and after the time in a log's name in which a digest names it.
 const NAMED_BEFORE: i64 = 15 * 60;
 const NAMED_AFTER: i64 = 2 * 3600;
+
+/// A log that a digest names, and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingLog {
+    /// Its account and region.
+    pub origin: Origin,
+    /// The time of its first event, in seconds since 1970.
+    pub first: i64,
+    /// The time of its last event, in seconds since 1970.
+    pub last: i64,
+}
+
+/// Returns the logs that digests name, and that are not there.
+#[must_use]
+pub fn missing_logs(collection: &Collection, verdicts: &Verdicts) -> Vec<MissingLog> {
+    let listed = collection.listed.iter().zip(&verdicts.listed);
+    let missing = listed.filter(|(_, status)| **status == Some(LogStatus::Missing));
+    let missing = missing.filter_map(|(entry, _)| {
+        let key = collection.heads.path(&entry.key);
+        let name = log_name(&key)?;
+        let (first, last) = entry.times.unwrap_or((name.time - NAMED_BEFORE, name.time));
+        Some(MissingLog {
+            origin: (name.account.to_owned(), name.region.to_ascii_lowercase()),
+            first,
+            // Nothing that a log says makes a hole of years.
+            last: last.clamp(first, first.saturating_add(DAY)),
+        })
+    });
+    missing.collect()
+}
 
 /// Judges everything that a pass has seen.
 #[must_use]

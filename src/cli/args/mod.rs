@@ -1,6 +1,7 @@
 //! The command line. The comments are the help.
 
 mod case;
+mod coverage;
 mod hunt;
 mod input;
 mod report;
@@ -14,6 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::terminal::Color;
 
 pub(crate) use case::InvestigateArgs;
+pub(crate) use coverage::CoverageArgs;
 pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
@@ -102,6 +104,7 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),
+    Coverage(Box<CoverageArgs>),
     Verify(Box<VerifyArgs>),
     Plan(Box<PlanArgs>),
     Synth(Box<SynthArgs>),

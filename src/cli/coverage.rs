@@ -1,0 +1,169 @@
+//! `trailsift coverage`.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use indicatif::HumanCount;
+use trailsift::Error;
+use trailsift::coverage::Counted;
+use trailsift::coverage::{
+    Cells, CoverageAnalyzer, CoverageMap, HeatOptions, document, heat, holes_in_words, page,
+    write_lines, write_table,
+};
+use trailsift::custody::keys::Keys;
+use trailsift::custody::signatures::Signatures;
+use trailsift::custody::{self, Chains, Collection, EvidenceAnalyzer, Seen};
+use trailsift::engine::{Either, Sink};
+use trailsift::output::Target;
+use trailsift::report::{Diagnostic, Outcome};
+
+use super::args::{CoverageArgs, LogFormat};
+use super::exit::Exit;
+use super::terminal::{green, harmless, red, yellow};
+use super::usage::usage;
+use super::{evidence, print, resolve, terminal};
+
+/// The number of columns of the map.
+const WIDTH: usize = 100;
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Table,
+    Lines,
+    Document,
+}
+
+/// Reads an archive, and shows what it holds.
+pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
+    let form = args.output.as_deref().map(form).transpose()?;
+    let outputs: Vec<&Path> = args
+        .output
+        .iter()
+        .chain(&args.html)
+        .map(|path| &**path)
+        .collect();
+    let config = resolve::resolve_evidence(&args.input, &args.performance, &outputs)?;
+    let output = evidence::open(args.output.as_deref(), &config)?;
+    let html = evidence::open(args.html.as_deref(), &config)?;
+    let keys = Keys::default();
+    let analyzer = (EvidenceAnalyzer::new(&keys, false), CoverageAnalyzer);
+    let mut both = Both::default();
+    let pass = match evidence::pass(&config, &analyzer, &mut both, &args.messages)? {
+        Ok(pass) => pass,
+        Err(exit) => return Ok(exit),
+    };
+    let n_events = both.cells.n_events();
+    let map = both.into_map();
+    if let (Some(output), Some(form)) = (output, form) {
+        write(output, form, &map)?;
+    }
+    if let Some(mut html) = html {
+        html.write_all(page(&map).as_bytes())?;
+        html.commit()?;
+    }
+    let options = HeatOptions {
+        width: WIDTH,
+        is_ascii: args.ascii,
+    };
+    print(heat(&map, options).as_bytes())?;
+    if !args.messages.quiet && args.messages.log_format == LogFormat::Text {
+        show(&map, n_events, args);
+    }
+    Ok(match pass.complete {
+        true => Exit::Complete,
+        false => Exit::Incomplete,
+    })
+}
+
+fn form(path: &Path) -> anyhow::Result<Form> {
+    match path.extension().and_then(OsStr::to_str) {
+        Some("parquet") => Ok(Form::Table),
+        Some("ndjson" | "jsonl") => Ok(Form::Lines),
+        Some("json") => Ok(Form::Document),
+        _ => {
+            let message = "its name does not tell the format; end it in .parquet, .ndjson or .json";
+            Err(usage(&format!("{}: {message}", path.display())).into())
+        }
+    }
+}
+
+fn write(mut output: Target, form: Form, map: &CoverageMap) -> anyhow::Result<()> {
+    match form {
+        Form::Table => {
+            write_table(&mut output, map).context("the map cannot be written")?;
+        }
+        Form::Lines => write_lines(&mut output, map)?,
+        Form::Document => {
+            serde_json::to_writer(&mut output, &document(map))?;
+            output.write_all(b"\n")?;
+        }
+    }
+    Ok(output.commit()?)
+}
+
+/// What both analyzers give.
+#[derive(Default)]
+struct Both {
+    collection: Collection,
+    cells: Cells,
+}
+
+impl Both {
+    fn into_map(self) -> CoverageMap {
+        let keys = Keys::default();
+        let chains = Chains::new(&self.collection, &keys, &Signatures::default());
+        let verdicts = custody::judge(&self.collection, &chains, &keys);
+        let missing = custody::missing_logs(&self.collection, &verdicts);
+        CoverageMap::new(self.cells, &chains, &missing, &self.collection.buckets())
+    }
+}
+
+impl Sink<Either<Seen, Counted>> for Both {
+    fn take(&mut self, output: Either<Seen, Counted>) -> Result<(), Error> {
+        match output {
+            Either::First(seen) => self.collection.take(seen),
+            Either::Second(counted) => self.cells.take(counted),
+        }
+    }
+
+    fn begin(&mut self, tickets: &[()]) {
+        self.collection.begin(tickets);
+    }
+
+    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
+        self.collection.source(path, outcome, diagnostics);
+    }
+}
+
+fn show(map: &CoverageMap, n_events: u64, args: &CoverageArgs) {
+    let line = |name: &str, text: String| terminal::line(&format!("{name:<11} {text}"));
+    line("events", HumanCount(n_events).to_string());
+    let holes = holes_in_words(map);
+    match holes.len() {
+        0 => line("holes", green("none")),
+        n => line("holes", red(&HumanCount(n as u64).to_string())),
+    }
+    let harmless = |text: String| harmless(&text, usize::MAX);
+    evidence::each("hole", holes.into_iter().map(harmless).collect());
+    if !map.has_digests {
+        let text = "there are no digest files: hours without events are unknown, or holes by the rhythm alone";
+        line("note", yellow(text));
+    }
+    let events = map.trail_events.iter().map(|event| {
+        let error = event
+            .error
+            .as_ref()
+            .map_or(String::new(), |error| format!(" (failed: {error})"));
+        format!(
+            "{} {} {} {} {} by {}{error}",
+            event.time, event.account, event.region, event.call, event.target, event.user
+        )
+    });
+    evidence::each("log changed", events.map(harmless).collect());
+    for path in [&args.output, &args.html].into_iter().flatten() {
+        line("written", terminal::path(path));
+    }
+}
