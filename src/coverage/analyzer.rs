@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::cells::Hours;
+use super::cells::{Counted, Hours, Part};
 use super::count::{Counter, parsed};
 use super::trail::{self, TrailEvent};
 use crate::custody::{NameKey, Origin, log_name, place_of};
-use crate::engine::{
-    Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search, SizeBytes,
-};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search};
 use crate::event::Event;
 use crate::input::table::RowCriteria;
 use crate::scan::each_event;
@@ -16,35 +14,6 @@ use crate::scan::each_event;
 /// Counts the events of an archive by account, region and hour.
 #[derive(Debug, Clone, Copy)]
 pub struct CoverageAnalyzer;
-
-/// What was counted in a log.
-#[derive(Debug)]
-pub struct Counted(pub(super) Part);
-
-#[derive(Debug)]
-pub(super) enum Part {
-    /// The events of a log.
-    Log {
-        /// The log's name, if it has the name of a delivered log.
-        name: Option<NameKey>,
-        parts: Vec<(Origin, Hours)>,
-    },
-    /// An event that speaks of the log itself.
-    Event(Box<TrailEvent>),
-}
-
-impl SizeBytes for Counted {
-    fn size_bytes(&self) -> usize {
-        const OTHER_BYTES: usize = 200;
-        match &self.0 {
-            Part::Log { parts, .. } => {
-                let hours = parts.iter().map(|(_, hours)| hours.0.len());
-                OTHER_BYTES + parts.len() * OTHER_BYTES + hours.sum::<usize>() * 64
-            }
-            Part::Event(_) => 2 * OTHER_BYTES,
-        }
-    }
-}
 
 impl Analyzer for CoverageAnalyzer {
     type Output = Counted;

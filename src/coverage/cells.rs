@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::analyzer::{Counted, Part};
 use super::trail::TrailEvent;
 use crate::custody::{NameKey, Origin};
-use crate::engine::Sink;
+use crate::engine::{Sink, SizeBytes};
 use crate::error::Error;
 
 /// The number of seconds of an hour.
@@ -85,6 +84,35 @@ impl Hours {
                 .checked_div(u128::from(n_events))
                 .unwrap_or_default();
             cell.n_bytes += u64::try_from(share).unwrap_or(u64::MAX);
+        }
+    }
+}
+
+/// What was counted in a log.
+#[derive(Debug)]
+pub struct Counted(pub(super) Part);
+
+#[derive(Debug)]
+pub(super) enum Part {
+    /// The events of a log.
+    Log {
+        /// The log's name, if it has the name of a delivered log.
+        name: Option<NameKey>,
+        parts: Vec<(Origin, Hours)>,
+    },
+    /// An event that speaks of the log itself.
+    Event(Box<TrailEvent>),
+}
+
+impl SizeBytes for Counted {
+    fn size_bytes(&self) -> usize {
+        const OTHER_BYTES: usize = 200;
+        match &self.0 {
+            Part::Log { parts, .. } => {
+                let hours = parts.iter().map(|(_, hours)| hours.0.len());
+                OTHER_BYTES + parts.len() * OTHER_BYTES + hours.sum::<usize>() * 64
+            }
+            Part::Event(_) => 2 * OTHER_BYTES,
         }
     }
 }

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_an_hour_if_they_fit_and_shows_the_worst_of_several_otherwise() {
+    fn a_letter_shows_an_hour_or_the_worst_of_several() {
         let options = HeatOptions {
             width: 100,
             is_ascii: true,

@@ -65,7 +65,7 @@ impl Reason {
                 "digest files of this trail are not there, although later ones of others are"
             }
             Self::Rhythm => {
-                "no events where there usually are some (a hint; no digest file tells of this time)"
+                "no events where there usually are some (a hint, no proof)"
             }
         }
     }

@@ -22,8 +22,8 @@ mod rhythm;
 mod table;
 mod trail;
 
-pub use analyzer::{Counted, CoverageAnalyzer};
-pub use cells::{Cell, Cells};
+pub use analyzer::CoverageAnalyzer;
+pub use cells::{Cell, Cells, Counted};
 pub use heat::{HeatOptions, heat, holes_in_words};
 pub use json::{document, write_lines};
 pub use map::{CoverageMap, Hole, HourState, Reason, RegionMap};

@@ -11,7 +11,8 @@ use super::rsa::Hash;
 use super::signatures::Signatures;
 use super::status::DigestStatus;
 
-/// The time that digests of one trail may be apart, in seconds.
+/// The time from one digest to the next, in seconds. In other accounts a trail of the same name may write its digests at
+/// another minute.
 const HOUR: i64 = 3600;
 
 /// An account and a region.
@@ -243,7 +244,7 @@ impl Chains {
             // Another trail may tell of later logs.
             let is_last = of_origin.get(&id.origin()) == Some(&end);
             let of_logs = of_logs.filter(|time| is_last && *time > end + 2 * HOUR);
-            let to = match of_trail > end + HOUR {
+            let to = match of_trail >= end + HOUR {
                 true => Some(of_trail),
                 false => of_logs,
             };

@@ -117,7 +117,8 @@ impl<'a> Judge<'a> {
                 }
                 DigestStatus::Proved | DigestStatus::Missing => continue,
             };
-            self.verdicts.find(Finding::new(code, digest.key.clone()));
+            let key = self.key_of_digest(&held.place, &digest.key);
+            self.verdicts.find(Finding::new(code, key));
         }
         // Without any key it is clear that nothing can be proved.
         for fingerprint in unknown_keys.into_iter().filter(|_| !keys.is_empty()) {
@@ -191,22 +192,26 @@ impl<'a> Judge<'a> {
         if self.chains.statuses[entry.digest as usize].is_none() {
             return;
         }
-        let held = self
-            .held_by_name
-            .get(&entry.name)
-            .cloned()
-            .unwrap_or_default();
+        let held = self.held_by_name.get(&entry.name);
+        let held = held.cloned().unwrap_or_default();
         for copy in &held {
             self.is_matched[*copy] = true;
         }
+        // Logs that were read before their digests are held too.
+        let copy = |n: &usize| &collection.held[*n];
+        let is_fitting = |n: &usize| copy(n).hash.is_none() || copy(n).hash == entry.hash;
+        let (fitting, held): (Vec<usize>, Vec<usize>) = held.into_iter().partition(is_fitting);
+        let n_fitting = entry.n_fitting as usize + fitting.len();
+        let n_appended = fitting.iter().filter(|n| copy(n).is_appended).count();
+        let n_appended = entry.n_appended as usize + n_appended;
         let key = || collection.heads.path(&entry.key);
-        let status = if entry.n_fitting > entry.n_appended {
-            if !held.is_empty() || entry.n_appended > 0 {
+        let status = if n_fitting > n_appended {
+            if !held.is_empty() || n_appended > 0 {
                 self.verdicts
                     .find(Finding::new(FindingCode::CopiesDiffer, key()));
             }
             self.sound(entry)
-        } else if entry.n_appended > 0 {
+        } else if n_appended > 0 {
             self.verdicts
                 .find(Finding::new(FindingCode::LogAppended, key()));
             LogStatus::Altered
@@ -309,16 +314,36 @@ impl<'a> Judge<'a> {
 
     /// Returns the key that a log of this name has in its bucket.
     fn key_of(&self, name: LogName<'_>, place: &str) -> String {
-        let origin = (name.account.to_owned(), name.region.to_ascii_lowercase());
-        let day = jiff::Timestamp::from_second(name.time).unwrap_or_default();
+        let of = (name.account, "CloudTrail", name.region);
+        self.key_in_bucket(of, name.time, place)
+            .unwrap_or_else(|| place.to_owned())
+    }
+
+    /// Returns the key that a digest has in its bucket, by its name. What an altered digest says of itself does not
+    /// count.
+    fn key_of_digest(&self, place: &str, said: &str) -> String {
+        let name = digest_name(place);
+        let key = name.and_then(|name| {
+            let of = (name.account, "CloudTrail-Digest", name.region);
+            self.key_in_bucket(of, name.end, place)
+        });
+        key.unwrap_or_else(|| said.to_owned())
+    }
+
+    fn key_in_bucket(
+        &self,
+        (account, kind, region): (&str, &str, &str),
+        time: i64,
+        place: &str,
+    ) -> Option<String> {
+        let origin = (account.to_owned(), region.to_ascii_lowercase());
+        let root = self.chains.folders.get(&origin)?;
+        let day = jiff::Timestamp::from_second(time).ok()?;
         let day = day.strftime("%Y/%m/%d");
-        match self.chains.folders.get(&origin) {
-            Some(root) => {
-                let (account, region, file) = (name.account, name.region, last(place));
-                format!("{root}{account}/CloudTrail/{region}/{day}/{file}")
-            }
-            None => place.to_owned(),
-        }
+        Some(format!(
+            "{root}{account}/{kind}/{region}/{day}/{}",
+            last(place)
+        ))
     }
 }
 

@@ -115,7 +115,7 @@ fn expected(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     /// Whatever is removed of an archive with digests, each hour has the state that the definitions give it.
     #[test]
@@ -223,8 +223,6 @@ fn a_day_without_logs_in_a_busy_archive_is_a_hole_by_its_rhythm() {
     let reasons: Vec<&Value> = holes.map(|row| &row["why"]).collect();
     assert_eq!(reasons.len(), 20, "{said}");
     assert!(reasons.iter().all(|why| *why == "rhythm"));
-    assert!(
-        said.lines().all(|line| line.chars().count() <= 160),
-        "{said}"
-    );
+    let mut map = said.lines().take_while(|line| !line.starts_with("events"));
+    assert!(map.all(|line| line.chars().count() <= 100), "{said}");
 }

@@ -298,7 +298,7 @@ fn a_chain_with_new_hashes_and_old_signatures_is_altered() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Any byte of any log or digest.
     #[test]
