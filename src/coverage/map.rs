@@ -64,9 +64,7 @@ impl Reason {
             Self::ChainEndsEarly => {
                 "digest files of this trail are not there, although later ones of others are"
             }
-            Self::Rhythm => {
-                "no events where there usually are some (a hint, no proof)"
-            }
+            Self::Rhythm => "no events where there usually are some (a hint, no proof)",
         }
     }
 }

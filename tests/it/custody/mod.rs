@@ -252,7 +252,7 @@ fn logs_with_each_other_s_names_are_found() {
 }
 
 #[test]
-fn a_log_that_no_digest_names_is_unlisted_where_digests_tell_and_else_uncovered() {
+fn a_log_that_no_digest_names_is_unlisted_or_uncovered() {
     let trail = Trail::new();
     let inside = log(REGIONS[0], START + 4 * trail::HOUR + 60, 2);
     let late = log(REGIONS[0], START + 9 * trail::HOUR - 60, 2);
