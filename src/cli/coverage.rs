@@ -6,18 +6,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::HumanCount;
-use trailsift::Error;
-use trailsift::coverage::Counted;
 use trailsift::coverage::{
-    Cells, CoverageAnalyzer, CoverageMap, HeatOptions, document, heat, holes_in_words, page,
-    write_lines, write_table,
+    CoverageMap, HeatOptions, Survey, document, heat, holes_in_words, page, write_lines,
+    write_table,
 };
-use trailsift::custody::keys::Keys;
-use trailsift::custody::signatures::Signatures;
-use trailsift::custody::{self, Chains, Collection, EvidenceAnalyzer, Seen};
-use trailsift::engine::{Either, Sink};
 use trailsift::output::Target;
-use trailsift::report::{Diagnostic, Outcome};
 
 use super::args::{CoverageArgs, LogFormat};
 use super::exit::Exit;
@@ -30,7 +23,7 @@ const WIDTH: usize = 100;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     Table,
     Lines,
     Document,
@@ -48,15 +41,14 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
     let config = resolve::resolve_evidence(&args.input, &args.performance, &outputs)?;
     let output = evidence::open(args.output.as_deref(), &config)?;
     let html = evidence::open(args.html.as_deref(), &config)?;
-    let keys = Keys::default();
-    let analyzer = (EvidenceAnalyzer::new(&keys, false), CoverageAnalyzer);
-    let mut both = Both::default();
-    let pass = match evidence::pass(&config, &analyzer, &mut both, &args.messages)? {
+    let mut survey = Survey::default();
+    let pass = evidence::pass(&config, &Survey::analyzer(), &mut survey, &args.messages)?;
+    let pass = match pass {
         Ok(pass) => pass,
         Err(exit) => return Ok(exit),
     };
-    let n_events = both.cells.n_events();
-    let map = both.into_map();
+    let n_events = survey.n_events();
+    let map = survey.into_map();
     if let (Some(output), Some(form)) = (output, form) {
         write(output, form, &map)?;
     }
@@ -78,7 +70,7 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn form(path: &Path) -> anyhow::Result<Form> {
+pub(super) fn form(path: &Path) -> anyhow::Result<Form> {
     match path.extension().and_then(OsStr::to_str) {
         Some("parquet") => Ok(Form::Table),
         Some("ndjson" | "jsonl") => Ok(Form::Lines),
@@ -90,7 +82,7 @@ fn form(path: &Path) -> anyhow::Result<Form> {
     }
 }
 
-fn write(mut output: Target, form: Form, map: &CoverageMap) -> anyhow::Result<()> {
+pub(super) fn write(mut output: Target, form: Form, map: &CoverageMap) -> anyhow::Result<()> {
     match form {
         Form::Table => {
             write_table(&mut output, map).context("the map cannot be written")?;
@@ -102,40 +94,6 @@ fn write(mut output: Target, form: Form, map: &CoverageMap) -> anyhow::Result<()
         }
     }
     Ok(output.commit()?)
-}
-
-/// What both analyzers give.
-#[derive(Default)]
-struct Both {
-    collection: Collection,
-    cells: Cells,
-}
-
-impl Both {
-    fn into_map(self) -> CoverageMap {
-        let keys = Keys::default();
-        let chains = Chains::new(&self.collection, &keys, &Signatures::default());
-        let verdicts = custody::judge(&self.collection, &chains, &keys);
-        let missing = custody::missing_logs(&self.collection, &verdicts);
-        CoverageMap::new(self.cells, &chains, &missing, &self.collection.buckets())
-    }
-}
-
-impl Sink<Either<Seen, Counted>> for Both {
-    fn take(&mut self, output: Either<Seen, Counted>) -> Result<(), Error> {
-        match output {
-            Either::First(seen) => self.collection.take(seen),
-            Either::Second(counted) => self.cells.take(counted),
-        }
-    }
-
-    fn begin(&mut self, tickets: &[()]) {
-        self.collection.begin(tickets);
-    }
-
-    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
-        self.collection.source(path, outcome, diagnostics);
-    }
 }
 
 fn show(map: &CoverageMap, n_events: u64, args: &CoverageArgs) {

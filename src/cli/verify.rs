@@ -1,11 +1,12 @@
 //! `trailsift verify`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::HumanCount;
 use serde::Serialize;
+use trailsift::case;
 use trailsift::custody::keys::Keys;
 use trailsift::custody::{
     self, Chains, Collection, DigestStatus, EvidenceAnalyzer, LogStatus, Needed, Verdicts,
@@ -224,16 +225,27 @@ fn verdict(verdicts: &Verdicts, pass: &PassReport, keys: &Keys) -> String {
 /// Returns the command that fetches what is needed.
 fn command(needed: &Needed) -> String {
     match needed {
-        Needed::PublicKeys { region, from, to } => format!(
-            "aws cloudtrail list-public-keys --region {region} --start-time {from} --end-time {to} > keys/{region}.json"
-        ),
+        Needed::PublicKeys { region, from, to } => {
+            let region = quoted(region);
+            format!(
+                "aws cloudtrail list-public-keys --region {region} --start-time {from} --end-time {to} > keys/{region}.json"
+            )
+        }
         Needed::Signature { bucket, key } => {
-            let key = harmless(key, usize::MAX);
-            let name = PathBuf::from(&key);
-            let name = name.file_name().unwrap_or_default().to_string_lossy();
-            format!("aws s3api head-object --bucket {bucket} --key {key} > signatures/{name}.json")
+            let name = key.rsplit('/').next().unwrap_or_default();
+            format!(
+                "aws s3api head-object --bucket {} --key {} > signatures/{}",
+                quoted(bucket),
+                quoted(key),
+                quoted(&format!("{name}.json"))
+            )
         }
     }
+}
+
+/// Returns a word for a shell. Somebody else may have written it.
+fn quoted(word: &str) -> String {
+    case::quoted(word).unwrap_or_else(|| harmless(word, usize::MAX))
 }
 
 /// Returns the stable word of a value.

@@ -61,7 +61,7 @@ pub fn heat(map: &CoverageMap, options: HeatOptions) -> String {
         .map(|region| label(region).chars().count());
     let n_label = n_label.max().unwrap_or_default();
     let first = map.regions.iter().map(|region| region.first).min();
-    let last = map.regions.iter().map(|region| end_of(region)).max();
+    let last = map.regions.iter().map(end_of).max();
     let Some((first, last)) = first.zip(last) else {
         return "no events and no digest files\n".to_owned();
     };
@@ -114,7 +114,7 @@ fn end_of(region: &RegionMap) -> i64 {
 
 /// Returns the hour at which the letter begins that contains this hour. Letters begin with a day.
 fn begin(hour: i64, hours: i64) -> i64 {
-    let unit = hours.min(24).max(1);
+    let unit = hours.clamp(1, 24);
     hour.div_euclid(unit) * unit
 }
 

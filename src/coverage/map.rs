@@ -115,6 +115,10 @@ pub struct CoverageMap {
 /// The largest number of hours of a region: 100 years. A time beyond others by more is an error in a log.
 const HOURS_MAX: i64 = 100 * 366 * 24;
 
+/// The largest number of hours before the first and after the last event that digests add. What a digest says of its own
+/// time may be wrong.
+const HOURS_BESIDE: i64 = 10 * 366 * 24;
+
 /// The largest number of hours of all regions together, if all have the same first and last hour.
 const ALL_HOURS_MAX: i64 = 400_000_000;
 
@@ -231,14 +235,16 @@ impl Draft {
             .map(|span| span.1)
             .chain(gaps().map(|gap| gap.to));
         let of_cells = || cells.keys().chain(missing.keys()).copied();
-        let first = starts
-            .map(|start| start.div_euclid(HOUR))
-            .chain(of_cells())
-            .min()?;
-        let last = ends
-            .map(|end| (end - 1).div_euclid(HOUR))
-            .chain(of_cells())
-            .max()?;
+        let events = of_cells().min().zip(of_cells().max());
+        let near = |second: i64| {
+            let hour = second.div_euclid(HOUR);
+            match events {
+                Some((first, last)) => hour.clamp(first - HOURS_BESIDE, last + HOURS_BESIDE),
+                None => hour,
+            }
+        };
+        let first = starts.map(near).chain(of_cells()).min()?;
+        let last = ends.map(|end| near(end - 1)).chain(of_cells()).max()?;
         // The latest hours are those of the archive; what is far before them is an error in a log.
         let first = first.max(last - HOURS_MAX);
         cells.retain(|hour, _| *hour >= first);
@@ -267,8 +273,9 @@ impl RegionMap {
             reasons.insert(*hour, Reason::LogMissing);
         }
         for gap in chains.gaps_of(&origin) {
-            let hours = gap.from.div_euclid(HOUR)..=(gap.to - 1).div_euclid(HOUR);
-            for hour in hours.filter(|hour| *hour >= first && !cells.contains_key(hour)) {
+            let from = gap.from.div_euclid(HOUR).max(first);
+            let to = (gap.to - 1).div_euclid(HOUR).min(last);
+            for hour in (from..=to).filter(|hour| !cells.contains_key(hour)) {
                 reasons.entry(hour).or_insert_with(|| gap.why.into());
             }
         }

@@ -22,17 +22,20 @@ const PARTS_MAX: usize = 64;
 
 /// Reads the digests of an archive, and hashes its logs.
 #[derive(Debug)]
-pub struct EvidenceAnalyzer<'k> {
-    keys: &'k Keys,
+pub struct EvidenceAnalyzer {
+    keys: Keys,
     hashes_all: bool,
 }
 
-impl<'k> EvidenceAnalyzer<'k> {
+impl EvidenceAnalyzer {
     /// Makes an analyzer that opens signatures with these keys. If it does not hash all logs, it hashes those that have
     /// no name by which they are recognised.
     #[must_use]
-    pub fn new(keys: &'k Keys, hashes_all: bool) -> Self {
-        Self { keys, hashes_all }
+    pub fn new(keys: &Keys, hashes_all: bool) -> Self {
+        Self {
+            keys: keys.clone(),
+            hashes_all,
+        }
     }
 }
 
@@ -80,12 +83,9 @@ impl SizeBytes for Seen {
     }
 }
 
-impl Analyzer for EvidenceAnalyzer<'_> {
+impl Analyzer for EvidenceAnalyzer {
     type Output = Seen;
-    type Local<'a>
-        = LocalEvidence<'a>
-    where
-        Self: 'a;
+    type Local<'a> = LocalEvidence<'a>;
 
     fn interest(&self) -> Interest {
         Interest {
@@ -98,7 +98,7 @@ impl Analyzer for EvidenceAnalyzer<'_> {
 
     fn local(&self) -> LocalEvidence<'_> {
         LocalEvidence {
-            keys: self.keys,
+            keys: &self.keys,
             hashes_all: self.hashes_all,
             log: LogState::default(),
             ended: None,

@@ -11,7 +11,7 @@ use crate::input::layout::{is_account, is_region};
 pub(crate) struct NameKey([u8; 16]);
 
 /// The endings of logs and digests, as they are delivered and as copies have them.
-const ENDINGS: [&str; 6] = [".gz", ".zst", ".bz2", ".xz", ".json", ".jsonl"];
+const ENDINGS: [&str; 6] = ["gz", "zst", "bz2", "xz", "json", "jsonl"];
 
 impl NameKey {
     /// Returns the key of a path or an object's key.
@@ -31,20 +31,14 @@ pub(crate) fn last(path: &str) -> &str {
 /// Returns a name without the endings that copies change.
 fn stem(name: &str) -> &str {
     let mut stem = name;
-    let ending = |stem: &str| {
-        let (before, after) = stem.rsplit_once('.')?;
-        let is_known = |known: &&str| {
-            known
-                .strip_prefix('.')
-                .is_some_and(|e| e.eq_ignore_ascii_case(after))
-        };
-        ENDINGS
+    while let Some((before, ending)) = stem.rsplit_once('.') {
+        if !ENDINGS
             .iter()
-            .any(|known| is_known(&known))
-            .then_some(before.len())
-    };
-    while let Some(n_bytes) = ending(stem) {
-        stem = stem.get(..n_bytes).unwrap_or_default();
+            .any(|known| known.eq_ignore_ascii_case(ending))
+        {
+            break;
+        }
+        stem = before;
     }
     stem
 }

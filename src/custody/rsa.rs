@@ -64,8 +64,7 @@ impl PublicKey {
         if signature >= self.modulus {
             return None;
         }
-        let opened = signature.modpow(&self.exponent, &self.modulus);
-        let opened = opened.to_bytes_be();
+        let opened = self.power(&signature).to_bytes_be();
         // All bytes but those of the hash are known. The first one is zero, and is not there.
         let rest = opened.strip_prefix(&[1])?;
         let n_padding = self.n_bytes.checked_sub(3 + SHA256_PREFIX.len() + 32)?;
@@ -73,6 +72,21 @@ impl PublicKey {
         let is_padding = padding.iter().all(|byte| *byte == 0xff);
         let hash = rest.strip_prefix(&[0])?.strip_prefix(&SHA256_PREFIX)?;
         is_padding.then(|| hash.try_into().ok())?
+    }
+}
+
+impl PublicKey {
+    /// Returns a number to the power of the exponent. That has 17 bits, and two of them are set: this takes a third of
+    /// the time of `modpow`, which is for large exponents.
+    fn power(&self, base: &BigUint) -> BigUint {
+        let mut power = base.clone();
+        for bit in (0..self.exponent.bits() - 1).rev() {
+            power = &power * &power % &self.modulus;
+            if self.exponent.bit(bit) {
+                power = power * base % &self.modulus;
+            }
+        }
+        power
     }
 }
 

@@ -494,3 +494,49 @@ fn the_table_has_a_row_for_each_digest_and_log() {
         .sum();
     assert_eq!(n, trail.texts.len());
 }
+
+/// Archives that `synth` makes are what AWS's own validator accepts; see `scripts/aws_validator.py`.
+#[test]
+fn an_archive_that_synth_makes_with_digests_is_proved() {
+    let lake = Lake::new();
+    let beside = lake.beside("");
+    let run = |args: &[&str]| {
+        let done = Command::new(TRAILSIFT)
+            .current_dir(&beside)
+            .args(args)
+            .output();
+        let done = done.unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    for (name, threads) in [("one", "1"), ("other", "3")] {
+        let fixed = [
+            "--digests",
+            "--days",
+            "1",
+            "--files",
+            "30",
+            "--regions",
+            "us-east-1,eu-west-1",
+        ];
+        let args = [&["synth", name, "--threads", threads], &fixed[..]].concat();
+        let (exit, said) = run(&args);
+        assert_eq!(exit, Some(0), "{said}");
+    }
+    let read = |name: &str| fs::read(lake.beside(name)).unwrap();
+    assert_eq!(read("one.signatures.json"), read("other.signatures.json"));
+    let proofs = [
+        "--public-keys",
+        "one.public-keys.json",
+        "--signatures",
+        "one.signatures.json",
+    ];
+    let (exit, said) = run(&[&["verify", "one"], &proofs[..]].concat());
+    assert_eq!(exit, Some(0), "{said}");
+    // They have nothing to do with AWS's keys.
+    fs::write(lake.beside("keys.json"), public_keys()).unwrap();
+    let (exit, said) = run(&["verify", "one", "--public-keys", "keys.json"]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("key_missing"), "{said}");
+    let (exit, said) = run(&["synth", "lines", "--digests", "--shape", "ndjson"]);
+    assert_eq!(exit, Some(1), "{said}");
+}
