@@ -1,37 +1,22 @@
 //! `trailsift coverage`.
 
-use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use indicatif::HumanCount;
-use trailsift::coverage::{
-    CoverageMap, HeatOptions, Survey, document, heat, holes_in_words, page, write_lines,
-    write_table,
-};
-use trailsift::output::Target;
+use trailsift::coverage::{CoverageMap, HeatOptions, Survey, heat, holes_in_words, page};
 
 use super::args::{CoverageArgs, LogFormat};
 use super::exit::Exit;
 use super::terminal::{green, harmless, red, yellow};
-use super::usage::usage;
-use super::{evidence, print, resolve, terminal};
+use super::{evidence, lists, maps, print, resolve, terminal};
 
 /// The number of columns of the map.
 const WIDTH: usize = 100;
 
-/// The form of the output.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
-    Table,
-    Lines,
-    Document,
-}
-
 /// Reads an archive, and shows what it holds.
 pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
-    let form = args.output.as_deref().map(form).transpose()?;
+    let form = args.output.as_deref().map(maps::form).transpose()?;
     let outputs: Vec<&Path> = args
         .output
         .iter()
@@ -39,8 +24,8 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
         .map(|path| &**path)
         .collect();
     let config = resolve::resolve_evidence(&args.input, &args.performance, &outputs)?;
-    let output = evidence::open(args.output.as_deref(), &config)?;
-    let html = evidence::open(args.html.as_deref(), &config)?;
+    let output = lists::open(args.output.as_deref(), &config)?;
+    let html = lists::open(args.html.as_deref(), &config)?;
     let mut survey = Survey::default();
     let pass = evidence::pass(&config, &Survey::analyzer(), &mut survey, &args.messages)?;
     let pass = match pass {
@@ -50,7 +35,7 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
     let n_events = survey.n_events();
     let map = survey.into_map();
     if let (Some(output), Some(form)) = (output, form) {
-        write(output, form, &map)?;
+        maps::write(output, form, &map)?;
     }
     if let Some(mut html) = html {
         html.write_all(page(&map).as_bytes())?;
@@ -70,32 +55,6 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
     })
 }
 
-pub(super) fn form(path: &Path) -> anyhow::Result<Form> {
-    match path.extension().and_then(OsStr::to_str) {
-        Some("parquet") => Ok(Form::Table),
-        Some("ndjson" | "jsonl") => Ok(Form::Lines),
-        Some("json") => Ok(Form::Document),
-        _ => {
-            let message = "its name does not tell the format; end it in .parquet, .ndjson or .json";
-            Err(usage(&format!("{}: {message}", path.display())).into())
-        }
-    }
-}
-
-pub(super) fn write(mut output: Target, form: Form, map: &CoverageMap) -> anyhow::Result<()> {
-    match form {
-        Form::Table => {
-            write_table(&mut output, map).context("the map cannot be written")?;
-        }
-        Form::Lines => write_lines(&mut output, map)?,
-        Form::Document => {
-            serde_json::to_writer(&mut output, &document(map))?;
-            output.write_all(b"\n")?;
-        }
-    }
-    Ok(output.commit()?)
-}
-
 fn show(map: &CoverageMap, n_events: u64, args: &CoverageArgs) {
     let line = |name: &str, text: String| terminal::line(&format!("{name:<11} {text}"));
     line("events", HumanCount(n_events).to_string());
@@ -105,7 +64,7 @@ fn show(map: &CoverageMap, n_events: u64, args: &CoverageArgs) {
         n => line("holes", red(&HumanCount(n as u64).to_string())),
     }
     let harmless = |text: String| harmless(&text, usize::MAX);
-    evidence::each("hole", holes.into_iter().map(harmless).collect());
+    lists::each("hole", holes.into_iter().map(harmless).collect());
     if !map.has_digests {
         let text = "there are no digest files: hours without events are unknown, or holes by the rhythm alone";
         line("note", yellow(text));
@@ -120,7 +79,7 @@ fn show(map: &CoverageMap, n_events: u64, args: &CoverageArgs) {
             event.time, event.account, event.region, event.call, event.target, event.user
         )
     });
-    evidence::each("log changed", events.map(harmless).collect());
+    lists::each("log changed", events.map(harmless).collect());
     for path in [&args.output, &args.html].into_iter().flatten() {
         line("written", terminal::path(path));
     }

@@ -1,21 +1,17 @@
-//! What `verify` and `coverage` have in common: a pass over everything, and lists that are not too long.
+//! A pass over everything, for `verify` and `coverage`.
 
 use std::path::Path;
 
-use indicatif::HumanCount;
 use trailsift::Error;
 use trailsift::config::ScanConfig;
 use trailsift::engine::{self, Analyzer, ReadAll, Sink};
-use trailsift::output::{Destination, Target};
+use trailsift::output::Destination;
 use trailsift::report::{Diagnostic, Outcome, PassReport, Severity};
 
 use super::args::Messages;
 use super::exit::Exit;
+use super::hunt;
 use super::progress::{Bar, Counted};
-use super::{hunt, resolve, terminal};
-
-/// The number of lines of a list that are printed.
-const LINES_MAX: usize = 20;
 
 /// Makes a pass, and shows its progress and what could not be read. Returns the exit code if it was stopped.
 pub(super) fn pass<A: Analyzer>(
@@ -58,14 +54,6 @@ pub(super) fn pass<A: Analyzer>(
     }
 }
 
-/// Opens an output, unless it goes to standard output.
-pub(super) fn open(path: Option<&Path>, config: &ScanConfig) -> anyhow::Result<Option<Target>> {
-    let path = path.filter(|path| path.as_os_str() != "-");
-    let destination = path.map(resolve::written).transpose()?;
-    let target = destination.map(|destination| Target::open(&destination, &config.stores));
-    Ok(target.transpose()?)
-}
-
 /// Passes everything on to a sink, and shows the diagnostics.
 struct Shown<'a, T> {
     sink: &'a mut dyn Sink<T>,
@@ -87,19 +75,5 @@ impl<T> Sink<T> for Shown<'_, T> {
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic) {
         (self.notify)(diagnostic);
-    }
-}
-
-/// Prints the first lines of a list.
-pub(super) fn each(name: &str, lines: Vec<String>) {
-    let n_more = lines.len().saturating_sub(LINES_MAX);
-    for text in lines.into_iter().take(LINES_MAX) {
-        terminal::line(&format!("{name:<11} {text}"));
-    }
-    if n_more > 0 {
-        let n_more = HumanCount(n_more as u64);
-        terminal::line(&format!(
-            "{name:<11} and {n_more} more (the outputs have all)"
-        ));
     }
 }

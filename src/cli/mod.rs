@@ -14,6 +14,8 @@ mod exit;
 mod evidence;
 mod hunt;
 mod investigate;
+mod lists;
+mod maps;
 mod next_step;
 mod outputs;
 mod own_outputs;

@@ -7,17 +7,20 @@ use anyhow::Context as _;
 use indicatif::HumanCount;
 use serde::Serialize;
 use trailsift::case;
+use trailsift::config::ScanConfig;
 use trailsift::custody::keys::Keys;
+use trailsift::custody::signatures::Signatures;
 use trailsift::custody::{
     self, Chains, Collection, DigestStatus, EvidenceAnalyzer, LogStatus, Needed, Verdicts,
 };
 use trailsift::input::Root;
 use trailsift::report::{Diagnostic, PassReport};
+use trailsift::store::Uri;
 
 use super::args::{LogFormat, VerifyArgs};
 use super::exit::Exit;
 use super::terminal::{self, green, harmless, plural, red, yellow};
-use super::{evidence, print_json, resolve};
+use super::{evidence, lists, print_json, resolve};
 
 /// The version of the report's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -51,16 +54,19 @@ pub(super) fn run(args: VerifyArgs) -> anyhow::Result<Exit> {
         .collect();
     let config = resolve::resolve_evidence(&args.input, &args.performance, &outputs)?;
     let keys = custody::read_keys(&args.public_keys)?;
-    let signatures = custody::read_signatures(&args.signatures)?;
-    let report = evidence::open(args.report.as_deref(), &config)?;
-    let table = evidence::open(args.output.as_deref(), &config)?;
+    let mut signatures = custody::read_signatures(&args.signatures)?;
+    let report = lists::open(args.report.as_deref(), &config)?;
+    let table = lists::open(args.output.as_deref(), &config)?;
     let mut collection = Collection::default();
     let analyzer = EvidenceAnalyzer::new(&keys, true);
     let pass = match evidence::pass(&config, &analyzer, &mut collection, &args.messages)? {
         Ok(pass) => pass,
         Err(exit) => return Ok(exit),
     };
-    let chains = Chains::new(&collection, &keys, &signatures);
+    let mut chains = Chains::new(&collection, &keys, &signatures);
+    if !keys.is_empty() && fetch_signatures(&collection, &chains, &config, &mut signatures)? > 0 {
+        chains = Chains::new(&collection, &keys, &signatures);
+    }
     let verdicts = custody::judge(&collection, &chains, &keys);
     let exit = exit(&verdicts, &pass);
     if let Some(mut table) = table {
@@ -108,6 +114,28 @@ fn name_of(root: &Root) -> String {
         Root::Manifest(manifest) => manifest.name().to_string_lossy().into_owned(),
         Root::Sources(_) => String::new(),
     }
+}
+
+/// Fetches the signatures of digests in buckets that nothing else proves: those of the newest ones. Returns how many it
+/// found.
+fn fetch_signatures(
+    collection: &Collection,
+    chains: &Chains,
+    config: &ScanConfig,
+    signatures: &mut Signatures,
+) -> anyhow::Result<usize> {
+    let mut n_found = 0;
+    for (path, name) in chains.unproved(collection) {
+        let Some(Ok(uri)) = Uri::of(path) else {
+            continue;
+        };
+        let bucket = config.stores.bucket(&uri)?;
+        let signature = bucket.user_metadata(uri.key(), "signature");
+        let signature = signature.with_context(|| uri.to_string())?;
+        let signature = signature.unwrap_or_default();
+        n_found += signatures.add_all(signature.as_bytes(), name);
+    }
+    Ok(n_found)
 }
 
 fn exit(verdicts: &Verdicts, pass: &PassReport) -> Exit {
@@ -170,8 +198,8 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             text("why")
         )
     });
-    evidence::each("finding", findings.collect());
-    evidence::each("gap", gaps.collect());
+    lists::each("finding", findings.collect());
+    lists::each("gap", gaps.collect());
     if let Some(hint) = hint(verdicts) {
         line("note", hint.to_owned());
     }
@@ -184,7 +212,7 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             "to do",
             "fetch the public keys that are missing:".to_owned(),
         );
-        evidence::each("", of_keys.into_iter().map(command).collect());
+        lists::each("", of_keys.into_iter().map(command).collect());
     }
     if !signatures.is_empty() {
         let n = signatures.len() as u64;
@@ -193,7 +221,7 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
             "to do",
             format!("{what} here; it is in the metadata of the object:"),
         );
-        evidence::each("", signatures.into_iter().map(command).collect());
+        lists::each("", signatures.into_iter().map(command).collect());
     }
     for path in [&args.report, &args.output].into_iter().flatten() {
         line("written", terminal::path(path));

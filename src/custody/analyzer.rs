@@ -51,6 +51,8 @@ pub enum Seen {
 /// A digest that a pass has seen.
 #[derive(Debug)]
 pub struct SeenDigest {
+    /// The path of its source.
+    pub(super) path: PathBuf,
     pub(super) place: String,
     pub(super) digest: Digest,
     /// The hash in the signature of the digest before it, if a key opens it.
@@ -77,7 +79,9 @@ impl SizeBytes for Seen {
     fn size_bytes(&self) -> usize {
         const OTHER_BYTES: usize = 200;
         match self {
-            Self::Digest(seen) => seen.place.len() + (1 + seen.digest.logs.len()) * 2 * OTHER_BYTES,
+            Self::Digest(seen) => {
+                seen.place.len() * 2 + (1 + seen.digest.logs.len()) * 2 * OTHER_BYTES
+            }
             Self::Log(seen) => OTHER_BYTES + seen.place.len() * 2 + seen.parts.len() * 32,
         }
     }
@@ -152,7 +156,8 @@ impl LocalEvidence<'_> {
         self.log.has_name = has_name;
     }
 
-    fn digest(&self, text: &[u8], place: String, out: &mut Emit<'_, Seen>) -> bool {
+    fn digest(&self, text: &[u8], log: &Log<'_>, out: &mut Emit<'_, Seen>) -> bool {
+        let place = place_of(log);
         let Some(mut digest) = Digest::read(text, &place) else {
             return false;
         };
@@ -162,6 +167,7 @@ impl LocalEvidence<'_> {
             self.keys.open(&signature, &fingerprint)
         });
         out.output(Seen::Digest(Box::new(SeenDigest {
+            path: log.source.path.clone(),
             place,
             digest,
             opened,
@@ -221,7 +227,7 @@ impl Local for LocalEvidence<'_> {
         let place = place_of(log);
         let mut hash = state.hash;
         if let Some(text) = state.digest {
-            if self.digest(&text, place.clone(), out) {
+            if self.digest(&text, log, out) {
                 return;
             }
             hash = Some(Sha256::new_with_prefix(&text));

@@ -1,12 +1,13 @@
 //! The chains of digests: what is proved of each digest, and where a chain has gaps.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::collection::{Collection, HeldDigest};
 use super::keys::Keys;
-use super::name::{NameKey, digest_name};
+use super::name::{NameKey, digest_name, last};
 use super::rsa::Hash;
 use super::signatures::Signatures;
 use super::status::DigestStatus;
@@ -97,6 +98,16 @@ impl Chains {
         chains.find_early_ends(&by_chain, collection);
         chains.gaps.sort_by(|a, b| key_of(a).cmp(&key_of(b)));
         chains
+    }
+
+    /// Returns the digests that no signature is known of: the paths of their sources, and their names.
+    pub fn unproved<'c>(
+        &'c self,
+        collection: &'c Collection,
+    ) -> impl Iterator<Item = (&'c Path, &'c str)> {
+        let digests = collection.digests.iter().zip(&self.statuses);
+        let unproved = digests.filter(|(_, status)| **status == Some(DigestStatus::Unproved));
+        unproved.map(|(held, _)| (held.path.as_path(), last(&held.digest.key)))
     }
 
     /// Returns true if unbroken digests tell of all of this time.

@@ -65,6 +65,8 @@ impl Heads {
 #[derive(Debug)]
 pub(super) struct HeldDigest {
     pub(super) name: NameKey,
+    /// The path of its source.
+    pub(super) path: PathBuf,
     pub(super) place: String,
     /// What it says, without its logs.
     pub(super) digest: Digest,
@@ -187,6 +189,7 @@ impl Collection {
 
     fn digest(&mut self, seen: SeenDigest) {
         let SeenDigest {
+            path: source,
             place,
             mut digest,
             opened,
@@ -211,6 +214,7 @@ impl Collection {
         let logs = std::mem::take(&mut digest.logs);
         self.digests.push(HeldDigest {
             name,
+            path: source,
             place,
             previous: digest.previous.as_ref().map(|one| NameKey::of(&one.key)),
             opened,

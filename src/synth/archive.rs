@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::Summary;
 use super::config::{Compression, Shape, SynthError};
 use super::digests::Delivered;
+use super::identity::ORGANIZATION;
 use super::plan::{FilePlan, Plan};
 use super::record;
 use super::scene::Place;
@@ -20,9 +21,6 @@ use super::time;
 
 /// Large enough that the compressor is seldom called, small enough for the cache.
 const BUFFER: usize = 64 * 1024;
-
-/// The organization whose trail delivers some events again.
-pub(super) const ORGANIZATION: &str = "o-exampleorg";
 
 /// Memory that a thread reuses for each file.
 #[derive(Default)]

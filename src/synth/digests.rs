@@ -15,9 +15,8 @@ use num_bigint::BigUint;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use sha2::{Digest as _, Sha256};
 
-use super::archive::ORGANIZATION;
 use super::config::{SynthConfig, SynthError};
-use super::identity::Account;
+use super::identity::{Account, ORGANIZATION};
 use super::time;
 
 /// The bucket that digests name.

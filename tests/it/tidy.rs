@@ -96,6 +96,7 @@ const EDGES: [(&str, &[&str], &str); 21] = [
             "error",
             "event",
             "input::table",
+            "report",
             "scan",
         ],
         "it counts events by their times, and knows from digests what should be there; of the scan it knows how the events \

@@ -18,6 +18,7 @@ use trailsift::engine::{ReadAll, run};
 use trailsift::input::Root;
 
 use crate::lake::{Lake, TRAILSIFT, gzip};
+use crate::s3::Server;
 use trail::{REGIONS, START, Trail, base64, log, public_keys, spki};
 
 /// The verdicts on an archive of stored objects.
@@ -539,4 +540,37 @@ fn an_archive_that_synth_makes_with_digests_is_proved() {
     assert!(said.contains("key_missing"), "{said}");
     let (exit, said) = run(&["synth", "lines", "--digests", "--shape", "ndjson"]);
     assert_eq!(exit, Some(1), "{said}");
+}
+
+/// The newest digest of a region has its signature in the metadata of its object alone.
+#[test]
+fn from_a_bucket_the_newest_digests_are_proved_by_their_metadata() {
+    let trail = Trail::new();
+    let name = |key: &str| key.rsplit('/').next().unwrap().to_owned();
+    let stored = trail.stored().into_iter();
+    let stored: BTreeMap<_, _> = stored.map(|(key, bytes)| (name(&key), bytes)).collect();
+    let lake = on_disk(&trail, &stored);
+    // As the server keeps the metadata of objects.
+    for (key, signature) in &trail.signatures {
+        let encoded = |text: &str| {
+            let text = base64(text.as_bytes()).replace('+', "-").replace('/', "_");
+            text.trim_end_matches('=').to_owned()
+        };
+        let file = format!(
+            ".bucket-{}.object-{}.metadata.json",
+            encoded("logs"),
+            encoded(&name(key))
+        );
+        let metadata = serde_json::json!({"user_metadata": {"signature": signature}});
+        fs::write(lake.beside(&file), metadata.to_string()).unwrap();
+    }
+    let server = Server::of_folder(&lake.beside(""));
+    let mut command = Command::new(TRAILSIFT);
+    command
+        .current_dir(lake.beside(""))
+        .args(["verify", "s3://logs/", "--public-keys", "keys"]);
+    let done = server.serves(&mut command).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    assert!(said.contains("digests     18 proved"), "{said}");
 }
