@@ -27,6 +27,7 @@ mod rule;
 mod schema;
 mod state;
 mod summary;
+mod survey;
 mod synth;
 mod table;
 mod terminal;

@@ -275,6 +275,22 @@ impl<A: SizeBytes, B: SizeBytes> SizeBytes for Either<A, B> {
     }
 }
 
+impl<A: Analyzer> Analyzer for &A {
+    type Output = A::Output;
+    type Local<'a>
+        = A::Local<'a>
+    where
+        Self: 'a;
+
+    fn interest(&self) -> Interest {
+        (**self).interest()
+    }
+
+    fn local(&self) -> Self::Local<'_> {
+        (**self).local()
+    }
+}
+
 impl<A: Analyzer, B: Analyzer> Analyzer for (A, B) {
     type Output = Either<A::Output, B::Output>;
     type Local<'a>

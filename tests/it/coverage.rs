@@ -226,3 +226,25 @@ fn a_day_without_logs_in_a_busy_archive_is_a_hole_by_its_rhythm() {
     let mut map = said.lines().take_while(|line| !line.starts_with("events"));
     assert!(map.all(|line| line.chars().count() <= 100), "{said}");
 }
+
+#[test]
+fn a_hunt_writes_the_same_map_and_fails_on_holes_if_asked() {
+    let trail = Trail::new();
+    let gone = &trail.logs[4].0;
+    let stored = trail.stored().into_iter().filter(|(key, _)| key != gone);
+    let lake = stored.fold(Lake::new(), |lake, (key, bytes)| lake.file(&key, bytes));
+    let (map, _) = coverage(&lake, &[]);
+    let hunt = lake.hunt(&["--coverage", "hunted.ndjson"]).exits(0);
+    assert!(
+        hunt.stderr
+            .contains("coverage    1 hole, written to hunted.ndjson"),
+        "{}",
+        hunt.stderr
+    );
+    let rows = rows_with_run(&lake.beside("hunted.ndjson"));
+    assert_eq!(rows, map.into_values().collect::<Vec<_>>());
+    let hunt = lake.hunt(&["--require-coverage"]);
+    assert_eq!(hunt.exit, Some(3), "{}", hunt.stderr);
+    let hunt = lake.hunt(&["--require-coverage", "--since", "2026-03-01"]);
+    assert_eq!(hunt.exit, Some(2), "{}", hunt.stderr);
+}

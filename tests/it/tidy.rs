@@ -60,8 +60,8 @@ const EDGES: [(&str, &[&str], &str); 21] = [
     (
         "hunt",
         &[
-            "config", "engine", "error", "event", "input", "ledger", "output", "report", "rule",
-            "scan",
+            "config", "coverage", "engine", "error", "event", "input", "ledger", "output",
+            "report", "rule", "scan",
         ],
         "it says what a pass is for and what becomes of its events; of the scan it knows how words are found in a text",
     ),

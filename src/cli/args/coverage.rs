@@ -41,3 +41,37 @@ pub(crate) struct CoverageArgs {
     #[command(flatten)]
     pub(crate) messages: Messages,
 }
+
+/// What a hunt does with the coverage of the archive.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SurveyArgs {
+    /// Also write what the archive holds to FILE, from the same pass
+    ///
+    /// As `trailsift coverage -o FILE` does: .parquet, .ndjson or .json. A large file is then read by one thread.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "state",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) coverage: Option<PathBuf>,
+
+    /// End with exit code 3 if the archive has holes
+    ///
+    /// A hole is a time in which something is missing; see `trailsift coverage`.
+    #[arg(
+        long,
+        conflicts_with = "state",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) require_coverage: bool,
+}
+
+impl SurveyArgs {
+    /// Returns true if the hunt makes a map.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.coverage.is_some() || self.require_coverage
+    }
+}

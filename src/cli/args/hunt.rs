@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::input::InputArgs;
-use super::{Messages, Performance};
+use super::{Messages, Performance, SurveyArgs};
 
 const SHORT_EXAMPLES: &str = "\
 Examples:
@@ -86,6 +86,9 @@ pub(crate) struct HuntArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) survey: SurveyArgs,
 
     #[command(flatten)]
     pub(crate) performance: Performance,

@@ -15,7 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::terminal::Color;
 
 pub(crate) use case::InvestigateArgs;
-pub(crate) use coverage::CoverageArgs;
+pub(crate) use coverage::{CoverageArgs, SurveyArgs};
 pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
