@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Serialize;
 
 use super::cells::{Cell, Cells, HOUR};
-use super::rhythm;
+use super::rhythm::{self, Known};
 use super::trail::TrailEvent;
 use crate::custody::{Chains, MissingLog, Origin, Why};
 
@@ -315,13 +315,14 @@ impl RegionMap {
         if !self.states.contains(&HourState::Unknown) {
             return;
         }
-        let is_active: Vec<bool> = self
-            .states
-            .iter()
-            .map(|state| *state != HourState::Unknown)
-            .collect();
+        let known = self.states.iter().map(|state| match state {
+            HourState::Covered | HourState::Hole => Known::Active,
+            HourState::Quiet => Known::Empty,
+            HourState::Unknown => Known::Unknown,
+        });
+        let known: Vec<Known> = known.collect();
         let first = self.first;
-        for run in rhythm::holes(first, &is_active) {
+        for run in rhythm::holes(first, &known) {
             for n in run {
                 let hour = first + i64::try_from(n).unwrap_or_default();
                 let is_told =

@@ -20,18 +20,28 @@ const SHARE_MAX: f64 = 0.999;
 /// Hours of the day, on working days and at weekends.
 const CLASSES: usize = 48;
 
-/// Returns the runs of hours that are holes by the rhythm. `is_active` says of each hour, from hour `first` since 1970
-/// on, if it has events.
-pub(super) fn holes(first: i64, is_active: &[bool]) -> Vec<Range<usize>> {
-    let runs = empty_runs(is_active);
+/// What is known of an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// There are events, or some are missing.
+    Active,
+    /// It is known that there is nothing.
+    Empty,
+    /// There is nothing, and nothing tells if something is missing.
+    Unknown,
+}
+
+/// Returns the runs of unknown hours that are holes by the rhythm. The first hour is hour `first` since 1970.
+pub(super) fn holes(first: i64, hours: &[Known]) -> Vec<Range<usize>> {
+    let runs = unknown_runs(hours);
     if runs.is_empty() {
         return Vec::new();
     }
-    let shares = Shares::new(first, is_active);
+    let shares = Shares::new(first, hours);
     let weights: Vec<f64> = runs.iter().map(|run| shares.weight(run)).collect();
     let is_hole = |n: &usize| {
         let run = &runs[*n];
-        let is_inside = run.start >= HOURS_BESIDE && run.end + HOURS_BESIDE <= is_active.len();
+        let is_inside = run.start >= HOURS_BESIDE && run.end + HOURS_BESIDE <= hours.len();
         if weights[*n] < WEIGHT_MIN || !is_inside {
             return false;
         }
@@ -48,13 +58,10 @@ pub(super) fn holes(first: i64, is_active: &[bool]) -> Vec<Range<usize>> {
     holes.map(|n| runs[n].clone()).collect()
 }
 
-fn empty_runs(is_active: &[bool]) -> Vec<Range<usize>> {
+fn unknown_runs(hours: &[Known]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for (hour, _) in is_active
-        .iter()
-        .enumerate()
-        .filter(|(_, is_active)| !**is_active)
-    {
+    let unknown = hours.iter().enumerate();
+    for (hour, _) in unknown.filter(|(_, known)| **known == Known::Unknown) {
         match runs.last_mut() {
             Some(run) if run.end == hour => run.end += 1,
             _ => runs.push(hour..hour + 1),
@@ -71,18 +78,18 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(first: i64, is_active: &[bool]) -> Self {
+    fn new(first: i64, hours: &[Known]) -> Self {
         let mut shares = Self {
             first,
             sums: Vec::new(),
         };
         let mut sum = [(0, 0); CLASSES];
-        for (hour, is_active) in is_active.iter().enumerate() {
+        for (hour, known) in hours.iter().enumerate() {
             while shares.sums.len() <= shares.day(hour) {
                 shares.sums.push(sum);
             }
             let (n_active, n) = &mut sum[shares.class(hour)];
-            *n_active += u32::from(*is_active);
+            *n_active += u32::from(*known == Known::Active);
             *n += 1;
         }
         shares.sums.push(sum);
@@ -134,41 +141,44 @@ impl Shares {
 mod tests {
     use super::*;
 
+    use Known::{Active, Empty, Unknown};
+
     /// Hours with events on working days from 8 to 18, for some weeks.
-    fn office(weeks: usize) -> Vec<bool> {
+    fn office(weeks: usize) -> Vec<Known> {
+        let is_active = |hour: usize| hour / 24 % 7 < 5 && (8..18).contains(&(hour % 24));
         let hours = 0..weeks * 7 * 24;
-        hours
-            .map(|hour| hour / 24 % 7 < 5 && (8..18).contains(&(hour % 24)))
-            .collect()
+        let known = hours.map(|hour| if is_active(hour) { Active } else { Unknown });
+        known.collect()
     }
 
     /// A Monday.
     const MONDAY: i64 = 4 * 24;
 
     #[test]
-    fn a_night_and_a_weekend_are_no_holes_and_a_working_day_without_events_is() {
+    fn a_night_and_a_weekend_are_no_holes_and_a_lost_working_day_is() {
         let mut hours = office(8);
         assert!(holes(MONDAY, &hours).is_empty());
         let day = 3 * 7 * 24 + 24;
-        hours[day..day + 24].fill(false);
+        hours[day..day + 24].fill(Unknown);
         let found = holes(MONDAY, &hours);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].start <= day + 8 && found[0].end >= day + 18,
-            "{found:?}"
-        );
+        let has_day = found[0].start <= day + 8 && found[0].end >= day + 18;
+        assert!(has_day, "{found:?}");
+        // If it is known that there was nothing, there is no hole.
+        hours[day - 24..day + 48].fill(Empty);
+        assert!(holes(MONDAY, &hours).is_empty());
     }
 
     #[test]
     fn little_evidence_and_the_ends_give_no_holes() {
-        let mut hours = vec![true; 40];
-        hours[25..27].fill(false);
+        let mut hours = vec![Active; 40];
+        hours[25..27].fill(Unknown);
         assert!(holes(0, &hours).is_empty());
-        let mut hours = vec![true; 400];
-        hours[200..202].fill(false);
+        let mut hours = vec![Active; 400];
+        hours[200..202].fill(Unknown);
         assert_eq!(holes(0, &hours), vec![200..202]);
-        hours[200..202].fill(true);
-        hours[390..].fill(false);
+        hours[200..202].fill(Active);
+        hours[390..].fill(Unknown);
         assert!(holes(0, &hours).is_empty());
     }
 }
