@@ -65,6 +65,8 @@ pub mod rule_files;
 pub mod follow;
 pub mod output;
 pub mod ledger;
+pub mod custody;
+pub mod coverage;
 pub mod hunt;
 pub mod case;
 pub mod report;

@@ -13,6 +13,7 @@ mod journal;
 mod known;
 mod no_events;
 mod rows;
+mod surveyed;
 mod tables;
 mod tally;
 pub mod trial;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::config::HuntConfig;
+use crate::coverage::Survey;
 use crate::engine::{self, Location, OwnFiles};
 use crate::error::Error;
 use crate::input::source::Identity;
@@ -55,7 +57,7 @@ pub enum Notice<'a> {
 
 /// The options of a run for its outputs, in addition to their paths.
 #[derive(Debug, Default)]
-pub struct RunOptions {
+pub struct RunOptions<'a> {
     /// The destination of the report, as JSON. It gets its name after the outputs.
     pub report: Option<Target>,
     /// True if a run does not replace an older output when it read nothing, or when it read less than everything and
@@ -63,6 +65,8 @@ pub struct RunOptions {
     pub spares_older: bool,
     /// True if the output is one of many files of a folder. It is then not written if it has no rows.
     pub is_of_dataset: bool,
+    /// Takes what the archive holds, from the same pass.
+    pub survey: Option<&'a mut Survey>,
 }
 
 /// Runs a hunt: reads the roots, and writes a file of alerts and a report.
@@ -82,7 +86,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
 /// Returns the same errors as [`run`].
 pub fn run_with(
     config: &HuntConfig,
-    options: RunOptions,
+    options: RunOptions<'_>,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Report, Error> {
     let started = Instant::now();
@@ -93,6 +97,7 @@ pub fn run_with(
         report: target,
         spares_older,
         is_of_dataset,
+        survey,
     } = options;
     let own_file = target.as_ref().map(Target::identity).transpose()?.flatten();
     let run = Run {
@@ -101,7 +106,7 @@ pub fn run_with(
         held: &held,
         own_file,
     };
-    let (tables, mut report) = run.hunt(notify)?;
+    let (tables, mut report) = run.hunt(survey, notify)?;
     let verdict = Verdict {
         has_read_nothing: has_read_nothing(&report),
         is_complete: report.complete,
@@ -148,7 +153,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reads everything, and returns the findings in files that are not complete yet.
-    fn hunt(&self, notify: &mut dyn FnMut(Notice<'_>)) -> Result<(Tables, Report), Error> {
+    fn hunt(
+        &self,
+        survey: Option<&mut Survey>,
+        notify: &mut dyn FnMut(Notice<'_>),
+    ) -> Result<(Tables, Report), Error> {
         let (config, ledger) = (self.config, self.ledger);
         let scan = &config.scan;
         let run = RunIdentity {
@@ -176,7 +185,7 @@ impl Run<'_> {
             side_pool: Some(&side_pool),
             ..engine::RunOptions::default()
         };
-        let pass = engine::run_with(scan, gate, &analyzer, &mut writer, options);
+        let pass = surveyed::run(scan, gate, &analyzer, &mut writer, survey, options);
         let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
             // Finished work stays finished. If the ledger itself failed, this is already reported.

@@ -196,6 +196,11 @@ impl Scanner {
         }
     }
 
+    /// Chooses whether it shows all records, from the next text on.
+    pub(crate) fn show_records(&mut self, shows_records: bool) {
+        self.shows_records = shows_records;
+    }
+
     /// Begins with documents that are each a row of a table.
     pub(crate) fn start_table(&mut self) {
         self.start(0);

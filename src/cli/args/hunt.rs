@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::input::InputArgs;
 use super::rules::RuleArgs;
-use super::{Messages, Performance};
+use super::{Messages, Performance, SurveyArgs};
 
 const SHORT_EXAMPLES: &str = "\
 Examples:
@@ -105,6 +105,9 @@ pub(crate) struct HuntArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) survey: SurveyArgs,
 
     #[command(flatten)]
     pub(crate) performance: Performance,

@@ -1,11 +1,13 @@
 //! The command line. The comments are the help.
 
 mod case;
+mod coverage;
 mod hunt;
 mod input;
 mod report;
 mod rules;
 mod synth;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -14,11 +16,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::terminal::Color;
 
 pub(crate) use case::InvestigateArgs;
+pub(crate) use coverage::{CoverageArgs, SurveyArgs};
 pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use rules::{ListFormat, RuleArgs, RulesCommand};
 pub(crate) use synth::SynthArgs;
+pub(crate) use verify::VerifyArgs;
 
 /// The order of help: examples come before usage and options.
 const TEMPLATE: &str = "\
@@ -104,6 +108,8 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),
+    Coverage(Box<CoverageArgs>),
+    Verify(Box<VerifyArgs>),
     Plan(Box<PlanArgs>),
     Synth(Box<SynthArgs>),
     /// Show what a ledger of `hunt --state` contains
