@@ -17,17 +17,21 @@ pub(super) fn show(report: &Report, config: &HuntConfig) {
             _ => vec![text],
         };
         for line in lines {
+            let line = line.replace(NO_BREAK, " ");
             terminal::line(&format!("{label:<11} {line}"));
             label = "";
         }
     }
 }
 
+/// A space at which no line ends.
+const NO_BREAK: &str = "\u{a0}";
+
 fn related(counts: &RelatedCounts) -> String {
     let all = Relation::ALL.map(|relation| (relation, counts.of(relation)));
     let some = all.iter().filter(|(_, n)| *n > 0);
     let words: Vec<_> = some
-        .map(|(relation, n)| format!("{} {relation}", HumanCount(*n)))
+        .map(|(relation, n)| format!("{}{NO_BREAK}{relation}", HumanCount(*n)))
         .collect();
     match words.is_empty() {
         true => "none".to_owned(),
