@@ -238,6 +238,20 @@ fn what_is_appended_to_a_log_or_a_digest_is_found() {
 }
 
 #[test]
+fn digests_may_be_lines_of_one_file() {
+    let trail = Trail::new();
+    let mut stored = trail.stored();
+    let mut lines = String::new();
+    for key in trail.digests.iter().flatten() {
+        stored.remove(key);
+        lines += &format!("{}\n", trail.texts[key]);
+    }
+    stored.insert("all.ndjson".to_owned(), lines.into_bytes());
+    let found = verdicts(&stored);
+    assert!(found.is_all_proved(), "{found:?}");
+}
+
+#[test]
 fn a_file_that_is_emptied_cut_off_or_replaced_is_found() {
     let trail = Trail::new();
     let (log, region, n) = &trail.logs[6];
