@@ -14,8 +14,8 @@ use crate::engine::{Candidate, Location};
 use crate::input::table::RowCriteria;
 use crate::report::Member;
 
-/// The largest size of a digest in bytes. One that names 100,000 logs has some 35 MB.
-const DIGEST_BYTES_MAX: usize = 1 << 30;
+/// The largest size in bytes of a file with digests. A digest that names 100,000 logs has some 35 MB.
+const DIGEST_BYTES_MAX: usize = 128 << 20;
 
 /// The number of parts of a log whose ends are remembered. A log that somebody appended to has two.
 const PARTS_MAX: usize = 64;
@@ -158,21 +158,22 @@ impl LocalEvidence<'_> {
 
     fn digest(&self, text: &[u8], log: &Log<'_>, out: &mut Emit<'_, Seen>) -> bool {
         let place = place_of(log);
-        let Some(mut digest) = Digest::read(text, &place) else {
-            return false;
-        };
-        let fingerprint = digest.fingerprint.clone();
-        let opened = digest.previous.as_mut().and_then(|previous| {
-            let signature = std::mem::take(&mut previous.signature);
-            self.keys.open(&signature, &fingerprint)
-        });
-        out.output(Seen::Digest(Box::new(SeenDigest {
-            path: log.source.path.clone(),
-            place,
-            digest,
-            opened,
-        })));
-        true
+        let digests = Digest::read(text, &place);
+        let is_any = !digests.is_empty();
+        for mut digest in digests {
+            let fingerprint = digest.fingerprint.clone();
+            let opened = digest.previous.as_mut().and_then(|previous| {
+                let signature = std::mem::take(&mut previous.signature);
+                self.keys.open(&signature, &fingerprint)
+            });
+            out.output(Seen::Digest(Box::new(SeenDigest {
+                path: log.source.path.clone(),
+                place: place.clone(),
+                digest,
+                opened,
+            })));
+        }
+        is_any
     }
 }
 

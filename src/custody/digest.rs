@@ -98,18 +98,28 @@ pub(super) fn begins_as_digest(text: &[u8]) -> bool {
 
 impl Digest {
     /// Reads a digest from the text of its file. If the file has the name of a digest and is none, the digest is
-    /// damaged.
-    pub(super) fn read(text: &[u8], path: &str) -> Option<Self> {
-        match Self::parse(text) {
-            Some(digest) => Some(digest),
-            None => digest_name(path).map(|name| Self::damaged(text, path, name)),
+    /// damaged. A file with another name may hold many digests, one after another.
+    pub(super) fn read(text: &[u8], path: &str) -> Vec<Self> {
+        if let Some(name) = digest_name(path) {
+            let digest = Self::parse(text).map(|(digest, rest)| Self {
+                is_appended: !rest.is_empty(),
+                ..digest
+            });
+            return vec![digest.unwrap_or_else(|| Self::damaged(text, path, name))];
         }
+        let mut rest = text.trim_ascii_start();
+        let digests = std::iter::from_fn(|| {
+            let (digest, after) = Self::parse(rest)?;
+            rest = after.trim_ascii_start();
+            Some(digest)
+        });
+        digests.collect()
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    /// Reads the digest at the start of a text, and returns what follows it, which was not signed.
+    fn parse(text: &[u8]) -> Option<(Self, &[u8])> {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Fields>();
         let fields = values.next()?.ok()?;
-        // What follows the first value was not signed.
         let (own, rest) = text.split_at(values.byte_offset());
         let hash: Hash = Sha256::digest(own).into();
         let signature = fields.previous_digest_signature;
@@ -130,7 +140,7 @@ impl Digest {
                 .and_then(|digits| from_hex(digits.as_bytes()))
                 .unwrap_or_default(),
         });
-        Some(Self {
+        let digest = Self {
             start: seconds(&fields.digest_start_time)?,
             end: seconds(&fields.digest_end_time)?,
             bucket: fields.digest_s3_bucket,
@@ -140,9 +150,10 @@ impl Digest {
             hash,
             signed: Sha256::digest(to_sign.as_bytes()).into(),
             logs: fields.log_files.into_iter().map(LogFields::read).collect(),
-            is_appended: !rest.is_empty(),
+            is_appended: false,
             is_damaged: false,
-        })
+        };
+        Some((digest, rest))
     }
 
     fn damaged(text: &[u8], path: &str, name: DigestName<'_>) -> Self {

@@ -128,9 +128,9 @@ proptest! {
         let (found, _) = coverage(&lake, &[]);
         let there = trail.logs.iter().filter(|(key, ..)| !gone.contains(key));
         let counts = parsed(there.map(|(key, ..)| &trail.texts[key]));
-        for region in 0..REGIONS.len() {
+        for (region, name) in REGIONS.into_iter().enumerate() {
             for hour in START.div_euclid(HOUR)..START.div_euclid(HOUR) + 12 {
-                let key = (ACCOUNT.to_owned(), REGIONS[region].to_owned(), hour);
+                let key = (ACCOUNT.to_owned(), name.to_owned(), hour);
                 let row = found.get(&key);
                 let state = row.map_or("unknown", |row| row["state"].as_str().unwrap());
                 prop_assert_eq!(state, expected(&trail, &gone, &counts, region, hour), "{:?} without {:?}", key, gone);

@@ -124,7 +124,8 @@ fn a_whole_archive_is_proved_except_its_newest_digests_without_metadata() {
 fn no_layout_changes_what_is_proved() {
     let trail = Trail::new();
     let name = |key: &str| key.rsplit('/').next().unwrap().to_owned();
-    let layouts: [(&str, &dyn Fn(&str) -> Vec<String>); 6] = [
+    type Places<'a> = &'a dyn Fn(&str) -> Vec<String>;
+    let layouts: [(&str, Places<'_>); 6] = [
         ("flat", &|key| vec![name(key)]),
         ("hive", &|key| {
             vec![format!("logs/region={}/{}", key.len() % 3, name(key))]
@@ -234,6 +235,57 @@ fn what_is_appended_to_a_log_or_a_digest_is_found() {
     assert_eq!(codes(&found), [(FindingCode::CopiesDiffer, key.as_str())]);
     assert!(found.has_contradiction());
     assert_eq!(n_logs(&found, LogStatus::Altered), 0);
+}
+
+#[test]
+fn digests_may_be_lines_of_one_file() {
+    let trail = Trail::new();
+    let mut stored = trail.stored();
+    let mut lines = String::new();
+    for key in trail.digests.iter().flatten() {
+        stored.remove(key);
+        lines += &format!("{}\n", trail.texts[key]);
+    }
+    stored.insert("all.ndjson".to_owned(), lines.into_bytes());
+    let found = verdicts(&stored);
+    assert!(found.is_all_proved(), "{found:?}");
+}
+
+#[test]
+fn a_file_that_is_emptied_cut_off_or_replaced_is_found() {
+    let trail = Trail::new();
+    let (log, region, n) = &trail.logs[6];
+    let digest = &trail.digests[*region][*n];
+    for key in [log, digest] {
+        let whole = trail.stored()[key].clone();
+        let contents = [
+            Vec::new(),
+            whole[..whole.len() / 2].to_vec(),
+            b"no log at all".to_vec(),
+            gzip(b""),
+        ];
+        for content in contents {
+            let mut stored = trail.stored();
+            stored.insert(key.clone(), content.clone());
+            let found = verdicts(&stored);
+            assert!(found.has_contradiction(), "{key}: {}", content.len());
+            let keys: Vec<&str> = codes(&found).into_iter().map(|(_, key)| key).collect();
+            assert_eq!(keys, [key.as_str()], "{}", content.len());
+        }
+    }
+}
+
+#[test]
+fn digests_with_each_other_s_names_are_altered() {
+    let trail = Trail::new();
+    let (one, other) = (&trail.digests[0][3], &trail.digests[0][5]);
+    let mut stored = trail.stored();
+    let (first, second) = (stored[one].clone(), stored[other].clone());
+    stored.insert(one.clone(), second);
+    stored.insert(other.clone(), first);
+    let found = verdicts(&stored);
+    let altered = [one, other].map(|key| (FindingCode::DigestAltered, key.as_str()));
+    assert_eq!(codes(&found), altered);
 }
 
 #[test]

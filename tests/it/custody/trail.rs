@@ -175,12 +175,11 @@ impl Trail {
 
     fn make() -> Self {
         let mut trail = Self::default();
-        for region in 0..REGIONS.len() {
+        for (region, name) in REGIONS.into_iter().enumerate() {
             let mut previous: Option<(String, String, String)> = None;
             for n in 0..N_DIGESTS {
                 let logs = trail.add_logs(region, n);
                 let end = START + HOUR * (i64::try_from(n).unwrap() + 1);
-                let name = REGIONS[region];
                 let key = format!(
                     "AWSLogs/{ACCOUNT}/CloudTrail-Digest/{name}/{}/{ACCOUNT}_CloudTrail-Digest_{name}_my_trail_us-east-1_{}.json.gz",
                     form(end, "%Y/%m/%d"),
