@@ -28,6 +28,7 @@ mod root;
 mod rule;
 mod rules;
 mod schema;
+mod search;
 mod state;
 mod summary;
 mod survey;
@@ -65,6 +66,10 @@ pub(crate) fn run() -> ExitCode {
     };
     let result = match args.command {
         Command::Hunt(args) => hunt::run(HuntArgs { words, ..*args }),
+        Command::Search(mut args) => {
+            args.hunt.words = words;
+            search::run(*args)
+        }
         Command::Investigate(args) => investigate::run(InvestigateArgs { words, ..*args }),
         Command::Schema { of } => schema::run(of),
         Command::Config => config::run(args.config.as_deref(), args.no_config),

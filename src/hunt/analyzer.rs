@@ -70,7 +70,7 @@ impl<'a> HuntAnalyzer<'a> {
         let is_related_requested = config.output.related.is_some();
         let n_rules = config.rules.iter().len();
         let rules = config.rules.iter().map(|(index, one)| HuntRule {
-            row: companion::row_rule(&one.rule).in_set(index, &one.pack),
+            row: companion::row_rule(&one.rule).in_set(index, &one.pack, &one.file),
             doubts: Doubts::of(&one.rule),
             label: match n_rules {
                 1 => String::new(),
@@ -124,6 +124,17 @@ impl<'a> HuntAnalyzer<'a> {
 
 /// Returns the search for the events of rules and of their companion.
 fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>> + Clone) -> Search {
+    let mut indicators = rules
+        .clone()
+        .into_iter()
+        .map(|row| row.rule().query().indicators());
+    if let Some(Some(indicators)) = indicators.next() {
+        // Such a rule is alone.
+        let names = indicators
+            .names()
+            .filter(|_| rules.clone().into_iter().count() == 1);
+        return names.map_or(Search::Everything, |names| Search::Names(names.to_vec()));
+    }
     let words = words(rules.clone());
     match words {
         // So few words are found faster than keys of actions.

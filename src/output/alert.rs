@@ -225,6 +225,15 @@ fn computed<'v>(
             Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
             None => event.request_parameter("policyName"),
         },
+        Column::MatchedField if rule.rule().query().indicators().is_some() => {
+            let indicators = rule.rule().query().indicators()?;
+            let found = indicators.found_in(event).into_iter();
+            let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
+                Some(place) => format!("{indicator} in {place}"),
+                None => indicator.to_owned(),
+            });
+            Some(places.collect::<Vec<_>>().join(", ").into())
+        }
         Column::MatchedField => {
             let literals = rule.literals();
             let place = event.locate_in_request(literals);

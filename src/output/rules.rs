@@ -28,14 +28,15 @@ impl<'a> RowRule<'a> {
         }
     }
 
-    /// Sets the place of the rule in its set, and its pack.
+    /// Sets the place of the rule in its set, and its pack and file.
     #[must_use]
-    pub fn in_set(self, index: u16, pack: &str) -> Self {
+    pub fn in_set(self, index: u16, pack: &str, file: &str) -> Self {
         let id = &self.rule.metadata.rule_id;
         // No id contains a zero byte.
-        let name = match pack {
-            BUILTIN_PACK => id.clone(),
-            pack => format!("{pack}\0{id}"),
+        let name = match (pack, file) {
+            (BUILTIN_PACK, _) => id.clone(),
+            (pack, "") => format!("{pack}\0{id}"),
+            (pack, file) => format!("{pack}\0{file}\0{id}"),
         };
         Self {
             index,

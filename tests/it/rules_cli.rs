@@ -432,3 +432,49 @@ fn many_rules_find_the_same_in_every_form_of_the_records() {
         assert_eq!(rows[0]["rule_id"], "r7", "{name}");
     }
 }
+
+#[test]
+fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
+    let lake = archive();
+    let found = |args: &[&str]| {
+        let outputs = ["search", "-q", "-o", "found.ndjson", "--force"];
+        succeeds(&lake, &[&outputs[..], args].concat());
+        let rows = rows(&lake.beside("found.ndjson"));
+        let texts = rows.iter().map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (text("event_id"), text("matched_field"))
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let pair = |id: &str, place: &str| (id.to_owned(), place.to_owned());
+    let bob = "bob in userIdentity.arn";
+    assert_eq!(found(&["bob", "logs"]), [pair("22", bob)]);
+    assert_eq!(found(&["bo", "logs"]), []);
+    fs::write(lake.beside("iocs.txt"), "# list\nbob\ndeploy-1\n").unwrap();
+    assert_eq!(
+        found(&["--indicators", "iocs.txt", "logs"]),
+        [pair("22", bob), pair("333", "deploy-1 in userIdentity.arn")]
+    );
+    let in_network = found(&["203.0.113.0/24", "logs"]);
+    assert_eq!(in_network.len(), 4);
+    assert_eq!(
+        in_network[0],
+        pair("1", "203.0.113.0/24 in sourceIPAddress")
+    );
+    assert_eq!(found(&["203.0.113.7", "bob", "logs"]).len(), 4);
+    refuses(
+        &lake,
+        &["search", "bob"],
+        "no file or folder to search is named",
+    );
+    refuses(
+        &lake,
+        &["search", "/nosuch", "logs"],
+        "/nosuch: no such file or directory",
+    );
+    refuses(
+        &lake,
+        &["search", "logs"],
+        "there is no indicator to search for",
+    );
+}

@@ -6,6 +6,7 @@ mod hunt;
 mod input;
 mod report;
 mod rules;
+mod search;
 mod synth;
 mod verify;
 
@@ -21,6 +22,7 @@ pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use rules::{ListFormat, RuleArgs, RulesCommand};
+pub(crate) use search::SearchArgs;
 pub(crate) use synth::SynthArgs;
 pub(crate) use verify::VerifyArgs;
 
@@ -105,6 +107,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Hunt(Box<HuntArgs>),
+    #[command(help_template = TEMPLATE)]
+    Search(Box<SearchArgs>),
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),

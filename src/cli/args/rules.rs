@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use trailsift::rule;
+use trailsift::rule::{self, Indicators};
 
 /// The rules of a hunt.
 #[derive(Debug, Default, ClapArgs)]
@@ -70,6 +70,10 @@ pub(crate) struct RuleArgs {
         hide_short_help = true
     )]
     pub(crate) exceptions: Option<PathBuf>,
+
+    /// The indicators of a search, which take the place of rules.
+    #[arg(skip)]
+    pub(crate) search: Option<Indicators>,
 
     /// Refuse to run if one of the rules cannot run
     #[arg(long, help_heading = "Rules", hide_short_help = true)]

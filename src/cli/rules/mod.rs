@@ -19,6 +19,8 @@ use super::usage::usage;
 
 /// The pack of queries that are typed.
 const QUERY_PACK: &str = "query";
+/// The pack of a search for indicators.
+const SEARCH_PACK: &str = "search";
 /// Number of rules that cannot run that an error names.
 const REFUSED_NAMED: usize = 10;
 
@@ -94,6 +96,11 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
 
 /// Reads all rules, with those that are not selected.
 pub(super) fn load(args: &RuleArgs) -> anyhow::Result<Loaded> {
+    if let Some(indicators) = &args.search {
+        let rules = vec![PackRule::new(SEARCH_PACK, load::search(indicators.clone()))];
+        let refused = Vec::new();
+        return Ok(Loaded { rules, refused });
+    }
     if args.rules.is_empty() && args.query.is_empty() {
         let rules = vec![PackRule::new(BUILTIN_PACK, Rule::quarantine())];
         let refused = Vec::new();

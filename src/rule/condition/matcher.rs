@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use memchr::memmem;
 
+use super::indicators::Indicators;
 use super::network::Network;
 use super::pattern::Pattern;
 use super::text::{Case, number_text};
@@ -35,6 +36,8 @@ pub(in crate::rule) enum Matcher {
     Pattern(Pattern),
     /// It is an address in one of these networks.
     Networks(Vec<Network>),
+    /// It has one of these.
+    Indicators(Indicators),
 }
 
 /// The place of a text in another one.
@@ -249,6 +252,7 @@ impl Matcher {
             Self::Wildcard(wildcard) => wildcard.matches(value),
             Self::Pattern(pattern) => pattern.matches(value),
             Self::Networks(networks) => networks.iter().any(|network| network.contains(value)),
+            Self::Indicators(indicators) => indicators.are_in(value),
         }
     }
 
@@ -266,7 +270,7 @@ impl Matcher {
     pub(super) fn has_wildcards(&self) -> bool {
         match self {
             Self::AnyOf(matchers) => matchers.iter().any(Self::has_wildcards),
-            Self::Part { .. } | Self::Wildcard(_) => true,
+            Self::Part { .. } | Self::Wildcard(_) | Self::Indicators(_) => true,
             Self::Texts(_)
             | Self::Number { .. }
             | Self::Ordered(..)
@@ -281,6 +285,7 @@ impl Matcher {
             Self::AnyOf(matchers) => matchers.iter().map(Self::n_tests).sum(),
             Self::Texts(set) => set.texts.len(),
             Self::Networks(networks) => networks.len(),
+            Self::Indicators(indicators) => indicators.len(),
             Self::Number { .. }
             | Self::Ordered(..)
             | Self::Part { .. }

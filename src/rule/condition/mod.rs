@@ -15,6 +15,7 @@
 mod actions;
 mod check;
 mod evaluate;
+mod indicators;
 mod matcher;
 mod needles;
 mod network;
@@ -28,6 +29,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use indicators::{Indicators, IndicatorsError};
 pub(super) use matcher::{Bound, Comparison, Matcher, Place};
 pub use needles::Needles;
 pub(super) use network::Network;
@@ -296,6 +298,21 @@ impl Condition {
         let mut found = Vec::new();
         self.0.collect_wildcards(&mut found);
         found
+    }
+
+    /// Returns the condition that one of the indicators is anywhere in an event.
+    #[must_use]
+    pub fn has_indicator(indicators: Indicators) -> Self {
+        Self(Node::Anywhere(Matcher::Indicators(indicators)))
+    }
+
+    /// Returns the indicators, if the condition is that an event has one.
+    #[must_use]
+    pub fn indicators(&self) -> Option<&Indicators> {
+        match &self.0 {
+            Node::Anywhere(Matcher::Indicators(indicators)) => Some(indicators),
+            _ => None,
+        }
     }
 
     /// Returns the parts of the condition, each with what came of it for `event`.

@@ -100,7 +100,8 @@ pub(super) fn runs_of(
         Matcher::Number { .. }
         | Matcher::Ordered(..)
         | Matcher::Pattern(_)
-        | Matcher::Networks(_) => None,
+        | Matcher::Networks(_)
+        | Matcher::Indicators(_) => None,
     }
 }
 

@@ -107,6 +107,7 @@ fn write_matcher(f: &mut Formatter<'_>, matcher: &Matcher) -> fmt::Result {
             write!(f, "is like \"{text}\"{suffix}")
         }
         Matcher::Pattern(pattern) => write!(f, "matches /{}/", pattern.text()),
+        Matcher::Indicators(indicators) => write!(f, "has one of {} indicators", indicators.len()),
         Matcher::Networks(networks) => {
             f.write_str("is in ")?;
             for (n, network) in networks.iter().enumerate() {

@@ -19,7 +19,7 @@ mod sigma;
 use super::model::{Metadata, Rule, Schedule, Severity};
 use super::pack_rule::PackRule;
 pub use crate::report::RefusedRule as Refused;
-pub use query::query;
+pub use query::{query, search};
 
 /// What is known about a rule: it cannot run, or not in full.
 pub(super) struct Reason {

@@ -2,7 +2,7 @@
 
 use super::metadata;
 use crate::rule::model::{Rule, Severity};
-use crate::rule::{ParseError, eql, kql};
+use crate::rule::{Condition, Indicators, ParseError, eql, kql};
 
 /// Returns the rule with this query: in KQL after `kql:`, else in EQL, which may have `eql:` before it. Its id is
 /// `query`, and its name the query.
@@ -23,6 +23,19 @@ pub fn query(text: &str) -> Result<Rule, ParseError> {
     let name = text.trim().to_owned();
     let metadata = metadata("query".to_owned(), name.clone(), language, Severity::Medium);
     Ok(Rule::new(metadata, condition, name))
+}
+
+/// Returns the rule that finds events with one of the indicators, anywhere in them. Its id is `search`.
+#[must_use]
+pub fn search(indicators: Indicators) -> Rule {
+    let name = format!("search for {} indicators", indicators.len());
+    let metadata = metadata(
+        "search".to_owned(),
+        name.clone(),
+        "indicators",
+        Severity::Medium,
+    );
+    Rule::new(metadata, Condition::has_indicator(indicators), name)
 }
 
 #[cfg(test)]

@@ -1,0 +1,156 @@
+//! `trailsift search`: a hunt for indicators.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use trailsift::rule::Indicators;
+
+use super::args::{HuntArgs, SearchArgs};
+use super::exit::Exit;
+use super::usage::{uri, usage};
+use super::{hunt, terminal};
+
+/// Searches, and reports the result.
+pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
+    let SearchArgs {
+        indicators,
+        column,
+        indicator,
+        mut hunt,
+    } = args;
+    let rules = &hunt.rules;
+    if !rules.rules.is_empty() || !rules.query.is_empty() {
+        return Err(usage("a search has no rules; hunt with --rules or --query").into());
+    }
+    let mut all = indicator;
+    hunt.input.paths = paths(&hunt, &mut all)?;
+    if hunt.input.paths.is_empty()
+        && hunt.input.files_from.is_none()
+        && hunt.input.manifest.is_none()
+    {
+        let message = "no file or folder to search is named; the words are taken for indicators";
+        return Err(usage(message).into());
+    }
+    for path in &indicators {
+        all.extend(of_file(path, column.as_deref())?);
+    }
+    let found = Indicators::new(&all).map_err(|error| usage(&error.to_string()))?;
+    hunt.rules.search = Some(found);
+    hunt::run(hunt)
+}
+
+/// Returns the words that name what is searched, and adds the others to the indicators.
+fn paths(args: &HuntArgs, indicators: &mut Vec<String>) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in &args.input.paths {
+        let is_path = path.as_os_str() == "-" || path.symlink_metadata().is_ok();
+        match path.to_str() {
+            Some(text) if !is_path && uri(path).ok().flatten().is_none() => {
+                // A mistyped path would be searched for and never found.
+                if text.starts_with(['/', '.', '~']) {
+                    let message = format!(
+                        "{text}: no such file or directory (--indicator {text} searches for it)"
+                    );
+                    return Err(usage(&message).into());
+                }
+                indicators.push(text.to_owned());
+            }
+            _ => paths.push(path.clone()),
+        }
+    }
+    Ok(paths)
+}
+
+/// Returns the indicators of a file.
+fn of_file(path: &Path, column: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let failed = |message: String| usage(&format!("{}: {message}", path.display()));
+    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| failed("the file is not UTF-8".to_owned()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let found = match column {
+        Some(column) => of_column(text, column).map_err(failed)?,
+        None if text.trim_start().starts_with('{') => {
+            let bundle: Value =
+                serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
+            of_bundle(&bundle)
+        }
+        None => of_lines(text),
+    };
+    if found.is_empty() {
+        terminal::line(&format!("{} has no indicator", terminal::path(path)));
+    }
+    Ok(found)
+}
+
+fn of_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+fn of_column(text: &str, column: &str) -> Result<Vec<String>, String> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| error.to_string())?;
+    let place = header.iter().position(|name| name.trim() == column);
+    let place = place.ok_or_else(|| {
+        let names: Vec<&str> = header.iter().collect();
+        format!("it has no column {column}; it has {}", names.join(", "))
+    })?;
+    let cells = reader.records().map(|row| {
+        let row = row.map_err(|error| error.to_string())?;
+        Ok(row.get(place).unwrap_or_default().trim().to_owned())
+    });
+    cells.collect()
+}
+
+/// Returns the texts in quotes in the patterns of a STIX bundle, such as `[ipv4-addr:value = '203.0.113.7']`.
+fn of_bundle(bundle: &Value) -> Vec<String> {
+    let objects = bundle["objects"].as_array().into_iter().flatten();
+    let patterns = objects.filter_map(|object| object["pattern"].as_str());
+    patterns.flat_map(quoted).collect()
+}
+
+fn quoted(pattern: &str) -> Vec<String> {
+    let (mut found, mut text) = (Vec::new(), None::<String>);
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match (&mut text, c) {
+            (None, '\'') => text = Some(String::new()),
+            (None, _) => {}
+            (Some(_), '\'') => found.extend(text.take()),
+            (Some(text), '\\') => text.extend(chars.next()),
+            (Some(text), c) => text.push(c),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn indicators_are_read_from_lines_columns_and_bundles() {
+        assert_eq!(
+            of_lines("# list\n\n203.0.113.7 \nalice\n"),
+            ["203.0.113.7", "alice"]
+        );
+        let csv = "name,ip\n\"a, b\",203.0.113.7\nc,198.51.100.1\n";
+        assert_eq!(
+            of_column(csv, "ip").unwrap(),
+            ["203.0.113.7", "198.51.100.1"]
+        );
+        assert_eq!(
+            of_column(csv, "x").unwrap_err(),
+            "it has no column x; it has name, ip"
+        );
+        let bundle = json!({"type": "bundle", "objects": [
+            {"type": "indicator", "pattern": "[ipv4-addr:value = '203.0.113.7' OR url:value = 'it\\'s']"},
+            {"type": "identity", "name": "x"},
+        ]});
+        assert_eq!(of_bundle(&bundle), ["203.0.113.7", "it's"]);
+    }
+}

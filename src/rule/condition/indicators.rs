@@ -1,0 +1,169 @@
+//! A set of indicators: names, keys, addresses and networks that are searched for anywhere in an event.
+//!
+//! A text counts as a whole word: `203.0.113.7` is not in `203.0.113.77`, nor `admin` in `administrator`. Characters that
+//! names in AWS have (letters, digits and `+.@-_`) belong to a word. Case counts. A network is in a text that is an
+//! address in it.
+
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::Network;
+use crate::event::Fields;
+
+/// Indicators, shared by the threads of a hunt.
+#[derive(Debug, Clone)]
+pub struct Indicators(Arc<Set>);
+
+#[derive(Debug)]
+struct Set {
+    texts: Vec<String>,
+    networks: Vec<(String, Network)>,
+    automaton: AhoCorasick,
+}
+
+/// Why indicators cannot be searched for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndicatorsError {
+    /// There is none.
+    #[error("there is no indicator to search for")]
+    Empty,
+    /// The search cannot be built.
+    #[error("the indicators are too many or too long")]
+    TooMany,
+}
+
+impl Indicators {
+    /// Returns the set of these texts; those that are networks, such as `203.0.113.0/24`, are networks.
+    ///
+    /// # Errors
+    /// No text that is not blank, and more text than a search can have.
+    pub fn new<T: AsRef<str>>(all: &[T]) -> Result<Self, IndicatorsError> {
+        let (mut texts, mut networks) = (Vec::new(), Vec::new());
+        for text in all.iter().map(|text| text.as_ref().trim()) {
+            let network = Some(text).filter(|text| text.contains('/'));
+            match network.and_then(Network::parse) {
+                _ if text.is_empty() => {}
+                Some(network) => networks.push((text.to_owned(), network)),
+                None if texts.iter().any(|known| known == text) => {}
+                None => texts.push(text.to_owned()),
+            }
+        }
+        if texts.is_empty() && networks.is_empty() {
+            return Err(IndicatorsError::Empty);
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(&texts)
+            .map_err(|_| IndicatorsError::TooMany)?;
+        Ok(Self(Arc::new(Set {
+            texts,
+            networks,
+            automaton,
+        })))
+    }
+
+    /// Returns the number of indicators.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.texts.len() + self.0.networks.len()
+    }
+
+    /// Returns whether there is none. There always is one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the texts, one of which is in each event that has an indicator; `None` if networks are searched for, or
+    /// texts that JSON may write in several ways.
+    #[must_use]
+    pub fn names(&self) -> Option<&[String]> {
+        let is_ascii = self.0.texts.iter().all(|text| text.is_ascii());
+        (is_ascii && self.0.networks.is_empty()).then_some(&self.0.texts)
+    }
+
+    /// Returns whether a text has an indicator.
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        let mut is_found = false;
+        self.each_in(text, &mut |_| is_found = true);
+        is_found
+    }
+
+    /// Returns the indicators that an event has, each once, with the text that has it.
+    #[must_use]
+    pub fn found_in(&self, event: &dyn Fields) -> Vec<(&str, String)> {
+        let mut found: Vec<(&str, String)> = Vec::new();
+        event.each_leaf(&mut |text| {
+            self.each_in(text, &mut |indicator| {
+                if !found.iter().any(|(known, _)| *known == indicator) {
+                    found.push((indicator, text.to_owned()));
+                }
+            });
+        });
+        found
+    }
+
+    fn each_in<'s>(&'s self, text: &str, visit: &mut dyn FnMut(&'s str)) {
+        for found in self.0.automaton.find_overlapping_iter(text) {
+            if is_word(text.as_bytes(), found.start(), found.end())
+                && let Some(indicator) = self.0.texts.get(found.pattern().as_usize())
+            {
+                visit(indicator);
+            }
+        }
+        for (name, network) in &self.0.networks {
+            if network.contains(text) {
+                visit(name);
+            }
+        }
+    }
+}
+
+impl PartialEq for Indicators {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.texts == other.0.texts && self.0.networks == other.0.networks
+    }
+}
+
+/// Returns whether no character of a name stands directly before or after.
+fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"+.@-_".contains(byte) || !byte.is_ascii();
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    !before.is_some_and(is_of_name) && !text.get(end).is_some_and(is_of_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_indicator_is_found_as_a_whole_word() {
+        let all = ["203.0.113.7", "alice", " ", "198.51.100.0/24", "alice"];
+        let indicators = Indicators::new(&all).unwrap();
+        assert_eq!(indicators.len(), 3);
+        for text in [
+            "203.0.113.7",
+            "from 203.0.113.7, then",
+            "arn:aws:iam::111122223333:user/alice",
+            "198.51.100.99",
+        ] {
+            assert!(indicators.are_in(text), "{text}");
+        }
+        for text in [
+            "203.0.113.77",
+            "malice",
+            "alice@example.com",
+            "198.51.101.9",
+            "",
+        ] {
+            assert!(!indicators.are_in(text), "{text}");
+        }
+        assert_eq!(indicators.names(), None);
+        let names = Indicators::new(&["alice", "AKIAIOSFODNN7EXAMPLE"]).unwrap();
+        assert_eq!(names.names().map(<[String]>::len), Some(2));
+        assert!(Indicators::new(&[""]).is_err());
+    }
+}
