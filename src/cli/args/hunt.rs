@@ -32,7 +32,7 @@ Examples:
     trailsift hunt --related related.parquet /archive/AWSLogs
 
   Each night, only what is new, with an exit code for new alerts:
-    trailsift hunt --state trail.state -o new.parquet --fail-on-alerts s3://my-trail-bucket/AWSLogs
+    trailsift hunt --state trail.state -o alerts/ --fail-on-alerts s3://my-trail-bucket/AWSLogs
 
   For a program: no text except diagnostics, and a report of what was not read:
     trailsift hunt --quiet --report report.json -o alerts.parquet /archive/AWSLogs";
