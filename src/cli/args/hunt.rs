@@ -78,7 +78,8 @@ pub(crate) struct HuntArgs {
 
     /// List what would be read, and open nothing
     ///
-    /// Prints how many files and bytes would be read, by account, region and year of the delivery.
+    /// Prints how many files and bytes would be read, by account, region and year of the delivery. It does not look into a
+    /// ledger (`--state`): files that are done are counted too.
     #[arg(long, help_heading = "Filter", hide_short_help = true)]
     pub(crate) dry_run: bool,
 
