@@ -72,10 +72,7 @@ pub(super) fn resolve(
     let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
     let mut own_files = own_files(&outputs, &roots)?;
     if let Some(state) = &args.output.state {
-        if Uri::of(state).is_some() || Uri::meant(state).is_some() {
-            let message = format!("{}: a ledger is a local file", state.display());
-            return Err(usage(&message).into());
-        }
+        check_ledger(state)?;
         // SQLite's log is beside the ledger.
         let mut log = state.clone().into_os_string();
         log.push("-wal");
@@ -427,6 +424,18 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
             "{}: related events go to a file, not a folder; end its name in .parquet, .ndjson, .csv or .arrows",
             path.display()
         ))),
+    }
+}
+
+/// Refuses an address as the place of a ledger.
+fn check_ledger(state: &Path) -> Result<(), clap::Error> {
+    let is_address = Uri::of(state).is_some() || Uri::meant(state).is_some();
+    match is_address {
+        true => Err(usage(&format!(
+            "{}: a ledger is a local file",
+            state.display()
+        ))),
+        false => Ok(()),
     }
 }
 
