@@ -1,4 +1,5 @@
--- A notebook for DuckDB over a dataset of alerts and a case. Make these first, then run `duckdb < examples/duckdb.sql`:
+-- A notebook for DuckDB over a dataset of alerts and a case. Make these first, then run `duckdb < examples/duckdb.sql`
+-- (`pip install duckdb-cli`; the package `duckdb` has no command line):
 --     trailsift hunt -o alerts/ data/trail
 --     trailsift hunt -o alerts.parquet data/trail
 --     trailsift investigate --output case alerts.parquet data/trail

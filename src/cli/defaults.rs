@@ -197,7 +197,12 @@ impl Table {
             format!("`{}` does not", one.get_name())
         });
         let has = if command.is_some() { "have" } else { "has" };
-        Err(self.fault(key.span(), &format!("{who} {has} an option --{name}")))
+        let dashed = name.replace('_', "-");
+        let tip = match command.is_none_or(|one| is_option(all, one, &dashed)) && dashed != name {
+            true => format!("; options are written with hyphens: {dashed}"),
+            false => String::new(),
+        };
+        Err(self.fault(key.span(), &format!("{who} {has} an option --{name}{tip}")))
     }
 
     fn option(

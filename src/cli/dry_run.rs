@@ -32,7 +32,7 @@ impl Sum {
 }
 
 /// Walks the roots, and prints how many files and bytes a hunt would read, by account, region and year.
-pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &ScanConfig, has_ledger: bool) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let mut far = Far::default();
     let mut sums: BTreeMap<Origin, Sum> = BTreeMap::new();
@@ -67,6 +67,9 @@ pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
         HumanCount(n_passed_over),
         HumanCount(n_excluded)
     );
+    if has_ledger {
+        table += "files that are done according to the ledger are counted too: a dry run does not look into it\n";
+    }
     table += &estimate(all, &far, listed, config);
     print(table.as_bytes())?;
     Ok(match is_complete {

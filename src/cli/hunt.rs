@@ -45,7 +45,7 @@ pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
     let dataset = dataset.with_context(|| folder.display().to_string())?;
     let config = resolve::resolve(&args, dataset, run_id)?;
     if args.dry_run {
-        return dry_run::run(&config.scan);
+        return dry_run::run(&config.scan, config.state.is_some());
     }
     let hunted = hunt(&args, &config, is_of_dataset).and_then(|exit| {
         // The old files may contain alerts from sources that were not read this time.

@@ -18,7 +18,7 @@ use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{
     Column, CsvColumns, Dataset, Destination, Format, Schema, incomplete_name,
 };
-use trailsift::store::{StoreOptions, Stores};
+use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{
     FormatArg, HuntArgs, InputArgs, InvestigateArgs, OutputArgs, Performance, PlanArgs, SchemaArg,
@@ -72,6 +72,7 @@ pub(super) fn resolve(
     let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
     let mut own_files = own_files(&outputs, &roots)?;
     if let Some(state) = &args.output.state {
+        check_ledger(state)?;
         // SQLite's log is beside the ledger.
         let mut log = state.clone().into_os_string();
         log.push("-wal");
@@ -321,7 +322,9 @@ fn schema(
         (_, _, Some(_)) if !is_dataset => {
             "--partition-by is for an output that is a folder, or a prefix with a / at its end"
         }
-        (SchemaArg::Ocsf, Format::Csv(_), _) => "--schema ocsf is nested, and CSV is flat",
+        (SchemaArg::Ocsf, Format::Csv(_), _) => {
+            "--schema ocsf is nested, and CSV is flat: name a file that ends in .parquet, .ndjson or .arrows"
+        }
         (SchemaArg::Ecs, Format::Parquet | Format::Csv(_) | Format::Arrow, _) => {
             "--schema ecs is lines of JSON: name a file that ends in .ndjson, or add --format ndjson"
         }
@@ -410,16 +413,29 @@ fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error
         return Ok(None);
     };
     if path.as_os_str() == "-" {
-        let message = "related events go to a file; name one that ends in .parquet or .ndjson";
+        let message =
+            "related events go to a file; name one that ends in .parquet, .ndjson, .csv or .arrows";
         return Err(usage(message));
     }
     let destination = written(path)?;
     match format_of(path, &args.output)? {
         Some(format) => Ok(Some((destination, format))),
         None => Err(usage(&format!(
-            "{}: its name does not tell the format; end it in .parquet or .ndjson",
+            "{}: related events go to a file, not a folder; end its name in .parquet, .ndjson, .csv or .arrows",
             path.display()
         ))),
+    }
+}
+
+/// Refuses an address as the place of a ledger.
+fn check_ledger(state: &Path) -> Result<(), clap::Error> {
+    let is_address = Uri::of(state).is_some() || Uri::meant(state).is_some();
+    match is_address {
+        true => Err(usage(&format!(
+            "{}: a ledger is a local file",
+            state.display()
+        ))),
+        false => Ok(()),
     }
 }
 

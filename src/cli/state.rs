@@ -47,7 +47,7 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
     let waiting = HumanCount(summary.n_waiting);
     line(
         "waiting",
-        format!("{waiting} rows, for the run that comes to its end"),
+        format!("{waiting} rows that a stopped run found; the next run writes them"),
     );
     if summary.n_forgotten > 0 {
         let n = HumanCount(summary.n_forgotten);

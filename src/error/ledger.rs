@@ -27,6 +27,14 @@ pub enum LedgerError {
         /// The part that differs.
         what: &'static str,
     },
+    /// An earlier run with the ledger left out events that this run selects.
+    #[error(
+        "an earlier run with this ledger used --since {since}; give that time or a later one, or name another ledger"
+    )]
+    Since {
+        /// The time of the earlier run.
+        since: jiff::Timestamp,
+    },
     /// The content of the ledger is invalid.
     #[error("the ledger is damaged")]
     Damaged,

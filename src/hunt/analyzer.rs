@@ -1,6 +1,7 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -24,8 +25,8 @@ pub enum Finding {
     Alert(Alert),
     /// A related event, which is written or shown.
     Related(Alert),
-    /// The counts of the related events.
-    Counts(Box<RelatedCounts>),
+    /// The counts of the related events of a source, or of a piece of it.
+    Counts(PathBuf, Box<RelatedCounts>),
     /// The numbers of alerts that exceptions suppressed, each with the places of its rule and of its exception.
     Suppressed(BTreeMap<(u16, u16), u64>),
 }
@@ -34,7 +35,9 @@ impl SizeBytes for Finding {
     fn size_bytes(&self) -> usize {
         match self {
             Self::Alert(row) | Self::Related(row) => row.size_bytes(),
-            Self::Counts(counts) => size_of::<Self>() + size_of_val(&**counts),
+            Self::Counts(source, counts) => {
+                size_of::<Self>() + source.as_os_str().len() + size_of_val(&**counts)
+            }
             Self::Suppressed(counts) => size_of::<Self>() + 24 * counts.len(),
         }
     }
@@ -260,8 +263,8 @@ impl Local for LocalHunt<'_> {
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
         self.found = FoundInRecord::default();
-        if let Some(counts) = self.companion.as_mut().and_then(LocalCompanion::end) {
-            out.output(Finding::Counts(Box::new(counts)));
+        if let Some((source, counts)) = self.companion.as_mut().and_then(LocalCompanion::end) {
+            out.output(Finding::Counts(source, Box::new(counts)));
         }
         if !self.suppressed.is_empty() {
             out.output(Finding::Suppressed(std::mem::take(&mut self.suppressed)));

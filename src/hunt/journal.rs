@@ -1,7 +1,7 @@
 //! The ledger's part in a hunt: the choice of the sources that are read ([`LedgerGate`]), their results ([`Journal`]),
 //! and the older outputs that must stay ([`Held`]).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::input::Source;
 use crate::input::source::SourceKind;
 use crate::input::source::identity as identity_of;
 use crate::ledger::{
-    Done, Identity, Ledger, LedgerError, RuleIdentity, SourceStatus, SourceVersion,
+    Done, Identity, Ledger, LedgerError, RuleIdentity, SourceStatus, SourceVersion, Waiting,
 };
 use crate::output::target::{is_there, remove};
 use crate::output::{Alert, Column, Written};
-use crate::report::{Diagnostic, Outcome};
+use crate::report::{Diagnostic, Outcome, RelatedCounts};
 use crate::rule::{PackRule, RuleSet};
 
 /// Opens the requested ledger, and completes the work of a run that was interrupted.
@@ -273,6 +273,8 @@ pub(super) struct Journal<'a> {
     /// The alerts of each source that has alerts, by id: the first and the last.
     alerts: Vec<(Vec<u8>, i64, i64)>,
     told: Vec<(PathBuf, Outcome, Vec<Diagnostic>)>,
+    /// The counts of the related events of each source of the turn that has any.
+    related: BTreeMap<PathBuf, RelatedCounts>,
     committed: Instant,
     /// Number of events that were read since the last commit.
     n_events: u64,
@@ -285,6 +287,7 @@ impl<'a> Journal<'a> {
             changed: BTreeSet::new(),
             alerts: Vec::new(),
             told: Vec::new(),
+            related: BTreeMap::new(),
             committed: Instant::now(),
             n_events: 0,
         }
@@ -319,6 +322,11 @@ impl<'a> Journal<'a> {
             _ => self.alerts.push((source.to_owned(), id, id)),
         }
         Ok(true)
+    }
+
+    /// Counts related events of a source.
+    pub(super) fn count_related(&mut self, source: &Path, counts: RelatedCounts) {
+        *self.related.entry(source.to_owned()).or_default() += counts;
     }
 
     /// Takes the outcome and the diagnostics of a source.
@@ -370,6 +378,7 @@ impl<'a> Journal<'a> {
                     seen,
                     outcome,
                     alerts: ids.map(|(_, first, last)| (first, last)),
+                    related: self.related.remove(path),
                     diagnostics: &diagnostics,
                 })
                 .map_err(failed(self.ledger.path()))?;
@@ -379,6 +388,7 @@ impl<'a> Journal<'a> {
             "of no source of the turn"
         );
         drop((alerts, told));
+        self.related.clear();
         Ok(())
     }
 
@@ -401,22 +411,22 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    /// Passes the waiting alerts of a source to `visit`, and returns its diagnostics. Each alert must be of one of the
+    /// Passes the waiting alerts of a source to `visit`, and returns what else waits. Each alert must be of one of the
     /// rules of the hunt.
     pub(super) fn waiting(
         &self,
         id: i64,
         n_rules: usize,
         visit: &mut dyn FnMut(Alert) -> Result<(), Error>,
-    ) -> Result<Vec<Diagnostic>, Error> {
+    ) -> Result<Waiting, Error> {
         let waiting = self.ledger.waiting(id).map_err(self.failed())?;
         let Some((mut from, last)) = waiting.alerts else {
-            return Ok(waiting.diagnostics);
+            return Ok(waiting);
         };
         loop {
             let alerts = self.ledger.alerts(from, last).map_err(self.failed())?;
             let Some((id, _)) = alerts.last() else {
-                return Ok(waiting.diagnostics);
+                return Ok(waiting);
             };
             from = id + 1;
             for (_, alert) in alerts {

@@ -112,7 +112,10 @@ impl Sink<Finding, Reached> for Writer<'_> {
     fn take(&mut self, finding: Finding) -> Result<(), Error> {
         match finding {
             Finding::Alert(row) | Finding::Related(row) => self.row_once(row),
-            Finding::Counts(counts) => {
+            Finding::Counts(source, counts) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.count_related(&source, *counts);
+                }
                 *self.related.get_or_insert_default() += *counts;
                 Ok(())
             }
@@ -156,9 +159,13 @@ impl Sink<Finding, Reached> for Writer<'_> {
             return Ok(Vec::new());
         };
         let n_rules = self.analyzer.n_rules();
-        let reported = journal.waiting(id, n_rules, &mut |row| self.row(row));
+        let waiting = journal.waiting(id, n_rules, &mut |row| self.row(row));
         self.journal = Some(journal);
-        reported
+        let waiting = waiting?;
+        if let Some(counts) = waiting.related {
+            *self.related.get_or_insert_default() += counts;
+        }
+        Ok(waiting.diagnostics)
     }
 
     /// Returns the sources whose alerts are in no output yet, and that this run did not find again.

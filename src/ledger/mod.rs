@@ -18,7 +18,7 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 
-use crate::report::{Code, Diagnostic, Outcome};
+use crate::report::{Code, Diagnostic, Outcome, RelatedCounts};
 
 pub use crate::error::LedgerError;
 pub use identity::{Identity, RuleIdentity};
@@ -67,6 +67,8 @@ pub struct Done<'a> {
     pub outcome: Outcome,
     /// The ids of its first and its last alert, as returned by [`Ledger::add_alert`].
     pub alerts: Option<(i64, i64)>,
+    /// The number of its related events, if it has any.
+    pub related: Option<RelatedCounts>,
     /// The diagnostics to report for the source.
     pub diagnostics: &'a [Diagnostic],
 }
@@ -76,6 +78,8 @@ pub struct Done<'a> {
 pub struct Waiting {
     /// The ids of the first and the last of its alerts.
     pub alerts: Option<(i64, i64)>,
+    /// The number of its related events, if it has any.
+    pub related: Option<RelatedCounts>,
     /// The diagnostics of the source that are still to be reported.
     pub diagnostics: Vec<Diagnostic>,
 }

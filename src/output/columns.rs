@@ -135,9 +135,9 @@ columns! {
     RuleNotes: required Texts, "rule_notes", "",
         "how the rule differs from what its author meant, where it must: such a row is an approximation";
     AlertId: required Text, "alert_id", "",
-        "a hash of the rule, the place and the record: the same archive gives the same ids";
+        "a hash of the rule, the record and its path below the one that was named: the same archive, named in the same way, gives the same ids";
     EventTime: optional Timestamp, "event_time", "@timestamp",
-        "when it happened; null if the record's time cannot be read";
+        "when it happened; no value if the record's time cannot be read";
     EventTimeText: optional Text, "event_time_text", "", "the record's time as it stands";
     EventId: optional Text, "event_id", "event.id", "CloudTrail's id of the event";
     EventAction: optional Text, "event_action", "event.action", "the API call";

@@ -4,6 +4,8 @@
 //! that read only a part replaces it only if the new output has at least as many rows; otherwise the new output is
 //! written beside it.
 
+use std::path::Path;
+
 use super::opened::Closed;
 use super::target::Target;
 use crate::error::Error;
@@ -64,7 +66,13 @@ fn settle(
     let name = target.path().display().to_string();
     let placed = |fate| placed(name.clone(), fate, n_rows);
     if verdict.is_of_dataset && n_rows == 0 {
-        return Ok((Closed::Nothing, placed(Fate::NoRows)));
+        // A file of this name never exists, and its folder does.
+        let folder = target.path().parent().unwrap_or(Path::new(""));
+        let placed = Placed {
+            name: format!("{}/", folder.display()),
+            ..placed(Fate::NoRows)
+        };
+        return Ok((Closed::Nothing, placed));
     }
     if is_held {
         return Ok((Closed::Nothing, placed(Fate::UpToDate)));

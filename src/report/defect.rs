@@ -52,7 +52,7 @@ pub enum Code {
     RecordCut,
     /// A candidate is larger than the largest record that is kept in memory.
     RecordTooLarge,
-    /// The needle is in the text, but no record that contains it was found.
+    /// The search term is in the text, but no record that contains it was found.
     NeedleWithoutRecord,
     /// A note that a person wrote names the policy, but it is not an event.
     MentionOnly,
@@ -246,7 +246,7 @@ impl Defect {
     }
 }
 
-/// A [`Defect`] and the source that contains it.
+/// A defect and the source that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {
     /// `error` if something was not read or not decided, otherwise `warning`.

@@ -47,7 +47,7 @@ pub struct Stats {
     pub stored_bytes: u64,
     /// Bytes searched, after decompression.
     pub text_bytes: u64,
-    /// Regions of text that contain a needle and were extracted for parsing.
+    /// Events that may match: regions of text that contain a search term and were extracted for parsing.
     pub candidates: u64,
     /// Candidates that were parsed.
     pub candidates_parsed: u64,
@@ -100,18 +100,18 @@ impl AddAssign for Stats {
     }
 }
 
-/// The number of sources with each [`Outcome`], and their bytes as stored.
+/// The number of sources with each outcome, and their bytes as stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sources {
     /// Sources found.
     pub found: u64,
-    /// [`Outcome::Read`].
+    /// Sources that were read to their end, every candidate decided.
     pub read: u64,
-    /// [`Outcome::Empty`].
+    /// Sources that are empty.
     pub empty: u64,
-    /// [`Outcome::Partial`].
+    /// Sources that were opened, but a part was not read or not decided.
     pub partial: u64,
-    /// [`Outcome::Failed`].
+    /// Sources of which nothing was read.
     pub failed: u64,
     /// Stored bytes of the sources that were read completely.
     pub read_bytes: u64,
@@ -354,7 +354,7 @@ pub struct Affected {
 /// The full report of a hunt.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
-    /// [`REPORT_SCHEMA_VERSION`].
+    /// The version of the report's form. It grows when a field goes away or gets another meaning.
     pub schema_version: u32,
     /// The program's version.
     pub version: &'static str,
@@ -389,15 +389,15 @@ pub struct Report {
     /// Counts over all sources.
     #[serde(flatten)]
     pub stats: Stats,
-    /// The number of events that name the policy but are not alerts, by their relation to a quarantine. `None` if no
+    /// The number of events that name the policy but are not alerts, by their relation to a quarantine. Absent if no
     /// rule finds quarantines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub related: Option<RelatedCounts>,
-    /// The first [`WITHOUT_EVENTS_NAMED`] files that were read and contain no event.
+    /// The first 20 files that were read and contain no event.
     pub files_without_events: Vec<String>,
     /// The number of diagnostics for each code.
     pub diagnostics_by_code: BTreeMap<Code, u64>,
-    /// The first [`DIAGNOSTICS_KEPT`] diagnostics, in source order.
+    /// The first 10,000 diagnostics, in source order.
     pub diagnostics: Vec<Diagnostic>,
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// An output and its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Placed {
-    /// The name of the output.
+    /// The name of the output; the folder of a dataset to which the run adds no file.
     pub name: String,
     /// The fate of the output.
     pub fate: Fate,

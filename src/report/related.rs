@@ -58,19 +58,19 @@ impl Display for Relation {
 }
 
 /// The number of events of each relation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelatedCounts {
-    /// [`Relation::FailedAttach`].
+    /// The policy should have been attached to a user, but was not.
     pub failed_attach: u64,
-    /// [`Relation::Detach`].
+    /// The policy was detached from a user, or somebody tried to detach it.
     pub detach: u64,
-    /// [`Relation::OtherAttach`].
+    /// The policy was attached to a role or group, or an inline policy names it.
     pub other_attach: u64,
-    /// [`Relation::LegacyQuarantine`].
+    /// The inline policy used before 2020 was put on a user.
     pub legacy_quarantine: u64,
-    /// [`Relation::Read`].
+    /// The policy was read or listed.
     pub read: u64,
-    /// [`Relation::Mention`].
+    /// The policy is named in any other way.
     pub mention: u64,
 }
 

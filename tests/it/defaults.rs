@@ -136,6 +136,10 @@ fn what_is_wrong_in_a_file_or_a_variable_is_told_with_its_place() {
             "trailsift.toml:2:2: no command has an option --thread",
         ),
         (
+            "[hunt]\nfail_on_alerts = true\n",
+            "an option --fail_on_alerts; options are written with hyphens: fail-on-alerts",
+        ),
+        (
             "[hunter]\n",
             "trailsift.toml:1:2: there is no command hunter",
         ),

@@ -232,4 +232,10 @@ fn a_dry_run_prints_what_would_be_read_and_writes_nothing() {
     let (_, rows, text) = dry_run(&["--account", OTHER, "--account-folders"]);
     assert_eq!(rows, ["- - - 2", "444455556666 us-east-1 2024 1"], "{text}");
     assert!(text.contains("1 folders passed over"), "{text}");
+    // It does not look into a ledger, and says so.
+    let note = "files that are done according to the ledger are counted too";
+    assert!(!text.contains(note), "{text}");
+    let (_, _, text) = dry_run(&["--state", "ledger"]);
+    assert!(text.contains(note) && text.contains("6 files, "), "{text}");
+    assert!(!lake.beside("ledger").try_exists().unwrap());
 }

@@ -171,6 +171,26 @@ fn a_folder_is_a_dataset_to_which_each_run_adds_a_file() {
             "{name}"
         );
     }
+    // A run without a row adds none, and names none.
+    let none = [
+        "hunt",
+        "logs",
+        "--quiet",
+        "--since",
+        "2100-01-01",
+        "--allow-empty",
+        "-o",
+        "set",
+    ];
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside("")).args(none);
+    command.args(["--report", "none.json"]);
+    assert!(command.status().unwrap().success());
+    let report: Value =
+        serde_json::from_slice(&fs::read(lake.beside("none.json")).unwrap()).unwrap();
+    assert_eq!(report["outputs"][0]["fate"], "no_rows");
+    assert_eq!(report["outputs"][0]["name"], "set/");
+    assert_eq!(names(&lake.beside("set")), set);
     // The run's id stands in the report, too.
     let report = lake.beside("report.json");
     let mut command = Command::new(TRAILSIFT);

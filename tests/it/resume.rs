@@ -41,6 +41,10 @@ fn known(hunt: &Hunt) -> (&Value, &Value) {
 
 /// A hunt that has read all of `logs` and waits at a pipe into which nobody writes.
 fn stuck(lake: &Lake, output: &str) -> Child {
+    stuck_with(lake, output, &["logs"])
+}
+
+fn stuck_with(lake: &Lake, output: &str, args: &[&str]) -> Child {
     let pipe = lake.beside("pipe");
     if !pipe.try_exists().unwrap() {
         assert!(
@@ -53,8 +57,11 @@ fn stuck(lake: &Lake, output: &str) -> Child {
     }
     let child = Command::new(TRAILSIFT)
         .current_dir(lake.beside(""))
-        .args(["hunt", "--state", "ledger", "-o", output, "logs", "pipe"])
+        .args(["hunt", "--state", "ledger", "-o", output])
+        .args(args)
+        .arg("pipe")
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
@@ -331,6 +338,78 @@ fn sources_that_could_not_be_read_are_named_with_zero_bytes_between_them() {
         .finds(&["2"]);
 }
 
+/// A quarantine of the policy that failed, and one that was lifted.
+fn failed_and_lifted() -> String {
+    let failed = attach("2").replace(r#""readOnly":false"#, r#""errorCode":"AccessDenied""#);
+    let lifted = attach("3").replace("AttachUserPolicy", "DetachUserPolicy");
+    format!("{failed}\n{lifted}")
+}
+
+#[test]
+fn a_run_that_goes_on_counts_the_related_events_that_were_waiting() {
+    for related in [&["logs"][..], &["logs", "--related", "related.ndjson"]] {
+        let lake = Lake::new()
+            .file("a.json", attach("1"))
+            .file("b.json", failed_and_lifted())
+            .file(
+                "c.json",
+                format!("{}\n{}", attach("4"), failed_and_lifted()),
+            );
+        let mut child = stuck_with(&lake, "alerts.ndjson", related);
+        assert_eq!(signal(&mut child, "-TERM"), Some(143));
+        // What was found in an older version of a file does not count twice.
+        let lake = lake.file(
+            "c.json",
+            format!("{}\n{}\n", attach("4"), failed_and_lifted()),
+        );
+        let resumed = hunt(&lake, "1.ndjson", related).exits(0).finds(&["1", "4"]);
+        let counts = &resumed.report["related"];
+        assert_eq!(known(&resumed), (&3.into(), &2.into()));
+        assert_eq!(
+            (&counts["failed_attach"], &counts["detach"]),
+            (&2.into(), &2.into())
+        );
+        resumed
+            .says("2 failed_attach, 2 detach")
+            .shows("Not alerts, but check these");
+        // They were reported, so they do not wait any more.
+        let last = hunt(&lake, "2.ndjson", &[related, &["--force"]].concat());
+        assert_eq!(last.report["related"]["failed_attach"], 0);
+    }
+}
+
+#[test]
+fn a_ledger_that_was_begun_by_an_earlier_version_goes_on() {
+    let lake = Lake::new().file("a.json", failed_and_lifted());
+    let mut child = stuck(&lake, "alerts.ndjson");
+    signal(&mut child, "-TERM");
+    let ledger = Connection::open(lake.beside("ledger")).unwrap();
+    let dropped = ledger.execute_batch("ALTER TABLE waiting DROP COLUMN related");
+    dropped.unwrap();
+    drop(ledger);
+    let lake = lake.file(
+        "b.json",
+        format!("{}\n{}", attach("1"), failed_and_lifted()),
+    );
+    let resumed = hunt(&lake, "1.ndjson", &["logs"]).exits(0).finds(&["1"]);
+    assert_eq!(resumed.report["related"]["failed_attach"], 1);
+}
+
+#[test]
+fn a_ledger_is_a_local_file() {
+    let output = Command::new(TRAILSIFT)
+        .args(["hunt", "--state", "s3://bucket/ledger", "-o", "-", "-"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("s3://bucket/ledger: a ledger is a local file"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_run_that_is_broken_off_goes_on_where_it_was() {
     let mut lake = Lake::new();
@@ -531,7 +610,7 @@ fn a_ledger_is_for_one_process_one_rule_and_one_choice_of_events() {
         .finds(&[]);
     hunt(&lake, "4.ndjson", &["logs", "--since", "2024-01-01"])
         .exits(1)
-        .says("--since");
+        .says("an earlier run with this ledger used --since 2024-02-01T00:00:00Z; give that time or a later one");
     fs::write(
         lake.beside("ledger"),
         "something else, of some length that SQLite reads as a header",

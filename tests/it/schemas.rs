@@ -103,6 +103,30 @@ const ECS: [&str; 52] = [
 ];
 
 #[test]
+fn a_user_who_acted_on_itself_is_related_once() {
+    let own = attach("1").replace(r#""userName":"alice""#, r#""userName":"ops""#);
+    let lake = Lake::new().file("a.json", own);
+    hunt(&lake, &["-o", "signals.ndjson", "--schema", "ecs"]);
+    let signal = lines(&lake, "signals.ndjson").remove(1);
+    assert_eq!(signal["user"]["target"]["name"], "ops");
+    assert_eq!(signal["related"]["user"], json!(["ops"]));
+}
+
+#[test]
+fn no_description_in_a_schema_links_into_the_code() {
+    for of in ["alerts", "report", "case"] {
+        let output = Command::new(TRAILSIFT)
+            .args(["schema", of])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("description"), "{of}");
+        let links: Vec<_> = text.lines().filter(|line| line.contains("[`")).collect();
+        assert_eq!(links, Vec::<&str>::new(), "{of}");
+    }
+}
+
+#[test]
 fn a_signal_is_a_document_in_ecs_behind_the_line_that_indexes_it_once() {
     let lake = Lake::new().file("a.json", attach("1"));
     hunt(&lake, &["-o", "signals.ndjson", "--schema", "ecs"]);

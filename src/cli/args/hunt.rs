@@ -32,7 +32,7 @@ Examples:
     trailsift hunt --related related.parquet /archive/AWSLogs
 
   Each night, only what is new, with an exit code for new alerts:
-    trailsift hunt --state trail.state -o new.parquet --fail-on-alerts s3://my-trail-bucket/AWSLogs
+    trailsift hunt --state trail.state -o alerts/ --fail-on-alerts s3://my-trail-bucket/AWSLogs
 
   For a program: no text except diagnostics, and a report of what was not read:
     trailsift hunt --quiet --report report.json -o alerts.parquet /archive/AWSLogs";
@@ -78,7 +78,8 @@ pub(crate) struct HuntArgs {
 
     /// List what would be read, and open nothing
     ///
-    /// Prints how many files and bytes would be read, by account, region and year of the delivery.
+    /// Prints how many files and bytes would be read, by account, region and year of the delivery. It does not look into a
+    /// ledger (`--state`): files that are done are counted too.
     #[arg(long, help_heading = "Filter", hide_short_help = true)]
     pub(crate) dry_run: bool,
 

@@ -80,16 +80,23 @@ impl AlertTable {
             text += &self.counts();
             text.push('\n');
         }
-        if !self.beside.is_empty() {
+        let n_all: u64 = SEEN.iter().map(|relation| related.of(*relation)).sum();
+        if n_all > 0 {
             if !text.is_empty() {
                 text.push('\n');
             }
             text += "Not alerts, but check these: quarantines that were lifted, or that failed.\n";
-            let n_all: u64 = SEEN.iter().map(|relation| related.of(*relation)).sum();
-            let n_more = n_all.saturating_sub(self.beside.len() as u64);
-            text += &events::table(&mut self.beside, room);
-            if n_more > 0 {
-                text += &format!("and {} more\n", HumanCount(n_more));
+            let n_more = HumanCount(n_all.saturating_sub(self.beside.len() as u64));
+            if self.beside.is_empty() {
+                // Without a file of related events, a stopped run leaves only their number.
+                text += &format!(
+                    "{n_more} that a stopped run found; a run with --related and without --state lists them\n"
+                );
+            } else {
+                text += &events::table(&mut self.beside, room);
+                if n_more.0 > 0 {
+                    text += &format!("and {n_more} more\n");
+                }
             }
         }
         text

@@ -7,6 +7,7 @@
 
 mod relations;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::place;
@@ -107,7 +108,7 @@ impl<'a> Companion<'a> {
         LocalCompanion {
             companion: self,
             n_rows: 0,
-            counts: RelatedCounts::default(),
+            counts: None,
         }
     }
 }
@@ -118,8 +119,8 @@ pub(super) struct LocalCompanion<'a> {
     companion: &'a Companion<'a>,
     /// Number of rows of the piece that were made of related events.
     n_rows: u64,
-    /// The counts of the related events of the piece.
-    counts: RelatedCounts,
+    /// The source of the piece and the counts of its related events, if it has any.
+    counts: Option<(PathBuf, RelatedCounts)>,
 }
 
 impl LocalCompanion<'_> {
@@ -140,7 +141,8 @@ impl LocalCompanion<'_> {
         };
         let relations = &self.companion.relations;
         let relation = relations.of(&event.event, &is_mentioned)?;
-        self.counts.add(relation);
+        let path = || (at.log.source.path.clone(), RelatedCounts::default());
+        self.counts.get_or_insert_with(path).1.add(relation);
         let is_shown = matches!(relation, Relation::FailedAttach | Relation::Detach)
             && self.n_rows < RELATED_SHOWN
             && !self.companion.has_shown_enough.load(Relaxed);
@@ -150,10 +152,9 @@ impl LocalCompanion<'_> {
         })
     }
 
-    /// Ends a piece, and returns its counts if it had a related event.
-    pub(super) fn end(&mut self) -> Option<RelatedCounts> {
+    /// Ends a piece, and returns its source and its counts if it had a related event.
+    pub(super) fn end(&mut self) -> Option<(PathBuf, RelatedCounts)> {
         self.n_rows = 0;
-        let counts = std::mem::take(&mut self.counts);
-        (counts != RelatedCounts::default()).then_some(counts)
+        self.counts.take()
     }
 }

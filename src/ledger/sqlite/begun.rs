@@ -1,8 +1,9 @@
 //! The identity that is recorded in a ledger, compared with that of a run.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Identity, RuleIdentity};
+use super::{Identity, LedgerError, RuleIdentity};
 
 /// The identity that is recorded in a ledger.
 #[derive(Debug, Deserialize)]
@@ -19,10 +20,30 @@ pub(super) enum Begun {
     },
 }
 
+impl Begun {
+    /// Returns the start of the ledger's time range.
+    fn since(&self) -> Option<Timestamp> {
+        let (Self::Current(Identity { since, .. }) | Self::Earlier { since, .. }) = self;
+        Timestamp::from_microsecond((*since)?).ok()
+    }
+}
+
+/// The option for the start of the time range.
+const SINCE: &str = "--since";
+
 impl Identity {
+    /// Returns the error that the ledger cannot serve this identity, if that is so.
+    pub(super) fn refusal(&self, begun: &Begun) -> Option<LedgerError> {
+        let what = self.differs(begun)?;
+        Some(match begun.since() {
+            Some(since) if what == SINCE => LedgerError::Since { since },
+            _ => LedgerError::Identity { what },
+        })
+    }
+
     /// Returns the part of this identity that the ledger cannot serve, because the ledger was created for something
     /// else.
-    pub(super) fn differs(&self, begun: &Begun) -> Option<&'static str> {
+    fn differs(&self, begun: &Begun) -> Option<&'static str> {
         let (begun, has_other_filters) = match begun {
             Begun::Current(begun) => (begun.clone(), false),
             Begun::Earlier {
@@ -61,7 +82,7 @@ impl Identity {
                 self.max_decoded_bytes != begun.max_decoded_bytes,
                 "--max-decoded",
             ),
-            (self.begins_before(begun.since), "and later --since"),
+            (self.begins_before(begun.since), SINCE),
             (self.until != begun.until, "--until"),
             (self.accounts != begun.accounts, "--account"),
             (

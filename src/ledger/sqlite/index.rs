@@ -154,7 +154,7 @@ mod tests {
                         }
                     }
                     let outcome = Outcome::Read;
-                    let done = Done { seen: &seen, outcome, alerts: None, diagnostics: &[] };
+                    let done = Done { seen: &seen, outcome, alerts: None, related: None, diagnostics: &[] };
                     ledger.add(&done).expect("room");
                     model.insert(source.clone(), *size);
                     if commits[n % commits.len()] {

@@ -41,7 +41,7 @@ const SCHEMA: &str = "
     CREATE TABLE total (outcome INTEGER PRIMARY KEY, n_sources INTEGER NOT NULL, n_bytes INTEGER NOT NULL);
     -- Sources with alerts or diagnostics that are in no output yet; first and last are ids of alerts.
     CREATE TABLE waiting (id INTEGER PRIMARY KEY, path BLOB NOT NULL,
-                          first INTEGER, last INTEGER, diagnostics TEXT NOT NULL);
+                          first INTEGER, last INTEGER, diagnostics TEXT NOT NULL, related TEXT);
     CREATE INDEX waiting_of ON waiting (path);
     CREATE TABLE alert (id INTEGER PRIMARY KEY, is_related INTEGER NOT NULL, event_key BLOB NOT NULL,
                         alert_id TEXT NOT NULL, row TEXT NOT NULL);
@@ -64,7 +64,7 @@ const DIAGNOSTICS_KEPT: usize = 100;
 impl Done<'_> {
     /// Returns whether the source has anything to report; only then can some of its data wait.
     fn has_told(&self) -> bool {
-        self.alerts.is_some() || !self.diagnostics.is_empty()
+        self.alerts.is_some() || self.related.is_some() || !self.diagnostics.is_empty()
     }
 }
 
@@ -83,6 +83,9 @@ struct State {
     /// The page that is being filled. The file contains it as it was at the last commit.
     page: Page,
     page_id: u32,
+    /// The next id of waiting data. SQLite itself would give the id of a deleted row again, and the run would take the
+    /// new row for one of an earlier run.
+    waiting_id: i64,
     /// Counts that are not yet in the totals: sources and bytes by the rank of the outcome.
     totals: BTreeMap<u8, (i64, i64)>,
     has_begun: bool,
@@ -108,8 +111,8 @@ impl Ledger {
             match begun {
                 Some(begun) => {
                     let begun: Begun = serde_json::from_str(&begun)?;
-                    if let Some(what) = identity.differs(&begun) {
-                        return Err(LedgerError::Identity { what });
+                    if let Some(error) = identity.refusal(&begun) {
+                        return Err(error);
                     }
                     // From now on, sources are done only for this later time.
                     let text = [serde_json::to_string(identity)?];
@@ -161,6 +164,7 @@ impl Ledger {
              INSERT INTO events SELECT min(1, (SELECT count(*) FROM page))
              WHERE NOT EXISTS (SELECT * FROM events)",
         )?;
+        waiting::add_missing_column(&connection)?;
         // Delete the alerts of a source that was not finished: it is read again.
         connection.execute(
             "DELETE FROM alert WHERE id > (SELECT coalesce(max(last), 0) FROM waiting)",
@@ -176,6 +180,10 @@ impl Ledger {
             connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM page", [], |row| {
                 row.get(0)
             })?;
+        let waiting_id =
+            connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM waiting", [], |row| {
+                row.get(0)
+            })?;
         Ok(Self {
             path: path.to_owned(),
             index: Mutex::new(index),
@@ -183,6 +191,7 @@ impl Ledger {
                 connection,
                 page: Page::default(),
                 page_id,
+                waiting_id,
                 totals: BTreeMap::new(),
                 has_begun: false,
                 is_broken: false,
@@ -374,7 +383,7 @@ impl State {
     }
 
     /// Records the data to report for a source.
-    fn note(&self, done: &Done<'_>) -> Result<(), LedgerError> {
+    fn note(&mut self, done: &Done<'_>) -> Result<(), LedgerError> {
         let SourceVersion { path, .. } = done.seen;
         let connection = &self.connection;
         if done.seen.earlier.is_some() {
@@ -393,10 +402,12 @@ impl State {
         let kept = &done.diagnostics[..done.diagnostics.len().min(DIAGNOSTICS_KEPT)];
         let text = serde_json::to_string(kept)?;
         let (first, last) = done.alerts.unzip();
+        let related = done.related.as_ref().map(serde_json::to_string);
         connection.execute(
-            "INSERT INTO waiting (path, first, last, diagnostics) VALUES (?1, ?2, ?3, ?4)",
-            params![path, first, last, text],
+            "INSERT INTO waiting (id, path, first, last, diagnostics, related) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![self.waiting_id, path, first, last, text, related.transpose()?],
         )?;
+        self.waiting_id += 1;
         let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
         if done.diagnostics.iter().any(is_error) {
             connection.execute(
@@ -473,6 +484,7 @@ mod tests {
             seen,
             outcome: Outcome::Partial,
             alerts: None,
+            related: None,
             diagnostics,
         };
         let (early, late) = (seen("/logs/early"), seen("/logs/late"));

@@ -2,13 +2,23 @@
 
 use std::collections::HashMap;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{Ledger, LedgerError, Waiting};
 use crate::output::{Alert, Column};
 
 /// Number of alerts that are read at a time.
 const ALERTS_AT_ONCE: i64 = 256;
+
+/// Adds the column of the related events, which ledgers of earlier versions do not have.
+pub(super) fn add_missing_column(connection: &Connection) -> Result<(), LedgerError> {
+    let mut columns =
+        connection.prepare("SELECT 1 FROM pragma_table_info('waiting') WHERE name = 'related'")?;
+    if !columns.exists([])? {
+        connection.execute_batch("ALTER TABLE waiting ADD COLUMN related TEXT")?;
+    }
+    Ok(())
+}
 
 impl Ledger {
     /// Returns whether an alert is in an output already: a source that has changed is read completely again.
@@ -31,13 +41,17 @@ impl Ledger {
     /// The SQLite error.
     pub fn waiting(&self, id: i64) -> Result<Waiting, LedgerError> {
         let state = self.state();
-        let mut select = state
-            .connection
-            .prepare_cached("SELECT first, last, diagnostics FROM waiting WHERE id = ?1")?;
-        let (first, last, text): (Option<i64>, Option<i64>, String) =
-            select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut select = state.connection.prepare_cached(
+            "SELECT first, last, diagnostics, related FROM waiting WHERE id = ?1",
+        )?;
+        type Row = (Option<i64>, Option<i64>, String, Option<String>);
+        let (first, last, text, related): Row = select.query_row([id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        let related = related.map(|related| serde_json::from_str(&related));
         Ok(Waiting {
             alerts: first.zip(last),
+            related: related.transpose()?,
             diagnostics: serde_json::from_str(&text)?,
         })
     }

@@ -71,12 +71,17 @@ pub(crate) fn event(
 
 /// Returns the fields, besides the columns, that all documents of CloudTrail have.
 fn base(alert: &Alert, kind: &str) -> Value {
+    let mut users = vec![
+        alert.text(Column::ActorName),
+        alert.text(Column::TargetUserName),
+    ];
+    users.dedup();
     json!({
         "ecs": {"version": VERSION},
         "event": {"kind": kind, "module": "aws", "dataset": "aws.cloudtrail"},
         "cloud": {"provider": "aws"},
         "related": {
-            "user": [alert.text(Column::ActorName), alert.text(Column::TargetUserName)],
+            "user": users,
             "ip": [alert.text(Column::SourceIp)],
         },
     })
