@@ -154,6 +154,8 @@ struct Told {
 /// An event in a group: its time, id, parts and counted values.
 type Member = (i64, u8, Vec<usize>, Vec<&'static str>);
 type Groups = BTreeMap<Group, Vec<Member>>;
+/// The time of the first event of a window that fires, and its numbers.
+type Numbers = (i64, u64, Vec<u64>);
 
 fn own(texts: &[&str]) -> Group {
     texts.iter().map(|text| Some((*text).to_owned())).collect()
@@ -218,11 +220,7 @@ fn n_distinct(window: &[Member]) -> u64 {
 }
 
 /// Returns what windows say that pass a test, which gives the time of the first event that counts, and the numbers.
-fn merge(
-    rule: &str,
-    groups: &Groups,
-    test: &dyn Fn(&[Member]) -> Option<(i64, u64, Vec<u64>)>,
-) -> Vec<Told> {
+fn merge(rule: &str, groups: &Groups, test: &dyn Fn(&[Member]) -> Option<Numbers>) -> Vec<Told> {
     let mut told = Vec::new();
     for (group, members) in groups {
         let mut fired: Option<Told> = None;

@@ -101,7 +101,12 @@ fn told(loaded: &Loaded, fired: &Fired) -> Told {
 
 fn expected_of(line: &Value) -> Told {
     let text = |key: &str| line[key].as_str().unwrap().to_owned();
-    let first: jiff::Timestamp = text("first").parse().unwrap();
+    // A time without a zone is one of UTC.
+    let first = text("first");
+    let first: jiff::Timestamp = first
+        .parse()
+        .or_else(|_| format!("{first}Z").parse())
+        .unwrap();
     (
         text("rule"),
         text("kind"),
@@ -199,9 +204,13 @@ fn records(value: &Value, depth: usize, visit: &mut dyn FnMut(&Value)) -> bool {
         return false;
     }
     match value {
-        Value::Array(items) => items
-            .iter()
-            .fold(false, |any, item| records(item, depth + 1, visit) || any),
+        Value::Array(items) => {
+            let mut has_record = false;
+            for item in items {
+                has_record |= records(item, depth + 1, visit);
+            }
+            has_record
+        }
         Value::String(text) => {
             let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
             let first = values.take(1).flatten().next();

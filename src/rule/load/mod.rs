@@ -510,16 +510,18 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
         expected.assert_eq(&rules.chain(refused).collect::<String>());
     }
 
+    /// Returns a rule of this type, in KQL.
+    fn kuery(kind: &str, rest: &str) -> String {
+        let (before, after) = ELASTIC.split_once("query = '''").unwrap();
+        let (_, after) = after.split_once("'''").unwrap();
+        let typed = format!("type = {kind:?}\nfrom = \"now-9m\"");
+        let before = before.replace("type = \"eql\"", &typed);
+        let before = before.replace("\"eql\"", "\"kuery\"");
+        format!("{before}query = 'event.action: A*'{after}\n{rest}")
+    }
+
     #[test]
-    fn elastics_rules_over_several_events_are_loaded() {
-        let kuery = |kind: &str, rest: &str| {
-            let (before, after) = ELASTIC.split_once("query = '''").unwrap();
-            let (_, after) = after.split_once("'''").unwrap();
-            let typed = format!("type = {kind:?}\nfrom = \"now-9m\"");
-            let before = before.replace("type = \"eql\"", &typed);
-            let before = before.replace("\"eql\"", "\"kuery\"");
-            format!("{before}query = 'event.action: A*'{after}\n{rest}")
-        };
+    fn elastics_thresholds_and_new_terms_are_loaded() {
         let threshold = |rest: &str| kuery("threshold", &format!("[rule.threshold]\n{rest}"));
         check_over_time(
             "a.toml",
@@ -568,6 +570,10 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
             a.toml: it has no threshold (A user was made)
         "#]],
         );
+    }
+
+    #[test]
+    fn elastics_sequences_are_loaded() {
         let begun = ELASTIC.replace(
             "iam where",
             "sequence by user.id with maxspan=1h [iam where",

@@ -116,8 +116,10 @@ mod tests {
     use super::{Body, Condition, Document, Fault};
     use crate::rule::condition::testing::Event;
 
+    type Conditions = Vec<(Document, Result<Condition, Fault>)>;
+
     /// Reads the documents of a file that has no correlation.
-    fn documents(text: &str) -> Result<Vec<(Document, Result<Condition, Fault>)>, Fault> {
+    fn documents(text: &str) -> Result<Conditions, Fault> {
         let documents = super::documents(text)?.into_iter();
         let conditions = documents.map(|(document, body)| {
             let condition = body.map(|body| match body {
