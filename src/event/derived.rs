@@ -85,6 +85,7 @@ pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: 
             }
         }
         Origin::Outcome => outcomes(record, is_row, visit),
+        Origin::Target => targets(record, is_row, visit),
         Origin::UserId => {
             let _ = copy(record, is_row, "userIdentity.principalId", visit)
                 || is_user(record, is_row, &["IdentityCenterUser"])
@@ -144,6 +145,43 @@ fn user_name(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let _ = is_session && copy(ISSUER)
         || copy("userIdentity.userName")
         || is_action(record, "UserAuthentication") && copy("additionalEventData.UserName");
+}
+
+/// The beginnings of ids that the pipeline takes for hosts, services, and for what has an ARN.
+const IDS_OF_OTHERS: [&str; 17] = [
+    "arn:", "i-", "vol-", "snap-", "ami-", "sg-", "sgr-", "eni-", "vpc-", "subnet-", "acl-",
+    "rtb-", "igw-", "nat-", "vpce-", "tgw-", "pcx-",
+];
+
+/// Calls `visit` with what a call of IAM is about, if that is no ARN, access key or the like. Elastic's pipeline does it
+/// with its option `actor_target_mapping`; here it is for the calls that rules ask for.
+fn targets(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    let mut sources = record.get("eventSource").filter_map(Value::as_str);
+    if !sources.any(|source| source == "iam.amazonaws.com") {
+        return;
+    }
+    for action in actions(record) {
+        let path = match action {
+            "AttachGroupPolicy" => "requestParameters.groupName",
+            "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => {
+                "requestParameters.roleName"
+            }
+            "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => {
+                "requestParameters.userName"
+            }
+            _ => continue,
+        };
+        copy(record, is_row, path, &mut |value| {
+            if let Scalar::Text(name) = &value
+                && !IDS_OF_OTHERS
+                    .iter()
+                    .any(|beginning| name.starts_with(beginning))
+                && !(name.len() == 20 && name.starts_with("AKIA"))
+            {
+                visit(value);
+            }
+        });
+    }
 }
 
 /// Calls `visit` with a field of each resource.
@@ -264,5 +302,38 @@ fn printed(record: &Record<'_>, field: &str, visit: Visit<'_>) {
     for (name, value) in spread(record, field).filter(|_| field == REQUEST) {
         let value = print(value);
         visit(Scalar::Text(format!("{{{name}={value}}}").into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::each_event;
+
+    #[test]
+    fn a_call_of_iam_has_a_target() {
+        let check = |source: &str, action: &str, request: &str, expected: &[&str]| {
+            let record = format!(
+                r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{action}","requestParameters":{{{request}}}}}"#
+            );
+            let mut found = Vec::new();
+            assert!(each_event(record.as_bytes(), &mut |event| {
+                found = event.texts("entity.target.id");
+            }));
+            assert_eq!(found, expected, "{record}");
+        };
+        let both = r#""roleName":"deploy","userName":"alice""#;
+        check("iam", "UpdateAssumeRolePolicy", both, &["deploy"]);
+        check("iam", "CreateUser", both, &["alice"]);
+        check("iam", "AttachUserPolicy", both, &["alice"]);
+        check("iam", "AttachGroupPolicy", both, &[]);
+        check("iam", "DeleteUser", both, &[]);
+        check("sts", "CreateUser", both, &[]);
+        check(
+            "iam",
+            "CreateUser",
+            r#""userName":"AKIAIOSFODNN7EXAMPLE""#,
+            &[],
+        );
+        check("iam", "AttachRolePolicy", r#""roleName":"i-1""#, &[]);
     }
 }

@@ -28,4 +28,4 @@ pub use stage::{Fired, Limits, Stage};
 pub use tuple::{Mark, Tuple};
 
 #[cfg(test)]
-mod reference;
+mod tests;
