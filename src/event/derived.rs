@@ -85,6 +85,7 @@ pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: 
             }
         }
         Origin::Outcome => outcomes(record, is_row, visit),
+        Origin::Related => related(record, is_row, visit),
         Origin::Target => targets(record, is_row, visit),
         Origin::UserId => {
             let _ = copy(record, is_row, "userIdentity.principalId", visit)
@@ -156,21 +157,7 @@ const IDS_OF_OTHERS: [&str; 17] = [
 /// Calls `visit` with what a call of IAM is about, if that is no ARN, access key or the like. Elastic's pipeline does it
 /// with its option `actor_target_mapping`; here it is for the calls that rules ask for.
 fn targets(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
-    let mut sources = record.get("eventSource").filter_map(Value::as_str);
-    if !sources.any(|source| source == "iam.amazonaws.com") {
-        return;
-    }
-    for action in actions(record) {
-        let path = match action {
-            "AttachGroupPolicy" => "requestParameters.groupName",
-            "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => {
-                "requestParameters.roleName"
-            }
-            "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => {
-                "requestParameters.userName"
-            }
-            _ => continue,
-        };
+    for path in target_paths(record) {
         copy(record, is_row, path, &mut |value| {
             if let Scalar::Text(name) = &value
                 && !IDS_OF_OTHERS
@@ -182,6 +169,66 @@ fn targets(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
             }
         });
     }
+}
+
+/// Returns where calls of IAM name what they are about, except by an ARN.
+fn target_paths<'v>(record: &Record<'v>) -> impl Iterator<Item = &'static str> {
+    let actions = actions(record).filter(|_| is_of_iam(record));
+    let path = |action| match action {
+        "AttachGroupPolicy" => Some("requestParameters.groupName"),
+        "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => {
+            Some("requestParameters.roleName")
+        }
+        "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => {
+            Some("requestParameters.userName")
+        }
+        _ => None,
+    };
+    actions.filter_map(path)
+}
+
+fn is_of_iam(record: &Record<'_>) -> bool {
+    let mut sources = record.get("eventSource").filter_map(Value::as_str);
+    sources.any(|source| source == "iam.amazonaws.com")
+}
+
+/// Where a call names who makes it.
+const PATHS_OF_CALLERS: [&str; 5] = [
+    "userIdentity.accessKeyId",
+    "userIdentity.arn",
+    "userIdentity.userName",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sessionIssuer.userName",
+];
+
+/// Where a call of IAM names whom and what it touches.
+const PATHS_OF_IAM: [&str; 14] = [
+    "requestParameters.userName",
+    "requestParameters.serialNumber",
+    "requestParameters.accessKeyId",
+    "requestParameters.policyArn",
+    "requestParameters.roleName",
+    "requestParameters.policyName",
+    "responseElements.accessKey.userName",
+    "responseElements.accessKey.accessKeyId",
+    "responseElements.user.arn",
+    "responseElements.user.userId",
+    "responseElements.user.userName",
+    "responseElements.userId",
+    "responseElements.role.arn",
+    "responseElements.serialNumber",
+];
+
+/// Calls `visit` with whom and what a call names. It is by the same option, and of services IAM alone is known.
+fn related(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    let of_iam = PATHS_OF_IAM.into_iter().filter(|_| is_of_iam(record));
+    for path in PATHS_OF_CALLERS.into_iter().chain(of_iam) {
+        copy(record, is_row, path, visit);
+    }
+    for path in target_paths(record).filter(|path| !PATHS_OF_IAM.contains(path)) {
+        copy(record, is_row, path, visit);
+    }
+    resources(record, is_row, "ARN", visit);
 }
 
 /// Calls `visit` with a field of each resource.
@@ -335,5 +382,27 @@ mod tests {
             &[],
         );
         check("iam", "AttachRolePolicy", r#""roleName":"i-1""#, &[]);
+    }
+
+    #[test]
+    fn a_call_names_its_caller_and_what_it_touches() {
+        let record = r#"{"eventSource":"iam.amazonaws.com","eventName":"AttachGroupPolicy",
+            "userIdentity":{"userName":"alice","sessionContext":{"sessionIssuer":{"arn":"arn:issuer"}}},
+            "requestParameters":{"policyArn":"arn:policy","groupName":"admins","other":"no"},
+            "responseElements":{"user":{"userId":"AIDA1"}},"resources":[{"ARN":"arn:resource"}]}"#;
+        let found = |record: &str| {
+            let mut found = Vec::new();
+            assert!(each_event(record.as_bytes(), &mut |event| {
+                found = event.texts("related.entity");
+            }));
+            found.sort();
+            found.join(" ")
+        };
+        assert_eq!(
+            found(record),
+            "AIDA1 admins alice arn:issuer arn:policy arn:resource"
+        );
+        let other = record.replace("iam.", "s3.");
+        assert_eq!(found(&other), "alice arn:issuer arn:resource");
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Origin {
     Category,
     Kind,
     Outcome,
+    /// Whom and what a call names.
+    Related,
     /// What a call of IAM is about.
     Target,
     UserId,
@@ -35,7 +37,7 @@ pub(super) enum Origin {
 
 use Origin::{
     Account, Address, Category, Constant, Copied, Kind, Leaves, LoginFlag, LoginTo, Outcome,
-    Printed, Resource, Target, UserId, UserName,
+    Printed, Related, Resource, Target, UserId, UserName,
 };
 
 /// ECS fields, and where they come from.
@@ -210,6 +212,7 @@ pub(super) fn origin(field: &str) -> Option<Origin> {
     match field {
         "cloud.provider" => Some(Constant("aws")),
         "entity.target.id" => Some(Target),
+        "related.entity" => Some(Related),
         _ => ECS.number(field).map(|number| ORIGINS[number].1),
     }
 }
