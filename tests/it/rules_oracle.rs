@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use trailsift::rule::PackRule;
 use trailsift::rule::load::{self, Form, Loaded};
+use trailsift::rule::over_time::RuleOverTime;
 use trailsift::rule::{Condition, Rule};
 use trailsift::scan::each_event;
 
@@ -125,17 +127,10 @@ fn made_records_match_the_rules_that_they_were_made_for() {
 /// A match: the number of the record, the file of the rule, and its id.
 type Match = (u64, String, String);
 
-/// Reads an expected match of a rule that decides on one record.
+/// Reads an expected match of a rule that decides on one record, or of a part of a rule over several.
 fn key(line: &Value) -> Option<Match> {
     let text = |key: &str| line[key].as_str().unwrap().to_owned();
-    let is_single = matches!(line["kind"].as_str().unwrap(), "eql" | "kql" | "sigma");
-    is_single.then(|| {
-        (
-            line["index"].as_u64().unwrap(),
-            text("rule_file"),
-            text("rule"),
-        )
-    })
+    Some((line["index"].as_u64()?, text("rule_file"), text("rule")))
 }
 
 fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
@@ -147,6 +142,13 @@ fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
             let rules = loaded.rules.iter();
             let matching = rules.filter(|one| one.rule.matches(event));
             let key = |one: &PackRule| (n, one.file.clone(), one.rule.metadata.rule_id.clone());
+            found.extend(matching.map(key));
+            // Of correlations the parts are rules by themselves.
+            let over_time = loaded.over_time.iter();
+            let of_elastic = over_time.filter(|one| one.metadata.language != "sigma");
+            let matching =
+                of_elastic.filter(|one| one.parts.iter().any(|part| part.matches(event)));
+            let key = |one: &Arc<RuleOverTime>| (n, one.file.clone(), one.metadata.rule_id.clone());
             found.extend(matching.map(key));
         });
         assert!(is_parsed, "{record}");
