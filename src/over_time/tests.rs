@@ -428,6 +428,11 @@ fn run(rules: &[Arc<RuleOverTime>], events: &[(u64, &Made)], held_bytes: usize) 
         n_events: 50,
     };
     let mut stage = Stage::new(&plan, limits);
+    give(&plan, &mut stage, events);
+    finish(stage)
+}
+
+fn give(plan: &Plan, stage: &mut Stage<'_>, events: &[(u64, &Made)]) {
     for (place, made) in events {
         let at = Moment {
             time: made.time,
@@ -437,6 +442,9 @@ fn run(rules: &[Arc<RuleOverTime>], events: &[(u64, &Made)], held_bytes: usize) 
         };
         plan.tuples(&made.event(), &at, &mut |tuple| stage.push(tuple).unwrap());
     }
+}
+
+fn finish(stage: Stage<'_>) -> Vec<Fired> {
     let mut fired = Vec::new();
     stage
         .finish(&mut |one| {
@@ -492,5 +500,116 @@ proptest! {
             mixed.swap(n, other);
         }
         prop_assert_eq!(run(&rules, &mixed, held_bytes), fired);
+    }
+}
+
+/// Returns an event of the kind `a`.
+fn simple(second: i64, id: u8, group: &'static str, value: &'static str) -> Made {
+    Made {
+        time: second * 1_000_000,
+        id,
+        kinds: vec!["a"],
+        groups: vec![group],
+        values: vec![value],
+    }
+}
+
+fn only(id: &str) -> Vec<Arc<RuleOverTime>> {
+    let mut rules = rules();
+    rules.retain(|one| one.metadata.rule_id == id);
+    rules
+}
+
+#[test]
+fn what_is_new_in_the_first_days_of_an_archive_is_marked() {
+    let rules = only("new_terms");
+    let events = [
+        simple(10, 1, "x", "1"),
+        simple(12, 2, "x", "2"),
+        simple(13, 3, "x", "3"),
+        simple(17, 4, "x", "1"),
+    ];
+    let delivered: Vec<(u64, &Made)> = (0..).zip(&events).collect();
+    let early = |begin: Option<i64>| {
+        let plan = Plan::new(&rules);
+        let mut stage = Stage::new(&plan, Limits::default());
+        if let Some(begin) = begin {
+            stage.begins_by(begin * 1_000_000);
+        }
+        give(&plan, &mut stage, &delivered);
+        let fired = finish(stage).into_iter();
+        let mut early: Vec<(i64, bool)> = fired
+            .map(|one| (one.first / 1_000_000, one.is_early))
+            .collect();
+        early.sort_unstable();
+        early
+    };
+    let of_own = [(10, true), (12, true), (13, false), (17, false)];
+    assert_eq!(early(None), of_own);
+    assert_eq!(
+        early(Some(9)),
+        [(10, true), (12, false), (13, false), (17, false)]
+    );
+}
+
+#[test]
+fn the_last_events_of_the_first_window_are_shown() {
+    let rules = only("event_count");
+    let events: Vec<Made> = (0..8)
+        .map(|n| simple(i64::from(n / 4), n, "x", "1"))
+        .collect();
+    let delivered: Vec<(u64, &Made)> = (0..).zip(&events).collect();
+    let plan = Plan::new(&rules);
+    let limits = Limits {
+        n_events: 2,
+        ..Limits::default()
+    };
+    let mut stage = Stage::new(&plan, limits);
+    give(&plan, &mut stage, &delivered);
+    let fired = finish(stage);
+    let [fired] = fired.as_slice() else {
+        panic!("{fired:?}");
+    };
+    assert_eq!(
+        (fired.count, fired.completed, fired.last),
+        (8, 0, 1_000_000)
+    );
+    let ids = fired.events.iter().map(|mark| mark.id.clone().unwrap());
+    assert_eq!(ids.collect::<Vec<_>>(), ["1", "2"]);
+}
+
+#[test]
+fn a_window_takes_no_more_memory_for_more_events() {
+    use super::watch::Watch;
+    let sizes = |rule: &str, n_events: i64| {
+        let rules = only(rule);
+        let plan = Plan::new(&rules);
+        let mut watch = Watch::new(&rules[0], 50);
+        for (n, value) in (0..n_events).zip(["1", "2", "3"].into_iter().cycle()) {
+            let made = simple(n * 100 / n_events, 0, "x", value);
+            let at = Moment {
+                time: made.time,
+                place: n.unsigned_abs(),
+                key: crate::rule::over_time::digest(&n.to_string()),
+                id: None,
+            };
+            plan.tuples(&made.event(), &at, &mut |tuple| {
+                watch.take(&tuple, true);
+            });
+        }
+        // Numbers have more digits with more events.
+        let printed = format!("{watch:?}").replace(|c: char| c.is_ascii_digit(), "");
+        printed.len()
+    };
+    for rule in [
+        "event_count",
+        "value_count",
+        "temporal",
+        "temporal_ordered",
+        "sequence",
+        "endless",
+    ] {
+        let few = sizes(rule, 2_000);
+        assert_eq!(sizes(rule, 20_000), few, "{rule}");
     }
 }

@@ -12,7 +12,7 @@
 //! none of them be equal, not that one of them differ (querytranslator_tests.txt, fieldNotEqualsTrue: `must_not` around
 //! `term`).
 //!
-//! A query of several events, `sequence`, is parsed into a [`Sequence`] of such conditions, for the rules over time.
+//! A query of several events, `sequence`, is parsed into a list of such conditions, for the rules over time.
 //!
 //! Deliberately not supported: samples, joins and pipes, which use more than one event; `until`, `with runs` and missing
 //! events (`![...]`) in sequences; arithmetic; every other function. Each of these is an error with a message, because a partly understood rule would lose records
