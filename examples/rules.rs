@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for root in std::env::args_os().skip(1).map(PathBuf::from) {
         add(&root, &root, &mut loaded)?;
     }
+    loaded.resolve();
     for refused in &loaded.refused {
         eprintln!("refused\t{}\t{refused}", refused.pack);
     }

@@ -62,6 +62,7 @@ pub mod scan;
 pub mod event;
 pub mod rule;
 pub mod rule_files;
+pub mod over_time;
 pub mod follow;
 pub mod output;
 pub mod ledger;

@@ -47,7 +47,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Loaded, RuleFilesError> {
     let paths = without_repeats(paths)?;
     let mut loaded = Loaded::default();
     for ((path, is_folder), pack) in paths.iter().zip(packs(&paths)) {
-        let n_before = loaded.rules.len() + loaded.refused.len();
+        let n_before = loaded.n_read();
         let mut files = Vec::new();
         match is_folder {
             true => find(path, 0, &mut files).map_err(|source| failed(path, source))?,
@@ -63,8 +63,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Loaded, RuleFilesError> {
         for file in files {
             add(&mut loaded, &pack, root, &file)?;
         }
-        debug_assert!(loaded.rules.len() + loaded.refused.len() > n_before);
+        debug_assert!(loaded.n_read() > n_before);
     }
+    loaded.resolve();
     Ok(loaded)
 }
 

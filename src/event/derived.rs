@@ -85,6 +85,8 @@ pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: 
             }
         }
         Origin::Outcome => outcomes(record, is_row, visit),
+        Origin::Related => related(record, is_row, visit),
+        Origin::Target => targets(record, is_row, visit),
         Origin::UserId => {
             let _ = copy(record, is_row, "userIdentity.principalId", visit)
                 || is_user(record, is_row, &["IdentityCenterUser"])
@@ -144,6 +146,89 @@ fn user_name(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let _ = is_session && copy(ISSUER)
         || copy("userIdentity.userName")
         || is_action(record, "UserAuthentication") && copy("additionalEventData.UserName");
+}
+
+/// The beginnings of ids that the pipeline takes for hosts, services, and for what has an ARN.
+const IDS_OF_OTHERS: [&str; 17] = [
+    "arn:", "i-", "vol-", "snap-", "ami-", "sg-", "sgr-", "eni-", "vpc-", "subnet-", "acl-",
+    "rtb-", "igw-", "nat-", "vpce-", "tgw-", "pcx-",
+];
+
+/// Calls `visit` with what a call of IAM is about, if that is no ARN, access key or the like. Elastic's pipeline does it
+/// with its option `actor_target_mapping`; here it is for the calls that rules ask for.
+fn targets(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    for path in target_paths(record) {
+        copy(record, is_row, path, &mut |value| {
+            if let Scalar::Text(name) = &value
+                && !IDS_OF_OTHERS
+                    .iter()
+                    .any(|beginning| name.starts_with(beginning))
+                && !(name.len() == 20 && name.starts_with("AKIA"))
+            {
+                visit(value);
+            }
+        });
+    }
+}
+
+/// Returns where calls of IAM name what they are about, except by an ARN.
+fn target_paths<'v>(record: &Record<'v>) -> impl Iterator<Item = &'static str> {
+    let actions = actions(record).filter(|_| is_of_iam(record));
+    let path = |action| match action {
+        "AttachGroupPolicy" => Some("requestParameters.groupName"),
+        "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => {
+            Some("requestParameters.roleName")
+        }
+        "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => {
+            Some("requestParameters.userName")
+        }
+        _ => None,
+    };
+    actions.filter_map(path)
+}
+
+fn is_of_iam(record: &Record<'_>) -> bool {
+    let mut sources = record.get("eventSource").filter_map(Value::as_str);
+    sources.any(|source| source == "iam.amazonaws.com")
+}
+
+/// Where a call names who makes it.
+const PATHS_OF_CALLERS: [&str; 5] = [
+    "userIdentity.accessKeyId",
+    "userIdentity.arn",
+    "userIdentity.userName",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sessionIssuer.userName",
+];
+
+/// Where a call of IAM names whom and what it touches.
+const PATHS_OF_IAM: [&str; 14] = [
+    "requestParameters.userName",
+    "requestParameters.serialNumber",
+    "requestParameters.accessKeyId",
+    "requestParameters.policyArn",
+    "requestParameters.roleName",
+    "requestParameters.policyName",
+    "responseElements.accessKey.userName",
+    "responseElements.accessKey.accessKeyId",
+    "responseElements.user.arn",
+    "responseElements.user.userId",
+    "responseElements.user.userName",
+    "responseElements.userId",
+    "responseElements.role.arn",
+    "responseElements.serialNumber",
+];
+
+/// Calls `visit` with whom and what a call names. It is by the same option, and of services IAM alone is known.
+fn related(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
+    let of_iam = PATHS_OF_IAM.into_iter().filter(|_| is_of_iam(record));
+    for path in PATHS_OF_CALLERS.into_iter().chain(of_iam) {
+        copy(record, is_row, path, visit);
+    }
+    for path in target_paths(record).filter(|path| !PATHS_OF_IAM.contains(path)) {
+        copy(record, is_row, path, visit);
+    }
+    resources(record, is_row, "ARN", visit);
 }
 
 /// Calls `visit` with a field of each resource.
@@ -264,5 +349,60 @@ fn printed(record: &Record<'_>, field: &str, visit: Visit<'_>) {
     for (name, value) in spread(record, field).filter(|_| field == REQUEST) {
         let value = print(value);
         visit(Scalar::Text(format!("{{{name}={value}}}").into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::each_event;
+
+    #[test]
+    fn a_call_of_iam_has_a_target() {
+        let check = |source: &str, action: &str, request: &str, expected: &[&str]| {
+            let record = format!(
+                r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{action}","requestParameters":{{{request}}}}}"#
+            );
+            let mut found = Vec::new();
+            assert!(each_event(record.as_bytes(), &mut |event| {
+                found = event.texts("entity.target.id");
+            }));
+            assert_eq!(found, expected, "{record}");
+        };
+        let both = r#""roleName":"deploy","userName":"alice""#;
+        check("iam", "UpdateAssumeRolePolicy", both, &["deploy"]);
+        check("iam", "CreateUser", both, &["alice"]);
+        check("iam", "AttachUserPolicy", both, &["alice"]);
+        check("iam", "AttachGroupPolicy", both, &[]);
+        check("iam", "DeleteUser", both, &[]);
+        check("sts", "CreateUser", both, &[]);
+        check(
+            "iam",
+            "CreateUser",
+            r#""userName":"AKIAIOSFODNN7EXAMPLE""#,
+            &[],
+        );
+        check("iam", "AttachRolePolicy", r#""roleName":"i-1""#, &[]);
+    }
+
+    #[test]
+    fn a_call_names_its_caller_and_what_it_touches() {
+        let record = r#"{"eventSource":"iam.amazonaws.com","eventName":"AttachGroupPolicy",
+            "userIdentity":{"userName":"alice","sessionContext":{"sessionIssuer":{"arn":"arn:issuer"}}},
+            "requestParameters":{"policyArn":"arn:policy","groupName":"admins","other":"no"},
+            "responseElements":{"user":{"userId":"AIDA1"}},"resources":[{"ARN":"arn:resource"}]}"#;
+        let found = |record: &str| {
+            let mut found = Vec::new();
+            assert!(each_event(record.as_bytes(), &mut |event| {
+                found = event.texts("related.entity");
+            }));
+            found.sort();
+            found.join(" ")
+        };
+        assert_eq!(
+            found(record),
+            "AIDA1 admins alice arn:issuer arn:policy arn:resource"
+        );
+        let other = record.replace("iam.", "s3.");
+        assert_eq!(found(&other), "alice arn:issuer arn:resource");
     }
 }

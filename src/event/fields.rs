@@ -27,13 +27,17 @@ pub(super) enum Origin {
     Category,
     Kind,
     Outcome,
+    /// Whom and what a call names.
+    Related,
+    /// What a call of IAM is about.
+    Target,
     UserId,
     UserName,
 }
 
 use Origin::{
     Account, Address, Category, Constant, Copied, Kind, Leaves, LoginFlag, LoginTo, Outcome,
-    Printed, Resource, UserId, UserName,
+    Printed, Related, Resource, Target, UserId, UserName,
 };
 
 /// ECS fields, and where they come from.
@@ -205,10 +209,12 @@ const FLATTENED: [(&str, &str); 4] = [
 
 /// Returns where an ECS field comes from.
 pub(super) fn origin(field: &str) -> Option<Origin> {
-    if field == "cloud.provider" {
-        return Some(Constant("aws"));
+    match field {
+        "cloud.provider" => Some(Constant("aws")),
+        "entity.target.id" => Some(Target),
+        "related.entity" => Some(Related),
+        _ => ECS.number(field).map(|number| ORIGINS[number].1),
     }
-    ECS.number(field).map(|number| ORIGINS[number].1)
 }
 
 /// Returns the object that an ECS field is inside of, and its path there.

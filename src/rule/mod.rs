@@ -14,7 +14,7 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
-//! A hunt has a [`RuleSet`], if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
+//! [`over_time`] has the rules that several events decide. A hunt has a [`RuleSet`], if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
 //!
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
@@ -27,6 +27,7 @@ mod sigma;
 pub mod load;
 mod model;
 mod exceptions;
+pub mod over_time;
 mod pack_rule;
 mod select;
 mod set;

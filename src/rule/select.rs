@@ -1,9 +1,10 @@
 //! Which of the loaded rules a hunt runs.
 
-use super::Severity;
 use super::condition::{Case, Matcher};
 use super::load::{Loaded, Refused};
+use super::over_time::RuleOverTime;
 use super::pack_rule::PackRule;
+use super::{Metadata, Severity};
 
 /// A rule's id, or its name, in which `*` stands for any text. The case of letters does not count.
 #[derive(Debug, Clone)]
@@ -25,7 +26,10 @@ impl Pattern {
     /// Returns whether it is the id or the name of a rule.
     #[must_use]
     pub fn is_of(&self, rule: &PackRule) -> bool {
-        let metadata = &rule.rule.metadata;
+        self.is_named_by(&rule.rule.metadata)
+    }
+
+    fn is_named_by(&self, metadata: &Metadata) -> bool {
         self.is_name(&metadata.rule_id) || self.is_name(&metadata.name)
     }
 
@@ -73,8 +77,20 @@ impl RuleSelection {
     /// Returns whether a rule is selected.
     #[must_use]
     pub fn selects(&self, rule: &PackRule) -> bool {
-        let metadata = &rule.rule.metadata;
-        let is_of = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_of(rule));
+        self.selects_by(&rule.rule.metadata)
+    }
+
+    /// Returns whether a rule over several events is selected.
+    #[must_use]
+    pub fn selects_over_time(&self, rule: &RuleOverTime) -> bool {
+        self.selects_by(&rule.metadata)
+    }
+
+    fn selects_by(&self, metadata: &Metadata) -> bool {
+        let is_of = |patterns: &[Pattern]| {
+            let mut patterns = patterns.iter();
+            patterns.any(|pattern| pattern.is_named_by(metadata))
+        };
         let has_tag = || {
             let mut tags = metadata.tags.iter();
             tags.any(|tag| self.tags.iter().any(|pattern| pattern.is_name(tag)))
@@ -94,7 +110,10 @@ impl RuleSelection {
     /// A pattern of [`RuleSelection::rules`] that is of no rule, or only of rules that cannot run.
     pub fn apply(&self, loaded: &mut Loaded) -> Result<(), SelectionError> {
         for pattern in &self.rules {
-            if loaded.rules.iter().any(|rule| pattern.is_of(rule)) {
+            let mut over_time = loaded.over_time.iter();
+            if loaded.rules.iter().any(|rule| pattern.is_of(rule))
+                || over_time.any(|rule| pattern.is_named_by(&rule.metadata))
+            {
                 continue;
             }
             let mut refused = loaded.refused.iter();
@@ -107,6 +126,7 @@ impl RuleSelection {
             });
         }
         loaded.rules.retain(|rule| self.selects(rule));
+        loaded.over_time.retain(|rule| self.selects_over_time(rule));
         let is_of = |patterns: &[Pattern], rule: &Refused| {
             let mut patterns = patterns.iter();
             patterns.any(|pattern| pattern.is_of_refused(rule))

@@ -50,6 +50,7 @@ mod rows;
 mod rules;
 mod rules_cli;
 mod rules_oracle;
+mod rules_over_time;
 mod s3;
 mod same;
 mod scenario;

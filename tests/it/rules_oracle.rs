@@ -4,16 +4,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use trailsift::rule::PackRule;
 use trailsift::rule::load::{self, Form, Loaded};
+use trailsift::rule::over_time::RuleOverTime;
 use trailsift::rule::{Condition, Rule};
 use trailsift::scan::each_event;
 
 use super::shared;
 
-fn lines(path: &Path) -> Vec<Value> {
+pub(crate) fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read(path).unwrap();
     let lines = text
         .split(|byte| *byte == b'\n')
@@ -78,7 +80,7 @@ fn small_queries_mean_what_was_decided_by_hand() {
 }
 
 /// Loads all rules of a folder.
-fn load(pack: &str, root: &Path, folder: &Path, loaded: &mut Loaded) {
+pub(crate) fn load(pack: &str, root: &Path, folder: &Path, loaded: &mut Loaded) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -95,12 +97,21 @@ fn made_records_match_the_rules_that_they_were_made_for() {
     let Some(root) = shared::folder("rules") else {
         return;
     };
-    for (pack, n_rules, n_refused) in [("elastic", 117, 78), ("sigma", 57, 9), ("suzaku", 740, 5)] {
+    for (pack, n_rules, n_over_time, n_refused) in [
+        ("elastic", 117, 55, 23),
+        ("sigma", 57, 0, 9),
+        ("suzaku", 740, 5, 0),
+    ] {
         let mut loaded = Loaded::default();
         load(pack, &root, &root.join(pack), &mut loaded);
+        loaded.resolve();
         assert_eq!(
-            (loaded.rules.len(), loaded.refused.len()),
-            (n_rules, n_refused),
+            (
+                loaded.rules.len(),
+                loaded.over_time.len(),
+                loaded.refused.len()
+            ),
+            (n_rules, n_over_time, n_refused),
             "{pack}"
         );
         let records = root.join(format!("synthetic/{pack}.ndjson"));
@@ -116,17 +127,10 @@ fn made_records_match_the_rules_that_they_were_made_for() {
 /// A match: the number of the record, the file of the rule, and its id.
 type Match = (u64, String, String);
 
-/// Reads an expected match of a rule that decides on one record.
+/// Reads an expected match of a rule that decides on one record, or of a part of a rule over several.
 fn key(line: &Value) -> Option<Match> {
     let text = |key: &str| line[key].as_str().unwrap().to_owned();
-    let is_single = matches!(line["kind"].as_str().unwrap(), "eql" | "kql" | "sigma");
-    is_single.then(|| {
-        (
-            line["index"].as_u64().unwrap(),
-            text("rule_file"),
-            text("rule"),
-        )
-    })
+    Some((line["index"].as_u64()?, text("rule_file"), text("rule")))
 }
 
 fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
@@ -139,6 +143,13 @@ fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
             let matching = rules.filter(|one| one.rule.matches(event));
             let key = |one: &PackRule| (n, one.file.clone(), one.rule.metadata.rule_id.clone());
             found.extend(matching.map(key));
+            // Of correlations the parts are rules by themselves.
+            let over_time = loaded.over_time.iter();
+            let of_elastic = over_time.filter(|one| one.metadata.language != "sigma");
+            let matching =
+                of_elastic.filter(|one| one.parts.iter().any(|part| part.matches(event)));
+            let key = |one: &Arc<RuleOverTime>| (n, one.file.clone(), one.metadata.rule_id.clone());
+            found.extend(matching.map(key));
         });
         assert!(is_parsed, "{record}");
     }
@@ -146,7 +157,7 @@ fn found(loaded: &Loaded, records: &[Value]) -> BTreeSet<Match> {
 }
 
 /// Is this a record for the program that expects the matches?
-fn is_record(record: &Value) -> bool {
+pub(crate) fn is_record(record: &Value) -> bool {
     let source = record["eventSource"].as_str().unwrap_or_default();
     let has = |field| record.get(field).is_some();
     record["eventName"].is_string()

@@ -9,7 +9,7 @@ use trailsift::output::COLUMNS;
 use trailsift::output::columns::Type;
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
-const EDGES: [(&str, &[&str], &str); 22] = [
+const EDGES: [(&str, &[&str], &str); 23] = [
     (
         "event",
         &[],
@@ -24,6 +24,11 @@ const EDGES: [(&str, &[&str], &str); 22] = [
         "rule_files",
         &["report", "rule"],
         "it finds and reads files of rules; what they mean is decided in `rule`",
+    ),
+    (
+        "over_time",
+        &["event", "rule"],
+        "which groups of events fire hangs on these events and the rules alone, in whatever order they come",
     ),
     ("binary", &[], "what is no text shows by its bytes alone"),
     ("steps", &[], "steps are counted alike, whatever takes them"),
@@ -231,6 +236,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "custody/files.rs",
             "engine/",
             "hunt/journal.rs",
+            "over_time/",
             "rule_files.rs",
             "store/cloud/trust.rs",
             "synth/",
@@ -253,6 +259,7 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "synth/",
             "cli/",
             "engine/worker/logs.rs",
+            "over_time/",
             "rule_files.rs",
         ],
         "likewise",

@@ -60,7 +60,7 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
     let mut loaded = match args.rules.is_empty() {
         true => load(args)?,
         // A file whose rules cannot run is what a list shows.
-        false => rule_files::read(&args.rules).map_err(|error| usage(&told(&error)))?,
+        false => read_rules(&args.rules)?,
     };
     let selection = selection(args);
     match selection.apply(&mut loaded) {
@@ -78,7 +78,7 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
     if args.strict_rules && !loaded.refused.is_empty() {
         return Err(usage(&refused_text(&loaded.refused)).into());
     }
-    let Loaded { rules, refused } = loaded;
+    let Loaded { rules, refused, .. } = loaded;
     if rules.is_empty() {
         let message = match refused.is_empty() {
             true => "no rule is left to hunt with".to_owned(),
@@ -97,14 +97,16 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
 /// Reads all rules, with those that are not selected.
 pub(super) fn load(args: &RuleArgs) -> anyhow::Result<Loaded> {
     if let Some(indicators) = &args.search {
-        let rules = vec![PackRule::new(SEARCH_PACK, load::search(indicators.clone()))];
-        let refused = Vec::new();
-        return Ok(Loaded { rules, refused });
+        let mut loaded = Loaded::default();
+        let rule = load::search(indicators.clone());
+        loaded.rules.push(PackRule::new(SEARCH_PACK, rule));
+        return Ok(loaded);
     }
     if args.rules.is_empty() && args.query.is_empty() {
-        let rules = vec![PackRule::new(BUILTIN_PACK, Rule::quarantine())];
-        let refused = Vec::new();
-        return Ok(Loaded { rules, refused });
+        let mut loaded = Loaded::default();
+        let rule = PackRule::new(BUILTIN_PACK, Rule::quarantine());
+        loaded.rules.push(rule);
+        return Ok(loaded);
     }
     let mut loaded = read_files(args)?;
     for (n, text) in args.query.iter().enumerate() {
@@ -122,16 +124,22 @@ pub(super) fn load(args: &RuleArgs) -> anyhow::Result<Loaded> {
 fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
     let files = args.rules.iter().filter(|path| !path.is_dir());
     for file in files {
-        let own =
-            rule_files::read(std::slice::from_ref(file)).map_err(|error| usage(&told(&error)))?;
+        let own = read_rules(std::slice::from_ref(file))?;
         if let ([], Some(refused)) = (&*own.rules, own.refused.first()) {
             return Err(usage(&format!("{}: {}", file.display(), refused.reason)).into());
         }
     }
     match args.rules.is_empty() {
         true => Ok(Loaded::default()),
-        false => rule_files::read(&args.rules).map_err(|error| usage(&told(&error)).into()),
+        false => read_rules(&args.rules),
     }
+}
+
+/// Reads the rules of files and folders. A hunt does not run rules over several events yet.
+fn read_rules(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
+    let mut loaded = rule_files::read(paths).map_err(|error| usage(&told(&error)))?;
+    loaded.refuse_over_time();
+    Ok(loaded)
 }
 
 /// Returns an error with its causes.

@@ -7,7 +7,6 @@ use trailsift::hunt::trial::{Trial, trial};
 use trailsift::input::Root;
 use trailsift::rule::load::{self, Loaded};
 use trailsift::rule::{Outcome, PackRule, Pattern, Step};
-use trailsift::rule_files;
 
 use super::super::args::LogFormat;
 use super::super::exit::Exit;
@@ -15,7 +14,7 @@ use super::super::messages::show_diagnostic;
 use super::super::terminal::{green, harmless, plural, red, yellow};
 use super::super::usage::usage;
 use super::super::{print_styled, root};
-use super::{QUERY_PACK, told};
+use super::{QUERY_PACK, read_rules};
 
 /// Number of characters of a value that are shown.
 const VALUE_CHARS: usize = 120;
@@ -73,8 +72,9 @@ fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
             .map_err(|error| usage(&format!("{rule:?} is neither a file nor a query: {error}")))?;
         return Ok(PackRule::new(QUERY_PACK, query));
     }
-    let loaded = rule_files::read(&[path.to_owned()]).map_err(|error| usage(&told(&error)))?;
-    let Loaded { mut rules, refused } = loaded;
+    let Loaded {
+        mut rules, refused, ..
+    } = read_rules(&[path.to_owned()])?;
     if let Some(id) = &id {
         let pattern = Pattern::new(id);
         rules.retain(|one| pattern.is_of(one));

@@ -73,6 +73,24 @@ pub(super) fn values_of(field: &Field, event: &dyn Fields) -> Vec<String> {
     values
 }
 
+impl Field {
+    /// Returns the field's values as text, without those that are null.
+    pub(in crate::rule) fn texts(&self, event: &dyn Fields) -> Vec<String> {
+        let mut texts = Vec::new();
+        match self.names {
+            Names::Ecs => event.each_value(&self.name, &mut |value: Scalar<'_>| {
+                texts.push(text_of(&value).into_owned());
+            }),
+            Names::CloudTrail => event.each_own_value(&self.name, &mut |value| {
+                if let OwnValue::Text(text) = value {
+                    texts.push(text.into_owned());
+                }
+            }),
+        }
+        texts
+    }
+}
+
 /// Returns whether a value of the field passes.
 fn has_value(field: &Field, matcher: &Matcher, event: &dyn Fields) -> bool {
     let mut is_found = false;

@@ -31,6 +31,9 @@ const SYMBOLS: [&str; 13] = [
     "==", "!=", "<=", ">=", "<", ">", "(", ")", ",", ".", "?", ":", "~",
 ];
 
+/// Symbols that only sequences have.
+const SYMBOLS_OF_SEQUENCES: [&str; 3] = ["[", "]", "="];
+
 /// Syntax that EQL supports and this engine does not.
 const UNSUPPORTED: [(&str, &str); 11] = [
     ("?\"", "raw strings as `?\"...\"`; write `\"\"\"...\"\"\"`"),
@@ -51,6 +54,7 @@ const ARITHMETIC: &str = "arithmetic (a field's name that is not a word goes in 
 pub(super) struct Lexer<'q> {
     query_bytes: usize,
     rest: &'q str,
+    is_sequence: bool,
 }
 
 impl<'q> Lexer<'q> {
@@ -58,6 +62,15 @@ impl<'q> Lexer<'q> {
         Self {
             query_bytes: query.len(),
             rest: query,
+            is_sequence: false,
+        }
+    }
+
+    /// Returns the same for a query of several events.
+    pub(super) fn of_sequence(query: &'q str) -> Self {
+        Self {
+            is_sequence: true,
+            ..Self::new(query)
         }
     }
 
@@ -234,6 +247,11 @@ impl<'q> Lexer<'q> {
     }
 
     fn symbol(&mut self, first: char) -> Result<Kind<'q>, Fault> {
+        let is_of_sequence = self.is_sequence && !self.rest.starts_with("==");
+        let mut symbols = SYMBOLS_OF_SEQUENCES.into_iter().filter(|_| is_of_sequence);
+        if let Some(symbol) = symbols.find(|symbol| self.accept(symbol)) {
+            return Ok(Kind::Symbol(symbol));
+        }
         if let Some((_, what)) = UNSUPPORTED
             .iter()
             .find(|(symbol, _)| self.rest.starts_with(symbol))

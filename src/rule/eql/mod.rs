@@ -12,8 +12,10 @@
 //! none of them be equal, not that one of them differ (querytranslator_tests.txt, fieldNotEqualsTrue: `must_not` around
 //! `term`).
 //!
-//! Deliberately not supported: sequences, samples, joins and pipes, which use more than one event; arithmetic; every
-//! other function. Each of these is an error with a message, because a partly understood rule would lose records
+//! A query of several events, `sequence`, is parsed into a list of such conditions, for the rules over time.
+//!
+//! Deliberately not supported: samples, joins and pipes, which use more than one event; `until`, `with runs` and missing
+//! events (`![...]`) in sequences; arithmetic; every other function. Each of these is an error with a message, because a partly understood rule would lose records
 //! silently.
 
 mod lexer;
@@ -21,9 +23,11 @@ mod literal;
 mod lucene;
 mod operators;
 mod parser;
+mod sequence;
 
 use super::condition::Condition;
 use super::syntax::ParseError;
+pub(super) use sequence::Sequence;
 
 /// The field whose value is an event's category.
 pub(super) const CATEGORY: &str = "event.category";
@@ -41,4 +45,17 @@ pub fn parse(text: &str) -> Result<Condition, ParseError> {
 pub(super) fn parse_with_category(text: &str, field: &str) -> Result<Condition, ParseError> {
     let node = parser::parse(text, field).map_err(|fault| ParseError::locate(text, fault))?;
     Ok(Condition::new(node))
+}
+
+/// Returns whether a query is a sequence, which takes several events.
+pub(super) fn is_sequence(text: &str) -> bool {
+    sequence::begins(text)
+}
+
+/// Parses a sequence, whose events have a value of this field as their category.
+///
+/// # Errors
+/// As of [`parse`].
+pub(super) fn parse_sequence(text: &str, field: &str) -> Result<Sequence, ParseError> {
+    sequence::parse(text, field).map_err(|fault| ParseError::locate(text, fault))
 }

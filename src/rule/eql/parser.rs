@@ -23,32 +23,41 @@ fn is_keyword(word: &str) -> bool {
 
 /// Parses a query. Its category is a value of `category_field`.
 pub(super) fn parse(text: &str, category_field: &str) -> Result<Node, Fault> {
-    let mut lexer = Lexer::new(text);
-    let mut parser = Parser {
-        token: lexer.next()?,
-        lexer,
-        depth: 0,
-    };
-    let category = parser.category()?;
-    parser.expect(&Kind::Name("where"), "`where`")?;
-    let condition = parser.disjunction()?;
+    let mut parser = Parser::new(Lexer::new(text))?;
+    let condition = parser.event_query(category_field)?;
     parser.expect(&Kind::End, "`and`, `or` or the end of the query")?;
-    let Some(category) = category else {
-        return Ok(condition);
-    };
-    let is_of = operators::equals(Field::ecs(category_field), &Literal::Text(category));
-    // The condition is more often false than the category is another one.
-    Ok(Node::And(vec![condition, is_of]))
+    Ok(condition)
 }
 
-struct Parser<'q> {
+pub(super) struct Parser<'q> {
     lexer: Lexer<'q>,
     /// The next token, not yet used.
-    token: Token<'q>,
+    pub(super) token: Token<'q>,
     depth: usize,
 }
 
 impl<'q> Parser<'q> {
+    pub(super) fn new(mut lexer: Lexer<'q>) -> Result<Self, Fault> {
+        Ok(Self {
+            token: lexer.next()?,
+            lexer,
+            depth: 0,
+        })
+    }
+
+    /// Parses a category and a condition.
+    pub(super) fn event_query(&mut self, category_field: &str) -> Result<Node, Fault> {
+        let category = self.category()?;
+        self.expect(&Kind::Name("where"), "`where`")?;
+        let condition = self.disjunction()?;
+        let Some(category) = category else {
+            return Ok(condition);
+        };
+        let is_of = operators::equals(Field::ecs(category_field), &Literal::Text(category));
+        // The condition is more often false than the category is another one.
+        Ok(Node::And(vec![condition, is_of]))
+    }
+
     fn category(&mut self) -> Result<Option<String>, Fault> {
         const EXPECTED: &str = "`any` or an event category";
         let category = match &self.token.kind {
@@ -268,7 +277,7 @@ impl<'q> Parser<'q> {
         Ok(literals)
     }
 
-    fn field(&mut self, expected: &'static str) -> Result<String, Fault> {
+    pub(super) fn field(&mut self, expected: &'static str) -> Result<String, Fault> {
         Ok(self.field_or_call(expected)?.0)
     }
 
@@ -337,12 +346,12 @@ impl<'q> Parser<'q> {
         Ok(Some(literal))
     }
 
-    fn advance(&mut self) -> Result<(), Fault> {
+    pub(super) fn advance(&mut self) -> Result<(), Fault> {
         self.token = self.lexer.next()?;
         Ok(())
     }
 
-    fn accept(&mut self, kind: &Kind<'_>) -> Result<bool, Fault> {
+    pub(super) fn accept(&mut self, kind: &Kind<'_>) -> Result<bool, Fault> {
         let is_next = self.token.kind == *kind;
         if is_next {
             self.advance()?;
@@ -350,7 +359,7 @@ impl<'q> Parser<'q> {
         Ok(is_next)
     }
 
-    fn expect(&mut self, kind: &Kind<'_>, expected: &'static str) -> Result<(), Fault> {
+    pub(super) fn expect(&mut self, kind: &Kind<'_>, expected: &'static str) -> Result<(), Fault> {
         if self.accept(kind)? {
             Ok(())
         } else {
@@ -358,7 +367,7 @@ impl<'q> Parser<'q> {
         }
     }
 
-    fn unexpected(&self, expected: &'static str) -> Fault {
+    pub(super) fn unexpected(&self, expected: &'static str) -> Fault {
         let found = match &self.token.kind {
             Kind::Name(name) if !is_keyword(name) && is_keyword(&name.to_ascii_lowercase()) => {
                 format!("`{name}` (keywords are lower-case)")
@@ -373,7 +382,7 @@ impl<'q> Parser<'q> {
         self.fault(Problem::Unexpected { expected, found })
     }
 
-    fn unsupported(&self, what: &str) -> Fault {
+    pub(super) fn unsupported(&self, what: &str) -> Fault {
         self.fault(Problem::Unsupported(what.to_owned()))
     }
 

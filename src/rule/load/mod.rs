@@ -7,18 +7,26 @@
 //! A rule that cannot run is [`Refused`], with its place and the reason; nothing is passed over. A rule that can run, but
 //! not just as its author meant it, has notes.
 //!
+//! A rule that several events decide is a [`RuleOverTime`], beside the others.
+//!
 //! Ids are unique neither among packs nor among files, so a rule is known by its pack, file and id.
 //!
 //! Deliberately not here: reading files.
 
+mod correlations;
 mod elastic;
 mod own;
 mod query;
 mod sigma;
 
+use std::sync::Arc;
+
+use super::condition::Condition;
 use super::model::{Metadata, Rule, Schedule, Severity};
+use super::over_time::RuleOverTime;
 use super::pack_rule::PackRule;
 pub use crate::report::RefusedRule as Refused;
+use correlations::{Named, Pending};
 pub use query::{query, search};
 
 /// What is known about a rule: it cannot run, or not in full.
@@ -33,8 +41,14 @@ pub(super) struct Reason {
 pub struct Loaded {
     /// Rules that can run, in the order of the files.
     pub rules: Vec<PackRule>,
+    /// Rules that several events decide. Correlations are among them after [`Loaded::resolve`].
+    pub over_time: Vec<Arc<RuleOverTime>>,
     /// Rules that cannot run, and files that could not be read as rules.
     pub refused: Vec<Refused>,
+    /// The rules that correlations can name.
+    named: Vec<Named>,
+    /// Correlations whose rules are not looked up yet.
+    pending: Vec<Pending>,
 }
 
 /// The form of a file of rules.
@@ -77,11 +91,45 @@ impl Loaded {
         }
     }
 
+    /// Returns the number of rules that were read so far, with those that cannot run.
+    #[must_use]
+    pub fn n_read(&self) -> usize {
+        self.rules.len() + self.over_time.len() + self.pending.len() + self.refused.len()
+    }
+
+    /// Looks up the rules that correlations name. To be called when all files were added.
+    pub fn resolve(&mut self) {
+        correlations::resolve(self);
+    }
+
+    /// Takes the rules over time for rules that cannot run, for want of what runs them.
+    pub fn refuse_over_time(&mut self) {
+        let refused = self.over_time.drain(..).map(|one| Refused {
+            pack: one.pack.clone(),
+            file: one.file.clone(),
+            line: None,
+            column: None,
+            id: Some(one.metadata.rule_id.clone()),
+            title: Some(one.metadata.name.clone()),
+            reason: format!(
+                "a rule over several events ({}), which is not run yet",
+                one.kind
+            ),
+        });
+        self.refused.extend(refused);
+    }
+
     fn has(&self, pack: &str, file: &str, id: &str) -> bool {
         // The rules of a file come one after the other.
         let same = self.rules.iter().rev();
         let mut same = same.take_while(|one| one.pack == pack && one.file == file);
+        let over_time = self.over_time.iter().rev();
+        let mut over_time = over_time.take_while(|one| one.pack == pack && one.file == file);
+        let pending = self.pending.iter().rev();
+        let mut pending = pending.take_while(|one| one.pack == pack && one.file == file);
         same.any(|one| one.rule.metadata.rule_id == id)
+            || over_time.any(|one| one.metadata.rule_id == id)
+            || pending.any(|one| one.metadata.rule_id == id)
     }
 }
 
@@ -93,17 +141,35 @@ struct Adding<'l> {
 }
 
 impl Adding<'_> {
-    fn add(&mut self, rule: Rule) {
-        let metadata = &rule.metadata;
-        if self.loaded.has(self.pack, self.file, &metadata.rule_id) {
+    /// Refuses a rule if the file has another one with its id. Returns whether it does.
+    fn is_known(&mut self, metadata: &Metadata) -> bool {
+        let is_known = self.loaded.has(self.pack, self.file, &metadata.rule_id);
+        if is_known {
             let (id, name) = (metadata.rule_id.clone(), metadata.name.clone());
             let reason = Reason::new("the file has another rule with this id");
-            return self.refuse(Some(id), Some(name), reason);
+            self.refuse(Some(id), Some(name), reason);
+        }
+        is_known
+    }
+
+    fn add_over_time(&mut self, rule: RuleOverTime) {
+        if !self.is_known(&rule.metadata) {
+            self.loaded.over_time.push(Arc::new(RuleOverTime {
+                pack: self.pack.to_owned(),
+                file: self.file.to_owned(),
+                ..rule
+            }));
+        }
+    }
+
+    fn add(&mut self, rule: Rule) {
+        if self.is_known(&rule.metadata) {
+            return;
         }
         self.loaded.rules.push(PackRule {
             pack: self.pack.to_owned(),
             file: self.file.to_owned(),
-            notes: notes(&rule),
+            notes: notes(rule.query(), &rule.metadata.language),
             rule,
         });
     }
@@ -156,14 +222,16 @@ const UNAVAILABLE: [&str; 10] = [
     "event.ingested",
 ];
 
+fn is_unavailable(field: &str) -> bool {
+    let mut beginnings = UNAVAILABLE.iter();
+    beginnings.any(|beginning| field.starts_with(beginning))
+}
+
 /// Returns how a rule differs from what its author meant.
-fn notes(rule: &Rule) -> Vec<String> {
+fn notes(query: &Condition, language: &str) -> Vec<String> {
     let mut notes = Vec::new();
-    for (field, is_negated) in rule.query().fields() {
-        if !UNAVAILABLE
-            .iter()
-            .any(|beginning| field.starts_with(beginning))
-        {
+    for (field, is_negated) in query.fields() {
+        if !is_unavailable(field) {
             continue;
         }
         notes.push(match is_negated {
@@ -171,13 +239,9 @@ fn notes(rule: &Rule) -> Vec<String> {
             false => format!("no record has {field}, which the rule tests: fewer events match"),
         });
     }
-    let is_kql = rule.metadata.language == "kuery";
-    for field in rule
-        .query()
-        .fields_with_wildcards()
-        .into_iter()
-        .filter(|_| is_kql)
-    {
+    let is_kql = language == "kuery";
+    let fields = query.fields_with_wildcards().into_iter();
+    for field in fields.filter(|_| is_kql) {
         if field.starts_with("aws.cloudtrail.flattened.") {
             notes.push(format!(
                 "Elasticsearch has no wildcards on {field} (elasticsearch#157064); here they count"
@@ -226,6 +290,7 @@ fn risk_score(severity: Severity) -> u8 {
 mod tests {
     use expect_test::{Expect, expect};
 
+    use super::super::over_time::Source;
     use super::*;
 
     const ELASTIC: &str = r#"
@@ -370,13 +435,13 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
     }
 
     #[test]
-    fn what_needs_more_than_one_record_is_refused() {
+    fn what_is_not_supported_is_refused() {
         let with_type = |name| ELASTIC.replace("type = \"eql\"", &format!("type = {name:?}"));
         check_refused(
             "a.toml",
-            &with_type("new_terms"),
+            &with_type("machine_learning"),
             expect![[r#"
-            a.toml: rules of the type "new_terms" are not supported (A user was made)
+            a.toml: rules of the type "machine_learning" are not supported (A user was made)
         "#]],
         );
         check_refused(
@@ -410,10 +475,10 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
             a.toml: filters beside the query are not supported (A user was made)
         "#]],
         );
-        let sequence = ELASTIC.replace("iam where", "sequence by user.id [iam where");
+        let sample = ELASTIC.replace("iam where", "sample by user.id [iam where");
         check_refused(
             "a.toml",
-            &sequence,
+            &sample,
             expect![[r#"
             a.toml:16:1: not supported: sequences, samples and joins (A user was made)
         "#]],
@@ -424,6 +489,199 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
             expect![[r#"
             a.yml: the file has another rule with this id (A user was made)
         "#]],
+        );
+    }
+
+    #[track_caller]
+    fn check_over_time(file: &str, text: &str, expected: Expect) {
+        let mut loaded = load(file, text);
+        loaded.resolve();
+        let rules = loaded.over_time.iter().map(|one| {
+            let parts = one.parts.iter().map(|part| match part.source() {
+                Source::Events(condition) => format!("{condition} {:?}", part.field_names()),
+                Source::Rule(rule) => format!("{} {:?}", rule.metadata.name, part.field_names()),
+            });
+            let parts = parts.collect::<Vec<_>>().join("; ");
+            let window = one.window.map(|window| window / 1_000_000);
+            let notes = one.notes.join("; ");
+            format!("{} {:?} {window:?} {parts} [{notes}]\n", one.kind, one.test)
+        });
+        let refused = loaded.refused.iter().map(|one| format!("{one}\n"));
+        expected.assert_eq(&rules.chain(refused).collect::<String>());
+    }
+
+    /// Returns a rule of this type, in KQL.
+    fn kuery(kind: &str, rest: &str) -> String {
+        let (before, after) = ELASTIC.split_once("query = '''").unwrap();
+        let (_, after) = after.split_once("'''").unwrap();
+        let typed = format!("type = {kind:?}\nfrom = \"now-9m\"");
+        let before = before.replace("type = \"eql\"", &typed);
+        let before = before.replace("\"eql\"", "\"kuery\"");
+        format!("{before}query = 'event.action: A*'{after}\n{rest}")
+    }
+
+    #[test]
+    fn elastics_thresholds_and_new_terms_are_loaded() {
+        let threshold = |rest: &str| kuery("threshold", &format!("[rule.threshold]\n{rest}"));
+        check_over_time(
+            "a.toml",
+            &threshold("field = 'user.name'\nvalue = 5"),
+            expect![[r#"
+                threshold Counts { events: [Limit { relation: AtLeast, number: 5 }], distinct: [] } Some(540) event.action begins with "A" (["user.name"], []) []
+            "#]],
+        );
+        check_over_time(
+            "a.toml",
+            &threshold(
+                "field = ['a', 'source.geo.name']\nvalue = 1\n\
+                 [[rule.threshold.cardinality]]\nfield = 'b'\nvalue = 20",
+            ),
+            expect![[r#"
+                threshold Counts { events: [Limit { relation: AtLeast, number: 1 }], distinct: [[Limit { relation: AtLeast, number: 20 }]] } Some(540) event.action begins with "A" (["a", "source.geo.name"], ["b"]) [no record has source.geo.name, by which the rule groups or counts: it cannot fire]
+            "#]],
+        );
+        let new_terms = |start: &str| {
+            kuery(
+                "new_terms",
+                &format!(
+                    "[rule.new_terms]\nfield = 'new_terms_fields'\nvalue = ['user.name', 'a']\n\
+                     [[rule.new_terms.history_window_start]]\nfield = 'x'\nvalue = '{start}'"
+                ),
+            )
+        };
+        check_over_time(
+            "a.toml",
+            &new_terms("now-10d"),
+            expect![[r#"
+                new_terms First Some(864000) event.action begins with "A" (["user.name", "a"], []) []
+            "#]],
+        );
+        check_over_time(
+            "a.toml",
+            &new_terms("now-10M"),
+            expect![[r#"
+            a.toml: the start "now-10M" is not one such as `now-6m` (A user was made)
+        "#]],
+        );
+        check_over_time(
+            "a.toml",
+            &kuery("threshold", ""),
+            expect![[r#"
+            a.toml: it has no threshold (A user was made)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn elastics_sequences_are_loaded() {
+        let begun = ELASTIC.replace(
+            "iam where",
+            "sequence by user.id with maxspan=1h [iam where",
+        );
+        let ended = |end: &str| {
+            begun.replace(
+                "\"success\"",
+                &format!("\"success\"] [any where true]{end}"),
+            )
+        };
+        check_over_time(
+            "a.toml",
+            &ended(""),
+            expect![[r#"
+                sequence Sequence Some(3600) (event.action is "CreateUser" and event.outcome is "success") and event.category is "iam" (["user.id"], []); true (["user.id"], []) []
+            "#]],
+        );
+        check_over_time(
+            "a.toml",
+            &ended(" until [any where true]"),
+            expect![[r#"
+            a.toml:17:52: not supported: `until` (A user was made)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn correlations_name_rules_by_id_name_or_title() {
+        let correlation = |title: &str, rest: &str| {
+            format!("---\ntitle: {title}\ncorrelation: {{timespan: 5m, {rest}}}\n")
+        };
+        let named = SIGMA.replace("id: id-2", "id: id-3\nname: made");
+        let text = [
+            SIGMA.to_owned(),
+            format!("---\n{named}"),
+            correlation(
+                "Ordered",
+                "type: temporal_ordered, rules: [id-2, made, A user was made], group-by: u, \
+                 aliases: {u: {made: userName, id-2: userIdentity.arn}}",
+            ),
+            correlation(
+                "Values",
+                "type: value_count, rules: [Count], group-by: [b], condition: {gt: 1, lte: 9, field: a}",
+            ),
+            correlation(
+                "Count",
+                "type: event_count, rules: made, group-by: [a, b], condition: {gte: 3}, generate: true",
+            ),
+            correlation("Missing", "type: temporal, rules: [id-2, id-9]"),
+            correlation("Circle", "type: temporal, rules: [id-2, Circle]"),
+            correlation(
+                "Other",
+                "type: value_avg, rules: [id-2], condition: {gte: 3}",
+            ),
+            correlation(
+                "Condition",
+                "type: temporal, rules: [id-2], condition: {gte: 3}",
+            ),
+            correlation("Member", "type: temporal, rules: [id-2], until: x"),
+            correlation(
+                "Field",
+                "type: event_count, rules: [id-2], condition: {gte: 3, field: a}",
+            ),
+            correlation("Values", "type: temporal, rules: [id-2]"),
+            correlation("Group", "type: temporal, rules: [Count], group-by: [c]"),
+        ];
+        check_over_time(
+            "a.yml",
+            &text.concat(),
+            expect![[r#"
+                temporal_ordered InOrder Some(300) eventName is "CreateUser" (case ignored) (["userIdentity.arn"], []); eventName is "CreateUser" (case ignored) (["userName"], []); eventName is "CreateUser" (case ignored) (["userIdentity.arn"], []) []
+                value_count Counts { events: [], distinct: [[Limit { relation: More, number: 1 }, Limit { relation: AtMost, number: 9 }]] } Some(300) Count (["b"], ["a"]) []
+                event_count Counts { events: [Limit { relation: AtLeast, number: 3 }], distinct: [] } Some(300) eventName is "CreateUser" (case ignored) (["a", "b"], []) []
+                a.yml:36:14: correlations of the type "value_avg" are not supported (Other)
+                a.yml:39:71: a condition of `temporal` (Condition)
+                a.yml:42:60: the member `until` of a correlation is not supported (Member)
+                a.yml:45:74: `event_count` counts no field (Field)
+                a.yml: the file has another rule with this id (Values)
+                a.yml:30:14: no rule that can run is named id-9 (Missing)
+                a.yml:33:14: the rule Circle: correlations are inside each other more than 8 deep (Circle)
+                a.yml:51:14: the correlation Count does not group by c, by which this one does (Group)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_correlation_names_rules_of_other_files() {
+        let mut loaded = Loaded::default();
+        let mut add =
+            |pack, file, text: &str| loaded.add_file(pack, file, Form::Yaml, text.as_bytes());
+        let of = |name: &str| SIGMA.replace("CreateUser", name);
+        let correlation = "title: C\ncorrelation: {type: temporal, rules: [id-2], timespan: 1s}";
+        add("other", "c.yml", &of("Other"));
+        add("pack", "b.yml", correlation);
+        add("pack", "c.yml", &of("Near"));
+        add("other", "d.yml", correlation);
+        loaded.resolve();
+        let parts = loaded
+            .over_time
+            .iter()
+            .map(|one| match one.parts[0].source() {
+                Source::Events(condition) => condition.to_string(),
+                Source::Rule(_) => String::new(),
+            });
+        let parts: Vec<String> = parts.collect();
+        assert!(
+            parts[0].contains("Near") && parts[1].contains("Other"),
+            "{parts:?}"
         );
     }
 

@@ -1,8 +1,9 @@
 //! Sigma's YAML.
 
+use super::correlations::{Named, Pending};
 use super::{Adding, Reason, metadata};
 use crate::rule::model::{Metadata, Rule, Severity};
-use crate::rule::sigma::{Document, Fault, documents};
+use crate::rule::sigma::{Body, Document, Fault, documents};
 
 impl From<Fault> for Reason {
     fn from(fault: Fault) -> Self {
@@ -22,12 +23,33 @@ pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
     if documents.is_empty() {
         adding.refuse(None, None, Reason::new("the file has no rule"));
     }
-    for (document, condition) in documents {
+    for (document, body) in documents {
         let id = id(&document);
-        match condition {
-            Ok(condition) => {
+        let names = names(&document);
+        match body {
+            Ok(Body::Condition(condition)) => {
                 let query = condition.to_string();
+                adding.loaded.named.push(Named {
+                    pack: adding.pack.to_owned(),
+                    file: adding.file.to_owned(),
+                    names,
+                    condition: condition.clone(),
+                });
                 adding.add(Rule::new(metadata_of(document, id), condition, query));
+            }
+            Ok(Body::Correlation(correlation)) => {
+                let (pack, file) = (adding.pack.to_owned(), adding.file.to_owned());
+                let metadata = metadata_of(document, id);
+                if adding.is_known(&metadata) {
+                    continue;
+                }
+                adding.loaded.pending.push(Pending {
+                    pack,
+                    file,
+                    names,
+                    metadata,
+                    correlation,
+                });
             }
             Err(fault) => {
                 let id = Some(id).filter(|id| !id.is_empty());
@@ -39,13 +61,13 @@ pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
 
 /// Returns the id of a rule, or what others can name it by.
 fn id(document: &Document) -> String {
+    names(document).into_iter().next().unwrap_or_default()
+}
+
+/// Returns what others can name a rule by.
+fn names(document: &Document) -> Vec<String> {
     let names = [&document.id, &document.name, &document.title];
-    names
-        .into_iter()
-        .flatten()
-        .next()
-        .cloned()
-        .unwrap_or_default()
+    names.into_iter().flatten().cloned().collect()
 }
 
 fn metadata_of(document: Document, id: String) -> Metadata {

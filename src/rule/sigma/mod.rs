@@ -1,21 +1,23 @@
-//! Sigma: rules in YAML that each decide on one event.
+//! Sigma: rules in YAML, which decide on one event each, and correlations of them.
 //!
 //! In: the text of a file, which may hold several documents. Out: for each what it says about itself, and its condition
-//! or the reason why it has none.
+//! or correlation, or the reason why it has none.
 //!
 //! Fields have CloudTrail's own names. Case does not count, except after `cased` and in `re`. `*` and `?` are wildcards,
 //! and a backslash before one of these or another backslash makes it a character.
 //!
-//! Deliberately not supported: other log sources than CloudTrail; correlations; what Sigma dropped (`| count()`,
+//! Deliberately not supported: other log sources than CloudTrail; what Sigma dropped (`| count()`,
 //! `timeframe`); placeholders; numbers other than 1 before `of`; modifiers that are not known. Each is a reason, because
 //! a partly understood rule would lose records silently.
 
 mod condition;
+mod correlation;
 mod detection;
 mod modifiers;
 mod yaml;
 
 use super::condition::Condition;
+pub(super) use correlation::Correlation;
 pub(super) use yaml::Fault;
 use yaml::{Data, Yaml};
 
@@ -32,8 +34,15 @@ pub(super) struct Document {
     pub(super) references: Vec<String>,
 }
 
-/// A document with its condition.
-pub(super) type Read = (Document, Result<Condition, Fault>);
+/// What a document decides by.
+#[derive(Debug)]
+pub(super) enum Body {
+    Condition(Condition),
+    Correlation(Correlation),
+}
+
+/// A document with what it decides by.
+pub(super) type Read = (Document, Result<Body, Fault>);
 
 /// Reads the documents of a file.
 ///
@@ -59,21 +68,21 @@ fn document(yaml: &Yaml) -> Read {
         tags: texts("tags"),
         references: texts("references"),
     };
-    (document, condition_of(yaml))
+    (document, body_of(yaml))
 }
 
-fn condition_of(yaml: &Yaml) -> Result<Condition, Fault> {
+fn body_of(yaml: &Yaml) -> Result<Body, Fault> {
     if yaml.map().is_none() || yaml.get("title").and_then(Yaml::text).is_none() {
         return Err(yaml.fault("not a Sigma rule: it has no title"));
     }
     if let Some(correlation) = yaml.get("correlation") {
-        return Err(correlation.fault("a correlation of several events"));
+        return correlation::correlation(correlation).map(Body::Correlation);
     }
     log_source(yaml)?;
     let Some(detection) = yaml.get("detection") else {
         return Err(yaml.fault("it has no detection"));
     };
-    detection::condition(detection)
+    detection::condition(detection).map(Body::Condition)
 }
 
 /// Checks that a rule is for CloudTrail.
@@ -104,8 +113,23 @@ fn log_source(yaml: &Yaml) -> Result<(), Fault> {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::documents;
+    use super::{Body, Condition, Document, Fault};
     use crate::rule::condition::testing::Event;
+
+    type Conditions = Vec<(Document, Result<Condition, Fault>)>;
+
+    /// Reads the documents of a file that has no correlation.
+    fn documents(text: &str) -> Result<Conditions, Fault> {
+        let documents = super::documents(text)?.into_iter();
+        let conditions = documents.map(|(document, body)| {
+            let condition = body.map(|body| match body {
+                Body::Condition(condition) => condition,
+                Body::Correlation(correlation) => panic!("{correlation:?}"),
+            });
+            (document, condition)
+        });
+        Ok(conditions.collect())
+    }
 
     /// Reads a rule with this detection.
     fn reason(detection: &str) -> Option<String> {
@@ -337,7 +361,7 @@ mod tests {
         assert_eq!(reason("[a]"), "not a Sigma rule: it has no title");
         assert_eq!(
             reason("title: t\ncorrelation: {type: event_count}"),
-            "a correlation of several events"
+            "a correlation names 1 to 1000 rules"
         );
         assert_eq!(
             reason("title: t\nlogsource: {product: windows, category: process_creation}"),

@@ -1,12 +1,18 @@
 //! Elastic's TOML, as in its repository of detection rules.
 
+mod over_time;
+
 use serde::Deserialize;
 use toml::Spanned;
 
+use self::over_time::{Draft, NewTerms, Threshold};
 use super::{Adding, Reason};
 use crate::rule::condition::{Case, Condition, Matcher};
 use crate::rule::model::{Attack, Metadata, Rule, Schedule, Severity, Threat};
-use crate::rule::{eql, kql};
+use crate::rule::{ParseError, eql, kql};
+
+/// The start of the time range of a run of a rule that does not say it.
+const FROM: &str = "now-6m";
 
 /// Indices that the records are in.
 const INDICES: [&str; 2] = ["logs-aws.cloudtrail-default", "filebeat-8.0.0"];
@@ -51,6 +57,8 @@ struct Elastic {
     event_category_override: Option<String>,
     #[serde(default)]
     filters: Vec<serde::de::IgnoredAny>,
+    threshold: Option<Threshold>,
+    new_terms: Option<NewTerms>,
 }
 
 #[derive(Deserialize)]
@@ -83,8 +91,13 @@ pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
         Ok(document) => document.rule,
         Err(error) => return adding.refuse(None, None, reason_of(text, &error)),
     };
-    match condition(text, &rule) {
-        Ok((condition, query)) => adding.add(Rule::new(metadata(rule), condition, query)),
+    match read(text, &rule) {
+        Ok(Read::Event(condition, query)) => {
+            adding.add(Rule::new(metadata(rule), condition, query));
+        }
+        Ok(Read::OverTime(draft)) => {
+            adding.add_over_time(draft.rule(metadata(rule)));
+        }
         Err(reason) => adding.refuse(Some(rule.rule_id), Some(rule.name), reason),
     }
 }
@@ -97,41 +110,67 @@ pub(super) fn reason_of(text: &str, error: &toml::de::Error) -> Reason {
     }
 }
 
-/// Returns the condition of a rule, and its text.
-fn condition(file: &str, rule: &Elastic) -> Result<(Condition, String), Reason> {
+/// What a rule decides by.
+enum Read {
+    /// A condition on one event, and its text.
+    Event(Condition, String),
+    /// What several events must be.
+    OverTime(Draft),
+}
+
+fn read(file: &str, rule: &Elastic) -> Result<Read, Reason> {
     if !reads_cloudtrail(rule) {
         return Err(Reason::new("it reads other indices than CloudTrail's"));
     }
     if !rule.filters.is_empty() {
         return Err(Reason::new("filters beside the query are not supported"));
     }
-    let parse = match (rule.rule_type.as_str(), rule.language.as_str()) {
-        ("eql", "eql") => {
-            let category = rule.event_category_override.as_deref();
-            let category = category.unwrap_or(eql::CATEGORY);
-            Ok(Box::new(|query: &str| eql::parse_with_category(query, category)) as Box<Parse<'_>>)
+    let (kind, language) = (rule.rule_type.as_str(), rule.language.as_str());
+    let is_supported = match kind {
+        "eql" => language == "eql",
+        "query" | "threshold" | "new_terms" => language == "kuery",
+        "esql" => false,
+        _ => {
+            return Err(Reason::new(format!(
+                "rules of the type {kind:?} are not supported"
+            )));
         }
-        ("query", "kuery") => Ok(Box::new(kql::parse) as Box<Parse<'_>>),
-        ("query" | "eql" | "esql", language) => {
-            Err(format!("the language {language:?} is not supported"))
-        }
-        (kind, _) => Err(format!("rules of the type {kind:?} are not supported")),
     };
-    let parse = parse.map_err(Reason::new)?;
+    if !is_supported {
+        return Err(Reason::new(format!(
+            "the language {language:?} is not supported"
+        )));
+    }
     let Some(query) = &rule.query else {
         return Err(Reason::new("it has no query"));
     };
-    let text = query.get_ref();
-    match parse(text) {
-        Ok(condition) => Ok((condition, text.trim_end().to_owned())),
-        Err(error) => {
-            let offset = offset_in(file, query) + error.offset;
-            Err(Reason::at(file, offset, error.problem.to_string()))
-        }
+    let text = query.get_ref().as_str();
+    let printed = text.trim_end().to_owned();
+    let located = |error: ParseError| {
+        let offset = offset_in(file, query) + error.offset;
+        Reason::at(file, offset, error.problem.to_string())
+    };
+    let category = rule.event_category_override.as_deref();
+    let category = category.unwrap_or(eql::CATEGORY);
+    if kind == "eql" && eql::is_sequence(text) {
+        let sequence = eql::parse_sequence(text, category).map_err(located)?;
+        return Ok(Read::OverTime(over_time::sequence(sequence, printed)));
     }
+    let condition = match kind {
+        "eql" => eql::parse_with_category(text, category),
+        _ => kql::parse(text),
+    };
+    let condition = condition.map_err(located)?;
+    match kind {
+        "threshold" => {
+            let from = rule.from.as_deref().unwrap_or(FROM);
+            over_time::threshold(rule.threshold.as_ref(), condition, printed, from)
+        }
+        "new_terms" => over_time::new_terms(rule.new_terms.as_ref(), condition, printed),
+        _ => return Ok(Read::Event(condition, printed)),
+    }
+    .map(Read::OverTime)
 }
-
-type Parse<'a> = dyn Fn(&str) -> Result<Condition, crate::rule::ParseError> + 'a;
 
 fn reads_cloudtrail(rule: &Elastic) -> bool {
     let is_ours = |pattern: &String| {
@@ -172,7 +211,7 @@ fn metadata(rule: Elastic) -> Metadata {
         index: rule.index.unwrap_or_default(),
         schedule: Schedule {
             interval: rule.interval.unwrap_or_else(|| "5m".to_owned()),
-            from: rule.from.unwrap_or_else(|| "now-6m".to_owned()),
+            from: rule.from.unwrap_or_else(|| FROM.to_owned()),
             max_signals: rule.max_signals.unwrap_or(100),
         },
         threat: threat.collect(),
