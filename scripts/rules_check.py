@@ -3,11 +3,13 @@
 
   rules_check.py PROGRAM RULES [CORPORA]
 
-PROGRAM is the example `rules` (`cargo build --example rules`). RULES is a folder with packs of rules, made records in
+PROGRAM is trailsift itself, whose `hunt --rules` runs over the records, gzipped; or the example `rules`
+(`cargo build --example rules`), which has no prefilter. RULES is a folder with packs of rules, made records in
 `synthetic`, an oracle in `oracle/rules_oracle.py`, and what it expects (`expected-*.ndjson`). With CORPORA, the records of
 those files are compared too. Prints each difference, and exits with 1 if there is one.
 """
 import collections
+import gzip
 import json
 import os
 import subprocess
@@ -31,8 +33,33 @@ def expected_of(path):
     return found
 
 
+def hunt(program, rules, packs, records):
+    """What a hunt finds in records, each a (key, text): key -> {(rule file, id)}."""
+    keys, offset = {}, 0
+    with tempfile.TemporaryDirectory() as folder:
+        archive, alerts = os.path.join(folder, "records.ndjson.gz"), os.path.join(folder, "alerts.ndjson")
+        with gzip.open(archive, "wb", 1) as out:
+            for key, text in records:
+                line = text.encode("utf-8", "replace") + b"\n"
+                keys[offset] = key
+                offset += len(line)
+                out.write(line)
+        options = [part for pack in packs for part in ("--rules", os.path.join(rules, pack))]
+        command = [program, "hunt", "--no-config", *options, "--format", "ndjson", "-o", alerts, archive]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        summary = done.stderr.decode().splitlines()
+        print(*(line for line in summary if line.split(" ")[0] in ("rules", "time", "candidates", "error:")), sep="; ")
+        found = collections.defaultdict(set)
+        with open(alerts, encoding="utf-8") as lines:
+            for row in map(json.loads, lines):
+                found[keys[row["log_offset"]]].add((f"{row['rule_pack']}/{row['rule_file']}", row["rule_id"]))
+    return found
+
+
 def run(program, rules, packs, records):
     """The program's matches of records, each a (key, text): key -> {(rule file, id)}."""
+    if os.path.basename(program) != "rules":
+        return hunt(program, rules, packs, records)
     packs = [os.path.join(rules, pack) for pack in packs]
     keys = []
     with tempfile.TemporaryFile() as stdin:

@@ -66,6 +66,8 @@ pub mod over_time;
 pub mod follow;
 pub mod output;
 pub mod ledger;
+pub mod custody;
+pub mod coverage;
 pub mod hunt;
 pub mod case;
 pub mod report;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::follow::Entity;
+use crate::follow::{Entity, EntityRefs, Kind};
 
 /// An identity that a case begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,13 @@ impl Beginning {
         next.is_some_and(|quarantine| quarantine.duration_since(time) <= window.before)
     }
 
+    /// Returns whether the key that the case begins with acted. Such an event always belongs to the case, whatever its
+    /// time.
+    #[must_use]
+    pub fn is_by_key(&self, traces: &EntityRefs) -> bool {
+        self.entity.kind == Kind::AccessKey && traces.actors.contains(&self.entity)
+    }
+
     /// Returns whether an event came after a quarantine and is not near any of them. An event without a time did not.
     #[must_use]
     pub fn is_later(&self, time: Option<Timestamp>, window: Window) -> bool {
@@ -110,6 +117,21 @@ pub struct Window {
     /// After the quarantine.
     #[schemars(with = "String")]
     pub after: SignedDuration,
+}
+
+/// The time before a quarantine in which a key that is still in use was probably used: a program that runs once a year
+/// used it, too.
+const FURTHER_BACK: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+impl Window {
+    /// Returns the option that looks for keys in earlier events.
+    #[must_use]
+    pub fn further_back(self) -> &'static str {
+        match self.before < FURTHER_BACK {
+            true => "--before 400d",
+            false => "a longer --before",
+        }
+    }
 }
 
 /// The windows of all quarantines of a case.
@@ -163,7 +185,6 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::follow::Kind;
 
     fn time(text: &str) -> Timestamp {
         format!("2024-{text}T00:00:00Z").parse().unwrap()

@@ -97,6 +97,8 @@ pub enum Reason {
     TurnedOff,
     /// It is the only long-term key of the user that is known from before the quarantine.
     OnlyKey,
+    /// It is the only long-term key of the user that was seen, and it was seen only after the quarantine.
+    OnlyLaterKey,
 }
 
 impl Reason {
@@ -104,13 +106,16 @@ impl Reason {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Begun => "the case began with it",
+            Self::Begun => "the key that you named",
             Self::NewAddress => "used from an address that was new for the user",
             Self::NewCountry => "from a country that was new for the user",
             Self::NewAgent => "with a user agent that was new for the user",
             Self::SharedAddress => "other identities were seen at that address",
             Self::TurnedOff => "deactivated or deleted after the quarantine",
             Self::OnlyKey => "the only long-term key of the user known from before the quarantine",
+            Self::OnlyLaterKey => {
+                "the only long-term key of the user that was seen, though only after the quarantine"
+            }
         }
     }
 }
@@ -370,7 +375,7 @@ fn named<'a>(
         let more = [
             (is_begun(state), Reason::Begun),
             (is_turned_off(state), Reason::TurnedOff),
-            (candidates.len() == 1, Reason::OnlyKey),
+            (candidates.len() == 1, only_key(timeline, state)),
         ];
         let more = more.into_iter().filter(|(is_one, _)| *is_one);
         let more = more.map(|(_, reason)| reason);
@@ -391,6 +396,17 @@ fn named<'a>(
         keys,
         others,
         foreign_addresses: BTreeSet::new(),
+    }
+}
+
+/// Returns the reason of a key that is the only one.
+fn only_key(timeline: &Timeline<'_>, state: &KeyState<'_>) -> Reason {
+    let is_before = |time: Timestamp| timeline.quarantined.is_none_or(|at| time < at);
+    // A key that was made after the quarantine is not among these.
+    let is_known_before = state.made.is_some() || state.seen.first.is_none_or(is_before);
+    match is_known_before {
+        true => Reason::OnlyKey,
+        false => Reason::OnlyLaterKey,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::address::ip;
 use super::state::{MadeThing, Party, Standing, UserState};
-use super::{Case, Finding, is_of_aws};
+use super::{Case, Finding, UserCase, is_of_aws};
 use crate::follow::{Entity, Kind, Quarantine};
 
 /// A user of a case, in a line.
@@ -14,8 +14,12 @@ pub struct Summary {
     pub entity: Entity,
     /// The verdict. The names in it are from the log: whoever shows it must make it safe.
     pub verdict: String,
-    /// True if something is usable or was left behind, so that somebody must act.
+    /// True if something is usable, may be usable or was left behind, so that somebody must act.
     pub is_open: bool,
+    /// True if the user was quarantined and no long-term key of it was seen, so that each of its keys may have leaked.
+    pub is_key_unknown: bool,
+    /// True if an alert tells of the user's quarantine, and nothing of the user is in what was read.
+    pub is_missing: bool,
 }
 
 /// Returns a line for each user: those with something open come first, else in the order of the case.
@@ -23,13 +27,17 @@ pub struct Summary {
 pub fn summaries(case: &Case, states: &[UserState<'_>]) -> Vec<Summary> {
     let users = case.users.iter().zip(states);
     let mut all: Vec<Summary> = users
-        .map(|(user, state)| summary(case, user.beginning.subject(), state))
+        .map(|(user, state)| summary(case, user, state))
         .collect();
-    all.sort_by_key(|one| !one.is_open);
+    all.sort_by_key(|one| (!one.is_open, one.is_key_unknown));
     all
 }
 
-fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
+fn summary(case: &Case, user: &UserCase, state: &UserState<'_>) -> Summary {
+    let entity = user.beginning.subject();
+    let is_key_unknown = is_key_unknown(state, entity);
+    let is_not_found = case.about.not_found.contains(&user.beginning.entity);
+    let is_missing = is_not_found && state.events.is_empty();
     let (leaked, is_usable) = leaked(state);
     let is_of_intruder = |one: &&MadeThing<'_>| one.by.party == Party::Intruder;
     let n_left = state.left_behind().filter(is_of_intruder).count();
@@ -37,7 +45,15 @@ fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
     let n_open = state.open_temporary_keys().count();
     let n_others = n_others(case, state);
     let has_intruder = state.has_intruder();
-    let mut parts = vec![leaked, standing(state).to_owned()];
+    let standing = match is_not_found {
+        true => "its quarantine is not in what was read",
+        false => standing(state),
+    };
+    let mut parts = match is_missing {
+        true => Vec::new(),
+        false => vec![leaked],
+    };
+    parts.push(standing.to_owned());
     if is_attached_by_person(state, entity) && state.leak.finding != Finding::NotByAws {
         parts.push("not attached by AWS".to_owned());
     }
@@ -65,7 +81,13 @@ fn summary(case: &Case, entity: &Entity, state: &UserState<'_>) -> Summary {
     Summary {
         entity: entity.clone(),
         verdict: parts.join("; "),
-        is_open: is_usable || n_left + n_doubtful > 0 || n_others > 0 || n_open > 0 && has_intruder,
+        is_open: is_usable
+            || is_key_unknown
+            || n_left + n_doubtful > 0
+            || n_others > 0
+            || n_open > 0 && has_intruder,
+        is_key_unknown,
+        is_missing,
     }
 }
 
@@ -85,15 +107,24 @@ fn leaked(state: &UserState<'_>) -> (String, bool) {
         Finding::NotByAws => {
             "no sign of a leak, a person attached the quarantine policy".to_owned()
         }
-        Finding::NothingPoints | Finding::OnlySessions | Finding::NoKey | Finding::NoUser => {
-            "it is not known which key leaked".to_owned()
+        Finding::OnlySessions | Finding::NoKey => {
+            "it is not known which key leaked: no long-term key of the user was seen".to_owned()
         }
+        Finding::NothingPoints | Finding::NoUser => "it is not known which key leaked".to_owned(),
     };
     let may_have_leaked = |key: &&Entity| leak.others.contains(key);
     let candidates = state
         .usable_keys()
         .any(|key| may_have_leaked(&key.key) && leak.finding == Finding::NothingPoints);
     (words, is_usable || candidates)
+}
+
+/// Returns whether a user was quarantined and no long-term key of it was seen. Then each key that it has may have
+/// leaked.
+pub(super) fn is_key_unknown(state: &UserState<'_>, entity: &Entity) -> bool {
+    let is_unseen = matches!(state.leak.finding, Finding::OnlySessions | Finding::NoKey);
+    let is_there = entity.kind == Kind::User && state.deleted().is_none();
+    is_unseen && is_there && !matches!(state.standing, Standing::NeverSeen)
 }
 
 /// Returns the state of the quarantine in a few words.
@@ -143,6 +174,32 @@ mod tests {
             panic!("not one user");
         };
         assert_eq!((&*summary.verdict, summary.is_open), (verdict, is_open));
+    }
+
+    #[test]
+    fn a_quarantined_user_whose_key_is_not_known_needs_action() {
+        let verdict =
+            "it is not known which key leaked: no long-term key of the user was seen; quarantined";
+        check(&[quarantine("alice")], verdict, true);
+        let gone = Call::new("05-11 10:00", "DeleteUser")
+            .by("ops", "AKIAOPS")
+            .on(user("alice"));
+        check(&[quarantine("alice"), gone], verdict, false);
+    }
+
+    #[test]
+    fn of_a_user_that_is_not_in_what_was_read_nothing_is_said() {
+        let mut case = case(&user("alice"), &[]);
+        case.about.not_found = vec![user("alice")];
+        let summaries = summaries(&case, &states(&case));
+        assert_eq!(
+            summaries[0].verdict,
+            "its quarantine is not in what was read"
+        );
+        assert_eq!(
+            (summaries[0].is_missing, summaries[0].is_open),
+            (true, false)
+        );
     }
 
     #[test]

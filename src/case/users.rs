@@ -143,7 +143,10 @@ pub(super) fn divide(
                 .into_iter()
                 .flatten()
         };
-        let is_near = |at: usize| beginning.is_near(all[at].seen.alert.time(), window);
+        let is_near = |at: usize| {
+            let seen = &all[at].seen;
+            beginning.is_near(seen.alert.time(), window) || beginning.is_by_key(&seen.story.traces)
+        };
         let reachable = index.reachable(begins(), &is_near);
         let mut known = CaseGraph::new(hops_max);
         for entity in begins() {
@@ -161,7 +164,7 @@ pub(super) fn divide(
             };
             let minutes = beginning.minutes(time);
             let tied = (tie.part, tie.hops, relation(story, tie), minutes);
-            let nearest = match beginning.is_near(time, window) {
+            let nearest = match is_near(at) {
                 true => {
                     events.push(at);
                     &mut near_ties[at]

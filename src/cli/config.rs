@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser as _};
 
 use super::args::{self, Args};
@@ -12,7 +13,7 @@ use super::{print, terminal};
 
 /// Parses a command line, with the default options that it does not have. Returns its words with them.
 pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)> {
-    let args = Args::try_parse_from(&words)?;
+    let args = Args::try_parse_from(&words).map_err(without_tip)?;
     terminal::set_color(args.color);
     // It shows the options itself.
     if args.no_config || matches!(args.command, args::Command::Config) {
@@ -50,6 +51,14 @@ pub(super) fn parse(words: Vec<OsString>) -> anyhow::Result<(Args, Vec<String>)>
             Err(error.into())
         }
     }
+}
+
+/// Returns an error without the tip to write an unknown option after two hyphens: that would make it a path.
+fn without_tip(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 /// Returns the default options that a command line does not have.

@@ -61,7 +61,7 @@ pub(super) fn run(config: &ScanConfig) -> anyhow::Result<Exit> {
     );
     let mut table = table(&sums).to_string();
     table += &format!(
-        "\n{} files, {} as stored, would be read; {} folders passed over, {} files or folders excluded\n",
+        "\n{} files, {} as stored, would be read;\n{} folders passed over, {} files or folders excluded\n",
         HumanCount(all.n_files),
         BinaryBytes(all.n_bytes),
         HumanCount(n_passed_over),

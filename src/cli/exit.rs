@@ -17,6 +17,8 @@ pub(super) enum Exit {
     Usage,
     /// The run reached its end, but something could not be read or decided.
     Incomplete,
+    /// Something contradicts what AWS signed.
+    Contradicted,
     /// Everything was read and decided, and there are alerts; used only with `--fail-on-alerts`. If something was not
     /// read, [`Exit::Incomplete`] is used instead; in that case there may be alerts too.
     Alerts,
@@ -37,7 +39,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
-            // 4 is reserved for another meaning.
+            Exit::Contradicted => 4,
             Exit::Alerts => 5,
             // 128 plus the signal's number, as in shells.
             Exit::HungUp => 129,

@@ -25,7 +25,7 @@ use super::table::{AlertTable, Room, RuleTable};
 use super::usage::usage;
 use super::{
     dataset, dry_run, messages, next_step, outputs, print_json, print_styled, resolve, summary,
-    terminal,
+    survey, terminal,
 };
 
 /// Runs a hunt and reports the result.
@@ -70,7 +70,9 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     }
     // Before there is any file that a signal could leave behind.
     let signal = watch_signals(&config.scan.progress.stop)?;
+    let mut wanted = survey::Wanted::new(&args.survey, config)?;
     let options = RunOptions {
+        survey: wanted.as_mut().map(survey::Wanted::survey),
         report: open_report(args, config)?,
         spares_older: !args.output.force,
         is_of_dataset,
@@ -110,8 +112,13 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         Err(error) => return Err(error.into()),
     };
     shown.show(args, config, &report)?;
+    let has_holes = match wanted {
+        Some(wanted) => wanted.finish(args)?,
+        None => false,
+    };
     Ok(match report.complete {
         false => Exit::Incomplete,
+        true if has_holes && args.survey.require_coverage => Exit::Incomplete,
         true if args.output.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
         true => Exit::Complete,
     })
@@ -123,7 +130,7 @@ struct Shown {
     table: AlertTable,
     /// What each rule found, if these are others than the built-in one.
     by_rule: Option<RuleTable>,
-    first_alerts: Vec<Alert>,
+    users: next_step::Users,
 }
 
 impl Shown {
@@ -140,9 +147,7 @@ impl Shown {
             return table.add(alert);
         }
         self.table.add(alert, severity_of(config, alert));
-        if self.first_alerts.len() < next_step::ALERTS_MAX {
-            self.first_alerts.push(alert.clone());
-        }
+        self.users.add(alert);
     }
 
     /// Prints the report if it goes to standard output, the table, and the summary.
@@ -165,10 +170,7 @@ impl Shown {
                     self.table.print(room, report.related);
                 }
                 summary::show(report, config);
-                let next = next_step::command(&args.input, config, report, &self.first_alerts);
-                if let Some(command) = next {
-                    terminal::line(&format!("investigate {command}"));
-                }
+                next_step::show(&args.input, config, report, &self.users);
             }
             LogFormat::Json => {
                 let mut report =

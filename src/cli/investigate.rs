@@ -33,7 +33,7 @@ const NAMES_SHOWN: usize = 5;
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     let seeds = beginnings::seeds(&mut args)?;
     if seeds.is_empty() {
-        bail!("there is no alert that names a user, so there is nothing to investigate");
+        return Ok(nothing_to_do(&args));
     }
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
@@ -98,6 +98,19 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Incomplete
     })
+}
+
+/// Says that no alert names a user. For a job that investigates after each hunt this is no failure.
+fn nothing_to_do(args: &InvestigateArgs) -> Exit {
+    let text = "no alert names a user: there is nothing to investigate, and no case was written";
+    match args.messages.log_format {
+        _ if args.messages.quiet => {}
+        LogFormat::Text => terminal::line(text),
+        LogFormat::Json => {
+            terminal::json("diagnostic", &json!({"severity": "info", "message": text}));
+        }
+    }
+    Exit::Complete
 }
 
 /// Reports the result in the form that was asked for.
@@ -193,7 +206,7 @@ impl Draft {
             for entry in std::fs::read_dir(&folder).with_context(context)? {
                 if entry.with_context(context)?.path() != hidden.path() {
                     bail!(
-                        "{}: it is not empty; name another folder for the case",
+                        "{}: it is not empty; a case needs a folder of its own: name another with --output",
                         folder.display()
                     );
                 }
@@ -271,14 +284,31 @@ fn warn(case: &Case, unwritten: Option<MissingFeature>, format: LogFormat) {
     for one in &about.unseen {
         say(true, &unseen(one));
     }
-    for user in &about.not_found {
-        say(
-            true,
-            &format!(
-                "the quarantine of {}, of which the alerts tell, is not in what was read",
-                terminal::harmless(&user.name, usize::MAX)
-            ),
-        );
+    if let Some(text) = not_found(&about.not_found) {
+        say(true, &text);
+    }
+}
+
+/// Returns the message about quarantines of the alerts that are not in what was read.
+fn not_found(users: &[Entity]) -> Option<String> {
+    let name = |user: &Entity| terminal::harmless(&user.name, usize::MAX);
+    match users {
+        [] => None,
+        [one] => Some(format!(
+            "the quarantine of {}, of which the alerts tell, is not in what was read",
+            name(one)
+        )),
+        many => {
+            let mut names: Vec<String> = many.iter().take(NAMES_SHOWN).map(name).collect();
+            if many.len() > NAMES_SHOWN {
+                names.push(format!("{} more", many.len() - NAMES_SHOWN));
+            }
+            Some(format!(
+                "the quarantines of {} users, of which the alerts tell, are not in what was read: {}",
+                many.len(),
+                names.join(", ")
+            ))
+        }
     }
 }
 

@@ -16,5 +16,5 @@ pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {
         Severity::Error => terminal::red("error"),
     };
     let text = terminal::harmless(&diagnostic.to_string(), usize::MAX);
-    terminal::line(&format!("{severity}: {text}"));
+    terminal::line(&format!("{severity}: {text} [{}]", diagnostic.code.name()));
 }

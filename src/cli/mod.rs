@@ -6,12 +6,16 @@ mod args;
 mod beginnings;
 mod case_summary;
 mod config;
+mod coverage;
 mod dataset;
 mod defaults;
 mod dry_run;
 mod exit;
+mod evidence;
 mod hunt;
 mod investigate;
+mod lists;
+mod maps;
 mod messages;
 mod next_step;
 mod outputs;
@@ -26,11 +30,13 @@ mod rules;
 mod schema;
 mod state;
 mod summary;
+mod survey;
 mod synth;
 mod table;
 mod terminal;
 mod usage;
 mod values;
+mod verify;
 mod version;
 mod when;
 
@@ -42,7 +48,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 use serde::Serialize;
 
-use args::{Args, Command, HuntArgs, InvestigateArgs};
+use args::{Args, Command, HuntArgs, InvestigateArgs, VerifyArgs};
 use exit::Exit;
 
 /// Runs the command line.
@@ -63,11 +69,21 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema { of } => schema::run(of),
         Command::Config => config::run(args.config.as_deref(), args.no_config),
         Command::Report(args) => report::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
+        Command::Verify(args) => verify::run(VerifyArgs { words, ..*args }),
         Command::Plan(args) => plan::run(&args),
         Command::Synth(args) => synth::run(*args),
-        Command::State { file, failed, null } => {
+        Command::State {
+            file,
+            failed,
+            null,
+            forget,
+        } => {
             let separator = if null { b'\0' } else { b'\n' };
-            state::run(&file, failed.then_some(separator))
+            match forget.as_slice() {
+                [] => state::run(&file, failed.then_some(separator)),
+                sources => state::forget(&file, sources),
+            }
         }
         Command::Rule { format } => rule::run(format),
         Command::Rules(command) => rules::run(command),

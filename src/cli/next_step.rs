@@ -10,20 +10,67 @@ use trailsift::report::{Fate, Report};
 use trailsift::store::Uri;
 
 use super::args::InputArgs;
-
-/// Number of the first alerts that are enough to find the users that the command names.
-pub(super) const ALERTS_MAX: usize = 20;
+use super::terminal;
 
 /// Maximum number of users that the command names one by one.
-const USERS_MAX: usize = 3;
+const USERS_MAX: usize = 20;
+/// Maximum number of users that are counted. It bounds the memory.
+const USERS_COUNTED: usize = 10_000;
 
-/// Returns the command; nothing if there are no alerts of the quarantine rule, or if what was read cannot be read again.
-pub(super) fn command(
+/// The columns that an investigation needs of alerts.
+const COLUMNS: [Column; 5] = [
+    Column::AlertId,
+    Column::TargetUserName,
+    Column::RecipientAccountId,
+    Column::AccountId,
+    Column::EventTime,
+];
+
+/// The users of the alerts, as `account/name`.
+#[derive(Debug, Default)]
+pub(super) struct Users(BTreeSet<String>);
+
+impl Users {
+    pub(super) fn add(&mut self, alert: &Alert) {
+        let account = alert.text(Column::RecipientAccountId);
+        let account = account.or_else(|| alert.text(Column::AccountId));
+        let named = account.zip(alert.text(Column::TargetUserName));
+        if let Some((account, name)) = named.filter(|_| self.0.len() < USERS_COUNTED) {
+            self.0.insert(format!("{account}/{name}"));
+        }
+    }
+
+    /// Returns the options that name them, and the number of users that are not named.
+    fn options(&self) -> Option<(Vec<String>, usize)> {
+        let mut words = Vec::new();
+        for user in self.0.iter().take(USERS_MAX) {
+            words.extend(["--user".to_owned(), quoted(user)?]);
+        }
+        (!words.is_empty()).then(|| (words, self.0.len().saturating_sub(USERS_MAX)))
+    }
+}
+
+/// Shows the command, and how many users it does not name; nothing if there are no alerts of the quarantine rule, or if
+/// what was read cannot be read again.
+pub(super) fn show(input: &InputArgs, config: &HuntConfig, report: &Report, users: &Users) {
+    let Some((command, n_left)) = command(input, config, report, users) else {
+        return;
+    };
+    if n_left > 0 {
+        terminal::line(&format!(
+            "users       {n_left} more than the next line names; alerts in a file lead to all"
+        ));
+    }
+    terminal::line(&format!("investigate {command}"));
+}
+
+/// Returns the command, and the number of users that it does not name.
+fn command(
     input: &InputArgs,
     config: &HuntConfig,
     report: &Report,
-    shown: &[Alert],
-) -> Option<String> {
+    users: &Users,
+) -> Option<(String, usize)> {
     let mut rules = config.rules.iter();
     let is_quarantine = rules.all(|(_, one)| one.rule.metadata.is_quarantine());
     if report.alerts == 0 || !is_quarantine {
@@ -32,41 +79,38 @@ pub(super) fn command(
     let roots = roots(input)?;
     let mut words = vec!["trailsift".to_owned(), "investigate".to_owned()];
     words.extend(["--output".to_owned(), quoted_path(&case_folder(input)?)?]);
+    let mut n_left = 0;
     match alerts_file(config, report) {
         Some(file) => words.push(quoted_path(&file)?),
-        None => words.extend(users(shown)?),
+        None => {
+            let (options, n) = users.options()?;
+            words.extend(options);
+            n_left = n;
+        }
     }
     words.extend(roots);
-    Some(words.join(" "))
+    Some((words.join(" "), n_left))
 }
 
-/// Returns the file of alerts, if an investigation can read it.
+/// Returns the file or folder of alerts, if an investigation can read it.
 fn alerts_file(config: &HuntConfig, report: &Report) -> Option<PathBuf> {
     let output = &config.output;
-    let is_readable =
-        matches!(output.format, Format::Parquet | Format::Ndjson) && output.schema == Schema::Flat;
+    let is_readable = match output.format {
+        Format::Parquet | Format::Ndjson => true,
+        Format::Csv(columns) => COLUMNS.iter().all(|one| columns.as_slice().contains(one)),
+        Format::Arrow => false,
+    };
+    let is_readable = is_readable && output.schema == Schema::Flat;
     let placed = report.outputs.first()?;
     match (&output.destination, placed.fate) {
         _ if !is_readable => None,
         (Destination::File(path), Fate::Written | Fate::Replaced) => Some(path.clone()),
+        (Destination::Dataset(dataset), Fate::Written | Fate::Replaced) => {
+            Some(dataset.folder.clone()).filter(|folder| Uri::of(folder).is_none())
+        }
         (Destination::File(_), Fate::Incomplete) => placed.written_to.as_ref().map(PathBuf::from),
         _ => None,
     }
-}
-
-/// Returns the options that name the users of the first alerts.
-fn users(shown: &[Alert]) -> Option<Vec<String>> {
-    let mut users = BTreeSet::new();
-    for alert in shown {
-        let account = alert.text(Column::RecipientAccountId);
-        let account = account.or_else(|| alert.text(Column::AccountId))?;
-        users.insert(format!("{account}/{}", alert.text(Column::TargetUserName)?));
-    }
-    let mut words = Vec::new();
-    for user in users.iter().take(USERS_MAX) {
-        words.extend(["--user".to_owned(), quoted(user)?]);
-    }
-    (!words.is_empty()).then_some(words)
 }
 
 /// Returns the words that name what was read. Limits of times, accounts and regions are left out: what was done with a

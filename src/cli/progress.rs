@@ -28,6 +28,8 @@ pub(super) enum Counted {
     Alerts,
     /// An investigation finds events.
     Events,
+    /// Files are only read.
+    Nothing,
 }
 
 /// Shows the progress of the run until this value is dropped.

@@ -21,7 +21,7 @@ use trailsift::output::{
 use trailsift::store::{StoreOptions, Stores};
 
 use super::args::{
-    FormatArg, HuntArgs, InputArgs, InvestigateArgs, OutputArgs, PlanArgs, SchemaArg,
+    FormatArg, HuntArgs, InputArgs, InvestigateArgs, OutputArgs, Performance, PlanArgs, SchemaArg,
 };
 use super::own_outputs::{holds, own_files, own_uris};
 use super::root::root;
@@ -115,6 +115,34 @@ fn scan(input: &InputArgs, roots: Vec<Root>, stores: Stores) -> Result<ScanConfi
         follows_links: input.follow,
         ..ScanConfig::default()
     })
+}
+
+/// Returns the configuration with which files are checked or counted, and what is written about them. All files are
+/// read, because a part of them proves nothing.
+pub(super) fn resolve_evidence(
+    input: &InputArgs,
+    performance: &Performance,
+    outputs: &[&Path],
+) -> anyhow::Result<ScanConfig> {
+    let (roots, stores) = (roots(input)?, stores(input));
+    let outputs = outputs
+        .iter()
+        .copied()
+        .filter(|path| path.as_os_str() != "-");
+    let outputs: Vec<&Path> = outputs.collect();
+    let config = ScanConfig {
+        own_files: own_files(&outputs, &roots)?,
+        own_uris: own_uris(&outputs, &roots, &stores)?,
+        n_threads: n_threads(performance.threads),
+        map_from_bytes: (!performance.no_mmap).then_some(MAP_BYTES),
+        ..scan(input, roots, stores)?
+    };
+    if !config.wanted.is_everything() {
+        bail!(usage(
+            "a choice of times, accounts or regions leaves out files, which would then seem to be missing; leave out the filters"
+        ));
+    }
+    Ok(config)
 }
 
 /// Returns the configuration of a walk that opens nothing, and the destination of its results.
@@ -219,7 +247,11 @@ fn wanted(input: &InputArgs) -> Result<Selection, clap::Error> {
     };
     match (wanted.since, wanted.until) {
         (Some(since), Some(until)) if since >= until => Err(usage(&format!(
-            "nothing lies between --since {since} and --until {until}"
+            "no event is from --since {since} on and before --until {until}{}",
+            match until.as_second() % 86_400 {
+                0 => " (a date given to --until means its end)",
+                _ => "",
+            }
         ))),
         _ => Ok(wanted),
     }

@@ -1,14 +1,15 @@
 //! `trailsift state`: shows the content of a ledger.
 
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use indicatif::{BinaryBytes, HumanCount};
 use trailsift::ledger::{Ledger, LedgerError};
 use trailsift::report::Outcome;
 
 use super::exit::Exit;
-use super::print;
+use super::{print, terminal};
 
 /// Prints a summary of a ledger, or the sources that could not be read completely, each followed by a separator.
 pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
@@ -48,6 +49,13 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
         "waiting",
         format!("{waiting} rows, for the run that comes to its end"),
     );
+    if summary.n_forgotten > 0 {
+        let n = HumanCount(summary.n_forgotten);
+        line(
+            "forgotten",
+            format!("{n} of the sources in part or not read"),
+        );
+    }
     for (code, n) in &summary.failures {
         line(&code.name(), HumanCount(*n).to_string());
     }
@@ -55,6 +63,31 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
         text.extend(format!("{name:<11} {value}\n").into_bytes());
     }
     print(&text)?;
+    Ok(Exit::Complete)
+}
+
+/// Forgets of each source that it could not be read completely.
+pub(super) fn forget(file: &Path, sources: &[PathBuf]) -> anyhow::Result<Exit> {
+    let context = || file.display().to_string();
+    std::fs::metadata(file).with_context(context)?;
+    let ledger = Ledger::open_to_read(file).with_context(context)?;
+    for source in sources {
+        let mut is_known = false;
+        // The ledger has addresses as they are, and the absolute paths of files.
+        for path in [Some(source.clone()), std::path::absolute(source).ok()] {
+            let path = path.unwrap_or_default();
+            is_known |= ledger
+                .forget(path.as_os_str().as_bytes())
+                .with_context(context)?;
+        }
+        if !is_known {
+            bail!(
+                "{}: no source {} that could not be read completely; --failed lists them",
+                file.display(),
+                terminal::path(source)
+            );
+        }
+    }
     Ok(Exit::Complete)
 }
 

@@ -10,15 +10,28 @@ use super::terminal::{self, green, harmless, red, yellow};
 /// Prints the summary to standard error.
 pub(super) fn show(report: &Report, config: &HuntConfig) {
     for (name, text) in lines(report, config) {
-        terminal::line(&format!("{name:<11} {text}"));
+        let mut label = name;
+        // The other lines have words that are searched for, or copied.
+        let lines = match name {
+            "related" => super::case_summary::wrapped(&text),
+            _ => vec![text],
+        };
+        for line in lines {
+            let line = line.replace(NO_BREAK, " ");
+            terminal::line(&format!("{label:<11} {line}"));
+            label = "";
+        }
     }
 }
+
+/// A space at which no line ends.
+const NO_BREAK: &str = "\u{a0}";
 
 fn related(counts: &RelatedCounts) -> String {
     let all = Relation::ALL.map(|relation| (relation, counts.of(relation)));
     let some = all.iter().filter(|(_, n)| *n > 0);
     let words: Vec<_> = some
-        .map(|(relation, n)| format!("{} {relation}", HumanCount(*n)))
+        .map(|(relation, n)| format!("{}{NO_BREAK}{relation}", HumanCount(*n)))
         .collect();
     match words.is_empty() {
         true => "none".to_owned(),
@@ -66,7 +79,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         lines.push(("rules", rules(report)));
     }
     lines.extend([
-        ("events", events(stats)),
+        ("events", events(stats) + of_all(config)),
         ("files", files),
         (
             "bytes",
@@ -121,11 +134,23 @@ fn candidates(stats: &Stats) -> String {
     );
     if stats.events_outside > 0 {
         text += &format!(
-            ", {} of them outside of what was asked for",
+            ", {} of them of other times, accounts or regions",
             HumanCount(stats.events_outside)
         );
     }
     text
+}
+
+/// Returns whose events are counted, if only those of some accounts or regions are judged: events are counted without
+/// being parsed.
+fn of_all(config: &HuntConfig) -> &'static str {
+    let wanted = &config.scan.wanted;
+    match (wanted.accounts.is_empty(), wanted.regions.is_empty()) {
+        (true, true) => "",
+        (false, true) => ", of all accounts in these files",
+        (true, false) => ", of all regions in these files",
+        (false, false) => ", of all accounts and regions in these files",
+    }
 }
 
 fn events(stats: &Stats) -> String {

@@ -18,14 +18,22 @@ pub(super) fn run(args: SynthArgs) -> anyhow::Result<Exit> {
         BinaryBytes(made.stored_bytes),
         terminal::path(&config.out),
     ));
+    if made.digests > 0 {
+        terminal::line(&format!(
+            "made {} digest files; their key is in {}, their signatures are in {}",
+            HumanCount(made.digests),
+            terminal::path(&config.beside(".public-keys.json")),
+            terminal::path(&config.beside(".signatures.json")),
+        ));
+    }
     let story = match made.story_events {
         0 => String::new(),
         n => format!(", {} other events of a story", HumanCount(n)),
     };
     terminal::line(&format!(
-        "planted {} matches and {} near misses{story}, listed in {}",
-        HumanCount(made.matches),
-        HumanCount(made.near_misses),
+        "planted {} and {}{story}, listed in {}",
+        terminal::plural(made.matches, "match", "matches"),
+        terminal::plural(made.near_misses, "near miss", "near misses"),
         terminal::path(&config.planted_path()),
     ));
     Ok(Exit::Complete)

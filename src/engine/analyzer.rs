@@ -182,8 +182,17 @@ pub trait Local {
     ) {
     }
 
+    /// Returns true if the records of a log must be passed to [`record`](Self::record). Called before the log is read
+    /// if [`Interest::records`] and [`Interest::text`] are both set. Text is framed only if it returns true.
+    fn wants_records(&self, _log: &Log<'_>) -> bool {
+        true
+    }
+
     /// Takes the next bytes of a log's text. Called if [`Interest::text`] is set.
     fn text(&mut self, _text: &[u8], _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
+
+    /// Notes that a gzip member or another frame begins with the next bytes of the text.
+    fn next_member(&mut self, _log: &Log<'_>) {}
 
     /// Ends the log whose text was taken last. If the log is not complete, the report contains the reason.
     fn end_of_log(&mut self, _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
@@ -226,7 +235,9 @@ impl<'a, T> Emit<'a, T> {
 pub(crate) trait Observer {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
     fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
+    fn wants_records(&self, log: &Log<'_>) -> bool;
     fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>);
+    fn next_member(&mut self, log: &Log<'_>);
     fn end_of_log(&mut self, log: &Log<'_>, defects: &mut Vec<Defect>);
     fn end(&mut self, defects: &mut Vec<Defect>);
 }
@@ -248,9 +259,17 @@ impl<L: Local> Observer for Observing<'_, L> {
         self.local.record(record, at, &mut out);
     }
 
+    fn wants_records(&self, log: &Log<'_>) -> bool {
+        self.local.wants_records(log)
+    }
+
     fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>) {
         let mut out = Emit::new(self.output, defects);
         self.local.text(text, log, &mut out);
+    }
+
+    fn next_member(&mut self, log: &Log<'_>) {
+        self.local.next_member(log);
     }
 
     fn end_of_log(&mut self, log: &Log<'_>, defects: &mut Vec<Defect>) {
@@ -279,6 +298,22 @@ impl<A: SizeBytes, B: SizeBytes> SizeBytes for Either<A, B> {
             Self::First(output) => output.size_bytes(),
             Self::Second(output) => output.size_bytes(),
         }
+    }
+}
+
+impl<A: Analyzer> Analyzer for &A {
+    type Output = A::Output;
+    type Local<'a>
+        = A::Local<'a>
+    where
+        Self: 'a;
+
+    fn interest(&self) -> Interest {
+        (**self).interest()
+    }
+
+    fn local(&self) -> Self::Local<'_> {
+        (**self).local()
     }
 }
 
@@ -323,10 +358,19 @@ impl<A: Local, B: Local> Local for (A, B) {
         out.second(|out| second.record(record, at, out));
     }
 
+    fn wants_records(&self, log: &Log<'_>) -> bool {
+        self.0.wants_records(log) || self.1.wants_records(log)
+    }
+
     fn text(&mut self, text: &[u8], log: &Log<'_>, out: &mut Emit<'_, Self::Output>) {
         let (first, second) = self;
         out.first(|out| first.text(text, log, out));
         out.second(|out| second.text(text, log, out));
+    }
+
+    fn next_member(&mut self, log: &Log<'_>) {
+        self.0.next_member(log);
+        self.1.next_member(log);
     }
 
     fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Self::Output>) {

@@ -21,7 +21,7 @@ pub enum LedgerError {
     Layout,
     /// The ledger was created with another rule, or for other events.
     #[error(
-        "the ledger was begun with another {what}: what it says to be done was not hunted for this; use another ledger"
+        "the ledger was made with another {what}, and works only with that; repeat it, or name another ledger"
     )]
     Identity {
         /// The part that differs.

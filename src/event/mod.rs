@@ -129,7 +129,14 @@ pub fn text_fidelity(field: &str) -> TextFidelity {
         | "source.address"
         | "user_agent.original"
         | "cloud.account.id"
-        | "cloud.region" => TextFidelity::Verbatim,
+        | "cloud.region"
+        | "aws.cloudtrail.error_code"
+        | "aws.cloudtrail.error_message"
+        | "aws.cloudtrail.event_type"
+        | "aws.cloudtrail.user_identity.type"
+        | "aws.cloudtrail.user_identity.arn"
+        | "aws.cloudtrail.user_identity.access_key_id"
+        | "aws.cloudtrail.user_identity.invoked_by" => TextFidelity::Verbatim,
         "aws.cloudtrail.request_parameters" | "aws.cloudtrail.response_elements" => {
             TextFidelity::ElasticText
         }

@@ -208,14 +208,21 @@ pub(super) struct LedgerGate<'a> {
     places: Places,
     /// Sources that exist and that an earlier run could not read.
     unread_before: HashSet<Vec<u8>>,
+    /// Sources that are done and were read in part only.
+    known_partial: &'a mut BTreeSet<Vec<u8>>,
 }
 
 impl<'a> LedgerGate<'a> {
-    pub(super) fn new(ledger: Option<&'a Ledger>) -> Self {
+    /// Returns a gate that puts the paths of sources that are done and were read in part into `known_partial`.
+    pub(super) fn new(
+        ledger: Option<&'a Ledger>,
+        known_partial: &'a mut BTreeSet<Vec<u8>>,
+    ) -> Self {
         Self {
             ledger,
             places: Places::default(),
             unread_before: HashSet::new(),
+            known_partial,
         }
     }
 }
@@ -236,7 +243,12 @@ impl Gate for LedgerGate<'_> {
                 seen.earlier = earlier;
                 Admission::Read(Some((source.path.clone(), seen)))
             }
-            SourceStatus::Done(is_whole) => Admission::Done { is_whole },
+            SourceStatus::Done(is_whole) => {
+                if !is_whole {
+                    self.known_partial.insert(seen.path);
+                }
+                Admission::Done { is_whole }
+            }
             SourceStatus::Waiting(id, is_whole) => Admission::Replay { id, is_whole },
         })
     }

@@ -10,19 +10,24 @@
 mod analyzer;
 pub(crate) mod companion;
 mod journal;
+mod known;
 mod no_events;
 mod rows;
+mod surveyed;
 mod tables;
 mod tally;
 pub mod trial;
 mod undecided;
+mod unseen;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::config::HuntConfig;
+use crate::coverage::Survey;
 use crate::engine::{self, Location, OwnFiles};
 use crate::error::Error;
 use crate::input::source::Identity;
@@ -33,6 +38,7 @@ use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
 use crate::report::{Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
+use unseen::{NotingGate, Origins};
 use writer::{Finished, Writer};
 
 pub use analyzer::{Finding, HuntAnalyzer};
@@ -51,7 +57,7 @@ pub enum Notice<'a> {
 
 /// The options of a run for its outputs, in addition to their paths.
 #[derive(Debug, Default)]
-pub struct RunOptions {
+pub struct RunOptions<'a> {
     /// The destination of the report, as JSON. It gets its name after the outputs.
     pub report: Option<Target>,
     /// True if a run does not replace an older output when it read nothing, or when it read less than everything and
@@ -59,6 +65,8 @@ pub struct RunOptions {
     pub spares_older: bool,
     /// True if the output is one of many files of a folder. It is then not written if it has no rows.
     pub is_of_dataset: bool,
+    /// Takes what the archive holds, from the same pass.
+    pub survey: Option<&'a mut Survey>,
 }
 
 /// Runs a hunt: reads the roots, and writes a file of alerts and a report.
@@ -78,7 +86,7 @@ pub fn run(config: &HuntConfig, notify: &mut dyn FnMut(Notice<'_>)) -> Result<Re
 /// Returns the same errors as [`run`].
 pub fn run_with(
     config: &HuntConfig,
-    options: RunOptions,
+    options: RunOptions<'_>,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Report, Error> {
     let started = Instant::now();
@@ -89,6 +97,7 @@ pub fn run_with(
         report: target,
         spares_older,
         is_of_dataset,
+        survey,
     } = options;
     let own_file = target.as_ref().map(Target::identity).transpose()?.flatten();
     let run = Run {
@@ -97,7 +106,7 @@ pub fn run_with(
         held: &held,
         own_file,
     };
-    let (tables, mut report) = run.hunt(notify)?;
+    let (tables, mut report) = run.hunt(survey, notify)?;
     let verdict = Verdict {
         has_read_nothing: has_read_nothing(&report),
         is_complete: report.complete,
@@ -144,7 +153,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reads everything, and returns the findings in files that are not complete yet.
-    fn hunt(&self, notify: &mut dyn FnMut(Notice<'_>)) -> Result<(Tables, Report), Error> {
+    fn hunt(
+        &self,
+        survey: Option<&mut Survey>,
+        notify: &mut dyn FnMut(Notice<'_>),
+    ) -> Result<(Tables, Report), Error> {
         let (config, ledger) = (self.config, self.ledger);
         let scan = &config.scan;
         let run = RunIdentity {
@@ -162,13 +175,17 @@ impl Run<'_> {
         let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
         let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
-        let gate = LedgerGate::new(ledger);
+        let (mut origins, mut known_partial) = (Origins::new(scan), BTreeSet::new());
+        let gate = NotingGate {
+            gate: LedgerGate::new(ledger, &mut known_partial),
+            origins: &mut origins,
+        };
         let options = engine::RunOptions {
             own,
             side_pool: Some(&side_pool),
             ..engine::RunOptions::default()
         };
-        let pass = engine::run_with(scan, gate, &analyzer, &mut writer, options);
+        let pass = surveyed::run(scan, gate, &analyzer, &mut writer, survey, options);
         let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
             // Finished work stays finished. If the ledger itself failed, this is already reported.
@@ -183,6 +200,8 @@ impl Run<'_> {
         let rules = tally.reports(config);
         let n_alerts = rules.rules.iter().map(|rule| rule.alerts).sum();
         no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
+        origins.report(config, &mut pass, notify);
+        known::report(ledger, &known_partial, &mut pass, notify)?;
         let mut report = Report::new(run.run_id, rules, pass);
         report.related = related;
         report.affected = tally.affected();

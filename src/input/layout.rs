@@ -158,6 +158,18 @@ pub fn whole(path: &Path) -> PathBuf {
 /// (`account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`; the user guide, "CloudTrail log file names").
 #[must_use]
 pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%MZ", named(path)?.minute).ok()?;
+    Offset::UTC.to_timestamp(time).ok()
+}
+
+/// The parts of the name that CloudTrail gives to a file.
+struct Named<'p> {
+    account: &'p str,
+    region: &'p str,
+    minute: &'p str,
+}
+
+fn named(path: &Path) -> Option<Named<'_>> {
     let name = path.file_name()?.to_str()?;
     // Archives may have such a name too, and may contain anything.
     let endings = [".json.gz", ".json", ".json.zst"];
@@ -165,14 +177,16 @@ pub(crate) fn delivered_at(path: &Path) -> Option<Timestamp> {
         .iter()
         .find_map(|ending| name.strip_suffix(ending))?;
     let mut parts = name.split('_');
-    let is_account = parts.next().is_some_and(is_account);
-    if !is_account || parts.next() != Some("CloudTrail") || !parts.next().is_some_and(is_region) {
-        return None;
-    }
+    let account = parts.next().filter(|name| is_account(name))?;
+    parts.next().filter(|name| *name == "CloudTrail")?;
+    let region = parts.next().filter(|name| is_region(name))?;
     let minute = parts.next()?;
     parts.next()?;
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%MZ", minute).ok()?;
-    Offset::UTC.to_timestamp(time).ok()
+    Some(Named {
+        account,
+        region,
+        minute,
+    })
 }
 
 impl Origin {
@@ -180,6 +194,21 @@ impl Origin {
     #[must_use]
     pub fn of(path: &Path) -> Self {
         Self::and_day_of(path).0
+    }
+
+    /// Returns the origin of a file, by its folders, or by its name if it is in no such folder.
+    #[must_use]
+    pub(crate) fn by_folder_or_name(path: &Path) -> Self {
+        let origin = Self::of(path);
+        if origin.account.is_some() && origin.region.is_some() {
+            return origin;
+        }
+        let named = named(path);
+        Self {
+            account: named.as_ref().map(|named| named.account.to_owned()),
+            region: named.map(|named| named.region.to_owned()),
+            ..origin
+        }
     }
 
     /// Returns the origin of a file, and the day on which it was delivered, by its folders or by its name.

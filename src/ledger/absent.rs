@@ -99,6 +99,10 @@ impl Ledger {
         match self.0 {}
     }
 
+    pub fn forget(&self, _: &[u8]) -> Result<bool, LedgerError> {
+        match self.0 {}
+    }
+
     pub fn unread(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
         match self.0 {}
     }

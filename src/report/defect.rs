@@ -63,6 +63,8 @@ pub enum Code {
     InvalidRow,
     /// The run read no CloudTrail event at all.
     NoEvents,
+    /// No file is of an account or a region that the run asks for, by the folders and names of the files.
+    SelectionNotFound,
     /// A candidate contains bytes that are not UTF-8; it was judged with U+FFFD in their place.
     InvalidUtf8,
     /// A candidate contains a field more than once; every reading of it was judged.
@@ -116,6 +118,7 @@ impl Code {
             | Self::MixedEncodings
             | Self::UnknownColumns
             | Self::MentionOnly
+            | Self::SelectionNotFound
             | Self::EventTimeUnreadable => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile
@@ -291,7 +294,11 @@ impl std::fmt::Display for Diagnostic {
             write!(f, "!{member}")?;
         }
         if let Some(offset) = self.offset {
-            write!(f, "@{offset}")?;
+            match self.offset_in {
+                Some(Space::Text) => write!(f, "@{offset} of the text")?,
+                Some(Space::Row) => write!(f, "@row {offset}")?,
+                Some(Space::Stored) | None => write!(f, "@{offset}")?,
+            }
         }
         write!(f, ": {}", self.message)
     }

@@ -462,7 +462,10 @@ mod tests {
         ));
         assert!(!report.complete);
         assert_eq!(report.diagnostics_by_code[&Code::RecordCut], 1);
-        assert_eq!(report.diagnostics[1].to_string(), "a@7: cut off");
+        assert_eq!(
+            report.diagnostics[1].to_string(),
+            "a@7 of the text: cut off"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Probe};
 use super::vectors::{BLOCK_BYTES, Case};
 
 /// The largest number of words that are searched for in the same pass.
-pub(super) const WORDS_MAX: usize = 5;
+pub(super) const WORDS_MAX: usize = 12;
 /// The number of probes for keys and escapes.
 const KEY_PROBES: usize = 7;
 /// The number of separators in a key that are passed over.
@@ -45,7 +45,7 @@ pub(super) struct ActionKeys {
 }
 
 impl ActionKeys {
-    /// Creates the search. All are ASCII, and there are at most [`WORDS_MAX`] words.
+    /// Creates the search. Actions are ASCII, and there are at most [`WORDS_MAX`] words.
     pub(super) fn new<T: AsRef<str>>(actions: &[T], words: &[T]) -> Self {
         let small =
             |text: &T| -> Box<[u8]> { text.as_ref().to_ascii_lowercase().as_bytes().into() };

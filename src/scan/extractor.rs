@@ -49,6 +49,32 @@ pub(super) struct Whole<'a> {
     pub(super) is_row: bool,
 }
 
+/// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
+/// runs only the last stages, for tests and benches.
+pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
+    let everything = Arc::new(Prefilter::new::<&str>(&[]));
+    let end = json.len() as u64;
+    let mut extractor = Extractor::new(
+        everything,
+        Unit {
+            start: 0,
+            end,
+            record_index: 0,
+        },
+    );
+    let text = Whole {
+        bytes: json,
+        raw: json,
+        is_lenient: true,
+        is_row: false,
+    };
+    extractor
+        .text(&mut Parsers::default(), 0, text, &mut |candidate| {
+            visit(&candidate.event)
+        })
+        .is_ok()
+}
+
 /// The place where something is found: the number of strings around it, and the text.
 #[derive(Clone, Copy)]
 struct Place<'a> {

@@ -52,6 +52,7 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
+pub use extractor::each_event;
 use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
 use limits::Limits;
@@ -77,32 +78,6 @@ impl<'a> Candidate<'a> {
         let event = self.event.in_wrapper(wrapper);
         Self { event, ..*self }
     }
-}
-
-/// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
-/// runs only the last stages, for tests and benches.
-pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
-    let everything = Arc::new(Prefilter::new::<&str>(&[]));
-    let end = json.len() as u64;
-    let mut extractor = Extractor::new(
-        everything,
-        Unit {
-            start: 0,
-            end,
-            record_index: 0,
-        },
-    );
-    let text = Whole {
-        bytes: json,
-        raw: json,
-        is_lenient: true,
-        is_row: false,
-    };
-    extractor
-        .text(&mut Parsers::default(), 0, text, &mut |candidate| {
-            visit(&candidate.event)
-        })
-        .is_ok()
 }
 
 /// Scans one text after another and owns all memory that this needs. There is one per worker.
@@ -196,6 +171,11 @@ impl Scanner {
         }
     }
 
+    /// Chooses whether it shows all records, from the next text on.
+    pub(crate) fn show_records(&mut self, shows_records: bool) {
+        self.shows_records = shows_records;
+    }
+
     /// Begins with documents that are each a row of a table.
     pub(crate) fn start_table(&mut self) {
         self.start(0);
@@ -283,7 +263,7 @@ impl Scanner {
         let defects = &mut self.defects;
         self.numbers.search(window, &prefilter, &mut |offset| {
             let message =
-                "text that stands as a list of its bytes' numbers holds the needle; it is not read";
+                "text that is written as a list of its bytes' numbers names what the rule looks for; it is not read";
             defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
         });
         if let Some(control) = hits.control() {
@@ -368,7 +348,10 @@ impl Scanner {
     fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
         self.stats.candidates += 1;
         self.stats.candidates_defective += 1;
-        let message = format!("candidate of {} bytes is {error}", unit.end - unit.start);
+        let message = format!(
+            "an event that may match ({} bytes) is {error}",
+            unit.end - unit.start
+        );
         self.defects
             .push(Defect::text(Code::InvalidJson, unit.start, message));
     }
@@ -486,7 +469,7 @@ impl Scanner {
         self.events.judged += extractor.n_events;
         self.stats.documents_without_events += extractor.n_documents;
         if let Some(error) = extractor.invalid_text {
-            let message = format!("a string in the candidate holds the needle: {error}");
+            let message = format!("a text inside an event names what the rule looks for: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
         } else if extractor.n_events + extractor.n_documents == 0

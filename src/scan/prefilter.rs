@@ -52,8 +52,8 @@ impl Prefilter {
     }
 
     /// Creates a prefilter that finds records with one of these actions, and records that contain one of these words.
-    /// All are ASCII, and their case does not count. The words are letters and digits. More than
-    /// five of them take another search, which is ten times slower.
+    /// The case of ASCII letters does not count. The actions are ASCII, and the words are letters and digits. More than
+    /// twelve words take another search, which is ten times slower.
     #[must_use]
     pub fn of_actions<T: AsRef<str>>(actions: &[T], words: &[T]) -> Self {
         let texts = actions.iter().chain(words);

@@ -98,7 +98,7 @@ pub(super) enum Case {
 /// The bit that makes a small letter of a capital.
 const SMALL: u8 = 0x20;
 
-/// Searches for up to twelve probes. Without case, for seven or more.
+/// Searches for one to three probes with case, or for seven to nineteen without.
 pub(super) fn search_any(
     probes: &[Probe],
     case: Case,
@@ -112,13 +112,16 @@ pub(super) fn search_any(
         (Case::Ignored, [a, b, c, d, e, f, g]) => {
             search::<7, true>([a, b, c, d, e, f, g], blocks, times)
         }
-        (Case::Ignored, [a, b, c, d, e, f, g, rest @ ..]) => {
-            // The first one again in the place of those that are not there.
-            let at = |n: usize| rest.get(n).unwrap_or(a);
-            let all = [a, b, c, d, e, f, g, at(0), at(1), at(2), at(3), at(4)];
+        // The first one again in the place of those that are not there.
+        (Case::Ignored, [first, ..]) if probes.len() <= 12 => {
+            let all = std::array::from_fn(|n| probes.get(n).unwrap_or(first));
             search::<12, true>(all, blocks, times)
         }
-        _ => unreachable!("there are one to three probes, or seven to twelve"),
+        (Case::Ignored, [first, ..]) if probes.len() <= 19 => {
+            let all = std::array::from_fn(|n| probes.get(n).unwrap_or(first));
+            search::<19, true>(all, blocks, times)
+        }
+        _ => unreachable!("there are one to three probes, or seven to nineteen"),
     }
 }
 

@@ -86,6 +86,10 @@ impl Bucket {
         match self.0 {}
     }
 
+    pub fn user_metadata(&self, _: &str, _: &str) -> io::Result<Option<String>> {
+        match self.0 {}
+    }
+
     pub fn look_up(&self, _: &str) -> Lookup {
         match self.0 {}
     }

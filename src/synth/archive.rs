@@ -8,9 +8,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
 
 use super::Summary;
 use super::config::{Compression, Shape, SynthError};
+use super::digests::Delivered;
+use super::identity::ORGANIZATION;
 use super::plan::{FilePlan, Plan};
 use super::record;
 use super::scene::Place;
@@ -19,9 +22,6 @@ use super::time;
 /// Large enough that the compressor is seldom called, small enough for the cache.
 const BUFFER: usize = 64 * 1024;
 
-/// The organization whose trail delivers some events again.
-const ORGANIZATION: &str = "o-exampleorg";
-
 /// Memory that a thread reuses for each file.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -29,26 +29,76 @@ pub(super) struct Scratch {
     record: Vec<u8>,
 }
 
-/// Writes one file, and returns a summary of its content.
+/// Writes one file. Returns a summary of its content, and what a digest says of it.
 pub(super) fn write(
     plan: &Plan<'_>,
     index: u64,
     scratch: &mut Scratch,
-) -> Result<Summary, SynthError> {
+) -> Result<(Summary, Option<Delivered>), SynthError> {
     let file = plan.file(index);
-    let path = plan.config.out.join(relative_path(plan, &file));
+    let key = relative_path(plan, &file);
+    let path = plan.config.out.join(&key);
     let opened = create(&path).and_then(|opened| Encoder::new(opened, plan.config.compression));
-    let mut encoder = opened.map_err(SynthError::write(&path))?;
+    let mut encoder = Hashing {
+        encoder: opened.map_err(SynthError::write(&path))?,
+        seen: plan.config.digests.then(Seen::default),
+    };
     let result = write_records(plan, &file, scratch, &mut encoder);
     let json_bytes = result.map_err(SynthError::write(&path))?;
+    let Hashing { encoder, seen } = encoder;
     let stored = encoder.finish().and_then(|stored| stored.metadata());
-    Ok(Summary {
+    let summary = Summary {
         files: 1,
         records: file.records + file.told.len() as u64,
         json_bytes,
         stored_bytes: stored.map_err(SynthError::write(&path))?.len(),
         ..Summary::default()
-    })
+    };
+    let delivered = seen.map(|seen| Delivered {
+        key,
+        account: String::from_utf8_lossy(&file.place.account.id).into_owned(),
+        region: file.place.region.to_owned(),
+        is_organization: file.place.organization,
+        time: file.place.delivered,
+        hash: seen.hash.finalize().into(),
+        events: seen.events,
+    });
+    Ok((summary, delivered))
+}
+
+/// What is seen of a file while it is written.
+#[derive(Default)]
+struct Seen {
+    hash: Sha256,
+    /// The times of the first and the last event.
+    events: Option<(String, String)>,
+}
+
+/// An encoder that looks at what it is given.
+struct Hashing {
+    encoder: Encoder,
+    seen: Option<Seen>,
+}
+
+impl Hashing {
+    /// Writes whole records.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        const KEY: &[u8] = br#""eventTime":""#;
+        const TIME_BYTES: usize = 20;
+        if let Some(seen) = &mut self.seen {
+            seen.hash.update(bytes);
+            for at in memchr::memmem::find_iter(bytes, KEY) {
+                let start = at + KEY.len();
+                let time = bytes.get(start..start + TIME_BYTES).unwrap_or_default();
+                let time = String::from_utf8_lossy(time).into_owned();
+                seen.events = Some(match seen.events.take() {
+                    None => (time.clone(), time),
+                    Some((first, last)) => (first.min(time.clone()), last.max(time)),
+                });
+            }
+        }
+        self.encoder.write_all(bytes)
+    }
 }
 
 /// Returns the path of a file relative to the archive's folder, with `/` on every system.
@@ -105,7 +155,7 @@ fn write_records(
     plan: &Plan<'_>,
     file: &FilePlan<'_>,
     scratch: &mut Scratch,
-    encoder: &mut Encoder,
+    encoder: &mut Hashing,
 ) -> io::Result<u64> {
     let Scratch { text, record } = scratch;
     let frame = Frame::of(plan.config.shape);

@@ -95,6 +95,8 @@ pub struct SynthConfig {
     pub start: Date,
     /// Number of days with deliveries.
     pub days: u32,
+    /// True if digest files are made too, with the public key and the signatures beside the archive.
+    pub digests: bool,
     /// Number of worker threads; 0 means one for each core.
     pub threads: usize,
 }
@@ -121,6 +123,7 @@ impl SynthConfig {
                 .to_vec(),
             start: date(2023, 1, 1),
             days: 730,
+            digests: false,
             threads: 0,
         }
     }
@@ -133,17 +136,23 @@ impl SynthConfig {
     /// Returns the path of the list of planted events.
     #[must_use]
     pub fn planted_path(&self) -> PathBuf {
-        self.planted.clone().unwrap_or_else(|| {
-            // Components drop a final slash; otherwise the name would begin inside the folder. `.` has no name to
-            // append to, but its real path has one.
-            let mut out: PathBuf = self.out.components().collect();
-            if out.file_name().is_none() {
-                out = std::path::absolute(&out).unwrap_or(out);
-            }
-            let mut name = out.into_os_string();
-            name.push(".planted.ndjson");
-            name.into()
-        })
+        self.planted
+            .clone()
+            .unwrap_or_else(|| self.beside(".planted.ndjson"))
+    }
+
+    /// Returns the path of a file beside the archive.
+    #[must_use]
+    pub fn beside(&self, ending: &str) -> PathBuf {
+        // Components drop a final slash; otherwise the name would begin inside the folder. `.` has no name to append
+        // to, but its real path has one.
+        let mut out: PathBuf = self.out.components().collect();
+        if out.file_name().is_none() {
+            out = std::path::absolute(&out).unwrap_or(out);
+        }
+        let mut name = out.into_os_string();
+        name.push(ending);
+        name.into()
     }
 
     /// Checks every value that some files could not be made from, so that other code does not need to check.
@@ -196,6 +205,10 @@ impl SynthConfig {
         let has_room = self.scenario.is_none() || self.days > before + after;
         need("days", has_room, || {
             format!("a scenario takes {} days or more", before + after + 1)
+        })?;
+        let is_delivery = self.shape == Shape::Delivery;
+        need("digests", is_delivery || !self.digests, || {
+            "they are made of files as CloudTrail delivers them".into()
         })?;
         need("level", level_fits, || {
             format!("{:?}: gzip has 0 to 9, zstd 1 to 22", self.compression)

@@ -8,6 +8,9 @@ use super::rng::{self, Rng, nth};
 use super::template::Template;
 use super::time::push_decimal;
 
+/// The organization whose trail delivers some events again.
+pub(super) const ORGANIZATION: &str = "o-exampleorg";
+
 /// Callers of each kind in an account; callers with low numbers call most often.
 const CALLERS: u64 = 24;
 

@@ -14,7 +14,8 @@
 //! * `story`: events that belong together, over several days and accounts, as its `script` describes them (a text for
 //!   each scenario; `leaked_key.txt` describes the format).
 //! * `plan`: the content of each file. `scene`: the content of each record. `record`: its text.
-//! * Only `archive` and `list` write anything.
+//! * `digests`: a chain of digest files for each account and region, signed with a key that is public (`key.txt`).
+//! * Only `archive`, `digests` and `list` write anything.
 //!
 //! The content of a file depends on the configuration and the file's index, never on threads or on other files. Nothing
 //! is overwritten. The only thing that is read is whether the folder is empty.
@@ -22,6 +23,7 @@
 mod action;
 mod archive;
 mod config;
+mod digests;
 mod identity;
 mod list;
 mod plan;
@@ -60,6 +62,8 @@ pub struct Summary {
     pub near_misses: u64,
     /// Number of events of a scenario that are neither.
     pub story_events: u64,
+    /// Number of digest files.
+    pub digests: u64,
 }
 
 impl AddAssign for Summary {
@@ -72,6 +76,7 @@ impl AddAssign for Summary {
             matches,
             near_misses,
             story_events,
+            digests,
         } = other;
         self.files += files;
         self.records += records;
@@ -80,6 +85,7 @@ impl AddAssign for Summary {
         self.matches += matches;
         self.near_misses += near_misses;
         self.story_events += story_events;
+        self.digests += digests;
     }
 }
 
@@ -101,15 +107,25 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
         source,
     })?;
     let mut summary = pool.install(|| {
-        (0..plan.n_files())
+        let files = (0..plan.n_files())
             .into_par_iter()
             .map_init(archive::Scratch::default, |scratch, index| {
                 archive::write(&plan, index, scratch)
-            })
-            .try_reduce(Summary::default, |mut sum, file| {
-                sum += file;
-                Ok(sum)
-            })
+            });
+        if !config.digests {
+            return files
+                .map(|file| file.map(|(summary, _)| summary))
+                .try_reduce(Summary::default, |mut sum, file| {
+                    sum += file;
+                    Ok(sum)
+                });
+        }
+        let files: Vec<_> = files.collect::<Result<_, SynthError>>()?;
+        let mut sum = Summary::default();
+        files.iter().for_each(|(file, _)| sum += *file);
+        let delivered = files.into_iter().filter_map(|(_, delivered)| delivered);
+        sum.digests = digests::write(config, delivered.collect())?;
+        Ok(sum)
     })?;
     summary += list::write(&plan, list).map_err(SynthError::write(config.planted_path()))?;
     Ok(summary)

@@ -432,7 +432,7 @@ fn a_dry_run_tells_what_a_hunt_would_take() {
     for expected in [
         "│ 444455556666 ┆ us-east-1 ┆ 2024 ┆     4 ┆",
         "13 files, ",
-        "; 2 folders passed over",
+        "would be read;\n2 folders passed over",
         "128 at once; 13 requests to list",
         " and 13 to fetch",
     ] {

@@ -186,6 +186,33 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
 }
 
 #[test]
+fn a_key_that_is_used_only_after_the_window_has_all_its_calls_counted() {
+    let mut quarantine: Value = serde_json::from_str(&attach("quarantine")).unwrap();
+    quarantine["userIdentity"]["invokedBy"] = json!("AWS Internal");
+    quarantine["sourceIPAddress"] = json!("AWS Internal");
+    let mut records = vec![quarantine];
+    let used = (1..=9).map(|n| {
+        let day = format!("2024-08-{n:02}");
+        at(read(&format!("used-{n}"), alice()), &day, OFFICE)
+    });
+    records.extend(used);
+    let lake = lake(&records);
+    case(&lake, &[]);
+    let text = as_text(&lake);
+    has(
+        &text,
+        &[
+            &format!(
+                "{LEAKED}: the only long-term key of the user that was seen, though only after the quarantine. At"
+            ),
+            "after it, no call up to the end of the time range of the case, and 9 calls of alice later, the last 2024-08-09 11:00:00Z.",
+            "probably leaked | 2024-08-01 11:00:00Z | 2024-08-09 11:00:00Z | 9 |",
+        ],
+    );
+    assert!(!text.contains("not seen in use"), "{text}");
+}
+
+#[test]
 fn what_lies_after_a_requested_end_is_not_looked_at() {
     let lake = lake(&[until_may(), from_june()].concat());
     case(&lake, &["--until", "2024-06-05"]);
@@ -210,8 +237,12 @@ fn a_key_that_a_case_begins_with_leads_to_its_user_and_its_quarantine() {
     let lake = lake(&[until_may(), from_june(), vec![early, to_alice, second]].concat());
     let begin = ["logs", "-o", "case", "--access-key", LEAKED];
     succeeds(&lake, &begin);
-    let near = ["usual", "foreign", "quarantine", "to-alice", "by-second"].map(str::to_owned);
-    assert_eq!(ids(&lake.beside("case")), near.into());
+    // The key's own calls belong to the case at all times.
+    let near = ["usual", "foreign", "quarantine", "to-alice", "by-second"];
+    let of_key = (0..7).map(|n| format!("used-{n}"));
+    let of_key = of_key.chain(["early".to_owned(), "run".to_owned()]);
+    let expected = near.map(str::to_owned).into_iter().chain(of_key).collect();
+    assert_eq!(ids(&lake.beside("case")), expected);
     let text = as_text(&lake);
     has(
         &text,
@@ -220,7 +251,9 @@ fn a_key_that_a_case_begins_with_leads_to_its_user_and_its_quarantine() {
             "attached AWSCompromisedKeyQuarantineV2 to alice",
             "The quarantine was lifted by",
             &format!("; {LEAKED} was used after that: 8 calls"),
-            &format!("| Probably leaked | {LEAKED}: the case began with it"),
+            &format!("| Probably leaked | {LEAKED}: the key that you named"),
+            "and the calls of the key that you named at all times.",
+            "2024-01-01 11:00:00Z | 2024-06-12 11:00:00Z | 11 |",
         ],
     );
     let about = fs::read(lake.beside("case/case.json")).unwrap();

@@ -979,6 +979,14 @@ fn the_last_line_of_a_hunt_is_the_command_that_investigates_its_alerts() {
         ),
         (
             "alerts.csv",
+            "investigate trailsift investigate --output case alerts.csv '",
+        ),
+        (
+            "alerts/",
+            "investigate trailsift investigate --output case alerts/alerts-",
+        ),
+        (
+            "-",
             r"investigate trailsift investigate --output case --user 111122223333/alice --user '111122223333/bob'\''s' '",
         ),
     ] {

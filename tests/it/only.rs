@@ -65,7 +65,7 @@ fn a_hunt_over_some_days_judges_by_the_events_own_times() {
         .finds(&["3", "2", "5", "7", "4"])
         .tells(&["event_time_unreadable"])
         .says("1 folders passed over")
-        .says("1 of them outside");
+        .says("1 of them of other times");
     assert_eq!(hunt.report["sources"]["folders_passed_over"], 1);
     assert_eq!(hunt.report["sources"]["found"], 5);
     assert_eq!(hunt.report["events_outside"], 1);

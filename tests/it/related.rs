@@ -41,7 +41,7 @@ fn related_events_are_counted_and_the_lifted_and_failed_ones_shown() {
         "failed_attach": 1, "detach": 2, "other_attach": 2, "legacy_quarantine": 1, "read": 1, "mention": 1,
     });
     assert_eq!(hunt.report["related"], expected);
-    hunt.says("1 failed_attach, 2 detach, 2 other_attach, 1 legacy_quarantine, 1 read, 1 mention")
+    hunt.says("related     1 failed_attach, 2 detach, 2 other_attach, 1 legacy_quarantine,\n            1 read, 1 mention\n")
         .shows("Not alerts, but check these")
         .shows("failed_attach  2024-05-01 12:00:00");
 }

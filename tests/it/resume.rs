@@ -520,7 +520,7 @@ fn a_ledger_is_for_one_process_one_rule_and_one_choice_of_events() {
     ] {
         hunt(&lake, "2.ndjson", &["logs", args[0], args[1]])
             .exits(1)
-            .says("begun with another");
+            .says("the ledger was made with another");
     }
     // A later beginning is a part of what was asked for before; an earlier one is not.
     hunt(&lake, "2.ndjson", &["logs", "--since", "2024-01-01"])

@@ -608,7 +608,7 @@ mod tests {
             row,
             "| Temporary keys of the intruder | ASIALATE (from GetSessionToken): usable until 2024-05-20 21:05:00Z, unless a policy denies it; \
              ASIAPLAIN (from GetSessionToken): the log does not show when it ends; unless a policy denies it, it may still be usable; \
-             1 temporary key ended before the end of the log |"
+             1 temporary key ended before the end of the log: ASIAEARLY |"
         );
         let usable = text
             .lines()

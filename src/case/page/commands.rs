@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, in_account, push, word};
-use super::removal::{of_intruder, remove};
+use super::removal::{check, of_intruder, remove};
 use super::things::Thing;
+use super::unknown;
 use super::verdict::Verdict;
 use crate::follow::{Entity, Kind};
 
@@ -27,6 +28,7 @@ pub(super) fn actions(user: &Entity, verdict: &Verdict) -> Vec<Action> {
     actions.extend(console(user));
     actions.extend(remove(verdict));
     actions.extend(instances(verdict));
+    actions.extend(check(verdict));
     actions.extend(secrets(verdict));
     actions.extend(others(verdict));
     actions.extend(logging(verdict));
@@ -85,6 +87,9 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
             ],
         );
     }
+    if verdict.is_key_unknown {
+        commands.push(unknown::all_off(&[&user.name]));
+    }
     push(
         &mut commands,
         &["aws", "iam", "list-access-keys", "--user-name", &user.name],
@@ -102,6 +107,7 @@ fn keys_off(user: &Entity, verdict: &Verdict) -> Option<Action> {
             "Deactivate each key of the user",
             "Nothing says which of them leaked. Programs that use a key stop at once.",
         ),
+        false if verdict.is_key_unknown => (unknown::TITLE, unknown::NOTE),
         true => (
             "Deactivate the leaked key",
             "Programs that use the key stop at once. Delete it once nothing needs it: an inactive key can be activated again.",
@@ -400,6 +406,42 @@ mod tests {
             ))),
             ..thing(Kind::Policy, policy, "111122223333")
         }
+    }
+
+    #[test]
+    fn what_an_unknown_party_made_is_looked_at_and_not_removed() {
+        let user = Entity::in_account(Kind::User, "111122223333", "bob");
+        let unknown = |thing: Thing| Thing {
+            is_of_intruder: false,
+            ..thing
+        };
+        let verdict = Verdict {
+            left: vec![
+                unknown(grant("arn:aws:iam::aws:policy/ReadOnlyAccess")),
+                unknown(thing(Kind::User, "support", "111122223333")),
+                unknown(thing(Kind::Instance, "i-0123456789abcdef0", "333344445555")),
+            ],
+            ..Verdict::default()
+        };
+        let actions = actions(&user, &verdict);
+        let mut found = actions
+            .iter()
+            .filter(|one| one.title.starts_with("Ask who made"));
+        assert_eq!(
+            found.next().unwrap().commands,
+            [
+                "# in account 111122223333",
+                "aws iam list-attached-user-policies --user-name bob",
+                "aws iam get-user --user-name support",
+                "# in account 333344445555",
+                "aws ec2 describe-instances --region eu-central-1 --instance-ids i-0123456789abcdef0",
+            ]
+        );
+        assert!(
+            actions
+                .iter()
+                .all(|one| !one.title.starts_with("Remove what"))
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::places::Places;
 use super::shown;
 use super::steps::{StepFacts, steps};
 use super::tables::{CallFacts, Rows, Table, TacticFacts, calls, n_unknown, seen, tactics};
+use super::unknown;
 use super::verdict::{Verdict, verdict};
 use super::words::{day, looked, plural, sentences, state, undated, whose_calls};
 use crate::case::address::ip;
@@ -45,6 +46,10 @@ pub(super) struct Facts {
     pub(super) users: Vec<UserFacts>,
     /// Numbers of users by what is open, each with its words.
     pub(super) counts: Vec<(usize, &'static str)>,
+    /// What to do about quarantined users whose key is not known, and who have no part of their own on the page.
+    pub(super) unknown: Option<Action>,
+    /// What the alerts tell and what was read has not: an empty text if there is no such thing.
+    pub(super) not_found: String,
     pub(super) n_events: usize,
     /// The number of events after the time range of the case.
     pub(super) n_later: usize,
@@ -133,6 +138,12 @@ impl Facts {
             of_user(&own, user, nth, has_many)
         });
         users.sort_by_key(|user| Reverse((user.verdict.risk, user.n_events)));
+        let unknown = users
+            .iter()
+            .filter(|user| user.is_folded && user.verdict.is_key_unknown)
+            .filter_map(|user| case.users.get(user.nth))
+            .map(|user| user.beginning.subject());
+        let unknown = unknown::step(unknown.collect());
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         let title = match names.as_slice() {
             [] => "A case of nobody".to_owned(),
@@ -157,6 +168,8 @@ impl Facts {
                 .map(|sum| shown(sum))
                 .unwrap_or_default(),
             counts: counts(&users),
+            unknown,
+            not_found: not_found(about),
             n_events: case.events.len(),
             n_later: case.later.len(),
             all_read: about.all_read,
@@ -165,11 +178,29 @@ impl Facts {
             not_followed: not_followed(case),
             provenance: provenance(about),
             lacking: lacking(case),
-            not_read: errors.map(|one| shown(&one.to_string())).collect(),
+            not_read: errors
+                .map(|one| format!("{} [{}]", shown(&one.to_string()), one.code.name()))
+                .collect(),
             neighbours: Rows::new(neighbours(case, states, clock)),
             addresses: addresses(case),
             users,
         }
+    }
+}
+
+/// Returns which quarantines of the alerts are not in what was read; an empty text if all are.
+fn not_found(about: &About) -> String {
+    let all = about.not_found.len() == about.beginnings.len();
+    let names = about.not_found.iter().take(NAMES_MAX);
+    let mut names: Vec<String> = names.map(|user| shown(&user.name)).collect();
+    let n_left = about.not_found.len() - names.len();
+    if n_left > 0 {
+        names.push(format!("{n_left} more"));
+    }
+    match (names.is_empty(), all) {
+        (true, _) => String::new(),
+        (false, true) => "No quarantine of the alerts is in what was read: it is another archive, or only a part of it. This page is no verdict about anybody.".to_owned(),
+        (false, false) => format!("The quarantines of these users are not in what was read, so this page is no verdict about them: {}.", names.join(", ")),
     }
 }
 
@@ -209,7 +240,11 @@ fn counts(users: &[UserFacts]) -> Vec<(usize, &'static str)> {
             count(&|user| user.verdict.is_lifted),
             "whose quarantine was lifted",
         ),
-        (count(&|user| user.is_folded), "with one event"),
+        (
+            count(&|user| user.verdict.is_key_unknown),
+            "quarantined, and no long-term key was seen",
+        ),
+        (count(&|user| user.is_folded), "with no more than one event"),
     ]
 }
 

@@ -27,6 +27,18 @@ fn write_word(dest: &mut impl Write, word: &str) -> fmt::Result {
     let low = word.to_ascii_lowercase();
     let is_linked = ["@", "://", "www.", "mailto:", "xmpp:"];
     if is_linked.iter().any(|part| low.contains(part)) {
+        // Punctuation round a name is no part of it: who copies the code copies the name.
+        let name = word.trim_start_matches('(');
+        let before = word.len() - name.len();
+        let name = name.trim_end_matches([',', '.', ';', ':', ')']);
+        let after = before + name.len();
+        if let (Some(before), Some(after), false) =
+            (word.get(..before), word.get(after..), name.is_empty())
+        {
+            dest.write_str(before)?;
+            write_code(dest, name)?;
+            return dest.write_str(after);
+        }
         return write_code(dest, word);
     }
     for c in word.chars() {
@@ -73,7 +85,12 @@ mod tests {
                 "see `https://example.com/` now",
             ),
             ("WWW.example.com", "`WWW.example.com`"),
-            ("by @everyone,", "by `@everyone,`"),
+            ("by @everyone,", "by `@everyone`,"),
+            (
+                "(session nora@example.com), role",
+                "(session `nora@example.com`), role",
+            ),
+            ("(logged (at://a.b)).", "(logged (`at://a.b`))."),
             ("a`@|b``c", r"``` a`@\|b``c ```"),
             ("", ""),
         ] {

@@ -25,6 +25,7 @@ mod rows;
 mod steps;
 mod tables;
 mod things;
+mod unknown;
 mod verdict;
 mod words;
 
@@ -188,7 +189,10 @@ mod tests {
         let page = page.replace('\\', "");
         for part in [
             "# The cases of busy and quiet\n",
-            "- 1 with one event\n",
+            "- 1 with no more than one event\n",
+            "- 1 quarantined, and no long-term key was seen\n",
+            "**Make all keys of 1 user inactive.**",
+            "\nfor user in quiet; do ",
             "- 1 with a usable key that leaked or was made\n",
             "## busy in 111122223333",
             "AKIAIOSFODNN7EXAMPLE: used from an address that was new for the user",

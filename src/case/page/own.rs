@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::clock::Clock;
 use crate::case::state::timeline::is_among;
 use crate::case::state::{Attributed, Party, UserState, Why};
-use crate::case::{About, Case, CaseEvent, Finding, Neighbour, UserCase};
-use crate::follow::{Entity, Quarantine};
+use crate::case::{About, Case, CaseEvent, Finding, Neighbour, Seen, UserCase};
+use crate::follow::{Entity, Kind, Quarantine};
 use crate::output::Column;
 
 /// A user's events, each with whose call it was.
@@ -22,6 +22,10 @@ pub(super) struct Own<'a> {
     pub(super) since: Option<Timestamp>,
     /// The end of that time range.
     pub(super) until: Option<Timestamp>,
+    /// True if the case began with a key, whose calls belong to it at all times.
+    pub(super) is_begun_with_key: bool,
+    /// The user's calls after the time range of the case.
+    pub(super) later_use: Seen,
     /// The metadata of the case.
     pub(super) about: &'a About,
     pub(super) countries: &'a BTreeMap<String, String>,
@@ -52,6 +56,8 @@ impl<'a> Own<'a> {
             quarantined: state.quarantined,
             since: None,
             until: None,
+            is_begun_with_key: user.beginning.entity.kind == Kind::AccessKey,
+            later_use: later_use(user),
             about: &case.about,
             countries: &case.about.countries,
             neighbours: &case.neighbours,
@@ -68,6 +74,11 @@ impl<'a> Own<'a> {
         own.since = begins.max(about.since);
         own.until = ends.into_iter().chain(about.until).min();
         own
+    }
+
+    /// Returns the user. It is another entity if the case began with one whose user is not known.
+    pub(super) fn user(&self) -> &'a Entity {
+        self.user
     }
 
     /// Returns all events up to the end of the log, each with whose call it was.
@@ -175,4 +186,11 @@ impl<'a> Own<'a> {
             None => When::Unknown,
         }
     }
+}
+
+/// Returns the calls of the user itself after the time range of the case.
+fn later_use(user: &UserCase) -> Seen {
+    let subject = user.beginning.subject();
+    let own = user.uses.iter().find(|later| later.entity == *subject);
+    own.map(|later| later.seen.clone()).unwrap_or_default()
 }

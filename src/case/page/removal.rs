@@ -48,6 +48,81 @@ pub(super) fn remove(verdict: &Verdict) -> Option<Action> {
     })
 }
 
+/// Returns the step that looks at what an unknown party made: it may be the user's own, so nothing is removed.
+pub(super) fn check(verdict: &Verdict) -> Option<Action> {
+    let unknown = verdict.left.iter().filter(|thing| !thing.is_of_intruder);
+    let unknown: Vec<&Thing> = unknown.take(COMMANDS_MAX).collect();
+    let mut commands = Vec::new();
+    for thing in &unknown {
+        let words = looking(thing);
+        if !words.is_empty() {
+            in_account(&mut commands, &thing.account);
+            push(&mut commands, &[&["aws"], words.as_slice()].concat());
+        }
+    }
+    (!unknown.is_empty()).then(|| Action {
+        title: "Ask who made what an unknown party made, and remove it if nobody did".to_owned(),
+        note: "The log does not show whether the user, the intruder or somebody else made it. The commands only show it."
+            .to_owned(),
+        commands,
+    })
+}
+
+/// Returns the call that shows something, and changes nothing.
+fn looking(thing: &Thing) -> Vec<&str> {
+    let name = thing.name.as_str();
+    match (&thing.part, thing.kind) {
+        (Some(Part::PolicyOf(to)), _) => {
+            let (attached, inline, option) = match to.kind {
+                Kind::Role => (
+                    "list-attached-role-policies",
+                    "list-role-policies",
+                    "--role-name",
+                ),
+                Kind::Group => (
+                    "list-attached-group-policies",
+                    "list-group-policies",
+                    "--group-name",
+                ),
+                _ => (
+                    "list-attached-user-policies",
+                    "list-user-policies",
+                    "--user-name",
+                ),
+            };
+            let call = match name.starts_with("arn:") {
+                true => attached,
+                false => inline,
+            };
+            vec!["iam", call, option, &to.name]
+        }
+        (Some(Part::MemberOf(group)), _) => vec!["iam", "get-group", "--group-name", group],
+        (Some(Part::Permission(_)), _) => vec![
+            "lambda",
+            "get-policy",
+            "--region",
+            &thing.region,
+            "--function-name",
+            name,
+        ],
+        (_, Kind::User) => vec!["iam", "get-user", "--user-name", name],
+        (_, Kind::Role) => vec!["iam", "get-role", "--role-name", name],
+        (_, Kind::AccessKey) => vec!["iam", "get-access-key-last-used", "--access-key-id", name],
+        (_, Kind::Policy) => vec!["iam", "list-policy-versions", "--policy-arn", name],
+        (_, Kind::Group) => vec!["iam", "get-group", "--group-name", name],
+        (_, Kind::LoginProfile) => vec!["iam", "get-login-profile", "--user-name", name],
+        (_, Kind::Instance) => vec![
+            "ec2",
+            "describe-instances",
+            "--region",
+            &thing.region,
+            "--instance-ids",
+            name,
+        ],
+        _ => Vec::new(),
+    }
+}
+
 /// Returns the calls of IAM that remove something, with those that list what must be removed before.
 fn removing(thing: &Thing) -> Vec<Vec<&str>> {
     let name = thing.name.as_str();

@@ -16,11 +16,11 @@ use super::own::Own;
 use super::places::{Places, address};
 use super::shown;
 use super::things::{Thing, left, roles};
-use super::words::plural;
+use super::words::{day, plural};
 use crate::case::address::ip;
 use crate::case::logging::attacks_logging;
 use crate::case::state::{Fate, Party, Standing};
-use crate::case::summary::standing as standing_in_short;
+use crate::case::summary::{is_key_unknown, standing as standing_in_short};
 use crate::case::{CaseEvent, Finding, ForeignUse, Neighbour, is_of_aws, leak};
 use crate::follow::Entity;
 use crate::output::Column;
@@ -80,6 +80,8 @@ pub(super) struct Verdict {
     pub(super) is_false_alarm: bool,
     /// What the intruder made and removed again, each with the times.
     pub(super) removed: Vec<String>,
+    /// True if the user was quarantined and no long-term key of it was seen.
+    pub(super) is_key_unknown: bool,
 }
 
 impl Verdict {
@@ -150,6 +152,7 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         removed: removed(own),
         leaked: leak.keys.iter().map(|key| leaked(own, key)).collect(),
         not_known: not_known(own),
+        is_key_unknown: is_key_unknown(own.state, own.user()),
         usable: usable.map(|key| key.id.clone()).collect(),
         left,
         state: String::new(),
@@ -174,6 +177,9 @@ fn state(own: &Own<'_>, verdict: &Verdict) -> String {
     } else if !verdict.leaked.is_empty() {
         parts.push("leaked key off".to_owned());
     }
+    if verdict.is_key_unknown {
+        parts.push("key not known".to_owned());
+    }
     if verdict.n_open > 0 {
         parts.push("temporary keys perhaps usable".to_owned());
     }
@@ -191,6 +197,7 @@ fn risk(verdict: &Verdict) -> u32 {
     let usable = verdict.leaked.iter().filter(|key| key.is_usable).count();
     100 * n(usable.min(1))
         + 50 * n(verdict.n_open.min(1))
+        + 50 * n(usize::from(verdict.is_key_unknown))
         + 20 * n(verdict.left.len())
         + 15 * n(verdict.logging.len().min(2))
         + 10 * n(verdict.touched.len().min(5))
@@ -253,16 +260,14 @@ fn standing(own: &Own<'_>) -> String {
 
 /// Returns when the user was deleted and by whom, if that is the last that was done of making and deleting it.
 fn deleted(own: &Own<'_>) -> Option<String> {
-    let is_one = |event: &&&CaseEvent| {
-        let call = event.alert.text(Column::EventAction);
-        event.story.error_code.is_none() && matches!(call, Some("CreateUser" | "DeleteUser"))
-    };
     own.account()?;
-    let mut to_user = own.state.to_user.iter();
-    let last = to_user.rfind(is_one)?;
-    let is_deleted = last.alert.text(Column::EventAction) == Some("DeleteUser");
+    let last = own.state.deleted()?;
     let when = own.clock.time(last.alert.time());
-    is_deleted.then(|| format!("deleted {when} by {}{}", who(last), own.doubt_about(last)))
+    Some(format!(
+        "deleted {when} by {}{}",
+        who(last),
+        own.doubt_about(last)
+    ))
 }
 
 /// Returns the others who came from the foreign addresses.
@@ -333,9 +338,30 @@ fn temporary(own: &Own<'_>) -> Vec<String> {
     }
     if n_over > 0 {
         let over = plural(n_over as u64, "temporary key");
-        words.push(format!("{over} ended before the end of the log"));
+        words.push(format!(
+            "{over} ended before the end of the log: {}",
+            ended(own)
+        ));
     }
     words
+}
+
+/// Returns the first temporary keys that ended before the end of the log.
+fn ended(own: &Own<'_>) -> String {
+    let open: Vec<&str> = own
+        .state
+        .open_temporary_keys()
+        .map(|one| one.key.name.as_str())
+        .collect();
+    let all = own.state.temporary_keys.iter();
+    let over = all.filter(|one| !open.contains(&one.key.name.as_str()));
+    let mut names: Vec<String> = over.map(|one| shown(&one.key.name)).collect();
+    let n_left = names.len().saturating_sub(CALLS_MAX);
+    names.truncate(CALLS_MAX);
+    if n_left > 0 {
+        names.push(format!("{n_left} more"));
+    }
+    names.join(", ")
 }
 
 fn first_foreign(
@@ -387,10 +413,26 @@ fn not_known(own: &Own<'_>) -> String {
             "no key: a person attached the policy, not AWS, and no use of a key looks foreign"
                 .to_owned()
         }
-        Finding::OnlySessions => "not known: only keys of sessions were seen".to_owned(),
-        Finding::NoKey => "not known: no key of the user was seen".to_owned(),
+        Finding::OnlySessions | Finding::NoKey => {
+            format!(
+                "not known: no long-term key of the user was seen{}",
+                further_back(own)
+            )
+        }
         Finding::NoUser => "not known: the case is not about a user".to_owned(),
     }
+}
+
+/// Returns how to look for keys in earlier events, if the case has none from before its time range.
+fn further_back(own: &Own<'_>) -> String {
+    let Some(since) = own.since else {
+        return String::new();
+    };
+    format!(
+        " since {}; {} looks further back",
+        day(since),
+        own.about.window.further_back()
+    )
 }
 
 /// Returns how much the leaked keys were used after the quarantine was lifted; an empty text if they were not.

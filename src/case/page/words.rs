@@ -70,8 +70,17 @@ fn amount(own: &Own<'_>, name: &str) -> String {
     let [before, after, unknown] =
         [When::Before, When::FromThenOn, When::Unknown].map(|when| calls(own, Some(when)));
     let unknown = unknown.map(|calls| format!("; and at times that cannot be read, {calls}"));
+    let later = &own.later_use;
+    let later = match (later.n_events, later.last) {
+        (n @ 1.., Some(last)) => format!(
+            " up to the end of the time range of the case, and {} of {name} later, the last {}",
+            plural(n, "call"),
+            own.clock.time(Some(last))
+        ),
+        _ => String::new(),
+    };
     format!(
-        "Before that, this archive has {} {whose}; after it, {}{}.",
+        "Before that, this archive has {} {whose}; after it, {}{later}{}.",
         before.unwrap_or_else(no_call),
         after.unwrap_or_else(no_call),
         unknown.unwrap_or_default()
@@ -238,11 +247,17 @@ pub(super) fn whose_calls(own: &Own<'_>) -> &'static str {
 
 /// Returns the time range that was searched.
 pub(super) fn looked(own: &Own<'_>) -> String {
-    match (own.since.map(day), own.until.map(day)) {
-        (None, None) => "Events of all times were searched.".to_owned(),
-        (Some(since), None) => format!("Events from {since} on were searched."),
-        (None, Some(until)) => format!("Events up to {until} were searched."),
-        (Some(since), Some(until)) => format!("Events from {since} to {until} were searched."),
+    let times = match (own.since.map(day), own.until.map(day)) {
+        (None, None) => return "Events of all times were searched.".to_owned(),
+        (Some(since), None) => format!("Events from {since} on"),
+        (None, Some(until)) => format!("Events up to {until}"),
+        (Some(since), Some(until)) => format!("Events from {since} to {until}"),
+    };
+    match own.is_begun_with_key {
+        true => {
+            format!("{times} were searched, and the calls of the key that you named at all times.")
+        }
+        false => format!("{times} were searched."),
     }
 }
 

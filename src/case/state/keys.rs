@@ -94,7 +94,11 @@ pub(super) fn keys<'a>(user: &'a UserCase, timeline: &Timeline<'a>) -> Vec<KeySt
         .iter()
         .flat_map(|one| owned(&one.event.alert, &one.event.story));
     let named = named.filter(|(_, owner)| user.known.reach(owner).is_some());
-    let known = known.chain(named.map(|(key, _)| key));
+    // The key of a session that no event gives out is named only where it is used.
+    let acting = timeline.all.iter().filter(|one| one.is_done());
+    let acting = acting.flat_map(|one| &one.event.story.traces.actors);
+    let acting = acting.filter(|one| one.kind == Kind::AccessKey);
+    let known = known.chain(named.map(|(key, _)| key)).chain(acting);
     let mut readings: BTreeMap<&Entity, Reading<'a>> =
         known.map(|key| (key, Reading::new(key))).collect();
     let mut of_user: BTreeMap<&Entity, Vec<&Entity>> = BTreeMap::new();

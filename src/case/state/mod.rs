@@ -20,6 +20,7 @@ use jiff::Timestamp;
 
 use super::leak::{AddressUsers, Leak, leak};
 use super::{Case, CaseEvent, UserCase};
+use crate::output::Column;
 use timeline::Timeline;
 
 pub use attribution::{Attributed, Attribution, Party, Why};
@@ -104,6 +105,17 @@ impl<'a> UserState<'a> {
         let end = self.log_ends;
         let keys = self.temporary_keys.iter();
         keys.filter(move |key| key.ends.zip(end).is_none_or(|(ends, end)| ends > end))
+    }
+
+    /// Returns the event that deleted the user, if that is the last that was done of making and deleting it.
+    #[must_use]
+    pub fn deleted(&self) -> Option<&'a CaseEvent> {
+        let is_one = |event: &&&CaseEvent| {
+            let call = event.alert.text(Column::EventAction);
+            event.story.error_code.is_none() && matches!(call, Some("CreateUser" | "DeleteUser"))
+        };
+        let last = *self.to_user.iter().rfind(is_one)?;
+        (last.alert.text(Column::EventAction) == Some("DeleteUser")).then_some(last)
     }
 
     /// Returns whether any call is an intruder's.

@@ -71,6 +71,20 @@ fn fates(calls: &[Call]) -> Vec<(String, &'static str)> {
 }
 
 #[test]
+fn the_key_of_a_session_of_a_made_role_is_among_the_keys() {
+    let role = thing(Kind::Role, "sync");
+    let case = alices(&[
+        by_stranger("05-08 21:45", "CreateRole").made(role.clone()),
+        Call::new("05-09 10:00", "ListBuckets")
+            .actor(role)
+            .by_session("ASIASYNC"),
+    ]);
+    let states = states(&case);
+    let found = states[0].keys.iter().find(|one| one.key.name == "ASIASYNC");
+    assert_eq!(found.map(|one| one.seen.n_events), Some(1));
+}
+
+#[test]
 fn what_lifts_a_quarantine_after_the_window_counts() {
     let case = alices(&[
         by_stranger("06-20 10:00", "GetCallerIdentity"),

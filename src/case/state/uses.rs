@@ -1,10 +1,13 @@
 //! The use of keys and identities after the windows of a user's quarantines.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::quarantine::lifted;
 use super::timeline::Timeline;
 use crate::case::later::UseTimes;
+use crate::case::owners::owned;
 use crate::case::{CaseEvent, LaterUse, Seen, UserCase, Window};
 use crate::follow::{Entity, Kind};
 
@@ -19,14 +22,27 @@ pub(in crate::case) fn later_uses(
     let timeline = Timeline::of(user, events, user.later_among(events, later));
     let lifted = lifted(&timeline);
     let known = user.known.entities().filter(|(one, _)| one.is_followed());
-    let uses = known.filter_map(|(entity, reach)| {
+    let known: Vec<(&Entity, Option<Timestamp>)> =
+        known.map(|(one, reach)| (one, reach.since)).collect();
+    // A key that was used only after the windows is known by its user.
+    let named = timeline.all.iter();
+    let named = named.flat_map(|one| owned(&one.event.alert, &one.event.story));
+    let named = named.filter(|(_, owner)| user.known.reach(owner).is_some());
+    let named: BTreeSet<&Entity> = named.map(|(key, _)| key).collect();
+    let is_new = |key: &&Entity| known.iter().all(|(one, _)| one != key);
+    let named = named.into_iter().filter(is_new).map(|key| (key, None));
+    let known = known.iter().copied().chain(named);
+    // The events of the key that the case begins with are all in the case.
+    let begun = &user.beginning.entity;
+    let known = known.filter(|(one, _)| one.kind != Kind::AccessKey || *one != begun);
+    let uses = known.filter_map(|(entity, since)| {
         let mut one = LaterUse {
             entity: entity.clone(),
             seen: Seen::default(),
             since_lifted: Seen::default(),
         };
         for (time, is_refused) in times_of(entity, times) {
-            let is_known = reach.since.is_none_or(|since| *time >= since);
+            let is_known = since.is_none_or(|since| *time >= since);
             if !is_known || !user.beginning.is_later(Some(*time), window) {
                 continue;
             }

@@ -16,6 +16,21 @@ Examples:
   trailsift investigate -o case --user 111122223333/alice /archive/AWSLogs
   trailsift investigate -o case --access-key AKIAIOSFODNN7EXAMPLE /archive";
 
+const SHORT_EXIT_CODES: &str = "\
+ALERTS is a file of a hunt, or a folder of them. All options: investigate --help
+Exit codes: 0 everything was read, 1 failed, 2 invalid, 3 not all read or found";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was read, or no alert names a user
+  1    the run failed, for example because the folder is not empty or a file
+       holds no alerts; no case was written
+  2    invalid command line
+  3    something could not be read or changed meanwhile, a quarantine of the
+       alerts is not in what was read, or no event has a name that was given
+  130  interrupted (143: terminated, 129: the terminal was closed);
+       no case was written";
+
 /// Find out what was done with leaked keys
 ///
 /// Writes a case: a page, and tables.
@@ -29,8 +44,9 @@ Examples:
 #[derive(Debug, ClapArgs)]
 #[command(
     before_help = SHORT_EXAMPLES,
-    override_usage = "trailsift investigate [OPTIONS] --output <CASE> <ALERTS> <PATH>...\n       \
-                            trailsift investigate [OPTIONS] --output <CASE> --user <NAME> <PATH>..."
+    after_help = SHORT_EXIT_CODES,
+    after_long_help = EXIT_CODES,
+    override_usage = "trailsift investigate [OPTIONS] -o <CASE> <ALERTS|--user NAME> <PATH>..."
 )]
 pub(crate) struct InvestigateArgs {
     /// The words of the command line, with the default options.
@@ -52,7 +68,12 @@ pub(crate) struct InvestigateArgs {
     pub(crate) access_key: Vec<String>,
 
     /// Begin with a user or role, by its ARN
-    #[arg(long, value_name = "ARN", help_heading = "Beginning")]
+    #[arg(
+        long,
+        value_name = "ARN",
+        help_heading = "Beginning",
+        hide_short_help = true
+    )]
     pub(crate) arn: Vec<String>,
 
     /// Time before a quarantine
@@ -112,7 +133,13 @@ pub(crate) struct InvestigateArgs {
     /// Show local times beside UTC: Europe/Berlin
     ///
     /// The IANA name of a time zone.
-    #[arg(long, value_name = "NAME", value_parser = when::timezone, help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = when::timezone,
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub(crate) timezone: Option<TimeZone>,
 
     #[command(flatten)]

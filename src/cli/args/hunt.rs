@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::input::InputArgs;
 use super::rules::RuleArgs;
-use super::{Messages, Performance};
+use super::{Messages, Performance, SurveyArgs};
 
 const SHORT_EXAMPLES: &str = "\
 Examples:
@@ -45,12 +45,15 @@ All options: trailsift hunt --help";
 const EXIT_CODES: &str = "\
 Exit codes:
   0    everything was read
-  1    the run failed, for example because the output cannot be written; no output was written
+  1    the run failed, for example because the output cannot be written;
+       no output was written
   2    invalid command line
-  3    the run reached its end, but something could not be read or decided, or there was no event at all:
-       see the diagnostics
-  5    with --fail-on-alerts: everything was read, and there are alerts (3 if not everything was read)
-  130  interrupted (143: terminated, 129: the terminal was closed); no output was written
+  3    the run reached its end, but something could not be read or decided,
+       or there was no event at all: see the diagnostics
+  5    with --fail-on-alerts: everything was read, and there are alerts
+       (3 if not everything was read)
+  130  interrupted (143: terminated, 129: the terminal was closed);
+       no output was written
   141  the reader of standard output stopped reading";
 
 /// Find quarantined users in an archive, and write the alerts.
@@ -104,6 +107,9 @@ pub(crate) struct HuntArgs {
     pub(crate) output: OutputArgs,
 
     #[command(flatten)]
+    pub(crate) survey: SurveyArgs,
+
+    #[command(flatten)]
     pub(crate) performance: Performance,
 
     /// Maximum size of the text that one file may decompress to
@@ -124,7 +130,8 @@ pub(crate) struct HuntArgs {
 
     /// Show the table at full width
     ///
-    /// Without this option the table fits the terminal: long names are cut off. A file or pipe always gets everything.
+    /// Without this option the table fits the terminal: long names are cut off, and columns are left out, which a line below it
+    /// says. A file or pipe always gets everything.
     #[arg(long, help_heading = "Messages", hide_short_help = true)]
     pub(crate) wide: bool,
 }

@@ -114,7 +114,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "TIME", value_parser = when::since, help_heading = "Filter")]
     pub(crate) since: Option<Timestamp>,
 
-    /// Only events before this time
+    /// Only events before this time, or up to this date
     ///
     /// The same forms; a date means its end in UTC.
     #[arg(long, value_name = "TIME", value_parser = when::until, help_heading = "Filter")]

@@ -1,11 +1,13 @@
 //! The command line. The comments are the help.
 
 mod case;
+mod coverage;
 mod hunt;
 mod input;
 mod report;
 mod rules;
 mod synth;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -14,11 +16,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::terminal::Color;
 
 pub(crate) use case::InvestigateArgs;
+pub(crate) use coverage::{CoverageArgs, SurveyArgs};
 pub(crate) use hunt::{FormatArg, HuntArgs, OutputArgs, PartitionArg, SchemaArg};
 pub(crate) use input::InputArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use rules::{ListFormat, RuleArgs, RulesCommand};
 pub(crate) use synth::SynthArgs;
+pub(crate) use verify::VerifyArgs;
 
 /// The order of help: examples come before usage and options.
 const TEMPLATE: &str = "\
@@ -36,11 +40,13 @@ Examples:
   The same, as text for a ticket:
     trailsift report case --format md";
 
-const DOCUMENTATION: &str = "\
-Each command: trailsift <COMMAND> --help
-Manual: trailsift man | man -l -
-Version, commit, target, features and rule: trailsift --version --verbose
-Documentation: docs/src/SUMMARY.md in the repository";
+const DOCUMENTATION: &str = concat!(
+    "Each command: trailsift <COMMAND> --help\n",
+    "Manual: trailsift man | man -l -\n",
+    "Version, commit, target, features and rule: trailsift --version --verbose\n",
+    "Documentation: docs/src/SUMMARY.md in ",
+    env!("CARGO_PKG_REPOSITORY"),
+);
 
 /// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
 ///
@@ -102,6 +108,8 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Investigate(Box<InvestigateArgs>),
     Report(ReportArgs),
+    Coverage(Box<CoverageArgs>),
+    Verify(Box<VerifyArgs>),
     Plan(Box<PlanArgs>),
     Synth(Box<SynthArgs>),
     /// Show what a ledger of `hunt --state` contains
@@ -109,6 +117,8 @@ pub(crate) enum Command {
         /// The ledger
         file: PathBuf,
         /// Print the sources that could not be read completely, one per line, for `hunt --files-from`
+        ///
+        /// Of these a hunt with the same ledger reads again those that could not be read at all, and those that changed.
         #[arg(long)]
         failed: bool,
         /// End each of them with a zero byte, for `hunt --files-from FILE -0`
@@ -116,6 +126,12 @@ pub(crate) enum Command {
         /// A name may contain a line break.
         #[arg(short = '0', long, requires = "failed")]
         null: bool,
+        /// Forget that this source could not be read completely, as `--failed` names it
+        ///
+        /// For a damaged file that nobody can repair, or one that was removed. Later runs count it as done, and end with exit
+        /// code 0 or 5 again. It is read again if it changes. May be given several times.
+        #[arg(long, value_name = "SOURCE", conflicts_with = "failed")]
+        forget: Vec<PathBuf>,
     },
     /// Print the rule: query, severity, references
     Rule {

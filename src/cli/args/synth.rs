@@ -17,6 +17,9 @@ Examples:
   The same hundred, and the story of a leaked key, to be investigated:
     trailsift synth told --scenario leaked-key
 
+  Two days of a company with digest files, to be verified:
+    trailsift synth signed --digests --days 2 --start 2026-03-01
+
   Eight thousand small files of zstd-compressed lines, another archive for another seed:
     trailsift synth many --files 8000 --records-per-file 8 --shape ndjson --compression zstd --seed 7";
 
@@ -162,6 +165,13 @@ pub(crate) struct SynthArgs {
     )]
     days: u32,
 
+    /// Also make digest files, with the public key and the signatures beside the archive
+    ///
+    /// Each account and region has a chain with a digest for each hour, signed with a key that is public. Use few --days:
+    /// a year of one region has 8,760.
+    #[arg(long, help_heading = "Format")]
+    digests: bool,
+
     /// How many threads to use; 0 for one a core
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -240,6 +250,7 @@ impl SynthArgs {
             regions: self.regions,
             start: self.start,
             days: self.days,
+            digests: self.digests,
             threads: self.threads,
         }
     }

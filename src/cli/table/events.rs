@@ -106,19 +106,17 @@ pub(super) fn table(events: &mut [Shown], room: Room) -> String {
     columns.extend([
         TableColumn::whole("time (UTC)", of(Shown::time)),
         TableColumn::whole("account", of(|event| event.account.clone())),
-        TableColumn::flexible("user", of(|event| event.user.clone())),
-        TableColumn::flexible("policy", of(|event| event.policy.clone())),
+        TableColumn::important("user", of(|event| event.user.clone())),
+        TableColumn::optional("policy", of(|event| event.policy.clone())),
         TableColumn::flexible("by", of(|event| event.by.clone())),
+        TableColumn::optional("source address", of(|event| event.address.clone())),
     ]);
-    if room.is_full() {
-        columns.push(TableColumn::flexible(
-            "source address",
-            of(|event| event.address.clone()),
-        ));
-    }
+    // Where all are alike, a colour makes nothing stand out.
+    let first = events.first().map(|event| event.severity);
+    let are_alike = events.iter().all(|event| Some(event.severity) == first);
     lines(&columns, room, |row, line| match events.get(row) {
-        Some(event) => colored(event.severity, &line),
-        None => line,
+        Some(event) if !are_alike => colored(event.severity, &line),
+        _ => line,
     })
 }
 

@@ -2,10 +2,12 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Minimum width of a table with all columns.
-const FULL_CHARS: usize = 100;
 /// Minimum width of a table; below it each event is a few lines of its own.
 const NARROW_CHARS: usize = 80;
+/// Minimum width of a column that is cut off.
+const CUT_CHARS: usize = 6;
+/// Minimum width of such a column while another one can be left out.
+const FLEXIBLE_CHARS: usize = 10;
 /// Space between two columns.
 const GAP: &str = "  ";
 
@@ -33,11 +35,6 @@ impl Room {
         }
     }
 
-    /// Returns whether columns fit that are not essential.
-    pub(super) fn is_full(self) -> bool {
-        !matches!(self, Self::Chars(n) if n < FULL_CHARS)
-    }
-
     /// Returns whether a table fits at all.
     pub(super) fn is_table(self) -> bool {
         !matches!(self, Self::Chars(n) if n < NARROW_CHARS)
@@ -49,7 +46,11 @@ impl Room {
 pub(super) struct TableColumn {
     pub(super) title: &'static str,
     /// Minimum width, if the column may be cut off to fit.
-    pub(super) least: Option<usize>,
+    least: Option<usize>,
+    /// True if it is cut off only when nothing else is left to be.
+    is_cut_last: bool,
+    /// True if it may be left out to fit.
+    may_go: bool,
     pub(super) cells: Vec<String>,
 }
 
@@ -59,6 +60,8 @@ impl TableColumn {
         Self {
             title,
             least: None,
+            is_cut_last: false,
+            may_go: false,
             cells: cells.into_iter().collect(),
         }
     }
@@ -66,7 +69,23 @@ impl TableColumn {
     /// Returns a column that may be cut off, but not below its title's width.
     pub(super) fn flexible(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
         Self {
-            least: Some(title.width().max(6)),
+            least: Some(title.width().max(CUT_CHARS)),
+            ..Self::whole(title, cells)
+        }
+    }
+
+    /// Returns a column that is cut off only if there is no other way.
+    pub(super) fn important(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            is_cut_last: true,
+            ..Self::flexible(title, cells)
+        }
+    }
+
+    /// Returns a column that may be left out.
+    pub(super) fn optional(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            may_go: true,
             ..Self::whole(title, cells)
         }
     }
@@ -77,13 +96,15 @@ impl TableColumn {
     }
 }
 
-/// Returns the lines of a table, the first with the titles. `style` may format a line that is complete.
+/// Returns the lines of a table, the first with the titles, and a line about columns that are left out. `style` may
+/// format a line that is complete. Of columns that may be left out, the first ones go first.
 pub(super) fn lines(
     columns: &[TableColumn],
     room: Room,
     style: impl Fn(usize, String) -> String,
 ) -> String {
-    let widths = widths(columns, room);
+    let (columns, left_out) = fitting(columns, room);
+    let widths = widths(&columns, room);
     let line = |cell: &dyn Fn(&TableColumn) -> String| {
         let cells = columns.iter().zip(&widths).map(|(column, width)| {
             let text = fitted(&cell(column), *width);
@@ -99,12 +120,42 @@ pub(super) fn lines(
         text += &style(row, cells);
         text.push('\n');
     }
+    if !left_out.is_empty() {
+        text += &format!("columns left out: {} (--wide)\n", left_out.join(", "));
+    }
     text
 }
 
+/// Returns the columns that fit, and the titles of those that do not.
+fn fitting(columns: &[TableColumn], room: Room) -> (Vec<&TableColumn>, Vec<&'static str>) {
+    let mut columns: Vec<&TableColumn> = columns.iter().collect();
+    let mut left_out = Vec::new();
+    let least = |column: &&TableColumn| {
+        let least = column.least.filter(|_| !column.is_cut_last);
+        least.map_or_else(
+            || column.width(),
+            |least| least.max(FLEXIBLE_CHARS).min(column.width()),
+        )
+    };
+    let fits = |columns: &[&TableColumn]| match room {
+        Room::Unlimited => true,
+        Room::Chars(n_chars) => {
+            let gaps = GAP.len() * columns.len().saturating_sub(1);
+            columns.iter().map(least).sum::<usize>() + gaps <= n_chars
+        }
+    };
+    while !fits(&columns) {
+        let Some(first) = columns.iter().position(|column| column.may_go) else {
+            break;
+        };
+        left_out.push(columns.remove(first).title);
+    }
+    (columns, left_out)
+}
+
 /// Returns the width of each column. What does not fit is taken from the widest column that may be cut off.
-fn widths(columns: &[TableColumn], room: Room) -> Vec<usize> {
-    let mut widths: Vec<usize> = columns.iter().map(TableColumn::width).collect();
+fn widths(columns: &[&TableColumn], room: Room) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.width()).collect();
     let Room::Chars(n_chars) = room else {
         return widths;
     };
@@ -113,7 +164,8 @@ fn widths(columns: &[TableColumn], room: Room) -> Vec<usize> {
         let flexible = widths.iter().zip(columns).enumerate();
         let flexible = flexible
             .filter(|(_, (width, column))| column.least.is_some_and(|least| **width > least));
-        let Some((widest, _)) = flexible.max_by_key(|(_, (width, _))| **width) else {
+        let widest = flexible.max_by_key(|(_, (width, column))| (!column.is_cut_last, **width));
+        let Some((widest, _)) = widest else {
             break;
         };
         widths[widest] -= 1;
@@ -149,6 +201,37 @@ mod tests {
             TableColumn::flexible("user", cells("a-user-with-a-rather-long-name")),
             TableColumn::flexible("by", cells("日本語のユーザー")),
         ]
+    }
+
+    #[test]
+    fn a_column_is_left_out_before_an_important_one_is_cut_and_that_is_said() {
+        let cells = |text: &str| [text.to_owned()];
+        let columns = [
+            TableColumn::important("user", cells("a-user-of-twenty-one")),
+            TableColumn::optional("policy", cells("AdministratorAccess")),
+            TableColumn::flexible("by", cells("a-responder-of-the-team")),
+            TableColumn::optional("address", cells("198.51.100.123")),
+        ];
+        let text = |n_chars| lines(&columns, Room::Chars(n_chars), |_, line| line);
+        assert!(text(84).contains("a-responder-of-the-team"), "{}", text(84));
+        assert!(text(71).contains("  a-responder…  198"), "{}", text(71));
+        assert_eq!(
+            text(50),
+            "user                  by            address\n\
+             a-user-of-twenty-one  a-responder…  198.51.100.123\n\
+             columns left out: policy (--wide)\n"
+        );
+        assert_eq!(
+            text(34),
+            "user                  by\n\
+             a-user-of-twenty-one  a-responder…\n\
+             columns left out: policy, address (--wide)\n"
+        );
+        let narrow = text(30);
+        assert!(
+            narrow.contains("\na-user-of-twenty-one  a-respo…\n"),
+            "{narrow}"
+        );
     }
 
     #[test]

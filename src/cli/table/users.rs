@@ -119,16 +119,18 @@ impl Users {
         };
         let columns = [
             TableColumn::whole("account", of(&|row| row.account.clone())),
-            TableColumn::flexible("user", of(&|row| row.user.clone())),
+            TableColumn::important("user", of(&|row| row.user.clone())),
             TableColumn::whole("events", of(&|row| HumanCount(row.n_events).to_string())),
             TableColumn::whole("first (UTC)", of(&|row| day(row.first))),
             TableColumn::whole("last", of(&|row| day(row.last))),
-            TableColumn::flexible("policy", of(&|row| listed(&row.policies))),
+            TableColumn::optional("policy", of(&|row| listed(&row.policies))),
             TableColumn::flexible("by", of(&|row| listed(&row.actors))),
         ];
+        let first = rows.first().map(|row| row.severity);
+        let are_alike = rows.iter().all(|row| Some(row.severity) == first);
         let mut text = lines(&columns, room, |row, line| match rows.get(row) {
-            Some(user) => colored(user.severity, &line),
-            None => line,
+            Some(user) if !are_alike => colored(user.severity, &line),
+            _ => line,
         });
         if n_more > 0 {
             text += &format!("and {}\n", plural(n_more as u64, "more user", "more users"));

@@ -134,6 +134,13 @@ impl<'w, 'a> Logs<'w, 'a> {
         (shown, &mut self.worker.scanner)
     }
 
+    /// Begins to scan a text at this offset.
+    fn start_text(&mut self, member: Option<&Arc<Member>>, offset: u64) {
+        let (shown, scanner) = self.shown(member);
+        scanner.show_records(shown.wants_records());
+        scanner.start_text(offset);
+    }
+
     /// Scans a text as it is decompressed.
     fn text(&mut self, mut log: LogReader<'_>) -> io::Result<()> {
         let member = log.member.clone();
@@ -144,7 +151,7 @@ impl<'w, 'a> Logs<'w, 'a> {
         }
         let mut buffer = std::mem::take(&mut self.worker.text);
         buffer.clear();
-        self.worker.scanner.start_text(0);
+        self.start_text(member, 0);
         let (mut base, mut is_other_behind, mut ends) = (0, false, Ends::default());
         while !self.worker.context.progress.stop.load(Relaxed) {
             let held = buffer.len();
@@ -154,7 +161,7 @@ impl<'w, 'a> Logs<'w, 'a> {
                 return self.layer(log, buffer);
             }
             self.count(buffer.len() - held);
-            self.shown(member).0.text(&buffer[held..]);
+            self.shown(member).0.text(&buffer, held, log.text.starts());
             let is_last = matches!(filled, Filled::End | Filled::Gap | Filled::Trailing);
             let is_all = is_last && base == 0 && held == 0;
             if !is_all {
@@ -179,7 +186,7 @@ impl<'w, 'a> Logs<'w, 'a> {
             if filled == Filled::Gap {
                 base = window.end();
                 buffer.clear();
-                self.worker.scanner.start_text(base);
+                self.start_text(member, base);
                 continue;
             }
             let n_done = usize::try_from(keep - base).expect("an offset into the buffer");
@@ -217,14 +224,14 @@ impl<'w, 'a> Logs<'w, 'a> {
     /// Scans a text that is complete in memory.
     fn whole(&mut self, bytes: &[u8], member: Option<&Arc<Member>>) {
         self.count(bytes.len());
-        self.worker.scanner.start_text(0);
+        self.start_text(member, 0);
         let window = Window {
             bytes,
             base: 0,
             is_last: true,
             likely_start: None,
         };
-        self.shown(member).0.text(bytes);
+        self.shown(member).0.text(bytes, 0, &[]);
         self.scan(window, member);
         self.shown(member).0.report_ends(defects_of_whole(bytes));
         self.shown(member).0.end_of_log();

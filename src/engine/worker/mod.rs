@@ -325,12 +325,30 @@ impl<'a> PieceContext<'a> {
         }
     }
 
-    /// Passes on the next bytes of a log, if the text is requested.
-    fn text(&mut self, text: &[u8]) {
-        if self.context.target.shows_text && !self.is_excluded() {
-            let log = self.log();
-            self.observe(|observer, defects| observer.text(text, &log, defects));
+    /// Returns true if the records of a log are passed on.
+    fn wants_records(&self) -> bool {
+        let target = self.context.target;
+        target.shows_records && (!target.shows_text || self.observer.wants_records(&self.log()))
+    }
+
+    /// Passes on the bytes of a log from `from` on, if the text is requested. `starts` are the places where members
+    /// begin.
+    fn text(&mut self, text: &[u8], from: usize, starts: &[usize]) {
+        if !self.context.target.shows_text || self.is_excluded() {
+            return;
         }
+        let log = self.log();
+        self.observe(|observer, defects| {
+            let mut from = from;
+            for &start in starts {
+                if start > from {
+                    observer.text(&text[from..start], &log, defects);
+                }
+                observer.next_member(&log);
+                from = from.max(start);
+            }
+            observer.text(&text[from..], &log, defects);
+        });
     }
 
     /// Ends a log whose text was passed on.

@@ -154,6 +154,8 @@ pub(super) struct Reading<'a> {
     until: u64,
     /// Position, in the buffer that was filled last, of the last member or frame that begins in it, if any.
     last_start: Option<usize>,
+    /// Positions in the buffer where members or frames begin, of those begun by the last [`Text::fill`].
+    starts: Vec<usize>,
     /// Number of members or frames that were begun.
     n_begun: u64,
     /// Position in the buffer where the text begins, as long as it is not known what the text is.
@@ -169,6 +171,7 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     fn begin(&mut self, at: usize) {
         self.last_start = Some(at);
+        self.starts.push(at);
         self.n_begun += 1;
     }
 
@@ -274,6 +277,7 @@ impl<'a> Text<'a> {
                 input,
                 until: u64::MAX,
                 last_start: None,
+                starts: Vec::new(),
                 n_begun: 0,
                 begun_at: 0,
                 is_layer: None,
@@ -312,6 +316,12 @@ impl<'a> Text<'a> {
         self.reading.last_start
     }
 
+    /// Returns where in the buffer members or frames begin, of those that the last [`Text::fill`] began.
+    #[must_use]
+    pub fn starts(&self) -> &[usize] {
+        &self.reading.starts
+    }
+
     /// Returns how many gzip members it has so far; 0 if it is not gzip.
     #[must_use]
     pub fn n_gzip_members(&self) -> u64 {
@@ -346,6 +356,7 @@ impl<'a> Text<'a> {
     ) -> Filled {
         let from = text.len();
         self.reading.begun_at = from;
+        self.reading.starts.clear();
         let mut filled = self.fill_some(text, limit, codecs, defects);
         let is_plain = matches!(self.decoding, Decoding::Plain(_));
         if self.reading.is_layer.is_some() || is_plain {

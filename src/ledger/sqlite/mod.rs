@@ -219,8 +219,9 @@ impl Ledger {
                 size: entry.size,
             })));
         }
-        let is_whole = entry.outcome != Outcome::Partial;
-        if entry.has_told {
+        let (is_partial, has_told) = (entry.outcome == Outcome::Partial, entry.has_told);
+        let is_whole = !is_partial || self.is_forgotten(&seen.path)?;
+        if has_told {
             let state = self.state();
             let mut select = state
                 .connection

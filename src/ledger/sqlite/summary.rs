@@ -2,9 +2,14 @@
 
 use std::sync::PoisonError;
 
+use rusqlite::params;
+
 use super::pages::OUTCOMES;
 use super::{Ledger, LedgerError, Summary};
 use crate::report::{Diagnostic, Outcome, Severity};
+
+/// The diagnostics of a source of which they were forgotten. A source that could not be read completely has at least one.
+const FORGOTTEN: &str = "[]";
 
 impl Ledger {
     /// Summarizes the ledger.
@@ -24,6 +29,8 @@ impl Ledger {
             };
             summary.n_delivered = count("delivered")?;
             summary.n_waiting = count("alert")?;
+            let sql = "SELECT count(*) FROM failure WHERE diagnostics = ?1";
+            summary.n_forgotten = connection.query_row(sql, [FORGOTTEN], |row| row.get(0))?;
             let mut select = connection.prepare("SELECT outcome, n_sources, n_bytes FROM total")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
@@ -56,15 +63,39 @@ impl Ledger {
         visit: &mut dyn FnMut(Vec<u8>, Vec<Diagnostic>),
     ) -> Result<(), LedgerError> {
         let state = self.state();
-        let mut select = state
-            .connection
-            .prepare("SELECT path, diagnostics FROM failure ORDER BY path")?;
-        let mut rows = select.query([])?;
+        let mut select = state.connection.prepare(
+            "SELECT path, diagnostics FROM failure WHERE diagnostics <> ?1 ORDER BY path",
+        )?;
+        let mut rows = select.query([FORGOTTEN])?;
         while let Some(row) = rows.next()? {
             let diagnostics: String = row.get(1)?;
             visit(row.get(0)?, serde_json::from_str(&diagnostics)?);
         }
         Ok(())
+    }
+
+    /// Forgets that a source could not be read completely: later runs count it as done until it changes. Returns false
+    /// if the ledger knows of no such source.
+    ///
+    /// # Errors
+    ///
+    /// The SQLite error.
+    pub fn forget(&self, path: &[u8]) -> Result<bool, LedgerError> {
+        let state = self.state();
+        let n = state.connection.execute(
+            "UPDATE failure SET diagnostics = ?1 WHERE path = ?2 AND diagnostics <> ?1",
+            params![FORGOTTEN, path],
+        )?;
+        Ok(n > 0)
+    }
+
+    /// Returns whether it was forgotten that a source could not be read completely.
+    pub(super) fn is_forgotten(&self, path: &[u8]) -> Result<bool, LedgerError> {
+        let state = self.state();
+        let mut select = state
+            .connection
+            .prepare_cached("SELECT 1 FROM failure WHERE path = ?1 AND diagnostics = ?2")?;
+        Ok(select.exists(params![path, FORGOTTEN])?)
     }
 
     /// Returns the sources from which nothing had been read when the ledger was opened.

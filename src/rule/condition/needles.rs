@@ -39,11 +39,19 @@ pub(super) fn needles_in_any_case(node: &Node) -> Needles {
 }
 
 fn needles_for(node: &Node, letters: Letters) -> Needles {
-    match alternatives(node, letters) {
-        Some(runs) => Needles::AnyOf(runs.into_iter().map(str::to_owned).collect()),
-        None => Needles::EveryRecord,
+    let Some(mut runs) = alternatives(node, letters) else {
+        return Needles::EveryRecord;
+    };
+    let has_other_form = |run: &&str| run.contains(['k', 'K', 's', 'S']);
+    if letters == Letters::InAnyCase && runs.iter().any(has_other_form) {
+        runs.extend(OTHER_FORMS);
     }
+    Needles::AnyOf(runs.into_iter().map(str::to_owned).collect())
 }
+
+/// The Kelvin sign and the long s, which are the only other letters whose small or capital form is a letter of ASCII:
+/// as they are, and as JSON may write them. No record has them in practice.
+const OTHER_FORMS: [&str; 4] = ["\u{212a}", "\u{17f}", "\\u212a", "\\u017f"];
 
 /// How the prefilter compares letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,10 +156,8 @@ pub(super) fn run(
     };
     let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
     let has_case = |run: &str| is_sure_in_case || run.bytes().all(|b| b.is_ascii_digit());
-    // The Kelvin sign and the long s are the only other letters whose small or capital form is one of ASCII.
-    let may_be_other = |c: char| case == Case::Ignore && matches!(c, 'k' | 'K' | 's' | 'S');
     literal
-        .split(|c: char| !c.is_ascii_alphanumeric() || may_be_other(c))
+        .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run) && has_case(run))
         .min_by_key(|run| (share(run), Reverse(run.len())))
 }
@@ -274,26 +280,27 @@ mod tests {
                 Needles::AnyOf(literals) => literals,
                 Needles::EveryRecord => Vec::new(),
             };
-            let small: Vec<String> = found.iter().map(|text| text.to_ascii_lowercase()).collect();
+            let small = found
+                .iter()
+                .filter(|text| !super::OTHER_FORMS.contains(&text.as_str()));
+            let small: Vec<String> = small.map(|text| text.to_ascii_lowercase()).collect();
             let expected: Vec<String> = expected
                 .iter()
                 .map(|text| text.to_ascii_lowercase())
                 .collect();
             assert_eq!(small, expected, "{condition}");
-            assert!(found.iter().all(|text| text.is_ascii()), "{condition}");
         }
-        // The Kelvin sign is a capital of k for Sigma, so that no run with a k is sure.
+        // The Kelvin sign is a capital of k for Sigma.
         let text = "title: A\nid: b\nlogsource: {product: aws, service: cloudtrail}\n\
-            detection:\n  a: {userAgent|contains: hacktool}\n  condition: a\n";
+            detection:\n  a: {userAgent|contains: kali}\n  condition: a\n";
         let mut loaded = crate::rule::load::Loaded::default();
-        loaded.add_file(
-            "pack",
-            "a.yml",
-            crate::rule::load::Form::Yaml,
-            text.as_bytes(),
+        let form = crate::rule::load::Form::Yaml;
+        loaded.add_file("pack", "a.yml", form, text.as_bytes());
+        let expected = ["kali", "\u{212a}", "\u{17f}", "\\u212a", "\\u017f"];
+        assert_eq!(
+            loaded.rules[0].rule.query().needles_in_any_case(),
+            Needles::AnyOf(expected.map(str::to_owned).to_vec())
         );
-        let needles = loaded.rules[0].rule.query().needles_in_any_case();
-        assert_eq!(needles, Needles::AnyOf(vec!["tool".to_owned()]));
     }
 
     #[test]

@@ -48,6 +48,9 @@ impl Event {
     pub(crate) fn concat_text(&self, stands: impl Fn(&str) -> bool) -> String {
         let texts = self.0.iter().filter_map(|(field, value)| match value {
             Scalar::Text(text) if stands(field) => Some(text.as_ref()),
+            // JSON writes it as a rule does.
+            Scalar::Boolean(true) if stands(field) => Some("true"),
+            Scalar::Boolean(false) if stands(field) => Some("false"),
             _ => None,
         });
         texts.collect::<Vec<_>>().join("|")

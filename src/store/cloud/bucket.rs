@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use object_store::list::PaginatedListStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
+use object_store::{Attribute, GetOptions, ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -83,6 +83,29 @@ impl Bucket {
     /// Returns the store's error, in words.
     pub fn head(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
         self.wait(self.ask_head(key))
+    }
+
+    /// Returns a value of the metadata that a user gave an object, such as `x-amz-meta-NAME`. Returns `None` if no
+    /// object has this key, or if it has no such value.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error, in words.
+    pub fn user_metadata(&self, key: &str, name: &str) -> io::Result<Option<String>> {
+        let path = Self::path(key)?;
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let attribute = Attribute::Metadata(name.to_owned().into());
+        match self.wait(self.store.get_opts(&path, options)) {
+            Ok(got) => {
+                let value = got.attributes.get(&attribute);
+                Ok(value.map(|value| value.as_ref().to_owned()))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.explain(&error)),
+        }
     }
 
     /// Starts a request as [`Bucket::head`] does, while other requests run.

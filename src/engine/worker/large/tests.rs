@@ -40,6 +40,10 @@ impl Observer for Nothing {
     fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
     fn record(&mut self, _: &RawRecord<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
     fn text(&mut self, _: &[u8], _: &Log<'_>, _: &mut Vec<Defect>) {}
+    fn wants_records(&self, _: &Log<'_>) -> bool {
+        true
+    }
+    fn next_member(&mut self, _: &Log<'_>) {}
     fn end_of_log(&mut self, _: &Log<'_>, _: &mut Vec<Defect>) {}
     fn end(&mut self, _: &mut Vec<Defect>) {}
 }

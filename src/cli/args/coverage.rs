@@ -1,0 +1,77 @@
+//! The arguments of `coverage`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::{InputArgs, Messages, Performance};
+
+const EXAMPLES: &str = "\
+Examples:
+  What does an archive hold, and where are holes?
+    trailsift coverage /archive/AWSLogs
+  The same as a page, and as a row for each hour:
+    trailsift coverage /archive/AWSLogs --html map.html -o coverage.parquet";
+
+/// Show what an archive holds, hour by hour, and where something is missing
+///
+/// Each hour of each account and region is covered (there are events), quiet (digest files say that nothing was
+/// delivered), a hole (something is missing) or unknown. The map goes to standard output.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CoverageArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Write the map to FILE: .parquet and .ndjson have a row for each hour, .json has the days
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write the map to FILE as a self-contained page
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Draw the map with ASCII letters alone
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ascii: bool,
+
+    #[command(flatten)]
+    pub(crate) performance: Performance,
+
+    #[command(flatten)]
+    pub(crate) messages: Messages,
+}
+
+/// What a hunt does with the coverage of the archive.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SurveyArgs {
+    /// Also write what the archive holds to FILE, from the same pass
+    ///
+    /// As `trailsift coverage -o FILE` does: .parquet, .ndjson or .json. A large file is then read by one thread.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "state",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) coverage: Option<PathBuf>,
+
+    /// End with exit code 3 if the archive has holes
+    ///
+    /// A hole is a time in which something is missing; see `trailsift coverage`.
+    #[arg(
+        long,
+        conflicts_with = "state",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) require_coverage: bool,
+}
+
+impl SurveyArgs {
+    /// Returns true if the hunt makes a map.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.coverage.is_some() || self.require_coverage
+    }
+}

@@ -1,0 +1,134 @@
+//! Counts events in any pass.
+
+use std::collections::BTreeMap;
+
+use super::cells::{Counted, Hours, Part};
+use super::count::{Counter, parsed};
+use super::trail::{self, TrailEvent};
+use crate::custody::{NameKey, Origin, log_name, place_of};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search};
+use crate::event::Event;
+use crate::input::table::RowCriteria;
+use crate::scan::each_event;
+
+/// Counts the events of an archive by account, region and hour.
+#[derive(Debug, Clone, Copy)]
+pub struct CoverageAnalyzer;
+
+impl Analyzer for CoverageAnalyzer {
+    type Output = Counted;
+    type Local<'a> = LocalCoverage;
+
+    fn interest(&self) -> Interest {
+        Interest {
+            search: Search::Words(trail::words()),
+            rows: RowCriteria::default(),
+            records: true,
+            text: true,
+        }
+    }
+
+    fn local(&self) -> LocalCoverage {
+        LocalCoverage::default()
+    }
+}
+
+/// The state of the analyzer on one thread.
+#[derive(Debug, Default)]
+pub struct LocalCoverage {
+    n_bytes: u64,
+    /// The account and region of the log, if its name says so.
+    origin: Option<Origin>,
+    counter: Counter,
+    /// The events by a parse, if the count may be wrong.
+    parsed: Option<Hours>,
+    /// The events of a log without a name that says what it is of.
+    parts: BTreeMap<Origin, Hours>,
+}
+
+/// Returns the account and the region that the name of a log says.
+fn origin_of(log: &Log<'_>) -> Option<Origin> {
+    let of_source;
+    let name = match log.member {
+        Some(member) => member.path.as_str(),
+        None => {
+            of_source = log.source.below_root.to_string_lossy();
+            &of_source
+        }
+    };
+    let name = log_name(name)?;
+    Some((name.account.to_owned(), name.region.to_ascii_lowercase()))
+}
+
+/// Returns the account and the region of an event.
+fn origin_of_event(event: &Event<'_>) -> Origin {
+    let account = event.text("aws.cloudtrail.recipient_account_id");
+    let account = account.or_else(|| event.text("cloud.account.id"));
+    let region = event.text("cloud.region");
+    (account.unwrap_or_default(), region.unwrap_or_default())
+}
+
+impl Local for LocalCoverage {
+    type Output = Counted;
+
+    fn event(&mut self, event: &Candidate<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
+        if let Some(event) = TrailEvent::of(&event.event) {
+            out.output(Counted(Part::Event(Box::new(event))));
+        }
+    }
+
+    fn wants_records(&self, log: &Log<'_>) -> bool {
+        origin_of(log).is_none()
+    }
+
+    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {
+        if self.origin.is_some() {
+            return;
+        }
+        let parts = &mut self.parts;
+        // What is no JSON is reported by those who look for something in it.
+        each_event(record.bytes, &mut |event| {
+            if let Some(micros) = event.time_micros() {
+                let hours = parts.entry(origin_of_event(event)).or_default();
+                hours.add(micros.div_euclid(1_000_000));
+            }
+        });
+    }
+
+    fn text(&mut self, text: &[u8], log: &Log<'_>, _: &mut Emit<'_, Counted>) {
+        let is_first = self.n_bytes == 0;
+        if is_first {
+            self.origin = origin_of(log);
+        }
+        self.n_bytes += text.len() as u64;
+        if self.origin.is_none() {
+            return;
+        }
+        self.counter.add(text);
+        // Nearly every log comes as a whole.
+        let is_doubtful = is_first && self.counter.is_doubtful();
+        self.parsed = is_doubtful.then(|| parsed(text)).flatten();
+    }
+
+    fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Counted>) {
+        let state = std::mem::take(self);
+        let name = state.origin.as_ref().map(|_| NameKey::of(&place_of(log)));
+        let mut parts: Vec<(Origin, Hours)> = match state.origin {
+            Some(origin) => {
+                let mut counter = state.counter;
+                counter.finish();
+                vec![(origin, state.parsed.unwrap_or(counter.hours))]
+            }
+            None => state.parts.into_iter().collect(),
+        };
+        parts.retain(|(_, hours)| !hours.0.is_empty());
+        if let Some((_, hours)) = parts.first_mut() {
+            hours.count_file(state.n_bytes);
+            out.output(Counted(Part::Log { name, parts }));
+        }
+    }
+
+    fn end(&mut self, _: &mut Emit<'_, Counted>) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,85 @@
+//! The events that speak of the log itself: of a trail that is stopped or changed, and of its bucket.
+
+use crate::event::Event;
+
+/// The calls on trails, and those on buckets that can stop or remove logs.
+const CALLS: [(&str, &str); 17] = [
+    ("cloudtrail.amazonaws.com", "CreateTrail"),
+    ("cloudtrail.amazonaws.com", "DeleteTrail"),
+    ("cloudtrail.amazonaws.com", "PutEventSelectors"),
+    ("cloudtrail.amazonaws.com", "PutInsightSelectors"),
+    ("cloudtrail.amazonaws.com", "StartLogging"),
+    ("cloudtrail.amazonaws.com", "StopLogging"),
+    ("cloudtrail.amazonaws.com", "UpdateTrail"),
+    ("s3.amazonaws.com", "DeleteBucket"),
+    ("s3.amazonaws.com", "DeleteBucketLifecycle"),
+    ("s3.amazonaws.com", "DeleteBucketPolicy"),
+    ("s3.amazonaws.com", "PutBucketLifecycle"),
+    ("s3.amazonaws.com", "PutBucketLifecycleConfiguration"),
+    ("s3.amazonaws.com", "PutBucketPolicy"),
+    ("s3.amazonaws.com", "PutBucketReplication"),
+    ("s3.amazonaws.com", "PutBucketVersioning"),
+    ("s3.amazonaws.com", "PutObjectLockConfiguration"),
+    ("s3.amazonaws.com", "PutBucketObjectLockConfiguration"),
+];
+
+/// An event that speaks of the log itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct TrailEvent {
+    /// Its time, as it is written.
+    pub time: String,
+    /// The account whose log it is in.
+    pub account: String,
+    /// The region of the call.
+    pub region: String,
+    /// The call.
+    pub call: String,
+    /// The trail or bucket.
+    pub target: String,
+    /// Who called.
+    pub user: String,
+    /// The error, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Returns the words that find these events.
+pub(super) fn words() -> Vec<String> {
+    CALLS.iter().map(|(_, call)| (*call).to_owned()).collect()
+}
+
+impl TrailEvent {
+    /// Returns what an event says of the log itself, if it does.
+    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+        let (service, call) = (event.text("event.provider")?, event.text("event.action")?);
+        if !CALLS.contains(&(service.as_str(), call.as_str())) {
+            return None;
+        }
+        let text = |field: &str| event.text(field).unwrap_or_default();
+        let parameter = |name| {
+            event
+                .request_parameter(name)
+                .map(std::borrow::Cow::into_owned)
+        };
+        let targets = ["name", "trailName", "bucketName"];
+        let user = event.text("user.name");
+        Some(Self {
+            time: text("@timestamp"),
+            account: event
+                .text("aws.cloudtrail.recipient_account_id")
+                .unwrap_or_else(|| text("cloud.account.id")),
+            region: text("cloud.region"),
+            target: targets.into_iter().find_map(parameter).unwrap_or_default(),
+            user: user.unwrap_or_else(|| text("aws.cloudtrail.user_identity.arn")),
+            error: event.text("aws.cloudtrail.error_code"),
+            call,
+        })
+    }
+
+    /// Returns true if it is about a bucket.
+    pub(super) fn is_of_bucket(&self) -> bool {
+        CALLS
+            .iter()
+            .any(|(service, call)| *service == "s3.amazonaws.com" && *call == self.call)
+    }
+}

@@ -1,0 +1,41 @@
+//! Custody: what AWS's digest files prove about an archive.
+//!
+//! In: a pass over an archive, AWS's public keys, and signatures that were copied beside the archive. Out: a verdict
+//! for each digest file and each log, the gaps in the chains of digests, and findings.
+//!
+//! CloudTrail writes an hourly digest file that names each log it delivered, with the SHA-256 of the log's text. Each
+//! digest also has the hash and the signature of the digest before it. The signature of the newest one is only in the
+//! metadata of its object.
+//!
+//! ```text
+//! text ─▶ Local (hash, parse digests, open signatures) ─▶ Collection ─▶ chains ─▶ verdict ─▶ report, table
+//! ```
+//!
+//! Files are matched by the last part of their names, and then by their content. So the layout does not matter. Nothing
+//! is fetched: keys and signatures are files.
+
+mod analyzer;
+mod chains;
+mod collection;
+mod digest;
+mod files;
+pub mod keys;
+mod name;
+mod report;
+mod rsa;
+mod status;
+pub mod signatures;
+mod table;
+mod verdict;
+
+pub(crate) use analyzer::place_of;
+pub use analyzer::{EvidenceAnalyzer, Seen};
+pub use chains::{Chains, Gap, Origin, Why};
+pub use collection::Collection;
+pub use files::{read_keys, read_signatures};
+pub(crate) use name::{NameKey, log_name};
+pub(crate) use report::time_text;
+pub use report::{Counts, Finding, FindingCode, Needed, Verdicts};
+pub use status::{DigestStatus, LogStatus};
+pub use table::write_table;
+pub use verdict::{MissingLog, judge, missing_logs};

@@ -1,0 +1,170 @@
+//! The names of logs and digests, which say what they are of, wherever a file is.
+
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use sha2::{Digest as _, Sha256};
+
+use crate::input::layout::{is_account, is_region};
+
+/// Identifies the last part of a file's name, without its ending and whatever its case: the start of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NameKey([u8; 16]);
+
+/// The endings of logs and digests, as they are delivered and as copies have them.
+const ENDINGS: [&str; 6] = ["gz", "zst", "bz2", "xz", "json", "jsonl"];
+
+impl NameKey {
+    /// Returns the key of a path or an object's key.
+    pub(crate) fn of(path: &str) -> Self {
+        let stem = stem(last(path)).to_ascii_lowercase();
+        let hash: [u8; 32] = Sha256::digest(stem.as_bytes()).into();
+        let (start, _) = hash.split_first_chunk().expect("a hash is longer");
+        Self(*start)
+    }
+}
+
+/// Returns the last part of a path. A `!` is before the path inside an archive.
+pub(crate) fn last(path: &str) -> &str {
+    path.rsplit(['/', '!']).next().unwrap_or(path)
+}
+
+/// Returns a name without the endings that copies change.
+fn stem(name: &str) -> &str {
+    let mut stem = name;
+    while let Some((before, ending)) = stem.rsplit_once('.') {
+        if !ENDINGS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(ending))
+        {
+            break;
+        }
+        stem = before;
+    }
+    stem
+}
+
+/// What the name of a log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogName<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    /// The time in its name, in seconds since 1970: its newest event, rounded up to five minutes.
+    pub(crate) time: i64,
+}
+
+/// Reads the name of a log of CloudTrail's events: `account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`.
+pub(crate) fn log_name(path: &str) -> Option<LogName<'_>> {
+    let mut parts = stem(last(path)).split('_');
+    let account = parts.next().filter(|part| is_account(part))?;
+    parts
+        .next()
+        .filter(|part| part.eq_ignore_ascii_case("CloudTrail"))?;
+    let region = parts.next()?;
+    let time = time(parts.next()?, "%Y%m%dT%H%MZ")?;
+    let is_name = is_region(&region.to_ascii_lowercase()) && parts.next().is_some();
+    is_name.then_some(LogName {
+        account,
+        region,
+        time,
+    })
+}
+
+/// What the name of a digest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DigestName<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    /// The trail and its home region, joined by `_`.
+    pub(crate) trail: &'a str,
+    /// The end of its hour, in seconds since 1970.
+    pub(crate) end: i64,
+    pub(crate) is_backfill: bool,
+}
+
+/// Reads the name of a digest: `account_CloudTrail-Digest_region_trail_home_yyyymmddThhmmssZ[_backfill].json.gz`.
+pub(crate) fn digest_name(path: &str) -> Option<DigestName<'_>> {
+    const BACKFILL: &str = "_backfill";
+    let stem = stem(last(path));
+    let (account, rest) = stem.split_once('_')?;
+    let (kind, rest) = rest.split_once('_')?;
+    let (region, rest) = rest.split_once('_')?;
+    let cut = rest.len().saturating_sub(BACKFILL.len());
+    let is_backfill = rest
+        .get(cut..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(BACKFILL));
+    let rest = match is_backfill {
+        true => rest.get(..cut)?,
+        false => rest,
+    };
+    // The name of a trail may contain `_`.
+    let (trail, end) = rest.rsplit_once('_')?;
+    let is_name = is_account(account) && kind.eq_ignore_ascii_case("CloudTrail-Digest");
+    is_name.then_some(DigestName {
+        account,
+        region,
+        trail,
+        end: time(end, "%Y%m%dT%H%M%SZ")?,
+        is_backfill,
+    })
+}
+
+/// Returns the key of the first name of a digest in a text.
+pub(crate) fn digest_name_in(text: &[u8]) -> Option<NameKey> {
+    let at = memchr::memmem::find(text, b"_CloudTrail-Digest_")?.checked_sub(12)?;
+    let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let name = &text[at..];
+    let name = &name[..name.iter().take_while(is_letter).count()];
+    let name = std::str::from_utf8(name).ok()?;
+    digest_name(name).map(|_| NameKey::of(name))
+}
+
+fn time(text: &str, form: &str) -> Option<i64> {
+    let time = DateTime::strptime(form, text.to_ascii_uppercase()).ok()?;
+    Some(Offset::UTC.to_timestamp(time).ok()?.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_both_ends_and_in_any_case() {
+        let name =
+            "a/111122223333_CloudTrail-Digest_us-east-1_my_trail.x-1_eu-west-1_20260301T010421Z";
+        for (ending, is_backfill) in [
+            (".json.gz", false),
+            ("_backfill.json.gz", true),
+            ("", false),
+        ] {
+            let name = format!("{name}{ending}");
+            let digest = digest_name(&name).unwrap();
+            assert_eq!(digest.trail, "my_trail.x-1_eu-west-1");
+            assert_eq!(
+                (digest.account, digest.region),
+                ("111122223333", "us-east-1")
+            );
+            assert_eq!(
+                (digest.end, digest.is_backfill),
+                (1_772_327_061, is_backfill)
+            );
+        }
+        let log = "111122223333_cloudtrail_us-east-1_20260301t1005z_xirhgiatbiovdymz.json.gz";
+        assert_eq!(log_name(log).unwrap().time, 1_772_359_500);
+        for other in [
+            "111122223333_CloudTrail-Insight_us-east-1_20260301T1005Z_abcdefghijklmnop.json.gz",
+            "README.md",
+            "111122223333_CloudTrail_us-east-1_20269901T1005Z_x.json",
+        ] {
+            assert_eq!((log_name(other), digest_name(other)), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_with_another_ending_or_case_or_folder() {
+        let key = NameKey::of("AWSLogs/x/Name_a.json.gz");
+        for same in ["name_A.json", "b/NAME_A.JSON.zst", "Name_a"] {
+            assert_eq!(NameKey::of(same), key, "{same}");
+        }
+        assert_ne!(NameKey::of("Name_b.json.gz"), key);
+    }
+}

@@ -1,0 +1,74 @@
+//! A hunt that also surveys what the archive holds, in the same pass.
+
+use std::path::Path;
+
+use crate::config::ScanConfig;
+use crate::coverage::{Survey, Surveyed};
+use crate::engine::{self, Analyzer, Either, Gate, RunOptions, Sink};
+use crate::error::Error;
+use crate::report::{Diagnostic, Outcome, PassReport};
+
+/// Makes the pass of a hunt, and has the survey take its part.
+pub(super) fn run<A: Analyzer, G: Gate>(
+    scan: &ScanConfig,
+    gate: G,
+    analyzer: &A,
+    writer: &mut dyn Sink<A::Output, G::Ticket>,
+    survey: Option<&mut Survey>,
+    options: RunOptions<'_>,
+) -> Result<PassReport, Error> {
+    let Some(survey) = survey else {
+        return engine::run_with(scan, gate, analyzer, writer, options);
+    };
+    let both = (analyzer, Survey::analyzer());
+    engine::run_with(scan, gate, &both, &mut Both { writer, survey }, options)
+}
+
+/// The writer of a hunt, and a survey.
+struct Both<'a, T, K> {
+    writer: &'a mut dyn Sink<T, K>,
+    survey: &'a mut Survey,
+}
+
+impl<T, K> Sink<Either<T, Surveyed>, K> for Both<'_, T, K> {
+    fn take(&mut self, output: Either<T, Surveyed>) -> Result<(), Error> {
+        match output {
+            Either::First(output) => self.writer.take(output),
+            Either::Second(output) => self.survey.take(output),
+        }
+    }
+
+    fn begin(&mut self, tickets: &[K]) {
+        self.writer.begin(tickets);
+        self.survey.begin(&[]);
+    }
+
+    fn end(&mut self, tickets: &[K]) -> Result<(), Error> {
+        self.writer.end(tickets)
+    }
+
+    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
+        self.writer.source(path, outcome, diagnostics);
+        self.survey.source(path, outcome, diagnostics);
+    }
+
+    fn events(&mut self, n_events: u64) {
+        self.writer.events(n_events);
+    }
+
+    fn diagnostic(&mut self, diagnostic: &Diagnostic) {
+        self.writer.diagnostic(diagnostic);
+    }
+
+    fn replay(&mut self, id: i64) -> Result<Vec<Diagnostic>, Error> {
+        self.writer.replay(id)
+    }
+
+    fn left_to_replay(&mut self) -> Result<Vec<i64>, Error> {
+        self.writer.left_to_replay()
+    }
+
+    fn tick(&mut self, now: bool) -> Result<(), Error> {
+        self.writer.tick(now)
+    }
+}
