@@ -388,6 +388,7 @@ def check_options(failures: Failures, program: pathlib.Path, pages: list[pathlib
 
     commands = re.findall(r"(?m)^  ([a-z]+)  ", run("--help"))
     helps = "".join(run(command, "--help") for command in commands if command != "help")
+    helps += "".join(run("rules", command, "--help") for command in ("list", "check", "test", "explain"))
     known = set(re.findall(r"(?m)^ +(?:-\w, )?(--[a-z][a-z-]*)", helps))
     assert "--output" in known, known
     of_spark = set(re.findall(r"--[a-z][a-z-]*", SPARK_HUNT.read_text()))
