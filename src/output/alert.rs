@@ -225,16 +225,15 @@ fn computed<'v>(
             Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
             None => event.request_parameter("policyName"),
         },
-        Column::MatchedField if rule.rule().query().indicators().is_some() => {
-            let indicators = rule.rule().query().indicators()?;
-            let found = indicators.found_in(event).into_iter();
-            let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
-                Some(place) => format!("{indicator} in {place}"),
-                None => indicator.to_owned(),
-            });
-            Some(places.collect::<Vec<_>>().join(", ").into())
-        }
         Column::MatchedField => {
+            if let Some(indicators) = rule.rule().query().indicators() {
+                let found = indicators.found_in(event).into_iter();
+                let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
+                    Some(place) => format!("{indicator} in {place}"),
+                    None => indicator.to_owned(),
+                });
+                return Some(places.collect::<Vec<_>>().join(", ").into());
+            }
             let literals = rule.literals();
             let place = event.locate_in_request(literals);
             let place = place.or_else(|| event.locate(literals));
@@ -258,10 +257,8 @@ fn computed<'v>(
 /// Returns the name of what a call acted on, or made if it acted on nothing.
 fn resource(event: &Event<'_>) -> Option<String> {
     let touched = touched(event);
-    let mut found = [TargetRole::On, TargetRole::Made]
-        .into_iter()
-        .flat_map(|role| touched.with_role(role));
-    let found = found.next()?;
+    let first = |role| touched.with_role(role).next();
+    let found = first(TargetRole::On).or_else(|| first(TargetRole::Made))?;
     Some(found.name.clone())
 }
 

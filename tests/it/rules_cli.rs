@@ -475,12 +475,16 @@ fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
         [pair("22", bob), pair("333", "deploy-1 in userIdentity.arn")]
     );
     let in_network = found(&["203.0.113.0/24", "logs"]);
-    assert_eq!(in_network.len(), 4);
+    // All five records are from that address.
+    assert_eq!(in_network.len(), 5);
     assert_eq!(
         in_network[0],
         pair("1", "203.0.113.0/24 in sourceIPAddress")
     );
-    assert_eq!(found(&["203.0.113.7", "bob", "logs"]).len(), 4);
+    let both = found(&["203.0.113.7", "bob", "logs"]);
+    assert_eq!(both.len(), 5);
+    let of_bob = "203.0.113.7 in sourceIPAddress, bob in userIdentity.arn";
+    assert!(both.contains(&pair("22", of_bob)), "{both:?}");
     refuses(
         &lake,
         &["search", "bob"],
