@@ -13,7 +13,7 @@ use std::sync::Arc;
 use corpus::{ALL, Corpus};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use trailsift::output::alert::RuleSetColumns;
+use trailsift::output::rule_columns::RuleSetColumns;
 use trailsift::output::rules::RowRule;
 use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity, Schema};
 use trailsift::rule::{Rule, RuleSet};

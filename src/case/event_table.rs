@@ -13,8 +13,8 @@ use super::columns::{long, text};
 use super::target_columns::{targets, with_things};
 use super::techniques::technique;
 use crate::output::Schema::Flat;
-use crate::output::alert::RuleColumns;
 use crate::output::columns::{Rows, UTC_AS_OFFSET, schema_in};
+use crate::output::rule_columns::RuleColumns;
 use crate::output::{Column, Kind};
 
 /// The columns with the entities of an event, by their role in it.

@@ -26,8 +26,8 @@ use super::{Case, CaseEvent, LaterUse, Neighbour, UserCase, is_of_aws};
 use crate::follow::touched::in_words;
 use crate::follow::{Entity, EntityRefs, TargetRole};
 use crate::output::Column;
-use crate::output::alert::RuleColumns;
 use crate::output::documents;
+use crate::output::rule_columns::RuleColumns;
 use crate::report::BUILTIN_PACK;
 use crate::rule::{PackRule, Rule};
 

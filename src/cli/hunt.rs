@@ -15,13 +15,12 @@ use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::report::{Report, RuleName, Severity};
-use trailsift::rule;
 use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
-use super::table::{AlertTable, Room, RuleTable};
+use super::table::{AlertTable, FoundByRule, Room};
 use super::usage::usage;
 use super::{
     dataset, dry_run, messages, next_step, outputs, print_json, print_styled, resolve, summary,
@@ -129,7 +128,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
 struct Shown {
     table: AlertTable,
     /// What each rule found, if these are others than the built-in one.
-    by_rule: Option<RuleTable>,
+    by_rule: Option<FoundByRule>,
     users: next_step::Users,
 }
 
@@ -137,7 +136,7 @@ impl Shown {
     fn new(config: &HuntConfig) -> Self {
         let is_builtin = RuleName::is_one_builtin(&config.rules.names());
         Self {
-            by_rule: (!is_builtin).then(RuleTable::default),
+            by_rule: (!is_builtin).then(FoundByRule::default),
             ..Self::default()
         }
     }
@@ -146,7 +145,7 @@ impl Shown {
         if let Some(table) = &mut self.by_rule {
             return table.add(alert);
         }
-        self.table.add(alert, severity_of(config, alert));
+        self.table.add(alert, config.rules.severity(alert.rule()));
         self.users.add(alert);
     }
 
@@ -165,7 +164,7 @@ impl Shown {
                 if is_free {
                     let room = Room::of_stdout(args.wide);
                     if let Some(table) = &self.by_rule {
-                        print_styled(&table.text(report, room))?;
+                        print_styled(&table.text(report, &config.rules, room))?;
                     }
                     self.table.print(room, report.related);
                 }
@@ -184,13 +183,6 @@ impl Shown {
         }
         Ok(())
     }
-}
-
-/// Returns the severity of the rule that an alert is of.
-fn severity_of(config: &HuntConfig, alert: &Alert) -> rule::Severity {
-    let mut rules = config.rules.iter();
-    let found = rules.find(|(number, _)| *number == alert.rule());
-    found.map_or(rule::Severity::Low, |(_, one)| one.rule.metadata.severity)
 }
 
 fn is_stdout(path: Option<&Path>) -> bool {

@@ -32,9 +32,7 @@ pub(super) struct Users(BTreeSet<String>);
 
 impl Users {
     pub(super) fn add(&mut self, alert: &Alert) {
-        let account = alert.text(Column::RecipientAccountId);
-        let account = account.or_else(|| alert.text(Column::AccountId));
-        let named = account.zip(alert.text(Column::TargetUserName));
+        let named = alert.account().zip(alert.text(Column::TargetUserName));
         if let Some((account, name)) = named.filter(|_| self.0.len() < USERS_COUNTED) {
             self.0.insert(format!("{account}/{name}"));
         }

@@ -164,7 +164,7 @@ pub(super) struct HourRow<'a> {
     last_event: Option<String>,
 }
 
-/// Returns all hours of which something is known.
+/// Returns all hours that are not unknown.
 pub(super) fn hour_rows(map: &CoverageMap) -> impl Iterator<Item = HourRow<'_>> {
     map.regions.iter().flat_map(|region| {
         let known = region
@@ -193,7 +193,7 @@ pub(super) fn hour_rows(map: &CoverageMap) -> impl Iterator<Item = HourRow<'_>> 
     })
 }
 
-/// Writes a line for each hour of which something is known.
+/// Writes a line for each hour that is not unknown.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The map as a Parquet file, with a row for each hour of which something is known.
+//! The map as a Parquet file, with a row for each hour that is not unknown.
 
 use std::io::Write;
 use std::sync::Arc;

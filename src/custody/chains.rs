@@ -41,7 +41,7 @@ impl Why {
     }
 }
 
-/// A time of which no digest tells what was delivered.
+/// A time for which no digest file lists what was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The account.

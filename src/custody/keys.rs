@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::{Engine as _, alphabet};
+
 use super::rsa::{Hash, PublicKey};
 
 /// The number of letters of base64 from which on a run may be a key. A key of 1024 bits has 187.
@@ -66,35 +69,9 @@ impl Keys {
 /// Reads base64 with padding or without.
 fn from_base64(letters: &[u8]) -> Option<Vec<u8>> {
     let n_padding = letters.iter().rev().take_while(|b| **b == b'=').count();
-    let letters = &letters[..letters.len() - n_padding];
-    let value = |letter: u8| -> Option<u32> {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        Some(u32::from(value))
-    };
-    let mut bytes = Vec::with_capacity(letters.len() / 4 * 3 + 3);
-    for group in letters.chunks(4) {
-        let mut word = 0;
-        for letter in group {
-            word = word << 6 | value(*letter)?;
-        }
-        word <<= 6 * (4 - group.len());
-        let [_, high, middle, low] = word.to_be_bytes();
-        let n_bytes = match group.len() {
-            4 => 3,
-            3 => 2,
-            2 => 1,
-            _ => return None,
-        };
-        bytes.extend(&[high, middle, low][..n_bytes]);
-    }
-    Some(bytes)
+    let config = NO_PAD.with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&alphabet::STANDARD, config);
+    engine.decode(&letters[..letters.len() - n_padding]).ok()
 }
 
 #[cfg(test)]

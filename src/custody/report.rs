@@ -114,7 +114,7 @@ pub struct Verdicts {
     /// Numbers of digests and logs.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Times of which no digest tells what was delivered.
+    /// Times for which no digest file lists what was delivered.
     pub gaps: Vec<Gap>,
     /// What is not as it should be.
     pub findings: Vec<Finding>,

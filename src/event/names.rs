@@ -3,6 +3,13 @@
 //! AWS writes `eventName` and omits what an event does not have. Exports write `eventname`, `event_name`, `Event
 //! name`, `EventName` or `requestParameters{}.policyArn`, and `-`, `\N` or `null` as text.
 
+/// Returns true for the characters in names of users, roles and keys (IAM user guide, "IAM and AWS STS quotas"),
+/// except `=` and `,`, which are around a name when an object is printed as text. A word ends where no such character
+/// follows: the search for names and the rules that look for them must agree on that.
+pub(crate) fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
+}
+
 /// Returns true if `name` is the field `field`: in CloudTrail's spelling, or in one that differs in case and in the
 /// separators of its words.
 pub(crate) fn is_field(name: &str, field: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
-use crate::rule::{Needles, RuleSet, Severity};
+use crate::rule::{Needles, RuleSet};
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl<'a> HuntAnalyzer<'a> {
         });
         let rules: Vec<HuntRule<'_>> = rules.collect();
         let companion = rules.iter().find_map(|HuntRule { row, .. }| {
-            let mentions = || search([row]).prefilter();
+            let mentions = || search(&[row]).prefilter();
             Companion::new(row, mentions, is_related_requested)
         });
         Self {
@@ -100,10 +100,9 @@ impl<'a> HuntAnalyzer<'a> {
         self.rules.len()
     }
 
-    /// Returns the severity of a rule.
-    pub(super) fn severity(&self, rule: u16) -> Severity {
-        let rule = self.set.get(rule);
-        rule.map_or(Severity::Low, |one| one.rule.metadata.severity)
+    /// Returns the rules.
+    pub(super) fn rules(&self) -> &RuleSet {
+        self.set
     }
 
     /// Returns the number of rows that a rule may have.
@@ -126,20 +125,15 @@ impl<'a> HuntAnalyzer<'a> {
 }
 
 /// Returns the search for the events of rules and of their companion.
-fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>> + Clone) -> Search {
-    let mut indicators = rules
-        .clone()
-        .into_iter()
-        .map(|row| row.rule().query().indicators());
-    if let Some(Some(indicators)) = indicators.next() {
-        // Such a rule is alone.
-        let names = indicators
-            .names()
-            .filter(|_| rules.clone().into_iter().count() == 1);
+fn search(rules: &[&RowRule<'_>]) -> Search {
+    // A rule that looks for indicators is alone.
+    if let [row] = rules
+        && let Some(indicators) = row.rule().query().indicators()
+    {
+        let names = indicators.names();
         return names.map_or(Search::Everything, |names| Search::Names(names.to_vec()));
     }
-    let words = words(rules.clone());
-    match words {
+    match words(rules) {
         // So few words are found faster than keys of actions.
         Some(words) if words.len() <= WORDS_FEW => Search::Words(words),
         words => actions(rules)
@@ -152,7 +146,7 @@ fn search<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>> + Clone) -> Searc
 const WORDS_FEW: usize = 3;
 
 /// Returns words, one of which is in each record that a rule or the companion may match; `None` if a rule has none.
-fn words<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Option<Vec<String>> {
+fn words(rules: &[&RowRule<'_>]) -> Option<Vec<String>> {
     let mut words = BTreeSet::new();
     for row in rules {
         let Needles::AnyOf(needles) = row.rule().needles() else {
@@ -171,7 +165,7 @@ fn companion_words(row: &RowRule<'_>) -> impl Iterator<Item = String> {
 
 /// Returns the search for the actions of the rules, and for words of those that are about any action; `None` if a rule
 /// has neither.
-fn actions<'a>(rules: impl IntoIterator<Item = &'a RowRule<'a>>) -> Option<Search> {
+fn actions(rules: &[&RowRule<'_>]) -> Option<Search> {
     let (mut actions, mut words) = (BTreeSet::new(), BTreeSet::new());
     for row in rules {
         let query = row.rule().query();
@@ -205,7 +199,7 @@ impl Analyzer for HuntAnalyzer<'_> {
         let rules = || self.rules.iter().map(|rule| &rule.row);
         let rows = rules().map(|row| rows::row_criteria(row.rule(), self.is_related_requested));
         Interest {
-            search: search(rules()),
+            search: search(&rules().collect::<Vec<_>>()),
             rows: rows.reduce(RowCriteria::or).unwrap_or_default(),
             records: false,
             text: false,
@@ -361,8 +355,9 @@ impl LocalHunt<'_> {
         let (doubts, judge) = (&rule.doubts, rule.row.rule());
         if let Some(message) = doubts.message(judge, &event.event) {
             report_undecided(rule, at, &message, out);
-        } else if doubts.matches_failed(judge, &event.event)
+        } else if doubts.may_have_failed()
             && let Some(folder) = error_outside(&event.event, at)
+            && doubts.matches_failed(judge, &event.event)
         {
             report_folder(
                 rule,

@@ -102,8 +102,7 @@ impl Tally {
             return;
         }
         self.n_events_of_rules += 1;
-        let account = alert.text(Column::RecipientAccountId);
-        let account = account.or_else(|| alert.text(Column::AccountId));
+        let account = alert.account();
         if let Some(account) = account {
             self.accounts.insert(hash(account));
         }

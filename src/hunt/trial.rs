@@ -50,28 +50,24 @@ pub fn trial(
     visit: &mut dyn FnMut(Trial),
     report: &mut dyn FnMut(&Diagnostic),
 ) -> Result<PassReport, Error> {
-    let analyzer = TrialAnalyzer { condition };
+    let analyzer = Trier(condition);
     let mut sink = TrialSink { visit, report };
     engine::run(scan, ReadAll, &analyzer, &mut sink)
 }
 
-struct TrialAnalyzer<'a> {
-    condition: &'a Condition,
-}
-
-struct LocalTrial<'a> {
-    condition: &'a Condition,
-}
+/// Tries a condition, on any thread.
+#[derive(Clone, Copy)]
+struct Trier<'a>(&'a Condition);
 
 struct TrialSink<'a> {
     visit: &'a mut dyn FnMut(Trial),
     report: &'a mut dyn FnMut(&Diagnostic),
 }
 
-impl Analyzer for TrialAnalyzer<'_> {
+impl Analyzer for Trier<'_> {
     type Output = Trial;
     type Local<'a>
-        = LocalTrial<'a>
+        = Trier<'a>
     where
         Self: 'a;
 
@@ -84,14 +80,12 @@ impl Analyzer for TrialAnalyzer<'_> {
         }
     }
 
-    fn local(&self) -> LocalTrial<'_> {
-        LocalTrial {
-            condition: self.condition,
-        }
+    fn local(&self) -> Trier<'_> {
+        *self
     }
 }
 
-impl Local for LocalTrial<'_> {
+impl Local for Trier<'_> {
     type Output = Trial;
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Trial>) {
@@ -107,8 +101,8 @@ impl Local for LocalTrial<'_> {
             event_id: event.text("event.id"),
             time: event.text("@timestamp"),
             action: event.text("event.action"),
-            matches: self.condition.matches(event),
-            steps: self.condition.trace(event),
+            matches: self.0.matches(event),
+            steps: self.0.trace(event),
         });
     }
 }

@@ -65,6 +65,11 @@ impl Doubts {
         Some(doubt.message(self.named))
     }
 
+    /// Returns whether a call that failed may be an alert.
+    pub(super) fn may_have_failed(&self) -> bool {
+        self.may_have_failed
+    }
+
     /// Returns whether an event is an alert of `rule` if the call failed, whatever the event states.
     pub(super) fn matches_failed(&self, rule: &Rule, event: &Event<'_>) -> bool {
         let failed = Supposed {

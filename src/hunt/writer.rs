@@ -103,7 +103,8 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         (self.notify)(Notice::Alert(&row));
-        self.tally.add(&row, self.analyzer.severity(row.rule()));
+        self.tally
+            .add(&row, self.analyzer.rules().severity(row.rule()));
         self.tables.alerts.append(row, self.pool)
     }
 }

@@ -2,20 +2,18 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_schema::ArrowError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell, Column};
+use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
 use crate::event::{Event, time};
 use crate::follow::TargetRole;
 use crate::follow::touched::touched;
 use crate::report::Relation;
-use crate::rule::{Metadata, PackRule, RuleSet};
 
 /// The place of a record.
 #[derive(Debug, Clone, Copy)]
@@ -30,83 +28,6 @@ pub struct Place<'a> {
     pub record_index: u64,
     /// The record's offset in the decompressed text.
     pub byte_offset: u64,
-}
-
-/// The data of the rule and the run, which is copied into each row.
-#[derive(Debug, Clone)]
-pub struct RuleColumns {
-    pub(super) metadata: Metadata,
-    rule_id: String,
-    rule_name: String,
-    rule_version: i32,
-    severity: String,
-    risk_score: i32,
-    mitre_tactic_ids: Vec<String>,
-    mitre_technique_ids: Vec<String>,
-    pack: String,
-    file: Option<String>,
-    notes: Vec<String>,
-    run_id: Arc<str>,
-}
-
-impl RuleColumns {
-    /// Returns the columns of a rule, for the rows of a run.
-    #[must_use]
-    pub fn new(one: &PackRule, run_id: &Arc<str>) -> Self {
-        let metadata = &one.rule.metadata;
-        Self {
-            metadata: metadata.clone(),
-            rule_id: metadata.rule_id.clone(),
-            rule_name: metadata.name.clone(),
-            rule_version: i32::try_from(metadata.version).unwrap_or(i32::MAX),
-            severity: metadata.severity.to_string(),
-            risk_score: i32::from(metadata.risk_score),
-            mitre_tactic_ids: metadata
-                .threat
-                .iter()
-                .map(|t| t.tactic.id.clone())
-                .collect(),
-            mitre_technique_ids: metadata
-                .threat
-                .iter()
-                .flat_map(|t| t.technique.iter().map(|technique| technique.id.clone()))
-                .collect(),
-            pack: one.pack.clone(),
-            file: Some(one.file.clone()).filter(|file| !file.is_empty()),
-            notes: one.notes.clone(),
-            run_id: Arc::clone(run_id),
-        }
-    }
-}
-
-/// The columns of each rule of a set.
-#[derive(Debug, Clone)]
-pub struct RuleSetColumns(Vec<RuleColumns>);
-
-impl RuleSetColumns {
-    /// Returns the columns of the rules, for the rows of a run.
-    #[must_use]
-    pub fn new(rules: &RuleSet, run_id: &str) -> Self {
-        let (rules, run_id) = (rules.iter(), run_id.into());
-        Self(
-            rules
-                .map(|(_, one)| RuleColumns::new(one, &run_id))
-                .collect(),
-        )
-    }
-
-    /// Returns the columns of the rule of a row.
-    ///
-    /// # Errors
-    ///
-    /// If the row was made with another set of rules.
-    pub fn of(&self, alert: &Alert) -> Result<&RuleColumns, ArrowError> {
-        let rule = self.0.get(usize::from(alert.rule()));
-        rule.ok_or_else(|| {
-            let message = format!("a row is of rule {}, which the set lacks", alert.rule());
-            ArrowError::InvalidArgumentError(message)
-        })
-    }
 }
 
 /// One alert: a row without the rule's own data.
@@ -378,6 +299,13 @@ impl Alert {
     #[must_use]
     pub fn place(&self) -> (i64, i64) {
         (self.record_index, self.byte_offset)
+    }
+
+    /// Returns the account that the event happened in.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        let account = self.text(Column::RecipientAccountId);
+        account.or_else(|| self.text(Column::AccountId))
     }
 
     /// Returns the place of its rule in the set of rules.

@@ -8,11 +8,12 @@ use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 
-use super::alert::{Alert, RuleSetColumns};
+use super::alert::Alert;
 use super::columns::{self, Rows, UTC, UTC_AS_OFFSET};
 use super::csv::{self, CsvColumns};
 use super::documents::{self, ocsf};
 use super::kind::{Kind, Schema};
+use super::rule_columns::RuleSetColumns;
 use crate::report::Relation;
 
 /// Number of rows that are converted to columns at once.
@@ -130,7 +131,7 @@ impl Encoder {
             Way::Csv(columns) => {
                 let rows = group.alerts.iter().map(|alert| {
                     let relation = alert.relation.map(Relation::name);
-                    Ok((alert.cells(self.rules.of(alert)?), relation))
+                    Ok((alert.cells(self.rules.of(alert.rule())?), relation))
                 });
                 Ok(Form::Lines(csv::lines(self.kind, columns, rows)?))
             }
@@ -161,7 +162,7 @@ impl Encoder {
         let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
             let relation = alert.relation.map(Relation::name);
-            rows.append(alert.cells(self.rules.of(&alert)?), relation);
+            rows.append(alert.cells(self.rules.of(alert.rule())?), relation);
             if rows.len() == BATCH_ROWS {
                 visit(&rows.take_batch()?)?;
             }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use super::alert::{Alert, RuleSetColumns};
+use super::alert::Alert;
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
 use super::kind::Kind;
 use super::parts::{Files, Parts};
+use super::rule_columns::RuleSetColumns;
 use super::sink::{AlertSink, Format, RunIdentity};
 use super::target::{Target, Written, write_error};
 use crate::error::Error;

@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use super::alert::{Alert, RuleSetColumns};
+use super::alert::Alert;
 use super::dataset::Dataset;
 use super::destination::Destination;
 use super::encode::{Encoded, Encoder, Group};
 use super::hidden::HiddenFolder;
 use super::kind::Kind;
+use super::rule_columns::RuleSetColumns;
 use super::sink::{AlertSink, Format, ROW_GROUP_BYTES, RunIdentity, Sightings};
 use super::target::{Hashed, Target, Written, remove};
 use crate::error::Error;

@@ -21,10 +21,11 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use serde_json::json;
 
-use super::alert::{Alert, RuleSetColumns};
+use super::alert::Alert;
 use super::csv::{self, CsvColumns};
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 use super::kind::{Kind, Schema};
+use super::rule_columns::RuleSetColumns;
 use crate::report::RuleName;
 
 /// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::exceptions::{Exception, Exceptions};
 use super::pack_rule::PackRule;
-use super::{Rule, RuleTable};
+use super::{Rule, RuleTable, Severity};
 use crate::event::Fields;
 use crate::report::{BUILTIN_PACK, RuleName};
 
@@ -52,7 +52,7 @@ impl RuleSet {
     /// Returns a set with one rule.
     #[must_use]
     pub fn from_rule(pack: &str, rule: Rule) -> Self {
-        Self::of(vec![PackRule::new(pack, rule)])
+        Self::of(vec![PackRule::new(pack, rule)], Vec::new())
     }
 
     /// Returns the set of these rules, in this order.
@@ -76,23 +76,10 @@ impl RuleSet {
                 });
             }
         }
-        Ok(Self::of(rules))
+        Ok(Self::of(rules, Vec::new()))
     }
 
-    fn of(rules: Vec<PackRule>) -> Self {
-        Self(Arc::new(Shared {
-            table: RuleTable::new(rules.iter().map(|one| one.rule.query())),
-            exceptions: Vec::new(),
-            exceptions_of: vec![Vec::new(); rules.len()],
-            rules,
-        }))
-    }
-
-    /// Returns the set with exceptions: an event that one of them is true of is no alert of the rules that it is for.
-    #[must_use]
-    pub fn with_exceptions(self, exceptions: Exceptions) -> Self {
-        let rules = self.0.rules.clone();
-        let exceptions = exceptions.0;
+    fn of(rules: Vec<PackRule>, exceptions: Vec<Exception>) -> Self {
         let of_rule = |one: &PackRule| {
             let numbered = (0..u16::MAX).zip(&exceptions);
             let own = numbered.filter(|(_, exception)| exception.is_for(one));
@@ -104,6 +91,12 @@ impl RuleSet {
             exceptions,
             rules,
         }))
+    }
+
+    /// Returns the set with exceptions: an event that one of them is true of is no alert of the rules that it is for.
+    #[must_use]
+    pub fn with_exceptions(&self, exceptions: Exceptions) -> Self {
+        Self::of(self.0.rules.clone(), exceptions.0)
     }
 
     /// Returns the rules, in their order, each with its place in it.
@@ -128,6 +121,13 @@ impl RuleSet {
     #[must_use]
     pub fn get(&self, index: u16) -> Option<&PackRule> {
         self.0.rules.get(usize::from(index))
+    }
+
+    /// Returns the severity of the rule at a place in the order; the lowest one if there is no such rule.
+    #[must_use]
+    pub fn severity(&self, index: u16) -> Severity {
+        let rule = self.get(index);
+        rule.map_or(Severity::Informational, |one| one.rule.metadata.severity)
     }
 
     /// Returns the names of the rules.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::patterns::{Passed, Patterns};
+use crate::event::names::is_of_name;
 
 /// The beginning of an escape.
 const ESCAPE: &str = "\\u00";
@@ -41,12 +42,6 @@ impl Names {
         let found = self.patterns.each_from(text, from, passed);
         found.filter(move |&(at, index)| index == 0 || is_word(at, index))
     }
-}
-
-/// Returns true for the characters in names of users, roles and keys (IAM user guide, "IAM and AWS STS quotas"),
-/// except `=` and `,`, which are around a name when an object is printed as text.
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
 }
 
 /// Returns true if no character of a name is directly before or after. A character that may belong to an escape does

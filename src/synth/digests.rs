@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzEncoder;
 use md5::Md5;
 use num_bigint::BigUint;
@@ -79,7 +81,7 @@ pub(super) fn write(config: &SynthConfig, delivered: Vec<Delivered>) -> Result<u
     let (first, last) = ends(config);
     let text = format!(
         "{{\"PublicKeyList\":[{{\"Value\":\"{}\",\"ValidityStartTime\":\"{}\",\"ValidityEndTime\":\"{}\",\"Fingerprint\":\"{}\"}}]}}\n",
-        base64(&key.der),
+        STANDARD.encode(&key.der),
         iso(first - HOUR),
         iso(last + HOUR),
         key.fingerprint
@@ -222,25 +224,6 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").ok(); // writing to a string cannot fail
         text
     })
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let mut word = [0; 4];
-        word[1..=group.len()].copy_from_slice(group);
-        let word = u32::from_be_bytes(word);
-        for n in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * n) & 63) as usize];
-            text.push(if n <= group.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 /// Writes a new file, and its folder if necessary.

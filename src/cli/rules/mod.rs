@@ -137,16 +137,14 @@ fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
 
 /// Reads the rules of files and folders. A hunt does not run rules over several events yet.
 fn read_rules(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
-    let mut loaded = rule_files::read(paths).map_err(|error| usage(&told(&error)))?;
+    let mut loaded = rule_files::read(paths).map_err(unreadable)?;
     loaded.refuse_over_time();
     Ok(loaded)
 }
 
-/// Returns an error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let causes = causes.map(|cause| format!(": {cause}"));
-    format!("{error}{}", causes.collect::<String>())
+/// Returns the error of a command line whose rules cannot be read.
+fn unreadable(error: rule_files::RuleFilesError) -> clap::Error {
+    usage(&format!("{:#}", anyhow::Error::new(error)))
 }
 
 fn selection(args: &RuleArgs) -> RuleSelection {

@@ -37,7 +37,7 @@ impl Shown {
             relation: alert.relation(),
             time: alert.time().map(jiff::Timestamp::as_microsecond),
             time_text: shown(alert.text(Column::EventTimeText)),
-            account: shown(account(alert)),
+            account: shown(alert.account()),
             user: shown(alert.text(Column::TargetUserName)),
             policy: shown(alert.text(Column::PolicyName).map(short_policy)),
             by: shown(actor(alert)),
@@ -60,12 +60,6 @@ pub(super) fn formatted(micros: i64, format: &str) -> String {
         |_| NOTHING.to_owned(),
         |time| time.strftime(format).to_string(),
     )
-}
-
-/// Returns the account that an event happened in.
-pub(super) fn account(alert: &Alert) -> Option<&str> {
-    let account = alert.text(Column::RecipientAccountId);
-    account.or_else(|| alert.text(Column::AccountId))
 }
 
 /// Returns the version of AWS's policy, or another policy's name as it is.

@@ -18,7 +18,7 @@ use events::Shown;
 use users::Users;
 
 pub(super) use layout::Room;
-pub(super) use rules::RuleTable;
+pub(super) use rules::FoundByRule;
 
 /// Maximum number of rows of a table; the output contains all alerts.
 const ROWS_MAX: usize = 20;

@@ -1,14 +1,15 @@
 //! One row per rule, for hunts with other rules than the built-in one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
 use trailsift::output::{Alert, Column};
 use trailsift::report::{Report, RuleReport, RuleReports};
-use trailsift::rule::Severity;
+use trailsift::rule::RuleSet;
 
 use super::super::terminal::{harmless, plural};
-use super::events::{NOTHING, account, actor, colored};
+use super::events::{NOTHING, actor, colored};
 use super::layout::{Room, TableColumn, lines};
 
 /// Maximum number of rules that are shown; the report has all of them.
@@ -20,7 +21,7 @@ const RULES_WITH_EVENTS_MAX: usize = 10;
 
 /// The first events of each rule, collected while a hunt runs.
 #[derive(Debug, Default)]
-pub(in super::super) struct RuleTable {
+pub(in super::super) struct FoundByRule {
     first: BTreeMap<u16, Vec<Event>>,
 }
 
@@ -44,7 +45,7 @@ impl Event {
         let resource = resource.map(|name| format!(" on {}", shown(Some(name))));
         let text = format!(
             "{time}  {}  {}{} by {} from {}",
-            shown(account(alert)),
+            shown(alert.account()),
             shown(alert.text(Column::EventAction)),
             resource.unwrap_or_default(),
             shown(actor(alert)),
@@ -58,7 +59,7 @@ impl Event {
     }
 }
 
-impl RuleTable {
+impl FoundByRule {
     /// Takes an alert. Of each rule the events with the earliest times are kept.
     pub(in super::super) fn add(&mut self, alert: &Alert) {
         let first = self.first.entry(alert.rule()).or_default();
@@ -78,25 +79,18 @@ impl RuleTable {
     }
 
     /// Returns the table of what the rules found, and its counts.
-    pub(in super::super) fn text(&self, report: &Report, room: Room) -> String {
-        let RuleReports {
-            rules, severities, ..
-        } = &report.rules;
+    pub(in super::super) fn text(&self, report: &Report, set: &RuleSet, room: Room) -> String {
+        let rules = &report.rules.rules;
         let numbered = (0..u16::MAX).zip(rules);
         let mut found: Vec<(u16, &RuleReport)> =
             numbered.filter(|(_, rule)| rule.alerts > 0).collect();
-        // The order of severities in the report, the highest first.
-        let rank = |rule: &RuleReport| {
-            let mut severities = severities.iter();
-            severities.position(|one| one.severity == rule.severity)
-        };
-        found.sort_by_key(|(_, rule)| (rank(rule), std::cmp::Reverse(rule.alerts)));
+        found.sort_by_key(|(number, rule)| Reverse((set.severity(*number), rule.alerts)));
         let mut text = String::new();
         if !found.is_empty() {
             let shown = &found[..found.len().min(RULES_MAX)];
             text += &match room.is_table() {
-                true => table(shown, room),
-                false => blocks(shown),
+                true => table(shown, set, room),
+                false => blocks(shown, set),
             };
         }
         text += &self.counts(report, found.len());
@@ -200,7 +194,7 @@ fn percent(part: u64, all: u64) -> String {
     }
 }
 
-fn table(rules: &[(u16, &RuleReport)], room: Room) -> String {
+fn table(rules: &[(u16, &RuleReport)], set: &RuleSet, room: Room) -> String {
     let of = |cell: fn(&RuleReport) -> String| {
         let cells = rules.iter().map(|(_, rule)| cell(rule));
         cells.collect::<Vec<_>>()
@@ -225,17 +219,17 @@ fn table(rules: &[(u16, &RuleReport)], room: Room) -> String {
         of(|rule| day(rule.last_event)),
     ));
     lines(&columns, room, |row, line| match rules.get(row) {
-        Some((_, rule)) => colored(severity(rule), &line),
+        Some((number, _)) => colored(set.severity(*number), &line),
         None => line,
     })
 }
 
 /// Returns a few lines per rule, for a terminal that is too narrow for a table.
-fn blocks(rules: &[(u16, &RuleReport)]) -> String {
-    let text = rules.iter().map(|(_, rule)| {
+fn blocks(rules: &[(u16, &RuleReport)], set: &RuleSet) -> String {
+    let text = rules.iter().map(|(number, rule)| {
         format!(
             "{}\n  {}, {}, {}\n  {} to {}\n",
-            colored(severity(rule), &title(rule)),
+            colored(set.severity(*number), &title(rule)),
             rule.severity,
             plural(rule.distinct_events, "event", "events"),
             plural(rule.distinct_actors, "actor", "actors"),
@@ -260,14 +254,4 @@ fn day(time: Option<jiff::Timestamp>) -> String {
         || NOTHING.to_owned(),
         |time| time.strftime("%Y-%m-%d").to_string(),
     )
-}
-
-fn severity(rule: &RuleReport) -> Severity {
-    match rule.severity.as_str() {
-        "critical" => Severity::Critical,
-        "high" => Severity::High,
-        "medium" => Severity::Medium,
-        "low" => Severity::Low,
-        _ => Severity::Informational,
-    }
 }

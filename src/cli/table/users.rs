@@ -9,7 +9,7 @@ use trailsift::rule::Severity;
 
 use super::super::terminal::{harmless, plural};
 use super::ROWS_MAX;
-use super::events::{NOTHING, account, actor, colored, formatted, short_policy};
+use super::events::{NOTHING, actor, colored, formatted, short_policy};
 use super::layout::{Room, TableColumn, lines};
 
 /// Maximum number of users that are told apart; the memory for them is bounded.
@@ -44,7 +44,7 @@ struct UserRow {
 
 impl Users {
     pub(super) fn add(&mut self, alert: &Alert, severity: Severity) {
-        let account = account(alert).unwrap_or(NOTHING);
+        let account = alert.account().unwrap_or(NOTHING);
         let user = alert.text(Column::TargetUserName).unwrap_or(NOTHING);
         let mut hasher = DefaultHasher::new();
         (account, user).hash(&mut hasher);

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::alert::{Alert, RuleColumns};
+use super::super::alert::Alert;
 use super::super::columns::{Cell, Column};
+use super::super::rule_columns::RuleColumns;
 use super::{as_json, without_nulls};
 
 /// The version of ECS.

@@ -12,9 +12,10 @@ use arrow_schema::ArrowError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::alert::{Alert, RuleColumns, RuleSetColumns};
+use super::alert::Alert;
 use super::columns::Cell;
 use super::kind::Schema;
+use super::rule_columns::{RuleColumns, RuleSetColumns};
 
 /// Returns the document of an alert, if the schema has documents.
 pub(super) fn document(schema: Schema, alert: &Alert, rule: &RuleColumns) -> Option<Value> {
@@ -36,7 +37,7 @@ pub(super) fn lines(
         if schema == Schema::Ecs {
             writeln!(lines, "{}", ecs::action(alert))?;
         }
-        if let Some(document) = document(schema, alert, rules.of(alert)?) {
+        if let Some(document) = document(schema, alert, rules.of(alert.rule())?) {
             writeln!(lines, "{document}")?;
         }
     }

@@ -10,6 +10,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Network;
 use crate::event::Fields;
+use crate::event::names::is_of_name;
 
 /// Indicators, shared by the threads of a hunt.
 #[derive(Debug, Clone)]
@@ -129,10 +130,9 @@ impl PartialEq for Indicators {
 
 /// Returns whether no character of a name stands directly before or after.
 fn is_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_of_name =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"+.@-_".contains(byte) || !byte.is_ascii();
+    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
     let before = start.checked_sub(1).and_then(|at| text.get(at));
-    !before.is_some_and(is_of_name) && !text.get(end).is_some_and(is_of_name)
+    !is_inside(before) && !is_inside(text.get(end))
 }
 
 #[cfg(test)]

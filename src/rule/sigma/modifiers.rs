@@ -1,5 +1,8 @@
 //! The modifiers of a field, and the test of one of its values.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::rule::condition::{
     Bound, Case, Comparison, Field, Matcher, Network, Node, Pattern, PatternOptions, Piece, Place,
 };
@@ -163,7 +166,7 @@ impl Modifiers {
                     is_wide = false;
                     variants
                         .iter_mut()
-                        .for_each(|one| *one = base64(one).into_bytes());
+                        .for_each(|one| *one = STANDARD.encode(&*one).into_bytes());
                 }
                 "base64offset" => {
                     is_wide = false;
@@ -251,24 +254,6 @@ fn utf16(text: &[u8], form: &str) -> Vec<u8> {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let at = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for n in 0..4_usize {
-            let digit = usize::try_from(bits >> (18 - 6 * n) & 63).unwrap_or(0);
-            out.push(if n <= chunk.len() {
-                char::from(DIGITS[digit])
-            } else {
-                '='
-            });
-        }
-    }
-    out
-}
-
 /// Returns what is sure of a text in base64, wherever it begins in what is encoded.
 fn base64_offsets(bytes: &[u8]) -> Vec<String> {
     const STARTS: [usize; 3] = [0, 2, 3];
@@ -276,7 +261,7 @@ fn base64_offsets(bytes: &[u8]) -> Vec<String> {
     let each = STARTS.iter().enumerate().map(|(offset, start)| {
         let mut shifted = vec![b' '; offset];
         shifted.extend_from_slice(bytes);
-        let encoded = base64(&shifted);
+        let encoded = STANDARD.encode(&shifted);
         let end = encoded.len().saturating_sub(ENDS[shifted.len() % 3]);
         encoded.get(*start..end).unwrap_or_default().to_owned()
     });

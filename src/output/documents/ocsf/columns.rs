@@ -8,8 +8,9 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::Value;
 
-use super::super::super::alert::{Alert, RuleSetColumns};
+use super::super::super::alert::Alert;
 use super::super::super::columns::ELEMENT;
+use super::super::super::rule_columns::RuleSetColumns;
 use super::document;
 
 /// Returns the columns of findings.
@@ -132,7 +133,7 @@ pub(in super::super::super) fn batch(
 ) -> Result<RecordBatch, ArrowError> {
     let documents = alerts
         .iter()
-        .map(|alert| Ok::<_, ArrowError>(document(alert, rules.of(alert)?)));
+        .map(|alert| Ok::<_, ArrowError>(document(alert, rules.of(alert.rule())?)));
     let documents: Vec<Value> = documents.collect::<Result<_, _>>()?;
     let mut decoder = ReaderBuilder::new(schema())
         .with_batch_size(documents.len().max(1))

@@ -9,8 +9,9 @@ pub(in super::super) use columns::{batch, schema};
 
 use serde_json::{Map, Value, json};
 
-use super::super::alert::{Alert, RuleColumns};
+use super::super::alert::Alert;
 use super::super::columns::{Cell, Column};
+use super::super::rule_columns::RuleColumns;
 use super::without_nulls;
 use crate::rule::{Attack, Severity};
 
