@@ -15,7 +15,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use trailsift::output::rule_columns::RuleSetColumns;
 use trailsift::output::rules::RowRule;
-use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RunIdentity, Schema};
+use trailsift::output::{Alert, AlertSink, Format, Kind, Place, RowEvent, RunIdentity, Schema};
 use trailsift::rule::{Rule, RuleSet};
 use trailsift::synth::Shape;
 
@@ -35,7 +35,15 @@ fn alerts(rule: &Rule, corpus: &Corpus) -> Vec<Alert> {
                 byte_offset: candidate.unit.start,
             };
             let (event, raw) = (&candidate.event, candidate.raw);
-            alerts.push(Alert::new(&rule, event, raw, place));
+            alerts.push(Alert::new(
+                &rule,
+                &RowEvent {
+                    event,
+                    fields: event,
+                    raw,
+                    place,
+                },
+            ));
         },
     );
     alerts

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use trailsift::event::{Event, Fields};
 use trailsift::output::rules::RowRule;
-use trailsift::output::{Alert, Column, Place};
+use trailsift::output::{Alert, Column, Place, RowEvent};
 use trailsift::rule::{Needles, Rule};
 use trailsift::scan::{Prefilter, Scanner, Window, each_event};
 
@@ -105,7 +105,15 @@ fn judge(rule: &Rule, event: &Event<'_>, raw: &[u8]) -> Option<Match> {
         record_index: 0,
         byte_offset: 0,
     };
-    let alert = Alert::new(&RowRule::new(rule), event, raw, place);
+    let alert = Alert::new(
+        &RowRule::new(rule),
+        &RowEvent {
+            event,
+            fields: event,
+            raw,
+            place,
+        },
+    );
     let told = TELLING.map(|column| alert.text(column).map(str::to_owned));
     rule.matches(event).then_some(told)
 }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::follow::touched::touched;
 use crate::follow::{CaseDetails, PassQuery, PassTarget, Quarantine};
 use crate::hunt::companion::{Relations, row_rule};
-use crate::hunt::place;
+use crate::hunt::row_event;
 use crate::input::table::RowCriteria;
 use crate::output::Alert;
 use crate::output::rules::RowRule;
@@ -92,7 +92,7 @@ impl Local for &CaseAnalyzer<'_> {
             story.touched = touched(&event.event);
         }
         self.progress.n_results.fetch_add(1, Relaxed);
-        let alert = Alert::new(&self.rule, &event.event, event.raw, place(at));
+        let alert = Alert::new(&self.rule, &row_event(event, at));
         out.output(Found { alert, story });
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::input::Source;
 use crate::input::table::RowCriteria;
 use crate::report::{Defect, Member};
-use crate::scan::{Candidate, Prefilter, RawRecord};
+use crate::scan::{Actions, Candidate, Prefilter, RawRecord};
 
 /// The events that an analyzer must receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum Search {
     /// Events with one of these actions, and events whose record contains one of these words. The case of letters does not
     /// count. There may be thousands of actions.
     Actions {
-        /// Names of actions, in ASCII.
-        actions: Vec<String>,
+        /// The actions.
+        actions: Actions,
         /// Words of ASCII letters and digits.
         words: Vec<String>,
     },
@@ -68,7 +68,7 @@ impl Search {
                     words: more,
                 },
             ) => Self::Actions {
-                actions: [actions, others].concat(),
+                actions: actions.and(others),
                 words: [words, more].concat(),
             },
             (Self::Actions { actions, words }, Self::Words(more))

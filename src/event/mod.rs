@@ -3,7 +3,7 @@
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
-//! `derived` derives them, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
+//! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
 //! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `java_map` prints objects as Elastic's pipeline does, and
 //! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
@@ -30,6 +30,7 @@ pub(crate) mod object_text;
 pub(crate) mod ocsf;
 mod own;
 mod record;
+mod remembered;
 pub(crate) mod time;
 mod wrapper;
 
@@ -45,6 +46,7 @@ use json::Value;
 pub use leaves::Path;
 pub use own::OwnValue;
 pub(crate) use record::{Record, is_own_field};
+pub use remembered::{FieldMemory, FieldNumber, FieldNumbers, Names, Remembered};
 pub(crate) use wrapper::Wrapper;
 
 /// One value of an ECS field.
@@ -61,6 +63,26 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
+    /// Returns the same value, which borrows from this one.
+    fn borrowed(&self) -> Scalar<'_> {
+        match self {
+            Self::Text(text) => Scalar::Text(Cow::Borrowed(text)),
+            Self::Integer(n) => Scalar::Integer(*n),
+            Self::Float(n) => Scalar::Float(*n),
+            Self::Boolean(b) => Scalar::Boolean(*b),
+        }
+    }
+
+    /// Returns the value with a text of its own.
+    fn into_owned(self) -> Scalar<'static> {
+        match self {
+            Self::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
+            Self::Integer(n) => Scalar::Integer(n),
+            Self::Float(n) => Scalar::Float(n),
+            Self::Boolean(b) => Scalar::Boolean(b),
+        }
+    }
+
     /// Returns the value as text.
     pub(crate) fn to_text(&self) -> String {
         self.clone().into_text()
@@ -86,6 +108,26 @@ pub trait Fields {
         self.each_value(path, &mut |value| {
             visit(OwnValue::Text(value.into_text().into()));
         });
+    }
+
+    /// Calls `visit` with each value of a field that has a number.
+    fn each_numbered_value(
+        &self,
+        _number: FieldNumber,
+        field: &str,
+        visit: &mut dyn FnMut(Scalar<'_>),
+    ) {
+        self.each_value(field, visit);
+    }
+
+    /// Calls `visit` with each value of a field by CloudTrail's own name that has a number.
+    fn each_numbered_own_value(
+        &self,
+        _number: FieldNumber,
+        path: &str,
+        visit: &mut dyn FnMut(OwnValue<'_>),
+    ) {
+        self.each_own_value(path, visit);
     }
 
     /// Calls `visit` with each text, number and boolean anywhere in the event, as text.

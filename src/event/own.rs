@@ -25,6 +25,26 @@ pub enum OwnValue<'a> {
     Text(Cow<'a, str>),
 }
 
+impl OwnValue<'_> {
+    /// Returns the same value, which borrows from this one.
+    pub(super) fn borrowed(&self) -> OwnValue<'_> {
+        match self {
+            Self::Null => OwnValue::Null,
+            Self::Other => OwnValue::Other,
+            Self::Text(text) => OwnValue::Text(Cow::Borrowed(text)),
+        }
+    }
+
+    /// Returns the value with a text of its own.
+    pub(super) fn into_owned(self) -> OwnValue<'static> {
+        match self {
+            Self::Null => OwnValue::Null,
+            Self::Other => OwnValue::Other,
+            Self::Text(text) => OwnValue::Text(Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
 /// Receives values.
 type Visit<'v> = &'v mut dyn FnMut(OwnValue<'_>);
 

@@ -1,5 +1,6 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,16 +8,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
 use super::tally::{Suppressed, Tally};
-use super::undecided::{self, Doubts, error_in_folders};
-use super::{place, rows};
+use super::undecided::{self, Calls, Doubts, error_in_folders};
+use super::{row_event, rows};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
-use crate::event::Event;
+use crate::event::{Event, FieldMemory, Fields};
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
-use crate::output::{Alert, Column};
+use crate::output::{Alert, Column, RowEvent};
 use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
-use crate::rule::{Needles, RuleSet};
+use crate::rule::{ActionPatterns, Needles, RuleSet};
+use crate::scan::Actions;
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -144,6 +146,8 @@ fn search(rules: &[&RowRule<'_>]) -> Search {
 
 /// The number of words up to which these are searched for.
 const WORDS_FEW: usize = 3;
+/// Of 1,000 records, the number that a pattern of actions may let through if words let through fewer.
+const SHARE_DEAR: u32 = 50;
 
 /// Returns words, one of which is in each record that a rule or the companion may match; `None` if a rule has none.
 fn words(rules: &[&RowRule<'_>]) -> Option<Vec<String>> {
@@ -166,26 +170,61 @@ fn companion_words(row: &RowRule<'_>) -> impl Iterator<Item = String> {
 /// Returns the search for the actions of the rules, and for words of those that are about any action; `None` if a rule
 /// has neither.
 fn actions(rules: &[&RowRule<'_>]) -> Option<Search> {
-    let (mut actions, mut words) = (BTreeSet::new(), BTreeSet::new());
+    let (mut names, mut patterns) = (BTreeSet::new(), BTreeSet::new());
+    let (mut words, mut words_of_patterns) = (BTreeSet::new(), BTreeSet::new());
     for row in rules {
         let query = row.rule().query();
-        let own = query.actions().unwrap_or_default();
         // What the companion looks for has other actions too.
-        let has_companion = companion::is_of(row.rule());
-        if !own.is_empty() && own.iter().all(|action| action.is_ascii()) && !has_companion {
-            actions.extend(own.iter().map(|action| action.to_ascii_lowercase()));
-            continue;
+        let own = query.action_patterns();
+        let own = own.filter(|_| !companion::is_of(row.rule()));
+        let own = own.filter(|own| own.names.iter().all(|name| name.is_ascii()));
+        let needles = query.needles_in_any_case();
+        // Each word that is searched for takes time over all text.
+        let is_dear = |own: &ActionPatterns<'_>| match &needles {
+            Needles::AnyOf(needles) if needles.len() <= WORDS_FEW => {
+                own.share_of_1000() > SHARE_DEAR
+            }
+            _ => false,
+        };
+        let own = own.filter(|own| own.patterns.is_empty() || !is_dear(own));
+        match (own, needles) {
+            (Some(own), _) if own.patterns.is_empty() => {
+                names.extend(own.names.iter().map(|name| name.to_ascii_lowercase()));
+            }
+            (_, Needles::EveryRecord) => return None,
+            (Some(own), Needles::AnyOf(needles)) => {
+                names.extend(own.names.iter().map(|name| name.to_ascii_lowercase()));
+                patterns.extend(own.patterns);
+                words_of_patterns.extend(needles);
+            }
+            (None, Needles::AnyOf(needles)) => {
+                words.extend(needles);
+                words.extend(companion_words(row));
+            }
         }
-        match query.needles_in_any_case() {
-            Needles::AnyOf(needles) => words.extend(needles),
-            Needles::EveryRecord => return None,
-        }
-        words.extend(companion_words(row));
     }
     Some(Search::Actions {
-        actions: actions.into_iter().collect(),
-        words: words.into_iter().collect(),
+        actions: Actions {
+            names: names.into_iter().collect(),
+            patterns: patterns.into_iter().collect(),
+            words: words_of_patterns.into_iter().collect(),
+        },
+        words: without_longer(&words),
     })
+}
+
+/// Returns the words, without those that contain another one. Their case does not count.
+fn without_longer(words: &BTreeSet<String>) -> Vec<String> {
+    let small: BTreeSet<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+    let is_longer = |word: &&String| {
+        let mut others = small.iter().filter(|other| other != word);
+        others.any(|other| word.contains(other.as_str()))
+    };
+    small
+        .iter()
+        .filter(|word| !is_longer(word))
+        .cloned()
+        .collect()
 }
 
 impl Analyzer for HuntAnalyzer<'_> {
@@ -212,6 +251,7 @@ impl Analyzer for HuntAnalyzer<'_> {
             found: FoundInRecord::default(),
             suppressed: Suppressed::new(),
             candidates: Vec::new(),
+            memory: FieldMemory::new(self.set.n_fields()),
             companion: self.companion.as_ref().map(Companion::local),
         }
     }
@@ -226,6 +266,8 @@ pub struct LocalHunt<'a> {
     suppressed: Suppressed,
     /// The places of the rules that the event may match.
     candidates: Vec<u16>,
+    /// The values of the event's fields.
+    memory: FieldMemory,
     companion: Option<LocalCompanion<'a>>,
 }
 
@@ -235,23 +277,34 @@ impl Local for LocalHunt<'_> {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
         let hunt = self.hunt;
         if let [rule] = &*hunt.rules {
-            let has_alert = &mut false;
-            let is_match = self.judge(rule, event, at, has_alert, out);
+            let mut judged = Judged::new(event, at, &event.event);
+            let is_match = self.judge(rule, &mut judged, out);
+            judged
+                .alerts
+                .into_iter()
+                .for_each(|alert| out.output(Finding::Alert(alert)));
             return self.beside(is_match, event, at, out);
         }
         let mut candidates = std::mem::take(&mut self.candidates);
         hunt.candidates(&event.event, &mut candidates);
+        let mut memory = std::mem::take(&mut self.memory);
+        let fields = memory.of(&event.event);
+        let mut judged = Judged::new(event, at, &fields);
         let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
         let mut is_quarantine = false;
-        let mut has_alert = false;
         for number in &candidates {
             let Some(rule) = hunt.rules.get(usize::from(*number)) else {
                 continue;
             };
-            let is_match = self.judge(rule, event, at, &mut has_alert, out);
+            let is_match = self.judge(rule, &mut judged, out);
             is_quarantine |= is_match && quarantine == Some(*number);
         }
+        judged
+            .alerts
+            .into_iter()
+            .for_each(|alert| out.output(Finding::Alert(alert)));
         self.candidates = candidates;
+        self.memory = memory;
         self.beside(is_quarantine, event, at, out);
     }
 
@@ -306,63 +359,107 @@ impl HuntAnalyzer<'_> {
     }
 }
 
+/// An event that one rule after the other judges, and what all of them ask about it.
+struct Judged<'e> {
+    found: &'e Candidate<'e>,
+    at: &'e Location<'e>,
+    /// The event's fields, whose values may be kept.
+    fields: &'e dyn Fields,
+    calls: OnceCell<Calls>,
+    /// An error that only the name of the event's folder states.
+    error_outside: OnceCell<Option<String>>,
+    /// The alerts of the rules so far.
+    alerts: Vec<Alert>,
+}
+
+impl<'e> Judged<'e> {
+    fn new(found: &'e Candidate<'e>, at: &'e Location<'e>, fields: &'e dyn Fields) -> Self {
+        Self {
+            found,
+            at,
+            fields,
+            calls: OnceCell::new(),
+            error_outside: OnceCell::new(),
+            alerts: Vec::new(),
+        }
+    }
+
+    fn event(&self) -> &'e Event<'e> {
+        &self.found.event
+    }
+
+    fn calls(&self) -> &Calls {
+        self.calls.get_or_init(|| Calls::of(self.event()))
+    }
+
+    fn error_outside(&self) -> Option<&str> {
+        let error = || error_outside(self.event(), self.at);
+        self.error_outside.get_or_init(error).as_deref()
+    }
+
+    /// Returns the alert of a rule.
+    fn alert(&self, rule: &HuntRule<'_>) -> Alert {
+        let row = RowEvent {
+            fields: self.fields,
+            ..row_event(self.found, self.at)
+        };
+        match self.alerts.first() {
+            Some(first) => first.of_other_rule(&rule.row, &row),
+            None => Alert::new(&rule.row, &row),
+        }
+    }
+}
+
 impl LocalHunt<'_> {
     /// Judges an event by one rule. Returns whether the rule matches it.
     fn judge(
         &mut self,
         rule: &HuntRule<'_>,
-        event: &Candidate<'_>,
-        at: &Location<'_>,
-        has_alert: &mut bool,
+        judged: &mut Judged<'_>,
         out: &mut Emit<'_, Finding>,
     ) -> bool {
-        if !rule.row.rule().matches(&event.event) {
-            Self::no_match(rule, event, at, out);
+        if !rule.row.rule().matches(judged.fields) {
+            Self::no_match(rule, judged, out);
             return false;
         }
         let index = rule.row.index();
-        if let Some(exception) = self.hunt.set.excepted(index, &event.event) {
+        if let Some(exception) = self.hunt.set.excepted(index, judged.fields) {
             *self.suppressed.entry((index, exception)).or_default() += 1;
             return true;
         }
-        if let Some(folder) = error_outside(&event.event, at)
-            && !rule.doubts.matches_failed(rule.row.rule(), &event.event)
+        if let Some(folder) = judged.error_outside()
+            && !rule.doubts.matches_failed(rule.row.rule(), judged.event())
         {
-            report_folder(rule, at, ("event would be an alert", &folder), out);
+            report_folder(rule, judged.at, ("event would be an alert", folder), out);
             return true;
         }
-        let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
-        if !self.found.is_first(&alert, at) {
+        let alert = judged.alert(rule);
+        if !self.found.is_first(&alert, judged.at) {
             return true;
         }
         self.hunt.progress.n_results.fetch_add(1, Relaxed);
         // All alerts of the event have the same time.
-        if alert.event_time.is_none() && !*has_alert {
+        if alert.event_time.is_none() && judged.alerts.is_empty() {
             out.report(time_defect(&alert));
         }
-        *has_alert = true;
-        out.output(Finding::Alert(alert));
+        judged.alerts.push(alert);
         true
     }
 
     /// Takes an event that a rule does not match, and that may be undecided.
-    fn no_match(
-        rule: &HuntRule<'_>,
-        event: &Candidate<'_>,
-        at: &Location<'_>,
-        out: &mut Emit<'_, Finding>,
-    ) {
+    fn no_match(rule: &HuntRule<'_>, judged: &Judged<'_>, out: &mut Emit<'_, Finding>) {
         let (doubts, judge) = (&rule.doubts, rule.row.rule());
-        if let Some(message) = doubts.message(judge, &event.event) {
+        let (event, at) = (judged.event(), judged.at);
+        if let Some(message) = doubts.message(judge, event, judged.calls()) {
             report_undecided(rule, at, &message, out);
         } else if doubts.may_have_failed()
-            && let Some(folder) = error_outside(&event.event, at)
-            && doubts.matches_failed(judge, &event.event)
+            && let Some(folder) = judged.error_outside()
+            && doubts.matches_failed(judge, event)
         {
             report_folder(
                 rule,
                 at,
-                ("event is no alert if it did not fail", &folder),
+                ("event is no alert if it did not fail", folder),
                 out,
             );
         }

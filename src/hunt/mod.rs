@@ -28,13 +28,13 @@ use std::time::Instant;
 
 use crate::config::HuntConfig;
 use crate::coverage::Survey;
-use crate::engine::{self, Location, OwnFiles};
+use crate::engine::{self, Candidate, Location, OwnFiles};
 use crate::error::Error;
 use crate::input::source::Identity;
 use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};
-use crate::output::{Alert, Destination, Kind, Place, RunIdentity, Target};
+use crate::output::{Alert, Destination, Kind, Place, RowEvent, RunIdentity, Target};
 use crate::report::{Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
@@ -249,15 +249,20 @@ fn own_folder(config: &HuntConfig) -> Option<OsString> {
     }
 }
 
-/// Returns the place where the event of a row was found.
-pub(crate) fn place<'a>(at: &Location<'a>) -> Place<'a> {
+/// Returns an event that was found at a place, for its row.
+pub(crate) fn row_event<'a>(found: &'a Candidate<'_>, at: &Location<'a>) -> RowEvent<'a> {
     let source = at.log.source;
-    Place {
-        source: &source.path,
-        below_root: &source.below_root,
-        member: at.log.member.map(|member| member.path.as_str()),
-        record_index: at.record_index,
-        byte_offset: at.byte_offset,
+    RowEvent {
+        event: &found.event,
+        fields: &found.event,
+        raw: found.raw,
+        place: Place {
+            source: &source.path,
+            below_root: &source.below_root,
+            member: at.log.member.map(|member| member.path.as_str()),
+            record_index: at.record_index,
+            byte_offset: at.byte_offset,
+        },
     }
 }
 

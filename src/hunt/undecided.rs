@@ -6,6 +6,7 @@
 //! module, because silence here would mean the loss of an alert. A damaged name of a call is seen if the rule searches
 //! for text in the request, or names its calls by `==` or `in`; other rules do not see it.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use crate::event::names::{self, is_field, is_nothing};
@@ -60,8 +61,8 @@ impl Doubts {
     }
 
     /// Returns a message if it is open whether an event that `rule` does not match is an alert.
-    pub(super) fn message(&self, rule: &Rule, event: &Event<'_>) -> Option<String> {
-        let doubt = self.doubt(rule, event)?;
+    pub(super) fn message(&self, rule: &Rule, event: &Event<'_>, calls: &Calls) -> Option<String> {
+        let doubt = self.doubt(rule, event, calls)?;
         Some(doubt.message(self.named))
     }
 
@@ -82,13 +83,13 @@ impl Doubts {
     }
 
     /// Returns the reason why it is open whether an event that `rule` does not match is an alert.
-    fn doubt(&self, rule: &Rule, event: &Event<'_>) -> Option<Doubt> {
-        let call = self.call(event);
+    fn doubt(&self, rule: &Rule, event: &Event<'_>, calls: &Calls) -> Option<Doubt> {
+        let call = self.call(event, calls);
         // Nearly all events end here, because of their action.
         if !call.may_be_required && call.doubt().is_none() {
             return None;
         }
-        let lacks_outcome = event.lacks_outcome();
+        let lacks_outcome = calls.lacks_outcome(event);
         let outcomes: &[_] = match lacks_outcome {
             true => &[Some("success"), Some(FAILURE)],
             false => &[None],
@@ -125,29 +126,56 @@ impl Doubts {
     }
 
     /// Returns what the names of an event's call show.
-    fn call(&self, event: &Event<'_>) -> Call {
+    fn call(&self, event: &Event<'_>, calls: &Calls) -> Call {
         let mut call = Call {
-            is_damaged: false,
+            is_damaged: calls.is_damaged,
             is_contradicted: false,
             may_be_required: true,
         };
-        let is_wrapped = event.is_wrapped();
-        for (field, required) in CALL.iter().zip(&self.call) {
-            // Nearly all events have another action, and nothing around them.
-            if *field == PROVIDER && !call.may_be_required && !is_wrapped {
-                continue;
-            }
-            let mut may_be_required = required.is_empty();
-            event.each_value(field, &mut |value| {
-                if let Scalar::Text(text) = &value {
-                    call.is_damaged |= *field != PROVIDER && names::is_damaged(text.as_bytes());
-                    may_be_required |= required.iter().any(|one| one == text);
-                }
-            });
-            call.may_be_required &= may_be_required;
-            call.is_contradicted |= is_wrapped && event.is_contradicted(field, required);
+        let fields = CALL.iter().zip(&calls.names);
+        for ((field, names), required) in fields.zip(&self.call) {
+            call.may_be_required &=
+                required.is_empty() || names.iter().any(|name| required.contains(name));
+            call.is_contradicted |= calls.is_wrapped && event.is_contradicted(field, required);
         }
         call
+    }
+}
+
+/// The names of an event's call, which are the same for all rules.
+#[derive(Debug)]
+pub(super) struct Calls {
+    /// For each field of [`CALL`], the texts that the event has.
+    names: [Vec<String>; CALL.len()],
+    /// True if one contains what no name contains. A damaged provider is not seen.
+    is_damaged: bool,
+    is_wrapped: bool,
+    lacks_outcome: OnceCell<bool>,
+}
+
+impl Calls {
+    /// Returns the names of an event's call.
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        let mut calls = Self {
+            names: Default::default(),
+            is_damaged: false,
+            is_wrapped: event.is_wrapped(),
+            lacks_outcome: OnceCell::new(),
+        };
+        for (field, names) in CALL.iter().zip(&mut calls.names) {
+            event.each_value(field, &mut |value| {
+                if let Scalar::Text(text) = value {
+                    calls.is_damaged |= *field != PROVIDER && names::is_damaged(text.as_bytes());
+                    names.push(text.into_owned());
+                }
+            });
+        }
+        calls
+    }
+
+    /// Returns whether the outcome of their event is open.
+    fn lacks_outcome(&self, event: &Event<'_>) -> bool {
+        *self.lacks_outcome.get_or_init(|| event.lacks_outcome())
     }
 }
 
@@ -229,6 +257,11 @@ fn is_damaged(event: &Event<'_>, field: &str) -> bool {
 /// Returns the error of its events that the folders of a source state. Hive names the folders of a partitioned table
 /// after the columns: `errorcode=AccessDenied`.
 pub(super) fn error_in_folders(path: &Path, member: Option<&Member>) -> Option<String> {
+    let has_sign = |text: &[u8]| text.contains(&b'=');
+    let of_member = member.is_some_and(|member| has_sign(member.path.as_bytes()));
+    if !of_member && !has_sign(path.as_os_str().as_encoded_bytes()) {
+        return None;
+    }
     let path = path.to_string_lossy();
     let member = member.map_or("", |member| &member.path);
     let mut folders = path.split('/').chain(member.split(['/', '!']));

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::columns::{COLUMNS, Cell, Column};
 use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
-use crate::event::{Event, time};
+use crate::event::{Event, Fields, time};
 use crate::follow::TargetRole;
 use crate::follow::touched::touched;
 use crate::report::Relation;
@@ -28,6 +28,26 @@ pub struct Place<'a> {
     pub record_index: u64,
     /// The record's offset in the decompressed text.
     pub byte_offset: u64,
+}
+
+/// An event that becomes a row.
+#[derive(Clone, Copy)]
+pub struct RowEvent<'e> {
+    /// The event.
+    pub event: &'e Event<'e>,
+    /// Its fields as rules see them: those of the event, or what is kept of them.
+    pub fields: &'e dyn Fields,
+    /// Its record.
+    pub raw: &'e [u8],
+    /// The place of the record.
+    pub place: Place<'e>,
+}
+
+impl std::fmt::Debug for RowEvent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut f = f.debug_struct("RowEvent");
+        f.field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 /// One alert: a row without the rule's own data.
@@ -127,16 +147,39 @@ const PLACES: [Option<usize>; COLUMNS.len()] = {
     places
 };
 
-/// Returns the value of a column of [`TEXTS`] that is not a copy of an ECS field.
-fn computed<'v>(
-    column: Column,
-    rule: &RowRule<'_>,
-    event: &Event<'v>,
-    raw: &'v [u8],
-    place: Place<'v>,
-) -> Option<Cow<'v, str>> {
+/// Returns the value of a column of [`TEXTS`] that depends on the rule.
+fn of_rule<'v>(column: Column, rule: &RowRule<'_>, row: &RowEvent<'v>) -> Option<Cow<'v, str>> {
     match column {
-        Column::AlertId => Some(alert_id(&rule.name, place, raw).into()),
+        Column::AlertId => Some(alert_id(&rule.name, row.place, row.raw).into()),
+        Column::MatchedField => matched_field(rule, row).map(Cow::Owned),
+        _ => None,
+    }
+}
+
+/// Returns where the text stood that the rule searches for; else the fields that fit.
+fn matched_field(rule: &RowRule<'_>, row: &RowEvent<'_>) -> Option<String> {
+    let (query, event) = (rule.rule().query(), row.event);
+    if let Some(indicators) = query.indicators() {
+        let found = indicators.found_in(event).into_iter();
+        let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
+            Some(place) => format!("{indicator} in {place}"),
+            None => indicator.to_owned(),
+        });
+        return Some(places.collect::<Vec<_>>().join(", "));
+    }
+    let literals = rule.literals();
+    let place = event.locate_in_request(literals);
+    let place = place.or_else(|| event.locate(literals));
+    place.or_else(|| {
+        let fields = query.fields_that_fit(row.fields);
+        (!fields.is_empty()).then(|| fields.join(", "))
+    })
+}
+
+/// Returns the value of a column of [`TEXTS`] that is neither a copy of an ECS field nor depends on the rule.
+fn computed<'v>(column: Column, row: &RowEvent<'v>) -> Option<Cow<'v, str>> {
+    let RowEvent { event, place, .. } = row;
+    match column {
         Column::TargetUserName => match event.text("user.target.name") {
             Some(name) => Some(name.into()),
             None => event.request_parameter("userName"),
@@ -146,26 +189,8 @@ fn computed<'v>(
             Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
             None => event.request_parameter("policyName"),
         },
-        Column::MatchedField => {
-            if let Some(indicators) = rule.rule().query().indicators() {
-                let found = indicators.found_in(event).into_iter();
-                let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
-                    Some(place) => format!("{indicator} in {place}"),
-                    None => indicator.to_owned(),
-                });
-                return Some(places.collect::<Vec<_>>().join(", ").into());
-            }
-            let literals = rule.literals();
-            let place = event.locate_in_request(literals);
-            let place = place.or_else(|| event.locate(literals));
-            let fields = || {
-                let fields = rule.rule().query().fields_that_fit(event);
-                (!fields.is_empty()).then(|| fields.join(", "))
-            };
-            place.or_else(fields).map(Cow::Owned)
-        }
         Column::Resource => resource(event).map(Cow::Owned),
-        Column::RawEvent => Some(lossy(raw)),
+        Column::RawEvent => Some(lossy(row.raw)),
         Column::LogFilePath => Some(match place.source.to_str() {
             Some(path) => path.into(),
             None => place.source.to_string_lossy(),
@@ -173,6 +198,11 @@ fn computed<'v>(
         Column::LogFileMember => place.member.map(Cow::Borrowed),
         _ => unreachable!("all other columns are copies"),
     }
+}
+
+/// Returns whether the value of a column depends on the rule, and not on the event alone.
+fn is_of_rule(column: Column) -> bool {
+    matches!(column, Column::AlertId | Column::MatchedField)
 }
 
 /// Returns the name of what a call acted on, or made if it acted on nothing.
@@ -189,29 +219,52 @@ fn lossy(raw: &[u8]) -> Cow<'_, str> {
 }
 
 impl Alert {
-    /// Creates the alert that `rule` gives for `event`, whose record is `raw`.
+    /// Creates the alert that `rule` gives for an event.
     #[must_use]
-    pub fn new(rule: &RowRule<'_>, event: &Event<'_>, raw: &[u8], place: Place<'_>) -> Self {
-        let index_and_offset = (
-            i64::try_from(place.record_index).unwrap_or(i64::MAX),
-            i64::try_from(place.byte_offset).unwrap_or(i64::MAX),
-        );
-        let mut alert = Self::without_texts(index_and_offset);
+    pub fn new(rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
+        let RowEvent { event, raw, .. } = row;
+        let mut alert = Self::at(row.place);
         alert.texts.reserve(raw.len() + raw.len() / 4 + 1024);
         for (i, (column, field)) in TEXTS.into_iter().enumerate() {
             let is_present = match field {
                 Some(field) => event.append_text(field, &mut alert.texts),
-                None => {
-                    let value = computed(column, rule, event, raw, place);
-                    alert.texts.push_str(value.as_deref().unwrap_or_default());
-                    value.is_some()
-                }
+                None if is_of_rule(column) => alert.append(of_rule(column, rule, row)),
+                None => alert.append(computed(column, row)),
             };
             alert.end_text(i, is_present);
         }
         alert.name_event();
         alert.set_rule(rule.index);
         alert
+    }
+
+    /// Creates the alert that another rule gives for the event of this alert.
+    #[must_use]
+    pub fn of_other_rule(&self, rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
+        let mut alert = Self::at(row.place);
+        alert.texts.reserve(self.texts.len() + 64);
+        for (i, (column, _)) in TEXTS.into_iter().enumerate() {
+            let is_present = match is_of_rule(column) {
+                true => alert.append(of_rule(column, rule, row)),
+                false => alert.append(self.text(column).map(Cow::Borrowed)),
+            };
+            alert.end_text(i, is_present);
+        }
+        alert.name_event();
+        alert.set_rule(rule.index);
+        alert
+    }
+
+    /// Creates an alert for which only the place is known.
+    fn at(place: Place<'_>) -> Self {
+        let number = |n| i64::try_from(n).unwrap_or(i64::MAX);
+        Self::without_texts((number(place.record_index), number(place.byte_offset)))
+    }
+
+    /// Appends the text of a column, if there is one. Returns whether there is.
+    fn append(&mut self, text: Option<Cow<'_, str>>) -> bool {
+        self.texts.push_str(text.as_deref().unwrap_or_default());
+        text.is_some()
     }
 
     /// Sets the rule. Two rules count the sightings of an event separately.
@@ -249,16 +302,10 @@ impl Alert {
 
     /// Creates the row of an event that names the policy but is not an alert.
     #[must_use]
-    pub fn related(
-        relation: Relation,
-        rule: &RowRule<'_>,
-        event: &Event<'_>,
-        raw: &[u8],
-        place: Place<'_>,
-    ) -> Self {
+    pub fn related(relation: Relation, rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
         Self {
             relation: Some(relation),
-            ..Self::new(rule, event, raw, place)
+            ..Self::new(rule, row)
         }
     }
 

@@ -27,7 +27,7 @@ pub mod sink;
 pub mod target;
 pub mod whole_file;
 
-pub use alert::{Alert, Place};
+pub use alert::{Alert, Place, RowEvent};
 pub use columns::{COLUMNS, Column, ColumnDef, RELATION};
 pub use csv::CsvColumns;
 pub use dataset::{Dataset, Partitioning};

@@ -22,11 +22,20 @@ use parquet::schema::types::ColumnPath;
 use serde_json::json;
 
 use super::alert::Alert;
+use super::columns::Column;
 use super::csv::{self, CsvColumns};
 use super::encode::{Encoded, Encoder, Form, Group, Way, schema};
 use super::kind::{Kind, Schema};
 use super::rule_columns::RuleSetColumns;
 use crate::report::RuleName;
+
+/// Columns whose values differ from event to event.
+const DISTINCT: [Column; 4] = [
+    Column::AlertId,
+    Column::EventId,
+    Column::RequestId,
+    Column::RequestParameters,
+];
 
 /// Approximate size in bytes of a row group before it is encoded. Several groups are in memory at a time, one for each
 /// thread. Alerts are few, so small row groups cost readers little.
@@ -257,7 +266,7 @@ fn identity(run: &RunIdentity) -> Vec<(String, String)> {
 
 fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
     let version = env!("CARGO_PKG_VERSION");
-    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
+    let level = ZstdLevel::try_new(1).expect("zstd has a level 1");
     let metadata = identity(run).into_iter();
     let metadata = metadata.map(|(key, value)| KeyValue::new(key, value));
     let metadata = metadata.collect();
@@ -273,6 +282,10 @@ fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
         // Nobody searches for a record by the order of its bytes, and a dictionary of records is never smaller.
         .set_column_statistics_enabled(raw.clone(), EnabledStatistics::None)
         .set_column_dictionary_enabled(raw, false);
+    // Nor is one of values that differ from event to event.
+    let properties = DISTINCT.into_iter().fold(properties, |properties, column| {
+        properties.set_column_dictionary_enabled(ColumnPath::from(column.name()), false)
+    });
     match kind {
         // Security Lake requires pages of at most 1 MB before compression. The page size is checked only once per batch
         // of rows, and a row is seldom longer than some kilobytes.

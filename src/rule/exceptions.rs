@@ -26,7 +26,7 @@ use super::select::Pattern;
 #[derive(Debug, Clone)]
 pub struct Exception {
     rules: Vec<Pattern>,
-    condition: Condition,
+    pub(super) condition: Condition,
     /// The reason that the file gives for it.
     pub reason: Option<String>,
     /// Its line in the file, from 1.

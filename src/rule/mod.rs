@@ -35,7 +35,9 @@ mod table;
 
 #[cfg(test)]
 pub(crate) use condition::testing;
-pub use condition::{Condition, Indicators, IndicatorsError, Needles, Outcome, Step};
+pub use condition::{
+    ActionPatterns, Condition, Indicators, IndicatorsError, Needles, Outcome, Step,
+};
 pub use exceptions::{Exception, Exceptions, ExceptionsError};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
 pub use pack_rule::PackRule;

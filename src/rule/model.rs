@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::{Condition, Needles};
 use super::eql;
 use super::syntax::ParseError;
-use crate::event::Fields;
+use crate::event::{FieldNumbers, Fields};
 
 /// The id of Elastic's rule for AWSCompromisedKeyQuarantine.
 const QUARANTINE_ID: &str = "0b79f5c0-2c31-4fea-86cd-e62644278205";
@@ -50,6 +50,11 @@ impl Rule {
             query,
             query_text,
         }
+    }
+
+    /// Gives the fields of its query numbers.
+    pub(super) fn number_fields(&mut self, numbers: &mut FieldNumbers) {
+        self.query.number_fields(numbers);
     }
 
     /// Returns whether `event` is a finding.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exceptions::{Exception, Exceptions};
 use super::pack_rule::PackRule;
 use super::{Rule, RuleTable, Severity};
-use crate::event::Fields;
+use crate::event::{FieldNumbers, Fields};
 use crate::report::{BUILTIN_PACK, RuleName};
 
 /// The rules of a hunt, in the order of their alerts for one event. There is at least one rule.
@@ -20,6 +20,8 @@ struct Shared {
     exceptions: Vec<Exception>,
     /// For each rule, the numbers of the exceptions that apply to it.
     exceptions_of: Vec<Vec<u16>>,
+    /// The number of fields that they name.
+    n_fields: usize,
 }
 
 /// The reason why rules are not a set.
@@ -79,7 +81,14 @@ impl RuleSet {
         Ok(Self::of(rules, Vec::new()))
     }
 
-    fn of(rules: Vec<PackRule>, exceptions: Vec<Exception>) -> Self {
+    fn of(mut rules: Vec<PackRule>, mut exceptions: Vec<Exception>) -> Self {
+        let mut numbers = FieldNumbers::default();
+        for one in &mut rules {
+            one.rule.number_fields(&mut numbers);
+        }
+        for one in &mut exceptions {
+            one.condition.number_fields(&mut numbers);
+        }
         let of_rule = |one: &PackRule| {
             let numbered = (0..u16::MAX).zip(&exceptions);
             let own = numbered.filter(|(_, exception)| exception.is_for(one));
@@ -89,6 +98,7 @@ impl RuleSet {
             table: RuleTable::new(rules.iter().map(|one| one.rule.query())),
             exceptions_of: rules.iter().map(of_rule).collect(),
             exceptions,
+            n_fields: numbers.len(),
             rules,
         }))
     }
@@ -140,6 +150,12 @@ impl RuleSet {
     #[must_use]
     pub fn table(&self) -> &RuleTable {
         &self.0.table
+    }
+
+    /// Returns the number of fields that the rules and exceptions name. Each has a number below it.
+    #[must_use]
+    pub fn n_fields(&self) -> usize {
+        self.0.n_fields
     }
 
     /// Returns the exceptions, each with the number of rules that it is for.

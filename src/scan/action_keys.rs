@@ -7,7 +7,7 @@
 //! A key counts in any case and with any separators (`event_name`, `Event Name`), and inside strings, where
 //! backslashes stand before the quotes. What stands after it decides:
 //!
-//! * A plain string that is one of the actions, in any case: a hit, at the string.
+//! * A plain string that is one of the actions, or fits one of the patterns, in any case: a hit, at the string.
 //! * A plain string that is none of them: no hit.
 //! * Anything else (the header of a table, a list, a name with characters that no name has, text that ends): a hit, in
 //!   the key. So no form of record is missed that has the key; it only takes longer.
@@ -16,11 +16,13 @@
 
 use std::collections::HashSet;
 
+use regex::{Regex, RegexBuilder};
+
 use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Probe};
-use super::vectors::{BLOCK_BYTES, Case};
+use super::vectors::{self, BLOCK_BYTES, Beginning, PROBES_MAX};
 
 /// The largest number of words that are searched for in the same pass.
-pub(super) const WORDS_MAX: usize = 12;
+const WORDS_MAX: usize = 64;
 /// The number of probes for keys and escapes.
 const KEY_PROBES: usize = 7;
 /// The number of separators in a key that are passed over.
@@ -35,8 +37,14 @@ const ACTION_BYTES_MAX: usize = 128;
 pub(super) struct ActionKeys {
     /// The actions, with small letters.
     actions: HashSet<Box<[u8]>>,
-    /// Words that are hits wherever they stand, with small letters.
+    /// Finds something in each other name that is a hit.
+    patterns: Option<Patterns>,
+    /// Words that are hits wherever they stand, and their beginnings.
     words: Vec<Box<[u8]>>,
+    beginnings: Vec<Beginning>,
+    /// Words that are too short for that.
+    short_words: Vec<Box<[u8]>>,
+    /// Probes for keys, escapes and short words.
     probes: Vec<Probe>,
     /// For each byte, with a small letter: whether one of the patterns may begin with it.
     begins: [bool; 256],
@@ -44,41 +52,75 @@ pub(super) struct ActionKeys {
     reach: usize,
 }
 
+/// Patterns of names.
+#[derive(Debug)]
+enum Patterns {
+    /// All of them in one expression.
+    Of(Regex),
+    /// They are too many for that, so that each name is a hit.
+    Any,
+}
+
+/// The most memory of the patterns.
+const PATTERNS_BYTES_MAX: usize = 32 << 20;
+
+impl Patterns {
+    fn new<T: AsRef<str>>(patterns: &[T]) -> Option<Self> {
+        let patterns: Vec<&str> = patterns.iter().map(AsRef::as_ref).collect();
+        let regex = RegexBuilder::new(&patterns.join("|"))
+            .case_insensitive(true)
+            .size_limit(PATTERNS_BYTES_MAX)
+            .build();
+        (!patterns.is_empty()).then(|| regex.map_or(Self::Any, Self::Of))
+    }
+
+    fn fit(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Of(regex) => std::str::from_utf8(name).map_or(true, |name| regex.is_match(name)),
+            Self::Any => true,
+        }
+    }
+}
+
 impl ActionKeys {
-    /// Creates the search. Actions are ASCII, and there are at most [`WORDS_MAX`] words.
-    pub(super) fn new<T: AsRef<str>>(actions: &[T], words: &[T]) -> Self {
+    /// Creates the search. Actions are ASCII, patterns are regular expressions. Returns nothing if there are too many
+    /// words for one pass.
+    pub(super) fn new<T: AsRef<str>>(actions: &[T], patterns: &[T], words: &[T]) -> Option<Self> {
         let small =
             |text: &T| -> Box<[u8]> { text.as_ref().to_ascii_lowercase().as_bytes().into() };
         let words: Vec<Box<[u8]>> = words.iter().map(small).collect();
-        // Of `event_name` the byte before `name`, and two letters of the others. Folded like the text.
-        let pair = |offsets: [usize; 2], bytes: [u8; 2]| Probe {
-            offsets,
-            bytes: bytes.map(fold),
-        };
-        let mut probes = vec![
-            pair([0, 2], *b"\\0"),
-            pair([0, 3], *b"tm"),
-            pair([0, 3], *b"_m"),
-            pair([0, 3], *b" m"),
-            pair([0, 3], *b"-m"),
-            pair([0, 4], *b"cn"),
-            pair([0, 4], *b"pt"),
-        ];
-        debug_assert_eq!(probes.len(), KEY_PROBES);
-        probes.extend(words.iter().map(|word| Probe::new(word)));
+        let is_short = |word: &Box<[u8]>| Beginning::of(word).is_none();
+        let (short_words, words): (Vec<_>, Vec<_>) = words.into_iter().partition(is_short);
+        if words.len() > WORDS_MAX || KEY_PROBES + short_words.len() > PROBES_MAX {
+            return None;
+        }
+        let mut probes = key_probes();
+        probes.extend(short_words.iter().map(|word| Probe::new(word)));
+        probes
+            .iter_mut()
+            .for_each(|probe| probe.bytes = probe.bytes.map(fold));
         let mut begins = [false; 256];
-        let first = words.iter().filter_map(|word| word.first().copied());
+        let all_words = words.iter().chain(&short_words);
+        let first = all_words.filter_map(|word| word.first().copied());
         for byte in first.chain(*b"\\t_ -cp") {
             begins[usize::from(fold(byte))] = true;
         }
         let offsets = probes.iter().flat_map(|probe| probe.offsets);
-        Self {
-            reach: offsets.max().unwrap_or(0).max(super::vectors::TIME_REACH),
+        let beginnings: Vec<Beginning> = words
+            .iter()
+            .filter_map(|word| Beginning::of(word))
+            .collect();
+        let reach = offsets.max().unwrap_or(0).max(vectors::TIME_REACH);
+        Some(Self {
+            reach: reach.max(vectors::words_reach(&beginnings)),
             actions: actions.iter().map(small).collect(),
+            patterns: Patterns::new(patterns),
             words,
+            beginnings,
+            short_words,
             probes,
             begins,
-        }
+        })
     }
 
     /// Returns the first hit at or after `from` and before `to`, and true if it is the beginning of an escape, which the
@@ -94,21 +136,25 @@ impl ActionKeys {
         passed.pass_over(text, from);
         while from < to {
             let block = passed.first_block(text, from, self.reach, |blocks, times| {
-                super::vectors::search_any(&self.probes, Case::Ignored, blocks, times)
+                vectors::search_in_any_case(&self.probes, &self.beginnings, blocks, times)
             })?;
             let end = text.len().min(block + BLOCK_BYTES);
             passed.look_in_block(text, block, end + self.reach);
-            for at in block.max(begun)..end.min(to) {
-                if !self.begins[usize::from(fold(text[at]))] {
-                    continue;
+            let places = block.max(begun)..end.min(to);
+            let found = match block + BLOCK_BYTES + self.reach <= text.len() {
+                true => {
+                    let marks =
+                        vectors::marks_in_any_case(&self.probes, &self.beginnings, text, block);
+                    let mut marks = vectors::each(block, marks).filter(|at| places.contains(at));
+                    marks.find_map(|at| self.hit_at(text, at))
                 }
-                if text[at..].starts_with(ESCAPE) {
-                    return Some((at, true));
+                false => {
+                    let mut places = places.filter(|at| self.begins[usize::from(fold(text[*at]))]);
+                    places.find_map(|at| self.hit_at(text, at))
                 }
-                let hit = self.key_at(text, at).or_else(|| self.word_at(text, at));
-                if let Some(hit) = hit {
-                    return Some((hit, false));
-                }
+            };
+            if found.is_some() {
+                return found;
             }
             passed.pass_over(text, end);
             from = end;
@@ -116,14 +162,25 @@ impl ActionKeys {
         None
     }
 
+    /// Returns the hit at a place, and true if it is the beginning of an escape.
+    fn hit_at(&self, text: &[u8], at: usize) -> Option<(usize, bool)> {
+        if text[at..].starts_with(ESCAPE) {
+            return Some((at, true));
+        }
+        let hit = self.key_at(text, at).or_else(|| self.word_at(text, at));
+        hit.map(|hit| (hit, false))
+    }
+
     fn word_at(&self, text: &[u8], at: usize) -> Option<usize> {
         let rest = &text[at..];
-        let mut words = self.words.iter().map(|word| &**word);
         let is_at = |word: &[u8]| {
             let part = rest.get(..word.len());
             part.is_some_and(|part| part.eq_ignore_ascii_case(word))
         };
-        words.any(is_at).then_some(at)
+        let mut words = self.words.iter().zip(&self.beginnings);
+        let is_hit = words.any(|(word, beginning)| beginning.is_of(rest) && is_at(word))
+            || self.short_words.iter().any(|word| is_at(word));
+        is_hit.then_some(at)
     }
 
     /// Returns the hit of a key whose probe begins at `at`.
@@ -133,11 +190,35 @@ impl ActionKeys {
             Value::NoKey => None,
             Value::Unclear => Some(at),
             Value::Plain(from, to) => {
-                let name = text[from..to].to_ascii_lowercase();
-                self.actions.contains(name.as_slice()).then_some(from)
+                let name = &text[from..to];
+                let is_hit = self.actions.contains(name.to_ascii_lowercase().as_slice())
+                    || self
+                        .patterns
+                        .as_ref()
+                        .is_some_and(|patterns| patterns.fit(name));
+                is_hit.then_some(from)
             }
         }
     }
+}
+
+/// Returns probes for the keys of actions, and for escapes: of `event_name` the byte before `name`, and two letters of
+/// the others.
+fn key_probes() -> Vec<Probe> {
+    let probes: [([usize; 2], &[u8; 2]); KEY_PROBES] = [
+        ([0, 2], b"\\0"),
+        ([0, 3], b"tm"),
+        ([0, 3], b"_m"),
+        ([0, 3], b" m"),
+        ([0, 3], b"-m"),
+        ([0, 4], b"cn"),
+        ([0, 4], b"pt"),
+    ];
+    let probe = |(offsets, bytes): ([usize; 2], &[u8; 2])| Probe {
+        offsets,
+        bytes: *bytes,
+    };
+    probes.map(probe).to_vec()
 }
 
 /// Returns the byte as small letters have it. Other bytes change too, so equal ones are compared again.
@@ -232,7 +313,9 @@ mod tests {
     use super::*;
 
     fn keys() -> ActionKeys {
-        ActionKeys::new(&["CreateUser", "RunInstances"], &["TruffleHog"])
+        let patterns = ["^Invoke", "Layer.*Permission", "snapshot$"];
+        let words = ["TruffleHog", "\u{212a}"];
+        ActionKeys::new(&["CreateUser", "RunInstances"], &patterns, &words).unwrap()
     }
 
     /// Returns the places of all hits.
@@ -269,6 +352,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_value_that_fits_a_pattern_is_a_hit() {
+        for (action, n_hits) in [
+            ("InvokeFunction", 1),
+            ("invoke", 1),
+            ("ReInvoke", 0),
+            ("AddLayerVersionPermission20181031", 1),
+            ("AddPermissionLayer", 0),
+            ("CreateDBSnapshot", 1),
+            ("CreateDBSnapshots", 0),
+        ] {
+            let text = format!(r#"{{"eventName":"{action}"}}"#);
+            assert_eq!(all(&text).len(), n_hits, "{action}");
+        }
+    }
+
+    #[test]
+    fn more_patterns_than_fit_make_each_name_a_hit() {
+        let patterns: Vec<String> = (0..40_000).map(|n| format!("a{n}.*b{n}.*c{n}")).collect();
+        let keys = ActionKeys::new(&[], &patterns, &[]).unwrap();
+        let text = br#"{"eventName":"ListUsers"}"#;
+        let hit = keys.find(text, 0, text.len(), &mut Passed::default());
+        assert_eq!(hit, Some((14, false)));
     }
 
     #[test]
@@ -310,8 +418,33 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_words_is_found_beside_the_keys() {
+        let words: Vec<String> = (0..WORDS_MAX)
+            .map(|n| format!("{n:02}word{n:02}"))
+            .collect();
+        for n_words in 0..=WORDS_MAX {
+            let (searched, others) = words.split_at(n_words);
+            let keys = ActionKeys::new(&["CreateUser".to_owned()], &[], searched).unwrap();
+            let is_found = |text: &str| {
+                let text = format!("{}{text}{}", " ".repeat(300), " ".repeat(300)).into_bytes();
+                let hit = keys.find(&text, 0, text.len(), &mut Passed::default());
+                hit.is_some()
+            };
+            assert!(is_found(r#""eventName":"CreateUser""#), "{n_words}");
+            assert!(
+                searched.iter().all(|word| is_found(&word.to_uppercase())),
+                "{n_words}"
+            );
+            assert!(!others.iter().any(|word| is_found(word)), "{n_words}");
+        }
+        let too_many = [words, vec!["another".to_owned()]].concat();
+        assert!(ActionKeys::new(&[], &[], &too_many).is_none());
+    }
+
+    #[test]
     fn words_are_hits_in_any_case_and_escapes_are_told() {
         assert_eq!(all("agent trufflehog/1"), [6]);
+        assert_eq!(all("x\u{212a}\u{212b} trufflehop"), [1]);
         let text = br#"xx \u0041"#;
         let hit = keys().find(text, 0, text.len(), &mut Passed::default());
         assert_eq!(hit, Some((3, true)));

@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub use ending::{Ends, defects_of_whole};
-pub use prefilter::{Hits, Prefilter};
+pub use prefilter::{Actions, Hits, Prefilter};
 pub use prose::let_off_notes;
 pub use records::{RawRecord, ScanItem, Unit};
 pub use sequence::is_sequence;

@@ -15,7 +15,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use memchr::arch::all::packedpair::Pair;
 
 use super::marks::Counter;
-use super::vectors::{self, BLOCK_BYTES, Blocks, Case, Stop, TIME_REACH, Times};
+use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
 use crate::binary::{CONTROL_MAX, find_control};
 
 /// The beginning of an escape of an ASCII character. The characters after it decide which one.
@@ -84,6 +84,13 @@ impl Passed {
         let from = part.start;
         self.control = (self.control).or_else(|| Some(from + find_control(text.get(part)?)?));
     }
+}
+
+/// Whether capitals count as other letters than small ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Counts,
+    Ignored,
 }
 
 /// Builds an automaton that finds any of these patterns; of several at one place, the first.
@@ -305,7 +312,7 @@ impl Few {
         passed.events.pass_over(text, from);
         loop {
             let search = |blocks: Blocks<'_>, times: &mut Times| {
-                vectors::search_any(&self.probes, Case::Counts, blocks, times)
+                vectors::search_any(&self.probes, blocks, times)
             };
             let block = passed.first_block(text, from, self.reach, search)?;
             let end = text.len().min(block + BLOCK_BYTES);

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::action_keys::{self, ActionKeys};
+use super::action_keys::ActionKeys;
 use super::names::{Names, longest_run};
 use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Patterns};
 use crate::report::EventCounts;
@@ -31,6 +31,30 @@ pub struct Prefilter {
     hidden: Hidden,
     /// True if no needle could be derived from the rule. Then every byte is a hit.
     every_record: bool,
+}
+
+/// Actions that records are searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actions<T = String> {
+    /// Whole names, in ASCII.
+    pub names: Vec<T>,
+    /// Regular expressions, one of which finds something in each other name.
+    pub patterns: Vec<T>,
+    /// Words, one of which is in each record that is sought by a pattern. Text without keys of actions is searched for
+    /// them.
+    pub words: Vec<T>,
+}
+
+impl Actions {
+    /// Returns the actions of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            names: [self.names, other.names].concat(),
+            patterns: [self.patterns, other.patterns].concat(),
+            words: [self.words, other.words].concat(),
+        }
+    }
 }
 
 /// The index of [`ESCAPE`] among the patterns.
@@ -52,18 +76,22 @@ impl Prefilter {
     }
 
     /// Creates a prefilter that finds records with one of these actions, and records that contain one of these words.
-    /// The case of ASCII letters does not count. The actions are ASCII, and the words are letters and digits. More than
-    /// twelve words take another search, which is ten times slower.
+    /// Words are letters and digits. The case of ASCII letters does not count. More than some sixty words take
+    /// another search, which is ten times slower.
     #[must_use]
-    pub fn of_actions<T: AsRef<str>>(actions: &[T], words: &[T]) -> Self {
-        let texts = actions.iter().chain(words);
+    pub fn of_actions<T: AsRef<str>>(actions: &Actions<T>, words: &[T]) -> Self {
+        let Actions {
+            names,
+            patterns,
+            words: of_patterns,
+        } = actions;
+        let texts = names.iter().chain(words).chain(of_patterns);
         let texts = texts.map(|text| first_bytes(text.as_ref().as_bytes()));
-        let patterns: Vec<&[u8]> = std::iter::once(ESCAPE).chain(texts).collect();
+        let searched: Vec<&[u8]> = std::iter::once(ESCAPE).chain(texts).collect();
         Self {
-            every_record: patterns.len() == 1 || patterns.iter().any(|one| one.is_empty()),
-            search: Search::Needles(Patterns::in_any_case(&patterns)),
-            keys: (words.len() <= action_keys::WORDS_MAX)
-                .then(|| Box::new(ActionKeys::new(actions, words))),
+            every_record: searched.len() == 1 || searched.iter().any(|one| one.is_empty()),
+            search: Search::Needles(Patterns::in_any_case(&searched)),
+            keys: ActionKeys::new(names, patterns, words).map(Box::new),
             hidden: Hidden::LettersAndDigits,
         }
     }

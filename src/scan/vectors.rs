@@ -87,57 +87,159 @@ pub(super) struct Blocks<'t> {
     pub(super) end: usize,
 }
 
-/// Whether capitals count as other letters than small ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Case {
-    Counts,
-    /// They do not, in the probes: their bytes have the bit that small letters have, and other bytes may match too.
-    Ignored,
-}
-
 /// The bit that makes a small letter of a capital.
 const SMALL: u8 = 0x20;
 
-/// Searches for one to three probes with case, or for seven to nineteen without.
-pub(super) fn search_any(
-    probes: &[Probe],
-    case: Case,
-    blocks: Blocks<'_>,
-    times: &mut Times,
-) -> Stop {
-    match (case, probes) {
-        (Case::Counts, [a]) => search::<1, false>([a], blocks, times),
-        (Case::Counts, [a, b]) => search::<2, false>([a, b], blocks, times),
-        (Case::Counts, [a, b, c]) => search::<3, false>([a, b, c], blocks, times),
-        (Case::Ignored, [a, b, c, d, e, f, g]) => {
-            search::<7, true>([a, b, c, d, e, f, g], blocks, times)
-        }
-        // The first one again in the place of those that are not there.
-        (Case::Ignored, [first, ..]) if probes.len() <= 12 => {
-            let all = std::array::from_fn(|n| probes.get(n).unwrap_or(first));
-            search::<12, true>(all, blocks, times)
-        }
-        (Case::Ignored, [first, ..]) if probes.len() <= 19 => {
-            let all = std::array::from_fn(|n| probes.get(n).unwrap_or(first));
-            search::<19, true>(all, blocks, times)
-        }
-        _ => unreachable!("there are one to three probes, or seven to nineteen"),
+/// The first bytes of a word, in a search without case. Two bytes of each of twenty words are in nearly every block.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// The bytes with the bit that small letters have, each as often as a vector has bytes.
+    wide: [[u8; 32]; BEGINNING_BYTES],
+}
+
+/// The number of a word's first bytes that are compared.
+pub(super) const BEGINNING_BYTES: usize = 4;
+
+impl Beginning {
+    /// Returns the beginning of a word; nothing if the word is too short.
+    pub(super) fn of(word: &[u8]) -> Option<Self> {
+        let bytes = word.first_chunk::<BEGINNING_BYTES>()?;
+        Some(Self {
+            wide: bytes.map(|byte| [byte | SMALL; 32]),
+        })
+    }
+
+    /// Returns whether a text begins like the word. Other texts may too.
+    pub(super) fn is_of(&self, text: &[u8]) -> bool {
+        let text = text.first_chunk::<BEGINNING_BYTES>();
+        let is_same = |(own, byte): (&[u8; 32], &u8)| own[0] == byte | SMALL;
+        text.is_some_and(|text| self.wide.iter().zip(text).all(is_same))
     }
 }
 
-/// Searches blocks. The text must extend past the last block by the largest offset of a probe, and by [`TIME_REACH`].
+/// The largest number of probes without case.
+pub(super) const PROBES_MAX: usize = 12;
+
+/// Searches for one to three probes with case.
+pub(super) fn search_any(probes: &[Probe], blocks: Blocks<'_>, times: &mut Times) -> Stop {
+    match probes {
+        [a] => search::<1, false>([a], &[], blocks, times),
+        [a, b] => search::<2, false>([a, b], &[], blocks, times),
+        [a, b, c] => search::<3, false>([a, b, c], &[], blocks, times),
+        _ => unreachable!("there are one to three probes"),
+    }
+}
+
+/// Searches for seven to [`PROBES_MAX`] probes, and for beginnings of words, without case. The bytes of the probes have
+/// the bit that small letters have; other bytes may match too.
+pub(super) fn search_in_any_case(
+    probes: &[Probe],
+    words: &[Beginning],
+    blocks: Blocks<'_>,
+    times: &mut Times,
+) -> Stop {
+    match probes {
+        [a, b, c, d, e, f, g] => search::<7, true>([a, b, c, d, e, f, g], words, blocks, times),
+        // The first one again in the place of those that are not there.
+        [first, ..] if probes.len() <= PROBES_MAX => {
+            let all = std::array::from_fn(|n| probes.get(n).unwrap_or(first));
+            search::<PROBES_MAX, true>(all, words, blocks, times)
+        }
+        _ => unreachable!("there are seven to twelve probes"),
+    }
+}
+
+/// Returns the places of a block where a probe matches, or where the beginning of a word is, as for
+/// [`search_in_any_case`]. The text must extend past the block as there.
+pub(super) fn marks_in_any_case(
+    probes: &[Probe],
+    words: &[Beginning],
+    text: &[u8],
+    block: usize,
+) -> Places {
+    let reach = probes.iter().flat_map(|probe| probe.offsets).max();
+    let reach = reach.unwrap_or(0).max(words_reach(words));
+    assert!(
+        block + BLOCK_BYTES + reach <= text.len(),
+        "all that is looked at is in the text"
+    );
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[expect(
+            unsafe_code,
+            reason = "a tenth of the time of a comparison byte by byte"
+        )]
+        // SAFETY: the processor has AVX2, and the assertion above checks the other condition.
+        return unsafe { marks_avx2(probes, words, text, block) };
+    }
+    marks_portable(probes, words, text, block)
+}
+
+/// # Safety
+///
+/// The processor must have AVX2, and the text must have the bytes that [`marks_in_any_case`] needs.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code, reason = "loads from places that are checked once")]
+unsafe fn marks_avx2(probes: &[Probe], words: &[Beginning], text: &[u8], block: usize) -> Places {
+    use std::arch::x86_64::{_mm256_min_epu8, _mm256_or_si256, _mm256_xor_si256};
+
+    let small = all(SMALL);
+    // SAFETY: everything that is loaded is in the text, by the condition of this function.
+    let folded = |at: usize| _mm256_or_si256(unsafe { load(text, at) }, small);
+    let mut places = [0; 2];
+    for (half, found) in places.iter_mut().enumerate() {
+        let at = block + 32 * half;
+        let mut mark = all(u8::MAX);
+        for Probe { offsets, bytes } in probes {
+            let first = _mm256_xor_si256(folded(at + offsets[0]), all(bytes[0]));
+            let second = _mm256_xor_si256(folded(at + offsets[1]), all(bytes[1]));
+            mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
+        }
+        for word in words {
+            let mut differs = _mm256_xor_si256(folded(at), own(&word.wide[0]));
+            for n in 1..BEGINNING_BYTES {
+                let one = _mm256_xor_si256(folded(at + n), own(&word.wide[n]));
+                differs = _mm256_or_si256(differs, one);
+            }
+            mark = _mm256_min_epu8(mark, differs);
+        }
+        *found = zeros(mark);
+    }
+    places
+}
+
+fn marks_portable(probes: &[Probe], words: &[Beginning], text: &[u8], block: usize) -> Places {
+    let is_probe = |at: usize, probe: &Probe| {
+        let is_byte = |n: usize| text[at + probe.offsets[n]] | SMALL == probe.bytes[n];
+        is_byte(0) && is_byte(1)
+    };
+    let is_mark = |at: usize| {
+        probes.iter().any(|probe| is_probe(at, probe))
+            || words.iter().any(|word| word.is_of(&text[at..]))
+    };
+    let bits = |half: usize| {
+        let mark = |i: usize| u32::from(is_mark(block + 32 * half + i)) << i;
+        (0..32).fold(0, |all, i| all | mark(i))
+    };
+    [bits(0), bits(1)]
+}
+
+/// Searches blocks. The text must extend past the last block by the largest offset of a probe, by [`TIME_REACH`], and by
+/// the beginning of a word if there are words, which there are only if case is ignored.
 ///
 /// # Panics
 ///
 /// Panics if it does not, or if the range is not a multiple of [`BLOCK_BYTES`].
 fn search<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
+    words: &[Beginning],
     blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
     let Blocks { text, from, end } = blocks;
     let reach = probes.iter().flat_map(|probe| probe.offsets).max();
-    let seen_to = end + reach.unwrap_or(0).max(TIME_REACH);
+    let seen_to = end + reach.unwrap_or(0).max(TIME_REACH).max(words_reach(words));
     assert!(
         from >= end || (end - from).is_multiple_of(BLOCK_BYTES) && seen_to <= text.len(),
         "all that is looked at is in the text"
@@ -146,9 +248,17 @@ fn search<const N: usize, const IGNORES_CASE: bool>(
     if std::arch::is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "half the time of the search")]
         // SAFETY: the processor has AVX2, and the assertion above checks the other condition.
-        return unsafe { search_avx2::<N, IGNORES_CASE>(probes, blocks, times) };
+        return unsafe { search_avx2::<N, IGNORES_CASE>(probes, words, blocks, times) };
     }
-    search_portable::<N, IGNORES_CASE>(probes, blocks, times)
+    search_portable::<N, IGNORES_CASE>(probes, words, blocks, times)
+}
+
+/// Returns the number of bytes after a block that words may extend to.
+pub(super) fn words_reach(words: &[Beginning]) -> usize {
+    match words.is_empty() {
+        true => 0,
+        false => BEGINNING_BYTES - 1,
+    }
 }
 
 /// # Safety
@@ -159,12 +269,13 @@ fn search<const N: usize, const IGNORES_CASE: bool>(
 #[expect(unsafe_code, reason = "its own conditions are those of what it calls")]
 unsafe fn search_avx2<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
+    words: &[Beginning],
     mut blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
     while blocks.from < blocks.end {
         // SAFETY: the blocks are a part of those of the caller.
-        match unsafe { first_block_avx2::<N, IGNORES_CASE>(probes, blocks) } {
+        match unsafe { first_block_avx2::<N, IGNORES_CASE>(probes, words, blocks) } {
             None => return Stop::End(blocks.end),
             Some((block, true)) => return Stop::Marked(block),
             Some((block, false)) => {
@@ -193,6 +304,7 @@ unsafe fn search_avx2<const N: usize, const IGNORES_CASE: bool>(
 #[expect(unsafe_code, reason = "loads from places that are checked once")]
 unsafe fn first_block_avx2<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
+    words: &[Beginning],
     blocks: Blocks<'_>,
 ) -> Option<(usize, bool)> {
     use std::arch::x86_64::{_mm256_min_epu8, _mm256_or_si256, _mm256_subs_epu8, _mm256_xor_si256};
@@ -226,6 +338,20 @@ unsafe fn first_block_avx2<const N: usize, const IGNORES_CASE: bool>(
                 let first = _mm256_xor_si256(first, bytes[n][0]);
                 let second = _mm256_xor_si256(second, bytes[n][1]);
                 mark = _mm256_min_epu8(mark, _mm256_or_si256(first, second));
+            }
+            if IGNORES_CASE && !words.is_empty() {
+                let mut first = [small; BEGINNING_BYTES];
+                for n in 0..BEGINNING_BYTES {
+                    first[n] = _mm256_or_si256(load(at + n), small);
+                }
+                for word in words {
+                    let mut differs = _mm256_xor_si256(first[0], own(&word.wide[0]));
+                    for n in 1..BEGINNING_BYTES {
+                        let one = _mm256_xor_si256(first[n], own(&word.wide[n]));
+                        differs = _mm256_or_si256(differs, one);
+                    }
+                    mark = _mm256_min_epu8(mark, differs);
+                }
             }
             // The last letter is checked later: two letters leave few enough places.
             let letter = _mm256_xor_si256(load(at + 1), m);
@@ -280,6 +406,16 @@ fn all(byte: u8) -> std::arch::x86_64::__m256i {
     std::arch::x86_64::_mm256_set1_epi8(byte.cast_signed())
 }
 
+/// Returns these bytes as a vector.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+#[expect(unsafe_code, reason = "an array is loaded as a vector")]
+fn own(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
+    // SAFETY: the array has the bytes of a vector.
+    unsafe { std::arch::x86_64::_mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
 /// Returns the 32 bytes from `at` on.
 ///
 /// # Safety
@@ -310,6 +446,7 @@ const KEY_BEFORE_BYTES: usize = 2;
 
 fn search_portable<const N: usize, const IGNORES_CASE: bool>(
     probes: [&Probe; N],
+    words: &[Beginning],
     blocks: Blocks<'_>,
     times: &mut Times,
 ) -> Stop {
@@ -324,6 +461,12 @@ fn search_portable<const N: usize, const IGNORES_CASE: bool>(
             for (first, second) in first.iter().zip(second) {
                 let (first, second) = (first | small, second | small);
                 marks |= u8::from((first ^ probe.bytes[0]) | (second ^ probe.bytes[1]) == 0);
+            }
+        }
+        for word in words {
+            let [a, b, c, d] = [seen(0), seen(1), seen(2), seen(3)];
+            for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+                marks |= u8::from(word.is_of(&[*a, *b, *c, *d]));
             }
         }
         let letters = seen(0).iter().zip(seen(1)).zip(seen(2));
@@ -378,6 +521,19 @@ mod tests {
 
     proptest! {
         #[test]
+        fn both_ways_find_the_same_marks(text in "[ka.KA]{80}", block in 0_usize..8) {
+            let probes = [Probe { offsets: [0, 7], bytes: *b"ka" }, Probe { offsets: [2, 0], bytes: *b"k." }];
+            let words = ["kaka", "A.kk"].map(|word| Beginning::of(word.as_bytes()).unwrap());
+            let found = marks_in_any_case(&probes, &words, text.as_bytes(), block);
+            prop_assert_eq!(found, marks_portable(&probes, &words, text.as_bytes(), block));
+            let small = text.to_lowercase();
+            let begins = |at: usize| ["kaka", "a.kk"].iter().any(|word| small[at..].starts_with(word));
+            for at in (block..block + BLOCK_BYTES).filter(|at| begins(*at)) {
+                prop_assert!(each(block, found).any(|mark| mark == at));
+            }
+        }
+
+        #[test]
         fn both_loops_find_the_same(
             parts in proptest::collection::vec(
                 prop_oneof![
@@ -397,13 +553,14 @@ mod tests {
             let n_blocks = text.len().saturating_sub(from + 10) / BLOCK_BYTES;
             let end = from + n_blocks * BLOCK_BYTES;
             let blocks = Blocks { text: text.as_bytes(), from, end };
-            let fast = all(&|blocks, times| search::<2, false>([&probe, &other], blocks, times), blocks);
-            let slow = all(&|blocks, times| search_portable::<2, false>([&probe, &other], blocks, times), blocks);
+            let fast = all(&|blocks, times| search::<2, false>([&probe, &other], &[], blocks, times), blocks);
+            let slow = all(&|blocks, times| search_portable::<2, false>([&probe, &other], &[], blocks, times), blocks);
             prop_assert_eq!(fast, slow);
             let probe = Probe { offsets: [0, 10], bytes: *b"kq" };
             let other = Probe { offsets: [3, 1], bytes: *b"|y" };
-            let fast = all(&|blocks, times| search::<2, true>([&probe, &other], blocks, times), blocks);
-            let slow = all(&|blocks, times| search_portable::<2, true>([&probe, &other], blocks, times), blocks);
+            let words = [Beginning::of(b"runtime").unwrap(), Beginning::of(b"K...").unwrap()];
+            let fast = all(&|blocks, times| search::<2, true>([&probe, &other], &words, blocks, times), blocks);
+            let slow = all(&|blocks, times| search_portable::<2, true>([&probe, &other], &words, blocks, times), blocks);
             prop_assert_eq!(fast, slow);
         }
     }

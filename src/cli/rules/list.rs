@@ -120,9 +120,14 @@ pub(super) fn explain(args: &RuleArgs) -> anyhow::Result<Exit> {
         let condition = one.rule.query();
         text += &format!("{}\n", line(one).trim_end());
         let share = condition.share_of_1000();
-        match (condition.actions(), condition.needles_in_any_case()) {
-            (Some(actions), _) if !actions.is_empty() => {
-                text += &format!("  actions  {}\n", harmless(&actions.join(", "), 400));
+        match (condition.action_patterns(), condition.needles_in_any_case()) {
+            (Some(found), _) if found.patterns.is_empty() => {
+                text += &format!("  actions  {}\n", harmless(&found.names.join(", "), 400));
+            }
+            (Some(found), Needles::AnyOf(_)) => {
+                let each = found.names.iter().map(|name| (*name).to_owned());
+                let each: Vec<String> = each.chain(found.patterns).collect();
+                text += &format!("  patterns {}\n", harmless(&each.join(", "), 400));
             }
             (_, Needles::AnyOf(needles)) => {
                 text += &format!("  words    {}\n", harmless(&needles.join(", "), 400));

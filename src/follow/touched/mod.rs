@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::event::{Event, Path};
 use crate::follow::{Target, TargetRole, Touched};
-use table::Service;
+use table::Call;
 
 /// Maximum number of things of each role that are kept; further ones are counted.
 const TARGETS_MAX: usize = 20;
@@ -51,24 +51,20 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
         .text("aws.cloudtrail.recipient_account_id")
         .or_else(|| event.text("cloud.account.id"));
     let service = service_name(&provider);
+    let call = call_name(&action);
     let mut found = Found {
-        call: call_name(&action),
+        call,
         service,
-        table: table::service(service),
+        table: table::service(service).map(|table| table.call(call)),
         account: account.unwrap_or_default(),
         is_success: text("event.outcome") == "success",
         targets: Vec::new(),
-        seen: BTreeSet::new(),
-        n_left_out: 0,
+        left_out: BTreeSet::new(),
     };
     event.each_in_request(&mut |path, text| found.in_request(path, text));
-    let table = found.table.filter(|table| table.has_answer(found.call));
-    if let Some(table) = table.filter(|_| found.is_success) {
-        event.each_in_response(&mut |path, text| {
-            if let Some(kind) = table.in_answer(found.call, path) {
-                found.add(TargetRole::Made, kind, text);
-            }
-        });
+    let has_answer = found.table.as_ref().is_some_and(Call::has_answer);
+    if has_answer && found.is_success {
+        event.each_in_response(&mut |path, text| found.in_response(path, text));
     }
     found.qualify_objects();
     if !found.has_main() {
@@ -76,11 +72,11 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
             found.add(TargetRole::On, "resource", arn);
         });
     }
-    if !found.has_main()
-        && found
-            .table
-            .is_some_and(|table| table.is_of_account(found.call))
-    {
+    let is_of_account = found
+        .table
+        .as_ref()
+        .is_some_and(|table| table.is_of_account);
+    if !found.has_main() && is_of_account {
         let account = found.account.clone();
         found.add(TargetRole::On, "account", &account);
     }
@@ -109,20 +105,19 @@ pub(crate) fn call_name(action: &str) -> &str {
 struct Found<'a> {
     call: &'a str,
     service: &'a str,
-    table: Option<&'static Service>,
+    table: Option<Call>,
     account: String,
     is_success: bool,
     targets: Vec<Target>,
-    seen: BTreeSet<(TargetRole, String, String)>,
-    n_left_out: u64,
+    /// What is beyond the most that are kept.
+    left_out: BTreeSet<(TargetRole, String, String)>,
 }
 
 impl Found<'_> {
     /// Adds what a parameter of the request names.
     fn in_request(&mut self, path: &Path<'_>, text: &str) {
-        let known = self
-            .table
-            .and_then(|table| table.in_request(self.call, path));
+        let table = self.table.as_ref();
+        let known = table.and_then(|table| table.in_request(path));
         match known {
             Some(None) => {}
             Some(Some(_)) if general::is_in_document(path) && !self.is_from_filter(path) => {}
@@ -134,6 +129,14 @@ impl Found<'_> {
                     self.add(role, &kind, text);
                 }
             }
+        }
+    }
+
+    /// Adds what a part of the response names.
+    fn in_response(&mut self, path: &Path<'_>, text: &str) {
+        let table = self.table.as_ref();
+        if let Some(kind) = table.and_then(|table| table.in_answer(path)) {
+            self.add(TargetRole::Made, kind, text);
         }
     }
 
@@ -179,12 +182,13 @@ impl Found<'_> {
             role => role,
         };
         let name = cut(&name, NAME_BYTES_MAX);
-        if name.is_empty() || !self.seen.insert((role, kind.clone(), name.clone())) {
+        let of_role = || self.targets.iter().filter(|one| one.role == role);
+        let is_seen = || of_role().any(|one| one.kind == kind && one.name == name);
+        if name.is_empty() || is_seen() {
             return;
         }
-        let n = self.targets.iter().filter(|one| one.role == role).count();
-        if n >= TARGETS_MAX {
-            self.n_left_out += 1;
+        if of_role().count() >= TARGETS_MAX {
+            self.left_out.insert((role, kind, name));
             return;
         }
         let data = data::data(&kind, self.call).filter(|_| self.is_success);
@@ -228,7 +232,7 @@ impl Found<'_> {
         self.targets.sort_by_key(|one| one.role);
         Touched {
             targets: self.targets,
-            n_left_out: self.n_left_out,
+            n_left_out: self.left_out.len() as u64,
         }
     }
 }

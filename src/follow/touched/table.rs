@@ -19,6 +19,8 @@ pub(super) struct Service {
 struct Parameter {
     /// Its name; names that lead to it may precede it, with dots.
     name: &'static str,
+    /// True if the name is one common word, such as `name`: it is only meant where nothing is round it.
+    is_common: bool,
     /// The role and the kind of what it names; nothing if it names nothing that was touched.
     names: Option<(TargetRole, &'static str)>,
     is_in_answer: bool,
@@ -36,43 +38,51 @@ pub(super) fn service(name: &str) -> Option<&'static Service> {
 }
 
 impl Service {
+    /// Returns what is known about the parameters of a call.
+    pub(super) fn call(&'static self, call: &str) -> Call {
+        let own = self.parameters.iter().filter(|one| one.is_for(call));
+        let (answer, request) = own.partition(|one| one.is_in_answer);
+        Call {
+            request,
+            answer,
+            is_of_account: self.account_calls.contains(&call),
+        }
+    }
+}
+
+/// What is known about the parameters of a call.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    request: Vec<&'static Parameter>,
+    answer: Vec<&'static Parameter>,
+    /// True if the call changes the whole account.
+    pub(super) is_of_account: bool,
+}
+
+impl Call {
     /// Returns the role and the kind of what a parameter of a request names: nothing if the table does not have it, and
     /// an inner nothing if it names nothing that was touched.
-    pub(super) fn in_request(
-        &self,
-        call: &str,
-        path: &Path<'_>,
-    ) -> Option<Option<(TargetRole, &'static str)>> {
-        let mut own = self.parameters.iter().filter(|one| !one.is_in_answer);
-        let found = own.find(|one| one.is_for(call) && one.is_at(path))?;
+    pub(super) fn in_request(&self, path: &Path<'_>) -> Option<Option<(TargetRole, &'static str)>> {
+        let found = self.request.iter().find(|one| one.is_at(path))?;
         Some(found.names)
     }
 
     /// Returns the kind of what a part of a response names, if the call made it.
-    pub(super) fn in_answer(&self, call: &str, path: &Path<'_>) -> Option<&'static str> {
-        let mut own = self.parameters.iter().filter(|one| one.is_in_answer);
-        let found = own.find(|one| one.is_for(call) && one.is_at(path))?;
+    pub(super) fn in_answer(&self, path: &Path<'_>) -> Option<&'static str> {
+        let found = self.answer.iter().find(|one| one.is_at(path))?;
         found.names.map(|(_, kind)| kind)
     }
 
-    /// Returns whether a response of a call may name what it made.
-    pub(super) fn has_answer(&self, call: &str) -> bool {
-        let mut own = self.parameters.iter();
-        own.any(|one| one.is_in_answer && one.is_for(call))
-    }
-
-    /// Returns whether a call changes the whole account.
-    pub(super) fn is_of_account(&self, call: &str) -> bool {
-        self.account_calls.contains(&call)
+    /// Returns whether a response of the call may name what it made.
+    pub(super) fn has_answer(&self) -> bool {
+        !self.answer.is_empty()
     }
 }
 
 impl Parameter {
-    /// Returns whether it is the parameter at a path. A name of one common word, such as `name`, is only meant where
-    /// nothing is round it.
+    /// Returns whether it is the parameter at a path.
     fn is_at(&self, path: &Path<'_>) -> bool {
-        let is_common = self.name.bytes().all(|byte| byte.is_ascii_lowercase());
-        (path.is_top() || !is_common) && path.ends_with(self.name)
+        (path.is_top() || !self.is_common) && path.ends_with(self.name)
     }
 
     fn is_for(&self, call: &str) -> bool {
@@ -122,6 +132,7 @@ fn parameter(role: &str, mut words: impl Iterator<Item = &'static str>) -> Optio
     };
     Some(Parameter {
         name,
+        is_common: name.bytes().all(|byte| byte.is_ascii_lowercase()),
         names,
         is_in_answer,
         calls: words.collect(),

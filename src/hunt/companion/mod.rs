@@ -10,7 +10,7 @@ mod relations;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::place;
+use super::row_event;
 use crate::engine::{Candidate, Location};
 use crate::output::Alert;
 use crate::output::rules::RowRule;
@@ -148,7 +148,7 @@ impl LocalCompanion<'_> {
             && !self.companion.has_shown_enough.load(Relaxed);
         (self.companion.is_requested || is_shown).then(|| {
             self.n_rows += 1;
-            Alert::related(relation, rule, &event.event, raw, place(at))
+            Alert::related(relation, rule, &row_event(event, at))
         })
     }
 

@@ -60,10 +60,10 @@ pub(super) fn fields_that_fit<'c>(node: &'c Node, event: &dyn Fields, found: &mu
 pub(super) fn values_of(field: &Field, event: &dyn Fields) -> Vec<String> {
     let mut values = Vec::new();
     match field.names {
-        Names::Ecs => event.each_value(&field.name, &mut |value: Scalar<'_>| {
+        Names::Ecs => field.each_value(event, &mut |value: Scalar<'_>| {
             values.push(text_of(&value).into_owned());
         }),
-        Names::CloudTrail => event.each_own_value(&field.name, &mut |value| match value {
+        Names::CloudTrail => field.each_own_value(event, &mut |value| match value {
             OwnValue::Text(text) => values.push(text.into_owned()),
             OwnValue::Null => values.push("null".to_owned()),
             // Its texts follow.
@@ -78,10 +78,10 @@ impl Field {
     pub(in crate::rule) fn texts(&self, event: &dyn Fields) -> Vec<String> {
         let mut texts = Vec::new();
         match self.names {
-            Names::Ecs => event.each_value(&self.name, &mut |value: Scalar<'_>| {
+            Names::Ecs => self.each_value(event, &mut |value: Scalar<'_>| {
                 texts.push(text_of(&value).into_owned());
             }),
-            Names::CloudTrail => event.each_own_value(&self.name, &mut |value| {
+            Names::CloudTrail => self.each_own_value(event, &mut |value| {
                 if let OwnValue::Text(text) = value {
                     texts.push(text.into_owned());
                 }
@@ -95,10 +95,10 @@ impl Field {
 fn has_value(field: &Field, matcher: &Matcher, event: &dyn Fields) -> bool {
     let mut is_found = false;
     match field.names {
-        Names::Ecs => event.each_value(&field.name, &mut |value| {
+        Names::Ecs => field.each_value(event, &mut |value| {
             is_found = is_found || matcher.accepts(&value);
         }),
-        Names::CloudTrail => event.each_own_value(&field.name, &mut |value| {
+        Names::CloudTrail => field.each_own_value(event, &mut |value| {
             is_found =
                 is_found || matches!(value, OwnValue::Text(text) if matcher.accepts_text(&text));
         }),
@@ -110,8 +110,8 @@ fn has_value(field: &Field, matcher: &Matcher, event: &dyn Fields) -> bool {
 fn is_present(field: &Field, event: &dyn Fields) -> bool {
     let mut is_found = false;
     match field.names {
-        Names::Ecs => event.each_value(&field.name, &mut |_| is_found = true),
-        Names::CloudTrail => event.each_own_value(&field.name, &mut |_| is_found = true),
+        Names::Ecs => field.each_value(event, &mut |_| is_found = true),
+        Names::CloudTrail => field.each_own_value(event, &mut |_| is_found = true),
     }
     is_found
 }
@@ -120,8 +120,8 @@ fn is_present(field: &Field, event: &dyn Fields) -> bool {
 fn is_null(field: &Field, event: &dyn Fields) -> bool {
     let mut is_null = true;
     match field.names {
-        Names::Ecs => event.each_value(&field.name, &mut |_| is_null = false),
-        Names::CloudTrail => event.each_own_value(&field.name, &mut |value| {
+        Names::Ecs => field.each_value(event, &mut |_| is_null = false),
+        Names::CloudTrail => field.each_own_value(event, &mut |value| {
             is_null = is_null && value == OwnValue::Null;
         }),
     }
@@ -162,10 +162,10 @@ fn is_related(
 /// Calls `visit` with each value of a field, as text.
 fn each_text(field: &Field, event: &dyn Fields, visit: &mut dyn FnMut(&str)) {
     match field.names {
-        Names::Ecs => event.each_value(&field.name, &mut |value: Scalar<'_>| {
+        Names::Ecs => field.each_value(event, &mut |value: Scalar<'_>| {
             visit(&text_of(&value));
         }),
-        Names::CloudTrail => event.each_own_value(&field.name, &mut |value| {
+        Names::CloudTrail => field.each_own_value(event, &mut |value| {
             if let OwnValue::Text(text) = value {
                 let text: Cow<'_, str> = text;
                 visit(&text);

@@ -29,6 +29,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use actions::ActionPatterns;
 pub use indicators::{Indicators, IndicatorsError};
 pub(super) use matcher::{Bound, Comparison, Matcher, Place};
 pub use needles::Needles;
@@ -38,7 +39,8 @@ pub(super) use text::{Case, number_text};
 pub use trace::{Outcome, Step};
 pub(super) use wildcard::Piece;
 
-use crate::event::Fields;
+pub(super) use crate::event::Names;
+use crate::event::{FieldNumber, FieldNumbers, Fields, OwnValue, Scalar};
 
 /// A condition on one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,19 +72,19 @@ pub(super) enum Node {
 }
 
 /// A field of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) names: Names,
+    /// Its number in a set of rules.
+    number: Option<FieldNumber>,
 }
 
-/// The names that a language has for fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
-    /// Those of the Elastic Common Schema.
-    Ecs,
-    /// CloudTrail's own, with a dot between a field and one inside it.
-    CloudTrail,
+/// The number says nothing of the field itself.
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.names) == (&other.name, other.names)
+    }
 }
 
 /// A test of a field.
@@ -101,6 +103,7 @@ impl Field {
         Self {
             name: name.into(),
             names: Names::Ecs,
+            number: None,
         }
     }
 
@@ -108,6 +111,23 @@ impl Field {
         Self {
             name: name.into(),
             names: Names::CloudTrail,
+            number: None,
+        }
+    }
+
+    /// Calls `visit` with each value of the field by its ECS name.
+    pub(super) fn each_value(&self, event: &dyn Fields, visit: &mut dyn FnMut(Scalar<'_>)) {
+        match self.number {
+            Some(number) => event.each_numbered_value(number, &self.name, visit),
+            None => event.each_value(&self.name, visit),
+        }
+    }
+
+    /// Calls `visit` with each value of the field by CloudTrail's own name.
+    pub(super) fn each_own_value(&self, event: &dyn Fields, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        match self.number {
+            Some(number) => event.each_numbered_own_value(number, &self.name, visit),
+            None => event.each_own_value(&self.name, visit),
         }
     }
 
@@ -155,6 +175,25 @@ impl Node {
         match all.len() {
             1 => all.remove(0),
             _ => Self::Or(all),
+        }
+    }
+
+    /// Gives its fields numbers.
+    fn number_fields(&mut self, numbers: &mut FieldNumbers) {
+        let mut set = |field: &mut Field| field.number = numbers.number(field.names, &field.name);
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                for node in nodes {
+                    node.number_fields(numbers);
+                }
+            }
+            Self::Not(node) => node.number_fields(numbers),
+            Self::Test { field, .. } => set(field),
+            Self::Related { field, part, .. } => {
+                set(field);
+                set(part);
+            }
+            Self::Constant(_) | Self::Anywhere(_) => {}
         }
     }
 
@@ -244,6 +283,11 @@ impl Condition {
         Self(node)
     }
 
+    /// Gives its fields numbers, by which an event may keep their values for other conditions.
+    pub(super) fn number_fields(&mut self, numbers: &mut FieldNumbers) {
+        self.0.number_fields(numbers);
+    }
+
     /// Returns whether the condition is true of `event`.
     pub fn matches(&self, event: &dyn Fields) -> bool {
         evaluate::holds(&self.0, event)
@@ -274,6 +318,13 @@ impl Condition {
     #[must_use]
     pub fn actions(&self) -> Option<Vec<&str>> {
         actions::actions(&self.0)
+    }
+
+    /// Returns the actions, one of which each event has that can match, as names and patterns; nothing if it may have
+    /// any action.
+    #[must_use]
+    pub fn action_patterns(&self) -> Option<ActionPatterns<'_>> {
+        actions::patterns(&self.0)
     }
 
     /// Returns parts of the condition's literals, one of which is in the ECS field's text in every record that can

@@ -97,9 +97,15 @@ pub(super) fn runs_of(
                 .texts()
                 .filter_map(|text| one(text, wildcard.case())),
         ),
+        Matcher::Pattern(pattern) => {
+            let case = match pattern.ignores_case() {
+                true => Case::Ignore,
+                false => Case::Exact,
+            };
+            union(pattern.parts().iter().map(|part| one(part, case)))
+        }
         Matcher::Number { .. }
         | Matcher::Ordered(..)
-        | Matcher::Pattern(_)
         | Matcher::Networks(_)
         | Matcher::Indicators(_) => None,
     }
@@ -207,6 +213,12 @@ mod tests {
         check(r#"stringContains(PARAMETERS, "a=bcde, f")"#, &["bcde"]);
         check(r#"stringContains(user.name, "née-élan")"#, &[]);
         check(r#"event.action == "Abc""#, &[]);
+        check(r#"user.name regex ".+:assumed-role/aws:.+""#, &["assumed"]);
+        check(r#"user.name regex~ "x|Mallory""#, &[]);
+        check(
+            r#"user.name regex "(Alice|Mallory)[0-9]""#,
+            &["Alice", "Mallory"],
+        );
         check(r#"event.action == """#, &[]);
     }
 

@@ -1,6 +1,8 @@
 //! Regular expressions, by the crate `regex`, whose time is linear in the text. What it does not know is an error.
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
 
 /// The most memory of one compiled expression. Expressions of rules take a few KiB.
 const BYTES_MAX: usize = 1 << 20;
@@ -12,6 +14,8 @@ pub(in crate::rule) struct Pattern {
     /// As the rule has it.
     text: String,
     options: PatternOptions,
+    /// Texts, one of which is in each text that matches. Empty if there are none.
+    parts: Vec<String>,
 }
 
 /// The ways in which expressions are read.
@@ -71,6 +75,7 @@ impl Pattern {
             }
         })?;
         Ok(Self {
+            parts: parts_of(regex.as_str()),
             regex,
             text: source.to_owned(),
             options,
@@ -84,11 +89,61 @@ impl Pattern {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
+
+    pub(super) fn ignores_case(&self) -> bool {
+        self.options.ignores_case
+    }
+
+    /// Returns texts, one of which is in each text that matches, in any case if that does not count; empty if no text
+    /// is sure.
+    pub(super) fn parts(&self) -> &[String] {
+        &self.parts
+    }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         (&self.text, self.options) == (&other.text, other.options)
+    }
+}
+
+/// The most texts of an expression that are searched for.
+const PARTS_MAX: usize = 16;
+
+/// Returns texts, one of which is in each text that an expression matches; empty if no text is sure.
+fn parts_of(expression: &str) -> Vec<String> {
+    let parsed = ParserBuilder::new()
+        .nest_limit(64)
+        .build()
+        .parse(expression);
+    parsed.map_or_else(|_| Vec::new(), |hir| parts_in(&hir))
+}
+
+fn parts_in(hir: &Hir) -> Vec<String> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0);
+            text.map_or_else(|_| Vec::new(), |text| vec![text.to_owned()])
+        }
+        HirKind::Capture(capture) => parts_in(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => parts_in(&repetition.sub),
+        // The longest text is in the fewest others.
+        HirKind::Concat(parts) => {
+            let each = parts.iter().map(parts_in).filter(|texts| !texts.is_empty());
+            let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min();
+            each.max_by_key(shortest).unwrap_or_default()
+        }
+        HirKind::Alternation(parts) => {
+            let each: Vec<Vec<String>> = parts.iter().map(parts_in).collect();
+            let n_texts: usize = each.iter().map(Vec::len).sum();
+            match each.iter().any(Vec::is_empty) || n_texts > PARTS_MAX {
+                true => Vec::new(),
+                false => each.concat(),
+            }
+        }
+        HirKind::Repetition(_) | HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -109,6 +164,23 @@ mod tests {
         assert!(!pattern("b|c", true).matches("abd"));
         assert!(pattern("b|c", true).matches("c"));
         assert!(!pattern("b", false).matches("B"));
+    }
+
+    #[test]
+    fn some_text_is_sure_to_be_in_what_matches() {
+        for (expression, expected) in [
+            (".+:assumed-role/aws:.+", &[":assumed-role/aws:"][..]),
+            ("a|bc|d+", &["a", "bc", "d"]),
+            ("(one|two)(three)?", &["one", "two"]),
+            ("x{2,3}long", &["long"]),
+            ("(?i)abc", &[]),
+            ("[ab]c*", &[]),
+            ("a|", &[]),
+            ("^a$", &["a"]),
+        ] {
+            let pattern = Pattern::new(expression, PatternOptions::default()).unwrap();
+            assert_eq!(pattern.parts(), expected, "{expression}");
+        }
     }
 
     #[test]

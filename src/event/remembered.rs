@@ -1,0 +1,195 @@
+//! The values of an event's fields, each derived once, for hundreds of rules that ask for the same few.
+//!
+//! A set of rules gives each field that they name a number ([`FieldNumbers`]). The values of numbered fields are kept
+//! until the next event.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use super::{Event, Fields, OwnValue, Scalar};
+
+/// The names that a rule uses for fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Names {
+    /// Those of the Elastic Common Schema.
+    Ecs,
+    /// CloudTrail's own, with a dot between a field and one inside it.
+    CloudTrail,
+}
+
+/// The number of a field in a set of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldNumber(u16);
+
+/// Gives numbers to fields.
+#[derive(Debug, Default)]
+pub struct FieldNumbers {
+    numbers: HashMap<(Names, String), FieldNumber>,
+}
+
+impl FieldNumbers {
+    /// Returns the number of a field; nothing if there are already too many.
+    pub fn number(&mut self, names: Names, field: &str) -> Option<FieldNumber> {
+        let next = u16::try_from(self.numbers.len()).ok()?;
+        let number = self.numbers.entry((names, field.to_owned()));
+        Some(*number.or_insert(FieldNumber(next)))
+    }
+
+    /// Returns how many fields have a number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Returns whether no field has a number.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+}
+
+/// The values of numbered fields of one event after the other.
+#[derive(Debug, Default)]
+pub struct FieldMemory {
+    fields: Vec<RefCell<Kept>>,
+    /// The number of the event, so that what is kept of the one before it does not count.
+    event: Cell<u64>,
+}
+
+/// The values of a field that are kept.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The event that they are of; 0 if there was none.
+    event: u64,
+    /// The values by the field's ECS name.
+    values: Vec<Scalar<'static>>,
+    /// The values by CloudTrail's own name.
+    own: Vec<OwnValue<'static>>,
+}
+
+impl FieldMemory {
+    /// Makes the memory for this many fields.
+    #[must_use]
+    pub fn new(n_fields: usize) -> Self {
+        Self {
+            fields: (0..n_fields).map(|_| RefCell::default()).collect(),
+            event: Cell::new(0),
+        }
+    }
+
+    /// Returns the fields of an event, whose values are kept till the next call.
+    #[must_use]
+    pub fn of<'e>(&'e mut self, event: &'e Event<'e>) -> Remembered<'e> {
+        self.event.set(self.event.get() + 1);
+        Remembered {
+            event,
+            memory: self,
+        }
+    }
+
+    /// Returns the values of a field that are kept. `derive` derives them if none are.
+    fn kept(
+        &self,
+        number: FieldNumber,
+        derive: impl FnOnce(&mut Kept),
+    ) -> Option<std::cell::Ref<'_, Kept>> {
+        let field = self.fields.get(usize::from(number.0))?;
+        if field.borrow().event != self.event.get() {
+            let mut kept = field.borrow_mut();
+            kept.event = self.event.get();
+            kept.values.clear();
+            kept.own.clear();
+            derive(&mut kept);
+        }
+        Some(field.borrow())
+    }
+}
+
+/// An event whose values are kept.
+#[derive(Debug)]
+pub struct Remembered<'e> {
+    event: &'e Event<'e>,
+    memory: &'e FieldMemory,
+}
+
+impl Fields for Remembered<'_> {
+    fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
+        self.event.each_value(field, visit);
+    }
+
+    fn each_own_value(&self, path: &str, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        self.event.each_own_value(path, visit);
+    }
+
+    fn each_numbered_value(
+        &self,
+        number: FieldNumber,
+        field: &str,
+        visit: &mut dyn FnMut(Scalar<'_>),
+    ) {
+        let kept = self.memory.kept(number, |kept| {
+            self.event
+                .each_value(field, &mut |value| kept.values.push(value.into_owned()));
+        });
+        match kept {
+            Some(kept) => kept.values.iter().for_each(|value| visit(value.borrowed())),
+            None => self.event.each_value(field, visit),
+        }
+    }
+
+    fn each_numbered_own_value(
+        &self,
+        number: FieldNumber,
+        path: &str,
+        visit: &mut dyn FnMut(OwnValue<'_>),
+    ) {
+        let kept = self.memory.kept(number, |kept| {
+            self.event
+                .each_own_value(path, &mut |value| kept.own.push(value.into_owned()));
+        });
+        match kept {
+            Some(kept) => kept.own.iter().for_each(|value| visit(value.borrowed())),
+            None => self.event.each_own_value(path, visit),
+        }
+    }
+
+    fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
+        self.event.each_leaf(visit);
+    }
+
+    fn each_text_of_request(&self, visit: &mut dyn FnMut(&str)) {
+        self.event.each_text_of_request(visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::each_event;
+
+    #[test]
+    fn kept_values_are_those_of_the_event_at_hand() {
+        let mut numbers = FieldNumbers::default();
+        let action = numbers.number(Names::Ecs, "event.action").unwrap();
+        let own = numbers.number(Names::CloudTrail, "errorCode").unwrap();
+        assert_eq!(numbers.number(Names::Ecs, "event.action"), Some(action));
+        let mut memory = FieldMemory::new(numbers.len());
+        let text = r#"{"Records":[{"eventName":"A","eventSource":"s","errorCode":"x"},
+            {"eventName":"B","eventSource":"s"},{"eventName":"C","eventSource":"s","errorCode":null}]}"#;
+        let mut found = Vec::new();
+        each_event(text.as_bytes(), &mut |event| {
+            let fields = memory.of(&event);
+            // The second time they are kept.
+            for _ in 0..2 {
+                fields.each_numbered_value(action, "event.action", &mut |value| {
+                    found.push(value.to_text());
+                });
+                fields.each_numbered_own_value(own, "errorCode", &mut |value| {
+                    found.push(format!("{value:?}"));
+                });
+            }
+        });
+        let x = r#"Text("x")"#;
+        assert_eq!(found, ["A", x, "A", x, "B", "B", "C", "Null", "C", "Null"]);
+    }
+}
