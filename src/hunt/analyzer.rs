@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
+use super::judge::{HuntRule, Verdict};
+use super::over_time::{FoundOverTime, LocalOverTime, OverTime};
 use super::tally::{Suppressed, Tally};
-use super::undecided::{self, Doubts, error_in_folders};
-use super::{place, rows};
+use super::{place, rows, undecided};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
 use crate::event::Event;
@@ -16,7 +17,7 @@ use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
-use crate::rule::{Needles, RuleSet};
+use crate::rule::{Needles, RuleInfo, RuleSet, RuleTable};
 
 /// One output of a hunt's analyzer.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub enum Finding {
     Counts(PathBuf, Box<RelatedCounts>),
     /// The numbers of alerts that exceptions suppressed, each with the places of its rule and of its exception.
     Suppressed(BTreeMap<(u16, u16), u64>),
+    /// An event that rules over several events are about.
+    OverTime(Box<FoundOverTime>),
 }
 
 impl SizeBytes for Finding {
@@ -39,6 +42,7 @@ impl SizeBytes for Finding {
                 size_of::<Self>() + source.as_os_str().len() + size_of_val(&**counts)
             }
             Self::Suppressed(counts) => size_of::<Self>() + 24 * counts.len(),
+            Self::OverTime(found) => size_of::<Self>() + found.size_bytes(),
         }
     }
 }
@@ -55,15 +59,7 @@ pub struct HuntAnalyzer<'a> {
     companion: Option<Companion<'a>>,
     /// True if all related events become rows.
     is_related_requested: bool,
-}
-
-/// A rule of the hunt.
-#[derive(Debug)]
-struct HuntRule<'a> {
-    row: RowRule<'a>,
-    doubts: Doubts,
-    /// The name of the rule at the end of messages. Empty if there is no other rule.
-    label: String,
+    over_time: Option<OverTime<'a>>,
 }
 
 impl<'a> HuntAnalyzer<'a> {
@@ -71,14 +67,10 @@ impl<'a> HuntAnalyzer<'a> {
     #[must_use]
     pub fn new(config: &'a HuntConfig) -> Self {
         let is_related_requested = config.output.related.is_some();
-        let n_rules = config.rules.iter().len();
-        let rules = config.rules.iter().map(|(index, one)| HuntRule {
-            row: companion::row_rule(&one.rule).in_set(index, &one.pack, &one.file),
-            doubts: Doubts::of(&one.rule),
-            label: match n_rules {
-                1 => String::new(),
-                _ => format!(" (rule {})", one.name()),
-            },
+        let is_alone = config.rules.len() == 1;
+        let rules = config.rules.iter().map(|(index, one)| {
+            let row = companion::row_rule(&one.rule).in_set(index, &one.pack, &one.file);
+            HuntRule::new(row, label(is_alone, one.info()))
         });
         let rules: Vec<HuntRule<'_>> = rules.collect();
         let companion = rules.iter().find_map(|HuntRule { row, .. }| {
@@ -92,12 +84,18 @@ impl<'a> HuntAnalyzer<'a> {
             progress: &config.scan.progress,
             companion,
             is_related_requested,
+            over_time: OverTime::new(config),
         }
     }
 
     /// Returns the number of rules.
     pub(super) fn n_rules(&self) -> usize {
-        self.rules.len()
+        self.set.len()
+    }
+
+    /// Returns the rules over several events, if there are any.
+    pub(super) fn over_time(&self) -> Option<&OverTime<'a>> {
+        self.over_time.as_ref()
     }
 
     /// Returns the rules.
@@ -112,15 +110,20 @@ impl<'a> HuntAnalyzer<'a> {
 
     /// Returns counts for the alerts of these rules, which are zero.
     pub(super) fn tally(&self) -> Tally {
-        Tally::new(
-            self.rules.len(),
-            !RuleName::is_one_builtin(&self.set.names()),
-        )
+        Tally::new(self.set.len(), !RuleName::is_one_builtin(&self.set.names()))
     }
 
     /// Returns the companion of a rule, if there is one.
     pub(super) fn companion(&self) -> Option<&Companion<'a>> {
         self.companion.as_ref()
+    }
+}
+
+/// Returns the name of a rule at the end of messages, unless it is alone.
+pub(super) fn label(is_alone: bool, rule: RuleInfo<'_>) -> String {
+    match is_alone {
+        true => String::new(),
+        false => format!(" (rule {})", rule.name()),
     }
 }
 
@@ -196,7 +199,10 @@ impl Analyzer for HuntAnalyzer<'_> {
         Self: 'a;
 
     fn interest(&self) -> Interest {
-        let rules = || self.rules.iter().map(|rule| &rule.row);
+        let rules = || {
+            let of_one_event = self.rules.iter().map(|rule| &rule.row);
+            of_one_event.chain(self.over_time.iter().flat_map(OverTime::rows))
+        };
         let rows = rules().map(|row| rows::row_criteria(row.rule(), self.is_related_requested));
         Interest {
             search: search(&rules().collect::<Vec<_>>()),
@@ -213,6 +219,7 @@ impl Analyzer for HuntAnalyzer<'_> {
             suppressed: Suppressed::new(),
             candidates: Vec::new(),
             companion: self.companion.as_ref().map(Companion::local),
+            over_time: self.over_time.as_ref().map(OverTime::local),
         }
     }
 }
@@ -227,6 +234,7 @@ pub struct LocalHunt<'a> {
     /// The places of the rules that the event may match.
     candidates: Vec<u16>,
     companion: Option<LocalCompanion<'a>>,
+    over_time: Option<LocalOverTime<'a>>,
 }
 
 impl Local for LocalHunt<'_> {
@@ -234,6 +242,9 @@ impl Local for LocalHunt<'_> {
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
         let hunt = self.hunt;
+        if let Some(over_time) = &mut self.over_time {
+            over_time.event(event, at, &mut self.suppressed, out);
+        }
         if let [rule] = &*hunt.rules {
             let has_alert = &mut false;
             let is_match = self.judge(rule, event, at, has_alert, out);
@@ -297,12 +308,22 @@ impl FoundInRecord {
 impl HuntAnalyzer<'_> {
     /// Writes the places of the rules that an event may match, or may not be decided for, to `found`.
     fn candidates(&self, event: &Event<'_>, found: &mut Vec<u16>) {
-        self.set.table().candidates(event, found);
-        // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
-        if event.is_wrapped() || undecided::has_damaged_name(event) {
-            found.clear();
-            found.extend(self.rules.iter().map(|rule| rule.row.index()));
-        }
+        candidates(self.set.table(), self.rules.len(), event, found);
+    }
+}
+
+/// Writes the places of the rules of a table that an event may match, or may not be decided for, to `found`.
+pub(super) fn candidates(
+    table: &RuleTable,
+    n_rules: usize,
+    event: &Event<'_>,
+    found: &mut Vec<u16>,
+) {
+    table.candidates(event, found);
+    // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
+    if event.is_wrapped() || undecided::has_damaged_name(event) {
+        found.clear();
+        found.extend((0..u16::MAX).take(n_rules));
     }
 }
 
@@ -316,26 +337,17 @@ impl LocalHunt<'_> {
         has_alert: &mut bool,
         out: &mut Emit<'_, Finding>,
     ) -> bool {
-        if !rule.row.rule().matches(&event.event) {
-            Self::no_match(rule, event, at, out);
-            return false;
-        }
-        let index = rule.row.index();
-        if let Some(exception) = self.hunt.set.excepted(index, &event.event) {
-            *self.suppressed.entry((index, exception)).or_default() += 1;
-            return true;
-        }
-        if let Some(folder) = error_outside(&event.event, at)
-            && !rule.doubts.matches_failed(rule.row.rule(), &event.event)
-        {
-            report_folder(rule, at, ("event would be an alert", &folder), out);
-            return true;
+        let hunt = self.hunt;
+        match rule.judge(hunt.set, event, at, &mut self.suppressed, out) {
+            Verdict::NoMatch => return false,
+            Verdict::NoAlert => return true,
+            Verdict::Alert => {}
         }
         let alert = Alert::new(&rule.row, &event.event, event.raw, place(at));
         if !self.found.is_first(&alert, at) {
             return true;
         }
-        self.hunt.progress.n_results.fetch_add(1, Relaxed);
+        hunt.progress.n_results.fetch_add(1, Relaxed);
         // All alerts of the event have the same time.
         if alert.event_time.is_none() && !*has_alert {
             out.report(time_defect(&alert));
@@ -343,29 +355,6 @@ impl LocalHunt<'_> {
         *has_alert = true;
         out.output(Finding::Alert(alert));
         true
-    }
-
-    /// Takes an event that a rule does not match, and that may be undecided.
-    fn no_match(
-        rule: &HuntRule<'_>,
-        event: &Candidate<'_>,
-        at: &Location<'_>,
-        out: &mut Emit<'_, Finding>,
-    ) {
-        let (doubts, judge) = (&rule.doubts, rule.row.rule());
-        if let Some(message) = doubts.message(judge, &event.event) {
-            report_undecided(rule, at, &message, out);
-        } else if doubts.may_have_failed()
-            && let Some(folder) = error_outside(&event.event, at)
-            && doubts.matches_failed(judge, &event.event)
-        {
-            report_folder(
-                rule,
-                at,
-                ("event is no alert if it did not fail", &folder),
-                out,
-            );
-        }
     }
 
     /// Takes an event that may be related to the alerts of the quarantine rule.
@@ -381,40 +370,6 @@ impl LocalHunt<'_> {
             out.output(Finding::Related(row));
         }
     }
-}
-
-/// Reports an event whose outcome, and so whether it is an alert, depends on the name of its folder.
-fn report_folder(
-    rule: &HuntRule<'_>,
-    at: &Location<'_>,
-    (would, folder): (&str, &str),
-    out: &mut Emit<'_, Finding>,
-) {
-    let message = format!(
-        "{would}, but the folder {} says that it failed: whether it did cannot be decided",
-        folder.escape_debug()
-    );
-    report_undecided(rule, at, &message, out);
-}
-
-fn report_undecided(
-    rule: &HuntRule<'_>,
-    at: &Location<'_>,
-    message: &str,
-    out: &mut Emit<'_, Finding>,
-) {
-    let message = format!("{message}{}", rule.label);
-    out.report(Defect::text(Code::Undecided, at.byte_offset, message));
-}
-
-/// Returns an error that only the name of the event's folder states.
-fn error_outside(event: &Event<'_>, at: &Location<'_>) -> Option<String> {
-    let member = at.log.member.map(Arc::as_ref);
-    let folder = error_in_folders(&at.log.source.path, member)?;
-    let is_own = ["error_code", "error_message"]
-        .iter()
-        .any(|field| event.text(&format!("aws.cloudtrail.{field}")).is_some());
-    (!is_own).then_some(folder)
 }
 
 /// Returns the defect of an alert without a time.

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Int32Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::kind::Kind;
+use super::over_time::{OF_ONE_EVENT, columns_after};
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Type {
     Int64,
     /// Microseconds since 1970, UTC.
     Timestamp,
+    /// True or false.
+    Bool,
 }
 
 impl Type {
@@ -39,6 +43,7 @@ impl Type {
             Self::Int32 => "int32",
             Self::Int64 => "int64",
             Self::Timestamp => "timestamp (µs, UTC)",
+            Self::Bool => "boolean",
         }
     }
 
@@ -49,6 +54,7 @@ impl Type {
             Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
+            Self::Bool => DataType::Boolean,
         }
     }
 }
@@ -97,6 +103,26 @@ const fn optional(column: ColumnDef) -> ColumnDef {
 const fn required(mut column: ColumnDef) -> ColumnDef {
     column.nullable = false;
     column
+}
+
+/// Returns a column that only some files have, and that a row may have no value for.
+pub(super) const fn optional_column(
+    name: &'static str,
+    kind: Type,
+    ecs: &'static str,
+    meaning: &'static str,
+) -> ColumnDef {
+    column(name, kind, ecs, meaning)
+}
+
+/// Returns a column that only some files have.
+pub(super) const fn required_column(
+    name: &'static str,
+    kind: Type,
+    ecs: &'static str,
+    meaning: &'static str,
+) -> ColumnDef {
+    required(column(name, kind, ecs, meaning))
 }
 
 /// Makes [`Column`] and [`COLUMNS`] from one table.
@@ -252,8 +278,12 @@ pub fn schema(kind: Kind) -> SchemaRef {
 }
 
 pub(super) fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
-    let relation = (kind == Kind::Related).then_some(RELATION);
-    COLUMNS.into_iter().chain(relation)
+    let all = Column::ALL.into_iter().map(move |column| {
+        let mut def = *column.def();
+        def.nullable |= kind == Kind::OverTime && OF_ONE_EVENT.contains(&column);
+        def
+    });
+    all.chain(columns_after(kind).iter().copied())
 }
 
 /// Returns the same schema with another name for the zone of all times.
@@ -272,9 +302,11 @@ pub enum Cell<'a> {
     /// For [`Type::Int32`].
     Int32(i32),
     /// For [`Type::Int64`].
-    Int64(i64),
+    Int64(Option<i64>),
     /// For [`Type::Timestamp`].
     Timestamp(Option<i64>),
+    /// For [`Type::Bool`].
+    Bool(Option<bool>),
 }
 
 enum Builder {
@@ -283,6 +315,7 @@ enum Builder {
     Int32(Int32Builder),
     Int64(Int64Builder),
     Timestamp(TimestampMicrosecondBuilder),
+    Bool(BooleanBuilder),
 }
 
 impl Builder {
@@ -297,6 +330,7 @@ impl Builder {
             Type::Timestamp => {
                 Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone(zone))
             }
+            Type::Bool => Self::Bool(BooleanBuilder::new()),
         }
     }
 
@@ -307,8 +341,9 @@ impl Builder {
                 builder.append_value(texts.iter().map(Some));
             }
             (Self::Int32(builder), Cell::Int32(n)) => builder.append_value(n),
-            (Self::Int64(builder), Cell::Int64(n)) => builder.append_value(n),
+            (Self::Int64(builder), Cell::Int64(n)) => builder.append_option(n),
             (Self::Timestamp(builder), Cell::Timestamp(time)) => builder.append_option(time),
+            (Self::Bool(builder), Cell::Bool(value)) => builder.append_option(value),
             _ => unreachable!("a row's cells have the types of COLUMNS"),
         }
     }
@@ -326,6 +361,7 @@ impl Builder {
             Self::Int32(builder) => Arc::new(builder.finish()),
             Self::Int64(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Bool(builder) => Arc::new(builder.finish()),
         }
     }
 }
@@ -368,13 +404,13 @@ impl Rows {
         self.n_rows == 0
     }
 
-    /// Adds a row. Its cells are those of [`COLUMNS`] and, if the file has that column, [`RELATION`].
+    /// Adds a row. Its cells are those of [`COLUMNS`], and those of the columns that the file has after them.
     ///
     /// # Panics
     ///
     /// If a cell has another type than its column.
-    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], relation: Option<&str>) {
-        let cells = cells.into_iter().chain([Cell::Text(relation)]);
+    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], after: &[Cell<'_>]) {
+        let cells = cells.into_iter().chain(after.iter().copied());
         for (builder, cell) in self.builders.iter_mut().zip(cells) {
             builder.append(cell);
         }

@@ -26,11 +26,19 @@ pub struct Mark {
     pub place: u64,
     /// The event's id.
     pub id: Option<String>,
+    /// Where its row is kept, for those who keep rows; else 0.
+    pub row: u64,
 }
 
 impl Tuple {
-    /// The bytes that it takes in memory, about.
-    pub(super) fn size_bytes(&self) -> usize {
+    /// Sets where the row of its event is kept.
+    pub fn set_row(&mut self, row: u64) {
+        self.mark.row = row;
+    }
+
+    /// Returns the bytes that it takes in memory, about.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
         let text = |text: &Option<String>| {
             size_of::<Option<String>>() + text.as_ref().map_or(0, String::len)
         };
@@ -51,6 +59,7 @@ impl Tuple {
         out.write_all(&self.mark.time.to_le_bytes())?;
         out.write_all(&self.mark.place.to_le_bytes())?;
         write_text(out, self.mark.id.as_deref())?;
+        out.write_all(&self.mark.row.to_le_bytes())?;
         out.write_all(&self.key)?;
         out.write_all(&self.part.to_le_bytes())?;
         write_length(out, self.values.len())?;
@@ -76,6 +85,7 @@ impl Tuple {
             time: i64::from_le_bytes(bytes(from)?),
             place: u64::from_le_bytes(bytes(from)?),
             id: read_text(from)?,
+            row: u64::from_le_bytes(bytes(from)?),
         };
         let key = bytes(from)?;
         let part = u16::from_le_bytes(bytes(from)?);

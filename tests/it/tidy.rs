@@ -78,8 +78,18 @@ const EDGES: [(&str, &[&str], &str); 23] = [
     (
         "hunt",
         &[
-            "config", "coverage", "engine", "error", "event", "input", "ledger", "output",
-            "report", "rule", "scan",
+            "config",
+            "coverage",
+            "engine",
+            "error",
+            "event",
+            "input",
+            "ledger",
+            "output",
+            "over_time",
+            "report",
+            "rule",
+            "scan",
         ],
         "it says what a pass is for and what becomes of its events; of the scan it knows how words are found in a text",
     ),
@@ -137,7 +147,14 @@ const EDGES: [(&str, &[&str], &str); 23] = [
     ),
     (
         "config",
-        &["input", "output", "report::RefusedRule", "rule", "store"],
+        &[
+            "input",
+            "output",
+            "over_time::Limits",
+            "report::RefusedRule",
+            "rule",
+            "store",
+        ],
         "plain data in the words of the stages, which get their own slice of it and never see the whole",
     ),
     (
@@ -259,10 +276,11 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "synth/",
             "cli/",
             "engine/worker/logs.rs",
+            "hunt/over_time/answers.rs",
             "over_time/",
             "rule_files.rs",
         ],
-        "likewise",
+        "likewise; what a hunt keeps of events until its end may go to temporary files",
     ),
     (
         "std::env",
@@ -770,6 +788,7 @@ fn the_table_for_athena_has_the_columns_of_a_file() {
             Type::Int32 => "int",
             Type::Int64 => "bigint",
             Type::Timestamp => "timestamp",
+            Type::Bool => "boolean",
         };
         format!("{} {kind}", column.name)
     });
