@@ -117,7 +117,6 @@ fn finish(writer: Writer<Vec<u8>>) -> Result<Vec<u8>, ArrowError> {
 fn text(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
         Cell::Text(text) => harmless(text.unwrap_or_default()),
-        // None of the texts that all rows have contains a blank.
         Cell::Texts(texts) => harmless_owned(texts.join(" ")),
         Cell::Int32(n) => Cow::Owned(n.to_string()),
         Cell::Int64(n) => Cow::Owned(n.map_or_else(String::new, |n| n.to_string())),

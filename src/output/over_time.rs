@@ -145,6 +145,10 @@ impl Alert {
             Ok::<_, Infallible>(match Column::from_name(name) {
                 Some(Column::AlertId) => Some(id.clone()),
                 Some(Column::EventTimeText) | None => None,
+                Some(Column::AccountId) => {
+                    let own = value(Column::AccountId);
+                    own.or_else(|| value(Column::RecipientAccountId)).cloned()
+                }
                 Some(column) => value(column).cloned(),
             })
         };

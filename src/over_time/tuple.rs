@@ -1,12 +1,16 @@
 //! What is kept of an event for one part of a rule, and its bytes in a temporary file.
 
+use std::cmp::Ordering;
 use std::io::{self, Read, Write};
 
 use crate::rule::over_time::{Digest, Group};
 
-/// What is kept of an event for one part of a rule, and one of the groups that the event is in. The order of tuples is
-/// that of rules, groups, times and places.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What is kept of an event for one part of a rule, and one of the groups that the event is in.
+///
+/// The order of tuples is that of rules, groups, times, parts and places. The times of events are often whole seconds, so
+/// that of two events of the same time either may have been the first: by their parts, they are in the order that
+/// completes a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tuple {
     pub(super) rule: u32,
     pub(super) group: Group,
@@ -28,6 +32,25 @@ pub struct Mark {
     pub id: Option<String>,
     /// Where its row is kept, for those who keep rows; else 0.
     pub row: u64,
+}
+
+impl Ord for Tuple {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let mark = |one: &Self| (one.mark.time, one.part);
+        let first = self.rule.cmp(&other.rule);
+        let first = first.then_with(|| self.group.cmp(&other.group));
+        first
+            .then_with(|| mark(self).cmp(&mark(other)))
+            .then_with(|| self.mark.cmp(&other.mark))
+            .then_with(|| self.key.cmp(&other.key))
+            .then_with(|| self.values.cmp(&other.values))
+    }
+}
+
+impl PartialOrd for Tuple {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Tuple {
