@@ -57,14 +57,7 @@ pub(super) fn resolve(
     outputs::check(args)?;
     let format = format(args, &destination)?;
     let schema = schema(args, &destination, format)?;
-    if destination == Destination::Stdout
-        && matches!(format, Format::Parquet | Format::Arrow)
-        && std::io::stdout().is_terminal()
-    {
-        bail!(usage(
-            "this format is not for a terminal; name a file, or add --format ndjson",
-        ));
-    }
+    check_terminal(&destination, format)?;
     let output = &args.output;
     let related = beside(args, output.related.as_deref(), "related events")?;
     let events = beside(args, output.events.as_deref(), "events of alerts")?;
@@ -374,6 +367,17 @@ fn format_of(path: &Path, args: &OutputArgs) -> Result<Option<Format>, clap::Err
         "arrow" | "arrows" => Some(Format::Arrow),
         _ => None,
     })
+}
+
+/// Refuses a format of bytes for a terminal.
+fn check_terminal(destination: &Destination, format: Format) -> Result<(), clap::Error> {
+    let is_bytes = matches!(format, Format::Parquet | Format::Arrow);
+    match *destination == Destination::Stdout && is_bytes && std::io::stdout().is_terminal() {
+        true => Err(usage(
+            "this format is not for a terminal; name a file, or add --format ndjson",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Refuses options for CSV if no output is CSV.

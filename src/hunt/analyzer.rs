@@ -1,51 +1,23 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
-use super::judge::{HuntRule, Verdict};
-use super::over_time::{FoundOverTime, LocalOverTime, OverTime};
+use super::finding::Finding;
+use super::judge::{HuntRule, Verdict, candidates, label};
+use super::over_time::{LocalOverTime, OverTime};
 use super::tally::{Suppressed, Tally};
-use super::{place, rows, undecided};
+use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
-use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search};
 use crate::event::Event;
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
-use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
-use crate::rule::{Needles, RuleInfo, RuleSet, RuleTable};
-
-/// One output of a hunt's analyzer.
-#[derive(Debug)]
-pub enum Finding {
-    /// An alert.
-    Alert(Alert),
-    /// A related event, which is written or shown.
-    Related(Alert),
-    /// The counts of the related events of a source, or of a piece of it.
-    Counts(PathBuf, Box<RelatedCounts>),
-    /// The numbers of alerts that exceptions suppressed, each with the places of its rule and of its exception.
-    Suppressed(BTreeMap<(u16, u16), u64>),
-    /// An event that rules over several events are about.
-    OverTime(Box<FoundOverTime>),
-}
-
-impl SizeBytes for Finding {
-    fn size_bytes(&self) -> usize {
-        match self {
-            Self::Alert(row) | Self::Related(row) => row.size_bytes(),
-            Self::Counts(source, counts) => {
-                size_of::<Self>() + source.as_os_str().len() + size_of_val(&**counts)
-            }
-            Self::Suppressed(counts) => size_of::<Self>() + 24 * counts.len(),
-            Self::OverTime(found) => size_of::<Self>() + found.size_bytes(),
-        }
-    }
-}
+use crate::report::{Code, Defect, Member, RuleName};
+use crate::rule::{Needles, RuleSet};
 
 /// Analyzes events with a set of rules.
 #[derive(Debug)]
@@ -116,14 +88,6 @@ impl<'a> HuntAnalyzer<'a> {
     /// Returns the companion of a rule, if there is one.
     pub(super) fn companion(&self) -> Option<&Companion<'a>> {
         self.companion.as_ref()
-    }
-}
-
-/// Returns the name of a rule at the end of messages, unless it is alone.
-pub(super) fn label(is_alone: bool, rule: RuleInfo<'_>) -> String {
-    match is_alone {
-        true => String::new(),
-        false => format!(" (rule {})", rule.name()),
     }
 }
 
@@ -309,21 +273,6 @@ impl HuntAnalyzer<'_> {
     /// Writes the places of the rules that an event may match, or may not be decided for, to `found`.
     fn candidates(&self, event: &Event<'_>, found: &mut Vec<u16>) {
         candidates(self.set.table(), self.rules.len(), event, found);
-    }
-}
-
-/// Writes the places of the rules of a table that an event may match, or may not be decided for, to `found`.
-pub(super) fn candidates(
-    table: &RuleTable,
-    n_rules: usize,
-    event: &Event<'_>,
-    found: &mut Vec<u16>,
-) {
-    table.candidates(event, found);
-    // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
-    if event.is_wrapped() || undecided::has_damaged_name(event) {
-        found.clear();
-        found.extend((0..u16::MAX).take(n_rules));
     }
 }
 

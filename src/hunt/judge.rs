@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use super::analyzer::Finding;
+use super::finding::Finding;
 use super::tally::Suppressed;
-use super::undecided::{Doubts, error_in_folders};
+use super::undecided::{self, Doubts, error_in_folders};
 use crate::engine::{Candidate, Emit, Location};
 use crate::event::Event;
 use crate::output::rules::RowRule;
 use crate::report::{Code, Defect};
-use crate::rule::RuleSet;
+use crate::rule::{RuleInfo, RuleSet, RuleTable};
 
 /// A rule of the hunt.
 #[derive(Debug)]
@@ -100,6 +100,29 @@ impl<'a> HuntRule<'a> {
     fn report_undecided(&self, at: &Location<'_>, message: &str, out: &mut Emit<'_, Finding>) {
         let message = format!("{message}{}", self.label);
         out.report(Defect::text(Code::Undecided, at.byte_offset, message));
+    }
+}
+
+/// Returns the name of a rule at the end of messages, unless it is alone.
+pub(super) fn label(is_alone: bool, rule: RuleInfo<'_>) -> String {
+    match is_alone {
+        true => String::new(),
+        false => format!(" (rule {})", rule.name()),
+    }
+}
+
+/// Writes the places of the rules of a table that an event may match, or may not be decided for, to `found`.
+pub(super) fn candidates(
+    table: &RuleTable,
+    n_rules: usize,
+    event: &Event<'_>,
+    found: &mut Vec<u16>,
+) {
+    table.candidates(event, found);
+    // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
+    if event.is_wrapped() || undecided::has_damaged_name(event) {
+        found.clear();
+        found.extend((0..u16::MAX).take(n_rules));
     }
 }
 

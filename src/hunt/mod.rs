@@ -9,6 +9,7 @@
 
 mod analyzer;
 pub(crate) mod companion;
+mod finding;
 mod journal;
 mod judge;
 mod known;
@@ -43,7 +44,8 @@ use tables::{Table, Tables};
 use unseen::{NotingGate, Origins};
 use writer::{Finished, Writer};
 
-pub use analyzer::{Finding, HuntAnalyzer};
+pub use analyzer::HuntAnalyzer;
+pub use finding::{Finding, FoundOverTime};
 
 /// A notice of a hunt while it runs, in the order of the output.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::path::Path;
 use rayon::ThreadPool;
 
 use super::Notice;
-use super::analyzer::{Finding, HuntAnalyzer};
+use super::analyzer::HuntAnalyzer;
+use super::finding::Finding;
 use super::journal::{Journal, Reached};
 use super::over_time::{Answer, Answers, OverTime};
 use super::tables::Tables;

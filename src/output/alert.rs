@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell, Column};
-use super::over_time::FiredEvents;
+use super::fired::FiredEvents;
 use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
 use crate::event::{Event, time};

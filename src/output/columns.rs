@@ -14,7 +14,6 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::kind::Kind;
-use super::over_time::{OF_ONE_EVENT, columns_after};
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,26 +102,6 @@ const fn optional(column: ColumnDef) -> ColumnDef {
 const fn required(mut column: ColumnDef) -> ColumnDef {
     column.nullable = false;
     column
-}
-
-/// Returns a column that only some files have, and that a row may have no value for.
-pub(super) const fn optional_column(
-    name: &'static str,
-    kind: Type,
-    ecs: &'static str,
-    meaning: &'static str,
-) -> ColumnDef {
-    column(name, kind, ecs, meaning)
-}
-
-/// Returns a column that only some files have.
-pub(super) const fn required_column(
-    name: &'static str,
-    kind: Type,
-    ecs: &'static str,
-    meaning: &'static str,
-) -> ColumnDef {
-    required(column(name, kind, ecs, meaning))
 }
 
 /// Makes [`Column`] and [`COLUMNS`] from one table.
@@ -265,6 +244,76 @@ pub const RELATION: ColumnDef = required(column(
     "",
     "how it relates to a quarantine: `failed_attach`, `detach`, `other_attach`, `legacy_quarantine`, `read` or `mention`",
 ));
+
+/// The columns that rows have after the others if the hunt has a rule over several events.
+pub const OVER_TIME: [ColumnDef; 8] = [
+    column(
+        "first_event_time",
+        Type::Timestamp,
+        "event.start",
+        "when the first event of the first window happened with which the rule fired",
+    ),
+    column(
+        "last_event_time",
+        Type::Timestamp,
+        "event.end",
+        "when the last event happened with which the rule fired",
+    ),
+    column(
+        "event_count",
+        Type::Int64,
+        "",
+        "the number of events in the window, in the one with the most",
+    ),
+    column(
+        "distinct_values",
+        Type::Int64,
+        "",
+        "the number of distinct values of the field whose values the rule counts, in the window with the most; of several \
+         fields the first",
+    ),
+    required(column(
+        "group_fields",
+        Type::Texts,
+        "",
+        "the names of the fields that the events have in common",
+    )),
+    required(column(
+        "group_values",
+        Type::Texts,
+        "",
+        "the value of each of these fields; empty if the events do not have it",
+    )),
+    required(column(
+        "event_ids",
+        Type::Texts,
+        "",
+        "the ids of the events of the first window, at most the last 50",
+    )),
+    column(
+        "is_early",
+        Type::Bool,
+        "",
+        "true if less than the rule's history was known before the event, so that it may not be the first of its kind",
+    ),
+];
+
+/// The columns that a row of a rule over several events has no values for, although all other rows have them.
+pub(super) const OF_ONE_EVENT: [Column; 4] = [
+    Column::RawEvent,
+    Column::LogFilePath,
+    Column::RecordIndex,
+    Column::LogOffset,
+];
+
+/// Returns the columns that a file of this kind has after those of all rows.
+pub(super) fn columns_after(kind: Kind) -> &'static [ColumnDef] {
+    match kind {
+        Kind::Alerts(_) => &[],
+        Kind::OverTime => &OVER_TIME,
+        Kind::Related => &[RELATION],
+    }
+}
 
 /// The name of the time zone of all times in Arrow.
 pub(crate) const UTC: &str = "UTC";

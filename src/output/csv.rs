@@ -6,9 +6,8 @@ use std::io;
 use ::csv::{Terminator, Writer, WriterBuilder};
 use arrow_schema::ArrowError;
 
-use super::columns::{COLUMNS, Cell, Column};
+use super::columns::{COLUMNS, Cell, Column, columns_after};
 use super::kind::Kind;
-use super::over_time::columns_after;
 
 /// The columns of a file, in their order. Columns that only some files have come after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

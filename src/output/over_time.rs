@@ -6,95 +6,11 @@
 
 use std::convert::Infallible;
 
-use super::RELATION;
 use super::alert::{Alert, fired_id};
-use super::columns::{Cell, Column, ColumnDef, Type, optional_column, required_column};
+use super::columns::{Cell, Column, OVER_TIME};
+use super::fired::FiredEvents;
 use super::kind::Kind;
 use crate::report::Relation;
-
-/// The events with which a rule over several events fires.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FiredEvents {
-    /// The names of the fields by which events are grouped.
-    pub group_fields: Vec<String>,
-    /// The value of each of these fields. An empty text if the events do not have it.
-    pub group_values: Vec<String>,
-    /// The time of the first event, in microseconds since 1970, UTC.
-    pub first: i64,
-    /// The time of the event that completes the first window, likewise.
-    pub completed: i64,
-    /// The time of the last event with which the rule fires, likewise.
-    pub last: i64,
-    /// The number of events.
-    pub count: u64,
-    /// The number of distinct values of the field whose values are counted, if there is one.
-    pub distinct: Option<u64>,
-    /// The ids of the events, at most so many of the last ones.
-    pub event_ids: Vec<String>,
-    /// True if the time before the events is known for less than the rule's window.
-    pub is_early: bool,
-}
-
-/// The columns that rows have after the others if the hunt has a rule over several events.
-pub const OVER_TIME: [ColumnDef; 8] = [
-    optional_column(
-        "first_event_time",
-        Type::Timestamp,
-        "event.start",
-        "when the first event of the first window happened with which the rule fired",
-    ),
-    optional_column(
-        "last_event_time",
-        Type::Timestamp,
-        "event.end",
-        "when the last event happened with which the rule fired",
-    ),
-    optional_column(
-        "event_count",
-        Type::Int64,
-        "",
-        "the number of events in the window, in the one with the most",
-    ),
-    optional_column(
-        "distinct_values",
-        Type::Int64,
-        "",
-        "the number of distinct values of the field whose values the rule counts, in the window with the most; of several \
-         fields the first",
-    ),
-    required_column(
-        "group_fields",
-        Type::Texts,
-        "",
-        "the names of the fields that the events have in common",
-    ),
-    required_column(
-        "group_values",
-        Type::Texts,
-        "",
-        "the value of each of these fields; empty if the events do not have it",
-    ),
-    required_column(
-        "event_ids",
-        Type::Texts,
-        "",
-        "the ids of the events of the first window, at most the last 50",
-    ),
-    optional_column(
-        "is_early",
-        Type::Bool,
-        "",
-        "true if less than the rule's history was known before the event, so that it may not be the first of its kind",
-    ),
-];
-
-/// The columns that a row of a rule over several events has no values for, although all other rows have them.
-pub(super) const OF_ONE_EVENT: [Column; 4] = [
-    Column::RawEvent,
-    Column::LogFilePath,
-    Column::RecordIndex,
-    Column::LogOffset,
-];
 
 /// The fields of a group that a column is about, beside the ECS fields that the columns name.
 const GROUPED: [(&str, Column); 17] = [
@@ -208,15 +124,6 @@ impl Alert {
             texts(|fired| &fired.event_ids),
             Cell::Bool(fired.map(|fired| fired.is_early)),
         ]
-    }
-}
-
-/// Returns the columns that a file of this kind has after those of all rows.
-pub(super) fn columns_after(kind: Kind) -> &'static [ColumnDef] {
-    match kind {
-        Kind::Alerts(_) => &[],
-        Kind::OverTime => &OVER_TIME,
-        Kind::Related => &[RELATION],
     }
 }
 

@@ -48,6 +48,26 @@ impl PackRule {
     }
 }
 
+impl RuleOverTime {
+    /// Returns the name of the rule.
+    #[must_use]
+    pub fn name(&self) -> RuleName {
+        self.info().name()
+    }
+
+    /// Returns what it has in common with rules about one event.
+    #[must_use]
+    pub fn info(&self) -> RuleInfo<'_> {
+        RuleInfo {
+            pack: &self.pack,
+            file: &self.file,
+            metadata: &self.metadata,
+            notes: &self.notes,
+            over_time: Some(self),
+        }
+    }
+}
+
 /// What rules about one event and rules over several events have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleInfo<'a> {

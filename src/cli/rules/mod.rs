@@ -64,9 +64,11 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
     };
     let selection = selection(args);
     match selection.apply(&mut loaded) {
-        Ok(()) | Err(SelectionError::CannotRun { .. }) => Ok(loaded),
-        Err(error) => Err(usage(&error.to_string()).into()),
+        Ok(()) | Err(SelectionError::CannotRun { .. }) => {}
+        Err(error) => return Err(usage(&error.to_string()).into()),
     }
+    leave_out(args, &mut loaded);
+    Ok(loaded)
 }
 
 /// Returns the rules that a command line asks for.
@@ -78,9 +80,7 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
     if args.strict_rules && !loaded.refused.is_empty() {
         return Err(usage(&refused_text(&loaded.refused)).into());
     }
-    if args.single_event {
-        loaded.leave_out_over_time("left out by --single-event");
-    }
+    leave_out(args, &mut loaded);
     let Loaded {
         rules,
         over_time,
@@ -101,6 +101,13 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
         None => set,
     };
     Ok(Chosen { set, refused })
+}
+
+/// Leaves out the rules over several events if this is requested.
+fn leave_out(args: &RuleArgs, loaded: &mut Loaded) {
+    if args.single_event {
+        loaded.leave_out_over_time("left out by --single-event");
+    }
 }
 
 /// Reads all rules, with those that are not selected.

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{FoundOverTime, OverTime};
+use super::super::finding::FoundOverTime;
+use super::OverTime;
 use crate::error::Error;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, FiredEvents};

@@ -1,10 +1,10 @@
 //! Events -> tuples, on each thread.
 
-use super::super::analyzer::{Finding, candidates};
-use super::super::judge::Verdict;
+use super::super::finding::{Finding, FoundOverTime};
+use super::super::judge::{Verdict, candidates};
 use super::super::place;
 use super::super::tally::Suppressed;
-use super::{FoundOverTime, OverTime};
+use super::OverTime;
 use crate::engine::{Candidate, Emit, Location};
 use crate::output::Alert;
 use crate::over_time::{Moment, Plan};

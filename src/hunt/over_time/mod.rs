@@ -12,12 +12,10 @@ mod local;
 
 use std::sync::Arc;
 
-use super::analyzer::label;
-use super::judge::HuntRule;
+use super::judge::{HuntRule, label};
 use crate::config::HuntConfig;
-use crate::output::Alert;
 use crate::output::rules::RowRule;
-use crate::over_time::{Limits, PartOf, Plan, Tuple};
+use crate::over_time::{Limits, PartOf, Plan};
 use crate::rule::over_time::RuleOverTime;
 use crate::rule::{RuleSet, RuleTable};
 pub(super) use answers::{Answer, Answers};
@@ -42,21 +40,6 @@ pub(super) struct OverTime<'a> {
 struct Part<'a> {
     of: PartOf<'a>,
     rule: HuntRule<'a>,
-}
-
-/// An event that a part of a rule is about.
-#[derive(Debug)]
-pub struct FoundOverTime {
-    tuples: Vec<Tuple>,
-    /// Its row, if the events of what fires become rows.
-    row: Option<Alert>,
-}
-
-impl FoundOverTime {
-    pub(super) fn size_bytes(&self) -> usize {
-        let tuples: usize = self.tuples.iter().map(Tuple::size_bytes).sum();
-        size_of::<Self>() + tuples + self.row.as_ref().map_or(0, Alert::size_bytes)
-    }
 }
 
 impl<'a> OverTime<'a> {

@@ -6,8 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::alert::Alert;
-use super::super::columns::{Cell, Column, ColumnDef};
-use super::super::over_time::OVER_TIME;
+use super::super::columns::{Cell, Column, ColumnDef, OVER_TIME};
 use super::super::rule_columns::RuleColumns;
 use super::{as_json, without_nulls};
 

@@ -23,9 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::condition::{Condition, Field};
 use super::model::{Metadata, Rule};
-use super::pack_rule::RuleInfo;
 use crate::event::Fields;
-use crate::report::RuleName;
 pub(super) use duration::{micros, micros_before_now};
 
 /// The most groups that one event can belong to by the values of its fields; more are left out.
@@ -162,24 +160,6 @@ impl Limit {
 }
 
 impl RuleOverTime {
-    /// Returns the name of the rule.
-    #[must_use]
-    pub fn name(&self) -> RuleName {
-        self.info().name()
-    }
-
-    /// Returns what it has in common with rules about one event.
-    #[must_use]
-    pub fn info(&self) -> RuleInfo<'_> {
-        RuleInfo {
-            pack: &self.pack,
-            file: &self.file,
-            metadata: &self.metadata,
-            notes: &self.notes,
-            over_time: Some(self),
-        }
-    }
-
     /// Returns the names of the fields whose values are counted.
     #[must_use]
     pub fn counted(&self) -> Vec<&str> {

@@ -10,8 +10,8 @@ pub(in super::super) use columns::{batch, schema};
 use serde_json::{Map, Value, json};
 
 use super::super::alert::Alert;
-use super::super::columns::{Cell, Column};
-use super::super::over_time::{FiredEvents, OVER_TIME};
+use super::super::columns::{Cell, Column, OVER_TIME};
+use super::super::fired::FiredEvents;
 use super::super::rule_columns::RuleColumns;
 use super::without_nulls;
 use crate::rule::{Attack, Severity};
