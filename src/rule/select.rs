@@ -35,7 +35,9 @@ impl Pattern {
         self.is_name(&metadata.rule_id) || self.is_name(&metadata.name)
     }
 
-    fn is_of_refused(&self, rule: &Refused) -> bool {
+    /// Returns whether it is the id or the name of a rule that cannot run.
+    #[must_use]
+    pub fn is_of_refused(&self, rule: &Refused) -> bool {
         let mut names = rule.id.iter().chain(&rule.title);
         names.any(|name| self.is_name(name))
     }

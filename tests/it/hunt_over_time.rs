@@ -590,7 +590,8 @@ fn a_list_says_which_rules_are_over_several_events() {
         &["rules", "test", "rules/a.yml", "--id", "chained", "logs"],
     );
     assert_eq!(exit, Some(2), "{text}");
-    assert!(text.contains("which no single event matches"), "{text}");
+    let why = "a rule over several events (temporal_ordered), which no single event matches";
+    assert!(text.contains(why), "{text}");
 }
 
 #[test]
@@ -680,6 +681,10 @@ fn public_rules_fire_as_if_every_event_of_public_data_were_parsed() {
         load_pack(pack, &root, &root.join(pack), &mut loaded);
     }
     loaded.resolve();
+    // A document of Elastic that has its record inside is judged as one of the two, by what is searched for. Only the
+    // document may have fields that no record has.
+    loaded.over_time.retain(|one| one.notes.is_empty());
+    assert!(loaded.over_time.len() > 40, "{}", loaded.over_time.len());
     let lake = Lake::new();
     let fired = |single: Vec<PackRule>| {
         let rules = RuleSet::with_over_time(single, loaded.over_time.clone()).unwrap();
