@@ -45,7 +45,7 @@ def hunt(program, rules, packs, records):
                 offset += len(line)
                 out.write(line)
         options = [part for pack in packs for part in ("--rules", os.path.join(rules, pack))]
-        command = [program, "hunt", "--no-config", *options, "--format", "ndjson", "-o", alerts, archive]
+        command = [program, "hunt", "--no-config", "--single-event", *options, "--format", "ndjson", "-o", alerts, archive]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         summary = done.stderr.decode().splitlines()
         print(*(line for line in summary if line.split(" ")[0] in ("rules", "time", "candidates", "error:")), sep="; ")

@@ -11,6 +11,7 @@ use crate::input::layout::Selection;
 use crate::input::names::Names;
 use crate::input::open::MAP_BYTES;
 use crate::output::{Destination, Format, Schema};
+use crate::over_time::Limits;
 use crate::report::RefusedRule;
 use crate::rule::RuleSet;
 use crate::store::Stores;
@@ -78,6 +79,9 @@ pub struct OutputConfig {
     /// Destination and format of the related events: events that name the policy but are not alerts. If it is `None`,
     /// these events are only counted.
     pub related: Option<(Destination, Format)>,
+    /// Destination and format of the events of what rules over several events find, a row each. If it is `None`, the
+    /// alerts have their ids.
+    pub events: Option<(Destination, Format)>,
 }
 
 impl Default for OutputConfig {
@@ -87,6 +91,7 @@ impl Default for OutputConfig {
             format: Format::Parquet,
             schema: Schema::Flat,
             related: None,
+            events: None,
         }
     }
 }
@@ -104,6 +109,8 @@ pub struct HuntConfig {
     pub refused: Vec<RefusedRule>,
     /// The maximum number of rows of a rule; further alerts of it are counted and not written. `None` means no limit.
     pub max_per_rule: Option<u64>,
+    /// The limits of rules over several events.
+    pub over_time: Limits,
     /// The settings for reading the archive.
     pub scan: ScanConfig,
     /// The outputs.
@@ -120,6 +127,7 @@ impl Default for HuntConfig {
             run_id: random_run_id(),
             command: Vec::new(),
             rules: RuleSet::default(),
+            over_time: Limits::default(),
             refused: Vec::new(),
             max_per_rule: None,
             scan: ScanConfig::default(),

@@ -99,7 +99,7 @@ fn element(names: &[&str]) -> Field {
 pub(super) fn batch(events: &[CaseEvent], rule: &RuleColumns) -> Result<RecordBatch, ArrowError> {
     let mut alerts = Rows::new(Kind::Alerts(Flat), UTC_AS_OFFSET);
     for event in events {
-        alerts.append(event.alert.cells(rule), None);
+        alerts.append(event.alert.cells(rule), &[]);
     }
     let alerts = alerts.take_batch()?;
     let own = Column::ALL.into_iter().zip(alerts.columns());

@@ -50,7 +50,7 @@ pub fn write(
 ) -> Result<(), ArrowError> {
     let threads = Threads::new(n_threads);
     let columns = RuleColumns::new(
-        &PackRule::new(BUILTIN_PACK, rule.clone()),
+        PackRule::new(BUILTIN_PACK, rule.clone()).info(),
         &case.about.run_id.as_str().into(),
     );
     let evidence = &*case;

@@ -69,8 +69,8 @@ fn command(
     report: &Report,
     users: &Users,
 ) -> Option<(String, usize)> {
-    let mut rules = config.rules.iter();
-    let is_quarantine = rules.all(|(_, one)| one.rule.metadata.is_quarantine());
+    let mut rules = config.rules.infos();
+    let is_quarantine = rules.all(|(_, one)| one.metadata.is_quarantine());
     if report.alerts == 0 || !is_quarantine {
         return None;
     }

@@ -35,6 +35,7 @@ pub(super) fn check(args: &HuntArgs) -> Result<(), clap::Error> {
         ("--output", Some(&args.output.destination)),
         ("--report", args.output.report.as_ref()),
         ("--related", args.output.related.as_ref()),
+        ("--events", args.output.events.as_ref()),
         ("--files-from", input.files_from.as_ref()),
         ("--manifest", input.manifest.as_ref()),
     ];

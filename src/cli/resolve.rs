@@ -18,6 +18,7 @@ use trailsift::input::open::MAP_BYTES;
 use trailsift::output::{
     Column, CsvColumns, Dataset, Destination, Format, Schema, incomplete_name,
 };
+use trailsift::rule::RuleSet;
 use trailsift::store::{StoreOptions, Stores, Uri};
 
 use super::args::{
@@ -56,17 +57,14 @@ pub(super) fn resolve(
     outputs::check(args)?;
     let format = format(args, &destination)?;
     let schema = schema(args, &destination, format)?;
-    if destination == Destination::Stdout
-        && matches!(format, Format::Parquet | Format::Arrow)
-        && std::io::stdout().is_terminal()
-    {
-        bail!(usage(
-            "this format is not for a terminal; name a file, or add --format ndjson",
-        ));
-    }
-    let related = related(args)?;
-    check_csv_options(args, format, related.as_ref())?;
-    let tables = args.output.related.iter().chain([&args.output.destination]);
+    check_terminal(&destination, format)?;
+    let output = &args.output;
+    let related = beside(args, output.related.as_deref(), "related events")?;
+    let events = beside(args, output.events.as_deref(), "events of alerts")?;
+    let formats = related.iter().chain(&events).map(|(_, format)| *format);
+    check_csv_options(args, formats.chain([format]))?;
+    let tables = output.related.iter().chain(&output.events);
+    let tables = tables.chain([&output.destination]);
     let beside: Vec<PathBuf> = tables.clone().map(|path| incomplete_name(path)).collect();
     let outputs = args.output.report.iter().chain(tables).chain(&beside);
     let outputs: Vec<&Path> = outputs.map(|path| &**path).collect();
@@ -81,12 +79,14 @@ pub(super) fn resolve(
     let stores = stores(input);
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     let chosen = rules::choose(&args.rules)?;
+    check_over_time(args, &chosen.set)?;
     Ok(HuntConfig {
         run_id,
         command: args.words.clone(),
         rules: chosen.set,
         refused: chosen.refused,
         max_per_rule: args.max_per_rule,
+        over_time: Default::default(),
         scan: ScanConfig {
             own_files,
             own_uris,
@@ -100,6 +100,7 @@ pub(super) fn resolve(
             format,
             schema,
             related,
+            events,
         },
         state: args.output.state.clone(),
         allows_no_events: args.allow_empty,
@@ -368,16 +369,22 @@ fn format_of(path: &Path, args: &OutputArgs) -> Result<Option<Format>, clap::Err
     })
 }
 
+/// Refuses a format of bytes for a terminal.
+fn check_terminal(destination: &Destination, format: Format) -> Result<(), clap::Error> {
+    let is_bytes = matches!(format, Format::Parquet | Format::Arrow);
+    match *destination == Destination::Stdout && is_bytes && std::io::stdout().is_terminal() {
+        true => Err(usage(
+            "this format is not for a terminal; name a file, or add --format ndjson",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Refuses options for CSV if no output is CSV.
 fn check_csv_options(
     args: &HuntArgs,
-    format: Format,
-    related: Option<&(Destination, Format)>,
+    mut formats: impl Iterator<Item = Format>,
 ) -> Result<(), clap::Error> {
-    let mut formats = related
-        .into_iter()
-        .map(|(_, format)| *format)
-        .chain([format]);
     let has_csv = formats.any(|format| matches!(format, Format::Csv(_)));
     if !has_csv && (args.output.raw || !args.output.columns.is_empty()) {
         return Err(usage(
@@ -407,21 +414,44 @@ fn csv_columns(args: &OutputArgs) -> Result<CsvColumns, clap::Error> {
     })
 }
 
-/// Returns the destination of the events beside the alerts.
-fn related(args: &HuntArgs) -> Result<Option<(Destination, Format)>, clap::Error> {
-    let Some(path) = &args.output.related else {
+/// Refuses options that do not go with rules over several events, or only with these.
+fn check_over_time(args: &HuntArgs, rules: &RuleSet) -> Result<(), clap::Error> {
+    let (output, n_rules) = (&args.output, rules.over_time().len());
+    if let Some(state) = output.state.as_ref().filter(|_| n_rules > 0) {
+        return Err(usage(&format!(
+            "{}: a ledger works only with rules about one event, and {n_rules} of these rules are over several; leave them \
+             out with --single-event",
+            state.display()
+        )));
+    }
+    match &output.events {
+        Some(path) if n_rules == 0 => Err(usage(&format!(
+            "{}: no rule of this hunt is over several events; leave out --events",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the destination of rows beside the alerts.
+fn beside(
+    args: &HuntArgs,
+    path: Option<&Path>,
+    what: &str,
+) -> Result<Option<(Destination, Format)>, clap::Error> {
+    let Some(path) = path else {
         return Ok(None);
     };
     if path.as_os_str() == "-" {
-        let message =
-            "related events go to a file; name one that ends in .parquet, .ndjson, .csv or .arrows";
-        return Err(usage(message));
+        return Err(usage(&format!(
+            "{what} go to a file; name one that ends in .parquet, .ndjson, .csv or .arrows"
+        )));
     }
     let destination = written(path)?;
     match format_of(path, &args.output)? {
         Some(format) => Ok(Some((destination, format))),
         None => Err(usage(&format!(
-            "{}: related events go to a file, not a folder; end its name in .parquet, .ndjson, .csv or .arrows",
+            "{}: {what} go to a file, not a folder; end its name in .parquet, .ndjson, .csv or .arrows",
             path.display()
         ))),
     }

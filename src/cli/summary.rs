@@ -65,12 +65,10 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         }
     }
     let rate = u128::from(stats.text_bytes) * 1000 / u128::from(report.elapsed_ms.max(1));
-    let related_to = config
-        .output
-        .related
-        .as_ref()
-        .map(|(destination, _)| destination);
-    let destinations = std::iter::once(&config.output.destination).chain(related_to);
+    let output = &config.output;
+    let beside = output.related.iter().chain(&output.events);
+    let beside = beside.map(|(destination, _)| destination);
+    let destinations = std::iter::once(&output.destination).chain(beside);
     let outputs = report.outputs.iter().zip(destinations);
     let outputs = outputs.map(|(placed, to)| outputs::text(placed, &to.name(), report));
     let outputs: Vec<String> = outputs.map(|text| harmless(&text, usize::MAX)).collect();

@@ -57,6 +57,31 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// A ledger is requested for rules over several events.
+    #[error(
+        "{path}: a ledger works only with rules about one event so far; leave out the rules over several events \
+         (--single-event)",
+        path = path.display()
+    )]
+    LedgerOverTime {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// A temporary file for the events of rules over several events cannot be written or read.
+    #[error("the events of rules over several events cannot be kept in a temporary file")]
+    Temporary {
+        /// The I/O error.
+        source: std::io::Error,
+    },
+    /// An output for the events of rules over several events is requested, and there is no such rule.
+    #[error(
+        "{path}: this hunt has no rule over several events, so there is nothing to write to it; leave out --events",
+        path = path.display()
+    )]
+    NoOverTime {
+        /// The output.
+        path: PathBuf,
+    },
     /// A file of a dataset is still there, although the other files did not get their names.
     #[error(
         "{path}: it is left of an output that was broken off, and cannot be taken away; remove it by hand, since its alerts will be \

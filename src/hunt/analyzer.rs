@@ -1,49 +1,24 @@
 //! The outputs that a hunt makes of events: alerts, related events, and undecided events.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
+use super::finding::Finding;
+use super::judge::{HuntRule, Judged, Verdict, candidates, label};
+use super::over_time::{LocalOverTime, OverTime};
+use super::rows;
 use super::tally::{Suppressed, Tally};
-use super::undecided::{self, Calls, Doubts, error_in_folders};
-use super::{row_event, rows};
 use crate::config::{HuntConfig, Progress};
-use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search};
 use crate::event::{Event, FieldMemory, Fields};
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
-use crate::output::{Alert, Column, RowEvent};
-use crate::report::{Code, Defect, Member, RelatedCounts, RuleName};
+use crate::output::{Alert, Column};
+use crate::report::{Code, Defect, Member, RuleName};
 use crate::rule::{ActionPatterns, Needles, RuleSet};
 use crate::scan::Actions;
-
-/// One output of a hunt's analyzer.
-#[derive(Debug)]
-pub enum Finding {
-    /// An alert.
-    Alert(Alert),
-    /// A related event, which is written or shown.
-    Related(Alert),
-    /// The counts of the related events of a source, or of a piece of it.
-    Counts(PathBuf, Box<RelatedCounts>),
-    /// The numbers of alerts that exceptions suppressed, each with the places of its rule and of its exception.
-    Suppressed(BTreeMap<(u16, u16), u64>),
-}
-
-impl SizeBytes for Finding {
-    fn size_bytes(&self) -> usize {
-        match self {
-            Self::Alert(row) | Self::Related(row) => row.size_bytes(),
-            Self::Counts(source, counts) => {
-                size_of::<Self>() + source.as_os_str().len() + size_of_val(&**counts)
-            }
-            Self::Suppressed(counts) => size_of::<Self>() + 24 * counts.len(),
-        }
-    }
-}
 
 /// Analyzes events with a set of rules.
 #[derive(Debug)]
@@ -57,15 +32,7 @@ pub struct HuntAnalyzer<'a> {
     companion: Option<Companion<'a>>,
     /// True if all related events become rows.
     is_related_requested: bool,
-}
-
-/// A rule of the hunt.
-#[derive(Debug)]
-struct HuntRule<'a> {
-    row: RowRule<'a>,
-    doubts: Doubts,
-    /// The name of the rule at the end of messages. Empty if there is no other rule.
-    label: String,
+    over_time: Option<OverTime<'a>>,
 }
 
 impl<'a> HuntAnalyzer<'a> {
@@ -73,14 +40,10 @@ impl<'a> HuntAnalyzer<'a> {
     #[must_use]
     pub fn new(config: &'a HuntConfig) -> Self {
         let is_related_requested = config.output.related.is_some();
-        let n_rules = config.rules.iter().len();
-        let rules = config.rules.iter().map(|(index, one)| HuntRule {
-            row: companion::row_rule(&one.rule).in_set(index, &one.pack, &one.file),
-            doubts: Doubts::of(&one.rule),
-            label: match n_rules {
-                1 => String::new(),
-                _ => format!(" (rule {})", one.name()),
-            },
+        let is_alone = config.rules.len() == 1;
+        let rules = config.rules.iter().map(|(index, one)| {
+            let row = companion::row_rule(&one.rule).in_set(index, &one.pack, &one.file);
+            HuntRule::new(row, label(is_alone, one.info()))
         });
         let rules: Vec<HuntRule<'_>> = rules.collect();
         let companion = rules.iter().find_map(|HuntRule { row, .. }| {
@@ -94,12 +57,18 @@ impl<'a> HuntAnalyzer<'a> {
             progress: &config.scan.progress,
             companion,
             is_related_requested,
+            over_time: OverTime::new(config),
         }
     }
 
     /// Returns the number of rules.
     pub(super) fn n_rules(&self) -> usize {
-        self.rules.len()
+        self.set.len()
+    }
+
+    /// Returns the rules over several events, if there are any.
+    pub(super) fn over_time(&self) -> Option<&OverTime<'a>> {
+        self.over_time.as_ref()
     }
 
     /// Returns the rules.
@@ -114,10 +83,7 @@ impl<'a> HuntAnalyzer<'a> {
 
     /// Returns counts for the alerts of these rules, which are zero.
     pub(super) fn tally(&self) -> Tally {
-        Tally::new(
-            self.rules.len(),
-            !RuleName::is_one_builtin(&self.set.names()),
-        )
+        Tally::new(self.set.len(), !RuleName::is_one_builtin(&self.set.names()))
     }
 
     /// Returns the companion of a rule, if there is one.
@@ -235,7 +201,10 @@ impl Analyzer for HuntAnalyzer<'_> {
         Self: 'a;
 
     fn interest(&self) -> Interest {
-        let rules = || self.rules.iter().map(|rule| &rule.row);
+        let rules = || {
+            let of_one_event = self.rules.iter().map(|rule| &rule.row);
+            of_one_event.chain(self.over_time.iter().flat_map(OverTime::rows))
+        };
         let rows = rules().map(|row| rows::row_criteria(row.rule(), self.is_related_requested));
         Interest {
             search: search(&rules().collect::<Vec<_>>()),
@@ -253,6 +222,7 @@ impl Analyzer for HuntAnalyzer<'_> {
             candidates: Vec::new(),
             memory: FieldMemory::new(self.set.n_fields()),
             companion: self.companion.as_ref().map(Companion::local),
+            over_time: self.over_time.as_ref().map(OverTime::local),
         }
     }
 }
@@ -269,6 +239,7 @@ pub struct LocalHunt<'a> {
     /// The values of the event's fields.
     memory: FieldMemory,
     companion: Option<LocalCompanion<'a>>,
+    over_time: Option<LocalOverTime<'a>>,
 }
 
 impl Local for LocalHunt<'_> {
@@ -276,34 +247,24 @@ impl Local for LocalHunt<'_> {
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Finding>) {
         let hunt = self.hunt;
-        if let [rule] = &*hunt.rules {
-            let mut judged = Judged::new(event, at, &event.event);
-            let is_match = self.judge(rule, &mut judged, out);
-            judged
-                .alerts
-                .into_iter()
-                .for_each(|alert| out.output(Finding::Alert(alert)));
-            return self.beside(is_match, event, at, out);
-        }
-        let mut candidates = std::mem::take(&mut self.candidates);
-        hunt.candidates(&event.event, &mut candidates);
         let mut memory = std::mem::take(&mut self.memory);
-        let fields = memory.of(&event.event);
-        let mut judged = Judged::new(event, at, &fields);
-        let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
-        let mut is_quarantine = false;
-        for number in &candidates {
-            let Some(rule) = hunt.rules.get(usize::from(*number)) else {
-                continue;
-            };
-            let is_match = self.judge(rule, &mut judged, out);
-            is_quarantine |= is_match && quarantine == Some(*number);
+        let remembered = memory.of(&event.event);
+        // To keep the values of fields costs one rule more than it saves.
+        let fields: &dyn Fields = match &*hunt.rules {
+            [_] if hunt.over_time.is_none() => &event.event,
+            _ => &remembered,
+        };
+        let mut judged = Judged::new(event, at, fields);
+        if let Some(over_time) = &mut self.over_time {
+            over_time.event(&judged, &mut self.suppressed, out);
         }
-        judged
-            .alerts
-            .into_iter()
-            .for_each(|alert| out.output(Finding::Alert(alert)));
-        self.candidates = candidates;
+        let is_quarantine = match &*hunt.rules {
+            [rule] => self.judge(rule, &mut judged, out),
+            _ => self.judge_all(&mut judged, out),
+        };
+        for alert in judged.into_alerts() {
+            out.output(Finding::Alert(alert));
+        }
         self.memory = memory;
         self.beside(is_quarantine, event, at, out);
     }
@@ -350,67 +311,29 @@ impl FoundInRecord {
 impl HuntAnalyzer<'_> {
     /// Writes the places of the rules that an event may match, or may not be decided for, to `found`.
     fn candidates(&self, event: &Event<'_>, found: &mut Vec<u16>) {
-        self.set.table().candidates(event, found);
-        // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
-        if event.is_wrapped() || undecided::has_damaged_name(event) {
-            found.clear();
-            found.extend(self.rules.iter().map(|rule| rule.row.index()));
-        }
-    }
-}
-
-/// An event that one rule after the other judges, and what all of them ask about it.
-struct Judged<'e> {
-    found: &'e Candidate<'e>,
-    at: &'e Location<'e>,
-    /// The event's fields, whose values may be kept.
-    fields: &'e dyn Fields,
-    calls: OnceCell<Calls>,
-    /// An error that only the name of the event's folder states.
-    error_outside: OnceCell<Option<String>>,
-    /// The alerts of the rules so far.
-    alerts: Vec<Alert>,
-}
-
-impl<'e> Judged<'e> {
-    fn new(found: &'e Candidate<'e>, at: &'e Location<'e>, fields: &'e dyn Fields) -> Self {
-        Self {
-            found,
-            at,
-            fields,
-            calls: OnceCell::new(),
-            error_outside: OnceCell::new(),
-            alerts: Vec::new(),
-        }
-    }
-
-    fn event(&self) -> &'e Event<'e> {
-        &self.found.event
-    }
-
-    fn calls(&self) -> &Calls {
-        self.calls.get_or_init(|| Calls::of(self.event()))
-    }
-
-    fn error_outside(&self) -> Option<&str> {
-        let error = || error_outside(self.event(), self.at);
-        self.error_outside.get_or_init(error).as_deref()
-    }
-
-    /// Returns the alert of a rule.
-    fn alert(&self, rule: &HuntRule<'_>) -> Alert {
-        let row = RowEvent {
-            fields: self.fields,
-            ..row_event(self.found, self.at)
-        };
-        match self.alerts.first() {
-            Some(first) => first.of_other_rule(&rule.row, &row),
-            None => Alert::new(&rule.row, &row),
-        }
+        candidates(self.set.table(), self.rules.len(), event, found);
     }
 }
 
 impl LocalHunt<'_> {
+    /// Judges an event by all rules that it may match. Returns whether the quarantine rule matches it.
+    fn judge_all(&mut self, judged: &mut Judged<'_>, out: &mut Emit<'_, Finding>) -> bool {
+        let hunt = self.hunt;
+        let mut candidates = std::mem::take(&mut self.candidates);
+        hunt.candidates(judged.event(), &mut candidates);
+        let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
+        let mut is_quarantine = false;
+        for number in &candidates {
+            let Some(rule) = hunt.rules.get(usize::from(*number)) else {
+                continue;
+            };
+            let is_match = self.judge(rule, judged, out);
+            is_quarantine |= is_match && quarantine == Some(*number);
+        }
+        self.candidates = candidates;
+        is_quarantine
+    }
+
     /// Judges an event by one rule. Returns whether the rule matches it.
     fn judge(
         &mut self,
@@ -418,51 +341,23 @@ impl LocalHunt<'_> {
         judged: &mut Judged<'_>,
         out: &mut Emit<'_, Finding>,
     ) -> bool {
-        if !rule.row.rule().matches(judged.fields) {
-            Self::no_match(rule, judged, out);
-            return false;
-        }
-        let index = rule.row.index();
-        if let Some(exception) = self.hunt.set.excepted(index, judged.fields) {
-            *self.suppressed.entry((index, exception)).or_default() += 1;
-            return true;
-        }
-        if let Some(folder) = judged.error_outside()
-            && !rule.doubts.matches_failed(rule.row.rule(), judged.event())
-        {
-            report_folder(rule, judged.at, ("event would be an alert", folder), out);
-            return true;
+        let hunt = self.hunt;
+        match rule.judge(hunt.set, judged, &mut self.suppressed, out) {
+            Verdict::NoMatch => return false,
+            Verdict::NoAlert => return true,
+            Verdict::Alert => {}
         }
         let alert = judged.alert(rule);
         if !self.found.is_first(&alert, judged.at) {
             return true;
         }
-        self.hunt.progress.n_results.fetch_add(1, Relaxed);
+        hunt.progress.n_results.fetch_add(1, Relaxed);
         // All alerts of the event have the same time.
-        if alert.event_time.is_none() && judged.alerts.is_empty() {
+        if alert.event_time.is_none() && judged.alerts().is_empty() {
             out.report(time_defect(&alert));
         }
-        judged.alerts.push(alert);
+        judged.push(alert);
         true
-    }
-
-    /// Takes an event that a rule does not match, and that may be undecided.
-    fn no_match(rule: &HuntRule<'_>, judged: &Judged<'_>, out: &mut Emit<'_, Finding>) {
-        let (doubts, judge) = (&rule.doubts, rule.row.rule());
-        let (event, at) = (judged.event(), judged.at);
-        if let Some(message) = doubts.message(judge, event, judged.calls()) {
-            report_undecided(rule, at, &message, out);
-        } else if doubts.may_have_failed()
-            && let Some(folder) = judged.error_outside()
-            && doubts.matches_failed(judge, event)
-        {
-            report_folder(
-                rule,
-                at,
-                ("event is no alert if it did not fail", folder),
-                out,
-            );
-        }
     }
 
     /// Takes an event that may be related to the alerts of the quarantine rule.
@@ -478,40 +373,6 @@ impl LocalHunt<'_> {
             out.output(Finding::Related(row));
         }
     }
-}
-
-/// Reports an event whose outcome, and so whether it is an alert, depends on the name of its folder.
-fn report_folder(
-    rule: &HuntRule<'_>,
-    at: &Location<'_>,
-    (would, folder): (&str, &str),
-    out: &mut Emit<'_, Finding>,
-) {
-    let message = format!(
-        "{would}, but the folder {} says that it failed: whether it did cannot be decided",
-        folder.escape_debug()
-    );
-    report_undecided(rule, at, &message, out);
-}
-
-fn report_undecided(
-    rule: &HuntRule<'_>,
-    at: &Location<'_>,
-    message: &str,
-    out: &mut Emit<'_, Finding>,
-) {
-    let message = format!("{message}{}", rule.label);
-    out.report(Defect::text(Code::Undecided, at.byte_offset, message));
-}
-
-/// Returns an error that only the name of the event's folder states.
-fn error_outside(event: &Event<'_>, at: &Location<'_>) -> Option<String> {
-    let member = at.log.member.map(Arc::as_ref);
-    let folder = error_in_folders(&at.log.source.path, member)?;
-    let is_own = ["error_code", "error_message"]
-        .iter()
-        .any(|field| event.text(&format!("aws.cloudtrail.{field}")).is_some());
-    (!is_own).then_some(folder)
 }
 
 /// Returns the defect of an alert without a time.

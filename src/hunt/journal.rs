@@ -143,7 +143,8 @@ fn identity(config: &HuntConfig) -> Identity {
 /// Returns the conditions of the exceptions, each with the rules that it is for.
 fn exceptions_of(rules: &RuleSet) -> Vec<String> {
     let texts = rules.exceptions().map(|(exception, _)| {
-        let own = rules.iter().filter(|(_, one)| exception.is_for(one));
+        let own = rules.infos();
+        let own = own.filter(|(_, one)| exception.is_for(one.metadata));
         let own: Vec<String> = own.map(|(_, one)| one.name().to_string()).collect();
         format!("{} for {}", exception.condition(), own.join(", "))
     });

@@ -9,9 +9,12 @@
 
 mod analyzer;
 pub(crate) mod companion;
+mod finding;
 mod journal;
+mod judge;
 mod known;
 mod no_events;
+mod over_time;
 mod rows;
 mod surveyed;
 mod tables;
@@ -34,14 +37,15 @@ use crate::input::source::Identity;
 use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};
-use crate::output::{Alert, Destination, Kind, Place, RowEvent, RunIdentity, Target};
+use crate::output::{Alert, Destination, Kind, Place, RowEvent, RunIdentity, Schema, Target};
 use crate::report::{Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
 use unseen::{NotingGate, Origins};
 use writer::{Finished, Writer};
 
-pub use analyzer::{Finding, HuntAnalyzer};
+pub use analyzer::HuntAnalyzer;
+pub use finding::{Finding, FoundOverTime};
 
 /// A notice of a hunt while it runs, in the order of the output.
 #[derive(Debug)]
@@ -91,6 +95,7 @@ pub fn run_with(
 ) -> Result<Report, Error> {
     let started = Instant::now();
     refuse_related(config)?;
+    refuse_over_time(config)?;
     let ledger = journal::open(config)?;
     let held = Held::new(config, ledger.as_ref())?;
     let RunOptions {
@@ -133,6 +138,20 @@ fn refuse_related(config: &HuntConfig) -> Result<(), Error> {
             let path = PathBuf::from(to.place().unwrap_or_default());
             Err(Error::NoRelated { path })
         }
+        _ => Ok(()),
+    }
+}
+
+/// Returns an error if a ledger is requested for rules over several events, or an output for events without such rules.
+fn refuse_over_time(config: &HuntConfig) -> Result<(), Error> {
+    let has_any = !config.rules.over_time().is_empty();
+    match (&config.state, &config.output.events) {
+        (Some(state), _) if has_any => Err(Error::LedgerOverTime {
+            path: state.clone(),
+        }),
+        (_, Some((to, _))) if !has_any => Err(Error::NoOverTime {
+            path: PathBuf::from(to.place().unwrap_or_default()),
+        }),
         _ => Ok(()),
     }
 }
@@ -186,7 +205,7 @@ impl Run<'_> {
             ..engine::RunOptions::default()
         };
         let pass = surveyed::run(scan, gate, &analyzer, &mut writer, survey, options);
-        let pass = pass.and_then(|pass| writer.tables.write_all().map(|()| pass));
+        let pass = pass.and_then(|pass| writer.end_rows().map(|()| pass));
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
             // Finished work stays finished. If the ledger itself failed, this is already reported.
             ledger.commit().ok();
@@ -230,12 +249,19 @@ impl Run<'_> {
             let is_held = self.held.holds(destination.place().as_deref())?;
             Ok::<_, Error>(Table::new(output, is_held))
         };
-        let alerts = open(&to.destination, to.format, Kind::Alerts(to.schema))?;
+        let kind = match (to.schema, config.rules.over_time()) {
+            (Schema::Flat, [_, ..]) => Kind::OverTime,
+            (schema, _) => Kind::Alerts(schema),
+        };
+        let alerts = open(&to.destination, to.format, kind)?;
         let related = to.related.as_ref();
         let related = related.map(|(to, format)| open(to, *format, Kind::Related));
+        let events = to.events.as_ref();
+        let events = events.map(|(to, format)| open(to, *format, Kind::Alerts(Schema::Flat)));
         Ok(Tables {
             alerts,
             related: related.transpose()?,
+            events: events.transpose()?,
         })
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Tables {
     pub(super) alerts: Table,
     /// The related events, if they are requested.
     pub(super) related: Option<Table>,
+    /// The events of what rules over several events find, if they are requested.
+    pub(super) events: Option<Table>,
 }
 
 /// A file of rows.
@@ -37,13 +39,15 @@ pub(super) struct Table {
 impl Tables {
     /// Writes the groups that are still being encoded.
     pub(super) fn write_all(&mut self) -> Result<(), Error> {
-        let mut tables = std::iter::once(&mut self.alerts).chain(&mut self.related);
+        let tables = std::iter::once(&mut self.alerts).chain(&mut self.related);
+        let mut tables = tables.chain(&mut self.events);
         tables.try_for_each(|table| table.write_groups(0))
     }
 
     /// Returns the identities of the files.
     pub(super) fn identities(&self) -> Result<Vec<Identity>, Error> {
         let tables = std::iter::once(&self.alerts).chain(&self.related);
+        let tables = tables.chain(&self.events);
         let identities = tables.map(|table| table.output.identity());
         Ok(identities
             .collect::<Result<Vec<_>, _>>()?
@@ -56,11 +60,12 @@ impl Tables {
     pub(super) fn close(self, verdict: Verdict, held: &Held<'_>) -> Result<Endings, Error> {
         let mut endings = Endings::default();
         // The alerts come last: if they are there, everything is there.
-        let related = Verdict {
+        let beside = Verdict {
             is_of_dataset: false,
             ..verdict
         };
-        let tables = self.related.into_iter().map(|table| (table, related));
+        let tables = self.events.into_iter().chain(self.related);
+        let tables = tables.map(|table| (table, beside));
         for (table, verdict) in tables.chain([(self.alerts, verdict)]) {
             let is_held = table.is_held;
             let (closed, placed) = table.output.close()?.settle(verdict, is_held)?;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use crate::config::HuntConfig;
-use crate::output::{Alert, Column};
+use crate::output::{Alert, Column, FiredEvents};
 use crate::report::{Affected, ExceptionReport, RuleReport, RuleReports, SeverityReport};
-use crate::rule::{PackRule, RuleSet, Severity};
+use crate::rule::{RuleInfo, RuleSet, Severity};
 
 /// The alerts that exceptions suppressed, with the rule and the exception of each.
 pub(super) type Suppressed = BTreeMap<(u16, u16), u64>;
@@ -31,6 +31,8 @@ struct OfRule {
     n_alerts: u64,
     n_left_out: u64,
     events: HashSet<u64>,
+    /// The number of events of a rule over several events.
+    n_over_time: u64,
     actors: HashSet<u64>,
     first: Option<i64>,
     last: Option<i64>,
@@ -40,6 +42,8 @@ struct OfRule {
 struct OfSeverity {
     n_alerts: u64,
     events: HashSet<u64>,
+    /// The number of events of rules over several events.
+    n_over_time: u64,
     /// The number of alerts of each day since 1970.
     days: BTreeMap<i64, u64>,
 }
@@ -83,6 +87,9 @@ impl Tally {
             return;
         };
         rule.n_alerts += 1;
+        if let Some(fired) = alert.fired() {
+            return self.add_fired(alert, fired, severity);
+        }
         let event = event_of(alert);
         if self.is_by_rule {
             let days = &mut self.severities.entry(severity).or_default();
@@ -94,9 +101,8 @@ impl Tally {
                 rule.last = rule.last.max(Some(time));
             }
             self.events.insert(event);
-            let actor = [Column::ActorArn, Column::ActorName, Column::InvokedBy];
-            let actor = actor.into_iter().find_map(|column| alert.text(column));
-            rule.actors.insert(hash(actor.unwrap_or_default()));
+            rule.actors
+                .insert(hash(actor_of(alert).unwrap_or_default()));
         }
         if !rule.events.insert(event) {
             return;
@@ -111,6 +117,28 @@ impl Tally {
         }
     }
 
+    /// Counts an alert of a rule over several events. Its events are counted in the rule and the severity by their number,
+    /// since not all of them are known; in all rules together those whose ids are known.
+    fn add_fired(&mut self, alert: &Alert, fired: &FiredEvents, severity: Severity) {
+        let of_severity = self.severities.entry(severity).or_default();
+        of_severity.n_alerts += 1;
+        of_severity.n_over_time += fired.count;
+        let day = fired.completed.div_euclid(MICROS_OF_DAY);
+        *of_severity.days.entry(day).or_default() += 1;
+        self.events.extend(fired.event_ids.iter().map(hash));
+        self.n_events_of_rules += fired.count;
+        self.accounts.extend(alert.account().map(hash));
+        if let Some(rule) = self.rules.get_mut(usize::from(alert.rule())) {
+            rule.n_over_time += fired.count;
+            let first = rule
+                .first
+                .map_or(fired.first, |first| first.min(fired.first));
+            rule.first = Some(first);
+            rule.last = rule.last.max(Some(fired.last));
+            rule.actors.extend(actor_of(alert).map(hash));
+        }
+    }
+
     /// Returns whom the alerts are about.
     pub(super) fn affected(&self) -> Affected {
         Affected {
@@ -122,7 +150,7 @@ impl Tally {
 
     /// Returns the counts of each rule and severity.
     pub(super) fn reports(&self, config: &HuntConfig) -> RuleReports {
-        let rules = config.rules.iter().zip(&self.rules);
+        let rules = config.rules.infos().zip(&self.rules);
         let rules = rules.map(|((number, one), counts)| {
             let suppressed = self.suppressed.iter();
             let suppressed = suppressed.filter(|((rule, _), _)| *rule == number);
@@ -157,30 +185,31 @@ impl Tally {
 }
 
 impl OfRule {
-    fn report(&self, rule: &PackRule, suppressed: u64) -> RuleReport {
+    fn report(&self, rule: RuleInfo<'_>, suppressed: u64) -> RuleReport {
         let time = |micros: Option<i64>| jiff::Timestamp::from_microsecond(micros?).ok();
-        let metadata = &rule.rule.metadata;
+        let metadata = rule.metadata;
         RuleReport {
             name: rule.name(),
             title: metadata.name.clone(),
             severity: metadata.severity.to_string(),
             alerts: self.n_alerts,
-            distinct_events: self.events.len() as u64,
+            distinct_events: self.events.len() as u64 + self.n_over_time,
             distinct_actors: self.actors.len() as u64,
             first_event: time(self.first),
             last_event: time(self.last),
             suppressed,
             left_out: self.n_left_out,
-            notes: rule.notes.clone(),
+            notes: rule.notes.to_vec(),
         }
     }
 }
 
 impl OfSeverity {
     fn report(&self, severity: Severity, rules: &RuleSet, counts: &[OfRule]) -> SeverityReport {
-        let found = rules.iter().zip(counts).filter(|((_, one), counts)| {
-            one.rule.metadata.severity == severity && counts.n_alerts > 0
-        });
+        let found = rules
+            .infos()
+            .zip(counts)
+            .filter(|((_, one), counts)| one.metadata.severity == severity && counts.n_alerts > 0);
         // Of several days with as many alerts, the first.
         let busiest = self
             .days
@@ -194,11 +223,17 @@ impl OfSeverity {
             severity: severity.to_string(),
             rules: found.count() as u64,
             alerts: self.n_alerts,
-            distinct_events: self.events.len() as u64,
+            distinct_events: self.events.len() as u64 + self.n_over_time,
             busiest_day: day,
             busiest_day_alerts: busiest.map_or(0, |(_, n)| *n),
         }
     }
+}
+
+/// Returns who called, if the row says it.
+fn actor_of(alert: &Alert) -> Option<&str> {
+    let actor = [Column::ActorArn, Column::ActorName, Column::InvokedBy];
+    actor.into_iter().find_map(|column| alert.text(column))
 }
 
 /// Returns a hash of an event, which is the same for all rules.

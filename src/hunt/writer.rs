@@ -6,8 +6,10 @@ use std::path::Path;
 use rayon::ThreadPool;
 
 use super::Notice;
-use super::analyzer::{Finding, HuntAnalyzer};
+use super::analyzer::HuntAnalyzer;
+use super::finding::Finding;
 use super::journal::{Journal, Reached};
+use super::over_time::{Answer, Answers, OverTime};
 use super::tables::Tables;
 use super::tally::Tally;
 use crate::engine::Sink;
@@ -32,6 +34,8 @@ pub(super) struct Writer<'a> {
     n_related: u64,
     /// Counts of all related events, if the rule has any.
     related: Option<RelatedCounts>,
+    /// Collects the events of rules over several events, if there are such rules.
+    answers: Option<Answers<'a>>,
 }
 
 /// What is left when all findings were written.
@@ -64,7 +68,27 @@ impl<'a> Writer<'a> {
             max_per_rule: analyzer.max_per_rule(),
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
+            answers: analyzer.over_time().map(OverTime::answers).transpose()?,
         })
+    }
+
+    /// Ends the rows: those of what fires of rules over several events come after all others.
+    pub(super) fn end_rows(&mut self) -> Result<(), Error> {
+        if let Some(answers) = self.answers.take() {
+            answers.finish(&mut |answer| self.answer(answer))?;
+        }
+        self.tables.write_all()
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        let rule = answer.row.rule();
+        if self.tally.n_alerts(rule) < self.max_per_rule
+            && let Some(table) = &mut self.tables.events
+        {
+            let mut events = answer.events.into_iter();
+            events.try_for_each(|event| table.append(event, self.pool))?;
+        }
+        self.row(answer.row)
     }
 
     /// Ends the work.
@@ -120,6 +144,10 @@ impl Sink<Finding, Reached> for Writer<'_> {
                 *self.related.get_or_insert_default() += *counts;
                 Ok(())
             }
+            Finding::OverTime(found) => match &mut self.answers {
+                Some(answers) => answers.take(*found),
+                None => Ok(()),
+            },
             Finding::Suppressed(counts) => {
                 self.tally.suppress(&counts);
                 Ok(())

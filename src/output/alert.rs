@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{COLUMNS, Cell, Column};
+use super::fired::FiredEvents;
 use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
 use crate::event::{Event, Fields, time};
@@ -79,6 +80,9 @@ pub struct Alert {
     /// The key that makes two alerts of a rule sightings of one event: the event's id, or the whole record if it has no
     /// id.
     pub(crate) event_key: [u8; 16],
+    /// The events that fired, if this is the row of a rule over several events. No ledger keeps these.
+    #[serde(skip)]
+    pub(super) fired: Option<Box<FiredEvents>>,
 }
 
 /// The text columns that differ from alert to alert, each with the ECS field that it
@@ -268,7 +272,7 @@ impl Alert {
     }
 
     /// Sets the rule. Two rules count the sightings of an event separately.
-    fn set_rule(&mut self, index: u16) {
+    pub(super) fn set_rule(&mut self, index: u16) {
         self.rule = index;
         // The keys of the first rule are those that it has alone.
         if index > 0 {
@@ -290,6 +294,7 @@ impl Alert {
             rule: 0,
             relation: None,
             event_key: [0; 16],
+            fired: None,
         }
     }
 
@@ -334,6 +339,12 @@ impl Alert {
                 event_key("record:", raw.as_bytes())
             }
         };
+    }
+
+    /// Computes the key of a row that is about no single event, from its own id.
+    pub(super) fn name_by_id(&mut self) {
+        let id = self.text(Column::AlertId).unwrap_or_default();
+        self.event_key = event_key("alert:", id.as_bytes());
     }
 
     /// Returns the time of the event, if it can be parsed.
@@ -398,6 +409,11 @@ impl Alert {
         size_of::<Self>() + self.texts.len()
     }
 
+    /// Returns a number that only the rows of rules about one event have.
+    fn of_one_event(&self, number: i64) -> Option<i64> {
+        self.fired.is_none().then_some(number)
+    }
+
     /// Returns the cells of its row.
     #[must_use]
     pub fn cells<'a>(&'a self, rule: &'a RuleColumns) -> [Cell<'a>; COLUMNS.len()] {
@@ -410,9 +426,9 @@ impl Alert {
             Column::MitreTacticIds => Cell::Texts(&rule.mitre_tactic_ids),
             Column::MitreTechniqueIds => Cell::Texts(&rule.mitre_technique_ids),
             Column::EventTime => Cell::Timestamp(self.event_time),
-            Column::RecordIndex => Cell::Int64(self.record_index),
-            Column::LogOffset => Cell::Int64(self.byte_offset),
-            Column::Sighting => Cell::Int64(self.sighting),
+            Column::RecordIndex => Cell::Int64(self.of_one_event(self.record_index)),
+            Column::LogOffset => Cell::Int64(self.of_one_event(self.byte_offset)),
+            Column::Sighting => Cell::Int64(Some(self.sighting)),
             Column::RulePack => Cell::Text(Some(&rule.pack)),
             Column::RuleFile => Cell::Text(rule.file.as_deref()),
             Column::RuleAuthors => Cell::Texts(&rule.metadata.author),
@@ -453,7 +469,6 @@ fn first_half(hash: Sha256) -> [u8; 16] {
 
 /// Returns an id for this alert that is the same in every run over the same archive, whatever its location.
 fn alert_id(rule_name: &str, place: Place<'_>, raw: &[u8]) -> String {
-    let mut hash = Sha256::new();
     let parts = [
         rule_name.as_bytes(),
         place.below_root.as_os_str().as_encoded_bytes(),
@@ -461,7 +476,19 @@ fn alert_id(rule_name: &str, place: Place<'_>, raw: &[u8]) -> String {
         raw,
     ];
     let member = place.member.map(str::as_bytes);
-    for part in parts.into_iter().chain(member) {
+    id(parts.into_iter().chain(member))
+}
+
+/// Returns the id of what fired, which does not depend on where the events were found.
+pub(super) fn fired_id(rule_name: &str, group: &[String], completed: i64) -> String {
+    let completed = completed.to_le_bytes();
+    let parts = [rule_name.as_bytes(), &completed];
+    id(parts.into_iter().chain(group.iter().map(String::as_bytes)))
+}
+
+fn id<'p>(parts: impl Iterator<Item = &'p [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
         // Each part is hashed with its length, so that two different lists of parts never give the same bytes.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Int32Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
@@ -27,6 +28,8 @@ pub enum Type {
     Int64,
     /// Microseconds since 1970, UTC.
     Timestamp,
+    /// True or false.
+    Bool,
 }
 
 impl Type {
@@ -39,6 +42,7 @@ impl Type {
             Self::Int32 => "int32",
             Self::Int64 => "int64",
             Self::Timestamp => "timestamp (µs, UTC)",
+            Self::Bool => "boolean",
         }
     }
 
@@ -49,6 +53,7 @@ impl Type {
             Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
+            Self::Bool => DataType::Boolean,
         }
     }
 }
@@ -240,6 +245,76 @@ pub const RELATION: ColumnDef = required(column(
     "how it relates to a quarantine: `failed_attach`, `detach`, `other_attach`, `legacy_quarantine`, `read` or `mention`",
 ));
 
+/// The columns that rows have after the others if the hunt has a rule over several events.
+pub const OVER_TIME: [ColumnDef; 8] = [
+    column(
+        "first_event_time",
+        Type::Timestamp,
+        "event.start",
+        "when the first event of the first window happened with which the rule fired",
+    ),
+    column(
+        "last_event_time",
+        Type::Timestamp,
+        "event.end",
+        "when the last event happened with which the rule fired",
+    ),
+    column(
+        "event_count",
+        Type::Int64,
+        "",
+        "the number of events in the window, in the one with the most",
+    ),
+    column(
+        "distinct_values",
+        Type::Int64,
+        "",
+        "the number of distinct values of the field whose values the rule counts, in the window with the most; of several \
+         fields the first",
+    ),
+    required(column(
+        "group_fields",
+        Type::Texts,
+        "",
+        "the names of the fields that the events have in common",
+    )),
+    required(column(
+        "group_values",
+        Type::Texts,
+        "",
+        "the value of each of these fields; empty if the events do not have it",
+    )),
+    required(column(
+        "event_ids",
+        Type::Texts,
+        "",
+        "the ids of the events of the first window, at most the last 50",
+    )),
+    column(
+        "is_early",
+        Type::Bool,
+        "",
+        "true if less than the rule's history was known before the event, so that it may not be the first of its kind",
+    ),
+];
+
+/// The columns that a row of a rule over several events has no values for, although all other rows have them.
+pub(super) const OF_ONE_EVENT: [Column; 4] = [
+    Column::RawEvent,
+    Column::LogFilePath,
+    Column::RecordIndex,
+    Column::LogOffset,
+];
+
+/// Returns the columns that a file of this kind has after those of all rows.
+pub(super) fn columns_after(kind: Kind) -> &'static [ColumnDef] {
+    match kind {
+        Kind::Alerts(_) => &[],
+        Kind::OverTime => &OVER_TIME,
+        Kind::Related => &[RELATION],
+    }
+}
+
 /// The name of the time zone of all times in Arrow.
 pub(crate) const UTC: &str = "UTC";
 /// UTC as an offset, for Arrow's JSON writer, which knows names of zones only with a time zone database.
@@ -252,8 +327,12 @@ pub fn schema(kind: Kind) -> SchemaRef {
 }
 
 pub(super) fn columns(kind: Kind) -> impl Iterator<Item = ColumnDef> {
-    let relation = (kind == Kind::Related).then_some(RELATION);
-    COLUMNS.into_iter().chain(relation)
+    let all = Column::ALL.into_iter().map(move |column| {
+        let mut def = *column.def();
+        def.nullable |= kind == Kind::OverTime && OF_ONE_EVENT.contains(&column);
+        def
+    });
+    all.chain(columns_after(kind).iter().copied())
 }
 
 /// Returns the same schema with another name for the zone of all times.
@@ -272,9 +351,11 @@ pub enum Cell<'a> {
     /// For [`Type::Int32`].
     Int32(i32),
     /// For [`Type::Int64`].
-    Int64(i64),
+    Int64(Option<i64>),
     /// For [`Type::Timestamp`].
     Timestamp(Option<i64>),
+    /// For [`Type::Bool`].
+    Bool(Option<bool>),
 }
 
 enum Builder {
@@ -283,6 +364,7 @@ enum Builder {
     Int32(Int32Builder),
     Int64(Int64Builder),
     Timestamp(TimestampMicrosecondBuilder),
+    Bool(BooleanBuilder),
 }
 
 impl Builder {
@@ -297,6 +379,7 @@ impl Builder {
             Type::Timestamp => {
                 Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone(zone))
             }
+            Type::Bool => Self::Bool(BooleanBuilder::new()),
         }
     }
 
@@ -307,8 +390,9 @@ impl Builder {
                 builder.append_value(texts.iter().map(Some));
             }
             (Self::Int32(builder), Cell::Int32(n)) => builder.append_value(n),
-            (Self::Int64(builder), Cell::Int64(n)) => builder.append_value(n),
+            (Self::Int64(builder), Cell::Int64(n)) => builder.append_option(n),
             (Self::Timestamp(builder), Cell::Timestamp(time)) => builder.append_option(time),
+            (Self::Bool(builder), Cell::Bool(value)) => builder.append_option(value),
             _ => unreachable!("a row's cells have the types of COLUMNS"),
         }
     }
@@ -326,6 +410,7 @@ impl Builder {
             Self::Int32(builder) => Arc::new(builder.finish()),
             Self::Int64(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Bool(builder) => Arc::new(builder.finish()),
         }
     }
 }
@@ -368,13 +453,13 @@ impl Rows {
         self.n_rows == 0
     }
 
-    /// Adds a row. Its cells are those of [`COLUMNS`] and, if the file has that column, [`RELATION`].
+    /// Adds a row. Its cells are those of [`COLUMNS`], and those of the columns that the file has after them.
     ///
     /// # Panics
     ///
     /// If a cell has another type than its column.
-    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], relation: Option<&str>) {
-        let cells = cells.into_iter().chain([Cell::Text(relation)]);
+    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], after: &[Cell<'_>]) {
+        let cells = cells.into_iter().chain(after.iter().copied());
         for (builder, cell) in self.builders.iter_mut().zip(cells) {
             builder.append(cell);
         }

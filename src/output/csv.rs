@@ -6,10 +6,10 @@ use std::io;
 use ::csv::{Terminator, Writer, WriterBuilder};
 use arrow_schema::ArrowError;
 
-use super::columns::{COLUMNS, Cell, Column, RELATION};
+use super::columns::{COLUMNS, Cell, Column, columns_after};
 use super::kind::Kind;
 
-/// The columns of a file, in their order. The column [`RELATION`] comes after them, if the file has it.
+/// The columns of a file, in their order. Columns that only some files have come after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsvColumns {
     columns: [Column; Column::ALL.len()],
@@ -82,28 +82,25 @@ fn writer() -> Writer<Vec<u8>> {
 /// Returns the header line.
 pub(super) fn header(kind: Kind, columns: &CsvColumns) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
-    let relation = (kind == Kind::Related).then_some(RELATION.name);
     let names = columns.as_slice().iter().map(|column| column.name());
-    let names = names.chain(relation);
+    let names = names.chain(columns_after(kind).iter().map(|column| column.name));
     writer.write_record(names).map_err(io::Error::from)?;
     finish(writer)
 }
 
-/// The cells of a row, and the relation of its event.
-pub(super) type CsvRow<'a> = ([Cell<'a>; COLUMNS.len()], Option<&'a str>);
+/// The cells of a row, and those of the columns after them.
+pub(super) type CsvRow<'a> = ([Cell<'a>; COLUMNS.len()], Vec<Cell<'a>>);
 
 /// Returns the lines of rows.
 pub(super) fn lines<'a>(
-    kind: Kind,
     columns: &CsvColumns,
     rows: impl Iterator<Item = Result<CsvRow<'a>, ArrowError>>,
 ) -> Result<Vec<u8>, ArrowError> {
     let mut writer = writer();
     for row in rows {
-        let (cells, relation) = row?;
-        let relation = (kind == Kind::Related).then_some(Cell::Text(relation));
+        let (cells, after) = row?;
         let chosen = columns.as_slice().iter();
-        let cells = chosen.map(|column| cells[*column as usize]).chain(relation);
+        let cells = chosen.map(|column| cells[*column as usize]).chain(after);
         let cells: Vec<Cow<'_, str>> = cells.map(text).collect();
         let cells = cells.iter().map(|cell| cell.as_bytes());
         writer.write_record(cells).map_err(io::Error::from)?;
@@ -119,15 +116,19 @@ fn finish(writer: Writer<Vec<u8>>) -> Result<Vec<u8>, ArrowError> {
 fn text(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
         Cell::Text(text) => harmless(text.unwrap_or_default()),
-        // None of these texts contains a blank.
-        Cell::Texts(texts) => Cow::Owned(texts.join(" ")),
+        Cell::Texts(texts) => harmless_owned(texts.join(" ")),
         Cell::Int32(n) => Cow::Owned(n.to_string()),
-        Cell::Int64(n) => Cow::Owned(n.to_string()),
+        Cell::Int64(n) => Cow::Owned(n.map_or_else(String::new, |n| n.to_string())),
+        Cell::Bool(value) => Cow::Owned(value.map_or_else(String::new, |value| value.to_string())),
         Cell::Timestamp(time) => {
             let time = time.and_then(|time| jiff::Timestamp::from_microsecond(time).ok());
             Cow::Owned(time.map_or_else(String::new, |time| time.to_string()))
         }
     }
+}
+
+fn harmless_owned(text: String) -> Cow<'static, str> {
+    Cow::Owned(harmless(&text).into_owned())
 }
 
 /// Puts an apostrophe before a text that a spreadsheet would treat as a formula; the apostrophe makes it plain text

@@ -14,7 +14,6 @@ use super::csv::{self, CsvColumns};
 use super::documents::{self, ocsf};
 use super::kind::{Kind, Schema};
 use super::rule_columns::RuleSetColumns;
-use crate::report::Relation;
 
 /// Number of rows that are converted to columns at once.
 const BATCH_ROWS: usize = 1024;
@@ -75,7 +74,9 @@ pub(super) enum Way {
 pub(super) fn schema(kind: Kind) -> SchemaRef {
     match kind {
         Kind::Alerts(Schema::Ocsf) => ocsf::schema(),
-        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => columns::schema(kind),
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::OverTime | Kind::Related => {
+            columns::schema(kind)
+        }
     }
 }
 
@@ -121,7 +122,7 @@ impl Encoder {
                 Kind::Alerts(schema @ (Schema::Ecs | Schema::Ocsf)) => {
                     documents::lines(schema, &group.alerts, &self.rules)?
                 }
-                Kind::Alerts(Schema::Flat) | Kind::Related => {
+                Kind::Alerts(Schema::Flat) | Kind::OverTime | Kind::Related => {
                     let mut writer = LineDelimitedWriter::new(Vec::new());
                     self.each_batch(group, UTC_AS_OFFSET, |batch| writer.write(batch))?;
                     writer.finish()?;
@@ -130,10 +131,10 @@ impl Encoder {
             })),
             Way::Csv(columns) => {
                 let rows = group.alerts.iter().map(|alert| {
-                    let relation = alert.relation.map(Relation::name);
-                    Ok((alert.cells(self.rules.of(alert.rule())?), relation))
+                    let cells = alert.cells(self.rules.of(alert.rule())?);
+                    Ok((cells, alert.cells_after(self.kind)))
                 });
-                Ok(Form::Lines(csv::lines(self.kind, columns, rows)?))
+                Ok(Form::Lines(csv::lines(columns, rows)?))
             }
             Way::Batches => {
                 let mut batches = Vec::new();
@@ -161,8 +162,8 @@ impl Encoder {
         }
         let mut rows = Rows::new(self.kind, zone);
         for alert in group.alerts {
-            let relation = alert.relation.map(Relation::name);
-            rows.append(alert.cells(self.rules.of(alert.rule())?), relation);
+            let cells = alert.cells(self.rules.of(alert.rule())?);
+            rows.append(cells, &alert.cells_after(self.kind));
             if rows.len() == BATCH_ROWS {
                 visit(&rows.take_batch()?)?;
             }

@@ -17,6 +17,8 @@ pub enum Schema {
 pub enum Kind {
     /// Alerts, in some schema.
     Alerts(Schema),
+    /// Alerts in our own columns, some of rules over several events, which have [`OVER_TIME`](super::OVER_TIME) too.
+    OverTime,
     /// Events beside the alerts, which have [`RELATION`](super::RELATION) too.
     Related,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
-use crate::rule::{Metadata, PackRule, RuleSet};
+use crate::rule::{Metadata, RuleInfo, RuleSet};
 
 /// The data of the rule and the run, which is copied into each row.
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ pub struct RuleColumns {
 impl RuleColumns {
     /// Returns the columns of a rule, for the rows of a run.
     #[must_use]
-    pub fn new(one: &PackRule, run_id: &Arc<str>) -> Self {
-        let metadata = &one.rule.metadata;
+    pub fn new(one: RuleInfo<'_>, run_id: &Arc<str>) -> Self {
+        let metadata = one.metadata;
         Self {
             metadata: metadata.clone(),
             rule_id: metadata.rule_id.clone(),
@@ -45,9 +45,9 @@ impl RuleColumns {
                 .iter()
                 .flat_map(|t| t.technique.iter().map(|technique| technique.id.clone()))
                 .collect(),
-            pack: one.pack.clone(),
-            file: Some(one.file.clone()).filter(|file| !file.is_empty()),
-            notes: one.notes.clone(),
+            pack: one.pack.to_owned(),
+            file: Some(one.file.to_owned()).filter(|file| !file.is_empty()),
+            notes: one.notes.to_vec(),
             run_id: Arc::clone(run_id),
         }
     }
@@ -61,7 +61,7 @@ impl RuleSetColumns {
     /// Returns the columns of the rules, for the rows of a run.
     #[must_use]
     pub fn new(rules: &RuleSet, run_id: &str) -> Self {
-        let (rules, run_id) = (rules.iter(), run_id.into());
+        let (rules, run_id) = (rules.infos(), run_id.into());
         Self(
             rules
                 .map(|(_, one)| RuleColumns::new(one, &run_id))

@@ -31,17 +31,21 @@ impl<'a> RowRule<'a> {
     /// Sets the place of the rule in its set, and its pack and file.
     #[must_use]
     pub fn in_set(self, index: u16, pack: &str, file: &str) -> Self {
-        let id = &self.rule.metadata.rule_id;
-        // No id contains a zero byte.
-        let name = match (pack, file) {
-            (BUILTIN_PACK, _) => id.clone(),
-            (pack, "") => format!("{pack}\0{id}"),
-            (pack, file) => format!("{pack}\0{file}\0{id}"),
-        };
         Self {
             index,
-            name,
+            name: Self::name_of(pack, file, &self.rule.metadata.rule_id),
             ..self
+        }
+    }
+
+    /// Returns the name of a rule, which is a part of the `alert_id`.
+    #[must_use]
+    pub fn name_of(pack: &str, file: &str, id: &str) -> String {
+        // No id contains a zero byte.
+        match (pack, file) {
+            (BUILTIN_PACK, _) => id.to_owned(),
+            (pack, "") => format!("{pack}\0{id}"),
+            (pack, file) => format!("{pack}\0{file}\0{id}"),
         }
     }
 

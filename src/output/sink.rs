@@ -272,7 +272,7 @@ fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
     let metadata = metadata.collect();
     let raw = ColumnPath::from(match kind {
         Kind::Alerts(Schema::Ocsf) => "raw_data",
-        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => "raw_event",
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::OverTime | Kind::Related => "raw_event",
     });
     let properties = WriterProperties::builder()
         .set_created_by(format!("trailsift version {version}"))
@@ -293,7 +293,7 @@ fn properties(kind: Kind, run: &RunIdentity) -> WriterProperties {
             .set_data_page_size_limit(OCSF_PAGE_BYTES)
             .set_dictionary_page_size_limit(OCSF_PAGE_BYTES)
             .set_write_batch_size(OCSF_BATCH_ROWS),
-        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::Related => properties,
+        Kind::Alerts(Schema::Flat | Schema::Ecs) | Kind::OverTime | Kind::Related => properties,
     }
     .build()
 }

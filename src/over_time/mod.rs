@@ -18,12 +18,14 @@
 //! Deliberately not here: what is a match, and what becomes of what fired.
 
 mod plan;
+mod rows;
 mod sort;
 mod stage;
 mod tuple;
 mod watch;
 
-pub use plan::{Moment, Plan};
+pub use plan::{Moment, PartOf, Plan};
+pub use rows::Rows;
 pub use stage::{Fired, Limits, Stage};
 pub use tuple::{Mark, Tuple};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::tuple::{Mark, Tuple};
 use crate::event::Fields;
+use crate::rule::Rule;
 use crate::rule::over_time::{Digest, Group, Part, RuleOverTime, Source, digest};
 
 /// The rules of a stage.
@@ -34,6 +35,21 @@ pub(super) struct Feed {
     values: Vec<Option<usize>>,
 }
 
+/// A part of a rule that is about events, with what a [`Plan`] of the same list knows it by.
+#[derive(Debug, Clone, Copy)]
+pub struct PartOf<'r> {
+    /// The place of the rule in the list, or of the one that it is inside of.
+    pub listed: usize,
+    /// The number of the rule in the plan.
+    pub rule: u32,
+    /// The number of the part.
+    pub place: u16,
+    /// The part.
+    pub part: &'r Part,
+    /// The events that it is about.
+    pub events: &'r Rule,
+}
+
 /// When and where an event was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
@@ -56,6 +72,16 @@ impl Plan {
             plan.add(rule, Some(place), None);
         }
         plan
+    }
+
+    /// Returns the parts of these rules that are about events, in any order.
+    #[must_use]
+    pub fn parts_of(rules: &[Arc<RuleOverTime>]) -> Vec<PartOf<'_>> {
+        let (mut next, mut found) = (0, Vec::new());
+        for (listed, rule) in rules.iter().enumerate() {
+            add_parts(listed, rule, &mut next, &mut found);
+        }
+        found
     }
 
     fn add(&mut self, rule: &Arc<RuleOverTime>, listed: Option<usize>, feed: Option<Feed>) {
@@ -122,6 +148,7 @@ impl Plan {
                     time: at.time,
                     place: at.place,
                     id: at.id.clone(),
+                    row: 0,
                 },
                 key: at.key,
                 part: place,
@@ -138,6 +165,29 @@ impl Plan {
     pub(super) fn n_levels(&self) -> usize {
         let levels = self.rules.iter().map(|planned| planned.level + 1);
         levels.max().unwrap_or(1)
+    }
+}
+
+/// Adds the parts of a rule, and of those inside it, which have the next numbers in the order of [`Plan::add`].
+fn add_parts<'r>(
+    listed: usize,
+    rule: &'r RuleOverTime,
+    next: &mut u32,
+    found: &mut Vec<PartOf<'r>>,
+) {
+    let number = *next;
+    *next = next.saturating_add(1);
+    for (place, part) in (0..).zip(&rule.parts) {
+        match part.source() {
+            Source::Events(events) => found.push(PartOf {
+                listed,
+                rule: number,
+                place,
+                part,
+                events,
+            }),
+            Source::Rule(inner) => add_parts(listed, inner, next, found),
+        }
     }
 }
 

@@ -159,7 +159,12 @@ mod tests {
             |((rule, group, time, place), (key, part, id, values))| Tuple {
                 rule,
                 group,
-                mark: Mark { time, place, id },
+                mark: Mark {
+                    time,
+                    place,
+                    id,
+                    row: place,
+                },
                 key: [key; 16],
                 part,
                 values,
@@ -197,6 +202,7 @@ mod tests {
                 time: 5,
                 place: 6,
                 id: Some("é".to_owned()),
+                row: 10,
             },
             key: [7; 16],
             part: 8,

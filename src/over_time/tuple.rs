@@ -1,12 +1,16 @@
 //! What is kept of an event for one part of a rule, and its bytes in a temporary file.
 
+use std::cmp::Ordering;
 use std::io::{self, Read, Write};
 
 use crate::rule::over_time::{Digest, Group};
 
-/// What is kept of an event for one part of a rule, and one of the groups that the event is in. The order of tuples is
-/// that of rules, groups, times and places.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What is kept of an event for one part of a rule, and one of the groups that the event is in.
+///
+/// The order of tuples is that of rules, groups, times, parts and places. The times of events are often whole seconds, so
+/// that of two events of the same time either may have been the first: by their parts, they are in the order that
+/// completes a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tuple {
     pub(super) rule: u32,
     pub(super) group: Group,
@@ -26,11 +30,38 @@ pub struct Mark {
     pub place: u64,
     /// The event's id.
     pub id: Option<String>,
+    /// Where its row is kept, for those who keep rows; else 0.
+    pub row: u64,
+}
+
+impl Ord for Tuple {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let mark = |one: &Self| (one.mark.time, one.part);
+        let first = self.rule.cmp(&other.rule);
+        let first = first.then_with(|| self.group.cmp(&other.group));
+        first
+            .then_with(|| mark(self).cmp(&mark(other)))
+            .then_with(|| self.mark.cmp(&other.mark))
+            .then_with(|| self.key.cmp(&other.key))
+            .then_with(|| self.values.cmp(&other.values))
+    }
+}
+
+impl PartialOrd for Tuple {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Tuple {
-    /// The bytes that it takes in memory, about.
-    pub(super) fn size_bytes(&self) -> usize {
+    /// Sets where the row of its event is kept.
+    pub fn set_row(&mut self, row: u64) {
+        self.mark.row = row;
+    }
+
+    /// Returns the bytes that it takes in memory, about.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
         let text = |text: &Option<String>| {
             size_of::<Option<String>>() + text.as_ref().map_or(0, String::len)
         };
@@ -51,6 +82,7 @@ impl Tuple {
         out.write_all(&self.mark.time.to_le_bytes())?;
         out.write_all(&self.mark.place.to_le_bytes())?;
         write_text(out, self.mark.id.as_deref())?;
+        out.write_all(&self.mark.row.to_le_bytes())?;
         out.write_all(&self.key)?;
         out.write_all(&self.part.to_le_bytes())?;
         write_length(out, self.values.len())?;
@@ -76,6 +108,7 @@ impl Tuple {
             time: i64::from_le_bytes(bytes(from)?),
             place: u64::from_le_bytes(bytes(from)?),
             id: read_text(from)?,
+            row: u64::from_le_bytes(bytes(from)?),
         };
         let key = bytes(from)?;
         let part = u16::from_le_bytes(bytes(from)?);

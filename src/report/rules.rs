@@ -70,7 +70,7 @@ pub struct RuleReport {
     pub severity: String,
     /// Number of its alert rows.
     pub alerts: u64,
-    /// Number of distinct events among them.
+    /// Number of distinct events among them. For a rule over several events the sum of what its rows count.
     pub distinct_events: u64,
     /// Number of distinct actors: users, roles and services.
     pub distinct_actors: u64,
@@ -80,7 +80,7 @@ pub struct RuleReport {
     /// The time of the last of these events.
     #[schemars(with = "Option<String>")]
     pub last_event: Option<jiff::Timestamp>,
-    /// Number of alerts that were suppressed by an exception.
+    /// Number of alerts that were suppressed by an exception. For a rule over several events the number of events.
     pub suppressed: u64,
     /// Number of alerts that are not written, because the rule has as many rows as a rule may have.
     pub left_out: u64,
@@ -167,7 +167,8 @@ pub struct RuleReports {
     pub severities: Vec<SeverityReport>,
     /// The exceptions.
     pub exceptions: Vec<ExceptionReport>,
-    /// Number of distinct events that matched a rule. Zero if it was not counted.
+    /// Number of distinct events that matched a rule. Zero if it was not counted. Of rules over several events those count
+    /// whose ids are in rows.
     pub distinct_events_matched: u64,
 }
 

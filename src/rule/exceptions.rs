@@ -19,7 +19,7 @@ use toml::Spanned;
 
 use super::condition::{Case, Condition, Field, Matcher, Network, Node};
 use super::kql;
-use super::pack_rule::PackRule;
+use super::model::Metadata;
 use super::select::Pattern;
 
 /// An exception.
@@ -36,8 +36,8 @@ pub struct Exception {
 impl Exception {
     /// Returns whether it is for a rule.
     #[must_use]
-    pub fn is_for(&self, rule: &PackRule) -> bool {
-        self.rules.is_empty() || self.rules.iter().any(|pattern| pattern.is_of(rule))
+    pub fn is_for(&self, rule: &Metadata) -> bool {
+        self.rules.is_empty() || self.rules.iter().any(|pattern| pattern.names(rule))
     }
 
     /// Returns the condition, which is true of the events that are no alerts.
@@ -164,7 +164,6 @@ fn matcher(field: &str, value: &toml::Value) -> Result<Matcher, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::BUILTIN_PACK;
     use crate::rule::Rule;
     use crate::rule::condition::testing::Event;
 
@@ -177,7 +176,7 @@ mod tests {
              [[exception]]\nrules = ['other']\nkql = 'user.name: *'\n",
         )
         .unwrap();
-        let rule = PackRule::new(BUILTIN_PACK, Rule::quarantine());
+        let rule = Rule::quarantine().metadata;
         let is_for: Vec<bool> = exceptions.0.iter().map(|one| one.is_for(&rule)).collect();
         assert_eq!(is_for, [true, true, false]);
         assert_eq!(exceptions.0[1].line, 5);

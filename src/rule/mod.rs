@@ -14,7 +14,7 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
-//! [`over_time`] has the rules that several events decide. A hunt has a [`RuleSet`], if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
+//! [`over_time`] has the rules that several events decide. A hunt has a [`RuleSet`] of both, if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
 //!
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
@@ -40,7 +40,7 @@ pub use condition::{
 };
 pub use exceptions::{Exception, Exceptions, ExceptionsError};
 pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
-pub use pack_rule::PackRule;
+pub use pack_rule::{PackRule, RuleInfo};
 pub use select::{Pattern, RuleSelection, SelectionError};
 pub use set::{RuleSet, RuleSetError};
 pub use syntax::{ParseError, Problem};

@@ -26,14 +26,18 @@ impl Pattern {
     /// Returns whether it is the id or the name of a rule.
     #[must_use]
     pub fn is_of(&self, rule: &PackRule) -> bool {
-        self.is_named_by(&rule.rule.metadata)
+        self.names(&rule.rule.metadata)
     }
 
-    fn is_named_by(&self, metadata: &Metadata) -> bool {
+    /// Returns whether it is the id or the name of the rule with this metadata.
+    #[must_use]
+    pub fn names(&self, metadata: &Metadata) -> bool {
         self.is_name(&metadata.rule_id) || self.is_name(&metadata.name)
     }
 
-    fn is_of_refused(&self, rule: &Refused) -> bool {
+    /// Returns whether it is the id or the name of a rule that cannot run.
+    #[must_use]
+    pub fn is_of_refused(&self, rule: &Refused) -> bool {
         let mut names = rule.id.iter().chain(&rule.title);
         names.any(|name| self.is_name(name))
     }
@@ -89,7 +93,7 @@ impl RuleSelection {
     fn selects_by(&self, metadata: &Metadata) -> bool {
         let is_of = |patterns: &[Pattern]| {
             let mut patterns = patterns.iter();
-            patterns.any(|pattern| pattern.is_named_by(metadata))
+            patterns.any(|pattern| pattern.names(metadata))
         };
         let has_tag = || {
             let mut tags = metadata.tags.iter();
@@ -112,7 +116,7 @@ impl RuleSelection {
         for pattern in &self.rules {
             let mut over_time = loaded.over_time.iter();
             if loaded.rules.iter().any(|rule| pattern.is_of(rule))
-                || over_time.any(|rule| pattern.is_named_by(&rule.metadata))
+                || over_time.any(|rule| pattern.names(&rule.metadata))
             {
                 continue;
             }

@@ -4,18 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::exceptions::{Exception, Exceptions};
-use super::pack_rule::PackRule;
+use super::over_time::RuleOverTime;
+use super::pack_rule::{PackRule, RuleInfo};
 use super::{Rule, RuleTable, Severity};
 use crate::event::{FieldNumbers, Fields};
 use crate::report::{BUILTIN_PACK, RuleName};
 
-/// The rules of a hunt, in the order of their alerts for one event. There is at least one rule.
+/// The rules of a hunt: those about one event, in the order of their alerts for it, and after them those over several
+/// events. There is at least one rule.
 #[derive(Debug, Clone)]
 pub struct RuleSet(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     rules: Vec<PackRule>,
+    over_time: Vec<Arc<RuleOverTime>>,
     table: RuleTable,
     exceptions: Vec<Exception>,
     /// For each rule, the numbers of the exceptions that apply to it.
@@ -54,7 +57,7 @@ impl RuleSet {
     /// Returns a set with one rule.
     #[must_use]
     pub fn from_rule(pack: &str, rule: Rule) -> Self {
-        Self::of(vec![PackRule::new(pack, rule)], Vec::new())
+        Self::of(vec![PackRule::new(pack, rule)], Vec::new(), Vec::new())
     }
 
     /// Returns the set of these rules, in this order.
@@ -62,26 +65,45 @@ impl RuleSet {
     /// # Errors
     /// No rule; more than 65,535 rules; and two rules with the same pack, file and id.
     pub fn new(rules: Vec<PackRule>) -> Result<Self, RuleSetError> {
-        if rules.is_empty() {
+        Self::with_over_time(rules, Vec::new())
+    }
+
+    /// Returns the set of these rules about one event, and over several events.
+    ///
+    /// # Errors
+    /// No rule; more than 65,535 rules, or rules inside rules over several events; and two rules with the same pack, file
+    /// and id.
+    pub fn with_over_time(
+        rules: Vec<PackRule>,
+        over_time: Vec<Arc<RuleOverTime>>,
+    ) -> Result<Self, RuleSetError> {
+        let n_parts: usize = over_time.iter().map(|one| one.conditions().len()).sum();
+        let n_rules = rules.len() + over_time.len().max(n_parts);
+        if n_rules == 0 {
             return Err(RuleSetError::Empty);
         }
-        if rules.len() > usize::from(u16::MAX) {
-            return Err(RuleSetError::TooMany(rules.len()));
+        if n_rules > usize::from(u16::MAX) {
+            return Err(RuleSetError::TooMany(n_rules));
         }
+        let set = Self::of(rules, over_time, Vec::new());
         let mut names = HashSet::new();
-        for one in &rules {
-            let id = &one.rule.metadata.rule_id;
-            if !names.insert((&one.pack, &one.file, id)) {
+        for (_, one) in set.infos() {
+            let id = &one.metadata.rule_id;
+            if !names.insert((one.pack, one.file, id)) {
                 return Err(RuleSetError::Repeated {
-                    pack: one.pack.clone(),
+                    pack: one.pack.to_owned(),
                     id: id.clone(),
                 });
             }
         }
-        Ok(Self::of(rules, Vec::new()))
+        Ok(set)
     }
 
-    fn of(mut rules: Vec<PackRule>, mut exceptions: Vec<Exception>) -> Self {
+    fn of(
+        mut rules: Vec<PackRule>,
+        over_time: Vec<Arc<RuleOverTime>>,
+        mut exceptions: Vec<Exception>,
+    ) -> Self {
         let mut numbers = FieldNumbers::default();
         for one in &mut rules {
             one.rule.number_fields(&mut numbers);
@@ -89,64 +111,91 @@ impl RuleSet {
         for one in &mut exceptions {
             one.condition.number_fields(&mut numbers);
         }
-        let of_rule = |one: &PackRule| {
+        let of_rule = |one: RuleInfo<'_>| {
             let numbered = (0..u16::MAX).zip(&exceptions);
-            let own = numbered.filter(|(_, exception)| exception.is_for(one));
+            let own = numbered.filter(|(_, exception)| exception.is_for(one.metadata));
             own.map(|(number, _)| number).collect()
         };
+        let infos = rules.iter().map(PackRule::info);
+        let infos = infos.chain(over_time.iter().map(|one| one.info()));
         Self(Arc::new(Shared {
             table: RuleTable::new(rules.iter().map(|one| one.rule.query())),
-            exceptions_of: rules.iter().map(of_rule).collect(),
+            exceptions_of: infos.map(of_rule).collect(),
             exceptions,
             n_fields: numbers.len(),
             rules,
+            over_time,
         }))
     }
 
     /// Returns the set with exceptions: an event that one of them is true of is no alert of the rules that it is for.
     #[must_use]
     pub fn with_exceptions(&self, exceptions: Exceptions) -> Self {
-        Self::of(self.0.rules.clone(), exceptions.0)
+        let (rules, over_time) = (self.0.rules.clone(), self.0.over_time.clone());
+        Self::of(rules, over_time, exceptions.0)
     }
 
-    /// Returns the rules, in their order, each with its place in it.
+    /// Returns the rules about one event, in their order, each with its place in it.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u16, &PackRule)> {
         let rules = self.0.rules.iter().enumerate();
         rules.map(|(i, rule)| (u16::try_from(i).unwrap_or(u16::MAX), rule))
     }
 
+    /// Returns the rules over several events. Their places are those after all rules about one event.
+    #[must_use]
+    pub fn over_time(&self) -> &[Arc<RuleOverTime>] {
+        &self.0.over_time
+    }
+
+    /// Returns the place in the order of a rule over several events, which has this place among them.
+    #[must_use]
+    pub fn place_over_time(&self, place: usize) -> u16 {
+        u16::try_from(self.0.rules.len() + place).unwrap_or(u16::MAX)
+    }
+
+    /// Returns what is known of all rules, in their order, each with its place in it.
+    pub fn infos(&self) -> impl Iterator<Item = (u16, RuleInfo<'_>)> {
+        let over_time = self.0.over_time.iter().map(|one| one.info());
+        let infos = self.0.rules.iter().map(PackRule::info).chain(over_time);
+        (0..u16::MAX).zip(infos)
+    }
+
     /// Returns the number of rules.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.rules.len()
+        self.0.rules.len() + self.0.over_time.len()
     }
 
     /// Returns whether there is no rule. There always is one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.rules.is_empty()
+        self.len() == 0
     }
 
-    /// Returns the rule at a place in the order.
+    /// Returns what is known of the rule at a place in the order.
     #[must_use]
-    pub fn get(&self, index: u16) -> Option<&PackRule> {
-        self.0.rules.get(usize::from(index))
+    pub fn info(&self, index: u16) -> Option<RuleInfo<'_>> {
+        let index = usize::from(index);
+        match index.checked_sub(self.0.rules.len()) {
+            None => self.0.rules.get(index).map(PackRule::info),
+            Some(place) => self.0.over_time.get(place).map(|one| one.info()),
+        }
     }
 
     /// Returns the severity of the rule at a place in the order; the lowest one if there is no such rule.
     #[must_use]
     pub fn severity(&self, index: u16) -> Severity {
-        let rule = self.get(index);
-        rule.map_or(Severity::Informational, |one| one.rule.metadata.severity)
+        let info = self.info(index);
+        info.map_or(Severity::Informational, |one| one.metadata.severity)
     }
 
     /// Returns the names of the rules.
     #[must_use]
     pub fn names(&self) -> Vec<RuleName> {
-        self.0.rules.iter().map(PackRule::name).collect()
+        self.infos().map(|(_, one)| one.name()).collect()
     }
 
-    /// Returns the table that finds the few rules that an event can match.
+    /// Returns the table that finds the few rules about one event that an event can match.
     #[must_use]
     pub fn table(&self) -> &RuleTable {
         &self.0.table

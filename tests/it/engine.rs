@@ -249,7 +249,10 @@ fn places(findings: &[Finding]) -> Vec<(String, String)> {
             let text = |column| alert.text(column).unwrap_or_default().to_owned();
             Some((text(Column::AlertId), text(Column::EventId)))
         }
-        Finding::Related(_) | Finding::Counts(..) | Finding::Suppressed(_) => None,
+        Finding::Related(_)
+        | Finding::Counts(..)
+        | Finding::Suppressed(_)
+        | Finding::OverTime(_) => None,
     };
     findings.iter().filter_map(place).collect()
 }

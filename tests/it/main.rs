@@ -32,6 +32,7 @@ mod faults;
 mod filters;
 mod formats;
 mod hidden;
+mod hunt_over_time;
 mod investigate;
 mod lake;
 mod lookup_events;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trailsift::output::COLUMNS;
 use trailsift::output::columns::Type;
+use trailsift::output::{COLUMNS, ColumnDef, OVER_TIME};
 
 /// What each module may name of the others, and why nothing else. Tests may look across.
 const EDGES: [(&str, &[&str], &str); 23] = [
@@ -78,8 +78,18 @@ const EDGES: [(&str, &[&str], &str); 23] = [
     (
         "hunt",
         &[
-            "config", "coverage", "engine", "error", "event", "input", "ledger", "output",
-            "report", "rule", "scan",
+            "config",
+            "coverage",
+            "engine",
+            "error",
+            "event",
+            "input",
+            "ledger",
+            "output",
+            "over_time",
+            "report",
+            "rule",
+            "scan",
         ],
         "it says what a pass is for and what becomes of its events; of the scan it knows how words are found in a text",
     ),
@@ -137,7 +147,14 @@ const EDGES: [(&str, &[&str], &str); 23] = [
     ),
     (
         "config",
-        &["input", "output", "report::RefusedRule", "rule", "store"],
+        &[
+            "input",
+            "output",
+            "over_time::Limits",
+            "report::RefusedRule",
+            "rule",
+            "store",
+        ],
         "plain data in the words of the stages, which get their own slice of it and never see the whole",
     ),
     (
@@ -259,10 +276,11 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "synth/",
             "cli/",
             "engine/worker/logs.rs",
+            "hunt/over_time/answers.rs",
             "over_time/",
             "rule_files.rs",
         ],
-        "likewise",
+        "likewise; what a hunt keeps of events until its end may go to temporary files",
     ),
     (
         "std::env",
@@ -728,11 +746,16 @@ fn the_architecture_is_told_in_100_lines() {
 /// `UPDATE_EXPECT=1` writes the table instead.
 #[test]
 fn the_documentation_has_the_table_of_columns() {
+    columns_are_documented("columns", &COLUMNS);
+    columns_are_documented("columns over several events", &OVER_TIME);
+}
+
+fn columns_are_documented(mark: &str, columns: &[ColumnDef]) {
     const PAGE: &str = "docs/src/outputs.md";
-    const BEGIN: &str = "<!-- columns -->\n\n";
-    const END: &str = "\n<!-- /columns -->\n";
+    let begin = format!("<!-- {mark} -->\n\n");
+    let end = format!("\n<!-- /{mark} -->\n");
     let mut table = "| column | type | ECS field | what it is |\n|---|---|---|---|\n".to_owned();
-    for column in COLUMNS {
+    for column in columns {
         let ecs = match column.ecs {
             "" => String::new(),
             ecs => format!("`{ecs}`"),
@@ -742,10 +765,10 @@ fn the_documentation_has_the_table_of_columns() {
         writeln!(table, "| `{name}` | {kind} | {ecs} | {meaning} |").unwrap();
     }
     let page = text(PAGE);
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (found, after) = rest.split_once(&end).unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        let page = format!("{before}{BEGIN}{table}{END}{after}");
+        let page = format!("{before}{begin}{table}{end}{after}");
         fs::write(root().join(PAGE), page).unwrap();
     } else {
         assert_eq!(found, table, "UPDATE_EXPECT=1 cargo test writes it anew");
@@ -770,6 +793,7 @@ fn the_table_for_athena_has_the_columns_of_a_file() {
             Type::Int32 => "int",
             Type::Int64 => "bigint",
             Type::Timestamp => "timestamp",
+            Type::Bool => "boolean",
         };
         format!("{} {kind}", column.name)
     });

@@ -203,11 +203,23 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) related: Option<PathBuf>,
 
+    /// Also write the events of what rules over several events find, a row each
+    ///
+    /// Of each alert of such a rule at most the last 50 events of the first window that fired. They have the columns of alerts, with
+    /// the `alert_id` of the alert that they belong to; the name selects the format.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(crate) events: Option<PathBuf>,
+
     /// Keep a ledger: the next run reads what is new
     ///
     /// An interrupted hunt continues where it was. A later run reads what is new or has changed, and writes only the alerts
     /// of that. A ledger works only with the rule, `--related` and filters it was made with. What could not be read is
-    /// tried again each time.
+    /// tried again each time. Rules over several events do not work with a ledger: leave them out with `--single-event`.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 

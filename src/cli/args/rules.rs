@@ -10,7 +10,7 @@ use trailsift::rule::{self, Indicators};
 pub(crate) struct RuleArgs {
     /// Hunt with the rules of this file or folder
     ///
-    /// They take the place of the built-in rule. Elastic's TOML (EQL and KQL, one event), Sigma's YAML, and trailsift's own TOML. A folder is searched for .toml, .yml
+    /// They take the place of the built-in rule. Elastic's TOML (EQL and KQL), Sigma's YAML, and trailsift's own TOML. A folder is searched for .toml, .yml
     /// and .yaml. May be given several times. What cannot run is counted, and `trailsift rules list --refused` says why.
     #[arg(long, value_name = "PATH", help_heading = "Rules")]
     pub(crate) rules: Vec<PathBuf>,
@@ -70,6 +70,12 @@ pub(crate) struct RuleArgs {
         hide_short_help = true
     )]
     pub(crate) exceptions: Option<PathBuf>,
+
+    /// Leave out rules over several events: thresholds, new terms, sequences, correlations
+    ///
+    /// The report lists them among the rules that did not run.
+    #[arg(long, help_heading = "Rules", hide_short_help = true)]
+    pub(crate) single_event: bool,
 
     /// The indicators of a search, which take the place of rules.
     #[arg(skip)]

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use trailsift::report::RefusedRule;
-use trailsift::rule::{Needles, PackRule};
+use trailsift::rule::load::Loaded;
+use trailsift::rule::over_time::RuleOverTime;
+use trailsift::rule::{Condition, Needles, PackRule, RuleInfo};
 
 use super::super::args::{ListFormat, RuleArgs};
 use super::super::exit::Exit;
@@ -16,30 +18,48 @@ pub(super) fn run(args: &RuleArgs, is_refused: bool, format: ListFormat) -> anyh
     let text = match (format, is_refused) {
         (ListFormat::Json, true) => return print_json(&loaded.refused),
         (ListFormat::Json, false) => {
-            return print_json(&loaded.rules.iter().map(as_json).collect::<Vec<_>>());
+            let over_time = loaded.over_time.iter().map(|one| over_time_as_json(one));
+            let all = loaded.rules.iter().map(as_json).chain(over_time);
+            return print_json(&all.collect::<Vec<_>>());
         }
         (ListFormat::Text, true) => loaded.refused.iter().map(refused_line).collect(),
-        (ListFormat::Text, false) => loaded.rules.iter().map(line).collect::<String>(),
+        (ListFormat::Text, false) => infos(&loaded).map(line).collect::<String>(),
     };
     let counts = format!(
         "{} run, {} cannot\n",
-        plural(loaded.rules.len() as u64, "rule", "rules"),
+        plural(infos(&loaded).count() as u64, "rule", "rules"),
         loaded.refused.len()
     );
     print_styled(&(text + &counts))
 }
 
-fn line(one: &PackRule) -> String {
-    let metadata = &one.rule.metadata;
+/// Returns what is known of all rules that run, each with its conditions on events.
+fn with_conditions(loaded: &Loaded) -> impl Iterator<Item = (RuleInfo<'_>, Vec<&Condition>)> {
+    let rules = loaded.rules.iter();
+    let rules = rules.map(|one| (one.info(), vec![one.rule.query()]));
+    let over_time = loaded.over_time.iter();
+    rules.chain(over_time.map(|one| (one.info(), one.conditions())))
+}
+
+/// Returns what is known of all rules that run.
+fn infos(loaded: &Loaded) -> impl Iterator<Item = RuleInfo<'_>> {
+    let over_time = loaded.over_time.iter().map(|one| one.info());
+    loaded.rules.iter().map(PackRule::info).chain(over_time)
+}
+
+fn line(one: RuleInfo<'_>) -> String {
+    let metadata = one.metadata;
+    let kind = one.over_time.map(|rule| format!("  [{}]", rule.kind));
     let mark = match one.notes.is_empty() {
         true => "",
         false => "  (approximate)",
     };
     format!(
-        "{:<13} {}  {}{mark}\n",
+        "{:<13} {}  {}{}{mark}\n",
         metadata.severity,
-        place(&one.pack, &one.file),
-        harmless(&metadata.name, usize::MAX)
+        place(one.pack, one.file),
+        harmless(&metadata.name, usize::MAX),
+        kind.unwrap_or_default(),
     )
 }
 
@@ -57,10 +77,24 @@ fn place(pack: &str, file: &str) -> String {
 }
 
 fn as_json(one: &PackRule) -> Value {
-    let metadata = &one.rule.metadata;
+    info_as_json(one.info(), one.rule.query_text())
+}
+
+fn over_time_as_json(one: &RuleOverTime) -> Value {
+    let mut value = info_as_json(one.info(), &one.query_text);
+    value["over_time"] = json!({
+        "kind": one.kind,
+        "group_by": one.group_by,
+        "window_seconds": one.window.map(|micros| micros / 1_000_000),
+    });
+    value
+}
+
+fn info_as_json(one: RuleInfo<'_>, query: &str) -> Value {
+    let metadata = one.metadata;
     json!({
         "pack": one.pack,
-        "file": Some(&one.file).filter(|file| !file.is_empty()),
+        "file": Some(one.file).filter(|file| !file.is_empty()),
         "id": metadata.rule_id,
         "title": metadata.name,
         "version": metadata.version,
@@ -70,7 +104,7 @@ fn as_json(one: &PackRule) -> Value {
         "tags": metadata.tags,
         "authors": metadata.author,
         "license": metadata.license,
-        "query": one.rule.query_text(),
+        "query": query,
         "notes": one.notes,
     })
 }
@@ -83,23 +117,24 @@ pub(super) fn check(args: &RuleArgs) -> anyhow::Result<Exit> {
     for one in &loaded.refused {
         text += &format!("{} {}", red("cannot run"), refused_line(one));
     }
-    for one in &loaded.rules {
-        let warnings = one.rule.query().warnings();
+    for (one, conditions) in with_conditions(&loaded) {
+        let mut warnings: Vec<String> = conditions.iter().flat_map(|one| one.warnings()).collect();
+        warnings.dedup();
         n_never += u64::from(warnings.iter().any(|text| text.contains("never match")));
         n_warned += u64::from(!warnings.is_empty());
-        for what in warnings.iter().chain(&one.notes) {
+        for what in warnings.iter().chain(one.notes) {
             let kind = match what.contains("never match") {
                 true => red("error"),
                 false => yellow("warning"),
             };
-            let place = place(&one.pack, &one.file);
+            let place = place(one.pack, one.file);
             text += &format!("{kind} {place}: {}\n", harmless(what, usize::MAX));
         }
     }
     text += &format!(
         "{} checked: {} cannot run, {n_warned} have warnings, {n_never} of these can never match\n",
         plural(
-            (loaded.rules.len() + loaded.refused.len()) as u64,
+            (infos(&loaded).count() + loaded.refused.len()) as u64,
             "rule",
             "rules"
         ),
@@ -116,34 +151,42 @@ pub(super) fn explain(args: &RuleArgs) -> anyhow::Result<Exit> {
     let loaded = selected(args)?;
     let mut text = String::new();
     let mut n_all = 0_u64;
-    for one in &loaded.rules {
-        let condition = one.rule.query();
+    for (one, conditions) in with_conditions(&loaded) {
         text += &format!("{}\n", line(one).trim_end());
-        let share = condition.share_of_1000();
-        match (condition.action_patterns(), condition.needles_in_any_case()) {
-            (Some(found), _) if found.patterns.is_empty() => {
-                text += &format!("  actions  {}\n", harmless(&found.names.join(", "), 400));
-            }
-            (Some(found), Needles::AnyOf(_)) => {
-                let each = found.names.iter().map(|name| (*name).to_owned());
-                let each: Vec<String> = each.chain(found.patterns).collect();
-                text += &format!("  patterns {}\n", harmless(&each.join(", "), 400));
-            }
-            (_, Needles::AnyOf(needles)) => {
-                text += &format!("  words    {}\n", harmless(&needles.join(", "), 400));
-            }
-            (_, Needles::EveryRecord) => {
-                n_all += 1;
-                text += &format!("  {}\n", yellow("every record must be parsed"));
-                continue;
-            }
+        let mut is_any = false;
+        for condition in conditions {
+            is_any |= add_explanation(&mut text, condition);
         }
-        text += &format!("  share    at most {share} of 1,000 usual records\n");
+        n_all += u64::from(is_any);
     }
     text += &format!(
         "{}, {} for which every record must be parsed\n",
-        plural(loaded.rules.len() as u64, "rule", "rules"),
+        plural(infos(&loaded).count() as u64, "rule", "rules"),
         n_all
     );
     print_styled(&text)
+}
+
+/// Adds how the events of a condition are found. Returns true if every record must be parsed.
+fn add_explanation(text: &mut String, condition: &Condition) -> bool {
+    match (condition.action_patterns(), condition.needles_in_any_case()) {
+        (Some(found), _) if found.patterns.is_empty() => {
+            *text += &format!("  actions  {}\n", harmless(&found.names.join(", "), 400));
+        }
+        (Some(found), Needles::AnyOf(_)) => {
+            let each = found.names.iter().map(|name| (*name).to_owned());
+            let each: Vec<String> = each.chain(found.patterns).collect();
+            *text += &format!("  patterns {}\n", harmless(&each.join(", "), 400));
+        }
+        (_, Needles::AnyOf(needles)) => {
+            *text += &format!("  words    {}\n", harmless(&needles.join(", "), 400));
+        }
+        (_, Needles::EveryRecord) => {
+            *text += &format!("  {}\n", yellow("every record must be parsed"));
+            return true;
+        }
+    }
+    let share = condition.share_of_1000();
+    *text += &format!("  share    at most {share} of 1,000 usual records\n");
+    false
 }

@@ -64,9 +64,11 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
     };
     let selection = selection(args);
     match selection.apply(&mut loaded) {
-        Ok(()) | Err(SelectionError::CannotRun { .. }) => Ok(loaded),
-        Err(error) => Err(usage(&error.to_string()).into()),
+        Ok(()) | Err(SelectionError::CannotRun { .. }) => {}
+        Err(error) => return Err(usage(&error.to_string()).into()),
     }
+    leave_out(args, &mut loaded);
+    Ok(loaded)
 }
 
 /// Returns the rules that a command line asks for.
@@ -78,20 +80,34 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
     if args.strict_rules && !loaded.refused.is_empty() {
         return Err(usage(&refused_text(&loaded.refused)).into());
     }
-    let Loaded { rules, refused, .. } = loaded;
-    if rules.is_empty() {
+    leave_out(args, &mut loaded);
+    let Loaded {
+        rules,
+        over_time,
+        refused,
+        ..
+    } = loaded;
+    if rules.is_empty() && over_time.is_empty() {
         let message = match refused.is_empty() {
             true => "no rule is left to hunt with".to_owned(),
             false => format!("no rule can run; {}", refused_text(&refused)),
         };
         return Err(usage(&message).into());
     }
-    let set = RuleSet::new(rules).map_err(|error| usage(&error.to_string()))?;
+    let set = RuleSet::with_over_time(rules, over_time);
+    let set = set.map_err(|error| usage(&error.to_string()))?;
     let set = match &args.exceptions {
         Some(path) => set.with_exceptions(exceptions(path)?),
         None => set,
     };
     Ok(Chosen { set, refused })
+}
+
+/// Leaves out the rules over several events if this is requested.
+fn leave_out(args: &RuleArgs, loaded: &mut Loaded) {
+    if args.single_event {
+        loaded.leave_out_over_time("left out by --single-event");
+    }
 }
 
 /// Reads all rules, with those that are not selected.
@@ -125,7 +141,10 @@ fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
     let files = args.rules.iter().filter(|path| !path.is_dir());
     for file in files {
         let own = read_rules(std::slice::from_ref(file))?;
-        if let ([], Some(refused)) = (&*own.rules, own.refused.first()) {
+        if own.rules.is_empty()
+            && own.over_time.is_empty()
+            && let Some(refused) = own.refused.first()
+        {
             return Err(usage(&format!("{}: {}", file.display(), refused.reason)).into());
         }
     }
@@ -135,11 +154,9 @@ fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
     }
 }
 
-/// Reads the rules of files and folders. A hunt does not run rules over several events yet.
+/// Reads the rules of files and folders.
 fn read_rules(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
-    let mut loaded = rule_files::read(paths).map_err(unreadable)?;
-    loaded.refuse_over_time();
-    Ok(loaded)
+    Ok(rule_files::read(paths).map_err(unreadable)?)
 }
 
 /// Returns the error of a command line whose rules cannot be read.

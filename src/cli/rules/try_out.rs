@@ -72,12 +72,18 @@ fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
             .map_err(|error| usage(&format!("{rule:?} is neither a file nor a query: {error}")))?;
         return Ok(PackRule::new(QUERY_PACK, query));
     }
+    let mut loaded = read_rules(&[path.to_owned()])?;
+    loaded.leave_out_over_time("which no single event matches");
     let Loaded {
-        mut rules, refused, ..
-    } = read_rules(&[path.to_owned()])?;
+        mut rules,
+        mut refused,
+        ..
+    } = loaded;
     if let Some(id) = &id {
         let pattern = Pattern::new(id);
         rules.retain(|one| pattern.is_of(one));
+        // A file that could not be read has no id.
+        refused.retain(|one| one.id.is_none() || pattern.is_of_refused(one));
     }
     match (rules.len(), refused.first()) {
         (1, _) => Ok(rules.remove(0)),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
-use trailsift::output::{Alert, Column};
+use trailsift::output::{Alert, Column, FiredEvents};
 use trailsift::report::{Report, RuleReport, RuleReports};
 use trailsift::rule::RuleSet;
 
@@ -41,6 +41,13 @@ impl Event {
             || shown(alert.text(Column::EventTimeText)),
             |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         );
+        if let Some(fired) = alert.fired() {
+            return Self {
+                key: alert.event_key(),
+                time: micros,
+                text: format!("{time}  {}", of_fired(fired)),
+            };
+        }
         let resource = alert.text(Column::Resource);
         let resource = resource.map(|name| format!(" on {}", shown(Some(name))));
         let text = format!(
@@ -57,6 +64,26 @@ impl Event {
             text,
         }
     }
+}
+
+/// Returns how many events fired, since when, and what they have in common.
+fn of_fired(fired: &FiredEvents) -> String {
+    let mut text = plural(fired.count, "event", "events");
+    if let Some(n) = fired.distinct {
+        text += &format!(" with {}", plural(n, "distinct value", "distinct values"));
+    }
+    if fired.first < fired.completed
+        && let Ok(first) = jiff::Timestamp::from_microsecond(fired.first)
+    {
+        text += &format!(" since {}", first.strftime("%Y-%m-%d %H:%M:%S"));
+    }
+    for (field, value) in fired.group_fields.iter().zip(&fired.group_values) {
+        text += &format!("  {}: {}", harmless(field, 60), harmless(value, 60));
+    }
+    if fired.is_early {
+        text += "  (early)";
+    }
+    text
 }
 
 impl FoundByRule {
@@ -95,13 +122,13 @@ impl FoundByRule {
         }
         text += &self.counts(report, found.len());
         if found.len() <= RULES_WITH_EVENTS_MAX {
-            text += &self.events(&found);
+            text += &self.events(&found, set);
         }
         text
     }
 
     /// Returns the first events of each rule.
-    fn events(&self, found: &[(u16, &RuleReport)]) -> String {
+    fn events(&self, found: &[(u16, &RuleReport)], set: &RuleSet) -> String {
         let mut text = String::new();
         for (number, rule) in found {
             text += &format!("\n{}\n", harmless(&rule.title, 200));
@@ -109,7 +136,12 @@ impl FoundByRule {
             for event in events {
                 text += &format!("  {}\n", event.text);
             }
-            let n_more = rule.distinct_events.saturating_sub(events.len() as u64);
+            let n_all = match set.info(*number).is_some_and(|one| one.over_time.is_some()) {
+                // Each row is about several events.
+                true => rule.alerts,
+                false => rule.distinct_events,
+            };
+            let n_more = n_all.saturating_sub(events.len() as u64);
             if n_more > 0 {
                 text += &format!("  and {} more\n", HumanCount(n_more));
             }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::alert::Alert;
-use super::super::columns::{Cell, Column};
+use super::super::columns::{Cell, Column, ColumnDef, OVER_TIME};
 use super::super::rule_columns::RuleColumns;
 use super::{as_json, without_nulls};
 
@@ -52,6 +52,10 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
     let mut document = base(alert, "signal");
     join(&mut document, of_rule);
     copy_columns(&mut document, alert, rule, &|_| false);
+    if alert.fired().is_some() {
+        let cells = OVER_TIME.iter().zip(alert.fired_cells());
+        cells.for_each(|(column, cell)| copy(&mut document, column, as_json(cell)));
+    }
     without_nulls(&mut document);
     document
 }
@@ -102,11 +106,16 @@ fn copy_columns(
             Cell::Int32(n) if column == Column::RuleVersion => json!(n.to_string()),
             cell => as_json(cell),
         };
-        match column.def().ecs {
-            "@timestamp" => set(document, &["@timestamp"], value),
-            "" => set(document, &["trailsift", column.name()], value),
-            field => set(document, &field.split('.').collect::<Vec<_>>(), value),
-        }
+        copy(document, column.def(), value);
+    }
+}
+
+/// Sets the field with the same meaning as a column.
+fn copy(document: &mut Value, column: &ColumnDef, value: Value) {
+    match column.ecs {
+        "@timestamp" => set(document, &["@timestamp"], value),
+        "" => set(document, &["trailsift", column.name], value),
+        field => set(document, &field.split('.').collect::<Vec<_>>(), value),
     }
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn as_json(cell: Cell<'_>) -> Value {
         Cell::Texts(texts) => json!(texts),
         Cell::Int32(n) => json!(n),
         Cell::Int64(n) => json!(n),
+        Cell::Bool(value) => json!(value),
         Cell::Timestamp(time) => json!(time.and_then(|t| Timestamp::from_microsecond(t).ok())),
     }
 }

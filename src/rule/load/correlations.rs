@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{Loaded, Reason, Refused};
-use crate::rule::condition::{Condition, Field};
-use crate::rule::model::Metadata;
+use crate::rule::condition::Field;
+use crate::rule::model::{Metadata, Rule};
 use crate::rule::over_time::{Missing, Part, RuleOverTime, Source};
 use crate::rule::sigma::Correlation;
 
@@ -23,7 +23,7 @@ pub(super) struct Named {
     pub(super) file: String,
     /// Its id, name and title.
     pub(super) names: Vec<String>,
-    pub(super) condition: Condition,
+    pub(super) rule: Rule,
 }
 
 /// A correlation whose rules are not looked up yet.
@@ -108,9 +108,9 @@ impl Resolver<'_> {
         for name in &correlation.rules {
             let (source, names) = match self.find(one, name) {
                 Some(Found::Rule(i)) => {
-                    let rule = self.named.get(i);
-                    let rule = rule.ok_or_else(|| format!("no rule is named {name}"))?;
-                    (Source::Events(rule.condition.clone()), &rule.names)
+                    let named = self.named.get(i);
+                    let named = named.ok_or_else(|| format!("no rule is named {name}"))?;
+                    (Source::Events(Box::new(named.rule.clone())), &named.names)
                 }
                 Some(Found::Correlation(i)) => {
                     let inner = self.rule(i, depth + 1);

@@ -102,8 +102,8 @@ impl Loaded {
         correlations::resolve(self);
     }
 
-    /// Takes the rules over time for rules that cannot run, for want of what runs them.
-    pub fn refuse_over_time(&mut self) {
+    /// Leaves out the rules over time, with the reason that the list of rules that do not run has for each.
+    pub fn leave_out_over_time(&mut self, reason: &str) {
         let refused = self.over_time.drain(..).map(|one| Refused {
             pack: one.pack.clone(),
             file: one.file.clone(),
@@ -111,10 +111,7 @@ impl Loaded {
             column: None,
             id: Some(one.metadata.rule_id.clone()),
             title: Some(one.metadata.name.clone()),
-            reason: format!(
-                "a rule over several events ({}), which is not run yet",
-                one.kind
-            ),
+            reason: format!("a rule over several events ({}), {reason}", one.kind),
         });
         self.refused.extend(refused);
     }
@@ -498,7 +495,7 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
         loaded.resolve();
         let rules = loaded.over_time.iter().map(|one| {
             let parts = one.parts.iter().map(|part| match part.source() {
-                Source::Events(condition) => format!("{condition} {:?}", part.field_names()),
+                Source::Events(rule) => format!("{} {:?}", rule.query(), part.field_names()),
                 Source::Rule(rule) => format!("{} {:?}", rule.metadata.name, part.field_names()),
             });
             let parts = parts.collect::<Vec<_>>().join("; ");
@@ -675,7 +672,7 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
             .over_time
             .iter()
             .map(|one| match one.parts[0].source() {
-                Source::Events(condition) => condition.to_string(),
+                Source::Events(rule) => rule.query().to_string(),
                 Source::Rule(_) => String::new(),
             });
         let parts: Vec<String> = parts.collect();

@@ -29,13 +29,14 @@ pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
         match body {
             Ok(Body::Condition(condition)) => {
                 let query = condition.to_string();
+                let rule = Rule::new(metadata_of(document, id), condition, query);
                 adding.loaded.named.push(Named {
                     pack: adding.pack.to_owned(),
                     file: adding.file.to_owned(),
                     names,
-                    condition: condition.clone(),
+                    rule: rule.clone(),
                 });
-                adding.add(Rule::new(metadata_of(document, id), condition, query));
+                adding.add(rule);
             }
             Ok(Body::Correlation(correlation)) => {
                 let (pack, file) = (adding.pack.to_owned(), adding.file.to_owned());

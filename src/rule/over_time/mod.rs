@@ -22,9 +22,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::condition::{Condition, Field};
-use super::model::Metadata;
+use super::model::{Metadata, Rule};
 use crate::event::Fields;
-use crate::report::RuleName;
 pub(super) use duration::{micros, micros_before_now};
 
 /// The most groups that one event can belong to by the values of its fields; more are left out.
@@ -77,8 +76,8 @@ pub struct Part {
 /// What a part is about.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// Events for which this is true.
-    Events(Condition),
+    /// Events that this rule matches.
+    Events(Box<Rule>),
     /// Events with which another rule fires.
     Rule(Arc<RuleOverTime>),
 }
@@ -161,15 +160,21 @@ impl Limit {
 }
 
 impl RuleOverTime {
-    /// Returns the name of the rule.
+    /// Returns the names of the fields whose values are counted.
     #[must_use]
-    pub fn name(&self) -> RuleName {
-        RuleName {
-            pack: self.pack.clone(),
-            file: self.file.clone(),
-            id: self.metadata.rule_id.clone(),
-            version: self.metadata.version,
-        }
+    pub fn counted(&self) -> Vec<&str> {
+        let first = self.parts.first();
+        first.map_or_else(Vec::new, |part| names(&part.values))
+    }
+
+    /// Returns the conditions on events in this rule, and in the rules inside it.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<&Condition> {
+        let parts = self.parts.iter().map(|part| match &part.source {
+            Source::Events(rule) => vec![rule.query()],
+            Source::Rule(inner) => inner.conditions(),
+        });
+        parts.flatten().collect()
     }
 
     /// Returns how many rules are inside each other in this one: 0 if all its parts are about events.
@@ -193,7 +198,7 @@ impl Part {
     /// Returns whether the part is about this event.
     pub fn matches(&self, event: &dyn Fields) -> bool {
         match &self.source {
-            Source::Events(condition) => condition.matches(event),
+            Source::Events(rule) => rule.matches(event),
             Source::Rule(_) => false,
         }
     }

@@ -10,7 +10,8 @@ pub(in super::super) use columns::{batch, schema};
 use serde_json::{Map, Value, json};
 
 use super::super::alert::Alert;
-use super::super::columns::{Cell, Column};
+use super::super::columns::{Cell, Column, OVER_TIME};
+use super::super::fired::FiredEvents;
 use super::super::rule_columns::RuleColumns;
 use super::without_nulls;
 use crate::rule::{Attack, Severity};
@@ -115,13 +116,21 @@ pub(super) fn document(alert: &Alert, rule: &RuleColumns) -> Value {
 /// Returns the finding and the rule that found it.
 fn finding_info(alert: &Alert, rule: &RuleColumns) -> Value {
     let metadata = &rule.metadata;
-    let event = alert.text(Column::EventId);
     let seen = alert.event_time.map(|_| time_ms(alert));
+    let fired = alert.fired();
+    let of_fired = |time: fn(&FiredEvents) -> i64| fired.map(|one| time(one).div_euclid(1000));
+    let ids: Vec<&str> = match fired {
+        Some(fired) => fired.event_ids.iter().map(String::as_str).collect(),
+        None => alert.text(Column::EventId).into_iter().collect(),
+    };
+    let related = ids
+        .iter()
+        .map(|id| json!({"uid": id, "type": "AWS CloudTrail"}));
     json!({
         "uid": alert.text(Column::AlertId),
         "title": metadata.name,
-        "first_seen_time": seen,
-        "last_seen_time": seen,
+        "first_seen_time": of_fired(|fired| fired.first).or(seen),
+        "last_seen_time": of_fired(|fired| fired.last).or(seen),
         "data_sources": ["AWS CloudTrail"],
         "analytic": {
             "name": metadata.name,
@@ -131,7 +140,7 @@ fn finding_info(alert: &Alert, rule: &RuleColumns) -> Value {
             "version": metadata.version.to_string(),
         },
         "attacks": attacks(rule),
-        "related_events": event.map(|id| [json!({"uid": id, "type": "AWS CloudTrail"})]),
+        "related_events": related.collect::<Vec<_>>(),
     })
 }
 
@@ -248,16 +257,22 @@ fn resources(alert: &Alert) -> Vec<Value> {
 
 fn unmapped(alert: &Alert, rule: &RuleColumns) -> Map<String, Value> {
     let cells = Column::ALL.into_iter().zip(alert.cells(rule));
+    let cells = cells.filter(|(column, _)| UNMAPPED.contains(column));
+    let cells = cells.map(|(column, cell)| (column.name(), cell));
+    let names = OVER_TIME.iter().map(|column| column.name);
+    let of_fired = names.zip(alert.fired_cells());
     cells
-        .filter(|(column, _)| UNMAPPED.contains(column))
-        .filter_map(|(column, cell)| {
+        .chain(of_fired)
+        .filter_map(|(name, cell)| {
             let value = match cell {
                 Cell::Text(text) => text?.to_owned(),
-                Cell::Int64(n) => n.to_string(),
-                Cell::Texts(texts) if !texts.is_empty() => texts.join(", "),
+                Cell::Int64(n) => n?.to_string(),
+                Cell::Bool(value) => value?.to_string(),
+                // The ids of events are in `related_events`, the times in `finding_info`.
+                Cell::Texts(texts) if !texts.is_empty() && name != "event_ids" => texts.join(", "),
                 _ => return None,
             };
-            Some((column.name().to_owned(), Value::String(value)))
+            Some((name.to_owned(), Value::String(value)))
         })
         .collect()
 }

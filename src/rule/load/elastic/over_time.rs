@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::super::{Reason, is_unavailable, notes};
 use crate::rule::condition::{Condition, Field};
 use crate::rule::eql::Sequence;
-use crate::rule::model::Metadata;
+use crate::rule::model::{Metadata, Rule};
 use crate::rule::over_time::{Limit, Missing, Part, RuleOverTime, Source, Test, micros_before_now};
 
 /// The table `rule.threshold`.
@@ -47,24 +47,46 @@ struct Start {
 pub(super) struct Draft {
     kind: &'static str,
     query_text: String,
-    parts: Vec<Part>,
+    parts: Vec<DraftPart>,
     window: Option<i64>,
     test: Test,
+}
+
+/// A part of a rule without its metadata.
+struct DraftPart {
+    condition: Condition,
+    group: Vec<Field>,
+    values: Vec<Field>,
+}
+
+impl DraftPart {
+    fn part(self, metadata: &Metadata) -> Part {
+        let query = self.condition.to_string();
+        let rule = Rule::new(metadata.clone(), self.condition, query);
+        Part {
+            source: Source::Events(Box::new(rule)),
+            group: self.group,
+            values: self.values,
+            missing: Missing::LeavesOut,
+        }
+    }
 }
 
 impl Draft {
     pub(super) fn rule(self, metadata: Metadata) -> RuleOverTime {
         let notes = self.notes(&metadata.language);
-        let group = self.parts.first().map(|part| part.field_names().0);
+        let parts = self.parts.into_iter().map(|part| part.part(&metadata));
+        let parts: Vec<Part> = parts.collect();
+        let group = parts.first().map(|part| part.field_names().0);
         let group = group.unwrap_or_default().into_iter().map(str::to_owned);
         RuleOverTime {
             pack: String::new(),
             file: String::new(),
-            metadata,
             kind: self.kind,
             query_text: self.query_text,
             group_by: group.collect(),
-            parts: self.parts,
+            parts,
+            metadata,
             window: self.window,
             test: self.test,
             notes,
@@ -75,11 +97,9 @@ impl Draft {
     fn notes(&self, language: &str) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         for part in &self.parts {
-            if let Source::Events(condition) = &part.source {
-                all.extend(notes(condition, language));
-            }
-            let (group, values) = part.field_names();
-            let fields = group.into_iter().chain(values);
+            all.extend(notes(&part.condition, language));
+            let fields = part.group.iter().chain(&part.values);
+            let fields = fields.map(|field| field.name.as_str());
             all.extend(fields.filter(|field| is_unavailable(field)).map(|field| {
                 format!("no record has {field}, by which the rule groups or counts: it cannot fire")
             }));
@@ -92,11 +112,10 @@ impl Draft {
 
 pub(super) fn sequence(sequence: Sequence, query_text: String) -> Draft {
     let steps = sequence.steps.into_iter();
-    let parts = steps.map(|step| Part {
-        source: Source::Events(step.condition),
+    let parts = steps.map(|step| DraftPart {
+        condition: step.condition,
         group: step.by,
         values: Vec::new(),
-        missing: Missing::LeavesOut,
     });
     Draft {
         kind: "sequence",
@@ -155,13 +174,12 @@ pub(super) fn new_terms(
     })
 }
 
-fn part(condition: Condition, group: Vec<String>, values: Vec<String>) -> Part {
+fn part(condition: Condition, group: Vec<String>, values: Vec<String>) -> DraftPart {
     let fields = |names: Vec<String>| names.into_iter().map(Field::ecs).collect();
-    Part {
-        source: Source::Events(condition),
+    DraftPart {
+        condition,
         group: fields(group),
         values: fields(values),
-        missing: Missing::LeavesOut,
     }
 }
 
