@@ -31,6 +31,7 @@ pub(crate) mod ocsf;
 mod own;
 mod record;
 mod remembered;
+mod scalar;
 pub(crate) mod time;
 mod wrapper;
 
@@ -47,56 +48,8 @@ pub use leaves::Path;
 pub use own::OwnValue;
 pub(crate) use record::{Record, is_own_field};
 pub use remembered::{FieldMemory, FieldNumber, FieldNumbers, Names, Remembered};
+pub use scalar::Scalar;
 pub(crate) use wrapper::Wrapper;
-
-/// One value of an ECS field.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar<'a> {
-    /// A keyword or text.
-    Text(Cow<'a, str>),
-    /// A whole number.
-    Integer(i64),
-    /// Any other number.
-    Float(f64),
-    /// `true` or `false`.
-    Boolean(bool),
-}
-
-impl Scalar<'_> {
-    /// Returns the same value, which borrows from this one.
-    fn borrowed(&self) -> Scalar<'_> {
-        match self {
-            Self::Text(text) => Scalar::Text(Cow::Borrowed(text)),
-            Self::Integer(n) => Scalar::Integer(*n),
-            Self::Float(n) => Scalar::Float(*n),
-            Self::Boolean(b) => Scalar::Boolean(*b),
-        }
-    }
-
-    /// Returns the value with a text of its own.
-    fn into_owned(self) -> Scalar<'static> {
-        match self {
-            Self::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
-            Self::Integer(n) => Scalar::Integer(n),
-            Self::Float(n) => Scalar::Float(n),
-            Self::Boolean(b) => Scalar::Boolean(b),
-        }
-    }
-
-    /// Returns the value as text.
-    pub(crate) fn to_text(&self) -> String {
-        self.clone().into_text()
-    }
-
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text.into_owned(),
-            Self::Integer(n) => n.to_string(),
-            Self::Float(n) => n.to_string(),
-            Self::Boolean(b) => b.to_string(),
-        }
-    }
-}
 
 /// The ECS view of one event. A field may have no value, one, or several.
 pub trait Fields {

@@ -102,7 +102,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "event",
             "follow",
             "hunt::companion",
-            "hunt::place",
+            "hunt::row_event",
             "input",
             "output",
             "report",
