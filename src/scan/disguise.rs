@@ -1,9 +1,10 @@
-//! Detects text in a form that hides the needles: base64, e-mail, lines that break inside strings.
+//! Detects text in a form that hides the needles: base64, e-mail, lines that break inside strings, drawn tables.
 //!
 //! In: the beginning of a text. Out: a [`Defect`] that names the form. The text is searched as it is all the same.
 
 use memchr::{memchr_iter, memmem, memrchr};
 
+use super::drawn;
 use super::ending::{first_line, start, string_end};
 use crate::report::{Code, Defect};
 
@@ -57,6 +58,10 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
             at,
             format!("a string is base64 of {what}, which is not read"),
         )
+    } else if let Some(at) = if is_json { None } else { drawn::broken(head) } {
+        let message =
+            "cells of a drawn table are cut, or go on in the next line: names in them are not seen";
+        (at, message.to_owned())
     } else {
         let (at, width) = wrapped(head)?;
         let message = format!(
