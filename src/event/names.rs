@@ -82,17 +82,26 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
 }
 
 /// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, braces,
-/// control characters, a backslash that escapes nothing, or bytes that are or were not UTF-8.
+/// control characters, characters that are not seen, blanks at an end (as columns of a fixed width have), a backslash that
+/// escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
     // The letters of nearly all names.
     let is_usual = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
     if !name.is_empty() && name.iter().all(is_usual) {
         return false;
     }
-    let is_foreign = |c: char| {
-        c.is_control() || matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER)
+    let is_unseen = |c: char| {
+        matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
     };
-    name.is_empty() || std::str::from_utf8(name).map_or(true, |name| name.contains(is_foreign))
+    let is_foreign = |c: char| {
+        let is_mark = matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER);
+        is_mark || c.is_control() || is_unseen(c)
+    };
+    let is_wrong = |name: &str| name.contains(is_foreign) || name.trim().len() < name.len();
+    name.is_empty() || std::str::from_utf8(name).map_or(true, is_wrong)
 }
 
 /// Texts that writers of tables use for a missing value.
@@ -182,7 +191,7 @@ pub(super) fn is_noise(text: &str) -> bool {
 pub(super) fn denies_error(text: &str) -> bool {
     let text = text.trim();
     let is_denial = |denial: &&str| text.eq_ignore_ascii_case(denial);
-    !text.contains(char::is_alphanumeric) || DENIALS.iter().any(|denial| is_denial(&denial))
+    !text.contains(char::is_alphanumeric) || DENIALS.iter().any(is_denial)
 }
 
 /// Returns true if a text in the place of an error names none.

@@ -10,6 +10,10 @@ use super::ending::string_end;
 /// The least length of a line between rows.
 const BORDER_LEAST: usize = 6;
 
+/// The beginning of the name of a resource, and the least length of the rest of one.
+const RESOURCE: &str = "arn:";
+const REST_LEAST: usize = 3;
+
 /// Names of columns or keys, one of which every table of events has, as they are without blanks and underscores.
 const NAMES: [&str; 6] = [
     "eventname",
@@ -130,20 +134,28 @@ fn is_cut(row: &Line) -> bool {
     row.text.contains('|') && row.cells().into_iter().any(is_cut)
 }
 
-/// Returns true if cells of a row go on in the next line: these are full, and others have nothing there.
+/// Returns true if the name of a resource, such as a policy, goes on in the next line: its cell is full, the next line has
+/// the rest of it, and others have nothing there.
 fn goes_on(row: &Line, next: &Line) -> bool {
     let (cells, more) = (row.cells(), next.cells());
     if cells.len() < 2 || cells.len() != more.len() || row.is_border() || next.is_border() {
         return false;
     }
-    let is_filled = |cell: &str| cell.trim_end().len() + 2 >= cell.len();
-    let mut pairs = cells.iter().zip(&more);
     let is_blank = |cell: &str| cell.trim().is_empty();
+    let is_full = |cell: &str| !is_blank(cell) && cell.trim_end().len() + 2 >= cell.len();
+    let is_rest = |cell: &str| {
+        let cell = cell.trim();
+        cell.len() >= REST_LEAST && !cell.contains(' ') && !cell.starts_with(RESOURCE)
+    };
+    let mut pairs = cells.iter().zip(&more);
     let all_full = pairs
         .clone()
-        .all(|(cell, more)| is_blank(more) || is_filled(cell) && !is_blank(cell));
-    let has_more = more.iter().any(|more| !is_blank(more));
-    all_full && has_more && pairs.any(|(cell, more)| is_blank(more) && !is_blank(cell))
+        .all(|(cell, more)| is_blank(more) || is_full(cell));
+    let has_blank = pairs
+        .clone()
+        .any(|(cell, more)| is_blank(more) && !is_blank(cell));
+    let is_divided = |(cell, more): (&&str, &&str)| cell.contains(RESOURCE) && is_rest(more);
+    all_full && has_blank && pairs.any(is_divided)
 }
 
 #[cfg(test)]
@@ -202,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_with_empty_cells_are_no_rest_of_the_row_before() {
+        let arn = "arn:aws:iam::111122223333:user/alice";
+        let rows = [
+            ["2024-05-01T12:00:00Z", "GetUser", arn, "AccessDenied"],
+            ["2024-05-01T12:00:01Z", "GetUser", arn, ""],
+            ["2024-05-01T12:00:02Z", "GetUser", "-", ""],
+            ["2024-05-01T12:00:03Z", "GetUser", "", ""],
+        ];
+        let mut text =
+            "| eventTime | eventName | arn | errorCode |\n|---|---|---|---|\n".to_owned();
+        text.extend(rows.map(|row| format!("| {} |\n", row.join(" | "))));
+        assert_eq!(broken(text.as_bytes()), None);
+    }
+
+    #[test]
     fn a_cell_that_goes_on_in_the_next_line_is_found() {
         let arn = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
         for (bar, dash) in [('|', "-"), ('│', "─")] {
@@ -210,7 +237,7 @@ mod tests {
                 let text = table(&cells, width, bar, dash);
                 assert!(broken(text.as_bytes()).is_some(), "{text}");
             }
-            for width in 16..arn.len() {
+            for width in 16..arn.len() - REST_LEAST {
                 let text = table(&["AttachUserPolicy", arn], width, bar, dash);
                 assert!(broken(text.as_bytes()).is_some(), "{text}");
                 let is_row = |line: &&str| line.starts_with(bar);

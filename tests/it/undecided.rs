@@ -416,7 +416,13 @@ fn a_letter_after_the_name_of_the_request_is_damage() {
 #[test]
 fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
     let record = attach("1");
-    for action in ["Attach\nUserPolicy", "AttachUserP\0\0\0\0y"] {
+    for action in [
+        "Attach\nUserPolicy",
+        "AttachUserP\0\0\0\0y",
+        "AttachUserPolicy  ",
+        "AttachUserPolicy\u{200b}",
+        "\u{feff}AttachUserPolicy",
+    ] {
         let record = record.replace("AttachUserPolicy", action);
         let hunt = Lake::new().file("a", record).hunt(&[]).exits(3);
         hunt.finds(&[])

@@ -95,15 +95,7 @@ impl Shape {
                 let defined = with_length(&mut rest, self.max_def)?;
                 let n_present = n_of_level(defined, self.max_def, n)?;
                 self.values(rest, n_present, *encoding)?;
-                if self.max_rep == 0
-                    && matches!(encoding, Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT)
-                {
-                    match self.max_def {
-                        0 if self.has_levels(buf, n) => return Err(LEVELS_FOUND),
-                        1 if self.has_values(buf, n, defined) => return Err(VALUES_FOUND),
-                        _ => {}
-                    }
-                }
+                self.levels_or_values(buf, n, defined, *encoding)?;
                 Ok(Some(n_present))
             }
             Page::DataPageV2 {
@@ -135,6 +127,24 @@ impl Shape {
                 self.values(rest, n_present, *encoding)?;
                 Ok(Some(n_present))
             }
+        }
+    }
+
+    /// Checks that a page is not better read with levels if it must have none, or without if it must have some.
+    fn levels_or_values(
+        &self,
+        bytes: &[u8],
+        n: usize,
+        levels: &[u8],
+        encoding: Encoding,
+    ) -> Result<(), Fault> {
+        if !matches!(encoding, Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT) {
+            return Ok(());
+        }
+        match (self.max_rep, self.max_def) {
+            (0, 0) if self.has_levels(bytes, n) => Err(LEVELS_FOUND),
+            (0, 1) if self.has_values(bytes, n, levels) => Err(VALUES_FOUND),
+            _ => Ok(()),
         }
     }
 
