@@ -6,12 +6,11 @@ use std::borrow::Cow;
 
 use super::Scalar;
 use super::categories::kind_of;
-use super::exports::{each_moved, is_absent, scalar};
+use super::exports::{each_moved, is_absent, is_open_error, scalar};
 use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{is_dropped, print};
 use super::json::Value;
-use super::names::is_noise;
 use super::object_text::{self, with_object};
 use super::record::{self, REQUEST, Record, get, spread};
 
@@ -288,7 +287,8 @@ fn flattened_leaves(
 ///
 /// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present. The texts `-`
 /// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself. There is no
-/// outcome if only damage is present: an empty text may have been damaged, or an error.
+/// outcome if only damage is present, since an empty text may have been damaged, or an error; nor if an export says that
+/// there was no error.
 fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut is_found = false;
     if is_action(record, "ConsoleLogin") {
@@ -314,7 +314,8 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     };
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in record.named(field) {
-            can_fail |= is_said(value) && !value.as_str().is_some_and(is_noise);
+            let is_open = |text| is_open_error(record, is_row, text);
+            can_fail |= is_said(value) && !value.as_str().is_some_and(is_open);
             // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
             can_succeed &= record
                 .named(field)

@@ -3,7 +3,7 @@
 
 use super::java_map::is_dropped;
 use super::json::Value;
-use super::names::{is_field, is_nothing, is_path};
+use super::names::{denies_error, is_field, is_noise, is_nothing, is_path};
 use super::record::{REQUEST, Record, is_own_field, spread_request};
 use super::{Scalar, object_text};
 
@@ -35,6 +35,12 @@ pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str,
 /// word `null` counts everywhere.
 pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     text == "null" || is_nothing(text) && (is_row || !is_native(record))
+}
+
+/// Returns true if a text in the place of an error does not tell whether the call failed: it is noise, or an export says
+/// that there was no error.
+pub(super) fn is_open_error(record: &Record<'_>, is_row: bool, text: &str) -> bool {
+    is_noise(text) || denies_error(text) && (is_row || !is_native(record))
 }
 
 /// Returns a value of a field; `None` if it means "no value", or if Elastic's pipeline drops it. Some exports keep the quotes of JSON.

@@ -82,21 +82,30 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
 }
 
 /// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, braces,
-/// control characters, a backslash that escapes nothing, or bytes that are or were not UTF-8.
+/// control characters, characters that are not seen, blanks at an end (as columns of a fixed width have), a backslash that
+/// escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
     // The letters of nearly all names.
     let is_usual = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
     if !name.is_empty() && name.iter().all(is_usual) {
         return false;
     }
-    let is_foreign = |c: char| {
-        c.is_control() || matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER)
+    let is_unseen = |c: char| {
+        matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
     };
-    name.is_empty() || std::str::from_utf8(name).map_or(true, |name| name.contains(is_foreign))
+    let is_foreign = |c: char| {
+        let is_mark = matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER);
+        is_mark || c.is_control() || is_unseen(c)
+    };
+    let is_wrong = |name: &str| name.contains(is_foreign) || name.trim().len() < name.len();
+    name.is_empty() || std::str::from_utf8(name).map_or(true, is_wrong)
 }
 
 /// Texts that writers of tables use for a missing value.
-const NOTHING: [&str; 16] = [
+const NOTHING: [&str; 29] = [
     "\\N",
     "null",
     "none",
@@ -111,8 +120,41 @@ const NOTHING: [&str; 16] = [
     "undefined",
     "-",
     "--",
+    "–",
+    "—",
+    "''",
     "[]",
     "{}",
+    "#n/a",
+    "<nil>",
+    "<none>",
+    "<empty>",
+    "(nil)",
+    "(none)",
+    "(empty)",
+    "(blank)",
+    "[null]",
+    "[none]",
+];
+
+/// Texts for the error of a call that did not fail, if a writer puts anything there.
+const DENIALS: [&str; 16] = [
+    "success",
+    "succeeded",
+    "successful",
+    "ok",
+    "okay",
+    "0",
+    "200",
+    "false",
+    "no",
+    "no error",
+    "no errors",
+    "noerror",
+    "no_error",
+    "empty",
+    "missing",
+    "blank",
 ];
 
 /// Returns true if a text in an export means that there is no value.
@@ -144,9 +186,17 @@ pub(super) fn is_noise(text: &str) -> bool {
     text.contains(is_left) && !text.contains(char::is_alphanumeric)
 }
 
-/// Returns true if a text means that there is no value, or is noise.
+/// Returns true if a text in the place of an error means that there was none, or has no letter or digit. No service
+/// gives such an error.
+pub(super) fn denies_error(text: &str) -> bool {
+    let text = text.trim();
+    let is_denial = |denial: &&str| text.eq_ignore_ascii_case(denial);
+    !text.contains(char::is_alphanumeric) || DENIALS.iter().any(is_denial)
+}
+
+/// Returns true if a text in the place of an error names none.
 pub(super) fn says_nothing(text: &str) -> bool {
-    is_nothing(text) || is_noise(text)
+    is_nothing(text) || is_noise(text) || denies_error(text)
 }
 
 #[cfg(test)]
@@ -208,6 +258,23 @@ mod tests {
         }
         for text in ["AccessDenied", "0", "no", "null and void", "\\"] {
             assert!(!is_nothing(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_none_is_known_by_its_whole_text() {
+        for text in ["Success", "OK", " 200", "no error", "***", "FALSE"] {
+            assert!(denies_error(text), "{text}");
+        }
+        for text in [
+            "NoSuchEntity",
+            "Success required",
+            "404",
+            "NotOk",
+            "nope",
+            "é",
+        ] {
+            assert!(!denies_error(text), "{text}");
         }
     }
 

@@ -247,9 +247,13 @@ pub(super) fn spread<'v>(
 ) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     record.others().filter_map(move |(key, value)| {
         let rest = after_field(key, object)?;
-        // If another letter follows, the name is damaged.
-        let is_below = |byte: &u8| divides_fields(*byte) || byte.is_ascii_uppercase();
-        rest.as_bytes().first().filter(|byte| is_below(byte))?;
+        // If another letter follows, or one alone, the name is damaged.
+        let is_below = match rest.as_bytes() {
+            [first, ..] if divides_fields(*first) => true,
+            [first, _, ..] => first.is_ascii_uppercase(),
+            _ => false,
+        };
+        is_below.then_some(())?;
         let name = rest.trim_start_matches(|c: char| u8::try_from(c).is_ok_and(divides_fields));
         (!name.is_empty()).then_some((name, value))
     })

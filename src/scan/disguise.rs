@@ -1,9 +1,10 @@
-//! Detects text in a form that hides the needles: base64, e-mail, lines that break inside strings.
+//! Detects text in a form that hides the needles: base64, e-mail, colours, lines that break inside strings, drawn tables.
 //!
 //! In: the beginning of a text. Out: a [`Defect`] that names the form. The text is searched as it is all the same.
 
 use memchr::{memchr_iter, memmem, memrchr};
 
+use super::drawn;
 use super::ending::{first_line, start, string_end};
 use crate::report::{Code, Defect};
 
@@ -57,6 +58,13 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
             at,
             format!("a string is base64 of {what}, which is not read"),
         )
+    } else if let Some(at) = coloured(head) {
+        let message = "colours of a terminal are inside words: names that they divide are not seen";
+        (at, message.to_owned())
+    } else if let Some(at) = if is_json { None } else { drawn::broken(head) } {
+        let message =
+            "cells of a drawn table are cut, or go on in the next line: names in them are not seen";
+        (at, message.to_owned())
     } else {
         let (at, width) = wrapped(head)?;
         let message = format!(
@@ -112,21 +120,14 @@ fn base64(text: &[u8]) -> Option<&'static str> {
     packed(&content).or_else(|| is_json(&content).then_some("JSON"))
 }
 
-/// Returns the kind of mail that a text is, if it is one with encoded parts.
+/// Returns the kind of mail or answer that a text is, if it is one with encoded parts.
 fn mail(text: &[u8]) -> Option<&'static str> {
     if text.starts_with(b"begin 6") && first_line(text).get(9) == Some(&b' ') {
         return Some("uuencoded");
     }
     let first = first_line(text);
-    let name = first.split(|b| *b == b':').next()?;
-    let is_header = name.len() < first.len()
-        && !name.is_empty()
-        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
-    if !is_header && !first.starts_with(b"From ") {
-        return None;
-    }
-    let head = text.to_ascii_lowercase();
     let field = |name: &[u8], values: &[&str]| {
+        let head = text.to_ascii_lowercase();
         let found = memmem::find(&head, name)?;
         let value = first_line(head[found + name.len()..].trim_ascii_start());
         values
@@ -134,6 +135,18 @@ fn mail(text: &[u8]) -> Option<&'static str> {
             .any(|one| value.starts_with(one.as_bytes()))
             .then_some(())
     };
+    if first.starts_with(b"HTTP/") {
+        let is_packed = field(b"\ntransfer-encoding:", &["chunked"])
+            .or_else(|| field(b"\ncontent-encoding:", &["gzip", "br", "deflate", "zstd"]));
+        return is_packed.map(|()| "an answer of a web server");
+    }
+    let name = first.split(|b| *b == b':').next()?;
+    let is_header = name.len() < first.len()
+        && !name.is_empty()
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    if !is_header && !first.starts_with(b"From ") {
+        return None;
+    }
     let is_encoded = field(
         b"content-transfer-encoding:",
         &["base64", "quoted-printable"],
@@ -183,6 +196,24 @@ fn decode(text: &[u8]) -> Vec<u8> {
     groups.iter().flat_map(bytes).collect()
 }
 
+/// Returns the index of the first colour of a terminal that is inside a word, as `grep` marks what it found.
+fn coloured(head: &[u8]) -> Option<usize> {
+    memmem::find_iter(head, b"\x1b[").find(|&at| {
+        let behind = &head[at + 2..];
+        let n = behind
+            .iter()
+            .take_while(|b| b.is_ascii_digit() || **b == b';')
+            .count();
+        let mut rest = behind.get(n..).unwrap_or_default();
+        let is_colour = rest.first() == Some(&b'm');
+        // `grep` clears the rest of the line as well.
+        rest = rest.get(1..).unwrap_or_default();
+        rest = rest.strip_prefix(b"\x1b[K").unwrap_or(rest);
+        let is_in_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        is_colour && is_in_word(head[..at].last()) && is_in_word(rest.first())
+    })
+}
+
 /// Finds the first line of JSON that ends inside a string, if several lines of about the same length do. Returns its
 /// start and that length. The lengths of the lines distinguish raw newlines in strings from those of a mailer.
 fn wrapped(head: &[u8]) -> Option<(usize, usize)> {
@@ -225,6 +256,38 @@ mod tests {
     #[test]
     fn base64_is_decoded() {
         assert_eq!(decode(b"eyJldmVudE5hbWUi"), b"{\"eventName\"");
+    }
+
+    #[test]
+    fn colours_inside_words_and_encoded_answers_are_a_disguise() {
+        for (text, is_disguise) in [
+            (
+                "{\"policyArn\":\"AWS\x1b[01;31m\x1b[KCompromisedKey\x1b[m\x1b[KQuarantine\"}",
+                true,
+            ),
+            (
+                "{\"policyArn\":\"AWS\x1b[31mCompromisedKey\x1b[0mQuarantine\"}",
+                true,
+            ),
+            (
+                "\x1b[34;1m\"eventName\"\x1b[0m:\x1b[32m\"GetUser\"\x1b[0m",
+                false,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
+                true,
+            ),
+            (
+                "HTTP/2 200\r\ncontent-type: application/json\r\n\r\n{}",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                find(text.as_bytes(), false).is_some(),
+                is_disguise,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::disguise;
 use super::keys::{Marks, classify};
-use super::rows::shows_header;
+use super::rows::{is_cut as is_row_cut, shows_header};
 use super::window::{continues, is_blank, last_anchor, last_byte};
 use crate::binary::has_controls;
 use crate::report::{Code, Defect};
@@ -133,10 +133,11 @@ fn cut(n_bytes: u64, head: &[u8], first: Option<&Place>, tail: &[u8]) -> Option<
     let is_all = n_bytes == tail.len() as u64;
     let is_cut = match begins_json(start(head)) {
         true => is_document_cut(end, is_all, first),
-        false => !shows_header(head) && is_line_cut(tail, is_all),
+        false if shows_header(head) => is_row_cut(head, tail),
+        false => is_line_cut(tail, is_all),
     };
     let n_padding = (tail.len() - end.len()) as u64;
-    let message = "text ends inside a JSON document: it was cut off, or its end is damaged";
+    let message = "text ends inside a document or a row: it was cut off, or its end is damaged";
     is_cut.then(|| Defect::text(Code::Truncated, n_bytes - n_padding, message))
 }
 

@@ -10,6 +10,7 @@
 
 mod action_keys;
 mod disguise;
+mod drawn;
 mod elements;
 mod ending;
 mod envelope;

@@ -200,7 +200,13 @@ impl Judge<'_> {
             Some((Verdict::No, _)) => None,
             // A value without an event in it; it may have been one.
             Some((Verdict::NoRecord, range)) => {
-                self.says_all(&self.text[range]).then_some(Fault::Undecided)
+                let value = json::parse(self.text, range.start);
+                let is_other = |(value, _): &(json::Json, usize)| {
+                    !value.any_text(&|text| reading::mentions_outside_others(text))
+                };
+                let says_all =
+                    self.says_all(&self.text[range]) && !value.as_ref().is_some_and(is_other);
+                says_all.then_some(Fault::Undecided)
             }
             None => self
                 .says_all(&self.text[self.record_round(at)])

@@ -175,6 +175,19 @@ fn mentions(text: &str) -> bool {
     memchr::memmem::find(&plain, NEEDLE.as_bytes()).is_some()
 }
 
+/// Whether a text names the policy, and not only in a whole record that says no, with which it begins.
+pub(crate) fn mentions_outside_others(text: &str) -> bool {
+    let record = text.find('{');
+    let record = record.and_then(|start| json::parse(text.as_bytes(), start));
+    let rest = match &record {
+        Some((record, end)) if is_record(record) && verdict(record) == Verdict::No => {
+            text.get(*end..).unwrap_or_default()
+        }
+        _ => text,
+    };
+    mentions(rest)
+}
+
 /// A text with JSON's escapes of letters read, however often they were escaped, and where each byte of it stood.
 pub(crate) fn plain_text(text: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let (mut plain, mut places, mut at) = (Vec::new(), Vec::new(), 0);

@@ -61,6 +61,9 @@ fn files_that_had_a_fault_have_none() {
         ("json", 31, 5431),
         ("json", 31, 9633),
         ("json", 31, 18089),
+        // A letter after the name of the request, and a whole record before the rest of another one in a string.
+        ("json", 32, 6830),
+        ("json", 32, 12172),
         ("ecs", 31, 4486),
         ("ecs", 31, 2643),
     ];

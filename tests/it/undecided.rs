@@ -365,10 +365,64 @@ fn an_error_of_noise_leaves_the_outcome_open() {
     assert_eq!(hunt.report["related"]["failed_attach"], 3);
 }
 
+/// Some writers fill the field of the error if there was none. AWS does not.
+#[test]
+fn an_export_that_says_that_there_was_no_error_leaves_the_outcome_open() {
+    let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
+    let row = |error: &str| {
+        let request = cell(request);
+        format!(
+            "eventname,requestparameters,errorcode,errormessage\nAttachUserPolicy,{request},{error},\n"
+        )
+    };
+    let snake = |error: &str| {
+        format!(
+            r#"{{"event_name":"AttachUserPolicy","event_source":"iam.amazonaws.com","request_parameters":{request},"error_code":"{error}"}}"#
+        )
+    };
+    let native =
+        |error: &str| attach("1").replacen('{', &format!(r#"{{"errorCode":"{error}","#), 1);
+    let texts = [
+        row("Success"),
+        row("200"),
+        snake("OK"),
+        snake("No error"),
+        snake("***"),
+        // These are failures.
+        row("NoSuchEntity"),
+        snake("AccessDenied"),
+        native("Success"),
+        native("0"),
+        // These are alerts.
+        row("(none)"),
+        row("#N/A"),
+        snake("<nil>"),
+        snake("—"),
+    ];
+    let hunt = hunt(&texts).exits(3);
+    assert_eq!(told(&hunt, "undecided"), [0, 1, 2, 3, 4], "{}", hunt.stderr);
+    assert_eq!(hunt.report["related"]["failed_attach"], 4);
+    assert_eq!(hunt.report["alerts"], 4, "{}", hunt.report);
+}
+
+#[test]
+fn a_letter_after_the_name_of_the_request_is_damage() {
+    let with = |name: &str| attach("1").replace("requestParameters", name);
+    let texts = [with("requestParametersP"), with("requestParameters7")];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    assert_eq!(told(&hunt, "undecided"), [0, 1], "{}", hunt.stderr);
+}
+
 #[test]
 fn a_damaged_name_of_the_action_or_of_the_request_is_told() {
     let record = attach("1");
-    for action in ["Attach\nUserPolicy", "AttachUserP\0\0\0\0y"] {
+    for action in [
+        "Attach\nUserPolicy",
+        "AttachUserP\0\0\0\0y",
+        "AttachUserPolicy  ",
+        "AttachUserPolicy\u{200b}",
+        "\u{feff}AttachUserPolicy",
+    ] {
         let record = record.replace("AttachUserPolicy", action);
         let hunt = Lake::new().file("a", record).hunt(&[]).exits(3);
         hunt.finds(&[])

@@ -402,6 +402,57 @@ fn lines_that_break_inside_strings_are_told() {
     }
 }
 
+/// Returns what `lookup-events` draws for one event, with at most this many characters of a record in a line.
+fn drawn(record: &str, width: usize) -> String {
+    let (mut text, border) = (String::new(), "-".repeat(width.min(record.len()) + 30));
+    text += &format!(
+        "{border}\n|{:^1$}|\n|+{border}+|\n",
+        "LookupEvents",
+        border.len()
+    );
+    let parts: Vec<&str> = record
+        .as_bytes()
+        .chunks(width)
+        .map(|part| std::str::from_utf8(part).unwrap())
+        .collect();
+    let width = width.min(record.len());
+    for (nth, part) in parts.iter().enumerate() {
+        let name = if nth == 0 { "CloudTrailEvent" } else { "" };
+        text += &format!("||  {name:15} |  {part:width$} ||\n");
+    }
+    for (name, value) in [("EventName", "AttachUserPolicy"), ("Username", "alice")] {
+        text += &format!("||  {name:15} |  {value:width$} ||\n");
+    }
+    text + &format!("|+{border}+|\n")
+}
+
+#[test]
+fn a_drawn_table_is_read_if_its_cells_are_whole_and_told_if_not() {
+    let record = attach("1");
+    let lake = Lake::new().file("a", drawn(&record, record.len()));
+    for way in WAYS {
+        let (ndjson, told, is_complete) = hunt(&lake, way);
+        assert!(!ndjson.is_empty() && is_complete, "{way:?}: {told:?}");
+    }
+    for width in [30, 40, 60, 100] {
+        let on = drawn(&record, width);
+        let whole = drawn(&record, record.len());
+        let cut = |line: &str| {
+            line.chars()
+                .take(width + 20)
+                .chain(['\n'])
+                .collect::<String>()
+        };
+        for text in [on, whole.lines().map(cut).collect()] {
+            for (holder, stored) in held(text.as_bytes()) {
+                let told = told_of(&stored, holder);
+                let is_told = told.iter().any(|d| d.starts_with("UnsupportedFormat"));
+                assert!(is_told, "{holder}: {told:?}\n{text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_long_run_of_chinese_in_utf16_is_no_damage() {
     let run = |character: char, n: usize| character.to_string().repeat(n);

@@ -176,7 +176,7 @@ impl SourceReport {
     }
 
     /// Keeps the report that a text ends inside a document only if nothing else explains it. Explanations are an error
-    /// in the container of the text, and a record that is cut off at that place. The defects are already sorted.
+    /// in the container of the text, and a record or row that is cut off at that place. The defects are already sorted.
     fn report_cut_once(&mut self) {
         let is_text = |defect: &Defect| matches!(defect.offset, Some((Space::Text, _)));
         let is_cut = |defect: &Defect| defect.code == Code::Truncated && is_text(defect);
@@ -187,7 +187,7 @@ impl SourceReport {
             let same = |other: &&Defect| other.member == defect.member;
             let is_explained = is_cut(defect)
                 && (self.defects[..n].last().filter(same))
-                    .is_some_and(|d| d.code == Code::RecordCut)
+                    .is_some_and(|d| matches!(d.code, Code::RecordCut | Code::InvalidRow))
                 || is_cut(defect) && self.defects.iter().filter(same).any(is_fault);
             dropped += usize::from(is_explained);
             kept.push(!is_explained);

@@ -23,11 +23,16 @@ type Fault = &'static str;
 /// Maximum number of zeros after the last value: fastparquet writes eight.
 const PADDING_MAX: usize = 8;
 
+/// The number of eight levels in each run that DuckDB writes as bits.
+const GROUPS_OF_DUCKDB: usize = 32;
+
 const BYTES_LEFT: Fault = "a page has bytes after its last value";
 const BYTES_MISSING: Fault = "a page ends before its last value";
 const WRONG_LEVEL: Fault = "a page has levels that its column cannot have";
 const LEVELS_FOUND: Fault =
     "a page of a column without nulls begins with levels, which tell where nulls are";
+const VALUES_FOUND: Fault =
+    "a page of a column with nulls begins with a value, where its levels must be";
 const WRONG_COUNT: Fault = "a page has another number of values than it says";
 
 impl Shape {
@@ -90,10 +95,7 @@ impl Shape {
                 let defined = with_length(&mut rest, self.max_def)?;
                 let n_present = n_of_level(defined, self.max_def, n)?;
                 self.values(rest, n_present, *encoding)?;
-                let is_required = self.max_def == 0 && self.max_rep == 0;
-                if is_required && *encoding == Encoding::PLAIN && self.has_levels(buf, n) {
-                    return Err(LEVELS_FOUND);
-                }
+                self.levels_or_values(buf, n, defined, *encoding)?;
                 Ok(Some(n_present))
             }
             Page::DataPageV2 {
@@ -125,6 +127,24 @@ impl Shape {
                 self.values(rest, n_present, *encoding)?;
                 Ok(Some(n_present))
             }
+        }
+    }
+
+    /// Checks that a page is not better read with levels if it must have none, or without if it must have some.
+    fn levels_or_values(
+        &self,
+        bytes: &[u8],
+        n: usize,
+        levels: &[u8],
+        encoding: Encoding,
+    ) -> Result<(), Fault> {
+        if !matches!(encoding, Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT) {
+            return Ok(());
+        }
+        match (self.max_rep, self.max_def) {
+            (0, 0) if self.has_levels(bytes, n) => Err(LEVELS_FOUND),
+            (0, 1) if self.has_values(bytes, n, levels) => Err(VALUES_FOUND),
+            _ => Ok(()),
         }
     }
 
@@ -160,13 +180,18 @@ impl Shape {
         }
     }
 
+    /// Returns true if values end where a page ends, or before its padding.
+    fn fits(&self, bytes: &[u8], n: usize) -> bool {
+        self.plain(bytes, n).is_ok()
+    }
+
     /// Returns true if the values of a required column, which end where the page ends, are those of an optional column
     /// after their levels.
     ///
-    /// With a single null the levels take the place of one text, and zeros at the end of the last value are taken for
-    /// padding. But no text is like levels of which all are ones, except one at most: a run of them has a byte 0 or 1,
-    /// eight of them in a byte are no UTF-8, and fewer come after a byte that is a control character. Numbers are
-    /// examined only if they have such padding.
+    /// Both can be possible: the levels take the place of as many values as are null, and zeros at the end of the last
+    /// value are taken for padding, or padding for values. Then the levels decide. No text is like levels of which at
+    /// most three are zeros: a run of them has a byte 0 or 1, eight ones in a byte are no UTF-8, and fewer come after a
+    /// byte that is a control character. Numbers can be like any levels, but hardly ever exactly as they are written.
     fn has_levels(&self, bytes: &[u8], n: usize) -> bool {
         let mut rest = bytes;
         let Ok(levels) = with_length(&mut rest, 1) else {
@@ -174,13 +199,54 @@ impl Shape {
         };
         let may_be_levels = match self.kind {
             Type::BYTE_ARRAY => !is_text(levels),
-            _ => self.plain_end(bytes, n).is_ok_and(|end| end < bytes.len()),
+            _ => are_as_written(levels, n),
         };
-        may_be_levels
-            && n_of_level(levels, 1, n)
-                .and_then(|n_present| self.plain_end(rest, n_present))
-                .is_ok_and(|end| end == rest.len())
+        may_be_levels && n_of_level(levels, 1, n).is_ok_and(|n_present| self.fits(rest, n_present))
     }
+
+    /// Returns true if the values of an optional column, which end where the page ends, are those of a required one: its
+    /// first value can be read as levels, but nobody writes levels like that.
+    fn has_values(&self, bytes: &[u8], n: usize, levels: &[u8]) -> bool {
+        n > 0 && self.fits(bytes, n) && !are_as_written(levels, n)
+    }
+}
+
+/// Returns true if levels of one bit are as they are written: runs that are not the same as the one before, bits that
+/// are all there and are zero after the last level, and nothing after that.
+fn are_as_written(mut bytes: &[u8], mut n: usize) -> bool {
+    let mut last = None;
+    while n > 0 {
+        let head = varint(&mut bytes);
+        let Some((head, count)) = head.and_then(|h| Some((h, usize::try_from(h >> 1).ok()?)))
+        else {
+            return false;
+        };
+        let length = if head & 1 == 0 { 1 } else { count };
+        let Some((run, rest)) = bytes.split_at_checked(length) else {
+            return false;
+        };
+        bytes = rest;
+        let (n_taken, is_right) = match run {
+            [level] if head & 1 == 0 => {
+                let is_new = last.replace(*level) != Some(*level);
+                (count, *level <= 1 && is_new)
+            }
+            bits => {
+                last = None;
+                let n_taken = n.min(count * 8);
+                let is_short = count * 8 - n_taken < 8 || count == GROUPS_OF_DUCKDB;
+                (
+                    n_taken,
+                    is_short && n_ones(bits, n_taken) == n_ones(bits, count * 8),
+                )
+            }
+        };
+        if count == 0 || n_taken > n || !is_right {
+            return false;
+        }
+        n -= n_taken;
+    }
+    bytes.is_empty()
 }
 
 /// Returns true if bytes may be text: they are UTF-8, without control characters except those between words and lines.
@@ -395,19 +461,36 @@ mod tests {
         [&length[..], &levels, values].concat()
     }
 
+    const KINDS: [(Type, usize); 4] = [
+        (Type::BYTE_ARRAY, 0),
+        (Type::BOOLEAN, 0),
+        (Type::INT32, 4),
+        (Type::INT64, 8),
+    ];
+
+    /// Returns the shape of an optional and of a required column of a type.
+    fn shapes((kind, length): (Type, usize)) -> [Shape; 2] {
+        [1, 0].map(|max_def| Shape {
+            max_def,
+            max_rep: 0,
+            kind,
+            length,
+        })
+    }
+
     #[test]
     fn levels_with_one_null_are_seen_in_a_column_that_is_said_to_have_none() {
-        let text = Shape { max_def: 0, ..TEXT };
-        let int = Shape {
-            kind: Type::INT32,
-            length: 4,
-            ..text
-        };
+        let [_, text] = shapes(KINDS[0]);
+        let [_, int] = shapes(KINDS[2]);
         for n in 1..=100_usize {
             for (null, are_bits) in [(0, true), (n / 2, true), (n - 1, true), (n / 2, false)] {
                 let texts = b"\x04\0\0\0text".repeat(n - 1);
                 let page = optional(n, null, are_bits, &texts);
                 let count = u32::try_from(n).unwrap();
+                let found = n_present(text, &page, count, Encoding::PLAIN);
+                assert_eq!(found, Err(LEVELS_FOUND), "{n} {null} {are_bits}");
+                // Eight zeros after them are padding, or two empty texts.
+                let page = [&page[..], &[0; 8]].concat();
                 let found = n_present(text, &page, count, Encoding::PLAIN);
                 assert_eq!(found, Err(LEVELS_FOUND), "{n} {null} {are_bits}");
                 // Small numbers end with zeros.
@@ -419,11 +502,146 @@ mod tests {
         }
     }
 
+    #[test]
+    fn levels_that_take_the_place_of_numbers_are_seen() {
+        let [optional, required] = shapes(KINDS[2]);
+        // Two nulls, then a one: as long as three numbers.
+        let page = b"\x04\0\0\0\x04\0\x02\x01\x09\0\0\0";
+        assert_eq!(n_present(optional, page, 3, Encoding::PLAIN), Ok(1));
+        assert_eq!(
+            n_present(required, page, 3, Encoding::PLAIN),
+            Err(LEVELS_FOUND)
+        );
+        // Three numbers that nearly are such levels.
+        for levels in [
+            b"\x04\0\x02\x02",
+            b"\x02\0\x02\0",
+            b"\x03\x04\0\0",
+            b"\x03\x0c\0\0",
+        ] {
+            let page = [b"\x04\0\0\0", levels, &b"\x09\0\0\0"[..]].concat();
+            assert_eq!(n_present(required, &page, 3, Encoding::PLAIN), Ok(3));
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_place_of_levels_is_seen() {
+        let [optional, required] = shapes(KINDS[0]);
+        for (texts, n) in [
+            (&[&b"{\"userName\":\"alice\"}"[..]][..], 1),
+            (&[b"{\"userName\":\"alice\"}", b"bob"], 2),
+            (&[b"arn:aws:iam::111122223333:user/alice"], 1),
+            (&[b"AttachUserPolicyForAllOfTheUsers."], 1),
+        ] {
+            let texts = texts.iter();
+            let page: Vec<u8> = texts
+                .flat_map(|text| [&[u8::try_from(text.len()).unwrap(), 0, 0, 0][..], text].concat())
+                .collect();
+            assert_eq!(
+                n_present(required, &page, n, Encoding::PLAIN),
+                Ok(to_usize(n))
+            );
+            let found = n_present(optional, &page, n, Encoding::PLAIN);
+            assert_eq!(found, Err(VALUES_FOUND), "{n}");
+        }
+    }
+
+    /// Some values of one kind: whether each is null, and numbers for them.
+    fn values() -> impl Strategy<Value = Vec<(bool, u64)>> {
+        let number = prop_oneof![Just(0), 0..300_u64, any::<u64>()];
+        prop::collection::vec((any::<bool>(), number), 1..100)
+    }
+
+    /// Returns the bytes of values as they are in a page.
+    fn plain_bytes(kind: Type, length: usize, values: impl Iterator<Item = u64>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (nth, value) in values.enumerate() {
+            match kind {
+                Type::BOOLEAN => {
+                    bytes.resize(nth / 8 + 1, 0);
+                    bytes[nth / 8] |= u8::from(value & 1 == 1) << (nth % 8);
+                }
+                Type::BYTE_ARRAY => {
+                    let text = if value % 3 == 0 {
+                        String::new()
+                    } else {
+                        format!("{{\"a\":{value}}}")
+                    };
+                    bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+                    bytes.extend(text.bytes());
+                }
+                _ => bytes.extend(&value.to_le_bytes()[..length]),
+            }
+        }
+        bytes
+    }
+
+    /// Returns levels as bits, or as runs, each with another level than the one before.
+    fn level_bytes(are_present: &[bool], are_bits: bool) -> Vec<u8> {
+        if are_bits {
+            let groups = are_present.chunks(8);
+            let bits = |group: &[bool]| {
+                let bits = group.iter().enumerate();
+                bits.fold(0, |byte, (at, bit)| byte | u8::from(*bit) << at)
+            };
+            let head = u8::try_from(groups.len()).unwrap() << 1 | 1;
+            return std::iter::once(head).chain(groups.map(bits)).collect();
+        }
+        let runs = are_present.chunk_by(|a, b| a == b);
+        runs.flat_map(|run| {
+            let [low, high] = u16::try_from(run.len() << 1).unwrap().to_le_bytes();
+            let head = match (low >> 7, high) {
+                (0, 0) => vec![low],
+                (bit, high) => vec![low | 0x80, high << 1 | bit],
+            };
+            head.into_iter().chain([u8::from(run[0])])
+        })
+        .collect()
+    }
+
     proptest! {
+        #[test]
+        fn levels_are_no_values_whatever_the_values_are(
+            values in values(),
+            nth in 0..KINDS.len(),
+            are_bits in any::<bool>(),
+            is_null_rare in any::<bool>(),
+            is_padded in any::<bool>(),
+        ) {
+            let kind = KINDS[nth];
+            let is_present = |(is_null, number): &(bool, u64)| !is_null || is_null_rare && number % 7 > 0;
+            let are_present: Vec<bool> = values.iter().map(is_present).collect();
+            let levels = level_bytes(&are_present, are_bits);
+            let present = values.iter().filter(|value| is_present(value)).map(|(_, number)| *number);
+            let mut page = u32::try_from(levels.len()).unwrap().to_le_bytes().to_vec();
+            page.extend(&levels);
+            page.extend(plain_bytes(kind.0, kind.1, present.clone()));
+            page.extend(&[0; 8][..if is_padded { 8 } else { 0 }]);
+            let n = u32::try_from(values.len()).unwrap();
+            let [optional, required] = shapes(kind);
+            prop_assert_eq!(n_present(optional, &page, n, Encoding::PLAIN), Ok(present.count()));
+            prop_assert!(n_present(required, &page, n, Encoding::PLAIN).is_err());
+        }
+
+        #[test]
+        fn values_are_no_levels_whatever_they_are(
+            values in values(),
+            nth in 0..KINDS.len(),
+            n_zeros in 0..=PADDING_MAX,
+        ) {
+            let kind = KINDS[nth];
+            let mut page = plain_bytes(kind.0, kind.1, values.iter().map(|(_, number)| *number));
+            page.resize(page.len() + n_zeros, 0);
+            let n = u32::try_from(values.len()).unwrap();
+            let [optional, required] = shapes(kind);
+            prop_assert_eq!(n_present(required, &page, n, Encoding::PLAIN), Ok(values.len()));
+            prop_assert!(n_present(optional, &page, n, Encoding::PLAIN).is_err());
+        }
+
         #[test]
         fn texts_of_a_required_column_are_no_levels(
             texts in prop::collection::vec("[ -~\t\r\nà-ÿ€]{0,60}", 1..40),
-            n_zeros in 0..=8_usize,
+            n_zeros in 0..=PADDING_MAX,
         ) {
             let mut page = Vec::new();
             for text in &texts {
@@ -431,21 +649,35 @@ mod tests {
                 page.extend(text.bytes());
             }
             page.resize(page.len() + n_zeros, 0);
-            let required = Shape { max_def: 0, ..TEXT };
+            let [optional, required] = shapes(KINDS[0]);
             let n = u32::try_from(texts.len()).unwrap();
             prop_assert_eq!(n_present(required, &page, n, Encoding::PLAIN), Ok(texts.len()));
+            prop_assert!(n_present(optional, &page, n, Encoding::PLAIN).is_err());
         }
 
         #[test]
         fn numbers_of_a_required_column_are_no_levels(
             numbers in prop::collection::vec(prop_oneof![0..300_u32, any::<u32>()], 1..40),
+            n_zero_numbers in 0..40_usize,
+            n_zeros in 0..=PADDING_MAX,
         ) {
-            // A page whose numbers end in zeros can look like levels; it is then reported, and never lost.
-            prop_assume!(numbers.last().is_some_and(|last| *last != 0));
-            let page: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-            let required = Shape { max_def: 0, max_rep: 0, kind: Type::INT32, length: 4 };
-            let n = u32::try_from(numbers.len()).unwrap();
-            prop_assert_eq!(n_present(required, &page, n, Encoding::PLAIN), Ok(numbers.len()));
+            let n = numbers.len() + n_zero_numbers;
+            let mut page: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            page.resize(n * 4 + n_zeros, 0);
+            let [_, required] = shapes(KINDS[2]);
+            let count = u32::try_from(n).unwrap();
+            prop_assert_eq!(n_present(required, &page, count, Encoding::PLAIN), Ok(n));
+        }
+    }
+
+    #[test]
+    fn zeros_after_numbers_make_no_levels_of_them() {
+        let [_, required] = shapes(KINDS[2]);
+        for n in 3..200 {
+            let mut page = [92, 3_230_429_829_u32, 31].map(u32::to_le_bytes).concat();
+            page.resize(n * 4 + 8, 0);
+            let found = n_present(required, &page, u32::try_from(n).unwrap(), Encoding::PLAIN);
+            assert_eq!(found, Ok(n));
         }
     }
 

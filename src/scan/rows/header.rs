@@ -48,6 +48,30 @@ const COLUMNS: [&str; 28] = [
     "rawdata",
 ];
 
+/// Those of them that contain plain texts, and Elastic's.
+const PLAIN_COLUMNS: [&str; 20] = [
+    "eventversion",
+    "eventtime",
+    "eventsource",
+    "eventname",
+    "awsregion",
+    "sourceipaddress",
+    "useragent",
+    "errorcode",
+    "requestid",
+    "eventid",
+    "eventtype",
+    "eventcategory",
+    "managementevent",
+    "readonly",
+    "recipientaccountid",
+    "sharedeventid",
+    "@timestamp",
+    "event.action",
+    "event.outcome",
+    "event.id",
+];
+
 /// Other names that people give to some of them.
 const ALIASES: [(&str, &str); 12] = [
     ("eventdatetime", "eventtime"),
@@ -233,6 +257,12 @@ impl Header {
             n_known,
             names,
         })
+    }
+
+    /// Returns true if the first cell of a row may be JSON: it is not in the column of a plain text.
+    pub(super) fn may_begin_with_json(&self) -> bool {
+        let first = self.names.first();
+        !first.is_some_and(|name| PLAIN_COLUMNS.contains(&name.as_str()))
     }
 
     /// Returns true if a name contains letters or digits. The line below the header of a Markdown table has only

@@ -14,7 +14,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem, memrchr_iter};
 
 use cells::{Ahead, Cells, Dialect, Fault, Quoting, read, read_leniently};
 pub(super) use header::without_bom;
@@ -34,6 +34,33 @@ pub(super) fn is_rows(text: &[u8]) -> bool {
 /// Returns true if there is a header in the available beginning of a text.
 pub(super) fn shows_header(text: &[u8]) -> bool {
     matches!(Header::find(text, true), Beginning::Header(_))
+}
+
+/// The number of lines at the end of a text in which its last row may begin.
+const LAST_LINES_MAX: usize = 32;
+
+/// The number of cells from which the remains of a row are no remark.
+const CELLS_OF_ROWS_MIN: usize = 3;
+
+/// Returns true if a text with rows ends inside one: it has no newline at its end, and after its last whole row comes
+/// text with an open quote or several cells. `head` and `tail` are its beginning and its end.
+pub(super) fn is_cut(head: &[u8], tail: &[u8]) -> bool {
+    let Beginning::Header(header) = Header::find(head, true) else {
+        return false;
+    };
+    let newlines: Vec<usize> = memrchr_iter(b'\n', tail).take(LAST_LINES_MAX).collect();
+    let ends_row = |end: usize| {
+        let mut before = newlines.iter().filter(|newline| **newline < end);
+        before.any(|newline| fits(&tail[*newline + 1..end], &header).is_some())
+    };
+    if tail.ends_with(b"\n") || ends_row(tail.len()) {
+        return false;
+    }
+    let last_row_end = newlines.iter().find(|newline| ends_row(**newline));
+    last_row_end.is_some_and(|end| {
+        let rest = &tail[end + 1..];
+        may_go_on(rest) || memchr_iter(header.delimiter, rest).count() + 1 >= CELLS_OF_ROWS_MIN
+    })
 }
 
 /// A table in a text, and how far it has been read.

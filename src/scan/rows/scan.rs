@@ -108,6 +108,7 @@ impl Scanner {
         let is_hit = hits.first_from(at).is_some_and(|hit| hit < at + end);
         match opens_document(text, is_last) {
             None => return Next::Unknown,
+            Some(true) if !table.header.may_begin_with_json() => return Next::Documents,
             Some(true) if fits(line, &table.header).is_none() => return Next::Documents,
             Some(_) => {}
         }

@@ -614,6 +614,42 @@ fn documents_may_follow_rows() {
 }
 
 #[test]
+fn a_document_that_lost_its_newline_before_a_row_is_no_cell_of_it() {
+    let header = "eventVersion\teventName\trequestParameters\terrorCode";
+    let row = format!("1\tAttachUserPolicy\t{{\"policyArn\":\"{NEEDLE}\"}}\t");
+    let record = format!(
+        "{{\"Records\":[{{\"eventVersion\":\"1\",\"eventName\":\"AttachUserPolicy\",\"eventID\":\"1\",\
+         \"requestParameters\":{{\"policyArn\":\"{NEEDLE}\"}}}}]}}"
+    );
+    for next in [header, &row] {
+        let found = scan(format!("{header}\n{record}{next}\n").as_bytes());
+        assert!(
+            found.alerts.contains(&"1".to_owned()),
+            "{next}: {:?}",
+            found.codes()
+        );
+    }
+}
+
+#[test]
+fn a_text_that_ends_inside_a_row_is_cut() {
+    let is_cut = |text: &str| !crate::scan::defects_of_whole(text.as_bytes()).is_empty();
+    let rows: String = (1..4).map(|n| row(&n.to_string())).collect();
+    for rows in [rows.clone(), rows.replace('{', "{\n").replace('}', "\n}")] {
+        let text = format!("{HEADER}{}", rows.trim_end());
+        for end in ["", "\n", "\n(3 rows)", "\n\nThe end, of it"] {
+            assert!(!is_cut(&format!("{text}{end}")), "{text}{end}");
+        }
+        let (from, to) = (text.rfind("\"{").unwrap() + 2, text.rfind('}').unwrap());
+        // A newline at the end may be that of a row.
+        let cut = (from..to).filter_map(|at| text.get(..at));
+        for cut in cut.filter(|cut| !cut.ends_with('\n')) {
+            assert!(is_cut(cut), "{cut}");
+        }
+    }
+}
+
+#[test]
 fn only_what_may_have_a_header_is_a_table() {
     for (text, expected) in [
         ("eventname,eventtime\n", true),
