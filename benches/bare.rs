@@ -10,6 +10,9 @@
 //! bare gzip    THREADS FILE    inflate a file as one stream, on one thread whatever THREADS says
 //! bare members THREADS FILE    inflate the members of a file with libdeflate, a member on one thread
 //! bare parse   THREADS FILE    parse each line with simd-json to a tape
+//! bare keys    THREADS FOLDER NAMES    walk, then read and inflate every gzip file, count its events, and look up the
+//!                              value of each `eventName` among the lines of the file NAMES
+//! bare keys-parse THREADS FOLDER NAMES    the same, and parse the records of these names with simd-json to a tape
 //! ```
 //!
 //! Each prints the bytes that it handled and how often the needle stood in them (or how many values parsed).
@@ -18,6 +21,7 @@
 #![expect(clippy::print_stdout, reason = "it prints what it did")]
 #![expect(unsafe_code, reason = "mapping a file is unsafe; see the block")]
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -43,14 +47,22 @@ const PART_BYTES: usize = 8 << 20;
 /// The buffer of a stream.
 const STREAM_BYTES: usize = 128 * 1024;
 
+/// What stands before the name of an action.
+const NAME: &[u8] = b"\"eventName\":\"";
+/// How each record begins, as `trailsift synth` writes it.
+const RECORD: &[u8] = b"{\"eventVersion\":";
+
 /// Bytes handled and things found.
 type Sum = (u64, u64);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [mode, n_threads, path] = arguments.as_slice() else {
-        panic!("usage: bare MODE THREADS PATH");
+    let [mode, n_threads, path, names @ ..] = arguments.as_slice() else {
+        panic!("usage: bare MODE THREADS PATH [NAMES]");
     };
+    let names = names.first().map(|path| fs::read_to_string(path).unwrap());
+    let names = names.unwrap_or_default();
+    let names: HashSet<&[u8]> = names.lines().map(str::as_bytes).collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads.parse().unwrap())
         .build()
@@ -65,6 +77,8 @@ fn main() {
         "gzip" => gzip(path),
         "members" => members(path),
         "parse" => parse(path),
+        "keys" => keys(path, &names, false),
+        "keys-parse" => keys(path, &names, true),
         _ => panic!("no such mode"),
     });
     println!("{n_bytes} bytes, {n_found} found");
@@ -128,18 +142,58 @@ fn tree(path: &Path, searches: bool) -> Sum {
             || (Decompressor::new(), Vec::new(), Vec::new()),
             |(inflater, stored, text), path| {
                 read(path, stored);
-                let n_bytes = text_bytes(stored);
-                if text.len() < n_bytes {
-                    text.resize(n_bytes, 0);
-                }
-                let n_bytes = inflater.gzip_decompress(stored, text).unwrap();
+                let text = inflate(inflater, stored, text);
                 let n_found = if searches {
-                    let text = &text[..n_bytes];
                     count(&finder, text) + count_events(&time, text)
                 } else {
                     1
                 };
-                (n_bytes as u64, n_found)
+                (text.len() as u64, n_found)
+            },
+        )
+        .reduce(Sum::default, add)
+}
+
+/// Inflates a gzip file as a whole.
+fn inflate<'t>(inflater: &mut Decompressor, stored: &[u8], text: &'t mut Vec<u8>) -> &'t [u8] {
+    let n_bytes = text_bytes(stored);
+    if text.len() < n_bytes {
+        text.resize(n_bytes, 0);
+    }
+    let n_bytes = inflater.gzip_decompress(stored, text).unwrap();
+    &text[..n_bytes]
+}
+
+fn keys(path: &Path, names: &HashSet<&[u8]>, parses: bool) -> Sum {
+    let [name, time, record] = [NAME, TIME, RECORD].map(Finder::new);
+    files(path)
+        .par_iter()
+        .map_init(
+            || (Decompressor::new(), Vec::new(), Vec::new(), Vec::new()),
+            |(inflater, stored, text, copy), path| {
+                read(path, stored);
+                let text = inflate(inflater, stored, text);
+                std::hint::black_box(count_events(&time, text));
+                let mut n_found = 0;
+                for at in name.find_iter(text) {
+                    let value = &text[at + NAME.len()..];
+                    let end = memchr::memchr(b'"', value).unwrap();
+                    if !names.contains(&value[..end]) {
+                        continue;
+                    }
+                    n_found += 1;
+                    if parses {
+                        let start = memchr::memmem::rfind(&text[..at], RECORD).unwrap();
+                        let next = record.find(&text[at..]).map(|next| at + next);
+                        let rest = &text[start..next.unwrap_or(text.len())];
+                        // A comma stands between two records, a bracket and a brace after the last one.
+                        let end = memchr::memrchr(b'}', &rest[..rest.len() - 1]).unwrap();
+                        copy.clear();
+                        copy.extend_from_slice(&rest[..=end]);
+                        std::hint::black_box(simd_json::to_tape(copy).unwrap());
+                    }
+                }
+                (text.len() as u64, n_found)
             },
         )
         .reduce(Sum::default, add)

@@ -66,6 +66,30 @@ RATIOS = [
     Ratio("6", "all records hold the name", "parse", "near", 2.0),
     Ratio("6", "all records are alerts", "parse", "all", 16, 5, target=2.0),
 ]
+# Actions of the tree, which 6 % of its records have, and those that half of them have.
+FEW = """AttachUserPolicy CreateRole ConsoleLogin AttachRolePolicy CreateUser CreateAccessKey GetPolicyVersion CreateDBSnapshot
+DescribeOrganization ListAccessKeys SendCommand TerminateInstances ListAttachedUserPolicies AuthorizeSecurityGroupIngress
+ListAttachedRolePolicies ListTopics RunInstances GetTrailStatus GetRole GetUser DescribeSecret DescribeDBClusters GetBucketPolicy
+DescribeCluster ListBuckets DescribeConfigRules""".split()
+HALF = FEW + """DescribeInstances AssumeRole Decrypt PutObject GetObject GenerateDataKey GetBucketAcl""".split()
+
+
+@dataclass
+class Rules:
+    """So many rules over the delivery tree, none of which matches, and the bare program that does the least of it."""
+
+    what: str
+    n_rules: int
+    actions: list
+    mode: str
+    limit: float
+    target: float
+
+
+RULES = [
+    Rules("174 rules, 6 % of the records pass", 174, FEW, "keys", 1.35, 1.35),
+    Rules("914 rules, half of the records pass", 914, HALF, "keys-parse", 5, 1.5),
+]
 # Two threads against one.
 SCALING = [("7", "tree"), ("7", "zstd"), ("7", "lines"), ("7", "one"), ("7", "near")]
 SCALING_AIM = 1.9
@@ -183,6 +207,48 @@ def check_ratios(record, wanted, threads, factor):
         )
 
 
+def write_rules(rules):
+    """Writes the rules as Sigma's, one in twenty by a pattern of actions, one in twenty about any action. Returns the
+    file, and one with the actions of the others."""
+    documents, names = [], list(rules.actions)
+    for n in range(rules.n_rules):
+        name = f"ModifyThing{n}"
+        if n % 20 == 18:
+            selection = f"{{eventName|startswith: Forget{n}, errorCode: Never}}"
+        elif n % 20 == 19 and n < 500:
+            selection = f"{{userAgent|contains: {chr(97 + n // 20)}xtool{n}}}"
+        else:
+            own = [rules.actions[n % len(rules.actions)], name]
+            names.append(name)
+            selection = f"{{eventName: [{', '.join(own)}], errorCode: Never}}"
+        documents.append(
+            f"title: Rule {n}\nid: rule-{n}\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\n"
+            f"detection:\n  selection: {selection}\n  condition: selection\n"
+        )
+    stem = OUTPUT / f"rules-{rules.n_rules}"
+    paths = stem.with_suffix(".yml"), stem.with_suffix(".names")
+    paths[0].write_text("---\n".join(documents))
+    paths[1].write_text("".join(f"{name}\n" for name in names))
+    return paths
+
+
+def check_rules(record, wanted, threads, factor):
+    if "10" not in wanted:
+        return
+    for rules in RULES:
+        path, names = write_rules(rules)
+        options = ("--strict-rules", "--rules", str(path))
+        command = hunt(CORPORA / "tree", threads, "alerts.parquet", *options)
+        report = report_of(command)
+        n_run = len(report["rules"])
+        if report["alerts"] or n_run != rules.n_rules:
+            sys.exit(f"{rules.what}: {report['alerts']} alerts of {n_run} rules")
+        commands = [[*bare(rules.mode, "tree", threads), str(names)], command]
+        times = in_turn(commands, max(1, round(15 * factor)))
+        ratio = times[1] / times[0]
+        record.add("10", rules.what, threads, ratio, rules.limit, target=rules.target, times=times, commands=commands)
+
+
 def check_scaling(record, wanted, factor):
     for point, corpus in SCALING:
         if point in wanted:
@@ -262,9 +328,9 @@ def about():
 
 
 def main():
-    points = [*"123456789", "same"]
+    points = [*"123456789", "10", "same"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("points", nargs="*", metavar="POINT", help="1 to 9 or `same`; all unless given")
+    parser.add_argument("points", nargs="*", metavar="POINT", help="1 to 10 or `same`; all unless given")
     parser.add_argument("--csv", type=pathlib.Path, help="write the table there too")
     parser.add_argument("--threads", type=int, default=2, help="of both (default: 2)")
     parser.add_argument("--runs", type=float, default=1, metavar="FACTOR", help="so many times the usual runs")
@@ -284,6 +350,7 @@ def main():
     check_scaling(record, wanted, given.runs)
     check_memory(record, wanted, given.threads)
     check_start(record, wanted, given.threads)
+    check_rules(record, wanted, given.threads, given.runs)
     check_same(record, wanted)
     if target:
         with open(target, "w", newline="", encoding="utf-8") as file:
