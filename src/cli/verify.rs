@@ -7,15 +7,12 @@ use anyhow::Context as _;
 use indicatif::HumanCount;
 use serde::Serialize;
 use trailsift::case;
-use trailsift::config::ScanConfig;
-use trailsift::custody::keys::Keys;
-use trailsift::custody::signatures::Signatures;
 use trailsift::custody::{
     self, Chains, Collection, DigestStatus, EvidenceAnalyzer, LogStatus, Needed, Verdicts,
 };
 use trailsift::input::Root;
 use trailsift::report::{Diagnostic, PassReport};
-use trailsift::store::Uri;
+use trailsift::store::{Stores, Uri};
 
 use super::args::{LogFormat, VerifyArgs};
 use super::exit::Exit;
@@ -64,8 +61,11 @@ pub(super) fn run(args: VerifyArgs) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let mut chains = Chains::new(&collection, &keys, &signatures);
-    if !keys.is_empty() && fetch_signatures(&collection, &chains, &config, &mut signatures)? > 0 {
-        chains = Chains::new(&collection, &keys, &signatures);
+    if !keys.is_empty() {
+        let fetch = &mut |path: &Path| signature_of(path, &config.stores);
+        if chains.fetch_signatures(&collection, &mut signatures, fetch)? > 0 {
+            chains = Chains::new(&collection, &keys, &signatures);
+        }
     }
     let verdicts = custody::judge(&collection, &chains, &keys);
     let exit = exit(&verdicts, &pass);
@@ -101,7 +101,12 @@ pub(super) fn run(args: VerifyArgs) -> anyhow::Result<Exit> {
     match args.messages.log_format {
         LogFormat::Json => terminal::json("report", &result),
         LogFormat::Text if args.messages.quiet => {}
-        LogFormat::Text => show(&verdicts, &pass, &keys, &args),
+        LogFormat::Text => {
+            show(&verdicts, pass.complete, !keys.is_empty());
+            for path in [&args.report, &args.output].into_iter().flatten() {
+                line("written", terminal::path(path));
+            }
+        }
     }
     Ok(exit)
 }
@@ -116,26 +121,14 @@ fn name_of(root: &Root) -> String {
     }
 }
 
-/// Fetches the signatures of digests in buckets that nothing else proves: those of the newest ones. Returns how many it
-/// found.
-fn fetch_signatures(
-    collection: &Collection,
-    chains: &Chains,
-    config: &ScanConfig,
-    signatures: &mut Signatures,
-) -> anyhow::Result<usize> {
-    let mut n_found = 0;
-    for (path, name) in chains.unproved(collection) {
-        let Some(Ok(uri)) = Uri::of(path) else {
-            continue;
-        };
-        let bucket = config.stores.bucket(&uri)?;
-        let signature = bucket.user_metadata(uri.key(), "signature");
-        let signature = signature.with_context(|| uri.to_string())?;
-        let signature = signature.unwrap_or_default();
-        n_found += signatures.add_all(signature.as_bytes(), name);
-    }
-    Ok(n_found)
+/// Returns the signature in the metadata of a digest's object, if it is in a bucket and has one.
+pub(super) fn signature_of(path: &Path, stores: &Stores) -> anyhow::Result<Option<String>> {
+    let Some(Ok(uri)) = Uri::of(path) else {
+        return Ok(None);
+    };
+    let bucket = stores.bucket(&uri)?;
+    let signature = bucket.user_metadata(uri.key(), "signature");
+    signature.with_context(|| uri.to_string())
 }
 
 fn exit(verdicts: &Verdicts, pass: &PassReport) -> Exit {
@@ -157,9 +150,13 @@ fn hint(verdicts: &Verdicts) -> Option<&'static str> {
     )
 }
 
-fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) {
-    let line = |name: &str, text: String| terminal::line(&format!("{name:<11} {text}"));
-    line("verdict", verdict(verdicts, pass, keys));
+fn line(name: &str, text: String) {
+    terminal::line(&format!("{name:<11} {text}"));
+}
+
+/// Prints the verdicts. `is_complete` is true if everything could be read.
+pub(super) fn show(verdicts: &Verdicts, is_complete: bool, has_keys: bool) {
+    line("verdict", verdict(verdicts, is_complete, has_keys));
     let counts = &verdicts.counts;
     let words = |counts: Vec<(String, u64)>| match counts.is_empty() {
         true => "none".to_owned(),
@@ -223,12 +220,9 @@ fn show(verdicts: &Verdicts, pass: &PassReport, keys: &Keys, args: &VerifyArgs) 
         );
         lists::each("", signatures.into_iter().map(command).collect());
     }
-    for path in [&args.report, &args.output].into_iter().flatten() {
-        line("written", terminal::path(path));
-    }
 }
 
-fn verdict(verdicts: &Verdicts, pass: &PassReport, keys: &Keys) -> String {
+fn verdict(verdicts: &Verdicts, is_complete: bool, has_keys: bool) -> String {
     let n_digests: u64 = verdicts.counts.digests.values().sum();
     if verdicts.has_contradiction() {
         return red("something contradicts what AWS signed");
@@ -236,12 +230,12 @@ fn verdict(verdicts: &Verdicts, pass: &PassReport, keys: &Keys) -> String {
     if n_digests == 0 {
         return yellow("nothing can be proved: there is no digest file in the archive");
     }
-    if keys.is_empty() {
+    if !has_keys {
         return yellow(
             "nothing is proved: without public keys, hashes and links hold, but anybody could have made them",
         );
     }
-    if !pass.complete {
+    if !is_complete {
         return yellow("not everything could be read");
     }
     match verdicts.is_all_proved() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cells::{Counted, Hours, Part};
 use super::count::{Counter, parsed};
-use super::trail::{self, TrailEvent};
+use super::trail::TrailEvent;
 use crate::custody::{NameKey, Origin, log_name, place_of};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search};
 use crate::event::Event;
@@ -21,7 +21,7 @@ impl Analyzer for CoverageAnalyzer {
 
     fn interest(&self) -> Interest {
         Interest {
-            search: Search::Words(trail::words()),
+            search: Search::Nothing,
             rows: RowCriteria::default(),
             records: true,
             text: true,
@@ -41,7 +41,7 @@ pub struct LocalCoverage {
     origin: Option<Origin>,
     counter: Counter,
     /// The events by a parse, if the count may be wrong.
-    parsed: Option<Hours>,
+    parsed: Option<(Hours, Vec<TrailEvent>)>,
     /// The events of a log without a name that says what it is of.
     parts: BTreeMap<Origin, Hours>,
 }
@@ -71,17 +71,13 @@ fn origin_of_event(event: &Event<'_>) -> Origin {
 impl Local for LocalCoverage {
     type Output = Counted;
 
-    fn event(&mut self, event: &Candidate<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
-        if let Some(event) = TrailEvent::of(&event.event) {
-            out.output(Counted(Part::Event(Box::new(event))));
-        }
-    }
+    fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {}
 
     fn wants_records(&self, log: &Log<'_>) -> bool {
         origin_of(log).is_none()
     }
 
-    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {
+    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
         if self.origin.is_some() {
             return;
         }
@@ -91,6 +87,9 @@ impl Local for LocalCoverage {
             if let Some(micros) = event.time_micros() {
                 let hours = parts.entry(origin_of_event(event)).or_default();
                 hours.add(micros.div_euclid(1_000_000));
+            }
+            if let Some(event) = TrailEvent::of(event) {
+                out.output(Counted(Part::Event(Box::new(event))));
             }
         });
     }
@@ -106,7 +105,7 @@ impl Local for LocalCoverage {
         }
         self.counter.add(text);
         // Nearly every log comes as a whole.
-        let is_doubtful = is_first && self.counter.is_doubtful();
+        let is_doubtful = is_first && self.counter.is_doubtful(text);
         self.parsed = is_doubtful.then(|| parsed(text)).flatten();
     }
 
@@ -117,7 +116,17 @@ impl Local for LocalCoverage {
             Some(origin) => {
                 let mut counter = state.counter;
                 counter.finish();
-                vec![(origin, state.parsed.unwrap_or(counter.hours))]
+                let (hours, events) = state.parsed.unwrap_or((counter.hours, counter.events));
+                for mut event in events {
+                    if event.account.is_empty() {
+                        event.account.clone_from(&origin.0);
+                    }
+                    if event.region.is_empty() {
+                        event.region.clone_from(&origin.1);
+                    }
+                    out.output(Counted(Part::Event(Box::new(event))));
+                }
+                vec![(origin, hours)]
             }
             None => state.parts.into_iter().collect(),
         };

@@ -10,7 +10,7 @@ use super::tally::{Suppressed, Tally};
 use super::undecided::{self, Doubts, error_in_folders};
 use super::{place, rows};
 use crate::config::{HuntConfig, Progress};
-use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search, SizeBytes};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, Search, SizeBytes};
 use crate::event::Event;
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
@@ -253,6 +253,10 @@ impl Local for LocalHunt<'_> {
         }
         self.candidates = candidates;
         self.beside(is_quarantine, event, at, out);
+    }
+
+    fn wants_records(&self, _: &Log<'_>) -> bool {
+        false
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {
