@@ -32,3 +32,8 @@ pub use page::page;
 pub use survey::{Proof, Survey, Surveyed};
 pub use table::write_table;
 pub use trail::TrailEvent;
+
+/// Returns true if a file has a name as CloudTrail delivers it.
+pub(crate) fn is_delivered(path: &str) -> bool {
+    crate::custody::is_delivered(path)
+}

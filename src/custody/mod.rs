@@ -33,7 +33,7 @@ pub use analyzer::{EvidenceAnalyzer, Seen};
 pub use chains::{Chains, Gap, Origin};
 pub use collection::Collection;
 pub use files::{read_keys, read_signatures};
-pub(crate) use name::{NameKey, log_name};
+pub(crate) use name::{NameKey, is_delivered, log_name};
 pub use report::Verdicts;
 pub(crate) use report::time_text;
 pub use rows::{LogKey, marked_logs};

@@ -269,6 +269,9 @@ impl<'a> Plan<'a> {
             delivered: time::midnight(config.start) + slot * DELIVERY_SECONDS,
             organization: false,
         };
+        if let Some(stopped) = config.stopped() {
+            place.delivered = stopped.delivery(place.delivered);
+        }
         if !hosted.is_empty() {
             let partition = self.action(self.delivery(hosted.start)).partition;
             self.move_home(&mut place, partition);

@@ -87,6 +87,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
         "case",
         &[
             "config",
+            "coverage",
             "engine",
             "error",
             "event",
@@ -98,7 +99,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "report",
             "rule",
         ],
-        "it makes passes of its own; of the input it knows what was found, which it reads again; no scanner is known there",
+        "it makes passes of its own, and knows from the map of the first one where something is missing; of the input it knows what was found, which it reads again; no scanner is known there",
     ),
     (
         "custody",

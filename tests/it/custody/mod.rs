@@ -1,5 +1,7 @@
 //! What digest files prove: archives with a chain of digests, changed in all ways.
 
+mod buckets;
+mod hunted;
 pub(crate) mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,6 @@ use trailsift::engine::{ReadAll, run};
 use trailsift::input::Root;
 
 use crate::lake::{Lake, TRAILSIFT, gzip};
-use crate::s3::Server;
 use trail::{REGIONS, START, Trail, base64, log, public_keys, spki};
 
 /// The verdicts on an archive of stored objects.
@@ -585,6 +586,48 @@ fn an_archive_that_synth_makes_with_digests_is_proved() {
     ];
     let (exit, said) = run(&[&["verify", "one"], &proofs[..]].concat());
     assert_eq!(exit, Some(0), "{said}");
+    // A trail that is stopped for some hours: a chain that begins again is no contradiction.
+    let stopped = [
+        "synth",
+        "stopped",
+        "--digests",
+        "--days",
+        "2",
+        "--files",
+        "200",
+        "--accounts",
+        "1",
+        "--start",
+        "2026-03-01",
+        "--regions",
+        "us-east-1,eu-west-1",
+        "--stopped-hours",
+        "5",
+    ];
+    let (exit, said) = run(&stopped);
+    assert_eq!(exit, Some(0), "{said}");
+    let proofs_of_stopped = [
+        "--public-keys",
+        "stopped.public-keys.json",
+        "--signatures",
+        "stopped.signatures.json",
+    ];
+    let (exit, said) = run(&[&["verify", "stopped"], &proofs_of_stopped[..]].concat());
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(!said.contains("finding"), "{said}");
+    let gap = "gap         111122223333 us-east-1 2026-03-02T00:20:00Z to 2026-03-02T04:20:00Z: chain_restarted";
+    assert!(said.contains(gap), "{said}");
+    let (_, said) = run(&["coverage", "stopped"]);
+    for expected in [
+        "hole        111122223333 us-east-1 2026-03-02T01:00:00Z to",
+        "logging was stopped, or the trail was deleted",
+        "StopLogging account-trail by mallory",
+        "StartLogging account-trail by mallory",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let (exit, said) = run(&["synth", "x", "--days", "2", "--stopped-hours", "5"]);
+    assert_eq!(exit, Some(1), "{said}");
     // They have nothing to do with AWS's keys.
     fs::write(lake.beside("keys.json"), public_keys()).unwrap();
     let (exit, said) = run(&["verify", "one", "--public-keys", "keys.json"]);
@@ -592,37 +635,4 @@ fn an_archive_that_synth_makes_with_digests_is_proved() {
     assert!(said.contains("key_missing"), "{said}");
     let (exit, said) = run(&["synth", "lines", "--digests", "--shape", "ndjson"]);
     assert_eq!(exit, Some(1), "{said}");
-}
-
-/// The newest digest of a region has its signature in the metadata of its object alone.
-#[test]
-fn from_a_bucket_the_newest_digests_are_proved_by_their_metadata() {
-    let trail = Trail::new();
-    let name = |key: &str| key.rsplit('/').next().unwrap().to_owned();
-    let stored = trail.stored().into_iter();
-    let stored: BTreeMap<_, _> = stored.map(|(key, bytes)| (name(&key), bytes)).collect();
-    let lake = on_disk(&trail, &stored);
-    // As the server keeps the metadata of objects.
-    for (key, signature) in &trail.signatures {
-        let encoded = |text: &str| {
-            let text = base64(text.as_bytes()).replace('+', "-").replace('/', "_");
-            text.trim_end_matches('=').to_owned()
-        };
-        let file = format!(
-            ".bucket-{}.object-{}.metadata.json",
-            encoded("logs"),
-            encoded(&name(key))
-        );
-        let metadata = serde_json::json!({"user_metadata": {"signature": signature}});
-        fs::write(lake.beside(&file), metadata.to_string()).unwrap();
-    }
-    let server = Server::of_folder(&lake.beside(""));
-    let mut command = Command::new(TRAILSIFT);
-    command
-        .current_dir(lake.beside(""))
-        .args(["verify", "s3://logs/", "--public-keys", "keys"]);
-    let done = server.serves(&mut command).output().unwrap();
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(0), "{said}");
-    assert!(said.contains("digests     18 proved"), "{said}");
 }
