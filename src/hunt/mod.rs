@@ -46,7 +46,7 @@ pub use analyzer::{Finding, HuntAnalyzer};
 /// A notice of a hunt while it runs, in the order of the output.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// An alert that is being written; its `sighting` is not set yet.
+    /// An alert that is being written; its `sighting` and what is proved of its log are not set yet.
     Alert(&'a Alert),
     /// A related event: each one if related events are requested, otherwise the first failed attachments and
     /// detachments.

@@ -127,7 +127,7 @@ fn write_chain(
                 end = end.min(from);
             }
         }
-        if end > last {
+        if start >= last {
             break;
         }
         let (mut day, mut second) = (Vec::new(), Vec::new());

@@ -85,11 +85,11 @@ const CHANGES: [(&str, i32, Change); 19] = [
     }),
     ("a digest is changed", 4, |trail, stored| {
         let digest = &trail.digests[0][4];
-        change_text(stored, trail, digest, "203", "204");
+        change_text(stored, trail, digest, "withRSA", "withRSB");
     }),
     ("the newest digest is changed", 4, |trail, stored| {
         let digest = &trail.digests[0][trail::N_DIGESTS - 1];
-        change_text(stored, trail, digest, "SHA-256", "SHA-257");
+        change_text(stored, trail, digest, "withRSA", "withRSB");
     }),
     ("a digest is removed", 4, |trail, stored| {
         stored.remove(&trail.digests[0][4]);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::trail::{HOUR, REGIONS, START, Trail, log};
 use super::{on_disk, verify};
+use crate::investigate::succeeds;
 use crate::lake::{Hunt, Lake, gzip};
 
 /// Finds each event of the archive.
@@ -212,4 +213,44 @@ fn keys_are_refused_where_a_part_of_the_archive_would_be_judged() {
         "{}",
         none.stderr
     );
+}
+
+#[test]
+fn a_case_lists_the_holes_in_the_map_of_its_own_pass() {
+    let trail = Trail::new();
+    let mut stored = trail.stored();
+    stored.remove(&trail.logs[4].0);
+    let lake = on_disk(&trail, &stored);
+    let run = |case: &str| {
+        let done = succeeds(&lake, &["--user", "alice", "logs", "-o", case]);
+        let said = String::from_utf8(done.stderr).unwrap();
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let read = |name: &str| fs::read(lake.beside(case).join(name)).unwrap();
+        let page = String::from_utf8(read("report.html")).unwrap();
+        let about: Value = serde_json::from_slice(&read("case.json")).unwrap();
+        (said, page, about["archive"].clone())
+    };
+    let (said, page, archive) = run("case");
+    let hole = "Account 111122223333, us-east-1: something is missing from 2026-03-02T00:00:00Z to \
+                2026-03-02T01:00:00Z, 1 log: a log that a digest file names is not there.";
+    assert!(page.contains(hole), "{archive}");
+    assert_eq!(archive["holes"][0]["missing_logs"], 1);
+    assert_eq!(archive["holes"].as_array().unwrap().len(), 1);
+    let complete = "complete yes: everything was read; its map has 1 hole (see the page)";
+    assert!(said.contains(complete), "{said}");
+    // Of a file with another name no map tells.
+    fs::write(lake.logs().join("more.json"), &log(REGIONS[0], START, 1).1).unwrap();
+    let (said, page, archive) = run("other");
+    assert!(archive["holes"].is_null() && !page.contains("something is missing from"));
+    assert!(said.contains("complete yes: everything was read"), "{said}");
+    fs::remove_file(lake.logs().join("more.json")).unwrap();
+    // With everything there is no hole.
+    fs::write(
+        lake.logs().join(&trail.logs[4].0),
+        &trail.stored()[&trail.logs[4].0],
+    )
+    .unwrap();
+    let (said, page, archive) = run("whole");
+    assert_eq!(archive["holes"], serde_json::json!([]), "{said}");
+    assert!(!page.contains("something is missing from"));
 }
