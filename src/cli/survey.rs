@@ -13,7 +13,7 @@ use super::args::{HuntArgs, LogFormat, SurveyArgs};
 use super::maps::{Form, form, write};
 use super::terminal::{green, harmless, red};
 use super::usage::usage;
-use super::{lists, terminal, verify};
+use super::{lists, terminal, verdicts};
 
 /// What a hunt says of the archive at its end.
 pub(super) struct Wanted {
@@ -47,11 +47,11 @@ impl Wanted {
     /// Writes the map, and shows the verdicts and the holes. `is_complete` is true if everything could be read.
     pub(super) fn finish(self, args: &HuntArgs, is_complete: bool) -> anyhow::Result<Surveyed> {
         let is_shown = !args.messages.quiet && args.messages.log_format == LogFormat::Text;
-        let verdicts = self.survey.verdicts();
-        if let (true, Some(verdicts)) = (is_shown, verdicts) {
-            verify::show(verdicts, is_complete, true);
+        let found = self.survey.verdicts();
+        if let (true, Some(found)) = (is_shown, found) {
+            verdicts::show(found, is_complete, true);
         }
-        let is_contradicted = verdicts.is_some_and(custody::Verdicts::has_contradiction);
+        let is_contradicted = found.is_some_and(custody::Verdicts::has_contradiction);
         if !args.survey.has_map() {
             return Ok(Surveyed {
                 has_holes: false,
@@ -99,7 +99,7 @@ fn survey(args: &SurveyArgs, config: &HuntConfig) -> anyhow::Result<Survey> {
     }
     let stores = Arc::clone(&config.scan.stores);
     // The digest is then not proved, as if it had no signature.
-    let fetch = move |path: &Path| match verify::signature_of(path, &stores) {
+    let fetch = move |path: &Path| match verdicts::signature_of(path, &stores) {
         Ok(signature) => signature,
         Err(error) => {
             terminal::error(path, &format!("its signature cannot be read: {error:#}"));

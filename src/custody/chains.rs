@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use super::collection::{Collection, HeldDigest};
 use super::keys::Keys;
 use super::name::{NameKey, digest_name, last};
-use super::report::time_text;
 use super::rsa::Hash;
 use super::signatures::Signatures;
 use crate::report::evidence::{DigestStatus, ReportedGap, Why};
@@ -448,5 +447,14 @@ impl Judge<'_> {
             opened.collect()
         });
         (opened.contains(&digest.signed), contradicts)
+    }
+}
+
+/// Returns a time as AWS writes it.
+#[must_use]
+pub(crate) fn time_text(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Err(_) => seconds.to_string(),
     }
 }

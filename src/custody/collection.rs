@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use super::analyzer::{Seen, SeenDigest, SeenLog};
 use super::digest::{Digest, ListedLog};
-use super::name::{NameKey, last, log_name};
-use super::rows::LogKey;
+use super::name::{LogKey, NameKey, last, log_name};
 use super::rsa::Hash;
 use crate::engine::Sink;
 use crate::error::Error;

@@ -114,7 +114,7 @@ mod tests {
     /// A key and a signature that AWS prints in its user guide ("Custom implementations of CloudTrail log file integrity
     /// validation" and "CloudTrail digest file structure"): the signature is that of the digest before the example.
     #[test]
-    fn the_signature_in_aws_s_user_guide_opens_with_the_key_that_is_printed_there() {
+    fn the_signature_in_aws_s_guide_opens_with_the_key_printed_there() {
         const FINGERPRINT: &str = "31e8b5433410dfb61a9dc45cc65b22ff";
         const KEY: &str = concat!(
             "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqlzPJbvZJ42UdcmLfPUqXYNfOs6I8lCfao/tOs8CmzPOEdtL",

@@ -30,13 +30,14 @@ mod verdict;
 
 pub(crate) use analyzer::place_of;
 pub use analyzer::{EvidenceAnalyzer, Seen};
+pub(crate) use chains::time_text;
 pub use chains::{Chains, Gap, Origin};
 pub use collection::Collection;
 pub use files::{read_keys, read_signatures};
+pub use name::LogKey;
 pub(crate) use name::{NameKey, is_delivered, log_name};
 pub use report::Verdicts;
-pub(crate) use report::time_text;
-pub use rows::{LogKey, marked_logs};
+pub use rows::marked_logs;
 pub use table::write_table;
 pub use verdict::{MissingLog, judge, missing_logs};
 

@@ -23,6 +23,26 @@ impl NameKey {
     }
 }
 
+/// Identifies a log by the path of its source, and by its path inside that if it is an archive: the start of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogKey([u8; 16]);
+
+impl LogKey {
+    /// Returns the key of a log.
+    #[must_use]
+    pub fn of(path: &str, member: Option<&str>) -> Self {
+        let mut hash = Sha256::new_with_prefix(path);
+        if let Some(member) = member {
+            // No path contains a zero byte.
+            hash.update([0]);
+            hash.update(member);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let (start, _) = hash.split_first_chunk().expect("a hash is longer");
+        Self(*start)
+    }
+}
+
 /// Returns the last part of a path. A `!` is before the path inside an archive.
 pub(crate) fn last(path: &str) -> &str {
     path.rsplit(['/', '!']).next().unwrap_or(path)

@@ -97,12 +97,3 @@ impl Verdicts {
         is_anything && digests && logs && self.gaps.is_empty() && self.findings.is_empty()
     }
 }
-
-/// Returns a time as AWS writes it.
-#[must_use]
-pub(crate) fn time_text(seconds: i64) -> String {
-    match jiff::Timestamp::from_second(seconds) {
-        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Err(_) => seconds.to_string(),
-    }
-}

@@ -5,34 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sha2::{Digest as _, Sha256};
-
 use super::chains::Chains;
 use super::collection::{Collection, Note};
-use super::name::{NameKey, log_name};
+use super::name::{LogKey, NameKey, log_name};
 use super::rsa::Hash;
 use super::verdict::{could_be_named, sound};
 use crate::report::evidence::{DigestStatus, LogStatus};
-
-/// Identifies a log by the path of its source, and by its path inside that if it is an archive: the start of a hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LogKey([u8; 16]);
-
-impl LogKey {
-    /// Returns the key of a log.
-    #[must_use]
-    pub fn of(path: &str, member: Option<&str>) -> Self {
-        let mut hash = Sha256::new_with_prefix(path);
-        if let Some(member) = member {
-            // No path contains a zero byte.
-            hash.update([0]);
-            hash.update(member);
-        }
-        let hash: [u8; 32] = hash.finalize().into();
-        let (start, _) = hash.split_first_chunk().expect("a hash is longer");
-        Self(*start)
-    }
-}
 
 /// What is known of a copy of a log.
 struct Copy<'a> {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::chains::{Break, Chains, Origin};
+use super::chains::{Break, Chains, Origin, time_text};
 use super::collection::{Collection, DAY, Held, Listed};
 use super::keys::Keys;
 use super::name::{LogName, NameKey, digest_name, last, log_name};
-use super::report::{Verdicts, time_text};
+use super::report::Verdicts;
 use super::rsa::Hash;
 use crate::report::evidence::{DigestStatus, Finding, FindingCode, LogStatus, Needed};
 

@@ -7,7 +7,7 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use thiserror::Error;
 
-use super::story;
+use super::{story, time};
 
 /// Maximum number of plants, because they are kept in memory; for more of them, use the density.
 const PLANTS_MAX: u64 = 10_000_000;
@@ -103,6 +103,13 @@ pub struct SynthConfig {
     pub threads: usize,
 }
 
+/// A time in which logging is stopped, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stopped {
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
 impl SynthConfig {
     /// Returns a configuration for a hundred small files over two years, with nothing planted.
     pub fn new(out: impl Into<PathBuf>) -> Self {
@@ -129,6 +136,15 @@ impl SynthConfig {
             stopped_hours: 0,
             threads: 0,
         }
+    }
+
+    /// Returns the time in which logging is stopped: in the middle, twenty minutes after an hour.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        const HOUR: i64 = 3600;
+        let hours = i64::from(self.stopped_hours);
+        let from = time::midnight(self.start) + i64::from(self.days) * 12 * HOUR + 20 * 60;
+        let to = from + hours * HOUR;
+        (hours > 0).then_some(Stopped { from, to })
     }
 
     /// Returns the share of records that the two densities make.

@@ -17,9 +17,8 @@ use num_bigint::BigUint;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use sha2::{Digest as _, Sha256};
 
-use super::config::{SynthConfig, SynthError};
+use super::config::{Stopped, SynthConfig, SynthError};
 use super::identity::{Account, ORGANIZATION};
-use super::stop::Stopped;
 use super::time;
 
 /// The bucket that digests name.

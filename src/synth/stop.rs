@@ -7,47 +7,11 @@ use std::io;
 use sha2::{Digest as _, Sha256};
 
 use super::Summary;
-use super::config::{SynthConfig, SynthError};
+use super::config::{Stopped, SynthConfig, SynthError};
 use super::digests::{Delivered, write_gzip};
 use super::identity::Account;
 use super::plan::DELIVERY_SECONDS;
 use super::time;
-
-const HOUR: i64 = 3600;
-/// The seconds between the first event of a file and its delivery, at most.
-const REACH: i64 = 15 * 60;
-
-/// The time in which logging is stopped, in seconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stopped {
-    pub(super) from: i64,
-    pub(super) to: i64,
-}
-
-impl SynthConfig {
-    /// Returns the time in which logging is stopped: in the middle, twenty minutes after an hour.
-    pub(super) fn stopped(&self) -> Option<Stopped> {
-        let hours = i64::from(self.stopped_hours);
-        let from = time::midnight(self.start) + i64::from(self.days) * 12 * HOUR + 20 * 60;
-        let to = from + hours * HOUR;
-        (hours > 0).then_some(Stopped { from, to })
-    }
-}
-
-impl Stopped {
-    /// Returns when a file is delivered that would be delivered at this time: not while logging is stopped.
-    pub(super) fn delivery(self, at: i64) -> i64 {
-        let first = self.from - DELIVERY_SECONDS;
-        let last = self.to + REACH;
-        match (first..=last).contains(&at) {
-            true => {
-                at + (last - first).div_euclid(DELIVERY_SECONDS) * DELIVERY_SECONDS
-                    + DELIVERY_SECONDS
-            }
-            false => at,
-        }
-    }
-}
 
 /// Writes the logs with the calls that stop and start logging, for each account. Returns what digests say of them.
 pub(super) fn write(
@@ -117,7 +81,7 @@ impl Log<'_> {
                 r#"{{"Records":[{{"eventVersion":"1.11","userIdentity":{{"type":"IAMUser","principalId":"AIDAEXAMPLEMALLORY00","#,
                 r#""arn":"arn:aws:iam::{account}:user/mallory","accountId":"{account}","accessKeyId":"AKIAIOSFODNN7EXAMPLE","#,
                 r#""userName":"mallory"}},"eventTime":"{second}","eventSource":"cloudtrail.amazonaws.com","eventName":"{call}","#,
-                r#""awsRegion":"{region}","sourceIPAddress":"203.0.113.7","userAgent":"aws-cli/2.15.0","#,
+                r#""awsRegion":"{region}","sourceIPAddress":"203.0.113.7","userAgent":"Boto3/1.34.0","#,
                 r#""requestParameters":{{"name":"account-trail"}},"responseElements":null,"requestID":"{call}-{account}","#,
                 r#""eventID":"{call}-{account}-{at}","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"#,
                 r#""recipientAccountId":"{account}","eventCategory":"Management"}}]}}"#

@@ -114,6 +114,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "engine",
             "error",
             "event",
+            "input::Source",
             "input::table",
             "report",
             "scan",
