@@ -8,7 +8,7 @@ CREATE EXTERNAL TABLE quarantines (
     policy_arn string, policy_name string, resource string, matched_field string, actor_type string, actor_name string,
     actor_arn string, actor_principal_id string, actor_account_id string, actor_access_key_id string, invoked_by string,
     source_address string, source_ip string, user_agent string, request_id string, shared_event_id string,
-    request_parameters string, raw_event string, log_file_path string, log_file_member string, record_index bigint,
+    request_parameters string, raw_event string, log_file_path string, log_file_member string, log_status string, record_index bigint,
     log_offset bigint, sighting bigint, run_id string
 ) STORED AS PARQUET LOCATION 's3://my-results/alerts/';
 

@@ -5,7 +5,7 @@ usage: scripts/aws_validator.py PROGRAM
 
 The validator is that of `aws cloudtrail validate-logs`, from awscli, which PyPI has. It is given a bucket that is a
 folder, so nothing is fetched. It checks the archive as it was made, and with a log removed, a log changed and a digest
-removed. The last line is "N passed, N failed".
+removed; and an archive of a trail that was stopped for some hours. The last line is "N passed, N failed".
 """
 
 import collections
@@ -125,9 +125,20 @@ def verify(program, folder, beside):
     counts = collections.Counter({"digests valid": said["digests"].get("proved", 0), "logs valid": said["logs"].get("proved", 0)})
     counts["digests missing"] = said["digests"].get("missing", 0)
     counts["digests invalid"] = said["digests"].get("altered", 0)
+    counts["gaps"] = sum(gap["why"] == "chain_restarted" for gap in said["gaps"])
     counts["logs missing"] = said["logs"].get("missing", 0)
     counts["logs invalid"] = said["logs"].get("altered", 0)
     return done.returncode, {word: n for word, n in sorted(counts.items()) if n}
+
+
+def make(program, folder, *more):
+    """Makes an archive. Returns its signatures by key, and the public keys."""
+    command = [program, "synth", folder, "--digests", "--days", "2", "--start", "2026-03-01", "--files", "150"]
+    command += ["--accounts", "2", "--regions", "us-east-1,eu-west-1", "--matches", "8", *more]
+    subprocess.run(command, check=True, capture_output=True)
+    signatures = json.loads(pathlib.Path(f"{folder}.signatures.json").read_text())
+    signatures = {one["Path"]: one["Metadata"]["signature"] for one in signatures}
+    return signatures, json.loads(pathlib.Path(f"{folder}.public-keys.json").read_text())
 
 
 def main():
@@ -137,12 +148,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
         folder = work / "trail"
-        command = [program, "synth", folder, "--digests", "--days", "2", "--start", "2026-03-01", "--files", "150"]
-        command += ["--accounts", "2", "--regions", "us-east-1,eu-west-1", "--matches", "8"]
-        subprocess.run(command, check=True, capture_output=True)
-        signatures = json.loads(pathlib.Path(f"{folder}.signatures.json").read_text())
-        signatures = {one["Path"]: one["Metadata"]["signature"] for one in signatures}
-        keys = json.loads(pathlib.Path(f"{folder}.public-keys.json").read_text())
+        signatures, keys = make(program, folder)
         logs = sorted(path for path in folder.rglob("*_CloudTrail_*") if "o-exampleorg" not in path.parts)
         digests = sorted(folder.rglob("*_CloudTrail-Digest_us-east-1_*"))
         changes = {
@@ -151,9 +157,14 @@ def main():
             "with a log that was changed": (4, lambda: logs[9].write_bytes(gzip.compress(gzip.decompress(logs[9].read_bytes()) + b" "))),
             "without a digest": (4, digests[20].unlink),
         }
+        stopped = work / "stopped"
+        made = {folder: (signatures, keys), stopped: make(program, stopped, "--stopped-hours", "5")}
+        # Each chain begins again after the stop, which the validator tells as a gap.
+        changes["a trail that was stopped"] = (3, lambda: None)
         for name, (code, change) in changes.items():
             change()
-            theirs = validate(folder, signatures, keys)
+            folder = stopped if name.endswith("stopped") else folder
+            theirs = validate(folder, *made[folder])
             returned, ours = verify(program, folder, work)
             is_right = theirs == ours and returned == code
             n_passed, n_failed = n_passed + is_right, n_failed + (not is_right)

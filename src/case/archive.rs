@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ScanConfig;
+use crate::coverage::{CoverageMap, HourState, RegionMap, is_delivered};
 use crate::input::Root;
 use crate::input::layout::{Origin, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
@@ -49,6 +50,12 @@ impl Archive {
         Root::Sources(self.sources.iter().filter(may_matter).cloned().collect())
     }
 
+    /// Returns whether all files that may be logs have names as CloudTrail delivers them.
+    pub(super) fn is_delivered(&self) -> bool {
+        let mut logs = self.sources.iter().filter(|source| is_log(source));
+        logs.all(|source| is_delivered(&source.path.to_string_lossy()))
+    }
+
     /// Returns whether a file has changed since it was found. Objects do not need this check, because the version that
     /// was found is requested.
     pub(super) fn has_changed(&self) -> bool {
@@ -56,10 +63,12 @@ impl Archive {
         files.any(|source| source.kind == SourceKind::File && !is_as_found(source))
     }
 
-    /// Returns the coverage of the accounts of a case, up to today.
+    /// Returns the coverage of the accounts of a case, up to today. `map` is what the first pass shows, if all files have
+    /// the names that CloudTrail gives them.
     pub(super) fn coverage(
         &self,
         scan: &ScanConfig,
+        map: Option<&CoverageMap>,
         accounts: &BTreeSet<String>,
         today: Timestamp,
     ) -> Coverage {
@@ -86,6 +95,12 @@ impl Archive {
             match day {
                 Some(day) => _ = own.days.insert(day),
                 None => own.n_undated += 1,
+            }
+        }
+        let map = map.filter(|_| !coverage.is_part);
+        for (account, day) in map.into_iter().flat_map(quiet_days) {
+            if let Some(own) = all.get_mut(account) {
+                own.quiet_days.insert(day);
             }
         }
         let all_days = || all.values().flat_map(|own| &own.days);
@@ -120,12 +135,60 @@ impl Archive {
                 files_without_day: own.n_undated,
                 regions_without_files: regions.cloned().collect(),
                 days_without_files: window
-                    .map(|(from, to)| gaps(&own.days, from, to))
+                    .map(|(from, to)| gaps(&(&own.days | &own.quiet_days), from, to))
                     .unwrap_or_default(),
             });
         }
+        let window = coverage.from.zip(coverage.to);
+        coverage.holes = map.zip(window).map(|(map, (from, to))| {
+            let holes = map
+                .regions
+                .iter()
+                .filter(|region| accounts.contains(&region.account));
+            holes
+                .flat_map(|region| holes_of(region, from, to))
+                .collect()
+        });
         coverage
     }
+}
+
+/// Returns the days for which digests say that nothing was delivered in some region, with the account.
+fn quiet_days(map: &CoverageMap) -> impl Iterator<Item = (&str, Date)> {
+    map.regions.iter().flat_map(|region| {
+        let hours = (region.first..).zip(&region.states);
+        let quiet = hours.filter(|(_, state)| **state == HourState::Quiet);
+        quiet.filter_map(|(hour, _)| {
+            let time = Timestamp::from_second(hour * 3600).ok()?;
+            Some((
+                region.account.as_str(),
+                Offset::UTC.to_datetime(time).date(),
+            ))
+        })
+    })
+}
+
+/// Returns the holes of a region between two days, both of which count.
+fn holes_of(region: &RegionMap, from: Date, to: Date) -> impl Iterator<Item = CaseHole> {
+    let hour = |date: Date| {
+        let midnight = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
+        midnight.map(|time| time.as_second().div_euclid(3600))
+    };
+    let first = hour(from).unwrap_or(i64::MIN);
+    let end = to.tomorrow().ok().and_then(hour).unwrap_or(i64::MAX);
+    region.holes.iter().filter_map(move |hole| {
+        let (from, to) = (hole.from.max(first), hole.to.min(end));
+        let time = |hour: i64| Timestamp::from_second(hour.checked_mul(3600)?).ok();
+        (from < to).then_some(())?;
+        Some(CaseHole {
+            account_id: region.account.clone(),
+            region: region.region.clone(),
+            from: time(from)?,
+            to: time(to)?,
+            reason: hole.reason.words().to_owned(),
+            missing_logs: hole.n_missing,
+        })
+    })
 }
 
 /// The files of an account.
@@ -135,6 +198,8 @@ struct OfAccount {
     n_undated: u64,
     regions: BTreeSet<String>,
     days: BTreeSet<Date>,
+    /// Days on which digests say that nothing was delivered in some region.
+    quiet_days: BTreeSet<Date>,
 }
 
 /// Returns the partition of AWS that a region is in (AWS general reference, "Amazon Resource Names"; AWS's SDKs have the
@@ -189,6 +254,29 @@ pub struct Coverage {
     pub accounts_without_files: Vec<String>,
     /// Number of files outside that layout, whose days are not known.
     pub files_outside_layout: u64,
+    /// The times, between these days, in which something of the accounts is missing, as the map of the archive has them.
+    /// Nothing if there is no map: files have other names than CloudTrail gives them, or only a part was to be read.
+    #[serde(default)]
+    pub holes: Option<Vec<CaseHole>>,
+}
+
+/// A time in which something is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseHole {
+    /// The account.
+    pub account_id: String,
+    /// The region.
+    pub region: String,
+    /// Its beginning.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// Its end.
+    #[schemars(with = "String")]
+    pub to: Timestamp,
+    /// The reason, in words.
+    pub reason: String,
+    /// The number of logs that digest files name and that are missing.
+    pub missing_logs: u64,
 }
 
 /// The coverage of an account.
@@ -202,7 +290,7 @@ pub struct AccountCoverage {
     pub files_without_day: u64,
     /// Regions of the archive in which it has no files, except those of other partitions of AWS.
     pub regions_without_files: Vec<String>,
-    /// Days without files for this account, each entry with the first and the last of consecutive days.
+    /// Days without files for this account, and without a digest file that says that there were none, each entry with the first and the last of consecutive days.
     #[schemars(with = "Vec<(String, String)>")]
     pub days_without_files: Vec<(Date, Date)>,
 }
@@ -306,7 +394,7 @@ mod tests {
         let accounts = [one, china, gov].map(str::to_owned).into();
         let scan = ScanConfig::default();
         let today = "2024-05-02T00:00:00Z".parse().unwrap();
-        let coverage = archive.coverage(&scan, &accounts, today);
+        let coverage = archive.coverage(&scan, None, &accounts, today);
         let missing = |account: &str| {
             let mut accounts = coverage.accounts.iter();
             let own = accounts.find(|one| one.account_id == account).unwrap();

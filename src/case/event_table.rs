@@ -57,8 +57,8 @@ pub(super) fn event_schema() -> SchemaRef {
     Arc::new(Schema::new(all.collect::<Vec<_>>()))
 }
 
-/// Returns whether a column of alerts belongs to the rule, which events of a case need not match, or to one output: the
-/// count of sightings and the run.
+/// Returns whether a column of alerts belongs to the rule, which events of a case need not match, or to one output: what
+/// is proved of its log, the count of sightings and the run.
 pub(super) fn is_of_rule(column: Column) -> bool {
     let columns = [
         Column::RuleId,
@@ -73,6 +73,7 @@ pub(super) fn is_of_rule(column: Column) -> bool {
         Column::RuleAuthors,
         Column::RuleTags,
         Column::RuleNotes,
+        Column::LogStatus,
         Column::Sighting,
         Column::RunId,
     ];

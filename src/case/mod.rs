@@ -75,7 +75,7 @@ use rounds::Rounds;
 use users::Divided;
 
 pub use about::{About, Addresses, LookedFor, Round, Unseen};
-pub use archive::{AccountCoverage, Coverage};
+pub use archive::{AccountCoverage, CaseHole, Coverage};
 pub use beginning::{Beginning, Seed, Window};
 pub use countries::Countries;
 pub use files::{ABOUT, FILES, write};
@@ -216,9 +216,12 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         countries: countries.unwrap_or_default(),
         archive: Coverage {
             folders_passed_over: first.sources.folders_passed_over,
-            ..rounds
-                .archive
-                .coverage(&config.scan, &accounts(&known, &events), first.started_at)
+            ..rounds.archive.coverage(
+                &config.scan,
+                rounds.map.as_ref(),
+                &accounts(&known, &events),
+                first.started_at,
+            )
         },
         files: BTreeMap::new(),
         sources: first.sources,

@@ -11,12 +11,13 @@ use super::about::{LookedFor, Round};
 use super::analyzer::{CaseAnalyzer, Found};
 use super::archive::Archive;
 use crate::config::ScanConfig;
-use crate::engine::{self, ReadAll, RunOptions, Sink};
+use crate::coverage::{self, CoverageMap, Survey};
+use crate::engine::{self, Either, ReadAll, RunOptions, Sink};
 use crate::error::Error;
 use crate::follow::{PassQuery, PassTarget};
 use crate::input::layout::delivered_at;
 use crate::output::{Alert, Column};
-use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, PassReport};
+use crate::report::{Code, DIAGNOSTICS_KEPT, Defect, Diagnostic, Outcome, PassReport};
 use crate::rule::Rule;
 
 /// The results of the passes so far.
@@ -32,6 +33,8 @@ pub(super) struct Rounds<'a> {
     /// True if each pass read everything that it had to read.
     pub(super) is_whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What the first pass shows of the archive, as a map; nothing if files have other names than CloudTrail's.
+    pub(super) map: Option<CoverageMap>,
     /// Messages that were already reported, by hashes of their texts, because each pass finds them again.
     reported: ReportedMessages,
 }
@@ -51,6 +54,7 @@ impl<'a> Rounds<'a> {
             first: None,
             is_whole: true,
             diagnostics: Vec::new(),
+            map: None,
             reported: ReportedMessages::default(),
         }
     }
@@ -89,11 +93,22 @@ impl<'a> Rounds<'a> {
         };
         let analyzer = CaseAnalyzer::new(followed, self.rule, &scan.progress);
         let started = Instant::now();
-        let report = engine::run_with(&scan, ReadAll, &analyzer, &mut taker, options)?;
+        let mut survey = self.first.is_none().then(Survey::of_delivered);
+        let report = match &mut survey {
+            None => engine::run_with(&scan, ReadAll, &analyzer, &mut taker, options)?,
+            Some(survey) => {
+                let both = (&analyzer, survey.analyzer());
+                let taker = &mut taker;
+                let mut sink = Surveyed { taker, survey };
+                engine::run_with(&scan, ReadAll, &both, &mut sink, options)?
+            }
+        };
         let elapsed = started.elapsed();
         let names_lie = taker.names_lie;
         if let Some(sources) = listed {
             self.archive = Archive::new(sources);
+            let is_shown = self.archive.is_delivered() && !names_lie;
+            self.map = survey.filter(|_| is_shown).map(Survey::into_map);
             self.report_streams();
         }
         self.archive.names_lie |= names_lie;
@@ -164,6 +179,33 @@ impl Sink<Found> for Taker<'_> {
             self.diagnostics.push(diagnostic.clone());
         }
         (self.notify)(diagnostic);
+    }
+}
+
+/// Receives the results of the first pass, and what it shows of the archive.
+struct Surveyed<'a, 't> {
+    taker: &'a mut Taker<'t>,
+    survey: &'a mut Survey,
+}
+
+impl Sink<Either<Found, coverage::Surveyed>> for Surveyed<'_, '_> {
+    fn take(&mut self, output: Either<Found, coverage::Surveyed>) -> Result<(), Error> {
+        match output {
+            Either::First(found) => self.taker.take(found),
+            Either::Second(surveyed) => self.survey.take(surveyed),
+        }
+    }
+
+    fn begin(&mut self, _: &[()]) {
+        self.survey.begin(&[]);
+    }
+
+    fn source(&mut self, path: &Path, outcome: Outcome, diagnostics: &[Diagnostic]) {
+        self.survey.source(path, outcome, diagnostics);
+    }
+
+    fn diagnostic(&mut self, diagnostic: &Diagnostic) {
+        self.taker.diagnostic(diagnostic);
     }
 }
 

@@ -162,7 +162,11 @@ fn further_back(case: &Case, summaries: &[Summary]) -> Option<String> {
 fn complete(case: &Case) -> String {
     let about = &case.about;
     if about.complete {
-        return format!("{}: everything was read", terminal::green("yes"));
+        let read = format!("{}: everything was read", terminal::green("yes"));
+        return match lacking(case) {
+            None => read,
+            Some(lacking) => format!("{read}; {lacking} (see the page)"),
+        };
     }
     let mut reasons = Vec::new();
     for (n, what) in [
@@ -191,6 +195,34 @@ fn complete(case: &Case) -> String {
         terminal::red("no"),
         reasons.join("; ")
     )
+}
+
+/// Returns what the archive lacks in the days of the case, if anything.
+fn lacking(case: &Case) -> Option<String> {
+    let archive = &case.about.archive;
+    let mut lacking = Vec::new();
+    let gaps = archive
+        .accounts
+        .iter()
+        .flat_map(|one| &one.days_without_files);
+    let n_days: i64 = gaps
+        .map(|(first, last)| i64::from((*last - *first).get_days()) + 1)
+        .sum();
+    let without = &archive.accounts_without_files;
+    if !without.is_empty() {
+        let n = plural(without.len() as u64, "account", "accounts");
+        lacking.push(format!("the archive has no file of {n}"));
+    }
+    if n_days > 0 {
+        let n = plural(n_days.unsigned_abs(), "day", "days");
+        lacking.push(format!("it has no file on {n}"));
+    }
+    let n_holes = archive.holes.as_ref().map_or(0, Vec::len);
+    if n_holes > 0 {
+        let n = plural(n_holes as u64, "hole", "holes");
+        lacking.push(format!("its map has {n}"));
+    }
+    (!lacking.is_empty()).then(|| terminal::yellow(&lacking.join("; ")))
 }
 
 fn events(case: &Case) -> String {

@@ -27,7 +27,8 @@ pub(super) fn run(args: &CoverageArgs) -> anyhow::Result<Exit> {
     let output = lists::open(args.output.as_deref(), &config)?;
     let html = lists::open(args.html.as_deref(), &config)?;
     let mut survey = Survey::default();
-    let pass = evidence::pass(&config, &Survey::analyzer(), &mut survey, &args.messages)?;
+    let analyzer = survey.analyzer();
+    let pass = evidence::pass(&config, &analyzer, &mut survey, &args.messages)?;
     let pass = match pass {
         Ok(pass) => pass,
         Err(exit) => return Ok(exit),

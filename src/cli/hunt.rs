@@ -111,13 +111,12 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         Err(error) => return Err(error.into()),
     };
     shown.show(args, config, &report)?;
-    let has_holes = match wanted {
-        Some(wanted) => wanted.finish(args)?,
-        None => false,
-    };
+    let surveyed = wanted.map(|wanted| wanted.finish(args, report.complete));
+    let surveyed = surveyed.transpose()?.unwrap_or_default();
     Ok(match report.complete {
+        _ if surveyed.is_contradicted => Exit::Contradicted,
         false => Exit::Incomplete,
-        true if has_holes && args.survey.require_coverage => Exit::Incomplete,
+        true if surveyed.has_holes && args.survey.require_coverage => Exit::Incomplete,
         true if args.output.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
         true => Exit::Complete,
     })

@@ -37,6 +37,7 @@ mod table;
 mod terminal;
 mod usage;
 mod values;
+mod verdicts;
 mod verify;
 mod version;
 mod when;

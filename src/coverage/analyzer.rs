@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use super::cells::{Counted, Hours, Part};
 use super::count::{Counter, parsed};
-use super::trail::{self, TrailEvent};
-use crate::custody::{NameKey, Origin, log_name, place_of};
+use super::trail::TrailEvent;
+use crate::custody::{NameKey, Origin, is_delivered, log_name, place_of};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search};
 use crate::event::Event;
+use crate::input::Source;
 use crate::input::table::RowCriteria;
 use crate::scan::each_event;
 
 /// Counts the events of an archive by account, region and hour.
-#[derive(Debug, Clone, Copy)]
-pub struct CoverageAnalyzer;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CoverageAnalyzer {
+    /// True if only files with names as CloudTrail delivers them are counted.
+    pub is_of_delivered: bool,
+}
 
 impl Analyzer for CoverageAnalyzer {
     type Output = Counted;
@@ -21,27 +25,35 @@ impl Analyzer for CoverageAnalyzer {
 
     fn interest(&self) -> Interest {
         Interest {
-            search: Search::Words(trail::words()),
+            search: Search::Nothing,
             rows: RowCriteria::default(),
-            records: true,
+            records: !self.is_of_delivered,
             text: true,
         }
     }
 
+    fn wants_text(&self, source: &Source) -> bool {
+        !self.is_of_delivered || is_delivered(&source.below_root.to_string_lossy())
+    }
+
     fn local(&self) -> LocalCoverage {
-        LocalCoverage::default()
+        LocalCoverage {
+            is_of_delivered: self.is_of_delivered,
+            ..LocalCoverage::default()
+        }
     }
 }
 
 /// The state of the analyzer on one thread.
 #[derive(Debug, Default)]
 pub struct LocalCoverage {
+    is_of_delivered: bool,
     n_bytes: u64,
     /// The account and region of the log, if its name says so.
     origin: Option<Origin>,
     counter: Counter,
     /// The events by a parse, if the count may be wrong.
-    parsed: Option<Hours>,
+    parsed: Option<(Hours, Vec<TrailEvent>)>,
     /// The events of a log without a name that says what it is of.
     parts: BTreeMap<Origin, Hours>,
 }
@@ -71,18 +83,14 @@ fn origin_of_event(event: &Event<'_>) -> Origin {
 impl Local for LocalCoverage {
     type Output = Counted;
 
-    fn event(&mut self, event: &Candidate<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
-        if let Some(event) = TrailEvent::of(&event.event) {
-            out.output(Counted(Part::Event(Box::new(event))));
-        }
-    }
+    fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {}
 
     fn wants_records(&self, log: &Log<'_>) -> bool {
-        origin_of(log).is_none()
+        !self.is_of_delivered && origin_of(log).is_none()
     }
 
-    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, _: &mut Emit<'_, Counted>) {
-        if self.origin.is_some() {
+    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
+        if self.origin.is_some() || self.is_of_delivered {
             return;
         }
         let parts = &mut self.parts;
@@ -92,12 +100,15 @@ impl Local for LocalCoverage {
                 let hours = parts.entry(origin_of_event(event)).or_default();
                 hours.add(micros.div_euclid(1_000_000));
             }
+            if let Some(event) = TrailEvent::of(event) {
+                out.output(Counted(Part::Event(Box::new(event))));
+            }
         });
     }
 
     fn text(&mut self, text: &[u8], log: &Log<'_>, _: &mut Emit<'_, Counted>) {
         let is_first = self.n_bytes == 0;
-        if is_first {
+        if is_first && !(self.is_of_delivered && log.member.is_some()) {
             self.origin = origin_of(log);
         }
         self.n_bytes += text.len() as u64;
@@ -106,18 +117,32 @@ impl Local for LocalCoverage {
         }
         self.counter.add(text);
         // Nearly every log comes as a whole.
-        let is_doubtful = is_first && self.counter.is_doubtful();
+        let is_doubtful = is_first && self.counter.is_doubtful(text);
         self.parsed = is_doubtful.then(|| parsed(text)).flatten();
     }
 
     fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Counted>) {
-        let state = std::mem::take(self);
+        let next = Self {
+            is_of_delivered: self.is_of_delivered,
+            ..Self::default()
+        };
+        let state = std::mem::replace(self, next);
         let name = state.origin.as_ref().map(|_| NameKey::of(&place_of(log)));
         let mut parts: Vec<(Origin, Hours)> = match state.origin {
             Some(origin) => {
                 let mut counter = state.counter;
                 counter.finish();
-                vec![(origin, state.parsed.unwrap_or(counter.hours))]
+                let (hours, events) = state.parsed.unwrap_or((counter.hours, counter.events));
+                for mut event in events {
+                    if event.account.is_empty() {
+                        event.account.clone_from(&origin.0);
+                    }
+                    if event.region.is_empty() {
+                        event.region.clone_from(&origin.1);
+                    }
+                    out.output(Counted(Part::Event(Box::new(event))));
+                }
+                vec![(origin, hours)]
             }
             None => state.parts.into_iter().collect(),
         };
@@ -129,6 +154,9 @@ impl Local for LocalCoverage {
     }
 
     fn end(&mut self, _: &mut Emit<'_, Counted>) {
-        *self = Self::default();
+        *self = Self {
+            is_of_delivered: self.is_of_delivered,
+            ..Self::default()
+        };
     }
 }

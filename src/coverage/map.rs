@@ -188,6 +188,7 @@ impl CoverageMap {
         trail_events.retain(|event| {
             // Other buckets have nothing to do with the log.
             !event.is_of_bucket()
+                || event.target.is_empty()
                 || buckets.contains(&event.target)
                 || of_trail.contains(&event.target)
         });

@@ -29,6 +29,11 @@ pub use heat::{HeatOptions, heat, holes_in_words};
 pub use json::{document, write_lines};
 pub use map::{CoverageMap, Hole, HourState, Reason, RegionMap};
 pub use page::page;
-pub use survey::{Survey, Surveyed};
+pub use survey::{Proof, Survey, Surveyed};
 pub use table::write_table;
 pub use trail::TrailEvent;
+
+/// Returns true if a file has a name as CloudTrail delivers it.
+pub(crate) fn is_delivered(path: &str) -> bool {
+    crate::custody::is_delivered(path)
+}

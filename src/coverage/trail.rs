@@ -43,9 +43,50 @@ pub struct TrailEvent {
     pub error: Option<String>,
 }
 
-/// Returns the words that find these events.
-pub(super) fn words() -> Vec<String> {
-    CALLS.iter().map(|(_, call)| (*call).to_owned()).collect()
+/// Returns the names of these calls.
+pub(super) fn calls() -> impl Iterator<Item = &'static str> {
+    CALLS.iter().map(|(_, call)| *call)
+}
+
+/// What follows the time of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum AfterTime {
+    /// The service and the name of one of these calls.
+    Call(&'static str),
+    /// Those of another call.
+    Other,
+    /// Other keys than AWS writes there.
+    Odd,
+}
+
+/// Returns what follows the time of an event as AWS writes it.
+pub(super) fn call_after_time(text: &[u8]) -> AfterTime {
+    const SERVICES: [&str; 2] = ["cloudtrail.amazonaws.com", "s3.amazonaws.com"];
+    let Some(after) = text.strip_prefix(br#","eventSource":""#) else {
+        return AfterTime::Odd;
+    };
+    let starts = |service: &&str| after.starts_with(service.as_bytes());
+    let Some(service) = SERVICES.into_iter().find(starts) else {
+        // An escaped letter may be one of these services.
+        let name = after.split(|byte| matches!(byte, b'"' | b'\\')).next();
+        let end = name.map_or(0, <[u8]>::len);
+        return match after.get(end) {
+            Some(b'"') => AfterTime::Other,
+            _ => AfterTime::Odd,
+        };
+    };
+    let name = after[service.len()..].strip_prefix(br#"","eventName":""#);
+    let Some(name) = name else {
+        return AfterTime::Odd;
+    };
+    let n_letters = name.iter().take_while(|byte| byte.is_ascii_alphanumeric());
+    let (name, end) = name.split_at(n_letters.count());
+    if end.first() != Some(&b'"') {
+        return AfterTime::Odd;
+    }
+    let is_it = |(of, call): &&(&str, &str)| *of == service && call.as_bytes() == name;
+    let found = CALLS.iter().find(is_it);
+    found.map_or(AfterTime::Other, |(_, call)| AfterTime::Call(call))
 }
 
 impl TrailEvent {
@@ -74,6 +115,19 @@ impl TrailEvent {
             error: event.text("aws.cloudtrail.error_code"),
             call,
         })
+    }
+
+    /// Returns an event of which only the time and the call are known.
+    pub(super) fn cut(time: &str, call: &str) -> Self {
+        Self {
+            time: time.to_owned(),
+            call: call.to_owned(),
+            account: String::new(),
+            region: String::new(),
+            target: String::new(),
+            user: String::new(),
+            error: None,
+        }
     }
 
     /// Returns true if it is about a bucket.

@@ -7,10 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::{Digest, begins_as_digest};
 use super::keys::Keys;
-use super::name::{digest_name, log_name};
+use super::name::{digest_name, is_delivered, log_name};
 use super::rsa::Hash;
 use crate::engine::{Analyzer, Emit, Interest, Local, Log, Search, SizeBytes};
 use crate::engine::{Candidate, Location};
+use crate::input::Source;
 use crate::input::table::RowCriteria;
 use crate::report::Member;
 
@@ -25,6 +26,8 @@ const PARTS_MAX: usize = 64;
 pub struct EvidenceAnalyzer {
     keys: Keys,
     hashes_all: bool,
+    /// True if only files with names as CloudTrail delivers them are looked at.
+    is_of_delivered: bool,
 }
 
 impl EvidenceAnalyzer {
@@ -35,6 +38,16 @@ impl EvidenceAnalyzer {
         Self {
             keys: keys.clone(),
             hashes_all,
+            is_of_delivered: false,
+        }
+    }
+
+    /// Makes an analyzer that looks only at files with names as CloudTrail delivers them, without keys.
+    #[must_use]
+    pub fn of_delivered() -> Self {
+        Self {
+            is_of_delivered: true,
+            ..Self::new(&Keys::default(), false)
         }
     }
 }
@@ -100,10 +113,15 @@ impl Analyzer for EvidenceAnalyzer {
         }
     }
 
+    fn wants_text(&self, source: &Source) -> bool {
+        !self.is_of_delivered || is_delivered(&source.below_root.to_string_lossy())
+    }
+
     fn local(&self) -> LocalEvidence<'_> {
         LocalEvidence {
             keys: &self.keys,
             hashes_all: self.hashes_all,
+            is_of_delivered: self.is_of_delivered,
             log: LogState::default(),
             ended: None,
         }
@@ -120,6 +138,8 @@ struct LogState {
     parts: Vec<Hash>,
     has_name: bool,
     has_events: bool,
+    /// True if it is not looked at.
+    is_ignored: bool,
 }
 
 /// The state of the analyzer on one thread.
@@ -127,6 +147,7 @@ struct LogState {
 pub struct LocalEvidence<'a> {
     keys: &'a Keys,
     hashes_all: bool,
+    is_of_delivered: bool,
     log: LogState,
     /// The log that was read last in the same source.
     ended: Option<Option<Arc<Member>>>,
@@ -148,6 +169,10 @@ impl LocalEvidence<'_> {
             Some(member) => member.path.as_str(),
             None => &log.source.below_root.to_string_lossy(),
         };
+        if self.is_of_delivered && (log.member.is_some() || !is_delivered(name)) {
+            self.log.is_ignored = true;
+            return;
+        }
         let is_digest = digest_name(name).is_some() || begins_as_digest(text);
         let has_name = log_name(name).is_some();
         let is_hashed = !is_digest && (self.hashes_all || !has_name);
@@ -200,7 +225,7 @@ impl Local for LocalEvidence<'_> {
         {
             digest.extend_from_slice(text);
         }
-        if !state.has_name && !state.has_events {
+        if !state.has_name && !state.has_events && !state.is_ignored {
             state.has_events = memchr::memmem::find(text, b"eventTime").is_some();
         }
     }
@@ -220,6 +245,9 @@ impl Local for LocalEvidence<'_> {
             self.begin(&[], log);
         }
         let state = std::mem::take(&mut self.log);
+        if state.is_ignored {
+            return;
+        }
         let is_trailing = self
             .ended
             .as_ref()

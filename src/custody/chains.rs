@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::collection::{Collection, HeldDigest};
 use super::keys::Keys;
 use super::name::{NameKey, digest_name, last};
 use super::rsa::Hash;
 use super::signatures::Signatures;
-use super::status::DigestStatus;
+use crate::report::evidence::{DigestStatus, ReportedGap, Why};
 
 /// The time from one digest to the next, in seconds. In other accounts a trail of the same name may write its digests at
 /// another minute.
@@ -18,28 +18,6 @@ const HOUR: i64 = 3600;
 
 /// An account and a region.
 pub type Origin = (String, String);
-
-/// Why there is a gap in a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// A digest that another one names is not there.
-    DigestMissing,
-    /// A digest is not as AWS signed it.
-    DigestAltered,
-    /// Logging was stopped, or the trail was deleted, and began again.
-    ChainRestarted,
-    /// Other digests of the trail, or logs, are later than the last digest.
-    ChainEndsEarly,
-}
-
-impl Why {
-    /// Returns true if it contradicts what AWS signed.
-    #[must_use]
-    pub fn is_contradiction(self) -> bool {
-        matches!(self, Self::DigestMissing | Self::DigestAltered)
-    }
-}
 
 /// A time for which no digest file lists what was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +32,26 @@ pub struct Gap {
     pub to: i64,
     /// The reason.
     pub why: Why,
+}
+
+impl Gap {
+    /// Returns it as reports write it.
+    #[must_use]
+    pub fn reported(&self) -> ReportedGap {
+        ReportedGap {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            from: time_text(self.from),
+            to: time_text(self.to),
+            why: self.why,
+        }
+    }
+}
+
+impl Serialize for Gap {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.reported().serialize(serializer)
+    }
 }
 
 /// A chain that does not begin or go on as it should.
@@ -101,13 +99,33 @@ impl Chains {
     }
 
     /// Returns the digests that no signature is known of: the paths of their sources, and their names.
-    pub fn unproved<'c>(
+    fn unproved<'c>(
         &'c self,
         collection: &'c Collection,
     ) -> impl Iterator<Item = (&'c Path, &'c str)> {
         let digests = collection.digests.iter().zip(&self.statuses);
         let unproved = digests.filter(|(_, status)| **status == Some(DigestStatus::Unproved));
         unproved.map(|(held, _)| (held.path.as_path(), last(&held.digest.key)))
+    }
+
+    /// Adds the signatures of digests that nothing else proves: those of the newest ones. `fetch` returns the one in the
+    /// metadata of an object, if there is one. Returns how many it found.
+    ///
+    /// # Errors
+    ///
+    /// The error of `fetch`.
+    pub fn fetch_signatures<E>(
+        &self,
+        collection: &Collection,
+        signatures: &mut Signatures,
+        fetch: &mut dyn FnMut(&Path) -> Result<Option<String>, E>,
+    ) -> Result<usize, E> {
+        let mut n_found = 0;
+        for (path, name) in self.unproved(collection) {
+            let signature = fetch(path)?.unwrap_or_default();
+            n_found += signatures.add_all(signature.as_bytes(), name);
+        }
+        Ok(n_found)
     }
 
     /// Returns true if unbroken digests tell of all of this time.
@@ -429,5 +447,14 @@ impl Judge<'_> {
             opened.collect()
         });
         (opened.contains(&digest.signed), contradicts)
+    }
+}
+
+/// Returns a time as AWS writes it.
+#[must_use]
+pub(crate) fn time_text(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Err(_) => seconds.to_string(),
     }
 }

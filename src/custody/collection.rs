@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::analyzer::{Seen, SeenDigest, SeenLog};
 use super::digest::{Digest, ListedLog};
-use super::name::{NameKey, last, log_name};
+use super::name::{LogKey, NameKey, last, log_name};
 use super::rsa::Hash;
 use crate::engine::Sink;
 use crate::error::Error;
@@ -105,7 +105,7 @@ pub(super) struct Held {
 
 /// What was noted of a log in the current turn.
 #[derive(Debug, Clone, Copy)]
-enum Note {
+pub(super) enum Note {
     Listed(u32),
     Held(usize),
 }
@@ -127,6 +127,10 @@ pub struct Collection {
     pub(super) unreadable: HashSet<NameKey>,
     /// The logs of the current turn.
     turn: Vec<InTurn>,
+    /// The logs that were marked in the current turn.
+    marked: HashSet<LogKey>,
+    /// What was noted of each log that was marked, and whether something follows it: of each copy in the same place.
+    pub(super) noted: HashMap<LogKey, Vec<(Note, bool)>>,
 }
 
 /// A log of the current turn.
@@ -168,6 +172,27 @@ impl Collection {
                 self.append_to(n);
             }
         }
+    }
+
+    /// Marks a log of the current turn: its status will be asked for.
+    pub fn mark(&mut self, log: LogKey) {
+        self.marked.insert(log);
+    }
+
+    /// Notes what is known of the marked logs of the current turn.
+    pub fn end_turn(&mut self) {
+        if self.marked.is_empty() {
+            return;
+        }
+        for log in &self.turn {
+            let member = log.member.as_ref().map(|member| member.path.as_str());
+            let key = LogKey::of(&log.path.to_string_lossy(), member);
+            if self.marked.contains(&key) {
+                let noted = self.noted.entry(key).or_default();
+                noted.push((log.note, log.is_appended));
+            }
+        }
+        self.marked.clear();
     }
 
     /// Forgets the sources that no more can be said of.

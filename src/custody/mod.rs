@@ -22,20 +22,25 @@ mod files;
 pub mod keys;
 mod name;
 mod report;
+mod rows;
 mod rsa;
-mod status;
 pub mod signatures;
 mod table;
 mod verdict;
 
 pub(crate) use analyzer::place_of;
 pub use analyzer::{EvidenceAnalyzer, Seen};
-pub use chains::{Chains, Gap, Origin, Why};
+pub(crate) use chains::time_text;
+pub use chains::{Chains, Gap, Origin};
 pub use collection::Collection;
 pub use files::{read_keys, read_signatures};
-pub(crate) use name::{NameKey, log_name};
-pub(crate) use report::time_text;
-pub use report::{Counts, Finding, FindingCode, Needed, Verdicts};
-pub use status::{DigestStatus, LogStatus};
+pub use name::LogKey;
+pub(crate) use name::{NameKey, is_delivered, log_name};
+pub use report::Verdicts;
+pub use rows::marked_logs;
 pub use table::write_table;
 pub use verdict::{MissingLog, judge, missing_logs};
+
+pub use crate::report::evidence::{
+    Counts, DigestStatus, Finding, FindingCode, LogStatus, Needed, Why,
+};

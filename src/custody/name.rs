@@ -23,6 +23,26 @@ impl NameKey {
     }
 }
 
+/// Identifies a log by the path of its source, and by its path inside that if it is an archive: the start of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogKey([u8; 16]);
+
+impl LogKey {
+    /// Returns the key of a log.
+    #[must_use]
+    pub fn of(path: &str, member: Option<&str>) -> Self {
+        let mut hash = Sha256::new_with_prefix(path);
+        if let Some(member) = member {
+            // No path contains a zero byte.
+            hash.update([0]);
+            hash.update(member);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let (start, _) = hash.split_first_chunk().expect("a hash is longer");
+        Self(*start)
+    }
+}
+
 /// Returns the last part of a path. A `!` is before the path inside an archive.
 pub(crate) fn last(path: &str) -> &str {
     path.rsplit(['/', '!']).next().unwrap_or(path)
@@ -108,6 +128,18 @@ pub(crate) fn digest_name(path: &str) -> Option<DigestName<'_>> {
     })
 }
 
+/// Returns true if a file has a name as CloudTrail delivers it: of a log, of a digest, or of a log of another kind, such
+/// as Insight.
+pub(crate) fn is_delivered(path: &str) -> bool {
+    let is_of_other_kind = || {
+        let mut parts = stem(last(path)).split('_');
+        let has_account = parts.next().is_some_and(is_account);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        has_account && kind.starts_with("cloudtrail-")
+    };
+    log_name(path).is_some() || digest_name(path).is_some() || is_of_other_kind()
+}
+
 /// Returns the key of the first name of a digest in a text.
 pub(crate) fn digest_name_in(text: &[u8]) -> Option<NameKey> {
     let at = memchr::memmem::find(text, b"_CloudTrail-Digest_")?.checked_sub(12)?;
@@ -156,6 +188,7 @@ mod tests {
             "111122223333_CloudTrail_us-east-1_20269901T1005Z_x.json",
         ] {
             assert_eq!((log_name(other), digest_name(other)), (None, None));
+            assert_eq!(is_delivered(other), other.contains("Insight"), "{other}");
         }
     }
 

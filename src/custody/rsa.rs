@@ -53,7 +53,7 @@ impl PublicKey {
             modulus,
             exponent,
             n_bytes,
-            fingerprint: hex(&Md5::digest(der)),
+            fingerprint: fingerprint(der),
         })
     }
 
@@ -88,6 +88,11 @@ impl PublicKey {
         }
         power
     }
+}
+
+/// Returns the fingerprint of an encoded key.
+pub(super) fn fingerprint(der: &[u8]) -> String {
+    hex(&Md5::digest(der))
 }
 
 /// Returns bytes as hexadecimal digits.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::chains::{Break, Chains, Origin};
+use super::chains::{Break, Chains, Origin, time_text};
 use super::collection::{Collection, DAY, Held, Listed};
 use super::keys::Keys;
 use super::name::{LogName, NameKey, digest_name, last, log_name};
-use super::report::{Finding, FindingCode, Needed, Verdicts, time_text};
+use super::report::Verdicts;
 use super::rsa::Hash;
-use super::status::{DigestStatus, LogStatus};
+use crate::report::evidence::{DigestStatus, Finding, FindingCode, LogStatus, Needed};
 
 /// The seconds before and after the time in a log's name in which a digest names it.
 const NAMED_BEFORE: i64 = 15 * 60;
@@ -229,10 +229,7 @@ impl<'a> Judge<'a> {
     }
 
     fn sound(&self, entry: &Listed) -> LogStatus {
-        match self.chains.statuses[entry.digest as usize] {
-            Some(DigestStatus::Proved) => LogStatus::Proved,
-            _ => LogStatus::Listed,
-        }
+        sound(self.chains.statuses[entry.digest as usize])
     }
 
     /// Looks for a log under another name.
@@ -292,7 +289,7 @@ impl<'a> Judge<'a> {
             }
             let place = self.collection.heads.path(&held.place);
             let status = match log_name(&place) {
-                Some(name) if self.could_be_named(name) => {
+                Some(name) if could_be_named(self.chains, name) => {
                     let key = self.key_of(name, &place);
                     self.verdicts
                         .find(Finding::new(FindingCode::LogUnlisted, key));
@@ -303,13 +300,6 @@ impl<'a> Judge<'a> {
             };
             self.verdicts.held(n, status);
         }
-    }
-
-    /// Returns true if all digests are there that could name a log.
-    fn could_be_named(&self, name: LogName<'_>) -> bool {
-        let origin = (name.account.to_owned(), name.region.to_ascii_lowercase());
-        let (from, to) = (name.time - NAMED_BEFORE, name.time + NAMED_AFTER);
-        self.chains.span(&origin, from, to)
     }
 
     /// Returns the key that a log of this name has in its bucket.
@@ -345,6 +335,21 @@ impl<'a> Judge<'a> {
             last(place)
         ))
     }
+}
+
+/// Returns the status of a log that is as a digest of this status says.
+pub(super) fn sound(digest: Option<DigestStatus>) -> LogStatus {
+    match digest {
+        Some(DigestStatus::Proved) => LogStatus::Proved,
+        _ => LogStatus::Listed,
+    }
+}
+
+/// Returns true if all digests are there that could name a log.
+pub(super) fn could_be_named(chains: &Chains, name: LogName<'_>) -> bool {
+    let origin = (name.account.to_owned(), name.region.to_ascii_lowercase());
+    let (from, to) = (name.time - NAMED_BEFORE, name.time + NAMED_AFTER);
+    chains.span(&origin, from, to)
 }
 
 /// Returns true if a file is one of CloudTrail's that digests may not name: of Insight or of network activity.

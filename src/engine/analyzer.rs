@@ -96,8 +96,8 @@ pub struct Interest {
     /// is then framed. This does not change the events. It changes the report only if columns of a table are damaged
     /// that nothing else reads.
     pub records: bool,
-    /// True if it must receive the text of each log, from beginning to end. A source is then not divided among
-    /// threads.
+    /// True if it must receive the text of each log, from beginning to end, of the sources that
+    /// [`Analyzer::wants_text`] names. These are not divided among threads.
     pub text: bool,
 }
 
@@ -155,6 +155,12 @@ pub trait Analyzer: Sync {
 
     /// Returns what the analyzer must receive from a pass.
     fn interest(&self) -> Interest;
+
+    /// Returns true if it needs the text of this source. A large source whose text it does not need is divided among the
+    /// threads. It may receive the text of others too. Called only if [`Interest::text`] is set.
+    fn wants_text(&self, _source: &Source) -> bool {
+        true
+    }
 
     /// Makes the state for one thread. A new one is made if a panic ended the work on a source. It must not panic.
     fn local(&self) -> Self::Local<'_>;
@@ -312,6 +318,10 @@ impl<A: Analyzer> Analyzer for &A {
         (**self).interest()
     }
 
+    fn wants_text(&self, source: &Source) -> bool {
+        (**self).wants_text(source)
+    }
+
     fn local(&self) -> Self::Local<'_> {
         (**self).local()
     }
@@ -326,6 +336,12 @@ impl<A: Analyzer, B: Analyzer> Analyzer for (A, B) {
 
     fn interest(&self) -> Interest {
         self.0.interest().and(self.1.interest())
+    }
+
+    fn wants_text(&self, source: &Source) -> bool {
+        let first = || self.0.interest().text && self.0.wants_text(source);
+        let second = || self.1.interest().text && self.1.wants_text(source);
+        first() || second()
     }
 
     fn local(&self) -> Self::Local<'_> {

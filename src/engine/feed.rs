@@ -28,8 +28,8 @@ pub(super) struct Feed<'a, T, G: Gate> {
     turns: Sender<Turn<T, G::Ticket>>,
     schedule: &'a Schedule<T>,
     gate: G,
-    /// True if a large source is divided among the threads.
-    divides: bool,
+    /// Returns true if a large source is divided among the threads.
+    divides: &'a dyn Fn(&Source) -> bool,
     batch: Vec<Source>,
     /// The tickets of the batch.
     tickets: Vec<G::Ticket>,
@@ -44,7 +44,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
         turns: Sender<Turn<T, G::Ticket>>,
         schedule: &'a Schedule<T>,
         gate: G,
-        divides: bool,
+        divides: &'a dyn Fn(&Source) -> bool,
     ) -> Self {
         Self {
             config,
@@ -85,7 +85,7 @@ impl<'a, T, G: Gate> Feed<'a, T, G> {
                 };
                 if is_large {
                     self.flush()?;
-                    if self.divides {
+                    if (self.divides)(&source) {
                         return self.large(source, ticket);
                     }
                 } else if let SourceKind::Object(object) = &source.kind

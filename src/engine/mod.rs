@@ -162,7 +162,8 @@ pub fn run_with<A: Analyzer, G: Gate>(
         }
     };
     let interest = analyzer.interest();
-    let divides = !interest.text;
+    let has_text = interest.text;
+    let divides = |source: &Source| !has_text || !analyzer.wants_text(source);
     let target = Target::new(interest);
     let schedule = Schedule::default();
     let limiter = BatchLimiter::new(OUTPUT_BATCHES_A_THREAD * (config.n_threads + 1));
@@ -177,7 +178,7 @@ pub fn run_with<A: Analyzer, G: Gate>(
                 }
                 side_pool.install(|| directories.par_iter().map(|d| discover::list(d)).collect())
             };
-            let mut feed = Feed::new(config, turns_in, &schedule, gate, divides);
+            let mut feed = Feed::new(config, turns_in, &schedule, gate, &divides);
             // The walk breaks off only if the run ends early, and the collector knows the reason.
             let walk =
                 discover::discover(&config.roots, &discover_options, &list_all, &mut |found| {

@@ -11,7 +11,7 @@ use super::over_time::{LocalOverTime, OverTime};
 use super::rows;
 use super::tally::{Suppressed, Tally};
 use crate::config::{HuntConfig, Progress};
-use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Search};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, Search};
 use crate::event::{Event, FieldMemory, Fields};
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
@@ -267,6 +267,10 @@ impl Local for LocalHunt<'_> {
         }
         self.memory = memory;
         self.beside(is_quarantine, event, at, out);
+    }
+
+    fn wants_records(&self, _: &Log<'_>) -> bool {
+        false
     }
 
     fn end(&mut self, out: &mut Emit<'_, Finding>) {

@@ -50,7 +50,7 @@ pub use finding::{Finding, FoundOverTime};
 /// A notice of a hunt while it runs, in the order of the output.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// An alert that is being written; its `sighting` is not set yet.
+    /// An alert that is being written; its `sighting` and what is proved of its log are not set yet.
     Alert(&'a Alert),
     /// A related event: each one if related events are requested, otherwise the first failed attachments and
     /// detachments.
@@ -69,7 +69,8 @@ pub struct RunOptions<'a> {
     pub spares_older: bool,
     /// True if the output is one of many files of a folder. It is then not written if it has no rows.
     pub is_of_dataset: bool,
-    /// Takes what the archive holds, from the same pass.
+    /// Takes what the archive holds, from the same pass, and judges the logs if it has public keys. All rows then wait
+    /// until the pass has ended.
     pub survey: Option<&'a mut Survey>,
 }
 
@@ -174,7 +175,7 @@ impl Run<'_> {
     /// Reads everything, and returns the findings in files that are not complete yet.
     fn hunt(
         &self,
-        survey: Option<&mut Survey>,
+        mut survey: Option<&mut Survey>,
         notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<(Tables, Report), Error> {
         let (config, ledger) = (self.config, self.ledger);
@@ -194,6 +195,9 @@ impl Run<'_> {
         let side_pool = engine::threads(scan.n_threads)?;
         let journal = ledger.map(Journal::new);
         let mut writer = Writer::new(tables, journal, &analyzer, &side_pool, notify)?;
+        if survey.as_ref().is_some_and(|survey| survey.is_proving()) {
+            writer.hold_rows();
+        }
         let (mut origins, mut known_partial) = (Origins::new(scan), BTreeSet::new());
         let gate = NotingGate {
             gate: LedgerGate::new(ledger, &mut known_partial),
@@ -204,8 +208,18 @@ impl Run<'_> {
             side_pool: Some(&side_pool),
             ..engine::RunOptions::default()
         };
-        let pass = surveyed::run(scan, gate, &analyzer, &mut writer, survey, options);
-        let pass = pass.and_then(|pass| writer.end_rows().map(|()| pass));
+        let pass = surveyed::run(
+            scan,
+            gate,
+            &analyzer,
+            &mut writer,
+            survey.as_deref_mut(),
+            options,
+        );
+        let pass = pass.and_then(|pass| {
+            surveyed::release(&mut writer, survey.as_deref_mut())?;
+            writer.end_rows().map(|()| pass)
+        });
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
             // Finished work stays finished. If the ledger itself failed, this is already reported.
             ledger.commit().ok();
@@ -223,6 +237,7 @@ impl Run<'_> {
         known::report(ledger, &known_partial, &mut pass, notify)?;
         let mut report = Report::new(run.run_id, rules, pass);
         report.related = related;
+        report.evidence = survey.as_ref().and_then(|survey| survey.evidence());
         report.affected = tally.affected();
         report.command.clone_from(&config.command);
         report.inputs = scan.roots.iter().map(|root| root.name()).collect();

@@ -2,38 +2,61 @@
 
 use std::path::Path;
 
+use super::finding::Finding;
+use super::writer::Writer;
 use crate::config::ScanConfig;
 use crate::coverage::{Survey, Surveyed};
 use crate::engine::{self, Analyzer, Either, Gate, RunOptions, Sink};
 use crate::error::Error;
+use crate::output::Column;
 use crate::report::{Diagnostic, Outcome, PassReport};
 
 /// Makes the pass of a hunt, and has the survey take its part.
-pub(super) fn run<A: Analyzer, G: Gate>(
+pub(super) fn run<A: Analyzer<Output = Finding>, G: Gate>(
     scan: &ScanConfig,
     gate: G,
     analyzer: &A,
-    writer: &mut dyn Sink<A::Output, G::Ticket>,
+    writer: &mut dyn Sink<Finding, G::Ticket>,
     survey: Option<&mut Survey>,
     options: RunOptions<'_>,
 ) -> Result<PassReport, Error> {
     let Some(survey) = survey else {
         return engine::run_with(scan, gate, analyzer, writer, options);
     };
-    let both = (analyzer, Survey::analyzer());
+    let both = (analyzer, survey.analyzer());
     engine::run_with(scan, gate, &both, &mut Both { writer, survey }, options)
 }
 
+/// Judges the logs after the pass, and writes the rows that waited for that.
+pub(super) fn release(writer: &mut Writer<'_>, survey: Option<&mut Survey>) -> Result<(), Error> {
+    let Some(survey) = survey.filter(|survey| survey.is_proving()) else {
+        return Ok(());
+    };
+    survey.judge();
+    writer.release_rows(&mut |row| {
+        let path = row.text(Column::LogFilePath).unwrap_or_default();
+        survey.log_status(path, row.text(Column::LogFileMember))
+    })
+}
+
 /// The writer of a hunt, and a survey.
-struct Both<'a, T, K> {
-    writer: &'a mut dyn Sink<T, K>,
+struct Both<'a, K> {
+    writer: &'a mut dyn Sink<Finding, K>,
     survey: &'a mut Survey,
 }
 
-impl<T, K> Sink<Either<T, Surveyed>, K> for Both<'_, T, K> {
-    fn take(&mut self, output: Either<T, Surveyed>) -> Result<(), Error> {
+impl<K> Sink<Either<Finding, Surveyed>, K> for Both<'_, K> {
+    fn take(&mut self, output: Either<Finding, Surveyed>) -> Result<(), Error> {
         match output {
-            Either::First(output) => self.writer.take(output),
+            Either::First(output) => {
+                if let (true, Finding::Alert(row) | Finding::Related(row)) =
+                    (self.survey.is_proving(), &output)
+                {
+                    let path = row.text(Column::LogFilePath).unwrap_or_default();
+                    self.survey.mark(path, row.text(Column::LogFileMember));
+                }
+                self.writer.take(output)
+            }
             Either::Second(output) => self.survey.take(output),
         }
     }
@@ -44,6 +67,7 @@ impl<T, K> Sink<Either<T, Surveyed>, K> for Both<'_, T, K> {
     }
 
     fn end(&mut self, tickets: &[K]) -> Result<(), Error> {
+        self.survey.end_turn();
         self.writer.end(tickets)
     }
 

@@ -15,6 +15,8 @@ use super::tally::Tally;
 use crate::engine::Sink;
 use crate::error::Error;
 use crate::output::Alert;
+use crate::output::waiting::WaitingRows;
+use crate::report::evidence::LogStatus;
 use crate::report::{Diagnostic, Outcome, RelatedCounts};
 
 /// Writes the findings of a hunt.
@@ -28,6 +30,8 @@ pub(super) struct Writer<'a> {
     pool: &'a ThreadPool,
     notify: &'a mut dyn FnMut(Notice<'_>),
     tally: Tally,
+    /// The rows, if they wait for the verdicts on their logs.
+    waiting: Option<WaitingRows>,
     /// The number of rows that a rule may have.
     max_per_rule: u64,
     /// Number of rows of related events that were received.
@@ -65,6 +69,7 @@ impl<'a> Writer<'a> {
             pool,
             notify,
             tally: analyzer.tally(),
+            waiting: None,
             max_per_rule: analyzer.max_per_rule(),
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
@@ -89,6 +94,39 @@ impl<'a> Writer<'a> {
             events.try_for_each(|event| table.append(event, self.pool))?;
         }
         self.row(answer.row)
+    }
+
+    /// Has all rows wait until they are [released](Self::release_rows).
+    pub(super) fn hold_rows(&mut self) {
+        self.waiting = Some(WaitingRows::new());
+    }
+
+    /// Writes the rows that waited. `status` returns what is proved of the log of a row.
+    pub(super) fn release_rows(
+        &mut self,
+        status: &mut dyn FnMut(&Alert) -> LogStatus,
+    ) -> Result<(), Error> {
+        let waiting = self.waiting.take();
+        waiting.map_or(Ok(()), |waiting| {
+            waiting.each(&mut |mut row| {
+                row.log_status = Some(status(&row));
+                self.append(row)
+            })
+        })
+    }
+
+    /// Writes a row to its table, or has it wait.
+    fn append(&mut self, row: Alert) -> Result<(), Error> {
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.push(&row);
+        }
+        match row.relation() {
+            None => self.tables.alerts.append(row, self.pool),
+            Some(_) => {
+                let table = self.tables.related.as_mut();
+                table.map_or(Ok(()), |table| table.append(row, self.pool))
+            }
+        }
     }
 
     /// Ends the work.
@@ -119,8 +157,10 @@ impl<'a> Writer<'a> {
             if let Some(companion) = self.analyzer.companion() {
                 companion.has_shown(self.n_related);
             }
-            let table = self.tables.related.as_mut();
-            return table.map_or(Ok(()), |table| table.append(row, self.pool));
+            return match self.tables.related {
+                Some(_) => self.append(row),
+                None => Ok(()),
+            };
         }
         if self.tally.n_alerts(row.rule()) >= self.max_per_rule {
             self.tally.leave_out(row.rule());
@@ -129,7 +169,7 @@ impl<'a> Writer<'a> {
         (self.notify)(Notice::Alert(&row));
         self.tally
             .add(&row, self.analyzer.rules().severity(row.rule()));
-        self.tables.alerts.append(row, self.pool)
+        self.append(row)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::event::{Event, time};
 use crate::follow::TargetRole;
 use crate::follow::touched::touched;
 use crate::report::Relation;
+use crate::report::evidence::LogStatus;
 
 /// One alert: a row without the rule's own data.
 ///
@@ -37,6 +38,9 @@ pub struct Alert {
     pub(crate) byte_offset: i64,
     /// `sighting`; 0 until the alerts before this one are known.
     pub(crate) sighting: i64,
+    /// What is proved of its log, if that is asked. No row with it is kept in a ledger.
+    #[serde(skip)]
+    pub(crate) log_status: Option<LogStatus>,
     /// The place of its rule in the set of rules.
     #[serde(default, skip_serializing_if = "is_first")]
     rule: u16,
@@ -256,6 +260,7 @@ impl Alert {
             record_index,
             byte_offset,
             sighting: 0,
+            log_status: None,
             rule: 0,
             relation: None,
             event_key: [0; 16],
@@ -394,6 +399,7 @@ impl Alert {
             Column::RecordIndex => Cell::Int64(self.of_one_event(self.record_index)),
             Column::LogOffset => Cell::Int64(self.of_one_event(self.byte_offset)),
             Column::Sighting => Cell::Int64(Some(self.sighting)),
+            Column::LogStatus => Cell::Text(self.log_status.map(LogStatus::name)),
             Column::RulePack => Cell::Text(Some(&rule.pack)),
             Column::RuleFile => Cell::Text(rule.file.as_deref()),
             Column::RuleAuthors => Cell::Texts(&rule.metadata.author),
@@ -476,7 +482,8 @@ mod tests {
             .into_iter()
             .skip_while(|column| *column != Column::AlertId);
         let is_text = |column: &Column| {
-            column.def().kind == Type::Text && !matches!(column, Column::RunId | Column::Resource)
+            let elsewhere = [Column::RunId, Column::Resource, Column::LogStatus];
+            column.def().kind == Type::Text && !elsewhere.contains(column)
         };
         let mut columns: Vec<Column> = of_alert.filter(is_text).collect();
         columns.push(Column::Resource);

@@ -182,6 +182,8 @@ columns! {
     RawEvent: required Text, "raw_event", "event.original", "the record as it stands in the archive";
     LogFilePath: required Text, "log_file_path", "log.file.path", "the file, as reached from the path that was typed";
     LogFileMember: optional Text, "log_file_member", "", "the log inside the file, where that is an archive";
+    LogStatus: optional Text, "log_status", "",
+        "what AWS's digest files prove of the log: `proved`, `listed`, `altered`, `unlisted` or `uncovered`, as `trailsift verify` has them; null without `--public-keys`";
     RecordIndex: required Int64, "record_index", "",
         "which element of the array round it the record is, from 0; 0 if there is none";
     LogOffset: required Int64, "log_offset", "log.offset",

@@ -5,7 +5,8 @@
 //! into Parquet, Arrow or lines. `sink` writes these to the `target` of a `destination`, or to the files (`parts`) of a
 //! `dataset`; either is `opened`, written and closed. `fate` decides what to do with an output if an `older` one
 //! exists. `whole_file` gives a file its name when it is complete; until then it is `hidden`. `documents` converts a
-//! row to other schemas. `rules` has the rules of rows, `rule_columns` what the rows of a rule have in common. This module does not use records or the scanner.
+//! row to other schemas. `rules` has the rules of rows, `rule_columns` what the rows of a rule have in common. Rows are `waiting` if only
+//! the end of a pass shows what is proved of their logs. This module does not use records or the scanner.
 
 pub mod alert;
 pub mod columns;
@@ -28,6 +29,7 @@ mod row_event;
 pub mod rules;
 pub mod sink;
 pub mod target;
+pub(crate) mod waiting;
 pub mod whole_file;
 
 pub use alert::Alert;

@@ -5,6 +5,7 @@
 //! This module prints nothing, and does not use files or rules.
 
 mod defect;
+pub mod evidence;
 mod events;
 mod placed;
 mod related;
@@ -393,6 +394,9 @@ pub struct Report {
     /// rule finds quarantines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub related: Option<RelatedCounts>,
+    /// What AWS's digest files prove of the archive. Absent if no public keys were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<evidence::Evidence>,
     /// The first 20 files that were read and contain no event.
     pub files_without_events: Vec<String>,
     /// The number of diagnostics for each code.
@@ -431,6 +435,7 @@ impl Report {
             sources,
             stats,
             related: None,
+            evidence: None,
             files_without_events,
             diagnostics_by_code,
             diagnostics,

@@ -7,7 +7,7 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use thiserror::Error;
 
-use super::story;
+use super::{story, time};
 
 /// Maximum number of plants, because they are kept in memory; for more of them, use the density.
 const PLANTS_MAX: u64 = 10_000_000;
@@ -97,8 +97,17 @@ pub struct SynthConfig {
     pub days: u32,
     /// True if digest files are made too, with the public key and the signatures beside the archive.
     pub digests: bool,
+    /// The number of hours in the middle of these days in which logging is stopped; 0 if it is not.
+    pub stopped_hours: u32,
     /// Number of worker threads; 0 means one for each core.
     pub threads: usize,
+}
+
+/// A time in which logging is stopped, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stopped {
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 impl SynthConfig {
@@ -124,8 +133,18 @@ impl SynthConfig {
             start: date(2023, 1, 1),
             days: 730,
             digests: false,
+            stopped_hours: 0,
             threads: 0,
         }
+    }
+
+    /// Returns the time in which logging is stopped: in the middle, twenty minutes after an hour.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        const HOUR: i64 = 3600;
+        let hours = i64::from(self.stopped_hours);
+        let from = time::midnight(self.start) + i64::from(self.days) * 12 * HOUR + 20 * 60;
+        let to = from + hours * HOUR;
+        (hours > 0).then_some(Stopped { from, to })
     }
 
     /// Returns the share of records that the two densities make.
@@ -209,6 +228,20 @@ impl SynthConfig {
         let is_delivery = self.shape == Shape::Delivery;
         need("digests", is_delivery || !self.digests, || {
             "they are made of files as CloudTrail delivers them".into()
+        })?;
+        let is_stopped = self.stopped_hours > 0;
+        let is_plain = self.digests && self.scenario.is_none();
+        need("stopped hours", is_plain || !is_stopped, || {
+            "they are for an archive with digests and without a scenario".into()
+        })?;
+        // An hour before and after it, and those that take its deliveries.
+        let longest = (u64::from(self.days) * 12).saturating_sub(2) / 2;
+        let is_short = u64::from(self.stopped_hours) <= longest;
+        need("stopped hours", is_short, || {
+            format!(
+                "{} are more than {longest} of {} days",
+                self.stopped_hours, self.days
+            )
         })?;
         need("level", level_fits, || {
             format!("{:?}: gzip has 0 to 9, zstd 1 to 22", self.compression)

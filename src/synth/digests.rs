@@ -17,7 +17,7 @@ use num_bigint::BigUint;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use sha2::{Digest as _, Sha256};
 
-use super::config::{SynthConfig, SynthError};
+use super::config::{Stopped, SynthConfig, SynthError};
 use super::identity::{Account, ORGANIZATION};
 use super::time;
 
@@ -112,8 +112,23 @@ fn write_chain(
     let (first, last) = ends(config);
     let mut made: Vec<(String, String)> = Vec::new();
     let mut before = None;
-    let mut end = first;
-    while end <= last {
+    let mut stopped = config.stopped();
+    let mut start = first - HOUR;
+    loop {
+        let mut end = start + HOUR;
+        if let Some(Stopped { from, to }) = stopped {
+            if start >= from {
+                // A chain begins when logging starts again.
+                (before, stopped) = (None, None);
+                (start, end) = (to - HOUR, to);
+            } else {
+                // The last digest before that ends when logging is stopped.
+                end = end.min(from);
+            }
+        }
+        if start >= last {
+            break;
+        }
         let (mut day, mut second) = (Vec::new(), Vec::new());
         time::push_day(time::civil(end), &mut day);
         time::push_iso(time::civil(end), &mut second);
@@ -129,6 +144,7 @@ fn write_chain(
         let digest = Digest {
             account,
             object: &object,
+            start,
             end,
             fingerprint: &key.fingerprint,
             before: before.as_ref(),
@@ -148,7 +164,7 @@ fn write_chain(
         write_gzip(&path, text.as_bytes()).map_err(SynthError::write(&path))?;
         made.push((object.clone(), signature.clone()));
         before = Some((object, hash, signature));
-        end += HOUR;
+        start = end;
     }
     Ok(made)
 }
@@ -160,6 +176,7 @@ type Before = (String, String, String);
 struct Digest<'a> {
     account: &'a str,
     object: &'a str,
+    start: i64,
     end: i64,
     fingerprint: &'a str,
     before: Option<&'a Before>,
@@ -195,7 +212,7 @@ impl Digest<'_> {
                 r#""logFiles":[{}]}}"#
             ),
             self.account,
-            iso(self.end - HOUR),
+            iso(self.start),
             iso(self.end),
             BUCKET,
             self.object,
@@ -234,10 +251,13 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::create_new(path)?.write_all(bytes)
 }
 
-fn write_gzip(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Writes a text as a new file. Returns the number of its bytes.
+pub(super) fn write_gzip(path: &Path, text: &[u8]) -> io::Result<u64> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text)?;
-    create(path, &encoder.finish()?)
+    let stored = encoder.finish()?;
+    create(path, &stored)?;
+    Ok(stored.len() as u64)
 }
 
 /// The key.

@@ -31,6 +31,7 @@ mod record;
 mod rng;
 mod scene;
 mod script;
+mod stop;
 mod story;
 mod template;
 mod time;
@@ -124,7 +125,13 @@ pub fn run(config: &SynthConfig) -> Result<Summary, SynthError> {
         let mut sum = Summary::default();
         files.iter().for_each(|(file, _)| sum += *file);
         let delivered = files.into_iter().filter_map(|(_, delivered)| delivered);
-        sum.digests = digests::write(config, delivered.collect())?;
+        let mut delivered: Vec<_> = delivered.collect();
+        if let Some(stopped) = config.stopped() {
+            let (calls, logs) = stop::write(config, stopped)?;
+            sum += calls;
+            delivered.extend(logs);
+        }
+        sum.digests = digests::write(config, delivered)?;
         Ok(sum)
     })?;
     summary += list::write(&plan, list).map_err(SynthError::write(config.planted_path()))?;

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::action::{Action, Catalog};
-use super::config::SynthConfig;
+use super::config::{Stopped, SynthConfig};
 use super::identity::{Account, Caller, Partition};
 use super::rng::{ALNUM, Rng, nth};
 use super::scene::{PROGRESS, Place, Scene};
@@ -39,6 +39,20 @@ const STORY_RECORDS: u64 = 25;
 
 /// Deliveries are five minutes apart.
 pub(super) const DELIVERY_SECONDS: i64 = 300;
+
+/// Seconds between the first event of a file and its delivery, at most.
+const REACH_SECONDS: i64 = 15 * 60;
+
+/// Returns when a file is delivered that would be delivered at this time: not while logging is stopped.
+fn outside(stopped: Stopped, at: i64) -> i64 {
+    let first = stopped.from - DELIVERY_SECONDS;
+    let last = stopped.to + REACH_SECONDS;
+    let n_slots = (last - first).div_euclid(DELIVERY_SECONDS) + 1;
+    match (first..=last).contains(&at) {
+        true => at + n_slots * DELIVERY_SECONDS,
+        false => at,
+    }
+}
 
 /// One delivery of one plant.
 #[derive(Debug, Clone, Copy)]
@@ -269,6 +283,9 @@ impl<'a> Plan<'a> {
             delivered: time::midnight(config.start) + slot * DELIVERY_SECONDS,
             organization: false,
         };
+        if let Some(stopped) = config.stopped() {
+            place.delivered = outside(stopped, place.delivered);
+        }
         if !hosted.is_empty() {
             let partition = self.action(self.delivery(hosted.start)).partition;
             self.move_home(&mut place, partition);

@@ -97,6 +97,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
         "case",
         &[
             "config",
+            "coverage",
             "engine",
             "error",
             "event",
@@ -108,7 +109,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "report",
             "rule",
         ],
-        "it makes passes of its own; of the input it knows what was found, which it reads again; no scanner is known there",
+        "it makes passes of its own, and knows from the map of the first one where something is missing; of the input it knows what was found, which it reads again; no scanner is known there",
     ),
     (
         "custody",
@@ -123,6 +124,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "engine",
             "error",
             "event",
+            "input::Source",
             "input::table",
             "report",
             "scan",

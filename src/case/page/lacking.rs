@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 use super::own::Own;
 use super::shown;
 use super::words::plural;
-use crate::case::{AccountCoverage, Case, Coverage};
+use crate::case::{AccountCoverage, Case, CaseHole, Coverage};
 
 /// Number of gaps that are named; further ones are only counted.
 const GAPS_MAX: usize = 6;
@@ -42,6 +42,7 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         lacking.push(text.to_owned());
     }
     lacking.extend(accounts_lacking(archive));
+    lacking.extend(holes_lacking(archive));
     if archive.files_outside_layout > 0 {
         lacking.push(format!(
             "{} outside of CloudTrail's folder layout: their accounts and days are not known.",
@@ -55,6 +56,37 @@ pub(super) fn lacking(case: &Case) -> Vec<String> {
         "Reads and writes of objects in buckets, items in tables, and calls of functions are logged only where a trail records data events."
             .to_owned(),
     );
+    lacking
+}
+
+/// Returns a sentence for each time in which something of the accounts is missing, as the map of the archive has it.
+fn holes_lacking(archive: &Coverage) -> Vec<String> {
+    let holes = archive.holes.as_deref().unwrap_or_default();
+    let mut lacking: Vec<String> = holes
+        .iter()
+        .take(GAPS_MAX)
+        .map(|hole| {
+            let logs = match hole.missing_logs {
+                0 => String::new(),
+                n => format!(", {}", plural(n, "log")),
+            };
+            format!(
+                "Account {}, {}: something is missing from {} to {}{logs}: {}.",
+                shown(&hole.account_id),
+                shown(&hole.region),
+                hole.from,
+                hole.to,
+                hole.reason
+            )
+        })
+        .collect();
+    if holes.len() > GAPS_MAX {
+        let n = (holes.len() - GAPS_MAX) as u64;
+        lacking.push(format!(
+            "The same applies to {} (trailsift coverage lists all).",
+            plural(n, "more time")
+        ));
+    }
     lacking
 }
 
@@ -149,6 +181,26 @@ pub(super) fn gaps(own: &Own<'_>) -> Option<Vec<String>> {
             gaps.extend(days_without(account, from, to));
         }
     }
+    let holes = archive.holes.as_deref().unwrap_or_default();
+    let ends = own.state.log_ends;
+    let of_case = holes.iter().filter(|hole| {
+        let is_within = own.since.is_none_or(|since| hole.to > since)
+            && ends.is_none_or(|ends| hole.from <= ends);
+        is_within && accounts.contains(&hole.account_id)
+    });
+    let of_case: Vec<&CaseHole> = of_case.collect();
+    if let Some(last) = of_case.iter().max_by_key(|hole| hole.to) {
+        gaps.push(format!(
+            "{} in the map of the archive, the last of them in account {}, {}, from {} to {}: {}",
+            plural(of_case.len() as u64, "hole"),
+            shown(&last.account_id),
+            shown(&last.region),
+            last.from,
+            last.to,
+            last.reason
+        ));
+    }
+    has_days |= archive.holes.is_some();
     (has_days || !gaps.is_empty()).then_some(gaps)
 }
 

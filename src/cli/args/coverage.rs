@@ -67,11 +67,40 @@ pub(crate) struct SurveyArgs {
         hide_short_help = true
     )]
     pub(crate) require_coverage: bool,
+
+    /// Also check the logs against AWS's digest files, with these public keys
+    ///
+    /// Files or folders, as `trailsift verify` takes them. The column `log_status` of each alert then has what is proved of
+    /// its log, the report has the verdicts, and the exit code is 4 if something contradicts what AWS signed. The alerts
+    /// are written when everything was read.
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with = "state",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) public_keys: Vec<PathBuf>,
+
+    /// Files or folders with signatures of digests, as `trailsift verify` takes them
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "public_keys",
+        help_heading = "Coverage",
+        hide_short_help = true
+    )]
+    pub(crate) signatures: Vec<PathBuf>,
 }
 
 impl SurveyArgs {
     /// Returns true if the hunt makes a map.
-    pub(crate) fn is_requested(&self) -> bool {
+    pub(crate) fn has_map(&self) -> bool {
         self.coverage.is_some() || self.require_coverage
+    }
+
+    /// Returns true if the hunt surveys the archive.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.has_map() || !self.public_keys.is_empty()
     }
 }

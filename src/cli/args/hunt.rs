@@ -39,7 +39,8 @@ Examples:
 
 const SHORT_EXIT_CODES: &str = "\
 Exit codes: 0 everything was read, 1 failed, 2 invalid command line,
-            3 something was not read or decided, 5 alerts (--fail-on-alerts)
+            3 something was not read or decided, 5 alerts (--fail-on-alerts),
+            4 something contradicts what AWS signed (--public-keys)
 All options: trailsift hunt --help";
 
 const EXIT_CODES: &str = "\
@@ -50,6 +51,8 @@ Exit codes:
   2    invalid command line
   3    the run reached its end, but something could not be read or decided,
        or there was no event at all: see the diagnostics
+  4    with --public-keys: something contradicts what AWS signed, whether
+       there are alerts or not, and whether everything was read or not
   5    with --fail-on-alerts: everything was read, and there are alerts
        (3 if not everything was read)
   130  interrupted (143: terminated, 129: the terminal was closed);

@@ -172,6 +172,18 @@ pub(crate) struct SynthArgs {
     #[arg(long, help_heading = "Format")]
     digests: bool,
 
+    /// Stop logging for so many hours, in the middle of the days; needs --digests
+    ///
+    /// Nothing is delivered in them. StopLogging and StartLogging are called before and after, and the chains of digests
+    /// end and begin again.
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 0,
+        help_heading = "What is planted"
+    )]
+    stopped_hours: u32,
+
     /// How many threads to use; 0 for one a core
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -251,6 +263,7 @@ impl SynthArgs {
             start: self.start,
             days: self.days,
             digests: self.digests,
+            stopped_hours: self.stopped_hours,
             threads: self.threads,
         }
     }

@@ -20,7 +20,7 @@ use crate::rule::{Attack, Severity};
 const VERSION: &str = "1.3.0";
 
 /// Our columns that have no field in a finding.
-const UNMAPPED: [Column; 21] = [
+const UNMAPPED: [Column; 22] = [
     Column::RulePack,
     Column::RuleFile,
     Column::RuleAuthors,
@@ -38,6 +38,7 @@ const UNMAPPED: [Column; 21] = [
     Column::RequestParameters,
     Column::LogFilePath,
     Column::LogFileMember,
+    Column::LogStatus,
     Column::RecordIndex,
     Column::LogOffset,
     Column::Sighting,
