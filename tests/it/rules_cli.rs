@@ -348,25 +348,6 @@ fn rules_are_listed_checked_and_explained() {
 }
 
 #[test]
-fn rules_over_several_events_are_told_of_and_not_run() {
-    let lake = archive();
-    let many = "title: Many\nid: many\ncorrelation: {type: event_count, rules: [one], timespan: 5m, condition: {gte: 3}}";
-    let text = format!("{}\n---\n{many}\n", sigma("one", "low", "CreateUser"));
-    fs::write(lake.beside("many.yml"), text).unwrap();
-    let refused = succeeds(&lake, &["rules", "list", "--refused", "many.yml"]);
-    assert!(
-        refused.contains("a rule over several events (event_count), which is not run yet (Many)"),
-        "{refused}"
-    );
-    assert!(refused.ends_with("1 rule run, 1 cannot\n"), "{refused}");
-    refuses(
-        &lake,
-        &["hunt", "logs", "--rules", "many.yml", "--rule", "many"],
-        "the rule many cannot run",
-    );
-}
-
-#[test]
 fn a_test_of_a_rule_says_what_held_in_each_event() {
     let lake = archive();
     let text = succeeds(
