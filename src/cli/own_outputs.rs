@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use trailsift::input::Root;
 use trailsift::input::manifest::MARK;
-use trailsift::output::{Column, RELATION};
+use trailsift::output::{Column, OVER_TIME, RELATION};
 use trailsift::store::{Stores, Uri};
 
 use super::usage::{uri, usage};
@@ -88,7 +88,8 @@ fn is_csv_of_own_columns(start: &[u8]) -> bool {
     let names = header.map(|header| header.trim_end().split(','));
     let is_own = |name: &str| {
         let column = Column::from_name(name).or_else(|| Column::from_older_name(name));
-        column.is_some() || name == RELATION.name
+        let mut others = OVER_TIME.iter().chain([&RELATION]);
+        column.is_some() || others.any(|column| column.name == name)
     };
     names.is_some_and(|mut names| names.all(is_own))
 }

@@ -642,6 +642,35 @@ fn all_formats_have_what_fired() {
     documents(&lake, last, &write);
 }
 
+#[test]
+fn what_fired_is_no_event_when_it_is_met_again() {
+    let lake = Lake::new().file("a.json", records(300).join("\n"));
+    let outputs = [
+        ("a.ndjson", "flat"),
+        ("a.parquet", "flat"),
+        ("e.ndjson", "ecs"),
+        ("o.ndjson", "ocsf"),
+        ("o.parquet", "ocsf"),
+    ];
+    for (name, schema) in outputs {
+        let args = ["hunt", "-q", "--rules", "rules", "--rule", "event_count"];
+        let args = [&args[..], &["-o", name, "--schema", schema, "logs"]].concat();
+        let (exit, text) = run(&lake, &args);
+        assert_eq!(exit, Some(0), "{text}");
+    }
+    fs::remove_file(lake.logs().join("a.json")).unwrap();
+    for (name, _) in outputs {
+        fs::rename(lake.beside(name), lake.logs().join(name)).unwrap();
+    }
+    // Every record is parsed.
+    let hunt = lake.hunt(&[
+        "--allow-empty",
+        "--query",
+        "any where not event.action : \"none\"",
+    ]);
+    hunt.exits(0).finds(&[]).tells(&[]);
+}
+
 /// Checks the documents of ECS and OCSF.
 fn documents(lake: &Lake, last: &Value, write: &dyn Fn(&[&str])) {
     write(&["-o", "ecs.ndjson", "--schema", "ecs"]);
