@@ -14,6 +14,7 @@ use crate::coverage::{CoverageMap, HourState, RegionMap, is_delivered};
 use crate::input::Root;
 use crate::input::layout::{Origin, delivered_at};
 use crate::input::source::{Source, SourceKind, is_as_found};
+use crate::report::PassReport;
 
 /// All files and objects that the first pass found, in their order.
 #[derive(Debug, Default)]
@@ -63,14 +64,14 @@ impl Archive {
         files.any(|source| source.kind == SourceKind::File && !is_as_found(source))
     }
 
-    /// Returns the coverage of the accounts of a case, up to today. `map` is what the first pass shows, if all files have
-    /// the names that CloudTrail gives them.
+    /// Returns the coverage of the accounts of a case, up to the start of the first pass. `map` is what that pass shows, if
+    /// all files have the names that CloudTrail gives them.
     pub(super) fn coverage(
         &self,
         scan: &ScanConfig,
         map: Option<&CoverageMap>,
         accounts: &BTreeSet<String>,
-        today: Timestamp,
+        first: &PassReport,
     ) -> Coverage {
         let wanted = &scan.wanted;
         let is_shard = |root: &Root| matches!(root, Root::Manifest(one) if one.shard.is_some());
@@ -80,23 +81,11 @@ impl Archive {
                 || !wanted.regions.is_empty()
                 || wanted.is_home_region_only
                 || scan.roots.iter().any(is_shard),
+            folders_passed_over: first.sources.folders_passed_over,
             ..Coverage::default()
         };
-        let mut all: BTreeMap<String, OfAccount> = BTreeMap::new();
-        for source in self.sources.iter().filter(|source| is_log(source)) {
-            let (origin, day) = Origin::and_day_of(&source.path);
-            let (Some(account), Some(region)) = (origin.account, origin.region) else {
-                coverage.files_outside_layout += 1;
-                continue;
-            };
-            let own = all.entry(account).or_default();
-            own.n_files += 1;
-            own.regions.insert(region);
-            match day {
-                Some(day) => _ = own.days.insert(day),
-                None => own.n_undated += 1,
-            }
-        }
+        let mut all;
+        (all, coverage.files_outside_layout) = self.by_account();
         let map = map.filter(|_| !coverage.is_part);
         for (account, day) in map.into_iter().flat_map(quiet_days) {
             if let Some(own) = all.get_mut(account) {
@@ -110,7 +99,7 @@ impl Archive {
         let last = wanted
             .until
             .and_then(|until| until.checked_sub(SignedDuration::from_secs(1)).ok());
-        let last = last.map(|last| last.min(today));
+        let last = last.map(|last| last.min(first.started_at));
         coverage.to = of(last).or_else(|| all_days().max().copied());
         let regions = all.values().flat_map(|own| own.regions.clone());
         coverage.regions = regions.collect();
@@ -150,6 +139,29 @@ impl Archive {
                 .collect()
         });
         coverage
+    }
+}
+
+impl Archive {
+    /// Returns what the paths of files say of each account, and the number of files whose paths say nothing.
+    fn by_account(&self) -> (BTreeMap<String, OfAccount>, u64) {
+        let mut all: BTreeMap<String, OfAccount> = BTreeMap::new();
+        let mut n_outside = 0;
+        for source in self.sources.iter().filter(|source| is_log(source)) {
+            let (origin, day) = Origin::and_day_of(&source.path);
+            let (Some(account), Some(region)) = (origin.account, origin.region) else {
+                n_outside += 1;
+                continue;
+            };
+            let own = all.entry(account).or_default();
+            own.n_files += 1;
+            own.regions.insert(region);
+            match day {
+                Some(day) => _ = own.days.insert(day),
+                None => own.n_undated += 1,
+            }
+        }
+        (all, n_outside)
     }
 }
 
@@ -393,8 +405,11 @@ mod tests {
         ]);
         let accounts = [one, china, gov].map(str::to_owned).into();
         let scan = ScanConfig::default();
-        let today = "2024-05-02T00:00:00Z".parse().unwrap();
-        let coverage = archive.coverage(&scan, None, &accounts, today);
+        let first = PassReport {
+            started_at: "2024-05-02T00:00:00Z".parse().unwrap(),
+            ..PassReport::default()
+        };
+        let coverage = archive.coverage(&scan, None, &accounts, &first);
         let missing = |account: &str| {
             let mut accounts = coverage.accounts.iter();
             let own = accounts.find(|one| one.account_id == account).unwrap();

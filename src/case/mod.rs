@@ -192,6 +192,8 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
     let has_changed = rounds.archive.has_changed();
     let not_found = not_found(&users, &events);
     let first = rounds.first.expect("there was a first round");
+    let (archive, map) = (&rounds.archive, rounds.map.as_ref());
+    let archive = archive.coverage(&config.scan, map, &accounts(&known, &events), &first);
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: config.run_id.clone(),
@@ -214,15 +216,7 @@ pub fn run(config: &CaseConfig, notify: &mut dyn FnMut(&Diagnostic)) -> Result<C
         rounds: rounds.done,
         addresses,
         countries: countries.unwrap_or_default(),
-        archive: Coverage {
-            folders_passed_over: first.sources.folders_passed_over,
-            ..rounds.archive.coverage(
-                &config.scan,
-                rounds.map.as_ref(),
-                &accounts(&known, &events),
-                first.started_at,
-            )
-        },
+        archive,
         files: BTreeMap::new(),
         sources: first.sources,
         diagnostics: rounds.diagnostics,

@@ -65,6 +65,13 @@ pub(super) fn call_after_time(text: &[u8]) -> AfterTime {
     let Some(after) = text.strip_prefix(br#","eventSource":""#) else {
         return AfterTime::Odd;
     };
+    // Most services are told by their first letter.
+    if after
+        .first()
+        .is_some_and(|first| first.is_ascii_lowercase() && !matches!(first, b'c' | b's'))
+    {
+        return AfterTime::Other;
+    }
     let starts = |service: &&str| after.starts_with(service.as_bytes());
     let Some(service) = SERVICES.into_iter().find(starts) else {
         // An escaped letter may be one of these services.

@@ -80,7 +80,7 @@ pub(crate) fn log_name(path: &str) -> Option<LogName<'_>> {
         .next()
         .filter(|part| part.eq_ignore_ascii_case("CloudTrail"))?;
     let region = parts.next()?;
-    let time = time(parts.next()?, "%Y%m%dT%H%MZ")?;
+    let time = time(parts.next()?, false)?;
     let is_name = is_region(&region.to_ascii_lowercase()) && parts.next().is_some();
     is_name.then_some(LogName {
         account,
@@ -123,7 +123,7 @@ pub(crate) fn digest_name(path: &str) -> Option<DigestName<'_>> {
         account,
         region,
         trail,
-        end: time(end, "%Y%m%dT%H%M%SZ")?,
+        end: time(end, true)?,
         is_backfill,
     })
 }
@@ -150,8 +150,27 @@ pub(crate) fn digest_name_in(text: &[u8]) -> Option<NameKey> {
     digest_name(name).map(|_| NameKey::of(name))
 }
 
-fn time(text: &str, form: &str) -> Option<i64> {
-    let time = DateTime::strptime(form, text.to_ascii_uppercase()).ok()?;
+/// Reads `20260301T1005Z`, or with seconds `20260301T100500Z`.
+fn time(text: &str, has_seconds: bool) -> Option<i64> {
+    let (date, rest) = text.as_bytes().split_first_chunk::<8>()?;
+    let (mark, rest) = rest.split_first()?;
+    let (last, digits) = rest.split_last()?;
+    let is_form = mark.eq_ignore_ascii_case(&b'T') && last.eq_ignore_ascii_case(&b'Z');
+    let n_digits = if has_seconds { 6 } else { 4 };
+    if !is_form || digits.len() != n_digits {
+        return None;
+    }
+    let two = |pair: &[u8]| {
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| byte - b'0');
+        let [tens, ones] = pair else { return None };
+        i8::try_from(digit(tens)? * 10 + digit(ones)?).ok()
+    };
+    let [y1, y2, month, day] = [0, 2, 4, 6].map(|at| two(&date[at..at + 2]));
+    let mut parts = digits.chunks(2).map(two);
+    let mut next = || parts.next().unwrap_or(Some(0));
+    let (hour, minute, second) = (next()?, next()?, next()?);
+    let year = i16::from(y1?) * 100 + i16::from(y2?);
+    let time = DateTime::new(year, month?, day?, hour, minute, second, 0).ok()?;
     Some(Offset::UTC.to_timestamp(time).ok()?.as_second())
 }
 
