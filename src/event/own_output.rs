@@ -11,10 +11,8 @@ pub(crate) fn is_own_row(value: Value<'_>) -> bool {
     let columns = ["alert_id", "rule_id", "rule_name"];
     // The name of the second before version 0.2.0.
     let places = ["log_file_path", "source"];
-    let has_place = || places.iter().any(|place| has_texts(value, &[place]));
-    // A row of a rule over several events has no place.
-    let has_times = || has_texts(value, &["first_event_time", "last_event_time"]);
-    let is_row = || has_texts(value, &columns) && (has_place() || has_times());
+    let is_row =
+        || has_texts(value, &columns) && places.iter().any(|place| has_texts(value, &[place]));
     is_row() || is_finding(value)
 }
 
@@ -27,16 +25,15 @@ pub(crate) fn is_own_signal(record: &Record<'_>) -> bool {
     is_possible
         && has("trailsift", &["alert_id"])
         && has("rule", &["uuid", "name"])
+        // The signal of a rule over several events has no original.
         && (has("event", &["original"]) || has("event", &["start", "end"]))
 }
 
 fn is_finding(value: Value<'_>) -> bool {
     let products = member(value, "metadata").flat_map(|metadata| member(metadata, "product"));
     let mut names = products.flat_map(|product| member(product, "name"));
-    // A finding of a rule over several events has no record.
-    let is_of_several = || has_texts(value, &["class_name", "message"]);
     member(value, "finding_info").any(|info| has_texts(info, &["uid", "title"]))
-        && (has_texts(value, &["raw_data"]) || is_of_several())
+        && has_texts(value, &["raw_data"])
         && names.any(|name| name.as_str() == Some(env!("CARGO_PKG_NAME")))
 }
 

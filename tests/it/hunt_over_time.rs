@@ -645,18 +645,22 @@ fn all_formats_have_what_fired() {
 #[test]
 fn what_fired_is_no_event_when_it_is_met_again() {
     let lake = Lake::new().file("a.json", records(300).join("\n"));
+    // A signal of this rule has the fields of an event.
+    let rest = "query = 'event.outcome: failure'\n[rule.threshold]\nvalue = 2\n\
+                field = ['event.action', 'event.provider', 'user.name']\n";
+    let rule = elastic("calls", "threshold", rest);
+    fs::write(lake.beside("calls.toml"), rule).unwrap();
     let outputs = [
         ("a.ndjson", "flat"),
-        ("a.parquet", "flat"),
         ("e.ndjson", "ecs"),
         ("o.ndjson", "ocsf"),
-        ("o.parquet", "ocsf"),
     ];
     for (name, schema) in outputs {
-        let args = ["hunt", "-q", "--rules", "rules", "--rule", "event_count"];
+        let args = ["hunt", "-q", "--rules", "calls.toml"];
         let args = [&args[..], &["-o", name, "--schema", schema, "logs"]].concat();
         let (exit, text) = run(&lake, &args);
         assert_eq!(exit, Some(0), "{text}");
+        assert!(rows(&lake.beside(name)).len() > 5);
     }
     fs::remove_file(lake.logs().join("a.json")).unwrap();
     for (name, _) in outputs {
