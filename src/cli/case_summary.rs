@@ -200,29 +200,25 @@ fn complete(case: &Case) -> String {
 /// Returns what the archive lacks in the days of the case, if anything.
 fn lacking(case: &Case) -> Option<String> {
     let archive = &case.about.archive;
-    let mut lacking = Vec::new();
-    let gaps = archive
-        .accounts
-        .iter()
-        .flat_map(|one| &one.days_without_files);
-    let n_days: i64 = gaps
-        .map(|(first, last)| i64::from((*last - *first).get_days()) + 1)
-        .sum();
-    let without = &archive.accounts_without_files;
-    if !without.is_empty() {
-        let n = plural(without.len() as u64, "account", "accounts");
-        lacking.push(format!("the archive has no file of {n}"));
-    }
-    if n_days > 0 {
-        let n = plural(n_days.unsigned_abs(), "day", "days");
-        lacking.push(format!("it has no file on {n}"));
-    }
+    let without = archive.accounts_without_files.len();
+    let days = archive.accounts.iter();
+    let n_cut = days
+        .filter(|one| !one.days_without_files.is_empty())
+        .count();
     let n_holes = archive.holes.as_ref().map_or(0, Vec::len);
-    if n_holes > 0 {
-        let n = plural(n_holes as u64, "hole", "holes");
-        lacking.push(format!("its map has {n}"));
+    let accounts = |n: usize| plural(n as u64, "account", "accounts");
+    let mut lacking = Vec::new();
+    if without > 0 {
+        lacking.push(format!("no file of {}", accounts(without)));
     }
-    (!lacking.is_empty()).then(|| terminal::yellow(&lacking.join("; ")))
+    if n_cut > 0 {
+        lacking.push(format!("days without a file of {}", accounts(n_cut)));
+    }
+    if n_holes > 0 {
+        lacking.push(plural(n_holes as u64, "hole", "holes"));
+    }
+    let lacking = lacking.join(", ");
+    (!lacking.is_empty()).then(|| terminal::yellow(&format!("the archive has gaps: {lacking}")))
 }
 
 fn events(case: &Case) -> String {
