@@ -236,7 +236,7 @@ fn a_case_lists_the_holes_in_the_map_of_its_own_pass() {
     assert!(page.contains(hole), "{archive}");
     assert_eq!(archive["holes"][0]["missing_logs"], 1);
     assert_eq!(archive["holes"].as_array().unwrap().len(), 1);
-    let complete = "complete yes: everything was read; its map has 1 hole (see the page)";
+    let complete = "complete yes: everything was read; the archive has gaps: 1 hole (see the page)";
     assert!(said.contains(complete), "{said}");
     // Of a file with another name no map tells.
     fs::write(lake.logs().join("more.json"), &log(REGIONS[0], START, 1).1).unwrap();
