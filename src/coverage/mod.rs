@@ -29,7 +29,7 @@ pub use heat::{HeatOptions, heat, holes_in_words};
 pub use json::{document, write_lines};
 pub use map::{CoverageMap, Hole, HourState, Reason, RegionMap};
 pub use page::page;
-pub use survey::{Proof, Survey, Surveyed};
+pub use survey::{FetchSignature, Proof, Survey, Surveyed};
 pub use table::write_table;
 pub use trail::TrailEvent;
 

@@ -31,14 +31,17 @@ pub struct Survey {
     judged: Option<Judged>,
 }
 
+/// Returns the signature in the metadata of a digest's object, by its path, if there is one.
+pub type FetchSignature = Box<dyn FnMut(&Path) -> Option<String>>;
+
 /// What digests are proved with.
 pub struct Proof {
     /// The public keys.
     pub keys: Keys,
     /// Signatures that were copied beside the archive.
     pub signatures: Signatures,
-    /// Returns the signature in the metadata of a digest's object, if there is one.
-    pub fetch: Box<dyn FnMut(&Path) -> Option<String>>,
+    /// Fetches signatures.
+    pub fetch: FetchSignature,
 }
 
 impl std::fmt::Debug for Proof {
