@@ -1,16 +1,12 @@
 //! What is kept of an event for one part of a rule, and its bytes in a temporary file.
 
-use std::cmp::Ordering;
 use std::io::{self, Read, Write};
 
 use crate::rule::over_time::{Digest, Group};
 
-/// What is kept of an event for one part of a rule, and one of the groups that the event is in.
-///
-/// The order of tuples is that of rules, groups, times, parts and places. The times of events are often whole seconds, so
-/// that of two events of the same time either may have been the first: by their parts, they are in the order that
-/// completes a sequence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is kept of an event for one part of a rule, and one of the groups that the event is in. The order of tuples is
+/// that of rules, groups, times and places.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tuple {
     pub(super) rule: u32,
     pub(super) group: Group,
@@ -34,29 +30,10 @@ pub struct Mark {
     pub row: u64,
 }
 
-impl Ord for Tuple {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let mark = |one: &Self| (one.mark.time, one.part);
-        let first = self.rule.cmp(&other.rule);
-        let first = first.then_with(|| self.group.cmp(&other.group));
-        first
-            .then_with(|| mark(self).cmp(&mark(other)))
-            .then_with(|| self.mark.cmp(&other.mark))
-            .then_with(|| self.key.cmp(&other.key))
-            .then_with(|| self.values.cmp(&other.values))
-    }
-}
-
-impl PartialOrd for Tuple {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 impl Tuple {
-    /// Sets where the row of its event is kept.
-    pub fn set_row(&mut self, row: u64) {
-        self.mark.row = row;
+    /// Sets the place of its event in the order in which events are read, and where its row is kept.
+    pub fn set_place(&mut self, place: u64, row: u64) {
+        (self.mark.place, self.mark.row) = (place, row);
     }
 
     /// Returns the bytes that it takes in memory, about.

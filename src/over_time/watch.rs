@@ -29,8 +29,6 @@ enum State<'r> {
     Sequence {
         stages: Vec<VecDeque<Chain>>,
         fired: Option<Chain>,
-        /// The time at which chains moved.
-        moved: Option<i64>,
     },
 }
 
@@ -63,8 +61,6 @@ struct Chain {
     /// The key of the last event.
     key: Digest,
     events: Vec<Mark>,
-    /// True if it went on with an event of the present time. Another event of this time may continue it as well.
-    has_moved: bool,
 }
 
 impl<'r> Watch<'r> {
@@ -89,7 +85,6 @@ impl<'r> Watch<'r> {
             Test::Sequence => State::Sequence {
                 stages: vec![VecDeque::new(); n_parts],
                 fired: None,
-                moved: None,
             },
         };
         Self {
@@ -141,26 +136,16 @@ impl<'r> Watch<'r> {
                 }
                 is_complete
             }
-            State::Sequence {
-                stages,
-                fired,
-                moved,
-            } => {
+            State::Sequence { stages, fired } => {
                 if fired.is_some() {
                     return false;
-                }
-                if moved.take_if(|moved| *moved != time).is_some() {
-                    let stages = stages.iter_mut();
-                    stages.for_each(|stage| stage.retain(|chain| !chain.has_moved));
                 }
                 for stage in stages.iter_mut() {
                     while stage.front().is_some_and(|chain| is_past(chain.start)) {
                         stage.pop_front();
                     }
                 }
-                if step(stages, part, tuple, window.is_some()) {
-                    *moved = Some(time);
-                }
+                step(stages, part, tuple, window.is_some());
                 let last = stages.last().and_then(VecDeque::front);
                 *fired = last.cloned();
                 fired.is_some()
@@ -211,44 +196,38 @@ impl<'r> Watch<'r> {
     }
 }
 
-/// Moves the chains that an event continues one stage on, or begins one with it. Returns whether any was moved.
+/// Moves the chains that an event continues one stage on, or begins one with it.
 ///
-/// A stage has its chains in the order of their starts. Of those with the same start it has two at most, with different
-/// last events: of more, the others go on no earlier. If chains do not end by time, the first two are enough.
-fn step(stages: &mut [VecDeque<Chain>], part: usize, tuple: &Tuple, is_limited: bool) -> bool {
+/// A stage has at most one chain for each start: of two, the one that came first goes on no later. If chains do not end
+/// by time, the first one is enough.
+fn step(stages: &mut [VecDeque<Chain>], part: usize, tuple: &Tuple, is_limited: bool) {
     let continued: Vec<Chain> = match part.checked_sub(1) {
         None => vec![Chain::new(tuple)],
         Some(before) => {
             let Some(stage) = stages.get_mut(before) else {
-                return false;
+                return;
             };
             // An event is not two steps of one sequence.
-            let others = stage.iter_mut().filter(|chain| chain.key != tuple.key);
-            let continued = others.map(|chain| {
-                chain.has_moved = true;
-                chain.clone().with(tuple)
-            });
-            continued.collect()
+            let (own, others) = std::mem::take(stage)
+                .into_iter()
+                .partition(|chain| chain.key == tuple.key);
+            *stage = own;
+            let others: VecDeque<Chain> = others;
+            others.into_iter().map(|chain| chain.with(tuple)).collect()
         }
     };
-    let has_moved = part > 0 && !continued.is_empty();
     let Some(stage) = stages.get_mut(part) else {
-        return false;
+        return;
     };
     for chain in continued {
-        let before = stage.iter().rposition(|one| one.start <= chain.start);
-        let place = before.map_or(0, |before| before + 1);
-        let alike = stage.iter().take(place).rev();
-        let mut alike = alike.take_while(|one| !is_limited || one.start == chain.start);
-        let is_needed = match (alike.next(), alike.next()) {
-            (Some(one), None) => one.key != chain.key,
-            (one, _) => one.is_none() && (is_limited || stage.is_empty()),
+        let is_needed = match stage.back() {
+            Some(last) => is_limited && last.start != chain.start,
+            None => true,
         };
         if is_needed {
-            stage.insert(place, chain);
+            stage.push_back(chain);
         }
     }
-    has_moved
 }
 
 impl Chain {
@@ -257,13 +236,11 @@ impl Chain {
             start: tuple.mark.time,
             key: tuple.key,
             events: vec![tuple.mark.clone()],
-            has_moved: false,
         }
     }
 
     fn with(mut self, tuple: &Tuple) -> Self {
         self.key = tuple.key;
-        self.has_moved = false;
         if self.events.last() != Some(&tuple.mark) {
             self.events.push(tuple.mark.clone());
         }

@@ -14,6 +14,8 @@ use crate::over_time::{Fired, Mark, Rows, Stage};
 pub(in super::super) struct Answers<'a> {
     over_time: &'a OverTime<'a>,
     stage: Stage<'a>,
+    /// The number of events taken.
+    n_events: u64,
     /// The rows of all events that may be a part of what fires, if they are requested.
     rows: Option<Rows>,
 }
@@ -31,6 +33,7 @@ impl OverTime<'_> {
         Ok(Answers {
             over_time: self,
             stage: Stage::new(&self.plan, self.limits),
+            n_events: 0,
             rows: rows.map_err(temporary)?,
         })
     }
@@ -69,8 +72,9 @@ impl Answers<'_> {
             }
             _ => 0,
         };
+        self.n_events += 1;
         for mut tuple in found.tuples {
-            tuple.set_row(row);
+            tuple.set_place(self.n_events, row);
             self.stage.push(tuple).map_err(temporary)?;
         }
         Ok(())
@@ -85,6 +89,7 @@ impl Answers<'_> {
             over_time,
             stage,
             mut rows,
+            n_events: _,
         } = self;
         let mut failed = None;
         let finished = stage.finish(&mut |fired| {

@@ -8,7 +8,7 @@ use crate::engine::Emit;
 use crate::output::{Alert, RowEvent};
 use crate::over_time::{Moment, Plan};
 use crate::report::{Code, Defect};
-use crate::rule::over_time::{Digest, digest};
+use crate::rule::over_time::digest;
 
 /// The state of rules over several events on one thread.
 #[derive(Debug)]
@@ -85,14 +85,9 @@ fn moment_of(row: &RowEvent<'_>, out: &mut Emit<'_, Finding>) -> Option<Moment> 
     };
     Some(Moment {
         time,
-        place: place_of(&key),
+        // It is known when the events come in their order.
+        place: 0,
         key,
         id,
     })
-}
-
-/// Returns the place of an event among those of the same time, which does not depend on where it was delivered.
-fn place_of(key: &Digest) -> u64 {
-    let (first, _) = key.split_first_chunk().unwrap_or((&[0; 8], &[]));
-    u64::from_be_bytes(*first)
 }
