@@ -132,10 +132,14 @@ impl Doubts {
             is_contradicted: false,
             may_be_required: true,
         };
-        let fields = CALL.iter().zip(&calls.names);
-        for ((field, names), required) in fields.zip(&self.call) {
+        for (number, (field, required)) in CALL.iter().zip(&self.call).enumerate() {
+            // Nearly all events have another action, and nothing around them.
+            if *field == PROVIDER && !call.may_be_required && !calls.is_wrapped {
+                continue;
+            }
+            let is_required = |name: &String| required.contains(name);
             call.may_be_required &=
-                required.is_empty() || names.iter().any(|name| required.contains(name));
+                required.is_empty() || calls.names(event, number).iter().any(is_required);
             call.is_contradicted |= calls.is_wrapped && event.is_contradicted(field, required);
         }
         call
@@ -146,7 +150,7 @@ impl Doubts {
 #[derive(Debug)]
 pub(super) struct Calls {
     /// For each field of [`CALL`], the texts that the event has.
-    names: [Vec<String>; CALL.len()],
+    names: [OnceCell<Vec<String>>; CALL.len()],
     /// True if one contains what no name contains. A damaged provider is not seen.
     is_damaged: bool,
     is_wrapped: bool,
@@ -163,20 +167,36 @@ impl Calls {
             lacks_outcome: OnceCell::new(),
         };
         for (field, names) in CALL.iter().zip(&mut calls.names) {
-            event.each_value(field, &mut |value| {
-                if let Scalar::Text(text) = value {
-                    calls.is_damaged |= *field != PROVIDER && names::is_damaged(text.as_bytes());
-                    names.push(text.into_owned());
-                }
-            });
+            // The provider is seldom asked for.
+            if *field != PROVIDER {
+                let found = texts(event, field);
+                calls.is_damaged |= found.iter().any(|name| names::is_damaged(name.as_bytes()));
+                *names = found.into();
+            }
         }
         calls
+    }
+
+    /// Returns the texts that the event has in a field of [`CALL`], by its number.
+    fn names(&self, event: &Event<'_>, number: usize) -> &[String] {
+        self.names[number].get_or_init(|| texts(event, CALL[number]))
     }
 
     /// Returns whether the outcome of their event is open.
     fn lacks_outcome(&self, event: &Event<'_>) -> bool {
         *self.lacks_outcome.get_or_init(|| event.lacks_outcome())
     }
+}
+
+/// Returns the values of a field that are texts.
+fn texts(event: &Event<'_>, field: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    event.each_value(field, &mut |value| {
+        if let Scalar::Text(text) = value {
+            texts.push(text.into_owned());
+        }
+    });
+    texts
 }
 
 /// What the names of a call show.
@@ -241,7 +261,8 @@ impl Fields for Supposed<'_> {
 
 /// Returns whether the name of an event's action or dataset is damaged.
 pub(super) fn has_damaged_name(event: &Event<'_>) -> bool {
-    CALL.iter().any(|field| is_damaged(event, field))
+    let mut fields = CALL.iter().filter(|field| **field != PROVIDER);
+    fields.any(|field| is_damaged(event, field))
 }
 
 /// Returns whether a name that the event has in a field is damaged. A damaged provider is not seen.
