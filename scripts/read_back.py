@@ -66,6 +66,7 @@ COLUMNS = [
     ("raw_event", TEXT),
     ("log_file_path", TEXT),
     ("log_file_member", TEXT),
+    ("log_status", TEXT),
     ("record_index", INT64),
     ("log_offset", INT64),
     ("sighting", INT64),
