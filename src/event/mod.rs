@@ -5,7 +5,7 @@
 //! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
 //! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
 //! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
-//! what the object around a record says about it. `java_map` prints objects as Elastic's pipeline does, and
+//! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and
 //! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
 //! that must be built.
 //!
@@ -13,6 +13,7 @@
 //! `event.outcome` has each outcome that some reading gives.
 
 pub(crate) mod own_output;
+mod calls;
 mod categories;
 pub(crate) mod cloudtrail;
 mod derived;
@@ -273,22 +274,6 @@ impl<'v> Event<'v> {
     /// Returns true if `holds` applies to its request, or may have applied before a part of the request was lost.
     pub(crate) fn may_ask_for(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.request_holds(holds) || self.said() == Said::Part
-    }
-
-    /// Returns true if the two may be forms of one event: they have the same action, and not two different ids.
-    pub(crate) fn may_be(&self, other: &Event<'_>) -> bool {
-        let [own, others] = [self.text("event.id"), other.text("event.id")];
-        let is_other_id = own.is_some() && others.is_some() && own != others;
-        !is_other_id && self.text("event.action") == other.text("event.action")
-    }
-
-    /// Returns true if the two name different calls, when only one of them can have happened.
-    pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {
-        ["event.action", "event.provider"].iter().any(|field| {
-            let [own, others] = [self.texts(field), other.texts(field)];
-            let is_said = !own.is_empty() && !others.is_empty();
-            is_said && !own.iter().any(|text| others.contains(text))
-        })
     }
 
     /// Returns the members that may contain a whole record. Log shippers and exports put the record beside some of

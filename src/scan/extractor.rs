@@ -96,6 +96,8 @@ pub(super) struct Extractor {
     pub(super) invalid_text: Option<String>,
     /// True if a record is cut off in a string.
     is_record_cut: bool,
+    /// True if a string that was not judged, or not completely, is of another call than the event that carries it.
+    is_other_broken: bool,
 }
 
 impl Extractor {
@@ -109,6 +111,7 @@ impl Extractor {
             is_duplicate: false,
             invalid_text: None,
             is_record_cut: false,
+            is_other_broken: false,
         }
     }
 
@@ -221,7 +224,7 @@ impl Extractor {
             let names = ["event.action", "event.provider"].map(|field| event.text(field));
             let [action, provider] = &names;
             let wrapper = Wrapper::new(action.as_deref(), provider.as_deref());
-            self.carried(parsers, place, carried, &mut |candidate| {
+            self.carried(parsers, place, (event, carried), &mut |candidate| {
                 let may_be = event.may_be(&candidate.event);
                 is_itself |= may_be;
                 // An event that asks for it itself is judged after those inside it.
@@ -248,27 +251,34 @@ impl Extractor {
         &mut self,
         parsers: &mut Parsers,
         place: Place<'_>,
-        carried: Vec<Met<'_>>,
+        (event, carried): (Event<'_>, Vec<Met<'_>>),
         visit: &mut dyn FnMut(&Candidate<'_>),
     ) {
         for met in carried {
-            let prose = match met {
-                Met::Text(text, _) => !envelope::begins_as_json(text),
-                _ => false,
+            let text = match met {
+                Met::Text(text, _) => Some(text),
+                Met::Event(_) | Met::Made(_) | Met::NoEvent => None,
             };
-            let told = self.invalid_text.clone();
+            let prose = text.filter(|text| !envelope::begins_as_json(text));
+            let told = self.invalid_text.take();
             self.is_record_cut = false;
             self.met(parsers, place, met, visit);
-            // Prose in a record is data of that record, which contains the needle. A record that is cut off is not
-            // such data.
-            if prose && !self.is_record_cut {
-                self.invalid_text = told;
+            if self.invalid_text.is_some() {
+                let is_of_other = text.is_some_and(|text| event.is_contradicted_in(text));
+                self.is_other_broken |= is_of_other;
+                // Prose in a record is data of that record, which contains the needle. A record that is cut off, or a
+                // part of another one, is not such data.
+                if prose.is_some() && !self.is_record_cut && !is_of_other {
+                    self.invalid_text = None;
+                }
             }
+            self.invalid_text = told.or(self.invalid_text.take());
         }
     }
 
-    /// Judges the records in a document that itself says everything, but only those that name a different call: then
-    /// the document or the record is damaged. Nothing else in it needs to be reported.
+    /// Judges the records in a document that itself says everything, but only those that may be of a different call:
+    /// then the document or the record is damaged. Nothing else in it needs to be reported, except a part of such a
+    /// record.
     fn contradicted(
         &mut self,
         parsers: &mut Parsers,
@@ -279,7 +289,8 @@ impl Extractor {
         let n_before = (self.n_events, self.n_documents);
         let told = (self.quality, self.is_duplicate, self.invalid_text.clone());
         let mut n_visited = 0;
-        self.carried(parsers, place, carried, &mut |candidate| {
+        let was_other_broken = std::mem::take(&mut self.is_other_broken);
+        self.carried(parsers, place, (event, carried), &mut |candidate| {
             if event.contradicts(&candidate.event) {
                 n_visited += 1;
                 visit(candidate);
@@ -288,9 +299,10 @@ impl Extractor {
         (self.n_events, self.n_documents) = (n_before.0 + n_visited, n_before.1);
         let (quality, is_duplicate, invalid_text) = told;
         // In a damaged document this may be more than data of the document.
-        if !quality.is_lenient {
+        if !quality.is_lenient && !self.is_other_broken {
             self.invalid_text = invalid_text;
         }
+        self.is_other_broken |= was_other_broken;
         if n_visited == 0 {
             (self.quality, self.is_duplicate) = (quality, is_duplicate);
         }

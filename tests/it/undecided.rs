@@ -301,6 +301,95 @@ fn a_document_and_the_record_in_it_are_one_alert() {
     hunt.exits(0).finds(&["1", "1", "2"]);
 }
 
+/// A document of Elastic's with all of its own fields, whose original is this text.
+fn document_of(id: &str, action: &str, outcome: &str, original: &str) -> String {
+    format!(
+        r#"{{"event":{{"dataset":"aws.cloudtrail","id":"{id}","action":"{action}","provider":"iam.amazonaws.com","outcome":"{outcome}","original":{}}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#,
+        quoted(original)
+    )
+}
+
+/// Where two documents ran into each other inside their originals, the record of the second is behind a part of the
+/// first one's, and the fields of the first are those of another call.
+#[test]
+fn a_record_that_ran_into_the_original_of_another_document_is_told() {
+    let (first, second) = (attach("1"), attach("2"));
+    let cut = |text: &str, at: &str| text.find(at).unwrap() + at.len();
+    let head = |end: &str| first[..cut(&first, end)].replace("AttachUserPolicy", "GetUser");
+    let tail = |start: &str| second[cut(&second, start)..].to_owned();
+    // Still JSON, with each field of the second one a second time.
+    let twice = format!(
+        r#"{}":"ali{}"#,
+        head(r#""requestParameters":{"userName"#),
+        tail(r#""userName":"op"#)
+    );
+    let failed = twice.replace("GetUser", "AttachUserPolicy");
+    // No JSON: inside an object that ends too late, or behind the rest of a string.
+    let unclosed = format!(
+        "{}{}",
+        head(r#"{"userName":"al"#),
+        tail(r#""eventSource":"ia"#)
+    );
+    let named = format!(
+        "{}{}",
+        head(r#"{"userName":"al"#),
+        tail(r#""eventName":"At"#)
+    );
+    let behind = format!("x{}", tail(r#""eventSource":"ia"#));
+    let rest = format!("x{}", tail(r#""eventName":"At"#));
+    for text in [
+        document_of("1", "GetUser", "success", &twice),
+        document_of("1", "AttachUserPolicy", "failure", &failed),
+        document_of("1", "AttachUserPolicy", "failure", &second),
+    ] {
+        Lake::new().file("a", text).hunt(&[]).exits(0).finds(&["2"]);
+    }
+    let broken = [&unclosed, &named, &behind, &rest]
+        .map(|original| document_of("1", "GetUser", "success", original));
+    let found = hunt(&broken).exits(3).finds(&[]);
+    assert_eq!(
+        told(&found, "needle_without_record"),
+        [0, 1, 2, 3],
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn an_original_that_is_cut_or_no_json_is_data_of_its_document() {
+    let record = attach("1");
+    let (cut, _) = record.split_once(r#""requestID""#).unwrap();
+    let texts = [
+        document_of("1", "AttachUserPolicy", "success", cut),
+        document_of(
+            "1",
+            "AttachUserPolicy",
+            "success",
+            &record[..record.len() - 1],
+        ),
+        document_of(
+            "1",
+            "AttachUserPolicy",
+            "success",
+            &format!("{{eventName=AttachUserPolicy, policyArn={ARN}}}"),
+        ),
+        document_of(
+            "1",
+            "AttachUserPolicy",
+            "success",
+            &record.replacen("{", "{\"eventName\":\"AttachUserPolicy\",", 1),
+        ),
+        document_of("1", "GetUser", "success", &format!("bob looked at {ARN}")),
+    ];
+    let found = hunt(&texts).exits(0).finds(&["1", "1", "1", "1"]);
+    assert_eq!(
+        told(&found, "needle_without_record"),
+        [0; 0],
+        "{}",
+        found.stderr
+    );
+}
+
 #[test]
 fn a_document_without_an_outcome_is_no_failure() {
     let document = format!(

@@ -1,0 +1,75 @@
+//! Compares an event with a record that it carries, or with a part of one: whether both are of the same call.
+
+use super::{Event, Schema};
+
+/// The keys of a record that say which call it is of, each with the field of an event that has the same.
+const KEYS: [(&str, &str); 2] = [("eventName", "event.action"), ("eventID", "event.id")];
+
+/// The fields that differ between two calls.
+const FIELDS: [&str; 3] = ["event.action", "event.provider", "event.id"];
+
+impl Event<'_> {
+    /// Returns true if the two may be forms of one event: they have the same action, and not two different ids.
+    pub(crate) fn may_be(&self, other: &Event<'_>) -> bool {
+        let [own, others] = [self.text("event.id"), other.text("event.id")];
+        let is_other_id = own.is_some() && others.is_some() && own != others;
+        !is_other_id && self.text("event.action") == other.text("event.action")
+    }
+
+    /// Returns true if the other one is of a call that this one is not of, or may be: two records that ran into each
+    /// other name two calls.
+    pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {
+        let mut fields = FIELDS.into_iter().filter(|field| self.tells_by(field));
+        let is_told = |field| {
+            let own = self.texts(field);
+            !own.is_empty() && other.texts(field).iter().any(|text| !own.contains(text))
+        };
+        other.has_duplicate_keys() || fields.any(is_told)
+    }
+
+    /// Returns true if a text that is no JSON has the name or the id of a call that this one is not of: it is of
+    /// another record, or of two that ran into each other. What the text ends in is not complete, and says nothing.
+    pub(crate) fn is_contradicted_in(&self, text: &str) -> bool {
+        let mut keys = KEYS.into_iter().filter(|(_, field)| self.tells_by(field));
+        keys.any(|(key, field)| {
+            let own = self.texts(field);
+            let is_other = |value: &str| !value.is_empty() && own.iter().all(|own| own != value);
+            !own.is_empty() && values(text, key).any(is_other)
+        })
+    }
+
+    /// Returns true if the field has the same value as in the record that the event was made of. Writers of OCSF give
+    /// ids of their own.
+    fn tells_by(&self, field: &str) -> bool {
+        field != "event.id" || self.schema != Schema::Ocsf
+    }
+}
+
+/// Returns the texts behind a key, however often they are escaped.
+fn values<'t>(text: &'t str, key: &'static str) -> impl Iterator<Item = &'t str> {
+    text.split(key).skip(1).filter_map(value)
+}
+
+/// Returns the text that the value begins with behind its key's name, if it is whole.
+fn value(behind: &str) -> Option<&str> {
+    let is_escape = |c: char| c == '\\';
+    let rest = behind.trim_start_matches(is_escape).strip_prefix('"')?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let rest = rest.trim_start_matches(is_escape).strip_prefix('"')?;
+    rest.split_once(['"', '\\']).map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_a_key_are_found_in_any_text() {
+        let text = r#"a","eventName":"A","x":1} {\"eventName\" : \"B\" \\\"eventName\\\":\\\"C\\\", eventName "eventName":null,"y":"D" eventName":"","eventName":"E"#;
+        assert_eq!(
+            values(text, "eventName").collect::<Vec<_>>(),
+            ["A", "B", "C", ""]
+        );
+        assert_eq!(values("eventName", "eventName").count(), 0);
+    }
+}
