@@ -60,9 +60,9 @@ fn main() {
     let [mode, n_threads, path, names @ ..] = arguments.as_slice() else {
         panic!("usage: bare MODE THREADS PATH [NAMES]");
     };
-    let names = names.first().map(|path| fs::read_to_string(path).unwrap());
+    let names = names.first().map(|path| fs::read(path).unwrap());
     let names = names.unwrap_or_default();
-    let names: HashSet<&[u8]> = names.lines().map(str::as_bytes).collect();
+    let names: HashSet<&[u8]> = names.split(|byte| *byte == b'\n').collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads.parse().unwrap())
         .build()

@@ -178,7 +178,7 @@ mod tests {
             {"eventName":"B","eventSource":"s"},{"eventName":"C","eventSource":"s","errorCode":null}]}"#;
         let mut found = Vec::new();
         each_event(text.as_bytes(), &mut |event| {
-            let fields = memory.of(&event);
+            let fields = memory.of(event);
             // The second time they are kept.
             for _ in 0..2 {
                 fields.each_numbered_value(action, "event.action", &mut |value| {

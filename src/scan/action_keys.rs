@@ -89,8 +89,9 @@ impl ActionKeys {
         let small =
             |text: &T| -> Box<[u8]> { text.as_ref().to_ascii_lowercase().as_bytes().into() };
         let words: Vec<Box<[u8]>> = words.iter().map(small).collect();
-        let is_short = |word: &Box<[u8]>| Beginning::of(word).is_none();
-        let (short_words, words): (Vec<_>, Vec<_>) = words.into_iter().partition(is_short);
+        let (short_words, words): (Vec<_>, Vec<_>) = words
+            .into_iter()
+            .partition(|word| Beginning::of(word).is_none());
         if words.len() > WORDS_MAX || KEY_PROBES + short_words.len() > PROBES_MAX {
             return None;
         }

@@ -341,13 +341,13 @@ unsafe fn first_block_avx2<const N: usize, const IGNORES_CASE: bool>(
             }
             if IGNORES_CASE && !words.is_empty() {
                 let mut first = [small; BEGINNING_BYTES];
-                for n in 0..BEGINNING_BYTES {
-                    first[n] = _mm256_or_si256(load(at + n), small);
+                for (n, first) in first.iter_mut().enumerate() {
+                    *first = _mm256_or_si256(load(at + n), small);
                 }
                 for word in words {
                     let mut differs = _mm256_xor_si256(first[0], own(&word.wide[0]));
-                    for n in 1..BEGINNING_BYTES {
-                        let one = _mm256_xor_si256(first[n], own(&word.wide[n]));
+                    for (first, wide) in first.iter().zip(&word.wide).skip(1) {
+                        let one = _mm256_xor_si256(*first, own(wide));
                         differs = _mm256_or_si256(differs, one);
                     }
                     mark = _mm256_min_epu8(mark, differs);
@@ -526,8 +526,8 @@ mod tests {
             let words = ["kaka", "A.kk"].map(|word| Beginning::of(word.as_bytes()).unwrap());
             let found = marks_in_any_case(&probes, &words, text.as_bytes(), block);
             prop_assert_eq!(found, marks_portable(&probes, &words, text.as_bytes(), block));
-            let small = text.to_lowercase();
-            let begins = |at: usize| ["kaka", "a.kk"].iter().any(|word| small[at..].starts_with(word));
+            let small = text.to_lowercase().into_bytes();
+            let begins = |at: usize| [b"kaka", b"a.kk"].iter().any(|word| small[at..].starts_with(*word));
             for at in (block..block + BLOCK_BYTES).filter(|at| begins(*at)) {
                 prop_assert!(each(block, found).any(|mark| mark == at));
             }
