@@ -37,10 +37,7 @@ impl Analyzer for CoverageAnalyzer {
     }
 
     fn local(&self) -> LocalCoverage {
-        LocalCoverage {
-            is_of_delivered: self.is_of_delivered,
-            ..LocalCoverage::default()
-        }
+        LocalCoverage::new(self.is_of_delivered)
     }
 }
 
@@ -56,6 +53,15 @@ pub struct LocalCoverage {
     parsed: Option<(Hours, Vec<TrailEvent>)>,
     /// The events of a log without a name that says what it is of.
     parts: BTreeMap<Origin, Hours>,
+}
+
+impl LocalCoverage {
+    fn new(is_of_delivered: bool) -> Self {
+        Self {
+            is_of_delivered,
+            ..Self::default()
+        }
+    }
 }
 
 /// Returns the account and the region that the name of a log says.
@@ -122,11 +128,7 @@ impl Local for LocalCoverage {
     }
 
     fn end_of_log(&mut self, log: &Log<'_>, out: &mut Emit<'_, Counted>) {
-        let next = Self {
-            is_of_delivered: self.is_of_delivered,
-            ..Self::default()
-        };
-        let state = std::mem::replace(self, next);
+        let state = std::mem::replace(self, Self::new(self.is_of_delivered));
         let name = state.origin.as_ref().map(|_| NameKey::of(&place_of(log)));
         let mut parts: Vec<(Origin, Hours)> = match state.origin {
             Some(origin) => {
@@ -154,9 +156,6 @@ impl Local for LocalCoverage {
     }
 
     fn end(&mut self, _: &mut Emit<'_, Counted>) {
-        *self = Self {
-            is_of_delivered: self.is_of_delivered,
-            ..Self::default()
-        };
+        *self = Self::new(self.is_of_delivered);
     }
 }

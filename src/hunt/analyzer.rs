@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::companion::{self, Companion, LocalCompanion};
 use super::finding::Finding;
-use super::judge::{HuntRule, Judged, Verdict, candidates, label};
+use super::judge::{self, HuntRule, Judged, Verdict, label};
 use super::over_time::{LocalOverTime, OverTime};
 use super::rows;
 use super::tally::{Suppressed, Tally};
 use crate::config::{HuntConfig, Progress};
 use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, Search};
-use crate::event::{Event, FieldMemory, Fields};
+use crate::event::{FieldMemory, Fields};
 use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
@@ -312,19 +312,12 @@ impl FoundInRecord {
     }
 }
 
-impl HuntAnalyzer<'_> {
-    /// Writes the places of the rules that an event may match, or may not be decided for, to `found`.
-    fn candidates(&self, event: &Event<'_>, found: &mut Vec<u16>) {
-        candidates(self.set.table(), self.rules.len(), event, found);
-    }
-}
-
 impl LocalHunt<'_> {
     /// Judges an event by all rules that it may match. Returns whether the quarantine rule matches it.
     fn judge_all(&mut self, judged: &mut Judged<'_>, out: &mut Emit<'_, Finding>) -> bool {
         let hunt = self.hunt;
         let mut candidates = std::mem::take(&mut self.candidates);
-        hunt.candidates(judged.event(), &mut candidates);
+        judge::candidates(hunt.set.table(), hunt.rules.len(), judged, &mut candidates);
         let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
         let mut is_quarantine = false;
         for number in &candidates {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::finding::Finding;
 use super::row_event;
 use super::tally::Suppressed;
-use super::undecided::{self, Calls, Doubts, error_in_folders};
+use super::undecided::{Calls, Doubts, error_in_folders};
 use crate::engine::{Candidate, Emit, Location};
 use crate::event::{Event, Fields};
 use crate::output::rules::RowRule;
@@ -190,12 +190,11 @@ pub(super) fn label(is_alone: bool, rule: RuleInfo<'_>) -> String {
 pub(super) fn candidates(
     table: &RuleTable,
     n_rules: usize,
-    event: &Event<'_>,
+    judged: &Judged<'_>,
     found: &mut Vec<u16>,
 ) {
-    table.candidates(event, found);
-    // Whatever a damaged name was, and whatever the object around a record says, is open for all rules.
-    if event.is_wrapped() || undecided::has_damaged_name(event) {
+    table.candidates(judged.event(), found);
+    if judged.calls().are_open() {
         found.clear();
         found.extend((0..u16::MAX).take(n_rules));
     }

@@ -182,6 +182,12 @@ impl Calls {
         self.names[number].get_or_init(|| texts(event, CALL[number]))
     }
 
+    /// Returns whether any rule may be about the event: whatever a damaged name was, and whatever the object around a
+    /// record says, is open.
+    pub(super) fn are_open(&self) -> bool {
+        self.is_wrapped || self.is_damaged
+    }
+
     /// Returns whether the outcome of their event is open.
     fn lacks_outcome(&self, event: &Event<'_>) -> bool {
         *self.lacks_outcome.get_or_init(|| event.lacks_outcome())
@@ -257,12 +263,6 @@ impl Fields for Supposed<'_> {
     fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
         self.event.each_leaf(visit);
     }
-}
-
-/// Returns whether the name of an event's action or dataset is damaged.
-pub(super) fn has_damaged_name(event: &Event<'_>) -> bool {
-    let mut fields = CALL.iter().filter(|field| **field != PROVIDER);
-    fields.any(|field| is_damaged(event, field))
 }
 
 /// Returns whether a name that the event has in a field is damaged. A damaged provider is not seen.

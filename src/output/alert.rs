@@ -195,31 +195,35 @@ impl Alert {
     /// Creates the alert that `rule` gives for an event.
     #[must_use]
     pub fn new(rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
-        let RowEvent { event, raw, .. } = row;
-        let mut alert = Self::at(row.place);
-        alert.texts.reserve(raw.len() + raw.len() / 4 + 1024);
-        for (i, (column, field)) in TEXTS.into_iter().enumerate() {
-            let is_present = match field {
-                Some(field) => event.append_text(field, &mut alert.texts),
-                None if is_of_rule(column) => alert.append(of_rule(column, rule, row)),
-                None => alert.append(computed(column, row)),
-            };
-            alert.end_text(i, is_present);
-        }
-        alert.name_event();
-        alert.set_rule(rule.index);
-        alert
+        let n_bytes = row.raw.len() + row.raw.len() / 4 + 1024;
+        Self::with(rule, row, n_bytes, |alert, column, field| match field {
+            Some(field) => row.event.append_text(field, &mut alert.texts),
+            None => alert.append(computed(column, row)),
+        })
     }
 
     /// Creates the alert that another rule gives for the event of this alert.
     #[must_use]
     pub fn of_other_rule(&self, rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
+        Self::with(rule, row, self.texts.len() + 64, |alert, column, _| {
+            alert.append(self.text(column).map(Cow::Borrowed))
+        })
+    }
+
+    /// Creates an alert of some `n_bytes` of text. `append` appends the text of a column that does not depend on the
+    /// rule, and returns whether there is one.
+    fn with(
+        rule: &RowRule<'_>,
+        row: &RowEvent<'_>,
+        n_bytes: usize,
+        append: impl Fn(&mut Self, Column, Option<&str>) -> bool,
+    ) -> Self {
         let mut alert = Self::at(row.place);
-        alert.texts.reserve(self.texts.len() + 64);
-        for (i, (column, _)) in TEXTS.into_iter().enumerate() {
+        alert.texts.reserve(n_bytes);
+        for (i, (column, field)) in TEXTS.into_iter().enumerate() {
             let is_present = match is_of_rule(column) {
                 true => alert.append(of_rule(column, rule, row)),
-                false => alert.append(self.text(column).map(Cow::Borrowed)),
+                false => append(&mut alert, column, field),
             };
             alert.end_text(i, is_present);
         }

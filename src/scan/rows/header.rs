@@ -15,11 +15,9 @@ const NAME_BYTES_MAX: usize = 256;
 /// The delimiters that may be between cells.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
-/// Columns that show that the rows of a header contain events: CloudTrail's own, all in lower case, and those in
-/// which exports put whole records.
-const COLUMNS: [&str; 28] = [
+/// Columns that show that the rows of a header contain events: CloudTrail's own with plain texts, all in lower case.
+const PLAIN_COLUMNS: [&str; 16] = [
     "eventversion",
-    "useridentity",
     "eventtime",
     "eventsource",
     "eventname",
@@ -27,10 +25,6 @@ const COLUMNS: [&str; 28] = [
     "sourceipaddress",
     "useragent",
     "errorcode",
-    "errormessage",
-    "requestparameters",
-    "responseelements",
-    "additionaleventdata",
     "requestid",
     "eventid",
     "eventtype",
@@ -39,6 +33,15 @@ const COLUMNS: [&str; 28] = [
     "readonly",
     "recipientaccountid",
     "sharedeventid",
+];
+
+/// The others of CloudTrail's own, and those in which exports put whole records.
+const OTHER_COLUMNS: [&str; 12] = [
+    "useridentity",
+    "errormessage",
+    "requestparameters",
+    "responseelements",
+    "additionaleventdata",
     "eventdata",
     "cloudtrailevent",
     "raw",
@@ -48,29 +51,8 @@ const COLUMNS: [&str; 28] = [
     "rawdata",
 ];
 
-/// Those of them that contain plain texts, and Elastic's.
-const PLAIN_COLUMNS: [&str; 20] = [
-    "eventversion",
-    "eventtime",
-    "eventsource",
-    "eventname",
-    "awsregion",
-    "sourceipaddress",
-    "useragent",
-    "errorcode",
-    "requestid",
-    "eventid",
-    "eventtype",
-    "eventcategory",
-    "managementevent",
-    "readonly",
-    "recipientaccountid",
-    "sharedeventid",
-    "@timestamp",
-    "event.action",
-    "event.outcome",
-    "event.id",
-];
+/// Elastic's columns with plain texts.
+const PLAIN_ECS_COLUMNS: [&str; 4] = ["@timestamp", "event.action", "event.outcome", "event.id"];
 
 /// Other names that people give to some of them.
 const ALIASES: [(&str, &str); 12] = [
@@ -262,7 +244,7 @@ impl Header {
     /// Returns true if the first cell of a row may be JSON: it is not in the column of a plain text.
     pub(super) fn may_begin_with_json(&self) -> bool {
         let first = self.names.first();
-        !first.is_some_and(|name| PLAIN_COLUMNS.contains(&name.as_str()))
+        !first.is_some_and(|name| has_plain_texts(name))
     }
 
     /// Returns true if a name contains letters or digits. The line below the header of a Markdown table has only
@@ -335,7 +317,8 @@ fn plain(name: &str) -> String {
 /// Returns CloudTrail's name for a column in any spelling: `Event Name`, `event_name`, `@message`.
 fn column(name: &str) -> Option<&'static str> {
     let plain = plain(name);
-    COLUMNS.into_iter().find(|column| *column == plain)
+    let mut columns = PLAIN_COLUMNS.into_iter().chain(OTHER_COLUMNS);
+    columns.find(|column| *column == plain)
 }
 
 fn alias(name: &str) -> Option<&'static str> {
@@ -355,6 +338,11 @@ fn part_of_request(name: &str) -> Option<&str> {
     .iter()
     .find_map(|own| name.strip_prefix(own)?.strip_prefix('.'))
     .filter(|part| !part.is_empty())
+}
+
+/// Returns true if the column with this name has plain texts.
+fn has_plain_texts(name: &str) -> bool {
+    PLAIN_COLUMNS.contains(&name) || PLAIN_ECS_COLUMNS.contains(&name)
 }
 
 fn is_ecs(name: &str) -> bool {
