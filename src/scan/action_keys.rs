@@ -18,13 +18,11 @@ use std::collections::HashSet;
 
 use regex::{Regex, RegexBuilder};
 
-use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Probe};
-use super::vectors::{self, BLOCK_BYTES, Beginning, PROBES_MAX};
+use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed};
+use super::vectors::{self, BLOCK_BYTES, Beginnings, PLACES};
 
 /// The largest number of words that are searched for in the same pass.
 const WORDS_MAX: usize = 64;
-/// The number of probes for keys and escapes.
-const KEY_PROBES: usize = 7;
 /// The number of separators in a key that are passed over.
 const SEPARATORS_MAX: usize = 8;
 /// The bytes of a key and its value that are looked at.
@@ -39,18 +37,20 @@ pub(super) struct ActionKeys {
     actions: HashSet<Box<[u8]>>,
     /// Finds something in each other name that is a hit.
     patterns: Option<Patterns>,
-    /// Words that are hits wherever they stand, and their beginnings.
+    /// Words that are hits wherever they stand.
     words: Vec<Box<[u8]>>,
-    beginnings: Vec<Beginning>,
-    /// Words that are too short for that.
-    short_words: Vec<Box<[u8]>>,
-    /// Probes for keys, escapes and short words.
-    probes: Vec<Probe>,
-    /// For each byte, with a small letter: whether one of the patterns may begin with it.
+    /// How these, the keys and escapes begin.
+    beginnings: Beginnings,
+    /// For each byte, with a small letter: whether one of them may begin with it.
     begins: [bool; 256],
-    /// The number of bytes after a block that the probes may extend to.
-    reach: usize,
 }
+
+/// The bytes after a block that are looked at.
+const REACH: usize = if PLACES > vectors::TIME_REACH {
+    PLACES
+} else {
+    vectors::TIME_REACH
+};
 
 /// Patterns of names.
 #[derive(Debug)]
@@ -89,37 +89,20 @@ impl ActionKeys {
         let small =
             |text: &T| -> Box<[u8]> { text.as_ref().to_ascii_lowercase().as_bytes().into() };
         let words: Vec<Box<[u8]>> = words.iter().map(small).collect();
-        let (short_words, words): (Vec<_>, Vec<_>) = words
-            .into_iter()
-            .partition(|word| Beginning::of(word).is_none());
-        if words.len() > WORDS_MAX || KEY_PROBES + short_words.len() > PROBES_MAX {
+        if words.len() > WORDS_MAX {
             return None;
         }
-        let mut probes = key_probes();
-        probes.extend(short_words.iter().map(|word| Probe::new(word)));
-        probes
-            .iter_mut()
-            .for_each(|probe| probe.bytes = probe.bytes.map(fold));
+        let mut beginnings = key_beginnings();
+        beginnings.extend(words.iter().map(|word| first_bytes(word)));
         let mut begins = [false; 256];
-        let all_words = words.iter().chain(&short_words);
-        let first = all_words.filter_map(|word| word.first().copied());
-        for byte in first.chain(*b"\\t_ -cp") {
-            begins[usize::from(fold(byte))] = true;
+        for byte in beginnings.iter().filter_map(|sets| sets.first()).flatten() {
+            begins[usize::from(fold(*byte))] = true;
         }
-        let offsets = probes.iter().flat_map(|probe| probe.offsets);
-        let beginnings: Vec<Beginning> = words
-            .iter()
-            .filter_map(|word| Beginning::of(word))
-            .collect();
-        let reach = offsets.max().unwrap_or(0).max(vectors::TIME_REACH);
         Some(Self {
-            reach: reach.max(vectors::words_reach(&beginnings)),
             actions: actions.iter().map(small).collect(),
             patterns: Patterns::new(patterns),
             words,
-            beginnings,
-            short_words,
-            probes,
+            beginnings: Beginnings::new(&beginnings),
             begins,
         })
     }
@@ -136,16 +119,15 @@ impl ActionKeys {
         let begun = from;
         passed.pass_over(text, from);
         while from < to {
-            let block = passed.first_block(text, from, self.reach, |blocks, times| {
-                vectors::search_in_any_case(&self.probes, &self.beginnings, blocks, times)
+            let block = passed.first_block(text, from, REACH, |blocks, times| {
+                vectors::search_beginnings(&self.beginnings, blocks, times)
             })?;
             let end = text.len().min(block + BLOCK_BYTES);
-            passed.look_in_block(text, block, end + self.reach);
+            passed.look_in_block(text, block, end + REACH);
             let places = block.max(begun)..end.min(to);
-            let found = match block + BLOCK_BYTES + self.reach <= text.len() {
+            let found = match block + BLOCK_BYTES + REACH <= text.len() {
                 true => {
-                    let marks =
-                        vectors::marks_in_any_case(&self.probes, &self.beginnings, text, block);
+                    let marks = vectors::beginnings(&self.beginnings, text, block);
                     let mut marks = vectors::each(block, marks).filter(|at| places.contains(at));
                     marks.find_map(|at| self.hit_at(text, at))
                 }
@@ -178,13 +160,11 @@ impl ActionKeys {
             let part = rest.get(..word.len());
             part.is_some_and(|part| part.eq_ignore_ascii_case(word))
         };
-        let mut words = self.words.iter().zip(&self.beginnings);
-        let is_hit = words.any(|(word, beginning)| beginning.is_of(rest) && is_at(word))
-            || self.short_words.iter().any(|word| is_at(word));
+        let is_hit = self.words.iter().any(|word| is_at(word));
         is_hit.then_some(at)
     }
 
-    /// Returns the hit of a key whose probe begins at `at`.
+    /// Returns the hit of a key of which one of [`key_beginnings`] is at `at`.
     fn key_at(&self, text: &[u8], at: usize) -> Option<usize> {
         let (start, end) = key(text, at)?;
         match value(text, end, start + REACH_BYTES) {
@@ -203,23 +183,22 @@ impl ActionKeys {
     }
 }
 
-/// Returns probes for the keys of actions, and for escapes: of `event_name` the byte before `name`, and two letters of
-/// the others.
-fn key_probes() -> Vec<Probe> {
-    let probes: [([usize; 2], &[u8; 2]); KEY_PROBES] = [
-        ([0, 2], b"\\0"),
-        ([0, 3], b"tm"),
-        ([0, 3], b"_m"),
-        ([0, 3], b" m"),
-        ([0, 3], b"-m"),
-        ([0, 4], b"cn"),
-        ([0, 4], b"pt"),
-    ];
-    let probe = |(offsets, bytes): ([usize; 2], &[u8; 2])| Probe {
-        offsets,
-        bytes: *bytes,
-    };
-    probes.map(probe).to_vec()
+/// Returns how escapes begin, and parts of the keys of actions: of `event_name` the byte before `name` and that word, of
+/// `action` and `operation` all but the first letter.
+fn key_beginnings() -> Vec<Vec<Vec<u8>>> {
+    let mut name = first_bytes(b"?name");
+    name[0] = b"t_ -".to_vec();
+    vec![
+        name,
+        first_bytes(b"ction"),
+        first_bytes(b"perat"),
+        first_bytes(ESCAPE),
+    ]
+}
+
+/// Returns the first bytes of a word, each as the only one of a set.
+fn first_bytes(word: &[u8]) -> Vec<Vec<u8>> {
+    word.iter().take(PLACES).map(|byte| vec![*byte]).collect()
 }
 
 /// Returns the byte as small letters have it. Other bytes change too, so equal ones are compared again.
@@ -227,7 +206,7 @@ fn fold(byte: u8) -> u8 {
     byte | 0x20
 }
 
-/// Returns the start and the end of the key of an action, whose probe begins at `at`.
+/// Returns the start and the end of the key of an action, of which one of [`key_beginnings`] is at `at`.
 fn key(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let stands = |from: usize, word: &[u8]| {
         let part = text.get(from..from + word.len());

@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr3, memmem};
 
+use super::closing::{Closing, closing_bracket};
 use super::keys::KEY_BYTES_MAX;
 use super::limits::Limits;
 use super::nest::{Framed, Needle, Nest};
@@ -76,6 +77,8 @@ pub(crate) struct Walker {
     before: u8,
     /// Objects that began before this offset are no longer completely in memory.
     held_from: u64,
+    /// Up to this offset no attempt is made to pass over a record.
+    tried_to: u64,
 }
 
 impl Walker {
@@ -95,6 +98,7 @@ impl Walker {
             line: None,
             before: b' ',
             held_from: 0,
+            tried_to: 0,
         }
     }
 
@@ -106,6 +110,7 @@ impl Walker {
         self.line = None;
         self.before = b' ';
         self.held_from = offset;
+        self.tried_to = offset;
     }
 
     /// Continues the walk to the end of the document or of the window.
@@ -127,12 +132,13 @@ impl Walker {
         loop {
             if self.string.is_some() {
                 match self.string_end(window, i) {
-                    StringEnd::At(end) => {
-                        self.close_string(window, end, next_hit, out);
-                        if next_hit < end {
-                            next_hit = hits.first_from(end).unwrap_or(usize::MAX);
+                    StringEnd::At(string_end) => {
+                        self.close_string(window, string_end, next_hit, out);
+                        if next_hit < string_end {
+                            next_hit = hits.first_from(string_end).unwrap_or(usize::MAX);
                         }
-                        i = end;
+                        let rest = string_end..end;
+                        i = self.pass_over_record(window, rest, hits, &mut next_hit);
                     }
                     StringEnd::Anchor(line) => return self.cut(line, next_hit, window, out),
                     StringEnd::Unknown => return self.suspend(window, next_hit, out),
@@ -186,6 +192,36 @@ impl Walker {
             return self.cut(window.end(), next_hit, window, out);
         }
         self.suspend(window, next_hit, out)
+    }
+
+    /// Passes over the rest of a record, up to the bracket that closes it, if that is certainly in this range and a
+    /// record is innermost. Returns the index that it came to. What is inside a record is data, so that only one thing
+    /// matters there: whether there is a hit.
+    fn pass_over_record(
+        &mut self,
+        window: Window<'_>,
+        range: Range<usize>,
+        hits: &mut Hits<'_>,
+        next_hit: &mut usize,
+    ) -> usize {
+        let Range { start, end } = range;
+        if !self.nest.is_in_record() || start >= end || window.base + (start as u64) < self.tried_to
+        {
+            return start;
+        }
+        match closing_bracket(window.bytes, start, end) {
+            Closing::At(closing) => {
+                if *next_hit < closing {
+                    self.nest.hit_in_record();
+                    *next_hit = hits.first_from(closing).unwrap_or(usize::MAX);
+                }
+                closing
+            }
+            Closing::NotUpTo(tried_to) => {
+                self.tried_to = window.base + tried_to as u64;
+                start
+            }
+        }
     }
 
     /// Returns the word around a hit outside strings, if it matters whether a needle is in it.

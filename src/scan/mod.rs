@@ -9,6 +9,7 @@
 //! ```
 
 mod action_keys;
+mod closing;
 mod disguise;
 mod drawn;
 mod elements;

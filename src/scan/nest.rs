@@ -199,6 +199,19 @@ impl Nest {
         }
     }
 
+    /// Returns true if the innermost open value is a record.
+    pub(super) fn is_in_record(&self) -> bool {
+        let is_record = |frame: &Frame| frame.marked && frame.kind == Kind::Object;
+        self.n_deeper == 0 && self.frames.last().is_some_and(is_record)
+    }
+
+    /// Handles a hit in the record that is innermost.
+    pub(super) fn hit_in_record(&mut self) {
+        if let Some(record) = self.frames.last_mut() {
+            record.has_hit = true;
+        }
+    }
+
     /// Opens a bracket.
     pub(super) fn open(&mut self, bracket: u8, start: u64) {
         let kind = if bracket == b'{' {

@@ -112,7 +112,7 @@ pub(super) fn is_anchor(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Returns true if the line that begins at `line` is an anchor, by the bytes before it in `bytes`.
-fn is_anchor_line(bytes: &[u8], line: usize) -> bool {
+pub(super) fn is_anchor_line(bytes: &[u8], line: usize) -> bool {
     opens(&bytes[line..]) && !last_byte(&bytes[..line]).is_some_and(continues)
 }
 

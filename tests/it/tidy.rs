@@ -324,10 +324,12 @@ const WORDS: [(&str, &[&str], &str); 14] = [
 ];
 
 /// Where unsafe code is: each needs a measured reason.
-const UNSAFE: [&str; 3] = [
+const UNSAFE: [&str; 5] = [
     "input/decompress/libdeflate.rs",
     "input/open.rs",
-    "scan/vectors.rs",
+    "scan/vectors/beginnings.rs",
+    "scan/vectors/mod.rs",
+    "scan/vectors/structure.rs",
 ];
 
 /// Words that are no part of any name in the folders that read and scan: these serve any analyzer.
@@ -341,7 +343,7 @@ const CIRCLES: [(&[&str], &str); 5] = [
         "text in another form ends as text does",
     ),
     (
-        &["scan/marks.rs", "scan/patterns.rs", "scan/vectors.rs"],
+        &["scan/marks.rs", "scan/patterns.rs", "scan/vectors/mod.rs"],
         "needles and times are found in one pass of vectors, which is compiled for both",
     ),
     (
@@ -677,7 +679,7 @@ fn words_of(line: &str) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn unsafe_code_stands_in_three_files() {
+fn unsafe_code_stands_in_few_files() {
     let has_unsafe = |source: &Source| source.all.iter().any(|line| has_word(line, "unsafe"));
     let found: Vec<String> = sources()
         .into_iter()
