@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use super::condition::Condition;
 use crate::event::{Fields, OwnValue, Scalar};
 
+/// The largest number of rules about any action that are kept beside those of each action.
+const MERGED_MAX: usize = 1 << 20;
+
 /// Rules by the actions that they are about.
 #[derive(Debug, Default)]
 pub struct RuleTable {
@@ -13,6 +16,8 @@ pub struct RuleTable {
     by_action: HashMap<String, Vec<u16>>,
     /// Rules about any action.
     others: Vec<u16>,
+    /// True if these are also among the rules of each action, which saves the time to merge them.
+    is_merged: bool,
     n_rules: u16,
 }
 
@@ -34,6 +39,11 @@ impl RuleTable {
                     false => push(&mut table.others, number),
                 }
             }
+        }
+        table.is_merged = table.others.len() * table.by_action.len() <= MERGED_MAX;
+        if table.is_merged {
+            let rules = table.by_action.values_mut();
+            rules.for_each(|rules| merge(rules, &table.others));
         }
         table
     }
@@ -63,12 +73,21 @@ impl RuleTable {
         found.clear();
         found.extend_from_slice(&self.others);
         let mut is_any = false;
-        let mut look_up = |action: &str| match action.is_ascii() {
-            true => {
-                let rules = self.by_action.get(action.to_ascii_lowercase().as_str());
-                found.extend(rules.into_iter().flatten());
+        let mut last = String::new();
+        let mut look_up = |action: &str| {
+            is_any |= !action.is_ascii();
+            // Usually both names of the field have the same value.
+            if action.eq_ignore_ascii_case(&last) {
+                return;
             }
-            false => is_any = true,
+            last.clear();
+            last.push_str(action);
+            last.make_ascii_lowercase();
+            match self.by_action.get(&last) {
+                Some(rules) if self.is_merged && *found == self.others => found.clone_from(rules),
+                Some(rules) => merge(found, rules),
+                None => {}
+            }
         };
         event.each_value("event.action", &mut |value| match value {
             Scalar::Text(action) => look_up(&action),
@@ -83,9 +102,14 @@ impl RuleTable {
             found.clear();
             found.extend(0..self.n_rules);
         }
-        found.sort_unstable();
-        found.dedup();
     }
+}
+
+/// Adds numbers to others. Both are in order, and so is what becomes of them.
+fn merge(found: &mut Vec<u16>, others: &[u16]) {
+    found.extend_from_slice(others);
+    found.sort_unstable();
+    found.dedup();
 }
 
 fn push(rules: &mut Vec<u16>, number: u16) {

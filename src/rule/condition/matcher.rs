@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use memchr::memmem;
+use memchr::{memchr2_iter, memmem};
 
 use super::indicators::Indicators;
 use super::network::Network;
@@ -57,7 +57,34 @@ impl Place {
             Self::Anywhere => memmem::find(text.as_bytes(), part.as_bytes()).is_some(),
         }
     }
+
+    /// Returns whether `part`, which is folded, is at this place of `text`, which is not.
+    fn has_in_case(self, case: Case, text: &str, part: &str) -> bool {
+        let folded = || self.has(&case.fold(text), part);
+        if !case.is_of_ascii(text) {
+            return folded();
+        }
+        let (text, part) = (text.as_bytes(), part.as_bytes());
+        let Some(n_before) = text.len().checked_sub(part.len()) else {
+            return false;
+        };
+        match (self, part) {
+            (Self::Start, _) => text[..part.len()].eq_ignore_ascii_case(part),
+            (Self::End, _) => text[n_before..].eq_ignore_ascii_case(part),
+            (Self::Anywhere, []) => true,
+            (Self::Anywhere, [first, ..]) => {
+                let upper = first.to_ascii_uppercase();
+                let mut places = memchr2_iter(*first, upper, &text[..=n_before]);
+                let is_at = |at: usize| text[at..][..part.len()].eq_ignore_ascii_case(part);
+                // In a text of one letter each place would be compared.
+                places.by_ref().take(PLACES_MAX).any(is_at) || places.next().is_some() && folded()
+            }
+        }
+    }
 }
+
+/// The number of places that are compared before a text is folded and searched.
+const PLACES_MAX: usize = 32;
 
 /// An order of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,10 +166,17 @@ impl TextSet {
         if self.sorted.len() <= FEW_TEXTS {
             return self.sorted.iter().any(|one| self.case.is_same(one, text));
         }
-        let folded = self.case.fold(text);
-        let found = self
-            .sorted
-            .binary_search_by(|one| one.as_str().cmp(&folded));
+        let found = match self.case.is_of_ascii(text) {
+            true => self.sorted.binary_search_by(|one| {
+                let small = text.bytes().map(|byte| byte.to_ascii_lowercase());
+                one.bytes().cmp(small)
+            }),
+            false => {
+                let folded = self.case.fold(text);
+                self.sorted
+                    .binary_search_by(|one| one.as_str().cmp(&folded))
+            }
+        };
         found.is_ok()
     }
 
@@ -245,10 +279,7 @@ impl Matcher {
             Self::Ordered(comparison, bound) => {
                 order(value, bound).is_some_and(|order| comparison.accepts(order))
             }
-            Self::Part { place, text, case } => match case {
-                Case::Exact => place.has(value, text),
-                case => place.has(&case.fold(value), text),
-            },
+            Self::Part { place, text, case } => place.has_in_case(*case, value, text),
             Self::Wildcard(wildcard) => wildcard.matches(value),
             Self::Pattern(pattern) => pattern.matches(value),
             Self::Networks(networks) => networks.iter().any(|network| network.contains(value)),
@@ -333,6 +364,8 @@ pub(super) fn text_of<'v>(value: &'v Scalar<'_>) -> Cow<'v, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -352,6 +385,26 @@ mod tests {
         let both = pieces(&[AnyText, Char('a'), AnyText, Char('b'), AnyText]);
         assert!(matches!(&both, Matcher::Wildcard(_)));
         assert_eq!(both.searched(), ["a", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_found_as_in_folded_text(
+            text in "[aAbBkK\u{212a}Ä]{0,3}[aAb]{0,80}[aAbBkK\u{212a}ä]{0,5}",
+            part in "[aAbBk\u{212a}Ä]{0,4}",
+        ) {
+            for case in [Case::Exact, Case::IgnoreAscii, Case::Ignore] {
+                let (folded, folded_part) = (case.fold(&text), case.fold(&part));
+                for place in [Place::Start, Place::End, Place::Anywhere] {
+                    let found = Matcher::part(place, &part, case).accepts_text(&text);
+                    prop_assert_eq!(found, place.has(&folded, &folded_part), "{:?} {:?}", case, place);
+                }
+                let texts = (0..9).map(|n| format!("{part}{n}")).chain([text.to_uppercase()]);
+                let set = TextSet::new(texts.collect(), case);
+                let is_in = set.sorted.iter().any(|one| *one == folded);
+                prop_assert_eq!(set.contains(&text), is_in, "{:?}", case);
+            }
+        }
     }
 
     #[test]

@@ -28,11 +28,20 @@ impl Case {
         }
     }
 
+    /// Returns whether folding changes nothing in this text but capitals of ASCII.
+    pub(super) fn is_of_ascii(self, text: &str) -> bool {
+        match self {
+            Self::Exact => false,
+            Self::IgnoreAscii => true,
+            Self::Ignore => text.is_ascii(),
+        }
+    }
+
     /// Returns whether `text` is the same as `folded`, which is in that form.
     pub(super) fn is_same(self, folded: &str, text: &str) -> bool {
         match self {
             Self::Exact => folded == text,
-            Self::Ignore if !text.is_ascii() => self.fold(text) == folded,
+            _ if !self.is_of_ascii(text) => self.fold(text) == folded,
             Self::Ignore | Self::IgnoreAscii => folded.eq_ignore_ascii_case(text),
         }
     }
