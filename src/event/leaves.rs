@@ -45,10 +45,14 @@ impl<'p> Path<'p> {
     /// Returns true if the innermost names are these, with a dot between two: `iamInstanceProfile.name`.
     #[must_use]
     pub fn ends_with(&self, names: &str) -> bool {
+        self.has_innermost(names.rsplit('.'))
+    }
+
+    /// Returns true if the innermost names are these, the innermost first.
+    pub(crate) fn has_innermost<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> bool {
         let mut own = self.names();
-        names
-            .rsplit('.')
-            .all(|name| own.next().is_some_and(|own| is_field(own, name)))
+        let mut names = names.into_iter();
+        names.all(|name| own.next().is_some_and(|own| is_field(own, name)))
     }
 }
 

@@ -17,8 +17,8 @@ pub(super) struct Service {
 /// A parameter, and what it names.
 #[derive(Debug)]
 struct Parameter {
-    /// Its name; names that lead to it may precede it, with dots.
-    name: &'static str,
+    /// Its name, and after it names that lead to it.
+    name: Vec<&'static str>,
     /// True if the name is one common word, such as `name`: it is only meant where nothing is round it.
     is_common: bool,
     /// The role and the kind of what it names; nothing if it names nothing that was touched.
@@ -82,7 +82,7 @@ impl Call {
 impl Parameter {
     /// Returns whether it is the parameter at a path.
     fn is_at(&self, path: &Path<'_>) -> bool {
-        (path.is_top() || !self.is_common) && path.ends_with(self.name)
+        (path.is_top() || !self.is_common) && path.has_innermost(self.name.iter().copied())
     }
 
     fn is_for(&self, call: &str) -> bool {
@@ -131,7 +131,8 @@ fn parameter(role: &str, mut words: impl Iterator<Item = &'static str>) -> Optio
         None => None,
     };
     Some(Parameter {
-        name,
+        // In the table the names that lead to it stand before it.
+        name: name.rsplit('.').collect(),
         is_common: name.bytes().all(|byte| byte.is_ascii_lowercase()),
         names,
         is_in_answer,
@@ -202,7 +203,7 @@ mod tests {
                     let is_covered = own.calls.iter().all(|call| other.is_for(call));
                     is_same && (other.calls.is_empty() || !own.calls.is_empty() && is_covered)
                 };
-                assert!(earlier.filter(hides).count() == 0, "{name}: {}", own.name);
+                assert!(earlier.filter(hides).count() == 0, "{name}: {:?}", own.name);
             }
         }
     }
