@@ -3,7 +3,7 @@
 //! In: text from inside a value. Out: the index of the bracket that closes it, if the walk would come to that bracket
 //! too, and to nothing before it that ends the document.
 
-use super::vectors::{BLOCK_BYTES, Structure, structures};
+use super::vectors::{BLOCK_BYTES, Structure, each_bit, structures};
 use super::window::{is_anchor_line, is_joint};
 use crate::steps;
 
@@ -80,8 +80,8 @@ impl Brackets<'_> {
         let joints = (structure.closing << 1 | self.after_closing) & structure.opening & before_end;
         // Outside strings a backslash escapes nothing in the walk.
         let is_clear = structure.backslashes & !in_string & before_end == 0
-            && !places(at, joints).any(|joint| is_joint(self.text, joint))
-            && !places(at, structure.newlines & before_end)
+            && !each_bit(at, joints).any(|joint| is_joint(self.text, joint))
+            && !each_bit(at, structure.newlines & before_end)
                 .any(|newline| is_anchor_line(self.text, newline + 1));
         if !is_clear {
             return Passed::To(Closing::NotUpTo(at));
@@ -137,14 +137,6 @@ fn from_each_to_the_next(bits: u64) -> u64 {
     [1, 2, 4, 8, 16, 32]
         .iter()
         .fold(bits, |bits, n| bits ^ bits << n)
-}
-
-fn places(at: usize, mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = (bits != 0).then(|| at + bits.trailing_zeros() as usize)?;
-        bits &= bits - 1;
-        Some(place)
-    })
 }
 
 #[cfg(test)]

@@ -64,12 +64,17 @@ impl Times {
 /// Returns the indices of these places in the text.
 pub(super) fn each(block: usize, places: Places) -> impl Iterator<Item = usize> {
     let halves = [(block, places[0]), (block + 32, places[1])];
-    halves.into_iter().flat_map(|(start, mut bits)| {
-        std::iter::from_fn(move || {
-            let place = (bits != 0).then(|| start + bits.trailing_zeros() as usize)?;
-            bits &= bits - 1;
-            Some(place)
-        })
+    halves
+        .into_iter()
+        .flat_map(|(start, bits)| each_bit(start, bits.into()))
+}
+
+/// Returns the indices of the bits that are set, if the lowest one has the index `start`.
+pub(super) fn each_bit(start: usize, mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| start + bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
     })
 }
 
