@@ -48,7 +48,8 @@ def hunt(program, rules, packs, records):
         command = [program, "hunt", "--no-config", "--single-event", *options, "--format", "ndjson", "-o", alerts, archive]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         summary = done.stderr.decode().splitlines()
-        print(*(line for line in summary if line.split(" ")[0] in ("rules", "time", "candidates", "error:")), sep="; ")
+        errors = [line for line in summary if line.startswith("error:")]
+        print(*(line for line in summary if line.split(" ")[0] in ("rules", "time", "candidates")), f"{len(errors)} errors", sep="; ")
         found = collections.defaultdict(set)
         with open(alerts, encoding="utf-8") as lines:
             for row in map(json.loads, lines):
