@@ -677,3 +677,70 @@ fn a_map_of_any_keys_harms_no_row() {
     let raw = hunt.alerts[0]["raw_event"].as_str().unwrap();
     assert!(raw.contains(r#""numbers":{"-5":"five","6":null}"#), "{raw}");
 }
+
+/// A field of this type that is declared as JSON.
+fn json_text(name: &str) -> Field {
+    text(name).with_extension_type(arrow_schema::extension::Json::default())
+}
+
+#[test]
+fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
+    use arrow_array::{ArrayRef, FixedSizeBinaryArray, StringArray};
+    let policy = r#""policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2""#;
+    let id = |n: u8| {
+        [
+            0x9c, 0x49, 0xe7, 0xfa, 0x98, 0x1a, 0x58, 0x47, 0xa3, 0x45, 0x42, 0x24, 0x54, 0xcb,
+            0xa1, n,
+        ]
+    };
+    let ids: ArrayRef = Arc::new(
+        FixedSizeBinaryArray::try_from_iter([id(1), id(2), id(0xf3)].into_iter()).unwrap(),
+    );
+    let texts = |texts: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let by_lines = format!("{{\n  \"userName\": \"alice\",\r\n  {policy}\n}}");
+    // What is declared as JSON need not be any.
+    let printed =
+        "{userName=carol, policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3}";
+    let (inside, name) = (
+        format!("{{{policy},\"userName\":\"bob\"}}"),
+        "\"AttachUserPolicy\"",
+    );
+    let columns = [
+        (
+            json_text("eventname"),
+            texts([name, name, "AttachUserPolicy"]),
+        ),
+        (
+            json_text("requestparameters"),
+            texts([&by_lines, &inside, printed]),
+        ),
+        (
+            Field::new("eventid", DataType::FixedSizeBinary(16), true)
+                .with_extension_type(arrow_schema::extension::Uuid),
+            ids,
+        ),
+    ];
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    let lake = Lake::new().file("b", "");
+    let file = File::create(lake.logs().join("a.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let hunt = lake.hunt(&[]).exits(0);
+    let column = |name: &str| {
+        hunt.alerts
+            .iter()
+            .map(|alert| alert[name].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let of_id = |end: &str| format!("9c49e7fa-981a-5847-a345-422454cba1{end}");
+    assert_eq!(column("event_id"), ["01", "02", "f3"].map(of_id));
+    assert_eq!(column("event_action"), ["AttachUserPolicy"; 3]);
+    assert_eq!(column("target_user_name"), ["alice", "bob", "carol"]);
+    assert!(
+        column("raw_event")[1].contains(&inside),
+        "{}",
+        column("raw_event")[1]
+    );
+}

@@ -11,10 +11,11 @@ use arrow_array::types::{
 };
 use arrow_array::{
     Array, BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, MapArray, RecordBatch,
-    StructArray,
+    StringArray, StructArray,
 };
 use arrow_json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 use arrow_schema::ArrowError;
+use arrow_schema::extension::{ExtensionType as _, Json, Uuid};
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 use jiff::tz::Offset;
 
@@ -114,18 +115,23 @@ fn each_line(
 }
 
 /// Writes some types differently from Arrow: bytes that the file does not declare as text are written as
-/// text, because older writers do not declare it.
+/// text, because older writers do not declare it. UUIDs are written as text, and JSON as itself.
 #[derive(Debug)]
 struct Texts;
 
 impl EncoderFactory for Texts {
     fn make_default_encoder<'a>(
         &self,
-        _: &'a FieldRef,
+        field: &'a FieldRef,
         array: &'a dyn Array,
         options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let declared = field.extension_type_name();
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
+            DataType::Utf8 if declared == Some(Json::NAME) => Box::new(JsonText(array.as_string())),
+            DataType::FixedSizeBinary(16) if declared == Some(Uuid::NAME) => {
+                Box::new(UuidText(array.as_fixed_size_binary()))
+            }
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
             DataType::FixedSizeBinary(_) => Box::new(FixedText(array.as_fixed_size_binary())),
             DataType::Map(entries, _) => match entries.data_type() {
@@ -229,6 +235,41 @@ impl Encoder for Time<'_> {
 fn write_text(bytes: &[u8], out: &mut Vec<u8>) {
     // Writing to memory does not fail, and neither does serializing a string.
     serde_json::to_writer(out, &String::from_utf8_lossy(bytes)).ok();
+}
+
+/// Values that the file declares as JSON.
+struct JsonText<'a>(&'a StringArray);
+
+impl Encoder for JsonText<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        let text = self.0.value(n);
+        // What the file declares need not be true.
+        if serde_json::from_str::<serde_json::Value>(text).is_err() {
+            return write_text(text.as_bytes(), out);
+        }
+        // In JSON these are blanks between values. A row is one line.
+        let in_line = |byte: u8| match byte {
+            b'\n' | b'\r' => b' ',
+            byte => byte,
+        };
+        out.extend(text.bytes().map(in_line));
+    }
+}
+
+struct UuidText<'a>(&'a FixedSizeBinaryArray);
+
+impl Encoder for UuidText<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        for (at, byte) in self.0.value(n).iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                out.push(b'-');
+            }
+            // Writing to memory does not fail.
+            write!(out, "{byte:02x}").ok();
+        }
+        out.push(b'"');
+    }
 }
 
 struct FixedText<'a>(&'a FixedSizeBinaryArray);
