@@ -11,8 +11,9 @@ use simd_json::StaticNode;
 use super::Scalar;
 use super::exports::{each_moved, is_absent, is_export};
 use super::json::Value;
+use super::names::is_field;
 use super::object_text::with_object;
-use super::record::Record;
+use super::record::{Record, spread};
 
 /// One of the values of a field by CloudTrail's own name.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +55,7 @@ pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: V
     let is_table = is_row || is_export(record);
     let mut is_found = false;
     let mut give = |value: Value<'_>| {
-        let is_nothing = |text: &str| is_absent(record, true, text);
-        if is_table && (value.is_empty() || value.as_str().is_some_and(is_nothing)) {
+        if is_table && is_absent_value(record, value) {
             return;
         }
         is_found = true;
@@ -76,32 +76,115 @@ pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: V
         match rest {
             None => give(value),
             Some(rest) => with_object(value, &mut |value| {
-                each_at(value, rest, &mut give);
+                each_at(value, rest, |name, own| name == own, &mut give);
             }),
         }
     }
     if !is_found && is_table {
         each_moved(record, true, path, &mut |value| {
+            is_found = true;
             visit(OwnValue::Text(text_of(value).into()));
+        });
+    }
+    if !is_found && is_table {
+        each_elsewhere(record, first, rest, visit);
+    }
+}
+
+/// Calls `visit` with each value of a field in an export that spells the names inside objects in its own way, or that
+/// spreads an object over the record.
+fn each_elsewhere(record: &Record<'_>, first: &str, rest: Option<&str>, visit: Visit<'_>) {
+    let Some(rest) = rest else {
+        let parts = spread(record, first).filter(|(_, value)| !is_absent_value(record, *value));
+        let parts: Vec<_> = parts.collect();
+        if !parts.is_empty() {
+            visit(OwnValue::Other);
+            visit(OwnValue::Text(joined(&parts).into()));
+        }
+        for (_, value) in parts {
+            each_text(value, true, &mut |text| visit(OwnValue::Text(text)));
+        }
+        return;
+    };
+    for value in record.get(first) {
+        with_object(value, &mut |value| {
+            each_at(value, rest, is_field, &mut |value| {
+                if !is_absent_value(record, value) {
+                    given(value, visit);
+                }
+            });
         });
     }
 }
 
-/// Calls `visit` with each value at a path. Returns true if there is one.
-fn each_at(value: Value<'_>, path: &str, visit: &mut dyn FnMut(Value<'_>)) -> bool {
+/// Returns the object, as JSON, whose parts an export spread over the record, each with its path.
+fn joined(parts: &[(&str, Value<'_>)]) -> String {
+    let mut object = serde_json::Map::new();
+    for (path, value) in parts {
+        let mut json = String::new();
+        write_json(*value, &mut json);
+        let value = serde_json::from_str(&json).unwrap_or_default();
+        put(&mut object, path, value);
+    }
+    serde_json::Value::Object(object).to_string()
+}
+
+/// The most names of a path that become objects inside one another.
+const PATH_NAMES_MAX: usize = 32;
+
+/// Puts a value into an object at a path.
+fn put(
+    mut object: &mut serde_json::Map<String, serde_json::Value>,
+    path: &str,
+    value: serde_json::Value,
+) {
+    // Some exports have brackets in the place of the elements of a list.
+    let name = |name: &str| {
+        name.trim_end_matches("{}")
+            .trim_end_matches("[]")
+            .to_owned()
+    };
+    let mut names = path.splitn(PATH_NAMES_MAX, '.').map(name).peekable();
+    while let Some(name) = names.next() {
+        if names.peek().is_none() {
+            object.insert(name, value);
+            return;
+        }
+        let inner = object.entry(name);
+        match inner.or_insert_with(|| serde_json::Map::new().into()) {
+            serde_json::Value::Object(inner) => object = inner,
+            _ => return,
+        }
+    }
+}
+
+/// Returns whether a value of an export means that there is none.
+fn is_absent_value(record: &Record<'_>, value: Value<'_>) -> bool {
+    let is_nothing = |text: &str| is_absent(record, true, text);
+    value.is_empty() || value.as_str().is_some_and(is_nothing)
+}
+
+/// Calls `visit` with each value at a path, whose names are compared by `is_name`. Returns true if there is one.
+fn each_at(
+    value: Value<'_>,
+    path: &str,
+    is_name: fn(&str, &str) -> bool,
+    visit: &mut dyn FnMut(Value<'_>),
+) -> bool {
     let mut is_found = false;
     for element in value.elements() {
-        is_found |= each_at(element, path, visit);
+        is_found |= each_at(element, path, is_name, visit);
     }
-    for (_, child) in value.members().filter(|(key, _)| *key == path) {
+    for (_, child) in value.members().filter(|(key, _)| is_name(key, path)) {
         is_found = true;
         visit(child);
     }
     let mut heads = path.match_indices('.');
     while !is_found && let Some((at, _)) = heads.next() {
         let (head, rest) = (path.get(..at), path.get(at + 1..).unwrap_or_default());
-        for (_, child) in value.members().filter(|(key, _)| Some(*key) == head) {
-            is_found |= each_at(child, rest, visit);
+        let head = head.unwrap_or_default();
+        for (_, child) in value.members().filter(|(key, _)| is_name(key, head)) {
+            is_found |= each_at(child, rest, is_name, visit);
         }
     }
     is_found
@@ -233,6 +316,33 @@ mod tests {
         ] {
             assert_eq!(values(RECORD, path, false), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn an_object_that_is_spread_over_a_row_is_put_together() {
+        let row = r#"{"eventName":"PutBucketVersioning","requestParameters":"","errorCode":"",
+            "requestParameters.VersioningConfiguration.Status":"Suspended","requestParameters.bucketName":"b",
+            "requestParameters.list{}.n":7,"requestParameters.x":"","responseElements.y":null}"#;
+        let object =
+            r#"{"VersioningConfiguration":{"Status":"Suspended"},"bucketName":"b","list":{"n":7}}"#;
+        let expected = ["OTHER", object, "Suspended", "b", "7"];
+        assert_eq!(values(row, "requestParameters", true), expected);
+        assert_eq!(values(row, "requestParameters", false), expected);
+        let status = "requestParameters.VersioningConfiguration.Status";
+        assert_eq!(values(row, status, true), ["Suspended"]);
+        assert_eq!(values(row, "responseElements", true), [""; 0]);
+        assert_eq!(values(row, "additionalEventData", true), [""; 0]);
+    }
+
+    #[test]
+    fn names_inside_objects_of_an_export_may_be_spelt_in_its_own_way() {
+        let record = r#"{"event_name":"x","user_identity":{"session_context":{"session_issuer":{"type":"Role"}}}}"#;
+        let path = "userIdentity.sessionContext.sessionIssuer.type";
+        assert_eq!(values(record, path, false), ["Role"]);
+        let native = record
+            .replace("event_name", "eventName")
+            .replace("user_identity", "userIdentity");
+        assert_eq!(values(&native, path, false), [""; 0]);
     }
 
     #[test]

@@ -64,3 +64,27 @@ fn the_index_of_a_record_in_a_string_is_that_in_the_array_round_it() {
         .collect();
     assert_eq!(index, [1, 3]);
 }
+
+#[test]
+fn a_word_that_a_rule_searches_for_in_the_name_of_a_column_is_no_doubt() {
+    let query = r#"any where stringContains(aws.cloudtrail.request_parameters, "publicAccess")"#;
+    let table = |column: &str| {
+        format!(
+            "eventVersion,eventTime,eventSource,eventName,eventID,{column}\n\
+             1.08,2024-05-01T12:00:00Z,rds.amazonaws.com,ModifyDBInstance,1,true\n"
+        )
+    };
+    let hunt = |column: &str| {
+        let lake = Lake::new().file("a.csv", table(column));
+        lake.hunt(&["--query", query])
+    };
+    hunt("requestParameters.inner.publicAccess").exits(0);
+    // A table may have a column for each value.
+    for column in [
+        "requestParameters.name_arn:aws:publicAccess",
+        "publicAccess",
+        "eventName_publicAccess",
+    ] {
+        hunt(column).exits(3);
+    }
+}

@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::cells::{Dialect, Quoting, cell};
+use crate::event::is_own_field;
 
 /// The part of a text that is searched for a header, in bytes and in lines. Titles and remarks may precede it.
 pub(super) const HEADER_BYTES_MAX: usize = 1 << 20;
@@ -245,6 +246,20 @@ impl Header {
     pub(super) fn may_begin_with_json(&self) -> bool {
         let first = self.names.first();
         !first.is_some_and(|name| has_plain_texts(name))
+    }
+
+    /// Returns true if only names of fields inside an event's objects hold needles: `requestParameters.publicAccess`. A
+    /// rule may search for such a word.
+    pub(super) fn has_needles_in_names_alone(&self, holds_needle: impl Fn(&[u8]) -> bool) -> bool {
+        let mut with_needle = self
+            .names
+            .iter()
+            .filter(|name| holds_needle(name.as_bytes()));
+        let is_inside = |name: &String| {
+            let path = without_prefix(name).split_once('.');
+            is_plain_name(name) && path.is_some_and(|(object, _)| is_own_field(object))
+        };
+        with_needle.next().is_some_and(is_inside) && with_needle.all(is_inside)
     }
 
     /// Returns true if a name contains letters or digits. The line below the header of a Markdown table has only

@@ -113,7 +113,8 @@ impl Scanner {
             Some(_) => {}
         }
         if table.takes_header(line) {
-            if is_hit {
+            let holds_needle = |name: &[u8]| self.prefilter.holds_needle(name);
+            if is_hit && !table.header.has_needles_in_names_alone(holds_needle) {
                 self.report_row(window.base + at as u64, "it is the header");
             }
             return Next::Other(at + end);
