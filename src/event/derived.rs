@@ -9,8 +9,9 @@ use super::categories::kind_of;
 use super::exports::{each_moved, is_absent, is_open_error, scalar};
 use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
-use super::java_map::{is_dropped, print};
+use super::java_map::{self, is_dropped, print};
 use super::json::Value;
+use super::names::is_field;
 use super::object_text::{self, with_object};
 use super::record::{self, REQUEST, Record, get, spread};
 
@@ -230,14 +231,25 @@ fn related(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     resources(record, is_row, "ARN", visit);
 }
 
-/// Calls `visit` with a field of each resource.
+/// Calls `visit` with a field of each resource. The list, or each resource in it, may be stored as text.
 fn resources(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
     for list in record.get("resources") {
-        for resource in list.elements() {
-            for value in get(resource, field) {
-                each_scalar(record, is_row, value, visit);
+        with_object(list, &mut |list| {
+            for resource in list.elements() {
+                with_object(resource, &mut |resource| {
+                    for value in get(resource, field) {
+                        each_scalar(record, is_row, value, visit);
+                    }
+                });
             }
-        }
+            // As Java and Presto print a list.
+            let printed = list.as_str().into_iter().flat_map(java_map::elements);
+            for (name, value) in printed.flat_map(java_map::entries) {
+                if is_field(name, field) && !java_map::is_dropped_text(value) {
+                    visit(text(value));
+                }
+            }
+        });
     }
 }
 
@@ -383,6 +395,24 @@ mod tests {
             &[],
         );
         check("iam", "AttachRolePolicy", r#""roleName":"i-1""#, &[]);
+    }
+
+    #[test]
+    fn resources_are_found_in_each_form_of_their_list() {
+        for list in [
+            r#"[{"ARN":"arn:a","type":"T"},{"ARN":"arn:b"}]"#,
+            r#""[{\"ARN\": \"arn:a\"}, {\"ARN\": \"arn:b\"}]""#,
+            r#"["{\"ARN\":\"arn:a\"}","{\"ARN\":\"arn:b\"}"]"#,
+            r#""[{arn=arn:a, accountid=1}, {arn=arn:b, accountid=null}]""#,
+        ] {
+            let record =
+                format!(r#"{{"eventName":"PutObject","eventVersion":"1.09","resources":{list}}}"#);
+            let mut found = Vec::new();
+            assert!(each_event(record.as_bytes(), &mut |event| {
+                found = event.texts("aws.cloudtrail.resources.arn");
+            }));
+            assert_eq!(found, ["arn:a", "arn:b"], "{list}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
     }
 }
 
-/// Calls `then` with an object, which may be stored as the text of one. Another value is given as it is.
+/// Calls `then` with an object or a list, which may be stored as the text of one. Another value is given as it is.
 pub(super) fn with_object(value: json::Value<'_>, then: &mut dyn FnMut(json::Value<'_>)) {
     let is_read = value.as_str().is_some_and(|text| with_parsed(text, then));
     if !is_read {
@@ -37,11 +37,12 @@ pub(super) fn with_object(value: json::Value<'_>, then: &mut dyn FnMut(json::Val
     }
 }
 
-/// Calls `then` with the object that a text is in JSON. Returns false if it is none.
+/// Calls `then` with the object or the list that a text is in JSON. Returns false if it is none.
 fn with_parsed(text: &str, then: &mut dyn FnMut(json::Value<'_>)) -> bool {
     let text = text.trim_start();
     // What is no JSON, or is nested too deeply, serde_json refuses first, whatever else reads it.
-    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+    if !text.starts_with(['{', '[']) || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
+    {
         return false;
     }
     let mut bytes = text.as_bytes().to_vec();

@@ -60,6 +60,14 @@ pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: V
         }
         is_found = true;
         given(value, visit);
+        // An export may store an object as text, with blanks and escapes of its own.
+        if is_table && value.as_str().is_some() {
+            with_object(value, &mut |object| {
+                if object.as_str().is_none() {
+                    given(object, visit);
+                }
+            });
+        }
     };
     let (first, rest) = match path.split_once('.') {
         Some((first, rest)) => (first, Some(rest)),
@@ -343,6 +351,19 @@ mod tests {
             .replace("event_name", "eventName")
             .replace("user_identity", "userIdentity");
         assert_eq!(values(&native, path, false), [""; 0]);
+    }
+
+    #[test]
+    fn an_object_that_a_row_has_as_text_is_also_its_compact_json_and_its_texts() {
+        let row = r#"{"eventName":"PutUserPolicy","requestParameters":"{\"a\": \"say \\\"x\\\"\", \"n\": 1}"}"#;
+        let expected = [
+            r#"{"a": "say \"x\"", "n": 1}"#,
+            "OTHER",
+            r#"{"a":"say \"x\"","n":1}"#,
+            "say \"x\"",
+            "1",
+        ];
+        assert_eq!(values(row, "requestParameters", true), expected);
     }
 
     #[test]

@@ -685,6 +685,7 @@ fn json_text(name: &str) -> Field {
 
 #[test]
 fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
+    use arrow_array::builder::{ListBuilder, MapBuilder, StringBuilder};
     use arrow_array::{ArrayRef, FixedSizeBinaryArray, StringArray};
     let policy = r#""policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2""#;
     let id = |n: u8| {
@@ -705,6 +706,23 @@ fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
         format!("{{{policy},\"userName\":\"bob\"}}"),
         "\"AttachUserPolicy\"",
     );
+    let element = json_text("element");
+    let mut resources = ListBuilder::new(StringBuilder::new()).with_field(element);
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new())
+        .with_values_field(json_text("values"));
+    for _ in 0..3 {
+        resources.values().append_value(r#"{"ARN":"arn:a"}"#);
+        resources.append(true);
+        map.keys().append_value("b");
+        map.values().append_value("[1]");
+        map.append(true).unwrap();
+    }
+    let lists: [(&str, ArrayRef); 2] = [
+        ("resources", Arc::new(resources.finish())),
+        ("mine", Arc::new(map.finish())),
+    ];
+    let lists =
+        lists.map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array));
     let columns = [
         (
             json_text("eventname"),
@@ -720,7 +738,7 @@ fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
             ids,
         ),
     ];
-    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().chain(lists).unzip();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
     let lake = Lake::new().file("b", "");
     let file = File::create(lake.logs().join("a.parquet")).unwrap();
@@ -738,6 +756,12 @@ fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
     assert_eq!(column("event_id"), ["01", "02", "f3"].map(of_id));
     assert_eq!(column("event_action"), ["AttachUserPolicy"; 3]);
     assert_eq!(column("target_user_name"), ["alice", "bob", "carol"]);
+    for raw in column("raw_event") {
+        assert!(
+            raw.contains(r#""resources":[{"ARN":"arn:a"}],"mine":{"b":[1]}"#),
+            "{raw}"
+        );
+    }
     assert!(
         column("raw_event")[1].contains(&inside),
         "{}",

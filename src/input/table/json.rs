@@ -1,6 +1,7 @@
 //! Writes rows as lines of JSON.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::BooleanBufferBuilder;
@@ -10,8 +11,8 @@ use arrow_array::types::{
     TimestampSecondType,
 };
 use arrow_array::{
-    Array, BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, MapArray, RecordBatch,
-    StringArray, StructArray,
+    Array, BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, ListArray, MapArray,
+    RecordBatch, StringArray, StructArray,
 };
 use arrow_json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 use arrow_schema::ArrowError;
@@ -134,10 +135,10 @@ impl EncoderFactory for Texts {
             }
             DataType::Binary => Box::new(Text(array.as_binary::<i32>())),
             DataType::FixedSizeBinary(_) => Box::new(FixedText(array.as_fixed_size_binary())),
+            // Arrow gives the values in a list or a map the field of the whole, which does not declare what they are.
+            DataType::List(element) => Box::new(List::new(array.as_list(), element, options)?),
             DataType::Map(entries, _) => match entries.data_type() {
-                DataType::Struct(fields) if *fields[0].data_type() != DataType::Utf8 => {
-                    Box::new(Map::new(array.as_map(), fields, options)?)
-                }
+                DataType::Struct(fields) => Box::new(Map::new(array.as_map(), fields, options)?),
                 _ => return Ok(None),
             },
             DataType::Timestamp(unit, zone) => Box::new(Time(array, *unit, zone.is_some())),
@@ -147,8 +148,43 @@ impl EncoderFactory for Texts {
     }
 }
 
-/// A map whose keys are not text, written as an object whose keys are the written form of the map's keys, as
-/// text.
+/// A list.
+struct List<'a> {
+    list: &'a ListArray,
+    elements: NullableEncoder<'a>,
+}
+
+impl<'a> List<'a> {
+    fn new(
+        list: &'a ListArray,
+        element: &'a FieldRef,
+        options: &'a EncoderOptions,
+    ) -> Result<Self, ArrowError> {
+        let elements = make_encoder(element, list.values(), options)?;
+        Ok(Self { list, elements })
+    }
+}
+
+impl Encoder for List<'_> {
+    fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (nth, element) in places(self.list.value_offsets(), n).enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            encode_or_null(&mut self.elements, element, out);
+        }
+        out.push(b']');
+    }
+}
+
+/// Returns the places of what the list or the map in a row has.
+fn places(offsets: &[i32], n: usize) -> Range<usize> {
+    let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
+    place(offsets[n])..place(offsets[n + 1])
+}
+
+/// A map, written as an object. Keys that are not text are written as text.
 struct Map<'a> {
     map: &'a MapArray,
     keys: NullableEncoder<'a>,
@@ -178,11 +214,9 @@ fn encode_or_null(encoder: &mut NullableEncoder<'_>, n: usize, out: &mut Vec<u8>
 
 impl Encoder for Map<'_> {
     fn encode(&mut self, n: usize, out: &mut Vec<u8>) {
-        let offsets = self.map.offsets();
         let mut key = Vec::new();
         out.push(b'{');
-        let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
-        for (nth, entry) in (place(offsets[n])..place(offsets[n + 1])).enumerate() {
+        for (nth, entry) in places(self.map.offsets(), n).enumerate() {
             if nth > 0 {
                 out.push(b',');
             }
