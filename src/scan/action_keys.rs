@@ -22,7 +22,7 @@ use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed};
 use super::vectors::{self, BLOCK_BYTES, Beginnings, PLACES};
 
 /// The largest number of words that are searched for in the same pass.
-const WORDS_MAX: usize = 64;
+const WORDS_MAX: usize = 128;
 /// The number of separators in a key that are passed over.
 const SEPARATORS_MAX: usize = 8;
 /// The bytes of a key and its value that are looked at.
@@ -167,6 +167,9 @@ impl ActionKeys {
     /// Returns the hit of a key of which one of [`key_beginnings`] is at `at`.
     fn key_at(&self, text: &[u8], at: usize) -> Option<usize> {
         let (start, end) = key(text, at)?;
+        if ends_value(text, start, end) {
+            return None;
+        }
         match value(text, end, start + REACH_BYTES) {
             Value::NoKey => None,
             Value::Unclear => Some(at),
@@ -238,6 +241,34 @@ fn key(text: &[u8], at: usize) -> Option<(usize, usize)> {
 fn begins_word(text: &[u8], start: usize) -> bool {
     let before = start.checked_sub(1).map(|at| text[at]);
     !before.is_some_and(|byte| byte.is_ascii_alphanumeric()) || text[start].is_ascii_uppercase()
+}
+
+/// Returns whether a key is no key but the last word of a string or of a sentence: `this action",` and
+/// `UnauthorizedOperation",`. It is a key where it may be one in a list of columns: `event.action`, `api.operation`,
+/// either word alone, and `eventName` after anything.
+fn ends_value(text: &[u8], start: usize, end: usize) -> bool {
+    if !matches!(fold(text[start]), b'a' | b'o') {
+        return false;
+    }
+    let is_separator = |byte: &&u8| matches!(byte, b' ' | b'.' | b'_' | b'-');
+    let before = &text[start.saturating_sub(SEPARATORS_MAX + b"event".len())..start];
+    let n_separators = before.iter().rev().take_while(is_separator).count();
+    let before = &before[..before.len() - n_separators];
+    let ends_with = |word: &[u8]| {
+        let n_before = before.len().checked_sub(word.len());
+        n_before.is_some_and(|at| before[at..].eq_ignore_ascii_case(word))
+    };
+    let is_word = before.last().is_some_and(u8::is_ascii_alphanumeric);
+    if !is_word || ends_with(b"event") || ends_with(b"api") {
+        return false;
+    }
+    match &text[end..text.len().min(end + REACH_BYTES)] {
+        [b'.', b' ', ..] => true,
+        after => {
+            let n_backslashes = after.iter().take_while(|byte| **byte == b'\\').count();
+            matches!(after[n_backslashes..], [b'"', b',' | b'}' | b']', ..])
+        }
+    }
 }
 
 /// What stands after a key.
@@ -364,6 +395,12 @@ mod tests {
         for text in [
             r#"{"columns":["eventName","eventTime"]}"#,
             r#"{"name":"eventname"}"#,
+            r#"{"columns":["detail.eventName","eventTime"]}"#,
+            r#"{"columns":["event.action","event.id"]}"#,
+            r#"{"columns":["Event Action","Event Id"]}"#,
+            r#"{"columns":["action","id"]}"#,
+            r#"{"c":"[\"event_action\",\"id\"]"}"#,
+            r#"{"errorCode":"Client.UnauthorizedAction"#,
             r#"{'eventName': 'ListUsers'}"#,
             r#"{"eventName":["ListUsers"]}"#,
             r#"{"eventName":null}"#,
@@ -387,6 +424,10 @@ mod tests {
             );
         }
         for text in [
+            r#"{"errorMessage":"You may not perform this action","a":1}"#,
+            r#"{"errorMessage":"You may not perform this operation. User: CreateUser"}"#,
+            r#"{"errorCode":"Client.UnauthorizedOperation"}"#,
+            r#"{"m":"{\"errorCode\":\"Client.UnauthorizedOperation\"}"}"#,
             r#"{"eventNames":"CreateUser"}"#,
             r#"{"userName":"CreateUser"}"#,
             r#"{"transaction":"CreateUser"}"#,
@@ -400,9 +441,9 @@ mod tests {
     #[test]
     fn any_number_of_words_is_found_beside_the_keys() {
         let words: Vec<String> = (0..WORDS_MAX)
-            .map(|n| format!("{n:02}word{n:02}"))
+            .map(|n| format!("{n:03}word{n:03}"))
             .collect();
-        for n_words in 0..=WORDS_MAX {
+        for n_words in [0, 1, 3, 4, 5, 11, 12, 13, WORDS_MAX - 1, WORDS_MAX] {
             let (searched, others) = words.split_at(n_words);
             let keys = ActionKeys::new(&["CreateUser".to_owned()], &[], searched).unwrap();
             let is_found = |text: &str| {
