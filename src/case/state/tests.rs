@@ -681,7 +681,7 @@ fn who_may_take_a_role_is_known_by_its_last_trust_policy() {
         let all = left.flat_map(|one| states[0].outsiders_of(one));
         all.map(str::to_owned).collect()
     };
-    assert_eq!(outsiders(&[made.clone()]), ["444455556666"]);
+    assert_eq!(outsiders(std::slice::from_ref(&made)), ["444455556666"]);
     let other = update("05-09 11:00", "everybody");
     assert_eq!(outsiders(&[made.clone(), other]), ["everybody"; 2]);
     let own = by_stranger("05-09 11:00", "UpdateAssumeRolePolicy").on(role());
