@@ -83,9 +83,7 @@ pub(super) fn time(column: &ArrayRef, row: usize) -> Result<Option<Timestamp>, S
             Some(micros(&text).ok_or_else(unreadable)?)
         }
         number if number.is_numeric() => {
-            return Err(
-                "it is a number, of which the unit is not known: make it a time".to_owned(),
-            );
+            return Err("it is a number without a known unit: make it a time".to_owned());
         }
         other => return Err(format!("its type is {other}, not a time")),
     };

@@ -180,7 +180,7 @@ fn quiet_days(map: &CoverageMap) -> impl Iterator<Item = (&str, Date)> {
     })
 }
 
-/// Returns the holes of a region between two days, both of which count.
+/// Returns the holes of a region from one day to another, with both days.
 fn holes_of(region: &RegionMap, from: Date, to: Date) -> impl Iterator<Item = CaseHole> {
     let hour = |date: Date| {
         let midnight = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();

@@ -87,7 +87,7 @@ pub(super) fn technique_of(event: &CaseEvent) -> Option<&'static str> {
     technique(service, call).map(|technique| technique.id)
 }
 
-/// Returns the fields of an element of a list, all of which are texts.
+/// Returns the fields of an element of a list. All are texts.
 fn fields(names: &[&str]) -> Fields {
     names.iter().map(|name| text(name)).collect()
 }

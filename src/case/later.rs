@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::collected::{EventKey, Sighted, event_key};
 use super::is_quarantine_of_aws;
 use super::state::effects::effect;
+use super::state::ways::is_about_access;
 use crate::follow::{CaseDetails, CaseGraph, Entity, Kind, Quarantine};
 use crate::output::{Alert, Column};
 use crate::report::Relation;
@@ -33,7 +34,8 @@ pub(super) fn changes_state(alert: &Alert, story: &CaseDetails) -> bool {
         None => false,
     };
     let call = alert.text(Column::EventAction).unwrap_or_default();
-    let is_change = !story.traces.made.is_empty() || effect(call).is_some();
+    let is_change =
+        !story.traces.made.is_empty() || effect(call).is_some() || is_about_access(alert);
     is_of_quarantine || is_change && story.error_code.is_none()
 }
 

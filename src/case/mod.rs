@@ -239,12 +239,12 @@ fn search_neighbours(
     windows: &Windows,
     rounds: &mut Rounds<'_>,
 ) -> Result<(Vec<Neighbour>, Addresses), Error> {
-    let Some(sought) = found.sought() else {
+    let Some(sought) = found.sought(known) else {
         return Ok(found.finish());
     };
     rounds.run(sought, None, &mut |event| {
         if windows.is_near(event.alert.time()) {
-            found.take(event, known);
+            found.take(event);
         }
     })?;
     let (neighbours, addresses) = found.finish();

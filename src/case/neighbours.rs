@@ -78,7 +78,7 @@ impl Neighbours {
     }
 
     /// Returns the query with the addresses as search terms; nothing if no search is needed.
-    pub(super) fn sought(&self) -> Option<PassQuery> {
+    pub(super) fn sought(&self, case: &CaseGraph) -> Option<PassQuery> {
         if self.counts.searched == 0 {
             return None;
         }
@@ -90,21 +90,22 @@ impl Neighbours {
             needles.extend([usual.to_uppercase(), usual]);
         }
         Some(PassQuery {
-            sought: PassTarget::From(self.addresses.keys().copied().collect()),
+            sought: PassTarget::From {
+                addresses: self.addresses.keys().copied().collect(),
+                case: case.clone(),
+            },
             needles: needles.into_iter().collect(),
         })
     }
 
-    /// Adds an event from one of the addresses, unless it belongs to the case.
-    pub(super) fn take(&mut self, found: &Found, known: &CaseGraph) {
+    /// Adds an event from one of the addresses that does not belong to the case.
+    pub(super) fn take(&mut self, found: &Found) {
         let Found { alert, story } = found;
         let Some(ip) = alert.text(Column::SourceIp).and_then(ip) else {
             return;
         };
         let (traces, time) = (&story.traces, alert.time());
-        // An identity that received a key of the case belongs to the case, even if the log has only its id.
-        let is_of_case = known.has_any(&traces.actors, time) || known.has_any(&traces.given, time);
-        if is_of_case || self.shared.contains(&ip) {
+        if self.shared.contains(&ip) {
             return;
         }
         let at = self.at.entry(ip).or_default();

@@ -68,7 +68,7 @@ impl<'a> Rounds<'a> {
     ) -> Result<(), Error> {
         let looked_for = match followed.sought {
             PassTarget::CaseGraph(_) => LookedFor::Names,
-            PassTarget::From(_) => LookedFor::Addresses,
+            PassTarget::From { .. } => LookedFor::Addresses,
         };
         let needles = followed.needles.len();
         let mut scan = self.scan.clone();

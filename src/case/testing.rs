@@ -109,6 +109,23 @@ impl Call {
         self
     }
 
+    /// Adds a thing that the call uses.
+    pub(super) fn with(mut self, kind: &str, name: &str) -> Self {
+        self.story.touched.targets.push(Target {
+            role: TargetRole::With,
+            kind: kind.to_owned(),
+            account: String::new(),
+            name: name.to_owned(),
+            data: None,
+        });
+        self
+    }
+
+    /// Sets the service that is called.
+    pub(super) fn of_service(self, service: &str) -> Self {
+        self.text(Column::EventProvider, &format!("{service}.amazonaws.com"))
+    }
+
     pub(super) fn given(mut self, entity: Entity) -> Self {
         self.story.traces.given.push(entity);
         self

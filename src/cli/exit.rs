@@ -67,7 +67,7 @@ pub(super) fn explain(error: &anyhow::Error) -> Exit {
             _ => Exit::Usage,
         };
     }
-    let text = terminal::harmless(&format!("{error:#}"), usize::MAX);
+    let text = terminal::harmless_message(&format!("{error:#}"));
     terminal::line(&format!("{}: {text}", terminal::red("error")));
     match error.downcast_ref() {
         Some(Error::NoRelated { .. }) => Exit::Usage,

@@ -295,7 +295,7 @@ fn not_found(users: &[Entity]) -> Option<String> {
     match users {
         [] => None,
         [one] => Some(format!(
-            "the quarantine of {}, of which the alerts tell, is not in what was read",
+            "the alerts have a quarantine of {} that is not in what was read",
             name(one)
         )),
         many => {
@@ -304,7 +304,7 @@ fn not_found(users: &[Entity]) -> Option<String> {
                 names.push(format!("{} more", many.len() - NAMES_SHOWN));
             }
             Some(format!(
-                "the quarantines of {} users, of which the alerts tell, are not in what was read: {}",
+                "the alerts have quarantines of {} users that are not in what was read: {}",
                 many.len(),
                 names.join(", ")
             ))

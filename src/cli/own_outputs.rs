@@ -80,7 +80,7 @@ fn is_written_here(start: &[u8], end: &[u8]) -> bool {
             && holds(start, "\"run_id\":")
 }
 
-/// Returns whether a file begins with a header of which all names are columns of alerts. No record of CloudTrail, and no
+/// Returns whether a file begins with a header whose names are all columns of alerts. No record of CloudTrail, and no
 /// table of such records, has only these names: they lack the call.
 fn is_csv_of_own_columns(start: &[u8]) -> bool {
     let line = start.split(|byte| *byte == b'\n').next();

@@ -142,6 +142,19 @@ pub(super) fn harmless(text: &str, chars_max: usize) -> String {
     shown
 }
 
+/// Makes a message of several lines harmless. Lines after the first are indented, so that a line break in a name cannot
+/// make text look like another message.
+pub(super) fn harmless_message(text: &str) -> String {
+    let lines = text.split('\n').enumerate().map(|(n, line)| {
+        let line = harmless(line, usize::MAX);
+        match n == 0 || line.starts_with("  ") {
+            true => line,
+            false => format!("  {line}"),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Returns whether a text contains a character that a terminal may obey.
 pub(super) fn may_be_obeyed(text: &str) -> bool {
     !text.chars().all(is_harmless)

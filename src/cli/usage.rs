@@ -10,7 +10,7 @@ use super::terminal;
 /// Returns the error of a command line whose values are invalid.
 pub(super) fn usage(message: &str) -> clap::Error {
     // Without the line that shows how options are written: they were written right.
-    let message = terminal::harmless(message, usize::MAX);
+    let message = terminal::harmless_message(message);
     clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n"))
 }
 

@@ -31,7 +31,7 @@ const KEPT_BYTES: usize = 16 * 1024;
 const RECORD_BYTES: usize = 320 * 1024;
 /// The number of pieces in which the end of a record is searched for. Pieces may be as small as somebody likes.
 const PIECES_MAX: u8 = 16;
-/// The number of opening brackets before a call of which one may begin its record.
+/// The number of opening brackets before a call that are tried as the beginning of its record.
 const BRACKETS_MAX: usize = 64;
 
 /// Counts the events of one log, which comes in pieces.

@@ -65,7 +65,7 @@ pub(super) fn call_after_time(text: &[u8]) -> AfterTime {
     let Some(after) = text.strip_prefix(br#","eventSource":""#) else {
         return AfterTime::Odd;
     };
-    // Most services are told by their first letter.
+    // The first letter is enough for most services.
     if after
         .first()
         .is_some_and(|first| first.is_ascii_lowercase() && !matches!(first, b'c' | b's'))
@@ -124,7 +124,7 @@ impl TrailEvent {
         })
     }
 
-    /// Returns an event of which only the time and the call are known.
+    /// Returns an event with only a time and a call.
     pub(super) fn cut(time: &str, call: &str) -> Self {
         Self {
             time: time.to_owned(),

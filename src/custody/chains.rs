@@ -68,7 +68,7 @@ pub(super) enum Break {
 pub struct Chains {
     /// The status of each digest, by its number. `None` if another copy of the same digest counts.
     pub(super) statuses: Vec<Option<DigestStatus>>,
-    /// The names of digests of which several differing copies are there.
+    /// The names of digests that have several different copies.
     pub(super) differing: Vec<String>,
     pub(super) breaks: Vec<Break>,
     /// The gaps, by account, region and time.

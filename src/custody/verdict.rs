@@ -243,7 +243,7 @@ impl<'a> Judge<'a> {
         held.iter().any(is_whole)
     }
 
-    /// Returns what was done to a log of which copies are there, and none fits.
+    /// Returns what was done to a log whose copies do not fit.
     fn alteration(&self, entry: &Listed, held: &[usize]) -> FindingCode {
         let copies = || held.iter().map(|n| &self.collection.held[*n]);
         let begins = |copy: &Held| entry.hash.is_some_and(|hash| copy.parts.contains(&hash));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::known::Known;
-use super::record::REQUEST;
+use super::record::{REQUEST, near};
 
 /// Where an ECS field comes from.
 #[derive(Clone, Copy)]
@@ -221,6 +221,16 @@ pub(super) fn origin(field: &str) -> Option<Origin> {
 pub(super) fn flattened(field: &str) -> Option<(&'static str, &str)> {
     let mut objects = FLATTENED.iter();
     objects.find_map(|(prefix, object)| Some((*object, field.strip_prefix(prefix)?)))
+}
+
+/// Returns the ECS field that was probably meant by a name that is none: the same in other letters, or with one letter
+/// less, more or different.
+pub(crate) fn near_ecs_field(name: &str) -> Option<&'static str> {
+    let is_field = origin(name).is_some() || flattened(name).is_some();
+    match is_field || fields_under(name).next().is_some() {
+        true => None,
+        false => near(name, ORIGINS.iter().map(|(name, _)| *name)),
+    }
 }
 
 /// Returns the ECS field with the values of a field of CloudTrail's own.

@@ -17,6 +17,8 @@ const LIST_NAMES: [&str; 3] = ["items", "item", "member"];
 pub struct Path<'p> {
     name: &'p str,
     outer: Option<&'p Path<'p>>,
+    /// The number of the object that it is a member of; 0 if that is not known.
+    object: usize,
 }
 
 impl<'p> Path<'p> {
@@ -24,6 +26,20 @@ impl<'p> Path<'p> {
     #[must_use]
     pub fn name(&self) -> &'p str {
         self.name
+    }
+
+    /// Returns the number of the object that has the innermost member with this name, in any case of letters; nothing if
+    /// no name is this one. The members of one object have the same number. It is 0 if the record does not show which
+    /// object that is.
+    pub(crate) fn object_with(&self, name: &str) -> Option<usize> {
+        let mut next = Some(*self);
+        while let Some(path) = next {
+            if path.name.eq_ignore_ascii_case(name) {
+                return Some(path.object);
+            }
+            next = path.outer.copied();
+        }
+        None
     }
 
     /// Returns whether it is a member of the object itself, and not of an object inside it.
@@ -84,7 +100,7 @@ impl Event<'_> {
     }
 
     fn each_in(&self, place: &Place, visit: Visit<'_>) {
-        let mut walk = Walk { visit, depth: 0 };
+        let mut walk = Walk::new(visit);
         match self.schema {
             Schema::CloudTrail => walk.record(&self.record, place.field),
             Schema::Ecs => walk.ecs(self.record.value(), place),
@@ -123,13 +139,38 @@ impl Place {
     };
 }
 
+/// Calls `visit` with each text and whole number in a document, if it is an object in JSON.
+pub(crate) fn each_in_document(text: &str, visit: Visit<'_>) {
+    if let Ok(document) = serde_json::from_str::<serde_json::Value>(text) {
+        Walk::new(visit).json(&document, None);
+    }
+}
+
 /// A walk through an object.
 struct Walk<'w> {
     visit: Visit<'w>,
     depth: usize,
+    /// The number of objects so far.
+    n_objects: usize,
+}
+
+impl<'w> Walk<'w> {
+    fn new(visit: Visit<'w>) -> Self {
+        Self {
+            visit,
+            depth: 0,
+            n_objects: 0,
+        }
+    }
 }
 
 impl Walk<'_> {
+    /// Returns the number of an object that begins here.
+    fn begin_object(&mut self) -> usize {
+        self.n_objects += 1;
+        self.n_objects
+    }
+
     fn record(&mut self, record: &Record<'_>, field: &str) {
         for value in record.get(field) {
             self.stored(value);
@@ -191,17 +232,21 @@ impl Walk<'_> {
         }
     }
 
-    /// Runs `visit` for a member of an object. `is_tagged` is true if the object has a member `tag`: then EC2 stores
-    /// an element of a list in its member `content`.
+    /// Runs `visit` for a member of an object with this number. `is_tagged` is true if the object has a member `tag`:
+    /// then EC2 stores an element of a list in its member `content`.
     fn member(
         &mut self,
         name: &str,
-        is_tagged: bool,
+        (object, is_tagged): (usize, bool),
         at: Option<&Path<'_>>,
         visit: &mut dyn FnMut(&mut Self, Option<&Path<'_>>),
     ) {
         let is_of_list = LIST_NAMES.contains(&name) || is_tagged && name == "content";
-        let below = Path { name, outer: at };
+        let below = Path {
+            name,
+            outer: at,
+            object,
+        };
         let at = if is_of_list { at } else { Some(&below) };
         self.inside(&mut |walk| visit(walk, at));
     }
@@ -219,8 +264,11 @@ impl Walk<'_> {
             Some(Scalar::Float(_) | Scalar::Boolean(_)) | None => {}
         }
         let is_tagged = value.members().any(|(name, _)| name == "tag");
+        let object = self.begin_object();
         for (name, child) in value.members() {
-            self.member(name, is_tagged, at, &mut |walk, at| walk.value(child, at));
+            self.member(name, (object, is_tagged), at, &mut |walk, at| {
+                walk.value(child, at)
+            });
         }
         for child in value.elements() {
             self.inside(&mut |walk| walk.value(child, at));
@@ -233,8 +281,11 @@ impl Walk<'_> {
             serde_json::Value::Number(n) if !n.is_f64() => self.leaf(at, &n.to_string()),
             serde_json::Value::Object(members) => {
                 let is_tagged = members.contains_key("tag");
+                let object = self.begin_object();
                 for (name, child) in members {
-                    self.member(name, is_tagged, at, &mut |walk, at| walk.json(child, at));
+                    self.member(name, (object, is_tagged), at, &mut |walk, at| {
+                        walk.json(child, at)
+                    });
                 }
             }
             serde_json::Value::Array(elements) => {
@@ -250,8 +301,11 @@ impl Walk<'_> {
     fn printed(&mut self, text: &str, at: Option<&Path<'_>>) {
         if text.ends_with('}') && (text.starts_with('{') || text.starts_with("@{")) {
             let is_tagged = java_map::entries(text).any(|(name, _)| name == "tag");
+            let object = self.begin_object();
             for (name, value) in java_map::entries(text) {
-                self.member(name, is_tagged, at, &mut |walk, at| walk.printed(value, at));
+                self.member(name, (object, is_tagged), at, &mut |walk, at| {
+                    walk.printed(value, at)
+                });
             }
         } else if text.ends_with(']') && text.starts_with('[') {
             for element in java_map::elements(text) {
@@ -279,7 +333,7 @@ impl Walk<'_> {
         };
         match is_number {
             true => self.inside(&mut |walk| visit(walk, at)),
-            false => self.member(first, false, at, visit),
+            false => self.member(first, (0, false), at, visit),
         }
     }
 }
@@ -406,10 +460,12 @@ mod tests {
         let outer = Path {
             name: "iamInstanceProfile",
             outer: None,
+            object: 1,
         };
         let path = Path {
             name: "name",
             outer: Some(&outer),
+            object: 2,
         };
         assert!(path.ends_with("name") && path.ends_with("iamInstanceProfile.name"));
         assert!(!path.ends_with("keyName") && !path.ends_with("a.iamInstanceProfile.name"));

@@ -71,6 +71,33 @@ pub(crate) fn is_own_field(name: &str) -> bool {
             .any(|field| after_field(name, field).is_some())
 }
 
+/// Returns the record's own field that was probably meant by a name that is none: the same in other letters, or with one
+/// letter less, more or different.
+pub(crate) fn near_field(name: &str) -> Option<&'static str> {
+    match OWN_FIELDS.contains(&name) {
+        true => None,
+        false => near(name, OWN_FIELDS.into_iter()),
+    }
+}
+
+/// Returns the first of these names that is the same as `name` in other letters, or with one letter less, more or
+/// different.
+pub(super) fn near(
+    name: &str,
+    mut known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    known.find(|known| {
+        let (own, other) = (known.to_ascii_lowercase(), name.to_ascii_lowercase());
+        let (own, other) = (own.as_bytes(), other.as_bytes());
+        let alike = own.iter().zip(other);
+        let n_before = alike.take_while(|(a, b)| a == b).count();
+        let (own, other) = (&own[n_before..], &other[n_before..]);
+        let alike = own.iter().rev().zip(other.iter().rev());
+        let n_after = alike.take_while(|(a, b)| a == b).count();
+        own.len() - n_after <= 1 && other.len() - n_after <= 1
+    })
+}
+
 /// The most members with other names that a table lists.
 const OTHERS_MAX: usize = 8;
 

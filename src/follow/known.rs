@@ -12,6 +12,8 @@ use crate::steps;
 #[derive(Debug, Clone, Default)]
 pub struct CaseGraph {
     reached: BTreeMap<Entity, Reach>,
+    /// True if it has a user whose account is not known.
+    has_user_of_any_account: bool,
     hops_max: u32,
     /// True if something was not followed because it is too many steps away.
     is_cut: bool,
@@ -72,7 +74,12 @@ impl CaseGraph {
 
     /// Adds an entity that the case begins with, and that belongs to it from a time on.
     pub fn begin_at(&mut self, entity: Entity, since: Option<Timestamp>) {
-        self.reached.insert(entity, Reach { hops: 0, since });
+        self.insert(entity, Reach { hops: 0, since });
+    }
+
+    fn insert(&mut self, entity: Entity, reach: Reach) {
+        self.has_user_of_any_account |= entity.kind == Kind::User && entity.account.is_empty();
+        self.reached.insert(entity, reach);
     }
 
     /// Adds what an event made and issued, as if its actor belonged to the case. What belongs to it already stays as it
@@ -80,8 +87,9 @@ impl CaseGraph {
     pub fn begin_with_results(&mut self, traces: &EntityRefs, time: Option<Timestamp>) {
         let since = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
         for one in traces.made.iter().chain(&traces.given) {
-            let reach = Reach { hops: 0, since };
-            self.reached.entry(one.clone()).or_insert(reach);
+            if !self.reached.contains_key(one) {
+                self.insert(one.clone(), Reach { hops: 0, since });
+            }
         }
     }
 
@@ -103,7 +111,7 @@ impl CaseGraph {
         let known = self.reached.get(entity).copied();
         // A case may begin with a user whose account is not known.
         let anywhere = match entity.kind {
-            Kind::User => self
+            Kind::User if self.has_user_of_any_account => self
                 .reached
                 .get(&Entity::by_name(entity.kind, &entity.name)),
             _ => None,
@@ -117,7 +125,8 @@ impl CaseGraph {
     /// Returns whether any of these entities is followed at a time.
     #[must_use]
     pub fn has_any(&self, entities: &[Entity], time: Option<Timestamp>) -> bool {
-        self.nearest(entities, time).is_some()
+        let mut followed = entities.iter().filter(|one| one.is_followed());
+        followed.any(|one| self.reach_at(one, time).is_some())
     }
 
     /// Returns how an entity belongs to the case at a time. If the time of the event cannot be parsed, any time
@@ -162,15 +171,15 @@ impl CaseGraph {
             (Role::Made, &traces.made),
             (Role::Given, &traces.given),
         ];
-        let ties = parts.into_iter().flat_map(|(part, entities)| {
+        // The actor says more about an event than the entity acted on, so the first role that links them counts.
+        parts.into_iter().find_map(|(part, entities)| {
             let followed = entities.iter().filter(|entity| entity.is_followed());
-            followed.filter_map(move |entity| {
+            let ties = followed.filter_map(|entity| {
                 let hops = self.reach_at(entity, time)?.hops;
                 Some(Link { hops, part, entity })
-            })
-        });
-        // The actor says more about an event than the entity acted on.
-        ties.min_by_key(|tie| (tie.part, tie.hops, tie.entity))
+            });
+            ties.min_by_key(|tie| (tie.hops, tie.entity))
+        })
     }
 
     /// Adds the content of another graph.
@@ -202,31 +211,31 @@ impl CaseGraph {
     /// Adds what an event leads to. Returns true if something new is known.
     fn learn(&mut self, traces: &EntityRefs, time: Option<Timestamp>) -> bool {
         let mut is_new = false;
-        let users = |entities: &[Entity]| {
-            let has_keys = |one: &&Entity| matches!(one.kind, Kind::User | Kind::ConsoleSession);
-            entities
-                .iter()
-                .filter(has_keys)
-                .cloned()
-                .collect::<Vec<_>>()
-        };
         let from = time.and_then(|time| time.checked_sub(CLOCKS_APART).ok());
         // A key belongs to its user or to a console session if it is used together with it or created for it.
         let owned = [
-            (users(&traces.actors), &traces.actors, None),
-            (users(&traces.on), &traces.made, from),
+            (&traces.actors, &traces.actors, None),
+            (&traces.on, &traces.made, from),
         ];
-        for (users, things, from) in owned {
-            let keys = things.iter().filter(|one| one.kind == Kind::AccessKey);
-            if let Some(Reach { hops, since }) = self.nearest(&users, time) {
-                for key in keys {
+        let has_keys = |one: &&Entity| matches!(one.kind, Kind::User | Kind::ConsoleSession);
+        let is_key = |one: &&Entity| one.kind == Kind::AccessKey;
+        for (owners, things, from) in owned {
+            if !things.iter().any(|one| is_key(&one)) {
+                continue;
+            }
+            let owners = owners.iter().filter(has_keys);
+            if let Some(Reach { hops, since }) = self.nearest(owners, time) {
+                for key in things.iter().filter(is_key) {
                     let since = since.max(from);
                     is_new |= self.add(key, Reach { hops, since });
                 }
             }
         }
+        if traces.made.is_empty() && traces.given.is_empty() {
+            return is_new;
+        }
         // Entities that it creates, and entities issued to it, are one step further away.
-        if let Some(Reach { hops, .. }) = self.nearest(&traces.actors, time) {
+        if let Some(Reach { hops, .. }) = self.nearest(traces.actors.iter(), time) {
             for one in traces.made.iter().chain(&traces.given) {
                 let reach = Reach {
                     hops: hops + 1,
@@ -239,8 +248,12 @@ impl CaseGraph {
     }
 
     /// Returns how the nearest followed entity of these belongs to the case.
-    fn nearest(&self, entities: &[Entity], time: Option<Timestamp>) -> Option<Reach> {
-        let followed = entities.iter().filter(|one| one.is_followed());
+    fn nearest<'e>(
+        &self,
+        entities: impl Iterator<Item = &'e Entity>,
+        time: Option<Timestamp>,
+    ) -> Option<Reach> {
+        let followed = entities.filter(|one| one.is_followed());
         let reached = followed.filter_map(|one| self.reach_at(one, time));
         reached.reduce(Reach::join)
     }
@@ -255,7 +268,7 @@ impl CaseGraph {
             return false;
         }
         let Some(known) = self.reached.get_mut(entity) else {
-            self.reached.insert(entity.clone(), reach);
+            self.insert(entity.clone(), reach);
             return true;
         };
         let joined = known.join(reach);

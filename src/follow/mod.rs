@@ -37,8 +37,13 @@ pub struct PassQuery {
 pub enum PassTarget {
     /// Events that are linked to the case so far.
     CaseGraph(CaseGraph),
-    /// Events that came from one of these addresses, in their canonical form.
-    From(BTreeSet<IpAddr>),
+    /// Events that came from one of these addresses and do not belong to the case.
+    From {
+        /// The addresses, in their canonical form.
+        addresses: BTreeSet<IpAddr>,
+        /// The case.
+        case: CaseGraph,
+    },
 }
 
 /// Additional data of an event that belongs to a case, besides the columns of an alert's row.
@@ -75,18 +80,24 @@ impl PassQuery {
     /// Returns the details of an event, if it belongs to the case.
     #[must_use]
     pub fn story(&self, event: &Event<'_>) -> Option<CaseDetails> {
-        let traces = EntityRefs::of(event);
-        match &self.sought {
+        let time = event.time_micros();
+        let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        let traces = match &self.sought {
             PassTarget::CaseGraph(known) => {
-                let time = event.time_micros();
-                let time = time.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+                let traces = EntityRefs::of(event);
                 known.tie(&traces, time)?;
+                traces
             }
-            PassTarget::From(addresses) => {
+            PassTarget::From { addresses, case } => {
                 let address: IpAddr = event.text("source.ip")?.parse().ok()?;
                 addresses.get(&address.to_canonical())?;
+                let traces = EntityRefs::of(event);
+                // An identity that received a key of the case belongs to the case, even if the log has only its id.
+                let is_of_case =
+                    case.has_any(&traces.actors, time) || case.has_any(&traces.given, time);
+                (!is_of_case).then_some(traces)?
             }
-        }
+        };
         let mut read_only = None;
         event.each_value("aws.cloudtrail.read_only", &mut |value| {
             read_only = match value {

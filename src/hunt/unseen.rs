@@ -1,4 +1,4 @@
-//! Reports an account or a region that a run asks for and of which no file was found: a typing error would otherwise
+//! Reports an account or a region that a run selects but that has no file: a typing error would otherwise
 //! look like an answer.
 //!
 //! Events are counted without being parsed, so the accounts of events are not known. Those of the files are: CloudTrail

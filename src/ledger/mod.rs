@@ -95,7 +95,7 @@ pub struct Summary {
     pub n_delivered: u64,
     /// Number of rows that are in no output yet.
     pub n_waiting: u64,
-    /// Number of sources that could not be read completely and of which this was forgotten.
+    /// Number of sources that could not be read completely, and whose diagnostics were forgotten.
     pub n_forgotten: u64,
     /// Number of errors by kind.
     pub failures: BTreeMap<Code, u64>,

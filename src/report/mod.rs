@@ -112,7 +112,7 @@ pub struct Sources {
     pub empty: u64,
     /// Sources that were opened, but a part was not read or not decided.
     pub partial: u64,
-    /// Sources of which nothing was read.
+    /// Sources from which nothing was read.
     pub failed: u64,
     /// Stored bytes of the sources that were read completely.
     pub read_bytes: u64,

@@ -56,7 +56,7 @@ pub struct RuleSelection {
     pub excluded: Vec<Pattern>,
     /// The lowest severity.
     pub min_severity: Option<Severity>,
-    /// The tags, of which a rule must have one; any rule if this is empty. The case of letters does not count.
+    /// A rule must have one of these tags; any rule may if there are none. The case of letters does not count.
     pub tags: Vec<Pattern>,
 }
 

@@ -71,7 +71,7 @@ pub(super) struct Fault {
 }
 
 impl ParseError {
-    /// Returns the error for `text`, of which the query is what follows these bytes.
+    /// Returns the error for `text`. The query in it begins after these bytes.
     pub(super) fn shifted_by(self, text: &str, n_bytes: usize) -> Self {
         let fault = Fault {
             offset: self.offset + n_bytes,

@@ -17,6 +17,7 @@ use memchr::arch::all::packedpair::Pair;
 use super::marks::Counter;
 use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
 use crate::binary::{CONTROL_MAX, find_control};
+use crate::steps;
 
 /// The beginning of an escape of an ASCII character. The characters after it decide which one.
 pub(super) const ESCAPE: &[u8] = b"\\u00";
@@ -164,6 +165,7 @@ impl Probe {
     /// Returns one probe for both patterns, if they share two bytes at the same offsets that are rare in text at this
     /// distance.
     fn common(a: &[u8], b: &[u8]) -> Option<Self> {
+        steps::take(1);
         let shared = (0..a.len().min(b.len())).filter(|&at| a[at] == b[at]);
         let first = shared.clone().max_by_key(|&at| rarity_bits(a[at]))?;
         // Bytes of one word occur together.
@@ -214,9 +216,11 @@ impl Pattern {
 impl Patterns {
     pub(super) fn new<'p>(patterns: impl Iterator<Item = &'p [u8]>) -> Self {
         let patterns: Vec<&[u8]> = patterns.collect();
-        let few = Few::new(&patterns);
-        match few.probes.len() {
-            ..=PROBES_MAX => Self::Few(few),
+        // A probe is for two patterns at most. Each pattern is compared with each probe to find these pairs, so this
+        // is not tried for more patterns than can have so few probes.
+        let few = (patterns.len() <= 2 * PROBES_MAX).then(|| Few::new(&patterns));
+        match few {
+            Some(few) if few.probes.len() <= PROBES_MAX => Self::Few(few),
             _ => Self::Many(Many::new(&patterns)),
         }
     }
@@ -398,6 +402,21 @@ mod tests {
             .collect();
         let expected: Vec<_> = (0..300).map(|n| (n * 9, n)).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn patterns_are_not_compared_with_one_another_if_they_are_many() {
+        let words: Vec<String> = (0..2000).map(|n| format!("AKIAWord{n:04}")).collect();
+        let patterns = || words.iter().map(|word| word.as_bytes());
+        let (n_steps, _) = steps::count(|| Patterns::new(patterns()));
+        assert!(n_steps <= 2000, "{n_steps}");
+        let pairs = ["K.......Q", "X.......Z", "V.......W"];
+        let six = pairs
+            .iter()
+            .flat_map(|pair| [1, 2].map(|n| format!("{pair}{n}")));
+        let six: Vec<String> = six.collect();
+        let six = Patterns::new(six.iter().map(|word| word.as_bytes()));
+        assert!(matches!(six, Patterns::Few(few) if few.probes.len() == 3));
     }
 
     #[test]

@@ -145,8 +145,8 @@ fn the_state_is_that_at_the_end_of_the_log_whatever_the_window() {
             &[
                 "The quarantine was lifted by arn:aws:iam::111122223333:user/ops on 2024-06-10 11:00:00Z",
                 // What came after the window is in the story, too.
-                "- 2024-06-10 11:00Z **response**: after the time range of the case, of which only changes and the first calls are kept: user ops from 198.51.100.7: DetachUserPolicy",
-                "- 2024-06-11 11:00Z **intruder**: after the time range of the case, of which only changes and the first calls are kept: 1 call from 203.0.113.9; started i-0123456789abcdef0",
+                "- 2024-06-10 11:00Z **response**: after the time range of the case (only changes and the first calls are kept): user ops from 198.51.100.7: DetachUserPolicy",
+                "- 2024-06-11 11:00Z **intruder**: after the time range of the case (only changes and the first calls are kept): 1 call from 203.0.113.9; started i-0123456789abcdef0",
                 &format!("; {LEAKED} was used after that: 8 calls, last 2024-06-12 11:00:00Z"),
                 &format!("| Probably leaked | {LEAKED}: "),
                 &format!(
@@ -483,7 +483,9 @@ fn changes_of_older_things_are_left_behind_with_their_commands() {
                 "new version in use of policy arn:aws:iam::{ACCOUNT}:policy/p in {ACCOUNT} {unsearched}"
             ),
             &format!("activation of access key AKIAOLDBOB000EXAMPLE in {ACCOUNT} {unsearched}"),
-            &format!("permission for others to call function sync in {ACCOUNT} {unsearched}"),
+            &format!(
+                "permission for others to call function sync in {ACCOUNT}: everybody {unsearched}"
+            ),
             &format!("user alice in {ACCOUNT} as a member of group devs; user bob"),
             "aws iam remove-user-from-group --group-name admins --user-name bob",
             "aws iam delete-role-policy --role-name ops --policy-name own",

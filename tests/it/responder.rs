@@ -114,7 +114,7 @@ fn an_archive_without_the_quarantines_gives_no_verdict() {
     has(
         &said,
         &[
-            "error: the quarantines of 6 users, of which the alerts tell, are not in what was read: a, b, c, d, e, 1 more",
+            "error: the alerts have quarantines of 6 users that are not in what was read: a, b, c, d, e, 1 more",
             "verdict none: no quarantine of the alerts is in what was read page",
             "complete no: 6 quarantines of the alerts not in what was read; the verdict may be wrong",
         ],

@@ -250,7 +250,7 @@ fn a_query_alone_is_a_rule() {
 fn exceptions_suppress_alerts_and_are_counted() {
     let lake = archive();
     let exceptions = "[[exception]]\nreason = \"the pipeline\"\nrules = [\"user\"]\n\
-        kql = 'user.name: deploy-*'\n";
+        kql = 'user.name: deploy-*'\n[[exception]]\nrules = [\"nosuch\"]\nkql = 'user.name: x'\n";
     fs::write(lake.beside("exceptions.toml"), exceptions).unwrap();
     let options = [&RULES[..], &["--exceptions", "exceptions.toml"]].concat();
     let (rows, report, text) = hunt(&lake, &options);
@@ -258,12 +258,17 @@ fn exceptions_suppress_alerts_and_are_counted() {
     assert_eq!(report["rules"][2]["suppressed"], 1);
     assert_eq!(
         report["exceptions"],
-        json!([{"line": 1, "reason": "the pipeline", "rules": 1, "suppressed": 1}])
+        json!([
+            {"line": 1, "reason": "the pipeline", "rules": 1, "suppressed": 1},
+            {"line": 5, "reason": null, "rules": 0, "suppressed": 0},
+        ])
     );
     assert!(
-        text.contains("1 alert by the exception in line 1 (the pipeline)"),
+        text.contains("1 alert by the exception in line 1 (the pipeline)\n"),
         "{text}"
     );
+    let of_none = "by the exception in line 5: no rule of this run has its id or title";
+    assert!(text.contains(of_none), "{text}");
     fs::write(
         lake.beside("exceptions.toml"),
         "[[exception]]\nkql = 'a.*: b'\n",
@@ -340,6 +345,11 @@ fn rules_are_listed_checked_and_explained() {
         text.contains("can never match: its category is that of none"),
         "{text}"
     );
+    let misspelt = sigma("misspelt", "low", "ListUsers").replace("eventName", "eventname");
+    fs::write(lake.beside("misspelt.yml"), misspelt).unwrap();
+    let checked = succeeds(&lake, &["rules", "check", "misspelt.yml"]);
+    let expected = "no record has the field `eventname`: probably `eventName` is meant";
+    assert!(checked.contains(expected), "{checked}");
     let fine = succeeds(&lake, &["rules", "check", "sigma/aws"]);
     assert!(
         fine.contains("2 rules checked: 0 cannot run, 0 have warnings"),
@@ -362,6 +372,7 @@ fn a_test_of_a_rule_says_what_held_in_each_event() {
         text.contains("held        event.action is \"CreateAccessKey\""),
         "{text}"
     );
+    assert!(text.starts_with("match  "), "{text}");
     assert!(
         text.contains("failed      event.action is \"CreateAccessKey\"   (is ListUsers)"),
         "{text}"
@@ -378,6 +389,13 @@ fn a_test_of_a_rule_says_what_held_in_each_event() {
     assert!(text.contains("and 4 events more (--max)"), "{text}");
     let args = ["rules", "test", "nosuch.toml", "logs/a.json.gz"];
     refuses(&lake, &args, "is neither a file nor a query");
+    // The query is on a line of its own, with a mark below the place.
+    let args = ["rules", "test", "kql: user.name = bob", "logs/a.json.gz"];
+    refuses(
+        &lake,
+        &args,
+        "`field: value`\n  kql: user.name = bob\n       ^\n",
+    );
 }
 
 #[test]

@@ -708,7 +708,7 @@ fn alerts_of_another_archive_and_times_that_cannot_be_read_are_told() {
     };
     fs::create_dir(lake.beside("other")).unwrap();
     fs::write(lake.beside("other/a.json"), r#"{"Records":[]}"#).unwrap();
-    investigate("alerts.ndjson", "other", 3, "the quarantine of release-bot");
+    investigate("alerts.ndjson", "other", 3, "a quarantine of release-bot");
     let alert = text(lake.beside("alerts.ndjson")).unwrap();
     let alert = alert.lines().next().unwrap();
     let time = alert.split_once(r#""event_time":"#).unwrap().1;
@@ -859,7 +859,7 @@ fn a_page_says_what_leaked_what_is_open_and_what_to_do_now() {
         "| Others at the foreign addresses | user intern in 111122223333: ",
         "aws iam list-access-keys --user-name intern",
         // What was done about it.
-        "- The console password was changed or taken away: **missing**",
+        "- The console password was changed or removed: **missing**",
     ] {
         assert!(ticket.replace('\\', "").contains(part), "{part}: {ticket}");
     }

@@ -108,6 +108,7 @@ const EDGES: [(&str, &[&str], &str); 23] = [
             "output",
             "report",
             "rule",
+            "steps",
         ],
         "it makes passes of its own, and knows from the map of the first one where something is missing; of the input it knows what was found, which it reads again; no scanner is known there",
     ),

@@ -1,7 +1,7 @@
 //! What happened to a user, in bursts: calls of one party from one address with short gaps between them, as a few words
 //! each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +17,7 @@ use crate::case::{CaseEvent, is_of_aws};
 use crate::follow::{Entity, Kind, Quarantine};
 use crate::output::Column;
 use crate::report::Relation;
+use crate::steps;
 
 /// Calls that are further apart belong to two bursts.
 const GAP: SignedDuration = SignedDuration::from_mins(30);
@@ -175,9 +176,7 @@ fn line(own: &Own<'_>, bursts: &[&Burst<'_>]) -> BurstFacts {
     };
     let is_later = bursts.iter().any(|burst| burst.is_later);
     let later = match is_later {
-        true => {
-            "after the time range of the case, of which only changes and the first calls are kept: "
-        }
+        true => "after the time range of the case (only changes and the first calls are kept): ",
         false => "",
     };
     let mut why: Vec<Why> = bursts
@@ -243,10 +242,11 @@ fn text(own: &Own<'_>, burst: &Burst<'_>) -> String {
 
 /// Returns those who acted, each once.
 fn actors(own: &Own<'_>, events: &[&CaseEvent]) -> Vec<String> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut actors: Vec<String> = Vec::new();
     for event in events {
         let name = actor(event, own.account());
-        if !actors.contains(&name) {
+        if seen.insert(name.clone()) {
             actors.push(name);
         }
     }
@@ -306,15 +306,16 @@ fn deeds(events: &[&CaseEvent]) -> String {
         .copied()
         .filter(|event| event.story.error_code.is_none())
         .collect();
+    let policies = policies_of_made_users(&succeeded);
     deeds.extend(took(&succeeded));
-    deeds.extend(made(&succeeded));
+    deeds.extend(made(&succeeded, &policies));
     // Calls that touched data, which a reader must see, and the others.
     let (mut data, mut others): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for event in &succeeded {
         let is_named = !event.story.traces.made.is_empty() || !event.story.traces.given.is_empty();
         let action = call(event);
         let is_of_data = is_data(event).is_some();
-        if is_named || is_of_made_user(event, &succeeded) || is_read(event) && !is_of_data {
+        if is_named || is_of_made_user(event, &policies) || is_read(event) && !is_of_data {
             continue;
         }
         let words = match target(event) {
@@ -384,7 +385,7 @@ fn took(events: &[&CaseEvent]) -> Option<String> {
 }
 
 /// Returns what was made and started, with the policies that made users got.
-fn made(events: &[&CaseEvent]) -> Vec<String> {
+fn made(events: &[&CaseEvent], policies: &PoliciesOfUsers<'_>) -> Vec<String> {
     let mut made: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
     for event in events {
         for entity in &event.story.traces.made {
@@ -392,13 +393,9 @@ fn made(events: &[&CaseEvent]) -> Vec<String> {
                 Kind::Policy => shown(entity.name.rsplit('/').next().unwrap_or_default()),
                 _ => shown(&entity.name),
             };
-            let policies = match entity.kind {
-                Kind::User => policies(events, entity),
-                _ => Vec::new(),
-            };
-            let with = match policies.is_empty() {
-                true => String::new(),
-                false => format!(" with {}", policies.join(", ")),
+            let with = match policies.get(entity) {
+                Some(policies) if !policies.is_empty() => format!(" with {}", policies.join(", ")),
+                _ => String::new(),
             };
             let beside = match entity.kind {
                 Kind::Instance => instance_words(event),
@@ -432,29 +429,36 @@ fn instance_words(event: &CaseEvent) -> String {
     }
 }
 
-/// Returns whether an event attached a policy to a user that one of these events made: the policy is named there.
-fn is_of_made_user(event: &CaseEvent, events: &[&CaseEvent]) -> bool {
-    let made = events.iter().flat_map(|one| &one.story.traces.made);
-    let mut users = made.filter(|one| one.kind == Kind::User);
-    is_attached(event) && users.any(|user| event.story.traces.on.contains(user))
+/// The policies that were attached to each user that some events made.
+type PoliciesOfUsers<'e> = BTreeMap<&'e Entity, Vec<String>>;
+
+fn policies_of_made_users<'e>(events: &[&'e CaseEvent]) -> PoliciesOfUsers<'e> {
+    let made = events.iter().flat_map(|event| &event.story.traces.made);
+    let users = made.filter(|one| one.kind == Kind::User);
+    let mut policies: PoliciesOfUsers<'e> = users.map(|user| (user, Vec::new())).collect();
+    for event in events.iter().filter(|event| is_attached(event)) {
+        let on = &event.story.traces.on;
+        let attached = on.iter().filter(|one| one.kind == Kind::Policy);
+        let names = attached.map(|policy| policy.name.rsplit('/').next().unwrap_or_default());
+        let names: Vec<String> = names.map(shown).collect();
+        for user in on {
+            if let Some(policies) = policies.get_mut(user) {
+                policies.extend_from_slice(&names);
+            }
+        }
+    }
+    policies
+}
+
+/// Returns whether an event attached a policy to one of these users: the policy is named with the user.
+fn is_of_made_user(event: &CaseEvent, users: &PoliciesOfUsers<'_>) -> bool {
+    let mut on = event.story.traces.on.iter();
+    is_attached(event) && on.any(|one| users.contains_key(one))
 }
 
 fn is_attached(event: &CaseEvent) -> bool {
+    steps::take(1);
     event.alert.text(Column::EventAction) == Some("AttachUserPolicy")
-}
-
-/// Returns the policies that were attached to a user.
-fn policies(events: &[&CaseEvent], user: &Entity) -> Vec<String> {
-    let attached = events
-        .iter()
-        .filter(|event| is_attached(event) && event.story.traces.on.contains(user));
-    let policies = attached.flat_map(|event| {
-        let on = event.story.traces.on.iter();
-        on.filter(|one| one.kind == Kind::Policy)
-    });
-    policies
-        .map(|policy| shown(policy.name.rsplit('/').next().unwrap_or_default()))
-        .collect()
 }
 
 /// Returns the spans of the intruder's or the response's bursts, for a chart.

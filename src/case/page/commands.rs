@@ -393,6 +393,7 @@ mod tests {
             owner: String::new(),
             is_of_intruder: true,
             part: None,
+            outsiders: Vec::new(),
             doubt: "",
         }
     }

@@ -91,7 +91,7 @@ pub(super) struct UserFacts {
     pub(super) account: String,
     pub(super) quarantined: String,
     pub(super) n_events: usize,
-    /// The number of events after the windows of its quarantines, of which not all are kept.
+    /// The number of kept events after the windows of its quarantines. Others were left out.
     pub(super) n_later: usize,
     /// True if it is one line only: it has one event at most, and nothing is open but its quarantine.
     pub(super) is_folded: bool,

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::event_text::{changed, doubt_words, kind, text, who};
 use super::shown;
+use super::things::outsider;
 use crate::case::state::{Fate, KeyEnd, KeyState, MadeThing, Party, Thing, UserState};
 use crate::case::{CaseEvent, Finding, is_of_aws};
 use crate::output::Column;
@@ -146,6 +147,14 @@ pub(super) fn made(state: &UserState<'_>, clock: &Clock) -> Vec<MadeFacts> {
             ),
             Thing::Permission { function, .. } => {
                 ("permission for others".to_owned(), shown(function))
+            }
+            Thing::Opened { way, on, to, .. } => {
+                let to = match to {
+                    "" => String::new(),
+                    to => format!(" for {}", outsider(to)),
+                };
+                let name = format!("{} {}{to}", way.kind(), shown(on));
+                (way.words().to_owned(), name)
             }
         };
         MadeFacts {

@@ -235,7 +235,7 @@ fn days_lacking(account: &AccountCoverage, from: Date, to: Date) -> Option<Strin
     });
     let mut named: Vec<String> = named.collect();
     if gaps.len() > GAPS_MAX {
-        named.push(format!("and {} more times", gaps.len() - GAPS_MAX));
+        named.push(format!("and {} more", gaps.len() - GAPS_MAX));
     }
     Some(format!(
         "Account {} has no file delivered on {n} of the {} days from {from} to {to}: {}.",

@@ -130,7 +130,7 @@ fn made_visible(text: &str, chars_max: usize, is_hidden: &dyn Fn(char) -> bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::testing::{TestEvent, case_of};
+    use crate::case::testing::{Call, TestEvent, case, case_of, key, quarantine, user};
     use crate::steps;
 
     #[test]
@@ -167,6 +167,27 @@ mod tests {
             assert!(many <= few + 5, "{n_users} x {n_calls}: {many}, {few}");
             assert!(n_calls > 20 || of_user <= bytes, "{of_user}, {bytes}");
         }
+    }
+
+    #[test]
+    fn the_page_of_one_user_grows_with_what_it_made() {
+        let steps_of = |n_made: usize| {
+            let mut calls = vec![quarantine("alice")];
+            for n in 0..n_made {
+                let at = format!("05-09 10:{:02}", n % 60);
+                let by_alice = |name: &str| Call::new(&at, name).by("alice", "AKIAEXAMPLE");
+                let made = user(&format!("made-{n}"));
+                let key = key(&format!("AKIAMADE{n:012}"));
+                calls.push(by_alice("CreateUser").made(made.clone()));
+                calls.push(by_alice("AttachUserPolicy").on(made.clone()));
+                calls.push(by_alice("CreateAccessKey").on(made).made(key));
+            }
+            let case = case(&user("alice"), &calls);
+            let (n_steps, _) = steps::count(|| markdown(&case, None).unwrap());
+            n_steps / calls.len() as u64
+        };
+        let (few, many) = (steps_of(20), steps_of(400));
+        assert!(many <= few + 5, "{many}, {few}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The commands that remove what an intruder made, or take back what it changed.
 
-use super::action::{Action, in_account, push};
-use super::things::{Part, Thing};
-use super::verdict::{COMMANDS_MAX, Verdict};
+use super::action::{Action, in_account, push, word};
+use super::things::{COMMANDS_MAX, Part, Thing};
+use super::verdict::Verdict;
 use crate::case::state::Change;
 use crate::follow::{Entity, Kind};
 
@@ -27,6 +27,7 @@ pub(super) fn remove(verdict: &Verdict) -> Option<Action> {
     ];
     for thing in of_intruder(verdict) {
         take_back(&mut commands, thing);
+        close(&mut commands, thing, usize::MAX);
     }
     let left = |kind: Kind| {
         let left = of_intruder(verdict);
@@ -59,6 +60,8 @@ pub(super) fn check(verdict: &Verdict) -> Option<Action> {
             in_account(&mut commands, &thing.account);
             push(&mut commands, &[&["aws"], words.as_slice()].concat());
         }
+        // Of several commands the first one only shows it.
+        close(&mut commands, thing, 1);
     }
     (!unknown.is_empty()).then(|| Action {
         title: "Ask who made what an unknown party made, and remove it if nobody did".to_owned(),
@@ -157,11 +160,47 @@ fn removing(thing: &Thing) -> Vec<Vec<&str>> {
     }
 }
 
+/// Adds the first `n_max` commands that show and end the access of an outsider; of a single one, which ends it, all or
+/// none.
+fn close(commands: &mut Vec<String>, thing: &Thing, n_max: usize) {
+    let Some(Part::Opened { way, to, id }) = &thing.part else {
+        return;
+    };
+    let all = way.commands();
+    if all.len() <= n_max && n_max == 1 {
+        return;
+    }
+    let whom = match to.as_str() {
+        "everybody" => "all",
+        account => account,
+    };
+    in_account(commands, &thing.account);
+    for command in all.iter().take(n_max) {
+        if command.contains(" ID") && id.is_empty() {
+            continue;
+        }
+        let words = command.split(' ').map(|word| match word {
+            "NAME" => thing.name.clone(),
+            "WHOM" => whom.to_owned(),
+            "ID" => id.clone(),
+            word => word
+                .replace("REGION", &thing.region)
+                .replace("ACCOUNT", &thing.account)
+                .replace("NAME", &thing.name),
+        });
+        let words: Vec<String> = std::iter::once("aws".to_owned()).chain(words).collect();
+        push(
+            commands,
+            &words.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+    }
+}
+
 /// Adds the commands that undo a change of something that was there before.
 fn take_back(commands: &mut Vec<String>, thing: &Thing) {
     let name = thing.name.as_str();
     let all: Vec<Vec<&str>> = match &thing.part {
-        None => return,
+        None | Some(Part::Opened { .. }) => return,
         Some(Part::PolicyOf(to)) => policy_off(name, to).into_iter().collect(),
         Some(Part::MemberOf(group)) => vec![vec![
             "iam",
@@ -208,6 +247,18 @@ fn take_back(commands: &mut Vec<String>, thing: &Thing) {
     for words in all {
         push(commands, &[&["aws"], words.as_slice()].concat());
     }
+    if is_trusting(thing) {
+        commands.extend(word(name).map(|name| {
+            format!(
+                "aws iam update-assume-role-policy --role-name {name} --policy-document \"$(cat trust.json)\""
+            )
+        }));
+    }
+}
+
+/// Returns whether it is a changed trust policy that lets in outsiders.
+fn is_trusting(thing: &Thing) -> bool {
+    thing.part == Some(Part::Changed(Change::Trust)) && !thing.outsiders.is_empty()
 }
 
 /// Returns the call that takes a policy from what it was given to. A managed policy has an ARN; any other is a part of
@@ -230,8 +281,20 @@ fn policy_off<'t>(policy: &'t str, to: &'t Entity) -> Option<Vec<&'t str>> {
     Some(vec!["iam", call, option, &to.name, named, policy])
 }
 
-/// Returns what a responder must do by hand where a command only shows the state.
-fn by_hand(verdict: &Verdict) -> &'static str {
+/// Returns what a responder must do by hand where a command only shows the state, or needs a file.
+fn by_hand(verdict: &Verdict) -> String {
+    let mut notes = changed_by_hand(verdict).to_owned();
+    let is_opened = |thing: &Thing| matches!(thing.part, Some(Part::Opened { .. }));
+    if of_intruder(verdict).any(is_opened) {
+        notes.push_str(" Access for outsiders: a command that deletes a policy deletes all of it, so keep what the command before it shows, and set your own policy afterwards. Where no command ends the access, remove the outsider from what the command shows.");
+    }
+    if of_intruder(verdict).any(is_trusting) {
+        notes.push_str(" Write your own trust policy into trust.json first.");
+    }
+    notes
+}
+
+fn changed_by_hand(verdict: &Verdict) -> &'static str {
     let mut changed = of_intruder(verdict).filter_map(|thing| match &thing.part {
         Some(Part::Changed(what)) => Some(*what),
         _ => None,
@@ -241,5 +304,117 @@ fn by_hand(verdict: &Verdict) -> &'static str {
             " Changed trust policies and policy versions: compare what the command shows with your own sources, then set the right one (update-assume-role-policy, set-default-policy-version) and delete the wrong version."
         }
         false => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::markdown;
+    use crate::case::testing::{Call, OFFICE, STRANGER, case, quarantine, user};
+    use crate::follow::{Entity, Kind};
+    use crate::output::Column;
+
+    const LEAKED: &str = "AKIALEAKED";
+
+    fn by_stranger(name: &str) -> Call {
+        let call = Call::new("05-09 10:00", name).by("alice", LEAKED);
+        let call = call.from(STRANGER, "kali");
+        call.text(Column::AwsRegion, "eu-west-1")
+    }
+
+    /// Returns the text of the page of a case in which a stranger made these calls.
+    fn page(calls: Vec<Call>) -> String {
+        let call = |at| Call::new(at, "GetCallerIdentity").by("alice", LEAKED);
+        let before = [
+            call("05-01 10:00").from(OFFICE, "cli"),
+            call("05-08 21:40").from(STRANGER, "kali"),
+            quarantine("alice"),
+        ];
+        let case = case(&user("alice"), &[before.to_vec(), calls].concat());
+        markdown(&case, None).unwrap().replace('\\', "")
+    }
+
+    #[test]
+    fn access_for_outsiders_is_in_the_verdict_and_has_commands_that_end_it() {
+        let opened = |service: &str, call: &str, kind: &str, with: &str| {
+            let call = by_stranger(call).of_service(service).touches(kind, "x");
+            call.with("account", with)
+        };
+        let grant = opened("kms", "CreateGrant", "kms_key", "444455556666");
+        let grant = grant.text(Column::RawEvent, r#"{"grantId":"abc"}"#);
+        for (call, left, commands) in [
+            (
+                opened("s3", "PutBucketPolicy", "bucket", "444455556666"),
+                "bucket x in 111122223333, open to account 444455556666 (bucket policy)",
+                &["s3api delete-bucket-policy --bucket x"][..],
+            ),
+            (
+                opened("ec2", "ModifyImageAttribute", "image", "all"),
+                "image x in 111122223333, open to everybody (shared image)",
+                &[
+                    "ec2 reset-image-attribute --region eu-west-1 --attribute launchPermission --image-id x",
+                ],
+            ),
+            (
+                opened("rds", "ModifyDBSnapshotAttribute", "db_snapshot", "all"),
+                "db snapshot x in 111122223333, open to everybody (shared database snapshot)",
+                &["--db-snapshot-identifier x --attribute-name restore --values-to-remove all"],
+            ),
+            (
+                grant,
+                "kms key x in 111122223333, open to account 444455556666 (grant)",
+                &["kms revoke-grant --region eu-west-1 --key-id x --grant-id abc"],
+            ),
+            (
+                opened("iam", "CreateSAMLProvider", "saml_provider", "x"),
+                "saml provider x in 111122223333 (sign-in for its users)",
+                &[
+                    "iam delete-saml-provider --saml-provider-arn arn:aws:iam::111122223333:saml-provider/x",
+                ],
+            ),
+        ] {
+            let page = page(vec![call]);
+            let line = page.lines().find(|line| line.starts_with("| Left behind"));
+            assert!(line.is_some_and(|line| line.contains(left)), "{line:?}");
+            for command in commands {
+                assert!(page.contains(command), "{command}: {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_that_outsiders_may_take_is_named_with_them() {
+        let role = || Entity::in_account(Kind::Role, "111122223333", "sync");
+        let made = by_stranger("CreateRole").made(role());
+        let made = made.with("outsider", "444455556666");
+        let found = page(vec![made]);
+        let line = "role sync in 111122223333, which account 444455556666 may take";
+        assert!(found.contains(line), "{found}");
+        assert!(
+            found.contains("aws iam delete-role --role-name sync"),
+            "{found}"
+        );
+        let changed = by_stranger("UpdateAssumeRolePolicy").on(role());
+        let found = page(vec![changed.with("outsider", "everybody")]);
+        let line = "changed trust policy of role sync in 111122223333, which everybody may take";
+        assert!(found.contains(line), "{found}");
+        let command = "aws iam update-assume-role-policy --role-name sync --policy-document \"$(cat trust.json)\"";
+        assert!(found.contains(command), "{found}");
+    }
+
+    #[test]
+    fn of_many_things_the_first_are_named_and_those_open_to_outsiders_first() {
+        let made = |n: usize| {
+            let group = Entity::in_account(Kind::Group, "111122223333", &format!("g{n}"));
+            by_stranger("CreateGroup").made(group)
+        };
+        let mut calls: Vec<Call> = (0..50).map(made).collect();
+        let open = by_stranger("PutBucketPolicy").of_service("s3");
+        calls.push(open.touches("bucket", "x").with("outsider", "everybody"));
+        let page = page(calls);
+        let line = page.lines().find(|line| line.starts_with("| Left behind"));
+        let line = line.unwrap();
+        assert!(line.starts_with("| Left behind | bucket x in"), "{line}");
+        assert!(line.ends_with("; and 11 more |"), "{line}");
     }
 }

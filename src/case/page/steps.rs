@@ -75,7 +75,7 @@ const STEPS: [Step; 8] = [
         is_response: true,
     },
     Step {
-        what: "The console password was changed or taken away",
+        what: "The console password was changed or removed",
         calls: &["UpdateLoginProfile", "DeleteLoginProfile", "ChangePassword"],
         is_to_user: true,
         is_response: true,

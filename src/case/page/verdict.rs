@@ -3,7 +3,7 @@
 //! It is plain data, which the templates show. What an address or a key says about a stranger is a guess, and each
 //! guess has its reasons beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
@@ -15,11 +15,11 @@ use super::lacking::gaps;
 use super::own::Own;
 use super::places::{Places, address};
 use super::shown;
-use super::things::{Thing, left, roles};
+use super::things::{COMMANDS_MAX, Thing, left, removed, roles};
 use super::words::{day, plural};
 use crate::case::address::ip;
 use crate::case::logging::attacks_logging;
-use crate::case::state::{Fate, Party, Standing};
+use crate::case::state::{Party, Standing};
 use crate::case::summary::{is_key_unknown, standing as standing_in_short};
 use crate::case::{CaseEvent, Finding, ForeignUse, Neighbour, is_of_aws, leak};
 use crate::follow::Entity;
@@ -85,6 +85,16 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// Returns the first things that were left, those open to outsiders before the others.
+    pub(super) fn first_left(&self) -> &[Thing] {
+        &self.left[..self.left.len().min(COMMANDS_MAX)]
+    }
+
+    /// Returns the number of the others.
+    pub(super) fn n_more_left(&self) -> usize {
+        self.left.len() - self.first_left().len()
+    }
+
     /// Returns whether the archive is known to have gaps.
     pub(super) fn has_gaps(&self) -> bool {
         self.gaps.as_ref().is_some_and(|gaps| !gaps.is_empty())
@@ -118,7 +128,10 @@ pub(super) fn verdict(own: &Own<'_>, places: &Places<'_>, keys: &[KeyFacts]) -> 
         .iter()
         .filter_map(|key| Some((key, key.first_foreign_use?)));
     let first = first.min_by_key(|(_, first)| first.time);
-    let left: Vec<Thing> = own.state.left_behind().map(left).collect();
+    let left = own.state.left_behind().map(|made| left(own.state, made));
+    let mut left: Vec<Thing> = left.collect();
+    // What outsiders can use must not be missed among things of other kinds.
+    left.sort_by_key(|thing| thing.outsiders.is_empty());
     let usable = keys.iter().filter(|key| key.is_bad);
     let with_country = |address: &&str| {
         let country = own.countries.get(*address);
@@ -218,26 +231,6 @@ fn attached_by(own: &Own<'_>) -> Option<String> {
     Some(format!("{} from {}", who(event), shown(from)))
 }
 
-/// Returns what the intruder made and removed again.
-fn removed(own: &Own<'_>) -> Vec<String> {
-    let is_of_intruder = |event: &CaseEvent| {
-        let by = own.state.by(event);
-        by.is_some_and(|by| by.party == Party::Intruder)
-    };
-    let made = own.state.made.iter();
-    let made = made.filter(|one| one.by.party == Party::Intruder);
-    let removed = made.filter_map(|one| match one.fate {
-        Fate::Removed(event) if is_of_intruder(event) => Some(format!(
-            "{}: made {}, removed {}",
-            left(one).words(),
-            own.clock.time(one.made.alert.time()),
-            own.clock.time(event.alert.time())
-        )),
-        _ => None,
-    });
-    removed.take(COMMANDS_MAX).collect()
-}
-
 fn standing(own: &Own<'_>) -> String {
     match own.state.standing {
         Standing::NeverSeen => "none was seen".to_owned(),
@@ -299,9 +292,6 @@ fn others(own: &Own<'_>) -> Vec<Other> {
     others.collect()
 }
 
-/// Maximum number of secrets, or of things that were left, for which a verdict has commands.
-pub(super) const COMMANDS_MAX: usize = 40;
-
 /// Returns the user's own usable keys if nothing says which of several leaked.
 fn candidates(own: &Own<'_>) -> Vec<String> {
     if own.state.leak.finding != Finding::NothingPoints {
@@ -348,13 +338,10 @@ fn temporary(own: &Own<'_>) -> Vec<String> {
 
 /// Returns the first temporary keys that ended before the end of the log.
 fn ended(own: &Own<'_>) -> String {
-    let open: Vec<&str> = own
-        .state
-        .open_temporary_keys()
-        .map(|one| one.key.name.as_str())
-        .collect();
+    let open = own.state.open_temporary_keys();
+    let open: BTreeSet<&str> = open.map(|one| one.key.name.as_str()).collect();
     let all = own.state.temporary_keys.iter();
-    let over = all.filter(|one| !open.contains(&one.key.name.as_str()));
+    let over = all.filter(|one| !open.contains(one.key.name.as_str()));
     let mut names: Vec<String> = over.map(|one| shown(&one.key.name)).collect();
     let n_left = names.len().saturating_sub(CALLS_MAX);
     names.truncate(CALLS_MAX);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::effects::effect;
 use super::timeline::{OwnEvent, Timeline};
+use super::ways::lets_in;
 use crate::case::leak::{Leak, address};
 use crate::case::{CaseEvent, is_by, is_of_aws};
 use crate::follow::{CaseGraph, EntityRefs, Kind, Link};
@@ -152,7 +153,7 @@ impl Attributed<'_> {
     }
 }
 
-/// The events of a user, each with whose call it was, and the addresses that this was told by.
+/// The events of a user, each with whose call it was, and the addresses that show this.
 pub(super) struct Attributions<'a> {
     /// In the order of the timeline.
     pub(super) events: Vec<Attributed<'a>>,
@@ -343,7 +344,8 @@ fn usual(
 fn lasts(event: &CaseEvent) -> bool {
     let story = &event.story;
     let call = event.alert.text(Column::EventAction).unwrap_or_default();
-    let is_change = !story.traces.made.is_empty() || effect(call).is_some();
+    let is_change =
+        !story.traces.made.is_empty() || effect(call).is_some() || lets_in(&event.alert);
     is_change && story.error_code.is_none() && story.quarantine.is_none()
 }
 

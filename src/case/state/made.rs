@@ -6,6 +6,8 @@ use std::mem::discriminant;
 use super::attribution::{Attributed, Attribution};
 use super::effects::{Change, Effect, effect};
 use super::latest::{Doubt, Latest};
+use super::opened::{Does, Opening, id_of, openings, outsiders, text_after, with_trust_policy};
+use super::ways::Way;
 use crate::case::owners::owned;
 use crate::case::{CaseEvent, UserCase};
 use crate::follow::{Entity, Kind, TargetRole};
@@ -43,6 +45,17 @@ pub enum Thing<'a> {
         function: &'a str,
         /// The id of the statement in the function's policy; empty if the record does not show it.
         statement: &'a str,
+    },
+    /// The access of an outsider to a thing.
+    Opened {
+        /// The way in which it was given.
+        way: Way,
+        /// The thing's name.
+        on: &'a str,
+        /// The outsider: an account, or a name. Empty for an identity provider, which lets in its own users.
+        to: &'a str,
+        /// The id of what the call gave; empty if there is none, or if the record does not show it.
+        id: &'a str,
     },
 }
 
@@ -107,12 +120,21 @@ struct Readings<'a> {
     /// What ends with each entity: the keys, the password and the policies of a user.
     of_entity: BTreeMap<Entity, BTreeSet<Thing<'a>>>,
     of_function: BTreeMap<&'a str, BTreeSet<Thing<'a>>>,
+    /// The outsiders that were let in to each thing.
+    of_opened: BTreeMap<(Way, &'a str), BTreeSet<Thing<'a>>>,
+    trusted: Trusted<'a>,
     /// Changes by one party that another one replaced.
     replaced: Vec<MadeThing<'a>>,
 }
 
-/// Returns everything that was made, in the order of time.
-pub(super) fn made<'a>(user: &'a UserCase, events: &[Attributed<'a>]) -> Vec<MadeThing<'a>> {
+/// The outsiders who may take each role by its last trust policy that an event shows.
+pub(super) type Trusted<'a> = BTreeMap<&'a Entity, Vec<&'a str>>;
+
+/// Returns everything that was made, in the order of time, and who may take the roles.
+pub(super) fn made<'a>(
+    user: &'a UserCase,
+    events: &[Attributed<'a>],
+) -> (Vec<MadeThing<'a>>, Trusted<'a>) {
     let mut readings = Readings::default();
     for one in events
         .iter()
@@ -131,7 +153,7 @@ pub(super) fn made<'a>(user: &'a UserCase, events: &[Attributed<'a>]) -> Vec<Mad
         })
     }));
     things.sort_by_key(|one| (one.made.alert.time(), one.thing));
-    things
+    (things, readings.trusted)
 }
 
 impl<'a> Readings<'a> {
@@ -155,6 +177,47 @@ impl<'a> Readings<'a> {
         }
         for (thing, fate) in changes(event) {
             self.change(thing, fate, event);
+        }
+        for opening in openings(event) {
+            self.open(&opening, one);
+        }
+        if let Some(role) = with_trust_policy(event) {
+            self.trusted.insert(role, outsiders(event));
+        }
+    }
+
+    /// Reads what an event does about the access of outsiders to a thing.
+    fn open(&mut self, opening: &Opening<'a>, one: &Attributed<'a>) {
+        let Opening { way, on, ref does } = *opening;
+        let event = one.event;
+        let id = id_of(event, way);
+        let is_ended = |thing: &Thing<'a>| {
+            let Thing::Opened { to, id: given, .. } = thing else {
+                return false;
+            };
+            match does {
+                Does::LetIn(is_set, outsiders, removed) => {
+                    removed.contains(to) || *is_set && !outsiders.contains(to)
+                }
+                Does::TakeBack => true,
+                Does::TakeBackId => !id.is_empty() && *given == id,
+            }
+        };
+        let before = self.of_opened.entry((way, on)).or_default().clone();
+        for thing in before.into_iter().filter(is_ended) {
+            self.change(thing, Fate::Removed(event), event);
+        }
+        let Does::LetIn(_, outsiders, _) = does else {
+            return;
+        };
+        for to in outsiders.iter().copied() {
+            let thing = Thing::Opened { way, on, to, id };
+            self.of_opened.entry((way, on)).or_default().insert(thing);
+            // Who sets the policy again gives nothing to those who have it.
+            let known = self.things.get(&thing);
+            if !known.is_some_and(|one| one.fate.last().may_be_there()) {
+                self.make(thing, one);
+            }
         }
     }
 
@@ -286,7 +349,7 @@ fn is_followed(thing: Thing<'_>, user: &UserCase) -> bool {
             is_known(to) || is_known(&Entity::by_name(Kind::Policy, policy))
         }
         Thing::Member { user, group } => is_known(user) || is_known(group),
-        Thing::Permission { .. } => false,
+        Thing::Permission { .. } | Thing::Opened { .. } => false,
     }
 }
 
@@ -349,15 +412,6 @@ fn permission(event: &CaseEvent) -> Option<Thing<'_>> {
     })
 }
 
-/// Returns the text that comes after a name in a record, if it has none but plain characters.
-fn text_after<'r>(record: &'r str, name: &str) -> Option<&'r str> {
-    let (_, rest) = record.split_once(name)?;
-    let rest = rest.trim_start().strip_prefix(':')?;
-    let (text, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    (!text.is_empty() && text.chars().all(is_plain)).then_some(text)
-}
-
 /// Returns the entities with which a thing ends, besides itself.
 fn ends_with(event: &CaseEvent, thing: Thing<'_>) -> Vec<Entity> {
     let owner = |key: &Entity| {
@@ -391,7 +445,7 @@ fn ends_with(event: &CaseEvent, thing: Thing<'_>) -> Vec<Entity> {
             vec![on.clone(), password]
         }
         Thing::Change { on, .. } => vec![on.clone()],
-        Thing::Entity(_) | Thing::Permission { .. } => Vec::new(),
+        Thing::Entity(_) | Thing::Permission { .. } | Thing::Opened { .. } => Vec::new(),
     }
 }
 
@@ -412,7 +466,7 @@ fn ended(event: &CaseEvent) -> Vec<Ended<'_>> {
     }
 }
 
-/// Returns what else an event changed: policies that were taken away, keys and instances that were switched on or off.
+/// Returns what else an event changed: policies that were detached, keys and instances that were switched on or off.
 fn changes<'a>(event: &'a CaseEvent) -> Vec<(Thing<'a>, Fate<'a>)> {
     let removed = |thing: Option<Thing<'a>>| -> Vec<(Thing<'a>, Fate<'a>)> {
         let removed = thing.map(|thing| (thing, Fate::Removed(event)));

@@ -8,19 +8,24 @@ pub(in crate::case) mod effects;
 pub(in crate::case) mod keys;
 mod made;
 mod latest;
+mod opened;
 mod quarantine;
 mod sessions;
 pub(in crate::case) mod timeline;
 mod uses;
+pub(in crate::case) mod ways;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ptr::from_ref;
 
 use jiff::Timestamp;
 
 use super::leak::{AddressUsers, Leak, leak};
 use super::{Case, CaseEvent, UserCase};
+use crate::follow::{Entity, Kind};
 use crate::output::Column;
+use made::Trusted;
 use timeline::Timeline;
 
 pub use attribution::{Attributed, Attribution, Party, Why};
@@ -31,6 +36,7 @@ pub use made::{Fate, MadeThing, Thing};
 pub use quarantine::Standing;
 pub use sessions::TemporaryKey;
 pub(super) use uses::later_uses;
+pub use ways::Way;
 
 /// The state of a user at the end of the log.
 #[derive(Debug, Clone)]
@@ -45,12 +51,18 @@ pub struct UserState<'a> {
     pub keys: Vec<KeyState<'a>>,
     /// Everything that was made, in the order of time.
     pub made: Vec<MadeThing<'a>>,
+    /// The outsiders who may take each role by its last trust policy in the log.
+    trusted: Trusted<'a>,
+    /// The places of the keys in `made`.
+    made_keys: BTreeMap<&'a Entity, usize>,
     /// The keys that probably leaked.
     pub leak: Leak<'a>,
     /// The temporary keys that an intruder got, or may have got.
     pub temporary_keys: Vec<TemporaryKey<'a>>,
     /// The events, near its quarantines and later, in the order of time, each with whose call it was.
     pub events: Vec<Attributed<'a>>,
+    /// The places of these events, by the addresses of the events in memory.
+    places: HashMap<usize, usize>,
     /// The addresses that are foreign to the user, and those of what the intruder made or got.
     pub foreign_addresses: BTreeSet<IpAddr>,
     /// The addresses that the user had before the first foreign use, or before the quarantine.
@@ -81,8 +93,23 @@ impl<'a> UserState<'a> {
     /// Returns the thing that a key is, if it was made in this case.
     #[must_use]
     pub fn made_key(&self, key: &KeyState<'_>) -> Option<&MadeThing<'a>> {
-        let mut made = self.made.iter();
-        made.find(|one| one.thing == Thing::Entity(key.key))
+        self.made.get(*self.made_keys.get(key.key)?)
+    }
+
+    /// Returns the outsiders to whom something that was made gives access: accounts by their numbers, others by their
+    /// names.
+    #[must_use]
+    pub fn outsiders_of(&self, made: &MadeThing<'a>) -> Vec<&'a str> {
+        match made.thing {
+            Thing::Entity(role)
+            | Thing::Change {
+                what: Change::Trust,
+                on: role,
+            } => self.trusted.get(role).cloned().unwrap_or_default(),
+            Thing::Permission { .. } => opened::outsiders(made.made),
+            Thing::Opened { to, .. } if !to.is_empty() => vec![to],
+            _ => Vec::new(),
+        }
     }
 
     /// Returns what was made by strangers, or by an unknown maker, and may still be there.
@@ -95,9 +122,8 @@ impl<'a> UserState<'a> {
     /// Returns whose call an event of the user was, and the reason.
     #[must_use]
     pub fn by(&self, event: &CaseEvent) -> Option<Attribution> {
-        let mut events = self.events.iter();
-        let found = events.find(|one| std::ptr::eq(one.event, event));
-        found.map(|one| one.by)
+        let place = *self.places.get(&from_ref(event).addr())?;
+        self.events.get(place).map(|one| one.by)
     }
 
     /// Returns the temporary keys that do not end before the end of the log.
@@ -144,11 +170,17 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
     let to_user = to_user
         .filter(|event| timeline.is_about_user(event))
         .collect();
+    let (made, trusted) = made::made(user, &attributions.events);
+    let events = attributions.events.iter().enumerate();
+    let places = events.map(|(at, one)| (from_ref(one.event).addr(), at));
     UserState {
         log_ends: case.about.log_ends,
         quarantined: timeline.quarantined,
         standing: quarantine::standing(&timeline),
-        made: made::made(user, &attributions.events),
+        made_keys: made_keys(&made),
+        made,
+        trusted,
+        places: places.collect(),
         temporary_keys: sessions::temporary_keys(&attributions.events),
         keys,
         leak,
@@ -157,6 +189,19 @@ fn state<'a>(case: &'a Case, user: &'a UserCase, others: &AddressUsers<'_>) -> U
         usual_addresses: attributions.usual,
         to_user,
     }
+}
+
+/// Returns the places of the keys among things that were made; of a key that was made several times, the first.
+fn made_keys<'a>(made: &[MadeThing<'a>]) -> BTreeMap<&'a Entity, usize> {
+    let mut places = BTreeMap::new();
+    for (at, one) in made.iter().enumerate() {
+        if let Thing::Entity(entity) = one.thing
+            && entity.kind == Kind::AccessKey
+        {
+            places.entry(entity).or_insert(at);
+        }
+    }
+    places
 }
 
 #[cfg(test)]

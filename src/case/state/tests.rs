@@ -51,6 +51,7 @@ fn made(case: &Case) -> Vec<(String, Party, &'static str)> {
                 function,
                 statement,
             } => format!("{statement} of {function}"),
+            Thing::Opened { way, on, to, .. } => format!("{} of {on} for {to}", way.words()),
         };
         let fate = match one.fate {
             Fate::Removed(_) => "removed",
@@ -534,4 +535,157 @@ fn a_permission_to_call_a_function_ends_with_its_statement_or_function() {
     assert_eq!(fates(&[permit("a"), forbid("a")])[0].1, "removed");
     let deleted = of(by_responder("05-10 14:00", "DeleteFunction20150331"), "x");
     assert_eq!(fates(&[permit("a"), deleted])[0].1, "removed");
+}
+
+/// Returns what of these calls lasts: each thing that was opened, for whom, and its fate.
+fn opened(calls: &[(&str, &str, &str, &str, &str)]) -> Vec<(String, &'static str)> {
+    let calls = calls.iter().enumerate().map(|(n, one)| {
+        let (service, call, thing, with, record) = *one;
+        let at = format!("05-09 10:{n:02}");
+        let (kind, name) = thing.split_once(' ').unwrap();
+        let call = by_stranger(&at, call).of_service(service);
+        let call = call.touches(kind, name).text(Column::RawEvent, record);
+        match with.split_once(' ') {
+            Some((kind, name)) => call.with(kind, name),
+            None => call,
+        }
+    });
+    fates(&calls.collect::<Vec<_>>())
+}
+
+const OTHER: &str = "account 444455556666";
+
+#[test]
+fn what_is_opened_to_outsiders_is_left_until_that_is_taken_back() {
+    let set = (
+        "s3",
+        "PutBucketPolicy",
+        "bucket b",
+        "outsider everybody",
+        "",
+    );
+    let left = |fate| vec![("bucket policy of b for everybody".to_owned(), fate)];
+    assert_eq!(opened(&[set]), left("not followed"));
+    for after in [
+        ("s3", "DeleteBucketPolicy", "bucket b", "", ""),
+        ("s3", "PutBucketPolicy", "bucket b", "", ""),
+        ("s3", "DeleteBucket", "bucket b", "", ""),
+    ] {
+        assert_eq!(opened(&[set, after]), left("removed"), "{}", after.1);
+    }
+    for after in [
+        ("s3", "DeleteBucketPolicy", "bucket other", "", ""),
+        ("s3", "GetBucketPolicy", "bucket b", "", ""),
+        ("dynamodb", "DeleteResourcePolicy", "bucket b", "", ""),
+    ] {
+        assert_eq!(opened(&[set, after]), left("not followed"), "{}", after.1);
+    }
+    let own = (
+        "ec2",
+        "ModifySnapshotAttribute",
+        "snapshot s",
+        "account 111122223333",
+        "",
+    );
+    assert!(opened(&[own]).is_empty());
+    let set = (
+        "sqs",
+        "SetQueueAttributes",
+        "queue q",
+        "outsider everybody",
+        "",
+    );
+    let emptied = |record| [set, ("sqs", "SetQueueAttributes", "queue q", "", record)];
+    let fate = |record| opened(&emptied(record))[0].1;
+    assert_eq!(fate(r#"{"attributes":{"Policy":""}}"#), "removed");
+    let other = r#"{"attributes":{"RedrivePolicy":""},"userAgent":"\"Policy\""}"#;
+    assert_eq!(fate(other), "not followed");
+    let no_policy = ("sqs", "SetQueueAttributes", "queue q", "", "");
+    assert!(opened(&[no_policy]).is_empty());
+}
+
+#[test]
+fn access_is_given_by_the_first_who_gives_it() {
+    let set = |call: Call| {
+        let call = call.of_service("s3").touches("bucket", "b");
+        call.with("outsider", "everybody").on(user("alice"))
+    };
+    let before = set(by_responder("05-09 09:00", "PutBucketPolicy"));
+    let intruders = set(by_stranger("05-09 10:00", "PutBucketPolicy"));
+    let after = set(by_responder("05-11 10:00", "PutBucketPolicy"));
+    let party = |calls: &[Call]| made(&alices(calls))[0].1;
+    assert_eq!(party(&[intruders.clone(), after]), Party::Intruder);
+    assert_eq!(party(&[before, intruders]), Party::Other);
+}
+
+#[test]
+fn each_outsider_and_each_grant_is_taken_back_by_itself() {
+    let share = ("ec2", "ModifySnapshotAttribute", "snapshot s", OTHER, "");
+    let all = (
+        "ec2",
+        "ModifySnapshotAttribute",
+        "snapshot s",
+        "account all",
+        "",
+    );
+    let back = (
+        "ec2",
+        "ModifySnapshotAttribute",
+        "snapshot s",
+        "removed_account all",
+        "",
+    );
+    let name = |to: &str| format!("shared snapshot of s for {to}");
+    assert_eq!(
+        opened(&[share, all, back]),
+        [
+            (name("444455556666"), "not followed"),
+            (name("everybody"), "removed"),
+        ]
+    );
+    let grant = |id| {
+        (
+            "kms",
+            "CreateGrant",
+            "kms_key k",
+            "principal 444455556666",
+            id,
+        )
+    };
+    let revoke = |id| ("kms", "RevokeGrant", "kms_key k", "", id);
+    let (one, two) = (r#"{"grantId":"one"}"#, r#"{"grantId":"two"}"#);
+    let fates = opened(&[grant(one), grant(two), revoke(two)]);
+    let fates: Vec<&str> = fates.iter().map(|(_, fate)| *fate).collect();
+    assert_eq!(fates, ["not followed", "removed"]);
+    let fates = opened(&[grant(""), revoke("")]);
+    assert_eq!(fates[0].1, "not followed");
+    let provider = ("iam", "CreateSAMLProvider", "saml_provider p", "", "");
+    let gone = ("iam", "DeleteSAMLProvider", "saml_provider p", "", "");
+    assert_eq!(opened(&[provider])[0].1, "not followed");
+    assert_eq!(opened(&[provider, gone])[0].1, "removed");
+}
+
+#[test]
+fn who_may_take_a_role_is_known_by_its_last_trust_policy() {
+    let role = || thing(Kind::Role, "sync");
+    let made = by_stranger("05-09 10:00", "CreateRole").made(role());
+    let made = made.with("outsider", "444455556666");
+    let update = |at, name: &str| {
+        let call = by_stranger(at, "UpdateAssumeRolePolicy").on(role());
+        call.with("outsider", name)
+    };
+    let outsiders = |calls: &[Call]| -> Vec<String> {
+        let case = alices(calls);
+        let states = states(&case);
+        let left = states[0].left_behind();
+        let all = left.flat_map(|one| states[0].outsiders_of(one));
+        all.map(str::to_owned).collect()
+    };
+    assert_eq!(outsiders(std::slice::from_ref(&made)), ["444455556666"]);
+    let other = update("05-09 11:00", "everybody");
+    assert_eq!(outsiders(&[made.clone(), other]), ["everybody"; 2]);
+    let own = by_stranger("05-09 11:00", "UpdateAssumeRolePolicy").on(role());
+    assert!(outsiders(&[made.clone(), own]).is_empty());
+    let gone = by_stranger("05-09 11:00", "DeleteRole").on(role());
+    assert!(outsiders(&[made, gone]).is_empty());
 }

@@ -22,16 +22,15 @@ pub(in crate::case) fn later_uses(
     let timeline = Timeline::of(user, events, user.later_among(events, later));
     let lifted = lifted(&timeline);
     let known = user.known.entities().filter(|(one, _)| one.is_followed());
-    let known: Vec<(&Entity, Option<Timestamp>)> =
-        known.map(|(one, reach)| (one, reach.since)).collect();
+    let known = known.map(|(one, reach)| (one, reach.since));
     // A key that was used only after the windows is known by its user.
     let named = timeline.all.iter();
     let named = named.flat_map(|one| owned(&one.event.alert, &one.event.story));
     let named = named.filter(|(_, owner)| user.known.reach(owner).is_some());
     let named: BTreeSet<&Entity> = named.map(|(key, _)| key).collect();
-    let is_new = |key: &&Entity| known.iter().all(|(one, _)| one != key);
+    let is_new = |key: &&Entity| user.known.reach(key).is_none();
     let named = named.into_iter().filter(is_new).map(|key| (key, None));
-    let known = known.iter().copied().chain(named);
+    let known = known.chain(named);
     // The events of the key that the case begins with are all in the case.
     let begun = &user.beginning.entity;
     let known = known.filter(|(one, _)| one.kind != Kind::AccessKey || *one != begun);

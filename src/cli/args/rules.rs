@@ -144,6 +144,8 @@ pub(crate) enum RulesCommand {
     },
     /// Test one rule: for each event of some files, which condition held, failed, or had no field
     ///
+    /// Events that match come first.
+    ///
     /// For example: trailsift rules test my-rule.toml events.json
     Test {
         /// A file with one rule, or a query
@@ -157,7 +159,7 @@ pub(crate) enum RulesCommand {
         #[arg(long, value_name = "ID")]
         id: Option<String>,
 
-        /// The number of events to print; the others are counted
+        /// The number of events to print, those that match first; the others are counted
         #[arg(long, value_name = "N", default_value_t = 20)]
         max: u64,
     },

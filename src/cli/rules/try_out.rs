@@ -32,19 +32,24 @@ pub(super) fn run(
         roots: roots.collect::<Result<Vec<Root>, _>>()?,
         ..ScanConfig::default()
     };
-    let (mut text, mut n_events, mut n_matches) = (String::new(), 0, 0);
+    // The first events that match, and the first of the others.
+    let mut shown = [Vec::new(), Vec::new()];
+    let (mut n_events, mut n_matches) = (0, 0);
+    let max_shown = usize::try_from(max).unwrap_or(usize::MAX);
     let report = trial(
         &scan,
         rule.rule.query(),
         &mut |trial| {
             n_events += 1;
             n_matches += u64::from(trial.matches);
-            if n_events <= max {
-                add(&mut text, &trial);
+            let of_kind = &mut shown[usize::from(!trial.matches)];
+            if of_kind.len() < max_shown {
+                of_kind.push(in_words(&trial));
             }
         },
         &mut |diagnostic| show_diagnostic(diagnostic, LogFormat::Text),
     )?;
+    let mut text: String = shown.into_iter().flatten().take(max_shown).collect();
     if n_events > max {
         text += &format!(
             "and {} more (--max)\n",
@@ -96,13 +101,14 @@ fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
     }
 }
 
-fn add(text: &mut String, trial: &Trial) {
+/// Returns an event, and what came of each part of the rule.
+fn in_words(trial: &Trial) -> String {
     let verdict = match trial.matches {
         true => green("match"),
         false => "no match".to_owned(),
     };
     let shown = |text: &Option<String>| harmless(text.as_deref().unwrap_or("-"), VALUE_CHARS);
-    *text += &format!(
+    let mut text = format!(
         "{verdict}  {}  {}  {}  {}@{}\n",
         shown(&trial.time),
         shown(&trial.action),
@@ -110,8 +116,12 @@ fn add(text: &mut String, trial: &Trial) {
         harmless(&trial.log, usize::MAX),
         trial.byte_offset
     );
-    trial.steps.iter().for_each(|step| add_step(text, step));
+    trial
+        .steps
+        .iter()
+        .for_each(|step| add_step(&mut text, step));
     text.push('\n');
+    text
 }
 
 fn add_step(text: &mut String, step: &Step) {

@@ -197,8 +197,13 @@ impl FoundByRule {
         for exception in exceptions {
             let reason = exception.reason.as_ref();
             let reason = reason.map(|reason| format!(" ({})", harmless(reason, 80)));
+            // A rule that was not selected has no alerts either, so this is no warning.
+            let of_none = match exception.rules {
+                0 => ": no rule of this run has its id or title",
+                _ => "",
+            };
             text += &format!(
-                "{:<14}{} by the exception in line {}{}\n",
+                "{:<14}{} by the exception in line {}{}{of_none}\n",
                 "suppressed",
                 plural(exception.suppressed, "alert", "alerts"),
                 exception.line,

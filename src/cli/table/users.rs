@@ -12,7 +12,7 @@ use super::ROWS_MAX;
 use super::events::{NOTHING, actor, colored, formatted, short_policy};
 use super::layout::{Room, TableColumn, lines};
 
-/// Maximum number of users that are told apart; the memory for them is bounded.
+/// Maximum number of users that are counted one by one, so that the memory for them is bounded.
 const USERS_MAX: usize = 100_000;
 /// Maximum number of different values that a cell lists.
 const VALUES_MAX: usize = 3;

@@ -2,18 +2,20 @@
 //!
 //! In: an event. Out: its [`Touched`]: what the call acted on, what it used for that, and what it made. `table` knows
 //! the parameters of common services, `general` the usual names of parameters of all others, `arn` what an ARN names,
-//! `data` which calls touch the data in a thing. Nothing here reads policy
-//! documents, tags or secrets; names come from the log and are not trusted.
+//! `data` which calls touch the data in a thing, and `outsiders` whom the
+//! policies of resources let in. Nothing here reads tags or secrets; names come from the log and are not trusted.
 
 mod arn;
 mod data;
 mod general;
+mod outsiders;
 mod table;
 
 use std::collections::BTreeSet;
 
 use crate::event::{Event, Path};
 use crate::follow::{Target, TargetRole, Touched};
+use outsiders::{OUTSIDER, Policies};
 use table::Call;
 
 /// Maximum number of things of each role that are kept; further ones are counted.
@@ -26,7 +28,7 @@ const KIND_BYTES_MAX: usize = 40;
 const NAMES_IN_WORDS: usize = 3;
 
 /// Kinds whose names are unique without an account.
-const KINDS_WITHOUT_ACCOUNT: [&str; 14] = [
+const KINDS_WITHOUT_ACCOUNT: [&str; 16] = [
     "access_key",
     "account",
     "acl",
@@ -36,9 +38,11 @@ const KINDS_WITHOUT_ACCOUNT: [&str; 14] = [
     "instance",
     "instance_type",
     "object",
+    "outsider",
     "policy",
     "principal",
     "region",
+    "removed_account",
     "service_principal",
     "session",
 ];
@@ -61,7 +65,14 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
         targets: Vec::new(),
         left_out: BTreeSet::new(),
     };
-    event.each_in_request(&mut |path, text| found.in_request(path, text));
+    let mut policies = Policies::default();
+    event.each_in_request(&mut |path, text| {
+        found.in_request(path, text);
+        policies.take(path, text);
+    });
+    if found.is_success && outsiders::may_set(call) {
+        found.let_in(policies.outsiders(&found.account));
+    }
     let has_answer = found.table.as_ref().is_some_and(Call::has_answer);
     if has_answer && found.is_success {
         event.each_in_response(&mut |path, text| found.in_response(path, text));
@@ -200,6 +211,25 @@ impl Found<'_> {
             data,
         };
         self.targets.push(target);
+    }
+
+    /// Adds those whom a policy lets in.
+    fn let_in(&mut self, outsiders: BTreeSet<String>) {
+        for name in outsiders {
+            let name = cut(&name, NAME_BYTES_MAX);
+            let kind = OUTSIDER.to_owned();
+            if self.targets.iter().filter(|one| one.kind == kind).count() >= TARGETS_MAX {
+                self.left_out.insert((TargetRole::With, kind, name));
+                continue;
+            }
+            self.targets.push(Target {
+                role: TargetRole::With,
+                kind,
+                account: String::new(),
+                name,
+                data: None,
+            });
+        }
     }
 
     /// Puts the name of the bucket before the names of its objects. The bucket is then in their names.

@@ -27,7 +27,7 @@ fn in_lines(touched: &Touched) -> Vec<String> {
     lines.collect()
 }
 
-fn of_call(call: &str, request: &str, answer: &str) -> Vec<String> {
+pub(super) fn of_call(call: &str, request: &str, answer: &str) -> Vec<String> {
     in_lines(&of_record(&record(call, request, answer)))
 }
 

@@ -8,7 +8,7 @@ use super::pages::OUTCOMES;
 use super::{Ledger, LedgerError, Summary};
 use crate::report::{Diagnostic, Outcome, Severity};
 
-/// The diagnostics of a source of which they were forgotten. A source that could not be read completely has at least one.
+/// The diagnostics of a source, where they were forgotten. A source that could not be read completely has at least one.
 const FORGOTTEN: &str = "[]";
 
 impl Ledger {

@@ -1,4 +1,4 @@
-//! A condition -> the actions, one of which an event has whenever the condition is true: as names, or also as patterns.
+//! A condition -> actions. Whenever the condition is true, the event has one of them. Each is a name or a pattern.
 //!
 //! As for needles, every doubtful case gives "any action". This costs time but never loses a record.
 

@@ -1,10 +1,11 @@
 //! What in a condition can never be true, and what in it never excludes anything.
 //!
-//! Only what is certain is told: that a field would have to have two different values at once, that a filter asks for
-//! a value which the rest of the rule excludes, and that no action of the rule is of the category it asks for.
+//! Only what is certain is reported: that a field would have to have two different values at once, that a filter
+//! requires a value which the rest of the rule excludes, that no action of the rule is of the category it requires, and
+//! that the name of a field is nearly one of CloudTrail's.
 
 use super::{Condition, Field, Matcher, Node, Test};
-use crate::event::category_of;
+use crate::event::{Names, category_of, near_ecs_field, near_field};
 
 /// Returns what cannot work in a condition, one sentence each.
 pub(super) fn warnings(condition: &Condition) -> Vec<String> {
@@ -17,7 +18,39 @@ pub(super) fn warnings(condition: &Condition) -> Vec<String> {
         found.push(format!("the rule can never match: {reason}"));
     }
     useless_filters(node, &mut found);
+    let mut fields = Vec::new();
+    each_field(node, &mut |field| fields.push(field));
+    let mut misspelt: Vec<(&str, &str)> = fields.into_iter().filter_map(meant).collect();
+    misspelt.sort_unstable();
+    misspelt.dedup();
+    found.extend(misspelt.into_iter().map(|(name, field)| {
+        format!("no record has the field `{name}`: probably `{field}` is meant")
+    }));
     found
+}
+
+/// Returns the name of a field that no record has, with the one that was probably meant.
+fn meant(field: &Field) -> Option<(&str, &'static str)> {
+    match field.names {
+        Names::Ecs => Some((&field.name, near_ecs_field(&field.name)?)),
+        Names::CloudTrail => {
+            let name = field.name.split('.').next()?;
+            Some((name, near_field(name)?))
+        }
+    }
+}
+
+/// Visits the fields in a condition.
+fn each_field<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Field)) {
+    match node {
+        Node::And(nodes) | Node::Or(nodes) => {
+            nodes.iter().for_each(|node| each_field(node, visit));
+        }
+        Node::Not(node) => each_field(node, visit),
+        Node::Test { field, .. } => visit(field),
+        Node::Related { field, part, .. } => [field, part].into_iter().for_each(visit),
+        Node::Constant(_) | Node::Anywhere(_) => {}
+    }
 }
 
 /// Returns the parts that all must be true.
@@ -184,6 +217,21 @@ mod tests {
             r#"event.category == "iam" and event.action == "CreateUser""#,
             &[],
         );
+    }
+
+    #[test]
+    fn a_misspelt_field_is_reported_with_the_one_that_is_meant() {
+        check(r#"event.acton == "A""#, &["`event.action` is meant"]);
+        check(r#"Event.Action == "A""#, &["`event.action` is meant"]);
+        check(r#"source.ips == "192.0.2.1""#, &["`source.ip` is meant"]);
+        for field in [
+            "event.action",
+            "source.as.number",
+            "event.kind.more",
+            "aws.cloudtrail.flattened.request_parameters.x",
+        ] {
+            check(&format!(r#"{field} == "A""#), &[]);
+        }
     }
 
     #[test]

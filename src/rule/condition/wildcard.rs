@@ -30,7 +30,7 @@ enum Part {
 }
 
 impl Wildcard {
-    /// Makes a pattern of pieces, of which one at least is a wildcard.
+    /// Makes a pattern of pieces. At least one is a wildcard.
     pub(super) fn new(pieces: &[Piece], case: Case) -> Self {
         let parts = pieces.split(|piece| *piece == Piece::AnyText);
         Self {

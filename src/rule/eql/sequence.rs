@@ -66,7 +66,7 @@ pub(super) fn parse(text: &str, category_field: &str) -> Result<Sequence, Fault>
         return Err(parser.unsupported("`until`"));
     }
     if steps.len() < 2 {
-        return Err(parser.unexpected("a step of the sequence, of which there are at least two"));
+        return Err(parser.unexpected("another step: a sequence has at least two"));
     }
     parser.expect(&Kind::End, "`[` or the end of the query")?;
     Ok(Sequence { steps, maxspan })
@@ -180,7 +180,7 @@ mod tests {
             "sequence [any where true [any where true]",
         ];
         expect![[r#"
-            25: expected a step of the sequence, of which there are at least two, found the end of the query
+            25: expected another step: a sequence has at least two, found the end of the query
             43: not supported: `until`
             26: not supported: `with` after a step of a sequence
             26: unexpected character '!'

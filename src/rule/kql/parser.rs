@@ -5,7 +5,7 @@ use crate::event::fields_under;
 use crate::rule::condition::{Bound, Case, Comparison, Field, Matcher, Network, Node, Test};
 use crate::rule::syntax::{Fault, NESTING_MAX, Problem};
 
-/// The field whose values are addresses, of which a query can name networks.
+/// The field with addresses: a query can name networks in it.
 const ADDRESS: &str = "source.ip";
 
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
@@ -103,7 +103,11 @@ impl Parser<'_> {
             }
         }
         if !self.accept(":") {
-            let what = format!("the text {field:?} without a field");
+            let hint = match field.contains('=') {
+                true => "; KQL compares with a colon, `field: value`",
+                false => "",
+            };
+            let what = format!("the text {field:?} without a field{hint}");
             return Err(unsupported(name.offset, &what));
         }
         self.skip_blanks();

@@ -13,7 +13,7 @@ use super::key;
 
 /// Root element of a list.
 const ROOT: &[u8] = b"ListBucketResult";
-/// Elements of which a list has at least one, even of an empty bucket.
+/// Elements of a list. Each list has at least one of them, even that of an empty bucket.
 const PARTS: [&[u8]; 5] = [
     b"<IsTruncated>",
     b"<Name>",
