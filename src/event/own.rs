@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_a_row_has_as_text_is_also_its_compact_json_and_its_texts() {
+    fn an_object_stored_as_text_is_also_its_compact_json_and_its_texts() {
         let row = r#"{"eventName":"PutUserPolicy","requestParameters":"{\"a\": \"say \\\"x\\\"\", \"n\": 1}"}"#;
         let expected = [
             r#"{"a": "say \"x\"", "n": 1}"#,
