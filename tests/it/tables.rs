@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{BinaryArray, RecordBatch};
+use arrow_array::{ArrayRef, BinaryArray, FixedSizeBinaryArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -639,7 +639,6 @@ fn a_table_whose_empty_lists_have_no_type_is_empty() {
 #[test]
 fn a_map_of_any_keys_harms_no_row() {
     use arrow_array::builder::{Date32Builder, Int64Builder, MapBuilder, StringBuilder};
-    use arrow_array::{ArrayRef, StringArray};
     let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
     let mut numbers = MapBuilder::new(None, Int64Builder::new(), StringBuilder::new());
     numbers.keys().append_value(-5);
@@ -683,62 +682,56 @@ fn json_text(name: &str) -> Field {
     text(name).with_extension_type(arrow_schema::extension::Json::default())
 }
 
-#[test]
-fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
+/// A list and a map with values that are declared as JSON, one of each for each row.
+fn lists_of_json(n_rows: usize) -> [(Field, ArrayRef); 2] {
     use arrow_array::builder::{ListBuilder, MapBuilder, StringBuilder};
-    use arrow_array::{ArrayRef, FixedSizeBinaryArray, StringArray};
-    let policy = r#""policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2""#;
-    let id = |n: u8| {
-        [
-            0x9c, 0x49, 0xe7, 0xfa, 0x98, 0x1a, 0x58, 0x47, 0xa3, 0x45, 0x42, 0x24, 0x54, 0xcb,
-            0xa1, n,
-        ]
-    };
-    let ids: ArrayRef = Arc::new(
-        FixedSizeBinaryArray::try_from_iter([id(1), id(2), id(0xf3)].into_iter()).unwrap(),
-    );
-    let texts = |texts: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
-    let by_lines = format!("{{\n  \"userName\": \"alice\",\r\n  {policy}\n}}");
-    // What is declared as JSON need not be any.
-    let printed =
-        "{userName=carol, policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3}";
-    let (inside, name) = (
-        format!("{{{policy},\"userName\":\"bob\"}}"),
-        "\"AttachUserPolicy\"",
-    );
-    let element = json_text("element");
-    let mut resources = ListBuilder::new(StringBuilder::new()).with_field(element);
+    let mut list = ListBuilder::new(StringBuilder::new()).with_field(json_text("element"));
     let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new())
         .with_values_field(json_text("values"));
-    for _ in 0..3 {
-        resources.values().append_value(r#"{"ARN":"arn:a"}"#);
-        resources.append(true);
+    for _ in 0..n_rows {
+        list.values().append_value(r#"{"ARN":"arn:a"}"#);
+        list.append(true);
         map.keys().append_value("b");
         map.values().append_value("[1]");
         map.append(true).unwrap();
     }
-    let lists: [(&str, ArrayRef); 2] = [
-        ("resources", Arc::new(resources.finish())),
+    let arrays: [(&str, ArrayRef); 2] = [
+        ("resources", Arc::new(list.finish())),
         ("mine", Arc::new(map.finish())),
     ];
-    let lists =
-        lists.map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array));
+    arrays.map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+}
+
+/// A column of UUIDs that differ in their last bytes.
+fn uuids(ends: &[u8]) -> (Field, ArrayRef) {
+    let begin = *b"\x9c\x49\xe7\xfa\x98\x1a\x58\x47\xa3\x45\x42\x24\x54\xcb\xa1";
+    let ids = ends.iter().map(|end| [&begin[..], &[*end]].concat());
+    let field = Field::new("eventid", DataType::FixedSizeBinary(16), true);
+    (
+        field.with_extension_type(arrow_schema::extension::Uuid),
+        Arc::new(FixedSizeBinaryArray::try_from_iter(ids).unwrap()),
+    )
+}
+
+#[test]
+fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
+    let policy = r#""policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2""#;
+    let by_lines = format!("{{\n  \"userName\": \"alice\",\r\n  {policy}\n}}");
+    let inside = format!("{{{policy},\"userName\":\"bob\"}}");
+    // What is declared as JSON need not be any.
+    let printed =
+        "{userName=carol, policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3}";
+    let quoted = "\"AttachUserPolicy\"";
+    let texts = |name: &str, texts: [&str; 3]| -> (Field, ArrayRef) {
+        (json_text(name), Arc::new(StringArray::from(texts.to_vec())))
+    };
     let columns = [
-        (
-            json_text("eventname"),
-            texts([name, name, "AttachUserPolicy"]),
-        ),
-        (
-            json_text("requestparameters"),
-            texts([&by_lines, &inside, printed]),
-        ),
-        (
-            Field::new("eventid", DataType::FixedSizeBinary(16), true)
-                .with_extension_type(arrow_schema::extension::Uuid),
-            ids,
-        ),
+        texts("eventname", [quoted, quoted, "AttachUserPolicy"]),
+        texts("requestparameters", [&by_lines, &inside, printed]),
+        uuids(&[1, 2, 0xf3]),
     ];
-    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().chain(lists).unzip();
+    let columns = columns.into_iter().chain(lists_of_json(3));
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.unzip();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
     let lake = Lake::new().file("b", "");
     let file = File::create(lake.logs().join("a.parquet")).unwrap();
@@ -746,25 +739,16 @@ fn columns_that_are_declared_as_json_hold_json_and_uuids_are_text() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let hunt = lake.hunt(&[]).exits(0);
-    let column = |name: &str| {
-        hunt.alerts
-            .iter()
-            .map(|alert| alert[name].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
+    let column = |name: &str| -> Vec<String> {
+        let values = hunt.alerts.iter().map(|alert| alert[name].as_str());
+        values.map(|value| value.unwrap().to_owned()).collect()
     };
     let of_id = |end: &str| format!("9c49e7fa-981a-5847-a345-422454cba1{end}");
     assert_eq!(column("event_id"), ["01", "02", "f3"].map(of_id));
     assert_eq!(column("event_action"), ["AttachUserPolicy"; 3]);
     assert_eq!(column("target_user_name"), ["alice", "bob", "carol"]);
-    for raw in column("raw_event") {
-        assert!(
-            raw.contains(r#""resources":[{"ARN":"arn:a"}],"mine":{"b":[1]}"#),
-            "{raw}"
-        );
-    }
-    assert!(
-        column("raw_event")[1].contains(&inside),
-        "{}",
-        column("raw_event")[1]
-    );
+    let raw = column("raw_event");
+    let lists = r#""resources":[{"ARN":"arn:a"}],"mine":{"b":[1]}"#;
+    assert!(raw.iter().all(|raw| raw.contains(lists)), "{raw:?}");
+    assert!(raw[1].contains(&inside), "{raw:?}");
 }
