@@ -79,7 +79,7 @@ pub(super) fn resolve(
     let stores = stores(input);
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     let chosen = rules::choose(&args.rules)?;
-    check_over_time(args, &chosen.set)?;
+    check_events(args, &chosen.set)?;
     Ok(HuntConfig {
         run_id,
         command: args.words.clone(),
@@ -414,18 +414,10 @@ fn csv_columns(args: &OutputArgs) -> Result<CsvColumns, clap::Error> {
     })
 }
 
-/// Refuses options that do not go with rules over several events, or only with these.
-fn check_over_time(args: &HuntArgs, rules: &RuleSet) -> Result<(), clap::Error> {
-    let (output, n_rules) = (&args.output, rules.over_time().len());
-    if let Some(state) = output.state.as_ref().filter(|_| n_rules > 0) {
-        return Err(usage(&format!(
-            "{}: a ledger works only with rules about one event, and {n_rules} of these rules are over several; leave them \
-             out with --single-event",
-            state.display()
-        )));
-    }
-    match &output.events {
-        Some(path) if n_rules == 0 => Err(usage(&format!(
+/// Refuses an output for events without rules over several events.
+fn check_events(args: &HuntArgs, rules: &RuleSet) -> Result<(), clap::Error> {
+    match &args.output.events {
+        Some(path) if rules.over_time().is_empty() => Err(usage(&format!(
             "{}: no rule of this hunt is over several events; leave out --events",
             path.display()
         ))),
