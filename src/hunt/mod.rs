@@ -214,7 +214,7 @@ impl Run<'_> {
         );
         let pass = pass.and_then(|pass| {
             surveyed::release(&mut writer, survey.as_deref_mut())?;
-            writer.end_rows(pass.sources.failed == 0)?;
+            writer.end_rows(pass.complete && known_partial.is_empty())?;
             Ok(pass)
         });
         if let (Err(_), Some(ledger)) = (&pass, ledger) {

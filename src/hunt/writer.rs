@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the rows: those of what fires of rules over several events come after all others. `has_read_all` is false if
-    /// a later run tries sources again that could not be read.
+    /// a source could not be read completely, so that a later run may read it.
     pub(super) fn end_rows(&mut self, has_read_all: bool) -> Result<(), Error> {
         if let Some(answers) = self.answers.take() {
             let defects = answers.finish(has_read_all, &mut |answer| self.answer(answer))?;

@@ -21,7 +21,7 @@ pub struct Limits {
     /// How much later than the newest event an event may come and still be decided as if it had come in time, in
     /// microseconds. It matters only from run to run.
     pub late: i64,
-    /// The same after a run that could not read a source, which a later run tries again.
+    /// The same after a run that could not read everything, so that a later run may read it.
     pub late_unread: i64,
 }
 

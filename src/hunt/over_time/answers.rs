@@ -116,7 +116,8 @@ impl Answers<'_> {
         kept.map_or(Ok(()), Kept::end_turn)
     }
 
-    /// Calls `visit` with what fires. `has_read_all` is false if a source may be read later that could not be read now.
+    /// Calls `visit` with what fires. `has_read_all` is false if a source could not be read completely, so that a later
+    /// run may read it.
     /// Returns what is to be reported.
     pub(in super::super) fn finish(
         self,
