@@ -99,3 +99,10 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
 }
+
+impl Error {
+    /// Returns the error of a temporary file for rules over several events.
+    pub(crate) fn temporary(source: std::io::Error) -> Self {
+        Self::Temporary { source }
+    }
+}

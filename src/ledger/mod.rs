@@ -98,6 +98,8 @@ pub struct Summary {
     pub n_delivered: u64,
     /// Number of rows that are in no output yet.
     pub n_waiting: u64,
+    /// Number of events that are kept for rules over several events.
+    pub n_kept: u64,
     /// Number of sources that could not be read completely and of which this was forgotten.
     pub n_forgotten: u64,
     /// Number of errors by kind.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rusqlite::Connection;
@@ -15,7 +16,8 @@ use trailsift::rule::load::Loaded;
 use trailsift::{Error, rule};
 
 use crate::hunt_over_time::{Numbers, SIGMA, all, config, elastic, loaded, over_time};
-use crate::lake::{Lake, gzip, rows};
+use crate::lake::{Lake, TRAILSIFT, gzip, rows};
+use crate::resume::{signal, stuck_with};
 
 const SECOND: i64 = 1_000_000;
 const N_HOURS: usize = 12;
@@ -392,6 +394,52 @@ fn a_run_that_is_stopped_anywhere_is_taken_up_by_the_next_one() {
         let found = runs.found.without_folder(&runs.lake);
         assert_eq!(found.rows, whole.rows, "{stop_at}");
         assert_eq!(found.events(), whole.events());
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_has_decided_nothing_and_forgets_nothing() {
+    let hours = hours();
+    for (name_of, code) in [("-INT", Some(130)), ("-KILL", None)] {
+        let runs = Runs::new(Lake::new(), all(), 0);
+        for hour in [0, 1, 2] {
+            runs.write(&name(hour), &hours[hour]);
+        }
+        let lake = runs.lake;
+        fs::create_dir(lake.beside("rules")).unwrap();
+        fs::write(lake.beside("rules/a.yml"), SIGMA).unwrap();
+        let mut child = stuck_with(&lake, "killed.ndjson", &["--rules", "rules", "logs"]);
+        assert_eq!(signal(&mut child, name_of), code);
+        assert!(!lake.beside("killed.ndjson").try_exists().unwrap());
+        let hunt = |output: &str, state: &str| {
+            let args = ["hunt", "--rules", "rules", "--report", "report.json", "-o"];
+            let mut command = Command::new(TRAILSIFT);
+            command.current_dir(lake.beside(""));
+            let exit = command
+                .args(args)
+                .args([output, "--state", state, "logs"])
+                .output();
+            assert_eq!(exit.unwrap().status.code(), Some(0));
+            rows(&lake.beside(output))
+        };
+        let resumed = hunt("resumed.ndjson", "ledger");
+        let report = fs::read(lake.beside("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["sources"]["read"], 0);
+        assert!(resumed.iter().any(|row| row.get("event_count").is_some()));
+        assert_eq!(resumed, hunt("whole.ndjson", "other"));
+        let mut state = Command::new(TRAILSIFT);
+        let state = state
+            .current_dir(lake.beside(""))
+            .args(["state", "ledger"])
+            .output();
+        let text = String::from_utf8(state.unwrap().stdout).unwrap();
+        assert!(
+            text.contains("events that rules over several events may still need"),
+            "{text}"
+        );
+        // It says nothing twice.
+        assert!(hunt("again.ndjson", "ledger").is_empty());
     }
 }
 

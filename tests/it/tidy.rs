@@ -279,7 +279,6 @@ const WORDS: [(&str, &[&str], &str); 14] = [
             "cli/",
             "engine/worker/logs.rs",
             "hunt/over_time/answers.rs",
-            "hunt/over_time/kept.rs",
             "over_time/",
             "rule_files.rs",
         ],

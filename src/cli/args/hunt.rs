@@ -222,7 +222,7 @@ pub(crate) struct OutputArgs {
     ///
     /// An interrupted hunt continues where it was. A later run reads what is new or has changed, and writes only the alerts
     /// of that. A ledger works only with the rule, `--related` and filters it was made with. What could not be read is
-    /// tried again each time. Rules over several events do not work with a ledger: leave them out with `--single-event`.
+    /// tried again each time. Rules over several events go on from run to run.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 

@@ -52,7 +52,10 @@ impl OverTime<'_> {
             over_time: self,
             stage: Stage::new(&self.plan, self.limits),
             n_events: 0,
-            rows: has_rows.then(Rows::new).transpose().map_err(temporary)?,
+            rows: has_rows
+                .then(Rows::new)
+                .transpose()
+                .map_err(Error::temporary)?,
             kept,
         })
     }
@@ -98,14 +101,15 @@ impl Answers<'_> {
         let row = match (&mut self.rows, found.row) {
             (Some(rows), Some(row)) => {
                 let row = serde_json::to_vec(&row).map_err(io::Error::from);
-                row.and_then(|row| rows.push(&row)).map_err(temporary)?
+                row.and_then(|row| rows.push(&row))
+                    .map_err(Error::temporary)?
             }
             _ => 0,
         };
         self.n_events += 1;
         for mut tuple in found.tuples {
             tuple.set_place(self.n_events, row);
-            self.stage.push(tuple).map_err(temporary)?;
+            self.stage.push(tuple).map_err(Error::temporary)?;
         }
         Ok(())
     }
@@ -147,7 +151,7 @@ impl Answers<'_> {
         };
         if let Err(error) = stage.decide(&mut decisions) {
             let failed = decisions.failed.take();
-            return Err(failed.unwrap_or_else(|| temporary(error)));
+            return Err(failed.unwrap_or_else(|| Error::temporary(error)));
         }
         if let Some(kept) = &kept {
             let limits = &over_time.limits;
@@ -209,11 +213,13 @@ impl Decisions<'_, '_> {
     fn event(&mut self, mark: &Mark, of: &Alert) -> Result<Option<Alert>, Error> {
         let row = match (self.kept, &mut self.rows) {
             (Some(kept), _) => kept.row(mark.row)?,
-            (None, Some(rows)) => Some(rows.get(mark.row).map_err(temporary)?),
+            (None, Some(rows)) => Some(rows.get(mark.row).map_err(Error::temporary)?),
             (None, None) => None,
         };
         let row = row.map(|row| serde_json::from_slice::<Alert>(&row));
-        let row = row.transpose().map_err(|error| temporary(error.into()))?;
+        let row = row
+            .transpose()
+            .map_err(|error| Error::temporary(error.into()))?;
         Ok(row.map(|row| row.as_event_of(of)))
     }
 
@@ -241,8 +247,4 @@ impl Decide for Decisions<'_, '_> {
         let result = self.over_time.check_stop();
         self.ended(result)
     }
-}
-
-pub(super) fn temporary(source: io::Error) -> Error {
-    Error::Temporary { source }
 }

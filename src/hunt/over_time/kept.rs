@@ -14,8 +14,6 @@
 //! What is not decided again: first events, and counts with an upper limit, before the time from which on all is kept.
 //! There a part of the window may be gone. All other tests pass with more events if they pass with fewer.
 
-use std::io;
-
 use serde::{Deserialize, Serialize};
 
 use super::super::finding::FoundOverTime;
@@ -116,11 +114,11 @@ impl<'a> Kept<'a> {
             tuples.push(ToKeep {
                 rule: id,
                 until,
-                tuple: tuple.to_bytes().map_err(super::answers::temporary)?,
+                tuple: tuple.to_bytes().map_err(Error::temporary)?,
             });
         }
         let row = found.row.map(|row| serde_json::to_vec(&row)).transpose();
-        let row = row.map_err(|error| super::answers::temporary(error.into()))?;
+        let row = row.map_err(|error| Error::temporary(error.into()))?;
         let kept = self.ledger.keep(&tuples, row.as_deref());
         kept.map_err(self.failed())
     }
@@ -172,7 +170,7 @@ impl<'a> Kept<'a> {
                 tuple.set_rule(number);
                 tuple.set_place(one.event.unsigned_abs(), one.event.unsigned_abs());
                 tuple.set_kept(one.id.unsigned_abs());
-                stage.push(tuple).map_err(super::answers::temporary)?;
+                stage.push(tuple).map_err(Error::temporary)?;
             }
         }
         for (listed, (id, joined, begin)) in rules.iter().enumerate() {
@@ -196,7 +194,7 @@ impl<'a> Kept<'a> {
         let Some((rule, id)) = rule else {
             return Ok(None);
         };
-        let group = key(&fired.group).map_err(super::answers::temporary)?;
+        let group = key(&fired.group).map_err(|error| self.json(error))?;
         let at = match rule.test {
             Test::First => fired.completed,
             _ => OF_GROUP,
@@ -327,7 +325,7 @@ impl Begins {
 }
 
 /// Returns what stands for a group.
-fn key(group: &Group) -> io::Result<Digest> {
+fn key(group: &Group) -> Result<Digest, serde_json::Error> {
     Ok(digest(&serde_json::to_string(group)?))
 }
 

@@ -74,15 +74,27 @@ pub(super) fn open(connection: &Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Returns whether the tables are there. A ledger of an earlier version that is only read does not have them.
+fn are_there(connection: &Connection) -> Result<bool, LedgerError> {
+    let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'over_time_state'";
+    Ok(connection.prepare(sql)?.exists([])?)
+}
+
 /// Returns the number of the last tuple that was kept of sources that are done.
 pub(super) fn last_kept(connection: &Connection) -> Result<i64, LedgerError> {
-    let mut tables = connection
-        .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'over_time_state'")?;
-    // A ledger of an earlier version that is only read has no such table.
-    if !tables.exists([])? {
+    if !are_there(connection)? {
         return Ok(0);
     }
     let sql = "SELECT finished FROM over_time_state";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Returns the number of events that are kept.
+pub(super) fn n_kept(connection: &Connection) -> Result<u64, LedgerError> {
+    if !are_there(connection)? {
+        return Ok(0);
+    }
+    let sql = "SELECT count(DISTINCT event) FROM over_time_tuple";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
@@ -311,5 +323,134 @@ impl State {
             insert.execute(params![event, until.unwrap_or(i64::MIN), row])?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Identity;
+
+    fn open(folder: &tempfile::TempDir) -> Ledger {
+        Ledger::open(&folder.path().join("ledger"), &Identity::default()).unwrap()
+    }
+
+    fn rule(hash: u8) -> JoinedRule {
+        JoinedRule {
+            hash: [hash; 16],
+            name: format!("rule {hash}"),
+        }
+    }
+
+    /// Keeps an event of this time for each rule.
+    fn keep(ledger: &Ledger, rules: &[i64], time: i64) {
+        let tuples = rules.iter().map(|rule| ToKeep {
+            rule: *rule,
+            until: time,
+            tuple: time.to_le_bytes().to_vec(),
+        });
+        ledger
+            .keep(&tuples.collect::<Vec<_>>(), Some(b"row"))
+            .unwrap();
+    }
+
+    fn ids(ledger: &Ledger) -> Vec<i64> {
+        let kept = ledger.kept(0).unwrap();
+        kept.iter().map(|kept| kept.id).collect()
+    }
+
+    #[test]
+    fn only_events_of_sources_that_are_done_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder);
+        let rules = ledger.join(&[rule(1), rule(2)]).unwrap().rules;
+        let own = [rules[0].0, rules[1].0];
+        keep(&ledger, &own, 10);
+        ledger.end_kept().unwrap();
+        keep(&ledger, &own, 20);
+        ledger.commit().unwrap();
+        assert_eq!(ids(&ledger), [1, 2, 3, 4]);
+        drop(ledger);
+        let ledger = open(&folder);
+        assert_eq!(ids(&ledger), [1, 2]);
+        assert_eq!(ledger.kept_row(1).unwrap().as_deref(), Some(&b"row"[..]));
+        assert_eq!(ledger.kept_row(3).unwrap(), None);
+        keep(&ledger, &own, 30);
+        assert_eq!(ids(&ledger), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_is_told_counts_once_its_output_has_its_name() {
+        for (is_intended, is_named) in [(true, true), (true, false), (false, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(&folder);
+            let (own, ..) = ledger.join(&[rule(1)]).unwrap().rules[0];
+            for time in [10, 20, 30] {
+                keep(&ledger, &[own], time);
+            }
+            ledger.end_kept().unwrap();
+            let newly = NewlyTold {
+                rule: own,
+                group: &[7; 16],
+                at: i64::MIN,
+                told: "told",
+            };
+            ledger.tell(&newly).unwrap();
+            ledger.spend(3).unwrap();
+            ledger.decide(Some(15), &[(own, Some(10))]).unwrap();
+            match is_intended {
+                true => ledger.intend(&[]).unwrap(),
+                false => ledger.commit().unwrap(),
+            }
+            if is_intended {
+                let state = ledger.state();
+                let sql = "INSERT INTO intent VALUES ('a', 1, x'00', 1, 0)";
+                state.connection.execute(sql, []).unwrap();
+            }
+            // Killed.
+            drop(ledger);
+            let ledger = open(&folder);
+            match (is_intended, is_named) {
+                (true, true) => ledger.delivered().unwrap(),
+                (true, false) => ledger.not_delivered().unwrap(),
+                // A later output of this ledger has nothing to do with it.
+                (false, _) => ledger.delivered().unwrap(),
+            }
+            let told = ledger.told(own, &[7; 16], i64::MIN).unwrap();
+            let joined = ledger.join(&[rule(1)]).unwrap();
+            let (decided, kept) = (ledger.decided().unwrap(), ids(&ledger));
+            if is_named {
+                assert_eq!((told.as_deref(), decided), (Some("told"), (3, Some(15))));
+                assert_eq!((kept, joined.rules[0].2), (vec![2], Some(10)));
+            } else {
+                assert_eq!((told, decided), (None, (0, None)));
+                assert_eq!((kept, joined.rules[0].2), (vec![1, 2, 3], None));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_for_a_rule_goes_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder);
+        let joined = ledger.join(&[rule(1), rule(2)]).unwrap();
+        assert_eq!(
+            (joined.new.len(), joined.gone.len(), joined.is_late),
+            (2, 0, false)
+        );
+        let (first, second) = (joined.rules[0].0, joined.rules[1].0);
+        keep(&ledger, &[first, second], 10);
+        ledger.end_kept().unwrap();
+        let joined = ledger.join(&[rule(3), rule(2)]).unwrap();
+        assert_eq!(
+            (joined.new, joined.gone),
+            (vec!["rule 3".to_owned()], vec!["rule 1".to_owned()])
+        );
+        assert_eq!((joined.rules[0].1, joined.rules[1].0), (2, second));
+        let kept = ledger.kept(0).unwrap();
+        assert_eq!(
+            kept.iter().map(|kept| kept.rule).collect::<Vec<_>>(),
+            [second]
+        );
     }
 }
