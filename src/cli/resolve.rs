@@ -80,7 +80,7 @@ pub(super) fn resolve(
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     let chosen = rules::choose(&args.rules)?;
     check_events(args, &chosen.set)?;
-    Ok(HuntConfig {
+    let mut config = HuntConfig {
         run_id,
         command: args.words.clone(),
         rules: chosen.set,
@@ -104,7 +104,16 @@ pub(super) fn resolve(
         },
         state: args.output.state.clone(),
         allows_no_events: args.allow_empty,
-    })
+    };
+    set_limits(args, &mut config);
+    Ok(config)
+}
+
+/// Sets the limits of rules over several events.
+fn set_limits(args: &HuntArgs, config: &mut HuntConfig) {
+    let limits = &mut config.over_time;
+    limits.held_bytes = usize::try_from(args.events_memory).unwrap_or(usize::MAX);
+    limits.n_events = usize::try_from(args.output.max_event_ids).unwrap_or(usize::MAX);
 }
 
 /// Returns the configuration for reading an archive, with the options that all commands share.

@@ -213,8 +213,8 @@ impl Run<'_> {
             options,
         );
         let pass = pass.and_then(|pass| {
-            surveyed::release(&mut writer, survey.as_deref_mut())?;
-            writer.end_rows(pass.complete && known_partial.is_empty())?;
+            let has_read_all = pass.complete && known_partial.is_empty();
+            surveyed::end_rows(&mut writer, survey.as_deref_mut(), has_read_all)?;
             Ok(pass)
         });
         if let (Err(_), Some(ledger)) = (&pass, ledger) {

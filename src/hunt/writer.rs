@@ -19,6 +19,9 @@ use crate::output::waiting::WaitingRows;
 use crate::report::evidence::LogStatus;
 use crate::report::{Defect, Diagnostic, Outcome, RelatedCounts};
 
+/// Returns what is proved of the log of a row, if that is asked.
+pub(super) type Status<'s> = &'s dyn Fn(&Alert) -> Option<LogStatus>;
+
 /// Writes the findings of a hunt.
 pub(super) struct Writer<'a> {
     pub(super) tables: Tables,
@@ -89,10 +92,16 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the rows: those of what fires of rules over several events come after all others. `has_read_all` is false if
-    /// a source could not be read completely, so that a later run may read it.
-    pub(super) fn end_rows(&mut self, has_read_all: bool) -> Result<(), Error> {
+    /// a source could not be read completely, so that a later run may read it; `status` returns what is proved of the log
+    /// of an event.
+    pub(super) fn end_rows(&mut self, has_read_all: bool, status: Status<'_>) -> Result<(), Error> {
         if let Some(answers) = self.answers.take() {
-            let defects = answers.finish(has_read_all, &mut |answer| self.answer(answer))?;
+            let defects = answers.finish(has_read_all, &mut |mut answer| {
+                for event in &mut answer.events {
+                    event.log_status = status(event);
+                }
+                self.answer(answer)
+            })?;
             self.defects.extend(defects);
         }
         self.tables.write_all()
@@ -118,14 +127,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the rows that waited. `status` returns what is proved of the log of a row.
-    pub(super) fn release_rows(
-        &mut self,
-        status: &mut dyn FnMut(&Alert) -> LogStatus,
-    ) -> Result<(), Error> {
+    pub(super) fn release_rows(&mut self, status: Status<'_>) -> Result<(), Error> {
         let waiting = self.waiting.take();
         waiting.map_or(Ok(()), |waiting| {
             waiting.each(&mut |mut row| {
-                row.log_status = Some(status(&row));
+                row.log_status = status(&row);
                 self.append(row)
             })
         })

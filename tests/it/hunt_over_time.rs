@@ -552,6 +552,35 @@ fn what_does_not_go_with_rules_over_several_events_is_refused() {
 }
 
 #[test]
+fn a_row_lists_as_many_events_as_requested_and_memory_changes_nothing() {
+    let lake = Lake::new().file("a.json", records(300).join("\n"));
+    let found = |args: &[&str]| {
+        let (exit, text) = run(&lake, &[&HUNT[..], args, &["logs"]].concat());
+        assert_eq!(exit, Some(0), "{text}");
+        let mut found = rows(&lake.beside("alerts.ndjson"));
+        found.retain(|row| row.get("event_count").is_some());
+        found
+    };
+    let all = found(&["--events-memory", "2KiB"]);
+    assert_eq!(all, found(&[]));
+    let short = found(&["--max-event-ids", "2"]);
+    assert_eq!(short.len(), all.len());
+    let mut n_shorter = 0;
+    for (row, whole) in short.iter().zip(&all) {
+        let ids = |row: &Value| row["event_ids"].as_array().unwrap().clone();
+        let n = ids(whole).len().saturating_sub(2);
+        assert_eq!(ids(row), ids(whole)[n..]);
+        assert_eq!(row["event_count"], whole["event_count"]);
+        n_shorter += usize::from(n > 0);
+    }
+    assert!(n_shorter > 3);
+    for args in [["--max-event-ids", "0"], ["--events-memory", "much"]] {
+        let (exit, _) = run(&lake, &[&HUNT[..], &args, &["logs"]].concat());
+        assert_eq!(exit, Some(2), "{args:?}");
+    }
+}
+
+#[test]
 fn a_list_says_which_rules_are_over_several_events() {
     let lake = Lake::new();
     let (exit, text) = run(&lake, &["rules", "list", "rules"]);

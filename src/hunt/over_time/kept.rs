@@ -14,6 +14,8 @@
 //! What is not decided again: first events, and counts with an upper limit, before the time from which on all is kept.
 //! There a part of the window may be gone. All other tests pass with more events if they pass with fewer.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::finding::FoundOverTime;
@@ -37,6 +39,8 @@ const NAMES_MAX: usize = 5;
 pub(super) struct Kept<'a> {
     ledger: &'a Ledger,
     joined: Joined,
+    /// The place in the list of each rule, by the ledger's id.
+    places: HashMap<i64, usize>,
 }
 
 /// What a run read of a ledger.
@@ -80,7 +84,12 @@ impl<'a> Kept<'a> {
         });
         let rules: Vec<JoinedRule> = rules.collect();
         let joined = ledger.join(&rules).map_err(failed(ledger.path()))?;
-        Ok(Self { ledger, joined })
+        let ids = joined.rules.iter().map(|(id, ..)| *id);
+        Ok(Self {
+            ledger,
+            places: ids.zip(0..).collect(),
+            joined,
+        })
     }
 
     fn failed(&self) -> impl Fn(LedgerError) -> Error + Copy + use<'a> {
@@ -90,12 +99,6 @@ impl<'a> Kept<'a> {
     /// Returns the ledger's id of a rule in the list.
     fn id(&self, listed: usize) -> Option<i64> {
         self.joined.rules.get(listed).map(|(id, ..)| *id)
-    }
-
-    /// Returns the place in the list of a rule.
-    fn listed(&self, id: i64) -> Option<usize> {
-        let mut ids = self.joined.rules.iter();
-        ids.position(|(own, ..)| *own == id)
     }
 
     /// Keeps an event.
@@ -163,7 +166,8 @@ impl<'a> Kept<'a> {
                 let is_new = one.id > decided && one.event != last_event;
                 last_event = one.event;
                 loaded.n_late += u64::from(is_new && base.is_some_and(|base| time < base));
-                let place = self.listed(one.rule).map(|listed| (listed, tuple.rule()));
+                let listed = self.places.get(&one.rule);
+                let place = listed.map(|listed| (*listed, tuple.rule()));
                 let Some(number) = place.and_then(|place| plan.number_at(place)) else {
                     continue;
                 };

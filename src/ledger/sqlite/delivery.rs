@@ -92,7 +92,7 @@ impl Ledger {
         )?;
         over_time::pending_delivered(&state.connection)?;
         state.connection.execute_batch("COMMIT")?;
-        Ok(())
+        over_time::shrink(&state.connection)
     }
 
     /// Commits that the files of the intent did not get their names.

@@ -39,6 +39,9 @@ const TABLES: &str = "
     INSERT INTO over_time_state SELECT 0, 0, NULL, NULL, NULL WHERE NOT EXISTS (SELECT * FROM over_time_state);
 ";
 
+/// The least pages of a file for which it is made smaller.
+const PAGES_MIN: i64 = if cfg!(test) { 20 } else { 4096 };
+
 /// Deletes what an unfinished run left: tuples of sources that are not done, and what is pending without an intent.
 const CLEAN: &str = "
     DELETE FROM over_time_tuple WHERE id > (SELECT finished FROM over_time_state);
@@ -48,7 +51,7 @@ const CLEAN: &str = "
 const NOTHING_PENDING: &str = "
     DELETE FROM over_time_next;
     DELETE FROM over_time_spent;
-    UPDATE over_time_state SET decided_next = NULL, base_next = NULL;
+    UPDATE over_time_state SET decided_next = NULL, base_next = NULL WHERE decided_next IS NOT NULL;
 ";
 
 const DELIVERED: &str = "
@@ -102,6 +105,17 @@ pub(super) fn n_kept(connection: &Connection) -> Result<u64, LedgerError> {
 pub(super) fn pending_delivered(connection: &Connection) -> Result<(), LedgerError> {
     connection.execute_batch(DELIVERED)?;
     Ok(connection.execute_batch(NOTHING_PENDING)?)
+}
+
+/// Makes the file smaller if more than half of it is free: a first run keeps far more than later ones need.
+pub(super) fn shrink(connection: &Connection) -> Result<(), LedgerError> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (n_pages, n_free) = (number("page_count")?, number("freelist_count")?);
+    if n_pages >= PAGES_MIN && n_free > n_pages / 2 {
+        // Without room on the disk for a copy the file stays as it is.
+        connection.execute_batch("VACUUM").ok();
+    }
+    Ok(())
 }
 
 /// Forgets what is pending.
@@ -307,6 +321,9 @@ impl State {
     }
 
     fn keep(&mut self, tuples: &[ToKeep], row: Option<&[u8]>) -> Result<(), LedgerError> {
+        if tuples.is_empty() {
+            return Ok(());
+        }
         let event = self.kept + 1;
         let mut insert = self
             .connection
@@ -427,6 +444,29 @@ mod tests {
                 assert_eq!((kept, joined.rules[0].2), (vec![1, 2, 3], None));
             }
         }
+    }
+
+    #[test]
+    fn a_file_gets_smaller_when_most_of_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let size = || folder.path().join("ledger").metadata().unwrap().len();
+        let ledger = open(&folder);
+        let (own, ..) = ledger.join(&[rule(1)]).unwrap().rules[0];
+        for time in 0..20_000 {
+            keep(&ledger, &[own], time);
+        }
+        ledger.end_kept().unwrap();
+        ledger.commit().unwrap();
+        drop(ledger);
+        let before = size();
+        let ledger = open(&folder);
+        ledger.decide(Some(19_000), &[]).unwrap();
+        ledger.intend(&[]).unwrap();
+        ledger.delivered().unwrap();
+        drop(ledger);
+        assert!(size() < before / 2, "{before} -> {}", size());
+        let ledger = open(&folder);
+        assert_eq!(ledger.kept(0).unwrap().len(), 1000);
     }
 
     #[test]
