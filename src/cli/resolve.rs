@@ -80,7 +80,7 @@ pub(super) fn resolve(
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     let chosen = rules::choose(&args.rules)?;
     check_events(args, &chosen.set)?;
-    let mut config = HuntConfig {
+    let config = HuntConfig {
         run_id,
         command: args.words.clone(),
         rules: chosen.set,
@@ -105,15 +105,15 @@ pub(super) fn resolve(
         state: args.output.state.clone(),
         allows_no_events: args.allow_empty,
     };
-    set_limits(args, &mut config);
-    Ok(config)
+    Ok(with_limits(args, config))
 }
 
-/// Sets the limits of rules over several events.
-fn set_limits(args: &HuntArgs, config: &mut HuntConfig) {
+/// Returns a configuration with the limits of rules over several events.
+fn with_limits(args: &HuntArgs, mut config: HuntConfig) -> HuntConfig {
     let limits = &mut config.over_time;
     limits.held_bytes = usize::try_from(args.events_memory).unwrap_or(usize::MAX);
     limits.n_events = usize::try_from(args.output.max_event_ids).unwrap_or(usize::MAX);
+    config
 }
 
 /// Returns the configuration for reading an archive, with the options that all commands share.
