@@ -79,8 +79,8 @@ pub(super) fn resolve(
     let stores = stores(input);
     let own_uris = own_uris(&outputs, &roots, &stores)?;
     let chosen = rules::choose(&args.rules)?;
-    check_over_time(args, &chosen.set)?;
-    Ok(HuntConfig {
+    check_events(args, &chosen.set)?;
+    let config = HuntConfig {
         run_id,
         command: args.words.clone(),
         rules: chosen.set,
@@ -104,7 +104,16 @@ pub(super) fn resolve(
         },
         state: args.output.state.clone(),
         allows_no_events: args.allow_empty,
-    })
+    };
+    Ok(with_limits(args, config))
+}
+
+/// Returns a configuration with the limits of rules over several events.
+fn with_limits(args: &HuntArgs, mut config: HuntConfig) -> HuntConfig {
+    let limits = &mut config.over_time;
+    limits.held_bytes = usize::try_from(args.events_memory).unwrap_or(usize::MAX);
+    limits.n_events = usize::try_from(args.output.max_event_ids).unwrap_or(usize::MAX);
+    config
 }
 
 /// Returns the configuration for reading an archive, with the options that all commands share.
@@ -414,18 +423,10 @@ fn csv_columns(args: &OutputArgs) -> Result<CsvColumns, clap::Error> {
     })
 }
 
-/// Refuses options that do not go with rules over several events, or only with these.
-fn check_over_time(args: &HuntArgs, rules: &RuleSet) -> Result<(), clap::Error> {
-    let (output, n_rules) = (&args.output, rules.over_time().len());
-    if let Some(state) = output.state.as_ref().filter(|_| n_rules > 0) {
-        return Err(usage(&format!(
-            "{}: a ledger works only with rules about one event, and {n_rules} of these rules are over several; leave them \
-             out with --single-event",
-            state.display()
-        )));
-    }
-    match &output.events {
-        Some(path) if n_rules == 0 => Err(usage(&format!(
+/// Refuses an output for events without rules over several events.
+fn check_events(args: &HuntArgs, rules: &RuleSet) -> Result<(), clap::Error> {
+    match &args.output.events {
+        Some(path) if rules.over_time().is_empty() => Err(usage(&format!(
             "{}: no rule of this hunt is over several events; leave out --events",
             path.display()
         ))),

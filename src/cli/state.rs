@@ -49,6 +49,13 @@ pub(super) fn run(file: &Path, failed: Option<u8>) -> anyhow::Result<Exit> {
         "waiting",
         format!("{waiting} rows that a stopped run found; the next run writes them"),
     );
+    if summary.n_kept > 0 {
+        let n = HumanCount(summary.n_kept);
+        line(
+            "kept",
+            format!("{n} events that rules over several events may still need"),
+        );
+    }
     if summary.n_forgotten > 0 {
         let n = HumanCount(summary.n_forgotten);
         line(

@@ -57,16 +57,6 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
-    /// A ledger is requested for rules over several events.
-    #[error(
-        "{path}: a ledger works only with rules about one event so far; leave out the rules over several events \
-         (--single-event)",
-        path = path.display()
-    )]
-    LedgerOverTime {
-        /// The ledger.
-        path: PathBuf,
-    },
     /// A temporary file for the events of rules over several events cannot be written or read.
     #[error("the events of rules over several events cannot be kept in a temporary file")]
     Temporary {
@@ -108,4 +98,11 @@ pub enum Error {
     /// The run was stopped before its end. No output was written.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// Returns the error of a temporary file for rules over several events.
+    pub(crate) fn temporary(source: std::io::Error) -> Self {
+        Self::Temporary { source }
+    }
 }

@@ -23,6 +23,17 @@ pub enum Finding {
     OverTime(Box<FoundOverTime>),
 }
 
+impl Finding {
+    /// Returns its row, if it has one, which may be written only at the end.
+    pub(super) fn row(&self) -> Option<&Alert> {
+        match self {
+            Self::Alert(row) | Self::Related(row) => Some(row),
+            Self::OverTime(found) => found.row.as_ref(),
+            Self::Counts(..) | Self::Suppressed(_) => None,
+        }
+    }
+}
+
 impl SizeBytes for Finding {
     fn size_bytes(&self) -> usize {
         match self {

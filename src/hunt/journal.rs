@@ -129,6 +129,7 @@ fn identity(config: &HuntConfig) -> Identity {
         rules: rules.collect(),
         exceptions,
         has_related: config.output.related.is_some(),
+        has_events: config.output.events.is_some(),
         max_decoded_bytes: config.scan.max_decoded_bytes,
         since: wanted.since.map(|since| since.as_microsecond()),
         until: wanted.until,
@@ -296,6 +297,17 @@ impl<'a> Journal<'a> {
 
     fn failed(&self) -> impl Fn(LedgerError) -> Error + Copy + use<'a> {
         failed(self.ledger.path())
+    }
+
+    /// Returns the ledger.
+    pub(super) fn ledger(&self) -> &'a Ledger {
+        self.ledger
+    }
+
+    /// Takes a row of a rule over several events, which is of no source: if the run is interrupted, it is decided again.
+    pub(super) fn add_decided(&self, row: &Alert) -> Result<(), Error> {
+        let added = self.ledger.add_alert(row);
+        added.map(drop).map_err(self.failed())
     }
 
     /// Begins a turn with these sources.

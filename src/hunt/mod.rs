@@ -38,7 +38,7 @@ use crate::ledger::Ledger;
 use crate::output::fate::Verdict;
 use crate::output::opened::{Output, OutputOptions};
 use crate::output::{Alert, Destination, Kind, Place, RowEvent, RunIdentity, Schema, Target};
-use crate::report::{Diagnostic, PassReport, Report};
+use crate::report::{Defect, Diagnostic, PassReport, Report};
 use journal::{Held, Journal, LedgerGate};
 use tables::{Table, Tables};
 use unseen::{NotingGate, Origins};
@@ -96,7 +96,7 @@ pub fn run_with(
 ) -> Result<Report, Error> {
     let started = Instant::now();
     refuse_related(config)?;
-    refuse_over_time(config)?;
+    refuse_events(config)?;
     let ledger = journal::open(config)?;
     let held = Held::new(config, ledger.as_ref())?;
     let RunOptions {
@@ -143,14 +143,10 @@ fn refuse_related(config: &HuntConfig) -> Result<(), Error> {
     }
 }
 
-/// Returns an error if a ledger is requested for rules over several events, or an output for events without such rules.
-fn refuse_over_time(config: &HuntConfig) -> Result<(), Error> {
-    let has_any = !config.rules.over_time().is_empty();
-    match (&config.state, &config.output.events) {
-        (Some(state), _) if has_any => Err(Error::LedgerOverTime {
-            path: state.clone(),
-        }),
-        (_, Some((to, _))) if !has_any => Err(Error::NoOverTime {
+/// Returns an error if an output for events is requested without rules over several events.
+fn refuse_events(config: &HuntConfig) -> Result<(), Error> {
+    match &config.output.events {
+        Some((to, _)) if config.rules.over_time().is_empty() => Err(Error::NoOverTime {
             path: PathBuf::from(to.place().unwrap_or_default()),
         }),
         _ => Ok(()),
@@ -217,8 +213,9 @@ impl Run<'_> {
             options,
         );
         let pass = pass.and_then(|pass| {
-            surveyed::release(&mut writer, survey.as_deref_mut())?;
-            writer.end_rows().map(|()| pass)
+            let has_read_all = pass.complete && known_partial.is_empty();
+            surveyed::end_rows(&mut writer, survey.as_deref_mut(), has_read_all)?;
+            Ok(pass)
         });
         if let (Err(_), Some(ledger)) = (&pass, ledger) {
             // Finished work stays finished. If the ledger itself failed, this is already reported.
@@ -229,7 +226,9 @@ impl Run<'_> {
             tables,
             tally,
             related,
+            defects,
         } = writer.finish();
+        self.report_ledger(defects, &mut pass, notify);
         let rules = tally.reports(config);
         let n_alerts = rules.rules.iter().map(|rule| rule.alerts).sum();
         no_events::report(config, ledger, &mut pass, n_alerts, notify)?;
@@ -242,6 +241,21 @@ impl Run<'_> {
         report.command.clone_from(&config.command);
         report.inputs = scan.roots.iter().map(|root| root.name()).collect();
         Ok((tables, report))
+    }
+
+    /// Reports what a ledger has to say of rules over several events.
+    fn report_ledger(
+        &self,
+        defects: Vec<Defect>,
+        report: &mut PassReport,
+        notify: &mut dyn FnMut(Notice<'_>),
+    ) {
+        let path = self.ledger.map(|ledger| ledger.path().to_string_lossy());
+        for defect in defects {
+            let diagnostic = Diagnostic::new(path.as_deref().unwrap_or_default(), defect);
+            notify(Notice::Diagnostic(&diagnostic));
+            report.add_diagnostic(diagnostic);
+        }
     }
 
     /// Opens the output files.

@@ -8,7 +8,7 @@ use crate::config::ScanConfig;
 use crate::coverage::{Survey, Surveyed};
 use crate::engine::{self, Analyzer, Either, Gate, RunOptions, Sink};
 use crate::error::Error;
-use crate::output::Column;
+use crate::output::{Alert, Column};
 use crate::report::{Diagnostic, Outcome, PassReport};
 
 /// Makes the pass of a hunt, and has the survey take its part.
@@ -27,16 +27,24 @@ pub(super) fn run<A: Analyzer<Output = Finding>, G: Gate>(
     engine::run_with(scan, gate, &both, &mut Both { writer, survey }, options)
 }
 
-/// Judges the logs after the pass, and writes the rows that waited for that.
-pub(super) fn release(writer: &mut Writer<'_>, survey: Option<&mut Survey>) -> Result<(), Error> {
+/// Ends the rows after the pass. If a survey proves logs, it judges them first, and the rows that waited for that are
+/// written.
+pub(super) fn end_rows(
+    writer: &mut Writer<'_>,
+    survey: Option<&mut Survey>,
+    has_read_all: bool,
+) -> Result<(), Error> {
     let Some(survey) = survey.filter(|survey| survey.is_proving()) else {
-        return Ok(());
+        return writer.end_rows(has_read_all, &|_| None);
     };
     survey.judge();
-    writer.release_rows(&mut |row| {
+    let survey = &*survey;
+    let status = |row: &Alert| {
         let path = row.text(Column::LogFilePath).unwrap_or_default();
-        survey.log_status(path, row.text(Column::LogFileMember))
-    })
+        Some(survey.log_status(path, row.text(Column::LogFileMember)))
+    };
+    writer.release_rows(&status)?;
+    writer.end_rows(has_read_all, &status)
 }
 
 /// The writer of a hunt, and a survey.
@@ -49,9 +57,7 @@ impl<K> Sink<Either<Finding, Surveyed>, K> for Both<'_, K> {
     fn take(&mut self, output: Either<Finding, Surveyed>) -> Result<(), Error> {
         match output {
             Either::First(output) => {
-                if let (true, Finding::Alert(row) | Finding::Related(row)) =
-                    (self.survey.is_proving(), &output)
-                {
+                if let (true, Some(row)) = (self.survey.is_proving(), output.row()) {
                     let path = row.text(Column::LogFilePath).unwrap_or_default();
                     self.survey.mark(path, row.text(Column::LogFileMember));
                 }

@@ -9,7 +9,7 @@ use super::Notice;
 use super::analyzer::HuntAnalyzer;
 use super::finding::Finding;
 use super::journal::{Journal, Reached};
-use super::over_time::{Answer, Answers, OverTime};
+use super::over_time::{Answer, Answers, leave};
 use super::tables::Tables;
 use super::tally::Tally;
 use crate::engine::Sink;
@@ -17,7 +17,10 @@ use crate::error::Error;
 use crate::output::Alert;
 use crate::output::waiting::WaitingRows;
 use crate::report::evidence::LogStatus;
-use crate::report::{Diagnostic, Outcome, RelatedCounts};
+use crate::report::{Defect, Diagnostic, Outcome, RelatedCounts};
+
+/// Returns what is proved of the log of a row, if that is asked.
+pub(super) type Status<'s> = &'s dyn Fn(&Alert) -> Option<LogStatus>;
 
 /// Writes the findings of a hunt.
 pub(super) struct Writer<'a> {
@@ -40,6 +43,8 @@ pub(super) struct Writer<'a> {
     related: Option<RelatedCounts>,
     /// Collects the events of rules over several events, if there are such rules.
     answers: Option<Answers<'a>>,
+    /// What is to be reported of the ledger.
+    defects: Vec<Defect>,
 }
 
 /// What is left when all findings were written.
@@ -47,6 +52,8 @@ pub(super) struct Finished {
     pub(super) tables: Tables,
     pub(super) tally: Tally,
     pub(super) related: Option<RelatedCounts>,
+    /// What is to be reported of the ledger.
+    pub(super) defects: Vec<Defect>,
 }
 
 impl<'a> Writer<'a> {
@@ -61,6 +68,12 @@ impl<'a> Writer<'a> {
             Some(journal) => journal.all_waiting()?.into_iter().collect(),
             None => BTreeSet::new(),
         };
+        let ledger = journal.as_ref().map(Journal::ledger);
+        let (answers, left) = match (analyzer.over_time(), ledger) {
+            (Some(over_time), _) => (Some(over_time.answers(ledger)?), None),
+            (None, Some(ledger)) => (None, leave(ledger)?),
+            (None, None) => (None, None),
+        };
         Ok(Self {
             tables,
             journal,
@@ -73,14 +86,23 @@ impl<'a> Writer<'a> {
             max_per_rule: analyzer.max_per_rule(),
             n_related: 0,
             related: analyzer.companion().map(|_| RelatedCounts::default()),
-            answers: analyzer.over_time().map(OverTime::answers).transpose()?,
+            answers,
+            defects: left.into_iter().collect(),
         })
     }
 
-    /// Ends the rows: those of what fires of rules over several events come after all others.
-    pub(super) fn end_rows(&mut self) -> Result<(), Error> {
+    /// Ends the rows: those of what fires of rules over several events come after all others. `has_read_all` is false if
+    /// a source could not be read completely, so that a later run may read it; `status` returns what is proved of the log
+    /// of an event.
+    pub(super) fn end_rows(&mut self, has_read_all: bool, status: Status<'_>) -> Result<(), Error> {
         if let Some(answers) = self.answers.take() {
-            answers.finish(&mut |answer| self.answer(answer))?;
+            let defects = answers.finish(has_read_all, &mut |mut answer| {
+                for event in &mut answer.events {
+                    event.log_status = status(event);
+                }
+                self.answer(answer)
+            })?;
+            self.defects.extend(defects);
         }
         self.tables.write_all()
     }
@@ -93,6 +115,9 @@ impl<'a> Writer<'a> {
             let mut events = answer.events.into_iter();
             events.try_for_each(|event| table.append(event, self.pool))?;
         }
+        if let Some(journal) = &self.journal {
+            journal.add_decided(&answer.row)?;
+        }
         self.row(answer.row)
     }
 
@@ -102,14 +127,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the rows that waited. `status` returns what is proved of the log of a row.
-    pub(super) fn release_rows(
-        &mut self,
-        status: &mut dyn FnMut(&Alert) -> LogStatus,
-    ) -> Result<(), Error> {
+    pub(super) fn release_rows(&mut self, status: Status<'_>) -> Result<(), Error> {
         let waiting = self.waiting.take();
         waiting.map_or(Ok(()), |waiting| {
             waiting.each(&mut |mut row| {
-                row.log_status = Some(status(&row));
+                row.log_status = status(&row);
                 self.append(row)
             })
         })
@@ -135,6 +157,7 @@ impl<'a> Writer<'a> {
             tables: self.tables,
             tally: self.tally,
             related: self.related,
+            defects: self.defects,
         }
     }
 
@@ -202,6 +225,7 @@ impl Sink<Finding, Reached> for Writer<'_> {
     }
 
     fn end(&mut self, reached: &[Reached]) -> Result<(), Error> {
+        self.answers.as_ref().map_or(Ok(()), Answers::end_turn)?;
         let journal = self.journal.as_mut();
         journal.map_or(Ok(()), |journal| journal.end(reached))
     }

@@ -10,7 +10,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::Path;
 
-use super::{Done, Identity, LedgerError, SourceStatus, SourceVersion, Summary, Waiting};
+use super::{
+    Done, Identity, Joined, JoinedRule, Kept, LedgerError, NewlyTold, SourceStatus, SourceVersion,
+    Summary, ToKeep, Waiting,
+};
 use crate::error::MissingFeature;
 use crate::output::{Alert, Written};
 use crate::report::Diagnostic;
@@ -120,6 +123,46 @@ impl Ledger {
     }
 
     pub fn all_waiting(&self) -> Result<Vec<i64>, LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn join(&self, _: &[JoinedRule]) -> Result<Joined, LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn keep(&self, _: &[ToKeep], _: Option<&[u8]>) -> Result<(), LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn end_kept(&self) -> Result<(), LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn kept(&self, _: i64) -> Result<Vec<Kept>, LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn decided(&self) -> Result<(i64, Option<i64>), LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn kept_row(&self, _: i64) -> Result<Option<Vec<u8>>, LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn told(&self, _: i64, _: &[u8; 16], _: i64) -> Result<Option<String>, LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn tell(&self, _: &NewlyTold<'_>) -> Result<(), LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn spend(&self, _: i64) -> Result<(), LedgerError> {
+        match self.0 {}
+    }
+
+    pub fn decide(&self, _: Option<i64>, _: &[(i64, Option<i64>)]) -> Result<(), LedgerError> {
         match self.0 {}
     }
 

@@ -15,6 +15,9 @@ pub struct Identity {
     pub exceptions: Vec<String>,
     /// True if the events beside the alerts are written, too.
     pub has_related: bool,
+    /// True if the events of what rules over several events find are written, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_events: bool,
     /// The maximum size of the text of one source, in bytes.
     pub max_decoded_bytes: Option<u64>,
     /// Only events from this time on, in microseconds since 1970. A later run may use a later time, not an earlier one.

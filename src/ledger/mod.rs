@@ -6,6 +6,9 @@
 //! no output, and the next hunt outputs its alerts at the place of their source ([`SourceStatus::Waiting`]). So the
 //! outputs of all runs together contain each alert once.
 //!
+//! It also keeps, for rules over several events, the events that their windows may still need ([`Kept`]), and what outputs
+//! say of their groups.
+//!
 //! This file defines what a ledger records and returns; `sqlite` stores it. Without the feature `ledger` the place of
 //! `sqlite` is taken by `absent`, in which no ledger can be opened.
 
@@ -95,8 +98,69 @@ pub struct Summary {
     pub n_delivered: u64,
     /// Number of rows that are in no output yet.
     pub n_waiting: u64,
+    /// Number of events that are kept for rules over several events.
+    pub n_kept: u64,
     /// Number of sources that could not be read completely, and whose diagnostics were forgotten.
     pub n_forgotten: u64,
     /// Number of errors by kind.
     pub failures: BTreeMap<Code, u64>,
+}
+
+/// A rule over several events, as a ledger knows it.
+#[derive(Debug)]
+pub struct JoinedRule {
+    /// A hash that is another one if the rule is another one.
+    pub hash: [u8; 16],
+    /// Its name, for messages.
+    pub name: String,
+}
+
+/// The rules over several events of a run, in a ledger.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// Of each rule its id, the last tuple that was kept before it came, and the earliest time that it knows of.
+    pub rules: Vec<(i64, i64, Option<i64>)>,
+    /// The names of rules that the ledger did not have.
+    pub new: Vec<String>,
+    /// The names of rules that only the ledger had.
+    pub gone: Vec<String>,
+    /// True if sources were done before.
+    pub is_late: bool,
+}
+
+/// What is to be kept of an event for a rule.
+#[derive(Debug)]
+pub struct ToKeep {
+    /// The id of the rule.
+    pub rule: i64,
+    /// The last time for which it matters.
+    pub until: i64,
+    /// The tuple.
+    pub tuple: Vec<u8>,
+}
+
+/// What is kept of an event for a rule.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its number: later ones were found later.
+    pub id: i64,
+    /// The id of the rule.
+    pub rule: i64,
+    /// The first tuple of the same event.
+    pub event: i64,
+    /// The tuple.
+    pub tuple: Vec<u8>,
+}
+
+/// What the pending output says of a group.
+#[derive(Debug)]
+pub struct NewlyTold<'a> {
+    /// The id of the rule.
+    pub rule: i64,
+    /// What stands for the group.
+    pub group: &'a [u8; 16],
+    /// The place among what is said of the group.
+    pub at: i64,
+    /// What is said.
+    pub told: &'a str,
 }

@@ -455,9 +455,9 @@ fn alert_id(rule_name: &str, place: Place<'_>, raw: &[u8]) -> String {
 }
 
 /// Returns the id of what fired, which does not depend on where the events were found.
-pub(super) fn fired_id(rule_name: &str, group: &[String], completed: i64) -> String {
-    let completed = completed.to_le_bytes();
-    let parts = [rule_name.as_bytes(), &completed];
+pub(super) fn fired_id(rule_name: &str, group: &[String], named: i64) -> String {
+    let named = named.to_le_bytes();
+    let parts = [rule_name.as_bytes(), &named];
     id(parts.into_iter().chain(group.iter().map(String::as_bytes)))
 }
 

@@ -46,10 +46,11 @@ fn column_of(field: &str) -> Option<Column> {
 }
 
 impl Alert {
-    /// Creates the row of what fired, for a rule with this name and this place in its set.
+    /// Creates the row of what fired, for a rule with this name and this place in its set. Its id is made of the rule, the
+    /// group and the time `named`: when the first window was complete, as far as that was known when the id was given.
     #[must_use]
-    pub fn of_fired(rule: u16, rule_name: &str, fired: FiredEvents) -> Self {
-        let id = fired_id(rule_name, &fired.group_values, fired.completed);
+    pub fn of_fired(rule: u16, rule_name: &str, named: i64, fired: FiredEvents) -> Self {
+        let id = fired_id(rule_name, &fired.group_values, named);
         let value = |column: Column| {
             let mut fields = fired.group_fields.iter().zip(&fired.group_values);
             let found = fields.find(|(field, _)| column_of(field) == Some(column));
@@ -70,8 +71,9 @@ impl Alert {
         };
         let Ok(mut alert) = Self::read_back(&text, (0, 0));
         alert.event_time = Some(fired.completed);
-        alert.name_by_id();
         alert.set_rule(rule);
+        // The id is that of the rule, wherever it is in its set.
+        alert.name_by_id();
         alert.fired = Some(Box::new(fired));
         alert
     }
@@ -151,6 +153,7 @@ mod tests {
         let row = Alert::of_fired(
             3,
             "rule",
+            2,
             fired(&[
                 ("userIdentity.arn", "arn:aws:iam::111122223333:user/alice"),
                 ("source.ip", "203.0.113.7"),
@@ -174,7 +177,7 @@ mod tests {
                 completed,
                 ..fired(&[("user.name", value)])
             };
-            let row = Alert::of_fired(0, rule, fired);
+            let row = Alert::of_fired(0, rule, completed, fired);
             (
                 row.text(Column::AlertId).map(str::to_owned),
                 row.event_key(),

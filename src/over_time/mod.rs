@@ -26,7 +26,7 @@ mod watch;
 
 pub use plan::{Moment, PartOf, Plan};
 pub use rows::Rows;
-pub use stage::{Fired, Limits, Stage};
+pub use stage::{Decide, Earlier, Fired, Limits, Stage};
 pub use tuple::{Mark, Tuple};
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::rule::over_time::{Digest, Group, Part, RuleOverTime, Source, digest};
 pub struct Plan {
     /// Each rule, and after it those that are inside it.
     pub(super) rules: Vec<Planned>,
+    /// The number of each rule of the list.
+    listed: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(super) struct Planned {
     pub(super) level: usize,
     /// What it is to the rule that it is inside of.
     pub(super) feed: Option<Feed>,
+    /// How long before an event it still matters that the rule fired; `None` if it always does.
+    pub(super) lead: Option<i64>,
+    /// The place in the list of the rule, or of the one that it is inside of.
+    root: usize,
 }
 
 /// What a rule is to another that it is a part of.
@@ -67,11 +73,41 @@ impl Plan {
     /// Makes the plan for these rules.
     #[must_use]
     pub fn new(rules: &[Arc<RuleOverTime>]) -> Self {
-        let mut plan = Self { rules: Vec::new() };
+        let mut plan = Self {
+            rules: Vec::new(),
+            listed: Vec::new(),
+        };
         for (place, rule) in rules.iter().enumerate() {
-            plan.add(rule, Some(place), None);
+            plan.listed.push(plan.next_number());
+            plan.add(rule, place, None);
         }
         plan
+    }
+
+    fn next_number(&self) -> u32 {
+        u32::try_from(self.rules.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the place in the list of a rule of the plan, or of the one that it is inside of, and which of the rules in
+    /// that it is. This does not depend on the other rules of the list.
+    #[must_use]
+    pub fn place_of(&self, rule: u32) -> Option<(usize, u32)> {
+        let root = self.get(rule)?.root;
+        let first = self.listed.get(root)?;
+        Some((root, rule.checked_sub(*first)?))
+    }
+
+    /// Returns the number of the rule that has this [place](Self::place_of).
+    #[must_use]
+    pub fn number_at(&self, (root, inner): (usize, u32)) -> Option<u32> {
+        let number = self.listed.get(root)?.checked_add(inner)?;
+        (self.get(number)?.root == root).then_some(number)
+    }
+
+    /// Returns how long before an event the events of a rule matter; `None` if they always do.
+    #[must_use]
+    pub fn reach(&self, rule: u32) -> Option<i64> {
+        self.get(rule)?.reach()
     }
 
     /// Returns the parts of these rules that are about events, in any order.
@@ -84,13 +120,16 @@ impl Plan {
         found
     }
 
-    fn add(&mut self, rule: &Arc<RuleOverTime>, listed: Option<usize>, feed: Option<Feed>) {
-        let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+    fn add(&mut self, rule: &Arc<RuleOverTime>, root: usize, feed: Option<Feed>) {
+        let number = self.next_number();
+        let outer = feed.as_ref().map(|feed| self.reach(feed.rule));
         self.rules.push(Planned {
             rule: Arc::clone(rule),
-            listed,
+            listed: feed.is_none().then_some(root),
             level: rule.depth(),
             feed,
+            lead: outer.unwrap_or(Some(0)),
+            root,
         });
         for (part, one) in (0..).zip(&rule.parts) {
             if let Source::Rule(inner) = one.source() {
@@ -102,7 +141,7 @@ impl Plan {
                     group: group.into_iter().map(place).collect(),
                     values: values.into_iter().map(place).collect(),
                 };
-                self.add(inner, None, Some(feed));
+                self.add(inner, root, Some(feed));
             }
         }
     }
@@ -153,6 +192,7 @@ impl Plan {
                 key: at.key,
                 part: place,
                 values: values.clone(),
+                kept: 0,
             });
         }
     }
@@ -191,6 +231,14 @@ fn add_parts<'r>(
     }
 }
 
+impl Planned {
+    /// Returns how long before an event the events of the rule matter; `None` if they always do.
+    fn reach(&self) -> Option<i64> {
+        let (lead, window) = self.lead.zip(self.rule.window)?;
+        Some(lead.saturating_add(window))
+    }
+}
+
 impl Feed {
     /// Returns what it is to the other rule that this one fires with an event.
     pub(super) fn tuple(&self, group: &Group, mark: Mark, key: Digest) -> Tuple {
@@ -205,6 +253,7 @@ impl Feed {
             values: counted
                 .map(|value| value.iter().map(|text| digest(text)).collect())
                 .collect(),
+            kept: 0,
         }
     }
 }

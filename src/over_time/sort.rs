@@ -168,6 +168,7 @@ mod tests {
                 key: [key; 16],
                 part,
                 values,
+                kept: place,
             },
         )
     }
@@ -207,6 +208,7 @@ mod tests {
             key: [7; 16],
             part: 8,
             values: vec![vec![[9; 16]]],
+            kept: 11,
         };
         let mut bytes = Vec::new();
         tuple.write(&mut bytes).unwrap();

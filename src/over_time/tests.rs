@@ -425,7 +425,7 @@ fn run(rules: &[Arc<RuleOverTime>], events: &[(u64, &Made)], held_bytes: usize) 
     let plan = Plan::new(rules);
     let limits = Limits {
         held_bytes,
-        n_events: 50,
+        ..Limits::default()
     };
     let mut stage = Stage::new(&plan, limits);
     give(&plan, &mut stage, events);

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::rule::over_time::{Digest, Group};
 
 /// What is kept of an event for one part of a rule, and one of the groups that the event is in. The order of tuples is
@@ -15,10 +17,12 @@ pub struct Tuple {
     pub(super) part: u16,
     /// The values of each counted field.
     pub(super) values: Vec<Vec<Digest>>,
+    /// Its number among the tuples that are kept from run to run; 0 if it is not kept.
+    pub(super) kept: u64,
 }
 
 /// An event of a group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
     /// When it happened, in microseconds since 1970, UTC.
     pub time: i64,
@@ -34,6 +38,48 @@ impl Tuple {
     /// Sets the place of its event in the order in which events are read, and where its row is kept.
     pub fn set_place(&mut self, place: u64, row: u64) {
         (self.mark.place, self.mark.row) = (place, row);
+    }
+
+    /// Sets its number among the tuples that are kept from run to run.
+    pub fn set_kept(&mut self, kept: u64) {
+        self.kept = kept;
+    }
+
+    /// Returns the number of its rule in the plan.
+    #[must_use]
+    pub fn rule(&self) -> u32 {
+        self.rule
+    }
+
+    /// Sets the number of its rule.
+    pub fn set_rule(&mut self, rule: u32) {
+        self.rule = rule;
+    }
+
+    /// Returns when its event happened, in microseconds since 1970, UTC.
+    #[must_use]
+    pub fn time(&self) -> i64 {
+        self.mark.time
+    }
+
+    /// Returns the bytes by which it is kept.
+    ///
+    /// # Errors
+    /// A text is longer than 4 GiB.
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the bytes of [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// They are not those of one tuple.
+    pub fn from_bytes(mut bytes: &[u8]) -> io::Result<Self> {
+        let tuple = Self::read(&mut bytes)?;
+        let tuple = tuple.filter(|_| bytes.is_empty());
+        tuple.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Returns the bytes that it takes in memory, about.
@@ -69,7 +115,7 @@ impl Tuple {
                 out.write_all(value)?;
             }
         }
-        Ok(())
+        out.write_all(&self.kept.to_le_bytes())
     }
 
     /// Reads the next tuple; `None` at the end.
@@ -95,6 +141,7 @@ impl Tuple {
             let digests: io::Result<Vec<Digest>> = (0..n_values).map(|_| bytes(from)).collect();
             values.push(digests?);
         }
+        let kept = u64::from_le_bytes(bytes(from)?);
         Ok(Some(Self {
             rule: u32::from_le_bytes(rule),
             group,
@@ -102,6 +149,7 @@ impl Tuple {
             key,
             part,
             values,
+            kept,
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! The events of one group, in the order of time -> those with which a rule fires.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::tuple::{Mark, Tuple};
 use crate::rule::over_time::{Digest, Limit, RuleOverTime, Test};
@@ -21,7 +21,8 @@ enum State<'r> {
         last: Option<Mark>,
     },
     Together {
-        last: Vec<Option<Mark>>,
+        /// The last event of each part, with its key.
+        last: Vec<Option<(Mark, Digest)>>,
     },
     InOrder {
         chains: Vec<Option<Chain>>,
@@ -114,11 +115,12 @@ impl<'r> Watch<'r> {
             }
             State::Together { last } => {
                 if let Some(last) = last.get_mut(part) {
-                    *last = Some(tuple.mark.clone());
+                    *last = Some((tuple.mark.clone(), tuple.key));
                 }
-                let is_there =
-                    |mark: &Option<Mark>| mark.as_ref().is_some_and(|one| !is_past(one.time));
-                last.iter().all(is_there)
+                let mut times = last
+                    .iter()
+                    .map(|one| one.as_ref().map(|(mark, _)| mark.time));
+                times.all(|time| time.is_some_and(|time| !is_past(time)))
             }
             State::InOrder { chains } => {
                 let chain = match part.checked_sub(1) {
@@ -163,10 +165,12 @@ impl<'r> Watch<'r> {
             }
             State::First { last } => (None, last.iter().cloned().collect()),
             State::Together { last } => {
-                let mut marks: Vec<Mark> = last.iter().flatten().cloned().collect();
-                marks.sort();
-                marks.dedup();
-                (None, marks)
+                let mut events: Vec<_> = last.iter().flatten().collect();
+                events.sort();
+                let mut keys = HashSet::new();
+                events.retain(|(_, key)| keys.insert(key));
+                let marks = events.into_iter().map(|(mark, _)| mark.clone());
+                (None, marks.collect())
             }
             State::InOrder { chains } => {
                 let chain = chains.last().and_then(Option::as_ref);
@@ -240,10 +244,10 @@ impl Chain {
     }
 
     fn with(mut self, tuple: &Tuple) -> Self {
-        self.key = tuple.key;
-        if self.events.last() != Some(&tuple.mark) {
+        if self.key != tuple.key {
             self.events.push(tuple.mark.clone());
         }
+        self.key = tuple.key;
         self
     }
 }

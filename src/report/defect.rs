@@ -91,6 +91,10 @@ pub enum Code {
     UnknownColumns,
     /// The text is UTF-16; offsets count the bytes of the same text in UTF-8.
     Utf16,
+    /// Events came later than a ledger keeps for rules over several events what they need.
+    EventsTooLate,
+    /// The rules over several events are not those of earlier runs with the same ledger.
+    RulesChanged,
     /// The program failed on this source; the run continued with the next source.
     Panic,
 }
@@ -119,7 +123,9 @@ impl Code {
             | Self::UnknownColumns
             | Self::MentionOnly
             | Self::SelectionNotFound
-            | Self::EventTimeUnreadable => Severity::Warning,
+            | Self::EventTimeUnreadable
+            | Self::EventsTooLate
+            | Self::RulesChanged => Severity::Warning,
             Self::Unreadable
             | Self::NotAFile
             | Self::UnsupportedFormat

@@ -24,7 +24,7 @@ use crate::lake::{Lake, TRAILSIFT, delivery, rows};
 use crate::rules_oracle::load as load_pack;
 use crate::shared;
 
-const SIGMA: &str = "
+pub(crate) const SIGMA: &str = "
 title: User made
 name: made
 id: made
@@ -67,7 +67,7 @@ id: chained
 correlation: {type: temporal_ordered, rules: [event_count, kali], group-by: [recipientAccountId], timespan: 5m}
 ";
 
-fn elastic(id: &str, kind: &str, rest: &str) -> String {
+pub(crate) fn elastic(id: &str, kind: &str, rest: &str) -> String {
     let language = match kind {
         "eql" => "eql",
         _ => "kuery",
@@ -79,7 +79,7 @@ fn elastic(id: &str, kind: &str, rest: &str) -> String {
 }
 
 /// All kinds of rules over several events, and the three rules about one event that correlations name.
-fn loaded() -> Loaded {
+pub(crate) fn loaded() -> Loaded {
     let by_arn = "[rule.threshold]\nfield = ['aws.cloudtrail.user_identity.arn']\nvalue = 3\n\
                   [[rule.threshold.cardinality]]\nfield = 'event.action'\nvalue = 2\n";
     let new_terms = "query = 'event.action: ConsoleLogin'\n[rule.new_terms]\nfield = 'new_terms_fields'\n\
@@ -117,17 +117,17 @@ fn loaded() -> Loaded {
 }
 
 /// Numbers that look random and are always the same.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[usize::try_from(self.below(from.len() as u64)).unwrap()]
     }
 }
@@ -171,7 +171,7 @@ fn records_apart(n: u64, seconds: u64) -> Vec<String> {
 }
 
 /// The settings of a hunt, with NDJSON beside the archive.
-fn config(lake: &Lake, rules: RuleSet, n_threads: usize) -> HuntConfig {
+pub(crate) fn config(lake: &Lake, rules: RuleSet, n_threads: usize) -> HuntConfig {
     HuntConfig {
         rules,
         scan: ScanConfig {
@@ -207,11 +207,11 @@ fn hunt(lake: &Lake, config: &HuntConfig) -> (Report, Vec<Value>) {
     (report, fired)
 }
 
-fn over_time(rules: &[Arc<RuleOverTime>]) -> RuleSet {
+pub(crate) fn over_time(rules: &[Arc<RuleOverTime>]) -> RuleSet {
     RuleSet::with_over_time(Vec::new(), rules.to_vec()).unwrap()
 }
 
-fn all() -> RuleSet {
+pub(crate) fn all() -> RuleSet {
     let loaded = loaded();
     RuleSet::with_over_time(loaded.rules, loaded.over_time).unwrap()
 }
@@ -433,12 +433,8 @@ fn an_event_that_cannot_be_placed_in_time_is_reported() {
 }
 
 #[test]
-fn a_ledger_and_an_output_of_events_need_rules_that_they_can_have() {
+fn an_output_of_events_needs_rules_over_several_events() {
     let lake = Lake::new().file("a.json", records(5).join("\n"));
-    let mut with_state = config(&lake, all(), 1);
-    with_state.state = Some(lake.beside("state"));
-    let refused = hunt::run(&with_state, &mut |_| ());
-    assert!(matches!(refused, Err(Error::LedgerOverTime { .. })));
     let single = RuleSet::new(loaded().rules).unwrap();
     let refused = hunt::run(&config(&lake, single, 1), &mut |_| ());
     assert!(matches!(refused, Err(Error::NoOverTime { .. })));
@@ -539,11 +535,7 @@ fn what_does_not_go_with_rules_over_several_events_is_refused() {
     let lake = Lake::new().file("a.json", records(5).join("\n"));
     for (args, why) in [
         (
-            &["--state", "state"][..],
-            "leave them out with --single-event",
-        ),
-        (
-            &["--events", "e.ndjson", "--single-event"],
+            &["--events", "e.ndjson", "--single-event"][..],
             "no rule of this hunt is over several events",
         ),
         (&["--events", "alerts.ndjson"], "name the same file"),
@@ -557,9 +549,35 @@ fn what_does_not_go_with_rules_over_several_events_is_refused() {
         assert_eq!(exit, Some(2), "{text}");
         assert!(text.contains(why), "{text}");
     }
-    let with_state = ["--state", "state", "--single-event", "logs"];
-    let (exit, text) = run(&lake, &[&HUNT[..], &with_state].concat());
-    assert_eq!(exit, Some(0), "{text}");
+}
+
+#[test]
+fn a_row_lists_as_many_events_as_requested_and_memory_changes_nothing() {
+    let lake = Lake::new().file("a.json", records(300).join("\n"));
+    let found = |args: &[&str]| {
+        let (exit, text) = run(&lake, &[&HUNT[..], args, &["logs"]].concat());
+        assert_eq!(exit, Some(0), "{text}");
+        let mut found = rows(&lake.beside("alerts.ndjson"));
+        found.retain(|row| row.get("event_count").is_some());
+        found
+    };
+    let all = found(&["--events-memory", "2KiB"]);
+    assert_eq!(all, found(&[]));
+    let short = found(&["--max-event-ids", "2"]);
+    assert_eq!(short.len(), all.len());
+    let mut n_shorter = 0;
+    for (row, whole) in short.iter().zip(&all) {
+        let ids = |row: &Value| row["event_ids"].as_array().unwrap().clone();
+        let n = ids(whole).len().saturating_sub(2);
+        assert_eq!(ids(row), ids(whole)[n..]);
+        assert_eq!(row["event_count"], whole["event_count"]);
+        n_shorter += usize::from(n > 0);
+    }
+    assert!(n_shorter > 3);
+    for args in [["--max-event-ids", "0"], ["--events-memory", "much"]] {
+        let (exit, _) = run(&lake, &[&HUNT[..], &args, &["logs"]].concat());
+        assert_eq!(exit, Some(2), "{args:?}");
+    }
 }
 
 #[test]

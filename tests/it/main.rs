@@ -41,6 +41,7 @@ mod no_events;
 mod older;
 mod only;
 mod outputs;
+mod over_time_runs;
 mod packing;
 mod parts;
 mod reference;

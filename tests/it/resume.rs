@@ -44,7 +44,7 @@ fn stuck(lake: &Lake, output: &str) -> Child {
     stuck_with(lake, output, &["logs"])
 }
 
-fn stuck_with(lake: &Lake, output: &str, args: &[&str]) -> Child {
+pub(crate) fn stuck_with(lake: &Lake, output: &str, args: &[&str]) -> Child {
     let pipe = lake.beside("pipe");
     if !pipe.try_exists().unwrap() {
         assert!(
@@ -78,7 +78,7 @@ fn stuck_with(lake: &Lake, output: &str, args: &[&str]) -> Child {
     child
 }
 
-fn signal(child: &mut Child, signal: &str) -> Option<i32> {
+pub(crate) fn signal(child: &mut Child, signal: &str) -> Option<i32> {
     let id = child.id().to_string();
     assert!(
         Command::new("kill")

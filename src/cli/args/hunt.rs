@@ -129,6 +129,20 @@ pub(crate) struct HuntArgs {
     )]
     pub(crate) max_decoded: Option<u64>,
 
+    /// Memory for the events of rules over several events; more go to temporary files
+    ///
+    /// A number of bytes, or one with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024). What is found does not depend
+    /// on it.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = super::super::values::size,
+        default_value = "256MiB",
+        help_heading = "Performance",
+        hide_short_help = true
+    )]
+    pub(crate) events_memory: u64,
+
     #[command(flatten)]
     pub(crate) messages: Messages,
 
@@ -208,7 +222,7 @@ pub(crate) struct OutputArgs {
 
     /// Also write the events of what rules over several events find, a row each
     ///
-    /// Of each alert of such a rule at most the last 50 events of the first window that fired. They have the columns of alerts, with
+    /// Of each alert of such a rule at most the last 50 events (`--max-event-ids`) of the first window that fired. They have the columns of alerts, with
     /// the `alert_id` of the alert that they belong to; the name selects the format.
     #[arg(
         long,
@@ -218,11 +232,22 @@ pub(crate) struct OutputArgs {
     )]
     pub(crate) events: Option<PathBuf>,
 
+    /// The most events that a row of a rule over several events lists: the last ones of its first window
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(crate) max_event_ids: u32,
+
     /// Keep a ledger: the next run reads what is new
     ///
     /// An interrupted hunt continues where it was. A later run reads what is new or has changed, and writes only the alerts
     /// of that. A ledger works only with the rule, `--related` and filters it was made with. What could not be read is
-    /// tried again each time. Rules over several events do not work with a ledger: leave them out with `--single-event`.
+    /// tried again each time. Rules over several events go on from run to run.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) state: Option<PathBuf>,
 

@@ -5,20 +5,23 @@
 //! ```
 //!
 //! Each part of such a rule is searched for and judged like a rule about one event. An event that matches becomes
-//! tuples, which the stage `over_time` of the library sorts by time; at the end it says what fires.
+//! tuples, which the stage `over_time` of the library sorts by time; at the end it says what fires. With a ledger the
+//! tuples go through it, and those of earlier runs come with them (`kept`).
 
 mod answers;
+mod kept;
 mod local;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::judge::{HuntRule, label};
-use crate::config::HuntConfig;
+use crate::config::{HuntConfig, Progress};
 use crate::output::rules::RowRule;
 use crate::over_time::{Limits, PartOf, Plan};
 use crate::rule::over_time::RuleOverTime;
 use crate::rule::{RuleSet, RuleTable};
-pub(super) use answers::{Answer, Answers};
+pub(super) use answers::{Answer, Answers, leave};
 pub(super) use local::LocalOverTime;
 
 /// The rules over several events of a hunt.
@@ -33,6 +36,7 @@ pub(super) struct OverTime<'a> {
     limits: Limits,
     /// True if the events of what fires become rows too.
     keeps_rows: bool,
+    progress: &'a Progress,
 }
 
 /// A part that is about events.
@@ -66,12 +70,18 @@ impl<'a> OverTime<'a> {
             parts,
             limits: config.over_time,
             keeps_rows: config.output.events.is_some(),
+            progress: &config.scan.progress,
         })
     }
 
     /// Returns the rules of the parts.
     pub(super) fn rows(&self) -> impl Iterator<Item = &RowRule<'a>> {
         self.parts.iter().map(|part| &part.rule.row)
+    }
+
+    /// Returns whether the run was told to stop.
+    fn is_stopped(&self) -> bool {
+        self.progress.stop.load(Relaxed)
     }
 
     fn rule(&self, place: usize) -> Option<&'a Arc<RuleOverTime>> {

@@ -67,6 +67,7 @@ impl Identity {
                 let begun = Self {
                     rules: vec![rule],
                     has_related: *has_related,
+                    has_events: false,
                     max_decoded_bytes: *max_decoded_bytes,
                     since: *since,
                     ..self.clone()
@@ -78,6 +79,7 @@ impl Identity {
             (self.rules != begun.rules, "rule"),
             (self.exceptions != begun.exceptions, "--exceptions"),
             (self.has_related != begun.has_related, "choice of --related"),
+            (self.has_events != begun.has_events, "choice of --events"),
             (
                 self.max_decoded_bytes != begun.max_decoded_bytes,
                 "--max-decoded",
@@ -149,6 +151,7 @@ mod tests {
             }],
             exceptions: Vec::new(),
             has_related: false,
+            has_events: false,
             max_decoded_bytes: None,
             since: Some(10),
             until: None,
@@ -177,6 +180,7 @@ mod tests {
         assert_eq!(differs(&|asked| asked.rules[0].version = 2), Some("rule"));
         assert_eq!(differs(&|asked| asked.rules.clear()), Some("rule"));
         assert!(differs(&|asked| asked.has_related = true).is_some());
+        assert!(differs(&|asked| asked.has_events = true).is_some());
         assert!(differs(&|asked| asked.max_decoded_bytes = Some(1)).is_some());
         assert_eq!(
             differs(&|asked| asked.until = Some(Timestamp::UNIX_EPOCH)),

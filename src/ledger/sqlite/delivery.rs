@@ -12,7 +12,7 @@
 
 use rusqlite::params;
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, over_time, waiting};
 use crate::output::Written;
 
 impl Ledger {
@@ -88,10 +88,11 @@ impl Ledger {
              DELETE FROM alert;
              DELETE FROM waiting;
              INSERT OR REPLACE INTO output SELECT place, n_bytes, sha256, n_rows FROM intent;
-             DELETE FROM intent;
-             COMMIT;",
+             DELETE FROM intent;",
         )?;
-        Ok(())
+        over_time::pending_delivered(&state.connection)?;
+        state.connection.execute_batch("COMMIT")?;
+        over_time::shrink(&state.connection)
     }
 
     /// Commits that the files of the intent did not get their names.
@@ -100,9 +101,13 @@ impl Ledger {
     ///
     /// The SQLite error.
     pub fn not_delivered(&self) -> Result<(), LedgerError> {
-        self.state()
+        let state = self.state();
+        state
             .connection
-            .execute_batch("DELETE FROM intent")?;
+            .execute_batch("BEGIN IMMEDIATE; DELETE FROM intent")?;
+        over_time::pending_not_delivered(&state.connection)?;
+        waiting::delete_unfinished(&state.connection)?;
+        state.connection.execute_batch("COMMIT")?;
         Ok(())
     }
 }

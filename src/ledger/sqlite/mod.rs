@@ -9,6 +9,7 @@
 mod begun;
 mod delivery;
 mod index;
+mod over_time;
 mod pages;
 mod read_only;
 mod summary;
@@ -86,6 +87,9 @@ struct State {
     /// The next id of waiting data. SQLite itself would give the id of a deleted row again, and the run would take the
     /// new row for one of an earlier run.
     waiting_id: i64,
+    /// The number of the last tuple that was kept, and of the last one whose source is done.
+    kept: i64,
+    kept_finished: i64,
     /// Counts that are not yet in the totals: sources and bytes by the rank of the outcome.
     totals: BTreeMap<u8, (i64, i64)>,
     has_begun: bool,
@@ -165,11 +169,8 @@ impl Ledger {
              WHERE NOT EXISTS (SELECT * FROM events)",
         )?;
         waiting::add_missing_column(&connection)?;
-        // Delete the alerts of a source that was not finished: it is read again.
-        connection.execute(
-            "DELETE FROM alert WHERE id > (SELECT coalesce(max(last), 0) FROM waiting)",
-            [],
-        )?;
+        over_time::open(&connection)?;
+        waiting::delete_unfinished(&connection)?;
         connection.execute_batch("COMMIT")?;
         Self::with(connection, path)
     }
@@ -184,6 +185,7 @@ impl Ledger {
             connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM waiting", [], |row| {
                 row.get(0)
             })?;
+        let kept = over_time::last_kept(&connection)?;
         Ok(Self {
             path: path.to_owned(),
             index: Mutex::new(index),
@@ -192,6 +194,8 @@ impl Ledger {
                 page: Page::default(),
                 page_id,
                 waiting_id,
+                kept,
+                kept_finished: kept,
                 totals: BTreeMap::new(),
                 has_begun: false,
                 is_broken: false,

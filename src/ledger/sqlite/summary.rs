@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use rusqlite::params;
 
 use super::pages::OUTCOMES;
-use super::{Ledger, LedgerError, Summary};
+use super::{Ledger, LedgerError, Summary, over_time};
 use crate::report::{Diagnostic, Outcome, Severity};
 
 /// The diagnostics of a source, where they were forgotten. A source that could not be read completely has at least one.
@@ -29,6 +29,7 @@ impl Ledger {
             };
             summary.n_delivered = count("delivered")?;
             summary.n_waiting = count("alert")?;
+            summary.n_kept = over_time::n_kept(connection)?;
             let sql = "SELECT count(*) FROM failure WHERE diagnostics = ?1";
             summary.n_forgotten = connection.query_row(sql, [FORGOTTEN], |row| row.get(0))?;
             let mut select = connection.prepare("SELECT outcome, n_sources, n_bytes FROM total")?;

@@ -20,6 +20,17 @@ pub(super) fn add_missing_column(connection: &Connection) -> Result<(), LedgerEr
     Ok(())
 }
 
+/// Deletes the alerts of a source that was not finished, which is read again, and those of rules over several events,
+/// which are decided again. If an output may have them, its intent says so.
+pub(super) fn delete_unfinished(connection: &Connection) -> Result<(), LedgerError> {
+    connection.execute(
+        "DELETE FROM alert WHERE id > (SELECT coalesce(max(last), 0) FROM waiting)
+         AND NOT EXISTS (SELECT 1 FROM intent)",
+        [],
+    )?;
+    Ok(())
+}
+
 impl Ledger {
     /// Returns whether an alert is in an output already: a source that has changed is read completely again.
     ///

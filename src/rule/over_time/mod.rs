@@ -16,6 +16,7 @@
 //! Deliberately not here: the events themselves. What groups fire is decided by the stage `over_time` of the library.
 
 mod duration;
+mod fingerprint;
 
 use std::sync::Arc;
 
@@ -135,6 +136,21 @@ pub enum Relation {
     Same,
     /// It is another one.
     Other,
+}
+
+impl Test {
+    /// Returns whether a window that passes the test passes it with more events too.
+    #[must_use]
+    pub fn only_grows(&self) -> bool {
+        match self {
+            Self::Counts { events, distinct } => {
+                let mut limits = events.iter().chain(distinct.iter().flatten());
+                limits.all(|limit| matches!(limit.relation, Relation::AtLeast | Relation::More))
+            }
+            Self::First => false,
+            Self::Together | Self::InOrder | Self::Sequence => true,
+        }
+    }
 }
 
 impl Limit {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::trail::{HOUR, REGIONS, START, Trail, log};
 use super::{on_disk, verify};
 use crate::investigate::succeeds;
-use crate::lake::{Hunt, Lake, gzip};
+use crate::lake::{Hunt, Lake, gzip, rows};
 
 /// Finds each event of the archive.
 const ALL: [&str; 2] = [
@@ -36,6 +36,40 @@ fn statuses(hunt: &Hunt) -> BTreeMap<String, BTreeSet<Option<String>>> {
 
 fn of(status: &str) -> BTreeSet<Option<String>> {
     BTreeSet::from([Some(status.to_owned())])
+}
+
+/// Each event of the archive is a part of what this rule finds.
+const OFTEN: &str = "
+title: Described
+name: described
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: DescribeInstances}, condition: s}
+---
+title: Often described
+id: often
+correlation: {type: event_count, rules: [described], group-by: [awsRegion], timespan: 400d, condition: {gte: 1}}
+";
+
+#[test]
+fn events_of_rules_over_several_events_say_what_is_proved_of_their_logs() {
+    let trail = Trail::new();
+    let lake = on_disk(&trail, &trail.stored());
+    fs::write(lake.beside("often.yml"), OFTEN).unwrap();
+    let own = ["--rules", "often.yml", "--rule", "often"];
+    let own = [&own[..], &["--events", "events.ndjson"]].concat();
+    let events = |args: &[&str]| {
+        lake.hunt(&[&own[..], args].concat()).exits(0);
+        rows(&lake.beside("events.ndjson"))
+    };
+    let without = events(&[]);
+    assert!(without.len() > 1);
+    assert!(without.iter().all(|row| row.get("log_status").is_none()));
+    let mut found = events(&PROOFS);
+    for row in &mut found {
+        let status = row.as_object_mut().unwrap().remove("log_status");
+        assert_eq!(status, Some("proved".into()));
+    }
+    assert_eq!(found, without);
 }
 
 #[test]
