@@ -24,6 +24,7 @@ mod marks;
 mod made;
 mod names;
 mod nest;
+mod no_text;
 mod numbers;
 mod parse;
 mod patterns;
@@ -58,6 +59,7 @@ use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
 use limits::Limits;
 use nest::{Framed, Needle};
+use no_text::NoText;
 use numbers::Numbers;
 use sequence::Sequence;
 use window::{Found, excerpt, is_anchor, last_anchor, line_at};
@@ -102,9 +104,10 @@ pub struct Scanner {
     sequence: Option<Sequence>,
     /// A row or an element as JSON.
     json: Vec<u8>,
-    /// True if it was reported that not all of it is text.
-    is_binary_told: bool,
-    is_hole_told: bool,
+    /// The search for what is not text.
+    no_text: NoText,
+    /// The offset of text in the window that may contain control characters, and was not searched for them.
+    unread_from: Option<u64>,
     /// The offset up to which the events of the text are counted.
     counted_to: u64,
     /// The search for text that is written as a list of numbers.
@@ -142,8 +145,8 @@ impl Scanner {
             is_table: false,
             sequence: None,
             json: Vec::new(),
-            is_binary_told: false,
-            is_hole_told: false,
+            no_text: NoText::default(),
+            unread_from: None,
             counted_to: 0,
             numbers: Numbers::default(),
             level: 0,
@@ -197,8 +200,8 @@ impl Scanner {
         self.is_at_start = false;
         self.is_table = false;
         self.sequence = None;
-        self.is_binary_told = false;
-        self.is_hole_told = false;
+        self.no_text = NoText::starting_at(offset);
+        self.unread_from = None;
         self.counted_to = offset;
         self.numbers = Numbers::starting_at(offset);
         self.stats = Stats::default();
@@ -267,10 +270,8 @@ impl Scanner {
                 "text that is written as a list of its bytes' numbers names what the rule looks for; it is not read";
             defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
         });
-        if let Some(control) = hits.control() {
-            self.look_for_binary(window, control);
-            self.look_for_hole(window, control);
-        }
+        self.look_for_no_text(window, hits.control());
+        self.no_text.end(window, keep);
         let (events, counted) = hits.events(window.at(keep));
         self.events += events;
         self.counted_to = window.base + counted as u64;
@@ -349,6 +350,7 @@ impl Scanner {
     fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
         self.stats.candidates += 1;
         self.stats.candidates_defective += 1;
+        self.leave_unread(unit.start);
         let message = format!(
             "an event that may match ({} bytes) is {error}",
             unit.end - unit.start
@@ -437,11 +439,14 @@ impl Scanner {
                     visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
                 }
                 Framed::Defect(defect) => {
+                    let offset = defect.offset.map_or(window.base, |(_, offset)| offset);
+                    self.leave_unread(offset);
                     self.stats.candidates += 1;
                     self.stats.candidates_defective += 1;
                     self.defects.push(defect);
                 }
                 Framed::Unframed(Needle { offset, excerpt }) => {
+                    self.leave_unread(offset);
                     self.needle_without_record(offset, &excerpt);
                 }
             }
@@ -478,7 +483,7 @@ impl Scanner {
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
         }
-        self.report_quality(unit, text.raw, extractor.quality, extractor.is_duplicate);
+        self.report_quality(unit, extractor.quality, extractor.is_duplicate);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! strict JSON.
 
 use super::Scanner;
+use super::no_text::Shown;
 use super::parse::Quality;
 use super::records::Unit;
 use super::window::Window;
@@ -9,58 +10,45 @@ use crate::binary;
 use crate::report::{Code, Defect};
 
 impl Scanner {
-    /// Reports, once, zeros inside a document.
-    pub(super) fn look_for_hole(&mut self, window: Window<'_>, from: usize) {
-        if self.is_binary_told || self.is_hole_told {
-            return;
-        }
-        // Include the byte before it.
-        let from = from.saturating_sub(1);
-        if let Some(at) = binary::find_hole(&window.bytes[from..], window.is_last) {
-            self.report_hole(window.base + (from + at) as u64);
-        }
-    }
-
-    fn report_hole(&mut self, offset: u64) {
-        if !std::mem::replace(&mut self.is_hole_told, true) {
+    /// Reports, once, where data begins that is not text, and zeros inside a document before it. Data that is not text
+    /// cannot be distinguished from text that was made unreadable.
+    pub(super) fn look_for_no_text(&mut self, window: Window<'_>, control: Option<usize>) {
+        let control = control.map(|at| window.base + at as u64);
+        let unread = self.unread_from.take();
+        let control = match (control, unread) {
+            (Some(control), Some(unread)) => Some(control.min(unread)),
+            (control, unread) => control.or(unread),
+        };
+        let Shown { data, hole } = self.no_text.search(window, control);
+        if let Some(offset) = hole {
             let message = "zeros stand inside a document: what was there is lost, and what is left was searched";
             self.defects
                 .push(Defect::text(Code::UnknownContent, offset, message));
         }
+        if let Some(offset) = data {
+            let foreign = || binary::foreign(window.bytes);
+            self.defects.push(match (offset, window.base) {
+                (0, 0) if foreign().is_some() => {
+                    let name = foreign().unwrap_or_default();
+                    let message = format!("content is {name}; it is searched as it is");
+                    Defect::text(Code::NotText, offset, message)
+                }
+                _ => {
+                    let message = "what follows is no text: damaged, encrypted, or of a kind that is not read; it is searched as it is";
+                    Defect::text(Code::UnknownContent, offset, message)
+                }
+            });
+        }
     }
 
-    /// Reports, once, where data begins that is not text. Data that is not text cannot be distinguished from text
-    /// that was made unreadable.
-    pub(super) fn look_for_binary(&mut self, window: Window<'_>, from: usize) {
-        if self.is_binary_told {
-            return;
-        }
-        let Some(at) = binary::find_binary(&window.bytes[from..]) else {
-            return;
-        };
-        self.is_binary_told = true;
-        let at = from + at;
-        let offset = window.base + at as u64;
-        self.defects.push(match binary::foreign(&window.bytes[at..]).filter(|_| offset == 0) {
-            Some(name) => {
-                let message = format!("content is {name}; it is searched as it is");
-                Defect::text(Code::NotText, offset, message)
-            }
-            None => {
-                let message = "what follows is no text: damaged, encrypted, or of a kind that is not read; it is searched as it is";
-                Defect::text(Code::UnknownContent, offset, message)
-            }
-        });
+    /// Notes that text from this offset on is looked at for control characters, although the search passes over it.
+    pub(super) fn leave_unread(&mut self, offset: u64) {
+        let before = self.unread_from.unwrap_or(offset);
+        self.unread_from = Some(before.min(offset));
     }
 
     /// Reports how well a candidate could be read.
-    pub(super) fn report_quality(
-        &mut self,
-        unit: Unit,
-        raw: &[u8],
-        quality: Quality,
-        is_duplicate: bool,
-    ) {
+    pub(super) fn report_quality(&mut self, unit: Unit, quality: Quality, is_duplicate: bool) {
         if quality.is_lossy {
             let message = "record holds bytes that are not UTF-8, or half a surrogate pair; judged with U+FFFD instead";
             self.defects
@@ -83,13 +71,9 @@ impl Scanner {
         };
         let defect = told.map(|(code, message)| Defect::text(code, unit.start, message));
         self.defects.extend(defect);
-        // The search continues after the candidate, so it does not find this hole.
-        let hole = quality
-            .is_lenient
-            .then(|| binary::find_hole(raw, false))
-            .flatten();
-        if let Some(at) = hole {
-            self.report_hole(unit.start + at as u64);
+        // The search continues after the candidate, so it does not find control characters in it. Strict JSON has none.
+        if quality.is_lenient {
+            self.leave_unread(unit.start);
         }
     }
 }
