@@ -40,7 +40,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub(crate) use categories::category_of;
-pub use doubt::Doubt;
+pub use doubt::{Doubt, Sought};
 use doubt::{Said, holds_below};
 pub(crate) use fields::{ecs_name, fields_under};
 pub(crate) use java_map::write_double;
@@ -288,41 +288,6 @@ impl<'v> Event<'v> {
                 found
             }
         }
-    }
-
-    /// Returns the reason why it cannot be excluded that its request names the policy. `holds` says whether a text
-    /// names the policy, and the request as read must not name it.
-    ///
-    /// If a record has a request of its own, that counts: it does not matter if AWS's other fields name the policy.
-    /// If the request is missing or cut off, or if an unknown field names the policy, the answer is open.
-    #[must_use]
-    pub fn doubt(&self, holds: &dyn Fn(&str) -> bool) -> Option<Doubt> {
-        let is_held = || match self.schema {
-            Schema::CloudTrail => cloudtrail::may_stand_for_request(&self.record, holds),
-            Schema::Ecs | Schema::Ocsf => holds_below(self.record.value(), holds),
-        };
-        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(&self.record);
-        match self.said() {
-            Said::Part => is_held().then_some(Doubt::PartOfRequest),
-            Said::Nothing if !is_native() => is_held().then_some(Doubt::NoRequest),
-            Said::Whole | Said::Nothing => self.foreign_that(holds).map(Doubt::Elsewhere),
-        }
-    }
-
-    /// Returns the name of a field that its schema does not have and that `holds` applies to.
-    fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
-        let mut found = None;
-        let mut visit = |name: &'v str, value| {
-            if found.is_none() && (holds(name) || holds_below(value, holds)) {
-                found = Some(name.to_owned());
-            }
-        };
-        match self.schema {
-            Schema::CloudTrail => exports::foreign(&self.record).for_each(|(n, v)| visit(n, v)),
-            Schema::Ecs => ecs::each_foreign(self.record.value(), &mut visit),
-            Schema::Ocsf => ocsf::each_foreign(self.record.value(), &mut visit),
-        }
-        found
     }
 
     /// The schema that it is written in.

@@ -145,6 +145,17 @@ pub(crate) fn said(document: Value<'_>) -> Said {
     said
 }
 
+/// Returns true if the request is text that was cut off, or that cannot be read.
+pub(crate) fn has_cut_request(document: Value<'_>) -> bool {
+    let mut is_cut = false;
+    each_at(document, "api.request.data", &mut |data| {
+        let text = data.as_str().filter(|text| !is_nothing(text));
+        is_cut |= text.is_some_and(object_text::is_cut);
+    });
+    each_unmapped_text(document, &mut |text| is_cut |= object_text::is_cut(text));
+    is_cut
+}
+
 /// The fields of the OCSF classes that CloudTrail becomes. They can contain what a caller chose, too.
 const OWN_FIELDS: [&str; 62] = [
     "accountid",

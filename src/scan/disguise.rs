@@ -53,10 +53,10 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let encoded = if is_json { None } else { encoded(text) };
     let (at, message) = if let Some(message) = encoded {
         (0, message)
-    } else if let Some((at, what)) = (!has_records).then(|| in_string(head)).flatten() {
+    } else if let Some((at, what)) = (!has_records).then(|| in_word(head, is_json)).flatten() {
         (
             at,
-            format!("a string is base64 of {what}, which is not read"),
+            format!("a word in it is base64 of {what}, which is not read"),
         )
     } else if let Some(at) = coloured(head) {
         let message = "colours of a terminal are inside words: names that they divide are not seen";
@@ -155,11 +155,15 @@ fn mail(text: &[u8]) -> Option<&'static str> {
     is_encoded.map(|()| "an e-mail")
 }
 
-/// Finds a string in the beginning of a text that is base64 of data that may contain records. Returns its index and
-/// the format of the data.
-fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
-    memchr_iter(b'"', head).find_map(|quote| {
-        let content = &head[quote + 1..];
+/// Finds a word in the beginning of a text that is base64 of data that may contain records: in JSON, a string. Returns
+/// its index and the format of the data.
+fn in_word(head: &[u8], in_strings: bool) -> Option<(usize, &'static str)> {
+    let starts = |at: &usize| match head[..*at].last() {
+        Some(before) if in_strings => *before == b'"',
+        before => before.is_none_or(|before| !is_base64(*before)),
+    };
+    (0..head.len()).filter(starts).find_map(|start| {
+        let content = &head[start..];
         let n = content.iter().take_while(|b| is_base64(**b)).count();
         let content = &content[..n.min(BASE64_SHOWN)];
         if content.len() < BASE64_LEAST {
@@ -172,7 +176,7 @@ fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
                 .any(|key| memmem::find(&decoded, key).is_some());
             is_record.then_some("JSON")
         });
-        what.map(|what| (quote + 1, what))
+        what.map(|what| (start, what))
     })
 }
 
@@ -287,6 +291,20 @@ mod tests {
                 is_disguise,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn base64_of_a_record_is_a_disguise_in_strings_cells_and_lines() {
+        // The base64 of `{"eventVersion":"1.09","eventName":"AttachUserPolicy"`.
+        let base64 = "eyJldmVudFZlcnNpb24iOiIxLjA5IiwiZXZlbnROYW1lIjoiQXR0YWNoVXNlclBvbGljeSI";
+        for text in [
+            format!("{{\"message\":\"{base64}\"}}"),
+            format!("_time,_raw\n2024-05-01,{base64}\n"),
+            format!("2024-05-01 host ct: {base64}\n"),
+        ] {
+            assert!(find(text.as_bytes(), false).is_some(), "{text}");
+            assert!(find(text.as_bytes(), true).is_none(), "{text}");
         }
     }
 

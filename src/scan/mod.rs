@@ -242,9 +242,9 @@ impl Scanner {
             self.is_at_start = false;
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let has_keys = self.sequence.is_none() && !self.is_table && self.level == 0;
-        let mut hits = match has_keys {
-            true => prefilter.hits_in_documents(window.bytes),
+        let mut hits = match self.sequence.is_some() || self.is_table {
+            true => prefilter.hits_in_rows(window.bytes),
+            false if self.level == 0 => prefilter.hits_in_documents(window.bytes),
             false => prefilter.hits(window.bytes),
         };
         let counted = self.counted_to.clamp(window.base, window.end());
@@ -482,6 +482,13 @@ impl Scanner {
             && self.prefilter.holds_needle(text.bytes)
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
+        } else if extractor.n_events + extractor.n_documents == 0
+            && text.is_row
+            && self.holds_cut_record(text.bytes)
+        {
+            let message = "a cell has the action that the rule requires, in a record that is cut off in the cell";
+            self.defects
+                .push(Defect::text(Code::RecordCut, unit.start, message));
         }
         self.report_quality(unit, extractor.quality, extractor.is_duplicate);
         Ok(())

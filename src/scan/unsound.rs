@@ -1,12 +1,15 @@
 //! Reports text that is defective but was searched: holes of zeros, data that is not text, records that are not
 //! strict JSON.
 
+use serde::de::IgnoredAny;
+
 use super::Scanner;
 use super::no_text::Shown;
 use super::parse::Quality;
 use super::records::Unit;
 use super::window::Window;
 use crate::binary;
+use crate::event::object_text;
 use crate::report::{Code, Defect};
 
 impl Scanner {
@@ -47,6 +50,21 @@ impl Scanner {
         self.unread_from = Some(before.min(offset));
     }
 
+    /// Returns true if a cell of a row, which is an object of texts here, has the beginning of a record, with a word
+    /// that rows are searched for. Writers of tables shorten long cells.
+    pub(super) fn holds_cut_record(&self, row: &[u8]) -> bool {
+        if !self.prefilter.holds_row_word(row) {
+            return false;
+        }
+        let cells: Result<serde_json::Map<String, serde_json::Value>, _> =
+            serde_json::from_slice(row);
+        let is_cut = |cell: &serde_json::Value| {
+            let text = cell.as_str().unwrap_or_default();
+            self.prefilter.holds_row_word(text.as_bytes()) && object_text::holds_cut(text)
+        };
+        cells.is_ok_and(|cells| cells.values().any(is_cut))
+    }
+
     /// Reports how well a candidate could be read.
     pub(super) fn report_quality(&mut self, unit: Unit, quality: Quality, is_duplicate: bool) {
         if quality.is_lossy {
@@ -76,4 +94,16 @@ impl Scanner {
             self.leave_unread(unit.start);
         }
     }
+}
+
+/// Returns true if a text begins with a whole object, and goes on as if that had not ended: with a comma and a key. Two
+/// records ran into each other, and the rest of the second one is behind the end of the first.
+pub(super) fn goes_on(text: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    if !matches!(values.next(), Some(Ok(_))) {
+        return false;
+    }
+    let rest = text.get(values.byte_offset()..).unwrap_or_default();
+    let rest = rest.trim_ascii_start().strip_prefix(b",");
+    rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\""))
 }
