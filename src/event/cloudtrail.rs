@@ -75,8 +75,10 @@ pub(super) fn is_named_beside(record: &Record<'_>, holds: &dyn Fn(&str) -> bool)
         "responseElements",
         "serviceEventDetails",
     ];
-    let mut values = BESIDE.iter().flat_map(|field| record.get(field));
-    values.any(|value| holds_below(value, holds))
+    let mut members = record.value().members();
+    members.any(|(name, value)| {
+        BESIDE.iter().any(|field| is_field(name, field)) && holds_below(value, holds)
+    })
 }
 
 /// Returns true if `holds` applies to a part of the record that may be the request.

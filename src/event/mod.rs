@@ -4,7 +4,7 @@
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
 //! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
-//! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
+//! CloudTrail's fields, `doubt` what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and
 //! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
 //! that must be built.
@@ -27,8 +27,10 @@ pub(crate) mod json;
 mod known;
 mod leaves;
 pub(crate) mod names;
+mod open;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+mod ocsf_fields;
 mod own;
 mod record;
 mod remembered;

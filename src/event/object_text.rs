@@ -153,7 +153,12 @@ pub(crate) fn unescaped(text: &str) -> Option<String> {
             Some('n') => plain.push('\n'),
             Some('t') => plain.push('\t'),
             Some('r') => plain.push('\r'),
-            other => plain.extend(other),
+            Some(c @ ('"' | '\\' | '/')) => plain.push(c),
+            // No escape of JSON: damaged, or of another writer.
+            other => {
+                plain.push('\\');
+                plain.extend(other);
+            }
         }
     }
     plain.push_str(rest);
@@ -199,6 +204,7 @@ mod tests {
             Some(r#"{"a":"AB","a":""\c",}"#)
         );
         assert_eq!(unescaped(r#"{"a":"b"}"#), None);
+        assert_eq!(unescaped(r"A\dB\/\").as_deref(), Some(r"A\dB/\"));
         assert_eq!(
             unescaped(r"\u0041\ud83d\u00").as_deref(),
             Some("A\u{fffd}u00")

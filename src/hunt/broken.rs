@@ -160,7 +160,9 @@ fn escape(text: &str) -> Written {
         '0'..='7' => digits(text, 8, 3..=3),
         // Another backslash, which an outer text has doubled.
         '\\' => Some((Some('\\'), 1)),
-        _ => None,
+        'n' | 'r' | 't' => Some((None, 1)),
+        // It escapes nothing.
+        _ => Some((None, 0)),
     }
 }
 
@@ -246,6 +248,7 @@ mod tests {
             r"\\x41WSCompromisedKeyQuarantine",
             r"\101WSCompromisedKeyQuarantine",
             r"AWS\u{43}ompromised\u004BeyQuarantine",
+            r"AWSCom\promised\nKeyQuarantine",
             "%41WSCompromisedKeyQuarantine",
             "%2541WSCompromisedKeyQuarantine",
             "&#65;WSCompromised&#x4B;eyQuarantine",

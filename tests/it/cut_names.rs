@@ -277,3 +277,36 @@ fn an_unknown_part_of_a_document_is_foreign() {
     );
     each_is_undecided(&[document]);
 }
+
+#[test]
+fn a_parameter_beside_the_request_of_a_document_is_foreign() {
+    let document = format!(
+        r#"{{"class_uid":6003,"metadata":{{"product":{{"name":"CloudTrail"}}}},"api":{{"operation":"AttachUserPolicy","request":{{"data":"{{\"userName\":\"bob\"}}","policyArn":"{ARN}"}}}}}}"#
+    );
+    let beside = attach_with("1", "x").replace(
+        r#""requestParameters":{"userName":"alice","policyArn":"arn:aws:iam::aws:policy/x"}"#,
+        &format!(r#""requestParameters":null,"Resources":[{{"ARN":"{ARN}"}}]"#),
+    );
+    each_is_undecided(&[document, beside]);
+}
+
+#[test]
+fn an_action_with_a_quote_and_an_error_that_denies_itself_are_undecided() {
+    let request = format!(r#"{{"policyArn":"{ARN}"}}"#);
+    let row = |action: &str, error: &str| {
+        format!(
+            "eventtime,eventname,eventsource,errorcode,requestparameters\n2024-05-01,{action},iam.amazonaws.com,{error},{}\n",
+            cell(&request)
+        )
+    };
+    let texts = [
+        row("'AttachUserPolicy", ""),
+        row("AttachUserPolicy`", ""),
+        row("AttachUserPolicy", "not set"),
+        row("AttachUserPolicy", "Unknown"),
+        row("AttachUserPolicy", "なし"),
+        // An escape that is none.
+        row("AttachUserPolicy", "").replace("AWSCompromised", r"AWSCompromise\d"),
+    ];
+    each_is_undecided(&texts);
+}
