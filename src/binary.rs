@@ -18,13 +18,13 @@ const FOREIGN: [(&[u8], &str); 10] = [
 const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07";
 
 /// Number of bytes of possible binary data that are examined.
-const LOOK_BYTES: usize = 512;
+pub(crate) const LOOK_BYTES: usize = 512;
 /// Minimum number of control characters after text that count as binary data; fewer may be damage at the end of the
 /// text.
 const CONTROLS_LEAST: usize = 4;
 
 /// Minimum length of a run of zeros that cannot be an accident.
-const HOLE_LEAST: usize = 8;
+pub(crate) const HOLE_LEAST: usize = 8;
 
 /// Returns the type of a file by its start, if it is a type without logs.
 pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
@@ -75,46 +75,15 @@ pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     Some(from + at)
 }
 
-/// Returns the start of the first binary data in these bytes. A hole of zeros and single control characters do not
-/// count as binary data.
-pub(crate) fn find_binary(bytes: &[u8]) -> Option<usize> {
-    if bytes.starts_with(APPLE_DOUBLE) {
-        return None;
-    }
-    let mut from = 0;
-    while let Some(control) = find_control(&bytes[from..]) {
-        let at = from + control;
-        let run = bytes[at..].iter().take_while(|b| **b == bytes[at]).count();
-        let is_hole = bytes[at] == 0 && run > 1;
-        if !is_hole && is_binary(&bytes[at..]) && n_controls(&bytes[at..]) >= CONTROLS_LEAST {
-            return Some(at);
-        }
-        from = at + run;
-    }
-    None
+/// Returns true if data that is not text begins with these bytes, the first of which text does not contain. A hole of
+/// zeros and single control characters do not count.
+pub(crate) fn is_data(near: &[u8]) -> bool {
+    !near.starts_with(b"\0\0") && is_binary(near) && n_controls(near) >= CONTROLS_LEAST
 }
 
-/// Returns the start of a run of zeros inside a document, which means that data was lost. Between two documents nothing
-/// need be missing. Zeros at either end of the bytes are judged by the bytes on the known side. Zeros at the very end
-/// of a text are ignored, because the bytes before them show that the text is cut off.
-pub(crate) fn find_hole(bytes: &[u8], is_last: bool) -> Option<usize> {
-    if bytes.starts_with(APPLE_DOUBLE) {
-        return None;
-    }
-    let mut from = 0;
-    while let Some(at) = memchr::memchr(0, &bytes[from..]) {
-        let start = from + at;
-        let n_zeros = bytes[start..].iter().take_while(|b| **b == 0).count();
-        from = start + n_zeros;
-        let (before, after) = (bytes[..start].last(), bytes.get(from));
-        let is_outside = before.is_none_or(|b| matches!(b, b'\n' | b'\r' | b'}' | b']'))
-            && after.is_none_or(|b| matches!(b, b'\n' | b'\r' | b'{' | b'['));
-        let is_end = is_last && after.is_none();
-        if n_zeros >= HOLE_LEAST && !is_outside && !is_end {
-            return Some(start);
-        }
-    }
-    None
+/// Returns true if data with this start contains the attributes of another file, as macOS stores them.
+pub(crate) fn is_of_attributes(start: &[u8]) -> bool {
+    start.starts_with(APPLE_DOUBLE)
 }
 
 #[cfg(test)]
@@ -122,43 +91,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_dense_with_control_characters_is_binary() {
+    fn only_what_is_dense_with_control_characters_is_data() {
         let text = br#"{"eventName":"AttachUserPolicy"}"#.repeat(40);
-        let after = |bytes: &[u8]| find_binary(&[&text, bytes, &text].concat());
+        let before_text = |bytes: &[u8]| is_data(&[bytes, &text].concat());
         assert_eq!(find_control(&text), None);
-        assert_eq!(after(b""), None);
-        assert_eq!(after(b"\x01"), None);
-        assert_eq!(after(&[0; 4096]), None);
-        assert_eq!(after(b"A\0B\0C\0D\0").map(|at| at - text.len()), None);
-        assert_eq!(after(&b"A\0".repeat(99)), Some(text.len() + 1));
-        assert_eq!(after(&b"\x03\x99\xb1".repeat(200)), Some(text.len()));
-        assert_eq!(
-            find_binary(&[APPLE_DOUBLE, &[0, 2, 0, 0].repeat(99)].concat()),
-            None
-        );
-    }
-
-    #[test]
-    fn zeros_inside_a_document_are_a_hole_and_those_between_two_are_not() {
-        let hole = [0; 512];
-        let found = |before: &str, after: &str, is_last| {
-            let text = [before.as_bytes(), &hole, after.as_bytes()].concat();
-            find_hole(&text, is_last)
-        };
-        let line = "{\"a\":1}\n";
-        for (before, after) in [("", line), (line, line), ("{}", "{}"), ("[1]\n", "\n[1]")] {
-            assert_eq!(found(before, after, true), None, "{before} {after}");
-        }
-        for (before, after) in [("{\"a\":", "1}\n"), ("[{}", ",{}]"), (line, "1}\n")] {
-            assert_eq!(
-                found(before, after, true),
-                Some(before.len()),
-                "{before} {after}"
-            );
-        }
-        assert_eq!(found("{\"a\":", "", true), None);
-        assert_eq!(found("{\"a\":", "", false), Some(5));
-        assert_eq!(find_hole(b"{\"a\":\"\0\0\0\"}", true), None);
+        assert!(!before_text(b"\x01"));
+        assert!(!before_text(&[0; 4096]));
+        assert!(!before_text(b"\0B\0C\0D\0"));
+        assert!(before_text(&b"\0A".repeat(99)));
+        assert!(before_text(&b"\x03\x99\xb1".repeat(200)));
+        assert!(is_of_attributes(&[APPLE_DOUBLE, &[0, 2, 0, 0]].concat()));
     }
 
     #[test]

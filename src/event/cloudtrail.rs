@@ -57,6 +57,30 @@ pub(crate) fn said(record: &Record<'_>) -> Said {
     }
 }
 
+/// Returns true if the request is text that was cut off, or that cannot be read.
+pub(super) fn has_cut_request(record: &Record<'_>) -> bool {
+    let is_cut = |request: Value<'_>| match request.as_str() {
+        Some(text) => !is_nothing(text) && object_text::is_cut(text),
+        None => !request.is_hollow() && !request.is_object() && !request.is_array(),
+    };
+    record.get(REQUEST).any(is_cut)
+}
+
+/// Returns true if `holds` applies to an object of the record that AWS wrote beside the request, about what it did:
+/// without a request, that is all that is left of it. What a caller chooses, such as `userAgent`, is none.
+pub(super) fn is_named_beside(record: &Record<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    const BESIDE: [&str; 4] = [
+        "resources",
+        "additionalEventData",
+        "responseElements",
+        "serviceEventDetails",
+    ];
+    let mut members = record.value().members();
+    members.any(|(name, value)| {
+        BESIDE.iter().any(|field| is_field(name, field)) && holds_below(value, holds)
+    })
+}
+
 /// Returns true if `holds` applies to a part of the record that may be the request.
 pub(crate) fn may_stand_for_request(record: &Record<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
     // With a capital it is another writer's field. If one inner letter differs, it may be damaged.

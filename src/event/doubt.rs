@@ -22,10 +22,17 @@ pub enum Doubt {
     Action,
     /// The object around its record names a different call.
     Wrapper,
+    /// It has fields twice, but one action: two records ran into each other.
+    Glued,
     /// It has no request under a known name.
     NoRequest,
     /// Its request is not complete.
     PartOfRequest,
+    /// Its request is cut off, or cannot be read, before anything in it could be what the rule searches for.
+    CutRequest,
+    /// Where the request is or may be, there is the beginning of what the rule searches for, or the same with other
+    /// characters in it.
+    BrokenName,
     /// The policy is named in a field that no record has.
     Elsewhere(String),
 }
@@ -36,21 +43,42 @@ impl Doubt {
     #[must_use]
     pub fn message(&self, named: Option<&str>) -> String {
         let known = match (self, named) {
-            (Self::Action | Self::Wrapper, Some(named)) => named.to_owned(),
-            (Self::Action | Self::Wrapper, None) => "fits the rule otherwise".to_owned(),
+            (Self::Action | Self::Wrapper | Self::Glued, Some(named)) => named.to_owned(),
+            (Self::Action | Self::Wrapper | Self::Glued, None) => {
+                "fits the rule otherwise".to_owned()
+            }
+            (Self::CutRequest | Self::BrokenName, _) => "has the rule's action".to_owned(),
             (_, Some(named)) => format!("has the rule's action and {named}"),
             (_, None) => "fits the rule".to_owned(),
         };
         let open = match self {
             Self::Action => "the name of its action or its dataset is damaged".into(),
             Self::Wrapper => "the object around its record names a different call".into(),
+            Self::Glued => {
+                "it has fields twice and one action, as where two records run into each other"
+                    .into()
+            }
             Self::Outcome => "does not say whether it failed".into(),
             Self::NoRequest => "has no request by a name that is known".into(),
             Self::PartOfRequest => "its request is not whole".into(),
+            Self::CutRequest => "its request is cut off or cannot be read".into(),
+            Self::BrokenName => {
+                "what the rule searches for is in it only in part, or with other characters inside"
+                    .into()
+            }
             Self::Elsewhere(field) => format!("in the unknown field {}", field.escape_debug()),
         };
         format!("event {known}, but {open}: whether it is an alert cannot be decided")
     }
+}
+
+/// What a rule searches for in a request.
+#[derive(Clone, Copy)]
+pub struct Sought<'s> {
+    /// Returns true if a text contains it.
+    pub is_named: &'s dyn Fn(&str) -> bool,
+    /// Returns true if a text contains the beginning of it, or the same with other characters in it.
+    pub is_broken: &'s dyn Fn(&str) -> bool,
 }
 
 /// Returns true if `holds` applies to a key or string in a value.

@@ -105,6 +105,18 @@ pub(crate) fn said(document: Value<'_>) -> Said {
     }
 }
 
+/// Returns true if the request is text that was cut off, or that cannot be read.
+pub(crate) fn has_cut_request(document: Value<'_>) -> bool {
+    let is_cut = |value: Value<'_>| {
+        let text = value.as_str().filter(|text| !is_nothing(text));
+        text.is_some_and(object_text::is_cut)
+    };
+    let values = all_at(document, REQUEST).into_iter();
+    values
+        .flat_map(|value| std::iter::once(value).chain(value.elements()))
+        .any(is_cut)
+}
+
 /// Returns true if the document says that the event failed or that it did not.
 pub(crate) fn says_outcome(document: Value<'_>) -> bool {
     let mut is_said = false;
@@ -174,7 +186,44 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
     each_at(document, "event.original", &mut |value| {
         visit("event.original", value)
     });
+    each_under(document, "aws.cloudtrail", &mut |name, value| {
+        if !PARTS.iter().any(|part| is_of(name, part)) {
+            visit(name, value);
+        }
+    });
 }
+
+/// What Elastic stores below `aws.cloudtrail`. A part with another name is damaged, or of another writer.
+const PARTS: [&str; 28] = [
+    "additional",
+    "additional_event_data",
+    "additional_eventdata",
+    "api_version",
+    "console_login",
+    "digest",
+    "edge_device_details",
+    "error_code",
+    "error_message",
+    "event",
+    "event_category",
+    "event_type",
+    "event_version",
+    "flattened",
+    "insight_details",
+    "management_event",
+    "read_only",
+    "recipient_account_id",
+    "request_id",
+    "request_parameters",
+    "resources",
+    "response_elements",
+    "service_event_details",
+    "session_credential_from_console",
+    "shared_event_id",
+    "tls_details",
+    "user_identity",
+    "vpc_endpoint_id",
+];
 
 fn is_of(name: &str, space: &str) -> bool {
     let rest = name.strip_prefix(space);

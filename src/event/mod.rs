@@ -4,7 +4,7 @@
 //! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
 //! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
 //! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
-//! CloudTrail's fields, and `doubt` what a record leaves open. `leaves` visits what is inside its objects. `wrapper` has
+//! CloudTrail's fields, `doubt` what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and
 //! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
 //! that must be built.
@@ -27,8 +27,10 @@ pub(crate) mod json;
 mod known;
 mod leaves;
 pub(crate) mod names;
+mod open;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+mod ocsf_fields;
 mod own;
 mod record;
 mod remembered;
@@ -40,7 +42,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub(crate) use categories::category_of;
-pub use doubt::Doubt;
+pub use doubt::{Doubt, Sought};
 use doubt::{Said, holds_below};
 pub(crate) use fields::{ecs_name, fields_under, near_ecs_field};
 pub(crate) use java_map::write_double;
@@ -289,41 +291,6 @@ impl<'v> Event<'v> {
                 found
             }
         }
-    }
-
-    /// Returns the reason why it cannot be excluded that its request names the policy. `holds` says whether a text
-    /// names the policy, and the request as read must not name it.
-    ///
-    /// If a record has a request of its own, that counts: it does not matter if AWS's other fields name the policy.
-    /// If the request is missing or cut off, or if an unknown field names the policy, the answer is open.
-    #[must_use]
-    pub fn doubt(&self, holds: &dyn Fn(&str) -> bool) -> Option<Doubt> {
-        let is_held = || match self.schema {
-            Schema::CloudTrail => cloudtrail::may_stand_for_request(&self.record, holds),
-            Schema::Ecs | Schema::Ocsf => holds_below(self.record.value(), holds),
-        };
-        let is_native = || self.schema == Schema::CloudTrail && exports::is_native(&self.record);
-        match self.said() {
-            Said::Part => is_held().then_some(Doubt::PartOfRequest),
-            Said::Nothing if !is_native() => is_held().then_some(Doubt::NoRequest),
-            Said::Whole | Said::Nothing => self.foreign_that(holds).map(Doubt::Elsewhere),
-        }
-    }
-
-    /// Returns the name of a field that its schema does not have and that `holds` applies to.
-    fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
-        let mut found = None;
-        let mut visit = |name: &'v str, value| {
-            if found.is_none() && (holds(name) || holds_below(value, holds)) {
-                found = Some(name.to_owned());
-            }
-        };
-        match self.schema {
-            Schema::CloudTrail => exports::foreign(&self.record).for_each(|(n, v)| visit(n, v)),
-            Schema::Ecs => ecs::each_foreign(self.record.value(), &mut visit),
-            Schema::Ocsf => ocsf::each_foreign(self.record.value(), &mut visit),
-        }
-        found
     }
 
     /// The schema that it is written in.

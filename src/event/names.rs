@@ -97,7 +97,10 @@ pub(crate) fn is_damaged(name: &[u8]) -> bool {
         )
     };
     let is_foreign = |c: char| {
-        let is_mark = matches!(c, '\\' | '"' | '{' | '}' | char::REPLACEMENT_CHARACTER);
+        let is_mark = matches!(
+            c,
+            '\\' | '"' | '\'' | '`' | '{' | '}' | char::REPLACEMENT_CHARACTER
+        );
         is_mark || c.is_control() || is_unseen(c)
     };
     let is_wrong = |name: &str| name.contains(is_foreign) || name.trim().len() < name.len();
@@ -138,7 +141,7 @@ const NOTHING: [&str; 29] = [
 ];
 
 /// Texts for the error of a call that did not fail, if a writer puts anything there.
-const DENIALS: [&str; 16] = [
+const DENIALS: [&str; 38] = [
     "success",
     "succeeded",
     "successful",
@@ -155,6 +158,28 @@ const DENIALS: [&str; 16] = [
     "empty",
     "missing",
     "blank",
+    "<blank>",
+    "unset",
+    "not set",
+    "not applicable",
+    "n.a.",
+    "unknown",
+    "unspecified",
+    "not available",
+    "nothing",
+    "void",
+    "-1",
+    "keine",
+    "kein",
+    "kein fehler",
+    "aucun",
+    "aucune",
+    "ninguno",
+    "nessuno",
+    "nenhum",
+    "なし",
+    "无",
+    "нет",
 ];
 
 /// Returns true if a text in an export means that there is no value.
@@ -186,8 +211,8 @@ pub(super) fn is_noise(text: &str) -> bool {
     text.contains(is_left) && !text.contains(char::is_alphanumeric)
 }
 
-/// Returns true if a text in the place of an error means that there was none, or has no letter or digit. No service
-/// gives such an error.
+/// Returns true if a text in the place of an error means that there was none, or has no letter or digit. No
+/// service gives such an error.
 pub(super) fn denies_error(text: &str) -> bool {
     let text = text.trim();
     let is_denial = |denial: &&str| text.eq_ignore_ascii_case(denial);
@@ -263,7 +288,9 @@ mod tests {
 
     #[test]
     fn an_error_that_is_none_is_known_by_its_whole_text() {
-        for text in ["Success", "OK", " 200", "no error", "***", "FALSE"] {
+        for text in [
+            "Success", "OK", " 200", "no error", "***", "FALSE", "Not set", "なし",
+        ] {
             assert!(denies_error(text), "{text}");
         }
         for text in [

@@ -98,6 +98,36 @@ pub(crate) fn is_whole(text: &str) -> bool {
         || n('{') == n('}') && n('[') == n(']')
 }
 
+/// Returns true if the text was an object or list, of which the rest or all is lost or not readable: it begins as one
+/// and does not end, or it is a single word, as base64 is, or the name of a type that a script printed.
+pub(crate) fn is_cut(text: &str) -> bool {
+    let text = text.trim();
+    if is_whole(text) {
+        return false;
+    }
+    let is_marked = text.ends_with("...") || text.ends_with('…');
+    is_marked
+        || text.starts_with(['{', '['])
+        || text.starts_with("@{")
+        || text.starts_with("\"{")
+        || is_encoded(text)
+}
+
+/// Returns true if an object in JSON begins in the text, and does not end in it.
+pub(crate) fn holds_cut(text: &str) -> bool {
+    let object = text.find("{\"").and_then(|at| text.get(at..));
+    object.is_some_and(|object| !is_whole(object))
+}
+
+/// Returns true if a text is one long word, without what separates the parts of an object.
+fn is_encoded(text: &str) -> bool {
+    const BYTES_LEAST: usize = 24;
+    let prefix = text.find("base64").map_or(0, |at| at + "base64".len() + 1);
+    let word = text.get(prefix..).unwrap_or_default();
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_.".contains(&byte);
+    word.len() >= BYTES_LEAST && word.trim_end_matches('=').bytes().all(is_of_word)
+}
+
 /// The text that scripts produce for an object when they mean its content.
 const SCRIPTS_OBJECT: &str = "[object Object]";
 
@@ -124,7 +154,12 @@ pub(crate) fn unescaped(text: &str) -> Option<String> {
             Some('n') => plain.push('\n'),
             Some('t') => plain.push('\t'),
             Some('r') => plain.push('\r'),
-            other => plain.extend(other),
+            Some(c @ ('"' | '\\' | '/')) => plain.push(c),
+            // No escape of JSON: damaged, or of another writer.
+            other => {
+                plain.push('\\');
+                plain.extend(other);
+            }
         }
     }
     plain.push_str(rest);
@@ -170,11 +205,42 @@ mod tests {
             Some(r#"{"a":"AB","a":""\c",}"#)
         );
         assert_eq!(unescaped(r#"{"a":"b"}"#), None);
+        assert_eq!(unescaped(r"A\dB\/\").as_deref(), Some(r"A\dB/\"));
         assert_eq!(
             unescaped(r"\u0041\ud83d\u00").as_deref(),
             Some("A\u{fffd}u00")
         );
         assert_eq!(unescaped("\\u004\u{e9}").as_deref(), Some("u004\u{e9}"));
+    }
+
+    #[test]
+    fn an_object_is_cut_if_it_does_not_end_or_cannot_be_read() {
+        for text in [
+            JSON.split_at(20).0,
+            PRINTED.split_at(40).0,
+            "@{userName=bob; policyArn=arn:aws",
+            "userName=bob, policyArn=arn:aws…",
+            "[object Object]",
+            "System.Collections.Hashtable",
+            "eyJ1c2VyTmFtZSI6ImJvYiIsIn==",
+            "data:application/json;base64,eyJ1c2VyTmFtZSI6ImJvYiIsIn",
+        ] {
+            assert!(is_cut(text), "{text}");
+        }
+        for text in [
+            JSON,
+            PRINTED,
+            "",
+            "7",
+            "alice",
+            "userName=bob, policyArn=arn:aws:iam::aws:policy/ReadOnlyAccess",
+            "policyArn:arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ] {
+            assert!(!is_cut(text), "{text}");
+        }
+        assert!(holds_cut(r#"May 1 ct: {"a":{"b":1}"#));
+        assert!(!holds_cut(r#"May 1 ct: {"a":{"b":1}}"#));
+        assert!(!holds_cut("May 1 ct: {a"));
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::fmt::Write as _;
 
 use super::categories::kind_of;
 use super::doubt::Said;
-use super::ecs::each_at;
+use super::ecs::{each_at, each_under};
 use super::fields::flattened;
 use super::flattened::each_leaf;
 use super::json::Value;
 use super::names::{after_field, is_nothing, says_nothing};
 use super::object_text::with_object;
+use super::ocsf_fields::{OWN_FIELDS, REQUEST_FIELDS};
 use super::record::is_own_field;
 use super::{Scalar, java_map, object_text};
 
@@ -145,71 +146,16 @@ pub(crate) fn said(document: Value<'_>) -> Said {
     said
 }
 
-/// The fields of the OCSF classes that CloudTrail becomes. They can contain what a caller chose, too.
-const OWN_FIELDS: [&str; 62] = [
-    "accountid",
-    "activity_id",
-    "activity_name",
-    "actor",
-    "api",
-    "asl_version",
-    "auth_protocol",
-    "auth_protocol_id",
-    "category_name",
-    "category_uid",
-    "class_name",
-    "class_uid",
-    "cloud",
-    "count",
-    "device",
-    "dst_endpoint",
-    "duration",
-    "end_time",
-    "end_time_dt",
-    "enrichments",
-    "entity",
-    "eventday",
-    "group",
-    "http_request",
-    "identity",
-    "is_cleartext",
-    "is_mfa",
-    "is_new_logon",
-    "is_remote",
-    "logon_process",
-    "logon_type",
-    "logon_type_id",
-    "metadata",
-    "mfa",
-    "observables",
-    "osint",
-    "policy",
-    "privileges",
-    "raw_data_size",
-    "ref_event_uid",
-    "region",
-    "resource",
-    "resources",
-    "service",
-    "session",
-    "severity",
-    "severity_id",
-    "src_endpoint",
-    "start_time",
-    "start_time_dt",
-    "status",
-    "status_code",
-    "status_detail",
-    "status_id",
-    "time",
-    "time_dt",
-    "timezone_offset",
-    "type_name",
-    "type_uid",
-    "unmapped",
-    "user",
-    "user_result",
-];
+/// Returns true if the request is text that was cut off, or that cannot be read.
+pub(crate) fn has_cut_request(document: Value<'_>) -> bool {
+    let mut is_cut = false;
+    each_at(document, "api.request.data", &mut |data| {
+        let text = data.as_str().filter(|text| !is_nothing(text));
+        is_cut |= text.is_some_and(object_text::is_cut);
+    });
+    each_unmapped_text(document, &mut |text| is_cut |= object_text::is_cut(text));
+    is_cut
+}
 
 /// Calls `visit` with the fields that no document has, the field for the record that it was built from, and the names
 /// in `unmapped` that are not fields of a record.
@@ -227,6 +173,12 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
                 visit(name, value);
             }
         });
+    });
+    each_under(document, "api.request", &mut |name, value| {
+        let own = name.split('.').next().unwrap_or(name);
+        if !REQUEST_FIELDS.contains(&own) {
+            visit(name, value);
+        }
     });
 }
 

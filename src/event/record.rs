@@ -246,6 +246,17 @@ impl<'v> Record<'v> {
         self.at(|table| table.with_others(0))
     }
 
+    /// Returns true if an own field occurs twice in it, but not its name.
+    pub(super) fn has_fields_of_two(&self) -> bool {
+        if !self.has_duplicate_keys() {
+            return false;
+        }
+        let n_times = |name: &str| self.value.members().filter(|(n, _)| *n == name).count();
+        let is_twice = |name: &str| is_own_field(name) && n_times(name) > 1;
+        let names = || self.value.members().map(|(name, _)| name);
+        names().any(is_twice) && !names().any(|name| is_field(name, "eventName") && is_twice(name))
+    }
+
     /// Returns true if a key occurs more than once in it.
     pub(super) fn has_duplicate_keys(&self) -> bool {
         match &self.table {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::broken;
 use super::companion::{self, Companion, LocalCompanion};
 use super::finding::Finding;
 use super::judge::{self, HuntRule, Judged, Verdict, label};
@@ -122,10 +123,22 @@ fn words(rules: &[&RowRule<'_>]) -> Option<Vec<String>> {
         let Needles::AnyOf(needles) = row.rule().needles() else {
             return None;
         };
-        words.extend(needles.iter().cloned());
+        words.extend(needles.iter().map(|needle| searched(row, needle)));
         words.extend(companion_words(row));
     }
     Some(words.into_iter().collect())
+}
+
+/// Returns the part of a needle that is searched for. Of the name of the quarantine policy its beginning is enough to
+/// be rare, and is also in texts that were cut off inside the name. The search for the beginning is as fast.
+fn searched(row: &RowRule<'_>, needle: &str) -> String {
+    let is_shortened = companion::is_of(row.rule());
+    let part = if is_shortened {
+        broken::beginning(needle)
+    } else {
+        needle
+    };
+    part.to_owned()
 }
 
 fn companion_words(row: &RowRule<'_>) -> impl Iterator<Item = String> {
@@ -164,7 +177,13 @@ fn actions(rules: &[&RowRule<'_>]) -> Option<Search> {
                 words_of_patterns.extend(needles);
             }
             (None, Needles::AnyOf(needles)) => {
-                words.extend(needles);
+                words.extend(needles.iter().map(|needle| searched(row, needle)));
+                // Records that are cut off before the name are found by their action, whose key is searched for
+                // anyway.
+                if companion::is_of(row.rule()) {
+                    let actions = rows::actions_of_cut_requests(row.rule());
+                    names.extend(actions.iter().map(|name| name.to_ascii_lowercase()));
+                }
                 words.extend(companion_words(row));
             }
         }

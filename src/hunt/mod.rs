@@ -8,6 +8,7 @@
 //! ```
 
 mod analyzer;
+mod broken;
 pub(crate) mod companion;
 mod finding;
 mod journal;

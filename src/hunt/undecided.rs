@@ -9,8 +9,9 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use super::broken;
 use crate::event::names::{self, is_field, is_nothing};
-use crate::event::{Doubt, Event, Fields, OwnValue, Scalar};
+use crate::event::{Doubt, Event, Fields, OwnValue, Scalar, Sought};
 use crate::report::Member;
 use crate::rule::Rule;
 use crate::scan::Prefilter;
@@ -28,6 +29,8 @@ pub(super) struct Doubts {
     /// The text that the rule looks for in the request, and the search that finds it. `None` if it looks for nothing
     /// there.
     sought: Option<(Vec<String>, Prefilter)>,
+    /// The words of it, in which no JSON differs from another.
+    words: Vec<String>,
     /// The statement in messages that an event contains this text.
     named: Option<&'static str>,
     /// For each field of [`CALL`], the values that the rule requires.
@@ -48,6 +51,9 @@ impl Doubts {
         let required = |field| rule.query().values_of(field).unwrap_or_default();
         Self {
             named: runs.is_some().then_some(named),
+            words: (runs.iter().flatten())
+                .map(|run| (*run).to_owned())
+                .collect(),
             sought: runs.map(|runs| {
                 let literals = literals.map(|(_, literal)| literal.to_owned());
                 (literals.collect(), Prefilter::new(&runs))
@@ -114,7 +120,8 @@ impl Doubts {
         // The name of the call does not matter: it may have been the call that the rule requires.
         let has_failed = || event.has_failed() && !self.may_have_failed;
         if let Some(doubt) = call.doubt()
-            && !has_failed()
+            // Of two records that ran into each other the other one may have failed.
+            && (doubt == Doubt::Glued || !has_failed())
             && event.holds(&holds)
         {
             return Some(doubt);
@@ -122,7 +129,14 @@ impl Doubts {
         if !call.may_be_required || !may_match(literals, None) {
             return None;
         }
-        event.doubt(&holds)
+        let is_broken = |text: &str| {
+            let mut words = self.words.iter();
+            words.any(|word| broken::may_have_held(text, word))
+        };
+        event.doubt(Sought {
+            is_named: &holds,
+            is_broken: &is_broken,
+        })
     }
 
     /// Returns what the names of an event's call show.
@@ -130,6 +144,7 @@ impl Doubts {
         let mut call = Call {
             is_damaged: calls.is_damaged,
             is_contradicted: false,
+            is_glued: calls.is_glued,
             may_be_required: true,
         };
         for (number, (field, required)) in CALL.iter().zip(&self.call).enumerate() {
@@ -154,6 +169,7 @@ pub(super) struct Calls {
     /// True if one contains what no name contains. A damaged provider is not seen.
     is_damaged: bool,
     is_wrapped: bool,
+    is_glued: bool,
     lacks_outcome: OnceCell<bool>,
 }
 
@@ -164,6 +180,7 @@ impl Calls {
             names: Default::default(),
             is_damaged: false,
             is_wrapped: event.is_wrapped(),
+            is_glued: event.is_glued(),
             lacks_outcome: OnceCell::new(),
         };
         for (field, names) in CALL.iter().zip(&mut calls.names) {
@@ -185,7 +202,7 @@ impl Calls {
     /// Returns whether any rule may be about the event: whatever a damaged name was, and whatever the object around a
     /// record says, is open.
     pub(super) fn are_open(&self) -> bool {
-        self.is_wrapped || self.is_damaged
+        self.is_wrapped || self.is_damaged || self.is_glued
     }
 
     /// Returns whether the outcome of their event is open.
@@ -211,6 +228,8 @@ struct Call {
     is_damaged: bool,
     /// True if the object around the record gives another name, which the rule requires.
     is_contradicted: bool,
+    /// True if two records ran into each other, so that a name may be lost.
+    is_glued: bool,
     /// False if one is none of those that the rule requires.
     may_be_required: bool,
 }
@@ -221,7 +240,10 @@ impl Call {
         if self.is_damaged {
             return Some(Doubt::Action);
         }
-        self.is_contradicted.then_some(Doubt::Wrapper)
+        if self.is_contradicted {
+            return Some(Doubt::Wrapper);
+        }
+        self.is_glued.then_some(Doubt::Glued)
     }
 }
 

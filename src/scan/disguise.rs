@@ -53,10 +53,10 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let encoded = if is_json { None } else { encoded(text) };
     let (at, message) = if let Some(message) = encoded {
         (0, message)
-    } else if let Some((at, what)) = (!has_records).then(|| in_string(head)).flatten() {
+    } else if let Some((at, what)) = (!has_records).then(|| in_word(head, is_json)).flatten() {
         (
             at,
-            format!("a string is base64 of {what}, which is not read"),
+            format!("a word in it is base64 of {what}, which is not read"),
         )
     } else if let Some(at) = coloured(head) {
         let message = "colours of a terminal are inside words: names that they divide are not seen";
@@ -85,7 +85,86 @@ fn encoded(text: &[u8]) -> Option<String> {
             mail(text)?
         ))
     };
-    of_base64.or_else(of_mail)
+    let of_others = || {
+        let what = other(text)?;
+        Some(format!("content is {what}, which is not read"))
+    };
+    of_base64.or_else(of_mail).or_else(of_others)
+}
+
+/// The beginnings of other texts that are, or stand for, something else.
+const OTHERS: [(&[u8], &str); 5] = [
+    (b"$ANSIBLE_VAULT;", "encrypted by Ansible"),
+    (
+        b"version https://git-lfs.",
+        "a pointer to a file that Git LFS stores elsewhere",
+    ),
+    (b"<~", "Ascii85"),
+    (b"b'\\x1f\\x8b", "gzip as Python prints bytes"),
+    (b"b\"\\x1f\\x8b", "gzip as Python prints bytes"),
+];
+
+/// The beginnings of JSON and of compressed data, in hexadecimal digits.
+const IN_DIGITS: [&[u8]; 8] = [
+    b"7b22",
+    b"7b0a",
+    b"7b20",
+    b"5b7b",
+    b"1f8b08",
+    b"28b52ffd",
+    b"425a68",
+    b"504b0304",
+];
+/// The number of such digits that are no word.
+const DIGITS_LEAST: usize = 32;
+
+/// Returns what a text is, if it is another form of a log, or stands where a log should be.
+fn other(text: &[u8]) -> Option<&'static str> {
+    let mut others = OTHERS.iter();
+    if let Some((_, what)) = others.find(|(start, _)| text.starts_with(start)) {
+        return Some(what);
+    }
+    let is_long = || {
+        let word = text.get(..BASE64_LEAST);
+        word.is_some_and(|word| word.iter().all(|b| is_base64(*b)))
+    };
+    if (text.starts_with(b"D6FQ") || text.starts_with(b"PMR")) && is_long() {
+        return Some("base32");
+    }
+    // The answer to a failed download, stored in the place of the log.
+    let is_answer = text.starts_with(b"<") && {
+        let near = &text[..text.len().min(BASE64_SHOWN)];
+        memmem::find(near, b"<Error><Code>").is_some()
+    };
+    if is_answer {
+        return Some("the answer to a request that failed");
+    }
+    let digits = digits(text);
+    let is_data = IN_DIGITS.iter().any(|start| digits.starts_with(start));
+    is_data.then_some("a list of hexadecimal digits")
+}
+
+/// Returns the hexadecimal digits that a text consists of, without the offset before those of a line, in lower case. They
+/// are empty if there are other characters or few digits.
+fn digits(text: &[u8]) -> Vec<u8> {
+    let line = first_line(text);
+    let n_offset = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let has_offset = matches!(n_offset, 7 | 8) && matches!(line.get(n_offset), Some(b':' | b' '));
+    let from = if has_offset { n_offset + 1 } else { 0 };
+    let is_of_list = |b: &&u8| b.is_ascii_hexdigit() || matches!(b, b' ' | b':' | b'\r' | b'\n');
+    let list = text[from..]
+        .iter()
+        .take(DIGITS_LEAST * 2)
+        .take_while(is_of_list);
+    let digits = list.filter(|b| b.is_ascii_hexdigit());
+    let digits: Vec<u8> = digits
+        .map(u8::to_ascii_lowercase)
+        .take(DIGITS_LEAST)
+        .collect();
+    match digits.len() {
+        DIGITS_LEAST.. => digits,
+        _ => Vec::new(),
+    }
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -155,11 +234,15 @@ fn mail(text: &[u8]) -> Option<&'static str> {
     is_encoded.map(|()| "an e-mail")
 }
 
-/// Finds a string in the beginning of a text that is base64 of data that may contain records. Returns its index and
-/// the format of the data.
-fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
-    memchr_iter(b'"', head).find_map(|quote| {
-        let content = &head[quote + 1..];
+/// Finds a word in the beginning of a text that is base64 of data that may contain records: in JSON, a string. Returns
+/// its index and the format of the data.
+fn in_word(head: &[u8], in_strings: bool) -> Option<(usize, &'static str)> {
+    let starts = |at: &usize| match head[..*at].last() {
+        Some(before) if in_strings => *before == b'"',
+        before => before.is_none_or(|before| !is_base64(*before)),
+    };
+    (0..head.len()).filter(starts).find_map(|start| {
+        let content = &head[start..];
         let n = content.iter().take_while(|b| is_base64(**b)).count();
         let content = &content[..n.min(BASE64_SHOWN)];
         if content.len() < BASE64_LEAST {
@@ -172,7 +255,7 @@ fn in_string(head: &[u8]) -> Option<(usize, &'static str)> {
                 .any(|key| memmem::find(&decoded, key).is_some());
             is_record.then_some("JSON")
         });
-        what.map(|what| (quote + 1, what))
+        what.map(|what| (start, what))
     })
 }
 
@@ -287,6 +370,46 @@ mod tests {
                 is_disguise,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn digits_and_what_stands_in_the_place_of_a_log_are_a_disguise() {
+        for text in [
+            "7b225265636f726473223a5b7b226576656e74566572",
+            "1F8B0800A1B2C3D4E5F60718293A4B5C6D7E8F9001",
+            "00000000: 7b22 5265 636f 7264 7322 3a5b 7b22 6576  {\"Records\":[{\"ev\n",
+            "00000000  7b 22 52 65 63 6f 72 64 73 22 3a 5b 7b 22 65 76  |{|\n",
+            "b'\\x1f\\x8b\\x08\\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'",
+            "$ANSIBLE_VAULT;1.1;AES256\n3132333435363738393031323334353637",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 12345\n",
+            "<~GQ7^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D^D",
+            "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>",
+        ] {
+            assert!(find(text.as_bytes(), false).is_some(), "{text}");
+        }
+        for text in [
+            "7b22",
+            "1714564800 7b22",
+            "deadbeef deadbeef deadbeef deadbeef deadbeef",
+            "PMR is a word, and a sentence follows it that is long enough",
+            "<p>a page</p>",
+        ] {
+            assert_eq!(find(text.as_bytes(), false), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_of_a_record_is_a_disguise_in_strings_cells_and_lines() {
+        // The base64 of `{"eventVersion":"1.09","eventName":"AttachUserPolicy"`.
+        let base64 = "eyJldmVudFZlcnNpb24iOiIxLjA5IiwiZXZlbnROYW1lIjoiQXR0YWNoVXNlclBvbGljeSI";
+        for text in [
+            format!("{{\"message\":\"{base64}\"}}"),
+            format!("_time,_raw\n2024-05-01,{base64}\n"),
+            format!("2024-05-01 host ct: {base64}\n"),
+        ] {
+            assert!(find(text.as_bytes(), false).is_some(), "{text}");
+            assert!(find(text.as_bytes(), true).is_none(), "{text}");
         }
     }
 

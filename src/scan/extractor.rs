@@ -8,6 +8,7 @@ use super::inner::{self, Inner};
 use super::parse::{self, Parser, Quality};
 use super::prefilter::Prefilter;
 use super::records::Unit;
+use super::unsound;
 use super::window::Window;
 use super::{Candidate, Scanner};
 use crate::event::json::Value;
@@ -394,7 +395,11 @@ impl Extractor {
     ) {
         let text = text.as_bytes();
         let level = place.level;
-        if self.prefilter.hits(text).first_from(0).is_none() {
+        let mut hits = match place.is_row {
+            true => self.prefilter.hits_in_rows(text),
+            false => self.prefilter.hits(text),
+        };
+        if hits.first_from(0).is_none() {
             return;
         }
         let judged = match level + 1 {
@@ -421,6 +426,10 @@ impl Extractor {
             Err(parse::ParseError::Invalid(_)) => {
                 let raw = (level == 0).then_some(place.raw);
                 self.documents(level + 1, text, raw, visit);
+                if unsound::goes_on(text) && self.prefilter.holds_needle(text) {
+                    let told = || "it goes on behind the end of a record".to_owned();
+                    self.invalid_text.get_or_insert_with(told);
+                }
             }
         }
     }

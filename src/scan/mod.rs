@@ -25,6 +25,7 @@ mod marks;
 mod made;
 mod names;
 mod nest;
+mod no_text;
 mod numbers;
 mod parse;
 mod patterns;
@@ -59,6 +60,7 @@ use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
 use limits::Limits;
 use nest::{Framed, Needle};
+use no_text::NoText;
 use numbers::Numbers;
 use sequence::Sequence;
 use window::{Found, excerpt, is_anchor, last_anchor, line_at};
@@ -103,9 +105,10 @@ pub struct Scanner {
     sequence: Option<Sequence>,
     /// A row or an element as JSON.
     json: Vec<u8>,
-    /// True if it was reported that not all of it is text.
-    is_binary_told: bool,
-    is_hole_told: bool,
+    /// The search for what is not text.
+    no_text: NoText,
+    /// The offset of text in the window that may contain control characters, and was not searched for them.
+    unread_from: Option<u64>,
     /// The offset up to which the events of the text are counted.
     counted_to: u64,
     /// The search for text that is written as a list of numbers.
@@ -143,8 +146,8 @@ impl Scanner {
             is_table: false,
             sequence: None,
             json: Vec::new(),
-            is_binary_told: false,
-            is_hole_told: false,
+            no_text: NoText::default(),
+            unread_from: None,
             counted_to: 0,
             numbers: Numbers::default(),
             level: 0,
@@ -198,8 +201,8 @@ impl Scanner {
         self.is_at_start = false;
         self.is_table = false;
         self.sequence = None;
-        self.is_binary_told = false;
-        self.is_hole_told = false;
+        self.no_text = NoText::starting_at(offset);
+        self.unread_from = None;
         self.counted_to = offset;
         self.numbers = Numbers::starting_at(offset);
         self.stats = Stats::default();
@@ -240,9 +243,9 @@ impl Scanner {
             self.is_at_start = false;
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let has_keys = self.sequence.is_none() && !self.is_table && self.level == 0;
-        let mut hits = match has_keys {
-            true => prefilter.hits_in_documents(window.bytes),
+        let mut hits = match self.sequence.is_some() || self.is_table {
+            true => prefilter.hits_in_rows(window.bytes),
+            false if self.level == 0 => prefilter.hits_in_documents(window.bytes),
             false => prefilter.hits(window.bytes),
         };
         let counted = self.counted_to.clamp(window.base, window.end());
@@ -268,10 +271,8 @@ impl Scanner {
                 "text that is written as a list of its bytes' numbers names what the rule looks for; it is not read";
             defects.push(Defect::text(Code::NeedleWithoutRecord, offset, message));
         });
-        if let Some(control) = hits.control() {
-            self.look_for_binary(window, control);
-            self.look_for_hole(window, control);
-        }
+        self.look_for_no_text(window, hits.control());
+        self.no_text.end(window, keep);
         let (events, counted) = hits.events(window.at(keep));
         self.events += events;
         self.counted_to = window.base + counted as u64;
@@ -350,6 +351,7 @@ impl Scanner {
     fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
         self.stats.candidates += 1;
         self.stats.candidates_defective += 1;
+        self.leave_unread(unit.start);
         let message = format!(
             "an event that may match ({} bytes) is {error}",
             unit.end - unit.start
@@ -438,11 +440,14 @@ impl Scanner {
                     visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
                 }
                 Framed::Defect(defect) => {
+                    let offset = defect.offset.map_or(window.base, |(_, offset)| offset);
+                    self.leave_unread(offset);
                     self.stats.candidates += 1;
                     self.stats.candidates_defective += 1;
                     self.defects.push(defect);
                 }
                 Framed::Unframed(Needle { offset, excerpt }) => {
+                    self.leave_unread(offset);
                     self.needle_without_record(offset, &excerpt);
                 }
             }
@@ -478,8 +483,15 @@ impl Scanner {
             && self.prefilter.holds_needle(text.bytes)
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
+        } else if extractor.n_events + extractor.n_documents == 0
+            && text.is_row
+            && self.holds_cut_record(text.bytes)
+        {
+            let message = "a cell has the action that the rule requires, in a record that is cut off in the cell";
+            self.defects
+                .push(Defect::text(Code::RecordCut, unit.start, message));
         }
-        self.report_quality(unit, text.raw, extractor.quality, extractor.is_duplicate);
+        self.report_quality(unit, extractor.quality, extractor.is_duplicate);
         Ok(())
     }
 }

@@ -14,6 +14,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::action_keys::ActionKeys;
 use super::names::{Names, longest_run};
 use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Patterns};
@@ -31,6 +33,10 @@ pub struct Prefilter {
     hidden: Hidden,
     /// True if no needle could be derived from the rule. Then every byte is a hit.
     every_record: bool,
+    /// The needles, if there are few.
+    needles: Vec<Box<[u8]>>,
+    /// The words that rows of tables are searched for beside the needles, and the search for both.
+    rows: Option<(Vec<Box<[u8]>>, Search)>,
 }
 
 /// Actions that records are searched for.
@@ -65,14 +71,42 @@ impl Prefilter {
     /// Without any needle every record is a candidate.
     #[must_use]
     pub fn new<N: AsRef<str>>(needles: &[N]) -> Self {
-        let patterns = std::iter::once(ESCAPE)
-            .chain(needles.iter().map(|n| first_bytes(n.as_ref().as_bytes())));
+        let needles = boxed(needles);
+        let patterns = std::iter::once(ESCAPE).chain(needles.iter().map(AsRef::as_ref));
         Self {
             search: Search::Needles(Patterns::new(patterns)),
             keys: None,
             hidden: Hidden::LettersAndDigits,
             every_record: needles.is_empty(),
+            needles,
+            rows: None,
         }
+    }
+
+    /// Returns the prefilter that lets through rows of tables that contain one of these words, too. In rows, writers
+    /// shorten the cells, so that the needle may be cut off. Other texts are not searched for these words, which would
+    /// take time. A row without a needle is not reported because of them.
+    #[must_use]
+    pub(crate) fn with_row_words<N: AsRef<str>>(self, words: &[N]) -> Self {
+        // Where actions are searched for, they are found in rows anyway.
+        if self.needles.is_empty() || words.is_empty() {
+            return self;
+        }
+        let words = boxed(words);
+        let patterns = self.needles.iter().chain(&words).map(AsRef::as_ref);
+        let search = Search::Needles(Patterns::new(std::iter::once(ESCAPE).chain(patterns)));
+        Self {
+            rows: Some((words, search)),
+            ..self
+        }
+    }
+
+    /// Returns true if a row contains one of the words that only rows are searched for.
+    pub(super) fn holds_row_word(&self, row: &[u8]) -> bool {
+        let words = self.rows.iter().flat_map(|(words, _)| words);
+        words
+            .into_iter()
+            .any(|word| memmem::find(row, word).is_some())
     }
 
     /// Creates a prefilter that finds records with one of these actions, and records that contain one of these words.
@@ -93,6 +127,8 @@ impl Prefilter {
             search: Search::Needles(Patterns::in_any_case(&searched)),
             keys: ActionKeys::new(names, patterns, words).map(Box::new),
             hidden: Hidden::LettersAndDigits,
+            needles: Vec::new(),
+            rows: None,
         }
     }
 
@@ -115,6 +151,8 @@ impl Prefilter {
             search: Search::Names(Box::new(Names::new(needles))),
             keys: None,
             every_record,
+            needles: Vec::new(),
+            rows: None,
         }
     }
 
@@ -126,6 +164,8 @@ impl Prefilter {
             keys: None,
             hidden: Hidden::Nothing,
             every_record: false,
+            needles: Vec::new(),
+            rows: None,
         }
     }
 
@@ -139,11 +179,21 @@ impl Prefilter {
     pub fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
         Hits {
             prefilter: self,
+            search: &self.search,
             text,
             searched: 0..0,
             is_hit: false,
             passed: Passed::default(),
             keys: None,
+        }
+    }
+
+    /// Returns the hits of a text that is a table.
+    pub(super) fn hits_in_rows<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
+        let in_rows = self.rows.as_ref().map(|(_, search)| search);
+        Hits {
+            search: in_rows.unwrap_or(&self.search),
+            ..self.hits(text)
         }
     }
 
@@ -155,12 +205,18 @@ impl Prefilter {
         }
     }
 
-    /// Returns the first hit at or after `from`.
-    fn find(&self, text: &[u8], from: usize, passed: &mut Passed) -> Option<usize> {
+    /// Returns the first hit of a search at or after `from`.
+    fn find(
+        &self,
+        search: &Search,
+        text: &[u8],
+        from: usize,
+        passed: &mut Passed,
+    ) -> Option<usize> {
         let is_hit = |&(at, pattern): &(usize, usize)| {
             pattern != ESCAPE_PATTERN || self.hidden.is_hidden(&text[at..])
         };
-        let hit = match &self.search {
+        let hit = match search {
             Search::Needles(patterns) => patterns.each_from(text, from, passed).find(is_hit),
             Search::Names(names) => names.each_from(text, from, passed).find(is_hit),
         };
@@ -265,6 +321,11 @@ impl Hidden {
     }
 }
 
+fn boxed<N: AsRef<str>>(needles: &[N]) -> Vec<Box<[u8]>> {
+    let needles = needles.iter().map(|needle| needle.as_ref().as_bytes());
+    needles.map(|needle| first_bytes(needle).into()).collect()
+}
+
 fn first_bytes(needle: &[u8]) -> &[u8] {
     needle.get(..NEEDLE_BYTES_MAX).unwrap_or(needle)
 }
@@ -285,7 +346,7 @@ fn is_escape(text: &[u8]) -> bool {
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let mut rest = text;
-    for at in memchr::memmem::find_iter(text, ESCAPE) {
+    for at in memmem::find_iter(text, ESCAPE) {
         let start = text.len() - rest.len();
         if at < start || !is_escape(&text[at..]) {
             continue;
@@ -309,6 +370,7 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
 #[derive(Debug)]
 pub struct Hits<'a> {
     prefilter: &'a Prefilter,
+    search: &'a Search,
     text: &'a [u8],
     /// The range that was searched and contains no hit.
     searched: Range<usize>,
@@ -329,6 +391,7 @@ impl Hits<'_> {
     pub(super) fn use_keys(&mut self, uses_keys: bool) {
         let keys = self.prefilter.keys.as_deref();
         self.keys = keys.filter(|_| uses_keys);
+        self.search = &self.prefilter.search;
         (self.searched, self.is_hit) = (0..0, false);
     }
 
@@ -367,7 +430,10 @@ impl Hits<'_> {
                     let (text, to) = (self.text, part.end);
                     (self.prefilter).find_key(keys, text, from, to, &mut self.passed)
                 }
-                None => (self.prefilter).find(&self.text[..part.end], from, &mut self.passed),
+                None => {
+                    let text = &self.text[..part.end];
+                    (self.prefilter).find(self.search, text, from, &mut self.passed)
+                }
             };
             self.is_hit = hit.is_some();
             self.searched.end = hit.unwrap_or(part.end);

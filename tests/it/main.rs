@@ -21,6 +21,7 @@ mod crash;
 mod coverage;
 mod credentials;
 mod custody;
+mod cut_names;
 mod damage;
 mod damage_fuzz;
 mod datasets;

@@ -59,7 +59,12 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(interest: Interest) -> Self {
         Self {
-            prefilter: Arc::new(interest.search.prefilter()),
+            prefilter: Arc::new(
+                interest
+                    .search
+                    .prefilter()
+                    .with_row_words(&interest.rows.words),
+            ),
             rows: interest.rows,
             shows_records: interest.records,
             shows_text: interest.text,

@@ -58,20 +58,28 @@ pub struct RowCriteria {
     pub actions: Option<Vec<String>>,
     /// A condition that the request, as JSON, must also meet.
     pub in_request: Option<Holds>,
+    /// Words of ASCII letters and digits, one of which is in each row that may matter beside those that the search
+    /// finds: of tables of text too.
+    pub words: Vec<String>,
 }
 
 impl RowCriteria {
     /// Returns criteria that accept what either accepts.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
+        let words = [self.words, other.words].concat();
         let (Some(actions), Some(others)) = (self.actions, other.actions) else {
-            return Self::default();
+            return Self {
+                words,
+                ..Self::default()
+            };
         };
         let in_request = self.in_request.zip(other.in_request);
         Self {
             actions: Some([actions, others].concat()),
             in_request: in_request
                 .map(|(one, other)| -> Holds { Arc::new(move |line| one(line) || other(line)) }),
+            words,
         }
     }
 }

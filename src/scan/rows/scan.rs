@@ -169,7 +169,9 @@ impl Scanner {
             }
         }
         let every_record = self.prefilter.lets_all_through();
-        let misfit = misfit.filter(|_| every_record && is_row || self.prefilter.holds_needle(text));
+        let may_match =
+            |text: &[u8]| self.prefilter.holds_needle(text) || self.prefilter.holds_row_word(text);
+        let misfit = misfit.filter(|_| every_record && is_row || may_match(text));
         if let Some(reason) = &misfit {
             self.report_row(window.base + row.start as u64, reason);
         }

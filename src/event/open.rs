@@ -1,0 +1,84 @@
+//! Decides whether an event that does not match leaves open what its request named.
+
+use super::doubt::{Doubt, Said, Sought, holds_below};
+use super::{Event, Schema, cloudtrail, ecs, exports, object_text, ocsf};
+
+impl<'v> Event<'v> {
+    /// Returns true if it has a field of its own twice, but its action once. Where two records ran into each other,
+    /// the action of one of them is lost.
+    #[must_use]
+    pub fn is_glued(&self) -> bool {
+        self.schema == Schema::CloudTrail && self.record.has_fields_of_two()
+    }
+
+    /// Returns the reason why it cannot be excluded that its request names the policy. The request as read must not
+    /// name it.
+    ///
+    /// If a record has a request of its own, that counts: it does not matter if AWS's other fields name the policy.
+    /// If the request is missing or cut off, or if an unknown field names the policy, the answer is open.
+    #[must_use]
+    pub fn doubt(&self, sought: Sought<'_>) -> Option<Doubt> {
+        let Sought {
+            is_named,
+            is_broken,
+        } = sought;
+        let said = self.said();
+        let named = match said {
+            Said::Part => self
+                .beside_request(is_named)
+                .then_some(Doubt::PartOfRequest),
+            Said::Nothing => self.beside_request(is_named).then_some(Doubt::NoRequest),
+            Said::Whole => None,
+        };
+        named
+            .or_else(|| self.foreign_that(is_named).map(Doubt::Elsewhere))
+            .or_else(|| {
+                let is_there = self.request_holds(is_broken)
+                    || self.foreign_that(is_broken).is_some()
+                    || said != Said::Whole && self.beside_request(is_broken);
+                is_there.then_some(Doubt::BrokenName)
+            })
+            .or_else(|| self.is_cut(said).then_some(Doubt::CutRequest))
+    }
+
+    /// Returns true if `holds` applies to what may stand for a request that is missing or not complete.
+    fn beside_request(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        let record = &self.record;
+        match self.schema {
+            Schema::CloudTrail if self.said() == Said::Nothing && exports::is_native(record) => {
+                cloudtrail::is_named_beside(record, holds)
+            }
+            Schema::CloudTrail => cloudtrail::may_stand_for_request(record, holds),
+            Schema::Ecs | Schema::Ocsf => holds_below(record.value(), holds),
+        }
+    }
+
+    /// Returns true if its request, or the record that it carries in place of one, is cut off or cannot be read.
+    fn is_cut(&self, said: Said) -> bool {
+        match said {
+            Said::Whole => false,
+            Said::Part => match self.schema {
+                Schema::CloudTrail => cloudtrail::has_cut_request(&self.record),
+                Schema::Ecs => ecs::has_cut_request(self.record.value()),
+                Schema::Ocsf => ocsf::has_cut_request(self.record.value()),
+            },
+            Said::Nothing => self.foreign_that(&object_text::holds_cut).is_some(),
+        }
+    }
+
+    /// Returns the name of a field that its schema does not have and that `holds` applies to.
+    fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
+        let mut found = None;
+        let mut visit = |name: &'v str, value| {
+            if found.is_none() && (holds(name) || holds_below(value, holds)) {
+                found = Some(name.to_owned());
+            }
+        };
+        match self.schema {
+            Schema::CloudTrail => exports::foreign(&self.record).for_each(|(n, v)| visit(n, v)),
+            Schema::Ecs => ecs::each_foreign(self.record.value(), &mut visit),
+            Schema::Ocsf => ocsf::each_foreign(self.record.value(), &mut visit),
+        }
+        found
+    }
+}
