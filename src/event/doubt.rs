@@ -79,6 +79,10 @@ pub struct Sought<'s> {
     pub is_named: &'s dyn Fn(&str) -> bool,
     /// Returns true if a text contains the beginning of it, or the same with other characters in it.
     pub is_broken: &'s dyn Fn(&str) -> bool,
+    /// Returns true if a text contains the same with other characters in it.
+    pub is_altered: &'s dyn Fn(&str) -> bool,
+    /// True if it also counts in what AWS wrote beside a request that is missing.
+    pub counts_beside: bool,
 }
 
 /// Returns true if `holds` applies to a key or string in a value.

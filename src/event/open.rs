@@ -18,16 +18,22 @@ impl<'v> Event<'v> {
     /// If the request is missing or cut off, or if an unknown field names the policy, the answer is open.
     #[must_use]
     pub fn doubt(&self, sought: Sought<'_>) -> Option<Doubt> {
+        let said = self.said();
+        let is_native = self.schema == Schema::CloudTrail && exports::is_native(&self.record);
         let Sought {
             is_named,
-            is_broken,
+            is_altered,
+            ..
         } = sought;
-        let said = self.said();
+        // What AWS wrote is not cut: a shorter name is another name.
+        let is_broken = match is_native && said == Said::Whole {
+            true => is_altered,
+            false => sought.is_broken,
+        };
+        let is_beside = |holds| self.beside_request(holds, sought.counts_beside);
         let named = match said {
-            Said::Part => self
-                .beside_request(is_named)
-                .then_some(Doubt::PartOfRequest),
-            Said::Nothing => self.beside_request(is_named).then_some(Doubt::NoRequest),
+            Said::Part => is_beside(is_named).then_some(Doubt::PartOfRequest),
+            Said::Nothing => is_beside(is_named).then_some(Doubt::NoRequest),
             Said::Whole => None,
         };
         named
@@ -35,17 +41,18 @@ impl<'v> Event<'v> {
             .or_else(|| {
                 let is_there = self.request_holds(is_broken)
                     || self.foreign_that(is_broken).is_some()
-                    || said != Said::Whole && self.beside_request(is_broken);
+                    || said != Said::Whole && is_beside(is_broken);
                 is_there.then_some(Doubt::BrokenName)
             })
             .or_else(|| self.is_cut(said).then_some(Doubt::CutRequest))
     }
 
     /// Returns true if `holds` applies to what may stand for a request that is missing or not complete.
-    fn beside_request(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+    fn beside_request(&self, holds: &dyn Fn(&str) -> bool, counts_beside: bool) -> bool {
         let record = &self.record;
+        let is_without = || self.said() == Said::Nothing && exports::is_native(record);
         match self.schema {
-            Schema::CloudTrail if self.said() == Said::Nothing && exports::is_native(record) => {
+            Schema::CloudTrail if counts_beside && is_without() => {
                 cloudtrail::is_named_beside(record, holds)
             }
             Schema::CloudTrail => cloudtrail::may_stand_for_request(record, holds),

@@ -19,7 +19,7 @@ use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, Member, RuleName};
 use crate::rule::{ActionPatterns, Needles, RuleSet};
-use crate::scan::Actions;
+use crate::scan::{Actions, Prefilter};
 
 /// Analyzes events with a set of rules.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<'a> HuntAnalyzer<'a> {
         });
         let rules: Vec<HuntRule<'_>> = rules.collect();
         let companion = rules.iter().find_map(|HuntRule { row, .. }| {
-            let mentions = || search(&[row]).prefilter();
+            let mentions = || mentions(row);
             Companion::new(row, mentions, is_related_requested)
         });
         Self {
@@ -127,6 +127,16 @@ fn words(rules: &[&RowRule<'_>]) -> Option<Vec<String>> {
         words.extend(companion_words(row));
     }
     Some(words.into_iter().collect())
+}
+
+/// Returns the search for the whole needles of a rule and those of its companion.
+fn mentions(row: &RowRule<'_>) -> Prefilter {
+    let own = match row.rule().needles() {
+        Needles::AnyOf(needles) => needles,
+        Needles::EveryRecord => &[][..],
+    };
+    let own = own.iter().cloned();
+    Prefilter::new(&own.chain(companion_words(row)).collect::<Vec<_>>())
 }
 
 /// Returns the part of a needle that is searched for. Of the name of the quarantine policy its beginning is enough to

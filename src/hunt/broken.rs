@@ -23,22 +23,34 @@ pub(super) fn beginning(word: &str) -> &str {
 
 /// Returns true if a text, which does not contain `word`, may have contained it before it was changed.
 pub(super) fn may_have_held(text: &str, word: &str) -> bool {
-    ends_inside(text, word) || {
-        let mut text = plain(text);
-        for _ in 0..LEVELS_MAX {
-            let Some(plainer) = text else { return false };
-            if plainer.contains(word) {
-                return true;
-            }
-            text = plain(&plainer);
+    ends_inside(text, word, breaks) || is_written_otherwise(text, word)
+}
+
+/// Returns true if a text, which does not contain `word`, has it with other characters inside, or written in another
+/// way.
+pub(super) fn is_altered(text: &str, word: &str) -> bool {
+    let is_no_text = |behind: &str| {
+        let first = behind.chars().next();
+        first.is_some_and(|first| !first.is_ascii() || first.is_ascii_control())
+    };
+    ends_inside(text, word, is_no_text) || is_written_otherwise(text, word)
+}
+
+fn is_written_otherwise(text: &str, word: &str) -> bool {
+    let mut text = plain(text);
+    for _ in 0..LEVELS_MAX {
+        let Some(plainer) = text else { return false };
+        if plainer.contains(word) {
+            return true;
         }
-        false
+        text = plain(&plainer);
     }
+    false
 }
 
 /// Returns true if the beginning of the word is in the text, and the text, or a value in it, ends or is broken before
-/// the end of the word.
-fn ends_inside(text: &str, word: &str) -> bool {
+/// the end of the word: `breaks` decides this by what follows.
+fn ends_inside(text: &str, word: &str, breaks: fn(&str) -> bool) -> bool {
     let beginning = beginning(word);
     if beginning.len() == word.len() {
         return false;
@@ -234,6 +246,8 @@ mod tests {
         ] {
             assert!(!may_have_held(text, WORD), "{text}");
         }
+        assert!(!is_altered("policy/AWSCompromised", WORD));
+        assert!(is_altered("AWSCompromised\u{fffd}eyQuarantine", WORD));
         assert!(!may_have_held("AttachUser", "AttachUserPolicy"));
         assert_eq!(beginning(WORD), "AWSCompromised");
         assert_eq!(beginning("AttachUserPolicy"), "AttachUserPolicy");

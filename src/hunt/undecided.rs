@@ -129,13 +129,15 @@ impl Doubts {
         if !call.may_be_required || !may_match(literals, None) {
             return None;
         }
-        let is_broken = |text: &str| {
+        let any_word = |is_it: fn(&str, &str) -> bool, text: &str| {
             let mut words = self.words.iter();
-            words.any(|word| broken::may_have_held(text, word))
+            words.any(|word| is_it(text, word))
         };
         event.doubt(Sought {
             is_named: &holds,
-            is_broken: &is_broken,
+            is_broken: &|text| any_word(broken::may_have_held, text),
+            is_altered: &|text| any_word(broken::is_altered, text),
+            counts_beside: rule.metadata.is_quarantine(),
         })
     }
 

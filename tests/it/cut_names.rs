@@ -59,14 +59,27 @@ fn none_is_told(texts: &[String]) {
     assert_eq!(told(&hunt), [0; 0], "{}", hunt.stderr);
 }
 
+/// An event as AWS writes it, with this text in its request.
+fn native(request: &str) -> String {
+    let text = quoted(request);
+    let flat = r#"{"eventTime":"2024-05-01T12:00:00Z","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","#;
+    format!(r#"{{"Records":[{flat}"requestParameters":{{"policyArn":{text}}}}}]}}"#)
+}
+
 /// An event with this text as its request, in each form.
 fn in_each_form(request: &str) -> Vec<String> {
+    let mut texts = in_exports(request);
+    texts.push(native(request));
+    texts
+}
+
+/// An event with this text as its request, in each form that AWS does not write itself.
+fn in_exports(request: &str) -> Vec<String> {
     let text = quoted(request);
     let flat = r#"{"eventTime":"2024-05-01T12:00:00Z","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","#;
     let ecs = r#"{"event":{"action":"AttachUserPolicy","outcome":"success","provider":"iam.amazonaws.com"},"aws":{"cloudtrail":{"#;
     vec![
         format!(r#"{flat}"requestParameters":{text}}}"#),
-        format!(r#"{{"Records":[{flat}"requestParameters":{{"policyArn":{text}}}}}]}}"#),
         format!(r#"{ecs}"request_parameters":{text}}}}}}}"#),
         format!(r#"{ecs}"flattened":{{"request_parameters":{{"policyArn":{text}}}}}}}}}}}"#),
         format!(
@@ -89,20 +102,32 @@ fn row(request: &str) -> String {
 }
 
 #[test]
-fn a_request_that_is_cut_inside_the_name_is_undecided_in_every_form() {
+fn a_request_that_is_cut_inside_the_name_is_undecided_in_exports() {
     let json = format!(r#"{{"userName":"bob","policyArn":"{ARN}"}}"#);
     let printed = format!("{{userName=bob, policyArn={ARN}}}");
     let mut texts = Vec::new();
     for whole in [json, printed] {
         let name = whole.find("AWSCompromised").unwrap();
         for n in [14, 17, 22, 26] {
-            texts.extend(in_each_form(&whole[..name + n]));
+            texts.extend(in_exports(&whole[..name + n]));
         }
         // A limit on the length of values, whose brackets are kept.
-        texts.extend(in_each_form(&format!("{}\"}}", &whole[..name + 20])));
-        texts.extend(in_each_form(&format!("{}...", &whole[..name + 20])));
+        texts.extend(in_exports(&format!("{}\"}}", &whole[..name + 20])));
+        texts.extend(in_exports(&format!("{}...", &whole[..name + 20])));
     }
     each_is_undecided(&texts);
+}
+
+#[test]
+fn a_shorter_name_in_a_record_as_aws_writes_it_is_another_name() {
+    let lengths = [14, 17, 22, 26];
+    let name = |n| {
+        format!(
+            "arn:aws:iam::aws:policy/{}",
+            &"AWSCompromisedKeyQuarantine"[..n]
+        )
+    };
+    none_is_told(&lengths.map(|n| native(&name(n))));
 }
 
 #[test]
