@@ -87,8 +87,8 @@ class Rules:
 
 
 RULES = [
-    Rules("174 rules, 6 % of the records pass", 174, FEW, "keys", 10, 1.35),
-    Rules("914 rules, half of the records pass", 914, HALF, "keys-parse", 12, 1.5),
+    Rules("174 rules, 6 % of the records pass", 174, FEW, "keys", 3, 1.35),
+    Rules("914 rules, half of the records pass", 914, HALF, "keys-parse", 5, 1.5),
 ]
 # Two threads against one.
 SCALING = [("7", "tree"), ("7", "zstd"), ("7", "lines"), ("7", "one"), ("7", "near")]
