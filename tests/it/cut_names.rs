@@ -3,27 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::lake::{Hunt, Lake, attach, attach_with};
-
-const ARN: &str = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap()
-}
-
-/// One cell of CSV.
-fn cell(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// Hunts each text as a file of its own.
-fn hunt(texts: &[String]) -> Hunt {
-    let mut lake = Lake::new();
-    for (n, text) in texts.iter().enumerate() {
-        lake = lake.file(&format!("{n:04}"), text);
-    }
-    lake.hunt(&[])
-}
+use crate::lake::{Hunt, attach, attach_with};
+use crate::undecided::{ARN, cell, hunt, quoted};
 
 /// The numbers of the files about which there is an error.
 fn told(hunt: &Hunt) -> Vec<usize> {

@@ -8,19 +8,19 @@ use proptest::sample::select;
 
 use crate::lake::{Hunt, Lake, attach, attach_with};
 
-const ARN: &str = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
+pub(crate) const ARN: &str = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
 /// One cell of CSV.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// Hunts each text as a file of its own.
-fn hunt(texts: &[String]) -> Hunt {
+pub(crate) fn hunt(texts: &[String]) -> Hunt {
     let mut lake = Lake::new();
     for (n, text) in texts.iter().enumerate() {
         lake = lake.file(&format!("{n:04}"), text);
