@@ -44,7 +44,8 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         return print(text.as_bytes());
     }
     if !may_be_replaced(path).with_context(|| path.display().to_string())? {
-        let message = "it is there, and no report of a case; name another file";
+        let message =
+            "a file of this name is there and is no report of a case; choose another name";
         return Err(usage(&format!("{}: {message}", path.display())).into());
     }
     let stores = Arc::new(Stores::new(StoreOptions::default()));

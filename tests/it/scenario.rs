@@ -606,7 +606,12 @@ fn evidence_that_was_changed_is_not_shown_and_not_overwritten() {
     symlink(&log, lake.beside("link.html")).unwrap();
     for output in ["case/events.parquet", "alerts.parquet", "link.html"] {
         let args = ["report", "case", "-o", output];
-        refuses(&lake, &args, 2, "it is there, and no report of a case");
+        refuses(
+            &lake,
+            &args,
+            2,
+            "is no report of a case; choose another name",
+        );
     }
     let ticket = ["report", "case", "--format", "md", "-o", "ticket.md"];
     runs(&lake, &ticket);
