@@ -75,8 +75,8 @@ pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     Some(from + at)
 }
 
-/// Returns true if data that is not text begins with these bytes, the first of which text does not contain. A hole of
-/// zeros and single control characters do not count.
+/// Returns true if data that is not text begins with these bytes. The first byte must be one that no text contains. A
+/// hole of zeros and single control characters do not count.
 pub(crate) fn is_data(near: &[u8]) -> bool {
     !near.starts_with(b"\0\0") && is_binary(near) && n_controls(near) >= CONTROLS_LEAST
 }

@@ -98,7 +98,7 @@ pub(crate) fn is_whole(text: &str) -> bool {
         || n('{') == n('}') && n('[') == n(']')
 }
 
-/// Returns true if the text was an object or list, of which the rest or all is lost or not readable: it begins as one
+/// Returns true if the text was an object or list, and its rest or all of it is lost or not readable: it begins as one
 /// and does not end, or it is a single word, as base64 is, or the name of a type that a script printed.
 pub(crate) fn is_cut(text: &str) -> bool {
     let text = text.trim();

@@ -3,6 +3,8 @@
 //! Some hundred fields of a candidate are looked up. The table is made in one walk over the members, and each look-up
 //! then examines one member instead of all.
 
+use std::collections::HashMap;
+
 use super::json::{Members, Value};
 use super::known::Known;
 use super::names::{after_field, divides_fields, is_field, is_other_case};
@@ -251,10 +253,11 @@ impl<'v> Record<'v> {
         if !self.has_duplicate_keys() {
             return false;
         }
-        let n_times = |name: &str| self.value.members().filter(|(n, _)| *n == name).count();
-        let is_twice = |name: &str| is_own_field(name) && n_times(name) > 1;
-        let names = || self.value.members().map(|(name, _)| name);
-        names().any(is_twice) && !names().any(|name| is_field(name, "eventName") && is_twice(name))
+        let own = self.value.members().filter(|(name, _)| is_own_field(name));
+        let mut n_times: HashMap<&str, usize> = HashMap::new();
+        own.for_each(|(name, _)| *n_times.entry(name).or_default() += 1);
+        n_times.retain(|_, n| *n > 1);
+        !n_times.is_empty() && !n_times.keys().any(|name| is_field(name, "eventName"))
     }
 
     /// Returns true if a key occurs more than once in it.

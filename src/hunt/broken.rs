@@ -1,4 +1,4 @@
-//! Text that a rule searches for, of which only the beginning is left, or which has other characters inside.
+//! Text that a rule searches for, if it was cut so that its beginning is left, or has other characters inside.
 //!
 //! In: a text, and a word that a rule searches for, such as the name of a policy. Out: whether the text may have
 //! contained that word before something shortened or changed it: a limit on the length of cells, a line that was

@@ -19,7 +19,7 @@ use crate::output::waiting::WaitingRows;
 use crate::report::evidence::LogStatus;
 use crate::report::{Defect, Diagnostic, Outcome, RelatedCounts};
 
-/// Returns what is proved of the log of a row, if that is asked.
+/// Returns what AWS signed about the log of a row; nothing if no keys are given.
 pub(super) type Status<'s> = &'s dyn Fn(&Alert) -> Option<LogStatus>;
 
 /// Writes the findings of a hunt.

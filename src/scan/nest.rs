@@ -205,10 +205,10 @@ impl Nest {
         self.n_deeper == 0 && self.frames.last().is_some_and(is_record)
     }
 
-    /// Handles a hit in the record that is innermost.
+    /// Handles a hit inside a record, where it does not matter what it is.
     pub(super) fn hit_in_record(&mut self) {
-        if let Some(record) = self.frames.last_mut() {
-            record.has_hit = true;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.has_hit = true;
         }
     }
 
@@ -289,10 +289,7 @@ impl Nest {
     pub(super) fn text(&mut self, start: u64, end: u64) {
         if self.n_marked > 0 {
             // What is inside a record is data.
-            if let Some(frame) = self.frames.last_mut() {
-                frame.has_hit = true;
-            }
-            return;
+            return self.hit_in_record();
         }
         self.push(self.text_unit(start, end), false);
     }

@@ -79,7 +79,7 @@ impl<'a> OverTime<'a> {
         self.parts.iter().map(|part| &part.rule.row)
     }
 
-    /// Returns whether the run was told to stop.
+    /// Returns whether the run must stop.
     fn is_stopped(&self) -> bool {
         self.progress.stop.load(Relaxed)
     }

@@ -58,8 +58,8 @@ pub struct RowCriteria {
     pub actions: Option<Vec<String>>,
     /// A condition that the request, as JSON, must also meet.
     pub in_request: Option<Holds>,
-    /// Words of ASCII letters and digits, one of which is in each row that may matter beside those that the search
-    /// finds: of tables of text too.
+    /// Words of ASCII letters and digits. A row that may matter has one of them, or the search finds it. This holds for
+    /// tables of text too.
     pub words: Vec<String>,
 }
 

@@ -32,7 +32,7 @@ const TABLES: &str = "
         told TEXT NOT NULL);
     -- Tuples that no later run needs once the pending output is there.
     CREATE TABLE IF NOT EXISTS over_time_spent (id INTEGER PRIMARY KEY);
-    -- `finished`: the last tuple of sources that are done. `decided`: the last one of which outputs tell. Of events from
+    -- `finished`: the last tuple of sources that are done. `decided`: the last one that outputs have. Of events from
     -- `base` on nothing was deleted.
     CREATE TABLE IF NOT EXISTS over_time_state (finished INTEGER NOT NULL, decided INTEGER NOT NULL, base INTEGER,
         decided_next INTEGER, base_next INTEGER);
