@@ -6,7 +6,8 @@ use super::cells::{Counted, Hours, Part};
 use super::count::{Counter, parsed};
 use super::trail::TrailEvent;
 use crate::custody::{NameKey, Origin, is_delivered, log_name, place_of};
-use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log, RawRecord, Search};
+use crate::engine::{Analyzer, Candidate, Emit, Interest, Local, Location, Log};
+use crate::engine::{RawRecord, Search, TextPart};
 use crate::event::Event;
 use crate::input::Source;
 use crate::input::table::RowCriteria;
@@ -46,6 +47,8 @@ impl Analyzer for CoverageAnalyzer {
 pub struct LocalCoverage {
     is_of_delivered: bool,
     n_bytes: u64,
+    /// True if the log is begun, and `origin` is what its name says.
+    is_begun: bool,
     /// The account and region of the log, if its name says so.
     origin: Option<Origin>,
     counter: Counter,
@@ -60,6 +63,15 @@ impl LocalCoverage {
         Self {
             is_of_delivered,
             ..Self::default()
+        }
+    }
+
+    /// Begins a log, with its first text or record.
+    fn begin(&mut self, log: &Log<'_>) {
+        if !std::mem::replace(&mut self.is_begun, true)
+            && !(self.is_of_delivered && log.member.is_some())
+        {
+            self.origin = origin_of(log);
         }
     }
 }
@@ -95,7 +107,8 @@ impl Local for LocalCoverage {
         !self.is_of_delivered && origin_of(log).is_none()
     }
 
-    fn record(&mut self, record: &RawRecord<'_>, _: &Location<'_>, out: &mut Emit<'_, Counted>) {
+    fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, out: &mut Emit<'_, Counted>) {
+        self.begin(&at.log);
         if self.origin.is_some() || self.is_of_delivered {
             return;
         }
@@ -112,16 +125,18 @@ impl Local for LocalCoverage {
         });
     }
 
-    fn text(&mut self, text: &[u8], log: &Log<'_>, _: &mut Emit<'_, Counted>) {
+    fn text(&mut self, text: &TextPart<'_>, log: &Log<'_>, _: &mut Emit<'_, Counted>) {
+        self.begin(log);
         let is_first = self.n_bytes == 0;
-        if is_first && !(self.is_of_delivered && log.member.is_some()) {
-            self.origin = origin_of(log);
-        }
+        let TextPart { bytes: text, times } = *text;
         self.n_bytes += text.len() as u64;
         if self.origin.is_none() {
             return;
         }
-        self.counter.add(text);
+        match times {
+            Some(times) => self.counter.add_whole(text, times),
+            None => self.counter.add(text),
+        }
         // Nearly every log comes as a whole.
         let is_doubtful = is_first && self.counter.is_doubtful(text);
         self.parsed = is_doubtful.then(|| parsed(text)).flatten();

@@ -72,6 +72,15 @@ struct Call {
 }
 
 impl Counter {
+    /// Counts in a whole text, of which the places of the keys are known.
+    pub(super) fn add_whole(&mut self, text: &[u8], times: &[usize]) {
+        let mut calls = Vec::new();
+        for &at in times {
+            self.key(text, at, &mut calls);
+        }
+        self.calls(text, 0..text.len(), calls, true);
+    }
+
     /// Counts in the next bytes.
     pub(super) fn add(&mut self, text: &[u8]) {
         self.go_on(text);
@@ -130,26 +139,36 @@ impl Counter {
         let keys = FIND_TIME.find_iter(&text[part.start..]);
         let keys = keys.map(|at| part.start + at);
         for at in keys.take_while(|at| *at < part.end) {
-            self.n_times += 1;
-            let after = &text[at + TIME.len()..];
-            let Some((value, after)) = after.split_first_chunk::<VALUE_BYTES>() else {
-                (self.is_unusual, self.is_odd) = (true, true);
-                continue;
-            };
-            match self.usual_time(value) {
-                Some(seconds) => self.hours.add(seconds),
-                None => self.is_unusual = true,
-            }
-            match trail::call_after_time(after) {
-                AfterTime::Other => {}
-                AfterTime::Call(name) => {
-                    let time = String::from_utf8_lossy(&value[2..VALUE_BYTES - 1]);
-                    let known = Some((time.into_owned(), name));
-                    calls.push(Call { at, known });
-                }
-                AfterTime::Odd => self.is_odd = true,
-            }
+            self.key(text, at, &mut calls);
         }
+        self.calls(text, part, calls, is_end);
+    }
+
+    /// Counts a key, and adds the call after it if that speaks of the log itself.
+    fn key(&mut self, text: &[u8], at: usize, calls: &mut Vec<Call>) {
+        self.n_times += 1;
+        let after = &text[at + TIME.len()..];
+        let Some((value, after)) = after.split_first_chunk::<VALUE_BYTES>() else {
+            (self.is_unusual, self.is_odd) = (true, true);
+            return;
+        };
+        match self.usual_time(value) {
+            Some(seconds) => self.hours.add(seconds),
+            None => self.is_unusual = true,
+        }
+        match trail::call_after_time(after) {
+            AfterTime::Other => {}
+            AfterTime::Call(name) => {
+                let time = String::from_utf8_lossy(&value[2..VALUE_BYTES - 1]);
+                let known = Some((time.into_owned(), name));
+                calls.push(Call { at, known });
+            }
+            AfterTime::Odd => self.is_odd = true,
+        }
+    }
+
+    /// Takes the calls that begin in a part of the text.
+    fn calls(&mut self, text: &[u8], part: Range<usize>, mut calls: Vec<Call>, is_end: bool) {
         // The name of a call may be before the first time.
         if (self.is_odd || self.n_times == 0) && !part.is_empty() {
             calls = named_calls(text, &part);
@@ -302,9 +321,12 @@ pub(super) fn parsed(text: &[u8]) -> Option<(Hours, Vec<TrailEvent>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scan::{Prefilter, Scanner, Window};
 
     /// A record in the form of AWS. Every seventh call speaks of the log itself.
     fn record(n: usize, minute: usize) -> String {
@@ -323,6 +345,25 @@ mod tests {
 
     fn text_of(records: &[String]) -> String {
         format!(r#"{{"Records":[{}]}}"#, records.join(","))
+    }
+
+    /// Counts a whole text by the places of the keys that the scan finds, if it finds all.
+    fn counted_whole(text: &[u8]) -> Option<(Hours, bool, Vec<TrailEvent>)> {
+        let mut scanner = Scanner::new(Arc::new(Prefilter::nothing())).keeping_times(true);
+        scanner.start_text(0);
+        let window = Window {
+            bytes: text,
+            base: 0,
+            is_last: true,
+            likely_start: None,
+        };
+        scanner.scan(window, &mut |_| {});
+        let times = scanner.times_of_whole()?;
+        let mut counter = Counter::default();
+        counter.add_whole(text, times);
+        let is_doubtful = counter.is_doubtful(text);
+        counter.finish();
+        Some((counter.hours, is_doubtful, counter.events))
     }
 
     fn counted(pieces: &[&[u8]]) -> (Hours, bool, Vec<TrailEvent>) {
@@ -347,6 +388,28 @@ mod tests {
             let text = whole.replace(":07Z", other);
             assert!(counted(&[text.as_bytes()]).1, "{other}");
         }
+    }
+
+    #[test]
+    fn keys_in_another_form_than_that_of_aws_are_told() {
+        let whole = text_of(&[record(1, 5), record(2, 6)]);
+        assert!(counted_whole(whole.as_bytes()).is_some());
+        for (from, to) in [
+            (r#","eventSource""#, r#", "eventSource""#),
+            (r#""eventTime":""#, r#""eventTime": ""#),
+            (":07Z", ":07.5Z"),
+            (r#""name":"trail-1""#, r#""eventTime":12"#),
+        ] {
+            let other = whole.replacen(from, to, 1);
+            assert_ne!(other, whole);
+            assert!(counted_whole(other.as_bytes()).is_none(), "{other}");
+        }
+        // The time in a text inside a record is no key.
+        let quoted = whole.replace("trail-1", r#"\"eventTime\":\"2026-03-01T05:00:00Z\""#);
+        assert_eq!(
+            counted_whole(quoted.as_bytes()),
+            Some(counted(&[quoted.as_bytes()]))
+        );
     }
 
     #[test]
@@ -413,8 +476,13 @@ mod tests {
             let pieces: Vec<&[u8]> = cuts.windows(2).map(|two| &text[two[0]..two[1]]).collect();
             let (hours, is_doubtful, events) = counted(&pieces);
             prop_assert!(!is_doubtful);
-            prop_assert_eq!(hours, parsed(text).unwrap().0);
-            prop_assert_eq!(events, parsed(text).unwrap().1);
+            prop_assert_eq!(&hours, &parsed(text).unwrap().0);
+            prop_assert_eq!(&events, &parsed(text).unwrap().1);
+            let whole = counted_whole(text);
+            prop_assert_eq!(whole.is_none(), is_sorted && !minutes.is_empty());
+            if let Some(whole) = whole {
+                prop_assert_eq!(whole, (hours, false, events));
+            }
         }
     }
 }

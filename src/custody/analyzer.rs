@@ -9,7 +9,7 @@ use super::digest::{Digest, begins_as_digest};
 use super::keys::Keys;
 use super::name::{digest_name, is_delivered, log_name};
 use super::rsa::Hash;
-use crate::engine::{Analyzer, Emit, Interest, Local, Log, Search, SizeBytes};
+use crate::engine::{Analyzer, Emit, Interest, Local, Log, Search, SizeBytes, TextPart};
 use crate::engine::{Candidate, Location};
 use crate::input::Source;
 use crate::input::table::RowCriteria;
@@ -211,7 +211,8 @@ impl Local for LocalEvidence<'_> {
         false
     }
 
-    fn text(&mut self, text: &[u8], log: &Log<'_>, _: &mut Emit<'_, Seen>) {
+    fn text(&mut self, text: &TextPart<'_>, log: &Log<'_>, _: &mut Emit<'_, Seen>) {
+        let text = text.bytes;
         if self.log.n_bytes == 0 {
             self.begin(text, log);
         }

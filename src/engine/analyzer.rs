@@ -118,6 +118,16 @@ impl Interest {
     }
 }
 
+/// The next bytes of a log's text.
+#[derive(Debug, Clone, Copy)]
+pub struct TextPart<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The places of all keys `"eventTime"` in the text, if these are all its bytes and each key is followed by a time
+    /// and `"eventSource"`, as AWS writes it. `None` if that is not known.
+    pub times: Option<&'a [usize]>,
+}
+
 /// A log: a source, or an entry of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct Log<'a> {
@@ -194,8 +204,9 @@ pub trait Local {
         true
     }
 
-    /// Takes the next bytes of a log's text. Called if [`Interest::text`] is set.
-    fn text(&mut self, _text: &[u8], _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
+    /// Takes the next bytes of a log's text. Called if [`Interest::text`] is set. The records and events in these bytes
+    /// may come before them or after them.
+    fn text(&mut self, _text: &TextPart<'_>, _log: &Log<'_>, _out: &mut Emit<'_, Self::Output>) {}
 
     /// Notes that a gzip member or another frame begins with the next bytes of the text.
     fn next_member(&mut self, _log: &Log<'_>) {}
@@ -242,7 +253,7 @@ pub(crate) trait Observer {
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
     fn record(&mut self, record: &RawRecord<'_>, at: &Location<'_>, defects: &mut Vec<Defect>);
     fn wants_records(&self, log: &Log<'_>) -> bool;
-    fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>);
+    fn text(&mut self, text: &TextPart<'_>, log: &Log<'_>, defects: &mut Vec<Defect>);
     fn next_member(&mut self, log: &Log<'_>);
     fn end_of_log(&mut self, log: &Log<'_>, defects: &mut Vec<Defect>);
     fn end(&mut self, defects: &mut Vec<Defect>);
@@ -269,7 +280,7 @@ impl<L: Local> Observer for Observing<'_, L> {
         self.local.wants_records(log)
     }
 
-    fn text(&mut self, text: &[u8], log: &Log<'_>, defects: &mut Vec<Defect>) {
+    fn text(&mut self, text: &TextPart<'_>, log: &Log<'_>, defects: &mut Vec<Defect>) {
         let mut out = Emit::new(self.output, defects);
         self.local.text(text, log, &mut out);
     }
@@ -378,7 +389,7 @@ impl<A: Local, B: Local> Local for (A, B) {
         self.0.wants_records(log) || self.1.wants_records(log)
     }
 
-    fn text(&mut self, text: &[u8], log: &Log<'_>, out: &mut Emit<'_, Self::Output>) {
+    fn text(&mut self, text: &TextPart<'_>, log: &Log<'_>, out: &mut Emit<'_, Self::Output>) {
         let (first, second) = self;
         out.first(|out| first.text(text, log, out));
         out.second(|out| second.text(text, log, out));

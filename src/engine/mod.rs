@@ -50,7 +50,9 @@ use schedule::{Schedule, Work};
 use worker::{SourceReport, Target, Worker};
 
 pub use crate::scan::{Candidate, RawRecord};
-pub use analyzer::{Analyzer, Either, Emit, Interest, Local, Location, Log, Search, SizeBytes};
+pub use analyzer::{
+    Analyzer, Either, Emit, Interest, Local, Location, Log, Search, SizeBytes, TextPart,
+};
 pub use gate::{Admission, Gate, ReadAll};
 pub use sink::Sink;
 

@@ -17,6 +17,19 @@ use super::vectors::{self, Places, TIME};
 use crate::event::time;
 use crate::report::EventCounts;
 
+/// The key of a time in CloudTrail's own records, and the number of its bytes before the letters that are searched for.
+const KEY: &[u8; 11] = br#""eventTime""#;
+const KEY_BEFORE_BYTES: usize = 7;
+
+/// The places of the keys of times in a text.
+#[derive(Debug, Default)]
+pub(super) struct TimeKeys {
+    /// The places of those that are followed by a time and a source as AWS writes them, in order.
+    pub(super) usual: Vec<usize>,
+    /// True if there are others.
+    pub(super) has_others: bool,
+}
+
 /// The size up to which a look at each letter is cheaper than a finder.
 const SHORT_BYTES: usize = 256;
 
@@ -39,6 +52,8 @@ pub(super) struct Counter {
     /// The length of the window, if the text ends with it.
     last_bytes: Option<usize>,
     is_on: bool,
+    /// The places of the keys in the window, if they are kept.
+    keys: Option<TimeKeys>,
 }
 
 /// `2024-05-01T12:00:00Z`, as two numbers that compare in the same way as the letters.
@@ -52,6 +67,16 @@ impl Counter {
     pub(super) fn begin(&mut self, to: usize, n_bytes: usize, is_last: bool) {
         (self.to, self.is_on) = (to, true);
         self.last_bytes = is_last.then_some(n_bytes);
+    }
+
+    /// Keeps the places of the keys from now on, in this memory.
+    pub(super) fn keep_keys(&mut self, memory: Option<TimeKeys>) {
+        self.keys = memory.map(TimeKeys::emptied);
+    }
+
+    /// Returns the places of the keys, if they are kept.
+    pub(super) fn take_keys(&mut self) -> Option<TimeKeys> {
+        self.keys.take()
     }
 
     /// Processes the text that the search skipped, and the rest up to the text that the next window has, from `keep`
@@ -134,7 +159,11 @@ impl Counter {
 
     /// Counts an event, if the probe is part of the key of an event's time.
     fn mark(&mut self, text: &[u8], at: usize) {
-        if !self.count_usual(text, at) {
+        let is_usual = self.count_usual(text, at);
+        if let Some(keys) = &mut self.keys {
+            keys.add(text, at, is_usual);
+        }
+        if !is_usual {
             self.count_any(text, at);
         }
     }
@@ -142,16 +171,17 @@ impl Counter {
     /// Counts an event, if the letters are in the key of its time and everything around them is as AWS writes it.
     /// Returns true if it did.
     fn count_usual(&mut self, text: &[u8], at: usize) -> bool {
-        const KEY: &[u8; 13] = br#""eventTime":""#;
         const NEXT: &[u8; 16] = br#"","eventSource":"#;
         let seen = at.checked_sub(8).and_then(|start| text.get(start..));
         let Some(([before, seen @ ..], _)) = seen.and_then(<[u8]>::split_first_chunk::<50>) else {
             return false;
         };
         let (key, rest) = seen.split_at(KEY.len());
+        let (colon, rest) = rest.split_at(2);
         let (value, next) = rest.split_at(USUAL_BYTES);
         let is_usual = *before != b'\\'
             && key.first_chunk() == Some(KEY)
+            && colon == b":\""
             && next.first_chunk() == Some(NEXT)
             && value[..4].iter().all(u8::is_ascii_digit)
             && !value.contains(&b'\n')
@@ -235,6 +265,23 @@ impl Counter {
             Some((first, last)) => (first.min(value), last.max(value)),
             None => (value, value),
         });
+    }
+}
+
+impl TimeKeys {
+    fn emptied(mut self) -> Self {
+        self.usual.clear();
+        self.has_others = false;
+        self
+    }
+
+    fn add(&mut self, text: &[u8], at: usize, is_usual: bool) {
+        let start = at.saturating_sub(KEY_BEFORE_BYTES);
+        if is_usual {
+            self.usual.push(start);
+        } else {
+            self.has_others |= text[start..].starts_with(KEY);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod ending;
 mod envelope;
 mod frame;
 mod inner;
+mod judging;
 mod extractor;
 mod keys;
 mod lenient;
@@ -42,7 +43,6 @@ mod tests;
 #[cfg(test)]
 mod growth;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -55,15 +55,16 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
+use extractor::Parsers;
 pub use extractor::each_event;
-use extractor::{Extractor, Parsers, Whole};
 use frame::{Progress, Walker};
 use limits::Limits;
-use nest::{Framed, Needle};
+use marks::TimeKeys;
+use nest::Framed;
 use no_text::NoText;
 use numbers::Numbers;
 use sequence::Sequence;
-use window::{Found, excerpt, is_anchor, last_anchor, line_at};
+use window::{Found, is_anchor, last_anchor, line_at};
 
 /// An event in text that contains a needle.
 #[derive(Debug)]
@@ -111,6 +112,8 @@ pub struct Scanner {
     unread_from: Option<u64>,
     /// The offset up to which the events of the text are counted.
     counted_to: u64,
+    /// The keys of times in the window that was scanned last, if they are kept.
+    time_keys: Option<TimeKeys>,
     /// The search for text that is written as a list of numbers.
     numbers: Numbers,
     /// The number of strings that the text is nested in.
@@ -149,6 +152,7 @@ impl Scanner {
             no_text: NoText::default(),
             unread_from: None,
             counted_to: 0,
+            time_keys: None,
             numbers: Numbers::default(),
             level: 0,
             parsers: Parsers::default(),
@@ -174,6 +178,23 @@ impl Scanner {
             shows_records,
             ..self
         }
+    }
+
+    /// Returns the scanner with a choice whether it keeps the places of the keys of times.
+    #[must_use]
+    pub(crate) fn keeping_times(self, keeps_times: bool) -> Self {
+        Self {
+            time_keys: keeps_times.then(TimeKeys::default),
+            ..self
+        }
+    }
+
+    /// Returns the places of all keys `"eventTime"` in the window that was scanned last, which must have been the whole
+    /// text. Returns `None` if one is not followed by a time and `"eventSource"`, as AWS writes it, or if the places are not
+    /// kept.
+    pub(crate) fn times_of_whole(&self) -> Option<&[usize]> {
+        let keys = self.time_keys.as_ref().filter(|keys| !keys.has_others);
+        keys.map(|keys| keys.usual.as_slice())
     }
 
     /// Chooses whether it shows all records, from the next text on.
@@ -250,6 +271,7 @@ impl Scanner {
         };
         let counted = self.counted_to.clamp(window.base, window.end());
         hits.count_events(window.at(counted), window.is_last);
+        hits.keep_time_keys(self.time_keys.take());
         let keep = match self.sequence.take() {
             None => self.scan_documents(window, &mut hits, visit),
             Some(mut sequence) => match self.scan_sequence(&mut sequence, window, &mut hits, visit)
@@ -275,6 +297,7 @@ impl Scanner {
         self.no_text.end(window, keep);
         let (events, counted) = hits.events(window.at(keep));
         self.events += events;
+        self.time_keys = hits.time_keys();
         self.counted_to = window.base + counted as u64;
         keep
     }
@@ -346,152 +369,5 @@ impl Scanner {
         self.is_walking = false;
         self.boundary = window.end();
         self.boundary
-    }
-
-    fn report_invalid(&mut self, unit: Unit, error: &parse::ParseError) {
-        self.stats.candidates += 1;
-        self.stats.candidates_defective += 1;
-        self.leave_unread(unit.start);
-        let message = format!(
-            "an event that may match ({} bytes) is {error}",
-            unit.end - unit.start
-        );
-        self.defects
-            .push(Defect::text(Code::InvalidJson, unit.start, message));
-    }
-
-    /// Judges a line at the start of a document by itself, without a walk, if it contains a hit and is a record: its
-    /// first key marks it, and it parses. Returns the offset of its end.
-    ///
-    /// The result is the same as that of a walk: a line that is one JSON value is one document, and a marked object
-    /// that is in no other one is the unit of all its hits.
-    fn line(
-        &mut self,
-        window: Window<'_>,
-        line: Range<usize>,
-        hits: &mut Hits<'_>,
-        visit: &mut dyn FnMut(ScanItem<'_>),
-    ) -> Option<u64> {
-        let is_hit = hits.first_in(line.clone()).is_some();
-        let (start, line) = (line.start, &window.bytes[line]);
-        let n_before = line.len() - line.trim_ascii_start().len();
-        let record = line.trim_ascii();
-        let limits = self.walker.limits();
-        let is_held = record.len() as u64 <= limits.record_bytes_max;
-        let is_marked = || {
-            let key = keys::marking_key(record);
-            key.is_some_and(|offset| offset as u64 <= limits.envelope_bytes)
-        };
-        if !is_hit || !is_held || !is_marked() {
-            return None;
-        }
-        let start = window.base + (start + n_before) as u64;
-        let end = start + record.len() as u64;
-        let unit = Unit {
-            start,
-            end,
-            record_index: 0,
-        };
-        // Strict JSON only. Otherwise the walk determines where the record ends.
-        let text = Whole {
-            bytes: record,
-            raw: record,
-            is_lenient: false,
-            is_row: self.is_table,
-        };
-        self.judge(unit, text, visit).ok().map(|()| end)
-    }
-
-    fn judge_framed(&mut self, window: Window<'_>, visit: &mut dyn FnMut(ScanItem<'_>)) {
-        for framed in std::mem::take(&mut self.framed) {
-            if self.stop.load(Relaxed) {
-                return;
-            }
-            match framed {
-                Framed::Unit(unit) => {
-                    let bytes = window.slice(unit.start, unit.end);
-                    let text = Whole {
-                        bytes,
-                        raw: bytes,
-                        is_lenient: true,
-                        is_row: self.is_table,
-                    };
-                    if let Err(error) = self.judge(unit, text, visit) {
-                        self.report_invalid(unit, &error);
-                    }
-                }
-                Framed::Record { unit, is_whole } => {
-                    // A larger one may no longer be in memory. The walk that cuts one off goes on to the next bracket
-                    // before, over blanks.
-                    let is_held = unit.start >= window.base && {
-                        let behind = &window.bytes[window.at(unit.end)..];
-                        let n_blanks = behind
-                            .iter()
-                            .take_while(|b| b.is_ascii_whitespace())
-                            .count();
-                        let n_blanks = if is_whole { 0 } else { n_blanks as u64 };
-                        let n_bytes = unit.end + n_blanks - unit.start;
-                        n_bytes <= self.walker.limits().record_bytes_max
-                    };
-                    let bytes = match is_held {
-                        true => window.slice(unit.start, unit.end),
-                        false => &[],
-                    };
-                    visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
-                }
-                Framed::Defect(defect) => {
-                    let offset = defect.offset.map_or(window.base, |(_, offset)| offset);
-                    self.leave_unread(offset);
-                    self.stats.candidates += 1;
-                    self.stats.candidates_defective += 1;
-                    self.defects.push(defect);
-                }
-                Framed::Unframed(Needle { offset, excerpt }) => {
-                    self.leave_unread(offset);
-                    self.needle_without_record(offset, &excerpt);
-                }
-            }
-        }
-    }
-
-    fn needle_without_record(&mut self, offset: u64, excerpt: &str) {
-        let message = format!("the needle stands in no record: {excerpt}");
-        self.defects
-            .push(Defect::text(Code::NeedleWithoutRecord, offset, message));
-    }
-
-    /// Judges a candidate, and counts it if it parses.
-    fn judge(
-        &mut self,
-        unit: Unit,
-        text: Whole<'_>,
-        visit: &mut dyn FnMut(ScanItem<'_>),
-    ) -> Result<(), parse::ParseError> {
-        let mut extractor = Extractor::new(Arc::clone(&self.prefilter), unit);
-        let visit = &mut |candidate: &Candidate<'_>| visit(ScanItem::Event(candidate));
-        extractor.text(&mut self.parsers, self.level, text, visit)?;
-        self.stats.candidates += 1;
-        self.stats.candidates_parsed += 1;
-        self.stats.events_judged += extractor.n_events;
-        self.events.judged += extractor.n_events;
-        self.stats.documents_without_events += extractor.n_documents;
-        if let Some(error) = extractor.invalid_text {
-            let message = format!("a text inside an event names what the rule looks for: {error}");
-            self.defects
-                .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
-        } else if extractor.n_events + extractor.n_documents == 0
-            && self.prefilter.holds_needle(text.bytes)
-        {
-            self.needle_without_record(unit.start, &excerpt(text.bytes));
-        } else if extractor.n_events + extractor.n_documents == 0
-            && text.is_row
-            && self.holds_cut_record(text.bytes)
-        {
-            let message = "a cell has the action that the rule requires, in a record that is cut off in the cell";
-            self.defects
-                .push(Defect::text(Code::RecordCut, unit.start, message));
-        }
-        self.report_quality(unit, extractor.quality, extractor.is_duplicate);
-        Ok(())
     }
 }

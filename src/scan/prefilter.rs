@@ -17,6 +17,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::action_keys::ActionKeys;
+use super::marks::TimeKeys;
 use super::names::{Names, longest_run};
 use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed, Patterns};
 use crate::report::EventCounts;
@@ -398,6 +399,16 @@ impl Hits<'_> {
     /// Starts counting the events of a window during the search. Those before `to` are already counted.
     pub(super) fn count_events(&mut self, to: usize, is_last: bool) {
         self.passed.events.begin(to, self.text.len(), is_last);
+    }
+
+    /// Keeps the keys of times from now on, in this memory.
+    pub(super) fn keep_time_keys(&mut self, memory: Option<TimeKeys>) {
+        self.passed.events.keep_keys(memory);
+    }
+
+    /// Returns the keys of times in the window, if they are kept. [`events`](Self::events) must come first.
+    pub(super) fn time_keys(&mut self) -> Option<TimeKeys> {
+        self.passed.events.take_keys()
     }
 
     /// Returns the events of the window, and the index up to which they are counted. The next window begins at

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
+use super::nest::Needle;
+use super::window::excerpt;
 use super::*;
 
 /// Frames a text from its start, document by document, in a single window.

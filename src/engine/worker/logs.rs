@@ -161,9 +161,14 @@ impl<'w, 'a> Logs<'w, 'a> {
                 return self.layer(log, buffer);
             }
             self.count(buffer.len() - held);
-            self.shown(member).0.text(&buffer, held, log.text.starts());
             let is_last = matches!(filled, Filled::End | Filled::Gap | Filled::Trailing);
             let is_all = is_last && base == 0 && held == 0;
+            // The scan also finds the times in a text, if it is the whole text.
+            let has_times =
+                is_all && filled != Filled::Gap && matches!(log.text.starts(), [] | [0]);
+            if !has_times {
+                self.shown(member).0.text(&buffer, held, log.text.starts());
+            }
             if !is_all {
                 ends.add(&buffer[held..]);
             }
@@ -174,6 +179,10 @@ impl<'w, 'a> Logs<'w, 'a> {
                 likely_start: log.text.last_start(),
             };
             let keep = self.scan(window, member);
+            if has_times {
+                let (mut shown, scanner) = self.shown(member);
+                shown.whole_text(&buffer, scanner.times_of_whole());
+            }
             if matches!(filled, Filled::End | Filled::Trailing) {
                 is_other_behind = filled == Filled::Trailing;
                 let defects = match is_all {
@@ -231,8 +240,9 @@ impl<'w, 'a> Logs<'w, 'a> {
             is_last: true,
             likely_start: None,
         };
-        self.shown(member).0.text(bytes, 0, &[]);
         self.scan(window, member);
+        let (mut shown, scanner) = self.shown(member);
+        shown.whole_text(bytes, scanner.times_of_whole());
         self.shown(member).0.report_ends(defects_of_whole(bytes));
         self.shown(member).0.end_of_log();
     }

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::analyzer::{Interest, Location, Log, Observer};
+use super::analyzer::{Interest, Location, Log, Observer, TextPart};
 use crate::config::{Progress, ScanConfig};
 use crate::input::archive::Entry;
 use crate::input::decompress::Budget;
@@ -85,6 +85,7 @@ impl PassContext<'_> {
         Scanner::new(Arc::clone(&self.target.prefilter))
             .stopped_by(&self.progress.stop)
             .showing_records(self.target.shows_records)
+            .keeping_times(self.target.shows_text)
     }
 }
 
@@ -336,6 +337,16 @@ impl<'a> PieceContext<'a> {
         target.shows_records && (!target.shows_text || self.observer.wants_records(&self.log()))
     }
 
+    /// Passes on the whole text of a log, if the text is requested. `times` are the places of the keys of its times, if
+    /// they are known.
+    fn whole_text(&mut self, bytes: &[u8], times: Option<&[usize]>) {
+        if self.context.target.shows_text && !self.is_excluded() {
+            let log = self.log();
+            let text = TextPart { bytes, times };
+            self.observe(|observer, defects| observer.text(&text, &log, defects));
+        }
+    }
+
     /// Passes on the bytes of a log from `from` on, if the text is requested. `starts` are the places where members
     /// begin.
     fn text(&mut self, text: &[u8], from: usize, starts: &[usize]) {
@@ -343,16 +354,17 @@ impl<'a> PieceContext<'a> {
             return;
         }
         let log = self.log();
+        let part = |bytes| TextPart { bytes, times: None };
         self.observe(|observer, defects| {
             let mut from = from;
             for &start in starts {
                 if start > from {
-                    observer.text(&text[from..start], &log, defects);
+                    observer.text(&part(&text[from..start]), &log, defects);
                 }
                 observer.next_member(&log);
                 from = from.max(start);
             }
-            observer.text(&text[from..], &log, defects);
+            observer.text(&part(&text[from..]), &log, defects);
         });
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::ScanConfig;
-use crate::engine::analyzer::{Interest, Location, Log, Search};
+use crate::engine::analyzer::{Interest, Location, Log, Search, TextPart};
 use crate::engine::worker::Target;
 use crate::input::source::SourceKind;
 use crate::input::table::RowCriteria;
@@ -39,7 +39,7 @@ struct Nothing;
 impl Observer for Nothing {
     fn event(&mut self, _: &Candidate<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
     fn record(&mut self, _: &RawRecord<'_>, _: &Location<'_>, _: &mut Vec<Defect>) {}
-    fn text(&mut self, _: &[u8], _: &Log<'_>, _: &mut Vec<Defect>) {}
+    fn text(&mut self, _: &TextPart<'_>, _: &Log<'_>, _: &mut Vec<Defect>) {}
     fn wants_records(&self, _: &Log<'_>) -> bool {
         true
     }
