@@ -4,6 +4,7 @@
 //! ```text
 //! bare tree    THREADS FOLDER  walk, then read, inflate and search every gzip file, and count its events
 //! bare inflate THREADS FOLDER  the same without the search and the count
+//! bare hash    THREADS FOLDER  walk, then read, inflate and hash every gzip file, with SHA-256
 //! bare map     THREADS FILE    map a file, search it for the needle and for escaped letters, and count its events
 //! bare zstd    THREADS PATH    decode every frame of every zstd file, a frame on one thread
 //! bare zstd-search THREADS PATH    the same, and search each buffer and count its events
@@ -30,6 +31,7 @@ use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem::Finder;
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, find_frame_compressed_size};
 
 #[global_allocator]
@@ -71,6 +73,7 @@ fn main() {
     let (n_bytes, n_found) = pool.install(|| match mode.as_str() {
         "tree" => tree(path, true),
         "inflate" => tree(path, false),
+        "hash" => hash(path),
         "map" => map(path),
         "zstd" => zstd(path, false),
         "zstd-search" => zstd(path, true),
@@ -149,6 +152,21 @@ fn tree(path: &Path, searches: bool) -> Sum {
                     1
                 };
                 (text.len() as u64, n_found)
+            },
+        )
+        .reduce(Sum::default, add)
+}
+
+fn hash(path: &Path) -> Sum {
+    files(path)
+        .par_iter()
+        .map_init(
+            || (Decompressor::new(), Vec::new(), Vec::new()),
+            |(inflater, stored, text), path| {
+                read(path, stored);
+                let text = inflate(inflater, stored, text);
+                std::hint::black_box(Sha256::digest(&*text));
+                (text.len() as u64, 1)
             },
         )
         .reduce(Sum::default, add)

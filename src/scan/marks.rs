@@ -184,7 +184,7 @@ impl Counter {
             && colon == b":\""
             && next.first_chunk() == Some(NEXT)
             && value[..4].iter().all(u8::is_ascii_digit)
-            && !value.contains(&b'\n')
+            && value.iter().all(|byte| *byte != b'\n')
             && is_usual_time(value);
         if is_usual {
             self.counts.native += 1;
