@@ -57,15 +57,21 @@ impl Hours {
     /// Adds an event.
     pub(super) fn add(&mut self, seconds: i64) {
         let hour = seconds.div_euclid(HOUR);
-        let one = Cell {
-            n_events: 1,
-            first: seconds,
-            last: seconds,
-            ..Cell::default()
-        };
         match self.0.iter_mut().rev().find(|(other, _)| *other == hour) {
-            Some((_, cell)) => cell.add(one),
-            None => self.0.push((hour, one)),
+            Some((_, cell)) => {
+                cell.n_events += 1;
+                cell.first = cell.first.min(seconds);
+                cell.last = cell.last.max(seconds);
+            }
+            None => {
+                let cell = Cell {
+                    n_events: 1,
+                    first: seconds,
+                    last: seconds,
+                    ..Cell::default()
+                };
+                self.0.push((hour, cell));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
-use super::cells::{Cell, Cells, HOUR};
+use super::cells::{Cell, Cells, HOUR, n_parts};
 use super::rhythm::{self, Known};
 use super::trail::TrailEvent;
 use crate::custody::{Chains, MissingLog, Origin, Why};
@@ -289,26 +289,33 @@ impl RegionMap {
             missing,
             holes: Vec::new(),
         };
-        region.states = (first..=last)
-            .map(|hour| region.state(hour, &reasons, spans))
-            .collect();
+        region.find_states(last, &reasons, spans);
         region.add_rhythm(&mut reasons, spans);
         region.find_holes(&reasons);
         region
     }
 
-    fn state(&self, hour: i64, reasons: &BTreeMap<i64, Reason>, spans: &[(i64, i64)]) -> HourState {
-        let start = hour * HOUR;
-        let (from, to) = (start, start + QUIET_AFTER);
-        if reasons.contains_key(&hour) {
-            HourState::Hole
-        } else if self.cells.contains_key(&hour) {
-            HourState::Covered
-        } else if spans.iter().any(|span| span.0 <= from && to <= span.1) {
-            HourState::Quiet
-        } else {
-            HourState::Unknown
+    /// Finds the states of the hours up to `last`.
+    fn find_states(&mut self, last: i64, reasons: &BTreeMap<i64, Reason>, spans: &[(i64, i64)]) {
+        let n_hours = usize::try_from(last - self.first + 1).unwrap_or_default();
+        let mut states = vec![HourState::Unknown; n_hours];
+        let mut set = |from: i64, to: i64, state: HourState| {
+            let [from, to] = [from, to].map(|hour| (hour - self.first).clamp(0, n_hours as i64));
+            let [from, to] = [from, to].map(|n| usize::try_from(n).unwrap_or_default());
+            states.get_mut(from..to).unwrap_or_default().fill(state);
+        };
+        for &(from, to) in spans {
+            let first = n_parts(from, HOUR);
+            let after = (to - QUIET_AFTER).div_euclid(HOUR) + 1;
+            set(first, after, HourState::Quiet);
         }
+        for &hour in self.cells.keys() {
+            set(hour, hour + 1, HourState::Covered);
+        }
+        for &hour in reasons.keys() {
+            set(hour, hour + 1, HourState::Hole);
+        }
+        self.states = states;
     }
 
     /// Finds holes by the rhythm, where no digest tells.
@@ -385,6 +392,46 @@ impl RegionMap {
             cells: BTreeMap::new(),
             missing: BTreeMap::new(),
             holes: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The states of all hours together are those of each hour by itself.
+        #[test]
+        fn each_hour_has_the_state_that_its_own_evidence_gives(
+            first in -30_i64..30,
+            n_hours in 1_i64..50,
+            cells in prop::collection::btree_set(-40_i64..90, 0..30),
+            reasons in prop::collection::btree_set(-40_i64..90, 0..9),
+            spans in prop::collection::vec((-40 * HOUR..90 * HOUR, 0..40 * HOUR), 0..4),
+        ) {
+            let spans: Vec<_> = spans.into_iter().map(|(from, length)| (from, from + length)).collect();
+            let mut region = RegionMap::of_states(first, Vec::new());
+            region.cells = cells.iter().map(|hour| (*hour, Cell::default())).collect();
+            let reasons: BTreeMap<i64, Reason> =
+                reasons.into_iter().map(|hour| (hour, Reason::Rhythm)).collect();
+            region.find_states(first + n_hours - 1, &reasons, &spans);
+            let state = |hour: i64| {
+                let (from, to) = (hour * HOUR, hour * HOUR + QUIET_AFTER);
+                if reasons.contains_key(&hour) {
+                    HourState::Hole
+                } else if cells.contains(&hour) {
+                    HourState::Covered
+                } else if spans.iter().any(|span| span.0 <= from && to <= span.1) {
+                    HourState::Quiet
+                } else {
+                    HourState::Unknown
+                }
+            };
+            let expected: Vec<_> = (first..first + n_hours).map(state).collect();
+            prop_assert_eq!(region.states, expected);
         }
     }
 }

@@ -84,13 +84,17 @@ impl Shares {
             sums: Vec::new(),
         };
         let mut sum = [(0, 0); CLASSES];
-        for (hour, known) in hours.iter().enumerate() {
-            while shares.sums.len() <= shares.day(hour) {
-                shares.sums.push(sum);
+        let of_day = usize::try_from(first.rem_euclid(24)).unwrap_or_default();
+        let (first_day, others) = hours.split_at(hours.len().min(24 - of_day));
+        let mut hour = 0;
+        for day in std::iter::once(first_day).chain(others.chunks(24)) {
+            shares.sums.push(sum);
+            let class = shares.class(hour);
+            hour += day.len();
+            for ((n_active, n), known) in sum[class..].iter_mut().zip(day) {
+                *n_active += u32::from(*known == Known::Active);
+                *n += 1;
             }
-            let (n_active, n) = &mut sum[shares.class(hour)];
-            *n_active += u32::from(*known == Known::Active);
-            *n += 1;
         }
         shares.sums.push(sum);
         shares

@@ -65,10 +65,11 @@ pub(super) fn call_after_time(text: &[u8]) -> AfterTime {
     let Some(after) = text.strip_prefix(br#","eventSource":""#) else {
         return AfterTime::Odd;
     };
-    // The first letter is enough for most services.
-    if after
-        .first()
-        .is_some_and(|first| first.is_ascii_lowercase() && !matches!(first, b'c' | b's'))
+    // The first two letters are enough for nearly all services.
+    if let [first, second, ..] = after
+        && first.is_ascii_lowercase()
+        && second.is_ascii_alphanumeric()
+        && !matches!([*first, *second], [b'c', b'l'] | [b's', b'3'])
     {
         return AfterTime::Other;
     }

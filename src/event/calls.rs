@@ -16,6 +16,16 @@ impl Event<'_> {
         !is_other_id && self.text("event.action") == other.text("event.action")
     }
 
+    /// Returns true if the two have different ids and different times: each is an event of its own, although one is
+    /// inside the other.
+    pub(crate) fn is_apart_from(&self, other: &Event<'_>) -> bool {
+        let [own, others] = [self.text("event.id"), other.text("event.id")];
+        let has_other_id = own.is_some() && others.is_some() && own != others;
+        let times = self.time_micros().zip(other.time_micros());
+        (has_other_id || !self.tells_by("event.id"))
+            && times.is_some_and(|(own, other)| own != other)
+    }
+
     /// Returns true if the other one is of a call that this one is not of, or may be: two records that ran into each
     /// other name two calls.
     pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {

@@ -218,6 +218,8 @@ impl Extractor {
         let n_before = self.n_events;
         // A different event inside it is only mentioned by it.
         let mut is_itself = false;
+        // If one that ran into this one is inside it, the request of this one may be lost.
+        let mut is_torn = false;
         let asks = event.may_ask_for(&is_hit);
         if event.stands_alone(&is_hit) {
             self.contradicted(parsers, place, (event, carried), visit);
@@ -227,16 +229,18 @@ impl Extractor {
             let wrapper = Wrapper::new(action.as_deref(), provider.as_deref());
             self.carried(parsers, place, (event, carried), &mut |candidate| {
                 let may_be = event.may_be(&candidate.event);
+                let is_apart = !may_be && event.is_apart_from(&candidate.event);
                 is_itself |= may_be;
-                // An event that asks for it itself is judged after those inside it.
-                match asks && !may_be {
+                is_torn |= is_apart;
+                // Such an event, and one that asks for it itself, is judged after those inside it.
+                match is_apart || asks && !may_be {
                     true => visit(candidate),
                     false => visit(&candidate.in_wrapper(wrapper)),
                 }
             });
         }
         let is_told = self.n_events > n_before;
-        if !is_told || !is_itself && asks {
+        if !is_told || !is_itself && (asks || is_torn) {
             itself(self, visit);
         }
     }

@@ -354,6 +354,33 @@ fn a_record_that_ran_into_the_original_of_another_document_is_told() {
     );
 }
 
+/// Where a record lost its request, and the beginning of one that follows, that one is a field of it.
+#[test]
+fn a_record_in_which_another_one_begins_has_lost_its_request() {
+    let failed = attach("2").replace(
+        r#""eventName":"#,
+        r#""errorCode":"AccessDenied","eventName":"#,
+    );
+    let native = |time: &str| {
+        format!(
+            r#"{{"eventVersion":"1.09","eventTime":"{time}","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventID":"1","requ":{failed}}}"#
+        )
+    };
+    let ecs = |time: &str| {
+        format!(
+            r#"{{"_source":{{"@timestamp":"{time}","event.dataset":"aws.cloudtrail","event.provider":"iam.amazonaws.com","event.action":"AttachUserPolicy","event.id":"1","event.ource":{failed}}}}}"#
+        )
+    };
+    for form in [&native as &dyn Fn(&str) -> String, &ecs] {
+        let found = hunt(&[form("2024-05-01T11:59:58Z")]).exits(3).finds(&[]);
+        assert_eq!(told(&found, "undecided"), [0], "{}", found.stderr);
+        assert_eq!(found.report["related"]["failed_attach"], 1);
+        // A writer may give ids of its own to a record that it has put into its document.
+        let found = hunt(&[form("2024-05-01T12:00:00Z")]).exits(0).finds(&[]);
+        assert_eq!(found.report["related"]["failed_attach"], 1);
+    }
+}
+
 #[test]
 fn an_original_that_is_cut_or_no_json_is_data_of_its_document() {
     let record = attach("1");
