@@ -289,6 +289,9 @@ fn has(text: &[u8], word: &str) -> bool {
     memchr::memmem::find(&plain, word.as_bytes()).is_some()
 }
 
+/// The largest number of rows of a group that is read. The files that are made have far fewer.
+const ROWS_MAX: usize = 1 << 20;
+
 /// Something that may fail in any way.
 fn quietly<T>(run: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok().flatten()
@@ -306,6 +309,11 @@ fn lines(
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let stored = stored.clone();
         let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(stored, options).ok()?;
+        // A damaged footer may promise more rows than memory has room for.
+        let n_rows = reader.metadata().row_groups().get(group)?.num_rows();
+        if usize::try_from(n_rows).ok()? > ROWS_MAX {
+            return None;
+        }
         let mask = match leaves {
             Some(leaves) => ProjectionMask::leaves(reader.parquet_schema(), leaves.iter().copied()),
             None => ProjectionMask::all(),
