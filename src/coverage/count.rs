@@ -243,15 +243,16 @@ impl Counter {
     /// Reads `:"2026-03-01T05:32:31Z"`.
     fn usual_time(&mut self, value: &[u8; VALUE_BYTES]) -> Option<i64> {
         let (hour, rest) = value.split_first_chunk::<HOUR_BYTES>()?;
+        let two = |tens: u8, ones: u8| {
+            let [tens, ones] = [tens, ones].map(|digit| digit.wrapping_sub(b'0'));
+            (tens < 6 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
+        };
         if let (Some((last, first_second)), &[m1, m2, b':', s1, s2, b'Z', b'"']) =
             (&self.last_hour, rest)
             && last == hour
-            && [m1, m2, s1, s2].iter().all(u8::is_ascii_digit)
-            && m1 < b'6'
-            && s1 < b'6'
+            && let (Some(minutes), Some(seconds)) = (two(m1, m2), two(s1, s2))
         {
-            let two = |tens: u8, ones: u8| i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-            return Some(first_second + two(m1, m2) * 60 + two(s1, s2));
+            return Some(first_second + minutes * 60 + seconds);
         }
         let text = value.strip_prefix(b":\"")?.strip_suffix(b"\"")?;
         let is_usual = text.len() == 20 && text[10] == b'T' && text[19] == b'Z';

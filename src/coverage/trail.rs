@@ -62,7 +62,9 @@ pub(super) enum AfterTime {
 /// Returns what follows the time of an event as AWS writes it.
 pub(super) fn call_after_time(text: &[u8]) -> AfterTime {
     const SERVICES: [&str; 2] = ["cloudtrail.amazonaws.com", "s3.amazonaws.com"];
-    let Some(after) = text.strip_prefix(br#","eventSource":""#) else {
+    const KEY: &[u8; 16] = br#","eventSource":""#;
+    // As an array, it is compared in a few instructions.
+    let Some((KEY, after)) = text.split_first_chunk() else {
         return AfterTime::Odd;
     };
     // The first two letters are enough for nearly all services.

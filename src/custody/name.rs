@@ -81,7 +81,9 @@ pub(crate) fn log_name(path: &str) -> Option<LogName<'_>> {
         .filter(|part| part.eq_ignore_ascii_case("CloudTrail"))?;
     let region = parts.next()?;
     let time = time(parts.next()?, false)?;
-    let is_name = is_region(&region.to_ascii_lowercase()) && parts.next().is_some();
+    // Copies may have another case.
+    let is_region = is_region(region) || is_region(&region.to_ascii_lowercase());
+    let is_name = is_region && parts.next().is_some();
     is_name.then_some(LogName {
         account,
         region,

@@ -242,12 +242,11 @@ pub fn is_account(name: &str) -> bool {
 /// Reports whether this may be the name of a region, such as `us-gov-west-1`.
 #[must_use]
 pub fn is_region(name: &str) -> bool {
-    let parts: Vec<&str> = name.split('-').collect();
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    match parts.split_last() {
-        Some((number, words)) => words.len() >= 2 && words.iter().all(is_word) && is_number(number),
-        None => false,
-    }
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let Some((words, number)) = name.rsplit_once('-') else {
+        return false;
+    };
+    words.contains('-') && words.split('-').all(is_word) && is_number(number)
 }
 
 /// Returns the days of a year or of a month, or one day.
