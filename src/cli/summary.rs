@@ -4,26 +4,30 @@ use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
 use trailsift::report::{Code, RelatedCounts, Relation, Report, RuleReports, Severity, Stats};
 
+use super::fold::folded;
 use super::outputs;
+use super::table::Room;
 use super::terminal::{self, green, harmless, red, yellow};
 
 /// Prints the summary to standard error.
 pub(super) fn show(report: &Report, config: &HuntConfig) {
+    let room = Room::of_stderr();
     for (name, text) in lines(report, config) {
         let mut label = name;
-        // The other lines have words that are searched for, or copied.
         let lines = match name {
             "related" => super::case_summary::wrapped(&text),
             _ => vec![text],
         };
         for line in lines {
-            let line = line.replace(NO_BREAK, " ");
-            terminal::line(&format!("{label:<11} {line}"));
+            let line = folded(&format!("{label:<11} {line}"), INDENT, room);
+            terminal::line(&line.replace(NO_BREAK, " "));
             label = "";
         }
     }
 }
 
+/// Number of columns before a text.
+const INDENT: usize = 12;
 /// A space at which no line ends.
 const NO_BREAK: &str = "\u{a0}";
 
@@ -77,7 +81,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         lines.push(("rules", rules(report)));
     }
     lines.extend([
-        ("events", events(stats) + of_all(config)),
+        ("events", events(report) + of_all(config)),
         ("files", files),
         (
             "bytes",
@@ -151,8 +155,12 @@ fn of_all(config: &HuntConfig) -> &'static str {
     }
 }
 
-fn events(stats: &Stats) -> String {
+fn events(report: &Report) -> String {
+    let (sources, stats) = (&report.sources, &report.stats);
     let n_events = match stats.events_read {
+        0 if sources.known > 0 && sources.known == sources.found => {
+            return "none: all files were read by earlier runs".to_owned();
+        }
         0 => return yellow("no CloudTrail events were read"),
         n => HumanCount(n),
     };
