@@ -56,8 +56,8 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.partial, "read in part"),
         (sources.failed, "not read"),
         (sources.known, "done before"),
-        (sources.known_partial, "of these not whole"),
-        (sources.repeated, "met twice"),
+        (sources.known_partial, "of these only in part"),
+        (sources.repeated, "under two paths"),
         (sources.links_not_followed, "links not followed"),
         (sources.folders_passed_over, "folders passed over"),
         (sources.without_events, "without events"),
@@ -130,7 +130,7 @@ fn rules(report: &Report) -> String {
 
 fn candidates(stats: &Stats) -> String {
     let mut text = format!(
-        "{}, {} events in them judged",
+        "{} that may match, {} events in them checked",
         HumanCount(stats.candidates),
         HumanCount(stats.events_judged)
     );
@@ -193,7 +193,8 @@ fn complete(report: &Report) -> String {
         true => format!("{}: everything was read", green("yes")),
         false => {
             let before = (report.sources.known_partial > 0).then(|| {
-                "of what was done before, not all was read whole (trailsift state tells)".to_owned()
+                "earlier runs read some files only in part (list: trailsift state --failed)"
+                    .to_owned()
             });
             let now = Some(kinds(Severity::Error)).filter(|kinds| !kinds.is_empty());
             let reasons: Vec<String> = now.into_iter().chain(before).collect();
@@ -205,7 +206,7 @@ fn complete(report: &Report) -> String {
         text += &format!(" ({}: {warnings})", yellow("warnings"));
     }
     if !notes.is_empty() {
-        text += &format!(" (worth knowing: {notes})");
+        text += &format!(" (notes: {notes})");
     }
     text
 }
