@@ -32,21 +32,9 @@ const NAMES_SHOWN: usize = 5;
 
 /// Runs an investigation and reports the result.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
-    let Seeds { seeds, n_others } = beginnings::seeds(&mut args)?;
-    if seeds.is_empty() {
-        return Ok(nothing_to_do(&args, n_others));
-    }
-    if n_others > 0 {
-        let alerts = plural(
-            n_others,
-            "alert of another rule is",
-            "alerts of other rules are",
-        );
-        note(
-            &args,
-            &format!("{alerts} left out: a case begins with quarantines, or with --user"),
-        );
-    }
+    let Some(seeds) = seeds(&mut args)? else {
+        return Ok(Exit::Complete);
+    };
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
     let scan = resolve::resolve_case(&args, &folder, begins(&args, &seeds))?;
@@ -112,20 +100,32 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Says that no alert names a user. For a job that investigates after each hunt this is no failure.
-fn nothing_to_do(args: &InvestigateArgs, n_others: u64) -> Exit {
-    let why = match n_others {
-        0 => "no alert names a user".to_owned(),
-        n => format!(
-            "no alert is of a quarantine, {} of other rules (to investigate a user, name it in their place: --user NAME)",
-            plural(n, "is", "are")
-        ),
-    };
-    note(
-        args,
-        &format!("{why}: there is nothing to investigate, and no case was written"),
-    );
-    Exit::Complete
+/// Returns the beginnings of the case, and reports alerts that are none. Returns nothing if there is no beginning: for a
+/// job that investigates after each hunt this is no failure.
+fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Option<Vec<Seed>>> {
+    let Seeds { seeds, n_others } = beginnings::seeds(args)?;
+    if seeds.is_empty() {
+        let why = match n_others {
+            0 => "no alert names a user".to_owned(),
+            n => format!(
+                "no alert is of a quarantine, {} of other rules (to investigate a user, name it in their place: --user NAME)",
+                plural(n, "is", "are")
+            ),
+        };
+        let text = format!("{why}: there is nothing to investigate, and no case was written");
+        note(args, &text);
+        return Ok(None);
+    }
+    if n_others > 0 {
+        let alerts = plural(
+            n_others,
+            "alert of another rule is",
+            "alerts of other rules are",
+        );
+        let text = format!("{alerts} left out: a case begins with quarantines, or with --user");
+        note(args, &text);
+    }
+    Ok(Some(seeds))
 }
 
 /// Prints a note.
