@@ -303,7 +303,7 @@ fn listed(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::map::{Hole, Reason};
+    use super::super::map::{self, Reason};
     use super::HourState::{Covered, Hole, Quiet, Unknown};
     use super::*;
 
@@ -370,13 +370,13 @@ mod tests {
 
     #[test]
     fn equal_holes_of_regions_and_accounts_are_one_sentence() {
-        let hole = |from, to| Hole {
+        let hole = |from, to| map::Hole {
             from,
             to,
             reason: Reason::ChainRestarted,
             n_missing: 0,
         };
-        let region = |account: &str, region: &str, holes: Vec<Hole>| RegionMap {
+        let region = |account: &str, region: &str, holes: Vec<map::Hole>| RegionMap {
             account: account.to_owned(),
             region: region.to_owned(),
             holes,
