@@ -386,7 +386,10 @@ fn a_test_of_a_rule_says_what_held_in_each_event() {
         text.contains("no field    source.geo.name is \"x\""),
         "{text}"
     );
-    assert!(text.contains("and 4 events more (--max)"), "{text}");
+    assert!(
+        text.contains("and 4 more events (--max N shows more)"),
+        "{text}"
+    );
     let args = ["rules", "test", "nosuch.toml", "logs/a.json.gz"];
     refuses(&lake, &args, "is neither a file nor a query");
     // The query is on a line of its own, with a mark below the place.
