@@ -81,7 +81,7 @@ pub use countries::Countries;
 pub use files::{ABOUT, FILES, write};
 pub use leak::{Finding, ForeignUse, Leak, LeakedKey, Reason};
 pub use neighbours::Neighbour;
-pub use seeds::{holds_alerts, seeds};
+pub use seeds::{Seeds, holds_alerts, seeds};
 pub use seen::Seen;
 pub use shell::quoted;
 pub use stored::read;

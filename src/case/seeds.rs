@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use arrow_array::ArrayRef;
 use arrow_schema::Schema;
 use jiff::Timestamp;
 use parquet::arrow::ProjectionMask;
@@ -16,6 +17,7 @@ use super::alert_columns;
 use crate::event::time::micros;
 use crate::follow::{Entity, Kind};
 use crate::input::layout::is_account;
+use crate::rule::QUARANTINE_ID;
 
 /// The columns of alerts with the identity of a case, and the time of its quarantine.
 const COLUMNS: [&str; 4] = [
@@ -25,6 +27,40 @@ const COLUMNS: [&str; 4] = [
     "event_time",
 ];
 
+/// Further columns of alerts, which a file need not have. They say if a row is about a quarantine.
+const RULE_COLUMNS: [&str; 2] = ["rule_id", "policy_name"];
+
+/// The part of the names of all quarantine policies.
+const POLICY: &str = "CompromisedKeyQuarantine";
+
+/// The seeds in files of alerts.
+#[derive(Debug, Default)]
+pub struct Seeds {
+    /// The seeds, each once and in their order.
+    pub seeds: Vec<Seed>,
+    /// The number of alerts of other rules, which are no seeds.
+    pub n_others: u64,
+}
+
+impl Seeds {
+    /// Takes the user of a row, if the row is about a quarantine and names a user.
+    fn add(&mut self, is_quarantine: bool, seed: Option<Seed>) {
+        match is_quarantine {
+            true => self.seeds.extend(seed),
+            false => self.n_others += 1,
+        }
+    }
+}
+
+/// Returns whether a row is about a quarantine: its rule says so, or its policy, whatever the rule. Without one of the two
+/// columns it counts as one.
+fn is_quarantine(rule_id: Option<Option<&str>>, policy: Option<Option<&str>>) -> bool {
+    let (Some(rule_id), Some(policy)) = (rule_id, policy) else {
+        return true;
+    };
+    rule_id.is_none_or(|id| id == QUARANTINE_ID) || policy.is_some_and(|name| name.contains(POLICY))
+}
+
 const NO_ALERTS: &str = "it holds no alerts";
 
 /// Returns the seeds in a file of alerts (Parquet, JSON lines or CSV), or in all such files of a folder, each once and in
@@ -33,38 +69,39 @@ const NO_ALERTS: &str = "it holds no alerts";
 /// # Errors
 ///
 /// The I/O error, or the error in a file, with its path.
-pub fn seeds(path: &Path) -> io::Result<Vec<Seed>> {
+pub fn seeds(path: &Path) -> io::Result<Seeds> {
     let files = match path.is_dir() {
         true => files_in(path)?,
         false => vec![path.to_owned()],
     };
-    let mut seeds = Vec::new();
+    let mut found = Seeds::default();
     for file in files {
-        let in_file = in_file(&file);
-        seeds.extend(in_file.map_err(|error| {
+        let in_file = in_file(&file, &mut found);
+        in_file.map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", file.display()))
-        })?);
+        })?;
     }
+    let seeds = &mut found.seeds;
     seeds.sort_by(|a, b| (&a.entity, a.time).cmp(&(&b.entity, b.time)));
     seeds.dedup();
-    Ok(seeds)
+    Ok(found)
 }
 
-fn in_file(path: &Path) -> io::Result<Vec<Seed>> {
+fn in_file(path: &Path, found: &mut Seeds) -> io::Result<()> {
     let kind = kind_of_file(path)?;
     let mut file = File::open(path)?;
     match kind {
-        Some(Kept::Parquet) => of_parquet(file),
-        Some(Kept::Csv) => of_csv(file),
-        Some(Kept::Lines) => of_lines(file),
+        Some(Kept::Parquet) => of_parquet(file, found),
+        Some(Kept::Csv) => of_csv(file, found),
+        Some(Kept::Lines) => of_lines(file, found),
         // It is no file of alerts: reading it shows why.
         None => {
             let mut magic = [0; 4];
             let n_read = file.read(&mut magic)?;
             file.rewind()?;
             match &magic[..n_read] {
-                b"PAR1" => of_parquet(file),
-                _ => of_lines(file),
+                b"PAR1" => of_parquet(file, found),
+                _ => of_lines(file, found),
             }
         }
     }
@@ -207,7 +244,7 @@ fn seed(
     }))
 }
 
-fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
+fn of_parquet(file: File, found: &mut Seeds) -> io::Result<()> {
     // By the types of Parquet alone, which are fewer than those of Arrow.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
@@ -220,12 +257,12 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
     if has("relation") {
         return Err(io::Error::other(NO_ALERTS));
     }
-    let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
+    let columns = COLUMNS.into_iter().chain(RULE_COLUMNS);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     let reader = builder
         .with_projection(mask)
         .build()
         .map_err(io::Error::other)?;
-    let mut seeds = Vec::new();
     for batch in reader {
         let batch = batch.map_err(io::Error::other)?;
         let column = |name: &str| {
@@ -234,6 +271,7 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
         };
         let [user, recipient, account, time] = COLUMNS.map(column);
         let (user, recipient, account, time) = (user?, recipient?, account?, time?);
+        let of_rule = RULE_COLUMNS.map(|name| batch.column_by_name(name));
         for row in 0..batch.num_rows() {
             let read = || {
                 let named = |name: &'static str| move |error| format!("{name}: {error}");
@@ -242,16 +280,21 @@ fn of_parquet(file: File) -> io::Result<Vec<Seed>> {
                 let accounts = [text(recipient, COLUMNS[1])?, text(account, COLUMNS[2])?];
                 let time = alert_columns::time(time, row).map_err(named(COLUMNS[3]))?;
                 let accounts = accounts.each_ref().map(Option::as_deref);
-                seed(user.as_deref(), accounts, time)
+                // A column of another type is as good as none.
+                let value = |column: Option<&ArrayRef>| alert_columns::text(column?, row).ok();
+                let [rule, policy] = of_rule.map(value);
+                let of_row = [&rule, &policy].map(|one| one.as_ref().map(Option::as_deref));
+                let is_quarantine = is_quarantine(of_row[0], of_row[1]);
+                seed(user.as_deref(), accounts, time).map(|seed| (is_quarantine, seed))
             };
-            seeds.extend(read().map_err(io::Error::other)?);
+            let (is_quarantine, seed) = read().map_err(io::Error::other)?;
+            found.add(is_quarantine, seed);
         }
     }
-    Ok(seeds)
+    Ok(())
 }
 
-fn of_lines(file: File) -> io::Result<Vec<Seed>> {
-    let mut seeds = Vec::new();
+fn of_lines(file: File, found: &mut Seeds) -> io::Result<()> {
     for (n, line) in BufReader::new(file).lines().enumerate() {
         let line = line?;
         if line.trim().is_empty() {
@@ -275,12 +318,15 @@ fn of_lines(file: File) -> io::Result<Vec<Seed>> {
             other => return Err(fault(&format!("event_time: {other} is no text"))),
         };
         let seed = seed(text("target_user_name"), accounts, time);
-        seeds.extend(seed.map_err(|error| fault(&error))?);
+        let seed = seed.map_err(|error| fault(&error))?;
+        // A line leaves out fields without a value.
+        let is_quarantine = is_quarantine(Some(text("rule_id")), Some(text("policy_name")));
+        found.add(is_quarantine, seed);
     }
-    Ok(seeds)
+    Ok(())
 }
 
-fn of_csv(file: File) -> io::Result<Vec<Seed>> {
+fn of_csv(file: File, found: &mut Seeds) -> io::Result<()> {
     let mut reader = csv::Reader::from_reader(file);
     let header = reader.headers().map_err(io::Error::other)?.clone();
     let place = |column: &str| {
@@ -289,7 +335,7 @@ fn of_csv(file: File) -> io::Result<Vec<Seed>> {
     };
     let [user, recipient, account, time] = COLUMNS.map(place);
     let (user, recipient, account, time) = (user?, recipient?, account?, time?);
-    let mut seeds = Vec::new();
+    let of_rule = RULE_COLUMNS.map(|column| place(column).ok());
     // Spreadsheets count the header as the first row.
     for (n, row) in reader.records().enumerate() {
         let row = row.map_err(io::Error::other)?;
@@ -306,7 +352,9 @@ fn of_csv(file: File) -> io::Result<Vec<Seed>> {
         // The apostrophe keeps a spreadsheet from taking the name for a formula; no user's name begins with one.
         let user = text(user).map(|name| name.strip_prefix('\'').unwrap_or(name));
         let accounts = [text(recipient), text(account)];
-        seeds.extend(seed(user, accounts, time).map_err(fault)?);
+        let [rule, policy] = of_rule.map(|place| place.map(text));
+        let is_quarantine = is_quarantine(rule, policy);
+        found.add(is_quarantine, seed(user, accounts, time).map_err(fault)?);
     }
-    Ok(seeds)
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::bail;
-use trailsift::case::{self, Seed};
+use trailsift::case::{self, Seed, Seeds};
 use trailsift::follow::{Entity, Kind};
 
 use super::args::InvestigateArgs;
@@ -16,7 +16,7 @@ const NAMES_SHOWN: usize = 10;
 
 /// Returns the beginnings of the case. If the first path is a file or folder of alerts, it is taken from the paths, and a user in
 /// the command line selects among the alerts.
-pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
+pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Seeds> {
     let named = named(args)?;
     let holds_alerts: Vec<bool> = args
         .input
@@ -27,7 +27,8 @@ pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
     let has_more = args.input.files_from.is_some() || args.input.manifest.is_some();
     let begins_with_alerts = holds_alerts.first() == Some(&true);
     if !begins_with_alerts && !named.is_empty() {
-        return Ok(named.into_iter().map(without_time).collect());
+        let seeds = named.into_iter().map(without_time).collect();
+        return Ok(Seeds { seeds, n_others: 0 });
     }
     let Some(alerts) = args.input.paths.first().cloned() else {
         return Err(usage("name the alerts of a hunt before the paths, or a --user").into());
@@ -53,8 +54,9 @@ pub(super) fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Vec<Seed>> {
         return Err(usage("name what is to be read after the alerts").into());
     }
     // The error names the file.
-    let seeds = case::seeds(&alerts)?;
-    select(seeds, named, &alerts)
+    let Seeds { seeds, n_others } = case::seeds(&alerts)?;
+    let seeds = select(seeds, named, &alerts)?;
+    Ok(Seeds { seeds, n_others })
 }
 
 /// Returns the identities in the command line.
@@ -111,11 +113,14 @@ fn select(seeds: Vec<Seed>, named: Vec<Entity>, alerts: &Path) -> anyhow::Result
         if names.len() > NAMES_SHOWN {
             shown.push(format!("and {} more", names.len() - NAMES_SHOWN));
         }
+        let of_whom = match shown.is_empty() {
+            true => "there is none of a quarantine".to_owned(),
+            false => format!("the alerts are of {}", shown.join(", ")),
+        };
         bail!(
-            "{}: no alert is of user {}; the alerts are of {}",
+            "{}: no alert is of user {}; {of_whom} (without the alerts, --user begins with the user alone)",
             alerts.display(),
             user.name,
-            shown.join(", ")
         );
     }
     let has_users = !users.is_empty();

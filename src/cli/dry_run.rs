@@ -15,6 +15,7 @@ use trailsift::input::walk::Found;
 use trailsift::store::RANGE_BYTES;
 
 use super::exit::Exit;
+use super::terminal::plural;
 use super::{print, terminal};
 
 /// A number of files and their bytes as stored.
@@ -61,8 +62,8 @@ pub(super) fn run(config: &ScanConfig, has_ledger: bool) -> anyhow::Result<Exit>
     );
     let mut table = table(&sums).to_string();
     table += &format!(
-        "\n{} files, {} as stored, would be read;\n{} folders passed over, {} files or folders excluded\n",
-        HumanCount(all.n_files),
+        "\n{}, {} as stored, would be read;\n{} folders passed over, {} files or folders excluded\n",
+        plural(all.n_files, "file", "files"),
         BinaryBytes(all.n_bytes),
         HumanCount(n_passed_over),
         HumanCount(n_excluded)
@@ -111,11 +112,12 @@ fn estimate(all: Sum, far: &Far, listed: (Duration, u64), config: &ScanConfig) -
     let scan = float(all.n_bytes) / (STORED_BYTES_A_SECOND * threads);
     let fetch = float(far.n_requests) * FETCH_SECONDS / float(config.stores.n_concurrent() as u64);
     let seconds = scan.max(fetch).max(listed.0.as_secs_f64());
-    let mut text = format!(
-        "about {} on {} threads at 100 MB/s of stored bytes each",
-        HumanDuration(Duration::from_secs_f64(seconds)),
-        config.n_threads
-    );
+    let time = match seconds < 1.0 {
+        true => "less than a second".to_owned(),
+        false => format!("about {}", HumanDuration(Duration::from_secs_f64(seconds))),
+    };
+    let threads = plural(config.n_threads as u64, "thread", "threads");
+    let mut text = format!("{time} on {threads} at 100 MB/s of stored bytes each");
     if far.sum.n_files > 0 {
         text += &format!(
             " and 150 ms a fetch, {} at once; {} requests to list (made just now, and made again) and {} to fetch",

@@ -15,6 +15,7 @@ use trailsift::hunt::{self, Notice, RunOptions};
 use trailsift::input::discover::Root;
 use trailsift::output::{Alert, Destination, Target};
 use trailsift::report::{Report, RuleName, Severity};
+use trailsift::rule::load;
 use trailsift::store::Uri;
 
 use super::args::{HuntArgs, LogFormat};
@@ -66,6 +67,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
     wait_for_list(config);
     if !args.messages.quiet && args.messages.log_format == LogFormat::Text {
         explain_waiting(config);
+        warn_of_fields(args, config);
     }
     // Before there is any file that a signal could leave behind.
     let signal = watch_signals(&config.scan.progress.stop)?;
@@ -76,7 +78,7 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         spares_older: !args.output.force,
         is_of_dataset,
     };
-    let mut shown = Shown::new(config);
+    let mut shown = Shown::new(args, config);
     let result = {
         let bar = Bar::new(
             &config.scan,
@@ -132,10 +134,10 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(config: &HuntConfig) -> Self {
+    fn new(args: &HuntArgs, config: &HuntConfig) -> Self {
         let is_builtin = RuleName::is_one_builtin(&config.rules.names());
         Self {
-            by_rule: (!is_builtin).then(FoundByRule::default),
+            by_rule: (!is_builtin).then(|| FoundByRule::new(args.rules.search.as_ref())),
             ..Self::default()
         }
     }
@@ -165,7 +167,12 @@ impl Shown {
                     if let Some(table) = &self.by_rule {
                         print_styled(&table.text(report, &config.rules, room))?;
                     }
-                    self.table.print(room, report.related);
+                    let is_first = self.by_rule.is_none();
+                    let has_table = self.table.print(room, report.related, is_first);
+                    // Files have one of the two alone.
+                    if (has_table || !is_first) && terminal::is_for_both() {
+                        terminal::line("");
+                    }
                 }
                 summary::show(report, config);
                 next_step::show(&args.input, config, report, &self.users);
@@ -181,6 +188,27 @@ impl Shown {
             }
         }
         Ok(())
+    }
+}
+
+/// Warns of what cannot be meant in a query or an exception, such as fields that no record has: it finds nothing.
+fn warn_of_fields(args: &HuntArgs, config: &HuntConfig) {
+    let show = |place: &str, warnings: Vec<String>| {
+        for warning in warnings {
+            let warning = terminal::harmless(&warning, usize::MAX);
+            terminal::line(&format!(
+                "{}: {place}: {warning}",
+                terminal::yellow("warning")
+            ));
+        }
+    };
+    let queries = args.rules.query.iter();
+    for rule in queries.filter_map(|text| load::query(text).ok()) {
+        show("--query", rule.query().warnings());
+    }
+    for (exception, _) in config.rules.exceptions() {
+        let place = format!("--exceptions: line {}", exception.line);
+        show(&place, exception.condition().warnings());
     }
 }
 

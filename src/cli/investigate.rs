@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use trailsift::Error;
-use trailsift::case::{self, Case, CaseConfig, Countries, Seed, Unseen, Window};
+use trailsift::case::{self, Case, CaseConfig, Countries, Seed, Seeds, Unseen, Window};
 use trailsift::config::{ScanConfig, random_run_id};
 use trailsift::error::{MissingFeature, PageError};
 use trailsift::follow::{Entity, Kind};
@@ -20,6 +20,7 @@ use trailsift::rule::Rule;
 use super::args::{InvestigateArgs, LogFormat};
 use super::exit::Exit;
 use super::progress::{Bar, Counted};
+use super::terminal::plural;
 use super::usage::{uri, usage};
 use super::{beginnings, case_summary, hunt, messages, resolve, terminal};
 
@@ -31,10 +32,9 @@ const NAMES_SHOWN: usize = 5;
 
 /// Runs an investigation and reports the result.
 pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
-    let seeds = beginnings::seeds(&mut args)?;
-    if seeds.is_empty() {
-        return Ok(nothing_to_do(&args));
-    }
+    let Some(seeds) = seeds(&mut args)? else {
+        return Ok(Exit::Complete);
+    };
     let countries = args.geoip.as_deref().map(countries).transpose()?;
     let folder = case_folder(&args.output)?;
     let scan = resolve::resolve_case(&args, &folder, begins(&args, &seeds))?;
@@ -100,9 +100,36 @@ pub(super) fn run(mut args: InvestigateArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Says that no alert names a user. For a job that investigates after each hunt this is no failure.
-fn nothing_to_do(args: &InvestigateArgs) -> Exit {
-    let text = "no alert names a user: there is nothing to investigate, and no case was written";
+/// Returns the beginnings of the case, and reports alerts that are none. Returns nothing if there is no beginning: for a
+/// job that investigates after each hunt this is no failure.
+fn seeds(args: &mut InvestigateArgs) -> anyhow::Result<Option<Vec<Seed>>> {
+    let Seeds { seeds, n_others } = beginnings::seeds(args)?;
+    if seeds.is_empty() {
+        let why = match n_others {
+            0 => "no alert names a user".to_owned(),
+            n => format!(
+                "no alert is of a quarantine, {} of other rules (to investigate a user, name it in their place: --user NAME)",
+                plural(n, "is", "are")
+            ),
+        };
+        let text = format!("{why}: there is nothing to investigate, and no case was written");
+        note(args, &text);
+        return Ok(None);
+    }
+    if n_others > 0 {
+        let alerts = plural(
+            n_others,
+            "alert of another rule is",
+            "alerts of other rules are",
+        );
+        let text = format!("{alerts} left out: a case begins with quarantines, or with --user");
+        note(args, &text);
+    }
+    Ok(Some(seeds))
+}
+
+/// Prints a note.
+fn note(args: &InvestigateArgs, text: &str) {
     match args.messages.log_format {
         _ if args.messages.quiet => {}
         LogFormat::Text => terminal::line(text),
@@ -110,7 +137,6 @@ fn nothing_to_do(args: &InvestigateArgs) -> Exit {
             terminal::json("diagnostic", &json!({"severity": "info", "message": text}));
         }
     }
-    Exit::Complete
 }
 
 /// Reports the result in the form that was asked for.

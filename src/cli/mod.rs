@@ -12,6 +12,7 @@ mod defaults;
 mod dry_run;
 mod exit;
 mod evidence;
+mod fold;
 mod hunt;
 mod investigate;
 mod lists;

@@ -12,7 +12,7 @@ use trailsift::config::{Progress, ScanConfig};
 use trailsift::store::Traffic;
 
 use super::args::LogFormat;
-use super::terminal;
+use super::terminal::{self, plural};
 
 /// The interval between updates of the bar.
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
@@ -226,11 +226,12 @@ impl State {
             }
         };
         let found = match (self.alerts, self.events) {
-            (_, Some(n)) => format!("{} events", HumanCount(n)),
-            (n, None) => format!("{} alerts", HumanCount(n.unwrap_or_default())),
+            (_, Some(n)) => plural(n, "event", "events") + ", ",
+            (Some(n), None) => plural(n, "alert", "alerts") + ", ",
+            (None, None) => String::new(),
         };
         let mut words = format!(
-            "{} of {} files, {} of {}, {}/s, {listed}, {found}",
+            "{found}{listed}, {} of {} files, {} of {}, {}/s",
             HumanCount(self.files_done),
             HumanCount(self.files_found),
             BinaryBytes(self.bytes_done),
@@ -280,12 +281,10 @@ mod tests {
             "{state:?}"
         );
         assert_eq!(state.seconds_left, None);
-        assert!(
-            state
-                .words()
-                .starts_with("1,000 of 2,000 files, 6.00 MiB of 10.00 MiB, ")
-        );
-        assert!(state.words().ends_with("listing goes on, 0 alerts"));
+        // What matters most comes first: the line may be cut off.
+        assert!(state.words().starts_with(
+            "0 alerts, listing goes on, 1,000 of 2,000 files, 6.00 MiB of 10.00 MiB, "
+        ));
         progress.all_found.store(true, Relaxed);
         traffic.n_retries.store(3, Relaxed);
         let state = pace.state_at(Duration::from_secs(21), &progress, &traffic);
@@ -294,9 +293,7 @@ mod tests {
             Some(4 * (1 << 20) / state.bytes_per_second)
         );
         assert!(
-            state
-                .words()
-                .ends_with("seconds left, 0 alerts, 3 requests tried again"),
+            state.words().ends_with("/s, 3 requests tried again"),
             "{}",
             state.words()
         );

@@ -94,6 +94,10 @@ pub(super) fn forget(file: &Path, sources: &[PathBuf]) -> anyhow::Result<Exit> {
                 terminal::path(source)
             );
         }
+        let source = terminal::path(source);
+        terminal::line(&format!(
+            "forgotten   {source}: it counts as done until it changes"
+        ));
     }
     Ok(Exit::Complete)
 }

@@ -4,26 +4,30 @@ use indicatif::{BinaryBytes, HumanCount};
 use trailsift::config::HuntConfig;
 use trailsift::report::{Code, RelatedCounts, Relation, Report, RuleReports, Severity, Stats};
 
+use super::fold::folded;
 use super::outputs;
+use super::table::Room;
 use super::terminal::{self, green, harmless, red, yellow};
 
 /// Prints the summary to standard error.
 pub(super) fn show(report: &Report, config: &HuntConfig) {
+    let room = Room::of_stderr();
     for (name, text) in lines(report, config) {
         let mut label = name;
-        // The other lines have words that are searched for, or copied.
         let lines = match name {
             "related" => super::case_summary::wrapped(&text),
             _ => vec![text],
         };
         for line in lines {
-            let line = line.replace(NO_BREAK, " ");
-            terminal::line(&format!("{label:<11} {line}"));
+            let line = folded(&format!("{label:<11} {line}"), INDENT, room);
+            terminal::line(&line.replace(NO_BREAK, " "));
             label = "";
         }
     }
 }
 
+/// Number of columns before a text.
+const INDENT: usize = 12;
 /// A space at which no line ends.
 const NO_BREAK: &str = "\u{a0}";
 
@@ -52,8 +56,8 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         (sources.partial, "read in part"),
         (sources.failed, "not read"),
         (sources.known, "done before"),
-        (sources.known_partial, "of these not whole"),
-        (sources.repeated, "met twice"),
+        (sources.known_partial, "of these only in part"),
+        (sources.repeated, "under two paths"),
         (sources.links_not_followed, "links not followed"),
         (sources.folders_passed_over, "folders passed over"),
         (sources.without_events, "without events"),
@@ -77,7 +81,7 @@ fn lines(report: &Report, config: &HuntConfig) -> Vec<(&'static str, String)> {
         lines.push(("rules", rules(report)));
     }
     lines.extend([
-        ("events", events(stats) + of_all(config)),
+        ("events", events(report) + of_all(config)),
         ("files", files),
         (
             "bytes",
@@ -126,7 +130,7 @@ fn rules(report: &Report) -> String {
 
 fn candidates(stats: &Stats) -> String {
     let mut text = format!(
-        "{}, {} events in them judged",
+        "{} that may match, {} events in them checked",
         HumanCount(stats.candidates),
         HumanCount(stats.events_judged)
     );
@@ -151,8 +155,12 @@ fn of_all(config: &HuntConfig) -> &'static str {
     }
 }
 
-fn events(stats: &Stats) -> String {
+fn events(report: &Report) -> String {
+    let (sources, stats) = (&report.sources, &report.stats);
     let n_events = match stats.events_read {
+        0 if sources.known > 0 && sources.known == sources.found => {
+            return "none: all files were read by earlier runs".to_owned();
+        }
         0 => return yellow("no CloudTrail events were read"),
         n => HumanCount(n),
     };
@@ -185,7 +193,8 @@ fn complete(report: &Report) -> String {
         true => format!("{}: everything was read", green("yes")),
         false => {
             let before = (report.sources.known_partial > 0).then(|| {
-                "of what was done before, not all was read whole (trailsift state tells)".to_owned()
+                "earlier runs read some files only in part (list: trailsift state --failed)"
+                    .to_owned()
             });
             let now = Some(kinds(Severity::Error)).filter(|kinds| !kinds.is_empty());
             let reasons: Vec<String> = now.into_iter().chain(before).collect();
@@ -197,7 +206,7 @@ fn complete(report: &Report) -> String {
         text += &format!(" ({}: {warnings})", yellow("warnings"));
     }
     if !notes.is_empty() {
-        text += &format!(" (worth knowing: {notes})");
+        text += &format!(" (notes: {notes})");
     }
     text
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use trailsift::config::HuntConfig;
-use trailsift::coverage::{Proof, Survey, holes_in_words};
+use trailsift::coverage::{Proof, Survey, holes_in_words, n_holes};
 use trailsift::custody;
 use trailsift::output::Target;
 
@@ -65,7 +65,7 @@ impl Wanted {
         let holes = holes_in_words(&map);
         let has_holes = !holes.is_empty();
         if is_shown {
-            let holes_text = match holes.len() {
+            let holes_text = match n_holes(&map) {
                 0 => green("no holes"),
                 n => red(&terminal::plural(n as u64, "hole", "holes")),
             };

@@ -33,6 +33,11 @@ pub(super) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Returns whether a terminal shows both standard output and standard error.
+pub(super) fn is_for_both() -> bool {
+    is_terminal() && std::io::stdout().is_terminal()
+}
+
 /// Returns whether standard error is a terminal on which a line can be written again; a dumb one cannot.
 pub(super) fn can_redraw() -> bool {
     is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
@@ -107,6 +112,16 @@ fn harmless_json(json: &str) -> String {
 
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// Formats a heading.
+pub(super) fn bold(text: &str) -> String {
+    styled(Style::new().bold(), text)
+}
+
+/// Formats what matters less than the text round it.
+pub(super) fn dim(text: &str) -> String {
+    styled(Style::new().dimmed(), text)
 }
 
 /// Formats text as an error.

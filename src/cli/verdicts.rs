@@ -10,7 +10,7 @@ use trailsift::custody::{DigestStatus, LogStatus, Needed, Verdicts};
 use trailsift::store::{Stores, Uri};
 
 use super::lists;
-use super::terminal::{self, green, harmless, plural, red, yellow};
+use super::terminal::{green, harmless, plural, red, yellow};
 
 /// Returns the signature in the metadata of a digest's object, if it is in a bucket and has one.
 pub(super) fn signature_of(path: &Path, stores: &Stores) -> anyhow::Result<Option<String>> {
@@ -32,7 +32,7 @@ pub(super) fn hint(verdicts: &Verdicts) -> Option<&'static str> {
 }
 
 pub(super) fn line(name: &str, text: String) {
-    terminal::line(&format!("{name:<11} {text}"));
+    lists::line(name, &text);
 }
 
 /// Prints the verdicts. `is_complete` is true if everything could be read.
@@ -86,21 +86,25 @@ pub(super) fn show(verdicts: &Verdicts, is_complete: bool, has_keys: bool) {
         .iter()
         .partition(|needed| matches!(needed, Needed::Signature { .. }));
     if !of_keys.is_empty() {
-        line(
-            "to do",
-            "fetch the public keys that are missing:".to_owned(),
-        );
-        lists::each("", of_keys.into_iter().map(command).collect());
+        let text = "fetch the public keys that are missing, then add --public-keys keys:";
+        line("to do", text.to_owned());
+        commands("keys", of_keys);
     }
     if !signatures.is_empty() {
         let n = signatures.len() as u64;
         let what = plural(n, "digest has no signature", "digests have no signature");
-        line(
-            "to do",
-            format!("{what} here; it is in the metadata of the object:"),
-        );
-        lists::each("", signatures.into_iter().map(command).collect());
+        let where_it_is =
+            "it is in the metadata of the object; fetch it, then add --signatures signatures:";
+        line("to do", format!("{what} here; {where_it_is}"));
+        commands("signatures", signatures);
     }
+}
+
+/// Prints the commands that fetch what is needed into a folder. They are not folded, so that they can be copied.
+fn commands(folder: &str, needed: Vec<&Needed>) {
+    let make_folder = format!("mkdir -p {folder}");
+    let all = std::iter::once(make_folder).chain(needed.into_iter().map(command));
+    lists::each_whole(all.collect());
 }
 
 fn verdict(verdicts: &Verdicts, is_complete: bool, has_keys: bool) -> String {

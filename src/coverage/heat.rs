@@ -1,5 +1,7 @@
 //! The map as text for a terminal.
 
+use std::collections::BTreeMap;
+
 use super::cells::{HOUR, n_parts};
 use super::map::{CoverageMap, HourState, RegionMap};
 use crate::custody::time_text;
@@ -11,6 +13,19 @@ pub struct HeatOptions {
     pub width: usize,
     /// True if only ASCII is used.
     pub is_ascii: bool,
+    /// Formats a part of the map, for example with a colour.
+    pub format: fn(HeatPart, &str) -> String,
+}
+
+/// A part of the map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeatPart {
+    /// The account and region of a row, as the log has them.
+    Label,
+    /// The days above the rows.
+    Days,
+    /// Letters for hours in one state.
+    Hours(HourState),
 }
 
 /// The hours that a letter may stand for.
@@ -29,6 +44,9 @@ const UNITS: [(i64, &str); 10] = [
 
 /// The number of regions and holes that are shown.
 const LINES_MAX: usize = 200;
+
+/// The number of accounts, and of regions, that a hole names.
+const NAMES_MAX: usize = 6;
 
 /// The letters: few to many events, quiet, hole, unknown.
 struct Letters {
@@ -54,11 +72,12 @@ const ASCII: Letters = Letters {
 /// Draws the map.
 #[must_use]
 pub fn heat(map: &CoverageMap, options: HeatOptions) -> String {
-    let label = |region: &RegionMap| format!("{} {}", name(&region.account), name(&region.region));
-    let n_label = map
-        .regions
-        .iter()
-        .map(|region| label(region).chars().count());
+    let label = |region: &RegionMap| {
+        let label = format!("{} {}", name(&region.account), name(&region.region));
+        (options.format)(HeatPart::Label, &label)
+    };
+    let shown = map.regions.iter().take(LINES_MAX);
+    let n_label = shown.clone().map(|region| label(region).chars().count());
     let n_label = n_label.max().unwrap_or_default();
     let first = map.regions.iter().map(|region| region.first).min();
     let last = map.regions.iter().map(end_of).max();
@@ -81,13 +100,22 @@ pub fn heat(map: &CoverageMap, options: HeatOptions) -> String {
         .flat_map(|region| sums(region, first, hours))
         .max();
     let mut text = format!("one letter is {unit}, from {} on (UTC)\n", time(first));
-    for region in map.regions.iter().take(LINES_MAX) {
+    let days = days((first, hours), n_parts(last - first, hours), n_cells);
+    if !days.is_empty() {
+        let days = (options.format)(HeatPart::Days, &days);
+        text += &format!("{:n_label$}  {days}\n", "");
+    }
+    for region in shown {
         let row = row(
             region,
             (first, hours),
             events_max.unwrap_or_default(),
             letters,
         );
+        let row: String = row
+            .chunk_by(|(a, _), (b, _)| a == b)
+            .map(|run| formatted(run, options.format))
+            .collect();
         text += &format!("{:<n_label$}  {row}\n", label(region));
     }
     if map.regions.len() > LINES_MAX {
@@ -100,6 +128,31 @@ pub fn heat(map: &CoverageMap, options: HeatOptions) -> String {
         letters.quiet, letters.hole, letters.unknown
     );
     text
+}
+
+/// Returns the days at which letters begin, each behind a mark at its letter, as many as have room.
+fn days((first, hours): (i64, i64), n_letters: i64, n_chars: usize) -> String {
+    let mut text = String::new();
+    for (at, letter) in (0..n_letters).enumerate() {
+        let hour = first + letter * hours;
+        let begins_a_day = hour.rem_euclid(24) == 0;
+        let has_gap = text.is_empty() || at > text.len();
+        let day = time(hour);
+        let day = day.split('T').next().unwrap_or_default();
+        if begins_a_day && has_gap && at + day.len() < n_chars {
+            text = format!("{text:at$}|{day}");
+        }
+    }
+    text
+}
+
+/// Returns letters of the same state, formatted.
+fn formatted(run: &[(Option<HourState>, char)], format: fn(HeatPart, &str) -> String) -> String {
+    let letters: String = run.iter().map(|(_, letter)| letter).collect();
+    match run.first() {
+        Some((Some(state), _)) => format(HeatPart::Hours(*state), &letters),
+        _ => letters,
+    }
 }
 
 /// Returns an account or a region, or what stands for one that is not known.
@@ -131,13 +184,13 @@ fn sums(region: &RegionMap, first: i64, hours: i64) -> Vec<u64> {
     sums
 }
 
-/// Returns the letters of a region. A hole anywhere in a letter is seen.
+/// Returns the letters of a region, each with its state. A hole anywhere in a letter is seen.
 fn row(
     region: &RegionMap,
     (first, hours): (i64, i64),
     events_max: u64,
     letters: &Letters,
-) -> String {
+) -> Vec<(Option<HourState>, char)> {
     let sums = sums(region, first, hours);
     let mut states: Vec<Option<HourState>> = vec![None; sums.len()];
     let rank = |state: HourState| match state {
@@ -162,7 +215,8 @@ fn row(
         Some(HourState::Unknown) => letters.unknown,
         Some(HourState::Covered) => letters.events[shade(*n, events_max)],
     };
-    states.iter().zip(&sums).map(letter).collect()
+    let all = states.iter().zip(&sums);
+    all.map(|one| (*one.0, letter(one))).collect()
 }
 
 /// Returns which of four shades a number of events has. Each is for four times as many.
@@ -181,32 +235,75 @@ fn time(hour: i64) -> String {
     time_text(hour * HOUR)
 }
 
-/// Returns each hole in words.
+/// Returns the number of holes, each of one region.
+#[must_use]
+pub fn n_holes(map: &CoverageMap) -> usize {
+    map.regions.iter().map(|region| region.holes.len()).sum()
+}
+
+/// Returns the holes in words. Holes of several regions and accounts at the same time and for the same reason are one
+/// sentence: a trail that is stopped makes one in each.
 #[must_use]
 pub fn holes_in_words(map: &CoverageMap) -> Vec<String> {
-    let holes = map.regions.iter().flat_map(|region| {
-        region.holes.iter().map(move |hole| {
-            let n_hours = hole.to - hole.from;
-            let logs = match hole.n_missing {
-                0 => String::new(),
-                1 => ", 1 log".to_owned(),
-                n => format!(", {n} logs"),
-            };
-            format!(
-                "{} {} {} to {} ({n_hours} h{logs}): {}",
-                name(&region.account),
-                name(&region.region),
-                time(hole.from),
-                time(hole.to),
-                hole.reason.words()
-            )
-        })
+    let of_regions = map.regions.iter().flat_map(|region| {
+        let account = name(&region.account);
+        let holes = region.holes.iter();
+        holes.map(move |hole| ((account, *hole), name(&region.region)))
     });
-    holes.collect()
+    let of_accounts = grouped(of_regions)
+        .into_iter()
+        .map(|((account, hole), regions)| ((regions, hole), account));
+    let all = grouped(of_accounts).into_iter();
+    all.map(|((regions, hole), accounts)| {
+        let each = match (accounts.len(), regions.len()) {
+            (1, 1) => "",
+            _ => " each",
+        };
+        let logs = match hole.n_missing {
+            0 => String::new(),
+            1 => format!(", 1 log{each}"),
+            n => format!(", {n} logs{each}"),
+        };
+        format!(
+            "{} {} {} to {} ({} h{logs}): {}",
+            listed(&accounts),
+            listed(&regions),
+            time(hole.from),
+            time(hole.to),
+            hole.to - hole.from,
+            hole.reason.words()
+        )
+    })
+    .collect()
+}
+
+/// Returns the values of each key, in the order in which the keys come first.
+fn grouped<K: Ord + Clone, V>(all: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut places = BTreeMap::new();
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (key, value) in all {
+        let place = *places.entry(key.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((key, vec![value])),
+        }
+    }
+    groups
+}
+
+/// Returns names one after the other, and only the number of those that are too many.
+fn listed(names: &[&str]) -> String {
+    match names.get(..NAMES_MAX) {
+        Some(some) if names.len() > NAMES_MAX => {
+            format!("{} and {} more", some.join(", "), names.len() - NAMES_MAX)
+        }
+        _ => names.join(", "),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::{self, Reason};
     use super::HourState::{Covered, Hole, Quiet, Unknown};
     use super::*;
 
@@ -223,6 +320,7 @@ mod tests {
         let options = HeatOptions {
             width: 100,
             is_ascii: true,
+            format: |_, text| text.to_owned(),
         };
         let drawn = heat(&map(vec![Covered, Quiet, Hole, Unknown]), options);
         assert!(drawn.contains("us-east-1  -.!?\n"), "{drawn}");
@@ -240,6 +338,66 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.is_ascii());
+    }
+
+    #[test]
+    fn days_are_marked_above_their_letters() {
+        assert_eq!(
+            days((47, 1), 60, 60),
+            " |1970-01-03             |1970-01-04             |1970-01-05"
+        );
+        assert_eq!(days((0, 24), 30, 40), "|1970-01-01 |1970-01-13 |1970-01-25");
+        assert_eq!(days((0, 24), 30, 20), "|1970-01-01");
+        assert_eq!(days((1, 1), 5, 100), "");
+    }
+
+    #[test]
+    fn states_are_formatted_in_runs() {
+        let options = HeatOptions {
+            width: 100,
+            is_ascii: true,
+            format: |part, text| match part {
+                HeatPart::Hours(state) => format!("<{state:?} {text}>"),
+                HeatPart::Label | HeatPart::Days => text.to_owned(),
+            },
+        };
+        let drawn = heat(&map(vec![Quiet, Quiet, Hole, Unknown]), options);
+        assert!(
+            drawn.contains("  <Quiet ..><Hole !><Unknown ?>\n"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn equal_holes_of_regions_and_accounts_are_one_sentence() {
+        let hole = |from, to| map::Hole {
+            from,
+            to,
+            reason: Reason::ChainRestarted,
+            n_missing: 0,
+        };
+        let region = |account: &str, region: &str, holes: Vec<map::Hole>| RegionMap {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            holes,
+            ..RegionMap::of_states(0, Vec::new())
+        };
+        let map = CoverageMap {
+            regions: vec![
+                region("1", "a", vec![hole(0, 2), hole(5, 6)]),
+                region("1", "b", vec![hole(0, 2)]),
+                region("2", "a", vec![hole(0, 2)]),
+                region("2", "b", vec![hole(0, 2)]),
+            ],
+            trail_events: Vec::new(),
+            has_digests: true,
+        };
+        let words = holes_in_words(&map);
+        let begins = |n: usize, text: &str| words[n].starts_with(text);
+        assert_eq!((words.len(), n_holes(&map)), (2, 5), "{words:?}");
+        assert!(begins(0, "1, 2 a, b 1970-01-01T00:00:00Z to"), "{words:?}");
+        assert!(begins(1, "1 a 1970-01-01T05:00:00Z to"), "{words:?}");
+        assert_eq!(listed(&["x"; 8]), "x, x, x, x, x, x and 2 more");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Reason {
 }
 
 /// A time in which something is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hole {
     /// Its first hour, since 1970.
     pub from: i64,

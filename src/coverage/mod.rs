@@ -25,7 +25,7 @@ mod trail;
 
 pub use analyzer::CoverageAnalyzer;
 pub use cells::{Cell, Cells, Counted};
-pub use heat::{HeatOptions, heat, holes_in_words};
+pub use heat::{HeatOptions, HeatPart, heat, holes_in_words, n_holes};
 pub use json::{document, write_lines};
 pub use map::{CoverageMap, Hole, HourState, Reason, RegionMap};
 pub use page::page;

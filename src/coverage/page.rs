@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::cells::{HOUR, n_parts};
-use super::heat::{holes_in_words, shade};
+use super::heat::{holes_in_words, n_holes, shade};
 use super::map::{CoverageMap, HourState, RegionMap};
 use crate::custody::time_text;
 
@@ -131,7 +131,7 @@ fn holes(map: &CoverageMap, html: &mut String) {
         *html += "<p>No holes were found.</p>\n";
         return;
     }
-    let (n, open) = (holes.len(), if holes.len() <= 20 { " open" } else { "" });
+    let (n, open) = (n_holes(map), if holes.len() <= 20 { " open" } else { "" });
     *html += &format!("<details{open}><summary class=\"bad\">Holes: {n}</summary><ul>");
     for hole in holes {
         *html += &format!("<li>{}", escaped(&hole));

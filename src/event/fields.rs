@@ -223,11 +223,26 @@ pub(super) fn flattened(field: &str) -> Option<(&'static str, &str)> {
     objects.find_map(|(prefix, object)| Some((*object, field.strip_prefix(prefix)?)))
 }
 
+/// Returns whether a record may have this ECS field, or others inside it.
+pub(crate) fn is_ecs_field(name: &str) -> bool {
+    let is_field = origin(name).is_some() || flattened(name).is_some();
+    is_field || fields_under(name).next().is_some()
+}
+
+/// Returns CloudTrail's own name of the field whose values an ECS field has.
+pub(crate) fn own_name(ecs: &str) -> Option<&'static str> {
+    match origin(ecs)? {
+        Copied(path) | Printed(path) => Some(path),
+        UserName => Some("userIdentity.userName"),
+        UserId => Some("userIdentity.principalId"),
+        _ => None,
+    }
+}
+
 /// Returns the ECS field that was probably meant by a name that is none: the same in other letters, or with one letter
 /// less, more or different.
 pub(crate) fn near_ecs_field(name: &str) -> Option<&'static str> {
-    let is_field = origin(name).is_some() || flattened(name).is_some();
-    match is_field || fields_under(name).next().is_some() {
+    match is_ecs_field(name) {
         true => None,
         false => near(name, ORIGINS.iter().map(|(name, _)| *name)),
     }
@@ -281,6 +296,11 @@ mod tests {
         ] {
             assert_eq!(ecs_name(own).as_deref(), ecs, "{own}");
         }
+        assert_eq!(own_name("event.action"), Some("eventName"));
+        assert_eq!(own_name("user.name"), Some("userIdentity.userName"));
+        assert_eq!(own_name("eventName"), None);
+        assert!(is_ecs_field("event.action") && is_ecs_field("aws.cloudtrail.resources"));
+        assert!(!is_ecs_field("eventName"));
         let under = fields_under("aws.cloudtrail.resources");
         assert_eq!(under.count(), 3);
     }

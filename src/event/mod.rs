@@ -44,7 +44,7 @@ use std::fmt::Write as _;
 pub(crate) use categories::category_of;
 pub use doubt::{Doubt, Sought};
 use doubt::{Said, holds_below};
-pub(crate) use fields::{ecs_name, fields_under, near_ecs_field};
+pub(crate) use fields::{ecs_name, fields_under, is_ecs_field, near_ecs_field, own_name};
 pub(crate) use java_map::write_double;
 use json::Value;
 pub use leaves::Path;

@@ -39,7 +39,7 @@ pub use condition::{
     ActionPatterns, Condition, Indicators, IndicatorsError, Needles, Outcome, Step,
 };
 pub use exceptions::{Exception, Exceptions, ExceptionsError};
-pub use model::{Attack, Metadata, Rule, RuleError, Schedule, Severity, Threat};
+pub use model::{Attack, Metadata, QUARANTINE_ID, Rule, RuleError, Schedule, Severity, Threat};
 pub use pack_rule::{PackRule, RuleInfo};
 pub use select::{Pattern, RuleSelection, SelectionError};
 pub use set::{RuleSet, RuleSetError};

@@ -9,8 +9,8 @@ use super::eql;
 use super::syntax::ParseError;
 use crate::event::{FieldNumbers, Fields};
 
-/// The id of Elastic's rule for AWSCompromisedKeyQuarantine.
-const QUARANTINE_ID: &str = "0b79f5c0-2c31-4fea-86cd-e62644278205";
+/// The id of Elastic's rule for AWSCompromisedKeyQuarantine, which is the built-in one.
+pub const QUARANTINE_ID: &str = "0b79f5c0-2c31-4fea-86cd-e62644278205";
 
 /// A detection rule.
 #[derive(Debug, Clone)]

@@ -289,6 +289,32 @@ fn short_help_fits_a_screen_and_begins_with_examples() {
     }
 }
 
+/// The example of a command in its long help would not run if a narrow terminal broke its line.
+#[test]
+fn commands_in_examples_fit_a_terminal_of_80_columns() {
+    for command in [
+        "hunt",
+        "search",
+        "investigate",
+        "coverage",
+        "verify",
+        "plan",
+        "synth",
+    ] {
+        let commands = |columns: &str| {
+            let mut program = Command::new(TRAILSIFT);
+            program.env("COLUMNS", columns).args([command, "--help"]);
+            let help = String::from_utf8(program.output().unwrap().stdout).unwrap();
+            let lines = help.lines().map(str::trim);
+            let begins = |line: &&str| line.starts_with("trailsift ") || line.starts_with("aws ");
+            lines.filter(begins).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let all = commands("80");
+        assert!(!all.is_empty() || command == "plan", "{command}");
+        assert_eq!(all, commands("100"), "{command}");
+    }
+}
+
 #[test]
 fn the_old_name_of_an_option_is_refused_with_the_new_one() {
     let output = trailsift(&["hunt", "--region", "us-east-1", "logs"]);

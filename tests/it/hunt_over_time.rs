@@ -601,7 +601,7 @@ fn a_list_says_which_rules_are_over_several_events() {
     assert_eq!(one["over_time"], expected);
     let (_, text) = run(&lake, &["rules", "explain", "rules", "--rule", "chained"]);
     assert!(text.contains("  actions  CreateUser\n"), "{text}");
-    assert!(text.contains("  words    kali, "), "{text}");
+    assert!(text.contains("  words    kali\n"), "{text}");
     let (exit, text) = run(&lake, &["rules", "check", "rules"]);
     assert_eq!(
         (exit, text.contains("8 rules checked")),

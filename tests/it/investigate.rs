@@ -838,6 +838,33 @@ fn a_user_beside_alerts_selects_among_them() {
 }
 
 #[test]
+fn alerts_of_other_rules_begin_no_case() {
+    let lake = of_two();
+    let query = r#"any where event.provider == "iam.amazonaws.com""#;
+    let hunt = |output: &str, query: &str| {
+        let mut command = Command::new(TRAILSIFT);
+        command.args(["hunt", "--quiet", "logs", "-o", output, "--query", query]);
+        let status = command.current_dir(lake.beside("")).status();
+        assert!(status.unwrap().success());
+    };
+    // The events of a quarantine begin a case, whatever the rule.
+    hunt("own.parquet", query);
+    succeeds(&lake, &["own.parquet", "logs", "-o", "case"]);
+    assert_eq!(ids(&lake.beside("case")), named(&["a", "b"]));
+    let text = fs::read(lake.beside("logs/a.json")).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let other = text.replace("AWSCompromisedKeyQuarantine", "SomePolicyOfOurs");
+    fs::write(lake.beside("logs/a.json"), other).unwrap();
+    for output in ["others.parquet", "others.csv", "others.ndjson"] {
+        hunt(output, query);
+        let said = ends(&lake, &[output, "logs", "-o", "none"], 0);
+        let expected = "no alert is of a quarantine, 2 are of other rules";
+        assert!(said.contains(expected), "{output}: {said}");
+        assert!(!lake.beside("none").try_exists().unwrap());
+    }
+}
+
+#[test]
 fn alerts_that_are_not_first_are_explained() {
     let lake = of_two();
     for (args, said) in [

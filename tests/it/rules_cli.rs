@@ -386,7 +386,10 @@ fn a_test_of_a_rule_says_what_held_in_each_event() {
         text.contains("no field    source.geo.name is \"x\""),
         "{text}"
     );
-    assert!(text.contains("and 4 events more (--max)"), "{text}");
+    assert!(
+        text.contains("and 4 more events (--max N shows more)"),
+        "{text}"
+    );
     let args = ["rules", "test", "nosuch.toml", "logs/a.json.gz"];
     refuses(&lake, &args, "is neither a file nor a query");
     // The query is on a line of its own, with a mark below the place.
@@ -499,4 +502,111 @@ fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
         &["search", "logs"],
         "there is no indicator to search for",
     );
+}
+
+#[test]
+fn a_search_counts_each_indicator_and_keeps_the_alerts_of_a_hunt() {
+    let lake = archive();
+    fs::write(lake.beside("alerts.parquet"), "older").unwrap();
+    let text = succeeds(&lake, &["search", "bob", "deploy-1", "nobody", "logs"]);
+    for line in [
+        "indicator  events  first (UTC)  last (UTC)\n",
+        "bob             1  ",
+        "deploy-1        1  ",
+        "2 of 3 indicators found, in 2 events\n\nThe first events\n",
+        "written     found.parquet",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in {text}");
+    }
+    assert!(!text.contains("severity"), "{text}");
+    let older = fs::read(lake.beside("alerts.parquet")).unwrap();
+    assert_eq!(older, b"older");
+}
+
+#[test]
+fn a_condition_alone_is_answered_with_the_form_of_a_query() {
+    let bare = "event.action == 'CreateUser'";
+    for args in [
+        &["hunt", "--query", bare, "logs"][..],
+        &["rules", "test", bare, "logs"],
+    ] {
+        refuses(&archive(), args, "such as: any where event.action ==");
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_terminal_goes_on_below() {
+    let lake = archive();
+    let hunted = |columns: &str| {
+        let mut command = Command::new(TRAILSIFT);
+        command.current_dir(lake.beside("")).env("COLUMNS", columns);
+        let query = r#"any where event.action == "CreateAccessKey""#;
+        command.args([
+            "hunt",
+            "-o",
+            "hits.ndjson",
+            "--force",
+            "--query",
+            query,
+            "logs",
+        ]);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let (narrow, wide) = (hunted("80"), hunted("300"));
+    let longest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+    assert!(longest(&wide) > Some(80), "{wide}");
+    assert!(longest(&narrow) <= Some(80), "{narrow}");
+    assert!(narrow.contains("\n    "), "{narrow}");
+}
+
+#[test]
+fn a_field_that_no_record_has_is_warned_of_before_it_finds_nothing() {
+    let lake = archive();
+    let text = succeeds(
+        &lake,
+        &[
+            "hunt",
+            "-o",
+            "a.csv",
+            "--query",
+            "kql: eventName: CreateUser",
+            "logs",
+        ],
+    );
+    let warning =
+        "warning: --query: no record has the field `eventName`: probably `event.action` is meant";
+    assert!(text.contains(warning), "{text}");
+    let exception = "[[exception]]\nfields = { \"sourceIPAddress\" = \"203.0.113.7\" }\n";
+    fs::write(lake.beside("ex.toml"), exception).unwrap();
+    let query = r#"any where event.action == "CreateUser""#;
+    let args = [
+        "hunt",
+        "-o",
+        "b.csv",
+        "--query",
+        query,
+        "--exceptions",
+        "ex.toml",
+        "logs",
+    ];
+    let text = succeeds(&lake, &args);
+    let warning = "warning: --exceptions: line 1: no record has the field `sourceIPAddress`: probably `source.";
+    assert!(text.contains(warning), "{text}");
+}
+
+#[test]
+fn a_rule_that_is_approximate_counts_among_those_with_warnings() {
+    let lake = archive();
+    let rule = ELASTIC.replace(
+        "any where event.action == \"CreateAccessKey\"",
+        "any where source.as.organization.name == \"x\" and event.action == \"CreateAccessKey\"",
+    );
+    assert_ne!(rule, ELASTIC);
+    fs::write(lake.beside("own.toml"), rule).unwrap();
+    let text = succeeds(&lake, &["rules", "check", "own.toml"]);
+    assert!(
+        text.contains("no record has source.as.organization.name"),
+        "{text}"
+    );
+    assert!(text.contains("0 cannot run, 1 have warnings"), "{text}");
 }

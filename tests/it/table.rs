@@ -81,7 +81,7 @@ fn more_events_than_a_screen_holds_are_grouped_by_user() {
     );
     assert_eq!(hunt.stdout.lines().count(), 23, "{}", hunt.stdout);
     hunt.shows("account       user     events  first (UTC)  last        policy  by\n")
-        .shows("111122223333  user-00  2       2024-05-01   2024-05-03  V2      ops\n")
+        .shows("111122223333  user-00       2  2024-05-01   2024-05-03  V2      ops\n")
         .shows("and 10 more users\n60 events, 30 users, 1 account\n");
 }
 

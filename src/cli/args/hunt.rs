@@ -11,8 +11,8 @@ use super::{Messages, Performance, SurveyArgs};
 const SHORT_EXAMPLES: &str = "\
 Examples:
   trailsift hunt /archive/AWSLogs                    a table, and alerts.parquet
-  trailsift hunt --profile security s3://my-trail-bucket/AWSLogs
-  trailsift hunt -o - /archive/AWSLogs | jq .target_user_name";
+  trailsift hunt --rules my-rules/ -o hits.parquet /archive/AWSLogs
+  trailsift hunt --profile security s3://my-trail-bucket/AWSLogs";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,10 @@ Examples:
     trailsift hunt --profile security s3://my-trail-bucket/AWSLogs
 
   As JSON lines, for jq:
-    trailsift hunt -o - /archive/AWSLogs | jq '{event_time, account_id, target_user_name}'
+    trailsift hunt -o - /archive/AWSLogs | jq .target_user_name
+
+  With rules of Elastic or Sigma, or with rules of your own:
+    trailsift hunt --rules my-rules/ -o hits.parquet /archive/AWSLogs
 
   From another program:
     zcat -f old/*.gz | trailsift hunt -
@@ -32,10 +35,10 @@ Examples:
     trailsift hunt --related related.parquet /archive/AWSLogs
 
   Each night, only what is new, with an exit code for new alerts:
-    trailsift hunt --state trail.state -o alerts/ --fail-on-alerts s3://my-trail-bucket/AWSLogs
+    trailsift hunt --state trail.state --fail-on-alerts -o alerts/ /archive
 
   For a program: no text except diagnostics, and a report of what was not read:
-    trailsift hunt --quiet --report report.json -o alerts.parquet /archive/AWSLogs";
+    trailsift hunt --quiet --report report.json /archive/AWSLogs";
 
 const SHORT_EXIT_CODES: &str = "\
 Exit codes: 0 everything was read, 1 failed, 2 invalid command line,
@@ -59,7 +62,7 @@ Exit codes:
        no output was written
   141  the reader of standard output stopped reading";
 
-/// Find quarantined users in an archive, and write the alerts.
+/// Find quarantined users, or what other rules find, and write the alerts.
 ///
 /// Files are recognized by their content, never by their names: plain, gzip, zstd, bzip2, xz, tar and zip, in one another;
 /// CloudTrail's `{"Records":[...]}`, arrays, JSON lines, concatenated documents, CSV, Parquet, and the same events as

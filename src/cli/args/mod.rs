@@ -40,7 +40,11 @@ Examples:
   What was done with it?
     trailsift investigate -o case alerts.parquet /archive/AWSLogs
   The same, as text for a ticket:
-    trailsift report case --format md";
+    trailsift report case --format md
+  Where does an address or a key occur?
+    trailsift search 203.0.113.7 AKIAIOSFODNN7EXAMPLE /archive/AWSLogs
+  What do the rules of Elastic and Sigma find, or your own?
+    trailsift hunt --rules my-rules/ -o hits.parquet /archive/AWSLogs";
 
 const DOCUMENTATION: &str = concat!(
     "Each command: trailsift <COMMAND> --help\n",
@@ -50,7 +54,7 @@ const DOCUMENTATION: &str = concat!(
     env!("CARGO_PKG_REPOSITORY"),
 );
 
-/// Finds in years of AWS CloudTrail logs whether AWS ever quarantined one of your keys.
+/// Searches years of AWS CloudTrail logs for access keys that AWS quarantined.
 ///
 /// When AWS finds one of your access keys in public, it attaches its policy AWSCompromisedKeyQuarantine to the IAM user that
 /// the key belongs to. trailsift finds each time that this happened, by Elastic's prebuilt rule, at the speed of the hardware.
@@ -137,7 +141,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SOURCE", conflicts_with = "failed")]
         forget: Vec<PathBuf>,
     },
-    /// Print the rule: query, severity, references
+    /// Print the built-in rule: query, severity, references
     Rule {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
@@ -176,7 +180,7 @@ pub(crate) enum Command {
     Man,
 }
 
-/// List what a hunt would read, for many machines
+/// List what a hunt would read, to divide it among many machines
 ///
 /// The list is a manifest: each machine hunts a part of it, with `hunt --manifest FILE --shard I/N`.
 #[derive(Debug, ClapArgs)]

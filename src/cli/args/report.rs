@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::super::when::timezone;
 
-/// Make the page of a case again, or as text for a ticket
+/// Make the page of a case again, or text of it for a ticket
 ///
 /// It is made from the case's own files; the archive is not read.
 #[derive(Debug, ClapArgs)]

@@ -22,6 +22,11 @@ Examples:
 /// `matched_field` says which indicator was found where.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = EXAMPLES, before_long_help = EXAMPLES)]
+// The alerts of a hunt are not replaced by what a search finds.
+#[command(mut_arg("destination", |arg| arg.default_value("found.parquet")))]
+// A search refuses rules, and has no related events.
+#[command(mut_arg("rules", |arg| arg.hide(true)), mut_arg("query", |arg| arg.hide(true)))]
+#[command(mut_arg("related", |arg| arg.hide_short_help(true)))]
 pub(crate) struct SearchArgs {
     /// Search for the indicators of a file, one a line, or of a STIX bundle
     ///

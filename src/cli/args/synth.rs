@@ -12,7 +12,8 @@ Examples:
     trailsift synth trail --matches 10 --near-misses 14
 
   One uncompressed file of two million records, one in a hundred a match:
-    trailsift synth big --files 1 --records-per-file 2000000 --density 0.01 --compression none
+    trailsift synth big --files 1 --records-per-file 2000000 \\
+      --density 0.01 --compression none
 
   The same hundred, and the story of a leaked key, to be investigated:
     trailsift synth told --scenario leaked-key
@@ -20,8 +21,9 @@ Examples:
   Two days of a company with digest files, to be verified:
     trailsift synth signed --digests --days 2 --start 2026-03-01
 
-  Eight thousand small files of zstd-compressed lines, another archive for another seed:
-    trailsift synth many --files 8000 --records-per-file 8 --shape ndjson --compression zstd --seed 7";
+  Eight thousand small files of lines in zstd; another seed, another archive:
+    trailsift synth many --files 8000 --records-per-file 8 \\
+      --shape ndjson --compression zstd --seed 7";
 
 /// Make a synthetic archive to try things on
 ///

@@ -9,10 +9,15 @@ use super::{InputArgs, Messages, Performance};
 const EXAMPLES: &str = "\
 Examples:
   Fetch the public keys of a region, then check an archive:
-    aws cloudtrail list-public-keys --region us-east-1 --start-time 2024-01-01 > keys/us-east-1.json
+    mkdir keys
+    aws cloudtrail list-public-keys --region us-east-1 \\
+      --start-time 2024-01-01 > keys/us-east-1.json
     trailsift verify /archive --public-keys keys/
-  Also prove the newest digest of each chain, whose signature is in the metadata of its object:
-    aws s3api head-object --bucket my-trail --key \"$KEY\" > signatures/newest.json
+  Also prove the newest digest of each chain, whose signature is in the
+  metadata of its object:
+    mkdir signatures
+    aws s3api head-object --bucket my-trail --key \"$KEY\" \\
+      > signatures/newest.json
     trailsift verify /archive --public-keys keys/ --signatures signatures/
 
 Exit codes:

@@ -1,5 +1,6 @@
 //! `trailsift rules list`, `check` and `explain`.
 
+use indicatif::HumanCount;
 use serde_json::{Value, json};
 use trailsift::report::RefusedRule;
 use trailsift::rule::load::Loaded;
@@ -8,9 +9,9 @@ use trailsift::rule::{Condition, Needles, PackRule, RuleInfo};
 
 use super::super::args::{ListFormat, RuleArgs};
 use super::super::exit::Exit;
+use super::super::print_json;
 use super::super::terminal::{harmless, plural, red, yellow};
-use super::super::{print_json, print_styled};
-use super::selected;
+use super::{print_folded, selected};
 
 /// Lists the rules that run, or those that cannot.
 pub(super) fn run(args: &RuleArgs, is_refused: bool, format: ListFormat) -> anyhow::Result<Exit> {
@@ -30,7 +31,7 @@ pub(super) fn run(args: &RuleArgs, is_refused: bool, format: ListFormat) -> anyh
         plural(infos(&loaded).count() as u64, "rule", "rules"),
         loaded.refused.len()
     );
-    print_styled(&(text + &counts))
+    print_folded(&(text + &counts))
 }
 
 /// Returns what is known of all rules that run, each with its conditions on events.
@@ -121,7 +122,7 @@ pub(super) fn check(args: &RuleArgs) -> anyhow::Result<Exit> {
         let mut warnings: Vec<String> = conditions.iter().flat_map(|one| one.warnings()).collect();
         warnings.dedup();
         n_never += u64::from(warnings.iter().any(|text| text.contains("never match")));
-        n_warned += u64::from(!warnings.is_empty());
+        n_warned += u64::from(!warnings.is_empty() || !one.notes.is_empty());
         for what in warnings.iter().chain(one.notes) {
             let kind = match what.contains("never match") {
                 true => red("error"),
@@ -140,7 +141,7 @@ pub(super) fn check(args: &RuleArgs) -> anyhow::Result<Exit> {
         ),
         loaded.refused.len()
     );
-    match print_styled(&text)? {
+    match print_folded(&text)? {
         Exit::Complete if n_never > 0 || !loaded.refused.is_empty() => Ok(Exit::Incomplete),
         exit => Ok(exit),
     }
@@ -164,7 +165,7 @@ pub(super) fn explain(args: &RuleArgs) -> anyhow::Result<Exit> {
         plural(infos(&loaded).count() as u64, "rule", "rules"),
         n_all
     );
-    print_styled(&text)
+    print_folded(&text)
 }
 
 /// Adds how the events of a condition are found. Returns true if every record must be parsed.
@@ -179,14 +180,17 @@ fn add_explanation(text: &mut String, condition: &Condition) -> bool {
             *text += &format!("  patterns {}\n", harmless(&each.join(", "), 400));
         }
         (_, Needles::AnyOf(needles)) => {
-            *text += &format!("  words    {}\n", harmless(&needles.join(", "), 400));
+            // The others are rare letters that count as letters of the words if case does not count.
+            let is_word = |word: &&String| word.bytes().all(|b| b.is_ascii_alphanumeric());
+            let words: Vec<&str> = needles.iter().filter(is_word).map(|word| &**word).collect();
+            *text += &format!("  words    {}\n", harmless(&words.join(", "), 400));
         }
         (_, Needles::EveryRecord) => {
             *text += &format!("  {}\n", yellow("every record must be parsed"));
             return true;
         }
     }
-    let share = condition.share_of_1000();
+    let share = HumanCount(condition.share_of_1000().into());
     *text += &format!("  share    at most {share} of 1,000 usual records\n");
     false
 }

@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use trailsift::report::{BUILTIN_PACK, RefusedRule};
 use trailsift::rule::load::{self, Loaded};
 use trailsift::rule::{
-    Exceptions, PackRule, Pattern, Rule, RuleSelection, RuleSet, SelectionError,
+    Exceptions, PackRule, ParseError, Pattern, Rule, RuleSelection, RuleSet, SelectionError,
 };
 use trailsift::rule_files;
 
 use super::args::{RuleArgs, RulesCommand};
 use super::exit::Exit;
+use super::fold::folded;
+use super::print_styled;
+use super::table::Room;
 use super::usage::usage;
 
 /// The pack of queries that are typed.
@@ -23,6 +26,31 @@ const QUERY_PACK: &str = "query";
 const SEARCH_PACK: &str = "search";
 /// Number of rules that cannot run that an error names.
 const REFUSED_NAMED: usize = 10;
+
+/// Number of spaces before what does not fit on the line of a rule.
+const INDENT: usize = 4;
+
+/// Prints lines about rules, folded to fit the terminal.
+fn print_folded(text: &str) -> anyhow::Result<Exit> {
+    print_styled(&folded(text, INDENT, Room::of_stdout(false)))
+}
+
+/// Returns the error of a query that cannot be parsed. Who writes a bare condition may not know the two languages.
+fn query_error(text: &str, error: &ParseError) -> String {
+    let has_form = text.starts_with("kql:") || text.split_whitespace().any(|word| word == "where");
+    if text.trim_start().starts_with("sequence") {
+        return format!(
+            "{error}\n  a sequence is a rule of its own: write it to a file, and name that with --rules"
+        );
+    }
+    match has_form {
+        true => error.to_string(),
+        false => format!(
+            "{error}\n  a query is EQL, such as: any where event.action == \"CreateUser\"\n  \
+             or KQL after kql:, such as: kql: event.action: CreateUser"
+        ),
+    }
+}
 
 /// The rules of a hunt.
 pub(super) struct Chosen {
@@ -127,7 +155,8 @@ pub(super) fn load(args: &RuleArgs) -> anyhow::Result<Loaded> {
     let mut loaded = read_files(args)?;
     for (n, text) in args.query.iter().enumerate() {
         let rule = load::query(text);
-        let mut rule = rule.map_err(|error| usage(&format!("--query: {error}")))?;
+        let mut rule =
+            rule.map_err(|error| usage(&format!("--query: {}", query_error(text, &error))))?;
         if n > 0 {
             rule.metadata.rule_id = format!("{QUERY_PACK}-{}", n + 1);
         }

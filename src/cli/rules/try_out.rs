@@ -11,10 +11,10 @@ use trailsift::rule::{Outcome, PackRule, Pattern, Step};
 use super::super::args::LogFormat;
 use super::super::exit::Exit;
 use super::super::messages::show_diagnostic;
+use super::super::root;
 use super::super::terminal::{green, harmless, plural, red, yellow};
 use super::super::usage::usage;
-use super::super::{print_styled, root};
-use super::{QUERY_PACK, read_rules};
+use super::{QUERY_PACK, print_folded, query_error, read_rules};
 
 /// Number of characters of a value that are shown.
 const VALUE_CHARS: usize = 120;
@@ -52,8 +52,8 @@ pub(super) fn run(
     let mut text: String = shown.into_iter().flatten().take(max_shown).collect();
     if n_events > max {
         text += &format!(
-            "and {} more (--max)\n",
-            plural(n_events - max, "event", "events")
+            "and {} (--max N shows more)\n",
+            plural(n_events - max, "more event", "more events")
         );
     }
     text += &format!(
@@ -62,7 +62,7 @@ pub(super) fn run(
         plural(n_events, "event", "events"),
         harmless(&rule.rule.metadata.name, usize::MAX)
     );
-    match print_styled(&text)? {
+    match print_folded(&text)? {
         Exit::Complete if !report.complete || n_events == 0 => Ok(Exit::Incomplete),
         exit => Ok(exit),
     }
@@ -73,8 +73,10 @@ fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
     let path = Path::new(rule);
     if path.symlink_metadata().is_err() {
         let query = load::query(rule);
-        let query = query
-            .map_err(|error| usage(&format!("{rule:?} is neither a file nor a query: {error}")))?;
+        let query = query.map_err(|error| {
+            let error = query_error(rule, &error);
+            usage(&format!("{rule:?} is neither a file nor a query: {error}"))
+        })?;
         return Ok(PackRule::new(QUERY_PACK, query));
     }
     let mut loaded = read_rules(&[path.to_owned()])?;

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::super::terminal::bold;
+
 /// Minimum width of a table; below it each event is a few lines of its own.
 const NARROW_CHARS: usize = 80;
 /// Minimum width of a column that is cut off.
@@ -24,15 +26,23 @@ impl Room {
     /// Returns the space on standard output: that of the terminal, or what the environment variable `COLUMNS` says. Another
     /// file or a pipe gets everything.
     pub(in super::super) fn of_stdout(is_wide: bool) -> Self {
+        match is_wide {
+            true => Self::Unlimited,
+            false => Self::of(terminal_size::terminal_size_of(std::io::stdout())),
+        }
+    }
+
+    /// Returns the space on standard error, found in the same way.
+    pub(in super::super) fn of_stderr() -> Self {
+        Self::of(terminal_size::terminal_size_of(std::io::stderr()))
+    }
+
+    fn of(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -> Self {
         let said = std::env::var_os("COLUMNS")
             .and_then(|columns| columns.to_str()?.parse().ok())
             .filter(|n_chars| *n_chars > 0);
-        let terminal = || terminal_size::terminal_size_of(std::io::stdout());
-        let n_chars = said.or_else(|| Some(usize::from(terminal()?.0.0)));
-        match n_chars {
-            Some(n_chars) if !is_wide => Self::Chars(n_chars),
-            _ => Self::Unlimited,
-        }
+        let n_chars = said.or_else(|| Some(usize::from(terminal?.0.0)));
+        n_chars.map_or(Self::Unlimited, Self::Chars)
     }
 
     /// Returns whether a table fits at all.
@@ -51,6 +61,8 @@ pub(super) struct TableColumn {
     is_cut_last: bool,
     /// True if it may be left out to fit.
     may_go: bool,
+    /// True if its cells end below each other, as numbers do.
+    is_right: bool,
     pub(super) cells: Vec<String>,
 }
 
@@ -62,6 +74,7 @@ impl TableColumn {
             least: None,
             is_cut_last: false,
             may_go: false,
+            is_right: false,
             cells: cells.into_iter().collect(),
         }
     }
@@ -90,6 +103,14 @@ impl TableColumn {
         }
     }
 
+    /// Returns a column of numbers.
+    pub(super) fn numbers(title: &'static str, cells: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            is_right: true,
+            ..Self::whole(title, cells)
+        }
+    }
+
     fn width(&self) -> usize {
         let cells = self.cells.iter().map(|cell| cell.width());
         cells.chain([self.title.width()]).max().unwrap_or(0)
@@ -109,11 +130,14 @@ pub(super) fn lines(
         let cells = columns.iter().zip(&widths).map(|(column, width)| {
             let text = fitted(&cell(column), *width);
             let padding = " ".repeat(width.saturating_sub(text.width()));
-            text + &padding
+            match column.is_right {
+                true => padding + &text,
+                false => text + &padding,
+            }
         });
         cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
     };
-    let mut text = line(&|column| column.title.to_owned()) + "\n";
+    let mut text = bold(&line(&|column| column.title.to_owned())) + "\n";
     let n_rows = columns.first().map_or(0, |column| column.cells.len());
     for row in 0..n_rows {
         let cells = line(&|column| column.cells.get(row).cloned().unwrap_or_default());
@@ -203,6 +227,27 @@ mod tests {
         ]
     }
 
+    fn plain(columns: &[TableColumn], room: Room) -> String {
+        let text = lines(columns, room, |_, line| line);
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn numbers_end_below_each_other() {
+        let cells = |texts: [&str; 2]| texts.map(str::to_owned);
+        let columns = [
+            TableColumn::whole("rule", cells(["a", "b"])),
+            TableColumn::numbers("events", cells(["1,234", "5"])),
+            TableColumn::whole("day", cells(["x", "y"])),
+        ];
+        assert_eq!(
+            plain(&columns, Room::Unlimited),
+            "rule  events  day\n\
+             a      1,234  x\n\
+             b          5  y\n"
+        );
+    }
+
     #[test]
     fn a_column_is_left_out_before_an_important_one_is_cut_and_that_is_said() {
         let cells = |text: &str| [text.to_owned()];
@@ -212,7 +257,7 @@ mod tests {
             TableColumn::flexible("by", cells("a-responder-of-the-team")),
             TableColumn::optional("address", cells("198.51.100.123")),
         ];
-        let text = |n_chars| lines(&columns, Room::Chars(n_chars), |_, line| line);
+        let text = |n_chars| plain(&columns, Room::Chars(n_chars));
         assert!(text(84).contains("a-responder-of-the-team"), "{}", text(84));
         assert!(text(71).contains("  a-responder…  198"), "{}", text(71));
         assert_eq!(
@@ -237,7 +282,7 @@ mod tests {
     #[test]
     fn a_line_is_never_longer_than_the_terminal() {
         for n_chars in 35..90 {
-            let text = lines(&columns(), Room::Chars(n_chars), |_, line| line);
+            let text = plain(&columns(), Room::Chars(n_chars));
             assert!(
                 text.lines().all(|line| line.width() <= n_chars),
                 "{n_chars}:\n{text}"
@@ -248,7 +293,7 @@ mod tests {
 
     #[test]
     fn with_room_nothing_is_cut_off() {
-        let text = lines(&columns(), Room::Unlimited, |_, line| line);
+        let text = plain(&columns(), Room::Unlimited);
         assert_eq!(
             text,
             "time                 user                            by\n\

@@ -1,6 +1,7 @@
 //! The alerts of a hunt as a table for people, on standard output.
 
 mod events;
+mod indicators;
 mod layout;
 mod rules;
 mod users;
@@ -64,10 +65,16 @@ impl AlertTable {
     }
 
     /// Writes the table to standard output. A reader that went away is not an error: the alerts themselves are in a file.
-    pub(super) fn print(self, room: Room, related: Option<RelatedCounts>) {
+    /// Returns whether there was something to write. `is_first` is true if nothing was written before.
+    pub(super) fn print(self, room: Room, related: Option<RelatedCounts>, is_first: bool) -> bool {
         let text = self.text(room, related.unwrap_or_default());
+        let text = match is_first {
+            true => text.trim_start_matches('\n'),
+            false => &text,
+        };
         // See above.
         anstream::stdout().write_all(text.as_bytes()).ok();
+        !text.is_empty()
     }
 
     fn text(mut self, room: Room, related: RelatedCounts) -> String {
@@ -82,9 +89,7 @@ impl AlertTable {
         }
         let n_all: u64 = SEEN.iter().map(|relation| related.of(*relation)).sum();
         if n_all > 0 {
-            if !text.is_empty() {
-                text.push('\n');
-            }
+            text.push('\n');
             text += "Not alerts, but check these: quarantines that were lifted, or that failed.\n";
             let n_more = HumanCount(n_all.saturating_sub(self.beside.len() as u64));
             if self.beside.is_empty() {

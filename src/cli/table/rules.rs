@@ -6,16 +6,24 @@ use std::collections::BTreeMap;
 use indicatif::HumanCount;
 use trailsift::output::{Alert, Column, FiredEvents};
 use trailsift::report::{Report, RuleReport, RuleReports};
-use trailsift::rule::RuleSet;
+use trailsift::rule::{Indicators, RuleSet};
 
-use super::super::terminal::{harmless, plural};
+use super::super::fold::folded;
+use super::super::terminal::{bold, harmless, plural};
 use super::events::{NOTHING, actor, colored};
+use super::indicators::FoundByIndicator;
 use super::layout::{Room, TableColumn, lines};
 
 /// Maximum number of rules that are shown; the report has all of them.
 const RULES_MAX: usize = 30;
 /// Number of events of each rule that are shown.
 const EVENTS_OF_RULE_MAX: usize = 3;
+/// Number of events of a search that are shown.
+const EVENTS_OF_SEARCH_MAX: usize = 10;
+/// Number of spaces before what does not fit on the line of an event.
+const INDENT_OF_EVENT: usize = 4;
+/// Number of columns before what is counted.
+const INDENT_OF_COUNT: usize = 14;
 /// Number of rules up to which their first events are shown.
 const RULES_WITH_EVENTS_MAX: usize = 10;
 
@@ -23,6 +31,8 @@ const RULES_WITH_EVENTS_MAX: usize = 10;
 #[derive(Debug, Default)]
 pub(in super::super) struct FoundByRule {
     first: BTreeMap<u16, Vec<Event>>,
+    /// What a search counts, which has one rule for all its indicators.
+    indicators: Option<FoundByIndicator>,
 }
 
 /// What is shown of an event.
@@ -87,13 +97,25 @@ fn of_fired(fired: &FiredEvents) -> String {
 }
 
 impl FoundByRule {
+    /// Begins to collect for rules, or for a search with its indicators.
+    pub(in super::super) fn new(search: Option<&Indicators>) -> Self {
+        Self {
+            first: BTreeMap::new(),
+            indicators: search.map(|search| FoundByIndicator::new(search.all())),
+        }
+    }
+
     /// Takes an alert. Of each rule the events with the earliest times are kept.
     pub(in super::super) fn add(&mut self, alert: &Alert) {
+        if let Some(indicators) = &mut self.indicators {
+            indicators.add(alert);
+        }
+        let n_events_max = self.n_events_max();
         let first = self.first.entry(alert.rule()).or_default();
         let time = alert
             .time()
             .map_or(i64::MAX, jiff::Timestamp::as_microsecond);
-        let is_full = first.len() >= EVENTS_OF_RULE_MAX;
+        let is_full = first.len() >= n_events_max;
         let is_late = |last: &Event| last.time.unwrap_or(i64::MAX) <= time;
         if is_full && first.last().is_some_and(is_late)
             || first.iter().any(|event| event.key == alert.event_key())
@@ -102,7 +124,15 @@ impl FoundByRule {
         }
         first.push(Event::new(alert));
         first.sort_by_key(|event| event.time.unwrap_or(i64::MAX));
-        first.truncate(EVENTS_OF_RULE_MAX);
+        first.truncate(n_events_max);
+    }
+
+    /// Returns the number of events of each rule that are shown.
+    fn n_events_max(&self) -> usize {
+        match self.indicators {
+            Some(_) => EVENTS_OF_SEARCH_MAX,
+            None => EVENTS_OF_RULE_MAX,
+        }
     }
 
     /// Returns the table of what the rules found, and its counts.
@@ -112,6 +142,9 @@ impl FoundByRule {
         let mut found: Vec<(u16, &RuleReport)> =
             numbered.filter(|(_, rule)| rule.alerts > 0).collect();
         found.sort_by_key(|(number, rule)| Reverse((set.severity(*number), rule.alerts)));
+        if let Some(indicators) = &self.indicators {
+            return indicators.table(room) + &self.events(&found, set, room);
+        }
         let mut text = String::new();
         if !found.is_empty() {
             let shown = &found[..found.len().min(RULES_MAX)];
@@ -120,18 +153,22 @@ impl FoundByRule {
                 false => blocks(shown, set),
             };
         }
-        text += &self.counts(report, found.len());
+        text += &folded(&self.counts(report, found.len()), INDENT_OF_COUNT, room);
         if found.len() <= RULES_WITH_EVENTS_MAX {
-            text += &self.events(&found, set);
+            text += &self.events(&found, set, room);
         }
         text
     }
 
     /// Returns the first events of each rule.
-    fn events(&self, found: &[(u16, &RuleReport)], set: &RuleSet) -> String {
+    fn events(&self, found: &[(u16, &RuleReport)], set: &RuleSet, room: Room) -> String {
         let mut text = String::new();
         for (number, rule) in found {
-            text += &format!("\n{}\n", harmless(&rule.title, 200));
+            let title = match self.indicators {
+                Some(_) => "The first events",
+                None => &rule.title,
+            };
+            text += &format!("\n{}\n", bold(&harmless(title, 200)));
             let events = self.first.get(number).map_or(&[][..], Vec::as_slice);
             for event in events {
                 text += &format!("  {}\n", event.text);
@@ -146,7 +183,7 @@ impl FoundByRule {
                 text += &format!("  and {} more\n", HumanCount(n_more));
             }
         }
-        text
+        folded(&text, INDENT_OF_EVENT, room)
     }
 
     fn counts(&self, report: &Report, n_found: usize) -> String {
@@ -160,7 +197,8 @@ impl FoundByRule {
         let mut text = String::new();
         if n_found > RULES_MAX {
             let n_more = (n_found - RULES_MAX) as u64;
-            text += &format!("and {}\n", plural(n_more, "more rule", "more rules"));
+            let more = plural(n_more, "more rule", "more rules");
+            text += &format!("and {more} (--report FILE has all)\n");
         }
         let n_quiet = (rules.len() - n_found) as u64;
         text += &format!(
@@ -171,7 +209,7 @@ impl FoundByRule {
         );
         for one in severities {
             let day = one.busiest_day.as_ref().map(|day| {
-                let n_alerts = plural(one.busiest_day_alerts, "alert", "alerts");
+                let n_alerts = HumanCount(one.busiest_day_alerts);
                 format!(", most on {day} ({n_alerts})")
             });
             text += &format!(
@@ -244,8 +282,15 @@ fn table(rules: &[(u16, &RuleReport)], set: &RuleSet, room: Room) -> String {
     let mut columns = vec![
         TableColumn::whole("severity", of(|rule| rule.severity.clone())),
         TableColumn::flexible("rule", of(title)),
-        TableColumn::whole("events", counts(|rule| rule.distinct_events)),
-        TableColumn::whole("actors", counts(|rule| rule.distinct_actors)),
+        TableColumn::numbers("events", counts(|rule| rule.distinct_events)),
+        // Rows about several events may name no actor.
+        TableColumn::numbers(
+            "actors",
+            of(|rule| match rule.distinct_actors {
+                0 => NOTHING.to_owned(),
+                n => HumanCount(n).to_string(),
+            }),
+        ),
     ];
     columns.push(TableColumn::whole(
         "first (UTC)",
@@ -265,11 +310,14 @@ fn table(rules: &[(u16, &RuleReport)], set: &RuleSet, room: Room) -> String {
 fn blocks(rules: &[(u16, &RuleReport)], set: &RuleSet) -> String {
     let text = rules.iter().map(|(number, rule)| {
         format!(
-            "{}\n  {}, {}, {}\n  {} to {}\n",
+            "{}\n  {}, {}{}\n  {} to {}\n",
             colored(set.severity(*number), &title(rule)),
             rule.severity,
             plural(rule.distinct_events, "event", "events"),
-            plural(rule.distinct_actors, "actor", "actors"),
+            match rule.distinct_actors {
+                0 => String::new(),
+                n => format!(", {}", plural(n, "actor", "actors")),
+            },
             day(rule.first_event),
             day(rule.last_event),
         )

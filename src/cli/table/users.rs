@@ -120,7 +120,7 @@ impl Users {
         let columns = [
             TableColumn::whole("account", of(&|row| row.account.clone())),
             TableColumn::important("user", of(&|row| row.user.clone())),
-            TableColumn::whole("events", of(&|row| HumanCount(row.n_events).to_string())),
+            TableColumn::numbers("events", of(&|row| HumanCount(row.n_events).to_string())),
             TableColumn::whole("first (UTC)", of(&|row| day(row.first))),
             TableColumn::whole("last", of(&|row| day(row.last))),
             TableColumn::optional("policy", of(&|row| listed(&row.policies))),

@@ -4,8 +4,12 @@
 //! requires a value which the rest of the rule excludes, that no action of the rule is of the category it requires, and
 //! that the name of a field is nearly one of CloudTrail's.
 
+use std::borrow::Cow;
+
 use super::{Condition, Field, Matcher, Node, Test};
-use crate::event::{Names, category_of, near_ecs_field, near_field};
+use crate::event::{
+    Names, category_of, ecs_name, is_ecs_field, near_ecs_field, near_field, own_name,
+};
 
 /// Returns what cannot work in a condition, one sentence each.
 pub(super) fn warnings(condition: &Condition) -> Vec<String> {
@@ -20,7 +24,7 @@ pub(super) fn warnings(condition: &Condition) -> Vec<String> {
     useless_filters(node, &mut found);
     let mut fields = Vec::new();
     each_field(node, &mut |field| fields.push(field));
-    let mut misspelt: Vec<(&str, &str)> = fields.into_iter().filter_map(meant).collect();
+    let mut misspelt: Vec<(&str, Cow<'_, str>)> = fields.into_iter().filter_map(meant).collect();
     misspelt.sort_unstable();
     misspelt.dedup();
     found.extend(misspelt.into_iter().map(|(name, field)| {
@@ -30,12 +34,21 @@ pub(super) fn warnings(condition: &Condition) -> Vec<String> {
 }
 
 /// Returns the name of a field that no record has, with the one that was probably meant.
-fn meant(field: &Field) -> Option<(&str, &'static str)> {
+fn meant(field: &Field) -> Option<(&str, Cow<'_, str>)> {
+    let name = field.name.as_str();
     match field.names {
-        Names::Ecs => Some((&field.name, near_ecs_field(&field.name)?)),
+        Names::Ecs => {
+            // Who knows the log knows its names, and not those of the schema.
+            let near = near_ecs_field(name).map(Cow::Borrowed);
+            let meant = near.or_else(|| ecs_name(name).filter(|_| !is_ecs_field(name)))?;
+            Some((name, meant))
+        }
         Names::CloudTrail => {
-            let name = field.name.split('.').next()?;
-            Some((name, near_field(name)?))
+            if let Some(own) = own_name(name) {
+                return Some((name, Cow::Borrowed(own)));
+            }
+            let first = name.split('.').next()?;
+            Some((first, Cow::Borrowed(near_field(first)?)))
         }
     }
 }
@@ -224,6 +237,12 @@ mod tests {
         check(r#"event.acton == "A""#, &["`event.action` is meant"]);
         check(r#"Event.Action == "A""#, &["`event.action` is meant"]);
         check(r#"source.ips == "192.0.2.1""#, &["`source.ip` is meant"]);
+        // The log's own names.
+        check(r#"eventName == "A""#, &["`event.action` is meant"]);
+        check(
+            r#"requestParameters.userName == "A""#,
+            &["`aws.cloudtrail.flattened.request_parameters.userName` is meant"],
+        );
         for field in [
             "event.action",
             "source.as.number",

@@ -77,6 +77,12 @@ impl Indicators {
         self.len() == 0
     }
 
+    /// Returns all indicators: the texts, then the networks.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let networks = self.0.networks.iter().map(|(name, _)| &**name);
+        self.0.texts.iter().map(|text| &**text).chain(networks)
+    }
+
     /// Returns the texts, one of which is in each event that has an indicator; `None` if networks are searched for, or
     /// texts that JSON may write in several ways.
     #[must_use]

@@ -383,13 +383,15 @@ impl Condition {
     /// estimate from the frequency of words.
     #[must_use]
     pub fn share_of_1000(&self) -> u32 {
-        let shares = |texts: &[&str]| texts.iter().map(|text| words::share(text)).sum::<u32>();
-        let of_actions = self.actions().map(|actions| shares(&actions));
-        let of_needles = match self.needles() {
-            Needles::AnyOf(needles) => {
-                let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
-                Some(shares(&needles))
-            }
+        let of_actions = self.actions();
+        let of_actions = of_actions.map(|all| all.into_iter().map(words::share).sum::<u32>());
+        let of_needles = match self.needles_in_any_case() {
+            Needles::AnyOf(needles) => Some(
+                needles
+                    .iter()
+                    .map(|one| words::share_in_any_case(one))
+                    .sum(),
+            ),
             Needles::EveryRecord => None,
         };
         let least = of_actions.into_iter().chain(of_needles).min();

@@ -31,6 +31,15 @@ pub(super) fn share(text: &str) -> u32 {
     shares.max().unwrap_or(SHARE_OF_OTHERS)
 }
 
+/// Returns approximately how many of 1,000 records contain this text in any case.
+pub(super) fn share_in_any_case(text: &str) -> u32 {
+    let text = text.to_ascii_lowercase();
+    let contains = |word: &str| word.to_ascii_lowercase().contains(&text);
+    let shares = WORDS.iter().filter(|(word, _)| contains(word));
+    let shares = shares.map(|(_, share)| *share);
+    shares.max().unwrap_or(SHARE_OF_OTHERS)
+}
+
 /// Returns approximately how many of 1,000 records have a word that fits a regular expression in any case.
 pub(super) fn share_of_pattern(pattern: &str) -> u32 {
     let regex = RegexBuilder::new(pattern).case_insensitive(true).build();

@@ -432,6 +432,14 @@ reference = "https://attack.mitre.org/tactics/TA0003/"
     }
 
     #[test]
+    fn a_rule_without_a_language_has_that_of_its_type() {
+        let text = ELASTIC.replace("language = \"eql\"\n", "");
+        assert_ne!(text, ELASTIC);
+        let loaded = load("a.toml", &text);
+        assert_eq!(loaded.rules[0].rule.metadata.language, "eql");
+    }
+
+    #[test]
     fn what_is_not_supported_is_refused() {
         let with_type = |name| ELASTIC.replace("type = \"eql\"", &format!("type = {name:?}"));
         check_refused(

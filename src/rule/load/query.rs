@@ -28,7 +28,10 @@ pub fn query(text: &str) -> Result<Rule, ParseError> {
 /// Returns the rule that finds events with one of the indicators, anywhere in them. Its id is `search`.
 #[must_use]
 pub fn search(indicators: Indicators) -> Rule {
-    let name = format!("search for {} indicators", indicators.len());
+    let name = match indicators.len() {
+        1 => "search for 1 indicator".to_owned(),
+        n => format!("search for {n} indicators"),
+    };
     let metadata = metadata(
         "search".to_owned(),
         name.clone(),

@@ -87,10 +87,13 @@ pub(super) fn is_form(text: &str) -> bool {
 }
 
 pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
-    let rule = match toml::from_str::<Document>(text) {
+    let mut rule = match toml::from_str::<Document>(text) {
         Ok(document) => document.rule,
         Err(error) => return adding.refuse(None, None, reason_of(text, &error)),
     };
+    if rule.language.is_empty() {
+        rule.language = usual_language(&rule.rule_type).to_owned();
+    }
     match read(text, &rule) {
         Ok(Read::Event(condition, query)) => {
             adding.add(Rule::new(metadata(rule), condition, query));
@@ -99,6 +102,15 @@ pub(super) fn add(text: &str, adding: &mut Adding<'_>) {
             adding.add_over_time(draft.rule(metadata(rule)));
         }
         Err(reason) => adding.refuse(Some(rule.rule_id), Some(rule.name), reason),
+    }
+}
+
+/// Returns the language of the rules of a type, for a rule that names none.
+fn usual_language(rule_type: &str) -> &'static str {
+    match rule_type {
+        "query" | "threshold" | "new_terms" => "kuery",
+        "esql" => "esql",
+        _ => "eql",
     }
 }
 
