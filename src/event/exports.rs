@@ -4,7 +4,7 @@
 use super::java_map::is_dropped;
 use super::json::Value;
 use super::names::{denies_error, is_field, is_noise, is_nothing, is_path};
-use super::record::{REQUEST, Record, is_own_field, spread_request};
+use super::record::{REQUEST, Record, first_of_path, is_own_field, spread_request};
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
@@ -90,7 +90,7 @@ pub(super) fn each_moved(
         is_found = true;
         visit(value);
     };
-    if let Some((outer, rest)) = path.split_once('.') {
+    if let Some((outer, rest)) = first_of_path(path) {
         for text in record.get(outer).filter_map(Value::as_str) {
             let found = object_text::at(text, rest).filter(|found| !is_nothing(found));
             found
