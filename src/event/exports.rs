@@ -102,6 +102,10 @@ pub(super) fn each_moved(
             .filter_map(|(_, value)| scalar(record, is_row, value))
             .for_each(&mut give);
     }
+    // Usually there are no other names.
+    if record.others().next().is_none() {
+        return is_found;
+    }
     let mut aliases = ALIASES.iter().filter(|(field, _)| *field == path);
     let alias = aliases.find_map(|(_, alias)| {
         let mut values = record

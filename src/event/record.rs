@@ -327,8 +327,9 @@ pub(super) fn first_of_path(path: &str) -> Option<(&str, &str)> {
 /// Returns the values of a field of an object inside a record, including duplicates.
 pub(super) fn get<'v>(object: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
     let has_event_name = move || object.members().any(|(name, _)| name == "eventName");
-    let is_it =
-        move |name| is_field(name, field) && !(is_other_case(name, field) && has_event_name());
+    let is_it = move |name: &str| {
+        name == field || is_field(name, field) && !(is_other_case(name, field) && has_event_name())
+    };
     let members = object.members();
     members.filter_map(move |(name, value)| is_it(name).then_some(value))
 }

@@ -280,4 +280,48 @@ mod tests {
         let x = r#"Text("x")"#;
         assert_eq!(found, ["A", x, "A", x, "B", "B", "C", "Null", "C", "Null"]);
     }
+
+    #[test]
+    fn values_of_each_kind_are_kept() {
+        let text = r#"{"Records":[{"eventName":"A","eventSource":"s","readOnly":true,"errorCode":null,
+            "requestParameters":{"n":1,"x":[1.5,"y"]},"resources":[{"ARN":"a"},{"ARN":"b"}]}]}"#;
+        let fields = [
+            (Names::Ecs, "aws.cloudtrail.read_only"),
+            (Names::Ecs, "aws.cloudtrail.request_parameters"),
+            (Names::Ecs, "aws.cloudtrail.resources.arn"),
+            (Names::CloudTrail, "errorCode"),
+            (Names::CloudTrail, "readOnly"),
+            (Names::CloudTrail, "requestParameters"),
+            (Names::CloudTrail, "userAgent"),
+        ];
+        let mut numbers = FieldNumbers::default();
+        let numbered = fields.map(|(names, name)| numbers.number(names, name).unwrap());
+        let mut memory = FieldMemory::new(numbers.len());
+        let mut n_values = 0;
+        each_event(text.as_bytes(), &mut |event| {
+            let kept = memory.of(event);
+            for ((names, name), number) in fields.into_iter().zip(numbered) {
+                let (mut derived, mut twice) = (Vec::new(), Vec::new());
+                let mut add = |value: &dyn std::fmt::Debug| derived.push(format!("{value:?}"));
+                match names {
+                    Names::Ecs => event.each_value(name, &mut |value| add(&value)),
+                    Names::CloudTrail => event.each_own_value(name, &mut |value| add(&value)),
+                }
+                let mut add = |value: &dyn std::fmt::Debug| twice.push(format!("{value:?}"));
+                for _ in 0..2 {
+                    match names {
+                        Names::Ecs => {
+                            kept.each_numbered_value(number, name, &mut |value| add(&value));
+                        }
+                        Names::CloudTrail => {
+                            kept.each_numbered_own_value(number, name, &mut |value| add(&value));
+                        }
+                    }
+                }
+                n_values += derived.len();
+                assert_eq!(twice, [&derived[..], &derived].concat(), "{name}");
+            }
+        });
+        assert!(n_values > 8, "{n_values}");
+    }
 }

@@ -147,15 +147,16 @@ mod tests {
         ];
         let set = set(&queries.map(eql));
         let mut list = Shortlist::new(&set);
-        let event = |action, provider, agent| {
+        let event = |action: &str, provider: &str, agent: &str| {
             let event = Event::new().text("event.action", action);
             let event = event.text("event.provider", provider);
             event.text("user_agent.original", agent)
         };
         // The second time they are kept.
         for _ in 0..2 {
-            let mut left =
-                |action, provider, agent| list.candidates(&event(action, provider, agent)).to_vec();
+            let mut left = |action: &str, provider: &str, agent: &str| {
+                list.candidates(&event(action, provider, agent)).to_vec()
+            };
             assert_eq!(left("A", "x", "a tool"), [0, 1, 2, 4]);
             assert_eq!(left("A", "y", "a tool"), [1, 2]);
             assert_eq!(left("A", "y", "other"), [2]);

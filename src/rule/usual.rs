@@ -115,3 +115,47 @@ fn append_text(text: &str, key: &mut Vec<u8>) {
     key.extend(text.len().to_le_bytes());
     key.extend(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::testing::Event;
+
+    #[test]
+    fn other_values_append_other_bytes() {
+        let mut numbers = FieldNumbers::default();
+        numbers.number(Ecs, "event.provider");
+        numbers.number(Ecs, "user.name");
+        let usual = UsualFields::of(&mut numbers);
+        // The user is no usual field, and the set names no others than the provider.
+        assert_eq!(usual.fields.len(), 3);
+        assert_eq!(numbers.len(), 4);
+        let (action, provider) = ("event.action", "event.provider");
+        let new = Event::new;
+        let events = [
+            new(),
+            new().text(action, ""),
+            new().text(action, "a"),
+            new().text(action, "ab"),
+            new().text(action, "a").text(action, "b"),
+            new().text(action, "b").text(action, "a"),
+            new().text(action, "a").text(provider, "b"),
+            new().text(provider, "a"),
+            new().text("eventName", "a"),
+            new().text(action, "1"),
+            new().integer(action, 1),
+            new().float(action, 1.0),
+            new().boolean(action, true),
+            new().boolean(action, false),
+        ];
+        let keys = events.iter().map(|event| {
+            let mut key = Vec::new();
+            usual.append_values(0b111, event, &mut key);
+            key
+        });
+        let mut keys: Vec<Vec<u8>> = keys.collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), events.len());
+    }
+}
