@@ -19,6 +19,9 @@ pub(super) fn is_native(record: &Record<'_>) -> bool {
 
 /// Returns true if an export wrote the record: with objects as texts, or spread over it, or with other names.
 pub(super) fn is_export(record: &Record<'_>) -> bool {
+    if record.is_usual() {
+        return false;
+    }
     let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
     !record.has("eventName")
         || is_text(REQUEST)

@@ -108,6 +108,8 @@ const OTHERS_MAX: usize = 8;
 pub(crate) struct Record<'v> {
     value: Value<'v>,
     table: Option<Table>,
+    /// True if it is sure to be as AWS writes it.
+    is_usual: bool,
 }
 
 /// Places of members in their object.
@@ -187,8 +189,27 @@ impl Iterator for Places {
 
 impl<'v> Record<'v> {
     pub(crate) fn new(value: Value<'v>) -> Self {
-        let table = Table::of(value);
-        Self { value, table }
+        let record = Self {
+            value,
+            table: Table::of(value),
+            is_usual: false,
+        };
+        let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
+        let has_own_alone = record.table.is_some_and(|table| table.n_others == 0);
+        Self {
+            is_usual: has_own_alone
+                && record.has("eventName")
+                && !is_text(REQUEST)
+                && !is_text("userIdentity"),
+            ..record
+        }
+    }
+
+    /// Returns true if it is sure to be as AWS writes it: all its members have AWS's names, one is the name of the call,
+    /// and no object is stored as text.
+    #[inline]
+    pub(super) fn is_usual(&self) -> bool {
+        self.is_usual
     }
 
     pub(crate) fn value(&self) -> Value<'v> {
@@ -389,6 +410,7 @@ pub(super) fn number(name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exports::is_export;
     use super::*;
 
     /// A table shows an own field only to questions for that field.
@@ -421,8 +443,10 @@ mod tests {
             let record = Record::new(Value::of(&tape));
             let walked = Record {
                 table: None,
+                is_usual: false,
                 ..record
             };
+            assert!(!record.is_usual() || !is_export(&walked), "{a}, {b}, {c}");
             for field in ["eventName", "errorCode", "readOnly", "y"] {
                 let found = |record: &Record<'_>| {
                     let found = record.named(field);

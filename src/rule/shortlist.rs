@@ -13,7 +13,7 @@ use crate::event::Fields;
 /// The most combinations that are kept.
 const BRANCHES_MAX: usize = 1 << 13;
 /// Longer values are not asked for.
-const KEY_BYTES_MAX: usize = 1024;
+const KEY_BYTES_MAX: usize = 512;
 
 /// The rules about one event that are left for combinations of usual values.
 #[derive(Debug)]
@@ -108,8 +108,7 @@ impl<'s> Shortlist<'s> {
         let number = self.branches.len();
         self.branches.push(Branch {
             known,
-            // The lowest bit.
-            asked: open & open.wrapping_neg(),
+            asked: set.usual_fields().first_of(open),
             rules,
         });
         self.next.insert(self.key.as_slice().into(), number);

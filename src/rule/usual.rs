@@ -8,7 +8,7 @@ use super::condition::Field;
 use crate::event::Names::{self, CloudTrail, Ecs};
 use crate::event::{FieldNumber, FieldNumbers, Fields, OwnValue, Scalar};
 
-/// The usual fields: first the action by both of its names. What has more different values comes later.
+/// The usual fields: first the action by both of its names, and last those with more different values.
 const USUAL: [(Names, &str); 23] = [
     (Ecs, "event.action"),
     (CloudTrail, "eventName"),
@@ -35,6 +35,14 @@ const USUAL: [(Names, &str); 23] = [
     (CloudTrail, "userAgent"),
 ];
 
+/// Those that are asked last, when the others leave rules that test them.
+const VARIED: [&str; 4] = [
+    "aws.cloudtrail.error_message",
+    "errorMessage",
+    "user_agent.original",
+    "userAgent",
+];
+
 /// Some of the usual fields, one bit each.
 pub(super) type Usual = u32;
 
@@ -45,6 +53,8 @@ pub(super) struct UsualFields {
     fields: Vec<Field>,
     /// The bit of each field of the set by its number, 0 if it is no usual one.
     bits: Vec<Usual>,
+    /// The fields with few different values.
+    plain: Usual,
 }
 
 /// The bits of the action.
@@ -65,12 +75,28 @@ impl UsualFields {
             }
         }
         let mut bits = vec![0; numbers.len()];
+        let mut plain = 0;
         for (n, field) in fields.iter().enumerate() {
             if let Some(number) = field.number() {
                 bits[number.index()] = 1 << n;
             }
+            if !VARIED.contains(&&*field.name) {
+                plain |= 1 << n;
+            }
         }
-        Self { fields, bits }
+        Self {
+            fields,
+            bits,
+            plain,
+        }
+    }
+
+    /// Returns which of these fields are asked first: those with few different values, if there are any.
+    pub(super) fn first_of(&self, open: Usual) -> Usual {
+        match open & self.plain {
+            0 => open,
+            plain => plain,
+        }
     }
 
     /// Returns the bit of a field, 0 if it is no usual one.
