@@ -13,23 +13,19 @@ use super::java_map::{self, is_dropped, print};
 use super::json::Value;
 use super::names::is_field;
 use super::object_text::{self, with_object};
-use super::record::{self, REQUEST, Record, get, spread};
+use super::record::{REQUEST, Record, first_of_path, get, spread};
 
 /// Calls `visit` with each value at a path of fields, including duplicates at each step.
 fn each_at<'v>(record: &Record<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
     fn below<'v>(object: Value<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)) {
-        match path.split_once('.') {
+        match first_of_path(path) {
             None => get(object, path).for_each(visit),
             Some((field, rest)) => {
                 get(object, field).for_each(|value| below(value, rest, &mut *visit));
             }
         }
     }
-    // Most paths are one field.
-    if record::number(path).is_some() {
-        return record.get(path).for_each(visit);
-    }
-    match path.split_once('.') {
+    match first_of_path(path) {
         None => record.get(path).for_each(visit),
         Some((field, rest)) => {
             record

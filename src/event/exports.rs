@@ -4,7 +4,7 @@
 use super::java_map::is_dropped;
 use super::json::Value;
 use super::names::{denies_error, is_field, is_noise, is_nothing, is_path};
-use super::record::{REQUEST, Record, is_own_field, spread_request};
+use super::record::{REQUEST, Record, first_of_path, is_own_field, spread_request};
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
@@ -19,6 +19,9 @@ pub(super) fn is_native(record: &Record<'_>) -> bool {
 
 /// Returns true if an export wrote the record: with objects as texts, or spread over it, or with other names.
 pub(super) fn is_export(record: &Record<'_>) -> bool {
+    if record.is_usual() {
+        return false;
+    }
     let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
     !record.has("eventName")
         || is_text(REQUEST)
@@ -90,7 +93,7 @@ pub(super) fn each_moved(
         is_found = true;
         visit(value);
     };
-    if let Some((outer, rest)) = path.split_once('.') {
+    if let Some((outer, rest)) = first_of_path(path) {
         for text in record.get(outer).filter_map(Value::as_str) {
             let found = object_text::at(text, rest).filter(|found| !is_nothing(found));
             found
@@ -101,6 +104,10 @@ pub(super) fn each_moved(
         spread
             .filter_map(|(_, value)| scalar(record, is_row, value))
             .for_each(&mut give);
+    }
+    // Usually there are no other names.
+    if record.others().next().is_none() {
+        return is_found;
     }
     let mut aliases = ALIASES.iter().filter(|(field, _)| *field == path);
     let alias = aliases.find_map(|(_, alias)| {

@@ -28,6 +28,12 @@ impl<'p> Path<'p> {
         self.name
     }
 
+    /// Returns whether the name of the text itself is this one.
+    #[inline]
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        is_field(self.name, name)
+    }
+
     /// Returns the number of the object that has the innermost member with this name, in any case of letters; nothing if
     /// no name is this one. The members of one object have the same number. It is 0 if the record does not show which
     /// object that is.

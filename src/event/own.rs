@@ -13,7 +13,7 @@ use super::exports::{each_moved, is_absent, is_export};
 use super::json::Value;
 use super::names::is_field;
 use super::object_text::with_object;
-use super::record::{Record, spread};
+use super::record::{Record, first_of_path, spread};
 
 /// One of the values of a field by CloudTrail's own name.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,26 +24,6 @@ pub enum OwnValue<'a> {
     Other,
     /// A text.
     Text(Cow<'a, str>),
-}
-
-impl OwnValue<'_> {
-    /// Returns the same value, which borrows from this one.
-    pub(super) fn borrowed(&self) -> OwnValue<'_> {
-        match self {
-            Self::Null => OwnValue::Null,
-            Self::Other => OwnValue::Other,
-            Self::Text(text) => OwnValue::Text(Cow::Borrowed(text)),
-        }
-    }
-
-    /// Returns the value with a text of its own.
-    pub(super) fn into_owned(self) -> OwnValue<'static> {
-        match self {
-            Self::Null => OwnValue::Null,
-            Self::Other => OwnValue::Other,
-            Self::Text(text) => OwnValue::Text(Cow::Owned(text.into_owned())),
-        }
-    }
 }
 
 /// Receives values.
@@ -69,7 +49,7 @@ pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: V
             });
         }
     };
-    let (first, rest) = match path.split_once('.') {
+    let (first, rest) = match first_of_path(path) {
         Some((first, rest)) => (first, Some(rest)),
         None => (path, None),
     };

@@ -108,6 +108,8 @@ const OTHERS_MAX: usize = 8;
 pub(crate) struct Record<'v> {
     value: Value<'v>,
     table: Option<Table>,
+    /// True if it is sure to be as AWS writes it.
+    is_usual: bool,
 }
 
 /// Places of members in their object.
@@ -187,8 +189,27 @@ impl Iterator for Places {
 
 impl<'v> Record<'v> {
     pub(crate) fn new(value: Value<'v>) -> Self {
-        let table = Table::of(value);
-        Self { value, table }
+        let record = Self {
+            value,
+            table: Table::of(value),
+            is_usual: false,
+        };
+        let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
+        let has_own_alone = record.table.is_some_and(|table| table.n_others == 0);
+        Self {
+            is_usual: has_own_alone
+                && record.has("eventName")
+                && !is_text(REQUEST)
+                && !is_text("userIdentity"),
+            ..record
+        }
+    }
+
+    /// Returns true if it is sure to be as AWS writes it: all its members have AWS's names, one is the name of the call,
+    /// and no object is stored as text.
+    #[inline]
+    pub(super) fn is_usual(&self) -> bool {
+        self.is_usual
     }
 
     pub(crate) fn value(&self) -> Value<'v> {
@@ -205,12 +226,28 @@ impl<'v> Record<'v> {
 
     /// Returns the values of a field, including duplicates, each with its name as spelt in the record, in the order of
     /// the record.
-    pub(super) fn named<'f>(
-        &'f self,
-        field: &'f str,
-    ) -> impl Iterator<Item = (&'v str, Value<'v>)> + use<'f, 'v> {
-        let is_it = |name| is_field(name, field) && !self.is_other_case(name, field);
-        self.possible(field).filter(move |(name, _)| is_it(name))
+    pub(super) fn named<'f>(&'f self, field: &'f str) -> Named<'f, 'v> {
+        let (sole, rest) = match self.sole(field) {
+            Some(sole) => (sole, self.at(|_| Places::default())),
+            None => (None, self.possible(field)),
+        };
+        let record = self;
+        Named {
+            sole,
+            rest,
+            record,
+            field,
+        }
+    }
+
+    /// Returns the member that is an own field, or that there is none, if the table shows that no other member can be it.
+    #[inline]
+    fn sole(&self, field: &str) -> Option<Option<(&'v str, Value<'v>)>> {
+        let table = self.table.as_ref().filter(|table| table.n_others == 0)?;
+        Some(match table.own[number(field)?] {
+            0 => None,
+            place => self.value.member_at(usize::from(place)),
+        })
     }
 
     /// Returns true if `name` differs from `field` in case only, in a record with AWS's own names.
@@ -300,11 +337,20 @@ pub(super) fn spread<'v>(
     })
 }
 
+/// Returns the first field of a path, and the path inside it; nothing if the path is one field.
+#[inline]
+pub(super) fn first_of_path(path: &str) -> Option<(&str, &str)> {
+    // Faster than a search for a character.
+    let at = path.bytes().position(|byte| byte == b'.')?;
+    Some((path.get(..at)?, path.get(at + 1..)?))
+}
+
 /// Returns the values of a field of an object inside a record, including duplicates.
 pub(super) fn get<'v>(object: Value<'v>, field: &str) -> impl Iterator<Item = Value<'v>> {
     let has_event_name = move || object.members().any(|(name, _)| name == "eventName");
-    let is_it =
-        move |name| is_field(name, field) && !(is_other_case(name, field) && has_event_name());
+    let is_it = move |name: &str| {
+        name == field || is_field(name, field) && !(is_other_case(name, field) && has_event_name())
+    };
     let members = object.members();
     members.filter_map(move |(name, value)| is_it(name).then_some(value))
 }
@@ -328,6 +374,31 @@ impl<'v> Iterator for Few<'v> {
     }
 }
 
+/// The values of a field, each with its name.
+pub(super) struct Named<'f, 'v> {
+    /// The only one, if that is known.
+    sole: Option<(&'v str, Value<'v>)>,
+    /// The members that may be the field.
+    rest: Few<'v>,
+    record: &'f Record<'v>,
+    field: &'f str,
+}
+
+impl<'v> Iterator for Named<'_, 'v> {
+    type Item = (&'v str, Value<'v>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (record, field) = (self.record, self.field);
+        // Nearly always it is spelt alike.
+        let is_it = |name: &str| {
+            name == field || is_field(name, field) && !record.is_other_case(name, field)
+        };
+        let sole = self.sole.take();
+        sole.or_else(|| self.rest.by_ref().find(|(name, _)| is_it(name)))
+    }
+}
+
 /// The numbers of the own fields.
 static OWN: Known<{ OWN_FIELDS.len() }, 128> = Known::new(OWN_FIELDS, 0xef0e_a675);
 
@@ -339,6 +410,7 @@ pub(super) fn number(name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exports::is_export;
     use super::*;
 
     /// A table shows an own field only to questions for that field.
@@ -350,6 +422,51 @@ mod tests {
                 !fields.into_iter().any(|field| is_field(name, field)),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn a_table_finds_what_a_walk_over_the_members_finds() {
+        let names = [
+            "eventName",
+            "eventname",
+            "EventName",
+            "event_name",
+            "errorCode",
+            "errorcode",
+            "x",
+        ];
+        for (a, b, c) in (0..names.len().pow(3)).map(|n| (n % 7, n / 7 % 7, n / 49)) {
+            let [a, b, c] = [a, b, c].map(|n| names[n]);
+            let mut json = format!(r#"{{"{a}":1,"{b}":2,"{c}":3}}"#).into_bytes();
+            let tape = simd_json::to_tape(&mut json).unwrap();
+            let record = Record::new(Value::of(&tape));
+            let walked = Record {
+                table: None,
+                is_usual: false,
+                ..record
+            };
+            assert!(!record.is_usual() || !is_export(&walked), "{a}, {b}, {c}");
+            for field in ["eventName", "errorCode", "readOnly", "y"] {
+                let found = |record: &Record<'_>| {
+                    let found = record.named(field);
+                    let found = found.map(|(name, value)| (name.to_owned(), value.scalar()));
+                    format!("{:?}", found.collect::<Vec<_>>())
+                };
+                assert_eq!(found(&record), found(&walked), "{field} of {a}, {b}, {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_has_a_first_field() {
+        let first = [
+            ("a.b.c", Some(("a", "b.c"))),
+            ("a", None),
+            (".a", Some(("", "a"))),
+        ];
+        for (path, expected) in first.into_iter().chain([("ä.ö", Some(("ä", "ö")))]) {
+            assert_eq!(first_of_path(path), expected, "{path}");
         }
     }
 }

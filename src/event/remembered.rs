@@ -3,8 +3,10 @@
 //! A set of rules gives each field that they name a number ([`FieldNumbers`]). The values of numbered fields are kept
 //! until the next event.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{Event, Fields, OwnValue, Scalar};
 
@@ -21,6 +23,13 @@ pub enum Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldNumber(u16);
 
+impl FieldNumber {
+    /// Returns it as an index.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// Gives numbers to fields.
 #[derive(Debug, Default)]
 pub struct FieldNumbers {
@@ -33,6 +42,12 @@ impl FieldNumbers {
         let next = u16::try_from(self.numbers.len()).ok()?;
         let number = self.numbers.entry((names, field.to_owned()));
         Some(*number.or_insert(FieldNumber(next)))
+    }
+
+    /// Returns whether a field has a number.
+    #[must_use]
+    pub fn has(&self, names: Names, field: &str) -> bool {
+        self.numbers.contains_key(&(names, field.to_owned()))
     }
 
     /// Returns how many fields have a number.
@@ -61,10 +76,86 @@ pub struct FieldMemory {
 struct Kept {
     /// The event that they are of; 0 if there was none.
     event: u64,
-    /// The values by the field's ECS name.
-    values: Vec<Scalar<'static>>,
-    /// The values by CloudTrail's own name.
-    own: Vec<OwnValue<'static>>,
+    values: Vec<Value>,
+    /// Their texts, one after the other, in memory that is kept from event to event.
+    texts: String,
+}
+
+/// A value that is kept.
+#[derive(Debug)]
+enum Value {
+    /// The part of the texts that it is.
+    Text(Range<usize>),
+    /// A number, or true or false.
+    Scalar(Scalar<'static>),
+    /// By CloudTrail's own name: a null.
+    Null,
+    /// Likewise: a list or an object.
+    Other,
+}
+
+/// The memory for texts that is kept from event to event.
+const TEXTS_KEPT_BYTES: usize = 4096;
+
+impl Kept {
+    /// Forgets the values, and is for those of an event.
+    fn start(&mut self, event: u64) {
+        self.event = event;
+        self.values.clear();
+        self.texts.clear();
+        self.texts.shrink_to(TEXTS_KEPT_BYTES);
+    }
+
+    fn push(&mut self, value: Scalar<'_>) {
+        let value = match value {
+            Scalar::Text(text) => return self.push_text(&text),
+            Scalar::Integer(n) => Scalar::Integer(n),
+            Scalar::Float(n) => Scalar::Float(n),
+            Scalar::Boolean(is_true) => Scalar::Boolean(is_true),
+        };
+        self.values.push(Value::Scalar(value));
+    }
+
+    fn push_own(&mut self, value: OwnValue<'_>) {
+        match value {
+            OwnValue::Text(text) => self.push_text(&text),
+            OwnValue::Null => self.values.push(Value::Null),
+            OwnValue::Other => self.values.push(Value::Other),
+        }
+    }
+
+    fn push_text(&mut self, text: &str) {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.values.push(Value::Text(start..self.texts.len()));
+    }
+
+    fn text(&self, part: &Range<usize>) -> Cow<'_, str> {
+        Cow::Borrowed(self.texts.get(part.clone()).unwrap_or_default())
+    }
+
+    /// Calls `visit` with each value by the field's ECS name.
+    fn each_value(&self, visit: &mut dyn FnMut(Scalar<'_>)) {
+        for value in &self.values {
+            match value {
+                Value::Text(part) => visit(Scalar::Text(self.text(part))),
+                Value::Scalar(value) => visit(value.clone()),
+                Value::Null | Value::Other => {}
+            }
+        }
+    }
+
+    /// Calls `visit` with each value by CloudTrail's own name.
+    fn each_own_value(&self, visit: &mut dyn FnMut(OwnValue<'_>)) {
+        for value in &self.values {
+            match value {
+                Value::Text(part) => visit(OwnValue::Text(self.text(part))),
+                Value::Null => visit(OwnValue::Null),
+                Value::Other => visit(OwnValue::Other),
+                Value::Scalar(_) => {}
+            }
+        }
+    }
 }
 
 impl FieldMemory {
@@ -93,12 +184,10 @@ impl FieldMemory {
         number: FieldNumber,
         derive: impl FnOnce(&mut Kept),
     ) -> Option<std::cell::Ref<'_, Kept>> {
-        let field = self.fields.get(usize::from(number.0))?;
+        let field = self.fields.get(number.index())?;
         if field.borrow().event != self.event.get() {
             let mut kept = field.borrow_mut();
-            kept.event = self.event.get();
-            kept.values.clear();
-            kept.own.clear();
+            kept.start(self.event.get());
             derive(&mut kept);
         }
         Some(field.borrow())
@@ -128,11 +217,10 @@ impl Fields for Remembered<'_> {
         visit: &mut dyn FnMut(Scalar<'_>),
     ) {
         let kept = self.memory.kept(number, |kept| {
-            self.event
-                .each_value(field, &mut |value| kept.values.push(value.into_owned()));
+            self.event.each_value(field, &mut |value| kept.push(value));
         });
         match kept {
-            Some(kept) => kept.values.iter().for_each(|value| visit(value.borrowed())),
+            Some(kept) => kept.each_value(visit),
             None => self.event.each_value(field, visit),
         }
     }
@@ -144,11 +232,11 @@ impl Fields for Remembered<'_> {
         visit: &mut dyn FnMut(OwnValue<'_>),
     ) {
         let kept = self.memory.kept(number, |kept| {
-            self.event
-                .each_own_value(path, &mut |value| kept.own.push(value.into_owned()));
+            let mut keep = |value: OwnValue<'_>| kept.push_own(value);
+            self.event.each_own_value(path, &mut keep);
         });
         match kept {
-            Some(kept) => kept.own.iter().for_each(|value| visit(value.borrowed())),
+            Some(kept) => kept.each_own_value(visit),
             None => self.event.each_own_value(path, visit),
         }
     }
@@ -191,5 +279,49 @@ mod tests {
         });
         let x = r#"Text("x")"#;
         assert_eq!(found, ["A", x, "A", x, "B", "B", "C", "Null", "C", "Null"]);
+    }
+
+    #[test]
+    fn values_of_each_kind_are_kept() {
+        let text = r#"{"Records":[{"eventName":"A","eventSource":"s","readOnly":true,"errorCode":null,
+            "requestParameters":{"n":1,"x":[1.5,"y"]},"resources":[{"ARN":"a"},{"ARN":"b"}]}]}"#;
+        let fields = [
+            (Names::Ecs, "aws.cloudtrail.read_only"),
+            (Names::Ecs, "aws.cloudtrail.request_parameters"),
+            (Names::Ecs, "aws.cloudtrail.resources.arn"),
+            (Names::CloudTrail, "errorCode"),
+            (Names::CloudTrail, "readOnly"),
+            (Names::CloudTrail, "requestParameters"),
+            (Names::CloudTrail, "userAgent"),
+        ];
+        let mut numbers = FieldNumbers::default();
+        let numbered = fields.map(|(names, name)| numbers.number(names, name).unwrap());
+        let mut memory = FieldMemory::new(numbers.len());
+        let mut n_values = 0;
+        each_event(text.as_bytes(), &mut |event| {
+            let kept = memory.of(event);
+            for ((names, name), number) in fields.into_iter().zip(numbered) {
+                let (mut derived, mut twice) = (Vec::new(), Vec::new());
+                let mut add = |value: &dyn std::fmt::Debug| derived.push(format!("{value:?}"));
+                match names {
+                    Names::Ecs => event.each_value(name, &mut |value| add(&value)),
+                    Names::CloudTrail => event.each_own_value(name, &mut |value| add(&value)),
+                }
+                let mut add = |value: &dyn std::fmt::Debug| twice.push(format!("{value:?}"));
+                for _ in 0..2 {
+                    match names {
+                        Names::Ecs => {
+                            kept.each_numbered_value(number, name, &mut |value| add(&value));
+                        }
+                        Names::CloudTrail => {
+                            kept.each_numbered_own_value(number, name, &mut |value| add(&value));
+                        }
+                    }
+                }
+                n_values += derived.len();
+                assert_eq!(twice, [&derived[..], &derived].concat(), "{name}");
+            }
+        });
+        assert!(n_values > 8, "{n_values}");
     }
 }

@@ -16,26 +16,6 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// Returns the same value, which borrows from this one.
-    pub(super) fn borrowed(&self) -> Scalar<'_> {
-        match self {
-            Self::Text(text) => Scalar::Text(Cow::Borrowed(text)),
-            Self::Integer(n) => Scalar::Integer(*n),
-            Self::Float(n) => Scalar::Float(*n),
-            Self::Boolean(b) => Scalar::Boolean(*b),
-        }
-    }
-
-    /// Returns the value with a text of its own.
-    pub(super) fn into_owned(self) -> Scalar<'static> {
-        match self {
-            Self::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
-            Self::Integer(n) => Scalar::Integer(n),
-            Self::Float(n) => Scalar::Float(n),
-            Self::Boolean(b) => Scalar::Boolean(b),
-        }
-    }
-
     /// Returns the value as text.
     pub(crate) fn to_text(&self) -> String {
         self.clone().into_text()

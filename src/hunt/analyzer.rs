@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::broken;
 use super::companion::{self, Companion, LocalCompanion};
 use super::finding::Finding;
-use super::judge::{self, HuntRule, Judged, Verdict, label};
+use super::judge::{HuntRule, Judged, Verdict, label};
 use super::over_time::{LocalOverTime, OverTime};
 use super::rows;
 use super::tally::{Suppressed, Tally};
@@ -18,7 +18,7 @@ use crate::input::table::RowCriteria;
 use crate::output::rules::RowRule;
 use crate::output::{Alert, Column};
 use crate::report::{Code, Defect, Member, RuleName};
-use crate::rule::{ActionPatterns, Needles, RuleSet};
+use crate::rule::{ActionPatterns, Needles, RuleSet, Shortlist};
 use crate::scan::{Actions, Prefilter};
 
 /// Analyzes events with a set of rules.
@@ -249,6 +249,7 @@ impl Analyzer for HuntAnalyzer<'_> {
             found: FoundInRecord::default(),
             suppressed: Suppressed::new(),
             candidates: Vec::new(),
+            shortlist: Shortlist::new(self.set),
             memory: FieldMemory::new(self.set.n_fields()),
             companion: self.companion.as_ref().map(Companion::local),
             over_time: self.over_time.as_ref().map(OverTime::local),
@@ -265,6 +266,7 @@ pub struct LocalHunt<'a> {
     suppressed: Suppressed,
     /// The places of the rules that the event may match.
     candidates: Vec<u16>,
+    shortlist: Shortlist<'a>,
     /// The values of the event's fields.
     memory: FieldMemory,
     companion: Option<LocalCompanion<'a>>,
@@ -346,7 +348,13 @@ impl LocalHunt<'_> {
     fn judge_all(&mut self, judged: &mut Judged<'_>, out: &mut Emit<'_, Finding>) -> bool {
         let hunt = self.hunt;
         let mut candidates = std::mem::take(&mut self.candidates);
-        judge::candidates(hunt.set.table(), hunt.rules.len(), judged, &mut candidates);
+        candidates.clear();
+        match judged.may_be_any_call() {
+            true => candidates.extend((0..u16::MAX).take(hunt.rules.len())),
+            // What an event may have had beside what it has is its outcome, or a part of its request. The list depends on
+            // neither.
+            false => candidates.extend(self.shortlist.candidates(judged.fields)),
+        }
         let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
         let mut is_quarantine = false;
         for number in &candidates {

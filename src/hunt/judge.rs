@@ -72,6 +72,11 @@ impl<'e> Judged<'e> {
         self.calls.get_or_init(|| Calls::of(self.event()))
     }
 
+    /// Returns whether any rule may be about the event, because the name of its call is open.
+    pub(super) fn may_be_any_call(&self) -> bool {
+        self.calls().are_open()
+    }
+
     fn error_outside(&self) -> Option<&str> {
         let error = || error_outside(self.event(), self.at);
         self.error_outside.get_or_init(error).as_deref()
@@ -193,10 +198,12 @@ pub(super) fn candidates(
     judged: &Judged<'_>,
     found: &mut Vec<u16>,
 ) {
-    table.candidates(judged.event(), found);
-    if judged.calls().are_open() {
-        found.clear();
-        found.extend((0..u16::MAX).take(n_rules));
+    match judged.may_be_any_call() {
+        true => {
+            found.clear();
+            found.extend((0..u16::MAX).take(n_rules));
+        }
+        false => table.candidates(judged.event(), found),
     }
 }
 

@@ -178,22 +178,13 @@ pub(super) struct Calls {
 impl Calls {
     /// Returns the names of an event's call.
     pub(super) fn of(event: &Event<'_>) -> Self {
-        let mut calls = Self {
+        Self {
             names: Default::default(),
-            is_damaged: false,
+            is_damaged: CALL.iter().any(|field| is_damaged(event, field)),
             is_wrapped: event.is_wrapped(),
             is_glued: event.is_glued(),
             lacks_outcome: OnceCell::new(),
-        };
-        for (field, names) in CALL.iter().zip(&mut calls.names) {
-            // The provider is seldom asked for.
-            if *field != PROVIDER {
-                let found = texts(event, field);
-                calls.is_damaged |= found.iter().any(|name| names::is_damaged(name.as_bytes()));
-                *names = found.into();
-            }
         }
-        calls
     }
 
     /// Returns the texts that the event has in a field of [`CALL`], by its number.
@@ -291,10 +282,12 @@ impl Fields for Supposed<'_> {
 
 /// Returns whether a name that the event has in a field is damaged. A damaged provider is not seen.
 fn is_damaged(event: &Event<'_>, field: &str) -> bool {
+    if field == PROVIDER {
+        return false;
+    }
     let mut is_damaged = false;
     event.each_value(field, &mut |value| {
-        is_damaged |= field != PROVIDER
-            && matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
+        is_damaged |= matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
     });
     is_damaged
 }

@@ -14,7 +14,8 @@
 //!   true or false                                     AnyOf(["AWSCompromisedKeyQuarantine"])
 //! ```
 //!
-//! [`over_time`] has the rules that several events decide. A hunt has a [`RuleSet`] of both, if only of one rule. A [`RuleTable`] finds the few rules that can match an event.
+//! [`over_time`] has the rules that several events decide. A hunt has a [`RuleSet`] of both, if only of one rule. A [`RuleTable`] finds the few rules that can match an
+//! event by its action, and a [`Shortlist`] those by all its usual fields.
 //!
 //! Deliberately not here: files, threads, clocks, printing, and the computation of an ECS field from a record. The
 //! rule's schedule and its alert limit are kept and shown, but not applied.
@@ -32,6 +33,8 @@ mod pack_rule;
 mod select;
 mod set;
 mod table;
+mod usual;
+mod shortlist;
 
 #[cfg(test)]
 pub(crate) use condition::testing;
@@ -43,5 +46,6 @@ pub use model::{Attack, Metadata, QUARANTINE_ID, Rule, RuleError, Schedule, Seve
 pub use pack_rule::{PackRule, RuleInfo};
 pub use select::{Pattern, RuleSelection, SelectionError};
 pub use set::{RuleSet, RuleSetError};
+pub use shortlist::Shortlist;
 pub use syntax::{ParseError, Problem};
 pub use table::RuleTable;

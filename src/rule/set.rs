@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::condition::Condition;
 use super::exceptions::{Exception, Exceptions};
 use super::over_time::RuleOverTime;
 use super::pack_rule::{PackRule, RuleInfo};
+use super::usual::UsualFields;
 use super::{Rule, RuleTable, Severity};
 use crate::event::{FieldNumbers, Fields};
 use crate::report::{BUILTIN_PACK, RuleName};
@@ -23,7 +25,8 @@ struct Shared {
     exceptions: Vec<Exception>,
     /// For each rule, the numbers of the exceptions that apply to it.
     exceptions_of: Vec<Vec<u16>>,
-    /// The number of fields that they name.
+    usual: UsualFields,
+    /// The number of fields that they name, with the action.
     n_fields: usize,
 }
 
@@ -118,7 +121,9 @@ impl RuleSet {
         };
         let infos = rules.iter().map(PackRule::info);
         let infos = infos.chain(over_time.iter().map(|one| one.info()));
+        let usual = UsualFields::of(&mut numbers);
         Self(Arc::new(Shared {
+            usual,
             table: RuleTable::new(rules.iter().map(|one| one.rule.query())),
             exceptions_of: infos.map(of_rule).collect(),
             exceptions,
@@ -201,7 +206,18 @@ impl RuleSet {
         &self.0.table
     }
 
-    /// Returns the number of fields that the rules and exceptions name. Each has a number below it.
+    /// Returns the usual fields that the rules and exceptions name.
+    pub(super) fn usual_fields(&self) -> &UsualFields {
+        &self.0.usual
+    }
+
+    /// Returns the query of the rule about one event at a place in the order.
+    pub(super) fn query(&self, index: u16) -> Option<&Condition> {
+        let one = self.0.rules.get(usize::from(index))?;
+        Some(one.rule.query())
+    }
+
+    /// Returns the number of fields that the rules and exceptions name, with the action. Each has a number below it.
     #[must_use]
     pub fn n_fields(&self) -> usize {
         self.0.n_fields

@@ -275,6 +275,40 @@ fn rules_in_one_pass_find_what_each_finds_alone() {
 }
 
 #[test]
+fn rules_in_one_pass_leave_open_what_each_leaves_open_alone() {
+    let without_outcome = r#"{"@timestamp":"2024-05-01T12:00:00Z","event":{"action":"CreateUser","dataset":"aws.cloudtrail","provider":"iam.amazonaws.com"},"aws":{"cloudtrail":{"event_version":"1.08"}}}"#;
+    let damaged = with("1", "Create\u{fffd}User").replace("aws-internal/3", "iam.CreateUser");
+    let lake = lake()
+        .file("outcome.json", without_outcome)
+        .file("damaged.json", damaged)
+        .file(
+            "errorcode=AccessDenied/folder.json",
+            with("1", "CreateUser"),
+        );
+    let mut rules = three_rules();
+    let named = r#"any where user_agent.original : "*CreateUser*""#;
+    rules.push(PackRule::new("own", rule("agent", named)));
+    let undecided = |rules: Vec<PackRule>| {
+        let (report, ..) = hunt(&config(&lake, RuleSet::new(rules).unwrap()));
+        let diagnostics = report.diagnostics.iter();
+        let undecided = diagnostics.filter(|one| one.code == Code::Undecided);
+        undecided.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = undecided(rules.clone());
+    let mut n_alone = 0;
+    for one in rules {
+        let label = format!(" (rule {})", one.name());
+        let alone = undecided(vec![one]).into_iter();
+        let alone: Vec<String> = alone.map(|message| format!("{message}{label}")).collect();
+        let own = all.iter().filter(|message| message.ends_with(&label));
+        assert_eq!(own.cloned().collect::<Vec<_>>(), alone);
+        n_alone += alone.len();
+    }
+    assert_eq!(all.len(), n_alone);
+    assert!(n_alone > 2, "{all:?}");
+}
+
+#[test]
 fn a_ledger_and_a_footer_name_each_rule() {
     let lake = lake();
     let set = || RuleSet::new(three_rules()).unwrap();

@@ -176,6 +176,9 @@ fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
         {
             return Err(usage(&format!("{}: {}", file.display(), refused.reason)).into());
         }
+        if args.rules.len() == 1 {
+            return Ok(own);
+        }
     }
     match args.rules.is_empty() {
         true => Ok(Loaded::default()),

@@ -65,12 +65,14 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
         targets: Vec::new(),
         left_out: BTreeSet::new(),
     };
-    let mut policies = Policies::default();
+    let mut policies = (found.is_success && outsiders::may_set(call)).then(Policies::default);
     event.each_in_request(&mut |path, text| {
         found.in_request(path, text);
-        policies.take(path, text);
+        if let Some(policies) = &mut policies {
+            policies.take(path, text);
+        }
     });
-    if found.is_success && outsiders::may_set(call) {
+    if let Some(policies) = policies {
         found.let_in(policies.outsiders(&found.account));
     }
     let has_answer = found.table.as_ref().is_some_and(Call::has_answer);

@@ -82,7 +82,11 @@ impl Call {
 impl Parameter {
     /// Returns whether it is the parameter at a path.
     fn is_at(&self, path: &Path<'_>) -> bool {
-        (path.is_top() || !self.is_common) && path.has_innermost(self.name.iter().copied())
+        // Nearly always the name alone decides.
+        let is_named = |own: &&str| path.is_named(own);
+        self.name.first().is_some_and(is_named)
+            && (path.is_top() || !self.is_common)
+            && path.has_innermost(self.name.iter().copied())
     }
 
     fn is_for(&self, call: &str) -> bool {

@@ -46,7 +46,10 @@ impl Relations {
     ) -> Option<Relation> {
         let (mut is_named, mut is_legacy) = (false, false);
         event.each_text_of_request(&mut |text| {
-            let holds = |finder: &Finder<'_>| finder.find(text.as_bytes()).is_some();
+            let holds = |finder: &Finder<'_>| {
+                // Most texts are shorter.
+                text.len() >= finder.needle().len() && finder.find(text.as_bytes()).is_some()
+            };
             is_named = is_named || self.own.iter().any(holds);
             is_legacy = is_legacy || !is_named && holds(&self.legacy);
         });

@@ -14,6 +14,7 @@
 
 mod actions;
 mod check;
+mod decided;
 mod evaluate;
 mod indicators;
 mod matcher;
@@ -113,6 +114,17 @@ impl Field {
             names: Names::CloudTrail,
             number: None,
         }
+    }
+
+    /// Returns the field with its number in a set of rules.
+    pub(super) fn numbered(self, numbers: &mut FieldNumbers) -> Self {
+        let number = numbers.number(self.names, &self.name);
+        Self { number, ..self }
+    }
+
+    /// Returns its number in a set of rules.
+    pub(super) fn number(&self) -> Option<FieldNumber> {
+        self.number
     }
 
     /// Calls `visit` with each value of the field by its ECS name.
@@ -291,6 +303,16 @@ impl Condition {
     /// Returns whether the condition is true of `event`.
     pub fn matches(&self, event: &dyn Fields) -> bool {
         evaluate::holds(&self.0, event)
+    }
+
+    /// Returns whether the condition is true of `event`, if the fields for which `is_known` is true decide this, whatever
+    /// the others are.
+    pub(super) fn decided(
+        &self,
+        event: &dyn Fields,
+        is_known: &mut dyn FnMut(FieldNumber) -> bool,
+    ) -> Option<bool> {
+        decided::decided(&self.0, event, is_known)
     }
 
     /// Returns the literals, one of which is in the bytes of every record that can match.

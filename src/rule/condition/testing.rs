@@ -10,7 +10,7 @@ use super::{Bound, Case, Comparison, Condition, Field, Matcher, Node, Piece, Pla
 use crate::event::{Fields, Scalar};
 
 /// Parses a condition in EQL.
-pub(super) fn eql(condition: &str) -> Condition {
+pub(crate) fn eql(condition: &str) -> Condition {
     crate::rule::eql::parse(&format!("any where {condition}")).unwrap()
 }
 
@@ -41,6 +41,11 @@ impl Event {
 
     pub(crate) fn without(mut self, field: &str) -> Self {
         self.0.retain(|(name, _)| name != field);
+        self
+    }
+
+    pub(crate) fn with_only(mut self, field: &str) -> Self {
+        self.0.retain(|(name, _)| name == field);
         self
     }
 

@@ -19,6 +19,7 @@ mod own;
 mod query;
 mod sigma;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::condition::Condition;
@@ -49,6 +50,8 @@ pub struct Loaded {
     named: Vec<Named>,
     /// Correlations whose rules are not looked up yet.
     pending: Vec<Pending>,
+    /// The ids of the rules of the file that was added last, with its pack and name.
+    ids: (String, String, HashSet<String>),
 }
 
 /// The form of a file of rules.
@@ -76,6 +79,11 @@ impl Form {
 impl Loaded {
     /// Adds the rules of a file, whose path in the pack is `file`.
     pub fn add_file(&mut self, pack: &str, file: &str, form: Form, text: &[u8]) {
+        let (last_pack, last_file, ids) = &mut self.ids;
+        if (&**last_pack, &**last_file) != (pack, file) {
+            (*last_pack, *last_file) = (pack.to_owned(), file.to_owned());
+            ids.clear();
+        }
         let mut adding = Adding {
             loaded: self,
             pack,
@@ -115,19 +123,6 @@ impl Loaded {
         });
         self.refused.extend(refused);
     }
-
-    fn has(&self, pack: &str, file: &str, id: &str) -> bool {
-        // The rules of a file come one after the other.
-        let same = self.rules.iter().rev();
-        let mut same = same.take_while(|one| one.pack == pack && one.file == file);
-        let over_time = self.over_time.iter().rev();
-        let mut over_time = over_time.take_while(|one| one.pack == pack && one.file == file);
-        let pending = self.pending.iter().rev();
-        let mut pending = pending.take_while(|one| one.pack == pack && one.file == file);
-        same.any(|one| one.rule.metadata.rule_id == id)
-            || over_time.any(|one| one.metadata.rule_id == id)
-            || pending.any(|one| one.metadata.rule_id == id)
-    }
 }
 
 /// The place where the rules of a file are added.
@@ -138,9 +133,10 @@ struct Adding<'l> {
 }
 
 impl Adding<'_> {
-    /// Refuses a rule if the file has another one with its id. Returns whether it does.
+    /// Refuses a rule that is to be added if the file has another one with its id. Returns whether it does.
     fn is_known(&mut self, metadata: &Metadata) -> bool {
-        let is_known = self.loaded.has(self.pack, self.file, &metadata.rule_id);
+        let (_, _, ids) = &mut self.loaded.ids;
+        let is_known = !ids.insert(metadata.rule_id.clone());
         if is_known {
             let (id, name) = (metadata.rule_id.clone(), metadata.name.clone());
             let reason = Reason::new("the file has another rule with this id");
