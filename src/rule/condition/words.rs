@@ -63,7 +63,7 @@ pub(super) fn share(text: &str) -> u32 {
 pub(super) fn share_in_any_case(text: &str) -> u32 {
     let text = text.to_ascii_lowercase();
     let contains = |word: &str| word.to_ascii_lowercase().contains(&text);
-    let shares = WORDS.iter().filter(|(word, _)| contains(word));
+    let shares = WORDS.list.iter().filter(|(word, _)| contains(word));
     let shares = shares.map(|(_, share)| *share);
     shares.max().unwrap_or(SHARE_OF_OTHERS)
 }
