@@ -45,7 +45,9 @@ impl LogKey {
 
 /// Returns the last part of a path. A `!` is before the path inside an archive.
 pub(crate) fn last(path: &str) -> &str {
-    path.rsplit(['/', '!']).next().unwrap_or(path)
+    // By bytes: this is done several times for each log.
+    let at = path.bytes().rposition(|byte| matches!(byte, b'/' | b'!'));
+    at.and_then(|at| path.get(at + 1..)).unwrap_or(path)
 }
 
 /// Returns a name without the endings that copies change.
@@ -74,17 +76,20 @@ pub(crate) struct LogName<'a> {
 
 /// Reads the name of a log of CloudTrail's events: `account_CloudTrail_region_yyyymmddThhmmZ_letters.json.gz`.
 pub(crate) fn log_name(path: &str) -> Option<LogName<'_>> {
-    let mut parts = stem(last(path)).split('_');
-    let account = parts.next().filter(|part| is_account(part))?;
-    parts
-        .next()
-        .filter(|part| part.eq_ignore_ascii_case("CloudTrail"))?;
-    let region = parts.next()?;
-    let time = time(parts.next()?, false)?;
+    let mut rest = stem(last(path));
+    // Each part ends at an underscore, the last one too.
+    let mut next = || {
+        let at = rest.bytes().position(|byte| byte == b'_')?;
+        let part = rest.get(..at)?;
+        rest = rest.get(at + 1..)?;
+        Some(part)
+    };
+    let account = next().filter(|part| is_account(part))?;
+    next().filter(|part| part.eq_ignore_ascii_case("CloudTrail"))?;
+    let (region, time) = (next()?, time(next()?, false)?);
     // Copies may have another case.
     let is_region = is_region(region) || is_region(&region.to_ascii_lowercase());
-    let is_name = is_region && parts.next().is_some();
-    is_name.then_some(LogName {
+    is_region.then_some(LogName {
         account,
         region,
         time,
