@@ -281,5 +281,9 @@ pub(crate) fn column(name: &str) -> Option<&'static str> {
 /// Whether cells are the names of columns: more than half are known, and one of them is a column of events.
 pub(crate) fn is_header(cells: &[String]) -> bool {
     let known: Vec<_> = cells.iter().filter_map(|cell| column(cell)).collect();
-    known.len() * 2 > cells.len() && known.iter().any(|name| !BESIDE.contains(name))
+    // A row that a header ran into is none.
+    let is_value = |cell: &String| cell.trim_start().starts_with('{');
+    known.len() * 2 > cells.len()
+        && known.iter().any(|name| !BESIDE.contains(name))
+        && !cells.iter().any(is_value)
 }
