@@ -68,9 +68,9 @@ impl LocalCoverage {
 
     /// Begins a log, with its first text or record.
     fn begin(&mut self, log: &Log<'_>) {
-        if !std::mem::replace(&mut self.is_begun, true)
-            && !(self.is_of_delivered && log.member.is_some())
-        {
+        let is_begun = std::mem::replace(&mut self.is_begun, true);
+        let is_passed_over = self.is_of_delivered && log.member.is_some();
+        if !is_begun && !is_passed_over {
             self.origin = origin_of(log);
         }
     }

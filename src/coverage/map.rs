@@ -297,10 +297,10 @@ impl RegionMap {
 
     /// Finds the states of the hours up to `last`.
     fn find_states(&mut self, last: i64, reasons: &BTreeMap<i64, Reason>, spans: &[(i64, i64)]) {
-        let n_hours = usize::try_from(last - self.first + 1).unwrap_or_default();
-        let mut states = vec![HourState::Unknown; n_hours];
+        let n_hours = (last - self.first + 1).max(0);
+        let mut states = vec![HourState::Unknown; usize::try_from(n_hours).unwrap_or_default()];
         let mut set = |from: i64, to: i64, state: HourState| {
-            let [from, to] = [from, to].map(|hour| (hour - self.first).clamp(0, n_hours as i64));
+            let [from, to] = [from, to].map(|hour| (hour - self.first).clamp(0, n_hours));
             let [from, to] = [from, to].map(|n| usize::try_from(n).unwrap_or_default());
             states.get_mut(from..to).unwrap_or_default().fill(state);
         };
