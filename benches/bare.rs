@@ -139,25 +139,21 @@ fn read(path: &Path, stored: &mut Vec<u8>) {
 
 fn tree(path: &Path, searches: bool) -> Sum {
     let [finder, time] = [NEEDLE, TIME].map(Finder::new);
-    files(path)
-        .par_iter()
-        .map_init(
-            || (Decompressor::new(), Vec::new(), Vec::new()),
-            |(inflater, stored, text), path| {
-                read(path, stored);
-                let text = inflate(inflater, stored, text);
-                let n_found = if searches {
-                    count(&finder, text) + count_events(&time, text)
-                } else {
-                    1
-                };
-                (text.len() as u64, n_found)
-            },
-        )
-        .reduce(Sum::default, add)
+    each_text(path, |text| match searches {
+        true => count(&finder, text) + count_events(&time, text),
+        false => 1,
+    })
 }
 
 fn hash(path: &Path) -> Sum {
+    each_text(path, |text| {
+        std::hint::black_box(Sha256::digest(text));
+        1
+    })
+}
+
+/// Reads and inflates every gzip file below a path, and sums what `find` returns for each text.
+fn each_text(path: &Path, find: impl Fn(&[u8]) -> u64 + Sync) -> Sum {
     files(path)
         .par_iter()
         .map_init(
@@ -165,8 +161,7 @@ fn hash(path: &Path) -> Sum {
             |(inflater, stored, text), path| {
                 read(path, stored);
                 let text = inflate(inflater, stored, text);
-                std::hint::black_box(Sha256::digest(text));
-                (text.len() as u64, 1)
+                (text.len() as u64, find(text))
             },
         )
         .reduce(Sum::default, add)

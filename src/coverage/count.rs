@@ -72,7 +72,7 @@ struct Call {
 }
 
 impl Counter {
-    /// Counts in a whole text, of which the places of the keys are known.
+    /// Counts the events of a whole text by the places of the keys of their times.
     pub(super) fn add_whole(&mut self, text: &[u8], times: &[usize]) {
         let mut calls = Vec::new();
         for &at in times {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::broken;
 use super::companion::{self, Companion, LocalCompanion};
 use super::finding::Finding;
-use super::judge::{HuntRule, Judged, Verdict, label};
+use super::judge::{self, HuntRule, Judged, Verdict, label};
 use super::over_time::{LocalOverTime, OverTime};
 use super::rows;
 use super::tally::{Suppressed, Tally};
@@ -348,13 +348,12 @@ impl LocalHunt<'_> {
     fn judge_all(&mut self, judged: &mut Judged<'_>, out: &mut Emit<'_, Finding>) -> bool {
         let hunt = self.hunt;
         let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.clear();
-        match judged.may_be_any_call() {
-            true => candidates.extend((0..u16::MAX).take(hunt.rules.len())),
-            // What an event may have had beside what it has is its outcome, or a part of its request. The list depends on
-            // neither.
-            false => candidates.extend(self.shortlist.candidates(judged.fields)),
-        }
+        let shortlist = &mut self.shortlist;
+        // What an event may have had beside what it has is its outcome, or a part of its request. The list depends on
+        // neither.
+        judge::candidates(hunt.rules.len(), judged, &mut candidates, |found| {
+            found.extend(shortlist.candidates(judged.fields));
+        });
         let quarantine = self.companion.as_ref().map(LocalCompanion::rule);
         let mut is_quarantine = false;
         for number in &candidates {

@@ -13,7 +13,7 @@ use crate::event::{Event, Fields};
 use crate::output::rules::RowRule;
 use crate::output::{Alert, RowEvent};
 use crate::report::{Code, Defect};
-use crate::rule::{RuleInfo, RuleSet, RuleTable};
+use crate::rule::{RuleInfo, RuleSet};
 
 /// A rule of the hunt.
 #[derive(Debug)]
@@ -70,11 +70,6 @@ impl<'e> Judged<'e> {
 
     fn calls(&self) -> &Calls {
         self.calls.get_or_init(|| Calls::of(self.event()))
-    }
-
-    /// Returns whether any rule may be about the event, because the name of its call is open.
-    pub(super) fn may_be_any_call(&self) -> bool {
-        self.calls().are_open()
     }
 
     fn error_outside(&self) -> Option<&str> {
@@ -191,19 +186,18 @@ pub(super) fn label(is_alone: bool, rule: RuleInfo<'_>) -> String {
     }
 }
 
-/// Writes the places of the rules of a table that an event may match, or may not be decided for, to `found`.
+/// Writes the places of the rules that an event may match, or may not be decided for, to `found`: those that `of_call`
+/// adds, or all if the name of its call is open.
 pub(super) fn candidates(
-    table: &RuleTable,
     n_rules: usize,
     judged: &Judged<'_>,
     found: &mut Vec<u16>,
+    of_call: impl FnOnce(&mut Vec<u16>),
 ) {
-    match judged.may_be_any_call() {
-        true => {
-            found.clear();
-            found.extend((0..u16::MAX).take(n_rules));
-        }
-        false => table.candidates(judged.event(), found),
+    found.clear();
+    match judged.calls().are_open() {
+        true => found.extend((0..u16::MAX).take(n_rules)),
+        false => of_call(found),
     }
 }
 

@@ -23,7 +23,7 @@ struct Census {
     search: Search,
     /// How often it was shown an event.
     n_shown: AtomicU64,
-    /// The number of times whose places it was told.
+    /// The number of times of events whose places it received.
     n_times: AtomicU64,
 }
 
@@ -274,7 +274,7 @@ fn two_analyzers_in_one_pass_give_what_each_gives_alone() {
         let (alone, of_hunt) = outputs(&config, &hunt);
         let (counted, _) = outputs(&config, &census);
         let mut sink_order = Vec::new();
-        // Of texts that come whole, as small ones do, it is told the places of the times.
+        // With a whole text, as small ones are, it receives the places of the times.
         let whole = texts.values().filter(|text| text.len() < 1 << 20);
         let n_times: usize = whole
             .map(|text| text.matches(r#""eventTime""#).count())

@@ -39,7 +39,9 @@ impl LocalOverTime<'_> {
         let over_time = self.over_time;
         let parts = &over_time.parts;
         let found = &mut self.candidates;
-        candidates(&over_time.table, parts.len(), judged, found);
+        candidates(parts.len(), judged, found, |found| {
+            over_time.table.candidates(judged.event(), found);
+        });
         let mut tuples = Vec::new();
         let mut moment: Option<Option<Moment>> = None;
         let mut row = None;
