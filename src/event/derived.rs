@@ -9,10 +9,11 @@ use super::categories::kind_of;
 use super::exports::{each_moved, is_absent, is_open_error, scalar};
 use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
-use super::java_map::{self, is_dropped, print};
+use super::java_map::{self, is_dropped, is_dropped_text, print};
 use super::json::Value;
 use super::names::is_field;
 use super::object_text::{self, with_object};
+use super::plain::FieldPath;
 use super::record::{REQUEST, Record, first_of_path, get, spread};
 
 /// Calls `visit` with each value at a path of fields, including duplicates at each step.
@@ -34,6 +35,17 @@ fn each_at<'v>(record: &Record<'v>, path: &str, visit: &mut dyn FnMut(Value<'v>)
         }
     }
 }
+
+const ACCOUNT: FieldPath = FieldPath::new("recipientAccountId");
+const ACCOUNT_OF_CALLER: FieldPath = FieldPath::new("userIdentity.accountId");
+const ISSUER: FieldPath = FieldPath::new("userIdentity.sessionContext.sessionIssuer.userName");
+const LOGIN: FieldPath = FieldPath::new("responseElements.ConsoleLogin");
+const LOGIN_TO: FieldPath = FieldPath::new("additionalEventData.LoginTo");
+const NAME_IN_DATA: FieldPath = FieldPath::new("additionalEventData.UserName");
+const NAME_OF_CALLER: FieldPath = FieldPath::new("userIdentity.userName");
+const ON_BEHALF_OF: FieldPath = FieldPath::new("userIdentity.onBehalfOf.userId");
+const PRINCIPAL: FieldPath = FieldPath::new("userIdentity.principalId");
+const TYPE_OF_CALLER: FieldPath = FieldPath::new("userIdentity.type");
 
 /// Receives the values of a field.
 type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
@@ -57,12 +69,12 @@ pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: 
         Origin::LoginFlag(field) => login_flag(record, field, visit),
         Origin::LoginTo => {
             if is_action(record, "ConsoleLogin") {
-                copy(record, is_row, "additionalEventData.LoginTo", visit);
+                copy(record, is_row, LOGIN_TO, visit);
             }
         }
         Origin::Account => {
-            let _ = copy(record, is_row, "userIdentity.accountId", visit)
-                || copy(record, is_row, "recipientAccountId", visit);
+            let _ = copy(record, is_row, ACCOUNT_OF_CALLER, visit)
+                || copy(record, is_row, ACCOUNT, visit);
         }
         Origin::Address => {
             for address in record.get("sourceIPAddress").filter_map(Value::as_str) {
@@ -84,16 +96,26 @@ pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: 
         Origin::Related => related(record, is_row, visit),
         Origin::Target => targets(record, is_row, visit),
         Origin::UserId => {
-            let _ = copy(record, is_row, "userIdentity.principalId", visit)
+            let _ = copy(record, is_row, PRINCIPAL, visit)
                 || is_user(record, is_row, &["IdentityCenterUser"])
-                    && copy(record, is_row, "userIdentity.onBehalfOf.userId", visit);
+                    && copy(record, is_row, ON_BEHALF_OF, visit);
         }
         Origin::UserName => user_name(record, is_row, visit),
     }
 }
 
 /// Calls `visit` with each value at a path, or with those of an array. Returns true if there is one.
-fn copy(record: &Record<'_>, is_row: bool, path: &str, visit: Visit<'_>) -> bool {
+fn copy(record: &Record<'_>, is_row: bool, path: FieldPath, visit: Visit<'_>) -> bool {
+    let plain = record.plain(path).filter(|_| !is_row);
+    match plain.map(|value| value.map(Value::as_str)) {
+        Some(None) => return false,
+        Some(Some(Some(plain))) if !is_dropped_text(plain) && plain != "null" => {
+            visit(text(plain));
+            return true;
+        }
+        _ => {}
+    }
+    let path = path.text();
     let mut is_copied = false;
     each_at(record, path, &mut |value| {
         each_scalar(record, is_row, value, &mut |value| {
@@ -128,7 +150,7 @@ fn is_action(record: &Record<'_>, action: &str) -> bool {
 /// Returns true if the caller is of one of these types.
 fn is_user(record: &Record<'_>, is_row: bool, types: &[&str]) -> bool {
     let mut is_one = false;
-    copy(record, is_row, "userIdentity.type", &mut |value| {
+    copy(record, is_row, TYPE_OF_CALLER, &mut |value| {
         is_one |= matches!(&value, Scalar::Text(text) if types.contains(&&**text));
     });
     is_one
@@ -137,11 +159,10 @@ fn is_user(record: &Record<'_>, is_row: bool, types: &[&str]) -> bool {
 /// Calls `visit` with the name of the caller. Of a session it is that of what issued it.
 fn user_name(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut copy = |path| copy(record, is_row, path, visit);
-    const ISSUER: &str = "userIdentity.sessionContext.sessionIssuer.userName";
     let is_session = is_user(record, is_row, &["AssumedRole", "FederatedUser"]);
     let _ = is_session && copy(ISSUER)
-        || copy("userIdentity.userName")
-        || is_action(record, "UserAuthentication") && copy("additionalEventData.UserName");
+        || copy(NAME_OF_CALLER)
+        || is_action(record, "UserAuthentication") && copy(NAME_IN_DATA);
 }
 
 /// The beginnings of ids that the pipeline takes for hosts, services, and for what has an ARN.
@@ -168,16 +189,15 @@ fn targets(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
 }
 
 /// Returns where calls of IAM name what they are about, except by an ARN.
-fn target_paths<'v>(record: &Record<'v>) -> impl Iterator<Item = &'static str> {
+fn target_paths<'v>(record: &Record<'v>) -> impl Iterator<Item = FieldPath> {
+    const GROUP: FieldPath = FieldPath::new("requestParameters.groupName");
+    const ROLE: FieldPath = FieldPath::new("requestParameters.roleName");
+    const USER: FieldPath = FieldPath::new("requestParameters.userName");
     let actions = actions(record).filter(|_| is_of_iam(record));
     let path = |action| match action {
-        "AttachGroupPolicy" => Some("requestParameters.groupName"),
-        "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => {
-            Some("requestParameters.roleName")
-        }
-        "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => {
-            Some("requestParameters.userName")
-        }
+        "AttachGroupPolicy" => Some(GROUP),
+        "AttachRolePolicy" | "ListAttachedRolePolicies" | "UpdateAssumeRolePolicy" => Some(ROLE),
+        "AttachUserPolicy" | "CreateUser" | "DeactivateMFADevice" => Some(USER),
         _ => None,
     };
     actions.filter_map(path)
@@ -189,16 +209,16 @@ fn is_of_iam(record: &Record<'_>) -> bool {
 }
 
 /// Where a call names who makes it.
-const PATHS_OF_CALLERS: [&str; 5] = [
+const PATHS_OF_CALLERS: [FieldPath; 5] = FieldPath::all([
     "userIdentity.accessKeyId",
     "userIdentity.arn",
     "userIdentity.userName",
     "userIdentity.sessionContext.sessionIssuer.arn",
     "userIdentity.sessionContext.sessionIssuer.userName",
-];
+]);
 
 /// Where a call of IAM names whom and what it touches.
-const PATHS_OF_IAM: [&str; 14] = [
+const PATHS_OF_IAM: [FieldPath; 14] = FieldPath::all([
     "requestParameters.userName",
     "requestParameters.serialNumber",
     "requestParameters.accessKeyId",
@@ -213,7 +233,7 @@ const PATHS_OF_IAM: [&str; 14] = [
     "responseElements.userId",
     "responseElements.role.arn",
     "responseElements.serialNumber",
-];
+]);
 
 /// Calls `visit` with whom and what a call names. It is by the same option, and of services IAM alone is known.
 fn related(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
@@ -221,7 +241,8 @@ fn related(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     for path in PATHS_OF_CALLERS.into_iter().chain(of_iam) {
         copy(record, is_row, path, visit);
     }
-    for path in target_paths(record).filter(|path| !PATHS_OF_IAM.contains(path)) {
+    let is_done = |path: &FieldPath| PATHS_OF_IAM.iter().any(|one| one.text() == path.text());
+    for path in target_paths(record).filter(|path| !is_done(path)) {
         copy(record, is_row, path, visit);
     }
     resources(record, is_row, "ARN", visit);
@@ -241,7 +262,7 @@ fn resources(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
             // As Java and Presto print a list.
             let printed = list.as_str().into_iter().flat_map(java_map::elements);
             for (name, value) in printed.flat_map(java_map::entries) {
-                if is_field(name, field) && !java_map::is_dropped_text(value) {
+                if is_field(name, field) && !is_dropped_text(value) {
                     visit(text(value));
                 }
             }
@@ -300,17 +321,12 @@ fn flattened_leaves(
 fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut is_found = false;
     if is_action(record, "ConsoleLogin") {
-        copy(
-            record,
-            is_row,
-            "responseElements.ConsoleLogin",
-            &mut |value| {
-                if let Scalar::Text(outcome) = value {
-                    is_found = true;
-                    visit(Scalar::Text(outcome.to_lowercase().into()));
-                }
-            },
-        );
+        copy(record, is_row, LOGIN, &mut |value| {
+            if let Scalar::Text(outcome) = value {
+                is_found = true;
+                visit(Scalar::Text(outcome.to_lowercase().into()));
+            }
+        });
     }
     if is_found {
         return;

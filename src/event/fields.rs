@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::known::Known;
+use super::plain::FieldPath;
 use super::record::{REQUEST, near};
 
 /// Where an ECS field comes from.
@@ -11,7 +12,7 @@ pub(super) enum Origin {
     /// It is the same for all records.
     Constant(&'static str),
     /// It is copied from this path of fields.
-    Copied(&'static str),
+    Copied(FieldPath),
     /// It is this object, printed.
     Printed(&'static str),
     /// It is all leaves of this object.
@@ -39,6 +40,10 @@ use Origin::{
     Account, Address, Category, Constant, Copied, Kind, Leaves, LoginFlag, LoginTo, Outcome,
     Printed, Related, Resource, Target, UserId, UserName,
 };
+
+const fn copied(path: &'static str) -> Origin {
+    Copied(FieldPath::new(path))
+}
 
 /// ECS fields, and where they come from.
 const ORIGINS: [(&str, Origin); 63] = [
@@ -99,83 +104,83 @@ const ORIGINS: [(&str, Origin); 63] = [
     ),
     (
         "aws.cloudtrail.session_credential_from_console",
-        Copied("sessionCredentialFromConsole"),
+        copied("sessionCredentialFromConsole"),
     ),
-    ("event.action", Copied("eventName")),
-    ("event.provider", Copied("eventSource")),
-    ("event.id", Copied("eventID")),
-    ("@timestamp", Copied("eventTime")),
-    ("user.target.name", Copied("requestParameters.userName")),
-    ("user.target.id", Copied("responseElements.user.userId")),
-    ("user.changes.name", Copied("requestParameters.newUserName")),
-    ("group.id", Copied("responseElements.group.groupId")),
-    ("group.name", Copied("requestParameters.groupName")),
-    ("source.address", Copied("sourceIPAddress")),
-    ("user_agent.original", Copied("userAgent")),
-    ("cloud.region", Copied("awsRegion")),
-    ("tls.cipher", Copied("tlsDetails.cipherSuite")),
+    ("event.action", copied("eventName")),
+    ("event.provider", copied("eventSource")),
+    ("event.id", copied("eventID")),
+    ("@timestamp", copied("eventTime")),
+    ("user.target.name", copied("requestParameters.userName")),
+    ("user.target.id", copied("responseElements.user.userId")),
+    ("user.changes.name", copied("requestParameters.newUserName")),
+    ("group.id", copied("responseElements.group.groupId")),
+    ("group.name", copied("requestParameters.groupName")),
+    ("source.address", copied("sourceIPAddress")),
+    ("user_agent.original", copied("userAgent")),
+    ("cloud.region", copied("awsRegion")),
+    ("tls.cipher", copied("tlsDetails.cipherSuite")),
     (
         "tls.client.server_name",
-        Copied("tlsDetails.clientProvidedHostHeader"),
+        copied("tlsDetails.clientProvidedHostHeader"),
     ),
-    ("aws.cloudtrail.error_code", Copied("errorCode")),
-    ("aws.cloudtrail.error_message", Copied("errorMessage")),
-    ("aws.cloudtrail.event_version", Copied("eventVersion")),
-    ("aws.cloudtrail.event_type", Copied("eventType")),
-    ("aws.cloudtrail.event_category", Copied("eventCategory")),
-    ("aws.cloudtrail.request_id", Copied("requestID")),
+    ("aws.cloudtrail.error_code", copied("errorCode")),
+    ("aws.cloudtrail.error_message", copied("errorMessage")),
+    ("aws.cloudtrail.event_version", copied("eventVersion")),
+    ("aws.cloudtrail.event_type", copied("eventType")),
+    ("aws.cloudtrail.event_category", copied("eventCategory")),
+    ("aws.cloudtrail.request_id", copied("requestID")),
     (
         "aws.cloudtrail.recipient_account_id",
-        Copied("recipientAccountId"),
+        copied("recipientAccountId"),
     ),
-    ("aws.cloudtrail.shared_event_id", Copied("sharedEventID")),
-    ("aws.cloudtrail.read_only", Copied("readOnly")),
-    ("aws.cloudtrail.management_event", Copied("managementEvent")),
-    ("aws.cloudtrail.vpc_endpoint_id", Copied("vpcEndpointId")),
-    ("aws.cloudtrail.api_version", Copied("apiVersion")),
+    ("aws.cloudtrail.shared_event_id", copied("sharedEventID")),
+    ("aws.cloudtrail.read_only", copied("readOnly")),
+    ("aws.cloudtrail.management_event", copied("managementEvent")),
+    ("aws.cloudtrail.vpc_endpoint_id", copied("vpcEndpointId")),
+    ("aws.cloudtrail.api_version", copied("apiVersion")),
     (
         "aws.cloudtrail.user_identity.type",
-        Copied("userIdentity.type"),
+        copied("userIdentity.type"),
     ),
     (
         "aws.cloudtrail.user_identity.arn",
-        Copied("userIdentity.arn"),
+        copied("userIdentity.arn"),
     ),
     (
         "aws.cloudtrail.user_identity.account_id",
-        Copied("userIdentity.accountId"),
+        copied("userIdentity.accountId"),
     ),
     (
         "aws.cloudtrail.user_identity.access_key_id",
-        Copied("userIdentity.accessKeyId"),
+        copied("userIdentity.accessKeyId"),
     ),
     (
         "aws.cloudtrail.user_identity.invoked_by",
-        Copied("userIdentity.invokedBy"),
+        copied("userIdentity.invokedBy"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.mfa_authenticated",
-        Copied("userIdentity.sessionContext.attributes.mfaAuthenticated"),
+        copied("userIdentity.sessionContext.attributes.mfaAuthenticated"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.creation_date",
-        Copied("userIdentity.sessionContext.attributes.creationDate"),
+        copied("userIdentity.sessionContext.attributes.creationDate"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
-        Copied("userIdentity.sessionContext.sessionIssuer.arn"),
+        copied("userIdentity.sessionContext.sessionIssuer.arn"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.session_issuer.type",
-        Copied("userIdentity.sessionContext.sessionIssuer.type"),
+        copied("userIdentity.sessionContext.sessionIssuer.type"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.session_issuer.principal_id",
-        Copied("userIdentity.sessionContext.sessionIssuer.principalId"),
+        copied("userIdentity.sessionContext.sessionIssuer.principalId"),
     ),
     (
         "aws.cloudtrail.user_identity.session_context.session_issuer.account_id",
-        Copied("userIdentity.sessionContext.sessionIssuer.accountId"),
+        copied("userIdentity.sessionContext.sessionIssuer.accountId"),
     ),
 ];
 
@@ -232,7 +237,8 @@ pub(crate) fn is_ecs_field(name: &str) -> bool {
 /// Returns CloudTrail's own name of the field whose values an ECS field has.
 pub(crate) fn own_name(ecs: &str) -> Option<&'static str> {
     match origin(ecs)? {
-        Copied(path) | Printed(path) => Some(path),
+        Copied(path) => Some(path.text()),
+        Printed(path) => Some(path),
         UserName => Some("userIdentity.userName"),
         UserId => Some("userIdentity.principalId"),
         _ => None,
@@ -255,13 +261,20 @@ pub(crate) fn ecs_name(own: &str) -> Option<Cow<'static, str>> {
         Some(Cow::Owned(format!("{prefix}{path}")))
     });
     let is_it = |origin: &Origin| match origin {
-        Copied(path) | Printed(path) => *path == own,
+        Copied(path) => path.text() == own,
+        Printed(path) => *path == own,
         UserName => own == "userIdentity.userName",
         UserId => own == "userIdentity.principalId",
         _ => false,
     };
     let mut origins = ORIGINS.iter().filter(|(_, origin)| is_it(origin));
     inside.or_else(|| origins.next().map(|(name, _)| Cow::Borrowed(*name)))
+}
+
+/// Returns the ECS fields that have a place in records.
+#[cfg(test)]
+pub(super) fn ecs_fields() -> impl Iterator<Item = &'static str> {
+    ORIGINS.iter().map(|(name, _)| *name)
 }
 
 /// Returns the ECS fields that are inside this one.

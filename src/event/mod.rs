@@ -30,6 +30,7 @@ pub(crate) mod names;
 mod open;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
+mod plain;
 mod ocsf_fields;
 mod own;
 mod record;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::json::{Members, Value};
 use super::known::Known;
 use super::names::{after_field, divides_fields, is_field, is_other_case};
+use super::plain::CallerTable;
 
 /// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
 /// a caller of the API chooses.
@@ -110,6 +111,10 @@ pub(crate) struct Record<'v> {
     table: Option<Table>,
     /// True if it is sure to be as AWS writes it.
     is_usual: bool,
+    /// True if it also has a request, be it null: then no text in it means "no value".
+    is_plain: bool,
+    /// If it is plain, the fields of its caller, if there is one.
+    caller: Option<CallerTable>,
 }
 
 /// Places of members in their object.
@@ -193,16 +198,38 @@ impl<'v> Record<'v> {
             value,
             table: Table::of(value),
             is_usual: false,
+            is_plain: false,
+            caller: None,
         };
         let is_text = |field| record.get(field).any(|value| value.as_str().is_some());
         let has_own_alone = record.table.is_some_and(|table| table.n_others == 0);
+        let is_usual = has_own_alone
+            && record.has("eventName")
+            && !is_text(REQUEST)
+            && !is_text("userIdentity");
+        let is_plain = is_usual && record.has(REQUEST);
+        let mut callers = record.get("userIdentity").filter(|_| is_plain);
+        let caller = callers.next().and_then(CallerTable::of);
         Self {
-            is_usual: has_own_alone
-                && record.has("eventName")
-                && !is_text(REQUEST)
-                && !is_text("userIdentity"),
+            is_usual,
+            is_plain,
+            caller,
             ..record
         }
+    }
+
+    /// Returns the value of the own field with a number in a plain record, or that it has none; `None` if it is not plain.
+    pub(super) fn own(&self, number: usize) -> Option<Option<Value<'v>>> {
+        let table = self.table.as_ref().filter(|_| self.is_plain)?;
+        match table.own[number] {
+            0 => Some(None),
+            place => Some(Some(self.value.member_at(usize::from(place))?.1)),
+        }
+    }
+
+    /// Returns the fields of the caller of a plain record, if they all have AWS's names.
+    pub(super) fn caller(&self) -> Option<&CallerTable> {
+        self.caller.as_ref()
     }
 
     /// Returns true if it is sure to be as AWS writes it: all its members have AWS's names, one is the name of the call,
@@ -210,6 +237,18 @@ impl<'v> Record<'v> {
     #[inline]
     pub(super) fn is_usual(&self) -> bool {
         self.is_usual
+    }
+
+    /// Returns the record as one whose members are looked at for each question.
+    #[cfg(test)]
+    pub(super) fn without_tables(self) -> Self {
+        Self {
+            table: None,
+            is_usual: false,
+            is_plain: false,
+            caller: None,
+            ..self
+        }
     }
 
     pub(crate) fn value(&self) -> Value<'v> {
@@ -441,11 +480,7 @@ mod tests {
             let mut json = format!(r#"{{"{a}":1,"{b}":2,"{c}":3}}"#).into_bytes();
             let tape = simd_json::to_tape(&mut json).unwrap();
             let record = Record::new(Value::of(&tape));
-            let walked = Record {
-                table: None,
-                is_usual: false,
-                ..record
-            };
+            let walked = record.without_tables();
             assert!(!record.is_usual() || !is_export(&walked), "{a}, {b}, {c}");
             for field in ["eventName", "errorCode", "readOnly", "y"] {
                 let found = |record: &Record<'_>| {
