@@ -11,6 +11,7 @@
 //! bare gzip    THREADS FILE    inflate a file as one stream, on one thread whatever THREADS says
 //! bare members THREADS FILE    inflate the members of a file with libdeflate, a member on one thread
 //! bare parse   THREADS FILE    parse each line with simd-json to a tape
+//! bare rows    THREADS FILE    the same, hash each line with SHA-256, and compress the lines with zstd at level 1
 //! bare keys    THREADS FOLDER NAMES    walk, then read and inflate every gzip file, count its events, and look up the
 //!                              value of each `eventName` among the lines of the file NAMES
 //! bare keys-parse THREADS FOLDER NAMES    the same, and parse the records of these names with simd-json to a tape
@@ -80,6 +81,7 @@ fn main() {
         "gzip" => gzip(path),
         "members" => members(path),
         "parse" => parse(path),
+        "rows" => rows(path),
         "keys" => keys(path, &names, false),
         "keys-parse" => keys(path, &names, true),
         _ => panic!("no such mode"),
@@ -319,6 +321,24 @@ fn members(path: &Path) -> Sum {
 }
 
 fn parse(path: &Path) -> Sum {
+    each_chunk_parsed(path, |lines| {
+        lines.iter().map(|line| line.len() as u64).sum()
+    })
+}
+
+/// What a row for each line needs at least: the line is parsed and hashed, and lines are compressed together, as those of a
+/// column of Parquet are.
+fn rows(path: &Path) -> Sum {
+    each_chunk_parsed(path, |lines| {
+        for line in lines {
+            std::hint::black_box(Sha256::digest(line));
+        }
+        zstd::bulk::compress(&lines.concat(), 1).unwrap().len() as u64
+    })
+}
+
+/// Parses each line. `handle` takes some lines and returns the bytes that count.
+fn each_chunk_parsed(path: &Path, handle: impl Fn(&[&[u8]]) -> u64 + Sync) -> Sum {
     let text = mapped(path);
     let mut start = 0;
     let lines = memchr::memchr_iter(b'\n', &text)
@@ -337,8 +357,7 @@ fn parse(path: &Path) -> Sum {
                     simd_json::fill_tape(line, buffers, &mut filled).unwrap();
                     tape = filled.reset();
                 }
-                let n_bytes = lines.iter().map(|line| line.len() as u64).sum();
-                (n_bytes, lines.len() as u64)
+                (handle(lines), lines.len() as u64)
             },
         )
         .reduce(Sum::default, add)

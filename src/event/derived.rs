@@ -115,7 +115,9 @@ fn copy(record: &Record<'_>, is_row: bool, path: FieldPath, visit: Visit<'_>) ->
         }
         _ => {}
     }
+    let is_flag = is_row && path.is_flag();
     let path = path.text();
+    let visit: Visit<'_> = &mut |value| visit(if is_flag { as_flag(value) } else { value });
     let mut is_copied = false;
     each_at(record, path, &mut |value| {
         each_scalar(record, is_row, value, &mut |value| {
@@ -124,6 +126,16 @@ fn copy(record: &Record<'_>, is_row: bool, path: FieldPath, visit: Visit<'_>) ->
         });
     });
     is_copied || each_moved(record, is_row, path, visit)
+}
+
+/// Returns a flag in a table as AWS writes it. Programs print `True` and `TRUE`.
+fn as_flag(value: Scalar<'_>) -> Scalar<'_> {
+    let is = |flag: &str| matches!(&value, Scalar::Text(text) if text.eq_ignore_ascii_case(flag));
+    match (is("true"), is("false")) {
+        (true, _) => text("true"),
+        (_, true) => text("false"),
+        _ => value,
+    }
 }
 
 fn each_scalar(record: &Record<'_>, is_row: bool, value: Value<'_>, visit: Visit<'_>) {

@@ -34,6 +34,38 @@ pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str,
     record.others().filter(|(name, _)| !is_own_field(name))
 }
 
+/// Fields of a record that only have an id, a name, a time or a version.
+const IDS: [&str; 13] = [
+    "apiVersion",
+    "awsRegion",
+    "eventCategory",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "recipientAccountId",
+    "requestID",
+    "sharedEventID",
+    "vpcEndpointId",
+];
+
+/// Returns true if a field that only has an id or the like has a quote: there is a piece of another record in it.
+pub(super) fn is_piece(name: &str, value: Value<'_>) -> bool {
+    IDS.contains(&name) && value.as_str().is_some_and(|text| text.contains('"'))
+}
+
+/// Returns the fields of a record that have a piece of another record in them.
+pub(super) fn pieces<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'static str, Value<'v>)> {
+    IDS.into_iter().flat_map(|field| {
+        let values = record
+            .get(field)
+            .filter(move |value| is_piece(field, *value));
+        values.map(move |value| (field, value))
+    })
+}
+
 /// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
 /// word `null` counts everywhere.
 pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {

@@ -4,7 +4,7 @@
 use super::json::Value;
 use super::names::{divides_fields, is_field};
 use super::record::{REQUEST, Record, spread};
-use super::{Event, Scalar, Schema, ecs, java_map, ocsf};
+use super::{Event, Scalar, Schema, ecs, java_map, object_text, ocsf};
 
 /// Maximum number of levels inside an object that are visited. The requests of AWS's services have fewer than ten.
 const DEPTH_MAX: usize = 32;
@@ -225,7 +225,10 @@ impl Walk<'_> {
                 self.inside(&mut |walk| walk.text(&inner, at));
             }
             Ok(object) => self.json(&object, at),
-            Err(_) => self.printed(text, at),
+            Err(_) => match object_text::parsed(text) {
+                Some(object) => self.json(&object, at),
+                None => self.printed(text, at),
+            },
         }
     }
 

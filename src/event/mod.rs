@@ -6,7 +6,7 @@
 //! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
 //! CloudTrail's fields, `doubt` what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and
-//! `object_text` reads objects that are stored as text. This module knows no rule, and copies nothing except text
+//! `object_text` reads objects that are stored as text, as `python` prints them too. This module knows no rule, and copies nothing except text
 //! that must be built.
 //!
 //! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
@@ -31,6 +31,7 @@ mod open;
 pub(crate) mod object_text;
 pub(crate) mod ocsf;
 mod plain;
+mod python;
 mod ocsf_fields;
 mod own;
 mod record;
@@ -278,6 +279,11 @@ impl<'v> Event<'v> {
     /// Returns true if `holds` applies to its request, or may have applied before a part of the request was lost.
     pub(crate) fn may_ask_for(&self, holds: &dyn Fn(&str) -> bool) -> bool {
         self.request_holds(holds) || self.said() == Said::Part
+    }
+
+    /// Returns true if it has no request, or an empty one.
+    pub(crate) fn lacks_request(&self) -> bool {
+        self.said() == Said::Nothing
     }
 
     /// Returns the members that may contain a whole record. Log shippers and exports put the record beside some of

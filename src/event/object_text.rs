@@ -1,14 +1,37 @@
-//! Objects that are stored in a record as text: as JSON (Athena, Glue, OCSF), or as Java and Presto print a map.
+//! Objects that are stored in a record as text: as JSON (Athena, Glue, OCSF), as Python prints them (pandas), or as Java
+//! and Presto print a map.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::names::is_field;
-use super::{java_map, json};
+use super::{java_map, json, python};
+
+/// Returns the JSON of an object or a list, if a text is that of one in JSON or as Python prints it. What is nested too
+/// deeply is none.
+pub(super) fn as_json(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim_start();
+    let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    if is_json(text) {
+        return Some(Cow::Borrowed(text));
+    }
+    let json = python::as_json(text).filter(|json| is_json(json));
+    json.map(Cow::Owned)
+}
+
+/// Returns the object or the list that a text is that of.
+pub(super) fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(&as_json(text)?).ok()
+}
 
 /// Returns the text of the value at a path of fields, whatever the case of their names.
 pub(crate) fn at(text: &str, path: &str) -> Option<String> {
-    match serde_json::from_str::<Value>(text) {
-        Ok(object) => {
+    match parsed(text) {
+        Some(object) => {
             let found = path.split('.').try_fold(&object, |value, field| {
                 let mut members = value.as_object()?.iter();
                 members.find_map(|(key, value)| is_field(key, field).then_some(value))
@@ -19,7 +42,7 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
                 Value::Bool(_) | Value::Number(_) => Some(found.to_string()),
             }
         }
-        Err(_) => {
+        None => {
             let found = path.split('.').try_fold(text, |text, field| {
                 java_map::entries(text)
                     .find_map(|(key, value)| is_field(key, field).then_some(value))
@@ -37,22 +60,19 @@ pub(super) fn with_object(value: json::Value<'_>, then: &mut dyn FnMut(json::Val
     }
 }
 
-/// Calls `then` with the object or the list that a text is in JSON. Returns false if it is none.
+/// Calls `then` with the object or the list that a text is that of. Returns false if it is none.
 fn with_parsed(text: &str, then: &mut dyn FnMut(json::Value<'_>)) -> bool {
-    let text = text.trim_start();
-    // What is no JSON, or is nested too deeply, serde_json refuses first, whatever else reads it.
-    if !text.starts_with(['{', '[']) || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
-    {
+    let Some(json) = as_json(text) else {
         return false;
-    }
-    let mut bytes = text.as_bytes().to_vec();
+    };
+    let mut bytes = json.into_owned().into_bytes();
     let parsed = simd_json::to_tape(&mut bytes);
     parsed.map(|tape| then(json::Value::of(&tape))).is_ok()
 }
 
 /// Returns the path of `literal` in the object, beginning with `place`.
 pub(crate) fn locate(text: &str, literal: &str, place: &str) -> Option<String> {
-    let Ok(object) = serde_json::from_str::<Value>(text) else {
+    let Some(object) = parsed(text) else {
         return java_map::key_of(text, literal).map(|key| format!("{place}.{key}"));
     };
     locate_below(&object, literal, place)

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use super::categories::kind_of;
 use super::doubt::Said;
 use super::ecs::{each_at, each_under};
+use super::exports::is_piece;
 use super::fields::flattened;
 use super::flattened::each_leaf;
 use super::json::Value;
@@ -158,7 +159,7 @@ pub(crate) fn has_cut_request(document: Value<'_>) -> bool {
 }
 
 /// Calls `visit` with the fields that no document has, the field for the record that it was built from, and the names
-/// in `unmapped` that are not fields of a record.
+/// in `unmapped` that are not fields of a record, or that have a piece of another record.
 pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str, Value<'v>)) {
     for (name, value) in document.members() {
         let own = name.split('.').next().unwrap_or(name);
@@ -169,7 +170,7 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
     }
     each_at(document, "unmapped", &mut |unmapped| {
         each_entry(unmapped, &mut |name, value| {
-            if is_foreign(name) {
+            if is_foreign(name) || is_piece(name, value) {
                 visit(name, value);
             }
         });

@@ -73,7 +73,8 @@ impl<'v> Event<'v> {
         }
     }
 
-    /// Returns the name of a field that its schema does not have and that `holds` applies to.
+    /// Returns the name of a field that its schema does not have, or that has a piece of another record, and that `holds`
+    /// applies to.
     fn foreign_that(&self, holds: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut found = None;
         let mut visit = |name: &'v str, value| {
@@ -82,7 +83,10 @@ impl<'v> Event<'v> {
             }
         };
         match self.schema {
-            Schema::CloudTrail => exports::foreign(&self.record).for_each(|(n, v)| visit(n, v)),
+            Schema::CloudTrail => {
+                exports::foreign(&self.record).for_each(|(name, value)| visit(name, value));
+                exports::pieces(&self.record).for_each(|(name, value)| visit(name, value));
+            }
             Schema::Ecs => ecs::each_foreign(self.record.value(), &mut visit),
             Schema::Ocsf => ocsf::each_foreign(self.record.value(), &mut visit),
         }

@@ -4,7 +4,44 @@
 
 use super::json::Value;
 use super::known::Known;
-use super::record::{OWN_FIELDS, Record};
+
+/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
+/// a caller of the API chooses.
+pub(super) const OWN_FIELDS: [&str; 33] = [
+    "additionalEventData",
+    "addendum",
+    "annotation",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventContext",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "insightDetails",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
+    "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
 
 /// The fields of `userIdentity`, sorted (AWS's reference, "CloudTrail userIdentity element").
 const CALLER_FIELDS: [&str; 13] = [
@@ -24,13 +61,22 @@ const CALLER_FIELDS: [&str; 13] = [
 ];
 
 const CALLER: &str = "userIdentity";
-const CALLER_NUMBER: usize = match number_of(&OWN_FIELDS, CALLER.as_bytes()) {
+/// The number of `userIdentity` among the own fields.
+pub(super) const CALLER_NUMBER: usize = match number_of(&OWN_FIELDS, CALLER.as_bytes()) {
     Some(number) => number,
     None => panic!("a record has a caller"),
 };
 
 /// The numbers of the fields of `userIdentity`.
 static OF_CALLER: Known<{ CALLER_FIELDS.len() }, 32> = Known::new(CALLER_FIELDS, 0x5482_909f);
+
+/// The paths whose values are true and false.
+const FLAGS: [&str; 4] = [
+    "managementEvent",
+    "readOnly",
+    "sessionCredentialFromConsole",
+    "userIdentity.sessionContext.attributes.mfaAuthenticated",
+];
 
 /// A path of fields, such as `userIdentity.arn`, with its place in a record as AWS writes it.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +87,7 @@ pub(super) struct FieldPath {
 
 /// The place of a field in a record as AWS writes it.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// It is the record's own field with this number.
     Own(usize),
     /// It is the field of `userIdentity` with this number.
@@ -77,6 +123,16 @@ impl FieldPath {
             n += 1;
         }
         paths
+    }
+
+    /// Returns its place in a record as AWS writes it.
+    pub(super) fn place(self) -> Place {
+        self.place
+    }
+
+    /// Returns true if its values are true and false.
+    pub(super) fn is_flag(self) -> bool {
+        FLAGS.contains(&self.text)
     }
 
     /// Returns the names, with a dot between two.
@@ -122,25 +178,10 @@ impl CallerTable {
         }
         caller.is_object().then_some(table)
     }
-}
 
-impl<'v> Record<'v> {
-    /// Returns the only value that a field can have in a record as AWS writes it, or that it has none; `None` if the
-    /// members must be looked at, since the record may not be as AWS writes it.
-    pub(super) fn plain(&self, path: FieldPath) -> Option<Option<Value<'v>>> {
-        match path.place {
-            Place::Own(number) => self.own(number),
-            Place::OfCaller(number) => {
-                let Some(caller) = self.own(CALLER_NUMBER)? else {
-                    return Some(None);
-                };
-                match self.caller()?.0[number] {
-                    0 => Some(None),
-                    place => Some(Some(caller.member_at(usize::from(place))?.1)),
-                }
-            }
-            Place::Inside => None,
-        }
+    /// Returns the place of the field with a number, 0 if it is not there.
+    pub(super) fn place(&self, number: usize) -> u16 {
+        self.0[number]
     }
 }
 
@@ -152,6 +193,7 @@ mod tests {
     use super::super::derived::each_value;
     use super::super::fields::ecs_fields;
     use super::super::names::is_field;
+    use super::super::record::Record;
     use super::*;
 
     /// Values of all kinds, also those that exports write in place of nothing.

@@ -8,45 +8,7 @@ use std::collections::HashMap;
 use super::json::{Members, Value};
 use super::known::Known;
 use super::names::{after_field, divides_fields, is_field, is_other_case};
-use super::plain::CallerTable;
-
-/// The fields of a record, sorted (AWS's reference, "CloudTrail record contents"). Only these fields can contain what
-/// a caller of the API chooses.
-pub(super) const OWN_FIELDS: [&str; 33] = [
-    "additionalEventData",
-    "addendum",
-    "annotation",
-    "apiVersion",
-    "awsRegion",
-    "edgeDeviceDetails",
-    "errorCode",
-    "errorMessage",
-    "eventCategory",
-    "eventContext",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "eventType",
-    "eventVersion",
-    "insightDetails",
-    "managementEvent",
-    "readOnly",
-    "recipientAccountId",
-    "requestID",
-    "requestParameters",
-    "resources",
-    "responseElements",
-    "serviceEventDetails",
-    "sessionCredentialFromConsole",
-    "sharedEventID",
-    "sourceIPAddress",
-    "tlsDetails",
-    "userAgent",
-    "userIdentity",
-    "vpcEndpointAccountId",
-    "vpcEndpointId",
-];
+use super::plain::{CALLER_NUMBER, CallerTable, FieldPath, OWN_FIELDS, Place};
 
 pub(super) const REQUEST: &str = "requestParameters";
 
@@ -219,7 +181,7 @@ impl<'v> Record<'v> {
     }
 
     /// Returns the value of the own field with a number in a plain record, or that it has none; `None` if it is not plain.
-    pub(super) fn own(&self, number: usize) -> Option<Option<Value<'v>>> {
+    fn own(&self, number: usize) -> Option<Option<Value<'v>>> {
         let table = self.table.as_ref().filter(|_| self.is_plain)?;
         match table.own[number] {
             0 => Some(None),
@@ -227,9 +189,22 @@ impl<'v> Record<'v> {
         }
     }
 
-    /// Returns the fields of the caller of a plain record, if they all have AWS's names.
-    pub(super) fn caller(&self) -> Option<&CallerTable> {
-        self.caller.as_ref()
+    /// Returns the only value that a field can have in a record as AWS writes it, or that it has none; `None` if the
+    /// members must be looked at, since the record may not be as AWS writes it.
+    pub(super) fn plain(&self, path: FieldPath) -> Option<Option<Value<'v>>> {
+        match path.place() {
+            Place::Own(number) => self.own(number),
+            Place::OfCaller(number) => {
+                let Some(caller) = self.own(CALLER_NUMBER)? else {
+                    return Some(None);
+                };
+                match self.caller.as_ref()?.place(number) {
+                    0 => Some(None),
+                    place => Some(Some(caller.member_at(usize::from(place))?.1)),
+                }
+            }
+            Place::Inside => None,
+        }
     }
 
     /// Returns true if it is sure to be as AWS writes it: all its members have AWS's names, one is the name of the call,

@@ -11,9 +11,8 @@ use super::fired::FiredEvents;
 use super::row_event::{Place, RowEvent};
 use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
-use crate::event::{Event, time};
-use crate::follow::TargetRole;
-use crate::follow::touched::touched;
+use crate::event::time;
+use crate::follow::touched::main_name;
 use crate::report::Relation;
 use crate::report::evidence::LogStatus;
 
@@ -162,7 +161,7 @@ fn computed<'v>(column: Column, row: &RowEvent<'v>) -> Option<Cow<'v, str>> {
             Some(arn) => arn.rsplit('/').next().map(|name| name.to_owned().into()),
             None => event.request_parameter("policyName"),
         },
-        Column::Resource => resource(event).map(Cow::Owned),
+        Column::Resource => main_name(event).map(Cow::Owned),
         Column::RawEvent => Some(lossy(row.raw)),
         Column::LogFilePath => Some(match place.source.to_str() {
             Some(path) => path.into(),
@@ -176,14 +175,6 @@ fn computed<'v>(column: Column, row: &RowEvent<'v>) -> Option<Cow<'v, str>> {
 /// Returns whether the value of a column depends on the rule, and not on the event alone.
 fn is_of_rule(column: Column) -> bool {
     matches!(column, Column::AlertId | Column::MatchedField)
-}
-
-/// Returns the name of what a call acted on, or made if it acted on nothing.
-fn resource(event: &Event<'_>) -> Option<String> {
-    let touched = touched(event);
-    let first = |role| touched.with_role(role).next();
-    let found = first(TargetRole::On).or_else(|| first(TargetRole::Made))?;
-    Some(found.name.clone())
 }
 
 fn lossy(raw: &[u8]) -> Cow<'_, str> {

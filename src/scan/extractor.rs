@@ -230,7 +230,8 @@ impl Extractor {
             self.carried(parsers, place, (event, carried), &mut |candidate| {
                 let may_be = event.may_be(&candidate.event);
                 let is_apart = !may_be && event.is_apart_from(&candidate.event);
-                is_itself |= may_be;
+                // One whose request is lost, where this one has it, is a part of what this one was.
+                is_itself |= may_be && !(asks && candidate.event.lacks_request());
                 is_torn |= is_apart;
                 // Such an event, and one that asks for it itself, is judged after those inside it.
                 match is_apart || asks && !may_be {

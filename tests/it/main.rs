@@ -52,6 +52,7 @@ mod resume;
 mod rows;
 mod rules;
 mod rules_cli;
+mod rules_in_tables;
 mod rules_oracle;
 mod rules_over_time;
 mod s3;

@@ -382,6 +382,56 @@ fn a_record_in_which_another_one_begins_has_lost_its_request() {
 }
 
 #[test]
+fn a_record_that_lost_its_request_to_what_is_around_it_is_told() {
+    let [before, after] = [
+        r#"{"detail-type":"AWS API Call via CloudTrail","detail":"#,
+        "}",
+    ];
+    let record = attach("1");
+    // The record ends too early, as where a piece of it was repeated: its other fields are around it.
+    let torn = record.replace(r#""requestParameters""#, r#""x":"y"},"eventTime":"2024-05-01T12:00:00Z","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","requestParameters""#);
+    assert_ne!(torn, record);
+    hunt(&[format!("{before}{torn}")]).exits(0).finds(&["1"]);
+    // A whole record with another request counts, whatever stands around it.
+    let other = attach_with("1", "ReadOnlyAccess");
+    let around = format!(
+        r#","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","requestParameters":{{"policyArn":"{ARN}"}}}}"#
+    );
+    hunt(&[format!("{before}{other}{around}")])
+        .exits(0)
+        .finds(&[]);
+    hunt(&[format!("{before}{record}{after}")])
+        .exits(0)
+        .finds(&["1"]);
+}
+
+#[test]
+fn a_piece_of_another_request_in_an_id_is_told() {
+    let piece = format!(r#"1111erName":"bob","policyArn":"{ARN}"}}"#);
+    let other = attach_with("1", "ReadOnlyAccess");
+    let record = other.replacen(
+        r#""eventID":"1""#,
+        &format!(r#""eventID":{}"#, quoted(&piece)),
+        1,
+    );
+    assert_ne!(record, other);
+    let request =
+        quoted(r#"{"policyArn":"arn:aws:iam::aws:policy/ReadOnlyAccess","userName":"bob"}"#);
+    let ocsf = format!(
+        r#"{{"class_uid":6003,"metadata":{{"product":{{"name":"CloudTrail"}},"uid":"1"}},"api":{{"operation":"AttachUserPolicy","service":{{"name":"iam.amazonaws.com"}},"request":{{"data":{request}}}}},"status":"Success","unmapped":{{"recipientAccountId":{}}}}}"#,
+        quoted(&piece)
+    );
+    for text in [record, ocsf] {
+        hunt(std::slice::from_ref(&text))
+            .exits(3)
+            .tells(&["undecided"]);
+    }
+    // A plain name there is data.
+    let named = other.replacen(r#""eventID":"1""#, &format!(r#""eventID":"{ARN}""#), 1);
+    hunt(&[named]).exits(0).finds(&[]);
+}
+
+#[test]
 fn an_original_that_is_cut_or_no_json_is_data_of_its_document() {
     let record = attach("1");
     let (cut, _) = record.split_once(r#""requestID""#).unwrap();

@@ -49,23 +49,10 @@ const KINDS_WITHOUT_ACCOUNT: [&str; 16] = [
 
 /// Returns what the call of an event touched.
 pub(crate) fn touched(event: &Event<'_>) -> Touched {
-    let text = |field| event.text(field).unwrap_or_default();
-    let (action, provider) = (text("event.action"), text("event.provider"));
-    let account = event
-        .text("aws.cloudtrail.recipient_account_id")
-        .or_else(|| event.text("cloud.account.id"));
-    let service = service_name(&provider);
-    let call = call_name(&action);
-    let mut found = Found {
-        call,
-        service,
-        table: table::service(service).map(|table| table.call(call)),
-        account: account.unwrap_or_default(),
-        is_success: text("event.outcome") == "success",
-        targets: Vec::new(),
-        left_out: BTreeSet::new(),
-    };
-    let mut policies = (found.is_success && outsiders::may_set(call)).then(Policies::default);
+    let [action, provider] = ["event.action", "event.provider"].map(|field| event.text(field));
+    let [action, provider] = [action, provider].map(Option::unwrap_or_default);
+    let mut found = Found::new(event, &action, &provider);
+    let mut policies = (found.is_success && outsiders::may_set(found.call)).then(Policies::default);
     event.each_in_request(&mut |path, text| {
         found.in_request(path, text);
         if let Some(policies) = &mut policies {
@@ -75,25 +62,31 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
     if let Some(policies) = policies {
         found.let_in(policies.outsiders(&found.account));
     }
-    let has_answer = found.table.as_ref().is_some_and(Call::has_answer);
-    if has_answer && found.is_success {
-        event.each_in_response(&mut |path, text| found.in_response(path, text));
+    found.in_answer_of(event);
+    found.qualify_objects();
+    found.without_request(event);
+    found.finish()
+}
+
+/// Returns the name of the first thing that the call of an event acted on; if there is none, of the first that it made.
+pub(crate) fn main_name(event: &Event<'_>) -> Option<String> {
+    let [action, provider] = ["event.action", "event.provider"].map(|field| event.text(field));
+    let [action, provider] = [action, provider].map(Option::unwrap_or_default);
+    let mut found = Found::new(event, &action, &provider);
+    found.is_with_wanted = false;
+    event.each_in_request(&mut |path, text| found.in_request(path, text));
+    let has = |found: &Found<'_>, role| found.targets.iter().any(|one| one.role == role);
+    if !has(&found, TargetRole::On) {
+        found.in_answer_of(event);
     }
     found.qualify_objects();
-    if !found.has_main() {
-        event.each_resource_arn(&mut |arn| {
-            found.add(TargetRole::On, "resource", arn);
-        });
-    }
-    let is_of_account = found
-        .table
-        .as_ref()
-        .is_some_and(|table| table.is_of_account);
-    if !found.has_main() && is_of_account {
-        let account = found.account.clone();
-        found.add(TargetRole::On, "account", &account);
-    }
-    found.finish()
+    found.without_request(event);
+    let role = match has(&found, TargetRole::On) {
+        true => TargetRole::On,
+        false => TargetRole::Made,
+    };
+    let mut targets = found.targets.into_iter();
+    Some(targets.find(|one| one.role == role)?.name)
 }
 
 /// Returns the name of a service in its `eventSource`.
@@ -124,6 +117,27 @@ struct Found<'a> {
     targets: Vec<Target>,
     /// What is beyond the most that are kept.
     left_out: BTreeSet<(TargetRole, String, String)>,
+    /// False if what the call used for its work is not asked for.
+    is_with_wanted: bool,
+}
+
+impl<'a> Found<'a> {
+    fn new(event: &Event<'_>, action: &'a str, provider: &'a str) -> Self {
+        let account = event
+            .text("aws.cloudtrail.recipient_account_id")
+            .or_else(|| event.text("cloud.account.id"));
+        let (call, service) = (call_name(action), service_name(provider));
+        Self {
+            call,
+            service,
+            table: table::service(service).map(|table| table.call(call)),
+            account: account.unwrap_or_default(),
+            is_success: event.text("event.outcome").as_deref() == Some("success"),
+            targets: Vec::new(),
+            left_out: BTreeSet::new(),
+            is_with_wanted: true,
+        }
+    }
 }
 
 impl Found<'_> {
@@ -153,6 +167,26 @@ impl Found<'_> {
         }
     }
 
+    /// Adds what the response of a call that succeeded names.
+    fn in_answer_of(&mut self, event: &Event<'_>) {
+        let has_answer = self.table.as_ref().is_some_and(Call::has_answer);
+        if has_answer && self.is_success {
+            event.each_in_response(&mut |path, text| self.in_response(path, text));
+        }
+    }
+
+    /// Adds what a call acted on if its request and response do not name it: the record's resources, or the account.
+    fn without_request(&mut self, event: &Event<'_>) {
+        if !self.has_main() {
+            event.each_resource_arn(&mut |arn| self.add(TargetRole::On, "resource", arn));
+        }
+        let is_of_account = self.table.as_ref().is_some_and(|table| table.is_of_account);
+        if !self.has_main() && is_of_account {
+            let account = self.account.clone();
+            self.add(TargetRole::On, "account", &account);
+        }
+    }
+
     /// Returns whether a parameter is the value of a filter, which the table has where a call names things only so.
     fn is_from_filter(&self, path: &Path<'_>) -> bool {
         path.ends_with("filters.values") || path.ends_with("parameterFilters.values")
@@ -160,6 +194,10 @@ impl Found<'_> {
 
     /// Adds a thing by the text that names it.
     fn add(&mut self, role: TargetRole, kind: &str, text: &str) {
+        // A bucket is not named beside what is in it.
+        if role == TargetRole::With && !self.is_with_wanted && kind != "object_key" {
+            return;
+        }
         let Some(name) = name(text) else {
             return;
         };

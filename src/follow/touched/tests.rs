@@ -8,7 +8,16 @@ fn of_record(record: &serde_json::Value) -> Touched {
     let mut bytes = record.to_string().into_bytes();
     let tape = simd_json::to_tape(&mut bytes).unwrap();
     let event = Event::recognise(Record::new(Value::of(&tape))).unwrap();
-    touched(&event)
+    let touched = touched(&event);
+    // Each test is one of the shorter way too.
+    let first = |role| touched.with_role(role).next();
+    let main = first(TargetRole::On).or_else(|| first(TargetRole::Made));
+    assert_eq!(
+        main_name(&event),
+        main.map(|one| one.name.clone()),
+        "{record}"
+    );
+    touched
 }
 
 fn record(call: &str, request: &str, answer: &str) -> serde_json::Value {

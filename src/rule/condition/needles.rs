@@ -158,7 +158,7 @@ pub(super) fn run(
 ) -> Option<&str> {
     let stands: fn(&str) -> bool = match fidelity {
         TextFidelity::Verbatim => |_| true,
-        TextFidelity::ElasticText => |run| !is_number_text(run),
+        TextFidelity::ElasticText => |run| !is_number_text(run) && !is_word_of_json(run),
         TextFidelity::Derived => return None,
     };
     let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
@@ -170,12 +170,18 @@ pub(super) fn run(
 }
 
 /// Returns whether `run` may be a part of a number that Java writes differently from JSON: JSON's `1e10` is Java's
-/// `1.0E10`, its `1e999` is `Infinity`. (`NaN` is shorter than any run; `true`, `false` and `null` are the same in
-/// both.)
+/// `1.0E10`, its `1e999` is `Infinity`. (`NaN` is shorter than any run.)
 fn is_number_text(run: &str) -> bool {
     run.bytes()
         .all(|byte| byte.is_ascii_digit() || byte.eq_ignore_ascii_case(&b'e'))
         || "Infinity".contains(run)
+}
+
+/// Returns whether `run` may be a part of a word of JSON, for which Python has its own: `True`, `False` and `None`.
+fn is_word_of_json(run: &str) -> bool {
+    ["true", "false", "null"]
+        .iter()
+        .any(|word| word.contains(run))
 }
 
 #[cfg(test)]
@@ -241,15 +247,21 @@ mod tests {
         check(r#"stringContains(PARAMETERS, "0E10")"#, &[]);
         check(r#"stringContains(PARAMETERS, "Infinity")"#, &[]);
         check(r#"stringContains(PARAMETERS, "finit")"#, &[]);
-        check(r#"stringContains(PARAMETERS, "10000000 abcd")"#, &["abcd"]);
         check(r#"stringContains(PARAMETERS, "Infinity1")"#, &["Infinity1"]);
         check(
             r#"stringContains(PARAMETERS, "enabled=true")"#,
             &["enabled"],
         );
-        check(r#"stringContains(PARAMETERS, "=true,")"#, &["true"]);
-        check(r#"stringContains(PARAMETERS, "=null}")"#, &["null"]);
+        check(r#"stringContains(PARAMETERS, "10000000 abcd")"#, &["abcd"]);
         check(r#"cloud.account.id == "123456789012""#, &["123456789012"]);
+    }
+
+    #[test]
+    fn a_word_of_json_that_python_has_another_for_is_not_sure_to_stand() {
+        check(r#"stringContains(PARAMETERS, "=true,")"#, &[]);
+        check(r#"stringContains(PARAMETERS, "=null}")"#, &[]);
+        check(r#"stringContains(PARAMETERS, "nabled=alse")"#, &["nabled"]);
+        check(r#"stringContains(PARAMETERS, "untrue")"#, &["untrue"]);
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl Scanner {
         }
         if table.takes_header(line) {
             let holds_needle = |name: &[u8]| self.prefilter.holds_needle(name);
-            if is_hit && !table.header.has_needles_in_names_alone(holds_needle) {
+            let may_be_event = is_hit && !self.prefilter.lets_all_through();
+            if may_be_event && !table.header.has_needles_in_names_alone(holds_needle) {
                 self.report_row(window.base + at as u64, "it is the header");
             }
             return Next::Other(at + end);

@@ -1,0 +1,124 @@
+//! Rules over one record as JSON and as rows that programs made of it: each rule finds it in all of them, or in none.
+
+use std::process::Command;
+
+use crate::lake::{Lake, TRAILSIFT};
+
+const RECORD: &str = r#"{"eventVersion":"1.09","eventTime":"2024-05-01T12:00:00Z","eventSource":"rds.amazonaws.com","eventName":"CreateDBInstance","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.7","userAgent":"it's \"one\"","readOnly":false,"managementEvent":true,"eventID":"e1","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","userName":"alice","sessionContext":{"attributes":{"mfaAuthenticated":"false"}}},"requestParameters":{"publiclyAccessible":true,"dBInstanceIdentifier":"orders","kmsKeyId":null,"tags":[{"key":"it's","value":"C:\\x"}]},"responseElements":null}"#;
+
+const HEADER: &str = "eventVersion,eventTime,eventSource,eventName,awsRegion,sourceIPAddress,userAgent,readOnly,managementEvent,eventID,userIdentity,requestParameters,responseElements\n";
+
+/// Returns the cell of a CSV file with this text.
+fn cell(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// Returns the table that pandas writes, with these texts for false and true, and the two objects.
+fn table(no: &str, yes: &str, caller: &str, request: &str) -> String {
+    let agent = cell("it's \"one\"");
+    let [caller, request] = [caller, request].map(cell);
+    format!(
+        "{HEADER}1.09,2024-05-01T12:00:00Z,rds.amazonaws.com,CreateDBInstance,us-east-1,203.0.113.7,{agent},{no},{yes},e1,{caller},{request},\n"
+    )
+}
+
+fn tables() -> Vec<(&'static str, String)> {
+    let json: serde_json::Value = serde_json::from_str(RECORD).unwrap();
+    let (caller, request) = (
+        json["userIdentity"].to_string(),
+        json["requestParameters"].to_string(),
+    );
+    let by_python = (
+        r"{'type': 'IAMUser', 'arn': 'arn:aws:iam::111122223333:user/alice', 'accountId': '111122223333', 'userName': 'alice', 'sessionContext': {'attributes': {'mfaAuthenticated': 'false'}}}",
+        r#"{'publiclyAccessible': True, 'dBInstanceIdentifier': 'orders', 'kmsKeyId': None, 'tags': [{'key': "it's", 'value': 'C:\\x'}]}"#,
+    );
+    vec![
+        ("record.json", format!("{{\"Records\":[{RECORD}]}}")),
+        ("json.csv", table("false", "true", &caller, &request)),
+        ("flags.csv", table("False", "True", &caller, &request)),
+        ("capitals.csv", table("FALSE", "TRUE", &caller, &request)),
+        (
+            "python.csv",
+            table("False", "True", by_python.0, by_python.1),
+        ),
+    ]
+}
+
+/// Queries, each with whether it is true of the record.
+const QUERIES: [(&str, bool); 16] = [
+    (r#"any where event.action == "CreateDBInstance""#, true),
+    (r#"any where aws.cloudtrail.read_only == false"#, true),
+    (r#"any where aws.cloudtrail.read_only == true"#, false),
+    (r#"any where aws.cloudtrail.management_event == true"#, true),
+    (
+        r#"any where user.name == "alice" and aws.cloudtrail.user_identity.arn : "*alice""#,
+        true,
+    ),
+    (
+        r#"any where stringContains(aws.cloudtrail.request_parameters, "publiclyAccessible=true")"#,
+        true,
+    ),
+    (
+        r#"any where stringContains(aws.cloudtrail.request_parameters, ", publiclyAccessible=true")"#,
+        true,
+    ),
+    (
+        r#"any where stringContains(aws.cloudtrail.request_parameters, "=true,")"#,
+        true,
+    ),
+    (
+        r#"any where aws.cloudtrail.flattened.request_parameters.tags.value == "C:\\x""#,
+        true,
+    ),
+    (
+        r#"any where aws.cloudtrail.flattened.request_parameters.tags.key == "it's""#,
+        true,
+    ),
+    (
+        r#"any where aws.cloudtrail.flattened.request_parameters.kmsKeyId != null"#,
+        false,
+    ),
+    (
+        "kql: aws.cloudtrail.flattened.request_parameters.publiclyAccessible: true",
+        true,
+    ),
+    (
+        "kql: aws.cloudtrail.flattened.request_parameters.publiclyAccessible: false",
+        false,
+    ),
+    (
+        "kql: aws.cloudtrail.read_only: false and not user.name: bob*",
+        true,
+    ),
+    (
+        "kql: aws.cloudtrail.user_identity.session_context.mfa_authenticated: false",
+        true,
+    ),
+    (r#"any where user_agent.original == "it's \"one\"""#, true),
+];
+
+#[test]
+fn a_rule_finds_in_a_table_what_it_finds_in_json() {
+    let mut lake = Lake::new();
+    for (name, text) in tables() {
+        lake = lake.file(name, text);
+    }
+    for (query, is_true) in QUERIES {
+        for (name, _) in tables() {
+            let path = lake.logs().join(name);
+            let mut command = Command::new(TRAILSIFT);
+            command.args([
+                "hunt", "--query", query, "--format", "ndjson", "-o", "-", "--quiet",
+            ]);
+            let output = command.arg(&path).output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{query} over {name}: {stderr}"
+            );
+            assert_eq!(stderr, "", "{query} over {name}");
+            assert_eq!(!output.stdout.is_empty(), is_true, "{query} over {name}");
+        }
+    }
+}
