@@ -413,15 +413,20 @@ fn a_fault_in_a_frame_has_one_place_however_much_is_asked_for() {
         .map(|i| br#"{"eventID":"d0aaa000" , "eventType":"AwsApiCall"}"#[i * i / 7 % 49])
         .collect();
     let stored = ::zstd::encode_all(&text[..], 3).unwrap();
-    let faults = |stored: &[u8], limit: usize| {
+    let faults_of = |stored: Stored<'_>, limit: usize| {
         let (mut codecs, mut defects) = (Codecs::default(), Vec::new());
-        let mut text = open(Stored::Slice(stored), &mut codecs, &mut defects);
+        let mut text = open(stored, &mut codecs, &mut defects);
         let mut fill = || {
             let limit = Limit::at(limit);
             text.fill(&mut Vec::new(), limit, &mut codecs, &mut defects)
         };
         while fill() != Filled::End {}
         defects
+    };
+    let faults = |stored: &[u8], limit: usize| faults_of(Stored::Slice(stored), limit);
+    let of_stream = |stored: &[u8], step: usize| {
+        let stream = Trickle { rest: stored, step };
+        faults_of(Stored::Stream(Box::new(stream)), 1 << 20)
     };
     // The frame's header except its magic number, the header of its block, and more.
     for at in 4..16 {
@@ -433,6 +438,10 @@ fn a_fault_in_a_frame_has_one_place_however_much_is_asked_for() {
                 faults(&stored, 1 << 20),
                 "{byte:#x} at {at}"
             );
+            let whole = of_stream(&stored, 4096);
+            for step in 1..4 {
+                assert_eq!(of_stream(&stored, step), whole, "{byte:#x} at {at}");
+            }
         }
     }
 }

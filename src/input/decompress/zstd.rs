@@ -338,13 +338,12 @@ impl Zstd {
                 let message = "zstd checksum does not fit the content";
                 Err(Defect::stored(Code::Checksum, input.offset, message))
             }
-            Err(code) => {
-                let message = match HEADER_ERRORS.contains(&code) {
-                    true => format!("zstd stream is damaged ({})", get_error_name(code)),
-                    false => "zstd stream is damaged".to_owned(),
-                };
-                Err(corrupt(input, &message))
+            // How much of the header was taken before depends on how the file is read.
+            Err(code) if HEADER_ERRORS.contains(&code) => {
+                let message = format!("zstd stream is damaged ({})", get_error_name(code));
+                Err(Defect::stored(Code::CorruptStream, frame.start, message))
             }
+            Err(_) => Err(corrupt(input, "zstd stream is damaged")),
         })
     }
 }
