@@ -73,17 +73,21 @@ impl RuleTable {
         found.clear();
         found.extend_from_slice(&self.others);
         let mut is_any = false;
-        let mut last = String::new();
+        let mut last: Option<String> = None;
         let mut look_up = |action: &str| {
             is_any |= !action.is_ascii();
             // Usually both names of the field have the same value.
-            if action.eq_ignore_ascii_case(&last) {
+            if last
+                .as_deref()
+                .is_some_and(|last| action.eq_ignore_ascii_case(last))
+            {
                 return;
             }
+            let last = last.get_or_insert_default();
             last.clear();
             last.push_str(action);
             last.make_ascii_lowercase();
-            match self.by_action.get(&last) {
+            match self.by_action.get(last.as_str()) {
                 Some(rules) if self.is_merged && *found == self.others => found.clone_from(rules),
                 Some(rules) => merge(found, rules),
                 None => {}
@@ -146,6 +150,17 @@ mod tests {
         assert_eq!(candidates("DELETEUSER"), [1, 2]);
         assert_eq!(candidates("ListUsers"), [2]);
         assert_eq!(candidates("\u{212a}"), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn an_empty_action_is_an_action() {
+        let conditions = ["\"\"", "\"CreateUser\""];
+        let conditions = conditions
+            .map(|name| eql::parse(&format!("any where event.action == {name}")).unwrap());
+        let mut found = Vec::new();
+        let event = Event::new().text("event.action", "");
+        RuleTable::new(&conditions).candidates(&event, &mut found);
+        assert_eq!(found, [0]);
     }
 
     proptest! {
