@@ -33,7 +33,7 @@ pub enum Doubt {
     /// Where the request is or may be, there is the beginning of what the rule searches for, or the same with other
     /// characters in it.
     BrokenName,
-    /// The policy is named in a field that no record has.
+    /// The policy is named in a field that no record has, or in one that has a piece of another record.
     Elsewhere(String),
 }
 

@@ -51,9 +51,16 @@ const IDS: [&str; 13] = [
     "vpcEndpointId",
 ];
 
-/// Returns true if a field that only has an id or the like has a quote: there is a piece of another record in it.
+/// Returns true if a field that only has an id or the like has a quote: there is a piece of another record in it. Some
+/// exports keep the quotes of JSON round the whole text.
 pub(super) fn is_piece(name: &str, value: Value<'_>) -> bool {
-    IDS.contains(&name) && value.as_str().is_some_and(|text| text.contains('"'))
+    let is_one = |text: &str| {
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        bare.unwrap_or(text).contains('"')
+    };
+    IDS.contains(&name) && value.as_str().is_some_and(is_one)
 }
 
 /// Returns the fields of a record that have a piece of another record in them.

@@ -219,16 +219,13 @@ impl Walk<'_> {
 
     /// Visits an object that is stored as text.
     fn text(&mut self, text: &str, at: Option<&Path<'_>>) {
-        match serde_json::from_str(text) {
+        match object_text::parsed(text) {
             // The text of an object, written as a string of JSON.
-            Ok(serde_json::Value::String(inner)) if inner.len() < text.len() => {
+            Some(serde_json::Value::String(inner)) if inner.len() < text.len() => {
                 self.inside(&mut |walk| walk.text(&inner, at));
             }
-            Ok(object) => self.json(&object, at),
-            Err(_) => match object_text::parsed(text) {
-                Some(object) => self.json(&object, at),
-                None => self.printed(text, at),
-            },
+            Some(object) => self.json(&object, at),
+            None => self.printed(text, at),
         }
     }
 

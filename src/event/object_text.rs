@@ -8,11 +8,10 @@ use serde_json::Value;
 use super::names::is_field;
 use super::{java_map, json, python};
 
-/// Returns the JSON of an object or a list, if a text is that of one in JSON or as Python prints it. What is nested too
-/// deeply is none.
+/// Returns the JSON of an object or a list whose text is JSON, or what Python prints; `None` if it is neither, or nested
+/// too deeply.
 pub(super) fn as_json(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_start();
-    let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if !text.starts_with(['{', '[']) {
         return None;
     }
@@ -23,9 +22,14 @@ pub(super) fn as_json(text: &str) -> Option<Cow<'_, str>> {
     json.map(Cow::Owned)
 }
 
-/// Returns the object or the list that a text is that of.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Returns the value whose text is JSON, or the object or list whose text is what Python prints.
 pub(super) fn parsed(text: &str) -> Option<Value> {
-    serde_json::from_str(&as_json(text)?).ok()
+    let by_python = || serde_json::from_str(&python::as_json(text)?).ok();
+    serde_json::from_str(text).ok().or_else(by_python)
 }
 
 /// Returns the text of the value at a path of fields, whatever the case of their names.
@@ -114,8 +118,7 @@ pub(crate) fn is_whole(text: &str) -> bool {
         return false;
     }
     let n = |bracket| bare.matches(bracket).count();
-    serde_json::from_str::<serde::de::IgnoredAny>(bare).is_ok()
-        || n('{') == n('}') && n('[') == n(']')
+    as_json(bare).is_some() || n('{') == n('}') && n('[') == n(']')
 }
 
 /// Returns true if the text was an object or list, and its rest or all of it is lost or not readable: it begins as one
@@ -273,6 +276,7 @@ mod tests {
             r#"["a"]"#,
             r#""{\"a\":1}""#,
             "{'a': 1,}",
+            "{'a': 'b{'}",
         ] {
             assert!(is_whole(text), "{text}");
         }

@@ -1,10 +1,13 @@
 //! Objects as Python prints them: `{'policyArn': 'arn:…', 'dryRun': True, 'tags': None}`. pandas writes such cells where
 //! a table's objects were Python's own.
 
-/// Returns an object or a list that Python printed as JSON; `None` if it has other values than JSON has.
+/// Returns, as JSON, an object or a list that Python printed; `None` if it has values that JSON does not have.
 ///
-/// The result is JSON if the text is what Python prints: the caller checks that.
+/// The result is JSON only if the text is what Python prints: the caller checks that.
 pub(super) fn as_json(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
     let mut json = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -54,30 +57,40 @@ fn string<'t>(text: &'t str, quote: char, json: &mut String) -> Option<&'t str> 
 fn escape<'t>(text: &'t str, json: &mut String) -> Option<&'t str> {
     let kind = text.chars().next()?;
     let rest = text.strip_prefix(kind)?;
+    let own = match kind {
+        '\\' => "\\\\",
+        '\'' => "'",
+        '"' => "\\\"",
+        'n' => "\\n",
+        'r' => "\\r",
+        't' => "\\t",
+        _ => return escape_in_digits(kind, rest, json),
+    };
+    json.push_str(own);
+    Some(rest)
+}
+
+/// Writes the character that an escape of hexadecimal digits stands for, after its first letter. Returns the text after
+/// it.
+fn escape_in_digits<'t>(kind: char, rest: &'t str, json: &mut String) -> Option<&'t str> {
     let n_digits = match kind {
-        '\\' => return plain("\\\\", rest, json),
-        '\'' => return plain("'", rest, json),
-        '"' => return plain("\\\"", rest, json),
-        'n' => return plain("\\n", rest, json),
-        'r' => return plain("\\r", rest, json),
-        't' => return plain("\\t", rest, json),
         'x' => 2,
         'u' => 4,
         'U' => 8,
         _ => return None,
     };
     let (digits, rest) = (rest.get(..n_digits)?, rest.get(n_digits..)?);
-    let letter = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+    let is_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let letter = char::from_u32(u32::from_str_radix(digits, 16).ok().filter(|_| is_digits)?)?;
+    // Python writes these as themselves, and the prefilter knows no such escapes of them.
+    if letter.is_ascii() && !letter.is_control() {
+        return None;
+    }
     if letter.is_control() {
         json.push_str(&format!("\\u{:04x}", u32::from(letter)));
     } else {
         json.push(letter);
     }
-    Some(rest)
-}
-
-fn plain<'t>(own: &str, rest: &'t str, json: &mut String) -> Option<&'t str> {
-    json.push_str(own);
     Some(rest)
 }
 
@@ -126,7 +139,12 @@ mod tests {
             r"{'a': '\q'}",
             r"{'a': '\x1",
             r"{'a': '\ud800'}",
+            r"{'a': '\x+1'}",
+            r"{'a': '\x41'}",
+            r"{'a': '\u0041'}",
             "{'a': Trueish}",
+            "True",
+            "'a'",
         ] {
             let json = as_json(text);
             let is_json = |json: &String| serde_json::from_str::<serde_json::Value>(json).is_ok();

@@ -45,7 +45,11 @@ fn tables() -> Vec<(&'static str, String)> {
 }
 
 /// Queries, each with whether it is true of the record.
-const QUERIES: [(&str, bool); 16] = [
+const QUERIES: [(&str, bool); 17] = [
+    (
+        r#"any where aws.cloudtrail.request_parameters : "*=TRUE,*""#,
+        true,
+    ),
     (r#"any where event.action == "CreateDBInstance""#, true),
     (r#"any where aws.cloudtrail.read_only == false"#, true),
     (r#"any where aws.cloudtrail.read_only == true"#, false),

@@ -426,6 +426,13 @@ fn a_piece_of_another_request_in_an_id_is_told() {
             .exits(3)
             .tells(&["undecided"]);
     }
+    // Some exports keep the quotes of JSON.
+    let whole = other.replacen(
+        r#""eventID":"1""#,
+        &format!(r#""eventID":{}"#, quoted(&quoted(ARN))),
+        1,
+    );
+    hunt(&[whole]).exits(0).finds(&[]);
     // A plain name there is data.
     let named = other.replacen(r#""eventID":"1""#, &format!(r#""eventID":"{ARN}""#), 1);
     hunt(&[named]).exits(0).finds(&[]);

@@ -70,7 +70,12 @@ fn alternatives(node: &Node, letters: Letters) -> Option<Vec<&str>> {
         Node::Test {
             field,
             test: Test::Value(matcher),
-        } => runs_of(matcher, fidelity(field), letters),
+        } => {
+            let (runs, fidelity) = (runs_of(matcher, fidelity(field), letters), fidelity(field));
+            let may_be_missing =
+                |run: &&str| fidelity == TextFidelity::ElasticText && is_word_of_json(run);
+            runs.filter(|runs| !runs.iter().any(may_be_missing))
+        }
         Node::Not(_)
         | Node::Constant(_)
         | Node::Test { .. }
@@ -158,7 +163,7 @@ pub(super) fn run(
 ) -> Option<&str> {
     let stands: fn(&str) -> bool = match fidelity {
         TextFidelity::Verbatim => |_| true,
-        TextFidelity::ElasticText => |run| !is_number_text(run) && !is_word_of_json(run),
+        TextFidelity::ElasticText => |run| !is_number_text(run),
         TextFidelity::Derived => return None,
     };
     let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
@@ -177,11 +182,13 @@ fn is_number_text(run: &str) -> bool {
         || "Infinity".contains(run)
 }
 
-/// Returns whether `run` may be a part of a word of JSON, for which Python has its own: `True`, `False` and `None`.
+/// Returns whether `run` may be a part of a word of JSON, in any case of letters. Where a table has an object as Python
+/// prints it, the record's bytes have Python's words: `True`, `False` and `None`.
 fn is_word_of_json(run: &str) -> bool {
+    let run = run.to_ascii_lowercase();
     ["true", "false", "null"]
         .iter()
-        .any(|word| word.contains(run))
+        .any(|word| word.contains(&run))
 }
 
 #[cfg(test)]
@@ -260,6 +267,7 @@ mod tests {
     fn a_word_of_json_that_python_has_another_for_is_not_sure_to_stand() {
         check(r#"stringContains(PARAMETERS, "=true,")"#, &[]);
         check(r#"stringContains(PARAMETERS, "=null}")"#, &[]);
+        check(r#"stringContains(PARAMETERS, "=NULL}")"#, &[]);
         check(r#"stringContains(PARAMETERS, "nabled=alse")"#, &["nabled"]);
         check(r#"stringContains(PARAMETERS, "untrue")"#, &["untrue"]);
     }

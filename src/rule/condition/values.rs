@@ -73,6 +73,9 @@ mod tests {
         check(a, Some(&["Alpha"]));
         let with_action = format!(r#"event.action == "AttachUserPolicy" and {b}"#);
         check(&with_action, Some(&["Bravo"]));
+        // It is in the text, although the bytes of a record may have another word in its place.
+        let c = r#"stringContains(aws.cloudtrail.request_parameters, "=true,")"#;
+        check(c, Some(&["true"]));
         check(&format!("{a} or {b}"), Some(&["Alpha", "Bravo"]));
         check(&format!(r#"event.action == "A" or {b}"#), None);
         check(&format!("not {b}"), None);
