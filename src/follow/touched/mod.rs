@@ -49,8 +49,7 @@ const KINDS_WITHOUT_ACCOUNT: [&str; 16] = [
 
 /// Returns what the call of an event touched.
 pub(crate) fn touched(event: &Event<'_>) -> Touched {
-    let [action, provider] = ["event.action", "event.provider"].map(|field| event.text(field));
-    let [action, provider] = [action, provider].map(Option::unwrap_or_default);
+    let [action, provider] = call_of(event);
     let mut found = Found::new(event, &action, &provider);
     let mut policies = (found.is_success && outsiders::may_set(found.call)).then(Policies::default);
     event.each_in_request(&mut |path, text| {
@@ -70,8 +69,7 @@ pub(crate) fn touched(event: &Event<'_>) -> Touched {
 
 /// Returns the name of the first thing that the call of an event acted on; if there is none, of the first that it made.
 pub(crate) fn main_name(event: &Event<'_>) -> Option<String> {
-    let [action, provider] = ["event.action", "event.provider"].map(|field| event.text(field));
-    let [action, provider] = [action, provider].map(Option::unwrap_or_default);
+    let [action, provider] = call_of(event);
     let mut found = Found::new(event, &action, &provider);
     found.is_with_wanted = false;
     event.each_in_request(&mut |path, text| found.in_request(path, text));
@@ -87,6 +85,11 @@ pub(crate) fn main_name(event: &Event<'_>) -> Option<String> {
     };
     let mut targets = found.targets.into_iter();
     Some(targets.find(|one| one.role == role)?.name)
+}
+
+/// Returns the action and the provider of an event, empty if it has none.
+fn call_of(event: &Event<'_>) -> [String; 2] {
+    ["event.action", "event.provider"].map(|field| event.text(field).unwrap_or_default())
 }
 
 /// Returns the name of a service in its `eventSource`.
@@ -194,8 +197,7 @@ impl Found<'_> {
 
     /// Adds a thing by the text that names it.
     fn add(&mut self, role: TargetRole, kind: &str, text: &str) {
-        // A bucket is not named beside what is in it.
-        if role == TargetRole::With && !self.is_with_wanted && kind != "object_key" {
+        if role == TargetRole::With && !self.is_with_wanted {
             return;
         }
         let Some(name) = name(text) else {
