@@ -75,10 +75,15 @@ pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     Some(from + at)
 }
 
+/// Returns true if zeros begin with these bytes, where text may have been lost.
+pub(crate) fn is_hole(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0\0")
+}
+
 /// Returns true if data that is not text begins with these bytes. The first byte must be one that no text contains. A
 /// hole of zeros and single control characters do not count.
 pub(crate) fn is_data(near: &[u8]) -> bool {
-    !near.starts_with(b"\0\0") && is_binary(near) && n_controls(near) >= CONTROLS_LEAST
+    !is_hole(near) && is_binary(near) && n_controls(near) >= CONTROLS_LEAST
 }
 
 /// Returns true if data with this start contains the attributes of another file, as macOS stores them.

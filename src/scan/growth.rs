@@ -283,6 +283,27 @@ fn a_token_with_an_odd_number_of_quotes_is_compared_with_its_like() {
     }
 }
 
+/// Each hole is looked at, and the text behind it is not.
+#[test]
+fn holes_between_blanks_cost_as_much_as_they_are_long() {
+    let limits = Limits {
+        envelope_bytes: 200,
+        record_bytes_max: 2_000,
+        tail_bytes: 100,
+        ..Limits::default()
+    };
+    for token in [" \0\0", "\0\0a", "\n\0\0\0"] {
+        let repeated = Repeated {
+            before: String::new(),
+            token: token.to_owned(),
+            after: String::new(),
+            n_bytes: 1_250,
+        };
+        check_linear(&repeated, |text| scan(text, limits, &[], 1_000));
+        check_linear(&repeated, |text| scan_records(text, limits, 1_000));
+    }
+}
+
 /// Elements of lookup-events are read in order, as text or as YAML.
 #[test]
 fn an_element_costs_as_much_as_it_is_long() {

@@ -130,12 +130,15 @@ impl NoText {
         while let Some(control) = text.get(from..n).and_then(binary::find_control) {
             let at = from + control;
             self.decided_to = base + at as u64;
-            let Some(near) = near(&text[at..], is_last) else {
-                self.held = text[at..].to_vec();
-                return None;
-            };
-            if binary::is_data(near) {
-                return Some(self.decided_to);
+            // A text may have a hole in every third byte.
+            if !binary::is_hole(&text[at..]) {
+                let Some(near) = near(&text[at..], is_last) else {
+                    self.held = text[at..].to_vec();
+                    return None;
+                };
+                if binary::is_data(near) {
+                    return Some(self.decided_to);
+                }
             }
             let byte = text[at];
             from = at + of_run(at, byte);
