@@ -206,9 +206,12 @@ fn warn_of_fields(args: &HuntArgs, config: &HuntConfig) {
     for rule in queries.filter_map(|text| load::query(text).ok()) {
         show("--query", rule.query().warnings());
     }
-    for (exception, _) in config.rules.exceptions() {
+    for (exception, n_rules) in config.rules.exceptions() {
         let place = format!("--exceptions: line {}", exception.line);
         show(&place, exception.condition().warnings());
+        if n_rules == 0 {
+            show(&place, vec!["it is for no rule that runs".to_owned()]);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod rules;
 mod schema;
 mod search;
 mod state;
+mod stix;
 mod summary;
 mod survey;
 mod synth;

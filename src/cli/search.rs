@@ -9,7 +9,7 @@ use trailsift::rule::Indicators;
 use super::args::{HuntArgs, SearchArgs};
 use super::exit::Exit;
 use super::usage::{uri, usage};
-use super::{hunt, terminal};
+use super::{hunt, stix, terminal};
 
 /// Searches, and reports the result.
 pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
@@ -73,7 +73,16 @@ fn of_file(path: &Path, column: Option<&str>) -> anyhow::Result<Vec<String>> {
         None if text.trim_start().starts_with('{') => {
             let bundle: Value =
                 serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
-            of_bundle(&bundle)
+            let found = of_bundle(&bundle);
+            for other in found.others {
+                let other = terminal::harmless(&other, usize::MAX);
+                terminal::line(&format!(
+                    "{}: {}: not searched for: {other}",
+                    terminal::yellow("warning"),
+                    terminal::path(path)
+                ));
+            }
+            found.values
         }
         None => of_lines(text),
     };
@@ -104,26 +113,18 @@ fn of_column(text: &str, column: &str) -> Result<Vec<String>, String> {
     cells.collect()
 }
 
-/// Returns the texts in quotes in the patterns of a STIX bundle, such as `[ipv4-addr:value = '203.0.113.7']`.
-fn of_bundle(bundle: &Value) -> Vec<String> {
-    let objects = bundle["objects"].as_array().into_iter().flatten();
-    let patterns = objects.filter_map(|object| object["pattern"].as_str());
-    patterns.flat_map(quoted).collect()
-}
-
-fn quoted(pattern: &str) -> Vec<String> {
-    let (mut found, mut text) = (Vec::new(), None::<String>);
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match (&mut text, c) {
-            (None, '\'') => text = Some(String::new()),
-            (None, _) => {}
-            (Some(_), '\'') => found.extend(text.take()),
-            (Some(text), '\\') => text.extend(chars.next()),
-            (Some(text), c) => text.push(c),
-        }
+/// Returns the values in the patterns of a STIX bundle, or of one of its objects.
+fn of_bundle(bundle: &Value) -> stix::Found {
+    let objects = bundle["objects"].as_array();
+    let objects = objects.map_or(std::slice::from_ref(bundle), Vec::as_slice);
+    let patterns = objects.iter().filter_map(|one| one["pattern"].as_str());
+    let mut all = stix::Found::default();
+    for pattern in patterns {
+        let found = stix::values(pattern);
+        all.values.extend(found.values);
+        all.others.extend(found.others);
     }
-    found
+    all
 }
 
 #[cfg(test)]
@@ -151,6 +152,7 @@ mod tests {
             {"type": "indicator", "pattern": "[ipv4-addr:value = '203.0.113.7' OR url:value = 'it\\'s']"},
             {"type": "identity", "name": "x"},
         ]});
-        assert_eq!(of_bundle(&bundle), ["203.0.113.7", "it's"]);
+        assert_eq!(of_bundle(&bundle).values, ["203.0.113.7", "it's"]);
+        assert_eq!(of_bundle(&bundle["objects"][0]).values.len(), 2);
     }
 }

@@ -71,8 +71,7 @@ struct Document {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default)]
-    rules: Vec<String>,
+    rules: Option<Vec<String>>,
     reason: Option<String>,
     kql: Option<Spanned<String>>,
     fields: Option<toml::Table>,
@@ -82,8 +81,8 @@ impl Exceptions {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// Text that is not TOML, unknown keys, queries that are not KQL, and an exception that has neither or both of `kql`
-    /// and `fields`.
+    /// Text that is not TOML, unknown keys, queries that are not KQL, an exception that has neither or both of `kql` and
+    /// `fields`, and an empty list of rules.
     pub fn from_toml(text: &str) -> Result<Self, ExceptionsError> {
         let at = |offset: usize, reason: String| ExceptionsError {
             line: line_of(text, offset),
@@ -105,8 +104,18 @@ impl Exceptions {
                     Err(at(start, reason.to_owned()))
                 }
             };
+            if one.rules.as_ref().is_some_and(Vec::is_empty) {
+                let reason =
+                    "`rules` names no rule; without that line the exception is for all rules";
+                return Err(at(start, reason.to_owned()));
+            }
             Ok(Exception {
-                rules: one.rules.iter().map(|text| Pattern::new(text)).collect(),
+                rules: one
+                    .rules
+                    .iter()
+                    .flatten()
+                    .map(|text| Pattern::new(text))
+                    .collect(),
                 condition: condition?,
                 reason: one.reason,
                 line: line_of(text, start),

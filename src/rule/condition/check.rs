@@ -235,6 +235,7 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_reported_with_the_one_that_is_meant() {
         check(r#"event.acton == "A""#, &["`event.action` is meant"]);
+        check(r#"event.actoin == "A""#, &["`event.action` is meant"]);
         check(r#"Event.Action == "A""#, &["`event.action` is meant"]);
         check(r#"source.ips == "192.0.2.1""#, &["`source.ip` is meant"]);
         // The log's own names.

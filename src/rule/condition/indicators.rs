@@ -2,8 +2,9 @@
 //!
 //! A text counts as a whole word: `203.0.113.7` is not in `203.0.113.77`, nor `admin` in `administrator`. Characters that
 //! names in AWS have (letters, digits and `+.@-_`) belong to a word. Case counts. A network is in a text that is an
-//! address in it.
+//! address in it; an IPv6 address is also in one that spells it in another way.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -20,6 +21,8 @@ pub struct Indicators(Arc<Set>);
 struct Set {
     texts: Vec<String>,
     networks: Vec<(String, Network)>,
+    /// The texts that are IPv6 addresses, by their places, which have many spellings.
+    addresses: Vec<(usize, Network)>,
     automaton: AhoCorasick,
 }
 
@@ -54,6 +57,10 @@ impl Indicators {
         if texts.is_empty() && networks.is_empty() {
             return Err(IndicatorsError::Empty);
         }
+        let numbered = texts.iter().enumerate();
+        let addresses = numbered.filter(|(_, text): &(usize, &String)| text.contains(':'));
+        let addresses = addresses.filter_map(|(place, text)| Some((place, Network::parse(text)?)));
+        let addresses = addresses.collect();
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(&texts)
@@ -61,6 +68,7 @@ impl Indicators {
         Ok(Self(Arc::new(Set {
             texts,
             networks,
+            addresses,
             automaton,
         })))
     }
@@ -83,12 +91,13 @@ impl Indicators {
         self.0.texts.iter().map(|text| &**text).chain(networks)
     }
 
-    /// Returns the texts, one of which is in each event that has an indicator; `None` if networks are searched for, or
-    /// texts that JSON may write in several ways.
+    /// Returns the texts, one of which is in each event that has an indicator; `None` if networks or IPv6 addresses are
+    /// searched for, or texts that JSON may write in several ways.
     #[must_use]
     pub fn names(&self) -> Option<&[String]> {
         let is_ascii = self.0.texts.iter().all(|text| text.is_ascii());
-        (is_ascii && self.0.networks.is_empty()).then_some(&self.0.texts)
+        let is_spelt_once = self.0.networks.is_empty() && self.0.addresses.is_empty();
+        (is_ascii && is_spelt_once).then_some(&self.0.texts)
     }
 
     /// Returns whether a text has an indicator.
@@ -114,8 +123,21 @@ impl Indicators {
 
     fn each_in<'s>(&'s self, text: &str, visit: &mut dyn FnMut(&'s str)) {
         for found in self.0.automaton.find_overlapping_iter(text) {
-            if is_word(text.as_bytes(), found.start(), found.end())
-                && let Some(indicator) = self.0.texts.get(found.pattern().as_usize())
+            let place = found.pattern().as_usize();
+            let is_address = self.0.addresses.iter().any(|(one, _)| *one == place);
+            let is_inside: fn(u8) -> bool = match is_address {
+                true => |byte| byte == b':' || is_of_name(byte),
+                false => is_of_name,
+            };
+            if is_word(text.as_bytes(), found.start()..found.end(), is_inside)
+                && let Some(indicator) = self.0.texts.get(place)
+            {
+                visit(indicator);
+            }
+        }
+        for (place, address) in &self.0.addresses {
+            if address.contains(text)
+                && let Some(indicator) = self.0.texts.get(*place)
             {
                 visit(indicator);
             }
@@ -134,16 +156,32 @@ impl PartialEq for Indicators {
     }
 }
 
-/// Returns whether no character of a name stands directly before or after.
-fn is_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
-    let before = start.checked_sub(1).and_then(|at| text.get(at));
-    !is_inside(before) && !is_inside(text.get(end))
+/// Returns whether no character that belongs to a word stands directly before or after a part of a text.
+fn is_word(text: &[u8], part: Range<usize>, is_inside: fn(u8) -> bool) -> bool {
+    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_inside(*byte));
+    let before = part.start.checked_sub(1).and_then(|at| text.get(at));
+    !is_inside(before) && !is_inside(text.get(part.end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv6_address_is_found_in_any_spelling() {
+        let indicators = Indicators::new(&["2001:db8::1"]).unwrap();
+        for text in [
+            "2001:db8::1",
+            "2001:DB8:0:0:0:0:0:1",
+            "from 2001:db8::1, twice",
+        ] {
+            assert!(indicators.are_in(text), "{text}");
+        }
+        for text in ["2001:db8::1:5", "2001:db8::11", "1:2001:db8::1"] {
+            assert!(!indicators.are_in(text), "{text}");
+        }
+        assert_eq!((indicators.len(), indicators.names()), (1, None));
+    }
 
     #[test]
     fn an_indicator_is_found_as_a_whole_word() {

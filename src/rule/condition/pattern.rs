@@ -40,6 +40,8 @@ pub(in crate::rule) enum PatternError {
 }
 
 impl Pattern {
+    /// Makes a pattern of an expression in the syntax of the crate `regex`.
+    #[cfg(test)]
     pub(in crate::rule) fn new(text: &str, options: PatternOptions) -> Result<Self, PatternError> {
         Self::with_source(text, text, options)
     }
@@ -82,7 +84,7 @@ impl Pattern {
         })
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(in crate::rule) fn matches(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 

@@ -202,7 +202,7 @@ impl Reason {
 }
 
 /// The beginnings of fields that come from databases beside the record, or from other systems.
-const UNAVAILABLE: [&str; 10] = [
+const UNAVAILABLE: [&str; 16] = [
     "source.as.",
     "source.geo.",
     "user_agent.name",
@@ -211,6 +211,12 @@ const UNAVAILABLE: [&str; 10] = [
     "user_agent.device.",
     "threat.",
     "host.",
+    "process.",
+    "file.",
+    "registry.",
+    "dns.",
+    "destination.",
+    "email.",
     "kibana.",
     "event.ingested",
 ];

@@ -72,11 +72,12 @@ fn names(document: &Document) -> Vec<String> {
 }
 
 fn metadata_of(document: Document, id: String) -> Metadata {
-    let severity = match document.level.as_deref() {
-        Some("critical") => Severity::Critical,
-        Some("high") => Severity::High,
-        Some("low") => Severity::Low,
-        Some("informational") => Severity::Informational,
+    let level = document.level.as_deref().unwrap_or_default();
+    let severity = match &*level.to_ascii_lowercase() {
+        "critical" => Severity::Critical,
+        "high" => Severity::High,
+        "low" => Severity::Low,
+        "informational" | "info" => Severity::Informational,
         // A rule without a level, or with one that Sigma does not know.
         _ => Severity::Medium,
     };

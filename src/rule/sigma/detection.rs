@@ -1,9 +1,9 @@
 //! The selections of a rule -> conditions.
 
 use super::condition::{self, Selection};
-use super::modifiers::{self, Modifiers};
+use super::modifiers::Modifiers;
 use super::yaml::{Data, Fault, Yaml};
-use crate::rule::condition::{Case, Condition, Field, Matcher, Node, Piece, Test};
+use crate::rule::condition::{Condition, Field, Node, Test};
 
 /// Reads the detection of a rule.
 pub(super) fn condition(detection: &Yaml) -> Result<Condition, Fault> {
@@ -57,31 +57,29 @@ fn selection(value: &Yaml) -> Result<Node, Fault> {
                 let nodes = items.iter().map(selection);
                 Ok(Node::any(nodes.collect::<Result<_, _>>()?))
             } else if n_maps == 0 {
-                keywords(items, false)
+                keywords(items, &Modifiers::of_plain_keywords())
             } else {
                 Err(value.fault("a list with both maps and texts"))
             }
         }
-        _ => keywords(std::slice::from_ref(value), false),
+        _ => keywords(std::slice::from_ref(value), &Modifiers::of_plain_keywords()),
     }
 }
 
 /// Reads texts that are searched for anywhere in a record.
-fn keywords(items: &[Yaml], is_all: bool) -> Result<Node, Fault> {
-    let mut nodes = Vec::new();
-    for item in items {
-        let Some(text) = item.text() else {
-            return Err(item.fault("a keyword that is not a text"));
-        };
-        let mut pieces = vec![Piece::AnyText];
-        pieces.extend(modifiers::pieces(&text));
-        pieces.push(Piece::AnyText);
-        nodes.push(Node::Anywhere(Matcher::pieces(&pieces, Case::Ignore)));
-    }
-    Ok(if is_all {
-        Node::all(nodes)
-    } else {
-        Node::any(nodes)
+fn keywords(items: &[Yaml], modifiers: &Modifiers) -> Result<Node, Fault> {
+    let nodes = items.iter().map(|item| {
+        let text = item.text();
+        let text = text.ok_or_else(|| item.fault("a keyword that is not a text"))?;
+        let matcher = modifiers.matcher(&text);
+        Ok(Node::Anywhere(
+            matcher.map_err(|reason| item.fault(reason))?,
+        ))
+    });
+    let nodes = nodes.collect::<Result<Vec<_>, Fault>>()?;
+    Ok(match modifiers.is_all() {
+        true => Node::all(nodes),
+        false => Node::any(nodes),
     })
 }
 
@@ -101,7 +99,10 @@ fn entry(key: &Yaml, value: &Yaml) -> Result<Node, Fault> {
         return Err(value.fault(format!("no value for {name}")));
     }
     if field.is_empty() {
-        return keywords(values, modifiers.is_all());
+        let modifiers = modifiers
+            .of_keywords()
+            .map_err(|reason| key.fault(reason))?;
+        return keywords(values, &modifiers);
     }
     let field = Field::cloudtrail(field);
     if modifiers.is_exists() {

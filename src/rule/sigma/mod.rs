@@ -14,6 +14,7 @@ mod condition;
 mod correlation;
 mod detection;
 mod modifiers;
+mod pcre;
 mod yaml;
 
 use super::condition::Condition;
@@ -114,6 +115,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::{Body, Condition, Document, Fault};
+    use crate::event::{Fields, Scalar};
     use crate::rule::condition::testing::Event;
 
     type Conditions = Vec<(Document, Result<Condition, Fault>)>;
@@ -371,6 +373,55 @@ mod tests {
             reason("title: t\nlogsource: {product: aws}"),
             "it has no detection"
         );
+    }
+
+    /// An event of one text.
+    struct OneText(&'static str);
+
+    impl Fields for OneText {
+        fn each_value(&self, _: &str, _: &mut dyn FnMut(Scalar<'_>)) {}
+
+        fn each_leaf(&self, visit: &mut dyn FnMut(&str)) {
+            visit(self.0);
+        }
+    }
+
+    #[test]
+    fn the_modifiers_of_keywords_count() {
+        for (selection, text, is_match) in [
+            ("{'|re': al.ce}", "xalice", true),
+            ("{'|re': al.ce}", "al.c", false),
+            ("{'|cased': ALICE}", "alice", false),
+            ("{'|cased': lic}", "alice", true),
+            ("{'|startswith': lic}", "alice", false),
+            ("{'|endswith': ICE}", "alice", true),
+            ("{'|cidr': 203.0.113.0/24}", "203.0.113.7", true),
+            ("{'|cidr': 203.0.113.0/24}", "203.0.113.0/24", false),
+            (
+                "{'|base64offset|contains': foobar}",
+                "eyJhIjoiZm9vYmFyIn0=",
+                true,
+            ),
+            ("{'|base64offset|contains': foobar}", "foobar", false),
+            ("{'|windash': ' -enc'}", "run /enc x", true),
+            ("{'|all': [ali, ice]}", "alice", true),
+            ("{'|all': [ali, bob]}", "alice", false),
+            ("{'': [bob, ali]}", "alice", true),
+        ] {
+            let rule = format!(
+                "title: t\nlogsource: {{product: aws}}\ndetection: {{a: {selection}, condition: a}}"
+            );
+            let condition = documents(&rule).unwrap().remove(0).1.unwrap();
+            assert_eq!(
+                condition.matches(&OneText(text)),
+                is_match,
+                "{selection} {text}"
+            );
+        }
+        for modifier in ["neq", "exists", "gt", "fieldref"] {
+            let detection = format!("a: {{'|{modifier}': x}}\ncondition: a");
+            assert!(reason(&detection).is_some(), "{modifier}");
+        }
     }
 
     #[test]

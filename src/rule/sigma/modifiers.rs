@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::pcre;
 use crate::rule::condition::{
     Bound, Case, Comparison, Field, Matcher, Network, Node, Pattern, PatternOptions, Piece, Place,
 };
@@ -62,6 +63,28 @@ impl Modifiers {
         Ok(Self { names })
     }
 
+    /// Returns the modifiers of keywords that stand in a list without a key.
+    pub(super) fn of_plain_keywords() -> Self {
+        Self {
+            names: vec!["contains".to_owned()],
+        }
+    }
+
+    /// Returns the modifiers of keywords, which are searched for anywhere in a text unless these say otherwise.
+    pub(super) fn of_keywords(mut self) -> Result<Self, String> {
+        let of_fields = ["exists", "fieldref", "neq", "lt", "lte", "gt", "gte"];
+        let mut of_fields = of_fields.iter();
+        if let Some(name) = of_fields.find(|name| self.has(name)) {
+            return Err(format!(
+                "the modifier `{name}` of keywords, which have no field"
+            ));
+        }
+        if self.place().is_none() {
+            self.names.push("contains".to_owned());
+        }
+        Ok(self)
+    }
+
     fn has(&self, name: &str) -> bool {
         self.names.iter().any(|own| own == name)
     }
@@ -113,7 +136,8 @@ impl Modifiers {
         Ok(field.clone().value(self.matcher(text)?))
     }
 
-    fn matcher(&self, text: &str) -> Result<Matcher, String> {
+    /// Returns the test of a value.
+    pub(super) fn matcher(&self, text: &str) -> Result<Matcher, String> {
         let comparisons = [
             ("lt", Comparison::Less),
             ("lte", Comparison::LessOrEqual),
@@ -138,7 +162,9 @@ impl Modifiers {
                 is_multi_line: self.has_any(&["m", "multiline"]),
                 is_dot_all: self.has_any(&["s", "dotall"]),
             };
-            let pattern = Pattern::new(text, options).map_err(|error| error.to_string())?;
+            let expression = pcre::translated(text, options.is_multi_line)?;
+            let pattern = Pattern::with_source(text, &expression, options);
+            let pattern = pattern.map_err(|error| error.to_string())?;
             return Ok(Matcher::Pattern(pattern));
         }
         self.texts(text)
