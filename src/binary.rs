@@ -80,6 +80,12 @@ pub(crate) fn is_hole(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0\0")
 }
 
+/// Returns the offset of the first run of bytes as memory has them after it was erased. No encoding of text has them.
+pub(crate) fn find_erased(bytes: &[u8]) -> Option<usize> {
+    let mut runs = bytes.windows(HOLE_LEAST);
+    runs.position(|run| run.iter().all(|byte| *byte == 0xff))
+}
+
 /// Returns true if data that is not text begins with these bytes. The first byte must be one that no text contains. A
 /// hole of zeros and single control characters do not count.
 pub(crate) fn is_data(near: &[u8]) -> bool {

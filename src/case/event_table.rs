@@ -13,7 +13,8 @@ use super::columns::{long, text};
 use super::target_columns::{targets, with_things};
 use super::techniques::technique;
 use crate::output::Schema::Flat;
-use crate::output::columns::{Rows, UTC_AS_OFFSET, schema_in};
+use crate::output::batch::{Batches, Row};
+use crate::output::columns::{UTC_AS_OFFSET, schema_in};
 use crate::output::rule_columns::RuleColumns;
 use crate::output::{Column, Kind};
 
@@ -98,11 +99,8 @@ fn element(names: &[&str]) -> Field {
 
 /// Returns events as rows.
 pub(super) fn batch(events: &[CaseEvent], rule: &RuleColumns) -> Result<RecordBatch, ArrowError> {
-    let mut alerts = Rows::new(Kind::Alerts(Flat), UTC_AS_OFFSET);
-    for event in events {
-        alerts.append(event.alert.cells(rule), &[]);
-    }
-    let alerts = alerts.take_batch()?;
+    let rows: Vec<Row<'_>> = events.iter().map(|event| (&event.alert, rule)).collect();
+    let alerts = Batches::new(Kind::Alerts(Flat), UTC_AS_OFFSET).batch(&rows)?;
     let own = Column::ALL.into_iter().zip(alerts.columns());
     let own = own.filter(|(column, _)| !is_of_rule(*column));
     let own = own.map(|(_, array)| Arc::clone(array));

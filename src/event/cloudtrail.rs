@@ -130,9 +130,14 @@ pub(crate) fn each_text_of_request(record: &Record<'_>, visit: &mut dyn FnMut(&s
         value.elements().for_each(|child| walk(child, visit));
     }
     for request in record.get(REQUEST) {
-        walk(request, visit);
-        let unescaped = request.as_str().and_then(object_text::unescaped);
-        unescaped.iter().for_each(|text| visit(text));
+        match request.as_str().map(object_text::first_object) {
+            None => walk(request, visit),
+            Some(text) => {
+                visit(text);
+                let unescaped = object_text::unescaped(text);
+                unescaped.iter().for_each(|text| visit(text));
+            }
+        }
     }
     for (name, value) in spread_request(record) {
         visit(name);

@@ -11,7 +11,7 @@ use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{self, is_dropped, is_dropped_text, print};
 use super::json::Value;
-use super::names::is_field;
+use super::names::{denies_error, is_field};
 use super::object_text::{self, with_object};
 use super::plain::FieldPath;
 use super::record::{REQUEST, Record, first_of_path, get, spread};
@@ -48,16 +48,19 @@ const PRINCIPAL: FieldPath = FieldPath::new("userIdentity.principalId");
 const TYPE_OF_CALLER: FieldPath = FieldPath::new("userIdentity.type");
 
 /// Receives the values of a field.
-type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
+pub(super) type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
 
 /// Calls `visit` with each value of an ECS field. `is_row` is true if the record is a row of a table.
 pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
-    let Some(origin) = origin(field) else {
-        if let Some((object, path)) = flattened(field) {
-            flattened_leaves(record, is_row, object, Some(path), visit);
-        }
-        return;
-    };
+    if let Some(origin) = origin(field) {
+        each_of(record, is_row, origin, visit);
+    } else if let Some((object, path)) = flattened(field) {
+        flattened_leaves(record, is_row, object, Some(path), visit);
+    }
+}
+
+/// Calls `visit` with each value that comes from `origin`.
+pub(super) fn each_of(record: &Record<'_>, is_row: bool, origin: Origin, visit: Visit<'_>) {
     match origin {
         Origin::Constant(value) => visit(text(value)),
         Origin::Copied(path) => {
@@ -109,7 +112,7 @@ fn copy(record: &Record<'_>, is_row: bool, path: FieldPath, visit: Visit<'_>) ->
     let plain = record.plain(path).filter(|_| !is_row);
     match plain.map(|value| value.map(Value::as_str)) {
         Some(None) => return false,
-        Some(Some(Some(plain))) if !is_dropped_text(plain) && plain != "null" => {
+        Some(Some(Some(plain))) if !is_dropped_text(plain) => {
             visit(text(plain));
             return true;
         }
@@ -350,8 +353,7 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     };
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in record.named(field) {
-            let is_open = |text| is_open_error(record, is_row, text);
-            can_fail |= is_said(value) && !value.as_str().is_some_and(is_open);
+            can_fail |= is_said(value) && !is_open_value(record, is_row, value, &is_said);
             // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
             can_succeed &= record
                 .named(field)
@@ -366,6 +368,24 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     }
 }
 
+/// Returns true if a value in the place of an error leaves open whether the call failed. Of several calls in one row, as
+/// `array_agg` makes them, some failed and some did not.
+fn is_open_value(
+    record: &Record<'_>,
+    is_row: bool,
+    value: Value<'_>,
+    is_said: &dyn Fn(Value<'_>) -> bool,
+) -> bool {
+    if let Some(text) = value.as_str() {
+        return is_open_error(record, is_row, text);
+    }
+    let is_open = |value: Value<'_>| {
+        let scalar = value.scalar().map(Scalar::into_text);
+        !is_said(value) || scalar.is_some_and(|text| denies_error(&text))
+    };
+    is_open(value) || value.elements().any(is_open)
+}
+
 /// Calls `visit` with an object of the record as Elastic prints it. A text that is no object (Athena and Glue print it
 /// in other ways) is given as it is, and also with its own escapes decoded.
 fn printed(record: &Record<'_>, field: &str, visit: Visit<'_>) {
@@ -375,6 +395,7 @@ fn printed(record: &Record<'_>, field: &str, visit: Visit<'_>) {
             if is_object(value) && !is_dropped(value) {
                 visit(Scalar::Text(print(value)));
             } else if let Some(printed) = value.as_str() {
+                let printed = object_text::first_object(printed);
                 visit(text(printed));
                 let unescaped = object_text::unescaped(printed);
                 unescaped

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::doubt::Said;
 use super::json::Value;
-use super::names::is_nothing;
+use super::names::{denies_error, is_nothing};
 use super::{Scalar, java_map, object_text};
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
@@ -236,6 +236,9 @@ fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
     found
 }
 
+/// The objects that Elastic's pipeline keeps as they are. A text in one is what AWS wrote, whatever it says.
+const FLATTENED: &str = "aws.cloudtrail.flattened.";
+
 /// Calls `visit` with each value of an ECS field.
 pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     match field {
@@ -267,6 +270,12 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
+        _ if field.starts_with(FLATTENED) => each_in_lists(document, field, &mut |value| {
+            let is_dropped = value.as_str().is_some_and(java_map::is_dropped_text);
+            let each = std::iter::once(value).chain(value.elements());
+            let each = each.filter_map(|one| one.scalar().filter(|_| !is_dropped));
+            each.for_each(&mut *visit);
+        }),
         _ => each_in_lists(document, field, &mut |value| each_scalar(value, visit)),
     }
 }
@@ -312,7 +321,9 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_error = false;
     for path in ["aws.cloudtrail.error_code", "aws.cloudtrail.error_message"] {
         each_at(document, path, &mut |value| {
-            each_scalar(value, &mut |_| is_error = true)
+            each_scalar(value, &mut |value| {
+                is_error |= !denies_error(&value.into_text())
+            });
         });
     }
     if is_error && !is_found {

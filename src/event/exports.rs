@@ -4,7 +4,7 @@
 use super::java_map::is_dropped;
 use super::json::Value;
 use super::names::{denies_error, is_field, is_noise, is_nothing, is_path};
-use super::record::{REQUEST, Record, first_of_path, is_own_field, spread_request};
+use super::record::{REQUEST, Record, first_of_path, is_known_field, is_own_field, spread_request};
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
@@ -29,9 +29,15 @@ pub(super) fn is_export(record: &Record<'_>) -> bool {
         || spread_request(record).next().is_some()
 }
 
-/// Returns the members that no record has. They may contain a whole record, or something unknown.
+/// Returns the members that no record has. They may contain a whole record, or something unknown. A record as AWS writes
+/// it has no fields from inside its objects: such a name is damage, as where another record begins inside a name.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    record.others().filter(|(name, _)| !is_own_field(name))
+    let is_native = is_native(record);
+    let is_own = move |name: &str| match is_native {
+        true => is_known_field(name),
+        false => is_own_field(name),
+    };
+    record.others().filter(move |(name, _)| !is_own(name))
 }
 
 /// Fields of a record that only have an id, a name, a time or a version.
@@ -73,10 +79,9 @@ pub(super) fn pieces<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'static 
     })
 }
 
-/// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only. JSON's
-/// word `null` counts everywhere.
+/// Returns true if a text means that there is no value. AWS writes no such texts, so they count in exports only.
 pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
-    text == "null" || is_nothing(text) && (is_row || !is_native(record))
+    is_nothing(text) && (is_row || !is_native(record))
 }
 
 /// Returns true if a text in the place of an error does not tell whether the call failed: it is noise, or an export says

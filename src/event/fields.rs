@@ -222,6 +222,21 @@ pub(super) fn origin(field: &str) -> Option<Origin> {
     }
 }
 
+/// An ECS field that is looked up once for many records.
+#[derive(Clone, Copy)]
+pub(crate) struct EcsField {
+    pub(super) name: &'static str,
+    pub(super) origin: Origin,
+}
+
+impl EcsField {
+    /// Returns a field by its name; `None` if no record has it.
+    pub(crate) fn new(name: &'static str) -> Option<Self> {
+        let origin = origin(name)?;
+        Some(Self { name, origin })
+    }
+}
+
 /// Returns the object that an ECS field is inside of, and its path there.
 pub(super) fn flattened(field: &str) -> Option<(&'static str, &str)> {
     let mut objects = FLATTENED.iter();

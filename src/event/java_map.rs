@@ -16,7 +16,8 @@ pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
     if let Some(text) = value.as_str() {
         return Cow::Borrowed(text);
     }
-    let mut out = String::new();
+    // Most requests are shorter.
+    let mut out = String::with_capacity(256);
     write_value(value, &mut out);
     Cow::Owned(out)
 }

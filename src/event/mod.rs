@@ -47,7 +47,7 @@ use std::fmt::Write as _;
 pub(crate) use categories::category_of;
 pub use doubt::{Doubt, Sought};
 use doubt::{Said, holds_below};
-pub(crate) use fields::{ecs_name, fields_under, is_ecs_field, near_ecs_field, own_name};
+pub(crate) use fields::{EcsField, ecs_name, fields_under, is_ecs_field, near_ecs_field, own_name};
 pub(crate) use java_map::write_double;
 use json::Value;
 pub use leaves::Path;
@@ -311,7 +311,9 @@ impl<'v> Event<'v> {
     #[must_use]
     pub fn text(&self, field: &str) -> Option<String> {
         let mut text = String::new();
-        self.append_text(field, &mut text).then_some(text)
+        let mut first = FirstText::new(&mut text);
+        self.each_value(field, &mut |value| first.take(value));
+        first.is_found.then_some(text)
     }
 
     /// Returns its time in microseconds since 1970, UTC, if it can be read.
@@ -335,22 +337,18 @@ impl<'v> Event<'v> {
     }
 
     /// Appends the first value of `field`, as text, to `out`. Returns false if it has none.
-    pub fn append_text(&self, field: &str, out: &mut String) -> bool {
-        let mut is_found = false;
-        self.each_value(field, &mut |value| {
-            if std::mem::replace(&mut is_found, true) {
-                return;
+    pub(crate) fn append_text(&self, field: EcsField, out: &mut String) -> bool {
+        let mut first = FirstText::new(out);
+        match self.schema {
+            Schema::CloudTrail => {
+                let visit = &mut |value: Scalar<'_>| first.take(value);
+                derived::each_of(&self.record, self.is_row, field.origin, visit);
             }
-            // Writing to a String cannot fail.
-            match value {
-                Scalar::Text(text) => out.write_str(&text),
-                Scalar::Integer(n) => write!(out, "{n}"),
-                Scalar::Float(n) => write!(out, "{n}"),
-                Scalar::Boolean(b) => write!(out, "{b}"),
+            Schema::Ecs | Schema::Ocsf => {
+                self.each_value(field.name, &mut |value| first.take(value));
             }
-            .expect("a String takes all");
-        });
-        is_found
+        }
+        first.is_found
     }
 
     /// Returns a parameter of the request by its own name, wherever this schema stores it.
@@ -419,6 +417,36 @@ impl<'v> Event<'v> {
     }
 }
 
+/// The first of several values, as text.
+struct FirstText<'o> {
+    out: &'o mut String,
+    is_found: bool,
+}
+
+impl<'o> FirstText<'o> {
+    fn new(out: &'o mut String) -> Self {
+        Self {
+            out,
+            is_found: false,
+        }
+    }
+
+    /// Appends a value, if it is the first one.
+    fn take(&mut self, value: Scalar<'_>) {
+        if std::mem::replace(&mut self.is_found, true) {
+            return;
+        }
+        // Writing to a String cannot fail.
+        match value {
+            Scalar::Text(text) => self.out.write_str(&text),
+            Scalar::Integer(n) => write!(self.out, "{n}"),
+            Scalar::Float(n) => write!(self.out, "{n}"),
+            Scalar::Boolean(b) => write!(self.out, "{b}"),
+        }
+        .expect("a String takes all");
+    }
+}
+
 impl Fields for Event<'_> {
     fn each_value(&self, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
         match self.schema {
@@ -434,8 +462,19 @@ impl Fields for Event<'_> {
         if self.schema == Schema::CloudTrail {
             return own::each_value(&self.record, self.is_row, path, visit);
         }
+        let mut is_found = false;
+        let mut each = |field: &str| {
+            self.each_value(field, &mut |value| {
+                is_found = true;
+                visit(OwnValue::Text(value.into_text().into()));
+            });
+        };
         if let Some(field) = ecs_name(path) {
-            self.each_value(&field, &mut |value| {
+            each(&field);
+        }
+        // Elastic's pipeline moves it there.
+        if !is_found && self.schema == Schema::Ecs && path == "userIdentity.accountId" {
+            self.each_value("cloud.account.id", &mut |value| {
                 visit(OwnValue::Text(value.into_text().into()));
             });
         }

@@ -141,7 +141,7 @@ const NOTHING: [&str; 29] = [
 ];
 
 /// Texts for the error of a call that did not fail, if a writer puts anything there.
-const DENIALS: [&str; 38] = [
+const DENIALS: [&str; 43] = [
     "success",
     "succeeded",
     "successful",
@@ -169,6 +169,11 @@ const DENIALS: [&str; 38] = [
     "nothing",
     "void",
     "-1",
+    "-nan",
+    "nullptr",
+    "pd.na",
+    "__null__",
+    "__none__",
     "keine",
     "kein",
     "kein fehler",
@@ -211,12 +216,17 @@ pub(super) fn is_noise(text: &str) -> bool {
     text.contains(is_left) && !text.contains(char::is_alphanumeric)
 }
 
-/// Returns true if a text in the place of an error means that there was none, or has no letter or digit. No
-/// service gives such an error.
+/// Returns true if a text in the place of an error means that there was none, has no letter or digit, or is what a
+/// program printed for something else: `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls. No service gives such an error.
 pub(super) fn denies_error(text: &str) -> bool {
     let text = text.trim();
     let is_denial = |denial: &&str| text.eq_ignore_ascii_case(denial);
-    !text.contains(char::is_alphanumeric) || DENIALS.iter().any(is_denial)
+    let is_list = text.starts_with('[') && text.ends_with(']');
+    let is_one_word = !text.contains(char::is_whitespace);
+    !text.contains(char::is_alphanumeric)
+        || is_list
+        || is_one_word && text.contains(['%', '<', '>', '(', ')', '[', ']', '{', '}', '\\'])
+        || DENIALS.iter().any(is_denial)
 }
 
 /// Returns true if a text in the place of an error names none.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::names::is_field;
@@ -23,7 +24,7 @@ pub(super) fn as_json(text: &str) -> Option<Cow<'_, str>> {
 }
 
 fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Returns the value whose text is JSON, or the object or list whose text is what Python prints.
@@ -54,6 +55,22 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
             Some(found.to_owned()).filter(|text| !matches!(&**text, "" | "null"))
         }
     }
+}
+
+/// Returns the object in JSON that a text begins with, without what follows it: where a line end was lost, the next row
+/// does. Any other text is returned as it is.
+pub(super) fn first_object(text: &str) -> &str {
+    if !text.trim_start().starts_with('{') {
+        return text;
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let is_object = matches!(values.next(), Some(Ok(_)));
+    let end = if is_object {
+        values.byte_offset()
+    } else {
+        text.len()
+    };
+    text.get(..end).unwrap_or(text)
 }
 
 /// Calls `then` with an object or a list, which may be stored as the text of one. Another value is given as it is.
@@ -118,7 +135,8 @@ pub(crate) fn is_whole(text: &str) -> bool {
         return false;
     }
     let n = |bracket| bare.matches(bracket).count();
-    as_json(bare).is_some() || n('{') == n('}') && n('[') == n(']')
+    as_json(bare).is_some()
+        || n('{') == n('}') && n('[') == n(']') && first_object(bare).len() == bare.len()
 }
 
 /// Returns true if the text was an object or list, and its rest or all of it is lost or not readable: it begins as one

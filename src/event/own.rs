@@ -34,8 +34,13 @@ type Visit<'v> = &'v mut dyn FnMut(OwnValue<'_>);
 pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: Visit<'_>) {
     let is_table = is_row || is_export(record);
     let mut is_found = false;
-    let mut give = |value: Value<'_>| {
-        if is_table && is_absent_value(record, value) {
+    let mut give = |value: Value<'_>, is_inside: bool| {
+        // What is inside an object is as AWS wrote it: there a text such as `NONE` is a value.
+        let is_absent = match is_inside {
+            true => value.is_empty(),
+            false => is_absent_value(record, value),
+        };
+        if is_table && is_absent {
             return;
         }
         is_found = true;
@@ -57,14 +62,16 @@ pub(super) fn each_value(record: &Record<'_>, is_row: bool, path: &str, visit: V
     if rest.is_some() {
         for (_, value) in record.others().filter(|(name, _)| *name == path) {
             is_whole = true;
-            give(value);
+            give(value, false);
         }
     }
     for value in record.get(first).filter(|_| !is_whole) {
         match rest {
-            None => give(value),
+            None => give(value, false),
             Some(rest) => with_object(value, &mut |value| {
-                each_at(value, rest, |name, own| name == own, &mut give);
+                each_at(value, rest, |name, own| name == own, &mut |value| {
+                    give(value, true);
+                });
             }),
         }
     }
@@ -97,7 +104,7 @@ fn each_elsewhere(record: &Record<'_>, first: &str, rest: Option<&str>, visit: V
     for value in record.get(first) {
         with_object(value, &mut |value| {
             each_at(value, rest, is_field, &mut |value| {
-                if !is_absent_value(record, value) {
+                if !value.is_empty() {
                     given(value, visit);
                 }
             });

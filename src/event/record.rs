@@ -28,16 +28,20 @@ const OWN_OBJECTS: [&str; 9] = [
 
 /// Returns true if `name` is one of a record's own fields, or of a field inside one.
 pub(crate) fn is_own_field(name: &str) -> bool {
-    // Usually spelt as AWS does.
-    number(name).is_some()
-        || OWN_FIELDS.iter().any(|field| is_field(name, field))
+    is_known_field(name)
         || OWN_OBJECTS
             .iter()
             .any(|field| after_field(name, field).is_some())
 }
 
-/// Returns the record's own field that was probably meant by a name that is none: the same in other letters, or with one
-/// letter less, more or different.
+/// Returns true if `name` is one of a record's own fields, in any spelling.
+pub(super) fn is_known_field(name: &str) -> bool {
+    // Usually spelt as AWS does.
+    number(name).is_some() || OWN_FIELDS.iter().any(|field| is_field(name, field))
+}
+
+/// Returns the record's own field that was probably meant by a name that is none: the same in other letters, with one
+/// letter less, more or different, or with two letters in each other's place.
 pub(crate) fn near_field(name: &str) -> Option<&'static str> {
     match OWN_FIELDS.contains(&name) {
         true => None,
@@ -45,8 +49,8 @@ pub(crate) fn near_field(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the first of these names that is the same as `name` in other letters, or with one letter less, more or
-/// different.
+/// Returns the first of these names that is the same as `name` in other letters, with one letter less, more or
+/// different, or with two letters in each other's place.
 pub(super) fn near(
     name: &str,
     mut known: impl Iterator<Item = &'static str>,
@@ -59,7 +63,10 @@ pub(super) fn near(
         let (own, other) = (&own[n_before..], &other[n_before..]);
         let alike = own.iter().rev().zip(other.iter().rev());
         let n_after = alike.take_while(|(a, b)| a == b).count();
-        own.len() - n_after <= 1 && other.len() - n_after <= 1
+        let own = &own[..own.len() - n_after];
+        let other = &other[..other.len() - n_after];
+        let is_swapped = matches!((own, other), ([a, b], [c, d]) if (a, b) == (d, c));
+        own.len() <= 1 && other.len() <= 1 || is_swapped
     })
 }
 

@@ -1,6 +1,7 @@
 //! An alert: a finding and its place, as one row.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,7 +12,7 @@ use super::fired::FiredEvents;
 use super::row_event::{Place, RowEvent};
 use super::rule_columns::RuleColumns;
 use super::rules::RowRule;
-use crate::event::time;
+use crate::event::{EcsField, time};
 use crate::follow::touched::main_name;
 use crate::report::Relation;
 use crate::report::evidence::LogStatus;
@@ -55,7 +56,7 @@ pub struct Alert {
 
 /// The text columns that differ from alert to alert, each with the ECS field that it
 /// is a copy of, if it is a copy.
-const TEXTS: [(Column, Option<&str>); 31] = [
+const TEXTS: [(Column, Option<&'static str>); 31] = [
     (Column::AlertId, None),
     (Column::EventTimeText, Some("@timestamp")),
     (Column::EventId, Some("event.id")),
@@ -107,6 +108,10 @@ const TEXTS: [(Column, Option<&str>); 31] = [
     // The last one, so that rows in older ledgers, which do not have it, are read.
     (Column::Resource, None),
 ];
+
+/// The ECS field that each of [`TEXTS`] is a copy of, if it is a copy.
+static ECS_FIELDS: LazyLock<[Option<EcsField>; TEXTS.len()]> =
+    LazyLock::new(|| TEXTS.map(|(_, field)| field.and_then(EcsField::new)));
 
 /// The place of each column in [`TEXTS`], if it is there.
 const PLACES: [Option<usize>; COLUMNS.len()] = {
@@ -187,7 +192,7 @@ impl Alert {
     #[must_use]
     pub fn new(rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
         let n_bytes = row.raw.len() + row.raw.len() / 4 + 1024;
-        Self::with(rule, row, n_bytes, |alert, column, field| match field {
+        Self::with(rule, row, n_bytes, |alert, i, column| match ECS_FIELDS[i] {
             Some(field) => row.event.append_text(field, &mut alert.texts),
             None => alert.append(computed(column, row)),
         })
@@ -196,25 +201,25 @@ impl Alert {
     /// Creates the alert that another rule gives for the event of this alert.
     #[must_use]
     pub fn of_other_rule(&self, rule: &RowRule<'_>, row: &RowEvent<'_>) -> Self {
-        Self::with(rule, row, self.texts.len() + 64, |alert, column, _| {
+        Self::with(rule, row, self.texts.len() + 64, |alert, _, column| {
             alert.append(self.text(column).map(Cow::Borrowed))
         })
     }
 
     /// Creates an alert of some `n_bytes` of text. `append` appends the text of a column that does not depend on the
-    /// rule, and returns whether there is one.
+    /// rule, by its place in [`TEXTS`], and returns whether there is one.
     fn with(
         rule: &RowRule<'_>,
         row: &RowEvent<'_>,
         n_bytes: usize,
-        append: impl Fn(&mut Self, Column, Option<&str>) -> bool,
+        append: impl Fn(&mut Self, usize, Column) -> bool,
     ) -> Self {
         let mut alert = Self::at(row.place);
         alert.texts.reserve(n_bytes);
-        for (i, (column, field)) in TEXTS.into_iter().enumerate() {
+        for (i, (column, _)) in TEXTS.into_iter().enumerate() {
             let is_present = match is_of_rule(column) {
                 true => alert.append(of_rule(column, rule, row)),
-                false => append(&mut alert, column, field),
+                false => append(&mut alert, i, column),
             };
             alert.end_text(i, is_present);
         }
@@ -382,7 +387,13 @@ impl Alert {
     /// Returns the cells of its row.
     #[must_use]
     pub fn cells<'a>(&'a self, rule: &'a RuleColumns) -> [Cell<'a>; COLUMNS.len()] {
-        Column::ALL.map(|column| match column {
+        Column::ALL.map(|column| self.cell(column, rule))
+    }
+
+    /// Returns the cell of a column.
+    #[inline]
+    pub(crate) fn cell<'a>(&'a self, column: Column, rule: &'a RuleColumns) -> Cell<'a> {
+        match column {
             Column::RuleId => Cell::Text(Some(&rule.rule_id)),
             Column::RuleName => Cell::Text(Some(&rule.rule_name)),
             Column::RuleVersion => Cell::Int32(rule.rule_version),
@@ -402,7 +413,7 @@ impl Alert {
             Column::RuleNotes => Cell::Texts(&rule.notes),
             Column::RunId => Cell::Text(Some(&rule.run_id)),
             text => Cell::Text(self.text(text)),
-        })
+        }
     }
 }
 
@@ -483,6 +494,13 @@ mod tests {
         let mut columns: Vec<Column> = of_alert.filter(is_text).collect();
         columns.push(Column::Resource);
         assert_eq!(columns, TEXTS.map(|(column, _)| column));
+    }
+
+    #[test]
+    fn each_copy_is_of_a_field_that_records_have() {
+        for ((column, name), field) in TEXTS.into_iter().zip(*ECS_FIELDS) {
+            assert_eq!(name.is_some(), field.is_some(), "{column:?}");
+        }
     }
 
     #[test]

@@ -5,12 +5,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
-use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::kind::Kind;
@@ -61,7 +55,7 @@ impl Type {
 /// The name of a list's elements, as Parquet's specification requires.
 pub(super) const ELEMENT: &str = "element";
 
-fn element() -> Field {
+pub(super) fn element() -> Field {
     Field::new(ELEMENT, DataType::Utf8, true)
 }
 
@@ -358,124 +352,4 @@ pub enum Cell<'a> {
     Timestamp(Option<i64>),
     /// For [`Type::Bool`].
     Bool(Option<bool>),
-}
-
-enum Builder {
-    Text(StringBuilder),
-    Texts(ListBuilder<StringBuilder>),
-    Int32(Int32Builder),
-    Int64(Int64Builder),
-    Timestamp(TimestampMicrosecondBuilder),
-    Bool(BooleanBuilder),
-}
-
-impl Builder {
-    fn new(kind: Type, zone: &str) -> Self {
-        match kind {
-            Type::Text => Self::Text(StringBuilder::new()),
-            Type::Texts => {
-                Self::Texts(ListBuilder::new(StringBuilder::new()).with_field(element()))
-            }
-            Type::Int32 => Self::Int32(Int32Builder::new()),
-            Type::Int64 => Self::Int64(Int64Builder::new()),
-            Type::Timestamp => {
-                Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone(zone))
-            }
-            Type::Bool => Self::Bool(BooleanBuilder::new()),
-        }
-    }
-
-    fn append(&mut self, cell: Cell<'_>) {
-        match (self, cell) {
-            (Self::Text(builder), Cell::Text(text)) => builder.append_option(text),
-            (Self::Texts(builder), Cell::Texts(texts)) => {
-                builder.append_value(texts.iter().map(Some));
-            }
-            (Self::Int32(builder), Cell::Int32(n)) => builder.append_value(n),
-            (Self::Int64(builder), Cell::Int64(n)) => builder.append_option(n),
-            (Self::Timestamp(builder), Cell::Timestamp(time)) => builder.append_option(time),
-            (Self::Bool(builder), Cell::Bool(value)) => builder.append_option(value),
-            _ => unreachable!("a row's cells have the types of COLUMNS"),
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Text(builder) => {
-                let array = builder.finish();
-                // The next batch will be about as large, so its memory does not have to grow step by step.
-                let n_bytes = array.value_data().len();
-                *builder = StringBuilder::with_capacity(array.len(), n_bytes + n_bytes / 8);
-                Arc::new(array)
-            }
-            Self::Texts(builder) => Arc::new(builder.finish()),
-            Self::Int32(builder) => Arc::new(builder.finish()),
-            Self::Int64(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder) => Arc::new(builder.finish()),
-            Self::Bool(builder) => Arc::new(builder.finish()),
-        }
-    }
-}
-
-/// Rows that will become a batch.
-pub struct Rows {
-    schema: SchemaRef,
-    builders: Vec<Builder>,
-    n_rows: usize,
-}
-
-impl std::fmt::Debug for Rows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows")
-            .field("n_rows", &self.n_rows)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Rows {
-    /// Creates an empty set of rows; `zone` is the name of the zone of all times.
-    pub(crate) fn new(kind: Kind, zone: &str) -> Self {
-        let builders = columns(kind).map(|c| Builder::new(c.kind, zone)).collect();
-        Self {
-            schema: schema_in(kind, zone),
-            builders,
-            n_rows: 0,
-        }
-    }
-
-    /// Returns the number of rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.n_rows
-    }
-
-    /// Returns whether there are no rows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.n_rows == 0
-    }
-
-    /// Adds a row. Its cells are those of [`COLUMNS`], and those of the columns that the file has after them.
-    ///
-    /// # Panics
-    ///
-    /// If a cell has another type than its column.
-    pub fn append(&mut self, cells: [Cell<'_>; COLUMNS.len()], after: &[Cell<'_>]) {
-        let cells = cells.into_iter().chain(after.iter().copied());
-        for (builder, cell) in self.builders.iter_mut().zip(cells) {
-            builder.append(cell);
-        }
-        self.n_rows += 1;
-    }
-
-    /// Turns the rows into a batch and begins an empty set of rows.
-    ///
-    /// # Errors
-    ///
-    /// If a value is missing in a column that requires one.
-    pub fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.n_rows = 0;
-        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-    }
 }

@@ -9,7 +9,8 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 
 use super::alert::Alert;
-use super::columns::{self, Rows, UTC, UTC_AS_OFFSET};
+use super::batch::{Batches, Row};
+use super::columns::{self, UTC, UTC_AS_OFFSET};
 use super::csv::{self, CsvColumns};
 use super::documents::{self, ocsf};
 use super::kind::{Kind, Schema};
@@ -160,17 +161,21 @@ impl Encoder {
             }
             return Ok(());
         }
-        let mut rows = Rows::new(self.kind, zone);
-        for alert in group.alerts {
-            let cells = alert.cells(self.rules.of(alert.rule())?);
-            rows.append(cells, &alert.cells_after(self.kind));
-            if rows.len() == BATCH_ROWS {
-                visit(&rows.take_batch()?)?;
+        let mut batches = Batches::new(self.kind, zone);
+        let mut alerts = group.alerts.into_iter();
+        loop {
+            // The texts of a batch are freed before the next one is made.
+            let some: Vec<Alert> = alerts.by_ref().take(BATCH_ROWS).collect();
+            if some.is_empty() {
+                return Ok(());
             }
+            let rows = some
+                .iter()
+                .map(|alert| Ok((alert, self.rules.of(alert.rule())?)));
+            let rows: Vec<Row<'_>> = rows.collect::<Result<_, ArrowError>>()?;
+            let batch = batches.batch(&rows)?;
+            drop(some);
+            visit(&batch)?;
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        visit(&rows.take_batch()?)
     }
 }

@@ -1,14 +1,15 @@
 //! From findings to a file that every engine reads.
 //!
 //! In: an [`Alert`] for each finding, in order. Out: rows, in a file that appears complete or not at all. `kind` is
-//! what the rows of a file are. `columns` defines the columns of a row. `alert` fills a row. `encode` turns many rows
-//! into Parquet, Arrow or lines. `sink` writes these to the `target` of a `destination`, or to the files (`parts`) of a
+//! what the rows of a file are. `columns` defines the columns of a row. `alert` fills a row. `batch` turns rows into
+//! columns, `encode` these into Parquet, Arrow or lines. `sink` writes these to the `target` of a `destination`, or to the files (`parts`) of a
 //! `dataset`; either is `opened`, written and closed. `fate` decides what to do with an output if an `older` one
 //! exists. `whole_file` gives a file its name when it is complete; until then it is `hidden`. `documents` converts a
 //! row to other schemas. `rules` has the rules of rows, `rule_columns` what the rows of a rule have in common. Rows are `waiting` if only
 //! the end of a pass shows what is proved of their logs. This module does not use records or the scanner.
 
 pub mod alert;
+pub(crate) mod batch;
 pub mod columns;
 mod csv;
 pub mod dataset;

@@ -5,7 +5,7 @@
 //! text behind it, up to where a document begins: a text is divided among scanners there. If a window ends earlier, the
 //! text is kept until the next one.
 
-use super::window::{Before, Window, first_anchor};
+use super::window::{Before, Window, first_anchor, last_byte};
 use crate::binary::{self, HOLE_LEAST, LOOK_BYTES};
 
 /// The number of bytes after a control character that are examined at most, to see where a document begins.
@@ -24,7 +24,7 @@ pub(super) struct NoText {
     zeros_to: u64,
     /// Zeros that continue in the next window.
     zeros: Option<Zeros>,
-    /// The byte before the next window.
+    /// The last byte before the next window that is no blank.
     last: Option<u8>,
     /// True if it is a file of attributes, which nobody wants to hear about.
     is_let_off: bool,
@@ -40,7 +40,7 @@ pub(super) struct NoText {
 struct Zeros {
     start: u64,
     n_zeros: usize,
-    /// The byte before them.
+    /// The last byte before them that is no blank.
     before: Option<u8>,
 }
 
@@ -89,9 +89,7 @@ impl NoText {
 
     /// Notes that the next window begins at `keep`.
     pub(super) fn end(&mut self, window: Window<'_>, keep: u64) {
-        let before = keep.checked_sub(window.base + 1);
-        let before = before.and_then(|at| window.bytes.get(usize::try_from(at).ok()?));
-        self.last = before.copied().or(self.last);
+        self.last = last_byte(&window.bytes[..window.at(keep)]).or(self.last);
     }
 
     fn find_data(&mut self, window: Window<'_>, control: Option<u64>) -> Option<u64> {
@@ -150,8 +148,9 @@ impl NoText {
         None
     }
 
-    /// Finds a run of zeros inside a document, which means that data was lost. Between two documents nothing need be
-    /// missing. Zeros at the very end of a text are ignored, because the bytes before them show that the text is cut
+    /// Finds a run of zeros inside a document, or beside a row, which means that data was lost. Between two documents
+    /// nothing need be missing, as in a log that was emptied while it was written. Blanks among zeros do not count: lines
+    /// may have been lost between line ends. Zeros at the very end of a text are ignored, because the bytes before them show that the text is cut
     /// off.
     fn find_hole(&mut self, window: Window<'_>, control: Option<u64>) -> Option<u64> {
         let bytes = window.bytes;
@@ -168,13 +167,15 @@ impl NoText {
                     Zeros {
                         start: window.base + at as u64,
                         n_zeros: 0,
-                        before: at.checked_sub(1).map(|at| bytes[at]).or(self.last),
+                        before: last_byte(&bytes[..at]).or(self.last),
                     }
                 }
             };
-            let n_zeros = bytes[at..].iter().take_while(|b| **b == 0).count();
-            zeros.n_zeros += n_zeros;
-            at += n_zeros;
+            let is_of_hole = |b: &&u8| **b == 0 || b.is_ascii_whitespace();
+            let run = &bytes[at..];
+            let run = &run[..run.iter().take_while(is_of_hole).count()];
+            zeros.n_zeros += memchr::memchr_iter(0, run).count();
+            at += run.len();
             match bytes.get(at) {
                 Some(after) if zeros.are_hole_before(*after) => return Some(zeros.start),
                 Some(_) => {}
@@ -189,8 +190,8 @@ impl NoText {
 
 impl Zeros {
     fn are_hole_before(self, after: u8) -> bool {
-        let is_outside = (self.before).is_none_or(|b| matches!(b, b'\n' | b'\r' | b'}' | b']'))
-            && matches!(after, b'\n' | b'\r' | b'{' | b'[');
+        let is_outside =
+            self.before.is_none_or(|b| matches!(b, b'}' | b']')) && matches!(after, b'{' | b'[');
         self.n_zeros >= HOLE_LEAST && !is_outside
     }
 }

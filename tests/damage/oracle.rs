@@ -320,6 +320,12 @@ impl Judge<'_> {
         at - n_before..at + n_behind
     }
 
+    /// Whether a text is a matching record, to the byte.
+    fn is_planted_match(&self, text: &[u8]) -> bool {
+        let mut planted = self.damaged.made.planted.iter();
+        planted.any(|one| one.kind == Kind::Match && one.bytes == text.trim_ascii_end())
+    }
+
     /// Alerts that nothing supports: their text is read to the letter, and says no; or it does not even have the words.
     fn alerts(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -343,7 +349,9 @@ impl Judge<'_> {
             // What has no event to the letter may have one for a reader that bears with more.
             let is_supported = match verdicts.iter().max() {
                 Some(Verdict::Match) => true,
-                Some(Verdict::No | Verdict::Undecided) => false,
+                // Below a header that lost a name, an intact match is true by another header of the file.
+                Some(Verdict::Undecided) => self.is_planted_match(bytes),
+                Some(Verdict::No) => false,
                 Some(Verdict::NoRecord) | None => has(NEEDLE) && has(ACTION),
             };
             if !is_supported {

@@ -430,6 +430,72 @@ fn holes_of_zeros_cost_only_what_they_cover() {
         .finds(&["1", "2", "3"]);
 }
 
+/// Zeros may cover whole lines, or a part of a row up to the middle of another one.
+#[test]
+fn zeros_in_the_place_of_lines_are_told_unless_these_are_documents() {
+    let pretty = |record: &str| {
+        let value: serde_json::Value = serde_json::from_str(record).unwrap();
+        serde_json::to_string_pretty(&value).unwrap()
+    };
+    let without = |text: &str, from: &str, to: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        let start = text.find(from).unwrap();
+        let end = start + text[start..].find(to).unwrap();
+        bytes[start..end].fill(0);
+        bytes
+    };
+    let row = |id: &str, policy: &str| {
+        format!(
+            "2024-05-01T12:00:00Z,AttachUserPolicy,{id},\"{{\"\"userName\"\":\"\"bob\"\",\"\"policyArn\"\":\"\"arn:aws:iam::aws:policy/{policy}\"\"}}\"\n"
+        )
+    };
+    let quarantine = "AWSCompromisedKeyQuarantineV2";
+    let rows = [
+        "eventTime,eventName,eventID,requestParameters\n".to_owned(),
+        row("0", "ReadOnlyAccess"),
+        row("1", quarantine),
+        row("2", "ReadOnlyAccess"),
+        row("3", quarantine),
+    ]
+    .concat();
+    let json = pretty(&attach("1"));
+    let lines = [json.clone(), pretty(&attach("3"))].join("\n");
+    for (text, found) in [
+        (without(&lines, "    \"policyArn\"", "\n"), "3"),
+        (
+            without(&rows, "2024-05-01T12:00:00Z,AttachUserPolicy,1", "\n"),
+            "3",
+        ),
+        (without(&rows, "bob", ",3,"), ""),
+    ] {
+        let text_is = String::from_utf8_lossy(&text).into_owned();
+        let hunt = Lake::new().file("a", text).hunt(&[]).exits(3);
+        let codes = &hunt.report["diagnostics_by_code"];
+        assert_eq!(codes["unknown_content"], 1, "{text_is}: {}", hunt.stderr);
+        let ids: Vec<&str> = hunt
+            .alerts
+            .iter()
+            .map(|one| one["event_id"].as_str().unwrap())
+            .collect();
+        assert!(
+            ids.contains(&found) || found.is_empty(),
+            "{text_is}: {ids:?}"
+        );
+    }
+    // Whatever fills the block.
+    for byte in [0x01, 0xff] {
+        let zeros = without(&rows, "bob", ",3,");
+        let holed = zeros.iter().map(|b| if *b == 0 { byte } else { *b });
+        let hunt = Lake::new().file("a", holed.collect::<Vec<u8>>()).hunt(&[]);
+        let hunt = hunt.exits(3);
+        let codes = &hunt.report["diagnostics_by_code"];
+        assert_eq!(codes["unknown_content"], 1, "{}", hunt.stderr);
+    }
+    // Nothing need be missing between two documents.
+    let apart = [json.as_bytes(), b"\n", &[0; 500], b"\n", json.as_bytes()].concat();
+    Lake::new().file("a", apart).hunt(&[]).exits(0);
+}
+
 #[test]
 fn a_thousand_levels_are_judged_and_more_are_told() {
     let nested = |n: usize| {

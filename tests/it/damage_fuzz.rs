@@ -66,6 +66,10 @@ fn files_that_had_a_fault_have_none() {
         ("json", 32, 12172),
         ("ecs", 31, 4486),
         ("ecs", 31, 2643),
+        // Another request behind a name inside which its record begins.
+        ("json", 4711, 18452),
+        // The reference took an alert for a fault: another header of the file has the name that the first one lost.
+        ("csv", 4711, 2020),
     ];
     for (name, seed, first) in faulty {
         let form = FORMS.iter().position(|form| *form == name).unwrap();

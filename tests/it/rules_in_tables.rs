@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::lake::{Lake, TRAILSIFT};
 
-const RECORD: &str = r#"{"eventVersion":"1.09","eventTime":"2024-05-01T12:00:00Z","eventSource":"rds.amazonaws.com","eventName":"CreateDBInstance","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.7","userAgent":"it's \"one\"","readOnly":false,"managementEvent":true,"eventID":"e1","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","userName":"alice","sessionContext":{"attributes":{"mfaAuthenticated":"false"}}},"requestParameters":{"publiclyAccessible":true,"dBInstanceIdentifier":"orders","kmsKeyId":null,"tags":[{"key":"it's","value":"C:\\x"}]},"responseElements":null}"#;
+const RECORD: &str = r#"{"eventVersion":"1.09","eventTime":"2024-05-01T12:00:00Z","eventSource":"rds.amazonaws.com","eventName":"CreateDBInstance","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.7","userAgent":"it's \"one\"","readOnly":false,"managementEvent":true,"eventID":"e1","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","userName":"alice","sessionContext":{"attributes":{"mfaAuthenticated":"false"}}},"requestParameters":{"publiclyAccessible":true,"dBInstanceIdentifier":"orders","kmsKeyId":null,"authType":"NONE","tags":[{"key":"it's","value":"C:\\x"}]},"responseElements":null}"#;
 
 const HEADER: &str = "eventVersion,eventTime,eventSource,eventName,awsRegion,sourceIPAddress,userAgent,readOnly,managementEvent,eventID,userIdentity,requestParameters,responseElements\n";
 
@@ -30,7 +30,7 @@ fn tables() -> Vec<(&'static str, String)> {
     );
     let by_python = (
         r"{'type': 'IAMUser', 'arn': 'arn:aws:iam::111122223333:user/alice', 'accountId': '111122223333', 'userName': 'alice', 'sessionContext': {'attributes': {'mfaAuthenticated': 'false'}}}",
-        r#"{'publiclyAccessible': True, 'dBInstanceIdentifier': 'orders', 'kmsKeyId': None, 'tags': [{'key': "it's", 'value': 'C:\\x'}]}"#,
+        r#"{'publiclyAccessible': True, 'dBInstanceIdentifier': 'orders', 'kmsKeyId': None, 'authType': 'NONE', 'tags': [{'key': "it's", 'value': 'C:\\x'}]}"#,
     );
     vec![
         ("record.json", format!("{{\"Records\":[{RECORD}]}}")),
@@ -101,19 +101,25 @@ const QUERIES: [(&str, bool); 17] = [
     (r#"any where user_agent.original == "it's \"one\"""#, true),
 ];
 
+/// A text inside an object is what AWS wrote, whatever programs write for a missing cell.
+const SIGMA: &str = "title: open function\nlogsource: {product: aws, service: cloudtrail}\ndetection: {a: {requestParameters.authType: NONE, userIdentity.userName: alice}, condition: a}\n";
+
 #[test]
 fn a_rule_finds_in_a_table_what_it_finds_in_json() {
     let mut lake = Lake::new();
     for (name, text) in tables() {
         lake = lake.file(name, text);
     }
-    for (query, is_true) in QUERIES {
+    let rule = lake.beside("rule.yml");
+    std::fs::write(&rule, SIGMA).unwrap();
+    let rule = rule.to_str().unwrap();
+    let queries = QUERIES.map(|(query, is_true)| ("--query", query, is_true));
+    for (option, query, is_true) in queries.into_iter().chain([("--rules", rule, true)]) {
         for (name, _) in tables() {
             let path = lake.logs().join(name);
             let mut command = Command::new(TRAILSIFT);
-            command.args([
-                "hunt", "--query", query, "--format", "ndjson", "-o", "-", "--quiet",
-            ]);
+            command.args(["hunt", "--format", "ndjson", "-o", "-", "--quiet"]);
+            command.args([option, query]);
             let output = command.arg(&path).output().unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(

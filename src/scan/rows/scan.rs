@@ -8,12 +8,16 @@ use super::{
     DOUBLED, ESCAPED, Header, Line, Passed, ROW_BYTES_MAX, SINGLE, SINGLE_ESCAPED, Table, fits,
     is_blank, line, may_go_on, opens_document, several_lines, without_bom,
 };
+use crate::binary;
 use crate::event::time;
 use crate::report::{Code, Defect};
 use crate::scan::extractor::Whole;
 use crate::scan::prefilter::Hits;
 use crate::scan::records::{RawRecord, Unit};
 use crate::scan::{ScanItem, Scanner, Window};
+
+const ERASED: &str = "bytes of erased storage (0xFF) stand in a row: what was there is lost, and what is left was judged";
+const NOT_UTF8: &str = "row holds bytes that are not UTF-8; judged with U+FFFD instead";
 
 /// The item at the place where a row should begin.
 enum Next {
@@ -182,12 +186,29 @@ impl Scanner {
             header.object(without_bom(text), way, &mut self.json);
             self.judge_row(window, row.clone(), visit);
         }
+        self.report_bytes(window.base + row.start as u64, text);
         if misfit.is_some() {
             // The row is already reported. That its shifted cells are not a record adds nothing.
             let others = self.defects.split_off(n_told).into_iter();
             self.defects
                 .extend(others.filter(|defect| defect.code != Code::NeedleWithoutRecord));
         }
+    }
+
+    /// Reports the bytes of a row that may match and that no text has. The search for other such bytes passes over the row.
+    fn report_bytes(&mut self, start: u64, row: &[u8]) {
+        if binary::find_control(row).is_some() {
+            self.leave_unread(start);
+        }
+        let Err(error) = std::str::from_utf8(row) else {
+            return;
+        };
+        let (code, at, message) = match binary::find_erased(row) {
+            Some(at) => (Code::UnknownContent, at, ERASED),
+            None => (Code::InvalidUtf8, error.valid_up_to(), NOT_UTF8),
+        };
+        self.defects
+            .push(Defect::text(code, start + at as u64, message));
     }
 
     /// Shows a row as a record.
