@@ -80,7 +80,7 @@ pub(crate) fn is_hole(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0\0")
 }
 
-/// Returns the offset of the first run of bytes as memory has them after it was erased. No encoding of text has them.
+/// Returns the offset of the first run of 0xFF bytes, as erased flash storage has them. No encoding of text has them.
 pub(crate) fn find_erased(bytes: &[u8]) -> Option<usize> {
     let mut runs = bytes.windows(HOLE_LEAST);
     runs.position(|run| run.iter().all(|byte| *byte == 0xff))

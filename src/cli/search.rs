@@ -74,7 +74,7 @@ fn of_file(path: &Path, column: Option<&str>) -> anyhow::Result<Vec<String>> {
             let bundle: Value =
                 serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
             let found = of_bundle(&bundle);
-            for other in found.others {
+            for other in found.not_searched {
                 let other = terminal::harmless(&other, usize::MAX);
                 terminal::line(&format!(
                     "{}: {}: not searched for: {other}",
@@ -122,7 +122,7 @@ fn of_bundle(bundle: &Value) -> stix::Found {
     for pattern in patterns {
         let found = stix::values(pattern);
         all.values.extend(found.values);
-        all.others.extend(found.others);
+        all.not_searched.extend(found.not_searched);
     }
     all
 }

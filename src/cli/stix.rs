@@ -5,8 +5,8 @@
 pub(super) struct Found {
     /// The values that an object may equal, and the networks that it may be in.
     pub(super) values: Vec<String>,
-    /// The other comparisons: those that are negated, and those with wildcards and expressions.
-    pub(super) others: Vec<String>,
+    /// What is not searched for: comparisons that are negated, and those with wildcards and expressions.
+    pub(super) not_searched: Vec<String>,
 }
 
 /// Returns the values of a pattern.
@@ -19,8 +19,17 @@ pub(super) fn values(pattern: &str) -> Found {
         let (value, behind) = literal(behind);
         rest = behind;
         let before = before.trim();
-        // A part of a path, such as `file:hashes.'SHA-256'`, or a time.
+        // A part of a path, such as `file:hashes.'SHA-256'`, or the time from or to which a pattern holds.
         if before.ends_with(['.', ':']) || is_of_time(before) {
+            continue;
+        }
+        if let Some(before) = before
+            .strip_suffix('t')
+            .filter(|text| ends_in_operator(text))
+        {
+            found
+                .not_searched
+                .push(format!("{} t'{value}'", Comparison::before(before).name()));
             continue;
         }
         if !before.starts_with(',') {
@@ -32,7 +41,7 @@ pub(super) fn values(pattern: &str) -> Found {
         }
         match comparison {
             Comparison::Equal => found.values.push(value),
-            Comparison::Other(operator) => found.others.push(format!("{operator} '{value}'")),
+            Comparison::Other(operator) => found.not_searched.push(format!("{operator} '{value}'")),
         }
     }
     found
@@ -49,18 +58,16 @@ impl<'p> Comparison<'p> {
     /// Returns the comparison that a text ends with.
     fn before(text: &'p str) -> Self {
         let text = text.trim_end_matches('(').trim_end();
-        let start = text.rfind(['[', ' ', ')', '\'']).map_or(0, |at| at + 1);
-        let word = text.get(start..).unwrap_or_default();
-        let is_negated = text.strip_suffix(word).unwrap_or_default().trim_end();
-        let is_negated = is_negated.ends_with(" NOT");
+        let mut words = text.split_whitespace().rev();
+        let last = words.next().unwrap_or_default();
         // A path may stand before `=` without a blank.
-        let operator = match word.rfind(['=', '!', '<', '>']) {
-            Some(_) if word.ends_with("!=") => "!=",
-            Some(_) if word.ends_with("<=") => "<=",
-            Some(_) if word.ends_with(">=") => ">=",
-            Some(at) => word.get(at..).unwrap_or_default(),
-            None => word,
+        let start = last.trim_end_matches(['=', '!', '<', '>']).len();
+        let (path, operator) = match last.get(start..) {
+            Some(sign) if !sign.is_empty() => (last.get(..start).unwrap_or_default(), sign),
+            _ => ("", last),
         };
+        let before = Some(path).filter(|path| !path.is_empty());
+        let is_negated = before.or_else(|| words.next()) == Some("NOT");
         match operator {
             _ if is_negated => Self::Other("NOT"),
             "=" | "IN" | "ISSUBSET" => Self::Equal,
@@ -69,13 +76,27 @@ impl<'p> Comparison<'p> {
     }
 }
 
-/// Returns true if a text ends with what is before a time: `START t`.
-fn is_of_time(text: &str) -> bool {
-    let before = text.strip_suffix('t').unwrap_or_default();
-    before.is_empty() && text == "t" || before.ends_with([' ', '=', '(', '<', '>', ','])
+impl Comparison<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Equal => "=",
+            Self::Other(operator) => operator,
+        }
+    }
 }
 
-/// Returns the value of a text up to its quote, with its escapes decoded, and what is behind that.
+/// Returns true if a text ends with what is before the time of a pattern: `START t`.
+fn is_of_time(text: &str) -> bool {
+    let mut words = text.split_whitespace().rev();
+    words.next() == Some("t") && matches!(words.next(), Some("START" | "STOP"))
+}
+
+/// Returns true if a text ends with a sign that compares.
+fn ends_in_operator(text: &str) -> bool {
+    text.trim_end().ends_with(['=', '<', '>'])
+}
+
+/// Returns the value of a text up to its quote, with its escapes decoded, and what follows it.
 fn literal(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.chars();
@@ -109,6 +130,7 @@ mod tests {
                 &["203.0.113.0/24"],
             ),
             ("[file:hashes.'SHA-256' = 'ef53']", &["ef53"]),
+            ("[user-account:user_id\nIN ('bob')]", &["bob"]),
             (
                 "[user-account:user_id = 'alice'] START t'2024-05-01T00:00:00Z' STOP t'2024-06-01T00:00:00Z'",
                 &["alice"],
@@ -116,7 +138,7 @@ mod tests {
         ] {
             let found = values(pattern);
             assert_eq!(found.values, expected, "{pattern}");
-            assert_eq!(found.others, [""; 0], "{pattern}");
+            assert_eq!(found.not_searched, [""; 0], "{pattern}");
         }
     }
 
@@ -133,9 +155,16 @@ mod tests {
                 "MATCHES '^ali.*'",
             ),
             ("[x:y > 'a']", "> 'a'"),
+            ("[file:hashes.'SHA-256' NOT = 'ef53']", "NOT 'ef53'"),
+            ("[user-account:user_id\nNOT = 'alice']", "NOT 'alice'"),
+            ("[x:'b-c' NOT IN ('bob')]", "NOT 'bob'"),
+            (
+                "[x:y = t'2024-05-01T00:00:00Z']",
+                "= t'2024-05-01T00:00:00Z'",
+            ),
         ] {
             let found = values(pattern);
-            assert_eq!(found.others, [other], "{pattern}");
+            assert_eq!(found.not_searched, [other], "{pattern}");
             assert_eq!(found.values, [""; 0], "{pattern}");
         }
     }

@@ -11,7 +11,7 @@ use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{self, is_dropped, is_dropped_text, print};
 use super::json::Value;
-use super::names::{denies_error, is_field};
+use super::names::{is_field, leaves_error_open};
 use super::object_text::{self, with_object};
 use super::plain::FieldPath;
 use super::record::{REQUEST, Record, first_of_path, get, spread};
@@ -348,7 +348,8 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     }
     let (mut can_succeed, mut can_fail) = (true, false);
     let is_said = |value: Value<'_>| {
-        let is_absent = |text| is_absent(record, is_row, text);
+        // JSON's word may be printed as text, and is no error code.
+        let is_absent = |text| text == "null" || is_absent(record, is_row, text);
         !value.is_hollow() && !value.as_str().is_some_and(is_absent)
     };
     for field in ["errorCode", "errorMessage"] {
@@ -368,8 +369,9 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     }
 }
 
-/// Returns true if a value in the place of an error leaves open whether the call failed. Of several calls in one row, as
-/// `array_agg` makes them, some failed and some did not.
+/// Returns true if a value in the place of an error leaves open whether the call failed: a number, a flag or a text that is
+/// no error code, an object, or a list. Of several calls in one row, as `array_agg` makes them, some failed and some did
+/// not.
 fn is_open_value(
     record: &Record<'_>,
     is_row: bool,
@@ -381,9 +383,15 @@ fn is_open_value(
     }
     let is_open = |value: Value<'_>| {
         let scalar = value.scalar().map(Scalar::into_text);
-        !is_said(value) || scalar.is_some_and(|text| denies_error(&text))
+        !is_said(value)
+            || value.is_object()
+            || value.is_array()
+            || scalar.is_some_and(|text| leaves_error_open(&text))
     };
-    is_open(value) || value.elements().any(is_open)
+    match value.is_array() {
+        true => value.elements().any(is_open),
+        false => is_open(value),
+    }
 }
 
 /// Calls `visit` with an object of the record as Elastic prints it. A text that is no object (Athena and Glue print it

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::doubt::Said;
 use super::json::Value;
-use super::names::{denies_error, is_nothing};
+use super::names::{is_nothing, leaves_error_open};
 use super::{Scalar, java_map, object_text};
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
@@ -237,7 +237,7 @@ fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
 }
 
 /// The objects that Elastic's pipeline keeps as they are. A text in one is what AWS wrote, whatever it says.
-const FLATTENED: &str = "aws.cloudtrail.flattened.";
+const FLATTENED_PREFIX: &str = "aws.cloudtrail.flattened.";
 
 /// Calls `visit` with each value of an ECS field.
 pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
@@ -270,7 +270,7 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
-        _ if field.starts_with(FLATTENED) => each_in_lists(document, field, &mut |value| {
+        _ if field.starts_with(FLATTENED_PREFIX) => each_in_lists(document, field, &mut |value| {
             let is_dropped = value.as_str().is_some_and(java_map::is_dropped_text);
             let each = std::iter::once(value).chain(value.elements());
             let each = each.filter_map(|one| one.scalar().filter(|_| !is_dropped));
@@ -321,9 +321,15 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_error = false;
     for path in ["aws.cloudtrail.error_code", "aws.cloudtrail.error_message"] {
         each_at(document, path, &mut |value| {
-            each_scalar(value, &mut |value| {
-                is_error |= !denies_error(&value.into_text())
-            });
+            // Of several calls in one document, some may not have failed.
+            let is_open = |one: Value<'_>| {
+                let text = one.scalar().map(Scalar::into_text);
+                text.is_none_or(|text| is_nothing(&text) || leaves_error_open(&text))
+            };
+            is_error |= match value.is_array() {
+                true => !value.is_hollow() && !value.elements().any(is_open),
+                false => !is_open(value),
+            };
         });
     }
     if is_error && !is_found {

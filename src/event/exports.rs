@@ -3,8 +3,10 @@
 
 use super::java_map::is_dropped;
 use super::json::Value;
-use super::names::{denies_error, is_field, is_noise, is_nothing, is_path};
-use super::record::{REQUEST, Record, first_of_path, is_known_field, is_own_field, spread_request};
+use super::names::{is_field, is_noise, is_nothing, is_path, leaves_error_open};
+use super::record::{
+    REQUEST, Record, first_of_path, is_own_field, is_top_level_field, spread_request,
+};
 use super::{Scalar, object_text};
 
 /// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
@@ -29,12 +31,13 @@ pub(super) fn is_export(record: &Record<'_>) -> bool {
         || spread_request(record).next().is_some()
 }
 
-/// Returns the members that no record has. They may contain a whole record, or something unknown. A record as AWS writes
-/// it has no fields from inside its objects: such a name is damage, as where another record begins inside a name.
+/// Returns the members that no record has. They may contain a whole record, or something unknown. A record as AWS
+/// writes it has no fields from inside its objects: such a name is damage, as where another record begins inside a
+/// name.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
     let is_native = is_native(record);
     let is_own = move |name: &str| match is_native {
-        true => is_known_field(name),
+        true => is_top_level_field(name),
         false => is_own_field(name),
     };
     record.others().filter(move |(name, _)| !is_own(name))
@@ -87,7 +90,7 @@ pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
 /// Returns true if a text in the place of an error does not tell whether the call failed: it is noise, or an export says
 /// that there was no error.
 pub(super) fn is_open_error(record: &Record<'_>, is_row: bool, text: &str) -> bool {
-    is_noise(text) || denies_error(text) && (is_row || !is_native(record))
+    is_noise(text) || leaves_error_open(text) && (is_row || !is_native(record))
 }
 
 /// Returns a value of a field; `None` if it means "no value", or if Elastic's pipeline drops it. Some exports keep the quotes of JSON.
@@ -139,8 +142,7 @@ pub(super) fn each_moved(
     };
     if let Some((outer, rest)) = first_of_path(path) {
         for text in record.get(outer).filter_map(Value::as_str) {
-            let found = object_text::at(text, rest).filter(|found| !is_nothing(found));
-            found
+            object_text::at(text, rest)
                 .into_iter()
                 .for_each(|found| give(Scalar::Text(found.into())));
         }

@@ -16,7 +16,7 @@ pub(crate) fn print(value: Value<'_>) -> Cow<'_, str> {
     if let Some(text) = value.as_str() {
         return Cow::Borrowed(text);
     }
-    // Most requests are shorter.
+    // 256 bytes hold most requests.
     let mut out = String::with_capacity(256);
     write_value(value, &mut out);
     Cow::Owned(out)

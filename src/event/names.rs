@@ -216,17 +216,22 @@ pub(super) fn is_noise(text: &str) -> bool {
     text.contains(is_left) && !text.contains(char::is_alphanumeric)
 }
 
-/// Returns true if a text in the place of an error means that there was none, has no letter or digit, or is what a
-/// program printed for something else: `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls. No service gives such an error.
-pub(super) fn denies_error(text: &str) -> bool {
+/// Returns true if a text in the place of an error means that there was none, or has no letter or digit. No
+/// service gives such an error.
+fn denies_error(text: &str) -> bool {
     let text = text.trim();
     let is_denial = |denial: &&str| text.eq_ignore_ascii_case(denial);
-    let is_list = text.starts_with('[') && text.ends_with(']');
-    let is_one_word = !text.contains(char::is_whitespace);
-    !text.contains(char::is_alphanumeric)
-        || is_list
-        || is_one_word && text.contains(['%', '<', '>', '(', ')', '[', ']', '{', '}', '\\'])
-        || DENIALS.iter().any(is_denial)
+    !text.contains(char::is_alphanumeric) || DENIALS.iter().any(is_denial)
+}
+
+/// Returns true if a text in the place of an error may mean that there was none: it denies an error, or a program printed
+/// something else there, such as `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls.
+pub(super) fn leaves_error_open(text: &str) -> bool {
+    let bare = text.trim();
+    let is_list = bare.starts_with('[') && bare.ends_with(']');
+    let is_one_word = !bare.contains(char::is_whitespace);
+    let is_printed = || bare.contains(['%', '<', '>', '(', ')', '[', ']', '{', '}', '\\']);
+    denies_error(text) || is_list || is_one_word && is_printed()
 }
 
 /// Returns true if a text in the place of an error names none.

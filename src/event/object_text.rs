@@ -57,11 +57,15 @@ pub(crate) fn at(text: &str, path: &str) -> Option<String> {
     }
 }
 
-/// Returns the object in JSON that a text begins with, without what follows it: where a line end was lost, the next row
-/// does. Any other text is returned as it is.
+/// Returns the object that a text begins with, without what may be of another record. Behind an object in JSON that is the
+/// next row, where a line end was lost; behind a hole in the text it is whatever follows. Any other text is returned as it
+/// is.
 pub(super) fn first_object(text: &str) -> &str {
     if !text.trim_start().starts_with('{') {
         return text;
+    }
+    if let Some(hole) = find_hole(text) {
+        return text.get(..hole).unwrap_or(text);
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     let is_object = matches!(values.next(), Some(Ok(_)));
@@ -71,6 +75,26 @@ pub(super) fn first_object(text: &str) -> &str {
         text.len()
     };
     text.get(..end).unwrap_or(text)
+}
+
+/// Returns the offset of the first run of characters that no text has, if it is too long to be an accident.
+fn find_hole(text: &str) -> Option<usize> {
+    const CHARS_LEAST: usize = 8;
+    let is_of_hole = |c: char| matches!(c, '\0'..='\x08' | char::REPLACEMENT_CHARACTER);
+    let mut runs = text.match_indices(is_of_hole);
+    let (mut start, mut end) = runs.next().map(|(at, one)| (at, at + one.len()))?;
+    let mut n_chars = 1;
+    for (at, one) in runs {
+        if at != end {
+            (start, n_chars) = (at, 0);
+        }
+        n_chars += 1;
+        end = at + one.len();
+        if n_chars == CHARS_LEAST {
+            return Some(start);
+        }
+    }
+    None
 }
 
 /// Calls `then` with an object or a list, which may be stored as the text of one. Another value is given as it is.

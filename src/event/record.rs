@@ -28,14 +28,14 @@ const OWN_OBJECTS: [&str; 9] = [
 
 /// Returns true if `name` is one of a record's own fields, or of a field inside one.
 pub(crate) fn is_own_field(name: &str) -> bool {
-    is_known_field(name)
+    is_top_level_field(name)
         || OWN_OBJECTS
             .iter()
             .any(|field| after_field(name, field).is_some())
 }
 
 /// Returns true if `name` is one of a record's own fields, in any spelling.
-pub(super) fn is_known_field(name: &str) -> bool {
+pub(super) fn is_top_level_field(name: &str) -> bool {
     // Usually spelt as AWS does.
     number(name).is_some() || OWN_FIELDS.iter().any(|field| is_field(name, field))
 }

@@ -148,9 +148,9 @@ impl NoText {
         None
     }
 
-    /// Finds a run of zeros inside a document, or beside a row, which means that data was lost. Between two documents
-    /// nothing need be missing, as in a log that was emptied while it was written. Blanks among zeros do not count: lines
-    /// may have been lost between line ends. Zeros at the very end of a text are ignored, because the bytes before them show that the text is cut
+    /// Finds a run of zeros inside a document, or beside a row, which means that data was lost. Between two documents, and
+    /// after the last one, nothing need be missing, as in a log that was emptied while it was written. Blanks among zeros
+    /// do not count: lines may have been lost between line ends. Zeros at the very end of a text are ignored, because the bytes before them show that the text is cut
     /// off.
     fn find_hole(&mut self, window: Window<'_>, control: Option<u64>) -> Option<u64> {
         let bytes = window.bytes;
@@ -179,10 +179,12 @@ impl NoText {
             match bytes.get(at) {
                 Some(after) if zeros.are_hole_before(*after) => return Some(zeros.start),
                 Some(_) => {}
-                None => {
-                    self.zeros = Some(zeros).filter(|_| !window.is_last);
+                None if !window.is_last => {
+                    self.zeros = Some(zeros);
                     return None;
                 }
+                // Where the text is divided, a document begins behind it.
+                None => return zeros.are_hole_before(b'{').then_some(zeros.start),
             }
         }
     }
@@ -281,6 +283,9 @@ mod tests {
         check(&[&hole[..], &data].concat(), Some(hole.len()), Some(5));
         check(&[&data[..], &hole].concat(), Some(0), None);
         check(&[&lines[..], &zeros, b"\n", &lines].concat(), None, None);
+        let at_seam = [b"{\"a\":\"x", &zeros[..], b"\n", &lines].concat();
+        check(&at_seam, None, Some(7));
+        check(&[b"a,b\nc,d\n", &zeros[..], b"\n"].concat(), None, Some(8));
         check(&[&lines[..], &zeros].concat(), None, None);
     }
 }

@@ -4,7 +4,8 @@
 //! names in AWS have (letters, digits and `+.@-_`) belong to a word. Case counts. A network is in a text that is an
 //! address in it; an IPv6 address is also in one that spells it in another way.
 
-use std::ops::Range;
+use std::collections::HashMap;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -21,8 +22,8 @@ pub struct Indicators(Arc<Set>);
 struct Set {
     texts: Vec<String>,
     networks: Vec<(String, Network)>,
-    /// The texts that are IPv6 addresses, by their places, which have many spellings.
-    addresses: Vec<(usize, Network)>,
+    /// The texts that are IPv6 addresses, which have many spellings, by their places.
+    addresses: HashMap<Ipv6Addr, usize>,
     automaton: AhoCorasick,
 }
 
@@ -58,9 +59,8 @@ impl Indicators {
             return Err(IndicatorsError::Empty);
         }
         let numbered = texts.iter().enumerate();
-        let addresses = numbered.filter(|(_, text): &(usize, &String)| text.contains(':'));
-        let addresses = addresses.filter_map(|(place, text)| Some((place, Network::parse(text)?)));
-        let addresses = addresses.collect();
+        let addresses = numbered.filter_map(|(place, text)| Some((text.parse().ok()?, place)));
+        let addresses: HashMap<Ipv6Addr, usize> = addresses.collect();
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(&texts)
@@ -123,24 +123,17 @@ impl Indicators {
 
     fn each_in<'s>(&'s self, text: &str, visit: &mut dyn FnMut(&'s str)) {
         for found in self.0.automaton.find_overlapping_iter(text) {
-            let place = found.pattern().as_usize();
-            let is_address = self.0.addresses.iter().any(|(one, _)| *one == place);
-            let is_inside: fn(u8) -> bool = match is_address {
-                true => |byte| byte == b':' || is_of_name(byte),
-                false => is_of_name,
-            };
-            if is_word(text.as_bytes(), found.start()..found.end(), is_inside)
-                && let Some(indicator) = self.0.texts.get(place)
+            if is_word(text.as_bytes(), found.start(), found.end())
+                && let Some(indicator) = self.0.texts.get(found.pattern().as_usize())
+                && (self.0.addresses.is_empty() || indicator.parse::<Ipv6Addr>().is_err())
             {
                 visit(indicator);
             }
         }
-        for (place, address) in &self.0.addresses {
-            if address.contains(text)
-                && let Some(indicator) = self.0.texts.get(*place)
-            {
-                visit(indicator);
-            }
+        if !self.0.addresses.is_empty() {
+            let places = addresses_in(text).filter_map(|one| self.0.addresses.get(&one));
+            let found = places.filter_map(|place| self.0.texts.get(*place));
+            found.for_each(|indicator| visit(indicator));
         }
         for (name, network) in &self.0.networks {
             if network.contains(text) {
@@ -156,11 +149,30 @@ impl PartialEq for Indicators {
     }
 }
 
-/// Returns whether no character that belongs to a word stands directly before or after a part of a text.
-fn is_word(text: &[u8], part: Range<usize>, is_inside: fn(u8) -> bool) -> bool {
-    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_inside(*byte));
-    let before = part.start.checked_sub(1).and_then(|at| text.get(at));
-    !is_inside(before) && !is_inside(text.get(part.end))
+/// Returns whether no character of a name stands directly before or after.
+fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    !is_inside(before) && !is_inside(text.get(end))
+}
+
+/// Returns the IPv6 addresses in a text, in any spelling.
+fn addresses_in(text: &str) -> impl Iterator<Item = Ipv6Addr> {
+    let is_of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    let is_outside = move |c: char| !is_of_address(c) && !(c.is_ascii() && is_of_name(c as u8));
+    let words = text
+        .split(is_outside)
+        .filter(|word| word.matches(':').count() > 1);
+    words.filter_map(move |word| {
+        // A name may stand before it, as in `ip:2001:db8::1`, and a mark after it.
+        let name = word.find(|c: char| !is_of_address(c));
+        let word = match name.and_then(|at| Some((at, word.get(at..)?.find(':')?))) {
+            Some((at, colon)) => word.get(at + colon + 1..)?,
+            None => word,
+        };
+        let parsed = || word.parse().ok();
+        parsed().or_else(|| word.trim_end_matches([':', '.', '-']).parse().ok())
+    })
 }
 
 #[cfg(test)]
@@ -174,6 +186,11 @@ mod tests {
             "2001:db8::1",
             "2001:DB8:0:0:0:0:0:1",
             "from 2001:db8::1, twice",
+            "from 2001:DB8::1 no",
+            "denied for 2001:db8::1: no",
+            "ip:2001:db8::1 no",
+            "source:2001:db8::1",
+            "[2001:db8::1]:443",
         ] {
             assert!(indicators.are_in(text), "{text}");
         }

@@ -3,113 +3,150 @@
 //! The two differ in a few places that would be read in silence as something else. What `regex` does not know at all, such
 //! as a look ahead, is an error there.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 /// Returns the expression in the syntax of `regex`.
 pub(super) fn translated(text: &str, is_multi_line: bool) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    let mut class = None::<Class>;
-    let is_multi_line = is_multi_line || sets_multi_line(text);
-    while let Some(c) = chars.next() {
-        if c == '\\' {
-            class.iter_mut().for_each(Class::pass);
-            match chars.next() {
-                // These would be the ends of words.
-                Some(bracket @ ('<' | '>')) => out.push(bracket),
-                Some(escaped) => out.extend(['\\', escaped]),
-                None => return Err("it ends in a backslash".to_owned()),
+    let mut translation = Translation {
+        out: String::with_capacity(text.len()),
+        rest: text.chars().peekable(),
+        is_multi_line,
+        is_quantified: false,
+    };
+    while let Some(c) = translation.rest.next() {
+        translation.take(c)?;
+    }
+    Ok(translation.out)
+}
+
+struct Translation<'t> {
+    out: String,
+    rest: Peekable<Chars<'t>>,
+    is_multi_line: bool,
+    /// True if the last part is a quantifier.
+    is_quantified: bool,
+}
+
+impl Translation<'_> {
+    /// Takes a character outside classes.
+    fn take(&mut self, c: char) -> Result<(), String> {
+        let was_quantified = std::mem::take(&mut self.is_quantified);
+        match c {
+            '\\' => self.escaped()?,
+            '[' => self.class()?,
+            '(' => {
+                self.out.push('(');
+                self.flags()?;
             }
-            continue;
+            // Also before a line end that is the last character.
+            '$' if !self.is_multi_line => self.out.push_str(r"(?:\n?\z)"),
+            '+' if was_quantified => {
+                return Err("a possessive quantifier in a regular expression".to_owned());
+            }
+            '*' | '+' | '?' => {
+                self.out.push(c);
+                self.is_quantified = !was_quantified;
+            }
+            '{' => {
+                self.out.push('{');
+                self.copy_to('}');
+                self.is_quantified = true;
+            }
+            c => self.out.push(c),
         }
-        match &mut class {
-            None => {
-                match c {
-                    '[' => {
-                        class = Some(Class::default());
-                        out.push('[');
-                    }
-                    // Also before a line end that is the last character.
-                    '$' if !is_multi_line => out.push_str(r"(?:\n?\z)"),
-                    '+' if out.ends_with(['*', '+', '?', '}']) && is_quantified(&out) => {
-                        return Err("a possessive quantifier in a regular expression".to_owned());
-                    }
-                    c => out.push(c),
+        Ok(())
+    }
+
+    /// Takes what follows a backslash.
+    fn escaped(&mut self) -> Result<(), String> {
+        match self.rest.next() {
+            // These would be the ends of words.
+            Some(bracket @ ('<' | '>')) => self.out.push(bracket),
+            Some(escaped) => {
+                self.out.extend(['\\', escaped]);
+                let has_name = matches!(escaped, 'p' | 'P' | 'x' | 'u');
+                if has_name && self.rest.next_if_eq(&'{').is_some() {
+                    self.out.push('{');
+                    self.copy_to('}');
                 }
             }
-            Some(inside) => {
-                let is_end = c == ']' && !inside.is_at_start;
-                let is_of_posix = c == '[' && matches!(chars.peek(), Some(':'));
-                match c {
-                    // The name of a set, such as `[:alpha:]`.
-                    '[' if is_of_posix => {
-                        out.push('[');
-                        for c in chars.by_ref() {
-                            out.push(c);
-                            if c == ']' {
-                                break;
-                            }
-                        }
-                    }
-                    ']' if !is_end => out.push_str(r"\]"),
-                    '[' => out.push_str(r"\["),
-                    // Two of these would be an operation on sets.
-                    '&' | '~' => out.extend(['\\', c]),
-                    '-' if matches!(chars.peek(), Some('-')) => out.push_str(r"\-"),
-                    c => out.push(c),
+            None => return Err("a regular expression ends in a backslash".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Takes a class of characters, whose bracket was taken.
+    fn class(&mut self) -> Result<(), String> {
+        self.out.push('[');
+        if self.rest.next_if_eq(&'^').is_some() {
+            self.out.push('^');
+        }
+        if self.rest.next_if_eq(&']').is_some() {
+            self.out.push_str(r"\]");
+        }
+        while let Some(c) = self.rest.next() {
+            match c {
+                ']' => {
+                    self.out.push(']');
+                    return Ok(());
                 }
-                inside.take(c);
-                if is_end {
-                    class = None;
+                '\\' => self.escaped()?,
+                // The name of a set, such as `[:alpha:]`.
+                '[' if self.rest.peek() == Some(&':') => {
+                    self.out.push('[');
+                    self.copy_to(']');
                 }
+                // Two of these would be an operation on sets.
+                '[' | '&' | '~' => self.out.extend(['\\', c]),
+                '-' if self.rest.peek() == Some(&'-') => {
+                    let reason =
+                        "`--` in a class of characters, which programs read in different ways";
+                    return Err(reason.to_owned());
+                }
+                c => self.out.push(c),
+            }
+        }
+        // It has no end, which `regex` reports.
+        Ok(())
+    }
+
+    /// Looks at the flags of a group, whose bracket was taken. `m` changes what `$` means.
+    fn flags(&mut self) -> Result<(), String> {
+        let is_first = self.out == "(";
+        let mut ahead = self.rest.clone();
+        if ahead.next() != Some('?') {
+            return Ok(());
+        }
+        let flags: String = ahead
+            .by_ref()
+            .take_while(|c| c.is_ascii_alphabetic())
+            .collect();
+        if !flags.contains('m') {
+            return Ok(());
+        }
+        let is_for_all = is_first && text_after_flags(&self.rest, flags.len()) == Some(')');
+        if !is_for_all {
+            return Err("the flag `m` for a part of a regular expression".to_owned());
+        }
+        self.is_multi_line = true;
+        Ok(())
+    }
+
+    /// Copies the text up to this character.
+    fn copy_to(&mut self, end: char) {
+        for c in self.rest.by_ref() {
+            self.out.push(c);
+            if c == end {
+                return;
             }
         }
     }
-    Ok(out)
 }
 
-/// A class of characters that is read.
-#[derive(Debug)]
-struct Class {
-    /// True up to its first character, after `^` too.
-    is_at_start: bool,
-    has_caret: bool,
-}
-
-impl Default for Class {
-    fn default() -> Self {
-        Self {
-            is_at_start: true,
-            has_caret: false,
-        }
-    }
-}
-
-impl Class {
-    fn pass(&mut self) {
-        self.is_at_start = false;
-    }
-
-    fn take(&mut self, c: char) {
-        if c == '^' && self.is_at_start && !self.has_caret {
-            self.has_caret = true;
-        } else {
-            self.is_at_start = false;
-        }
-    }
-}
-
-/// Returns true if an expression has the flag for several lines in itself: `(?m)`, `(?im:…)`.
-fn sets_multi_line(text: &str) -> bool {
-    text.split("(?").skip(1).any(|flags| {
-        let mut flags = flags.chars().take_while(char::is_ascii_alphabetic);
-        flags.any(|flag| flag == 'm')
-    })
-}
-
-/// Returns true if the last character of an expression is that of a quantifier, and not one that is escaped.
-fn is_quantified(expression: &str) -> bool {
-    let before = expression.get(..expression.len() - 1).unwrap_or_default();
-    let n_escapes = before.len() - before.trim_end_matches('\\').len();
-    n_escapes % 2 == 0
+/// Returns the character after a question mark and so many flags.
+fn text_after_flags(rest: &Peekable<Chars<'_>>, n_flags: usize) -> Option<char> {
+    rest.clone().nth(1 + n_flags)
 }
 
 #[cfg(test)]
@@ -135,18 +172,32 @@ mod tests {
             ("^[^]a]+$", "b]", false),
             ("^[[:alpha:]_]+$", "a_b", true),
             (r"^[\w\-.]+$", "a-b.c", true),
+            ("^[a-z-]+$", "b-", true),
             ("^[a-z]+$", "b-", false),
             (r"a\++", "a++", true),
             (r"^\$5$", "$5", true),
             ("a+?b", "aab", true),
+            (r"^\p{Lu}+x$", "ABx", true),
+            (r"^\x{41}+$", "AA", true),
+            ("^a{2}$", "aa\n", true),
+            (r"\(?mfoo$", "mfoo\n", true),
+            ("(?im)^A$", "b\na\nc", true),
         ] {
             let translated = translated(expression, false).unwrap();
             let pattern = Pattern::new(&translated, PatternOptions::default());
             let pattern = pattern.unwrap_or_else(|error| panic!("{expression}: {error}"));
             assert_eq!(pattern.matches(text), is_match, "{expression} {text:?}");
         }
-        assert_eq!(translated("(?im)^a$", false).unwrap(), "(?im)^a$");
-        for expression in ["a*+ab", "a++", "a{2}+", "a?+"] {
+        for expression in [
+            "a*+ab",
+            "a++",
+            "a{2}+",
+            "a?+",
+            "[a-z--b]",
+            "[+--]",
+            "(?m:a$)b$",
+            "a\\",
+        ] {
             assert!(translated(expression, false).is_err(), "{expression}");
         }
     }

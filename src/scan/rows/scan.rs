@@ -16,7 +16,7 @@ use crate::scan::prefilter::Hits;
 use crate::scan::records::{RawRecord, Unit};
 use crate::scan::{ScanItem, Scanner, Window};
 
-const ERASED: &str = "bytes of erased storage (0xFF) stand in a row: what was there is lost, and what is left was judged";
+const ERASED: &str = "bytes of erased storage (0xFF) occur in a row: what was there is lost, and what is left was judged";
 const NOT_UTF8: &str = "row holds bytes that are not UTF-8; judged with U+FFFD instead";
 
 /// The item at the place where a row should begin.
@@ -195,7 +195,7 @@ impl Scanner {
         }
     }
 
-    /// Reports the bytes of a row that may match and that no text has. The search for other such bytes passes over the row.
+    /// Reports bytes in a row that cannot occur in text. The general search for them skips rows that may match.
     fn report_bytes(&mut self, start: u64, row: &[u8]) {
         if binary::find_control(row).is_some() {
             self.leave_unread(start);
