@@ -74,6 +74,22 @@ fn finding(fault: Fault, at: usize, what: impl Into<String>) -> Finding {
     }
 }
 
+/// How many bytes of other records may stand inside one: damage swaps a few.
+const FOREIGN_MAX: usize = 32;
+
+/// How far a record goes, over a few bytes that are not its own.
+fn reach<'t>(tags: impl Iterator<Item = &'t u32>, is_own: impl Fn(&u32) -> bool) -> usize {
+    let mut n_own = 0;
+    for (n, tag) in tags.enumerate() {
+        match is_own(tag) {
+            true => n_own = n + 1,
+            false if n - n_own >= FOREIGN_MAX => break,
+            false => {}
+        }
+    }
+    n_own
+}
+
 /// How many bytes before a place a value or a row that holds it may begin.
 const BEFORE_MAX: usize = 64 * 1024;
 /// How many lines a row may have.
@@ -311,13 +327,7 @@ impl Judge<'_> {
         let tags = &self.damaged.made.tags;
         let own = tags[at];
         let is_own = |&tag: &u32| tag == own || tag == PUT;
-        let n_before = tags[..at]
-            .iter()
-            .rev()
-            .take_while(|&tag| is_own(tag))
-            .count();
-        let n_behind = tags[at..].iter().take_while(|&tag| is_own(tag)).count();
-        at - n_before..at + n_behind
+        at - reach(tags[..at].iter().rev(), is_own)..at + reach(tags[at..].iter(), is_own)
     }
 
     /// Whether a text is a matching record, to the byte.

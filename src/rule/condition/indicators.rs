@@ -159,7 +159,7 @@ fn is_word(text: &[u8], start: usize, end: usize) -> bool {
 /// Returns the IPv6 addresses in a text, in any spelling.
 fn addresses_in(text: &str) -> impl Iterator<Item = Ipv6Addr> {
     let is_of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
-    let is_outside = move |c: char| !is_of_address(c) && !(c.is_ascii() && is_of_name(c as u8));
+    let is_outside = move |c: char| !(is_of_address(c) || c.is_ascii() && is_of_name(c as u8));
     let words = text
         .split(is_outside)
         .filter(|word| word.matches(':').count() > 1);

@@ -16,11 +16,12 @@ mod tests;
 
 use memchr::{memchr, memchr_iter, memmem, memrchr_iter};
 
-use cells::{Ahead, Cells, Dialect, Fault, Quoting, read, read_leniently};
+use cells::{Ahead, Cell, Cells, Dialect, Fault, Quoting, read, read_leniently};
 pub(super) use header::without_bom;
 use header::{Beginning, DELIMITERS, Header};
 
 use super::window::Found;
+use crate::event::names::is_field;
 
 /// The longest row.
 const ROW_BYTES_MAX: usize = 16 << 20;
@@ -236,15 +237,24 @@ impl Header {
         }
     }
 
-    /// Returns true if the cell for the action clearly contains something else: the cells have shifted.
+    /// Returns true if the cell for the action clearly contains something else, or two other cells do: the cells have
+    /// shifted, or they are those of another table.
     fn is_shifted(&self, cells: &Cells, row: &[u8]) -> bool {
         let action = self.action.and_then(|column| cells.cells.get(column));
-        action.is_some_and(|cell| {
+        let is_no_action = action.is_some_and(|cell| {
             let text = cell.text(row, cells.quoting);
             text.iter().any(|b| matches!(b, b':' | b'/' | b'{' | b'.'))
                 || text.first().is_some_and(u8::is_ascii_digit)
                 || text.iter().filter(|b| **b == b'-').count() > 1
-        })
+        });
+        let is_other = |(name, cell): &(&String, &Cell)| {
+            let text = cell.text(row, cells.quoting);
+            KINDS.iter().any(|(field, is_of_kind)| {
+                !text.is_empty() && is_field(name, field) && !is_of_kind(&text)
+            })
+        };
+        let named = self.names.iter().zip(&cells.cells);
+        is_no_action || named.filter(is_other).count() > 1
     }
 
     /// Appends a row to `json` as a JSON object, with its cells from index `from` on. Cells without content are left
@@ -316,6 +326,23 @@ impl Header {
         false
     }
 }
+
+/// Returns whether a text may be what a column has.
+type IsOfKind = fn(&[u8]) -> bool;
+
+/// Columns with values that can be told from those of others.
+const KINDS: [(&str, IsOfKind); 3] = [
+    ("eventTime", |text| {
+        text.len() >= "20240501".len() && text.iter().any(u8::is_ascii_digit)
+    }),
+    ("awsRegion", |text| {
+        !text.iter().any(|b| matches!(b, b':' | b'/' | b'{' | b'.'))
+            && !text.first().is_some_and(u8::is_ascii_digit)
+    }),
+    ("recipientAccountId", |text| {
+        text.iter().any(u8::is_ascii_digit) && !text.iter().any(|b| matches!(b, b':' | b'/' | b'{'))
+    }),
+];
 
 /// The number of columns from which a line with the same number of cells is no coincidence.
 const COLUMNS_OF_ROWS_MIN: usize = 4;
