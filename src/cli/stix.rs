@@ -74,10 +74,8 @@ impl<'p> Comparison<'p> {
             operator => Self::Other(operator),
         }
     }
-}
 
-impl Comparison<'_> {
-    fn name(&self) -> &str {
+    fn name(self) -> &'p str {
         match self {
             Self::Equal => "=",
             Self::Other(operator) => operator,

@@ -6,12 +6,12 @@ use std::borrow::Cow;
 
 use super::Scalar;
 use super::categories::kind_of;
-use super::exports::{each_moved, is_absent, is_open_error, scalar};
+use super::exports::{each_moved, is_absent, is_open_error, leaves_outcome_open, scalar};
 use super::fields::{Origin, flattened, origin};
 use super::flattened::each_leaf;
 use super::java_map::{self, is_dropped, is_dropped_text, print};
 use super::json::Value;
-use super::names::{is_field, leaves_error_open};
+use super::names::is_field;
 use super::object_text::{self, with_object};
 use super::plain::FieldPath;
 use super::record::{REQUEST, Record, first_of_path, get, spread};
@@ -48,7 +48,7 @@ const PRINCIPAL: FieldPath = FieldPath::new("userIdentity.principalId");
 const TYPE_OF_CALLER: FieldPath = FieldPath::new("userIdentity.type");
 
 /// Receives the values of a field.
-pub(super) type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
+type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>);
 
 /// Calls `visit` with each value of an ECS field. `is_row` is true if the record is a row of a table.
 pub(crate) fn each_value(record: &Record<'_>, is_row: bool, field: &str, visit: Visit<'_>) {
@@ -347,14 +347,16 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
         return;
     }
     let (mut can_succeed, mut can_fail) = (true, false);
-    let is_said = |value: Value<'_>| {
-        // JSON's word may be printed as text, and is no error code.
-        let is_absent = |text| text == "null" || is_absent(record, is_row, text);
-        !value.is_hollow() && !value.as_str().is_some_and(is_absent)
+    // JSON's word may be printed as text, and is no error code.
+    let is_absent = |text: &str| text == "null" || is_absent(record, is_row, text);
+    let is_said = |value: Value<'_>| !value.is_hollow() && !value.as_str().is_some_and(is_absent);
+    let is_open = |value: Value<'_>| match value.as_str() {
+        Some(text) => is_open_error(record, is_row, text),
+        None => leaves_outcome_open(value, &is_absent),
     };
     for field in ["errorCode", "errorMessage"] {
         for (name, value) in record.named(field) {
-            can_fail |= is_said(value) && !is_open_value(record, is_row, value, &is_said);
+            can_fail |= is_said(value) && !is_open(value);
             // If a key occurs twice, one of the two may say nothing. This does not apply to two spellings.
             can_succeed &= record
                 .named(field)
@@ -366,31 +368,6 @@ fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     }
     if can_fail {
         visit(text("failure"));
-    }
-}
-
-/// Returns true if a value in the place of an error leaves open whether the call failed: a number, a flag or a text that is
-/// no error code, an object, or a list. Of several calls in one row, as `array_agg` makes them, some failed and some did
-/// not.
-fn is_open_value(
-    record: &Record<'_>,
-    is_row: bool,
-    value: Value<'_>,
-    is_said: &dyn Fn(Value<'_>) -> bool,
-) -> bool {
-    if let Some(text) = value.as_str() {
-        return is_open_error(record, is_row, text);
-    }
-    let is_open = |value: Value<'_>| {
-        let scalar = value.scalar().map(Scalar::into_text);
-        !is_said(value)
-            || value.is_object()
-            || value.is_array()
-            || scalar.is_some_and(|text| leaves_error_open(&text))
-    };
-    match value.is_array() {
-        true => value.elements().any(is_open),
-        false => is_open(value),
     }
 }
 

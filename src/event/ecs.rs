@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::doubt::Said;
+use super::exports::leaves_outcome_open;
 use super::json::Value;
-use super::names::{is_nothing, leaves_error_open};
+use super::names::is_nothing;
 use super::{Scalar, java_map, object_text};
 
 const REQUEST: &str = "aws.cloudtrail.request_parameters";
@@ -271,10 +272,7 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             each_flattened(document, visit);
         }
         _ if field.starts_with(FLATTENED_PREFIX) => each_in_lists(document, field, &mut |value| {
-            let is_dropped = value.as_str().is_some_and(java_map::is_dropped_text);
-            let each = std::iter::once(value).chain(value.elements());
-            let each = each.filter_map(|one| one.scalar().filter(|_| !is_dropped));
-            each.for_each(&mut *visit);
+            each_scalar_but(value, java_map::is_dropped_text, visit);
         }),
         _ => each_in_lists(document, field, &mut |value| each_scalar(value, visit)),
     }
@@ -321,15 +319,7 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_error = false;
     for path in ["aws.cloudtrail.error_code", "aws.cloudtrail.error_message"] {
         each_at(document, path, &mut |value| {
-            // Of several calls in one document, some may not have failed.
-            let is_open = |one: Value<'_>| {
-                let text = one.scalar().map(Scalar::into_text);
-                text.is_none_or(|text| is_nothing(&text) || leaves_error_open(&text))
-            };
-            is_error |= match value.is_array() {
-                true => !value.is_hollow() && !value.elements().any(is_open),
-                false => !is_open(value),
-            };
+            is_error |= !value.is_hollow() && !leaves_outcome_open(value, &is_nothing);
         });
     }
     if is_error && !is_found {
@@ -340,9 +330,18 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
 /// Calls `visit` with the value, or with each element of an array of values. Values that mean "no value" are left
 /// out.
 fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
+    each_scalar_but(value, is_nothing, visit);
+}
+
+/// Calls `visit` with the value, or with each element of an array of values, but not with these texts.
+fn each_scalar_but(
+    value: Value<'_>,
+    is_left_out: fn(&str) -> bool,
+    visit: &mut dyn FnMut(Scalar<'_>),
+) {
     for value in std::iter::once(value).chain(value.elements()) {
-        let is_nothing = value.as_str().is_some_and(is_nothing);
-        if let Some(value) = value.scalar().filter(|_| !is_nothing) {
+        let is_left_out = value.as_str().is_some_and(is_left_out);
+        if let Some(value) = value.scalar().filter(|_| !is_left_out) {
             visit(value);
         }
     }

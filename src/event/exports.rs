@@ -35,12 +35,10 @@ pub(super) fn is_export(record: &Record<'_>) -> bool {
 /// writes it has no fields from inside its objects: such a name is damage, as where another record begins inside a
 /// name.
 pub(super) fn foreign<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'v str, Value<'v>)> {
-    let is_native = is_native(record);
-    let is_own = move |name: &str| match is_native {
-        true => is_top_level_field(name),
-        false => is_own_field(name),
-    };
-    record.others().filter(move |(name, _)| !is_own(name))
+    let record = *record;
+    let is_foreign =
+        move |name: &str| !is_own_field(name) || !is_top_level_field(name) && is_native(&record);
+    record.others().filter(move |(name, _)| is_foreign(name))
 }
 
 /// Fields of a record that only have an id, a name, a time or a version.
@@ -91,6 +89,20 @@ pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
 /// that there was no error.
 pub(super) fn is_open_error(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     is_noise(text) || leaves_error_open(text) && (is_row || !is_native(record))
+}
+
+/// Returns true if a value in the place of an error, which is no text, leaves open whether the call failed: a number or a
+/// flag that is no error code, an object, or a list with one of these. Of several calls in one row, as `array_agg` makes
+/// them, some failed and some did not. `is_absent` tells what a text of a list means by itself.
+pub(super) fn leaves_outcome_open(value: Value<'_>, is_absent: &dyn Fn(&str) -> bool) -> bool {
+    let is_open = |one: Value<'_>| {
+        let text = one.scalar().map(Scalar::into_text);
+        text.is_none_or(|text| is_absent(&text) || leaves_error_open(&text))
+    };
+    match value.is_array() {
+        true => value.elements().any(is_open),
+        false => is_open(value),
+    }
 }
 
 /// Returns a value of a field; `None` if it means "no value", or if Elastic's pipeline drops it. Some exports keep the quotes of JSON.

@@ -462,21 +462,18 @@ impl Fields for Event<'_> {
         if self.schema == Schema::CloudTrail {
             return own::each_value(&self.record, self.is_row, path, visit);
         }
-        let mut is_found = false;
         let mut each = |field: &str| {
+            let mut is_found = false;
             self.each_value(field, &mut |value| {
                 is_found = true;
                 visit(OwnValue::Text(value.into_text().into()));
             });
+            is_found
         };
-        if let Some(field) = ecs_name(path) {
-            each(&field);
-        }
+        let is_found = ecs_name(path).is_some_and(|field| each(&field));
         // Elastic's pipeline moves it there.
         if !is_found && self.schema == Schema::Ecs && path == "userIdentity.accountId" {
-            self.each_value("cloud.account.id", &mut |value| {
-                visit(OwnValue::Text(value.into_text().into()));
-            });
+            each("cloud.account.id");
         }
     }
 

@@ -68,33 +68,24 @@ pub(super) fn first_object(text: &str) -> &str {
         return text.get(..hole).unwrap_or(text);
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let is_object = matches!(values.next(), Some(Ok(_)));
-    let end = if is_object {
-        values.byte_offset()
-    } else {
-        text.len()
-    };
-    text.get(..end).unwrap_or(text)
+    match values.next() {
+        Some(Ok(_)) => text.get(..values.byte_offset()).unwrap_or(text),
+        _ => text,
+    }
 }
 
 /// Returns the offset of the first run of characters that no text has, if it is too long to be an accident.
 fn find_hole(text: &str) -> Option<usize> {
     const CHARS_LEAST: usize = 8;
     let is_of_hole = |c: char| matches!(c, '\0'..='\x08' | char::REPLACEMENT_CHARACTER);
-    let mut runs = text.match_indices(is_of_hole);
-    let (mut start, mut end) = runs.next().map(|(at, one)| (at, at + one.len()))?;
-    let mut n_chars = 1;
-    for (at, one) in runs {
-        if at != end {
-            (start, n_chars) = (at, 0);
-        }
-        n_chars += 1;
-        end = at + one.len();
-        if n_chars == CHARS_LEAST {
-            return Some(start);
-        }
-    }
-    None
+    let mut n_chars = 0;
+    let mut chars = text.char_indices();
+    let (at, last) = chars.find(|(_, c)| {
+        n_chars = if is_of_hole(*c) { n_chars + 1 } else { 0 };
+        n_chars == CHARS_LEAST
+    })?;
+    let to_hole = text.get(..at + last.len_utf8())?;
+    Some(to_hole.trim_end_matches(is_of_hole).len())
 }
 
 /// Calls `then` with an object or a list, which may be stored as the text of one. Another value is given as it is.

@@ -56,7 +56,7 @@ pub struct Alert {
 
 /// The text columns that differ from alert to alert, each with the ECS field that it
 /// is a copy of, if it is a copy.
-const TEXTS: [(Column, Option<&'static str>); 31] = [
+const TEXTS: [(Column, Option<&str>); 31] = [
     (Column::AlertId, None),
     (Column::EventTimeText, Some("@timestamp")),
     (Column::EventId, Some("event.id")),

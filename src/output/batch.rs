@@ -14,8 +14,8 @@ use super::columns::{COLUMNS, Cell, Column, Type, columns, element, schema_in};
 use super::kind::Kind;
 use super::rule_columns::RuleColumns;
 
-/// The number of rows of which one column after the other is filled. The second-level cache holds the texts of so many,
-/// and one column is filled faster than a cell of each column in turn.
+/// Rows become columns in blocks of this many, column by column: that is faster than row by row, and the texts of a block
+/// fit into the second-level cache.
 const ROWS_IN_CACHE: usize = 64;
 
 enum Builder {

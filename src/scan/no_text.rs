@@ -150,8 +150,7 @@ impl NoText {
 
     /// Finds a run of zeros inside a document, or beside a row, which means that data was lost. Between two documents, and
     /// after the last one, nothing need be missing, as in a log that was emptied while it was written. Blanks among zeros
-    /// do not count: lines may have been lost between line ends. Zeros at the very end of a text are ignored, because the bytes before them show that the text is cut
-    /// off.
+    /// do not count: lines may have been lost between line ends.
     fn find_hole(&mut self, window: Window<'_>, control: Option<u64>) -> Option<u64> {
         let bytes = window.bytes;
         let mut at = match &self.zeros {

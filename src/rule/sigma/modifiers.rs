@@ -63,7 +63,7 @@ impl Modifiers {
         Ok(Self { names })
     }
 
-    /// Returns the modifiers of keywords that stand in a list without a key.
+    /// Returns the modifiers of keywords in a list without a key.
     pub(super) fn of_plain_keywords() -> Self {
         Self {
             names: vec!["contains".to_owned()],

@@ -113,24 +113,23 @@ impl Translation<'_> {
 
     /// Looks at the flags of a group, whose bracket was taken. `m` changes what `$` means.
     fn flags(&mut self) -> Result<(), String> {
-        let is_first = self.out == "(";
         let mut ahead = self.rest.clone();
         if ahead.next() != Some('?') {
             return Ok(());
         }
-        let flags: String = ahead
-            .by_ref()
-            .take_while(|c| c.is_ascii_alphabetic())
-            .collect();
-        if !flags.contains('m') {
-            return Ok(());
+        let mut sets_multi_line = false;
+        let end = ahead.find(|c| {
+            sets_multi_line |= *c == 'm';
+            !c.is_ascii_alphabetic()
+        });
+        match end {
+            _ if !sets_multi_line => Ok(()),
+            Some(')') if self.out == "(" => {
+                self.is_multi_line = true;
+                Ok(())
+            }
+            _ => Err("the flag `m` for a part of a regular expression".to_owned()),
         }
-        let is_for_all = is_first && text_after_flags(&self.rest, flags.len()) == Some(')');
-        if !is_for_all {
-            return Err("the flag `m` for a part of a regular expression".to_owned());
-        }
-        self.is_multi_line = true;
-        Ok(())
     }
 
     /// Copies the text up to this character.
@@ -142,11 +141,6 @@ impl Translation<'_> {
             }
         }
     }
-}
-
-/// Returns the character after a question mark and so many flags.
-fn text_after_flags(rest: &Peekable<Chars<'_>>, n_flags: usize) -> Option<char> {
-    rest.clone().nth(1 + n_flags)
 }
 
 #[cfg(test)]

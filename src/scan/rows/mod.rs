@@ -243,9 +243,7 @@ impl Header {
         let action = self.action.and_then(|column| cells.cells.get(column));
         let is_no_action = action.is_some_and(|cell| {
             let text = cell.text(row, cells.quoting);
-            text.iter().any(|b| matches!(b, b':' | b'/' | b'{' | b'.'))
-                || text.first().is_some_and(u8::is_ascii_digit)
-                || text.iter().filter(|b| **b == b'-').count() > 1
+            !may_be_name(&text) || text.iter().filter(|b| **b == b'-').count() > 1
         });
         let is_other = |(name, cell): &(&String, &Cell)| {
             let text = cell.text(row, cells.quoting);
@@ -330,15 +328,18 @@ impl Header {
 /// Returns whether a text may be what a column has.
 type IsOfKind = fn(&[u8]) -> bool;
 
-/// Columns with values that can be told from those of others.
+/// Returns true if a text may be the name of an action or of a region.
+fn may_be_name(text: &[u8]) -> bool {
+    !text.iter().any(|b| matches!(b, b':' | b'/' | b'{' | b'.'))
+        && !text.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// Columns whose values differ from those of other columns.
 const KINDS: [(&str, IsOfKind); 3] = [
     ("eventTime", |text| {
         text.len() >= "20240501".len() && text.iter().any(u8::is_ascii_digit)
     }),
-    ("awsRegion", |text| {
-        !text.iter().any(|b| matches!(b, b':' | b'/' | b'{' | b'.'))
-            && !text.first().is_some_and(u8::is_ascii_digit)
-    }),
+    ("awsRegion", may_be_name),
     ("recipientAccountId", |text| {
         text.iter().any(u8::is_ascii_digit) && !text.iter().any(|b| matches!(b, b':' | b'/' | b'{'))
     }),
