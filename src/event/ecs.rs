@@ -192,7 +192,22 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
             visit(name, value);
         }
     });
+    each_under(document, FLATTENED, &mut |name, value| {
+        if !FLATTENED_OBJECTS.iter().any(|object| is_of(name, object)) {
+            visit(name, value);
+        }
+    });
 }
+
+/// The objects that Elastic's pipeline keeps as they are, below [`FLATTENED`].
+const FLATTENED_OBJECTS: [&str; 6] = [
+    "additional_eventdata",
+    "digest",
+    "insight_details",
+    "request_parameters",
+    "response_elements",
+    "service_event_details",
+];
 
 /// What Elastic stores below `aws.cloudtrail`. A part with another name is damaged, or of another writer.
 const PARTS: [&str; 28] = [
@@ -237,8 +252,8 @@ fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
     found
 }
 
-/// The objects that Elastic's pipeline keeps as they are. A text in one is what AWS wrote, whatever it says.
-const FLATTENED_PREFIX: &str = "aws.cloudtrail.flattened.";
+/// Where Elastic's pipeline keeps objects as they are. A text in one is what AWS wrote, whatever it says.
+const FLATTENED: &str = "aws.cloudtrail.flattened";
 
 /// Calls `visit` with each value of an ECS field.
 pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
@@ -271,7 +286,7 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
-        _ if field.starts_with(FLATTENED_PREFIX) => each_in_lists(document, field, &mut |value| {
+        _ if is_of(field, FLATTENED) => each_in_lists(document, field, &mut |value| {
             each_scalar_but(value, java_map::is_dropped_text, visit);
         }),
         _ => each_in_lists(document, field, &mut |value| each_scalar(value, visit)),

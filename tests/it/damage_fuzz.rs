@@ -74,6 +74,8 @@ fn files_that_had_a_fault_have_none() {
         ("csv", 5823, 19376),
         // The reference did not find where a record begins before bytes that were swapped.
         ("ecs", 5823, 17080),
+        // The name of a request inside which a part of it stands again.
+        ("ecs", 6007, 11776),
     ];
     for (name, seed, first) in faulty {
         let form = FORMS.iter().position(|form| *form == name).unwrap();
