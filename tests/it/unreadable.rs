@@ -228,11 +228,10 @@ fn a_copy_that_was_cut_off_is_told_whatever_holds_it() {
     ] {
         let cut = text.len() - 30;
         is_told(&text.as_bytes()[..cut], "Truncated", &text[cut - 20..cut]);
-        is_told(
-            &[&text.as_bytes()[..cut], &[0; 600]].concat(),
-            "Truncated",
-            "padded",
-        );
+        for padding in [&[0; 600][..], b"\r\n\0\0\0\0\0\0\0\0\n"] {
+            let padded = [&text.as_bytes()[..cut], padding].concat();
+            is_told(&padded, "Truncated", "padded");
+        }
     }
     // Behind a whole record, and behind the comma after it.
     let text = delivery(&vec![other("1"); 60]);
@@ -249,9 +248,13 @@ fn a_cut_is_told_once() {
     Lake::new()
         .file("a.json", &text[..text.len() - 10])
         .file("b.json.gz", &gzip(text.as_bytes())[..300])
+        .file(
+            "c.json",
+            &[&text.as_bytes()[..text.len() - 10], &[0; 600]].concat(),
+        )
         .hunt(&[])
         .exits(3)
-        .tells(&["record_cut", "truncated"]);
+        .tells(&["record_cut", "truncated", "record_cut"]);
 }
 
 /// The framing of an upload, in chunks of so many bytes.

@@ -152,6 +152,7 @@ impl SourceReport {
         }
         self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
         self.report_binary_once();
+        self.report_padding_once();
         self.report_cut_once();
         let is_complete = self
             .defects
@@ -181,20 +182,27 @@ impl SourceReport {
         });
     }
 
+    /// Keeps one report of a text that is cut off and padded with zeros: that it is cut off. The defects are already
+    /// sorted.
+    fn report_padding_once(&mut self) {
+        self.defects.dedup_by(|zeros, cut| {
+            let is_behind = is_cut_text(cut) && is_of_text(zeros) && zeros.member == cut.member;
+            is_behind && zeros.code == Code::UnknownContent
+        });
+    }
+
     /// Keeps the report that a text ends inside a document only if nothing else explains it. Explanations are an error
     /// in the container of the text, and a record or row that is cut off at that place. The defects are already sorted.
     fn report_cut_once(&mut self) {
-        let is_text = |defect: &Defect| matches!(defect.offset, Some((Space::Text, _)));
-        let is_cut = |defect: &Defect| defect.code == Code::Truncated && is_text(defect);
         let is_fault =
-            |defect: &Defect| !is_text(defect) && defect.code.severity() == Severity::Error;
+            |defect: &Defect| !is_of_text(defect) && defect.code.severity() == Severity::Error;
         let (mut kept, mut dropped) = (Vec::with_capacity(self.defects.len()), 0);
         for (n, defect) in self.defects.iter().enumerate() {
             let same = |other: &&Defect| other.member == defect.member;
-            let is_explained = is_cut(defect)
+            let is_explained = is_cut_text(defect)
                 && (self.defects[..n].last().filter(same))
                     .is_some_and(|d| matches!(d.code, Code::RecordCut | Code::InvalidRow))
-                || is_cut(defect) && self.defects.iter().filter(same).any(is_fault);
+                || is_cut_text(defect) && self.defects.iter().filter(same).any(is_fault);
             dropped += usize::from(is_explained);
             kept.push(!is_explained);
         }
@@ -203,6 +211,15 @@ impl SourceReport {
             self.defects.retain(|_| kept.next() == Some(true));
         }
     }
+}
+
+fn is_of_text(defect: &Defect) -> bool {
+    matches!(defect.offset, Some((Space::Text, _)))
+}
+
+/// Returns true for the report that a text ends inside a document.
+fn is_cut_text(defect: &Defect) -> bool {
+    defect.code == Code::Truncated && is_of_text(defect)
 }
 
 /// The state that one thread scans with. All its memory is reused from source to source.
