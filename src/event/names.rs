@@ -225,13 +225,19 @@ fn denies_error(text: &str) -> bool {
 }
 
 /// Returns true if a text in the place of an error may mean that there was none: it denies an error, or a program printed
-/// something else there, such as `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls.
+/// something else there, such as `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls. Nor is
+/// a text without letters an error, such as a part of an address, unless it is a status that HTTP has for errors.
 pub(super) fn leaves_error_open(text: &str) -> bool {
     let bare = text.trim();
     let is_list = bare.starts_with('[') && bare.ends_with(']');
     let is_one_word = !bare.contains(char::is_whitespace);
     let is_printed = || bare.contains(['%', '<', '>', '(', ')', '[', ']', '{', '}', '\\']);
-    denies_error(text) || is_list || is_one_word && is_printed()
+    let is_number = || !bare.contains(char::is_alphabetic) && !is_error_status(bare);
+    denies_error(text) || is_list || is_one_word && is_printed() || is_number()
+}
+
+fn is_error_status(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'4' | b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit())
 }
 
 /// Returns true if a text in the place of an error names none.

@@ -20,7 +20,7 @@ pub(crate) fn verdict(value: &Json) -> Verdict {
     if let Some((own, fails)) = record_verdict(value) {
         // A log shipper's document may hold the whole record beside its own fields, which then tells. But a document
         // that says itself that the call failed is one with a failure, whatever became of the record in it.
-        return match (fails, original(value)) {
+        return match (fails, original(value, verdict)) {
             (true, _) => own,
             // What the document leaves open the record decides.
             (false, Verdict::No) if own == Verdict::Undecided => Verdict::No,
@@ -53,7 +53,7 @@ fn letters(name: &str) -> String {
 /// The most that can come of it, for a reader that bears with much.
 pub(crate) fn support(value: &Json) -> Verdict {
     match record_verdict(value) {
-        Some((own, _)) => own.max(original(value)).max(loosely(value)),
+        Some((own, _)) => own.max(original(value, support)).max(loosely(value)),
         None => inside(value, support),
     }
 }
@@ -112,19 +112,20 @@ fn inside(value: &Json, verdict: fn(&Json) -> Verdict) -> Verdict {
             let verdicts = elements.iter().map(verdict);
             verdicts.max().unwrap_or(Verdict::NoRecord)
         }
-        Json::Text(text) => text_verdict(text),
+        Json::Text(text) => text_verdict(text, verdict),
         Json::Plain(_) => Verdict::NoRecord,
     }
 }
 
 /// What the record comes to that a document was made of, if it has one.
-fn original(document: &Json) -> Verdict {
-    let verdicts = originals(document).into_iter().map(text_verdict);
+fn original(document: &Json, verdict: fn(&Json) -> Verdict) -> Verdict {
+    let originals = originals(document).into_iter();
+    let verdicts = originals.map(|text| text_verdict(text, verdict));
     verdicts.max().unwrap_or(Verdict::NoRecord)
 }
 
 /// A text that is JSON, or has it behind a time or the like.
-fn text_verdict(text: &str) -> Verdict {
+fn text_verdict(text: &str, verdict: fn(&Json) -> Verdict) -> Verdict {
     let Some(start) = text.find('{') else {
         return Verdict::NoRecord;
     };
