@@ -15,7 +15,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use memchr::arch::all::packedpair::Pair;
 
 use super::marks::Counter;
-use super::vectors::{self, BLOCK_BYTES, Blocks, Stop, TIME_REACH, Times};
+use super::vectors::{self, BLOCK_BYTES, Blocks, Probe, Stop, TIME_REACH, Times};
 use crate::binary::{CONTROL_MAX, find_control};
 use crate::steps;
 
@@ -128,13 +128,6 @@ pub(super) struct Few {
 pub(super) enum Many {
     Teddy(packed::Searcher),
     Automaton(AhoCorasick),
-}
-
-/// Two bytes of a pattern, or of several patterns, that are rare in text, and their offsets.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Probe {
-    pub(super) offsets: [usize; 2],
-    pub(super) bytes: [u8; 2],
 }
 
 #[derive(Debug)]

@@ -250,7 +250,7 @@ fn a_cut_is_told_once() {
         .file("b.json.gz", &gzip(text.as_bytes())[..300])
         .file(
             "c.json",
-            &[&text.as_bytes()[..text.len() - 10], &[0; 600]].concat(),
+            [&text.as_bytes()[..text.len() - 10], &[0; 600]].concat(),
         )
         .hunt(&[])
         .exits(3)

@@ -13,8 +13,8 @@ const GROUP: usize = 8;
 #[derive(Debug)]
 pub(super) struct Group {
     /// For each place two tables, each twice, as a vector needs it.
-    low: [[u8; 32]; PLACES],
-    high: [[u8; 32]; PLACES],
+    pub(super) low: [[u8; 32]; PLACES],
+    pub(super) high: [[u8; 32]; PLACES],
 }
 
 impl Group {
