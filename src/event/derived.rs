@@ -332,7 +332,7 @@ fn flattened_leaves(
 /// Empty values are dropped first. Then it is a failure if `errorCode` or `errorMessage` is still present. The texts `-`
 /// and `none`, which Elastic's pipeline drops too, are errors here, since AWS writes no such texts by itself. There is no
 /// outcome if only damage is present, since an empty text may have been damaged, or an error; nor if an export says that
-/// there was no error.
+/// there was no error, or has something there that is no error.
 fn outcomes(record: &Record<'_>, is_row: bool, visit: Visit<'_>) {
     let mut is_found = false;
     if is_action(record, "ConsoleLogin") {

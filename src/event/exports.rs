@@ -86,7 +86,7 @@ pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
 }
 
 /// Returns true if a text in the place of an error does not tell whether the call failed: it is noise, or an export says
-/// that there was no error.
+/// that there was no error, or has something there that is no error.
 pub(super) fn is_open_error(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     is_noise(text) || leaves_error_open(text) && (is_row || !is_native(record))
 }

@@ -1,14 +1,14 @@
 //! The ECS view of one record: the values that a rule requests, by the names of the Elastic Common Schema.
 //!
 //! In: a parsed JSON value that is a record. Out: the values of any ECS field, and whether a reading of it is
-//! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for
-//! documents that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from,
-//! `derived` derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has the values by CloudTrail's own names. `names` and `exports` know how tables change
-//! CloudTrail's fields, `doubt` what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
-//! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and
-//! `object_text` reads objects that are stored as text, and
-//! `python` those that Python printed. This module knows no rule, and copies nothing except text
-//! that must be built.
+//! doubtful. There is one file per schema: `cloudtrail` for records as AWS writes them, `ecs` and `ocsf` for documents
+//! that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from, `derived`
+//! derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has
+//! the values by CloudTrail's own names. `names` and `exports` know how tables change CloudTrail's fields, `doubt`
+//! what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
+//! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints
+//! objects as Elastic's pipeline does, and `object_text` reads objects that are stored as text, and `python` those
+//! that Python printed. This module knows no rule, and copies nothing except text that must be built.
 //!
 //! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
 //! `event.outcome` has each outcome that some reading gives.
@@ -230,17 +230,16 @@ impl<'v> Event<'v> {
     }
 
     /// Returns true if its outcome is open. Elastic's documents have a field for the outcome, which may have been
-    /// left out. In other records the text of an error may be damaged.
+    /// left out. In other records the text of an error may be damaged, or be none.
     #[must_use]
     pub fn lacks_outcome(&self) -> bool {
         match self.schema {
-            Schema::CloudTrail => {
+            Schema::CloudTrail | Schema::Ocsf => {
                 let mut is_open = true;
                 self.each_value("event.outcome", &mut |_| is_open = false);
                 is_open
             }
             Schema::Ecs => !ecs::says_outcome(self.record.value()),
-            Schema::Ocsf => false,
         }
     }
 

@@ -225,18 +225,21 @@ fn denies_error(text: &str) -> bool {
 }
 
 /// Returns true if a text in the place of an error may mean that there was none: it denies an error, or a program printed
-/// something else there, such as `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls. Nor is
-/// a text without letters an error, such as a part of an address, unless it is a status that HTTP has for errors.
+/// something else there, such as `%!s(<nil>)`, `map[]`, `System.Object[]`, or a list of the errors of several calls. A text
+/// without letters, such as a part of an address, may mean so too, unless it is an error status of HTTP (400 to 599).
 pub(super) fn leaves_error_open(text: &str) -> bool {
     let bare = text.trim();
     let is_list = bare.starts_with('[') && bare.ends_with(']');
     let is_one_word = !bare.contains(char::is_whitespace);
     let is_printed = || bare.contains(['%', '<', '>', '(', ')', '[', ']', '{', '}', '\\']);
-    let is_number = || !bare.contains(char::is_alphabetic) && !is_error_status(bare);
-    denies_error(text) || is_list || is_one_word && is_printed() || is_number()
+    let has_no_letter = || !bare.contains(char::is_alphabetic);
+    let is_printed = is_one_word && is_printed();
+    denies_error(text) || is_list || is_printed || has_no_letter() && !is_error_status(bare)
 }
 
+/// Returns true for an error status of HTTP, also as pandas writes a number where others are missing: `403.0`.
 fn is_error_status(text: &str) -> bool {
+    let text = text.strip_suffix(".0").unwrap_or(text);
     matches!(text.as_bytes(), [b'4' | b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit())
 }
 
@@ -323,6 +326,32 @@ mod tests {
             "é",
         ] {
             assert!(!denies_error(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_letters_is_no_error_unless_it_is_a_status_of_http() {
+        for text in [
+            "13.7",
+            "2024-05-03 12:04:07",
+            "399",
+            "600",
+            "4030",
+            "200.0",
+            "40٣",
+        ] {
+            assert!(leaves_error_open(text), "{text}");
+        }
+        for text in [
+            "400",
+            "599",
+            "403.0",
+            " 404 ",
+            "é",
+            "AccessDenied",
+            "403 Forbidden",
+        ] {
+            assert!(!leaves_error_open(text), "{text}");
         }
     }
 

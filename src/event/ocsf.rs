@@ -12,6 +12,7 @@ use super::categories::kind_of;
 use super::doubt::Said;
 use super::ecs::{each_at, each_under};
 use super::exports::is_piece;
+use super::exports::leaves_outcome_open;
 use super::fields::flattened;
 use super::flattened::each_leaf;
 use super::json::Value;
@@ -353,12 +354,21 @@ fn text(text: &str) -> Scalar<'_> {
     Scalar::Text(Cow::Borrowed(text))
 }
 
+/// Calls `visit` with the outcome; not if what stands in the place of an error leaves it open, and no status says that the
+/// call failed.
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_failure =
         first_text(document, "status").is_some_and(|status| status.eq_ignore_ascii_case("failure"));
+    let mut is_open = false;
     for path in ["api.response.error", "api.response.message"] {
         each_at(document, path, &mut |value| {
-            is_failure |= !value.is_hollow() && !value.as_str().is_some_and(says_nothing);
+            if value.is_hollow() || value.as_str().is_some_and(says_nothing) {
+                return;
+            }
+            match leaves_outcome_open(value, &is_nothing) {
+                true => is_open = true,
+                false => is_failure = true,
+            }
         });
     }
     each_at(document, "status_id", &mut |id| {
@@ -369,7 +379,11 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
             _ => false,
         };
     });
-    visit(text(if is_failure { "failure" } else { "success" }));
+    match (is_failure, is_open) {
+        (true, _) => visit(text("failure")),
+        (false, true) => {}
+        (false, false) => visit(text("success")),
+    }
 }
 
 /// Calls `visit` with each text of the request: as stored, with its own escapes decoded, and the part in `unmapped`.

@@ -575,6 +575,12 @@ fn an_export_that_says_that_there_was_no_error_leaves_the_outcome_open() {
             r#"{{"event":{{"action":"AttachUserPolicy","provider":"iam.amazonaws.com","dataset":"aws.cloudtrail"}},"aws":{{"cloudtrail":{{"error_code":"{error}","request_parameters":"{{policyArn={ARN}}}"}}}}}}"#
         )
     };
+    let ocsf = |error: &str| {
+        let request = serde_json::to_string(request).unwrap();
+        format!(
+            r#"{{"class_uid":6003,"metadata":{{"product":{{"name":"CloudTrail"}},"uid":"1"}},"time":1714564800000,"api":{{"operation":"AttachUserPolicy","service":{{"name":"iam.amazonaws.com"}},"request":{{"data":{request}}},"response":{{"error":{error}}}}},"status":"Success"}}"#
+        )
+    };
     let texts = [
         ecs("success"),
         ecs("0"),
@@ -598,8 +604,12 @@ fn an_export_that_says_that_there_was_no_error_leaves_the_outcome_open() {
         row("13.7"),
         snake("2024-05-03 12:04:07"),
         ecs("111122223333"),
+        ocsf(r#""13.7""#),
+        ocsf(r#"["AccessDenied",null]"#),
         // These are failures.
         row("403"),
+        ocsf("404"),
+        ocsf(r#""13.7""#).replace(r#""Success""#, r#""Failure""#),
         row("NoSuchEntity"),
         ecs("AccessDenied"),
         snake("AccessDenied"),
@@ -610,12 +620,13 @@ fn an_export_that_says_that_there_was_no_error_leaves_the_outcome_open() {
         row("#N/A"),
         snake("<nil>"),
         snake("—"),
+        ocsf("null"),
     ];
     let hunt = hunt(&texts).exits(3);
-    let open: Vec<usize> = (0..17).collect();
+    let open: Vec<usize> = (0..19).collect();
     assert_eq!(told(&hunt, "undecided"), open, "{}", hunt.stderr);
-    assert_eq!(hunt.report["related"]["failed_attach"], 6);
-    assert_eq!(hunt.report["alerts"], 4, "{}", hunt.report);
+    assert_eq!(hunt.report["related"]["failed_attach"], 8);
+    assert_eq!(hunt.report["alerts"], 5, "{}", hunt.report);
 }
 
 #[test]

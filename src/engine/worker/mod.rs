@@ -7,6 +7,7 @@
 mod chain;
 pub(crate) mod large;
 mod logs;
+mod once;
 mod part;
 mod piece;
 mod table;
@@ -24,7 +25,7 @@ use crate::input::names::Names;
 use crate::input::open::{OpenOptions, Opened};
 use crate::input::table::RowCriteria;
 use crate::input::{Codecs, Source};
-use crate::report::{Code, Defect, LogEvents, Member, Outcome, Severity, Space, Stats};
+use crate::report::{Code, Defect, LogEvents, Member, Outcome, Severity, Stats};
 use crate::scan::{Candidate, Prefilter, RawRecord, ScanItem, Scanner, Window, let_off_notes};
 use logs::Logs;
 
@@ -151,9 +152,7 @@ impl SourceReport {
             (&d.member, offset, d.code, &d.message)
         }
         self.defects.sort_by(|a, b| place(a).cmp(&place(b)));
-        self.report_binary_once();
-        self.report_padding_once();
-        self.report_cut_once();
+        once::keep_one_of_each_fault(&mut self.defects);
         let is_complete = self
             .defects
             .iter()
@@ -166,60 +165,6 @@ impl SourceReport {
         };
         (outcome, self.stats, self.defects)
     }
-}
-
-impl SourceReport {
-    /// Keeps one report of binary content per log, the first one: each piece reports the binary content it contains.
-    fn report_binary_once(&mut self) {
-        let mut told: Option<Option<Arc<Member>>> = None;
-        self.defects.retain(|defect| {
-            let is_binary = matches!(defect.code, Code::NotText | Code::UnknownContent);
-            let is_again = is_binary && told.as_ref() == Some(&defect.member);
-            if is_binary {
-                told = Some(defect.member.clone());
-            }
-            !is_again
-        });
-    }
-
-    /// Keeps one report of a text that is cut off and padded with zeros: that it is cut off. The defects are already
-    /// sorted.
-    fn report_padding_once(&mut self) {
-        self.defects.dedup_by(|zeros, cut| {
-            let is_behind = is_cut_text(cut) && is_of_text(zeros) && zeros.member == cut.member;
-            is_behind && zeros.code == Code::UnknownContent
-        });
-    }
-
-    /// Keeps the report that a text ends inside a document only if nothing else explains it. Explanations are an error
-    /// in the container of the text, and a record or row that is cut off at that place. The defects are already sorted.
-    fn report_cut_once(&mut self) {
-        let is_fault =
-            |defect: &Defect| !is_of_text(defect) && defect.code.severity() == Severity::Error;
-        let (mut kept, mut dropped) = (Vec::with_capacity(self.defects.len()), 0);
-        for (n, defect) in self.defects.iter().enumerate() {
-            let same = |other: &&Defect| other.member == defect.member;
-            let is_explained = is_cut_text(defect)
-                && (self.defects[..n].last().filter(same))
-                    .is_some_and(|d| matches!(d.code, Code::RecordCut | Code::InvalidRow))
-                || is_cut_text(defect) && self.defects.iter().filter(same).any(is_fault);
-            dropped += usize::from(is_explained);
-            kept.push(!is_explained);
-        }
-        if dropped > 0 {
-            let mut kept = kept.into_iter();
-            self.defects.retain(|_| kept.next() == Some(true));
-        }
-    }
-}
-
-fn is_of_text(defect: &Defect) -> bool {
-    matches!(defect.offset, Some((Space::Text, _)))
-}
-
-/// Returns true for the report that a text ends inside a document.
-fn is_cut_text(defect: &Defect) -> bool {
-    defect.code == Code::Truncated && is_of_text(defect)
 }
 
 /// The state that one thread scans with. All its memory is reused from source to source.

@@ -12,7 +12,7 @@ const GROUP: usize = 8;
 /// The first bytes of up to eight words.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// For each place two tables, each twice, as a vector needs it.
+    /// For each place two tables, each twice, as a vector of AVX2 needs it.
     pub(super) low: [[u8; 32]; PLACES],
     pub(super) high: [[u8; 32]; PLACES],
 }

@@ -1,5 +1,5 @@
 //! The inner loop of the search with AVX-512, whose vectors hold a whole block. The places of times are noted without a
-//! branch: two or three are in each record, and where is not to be predicted.
+//! branch: each record has one or two, and the processor cannot predict which block has one.
 
 use std::arch::x86_64::{
     __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_loadu_si512,
@@ -12,7 +12,7 @@ use super::beginnings::{Group, PLACES};
 use super::{BLOCK_BYTES, Blocks, KEY_BEFORE, KEY_BEFORE_BYTES, Places, Probe, Stop, TIME, Times};
 use crate::binary::CONTROL_MAX;
 
-/// For each lower half of a byte the byte of [`KEY_BEFORE`] that has it, as often as a vector needs the table.
+/// For each lower half of a byte the byte of [`KEY_BEFORE`] that has it, repeated for each lane of 16 bytes.
 const BEFORE_BY_HALF: [u8; BLOCK_BYTES] = {
     let mut table = [0; BLOCK_BYTES];
     let mut i = 0;
@@ -30,11 +30,13 @@ const BEFORE_BY_HALF: [u8; BLOCK_BYTES] = {
     table
 };
 
-/// Returns true if the processor has what [`search`] needs. Processors with the first form of AVX-512, without
-/// AVX-512 VBMI, lower their clock when such instructions are used.
+/// Returns true if the processor has what [`search`] needs, and gains by it: the first processors with AVX-512, which
+/// lack VBMI, lower their clock rate when they use it.
 #[inline]
-pub(super) fn is_there() -> bool {
-    std::arch::is_x86_feature_detected!("avx512bw")
+pub(super) fn is_supported() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vbmi")
 }
 
@@ -42,7 +44,7 @@ pub(super) fn is_there() -> bool {
 ///
 /// # Safety
 ///
-/// [`is_there`] must be true, and the text must have the bytes that [`super::search`] needs.
+/// [`is_supported`] must be true, and the text must have the bytes that [`super::search`] needs.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline(never)]
 #[expect(unsafe_code, reason = "loads from places that are checked once")]
