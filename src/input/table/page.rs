@@ -152,13 +152,16 @@ impl Shape {
     fn values(&self, bytes: &[u8], n: usize, encoding: Encoding) -> Result<(), Fault> {
         match encoding {
             Encoding::PLAIN => self.plain(bytes, n),
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if n > 0 => {
-                let (width, runs) = bytes.split_first().ok_or(BYTES_MISSING)?;
-                match width {
-                    0..=32 => each_run(runs, (*width).into(), n, &mut |_| Ok(())),
-                    _ => Err(WRONG_COUNT),
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => match (bytes.split_first(), n)
+            {
+                (None, 0) => Ok(()),
+                (Some((width @ 0..=32, runs)), _) => {
+                    let rest = each_run(runs, (*width).into(), n, &mut |_| Ok(()))?;
+                    ends_at(rest, 0)
                 }
-            }
+                (None, _) => Err(BYTES_MISSING),
+                (Some(_), _) => Err(WRONG_COUNT),
+            },
             Encoding::BYTE_STREAM_SPLIT => {
                 ends_at(bytes, n.checked_mul(self.length).ok_or(BYTES_MISSING)?)
             }
@@ -297,7 +300,7 @@ fn n_of_level(bytes: &[u8], max: u32, n: usize) -> Result<usize, Fault> {
     }
     let width = u32::BITS - max.leading_zeros();
     let mut n_found = 0;
-    each_run(bytes, width, n, &mut |run| {
+    let rest = each_run(bytes, width, n, &mut |run| {
         match run {
             Run::Same(level, _) if level > max => return Err(WRONG_LEVEL),
             Run::Same(level, n) => n_found += if level == max { n } else { 0 },
@@ -314,7 +317,11 @@ fn n_of_level(bytes: &[u8], max: u32, n: usize) -> Result<usize, Fault> {
         }
         Ok(())
     })?;
-    Ok(n_found)
+    // Nobody pads levels. Levels of more bits leave bytes over, which may be zeros, and the values may be as many.
+    match rest.is_empty() {
+        true => Ok(n_found),
+        false => Err(WRONG_LEVEL),
+    }
 }
 
 /// Some levels or indexes, and their number.
@@ -323,13 +330,13 @@ enum Run<'a> {
     Packed(&'a [u8], usize),
 }
 
-/// Visits the runs of `n` numbers of a width in bits, and checks that they end where the bytes end.
+/// Visits the runs of `n` numbers of a width in bits. Returns the bytes after them.
 fn each_run<'a>(
     mut bytes: &'a [u8],
     width: u32,
     mut n: usize,
     visit: &mut dyn FnMut(Run<'a>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+) -> Result<&'a [u8], Fault> {
     let width = to_usize(width);
     while n > 0 {
         let head = varint(&mut bytes).ok_or(BYTES_MISSING)?;
@@ -355,7 +362,7 @@ fn each_run<'a>(
         visit(Run::Packed(split(&mut bytes, length)?, n_taken))?;
         n -= n_taken;
     }
-    ends_at(bytes, 0)
+    Ok(bytes)
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
@@ -440,6 +447,25 @@ mod tests {
         assert_eq!((of(no_null), required(no_null)), (Ok(4), Err(LEVELS_FOUND)));
         let nested = Shape { max_def: 3, ..TEXT };
         assert!(n_present(nested, PAGE, 4, Encoding::PLAIN).is_err());
+    }
+
+    #[test]
+    fn levels_end_where_their_column_has_them_end() {
+        let dictionary = Encoding::RLE_DICTIONARY;
+        // Four levels of two bits, one of which is the highest, and its value in the dictionary.
+        let page = b"\x03\0\0\0\x03\x64\0\x01\x02\0";
+        let nested = |max_def| n_present(Shape { max_def, ..TEXT }, page, 4, dictionary);
+        assert_eq!(nested(2), Ok(1));
+        // As levels of one bit they leave a zero, and one of them is the highest, too.
+        assert_eq!(nested(1), Err(WRONG_LEVEL));
+        // Levels that none of has the highest one leave the values.
+        let page = b"\x02\0\0\0\x08\x01\x01\x08\x01";
+        let flat = |max_def| n_present(Shape { max_def, ..TEXT }, page, 4, dictionary);
+        assert_eq!((flat(1), flat(2)), (Ok(4), Err(BYTES_LEFT)));
+        let nulls = b"\x02\0\0\0\x08\0\0";
+        for page in [&nulls[..], &nulls[..6]] {
+            assert_eq!(n_present(TEXT, page, 4, dictionary), Ok(0));
+        }
     }
 
     /// Returns the bytes of a page: its levels, with one null, as bits or as runs, and the values.
