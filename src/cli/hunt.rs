@@ -119,9 +119,15 @@ fn hunt(args: &HuntArgs, config: &HuntConfig, is_of_dataset: bool) -> anyhow::Re
         _ if surveyed.is_contradicted => Exit::Contradicted,
         false => Exit::Incomplete,
         true if surveyed.has_holes && args.survey.require_coverage => Exit::Incomplete,
-        true if args.output.fail_on_alerts && report.alerts > 0 => Exit::Alerts,
+        true if args.output.fail_on_alerts && has_alerts(&report) => Exit::Alerts,
         true => Exit::Complete,
     })
+}
+
+/// Returns whether there are alerts, also such that `--max-per-rule` left out.
+fn has_alerts(report: &Report) -> bool {
+    let mut rules = report.rules.rules.iter();
+    report.alerts > 0 || rules.any(|rule| rule.left_out > 0)
 }
 
 /// What is kept of a hunt's results to be shown when it ends.

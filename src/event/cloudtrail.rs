@@ -102,21 +102,33 @@ pub(crate) fn is_notification(record: &Record<'_>) -> bool {
     sources.peek().is_some() && sources.all(|source| source.starts_with("aws:"))
 }
 
+/// Returns true if an event notification of another AWS service carries a message, which may be anything.
+pub(crate) fn carries_message(record: &Record<'_>) -> bool {
+    ["Sns", "body", "kinesis"]
+        .iter()
+        .any(|name| record.get(name).next().is_some())
+}
+
 /// Returns true if this is an Insight event or the details of one. It names the calls that it is about: it is a
 /// statement about many events, and not itself one of them.
 pub(crate) fn is_insight(record: &Record<'_>) -> bool {
     let is_insight_event = |t: Value<'_>| t.as_str() == Some("AwsCloudTrailInsight");
     let has_details = record.get("insightDetails").any(Value::is_object);
+    let is_kind = |t: Value<'_>| t.as_str().is_some_and(|kind| kind.ends_with("Insight"));
     has_details && record.get("eventType").any(is_insight_event)
-        || record.get("insightType").any(|t| t.as_str().is_some())
+        || record.get("insightType").any(is_kind)
 }
 
 /// Returns true if this is the document of a digest file.
 pub(crate) fn is_digest(record: &Record<'_>) -> bool {
-    record.get("digestStartTime").next().is_some()
+    let has = |field: &str| {
+        let is_nothing = |value: Value<'_>| value.as_str().is_some_and(is_nothing);
+        record.get(field).any(|value| !is_nothing(value))
+    };
+    has("digestStartTime")
         && ["digestS3Bucket", "logFiles", "digestEndTime"]
             .iter()
-            .any(|field| record.get(field).next().is_some())
+            .any(|field| has(field))
 }
 
 /// Calls `visit` with each key and string of the request.

@@ -53,7 +53,7 @@ pub(crate) fn is_record(value: Value<'_>) -> bool {
         });
         any
     };
-    any_text("event.action", |action| !action.is_empty())
+    any_text("event.action", |action| !is_nothing(action))
         && (has_under(value, "aws.cloudtrail")
             || any_text("event.dataset", |dataset| dataset == "aws.cloudtrail")
             || any_text("data_stream.dataset", |dataset| dataset == "aws.cloudtrail")
@@ -246,9 +246,11 @@ fn is_of(name: &str, space: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Returns the names of the dataset, without what writers of tables put where there is none.
 fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
     let mut found = all_at(value, "event.dataset");
     found.extend(all_at(value, "data_stream.dataset"));
+    found.retain(|value| !value.is_hollow() && !value.as_str().is_some_and(is_nothing));
     found
 }
 
@@ -342,8 +344,8 @@ fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     }
 }
 
-/// Calls `visit` with the value, or with each element of an array of values. Values that mean "no value" are left
-/// out.
+/// Calls `visit` with the value, or with each element of an array of values, also of arrays inside. Values that mean
+/// "no value" are left out.
 fn each_scalar(value: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     each_scalar_but(value, is_nothing, visit);
 }
@@ -354,11 +356,12 @@ fn each_scalar_but(
     is_left_out: fn(&str) -> bool,
     visit: &mut dyn FnMut(Scalar<'_>),
 ) {
-    for value in std::iter::once(value).chain(value.elements()) {
-        let is_left_out = value.as_str().is_some_and(is_left_out);
-        if let Some(value) = value.scalar().filter(|_| !is_left_out) {
-            visit(value);
-        }
+    let is_one = !value.as_str().is_some_and(is_left_out);
+    if let Some(value) = value.scalar().filter(|_| is_one) {
+        visit(value);
+    }
+    for element in value.elements() {
+        each_scalar_but(element, is_left_out, visit);
     }
 }
 

@@ -9,11 +9,16 @@ use super::record::{
 };
 use super::{Scalar, object_text};
 
-/// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text.
+/// Returns true if the record is as AWS writes it: with AWS's names, and with objects where exports write text. Only events
+/// of network activity may have no request.
 pub(super) fn is_native(record: &Record<'_>) -> bool {
     let is_object = |field| record.get(field).all(|value| value.as_str().is_none());
+    let is_of_network = || {
+        let mut categories = record.get("eventCategory");
+        categories.any(|category| category.as_str() == Some("NetworkActivity"))
+    };
     record.has("eventName")
-        && record.has(REQUEST)
+        && (record.has(REQUEST) || is_of_network())
         && is_object(REQUEST)
         && is_object("userIdentity")
         && spread_request(record).next().is_none()

@@ -10,6 +10,12 @@ pub(crate) fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
 }
 
+/// Returns true if a word ends before this text: no character of a name follows, except the full stop of a sentence.
+pub(crate) fn ends_word(rest: &[u8]) -> bool {
+    let rest = rest.strip_prefix(b".").unwrap_or(rest);
+    rest.first().is_none_or(|byte| !is_of_name(*byte))
+}
+
 /// Returns true if `name` is the field `field`: in CloudTrail's spelling, or in one that differs in case and in the
 /// separators of its words.
 pub(crate) fn is_field(name: &str, field: &str) -> bool {
@@ -105,6 +111,11 @@ pub(crate) fn is_damaged(name: &[u8]) -> bool {
     };
     let is_wrong = |name: &str| name.contains(is_foreign) || name.trim().len() < name.len();
     name.is_empty() || std::str::from_utf8(name).map_or(true, is_wrong)
+}
+
+/// Returns true if the name of an action in a table is damaged, or stands for none: other columns may have the name.
+pub(crate) fn is_unknown(name: &[u8]) -> bool {
+    is_damaged(name) || std::str::from_utf8(name).is_ok_and(is_nothing)
 }
 
 /// Texts that writers of tables use for a missing value.

@@ -52,8 +52,9 @@ impl<'v> Event<'v> {
         let record = &self.record;
         let is_without = || self.said() == Said::Nothing && exports::is_native(record);
         match self.schema {
-            Schema::CloudTrail if counts_beside && is_without() => {
-                cloudtrail::is_named_beside(record, holds)
+            // AWS wrote that there is no request.
+            Schema::CloudTrail if is_without() => {
+                counts_beside && cloudtrail::is_named_beside(record, holds)
             }
             Schema::CloudTrail => cloudtrail::may_stand_for_request(record, holds),
             Schema::Ecs | Schema::Ocsf => holds_below(record.value(), holds),

@@ -9,10 +9,11 @@ use super::record::Record;
 /// Returns true if this is a row of alerts, or an OCSF finding.
 pub(crate) fn is_own_row(value: Value<'_>) -> bool {
     let columns = ["alert_id", "rule_id", "rule_name"];
-    // The name of the second before version 0.2.0.
-    let places = ["log_file_path", "source"];
+    // Before version 0.2.0 the path was called `source`, which others call something so, too.
+    let is_older =
+        || has_texts(value, &["source"]) && member(value, "byte_offset").next().is_some();
     let is_row =
-        || has_texts(value, &columns) && places.iter().any(|place| has_texts(value, &[place]));
+        || has_texts(value, &columns) && (has_texts(value, &["log_file_path"]) || is_older());
     is_row() || is_finding(value)
 }
 

@@ -237,6 +237,9 @@ const CLOCKS: [(&str, i64); 4] = [
     ("%I:%M %p", MINUTE),
 ];
 
+/// The first year with four digits.
+const FULL_YEAR: i16 = 1000;
+
 fn named(text: &str) -> Option<(DateTime, i64)> {
     let forms = NAMED.iter().flat_map(|date| {
         let months = [date.to_string(), date.replace("%b", "%B")];
@@ -244,7 +247,10 @@ fn named(text: &str) -> Option<(DateTime, i64)> {
     });
     let mut forms =
         forms.flat_map(|date| CLOCKS.map(|(clock, length)| (date.replace("CLOCK", clock), length)));
-    forms.find_map(|(form, length)| Some((DateTime::strptime(&form, text).ok()?, length)))
+    let found =
+        forms.find_map(|(form, length)| Some((DateTime::strptime(&form, text).ok()?, length)));
+    // Of `5/1/24` it is not known which number is the year.
+    found.filter(|(time, _)| time.year() >= FULL_YEAR)
 }
 
 /// Reads day and month as numbers, in either order, if the order is certain.
@@ -393,6 +399,11 @@ mod tests {
             "20240501120000",
             "5/1/2024 12:00:00 PM",
             "05.01.2024 12:00:00",
+            // Any of the three may be the year.
+            "5/1/24 12:00",
+            "5/1/24, 12:00 PM",
+            "24/05/13 12:00",
+            "May 13, 24 12:00",
             // Numbers of a spreadsheet, of Windows and of .NET.
             "45413.5",
             "133590384000000000",

@@ -67,10 +67,15 @@ impl Tally {
         rule.map_or(0, |rule| rule.n_alerts)
     }
 
-    /// Counts an alert that is not written.
-    pub(super) fn leave_out(&mut self, rule: u16) {
-        if let Some(rule) = self.rules.get_mut(usize::from(rule)) {
+    /// Counts an alert that is not written. Its event matched all the same.
+    pub(super) fn leave_out(&mut self, alert: &Alert) {
+        if let Some(rule) = self.rules.get_mut(usize::from(alert.rule())) {
             rule.n_left_out += 1;
+        }
+        match alert.fired() {
+            Some(fired) => self.events.extend(fired.event_ids.iter().map(hash)),
+            None if self.is_by_rule => self.events.extend([event_of(alert)]),
+            None => {}
         }
     }
 

@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
             };
         }
         if self.tally.n_alerts(row.rule()) >= self.max_per_rule {
-            self.tally.leave_out(row.rule());
+            self.tally.leave_out(&row);
             return Ok(());
         }
         (self.notify)(Notice::Alert(&row));

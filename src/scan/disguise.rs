@@ -5,7 +5,7 @@
 use memchr::{memchr_iter, memmem, memrchr};
 
 use super::drawn;
-use super::ending::{first_line, start, string_end};
+use super::ending::{first_line, first_place, start, string_end};
 use crate::report::{Code, Defect};
 
 /// The beginnings of the base64 of compressed data.
@@ -53,7 +53,10 @@ pub(super) fn find(head: &[u8], has_records: bool) -> Option<Defect> {
     let encoded = if is_json { None } else { encoded(text) };
     let (at, message) = if let Some(message) = encoded {
         (0, message)
-    } else if let Some((at, what)) = (!has_records).then(|| in_word(head, is_json)).flatten() {
+    } else if let Some((at, what)) = match has_records {
+        true => beside_records(head),
+        false => in_word(head, is_json),
+    } {
         (
             at,
             format!("a word in it is base64 of {what}, which is not read"),
@@ -196,7 +199,27 @@ fn base64(text: &[u8]) -> Option<&'static str> {
     if content.len() < BASE64_FILE_LEAST || !content.iter().all(|b| is_base64(*b)) {
         return None;
     }
-    packed(&content).or_else(|| is_json(&content).then_some("JSON"))
+    packed(&content)
+        .or_else(|| is_json(&content).then_some("JSON"))
+        .or_else(|| is_list_of_base64(body).then_some("something else"))
+}
+
+/// Returns true if a text is nothing but lines of base64 as programs break them, or a long one. Lists of keys or hashes have
+/// shorter lines, or letters of one case.
+fn is_list_of_base64(text: &[u8]) -> bool {
+    /// The lengths at which programs break lines, and the least length of a line that nothing breaks.
+    const LENGTHS: [usize; 3] = [64, 76, 128];
+    let first = first_line(text).trim_ascii_end();
+    let is_broken =
+        LENGTHS.contains(&first.len()) && text.len() > first.len() + 2 || first.len() > 128;
+    let has = |is_kind: fn(&u8) -> bool| first.iter().any(is_kind);
+    is_broken
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && text
+            .iter()
+            .all(|b| is_base64(*b) || matches!(b, b'\r' | b'\n'))
 }
 
 /// Returns the kind of mail or answer that a text is, if it is one with encoded parts.
@@ -257,6 +280,26 @@ fn in_word(head: &[u8], in_strings: bool) -> Option<(usize, &'static str)> {
         });
         what.map(|what| (start, what))
     })
+}
+
+/// Finds such a word in a text whose beginning shows a record: in the data of Kinesis, whose envelope has names as a record
+/// has them, and in lines of JSON without a record.
+fn beside_records(head: &[u8]) -> Option<(usize, &'static str)> {
+    if memmem::find(head, b"\"aws:kinesis\"").is_some() {
+        return in_word(head, true);
+    }
+    let mut line_start = 0;
+    head.split_inclusive(|byte| *byte == b'\n')
+        .find_map(|line| {
+            let at = line_start;
+            line_start += line.len();
+            // The lines of a document that is divided among lines do not begin so.
+            let is_document = line.starts_with(b"{\"") && line.trim_ascii_end().ends_with(b"}");
+            let (start, what) = (is_document && first_place(line).is_none())
+                .then(|| in_word(line, true))
+                .flatten()?;
+            Some((at + start, what))
+        })
 }
 
 /// Decodes base64.
@@ -409,8 +452,12 @@ mod tests {
             format!("2024-05-01 host ct: {base64}\n"),
         ] {
             assert!(find(text.as_bytes(), false).is_some(), "{text}");
-            assert!(find(text.as_bytes(), true).is_none(), "{text}");
+            // Beside records only a line of JSON that is none itself is looked at.
+            let is_line = text.starts_with('{');
+            assert_eq!(find(text.as_bytes(), true).is_some(), is_line, "{text}");
         }
+        let record = format!("{{\"eventName\":\"a\",\"message\":\"{base64}\"}}");
+        assert_eq!(find(record.as_bytes(), true), None);
     }
 
     #[test]

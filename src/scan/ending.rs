@@ -275,7 +275,7 @@ pub(super) struct Place {
 }
 
 /// Returns the place of the first record of a text, if the beginning of the text shows one.
-fn first_place(head: &[u8]) -> Option<Place> {
+pub(super) fn first_place(head: &[u8]) -> Option<Place> {
     let text = start(head);
     let mut open: Vec<(u8, bool)> = Vec::new();
     let (mut i, mut before) = (0, b' ');

@@ -61,7 +61,9 @@ fn recognise_in<'v>(value: Value<'v>, wrapper: Wrapper<'v>, visit: &mut dyn FnMu
             if let Some((_, images)) = value.members().find(|(name, _)| *name == "dynamodb") {
                 return texts_below(images, visit);
             }
-            visit(Met::NoEvent);
+            if !cloudtrail::carries_message(&record) {
+                visit(Met::NoEvent);
+            }
         }
         let made_of = each_made(value, &mut |json| visit(Met::Made(json)));
         let is_left = |name: &str| match made_of {

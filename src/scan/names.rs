@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::patterns::{Passed, Patterns};
-use crate::event::names::is_of_name;
+use crate::event::names::{ends_word, is_of_name};
 
 /// The beginning of an escape.
 const ESCAPE: &str = "\\u00";
@@ -50,7 +50,7 @@ fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
     let begins = !is_inside(text[..start].last()) || ends_in_escape(&text[..start]);
     // An escape begins with a backslash, which is in no name. Nothing else ends a word in the middle.
-    begins && !is_inside(text.get(end))
+    begins && ends_word(text.get(end..).unwrap_or_default())
 }
 
 /// Returns true if this ends in an escape, such as `\n` or `\u002f`, which may stand for a character of no name.

@@ -287,6 +287,32 @@ fn bytes_that_are_not_said_to_be_text_are_text() {
 }
 
 #[test]
+fn a_filler_in_the_column_of_actions_hides_no_row() {
+    let fields = [
+        text("eventname"),
+        text("event_name"),
+        text("requestparameters"),
+        text("raw"),
+    ];
+    let request = r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"}"#;
+    for filler in ["-", "null", "N/A", "(empty)", "[]", ""] {
+        let lake = Lake::new();
+        let raw = json!({"eventname": filler, "raw": attach("raw")});
+        let other = json!({"eventname": filler, "event_name": "AttachUserPolicy", "requestparameters": request});
+        let quiet = json!({"eventname": "GetUser"});
+        let rows = [quiet, raw, other];
+        write(
+            &lake.logs().join("a.parquet"),
+            &fields,
+            &rows,
+            WriterProperties::builder(),
+        );
+        let hunt = lake.hunt(&[]).exits(0);
+        assert_eq!(hunt.report["alerts"], 2, "{filler}: {}", hunt.report);
+    }
+}
+
+#[test]
 fn a_row_that_names_no_action_is_judged_by_what_else_it_holds() {
     let mut fields = athena();
     fields.push(text("raw"));

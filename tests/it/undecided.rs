@@ -629,6 +629,71 @@ fn an_export_that_says_that_there_was_no_error_leaves_the_outcome_open() {
     assert_eq!(hunt.report["alerts"], 5, "{}", hunt.report);
 }
 
+/// What stands for no value in a column hides neither the event beside it nor the rest of the row.
+#[test]
+fn a_filler_in_a_column_that_tells_what_a_row_is_hides_no_event() {
+    let request = "{policyArn=arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2}";
+    let whole = cell(&attach("1"));
+    let csv = [
+        format!(
+            "event.dataset,event.action,event.outcome,aws.cloudtrail.request_parameters\n-,AttachUserPolicy,success,{request}\n"
+        ),
+        format!("insight_type,event\nanomaly,{whole}\n"),
+        format!("insightType,event\n-,{whole}\n"),
+        format!("digestStartTime,digestEndTime,event\n-,-,{whole}\n"),
+        format!("alert_id,rule_id,rule_name,source,event\na1,r1,Quarantine,aws,{whole}\n"),
+        attach("1").replacen('{', r#"{"insightType":"","#, 1),
+        format!(
+            r#"{{"event":{{"dataset":"","action":"AttachUserPolicy","outcome":"success"}},"aws":{{"cloudtrail":{{"request_parameters":"{request}"}}}}}}"#
+        ),
+    ];
+    let n_files = csv.len() as u64;
+    let hunt = hunt(&csv).exits(0);
+    assert_eq!(hunt.report["alerts"], n_files, "{}", hunt.report);
+    let document = format!(
+        "event.dataset,event.action,event.outcome,aws.cloudtrail.request_parameters,event.original\naws.cloudtrail,-,success,{request},{whole}\n"
+    );
+    self::hunt(&[document]).finds(&["1"]);
+}
+
+/// SNS, SQS and Kinesis carry messages of any kind.
+#[test]
+fn a_message_that_names_the_policy_and_is_no_event_is_told() {
+    let name = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2";
+    let texts = [
+        format!(
+            r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":"{{\"action\":\"AttachUserPolicy\",\"policy\":\"{name}\"}}"}}}}]}}"#
+        ),
+        format!(
+            r#"{{"Records":[{{"messageId":"1","body":"eventName=AttachUserPolicy policyArn={name}","eventSource":"aws:sqs"}}]}}"#
+        ),
+    ];
+    let hunt = hunt(&texts).exits(3).finds(&[]);
+    assert_eq!(
+        told(&hunt, "needle_without_record"),
+        [0, 1],
+        "{}",
+        hunt.stderr
+    );
+}
+
+/// Where AWS wrote that there is no request, a word elsewhere in the record is none of it, except for the quarantine rule.
+#[test]
+fn an_empty_request_is_no_doubt_for_other_rules() {
+    let record = attach("1");
+    let start = record.find(r#""requestParameters":{"#).unwrap();
+    let end = start + record[start..].find('}').unwrap() + 1;
+    for empty in ["null", "{}"] {
+        let record = record.replace(
+            &record[start..end],
+            &format!(r#""requestParameters":{empty}"#),
+        );
+        let query = r#"any where event.action == "AttachUserPolicy" and stringContains(aws.cloudtrail.request_parameters, "111122223333")"#;
+        let lake = Lake::new().file("a", &record);
+        lake.hunt(&["--query", query]).exits(0).finds(&[]);
+    }
+}
+
 #[test]
 fn a_letter_after_the_name_of_the_request_is_damage() {
     let with = |name: &str| attach("1").replace("requestParameters", name);

@@ -372,6 +372,25 @@ fn text_in_disguise_is_told() {
         ("gzip in a string", event(&packed)),
         ("JSON in a string", event(text.as_bytes())),
         ("a mail", mail),
+        (
+            "base64 after a byte order mark",
+            base64([b"\xef\xbb\xbf", text.as_bytes()].concat().as_slice()),
+        ),
+        (
+            "base64 of something encrypted, in lines",
+            in_lines(&base64(&[b"Salted__", &packed[..]].concat()), 64, "\n"),
+        ),
+        (
+            "a stream that carries a record",
+            format!(
+                r#"{{"Records":[{{"kinesis":{{"data":"{}"}},"eventSource":"aws:kinesis","eventName":"aws:kinesis:record"}}]}}"#,
+                base64(attach("1").as_bytes())
+            ),
+        ),
+        (
+            "a line with base64 after a record",
+            format!("{}\n{}\n", other("2"), event(attach("1").as_bytes())),
+        ),
     ] {
         is_told(text.as_bytes(), "UnsupportedFormat", what);
     }
@@ -382,6 +401,21 @@ fn text_in_disguise_is_told() {
             "{holder}: {told:?}"
         );
     }
+}
+
+#[test]
+fn base64_in_the_data_of_records_is_data() {
+    let packed = base64(&gzip(attach("1").as_bytes()));
+    let record = other("2").replacen('{', &format!(r#"{{"userData":"{packed}","#), 1);
+    is_fine(format!("{record}\n{}\n", other("3")).as_bytes(), "lines");
+    is_fine(
+        pretty(&delivery(&[other("3"), record])).as_bytes(),
+        "pretty",
+    );
+    is_fine(
+        format!("{}\n{}\n", "3f".repeat(32), "a1".repeat(32)).as_bytes(),
+        "hashes",
+    );
 }
 
 #[test]

@@ -139,8 +139,9 @@ impl FoundByRule {
     pub(in super::super) fn text(&self, report: &Report, set: &RuleSet, room: Room) -> String {
         let rules = &report.rules.rules;
         let numbered = (0..u16::MAX).zip(rules);
-        let mut found: Vec<(u16, &RuleReport)> =
-            numbered.filter(|(_, rule)| rule.alerts > 0).collect();
+        let mut found: Vec<(u16, &RuleReport)> = numbered
+            .filter(|(_, rule)| rule.alerts + rule.left_out > 0)
+            .collect();
         found.sort_by_key(|(number, rule)| Reverse((set.severity(*number), rule.alerts)));
         if let Some(indicators) = &self.indicators {
             return indicators.table(room) + &self.events(&found, set, room);

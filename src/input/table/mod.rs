@@ -364,7 +364,7 @@ fn is_one_of(batch: &RecordBatch, values: &[String]) -> Result<BooleanArray, Arr
     }
     let is_one = |value: Option<&[u8]>| {
         value.is_none_or(|value| {
-            values.iter().any(|one| one.as_bytes() == value) || names::is_damaged(value)
+            values.iter().any(|one| one.as_bytes() == value) || names::is_unknown(value)
         })
     };
     Ok(match column.data_type() {

@@ -71,8 +71,8 @@ fn may_be_in_dictionary(dictionary: &Page, values: &[&[u8]]) -> bool {
             // The dictionary is damaged: the reader of the column will report it.
             return true;
         };
-        // A damaged name may have been any name.
-        if values.contains(&value) || names::is_damaged(value) {
+        // A damaged name may have been any name, and where there is none, another column may have it.
+        if values.contains(&value) || names::is_unknown(value) {
             return true;
         }
         rest = behind;

@@ -1,9 +1,10 @@
 //! A set of indicators: names, keys, addresses and networks that are searched for anywhere in an event.
 //!
 //! A text counts as a whole word: `203.0.113.7` is not in `203.0.113.77`, nor `admin` in `administrator`. Characters that
-//! names in AWS have (letters, digits and `+.@-_`) belong to a word. Case counts. A network is in a text that is an
-//! address in it; an IPv6 address is also in one that spells it in another way.
+//! names in AWS have (letters, digits and `+.@-_`) belong to a word, except a full stop that ends a sentence. Case counts. A
+//! network is in a text that has an address in it as a word; an IPv6 address is also in one that spells it in another way.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Network;
 use crate::event::Fields;
-use crate::event::names::is_of_name;
+use crate::event::names::{ends_word, is_of_name};
 
 /// Indicators, shared by the threads of a hunt.
 #[derive(Debug, Clone)]
@@ -135,9 +136,16 @@ impl Indicators {
             let found = places.filter_map(|place| self.0.texts.get(*place));
             found.for_each(|indicator| visit(indicator));
         }
-        for (name, network) in &self.0.networks {
-            if network.contains(text) {
-                visit(name);
+        if !self.0.networks.is_empty() {
+            let of_ipv6 = addresses_in(text).map(|one| one.to_canonical().to_string());
+            let words: Vec<_> = ipv4_in(text)
+                .map(Cow::Borrowed)
+                .chain(of_ipv6.map(Cow::Owned))
+                .collect();
+            for (name, network) in &self.0.networks {
+                if words.iter().any(|word| network.contains(word)) {
+                    visit(name);
+                }
             }
         }
     }
@@ -149,11 +157,20 @@ impl PartialEq for Indicators {
     }
 }
 
-/// Returns whether no character of a name stands directly before or after.
+/// Returns whether no character of a name stands directly before or after, except a full stop that ends a sentence.
 fn is_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_inside = |byte: Option<&u8>| byte.is_some_and(|byte| is_of_name(*byte));
     let before = start.checked_sub(1).and_then(|at| text.get(at));
-    !is_inside(before) && !is_inside(text.get(end))
+    let begins = before.is_none_or(|byte| !is_of_name(*byte));
+    begins && ends_word(text.get(end..).unwrap_or_default())
+}
+
+/// Returns the words of a text that may be IPv4 addresses.
+fn ipv4_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_outside = |c: char| c.is_ascii() && !is_of_name(c as u8);
+    let words = text.split(is_outside);
+    words
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Returns the IPv6 addresses in a text, in any spelling.
@@ -210,6 +227,13 @@ mod tests {
             "from 203.0.113.7, then",
             "arn:aws:iam::111122223333:user/alice",
             "198.51.100.99",
+            "198.51.100.0/24",
+            "cidr=198.51.100.7/32;",
+            "a 198.51.100.9, b",
+            "[198.51.100.9]:80",
+            "::ffff:198.51.100.7",
+            "no access for alice.",
+            "from 203.0.113.7.",
         ] {
             assert!(indicators.are_in(text), "{text}");
         }
@@ -218,6 +242,9 @@ mod tests {
             "malice",
             "alice@example.com",
             "198.51.101.9",
+            "198.51.100.9.example.com",
+            "ip-198.51.100.9",
+            "alice.smith",
             "",
         ] {
             assert!(!indicators.are_in(text), "{text}");

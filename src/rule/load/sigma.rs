@@ -78,7 +78,7 @@ fn metadata_of(document: Document, id: String) -> Metadata {
         "high" => Severity::High,
         "low" => Severity::Low,
         "informational" | "info" => Severity::Informational,
-        // A rule without a level, or with one that Sigma does not know.
+        // A rule without a level.
         _ => Severity::Medium,
     };
     let author = document.author.unwrap_or_default();

@@ -72,9 +72,24 @@ fn document(yaml: &Yaml) -> Read {
     (document, body_of(yaml))
 }
 
+/// Sigma's levels.
+const LEVELS: [&str; 5] = ["informational", "low", "medium", "high", "critical"];
+
+/// Returns true for the name of a level in any case, for none, and for a usual short form of the first one.
+fn is_level(name: &str) -> bool {
+    let is_one = |level: &&str| level.eq_ignore_ascii_case(name);
+    name.is_empty() || name.eq_ignore_ascii_case("info") || LEVELS.iter().any(is_one)
+}
+
 fn body_of(yaml: &Yaml) -> Result<Body, Fault> {
     if yaml.map().is_none() || yaml.get("title").and_then(Yaml::text).is_none() {
         return Err(yaml.fault("not a Sigma rule: it has no title"));
+    }
+    if let Some(level) = yaml.get("level")
+        && let Some(name) = level.text().filter(|name| !is_level(name))
+    {
+        let levels = LEVELS.join(", ");
+        return Err(level.fault(format!("`{name}` is no level: {levels}")));
     }
     if let Some(correlation) = yaml.get("correlation") {
         return correlation::correlation(correlation).map(Body::Correlation);
