@@ -161,8 +161,23 @@ impl<'v> Value<'v> {
 
     /// Returns the path of the first key or string that contains `literal`, appended to `path`.
     pub(crate) fn locate(self, literal: &str, path: &str) -> Option<String> {
+        self.locate_that(path, &|one| match one {
+            Located::Key(key) => key.contains(literal),
+            Located::Value(value) => value.as_str().is_some_and(|text| text.contains(literal)),
+        })
+    }
+
+    /// Returns the path of a value that is this text, or a number or flag that is written so, for the value at `path`.
+    pub(crate) fn locate_whole(self, text: &str, path: &str) -> Option<String> {
+        self.locate_that(path, &|one| match one {
+            Located::Key(_) => false,
+            Located::Value(value) => value.scalar().is_some_and(|one| one.into_text() == text),
+        })
+    }
+
+    fn locate_that(self, path: &str, is_it: &dyn Fn(Located<'_>) -> bool) -> Option<String> {
         let mut place = path.to_owned();
-        self.locate_below(literal, &mut place).then_some(place)
+        self.locate_below(is_it, &mut place).then_some(place)
     }
 
     /// Returns the path as [`Value::locate`] does, for a value with the key `name` at `path`.
@@ -174,17 +189,16 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// Returns true if `literal` occurs inside the value at `place`, and then extends `place` to the path of
-    /// `literal`.
-    fn locate_below(self, literal: &str, place: &mut String) -> bool {
-        if let Some(text) = self.as_str() {
-            return text.contains(literal);
+    /// Returns true if something inside the value at `place` is it, and then extends `place` to the path of that.
+    fn locate_below(self, is_it: &dyn Fn(Located<'_>) -> bool, place: &mut String) -> bool {
+        if !self.is_object() && !self.is_array() {
+            return is_it(Located::Value(self));
         }
         let n = place.len();
         for (key, child) in self.members() {
             place.push('.');
             place.push_str(key);
-            if key.contains(literal) || child.locate_below(literal, place) {
+            if is_it(Located::Key(key)) || child.locate_below(is_it, place) {
                 return true;
             }
             place.truncate(n);
@@ -192,13 +206,20 @@ impl<'v> Value<'v> {
         for (i, child) in self.elements().enumerate() {
             // Writing to a String cannot fail.
             write!(place, "[{i}]").expect("a String takes all");
-            if child.locate_below(literal, place) {
+            if child.locate_below(is_it, place) {
                 return true;
             }
             place.truncate(n);
         }
         false
     }
+}
+
+/// What may be what is located.
+enum Located<'v> {
+    Key(&'v str),
+    /// A value that is no object and no array.
+    Value(Value<'v>),
 }
 
 /// The number of members that a record has.

@@ -406,6 +406,14 @@ impl<'v> Event<'v> {
         Some(place.strip_prefix('.').unwrap_or(&place).to_owned())
     }
 
+    /// Returns the path in the record of a value that is this text, else of one that contains it.
+    pub(crate) fn locate_leaf(&self, text: &str) -> Option<String> {
+        let Some(place) = self.record.value().locate_whole(text, "") else {
+            return self.locate(&[text]);
+        };
+        Some(place.strip_prefix('.').unwrap_or(&place).to_owned())
+    }
+
     /// Returns true if a key occurs twice in the record itself, in its identity or in its request.
     #[must_use]
     pub fn has_duplicate_keys(&self) -> bool {

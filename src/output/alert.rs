@@ -138,7 +138,7 @@ fn matched_field(rule: &RowRule<'_>, row: &RowEvent<'_>) -> Option<String> {
     let (query, event) = (rule.rule().query(), row.event);
     if let Some(indicators) = query.indicators() {
         let found = indicators.found_in(event).into_iter();
-        let places = found.map(|(indicator, text)| match event.locate(&[&text]) {
+        let places = found.map(|(indicator, text)| match event.locate_leaf(&text) {
             Some(place) => format!("{indicator} in {place}"),
             None => indicator.to_owned(),
         });

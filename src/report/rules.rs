@@ -109,13 +109,18 @@ pub struct RefusedRule {
     pub reason: String,
 }
 
+impl RefusedRule {
+    /// Returns the position in the file, such as `:8:2`, as far as it is known.
+    #[must_use]
+    pub fn position(&self) -> String {
+        let numbers = [self.line, self.column].into_iter().flatten();
+        numbers.map(|number| format!(":{number}")).collect()
+    }
+}
+
 impl Display for RefusedRule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(f, ":{number}")?;
-        }
-        write!(f, ": {}", self.reason)?;
+        write!(f, "{}{}: {}", self.file, self.position(), self.reason)?;
         match &self.title {
             Some(title) => write!(f, " ({title})"),
             None => Ok(()),

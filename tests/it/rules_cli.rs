@@ -289,6 +289,17 @@ fn rows_beyond_the_maximum_are_counted() {
         text.contains("1 alert beyond the rows that a rule may have"),
         "{text}"
     );
+    let none = [&RULES[..], &["--max-per-rule", "0"]].concat();
+    let (rows, fewer, _) = hunt(&lake, &none);
+    let key = "distinct_events_matched";
+    assert_eq!((rows.len(), &fewer[key]), (0, &report[key]));
+    assert_eq!(report[key], 3);
+    let args = [
+        &["hunt", "logs", "--fail-on-alerts", "-o", "b.ndjson"],
+        &none[..],
+    ]
+    .concat();
+    assert_eq!(run(&lake, &args).status.code(), Some(5));
 }
 
 #[test]
@@ -502,6 +513,31 @@ fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
         &["search", "logs"],
         "there is no indicator to search for",
     );
+}
+
+#[test]
+fn a_search_names_the_field_that_has_the_indicator_and_not_one_that_contains_it() {
+    let request = r#""requestParameters":{"ip":"203.0.113.7","n":12345,"#;
+    let record = attach("1").replacen(r#""requestParameters":{"#, request, 1);
+    let record = record.replacen('{', r#"{"sourceIPAddress":"203.0.113.70","#, 1);
+    let lake = Lake::new().file("a", record);
+    for (indicator, place) in [
+        ("203.0.113.7", "203.0.113.7 in requestParameters.ip"),
+        ("12345", "12345 in requestParameters.n"),
+    ] {
+        let args = [
+            "search",
+            "-q",
+            "-o",
+            "found.ndjson",
+            "--force",
+            indicator,
+            "logs",
+        ];
+        succeeds(&lake, &args);
+        let rows = rows(&lake.beside("found.ndjson"));
+        assert_eq!(rows[0]["matched_field"], place);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
-use crate::lake::{Lake, attach};
+use crate::lake::{Lake, attach, gzip, zstd};
 
 pub(crate) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -608,6 +608,29 @@ fn a_table_of_other_things_is_told_and_its_text_searched() {
         (&diagnostic["offset"], &diagnostic["offset_in"]),
         (&1.into(), &"row".into())
     );
+}
+
+#[test]
+fn records_that_are_packed_in_a_column_are_told() {
+    let record = attach("1");
+    let base64 = |bytes: &[u8]| crate::unreadable::base64(bytes);
+    for cell in [
+        gzip(record.as_bytes()),
+        zstd(record.as_bytes()),
+        base64(record.as_bytes()).into_bytes(),
+        base64(&gzip(record.as_bytes())).into_bytes(),
+    ] {
+        let lake = Lake::new().file("b", attach("beside"));
+        let cells: ArrayRef = Arc::new(BinaryArray::from(vec![&cell[..]]));
+        let batch = RecordBatch::try_from_iter([("data", cells)]).unwrap();
+        let file = File::create(lake.logs().join("a.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let hunt = lake.hunt(&[]).exits(3).finds(&["beside"]);
+        hunt.tells(&["unsupported_format"])
+            .says("which is not read");
+    }
 }
 
 #[test]

@@ -174,7 +174,8 @@ fn read_files(args: &RuleArgs) -> anyhow::Result<Loaded> {
             && own.over_time.is_empty()
             && let Some(refused) = own.refused.first()
         {
-            return Err(usage(&format!("{}: {}", file.display(), refused.reason)).into());
+            let place = format!("{}{}", file.display(), refused.position());
+            return Err(usage(&format!("{place}: {}", refused.reason)).into());
         }
         if args.rules.len() == 1 {
             return Ok(own);

@@ -213,9 +213,7 @@ fn open_table<'a>(
     match Table::open(input)? {
         Ok((table, faults)) => {
             faults.into_iter().for_each(&mut tell);
-            if let Some(columns) = table.unknown_columns() {
-                tell(Defect::stored(Code::UnknownColumns, 0, columns));
-            }
+            table.unknown_columns().into_iter().for_each(&mut tell);
             Ok(Opened::Table(table))
         }
         Err(defect) => {

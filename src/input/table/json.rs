@@ -81,6 +81,24 @@ fn says_nothing(line: &[u8]) -> bool {
     is_unmapped_only || serde_json::from_slice(line).map_or(true, |value| is_nothing(&value))
 }
 
+/// The beginnings of cells with compressed data, and with base64 of that or of records, as lines of JSON have them.
+const PACKED: [(&[u8], &str); 7] = [
+    (b"\"\\u001f\xef\xbf\xbd\\b", "gzip"),
+    (b"\"(\xef\xbf\xbd/\xef\xbf\xbd", "zstd"),
+    (b"\"H4sI", "base64 of gzip"),
+    (b"\"KLUv/", "base64 of zstd"),
+    (b"\"eyJldmVudF", "base64 of JSON"),
+    (b"\"eyJSZWNvcmRz", "base64 of JSON"),
+    (b"\"eyJtZXNzYWdlVHlwZS", "base64 of JSON"),
+];
+
+/// Returns what a cell of some lines has, if that is data in a form that is not read.
+pub(super) fn packed_cell(lines: &[u8]) -> Option<&'static str> {
+    let mut packed = PACKED.iter();
+    let is_there = |start: &[u8]| memchr::memmem::find(lines, start).is_some();
+    packed.find_map(|(start, what)| is_there(start).then_some(*what))
+}
+
 /// Reports whether a line of JSON has characters that do not occur in text. The row is then decoded whole,
 /// which shows what else is wrong with it.
 fn is_damaged(line: &[u8]) -> bool {

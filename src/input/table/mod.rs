@@ -203,27 +203,40 @@ impl Table {
         }
     }
 
-    /// Lists the names of its columns, as a message, if neither they nor its first rows show CloudTrail.
-    pub(super) fn unknown_columns(&self) -> Option<String> {
-        let shows = self.columns.is_known || self.first_rows_show_cloudtrail().unwrap_or(false);
+    /// Returns a defect that lists the names of its columns, if neither they nor its first rows show CloudTrail. It is an
+    /// error if one of these rows has data in a form that is not read.
+    pub(super) fn unknown_columns(&self) -> Option<Defect> {
+        if self.columns.is_known {
+            return None;
+        }
+        let (is_shown, packed) = self.first_rows().unwrap_or_default();
         let fields = self.metadata.schema().fields().iter();
         let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         let names = names.join(", ");
-        (!shows).then(|| {
-            format!(
-                "its columns are none of a CloudTrail table's; their text was searched: {names}"
-            )
-        })
+        let (code, also) = match packed {
+            _ if is_shown => return None,
+            Some(what) => {
+                let also = format!(", and one has {what}, which is not read");
+                (Code::UnsupportedFormat, also)
+            }
+            None => (Code::UnknownColumns, String::new()),
+        };
+        let message = format!(
+            "its columns are none of a CloudTrail table's{also}; their text was searched: {names}"
+        );
+        Some(Defect::stored(code, 0, message))
     }
 
-    /// Reports whether the first rows contain CloudTrail in some form, for example as JSON in a text column.
-    fn first_rows_show_cloudtrail(&self) -> Result<bool, GroupFault> {
+    /// Reports whether the first rows contain CloudTrail in some form, for example as JSON in a text column, and what they
+    /// contain that is not read.
+    fn first_rows(&self) -> Result<(bool, Option<&'static str>), GroupFault> {
         const SHOWN: [&str; 4] = ["eventname", "event.action", "\"operation", "eventversion"];
-        let (mut n_rows, mut is_shown) = (0, false);
+        let (mut n_rows, mut is_shown, mut packed) = (0, false, None);
         for group in 0..self.n_groups() {
             self.rows(group, &RowCriteria::default(), &mut |rows| {
                 let text = String::from_utf8_lossy(&rows.text).to_ascii_lowercase();
                 is_shown |= SHOWN.iter().any(|shown| text.contains(shown));
+                packed = packed.or_else(|| json::packed_cell(&rows.text));
                 n_rows += rows.starts.len();
                 n_rows < FIRST_ROWS && !is_shown
             })?;
@@ -231,7 +244,7 @@ impl Table {
                 break;
             }
         }
-        Ok(is_shown)
+        Ok((is_shown, packed))
     }
 
     /// Passes the rows of a group that meet the criteria to `visit`, some at a time, in their order, until

@@ -181,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_has_a_level_that_sigma_has_or_none() {
+        let of = |level: &str| {
+            let text = format!(
+                "title: t\nlogsource:\n  product: aws\n  service: cloudtrail\nlevel: {level}\ndetection:\n  a:\n    eventName: b\n  condition: a\n"
+            );
+            let document = documents(&text).unwrap().remove(0);
+            document.1.err().map(|fault| (fault.line, fault.reason))
+        };
+        for level in ["high", "High", "informational", "info", ""] {
+            assert_eq!(of(level), None, "{level}");
+        }
+        for level in ["severe", "5"] {
+            let levels = "informational, low, medium, high, critical";
+            let reason = format!("`{level}` is no level: {levels}");
+            assert_eq!(of(level), Some((5, reason)));
+        }
+    }
+
+    #[test]
     fn values_ignore_case_and_have_wildcards() {
         for (selection, is_match) in [
             ("{name: createuser}", true),
