@@ -516,10 +516,13 @@ fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
 }
 
 #[test]
-fn a_search_names_the_field_that_has_the_indicator_and_not_one_that_contains_it() {
+fn a_search_names_the_field_that_is_the_indicator() {
     let request = r#""requestParameters":{"ip":"203.0.113.7","n":12345,"#;
     let record = attach("1").replacen(r#""requestParameters":{"#, request, 1);
-    let record = record.replacen('{', r#"{"sourceIPAddress":"203.0.113.70","#, 1);
+    // An address before it contains its text.
+    let address = r#""sourceIPAddress":"203.0.113.7"#;
+    assert!(record.find(address) < record.find(request));
+    let record = record.replacen(address, &format!("{address}0"), 1);
     let lake = Lake::new().file("a", record);
     for (indicator, place) in [
         ("203.0.113.7", "203.0.113.7 in requestParameters.ip"),
