@@ -288,17 +288,18 @@ fn beside_records(head: &[u8]) -> Option<(usize, &'static str)> {
     if memmem::find(head, b"\"aws:kinesis\"").is_some() {
         return in_word(head, true);
     }
-    let mut line_start = 0;
-    head.split_inclusive(|byte| *byte == b'\n')
-        .find_map(|line| {
-            let at = line_start;
-            line_start += line.len();
+    let ends = memchr_iter(b'\n', head).chain(std::iter::once(head.len()));
+    let mut start = 0;
+    ends.map(|end| std::mem::replace(&mut start, end + 1)..end)
+        .find_map(|range| {
+            let line = head.get(range.clone())?;
             // The lines of a document that is divided among lines do not begin so.
             let is_document = line.starts_with(b"{\"") && line.trim_ascii_end().ends_with(b"}");
-            let (start, what) = (is_document && first_place(line).is_none())
-                .then(|| in_word(line, true))
-                .flatten()?;
-            Some((at + start, what))
+            if !is_document || first_place(line).is_some() {
+                return None;
+            }
+            let (at, what) = in_word(line, true)?;
+            Some((range.start + at, what))
         })
 }
 
