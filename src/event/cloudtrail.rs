@@ -122,8 +122,9 @@ pub(crate) fn is_insight(record: &Record<'_>) -> bool {
 /// Returns true if this is the document of a digest file.
 pub(crate) fn is_digest(record: &Record<'_>) -> bool {
     let has = |field: &str| {
-        let is_nothing = |value: Value<'_>| value.as_str().is_some_and(is_nothing);
-        record.get(field).any(|value| !is_nothing(value))
+        let is_filler = |value: Value<'_>| value.as_str().is_some_and(is_nothing);
+        let mut values = record.get(field);
+        values.any(|value| !value.is_hollow() && !is_filler(value))
     };
     has("digestStartTime")
         && ["digestS3Bucket", "logFiles", "digestEndTime"]

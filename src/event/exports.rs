@@ -14,8 +14,8 @@ use super::{Scalar, object_text};
 pub(super) fn is_native(record: &Record<'_>) -> bool {
     let is_object = |field| record.get(field).all(|value| value.as_str().is_none());
     let is_of_network = || {
-        let mut categories = record.get("eventCategory");
-        categories.any(|category| category.as_str() == Some("NetworkActivity"))
+        let mut types = record.get("eventType");
+        types.any(|kind| kind.as_str() == Some("AwsVpceEvent"))
     };
     record.has("eventName")
         && (record.has(REQUEST) || is_of_network())

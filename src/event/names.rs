@@ -10,10 +10,10 @@ pub(crate) fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+.@-_".contains(&byte) || !byte.is_ascii()
 }
 
-/// Returns true if a word ends before this text: no character of a name follows, except the full stop of a sentence.
+/// Returns true if a word ends before this text: no character of a name follows, except the full stops of a sentence.
 pub(crate) fn ends_word(rest: &[u8]) -> bool {
-    let rest = rest.strip_prefix(b".").unwrap_or(rest);
-    rest.first().is_none_or(|byte| !is_of_name(*byte))
+    let after = rest.iter().find(|byte| **byte != b'.');
+    after.is_none_or(|byte| !is_of_name(*byte))
 }
 
 /// Returns true if `name` is the field `field`: in CloudTrail's spelling, or in one that differs in case and in the

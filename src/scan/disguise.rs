@@ -32,6 +32,9 @@ const IN_RECORDS: [&[u8]; 6] = [
     b"\"detail-type\"",
 ];
 
+/// Words of events of any schema.
+const IN_EVENTS: [&[u8]; 3] = [b"event", b"Event", b"\"api\""];
+
 /// The number of characters from which text counts as base64.
 const BASE64_LEAST: usize = 48;
 /// The limit for a file that contains nothing else: the base64 of an empty gzip file has 28.
@@ -204,22 +207,36 @@ fn base64(text: &[u8]) -> Option<&'static str> {
         .or_else(|| is_list_of_base64(body).then_some("something else"))
 }
 
-/// Returns true if a text is nothing but lines of base64 as programs break them, or a long one. Lists of keys or hashes have
-/// shorter lines, or letters of one case.
+/// Returns true if a text is nothing but lines of base64 as programs break them, the last one shorter, or a single long
+/// line. Lists of hashes or paths have other lines; certificates and tokens are shorter.
 fn is_list_of_base64(text: &[u8]) -> bool {
     /// The lengths at which programs break lines, and the least length of a line that nothing breaks.
     const LENGTHS: [usize; 3] = [64, 76, 128];
-    let first = first_line(text).trim_ascii_end();
-    let is_broken =
-        LENGTHS.contains(&first.len()) && text.len() > first.len() + 2 || first.len() > 128;
+    const LONG: usize = 1024;
+    let is_of_it = |b: &u8| is_base64(*b) && !matches!(b, b'-' | b'_');
+    let mut lines = text.trim_ascii_end().split(|b| *b == b'\n');
+    let mut lines = lines.by_ref().map(<[u8]>::trim_ascii_end);
+    let Some(first) = lines.next() else {
+        return false;
+    };
+    let rest: Vec<&[u8]> = lines.collect();
+    let is_broken = match rest.split_last() {
+        None => first.len() > LONG,
+        Some((last, rest)) => {
+            let is_long = |line: &&[u8]| line.len() == first.len();
+            // Of a longer text the last line is cut by the end of what is looked at.
+            LENGTHS.contains(&first.len()) && rest.iter().all(is_long) && last.len() < first.len()
+        }
+    };
     let has = |is_kind: fn(&u8) -> bool| first.iter().any(is_kind);
     is_broken
+        && !first.starts_with(b"MII")
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_digit)
-        && text
-            .iter()
-            .all(|b| is_base64(*b) || matches!(b, b'\r' | b'\n'))
+        && std::iter::once(&first)
+            .chain(&rest)
+            .all(|line| line.iter().all(is_of_it))
 }
 
 /// Returns the kind of mail or answer that a text is, if it is one with encoded parts.
@@ -282,12 +299,8 @@ fn in_word(head: &[u8], in_strings: bool) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Finds such a word in a text whose beginning shows a record: in the data of Kinesis, whose envelope has names as a record
-/// has them, and in lines of JSON without a record.
+/// Finds such a word in a text whose beginning shows a record: in lines of JSON that are no event.
 fn beside_records(head: &[u8]) -> Option<(usize, &'static str)> {
-    if memmem::find(head, b"\"aws:kinesis\"").is_some() {
-        return in_word(head, true);
-    }
     let ends = memchr_iter(b'\n', head).chain(std::iter::once(head.len()));
     let mut start = 0;
     ends.map(|end| std::mem::replace(&mut start, end + 1)..end)
@@ -295,7 +308,13 @@ fn beside_records(head: &[u8]) -> Option<(usize, &'static str)> {
             let line = head.get(range.clone())?;
             // The lines of a document that is divided among lines do not begin so.
             let is_document = line.starts_with(b"{\"") && line.trim_ascii_end().ends_with(b"}");
-            if !is_document || first_place(line).is_some() {
+            // What names an event, of any schema, has data of its own.
+            let is_event = || {
+                IN_EVENTS
+                    .iter()
+                    .any(|word| memmem::find(line, word).is_some())
+            };
+            if !is_document || is_event() || first_place(line).is_some() {
                 return None;
             }
             let (at, what) = in_word(line, true)?;

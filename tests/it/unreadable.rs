@@ -381,13 +381,6 @@ fn text_in_disguise_is_told() {
             in_lines(&base64(&[b"Salted__", &packed[..]].concat()), 64, "\n"),
         ),
         (
-            "a stream that carries a record",
-            format!(
-                r#"{{"Records":[{{"kinesis":{{"data":"{}"}},"eventSource":"aws:kinesis","eventName":"aws:kinesis:record"}}]}}"#,
-                base64(attach("1").as_bytes())
-            ),
-        ),
-        (
             "a line with base64 after a record",
             format!("{}\n{}\n", other("2"), event(attach("1").as_bytes())),
         ),
@@ -412,9 +405,17 @@ fn base64_in_the_data_of_records_is_data() {
         pretty(&delivery(&[other("3"), record])).as_bytes(),
         "pretty",
     );
+    let original = serde_json::json!({"message": other("2").replacen('{', &format!(r#"{{"data":"{packed}","#), 1)});
     is_fine(
-        format!("{}\n{}\n", "3f".repeat(32), "a1".repeat(32)).as_bytes(),
-        "hashes",
+        format!("{}\n{original}\n", other("3")).as_bytes(),
+        "a record in a text",
+    );
+    let hash = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6";
+    is_fine(format!("{hash}\n{hash}\n").as_bytes(), "hashes");
+    let folder = "AWSLogs/o-abc1234567/111122223333/CloudTrail-Insight/eu-central-1/2024/05/01";
+    is_fine(
+        format!("{folder}\n{folder}\nAWSLogs/1\n").as_bytes(),
+        "folders",
     );
 }
 

@@ -87,7 +87,7 @@ const PACKED: [(&[u8], &str); 7] = [
     (b"\"(\xef\xbf\xbd/\xef\xbf\xbd", "zstd"),
     (b"\"H4sI", "base64 of gzip"),
     (b"\"KLUv/", "base64 of zstd"),
-    (b"\"eyJldmVudF", "base64 of JSON"),
+    (b"\"eyJldmVudFZlcnNpb24", "base64 of JSON"),
     (b"\"eyJSZWNvcmRz", "base64 of JSON"),
     (b"\"eyJtZXNzYWdlVHlwZS", "base64 of JSON"),
 ];

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -137,7 +137,8 @@ impl Indicators {
             found.for_each(|indicator| visit(indicator));
         }
         if !self.0.networks.is_empty() {
-            let of_ipv6 = addresses_in(text).map(|one| one.to_canonical().to_string());
+            let of_ipv6 = addresses_in(text)
+                .flat_map(|one| [one.to_string(), one.to_canonical().to_string()]);
             let words: Vec<_> = ipv4_in(text)
                 .map(Cow::Borrowed)
                 .chain(of_ipv6.map(Cow::Owned))
@@ -164,13 +165,13 @@ fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     begins && ends_word(text.get(end..).unwrap_or_default())
 }
 
-/// Returns the words of a text that may be IPv4 addresses.
+/// Returns the words of a text that are IPv4 addresses.
 fn ipv4_in(text: &str) -> impl Iterator<Item = &str> {
     let is_outside = |c: char| c.is_ascii() && !is_of_name(c as u8);
     let words = text.split(is_outside);
     words
         .map(|word| word.trim_end_matches('.'))
-        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .filter(|word| word.parse::<Ipv4Addr>().is_ok())
 }
 
 /// Returns the IPv6 addresses in a text, in any spelling.
@@ -233,6 +234,7 @@ mod tests {
             "[198.51.100.9]:80",
             "::ffff:198.51.100.7",
             "no access for alice.",
+            "no access for alice...",
             "from 203.0.113.7.",
         ] {
             assert!(indicators.are_in(text), "{text}");
