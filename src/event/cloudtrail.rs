@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::doubt::{Said, holds_below};
+use super::exports::is_filler;
 use super::json::Value;
 use super::names::{is_field, is_nothing};
 use super::object_text;
@@ -121,11 +122,7 @@ pub(crate) fn is_insight(record: &Record<'_>) -> bool {
 
 /// Returns true if this is the document of a digest file.
 pub(crate) fn is_digest(record: &Record<'_>) -> bool {
-    let has = |field: &str| {
-        let is_filler = |value: Value<'_>| value.as_str().is_some_and(is_nothing);
-        let mut values = record.get(field);
-        values.any(|value| !value.is_hollow() && !is_filler(value))
-    };
+    let has = |field: &str| record.get(field).any(|value| !is_filler(value));
     has("digestStartTime")
         && ["digestS3Bucket", "logFiles", "digestEndTime"]
             .iter()

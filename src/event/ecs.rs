@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::doubt::Said;
-use super::exports::leaves_outcome_open;
+use super::exports::{is_filler, leaves_outcome_open};
 use super::json::Value;
 use super::names::is_nothing;
 use super::{Scalar, java_map, object_text};
@@ -250,7 +250,7 @@ fn is_of(name: &str, space: &str) -> bool {
 fn datasets(value: Value<'_>) -> Vec<Value<'_>> {
     let mut found = all_at(value, "event.dataset");
     found.extend(all_at(value, "data_stream.dataset"));
-    found.retain(|value| !value.is_hollow() && !value.as_str().is_some_and(is_nothing));
+    found.retain(|value| !is_filler(*value));
     found
 }
 

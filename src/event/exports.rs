@@ -90,6 +90,11 @@ pub(super) fn is_absent(record: &Record<'_>, is_row: bool, text: &str) -> bool {
     is_nothing(text) && (is_row || !is_native(record))
 }
 
+/// Returns true if an export has no value here: nothing, or what writers put where there is none.
+pub(super) fn is_filler(value: Value<'_>) -> bool {
+    value.is_hollow() || value.as_str().is_some_and(is_nothing)
+}
+
 /// Returns true if a text in the place of an error does not tell whether the call failed: it is noise, or an export says
 /// that there was no error, or has something there that is no error.
 pub(super) fn is_open_error(record: &Record<'_>, is_row: bool, text: &str) -> bool {

@@ -11,8 +11,7 @@ use std::fmt::Write as _;
 use super::categories::kind_of;
 use super::doubt::Said;
 use super::ecs::{each_at, each_under};
-use super::exports::is_piece;
-use super::exports::leaves_outcome_open;
+use super::exports::{is_piece, leaves_outcome_open};
 use super::fields::flattened;
 use super::flattened::each_leaf;
 use super::json::Value;
@@ -354,8 +353,8 @@ fn text(text: &str) -> Scalar<'_> {
     Scalar::Text(Cow::Borrowed(text))
 }
 
-/// Calls `visit` with the outcome; not if what stands in the place of an error leaves it open, and no status says that the
-/// call failed.
+/// Calls `visit` with the outcome. It does not do so if the outcome is open: the field of the error has something that is no
+/// error, and no status says that the call failed.
 fn outcomes(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
     let mut is_failure =
         first_text(document, "status").is_some_and(|status| status.eq_ignore_ascii_case("failure"));

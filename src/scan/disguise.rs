@@ -214,12 +214,11 @@ fn is_list_of_base64(text: &[u8]) -> bool {
     const LENGTHS: [usize; 3] = [64, 76, 128];
     const LONG: usize = 1024;
     let is_of_it = |b: &u8| is_base64(*b) && !matches!(b, b'-' | b'_');
-    let mut lines = text.trim_ascii_end().split(|b| *b == b'\n');
-    let mut lines = lines.by_ref().map(<[u8]>::trim_ascii_end);
-    let Some(first) = lines.next() else {
+    let lines = text.trim_ascii_end().split(|b| *b == b'\n');
+    let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii_end).collect();
+    let Some((first, rest)) = lines.split_first() else {
         return false;
     };
-    let rest: Vec<&[u8]> = lines.collect();
     let is_broken = match rest.split_last() {
         None => first.len() > LONG,
         Some((last, rest)) => {
@@ -234,9 +233,7 @@ fn is_list_of_base64(text: &[u8]) -> bool {
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_digit)
-        && std::iter::once(&first)
-            .chain(&rest)
-            .all(|line| line.iter().all(is_of_it))
+        && lines.iter().all(|line| line.iter().all(is_of_it))
 }
 
 /// Returns the kind of mail or answer that a text is, if it is one with encoded parts.

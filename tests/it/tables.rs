@@ -16,6 +16,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
 use crate::lake::{Lake, attach, gzip, zstd};
+use crate::unreadable::base64;
 
 pub(crate) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -613,7 +614,6 @@ fn a_table_of_other_things_is_told_and_its_text_searched() {
 #[test]
 fn records_that_are_packed_in_a_column_are_told() {
     let record = attach("1");
-    let base64 = |bytes: &[u8]| crate::unreadable::base64(bytes);
     for cell in [
         gzip(record.as_bytes()),
         zstd(record.as_bytes()),

@@ -452,13 +452,13 @@ mod tests {
     #[test]
     fn levels_end_where_their_column_has_them_end() {
         let dictionary = Encoding::RLE_DICTIONARY;
-        // Four levels of two bits, one of which is the highest, and its value in the dictionary.
+        // Four levels of two bits. One is the highest: its value follows, by its place in the dictionary.
         let page = b"\x03\0\0\0\x03\x64\0\x01\x02\0";
         let nested = |max_def| n_present(Shape { max_def, ..TEXT }, page, 4, dictionary);
         assert_eq!(nested(2), Ok(1));
         // As levels of one bit they leave a zero, and one of them is the highest, too.
         assert_eq!(nested(1), Err(WRONG_LEVEL));
-        // Levels that none of has the highest one leave the values.
+        // Where no level is the highest one, values are left over.
         let page = b"\x02\0\0\0\x08\x01\x01\x08\x01";
         let flat = |max_def| n_present(Shape { max_def, ..TEXT }, page, 4, dictionary);
         assert_eq!((flat(1), flat(2)), (Ok(4), Err(BYTES_LEFT)));
