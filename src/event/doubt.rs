@@ -22,7 +22,8 @@ pub enum Doubt {
     Action,
     /// The object around its record names a different call.
     Wrapper,
-    /// It has fields twice, but one action: two records ran into each other.
+    /// It has fields twice but one action, an escape that JSON does not have, or a place in the request of another record:
+    /// two records ran into each other.
     Glued,
     /// It has no request under a known name.
     NoRequest,
@@ -55,7 +56,7 @@ impl Doubt {
             Self::Action => "the name of its action or its dataset is damaged".into(),
             Self::Wrapper => "the object around its record names a different call".into(),
             Self::Glued => {
-                "it has fields twice and one action, as where two records run into each other"
+                "two records seem to have run into each other: it has fields twice, an escape that JSON does not have, or a place inside another request"
                     .into()
             }
             Self::Outcome => "does not say whether it failed".into(),

@@ -42,7 +42,6 @@ pub(crate) mod time;
 mod wrapper;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 pub(crate) use categories::category_of;
 pub use doubt::{Doubt, Sought};
@@ -55,6 +54,7 @@ pub(crate) use leaves::each_in_document;
 pub use own::OwnValue;
 pub(crate) use record::{Record, is_own_field, near_field};
 pub use remembered::{FieldMemory, FieldNumber, FieldNumbers, Names, Remembered};
+use scalar::FirstText;
 pub use scalar::Scalar;
 pub(crate) use wrapper::Wrapper;
 
@@ -165,6 +165,8 @@ pub struct Event<'v> {
     record: Record<'v>,
     /// True if it is a row of a table, in which texts such as `-` mean that there is no value.
     is_row: bool,
+    /// True if two records may have run into each other in its text.
+    is_torn: bool,
     wrapper: Wrapper<'v>,
 }
 
@@ -189,6 +191,7 @@ impl<'v> Event<'v> {
             schema,
             record,
             is_row: false,
+            is_torn: false,
             wrapper: Wrapper::default(),
         })
     }
@@ -196,6 +199,14 @@ impl<'v> Event<'v> {
     /// Returns the event with `is_row` set: true for a row of a table.
     pub(crate) fn in_row(self, is_row: bool) -> Self {
         Self { is_row, ..self }
+    }
+
+    /// Returns the event as one in a text in which two records may have run into each other, if `is_torn`.
+    pub(crate) fn in_torn_text(self, is_torn: bool) -> Self {
+        Self {
+            is_torn: self.is_torn || is_torn,
+            ..self
+        }
     }
 
     /// Returns the event with the names that the object around its record gives to its call. A nearer object counts
@@ -421,36 +432,6 @@ impl<'v> Event<'v> {
             Schema::CloudTrail => cloudtrail::has_duplicate_keys(&self.record),
             Schema::Ecs | Schema::Ocsf => self.record.value().has_duplicate_keys(),
         }
-    }
-}
-
-/// The first of several values, as text.
-struct FirstText<'o> {
-    out: &'o mut String,
-    is_found: bool,
-}
-
-impl<'o> FirstText<'o> {
-    fn new(out: &'o mut String) -> Self {
-        Self {
-            out,
-            is_found: false,
-        }
-    }
-
-    /// Appends a value, if it is the first one.
-    fn take(&mut self, value: Scalar<'_>) {
-        if std::mem::replace(&mut self.is_found, true) {
-            return;
-        }
-        // Writing to a String cannot fail.
-        match value {
-            Scalar::Text(text) => self.out.write_str(&text),
-            Scalar::Integer(n) => write!(self.out, "{n}"),
-            Scalar::Float(n) => write!(self.out, "{n}"),
-            Scalar::Boolean(b) => write!(self.out, "{b}"),
-        }
-        .expect("a String takes all");
     }
 }
 

@@ -4,11 +4,18 @@ use super::doubt::{Doubt, Said, Sought, holds_below};
 use super::{Event, Schema, cloudtrail, ecs, exports, object_text, ocsf};
 
 impl<'v> Event<'v> {
-    /// Returns true if it has a field of its own twice, but its action once. Where two records ran into each other,
-    /// the action of one of them is lost.
+    /// Returns true if it may be of two records that ran into each other, of which one lost its action. It has a field of
+    /// its own twice, but its action once, or its text [is torn](Self::is_torn).
     #[must_use]
     pub fn is_glued(&self) -> bool {
-        self.schema == Schema::CloudTrail && self.record.has_fields_of_two()
+        self.is_torn || self.schema == Schema::CloudTrail && self.record.has_fields_of_two()
+    }
+
+    /// Returns true if its text shows that two records may have run into each other: it has an escape that JSON does not
+    /// have, or it is in the request of a record that cannot be read.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// Returns the reason why it cannot be excluded that its request names the policy. The request as read must not

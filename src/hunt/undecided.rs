@@ -96,7 +96,9 @@ impl Doubts {
             return None;
         }
         let lacks_outcome = calls.lacks_outcome(event);
-        let outcomes: &[_] = match lacks_outcome {
+        // Of two records that ran into each other the other one may have failed.
+        let is_open = lacks_outcome || event.is_torn();
+        let outcomes: &[_] = match is_open {
             true => &[Some("success"), Some(FAILURE)],
             false => &[None],
         };
@@ -109,8 +111,11 @@ impl Doubts {
             });
             supposed.into_iter().any(|supposed| rule.matches(&supposed))
         };
-        if lacks_outcome && may_match(&[], None) {
-            return Some(Doubt::Outcome);
+        if is_open && may_match(&[], None) {
+            return Some(match lacks_outcome {
+                true => Doubt::Outcome,
+                false => Doubt::Glued,
+            });
         }
         let Some((literals, prefilter)) = &self.sought else {
             let doubt = call.doubt()?;
@@ -120,7 +125,6 @@ impl Doubts {
         // The name of the call does not matter: it may have been the call that the rule requires.
         let has_failed = || event.has_failed() && !self.may_have_failed;
         if let Some(doubt) = call.doubt()
-            // Of two records that ran into each other the other one may have failed.
             && (doubt == Doubt::Glued || !has_failed())
             && event.holds(&holds)
         {

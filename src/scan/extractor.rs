@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::envelope::{self, Met};
 use super::inner::{self, Inner};
-use super::parse::{self, Parser, Quality};
+use super::parse::{self, Parsers, Quality};
 use super::prefilter::Prefilter;
 use super::records::Unit;
 use super::unsound;
@@ -18,26 +18,6 @@ use crate::report::Code;
 /// The number of levels of JSON in strings that are examined.
 const STRING_LEVELS_MAX: usize = 16;
 
-/// The parsers of the texts inside each other, by the number of strings around them.
-#[derive(Debug, Default)]
-pub(super) struct Parsers(Vec<Option<Parser>>);
-
-impl Parsers {
-    fn take(&mut self, level: usize) -> Parser {
-        self.0
-            .get_mut(level)
-            .and_then(Option::take)
-            .unwrap_or_default()
-    }
-
-    fn give_back(&mut self, level: usize, parser: Parser) {
-        if self.0.len() <= level {
-            self.0.resize_with(level + 1, || None);
-        }
-        self.0[level] = Some(parser);
-    }
-}
-
 /// A text that is one JSON value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Whole<'a> {
@@ -48,6 +28,21 @@ pub(super) struct Whole<'a> {
     pub(super) is_lenient: bool,
     /// True if it is a row of a table.
     pub(super) is_row: bool,
+    /// True if it stands in the request of a record that is not there: two records ran into each other.
+    pub(super) is_torn: bool,
+}
+
+impl<'a> Whole<'a> {
+    /// A text that must be strictly valid JSON, and is itself the original.
+    pub(super) fn strict(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            raw: bytes,
+            is_lenient: false,
+            is_row: false,
+            is_torn: false,
+        }
+    }
 }
 
 /// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
@@ -64,10 +59,8 @@ pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
         },
     );
     let text = Whole {
-        bytes: json,
-        raw: json,
         is_lenient: true,
-        is_row: false,
+        ..Whole::strict(json)
     };
     extractor
         .text(&mut Parsers::default(), 0, text, &mut |candidate| {
@@ -131,6 +124,7 @@ impl Extractor {
             raw,
             is_lenient,
             is_row,
+            is_torn,
         } = text;
         let unit = self.unit;
         let place = Place {
@@ -142,6 +136,7 @@ impl Extractor {
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
+            self.quality.is_torn |= quality.is_torn || is_torn;
             let all = self.met_in(value);
             let records = all.iter().filter_map(|met| match met {
                 Met::Event(event) => Some(event.record()),
@@ -324,10 +319,8 @@ impl Extractor {
     ) {
         let n_before = self.n_events + self.n_documents;
         let text = Whole {
-            bytes: json,
-            raw: json,
-            is_lenient: false,
             is_row: true,
+            ..Whole::strict(json)
         };
         let judged = match level + 1 {
             STRING_LEVELS_MAX.. => Err(parse::ParseError::TooDeep),
@@ -385,6 +378,7 @@ impl Extractor {
     ) {
         self.n_events += 1;
         self.is_duplicate |= event.has_duplicate_keys();
+        let event = event.in_torn_text(self.quality.is_torn);
         visit(&Candidate { event, unit, raw });
     }
 
@@ -412,13 +406,7 @@ impl Extractor {
             level => {
                 // Strict JSON only. If the text is several documents, a comment between them would hide all that
                 // follow.
-                let text = Whole {
-                    bytes: text,
-                    raw: text,
-                    is_lenient: false,
-                    is_row: false,
-                };
-                self.text(parsers, level, text, visit)
+                self.text(parsers, level, Whole::strict(text), visit)
             }
         };
         match judged {
@@ -457,6 +445,7 @@ impl Extractor {
         };
         let Unit { start, end, .. } = self.unit;
         let (mut rest, mut from) = (raw, 0);
+        let is_torn = self.quality.is_torn;
         scanner.scan(window, &mut |candidate| {
             let found = rest.and_then(|raw| inner::find_escaped(raw.get(from..)?, candidate.raw));
             let own = match found {
@@ -479,7 +468,12 @@ impl Extractor {
                 end,
                 ..candidate.unit
             };
-            visit(&Candidate { unit, ..*candidate });
+            let event = candidate.event.in_torn_text(is_torn);
+            visit(&Candidate {
+                event,
+                unit,
+                raw: candidate.raw,
+            });
         });
         self.n_events += scanner.stats.events_judged;
         self.n_documents += scanner.stats.documents_without_events;

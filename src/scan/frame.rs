@@ -36,9 +36,10 @@ use std::sync::Arc;
 use memchr::{memchr, memchr3, memmem};
 
 use super::closing::{Closing, closing_bracket};
-use super::keys::KEY_BYTES_MAX;
+use super::framed::{Framed, Needle};
+use super::keys::{self, KEY_BYTES_MAX};
 use super::limits::Limits;
-use super::nest::{Framed, Needle, Nest};
+use super::nest::Nest;
 use super::prefilter::{Hits, Prefilter};
 use super::window::{Window, continues, excerpt, is_joint, last_byte, word_around};
 use crate::steps;
@@ -165,7 +166,11 @@ impl Walker {
                 }
                 b'{' | b'[' => match self.anchor(bytes, at, offset) {
                     Some(anchor) => return self.cut(anchor, next_hit, window, out),
-                    None => self.nest.open(byte, offset),
+                    None => {
+                        let may_be = self.before == b':' && self.nest.is_outside_records();
+                        let is_request = may_be && keys::is_request(&bytes[..at]);
+                        self.nest.open(byte, offset, is_request);
+                    }
                 },
                 b'}' | b']' => {
                     let is_document_end = self.nest.close(offset + 1, out);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::extractor::{Extractor, Whole};
-use super::nest::{Framed, Needle};
+use super::framed::{Framed, Needle};
 use super::prefilter::Hits;
 use super::records::{RawRecord, ScanItem, Unit};
 use super::window::{Window, excerpt};
@@ -59,10 +59,8 @@ impl Scanner {
         };
         // Strict JSON only. Otherwise the walk determines where the record ends.
         let text = Whole {
-            bytes: record,
-            raw: record,
-            is_lenient: false,
             is_row: self.is_table,
+            ..Whole::strict(record)
         };
         self.judge(unit, text, visit).ok().map(|()| end)
     }
@@ -73,13 +71,15 @@ impl Scanner {
                 return;
             }
             match framed {
-                Framed::Unit(unit) => {
-                    let bytes = window.slice(unit.start, unit.end);
+                Framed::Unit {
+                    unit,
+                    is_in_request,
+                } => {
                     let text = Whole {
-                        bytes,
-                        raw: bytes,
                         is_lenient: true,
                         is_row: self.is_table,
+                        is_torn: is_in_request,
+                        ..Whole::strict(window.slice(unit.start, unit.end))
                     };
                     if let Err(error) = self.judge(unit, text, visit) {
                         self.report_invalid(unit, &error);

@@ -2,6 +2,8 @@
 //!
 //! A key in a spelling that no writer uses does not matter: the object is then a candidate with a hit like any other.
 
+use super::patterns::NEEDLE_BYTES_MAX;
+
 /// Returns the role of the value of a key, and what the key marks.
 pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
     let decoded;
@@ -64,6 +66,14 @@ pub(super) fn marking_key(object: &[u8]) -> Option<usize> {
         .next()?;
     let is_mark = !key.contains(&b'\\') && classify(key).1 == Marks::ThisObject;
     is_mark.then_some(offset)
+}
+
+/// Returns true if a text ends in the key of a record's request and its colon. Blanks between and behind these are at most
+/// as many as a seam keeps.
+pub(super) fn is_request(before: &[u8]) -> bool {
+    let near = before.get(before.len().saturating_sub(NEEDLE_BYTES_MAX)..);
+    let key = near.unwrap_or(before).trim_ascii_end().strip_suffix(b":");
+    key.is_some_and(|key| key.trim_ascii_end().ends_with(b"\"requestParameters\""))
 }
 
 /// The kinds of keys whose value's own keys can mark the object around it.

@@ -15,6 +15,9 @@ pub(super) struct Lenient {
     pub(super) is_lossy: bool,
     /// True if it is not JSON by RFC 8259.
     pub(super) is_lenient: bool,
+    /// True if a string has an escape that neither JSON nor another language has: what stood behind the backslash may
+    /// be lost, and what is there may be of another record.
+    pub(super) is_torn: bool,
 }
 
 /// Turns a text into JSON as far as possible. The parser decides whether the result is JSON.
@@ -25,6 +28,7 @@ pub(super) fn lenient(text: &[u8]) -> Lenient {
             json: Vec::with_capacity(text.len() + 64),
             is_lossy: false,
             is_lenient: false,
+            is_torn: false,
         },
         last: None,
     };
@@ -124,6 +128,9 @@ impl Reader<'_> {
 
     fn literal_backslash(&mut self) {
         self.out.is_lenient = true;
+        let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+        // JavaScript and Python write bytes so.
+        self.out.is_torn |= !matches!(self.rest, [_, b'x', a, b, ..] if is_hex(&[*a, *b]));
         self.replace(1, b"\\\\");
     }
 
@@ -339,6 +346,19 @@ mod tests {
             (r#"["\x41 \' \u12"]"#, r#"["\\x41 ' \\u12"]"#),
         ] {
             check(text, expected, false, true);
+        }
+    }
+
+    #[test]
+    fn an_escape_that_no_language_has_is_told() {
+        for (text, is_torn) in [
+            (r#"["\S"]"#, true),
+            ("[\"\\", true),
+            (r#"["\u12"]"#, true),
+            (r#"["\x4"]"#, true),
+            (r#"["\x41 \' \\S \u0041"]"#, false),
+        ] {
+            assert_eq!(lenient(text.as_bytes()).is_torn, is_torn, "{text}");
         }
     }
 

@@ -16,6 +16,7 @@ mod elements;
 mod ending;
 mod envelope;
 mod frame;
+mod framed;
 mod inner;
 mod judging;
 mod extractor;
@@ -55,14 +56,14 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
-use extractor::Parsers;
 pub use extractor::each_event;
 use frame::{Progress, Walker};
+use framed::Framed;
 use limits::Limits;
 use marks::TimeKeys;
-use nest::Framed;
 use no_text::NoText;
 use numbers::Numbers;
+use parse::Parsers;
 use sequence::Sequence;
 use window::{Found, is_anchor, last_anchor, line_at};
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::framed::{Framed, Needle};
 use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
 use super::limits::Limits;
 use super::patterns::NEEDLE_BYTES_MAX;
@@ -20,27 +21,6 @@ const DEPTH_MAX: usize = 2048;
 /// The largest distance between the opening bracket of a row of fields and its first key. At least this many bytes
 /// are kept across a seam in any case.
 const ROW_START_BYTES_MAX: u64 = NEEDLE_BYTES_MAX as u64 / 2;
-
-/// A result of the walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Framed {
-    /// A candidate.
-    Unit(Unit),
-    /// A record, with or without a hit, if records are wanted. It comes before the candidate in the same place.
-    Record { unit: Unit, is_whole: bool },
-    /// A candidate that has no end, or whose start is no longer in memory.
-    Defect(Defect),
-    /// A needle that is in no candidate: text in another format, JSON that cannot be repaired, or the envelope's own
-    /// text. Between two documents, only one needle is reported.
-    Unframed(Needle),
-}
-
-/// A hit that is certainly a needle, with an excerpt of the text from there on. The text itself can be released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Needle {
-    pub(crate) offset: u64,
-    pub(crate) excerpt: String,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -60,6 +40,8 @@ struct Frame {
     /// The role of the key whose value this is.
     role: Role,
     marked: bool,
+    /// True if it is the value of a key `requestParameters`, or in one.
+    is_in_request: bool,
     /// True if a hit is in this value but not in a candidate inside it.
     has_hit: bool,
     /// The first of these hits that is a needle. It is not determined inside a record.
@@ -81,6 +63,7 @@ impl Frame {
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     unit: Unit,
+    is_in_request: bool,
     /// The start of the last marked unit among the pending ones up to and including this one.
     last_marked: Option<u64>,
 }
@@ -212,8 +195,13 @@ impl Nest {
         }
     }
 
-    /// Opens a bracket.
-    pub(super) fn open(&mut self, bracket: u8, start: u64) {
+    /// Returns true if no record is around the place that the walk has reached.
+    pub(super) fn is_outside_records(&self) -> bool {
+        self.n_marked == 0
+    }
+
+    /// Opens a bracket. `is_request` is true if it is the value of a key `requestParameters`, outside records.
+    pub(super) fn open(&mut self, bracket: u8, start: u64, is_request: bool) {
         let kind = if bracket == b'{' {
             Kind::Object
         } else {
@@ -234,6 +222,7 @@ impl Nest {
             Some(object) => (object.record_index, self.role),
         };
         self.role = Role::Other;
+        let is_in_request = is_request || self.is_in_request();
         self.frames.push(Frame {
             kind,
             start,
@@ -241,6 +230,7 @@ impl Nest {
             n_before: 0,
             role,
             marked: false,
+            is_in_request,
             has_hit: false,
             needle: None,
         });
@@ -291,7 +281,8 @@ impl Nest {
             // What is inside a record is data.
             return self.hit_in_record();
         }
-        self.push(self.text_unit(start, end), false);
+        let is_in_request = self.is_in_request();
+        self.push(self.text_unit(start, end), false, is_in_request);
     }
 
     /// Returns true if every record is shown, with or without a hit.
@@ -319,10 +310,19 @@ impl Nest {
         }
     }
 
-    fn push(&mut self, unit: Unit, is_marked: bool) {
+    /// Returns true if the place that the walk has reached is in a request.
+    fn is_in_request(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.is_in_request)
+    }
+
+    fn push(&mut self, unit: Unit, is_marked: bool, is_in_request: bool) {
         let own = is_marked.then_some(unit.start);
         let last_marked = own.or_else(|| self.last_marked());
-        self.pending.push_back(Pending { unit, last_marked });
+        self.pending.push_back(Pending {
+            unit,
+            is_in_request,
+            last_marked,
+        });
     }
 
     /// Returns the start of the last pending unit that is marked.
@@ -382,7 +382,7 @@ impl Nest {
         }
         if is_unit {
             self.pending.truncate(inside);
-            self.push(unit, frame.marked);
+            self.push(unit, frame.marked, frame.is_in_request);
         } else if self.outermost_undecided(end).is_some() {
             self.pass_up(frame, out);
         } else {
@@ -415,13 +415,17 @@ impl Nest {
             None => self.pending.len(),
         };
         let limits = self.limits;
-        for Pending { unit, .. } in self.pending.drain(..n) {
-            let records = self.records.take_before(Some(unit.start + 1));
-            out.extend(records.map(|unit| record(unit, limits)));
-            out.push(candidate(unit, limits));
+        for pending in self.pending.drain(..n) {
+            let records = self.records.take_before(Some(pending.unit.start + 1));
+            out.extend(records.map(|unit| Framed::record(unit, limits)));
+            out.push(Framed::candidate(
+                pending.unit,
+                pending.is_in_request,
+                limits,
+            ));
         }
         let records = self.records.take_before(start);
-        out.extend(records.map(|unit| record(unit, limits)));
+        out.extend(records.map(|unit| Framed::record(unit, limits)));
     }
 
     /// Returns the start of the outermost object that may still turn out to be a record. All keys before `offset`
@@ -471,24 +475,4 @@ impl Nest {
         let is_whole = false;
         out.extend(cut.map(|unit| Framed::Record { unit, is_whole }));
     }
-}
-
-/// Returns a unit as a record, without a check of its hits.
-fn record(unit: Unit, limits: Limits) -> Framed {
-    let is_whole = unit.end - unit.start <= limits.record_bytes_max;
-    Framed::Record { unit, is_whole }
-}
-
-/// Returns a unit as a candidate, or the reason why it is none.
-fn candidate(unit: Unit, limits: Limits) -> Framed {
-    let Unit { start, end, .. } = unit;
-    if end - start <= limits.record_bytes_max {
-        return Framed::Unit(unit);
-    }
-    let message = format!(
-        "record of {} bytes is larger than {} bytes, the most that is held",
-        end - start,
-        limits.record_bytes_max
-    );
-    Framed::Defect(Defect::text(Code::RecordTooLarge, start, message))
 }

@@ -25,6 +25,8 @@ pub(crate) struct Quality {
     pub(crate) is_lossy: bool,
     /// True if it is not strictly valid JSON.
     pub(crate) is_lenient: bool,
+    /// True if two records may have run into each other in it.
+    pub(crate) is_torn: bool,
 }
 
 /// A parser and its memory.
@@ -70,7 +72,7 @@ impl Parser {
         };
         let mut quality = Quality {
             is_lossy: lossy.is_some(),
-            is_lenient: false,
+            ..Quality::default()
         };
         let json = lossy.as_ref().map_or(json, |text| text.as_bytes());
         let mut visit = Some(visit);
@@ -88,6 +90,7 @@ impl Parser {
         let made = lenient(json);
         quality.is_lossy |= made.is_lossy;
         quality.is_lenient = made.is_lenient;
+        quality.is_torn = made.is_torn;
         self.parse_utf8(&made.json, |value| give(value, quality))
             .map_err(|_| error)
     }
@@ -113,6 +116,26 @@ impl Parser {
             *self = Self::default();
         }
         result
+    }
+}
+
+/// The parsers of the texts inside each other, by the number of strings around them.
+#[derive(Debug, Default)]
+pub(super) struct Parsers(Vec<Option<Parser>>);
+
+impl Parsers {
+    pub(super) fn take(&mut self, level: usize) -> Parser {
+        self.0
+            .get_mut(level)
+            .and_then(Option::take)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&mut self, level: usize, parser: Parser) {
+        if self.0.len() <= level {
+            self.0.resize_with(level + 1, || None);
+        }
+        self.0[level] = Some(parser);
     }
 }
 

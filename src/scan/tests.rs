@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::nest::Needle;
+use super::framed::Needle;
 use super::window::excerpt;
 use super::*;
 
@@ -36,16 +36,28 @@ fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
     framed
 }
 
+/// A candidate that is in no request.
+fn outside(unit: Unit) -> Framed {
+    Framed::Unit {
+        unit,
+        is_in_request: false,
+    }
+}
+
 #[track_caller]
 fn check_with(limits: Limits, needles: &[&str], text: &str, expected: Expect) {
     let mut told = String::new();
     for framed in frame(text.as_bytes(), limits, needles) {
         match framed {
-            Framed::Unit(Unit {
-                start,
-                end,
-                record_index,
-            }) => {
+            Framed::Unit {
+                unit:
+                    Unit {
+                        start,
+                        end,
+                        record_index,
+                    },
+                ..
+            } => {
                 let bytes = &text.as_bytes()[to_index(start)..to_index(end)];
                 writeln!(told, "{start}..{end} [{record_index}] {}", excerpt(bytes)).unwrap();
             }
@@ -182,7 +194,7 @@ fn a_key_marks_its_object_however_it_is_spelt() {
             end: text.len() as u64 - 1,
             record_index: 0,
         };
-        assert_eq!(framed, [Framed::Unit(unit)], "{key}");
+        assert_eq!(framed, [outside(unit)], "{key}");
     }
 }
 
@@ -416,11 +428,11 @@ fn brackets_deeper_than_any_parser_goes_are_counted_only() {
             end: n + 22,
             record_index: 0,
         };
-        assert_eq!(units(&deep(to_index(n), record)), [Framed::Unit(unit)]);
+        assert_eq!(units(&deep(to_index(n), record)), [outside(unit)]);
     }
     for n in [2048, 100_000] {
         let text = format!("{}{record}", deep(n, record));
-        let [Framed::Unframed(needle), Framed::Unit(unit)] = &units(&text)[..] else {
+        let [Framed::Unframed(needle), Framed::Unit { unit, .. }] = &units(&text)[..] else {
             panic!("the deep one is told, the flat one is a unit");
         };
         assert_eq!(needle.offset, n as u64 + 14);
@@ -430,7 +442,10 @@ fn brackets_deeper_than_any_parser_goes_are_counted_only() {
     let text = format!("{}{record}{}", r#"{"a":"#.repeat(2048), "}".repeat(2048));
     assert!(matches!(
         units(&text)[..],
-        [Framed::Unit(Unit { start: 10_235, .. })]
+        [Framed::Unit {
+            unit: Unit { start: 10_235, .. },
+            ..
+        }]
     ));
 }
 

@@ -67,5 +67,6 @@ mod table_damage;
 mod tables;
 mod tidy;
 mod touched;
+mod torn;
 mod undecided;
 mod unreadable;

@@ -286,10 +286,8 @@ impl Scanner {
             visit(ScanItem::Record(unit, RawRecord { bytes, is_whole }));
         }
         let text = Whole {
-            bytes: &json,
             raw,
-            is_lenient: false,
-            is_row: false,
+            ..Whole::strict(&json)
         };
         if is_hit && let Err(error) = self.judge(unit, text, visit) {
             self.report_invalid(unit, &error);

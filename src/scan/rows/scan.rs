@@ -282,10 +282,9 @@ impl Scanner {
         let unit = row_unit(window, row.clone());
         let json = std::mem::take(&mut self.json);
         let text = Whole {
-            bytes: &json,
             raw: &window.bytes[row],
-            is_lenient: false,
             is_row: true,
+            ..Whole::strict(&json)
         };
         if let Err(error) = self.judge(unit, text, visit) {
             self.report_invalid(unit, &error);
