@@ -3,7 +3,7 @@
 //! In: text from inside a value. Out: the index of the bracket that closes it, if the walk would come to that bracket
 //! too, and to nothing before it that ends the document.
 
-use super::vectors::{BLOCK_BYTES, Structure, each_bit, structures};
+use super::vectors::{BLOCK_BYTES, BitWork, Structure, each_bit, structures, with_bit_counts};
 use super::window::{is_anchor_line, is_joint};
 use crate::steps;
 
@@ -23,32 +23,49 @@ pub(super) enum Closing {
 /// Returns the index of the bracket that closes the innermost value that is open at `from`, if it is before `to`.
 /// `from` must not be in a string.
 pub(super) fn closing_bracket(text: &[u8], from: usize, to: usize) -> Closing {
-    let mut brackets = Brackets {
-        text,
-        depth: 1,
-        is_escaped: 0,
-        in_string: 0,
-        after_closing: 0,
-    };
-    let (blocks, rest) = text[from..to].as_chunks::<BLOCK_BYTES>();
-    let mut found = [Structure::default(); BATCH];
-    let mut at = from;
-    for batch in blocks.chunks(BATCH) {
-        for structure in structures(batch, &mut found) {
-            match brackets.pass(at, *structure) {
-                Passed::All => at += BLOCK_BYTES,
-                Passed::To(closing) => return closing,
+    with_bit_counts(Find { text, from, to })
+}
+
+/// The search for the bracket.
+struct Find<'t> {
+    text: &'t [u8],
+    from: usize,
+    to: usize,
+}
+
+impl BitWork for Find<'_> {
+    type Result = Closing;
+
+    #[inline(always)]
+    fn run(self) -> Closing {
+        let Self { text, from, to } = self;
+        let mut brackets = Brackets {
+            text,
+            depth: 1,
+            is_escaped: 0,
+            in_string: 0,
+            after_closing: 0,
+        };
+        let (blocks, rest) = text[from..to].as_chunks::<BLOCK_BYTES>();
+        let mut found = [Structure::default(); BATCH];
+        let mut at = from;
+        for batch in blocks.chunks(BATCH) {
+            for structure in structures(batch, &mut found) {
+                match brackets.pass(at, *structure) {
+                    Passed::All => at += BLOCK_BYTES,
+                    Passed::To(closing) => return closing,
+                }
             }
         }
-    }
-    let mut last = [0; BLOCK_BYTES];
-    last[..rest.len()].copy_from_slice(rest);
-    for structure in structures(&[last], &mut found) {
-        if let Passed::To(closing) = brackets.pass(at, *structure) {
-            return closing;
+        let mut last = [0; BLOCK_BYTES];
+        last[..rest.len()].copy_from_slice(rest);
+        for structure in structures(&[last], &mut found) {
+            if let Passed::To(closing) = brackets.pass(at, *structure) {
+                return closing;
+            }
         }
+        Closing::NotUpTo(to)
     }
-    Closing::NotUpTo(to)
 }
 
 /// What is known between two blocks. The three last numbers have the lowest bit or none, `in_string` all bits or none.
@@ -69,6 +86,7 @@ enum Passed {
 
 impl Brackets<'_> {
     /// Passes over the block at this index.
+    #[inline(always)]
     fn pass(&mut self, at: usize, structure: Structure) -> Passed {
         steps::take(BLOCK_BYTES);
         let escaped = self.escaped(structure.backslashes);
@@ -96,6 +114,7 @@ impl Brackets<'_> {
     }
 
     /// Returns the place of the bracket that closes the value, of these outside strings.
+    #[inline(always)]
     fn end(&self, opening: u64, mut closing: u64) -> Option<u32> {
         if closing.count_ones() < self.depth {
             return None;
@@ -117,6 +136,7 @@ impl Brackets<'_> {
     ///
     /// In a run of backslashes each second one is escaped. An addition carries through a run, so that its end tells
     /// where the run began: at an even place or at an odd one.
+    #[inline(always)]
     fn escaped(&mut self, backslashes: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         if backslashes == 0 {
@@ -133,6 +153,7 @@ impl Brackets<'_> {
 
 /// Returns all bits from the first given one up to the second, from the third to the fourth, and so on, without the
 /// second and the fourth.
+#[inline(always)]
 fn from_each_to_the_next(bits: u64) -> u64 {
     [1, 2, 4, 8, 16, 32]
         .iter()
@@ -243,6 +264,8 @@ mod tests {
             let text = format!("{}{}", " ".repeat(from), parts.concat());
             let found = closing_bracket(text.as_bytes(), from, text.len());
             let expected = walked(text.as_bytes(), from);
+            let find = Find { text: text.as_bytes(), from, to: text.len() };
+            prop_assert_eq!(find.run(), found, "compiled for any processor");
             match found {
                 Closing::At(at) => prop_assert_eq!(expected, Some(at)),
                 Closing::NotUpTo(_) => prop_assert_eq!(expected, None),

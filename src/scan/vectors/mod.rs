@@ -12,7 +12,7 @@ mod wide;
 use crate::binary::CONTROL_MAX;
 pub(super) use beginnings::{Beginnings, PLACES};
 use beginnings::{Group, begins, differs_avx2};
-pub(super) use structure::{Structure, structures};
+pub(super) use structure::{BitWork, Structure, structures, with_bit_counts};
 
 /// The text examined in one step: the size of two registers of AVX2, or one of AVX-512.
 pub(super) const BLOCK_BYTES: usize = 64;

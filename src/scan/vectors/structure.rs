@@ -35,6 +35,34 @@ pub(in crate::scan) fn structures<'s>(
     structures
 }
 
+/// Work that counts and finds bits. It is no closure, since a closure is not always inlined.
+pub(in crate::scan) trait BitWork {
+    type Result;
+    /// Does the work. What is not inlined into it, and it into its caller, is only slower.
+    fn run(self) -> Self::Result;
+}
+
+/// Runs work with the instructions that count and find bits, if the processor has these.
+#[inline]
+pub(in crate::scan) fn with_bit_counts<W: BitWork>(work: W) -> W::Result {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("popcnt")
+    {
+        // With AVX2 [`structures_avx2`] can be inlined too.
+        #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+        fn run<W: BitWork>(work: W) -> W::Result {
+            work.run()
+        }
+        #[expect(unsafe_code, reason = "half of the time")]
+        // SAFETY: the processor has these instructions.
+        return unsafe { run(work) };
+    }
+    work.run()
+}
+
 /// `{` and `[`, and `}` and `]`, differ in this bit, which is set in the first ones.
 const CURLY: u8 = 0x20;
 
