@@ -26,6 +26,15 @@ impl Event<'_> {
             && times.is_some_and(|(own, other)| own != other)
     }
 
+    /// Returns true if `holds` applies to its request, and the other one is of another time, and has another request or
+    /// outcome: each is an event of its own.
+    pub(crate) fn is_denied_by(&self, other: &Event<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+        let times = self.time_micros().zip(other.time_micros());
+        times.is_some_and(|(own, others)| own != others)
+            && self.request_holds(holds)
+            && (!other.request_holds(holds) || self.has_failed() != other.has_failed())
+    }
+
     /// Returns true if the other one is of a call that this one is not of, or may be: two records that ran into each
     /// other name two calls.
     pub(crate) fn contradicts(&self, other: &Event<'_>) -> bool {

@@ -1,5 +1,6 @@
 //! Questions that a record leaves open: whether its request names something that occurs in the record, and the outcome.
 
+use super::Seam;
 use super::json::Value;
 
 /// The part of its request that a record states.
@@ -22,9 +23,8 @@ pub enum Doubt {
     Action,
     /// The object around its record names a different call.
     Wrapper,
-    /// It has fields twice but one action, an escape that JSON does not have, or a place in the request of another record:
-    /// two records ran into each other.
-    Glued,
+    /// Two records may have run into each other, as this shows.
+    Glued(Seam),
     /// It has no request under a known name.
     NoRequest,
     /// Its request is not complete.
@@ -44,8 +44,8 @@ impl Doubt {
     #[must_use]
     pub fn message(&self, named: Option<&str>) -> String {
         let known = match (self, named) {
-            (Self::Action | Self::Wrapper | Self::Glued, Some(named)) => named.to_owned(),
-            (Self::Action | Self::Wrapper | Self::Glued, None) => {
+            (Self::Action | Self::Wrapper | Self::Glued(_), Some(named)) => named.to_owned(),
+            (Self::Action | Self::Wrapper | Self::Glued(_), None) => {
                 "fits the rule otherwise".to_owned()
             }
             (Self::CutRequest | Self::BrokenName, _) => "has the rule's action".to_owned(),
@@ -55,9 +55,9 @@ impl Doubt {
         let open = match self {
             Self::Action => "the name of its action or its dataset is damaged".into(),
             Self::Wrapper => "the object around its record names a different call".into(),
-            Self::Glued => {
-                "two records seem to have run into each other: it has fields twice, an escape that JSON does not have, or a place inside another request"
-                    .into()
+            Self::Glued(seam) => {
+                let shown = seam.shown();
+                format!("two records seem to have run into each other, since {shown}")
             }
             Self::Outcome => "does not say whether it failed".into(),
             Self::NoRequest => "has no request by a name that is known".into(),

@@ -8,7 +8,7 @@ use super::json::Value;
 use super::names::is_nothing;
 use super::{Scalar, java_map, object_text};
 
-const REQUEST: &str = "aws.cloudtrail.request_parameters";
+pub(super) const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const FLATTENED_REQUEST: &str = "aws.cloudtrail.flattened.request_parameters";
 
 /// Calls `visit` with each value at `path`, whether its dots are written as dots or as nesting.
@@ -186,6 +186,11 @@ pub(crate) fn each_foreign<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v st
     }
     each_at(document, "event.original", &mut |value| {
         visit("event.original", value)
+    });
+    each_under(document, "aws", &mut |name, value| {
+        if !is_of(name, "cloudtrail") {
+            visit(name, value);
+        }
     });
     each_under(document, "aws.cloudtrail", &mut |name, value| {
         if !PARTS.iter().any(|part| is_of(name, part)) {

@@ -46,6 +46,11 @@ impl<'v> Value<'v> {
         inner.map(ordinal).collect()
     }
 
+    /// Returns true if this is the other value itself, at the same place.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
+    }
+
     /// Returns the text of a string.
     pub(crate) fn as_str(self) -> Option<&'v str> {
         match self.0.first()? {

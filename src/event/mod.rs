@@ -5,7 +5,7 @@
 //! that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from, `derived`
 //! derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has
 //! the values by CloudTrail's own names. `names` and `exports` know how tables change CloudTrail's fields, `doubt`
-//! what a record may leave open, and `open` whether it does. `leaves` visits what is inside its objects. `wrapper` has
+//! what a record may leave open, `open` whether it does, and `seam` the signs of two records that ran into each other. `leaves` visits what is inside its objects. `wrapper` has
 //! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints
 //! objects as Elastic's pipeline does, and `object_text` reads objects that are stored as text, and `python` those
 //! that Python printed. This module knows no rule, and copies nothing except text that must be built.
@@ -38,6 +38,7 @@ mod own;
 mod record;
 mod remembered;
 mod scalar;
+mod seam;
 pub(crate) mod time;
 mod wrapper;
 
@@ -56,6 +57,7 @@ pub(crate) use record::{Record, is_own_field, near_field};
 pub use remembered::{FieldMemory, FieldNumber, FieldNumbers, Names, Remembered};
 use scalar::FirstText;
 pub use scalar::Scalar;
+pub use seam::Seam;
 pub(crate) use wrapper::Wrapper;
 
 /// The ECS view of one event. A field may have no value, one, or several.
@@ -165,8 +167,8 @@ pub struct Event<'v> {
     record: Record<'v>,
     /// True if it is a row of a table, in which texts such as `-` mean that there is no value.
     is_row: bool,
-    /// True if two records may have run into each other in its text.
-    is_torn: bool,
+    /// What the text around it shows.
+    seam: Option<Seam>,
     wrapper: Wrapper<'v>,
 }
 
@@ -191,7 +193,7 @@ impl<'v> Event<'v> {
             schema,
             record,
             is_row: false,
-            is_torn: false,
+            seam: None,
             wrapper: Wrapper::default(),
         })
     }
@@ -199,14 +201,6 @@ impl<'v> Event<'v> {
     /// Returns the event with `is_row` set: true for a row of a table.
     pub(crate) fn in_row(self, is_row: bool) -> Self {
         Self { is_row, ..self }
-    }
-
-    /// Returns the event as one in a text in which two records may have run into each other, if `is_torn`.
-    pub(crate) fn in_torn_text(self, is_torn: bool) -> Self {
-        Self {
-            is_torn: self.is_torn || is_torn,
-            ..self
-        }
     }
 
     /// Returns the event with the names that the object around its record gives to its call. A nearer object counts

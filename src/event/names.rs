@@ -87,7 +87,7 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
     divides_words(byte) || matches!(byte, b'.' | b'/' | b':' | b'{' | b'}' | b'[' | b']')
 }
 
-/// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, braces,
+/// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, brackets, commas,
 /// control characters, characters that are not seen, blanks at an end (as columns of a fixed width have), a backslash that
 /// escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
@@ -105,7 +105,17 @@ pub(crate) fn is_damaged(name: &[u8]) -> bool {
     let is_foreign = |c: char| {
         let is_mark = matches!(
             c,
-            '\\' | '"' | '\'' | '`' | '{' | '}' | char::REPLACEMENT_CHARACTER
+            '\\' | '"'
+                | '\''
+                | '`'
+                | '{'
+                | '}'
+                | '['
+                | ']'
+                | ','
+                | ';'
+                | '='
+                | char::REPLACEMENT_CHARACTER
         );
         is_mark || c.is_control() || is_unseen(c)
     };

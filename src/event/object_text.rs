@@ -169,6 +169,15 @@ pub(crate) fn is_cut(text: &str) -> bool {
         || is_encoded(text)
 }
 
+/// Returns true if the text begins as an object in JSON does, and cannot be read as one.
+pub(super) fn is_torn(text: &str) -> bool {
+    let text = text.trim();
+    let is_begun = text
+        .strip_prefix('{')
+        .is_some_and(|rest| rest.trim_start().starts_with('"'));
+    is_begun && as_json(text).is_none()
+}
+
 /// Returns true if an object in JSON begins in the text, and does not end in it.
 pub(crate) fn holds_cut(text: &str) -> bool {
     let object = text.find("{\"").and_then(|at| text.get(at..));
@@ -293,6 +302,12 @@ mod tests {
             "policyArn:arn:aws:iam::aws:policy/ReadOnlyAccess",
         ] {
             assert!(!is_cut(text), "{text}");
+        }
+        for text in [JSON.split_at(20).0, r#"{"a":"\S"}"#, r#"{ "a":1}{"#] {
+            assert!(is_torn(text), "{text}");
+        }
+        for text in [JSON, PRINTED, "", "{a=", "{'a'", "\"{"] {
+            assert!(!is_torn(text), "{text}");
         }
         assert!(holds_cut(r#"May 1 ct: {"a":{"b":1}"#));
         assert!(!holds_cut(r#"May 1 ct: {"a":{"b":1}}"#));

@@ -21,6 +21,7 @@ use super::ocsf_fields::{OWN_FIELDS, REQUEST_FIELDS};
 use super::record::is_own_field;
 use super::{Scalar, java_map, object_text};
 
+pub(super) const REQUEST: &str = "api.request.data";
 const UNMAPPED_REQUEST: &str = "requestParameters";
 
 /// The classes that CloudTrail becomes: Account Change, Authentication, API Activity (by its number in the release
@@ -123,7 +124,7 @@ fn each_unmapped_text<'v>(document: Value<'v>, visit: &mut dyn FnMut(&'v str)) {
 /// Returns what a document says about its request.
 pub(crate) fn said(document: Value<'_>) -> Said {
     let mut said = Said::Nothing;
-    each_at(document, "api.request.data", &mut |data| {
+    each_at(document, REQUEST, &mut |data| {
         said = said.max(match data.as_str() {
             Some(text) if is_nothing(text) => Said::Nothing,
             Some(text) if object_text::is_whole(text) => Said::Whole,
@@ -150,7 +151,7 @@ pub(crate) fn said(document: Value<'_>) -> Said {
 /// Returns true if the request is text that was cut off, or that cannot be read.
 pub(crate) fn has_cut_request(document: Value<'_>) -> bool {
     let mut is_cut = false;
-    each_at(document, "api.request.data", &mut |data| {
+    each_at(document, REQUEST, &mut |data| {
         let text = data.as_str().filter(|text| !is_nothing(text));
         is_cut |= text.is_some_and(object_text::is_cut);
     });
@@ -327,7 +328,7 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
 /// Calls `visit` with the leaves of the request or the response at a path.
 fn leaves(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
     let (object, path) = match flattened(field) {
-        Some(("requestParameters", path)) => ("api.request.data", path),
+        Some(("requestParameters", path)) => (REQUEST, path),
         Some(("responseElements", path)) => ("api.response.data", path),
         _ => return,
     };
@@ -341,7 +342,7 @@ fn leaves(document: Value<'_>, field: &str, visit: &mut dyn FnMut(Scalar<'_>)) {
         });
     });
     let unmapped = || match object {
-        "api.request.data" => request_parameter(document, path),
+        REQUEST => request_parameter(document, path),
         _ => response_element(document, path).map(Cow::Owned),
     };
     if !is_found && let Some(value) = unmapped() {
@@ -392,7 +393,7 @@ fn requests(document: Value<'_>, visit: &mut dyn FnMut(Scalar<'_>)) {
             visit(Scalar::Text(text.into()));
         }
     };
-    each_at(document, "api.request.data", &mut |data| {
+    each_at(document, REQUEST, &mut |data| {
         if !data.is_empty() {
             visit(Scalar::Text(java_map::print(data)));
         }
@@ -430,7 +431,7 @@ pub(crate) fn request_parameter<'v>(document: Value<'v>, name: &str) -> Option<C
         found = found.take().or_else(at);
     });
     found.or_else(|| {
-        let data = first_text(document, "api.request.data")?;
+        let data = first_text(document, REQUEST)?;
         object_text::at(data, name).map(Cow::Owned)
     })
 }
@@ -460,7 +461,7 @@ pub(crate) fn locate_in_request(document: Value<'_>, literal: &str) -> Option<St
         found = found.take().or_else(locate);
     });
     found.or_else(|| {
-        let data = first_text(document, "api.request.data")?;
+        let data = first_text(document, REQUEST)?;
         object_text::locate(data, literal, UNMAPPED_REQUEST)
     })
 }

@@ -1,23 +1,12 @@
-//! Decides whether an event that does not match leaves open what its request named.
+//! Decides whether an event that does not match leaves open what its request named, or may be of two records.
 
 use super::doubt::{Doubt, Said, Sought, holds_below};
-use super::{Event, Schema, cloudtrail, ecs, exports, object_text, ocsf};
+use super::json::Value;
+use super::names::{is_field, is_nothing};
+use super::record::REQUEST;
+use super::{Event, Schema, Seam, cloudtrail, ecs, exports, object_text, ocsf};
 
 impl<'v> Event<'v> {
-    /// Returns true if it may be of two records that ran into each other, of which one lost its action. It has a field of
-    /// its own twice, but its action once, or its text [is torn](Self::is_torn).
-    #[must_use]
-    pub fn is_glued(&self) -> bool {
-        self.is_torn || self.schema == Schema::CloudTrail && self.record.has_fields_of_two()
-    }
-
-    /// Returns true if its text shows that two records may have run into each other: it has an escape that JSON does not
-    /// have, or it is in the request of a record that cannot be read.
-    #[must_use]
-    pub fn is_torn(&self) -> bool {
-        self.is_torn
-    }
-
     /// Returns the reason why it cannot be excluded that its request names the policy. The request as read must not
     /// name it.
     ///
@@ -100,4 +89,90 @@ impl<'v> Event<'v> {
         }
         found
     }
+}
+
+impl Event<'_> {
+    /// Returns the event with what the text around it shows.
+    pub(crate) fn with_seam(self, seam: Option<Seam>) -> Self {
+        let seam = self.seam.or(seam);
+        Self { seam, ..self }
+    }
+
+    /// Returns the sign that two records may have run into each other in it, if there is one.
+    #[must_use]
+    pub fn seam(&self) -> Option<Seam> {
+        let in_request = || self.is_in_request().then_some(Seam::InRequest);
+        let twice = || self.has_field_twice().then_some(Seam::FieldTwice);
+        self.seam.or_else(in_request).or_else(twice)
+    }
+
+    /// Returns true if it is in the request of a record that cannot be read. It may be data of that record.
+    #[must_use]
+    pub fn is_in_request(&self) -> bool {
+        self.seam == Some(Seam::InRequest) || self.wrapper.is_request()
+    }
+
+    /// Returns true if fields of it are of two records, but it has the actions of both.
+    #[must_use]
+    pub fn has_both_actions(&self, seam: Seam) -> bool {
+        seam == Seam::FieldTwice && self.names_of_call() > 1
+    }
+
+    fn names_of_call(&self) -> usize {
+        match self.schema {
+            Schema::CloudTrail => {
+                let members = self.record.value().members();
+                members
+                    .filter(|(name, _)| is_field(name, "eventName"))
+                    .count()
+            }
+            Schema::Ecs => self.n_at("event.action"),
+            Schema::Ocsf => self.n_at("api.operation"),
+        }
+    }
+
+    fn n_at(&self, path: &str) -> usize {
+        let mut n = 0;
+        ecs::each_at(self.record.value(), path, &mut |_| n += 1);
+        n
+    }
+
+    /// Returns true if a field of its schema occurs twice in it.
+    fn has_field_twice(&self) -> bool {
+        match self.schema {
+            Schema::CloudTrail => self.record.has_own_field_twice(),
+            Schema::Ecs | Schema::Ocsf => has_key_twice(self.record.value()),
+        }
+    }
+
+    /// Returns true if its request is a text that begins as an object in JSON does, cannot be read, and `holds` applies to
+    /// it. In tables a limit on the length of cells cuts texts.
+    #[must_use]
+    pub fn has_torn_request(&self, holds: &dyn Fn(&str) -> bool) -> bool {
+        if self.is_row {
+            return false;
+        }
+        let is_torn = |value: Value<'_>| {
+            let text = value.as_str().filter(|text| !is_nothing(text));
+            text.is_some_and(|text| object_text::is_torn(text) && holds(text))
+        };
+        let mut any = false;
+        match self.schema {
+            Schema::CloudTrail => any = self.record.get(REQUEST).any(is_torn),
+            Schema::Ecs => ecs::each_at(self.record.value(), ecs::REQUEST, &mut |value| {
+                any |= is_torn(value);
+            }),
+            Schema::Ocsf => ecs::each_at(self.record.value(), ocsf::REQUEST, &mut |value| {
+                any |= is_torn(value);
+            }),
+        }
+        any
+    }
+}
+
+/// Returns true if a key occurs twice in an object, or in one inside it.
+fn has_key_twice(value: Value<'_>) -> bool {
+    value.has_duplicate_keys()
+        || value.members().any(|(_, child)| has_key_twice(child))
+        || value.elements().any(has_key_twice)
 }

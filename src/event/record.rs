@@ -3,7 +3,7 @@
 //! Some hundred fields of a candidate are looked up. The table is made in one walk over the members, and each look-up
 //! then examines one member instead of all.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::json::{Members, Value};
 use super::known::Known;
@@ -306,16 +306,14 @@ impl<'v> Record<'v> {
         self.at(|table| table.with_others(0))
     }
 
-    /// Returns true if an own field occurs twice in it, but not its name.
-    pub(super) fn has_fields_of_two(&self) -> bool {
+    /// Returns true if an own field occurs twice in it.
+    pub(super) fn has_own_field_twice(&self) -> bool {
         if !self.has_duplicate_keys() {
             return false;
         }
-        let own = self.value.members().filter(|(name, _)| is_own_field(name));
-        let mut n_times: HashMap<&str, usize> = HashMap::new();
-        own.for_each(|(name, _)| *n_times.entry(name).or_default() += 1);
-        n_times.retain(|_, n| *n > 1);
-        !n_times.is_empty() && !n_times.keys().any(|name| is_field(name, "eventName"))
+        let mut own = self.value.members().filter(|(name, _)| is_own_field(name));
+        let mut seen = HashSet::new();
+        own.any(|(name, _)| !seen.insert(name))
     }
 
     /// Returns true if a key occurs more than once in it.

@@ -12,12 +12,30 @@ use super::names::is_field;
 pub(crate) struct Wrapper<'v> {
     action: Option<&'v str>,
     provider: Option<&'v str>,
+    /// True if the record is in the request of an object that is no record: that may have been one.
+    is_request: bool,
 }
 
 impl<'v> Wrapper<'v> {
     /// Creates the wrapper with these names.
     pub(crate) fn new(action: Option<&'v str>, provider: Option<&'v str>) -> Self {
-        Self { action, provider }
+        let is_request = false;
+        Self {
+            action,
+            provider,
+            is_request,
+        }
+    }
+
+    /// Returns the same for what is in a member of the object.
+    pub(crate) fn of_member(self, name: &str) -> Self {
+        let is_request = self.is_request || is_field(name, "requestParameters");
+        Self { is_request, ..self }
+    }
+
+    /// Returns true if the record is in a request.
+    pub(super) fn is_request(self) -> bool {
+        self.is_request
     }
 
     /// Returns what an object says about the records in it.
@@ -42,6 +60,7 @@ impl<'v> Wrapper<'v> {
         Self {
             action: self.action.or(outer.action),
             provider: self.provider.or(outer.provider),
+            is_request: self.is_request || outer.is_request,
         }
     }
 

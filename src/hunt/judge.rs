@@ -141,6 +141,10 @@ impl<'a> HuntRule<'a> {
             self.report_folder(judged.at, ("event would be an alert", folder), out);
             return Verdict::NoAlert;
         }
+        if judged.event().is_in_request() {
+            let message = "the event of an alert is in the request of a record that cannot be read: whether it is an event of its own or data of that record cannot be decided";
+            self.report_undecided(judged.at, message, out);
+        }
         Verdict::Alert
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::broken;
 use crate::event::names::{self, is_field, is_nothing};
-use crate::event::{Doubt, Event, Fields, OwnValue, Scalar, Sought};
+use crate::event::{Doubt, Event, Fields, OwnValue, Scalar, Seam, Sought};
 use crate::report::Member;
 use crate::rule::Rule;
 use crate::scan::Prefilter;
@@ -96,13 +96,13 @@ impl Doubts {
             return None;
         }
         let lacks_outcome = calls.lacks_outcome(event);
-        // Of two records that ran into each other the other one may have failed.
-        let is_open = lacks_outcome || event.is_torn();
-        let outcomes: &[_] = match is_open {
-            true => &[Some("success"), Some(FAILURE)],
-            false => &[None],
-        };
-        let may_match = |request, call| {
+        // Of two records that ran into each other, the other one may have failed.
+        let is_open = lacks_outcome || calls.seam.is_some();
+        let may_match = |is_open, request, call| {
+            let outcomes: &[_] = match is_open {
+                true => &[Some("success"), Some(FAILURE)],
+                false => &[None],
+            };
             let supposed = outcomes.iter().map(|outcome| Supposed {
                 event,
                 outcome: *outcome,
@@ -111,26 +111,30 @@ impl Doubts {
             });
             supposed.into_iter().any(|supposed| rule.matches(&supposed))
         };
-        if is_open && may_match(&[], None) {
-            return Some(match lacks_outcome {
-                true => Doubt::Outcome,
-                false => Doubt::Glued,
-            });
+        if is_open && may_match(true, &[], None) {
+            let seam = calls.seam.filter(|_| !lacks_outcome);
+            return Some(seam.map_or(Doubt::Outcome, Doubt::Glued));
         }
         let Some((literals, prefilter)) = &self.sought else {
             let doubt = call.doubt()?;
-            return may_match(&[], Some(&self.call)).then_some(doubt);
+            return may_match(is_open, &[], Some(&self.call)).then_some(doubt);
         };
         let holds = |text: &str| prefilter.holds_needle(text.as_bytes());
         // The name of the call does not matter: it may have been the call that the rule requires.
         let has_failed = || event.has_failed() && !self.may_have_failed;
         if let Some(doubt) = call.doubt()
-            && (doubt == Doubt::Glued || !has_failed())
+            && (call.seam.is_some() || !has_failed())
             && event.holds(&holds)
         {
             return Some(doubt);
         }
-        if !call.may_be_required || !may_match(literals, None) {
+        if !call.may_be_required {
+            return None;
+        }
+        if has_failed() && may_match(true, literals, None) && event.has_torn_request(&holds) {
+            return Some(Doubt::Glued(Seam::RequestText));
+        }
+        if !may_match(is_open, literals, None) {
             return None;
         }
         let any_word = |is_it: fn(&str, &str) -> bool, text: &str| {
@@ -150,7 +154,7 @@ impl Doubts {
         let mut call = Call {
             is_damaged: calls.is_damaged,
             is_contradicted: false,
-            is_glued: calls.is_glued,
+            seam: None,
             may_be_required: true,
         };
         for (number, (field, required)) in CALL.iter().zip(&self.call).enumerate() {
@@ -163,6 +167,9 @@ impl Doubts {
                 required.is_empty() || calls.names(event, number).iter().any(is_required);
             call.is_contradicted |= calls.is_wrapped && event.is_contradicted(field, required);
         }
+        // No action is lost of an event that has two.
+        let is_lost = |seam: &Seam| call.may_be_required || !event.has_both_actions(*seam);
+        call.seam = calls.seam.filter(is_lost);
         call
     }
 }
@@ -175,7 +182,8 @@ pub(super) struct Calls {
     /// True if one contains what no name contains. A damaged provider is not seen.
     is_damaged: bool,
     is_wrapped: bool,
-    is_glued: bool,
+    /// A sign that two records ran into each other.
+    seam: Option<Seam>,
     lacks_outcome: OnceCell<bool>,
 }
 
@@ -186,7 +194,7 @@ impl Calls {
             names: Default::default(),
             is_damaged: CALL.iter().any(|field| is_damaged(event, field)),
             is_wrapped: event.is_wrapped(),
-            is_glued: event.is_glued(),
+            seam: event.seam(),
             lacks_outcome: OnceCell::new(),
         }
     }
@@ -199,7 +207,7 @@ impl Calls {
     /// Returns whether any rule may be about the event: whatever a damaged name was, and whatever the object around a
     /// record says, is open.
     pub(super) fn are_open(&self) -> bool {
-        self.is_wrapped || self.is_damaged || self.is_glued
+        self.is_wrapped || self.is_damaged || self.seam.is_some()
     }
 
     /// Returns whether the outcome of their event is open.
@@ -225,8 +233,8 @@ struct Call {
     is_damaged: bool,
     /// True if the object around the record gives another name, which the rule requires.
     is_contradicted: bool,
-    /// True if two records ran into each other, so that a name may be lost.
-    is_glued: bool,
+    /// A sign that two records ran into each other, of which one lost its names.
+    seam: Option<Seam>,
     /// False if one is none of those that the rule requires.
     may_be_required: bool,
 }
@@ -240,7 +248,7 @@ impl Call {
         if self.is_contradicted {
             return Some(Doubt::Wrapper);
         }
-        self.is_glued.then_some(Doubt::Glued)
+        self.seam.map(Doubt::Glued)
     }
 }
 

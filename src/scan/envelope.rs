@@ -73,7 +73,7 @@ fn recognise_in<'v>(value: Value<'v>, wrapper: Wrapper<'v>, visit: &mut dyn FnMu
         };
         let wrapper = Wrapper::of(value).or(wrapper);
         let left = value.members().filter(|(name, _)| is_left(name));
-        left.for_each(|(_, child)| recognise_in(child, wrapper, visit));
+        left.for_each(|(name, child)| recognise_in(child, wrapper.of_member(name), visit));
         if made_of.is_none() {
             let elements = value.elements();
             elements.for_each(|child| recognise_in(child, wrapper, visit));

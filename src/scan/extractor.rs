@@ -12,7 +12,7 @@ use super::unsound;
 use super::window::Window;
 use super::{Candidate, Scanner};
 use crate::event::json::Value;
-use crate::event::{Event, Wrapper};
+use crate::event::{Event, Seam, Wrapper};
 use crate::report::Code;
 
 /// The number of levels of JSON in strings that are examined.
@@ -28,8 +28,8 @@ pub(super) struct Whole<'a> {
     pub(super) is_lenient: bool,
     /// True if it is a row of a table.
     pub(super) is_row: bool,
-    /// True if it stands in the request of a record that is not there: two records ran into each other.
-    pub(super) is_torn: bool,
+    /// What the text around it shows.
+    pub(super) seam: Option<Seam>,
 }
 
 impl<'a> Whole<'a> {
@@ -40,33 +40,9 @@ impl<'a> Whole<'a> {
             raw: bytes,
             is_lenient: false,
             is_row: false,
-            is_torn: false,
+            seam: None,
         }
     }
-}
-
-/// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
-/// runs only the last stages, for tests and benches.
-pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
-    let everything = Arc::new(Prefilter::new::<&str>(&[]));
-    let end = json.len() as u64;
-    let mut extractor = Extractor::new(
-        everything,
-        Unit {
-            start: 0,
-            end,
-            record_index: 0,
-        },
-    );
-    let text = Whole {
-        is_lenient: true,
-        ..Whole::strict(json)
-    };
-    extractor
-        .text(&mut Parsers::default(), 0, text, &mut |candidate| {
-            visit(&candidate.event)
-        })
-        .is_ok()
 }
 
 /// The place where something is found: the number of strings around it, and the text.
@@ -85,6 +61,10 @@ pub(super) struct Extractor {
     pub(super) n_events: u64,
     pub(super) n_documents: u64,
     pub(super) quality: Quality,
+    /// A sign that two records ran into each other in it.
+    seam: Option<Seam>,
+    /// True if an object around events has the needle, and nothing in it that may be an event.
+    pub(super) is_needle_beside: bool,
     pub(super) is_duplicate: bool,
     /// The reason why a string that contains the needle was not judged, or not completely.
     pub(super) invalid_text: Option<String>,
@@ -102,6 +82,8 @@ impl Extractor {
             n_events: 0,
             n_documents: 0,
             quality: Quality::default(),
+            seam: None,
+            is_needle_beside: false,
             is_duplicate: false,
             invalid_text: None,
             is_record_cut: false,
@@ -124,7 +106,7 @@ impl Extractor {
             raw,
             is_lenient,
             is_row,
-            is_torn,
+            seam,
         } = text;
         let unit = self.unit;
         let place = Place {
@@ -136,13 +118,15 @@ impl Extractor {
         let parsed = parser.parse(bytes, is_lenient, |value, quality| {
             self.quality.is_lossy |= quality.is_lossy;
             self.quality.is_lenient |= quality.is_lenient;
-            self.quality.is_torn |= quality.is_torn || is_torn;
+            let by_escape = quality.has_unknown_escape.then_some(Seam::Escape);
+            self.seam = self.seam.or(seam).or(by_escape);
             let all = self.met_in(value);
             let records = all.iter().filter_map(|met| match met {
                 Met::Event(event) => Some(event.record()),
                 Met::NoEvent | Met::Text(..) | Met::Made(_) => None,
             });
             let records: Vec<_> = records.collect();
+            self.is_needle_beside |= self.has_needle_beside(value, bytes, &all);
             let mut own = self.own_places(value, records, text, quality).into_iter();
             for met in all {
                 let place = match &met {
@@ -167,6 +151,18 @@ impl Extractor {
             _ => found.push(met),
         });
         found
+    }
+
+    /// Returns true if a value has the needle, but nothing that was found in it has a hit.
+    fn has_needle_beside(&self, value: Value<'_>, bytes: &[u8], all: &[Met<'_>]) -> bool {
+        let is_hit = |text: &str| self.prefilter.hits(text.as_bytes()).first_from(0).is_some();
+        let has_hit = |met: &Met<'_>| match met {
+            // Nearly always the value is the event.
+            Met::Event(event) => event.record().is_same(value) || event.holds(&is_hit),
+            Met::Text(text, _) => is_hit(text),
+            Met::Made(_) | Met::NoEvent => true,
+        };
+        !all.is_empty() && !all.iter().any(has_hit) && self.prefilter.holds_needle(bytes)
     }
 
     fn met(
@@ -214,7 +210,7 @@ impl Extractor {
         // A different event inside it is only mentioned by it.
         let mut is_itself = false;
         // If one that ran into this one is inside it, the request of this one may be lost.
-        let mut is_torn = false;
+        let mut is_run_into = false;
         let asks = event.may_ask_for(&is_hit);
         if event.stands_alone(&is_hit) {
             self.contradicted(parsers, place, (event, carried), visit);
@@ -226,8 +222,10 @@ impl Extractor {
                 let may_be = event.may_be(&candidate.event);
                 let is_apart = !may_be && event.is_apart_from(&candidate.event);
                 // One whose request is lost, where this one has it, is a part of what this one was.
-                is_itself |= may_be && !(asks && candidate.event.lacks_request());
-                is_torn |= is_apart;
+                let is_other = asks && candidate.event.lacks_request()
+                    || event.is_denied_by(&candidate.event, &is_hit);
+                is_itself |= may_be && !is_other;
+                is_run_into |= is_apart;
                 // Such an event, and one that asks for it itself, is judged after those inside it.
                 match is_apart || asks && !may_be {
                     true => visit(candidate),
@@ -236,7 +234,7 @@ impl Extractor {
             });
         }
         let is_told = self.n_events > n_before;
-        if !is_told || !is_itself && (asks || is_torn) {
+        if !is_told || !is_itself && (asks || is_run_into) {
             itself(self, visit);
         }
     }
@@ -378,7 +376,7 @@ impl Extractor {
     ) {
         self.n_events += 1;
         self.is_duplicate |= event.has_duplicate_keys();
-        let event = event.in_torn_text(self.quality.is_torn);
+        let event = event.with_seam(self.seam);
         visit(&Candidate { event, unit, raw });
     }
 
@@ -445,7 +443,7 @@ impl Extractor {
         };
         let Unit { start, end, .. } = self.unit;
         let (mut rest, mut from) = (raw, 0);
-        let is_torn = self.quality.is_torn;
+        let seam = self.seam;
         scanner.scan(window, &mut |candidate| {
             let found = rest.and_then(|raw| inner::find_escaped(raw.get(from..)?, candidate.raw));
             let own = match found {
@@ -468,7 +466,7 @@ impl Extractor {
                 end,
                 ..candidate.unit
             };
-            let event = candidate.event.in_torn_text(is_torn);
+            let event = candidate.event.with_seam(seam);
             visit(&Candidate {
                 event,
                 unit,

@@ -168,12 +168,17 @@ impl Walker {
                     Some(anchor) => return self.cut(anchor, next_hit, window, out),
                     None => {
                         let may_be = self.before == b':' && self.nest.is_outside_records();
-                        let is_request = may_be && keys::is_request(&bytes[..at]);
+                        let near = at.saturating_sub(self.limits.seam_bytes)..at;
+                        let is_request = may_be && keys::is_request(&bytes[near]);
                         self.nest.open(byte, offset, is_request);
                     }
                 },
                 b'}' | b']' => {
-                    let is_document_end = self.nest.close(offset + 1, out);
+                    let goes_on = self.nest.ends_before_members() && {
+                        let near = &bytes[i..];
+                        keys::is_member(&near[..near.len().min(self.limits.seam_bytes)])
+                    };
+                    let is_document_end = self.nest.close(offset + 1, goes_on, out);
                     if is_document_end {
                         return Progress::DocumentEnd(offset + 1);
                     }

@@ -2,14 +2,14 @@
 
 use super::limits::Limits;
 use super::records::Unit;
+use crate::event::Seam;
 use crate::report::{Code, Defect};
 
 /// A result of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Framed {
-    /// A candidate. It is in a request if it stands in the value of a key `requestParameters` and no record is around
-    /// it.
-    Unit { unit: Unit, is_in_request: bool },
+    /// A candidate, and what the text around it shows.
+    Unit { unit: Unit, seam: Option<Seam> },
     /// A record, with or without a hit, if records are wanted. It comes before the candidate in the same place.
     Record { unit: Unit, is_whole: bool },
     /// A candidate that has no end, or whose start is no longer in memory.
@@ -34,13 +34,10 @@ impl Framed {
     }
 
     /// Returns a unit as a candidate, or the reason why it is none.
-    pub(super) fn candidate(unit: Unit, is_in_request: bool, limits: Limits) -> Self {
+    pub(super) fn candidate(unit: Unit, seam: Option<Seam>, limits: Limits) -> Self {
         let Unit { start, end, .. } = unit;
         if end - start <= limits.record_bytes_max {
-            return Self::Unit {
-                unit,
-                is_in_request,
-            };
+            return Self::Unit { unit, seam };
         }
         let message = format!(
             "record of {} bytes is larger than {} bytes, the most that is held",

@@ -71,14 +71,11 @@ impl Scanner {
                 return;
             }
             match framed {
-                Framed::Unit {
-                    unit,
-                    is_in_request,
-                } => {
+                Framed::Unit { unit, seam } => {
                     let text = Whole {
                         is_lenient: true,
                         is_row: self.is_table,
-                        is_torn: is_in_request,
+                        seam,
                         ..Whole::strict(window.slice(unit.start, unit.end))
                     };
                     if let Err(error) = self.judge(unit, text, visit) {
@@ -144,8 +141,9 @@ impl Scanner {
             let message = format!("a text inside an event names what the rule looks for: {error}");
             self.defects
                 .push(Defect::text(Code::NeedleWithoutRecord, unit.start, message));
-        } else if extractor.n_events + extractor.n_documents == 0
-            && self.prefilter.holds_needle(text.bytes)
+        } else if extractor.is_needle_beside
+            || extractor.n_events + extractor.n_documents == 0
+                && self.prefilter.holds_needle(text.bytes)
         {
             self.needle_without_record(unit.start, &excerpt(text.bytes));
         } else if extractor.n_events + extractor.n_documents == 0

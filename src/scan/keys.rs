@@ -2,7 +2,7 @@
 //!
 //! A key in a spelling that no writer uses does not matter: the object is then a candidate with a hit like any other.
 
-use super::patterns::NEEDLE_BYTES_MAX;
+use crate::event::names::is_field;
 
 /// Returns the role of the value of a key, and what the key marks.
 pub(super) fn classify(key: &[u8]) -> (Role, Marks) {
@@ -68,12 +68,24 @@ pub(super) fn marking_key(object: &[u8]) -> Option<usize> {
     is_mark.then_some(offset)
 }
 
-/// Returns true if a text ends in the key of a record's request and its colon. Blanks between and behind these are at most
-/// as many as a seam keeps.
+/// Returns true if a text ends in the key of a record's request, in any spelling, and its colon.
 pub(super) fn is_request(before: &[u8]) -> bool {
-    let near = before.get(before.len().saturating_sub(NEEDLE_BYTES_MAX)..);
-    let key = near.unwrap_or(before).trim_ascii_end().strip_suffix(b":");
-    key.is_some_and(|key| key.trim_ascii_end().ends_with(b"\"requestParameters\""))
+    let key = before.trim_ascii_end().strip_suffix(b":");
+    let key = key.and_then(|key| key.trim_ascii_end().strip_suffix(b"\""));
+    let Some((key, quote)) = key.and_then(|key| Some((key, memchr::memrchr(b'"', key)?))) else {
+        return false;
+    };
+    let quoted = [&key[quote..], b"\""].concat();
+    let key = serde_json::from_slice::<String>(&quoted);
+    key.is_ok_and(|key| is_field(&key, "requestParameters"))
+}
+
+/// Returns true if a text begins with a comma, a key and its colon, as after a member of an object.
+pub(super) fn is_member(rest: &[u8]) -> bool {
+    let key = rest.trim_ascii_start().strip_prefix(b",");
+    let key = key.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"\""));
+    let after = key.and_then(|key| key.get(memchr::memchr(b'"', key)? + 1..));
+    after.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
 }
 
 /// The kinds of keys whose value's own keys can mark the object around it.

@@ -15,9 +15,9 @@ pub(super) struct Lenient {
     pub(super) is_lossy: bool,
     /// True if it is not JSON by RFC 8259.
     pub(super) is_lenient: bool,
-    /// True if a string has an escape that neither JSON nor another language has: what stood behind the backslash may
-    /// be lost, and what is there may be of another record.
-    pub(super) is_torn: bool,
+    /// True if a string has an escape that JSON does not have, except those that are sure to be of another language: what
+    /// followed the backslash may be lost, and what follows it may be of another record.
+    pub(super) has_unknown_escape: bool,
 }
 
 /// Turns a text into JSON as far as possible. The parser decides whether the result is JSON.
@@ -28,7 +28,7 @@ pub(super) fn lenient(text: &[u8]) -> Lenient {
             json: Vec::with_capacity(text.len() + 64),
             is_lossy: false,
             is_lenient: false,
-            is_torn: false,
+            has_unknown_escape: false,
         },
         last: None,
     };
@@ -128,9 +128,7 @@ impl Reader<'_> {
 
     fn literal_backslash(&mut self) {
         self.out.is_lenient = true;
-        let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
-        // JavaScript and Python write bytes so.
-        self.out.is_torn |= !matches!(self.rest, [_, b'x', a, b, ..] if is_hex(&[*a, *b]));
+        self.out.has_unknown_escape |= !is_of_other_language(self.rest);
         self.replace(1, b"\\\\");
     }
 
@@ -215,6 +213,22 @@ fn unit(text: &[u8]) -> Option<u16> {
     let digits = std::str::from_utf8(digits).ok()?;
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
     u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+}
+
+/// Returns true if other languages, but not JSON, have the escape that the text begins with: `\x41`, `\u{1f600}`,
+/// `\U0001f600`, or `\0` with no digit after it.
+fn is_of_other_language(text: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match text {
+        [_, b'x', digits @ ..] => digits.get(..2).is_some_and(is_hex),
+        [_, b'U', digits @ ..] => digits.get(..8).is_some_and(is_hex),
+        [_, b'u', b'{', digits @ ..] => {
+            let n = digits.iter().take(7).position(|byte| *byte == b'}');
+            n.is_some_and(|n| n > 0 && is_hex(&digits[..n]))
+        }
+        [_, b'0', rest @ ..] => !rest.first().is_some_and(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 /// Returns true if this is a number by RFC 8259, section 6.
@@ -350,15 +364,22 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_that_no_language_has_is_told() {
-        for (text, is_torn) in [
+    fn an_escape_of_no_known_language_is_told() {
+        for (text, is_told) in [
             (r#"["\S"]"#, true),
             ("[\"\\", true),
             (r#"["\u12"]"#, true),
             (r#"["\x4"]"#, true),
-            (r#"["\x41 \' \\S \u0041"]"#, false),
+            (r#"["\u{}"]"#, true),
+            (r#"["\U0001"]"#, true),
+            (r#"["\01"]"#, true),
+            (r#"["\x41 \u{1f600} \U0001f600 \0 \' \\S \u0041"]"#, false),
         ] {
-            assert_eq!(lenient(text.as_bytes()).is_torn, is_torn, "{text}");
+            assert_eq!(
+                lenient(text.as_bytes()).has_unknown_escape,
+                is_told,
+                "{text}"
+            );
         }
     }
 

@@ -56,7 +56,7 @@ pub use window::{Before, Window, anchors, first_anchor};
 
 use crate::event::{Event, Wrapper};
 use crate::report::{Code, Defect, EventCounts, Stats};
-pub use extractor::each_event;
+use extractor::{Extractor, Whole};
 use frame::{Progress, Walker};
 use framed::Framed;
 use limits::Limits;
@@ -84,6 +84,30 @@ impl<'a> Candidate<'a> {
         let event = self.event.in_wrapper(wrapper);
         Self { event, ..*self }
     }
+}
+
+/// Calls `visit` with each event in a JSON value, with or without a needle, and returns true if the value parsed. It
+/// runs only the last stages, for tests and benches.
+pub fn each_event(json: &[u8], visit: &mut dyn FnMut(&Event<'_>)) -> bool {
+    let everything = Arc::new(Prefilter::new::<&str>(&[]));
+    let end = json.len() as u64;
+    let mut extractor = Extractor::new(
+        everything,
+        Unit {
+            start: 0,
+            end,
+            record_index: 0,
+        },
+    );
+    let text = Whole {
+        is_lenient: true,
+        ..Whole::strict(json)
+    };
+    extractor
+        .text(&mut Parsers::default(), 0, text, &mut |candidate| {
+            visit(&candidate.event)
+        })
+        .is_ok()
 }
 
 /// Scans one text after another and owns all memory that this needs. There is one per worker.

@@ -11,6 +11,7 @@ use super::keys::{KEY_BYTES_MAX, Marks, Role, classify};
 use super::limits::Limits;
 use super::patterns::NEEDLE_BYTES_MAX;
 use super::records::{PendingRecords, Unit};
+use crate::event::Seam;
 use crate::report::{Code, Defect};
 use crate::steps;
 
@@ -63,7 +64,7 @@ impl Frame {
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     unit: Unit,
-    is_in_request: bool,
+    seam: Option<Seam>,
     /// The start of the last marked unit among the pending ones up to and including this one.
     last_marked: Option<u64>,
 }
@@ -320,7 +321,7 @@ impl Nest {
         let last_marked = own.or_else(|| self.last_marked());
         self.pending.push_back(Pending {
             unit,
-            is_in_request,
+            seam: is_in_request.then_some(Seam::InRequest),
             last_marked,
         });
     }
@@ -330,8 +331,17 @@ impl Nest {
         self.pending.back().and_then(|p| p.last_marked)
     }
 
-    /// Closes the innermost bracket, whatever its kind. Returns true if that ends the document.
-    pub(super) fn close(&mut self, end: u64, out: &mut Vec<Framed>) -> bool {
+    /// Returns true if a member of an object cannot follow the bracket that closes the innermost value.
+    pub(super) fn ends_before_members(&self) -> bool {
+        let [.., around, _] = &self.frames[..] else {
+            return self.n_deeper == 0;
+        };
+        self.n_deeper == 0 && around.kind == Kind::Array
+    }
+
+    /// Closes the innermost bracket, whatever its kind. `goes_on` is true if a member of an object follows. Returns true if
+    /// that ends the document.
+    pub(super) fn close(&mut self, end: u64, goes_on: bool, out: &mut Vec<Framed>) -> bool {
         self.expects_key = false;
         if self.n_deeper > 0 {
             self.n_deeper -= 1;
@@ -341,11 +351,17 @@ impl Nest {
         let Some(frame) = self.frames.pop() else {
             return false;
         };
+        let start = frame.start;
         self.n_marked -= usize::from(frame.marked);
         self.n_decided = self.n_decided.min(self.frames.len());
         match frame.kind {
             Kind::Array if !frame.marked => self.pass_up(frame, out),
             _ => self.close_object(frame, end, out),
+        }
+        if goes_on {
+            let inside = self.pending.iter_mut().rev();
+            let inside = inside.take_while(|pending| pending.unit.start >= start);
+            inside.for_each(|pending| pending.seam = pending.seam.or(Some(Seam::GoesOn)));
         }
         self.flush(end, out);
         self.frames.is_empty()
@@ -418,11 +434,7 @@ impl Nest {
         for pending in self.pending.drain(..n) {
             let records = self.records.take_before(Some(pending.unit.start + 1));
             out.extend(records.map(|unit| Framed::record(unit, limits)));
-            out.push(Framed::candidate(
-                pending.unit,
-                pending.is_in_request,
-                limits,
-            ));
+            out.push(Framed::candidate(pending.unit, pending.seam, limits));
         }
         let records = self.records.take_before(start);
         out.extend(records.map(|unit| Framed::record(unit, limits)));

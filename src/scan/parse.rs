@@ -25,8 +25,8 @@ pub(crate) struct Quality {
     pub(crate) is_lossy: bool,
     /// True if it is not strictly valid JSON.
     pub(crate) is_lenient: bool,
-    /// True if two records may have run into each other in it.
-    pub(crate) is_torn: bool,
+    /// True if a string has an escape that JSON does not have.
+    pub(crate) has_unknown_escape: bool,
 }
 
 /// A parser and its memory.
@@ -90,7 +90,7 @@ impl Parser {
         let made = lenient(json);
         quality.is_lossy |= made.is_lossy;
         quality.is_lenient = made.is_lenient;
-        quality.is_torn = made.is_torn;
+        quality.has_unknown_escape = made.has_unknown_escape;
         self.parse_utf8(&made.json, |value| give(value, quality))
             .map_err(|_| error)
     }

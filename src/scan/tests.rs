@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::framed::Needle;
 use super::window::excerpt;
 use super::*;
+use crate::event::Seam;
 
 /// Frames a text from its start, document by document, in a single window.
 fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
@@ -36,12 +37,9 @@ fn frame(text: &[u8], limits: Limits, needles: &[&str]) -> Vec<Framed> {
     framed
 }
 
-/// A candidate that is in no request.
+/// A candidate without a seam.
 fn outside(unit: Unit) -> Framed {
-    Framed::Unit {
-        unit,
-        is_in_request: false,
-    }
+    Framed::Unit { unit, seam: None }
 }
 
 #[track_caller]
@@ -527,7 +525,7 @@ fn a_record_is_a_candidate_up_to_the_largest_size_that_is_held() {
 /// The result of a scan. The defects are sorted, as the pipeline sorts them.
 #[derive(Debug, PartialEq)]
 struct Scanned {
-    candidates: Vec<(Unit, Vec<u8>)>,
+    candidates: Vec<(Unit, Option<Seam>, Vec<u8>)>,
     /// The records, if they are shown: with bytes, and true if whole.
     records: Vec<(Unit, Vec<u8>, bool)>,
     /// The starts of all items, and true for events.
@@ -567,7 +565,8 @@ fn scan_with(mut scanner: Scanner, text: &[u8], steps: &[usize]) -> Scanned {
         let keep = scanner.scan_items(window, &mut |item| match item {
             ScanItem::Event(candidate) => {
                 order.push((candidate.unit.start, true));
-                candidates.push((candidate.unit, candidate.raw.to_vec()));
+                let seam = candidate.event.seam();
+                candidates.push((candidate.unit, seam, candidate.raw.to_vec()));
             }
             ScanItem::Record(unit, RawRecord { bytes, is_whole }) => {
                 order.push((unit.start, false));
@@ -625,7 +624,7 @@ fn a_string_that_has_lost_its_end_costs_no_document_behind_it_on_the_line() {
         found
             .candidates
             .iter()
-            .all(|(_, bytes)| bytes == RECORD.as_bytes())
+            .all(|(_, _, bytes)| bytes == RECORD.as_bytes())
     );
     assert_eq!(found.defects.len(), 1);
 }
@@ -673,6 +672,9 @@ fn piece() -> impl Strategy<Value = String> {
         "\"eventName\":",
         "\"eventName\":1,",
         "\"event\":{\"action\":1,",
+        "\"requestParameters\":",
+        "\"requestParameters\" : {\"a\":",
+        ",\"k\" :",
         "\"k\":\"v\",",
         "{\"a\":",
         "[[",
@@ -803,7 +805,7 @@ proptest! {
         prop_assert_eq!(&scanned.defects, &[]);
         prop_assert_eq!(scanned.stats.candidates, scanned.stats.candidates_parsed);
         let found: Vec<serde_json::Value> =
-            scanned.candidates.iter().map(|(_, raw)| serde_json::from_slice(raw).unwrap()).collect();
+            scanned.candidates.iter().map(|(_, _, raw)| serde_json::from_slice(raw).unwrap()).collect();
         let expected: Vec<serde_json::Value> = documents
             .iter()
             .flat_map(|(records, _)| records)

@@ -29,7 +29,7 @@ pub(crate) fn hunt(texts: &[String]) -> Hunt {
 }
 
 /// The numbers of the files of which something is told with this code.
-fn told(hunt: &Hunt, code: &str) -> Vec<usize> {
+pub(crate) fn told(hunt: &Hunt, code: &str) -> Vec<usize> {
     let diagnostics = hunt.report["diagnostics"].as_array().unwrap().iter();
     let of_code = diagnostics.filter(|d| d["code"] == code);
     let number = |d: &serde_json::Value| d["source"].as_str().unwrap()[5..9].parse().unwrap();
