@@ -1,6 +1,6 @@
 //! Compares an event with a record that it carries, or with a part of one: whether both are of the same call.
 
-use super::{Event, Schema};
+use super::{Event, Fields as _, Schema};
 
 /// The keys of a record that say which call it is of, each with the field of an event that has the same.
 const KEYS: [(&str, &str); 2] = [("eventName", "event.action"), ("eventID", "event.id")];
@@ -26,13 +26,27 @@ impl Event<'_> {
             && times.is_some_and(|(own, other)| own != other)
     }
 
-    /// Returns true if `holds` applies to its request, and the other one is of another time, and has another request or
-    /// outcome: each is an event of its own.
-    pub(crate) fn is_denied_by(&self, other: &Event<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    /// Returns true if there is a word in its request that the other one, which is in it, denies. `word` returns that of a
+    /// text. A document of Elastic has a copy of the request, so that one of the two is damaged. Otherwise each is an
+    /// event of its own if they are of different times, and have different requests or outcomes.
+    pub(crate) fn is_denied_by(
+        &self,
+        other: &Event<'_>,
+        word: &dyn Fn(&str) -> Option<String>,
+    ) -> bool {
+        let mut own = None;
+        self.each_text_of_request(&mut |text| own = own.take().or_else(|| word(text)));
+        let Some(own) = own else {
+            return false;
+        };
+        let is_other_request =
+            !other.lacks_request() && !other.request_holds(&|text| text.contains(&own));
+        if self.schema != Schema::CloudTrail {
+            return is_other_request;
+        }
         let times = self.time_micros().zip(other.time_micros());
         times.is_some_and(|(own, others)| own != others)
-            && self.request_holds(holds)
-            && (!other.request_holds(holds) || self.has_failed() != other.has_failed())
+            && (is_other_request || self.has_failed() != other.has_failed())
     }
 
     /// Returns true if the other one is of a call that this one is not of, or may be: two records that ran into each

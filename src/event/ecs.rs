@@ -29,7 +29,7 @@ fn all_at<'v>(value: Value<'v>, path: &str) -> Vec<Value<'v>> {
 }
 
 /// Returns true if there is any field at or under `path`.
-fn has_under(value: Value<'_>, path: &str) -> bool {
+pub(super) fn has_under(value: Value<'_>, path: &str) -> bool {
     value.members().any(|(key, child)| {
         key == path
             || key

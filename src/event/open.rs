@@ -106,6 +106,17 @@ impl Event<'_> {
         self.seam.or_else(in_request).or_else(twice)
     }
 
+    /// Returns true if it is a document of CloudTrail with the name of another dataset that begins alike: damaged, as where
+    /// two documents ran into each other inside it.
+    #[must_use]
+    pub fn is_near_dataset(&self, dataset: &str) -> bool {
+        const NEAR: &str = "aws.cloud";
+        self.schema == Schema::Ecs
+            && dataset != "aws.cloudtrail"
+            && dataset.starts_with(NEAR)
+            && ecs::has_under(self.record.value(), "aws.cloudtrail")
+    }
+
     /// Returns true if it is in the request of a record that cannot be read. It may be data of that record.
     #[must_use]
     pub fn is_in_request(&self) -> bool {

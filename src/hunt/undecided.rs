@@ -20,7 +20,8 @@ const REQUEST: &str = "aws.cloudtrail.request_parameters";
 const OUTCOME: &str = "event.outcome";
 const FAILURE: &str = "failure";
 /// The fields that name the call. An object around a record may name the call too.
-const CALL: [&str; 3] = ["event.action", "event.dataset", PROVIDER];
+const CALL: [&str; 3] = ["event.action", DATASET, PROVIDER];
+const DATASET: &str = "event.dataset";
 const PROVIDER: &str = "event.provider";
 
 /// Finds the events that are undecided.
@@ -297,9 +298,13 @@ fn is_damaged(event: &Event<'_>, field: &str) -> bool {
     if field == PROVIDER {
         return false;
     }
+    let is_cut_dataset = |text: &str| field == DATASET && event.is_near_dataset(text);
     let mut is_damaged = false;
     event.each_value(field, &mut |value| {
-        is_damaged |= matches!(&value, Scalar::Text(text) if names::is_damaged(text.as_bytes()));
+        is_damaged |= match &value {
+            Scalar::Text(text) => names::is_damaged(text.as_bytes()) || is_cut_dataset(text),
+            _ => false,
+        };
     });
     is_damaged
 }

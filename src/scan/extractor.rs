@@ -223,7 +223,7 @@ impl Extractor {
                 let is_apart = !may_be && event.is_apart_from(&candidate.event);
                 // One whose request is lost, where this one has it, is a part of what this one was.
                 let is_other = asks && candidate.event.lacks_request()
-                    || event.is_denied_by(&candidate.event, &is_hit);
+                    || event.is_denied_by(&candidate.event, &|text| prefilter.word_at_hit(text));
                 is_itself |= may_be && !is_other;
                 is_run_into |= is_apart;
                 // Such an event, and one that asks for it itself, is judged after those inside it.

@@ -80,9 +80,11 @@ pub(super) fn is_request(before: &[u8]) -> bool {
     key.is_ok_and(|key| is_field(&key, "requestParameters"))
 }
 
-/// Returns true if a text begins with a comma, a key and its colon, as after a member of an object.
+/// Returns true if a text begins with a comma, on the same line, a key and its colon, as after a member of an object.
 pub(super) fn is_member(rest: &[u8]) -> bool {
-    let key = rest.trim_ascii_start().strip_prefix(b",");
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let comma = rest.iter().position(|byte| !is_blank(byte));
+    let key = comma.and_then(|at| rest[at..].strip_prefix(b","));
     let key = key.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"\""));
     let after = key.and_then(|key| key.get(memchr::memchr(b'"', key)? + 1..));
     after.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))

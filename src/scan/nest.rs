@@ -352,6 +352,8 @@ impl Nest {
             return false;
         };
         let start = frame.start;
+        // Of what was decided before its end, units may be reported already.
+        let goes_on = goes_on && self.is_undecided(&frame, end);
         self.n_marked -= usize::from(frame.marked);
         self.n_decided = self.n_decided.min(self.frames.len());
         match frame.kind {

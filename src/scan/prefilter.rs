@@ -102,6 +102,16 @@ impl Prefilter {
         }
     }
 
+    /// Returns the letters and digits around the first hit in a text.
+    pub(super) fn word_at_hit(&self, text: &str) -> Option<String> {
+        let hit = self.hits(text.as_bytes()).first_from(0)?;
+        let (before, after) = text.split_at_checked(hit)?;
+        let is_end = |c: char| !c.is_ascii_alphanumeric();
+        let before = before.rsplit(is_end).next().unwrap_or_default();
+        let after = after.split(is_end).next().unwrap_or_default();
+        Some(format!("{before}{after}"))
+    }
+
     /// Returns true if a row contains one of the words that only rows are searched for.
     pub(super) fn holds_row_word(&self, row: &[u8]) -> bool {
         let words = self.rows.iter().flat_map(|(words, _)| words);

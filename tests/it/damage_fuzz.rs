@@ -80,6 +80,9 @@ fn files_that_had_a_fault_have_none() {
         ("json", 9127, 7718),
         ("ocsf", 9127, 5894),
         ("ocsf", 9127, 6742),
+        // A document whose outcome is lost, with a damaged original, and one with a damaged dataset.
+        ("ecs", 12501, 4229),
+        ("ecs", 12501, 12604),
     ];
     for (name, seed, first) in faulty {
         let form = FORMS.iter().position(|form| *form == name).unwrap();

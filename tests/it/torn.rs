@@ -225,6 +225,24 @@ fn a_match_is_told_beside_a_record_in_it_of_another_time() {
     }
 }
 
+/// The outcome is lost in the document, and the policy's name in the record that it was made of.
+#[test]
+fn a_document_whose_original_has_another_request_is_judged_too() {
+    let document = |outcome: &str, policy: &str| {
+        format!(
+            r#"{{"event":{{"dataset":"aws.cloudtrail","id":"1","action":"AttachUserPolicy","provider":"iam.amazonaws.com",{outcome}"original":{}}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#,
+            quoted(&attach_with("1", policy))
+        )
+    };
+    let damaged = "AWSCompromisedKeyQuaran,tineV2";
+    let found = hunt(&[document("", damaged)]).exits(3).finds(&[]);
+    assert_eq!(told(&found, "undecided"), [0], "{}", found.stderr);
+    let outcome = r#""outcome":"success","#;
+    hunt(&[document(outcome, damaged)]).exits(0).finds(&["1"]);
+    let intact = "AWSCompromisedKeyQuarantineV2";
+    hunt(&[document("", intact)]).exits(0).finds(&["1"]);
+}
+
 /// A record that lost its first bracket, with a record in a text of its request.
 #[test]
 fn an_alert_in_the_request_of_a_record_that_is_lost_may_be_data_of_it() {
@@ -248,6 +266,8 @@ fn a_name_with_a_bracket_or_a_comma_is_damaged() {
     };
     for (dataset, action) in [
         ("aws.cloudtrail]", "AttachUserPolicy"),
+        ("aws.cloudtrailiam.amazonaws.com", "AttachUserPolicy"),
+        ("aws.cloudcceil", "AttachUserPolicy"),
         ("aws.cloudtrail", "AttachUserPolicy["),
         ("aws.cloudtrail", "AttachUserPolicy,"),
     ] {
