@@ -63,8 +63,11 @@ const IDS: [&str; 13] = [
     "vpcEndpointId",
 ];
 
-/// Returns true if a field that only has an id or the like has a quote: there is a piece of another record in it. Some
-/// exports keep the quotes of JSON round the whole text.
+/// Fields of a record that have text of any kind.
+const TEXTS: [&str; 3] = ["errorMessage", "sourceIPAddress", "userAgent"];
+
+/// Returns true if there is a piece of another record in a field: a quote where there is only an id or the like, or a key
+/// of JSON before its value in text of any kind. Some exports keep the quotes of JSON round the whole text.
 pub(super) fn is_piece(name: &str, value: Value<'_>) -> bool {
     let is_one = |text: &str| {
         let bare = text
@@ -72,12 +75,15 @@ pub(super) fn is_piece(name: &str, value: Value<'_>) -> bool {
             .and_then(|text| text.strip_suffix('"'));
         bare.unwrap_or(text).contains('"')
     };
-    IDS.contains(&name) && value.as_str().is_some_and(is_one)
+    let is_member = |text: &str| text.contains("\":\"") || text.contains("\": \"");
+    value.as_str().is_some_and(|text| {
+        IDS.contains(&name) && is_one(text) || TEXTS.contains(&name) && is_member(text)
+    })
 }
 
 /// Returns the fields of a record that have a piece of another record in them.
 pub(super) fn pieces<'v>(record: &Record<'v>) -> impl Iterator<Item = (&'static str, Value<'v>)> {
-    IDS.into_iter().flat_map(|field| {
+    IDS.into_iter().chain(TEXTS).flat_map(|field| {
         let values = record
             .get(field)
             .filter(move |value| is_piece(field, *value));

@@ -214,7 +214,7 @@ pub(crate) fn unescaped(text: &str) -> Option<String> {
                     plain.push(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER));
                     rest = rest.get(4..).unwrap_or_default();
                 }
-                _ => plain.push('u'),
+                _ => plain.push_str("\\u"),
             },
             Some('n') => plain.push('\n'),
             Some('t') => plain.push('\t'),
@@ -273,9 +273,9 @@ mod tests {
         assert_eq!(unescaped(r"A\dB\/\").as_deref(), Some(r"A\dB/\"));
         assert_eq!(
             unescaped(r"\u0041\ud83d\u00").as_deref(),
-            Some("A\u{fffd}u00")
+            Some("A\u{fffd}\\u00")
         );
-        assert_eq!(unescaped("\\u004\u{e9}").as_deref(), Some("u004\u{e9}"));
+        assert_eq!(unescaped("\\u004\u{e9}").as_deref(), Some("\\u004\u{e9}"));
     }
 
     #[test]

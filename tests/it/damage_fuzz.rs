@@ -83,6 +83,9 @@ fn files_that_had_a_fault_have_none() {
         // A document whose outcome is lost, with a damaged original, and one with a damaged dataset.
         ("ecs", 12501, 4229),
         ("ecs", 12501, 12604),
+        // A piece of another request in a user agent, and a backslash in the policy's name.
+        ("csv", 12501, 13842),
+        ("csv", 12501, 15607),
     ];
     for (name, seed, first) in faulty {
         let form = FORMS.iter().position(|form| *form == name).unwrap();

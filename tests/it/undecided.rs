@@ -449,6 +449,12 @@ fn a_piece_of_another_request_in_an_id_is_told() {
         1,
     );
     hunt(&[whole]).exits(0).finds(&[]);
+    // So it is in text of any kind, but a name with quotes is none.
+    let agent = |agent: &str| other.replacen(r#""aws-internal/3""#, &quoted(agent), 1);
+    hunt(&[agent(&format!(r#"awsn":"{ARN}""policyAr"#))]).exits(3);
+    hunt(&[agent(&format!(r#"x ("{ARN}")"#))])
+        .exits(0)
+        .finds(&[]);
     // A plain name there is data.
     let named = other.replacen(r#""eventID":"1""#, &format!(r#""eventID":"{ARN}""#), 1);
     hunt(&[named]).exits(0).finds(&[]);
