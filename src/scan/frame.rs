@@ -166,19 +166,10 @@ impl Walker {
                 }
                 b'{' | b'[' => match self.anchor(bytes, at, offset) {
                     Some(anchor) => return self.cut(anchor, next_hit, window, out),
-                    None => {
-                        let may_be = self.before == b':' && self.nest.is_outside_records();
-                        let near = at.saturating_sub(self.limits.seam_bytes)..at;
-                        let is_request = may_be && keys::is_request(&bytes[near]);
-                        self.nest.open(byte, offset, is_request);
-                    }
+                    None => self.open(window, at),
                 },
                 b'}' | b']' => {
-                    let goes_on = self.nest.ends_before_members() && {
-                        let near = &bytes[i..];
-                        keys::is_member(&near[..near.len().min(self.limits.seam_bytes)])
-                    };
-                    let is_document_end = self.nest.close(offset + 1, goes_on, out);
+                    let is_document_end = self.close(window, at, out);
                     if is_document_end {
                         return Progress::DocumentEnd(offset + 1);
                     }
@@ -202,6 +193,23 @@ impl Walker {
             return self.cut(window.end(), next_hit, window, out);
         }
         self.suspend(window, next_hit, out)
+    }
+
+    /// Opens the bracket at an index.
+    fn open(&mut self, window: Window<'_>, at: usize) {
+        let may_be = self.before == b':' && self.nest.is_outside_records();
+        let near = at.saturating_sub(self.limits.seam_bytes)..at;
+        let is_request = may_be && keys::is_request(&window.bytes[near]);
+        let offset = window.base + at as u64;
+        self.nest.open(window.bytes[at], offset, is_request);
+    }
+
+    /// Closes the bracket at an index. Returns true if that ends the document.
+    fn close(&mut self, window: Window<'_>, at: usize, out: &mut Vec<Framed>) -> bool {
+        let rest = &window.bytes[at + 1..];
+        let near = &rest[..rest.len().min(self.limits.seam_bytes)];
+        let goes_on = self.nest.ends_before_members() && keys::is_member(near);
+        self.nest.close(window.base + at as u64 + 1, goes_on, out)
     }
 
     /// Passes over the rest of a record, up to the bracket that closes it, if that is certainly in this range and a
