@@ -114,7 +114,7 @@ def first_file(corpus):
 
 
 def bare(mode, corpus, threads):
-    is_file = mode in ("map", "gzip", "members", "parse")
+    is_file = mode in ("map", "gzip", "members", "parse", "rows")
     path = first_file(corpus) if is_file else CORPORA / corpus
     return [BARE, mode, str(threads), str(path)]
 

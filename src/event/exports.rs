@@ -75,7 +75,10 @@ pub(super) fn is_piece(name: &str, value: Value<'_>) -> bool {
             .and_then(|text| text.strip_suffix('"'));
         bare.unwrap_or(text).contains('"')
     };
-    let is_member = |text: &str| text.contains("\":\"") || text.contains("\": \"");
+    let is_member = |text: &str| {
+        let mut behind_quotes = text.split('"').skip(1);
+        behind_quotes.any(|behind| matches!(behind, ":" | ": "))
+    };
     value.as_str().is_some_and(|text| {
         IDS.contains(&name) && is_one(text) || TEXTS.contains(&name) && is_member(text)
     })
