@@ -28,7 +28,8 @@ impl Event<'_> {
 
     /// Returns true if there is a word in its request that the other one, which is in it, denies. `word` returns that of a
     /// text. A document of Elastic has a copy of the request, so that one of the two is damaged. Otherwise each is an
-    /// event of its own if they are of different times, and have different requests or outcomes.
+    /// event of its own if they do not have the same id, and are of different seconds: the object around a record may have
+    /// the time when it was stored.
     pub(crate) fn is_denied_by(
         &self,
         other: &Event<'_>,
@@ -39,14 +40,16 @@ impl Event<'_> {
         let Some(own) = own else {
             return false;
         };
-        let is_other_request =
-            !other.lacks_request() && !other.request_holds(&|text| text.contains(&own));
-        if self.schema != Schema::CloudTrail {
-            return is_other_request;
-        }
-        let times = self.time_micros().zip(other.time_micros());
-        times.is_some_and(|(own, others)| own != others)
-            && (is_other_request || self.has_failed() != other.has_failed())
+        let is_of_second = |event: &Event<'_>| event.time_micros().map(|micros| micros / 1_000_000);
+        let is_apart = || {
+            let ids = self.text("event.id").zip(other.text("event.id"));
+            let seconds = is_of_second(self).zip(is_of_second(other));
+            ids.is_none_or(|(own, others)| own != others)
+                && seconds.is_some_and(|(own, others)| own != others)
+        };
+        !other.lacks_request()
+            && !other.request_holds(&|text| text.contains(&own))
+            && (self.schema != Schema::CloudTrail || is_apart())
     }
 
     /// Returns true if the other one is of a call that this one is not of, or may be: two records that ran into each

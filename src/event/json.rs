@@ -51,6 +51,11 @@ impl<'v> Value<'v> {
         std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
     }
 
+    /// Returns true if the other value says the same, with its members in the same order.
+    pub(crate) fn is_equal(self, other: Self) -> bool {
+        self.0 == other.0
+    }
+
     /// Returns the text of a string.
     pub(crate) fn as_str(self) -> Option<&'v str> {
         match self.0.first()? {

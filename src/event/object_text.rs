@@ -169,13 +169,14 @@ pub(crate) fn is_cut(text: &str) -> bool {
         || is_encoded(text)
 }
 
-/// Returns true if the text begins as an object in JSON does, and cannot be read as one.
+/// Returns true if the text begins as an object in JSON does, and cannot be read as one: it does not end, or may have an
+/// escape that JSON does not have.
 pub(super) fn is_torn(text: &str) -> bool {
     let text = text.trim();
     let is_begun = text
         .strip_prefix('{')
         .is_some_and(|rest| rest.trim_start().starts_with('"'));
-    is_begun && as_json(text).is_none()
+    is_begun && as_json(text).is_none() && (text.contains('\\') || !is_whole(text))
 }
 
 /// Returns true if an object in JSON begins in the text, and does not end in it.
@@ -306,7 +307,7 @@ mod tests {
         for text in [JSON.split_at(20).0, r#"{"a":"\S"}"#, r#"{ "a":1}{"#] {
             assert!(is_torn(text), "{text}");
         }
-        for text in [JSON, PRINTED, "", "{a=", "{'a'", "\"{"] {
+        for text in [JSON, PRINTED, "", "{a=", "{'a'", "\"{", r#"{"a":1,}"#] {
             assert!(!is_torn(text), "{text}");
         }
         assert!(holds_cut(r#"May 1 ct: {"a":{"b":1}"#));

@@ -111,13 +111,15 @@ impl Event<'_> {
     #[must_use]
     pub fn is_near_dataset(&self, dataset: &str) -> bool {
         const NEAR: &str = "aws.cloud";
+        const OTHERS: [&str; 3] = ["trail", "watch", "front"];
+        let rest = dataset.strip_prefix(NEAR).filter(|rest| *rest != OTHERS[0]);
+        let is_near = |rest: &str| !OTHERS[1..].iter().any(|other| rest.starts_with(other));
         self.schema == Schema::Ecs
-            && dataset != "aws.cloudtrail"
-            && dataset.starts_with(NEAR)
+            && rest.is_some_and(is_near)
             && ecs::has_under(self.record.value(), "aws.cloudtrail")
     }
 
-    /// Returns true if it is in the request of a record that cannot be read. It may be data of that record.
+    /// Returns true if it is in the request of an object that is no record. It may be data of a record that is damaged.
     #[must_use]
     pub fn is_in_request(&self) -> bool {
         self.seam == Some(Seam::InRequest) || self.wrapper.is_request()
@@ -148,11 +150,18 @@ impl Event<'_> {
         n
     }
 
-    /// Returns true if a field of its schema occurs twice in it.
+    /// Returns true if a field occurs twice in it, so that its action or its outcome may be of another record. Some writers
+    /// repeat fields with their values, and a table may have columns twice.
     fn has_field_twice(&self) -> bool {
         match self.schema {
-            Schema::CloudTrail => self.record.has_own_field_twice(),
-            Schema::Ecs | Schema::Ocsf => has_key_twice(self.record.value()),
+            Schema::CloudTrail if self.names_of_call() > 1 => {
+                !self.is_row
+                    && self
+                        .record
+                        .has_own_field_twice(|own, other| !own.is_equal(other))
+            }
+            Schema::CloudTrail => self.record.has_own_field_twice(|_, _| true),
+            Schema::Ecs | Schema::Ocsf => has_two_values(self.record.value()),
         }
     }
 
@@ -181,9 +190,13 @@ impl Event<'_> {
     }
 }
 
-/// Returns true if a key occurs twice in an object, or in one inside it.
-fn has_key_twice(value: Value<'_>) -> bool {
-    value.has_duplicate_keys()
-        || value.members().any(|(_, child)| has_key_twice(child))
-        || value.elements().any(has_key_twice)
+/// Returns true if a key occurs twice in an object, or in one inside it, with different values.
+fn has_two_values(value: Value<'_>) -> bool {
+    let is_other = |(name, child): (&str, Value<'_>)| {
+        let mut members = value.members();
+        members.any(|(other, value)| other == name && !value.is_equal(child))
+    };
+    value.has_duplicate_keys() && value.members().any(is_other)
+        || value.members().any(|(_, child)| has_two_values(child))
+        || value.elements().any(has_two_values)
 }

@@ -3,7 +3,7 @@
 //! Some hundred fields of a candidate are looked up. The table is made in one walk over the members, and each look-up
 //! then examines one member instead of all.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::json::{Members, Value};
 use super::known::Known;
@@ -306,14 +306,17 @@ impl<'v> Record<'v> {
         self.at(|table| table.with_others(0))
     }
 
-    /// Returns true if an own field occurs twice in it.
-    pub(super) fn has_own_field_twice(&self) -> bool {
+    /// Returns true if an own field occurs twice in it, with two values that `counts` applies to.
+    pub(super) fn has_own_field_twice(&self, counts: fn(Value<'_>, Value<'_>) -> bool) -> bool {
         if !self.has_duplicate_keys() {
             return false;
         }
         let mut own = self.value.members().filter(|(name, _)| is_own_field(name));
-        let mut seen = HashSet::new();
-        own.any(|(name, _)| !seen.insert(name))
+        let mut seen = HashMap::new();
+        own.any(|(name, value)| {
+            let before = seen.insert(name, value);
+            before.is_some_and(|before| counts(before, value))
+        })
     }
 
     /// Returns true if a key occurs more than once in it.

@@ -4,11 +4,11 @@
 /// A sign that two records ran into each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seam {
-    /// The record has a field twice.
+    /// A field occurs twice in it.
     FieldTwice,
     /// A text in it has an escape that JSON does not have.
     Escape,
-    /// It is in the request of a record that cannot be read.
+    /// It is in the request of an object that is no record.
     InRequest,
     /// After its end the text goes on with a member of an object.
     GoesOn,
@@ -22,7 +22,7 @@ impl Seam {
         match self {
             Self::FieldTwice => "it has a field twice",
             Self::Escape => "a text in it has an escape that JSON does not have",
-            Self::InRequest => "it is in the request of a record that cannot be read",
+            Self::InRequest => "it is in the request of an object that is no record",
             Self::GoesOn => "the text goes on after its end as if it had not ended",
             Self::RequestText => "the text of its request cannot be read",
         }

@@ -142,7 +142,7 @@ impl<'a> HuntRule<'a> {
             return Verdict::NoAlert;
         }
         if judged.event().is_in_request() {
-            let message = "the event of an alert is in the request of a record that cannot be read: whether it is an event of its own or data of that record cannot be decided";
+            let message = "the event of an alert is in the request of an object that is no record: whether it is an event of its own, or data of a record that is damaged, cannot be decided";
             self.report_undecided(judged.at, message, out);
         }
         Verdict::Alert

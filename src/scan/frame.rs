@@ -201,7 +201,9 @@ impl Walker {
         let near = at.saturating_sub(self.limits.seam_bytes)..at;
         let is_request = may_be && keys::is_request(&window.bytes[near]);
         let offset = window.base + at as u64;
-        self.nest.open(window.bytes[at], offset, is_request);
+        let begins_line = self.line.is_some() || self.before == b' ';
+        self.nest
+            .open(window.bytes[at], offset, is_request, begins_line);
     }
 
     /// Closes the bracket at an index. Returns true if that ends the document.

@@ -93,6 +93,8 @@ pub(super) struct Nest {
     role: Role,
     /// True if a needle outside all brackets was reported.
     is_told: bool,
+    /// True if nothing is before the outermost bracket on its line.
+    begins_line: bool,
 }
 
 impl Nest {
@@ -113,6 +115,7 @@ impl Nest {
             expects_key: false,
             role: Role::Other,
             is_told: false,
+            begins_line: false,
         }
     }
 
@@ -201,8 +204,12 @@ impl Nest {
         self.n_marked == 0
     }
 
-    /// Opens a bracket. `is_request` is true if it is the value of a key `requestParameters`, outside records.
-    pub(super) fn open(&mut self, bracket: u8, start: u64, is_request: bool) {
+    /// Opens a bracket. `is_request` is true if it is the value of a key `requestParameters`, outside records, and
+    /// `begins_line` if nothing is before it on its line.
+    pub(super) fn open(&mut self, bracket: u8, start: u64, is_request: bool, begins_line: bool) {
+        if self.frames.is_empty() {
+            self.begins_line = begins_line;
+        }
         let kind = if bracket == b'{' {
             Kind::Object
         } else {
@@ -282,8 +289,7 @@ impl Nest {
             // What is inside a record is data.
             return self.hit_in_record();
         }
-        let is_in_request = self.is_in_request();
-        self.push(self.text_unit(start, end), false, is_in_request);
+        self.push(self.text_unit(start, end), false, self.is_in_request());
     }
 
     /// Returns true if every record is shown, with or without a hit.
@@ -333,10 +339,12 @@ impl Nest {
 
     /// Returns true if a member of an object cannot follow the bracket that closes the innermost value.
     pub(super) fn ends_before_members(&self) -> bool {
-        let [.., around, _] = &self.frames[..] else {
-            return self.n_deeper == 0;
+        let is_so = match &self.frames[..] {
+            [.., around, _] => around.kind == Kind::Array,
+            // In a line of a log anything may follow.
+            _ => self.begins_line,
         };
-        self.n_deeper == 0 && around.kind == Kind::Array
+        is_so && self.n_deeper == 0
     }
 
     /// Closes the innermost bracket, whatever its kind. `goes_on` is true if a member of an object follows. Returns true if

@@ -127,6 +127,13 @@ fn a_text_that_goes_on_after_its_end_may_have_the_fields_of_its_record() {
         let found = hunt(&[text]).exits(3).finds(&[]);
         assert_eq!(told(&found, "undecided"), [0], "{}", found.stderr);
     }
+    // In a line of a log anything may follow.
+    for line in [
+        format!(r#"2024-05-01 event={document}, "level":"info""#),
+        format!("\"e1\": {document},\n\"e2\": {document}"),
+    ] {
+        hunt(&[line]).exits(0).finds(&[]);
+    }
     // A comma and text are also between elements of a list.
     for after in ["", ",", r#","a""#, r#","a","b""#, ",{}"] {
         hunt(&[format!("[{document}{after}]")]).exits(0).finds(&[]);
@@ -137,7 +144,7 @@ fn a_text_that_goes_on_after_its_end_may_have_the_fields_of_its_record() {
 #[test]
 fn a_field_twice_leaves_the_outcome_open_at_any_depth() {
     let record = attach("1");
-    let failed = r#""eventName":"AttachUserPolicy","errorCode":"AccessDenied""#;
+    let failed = r#""eventTime":"2024-06-09T12:00:00Z","eventName":"AttachUserPolicy","errorCode":"AccessDenied""#;
     let twice = record.replacen(r#""eventID":"1""#, &format!(r#""eventID":"1",{failed}"#), 1);
     let document = format!(
         r#"{{"event":{{"dataset":"aws.cloudtrail","action":"AttachUserPolicy","provider":"iam.amazonaws.com","outcome":"AttachUserPolicy","outcome":"failure"}},"aws":{{"cloudtrail":{{"request_parameters":"{{policyArn={ARN}}}"}}}}}}"#
@@ -146,6 +153,23 @@ fn a_field_twice_leaves_the_outcome_open_at_any_depth() {
         let found = hunt(std::slice::from_ref(text)).exits(3).finds(&[]);
         assert_eq!(told(&found, "undecided"), [0], "{}", found.stderr);
     }
+    // Some writers repeat a field, and tables that were joined have all columns twice.
+    let repeated = record.replacen(
+        '{',
+        r#"{"errorCode":"AccessDenied","eventName":"AttachUserPolicy","#,
+        1,
+    );
+    hunt(&[repeated]).exits(0).finds(&[]);
+    let nested = r#""cloud":{"a":1,"a":1},"event":{"#;
+    let failed = document.replace(r#""outcome":"AttachUserPolicy","#, "");
+    hunt(&[failed.replacen(r#""event":{"#, nested, 1)])
+        .exits(0)
+        .finds(&[]);
+    let request = cell(&format!(r#"{{"policyArn":"{ARN}"}}"#));
+    let row = format!("iam.amazonaws.com,AttachUserPolicy,AccessDenied,{request}");
+    let names = "eventsource,eventname,errorcode,requestparameters";
+    let joined = format!("{names},eventid,{names},eventid\n{row},1,{row},2\n");
+    hunt(&[joined]).exits(0).finds(&[]);
     // Each action that a record names is judged, so that another one is not open.
     let actions = record
         .replace("AttachUserPolicy", "DetachUserPolicy")
@@ -211,14 +235,24 @@ fn a_policy_that_is_named_beside_all_events_is_told() {
 fn a_match_is_told_beside_a_record_in_it_of_another_time() {
     let later = |record: String| record.replace("2024-05-01", "2024-06-01");
     let outer = attach("1").replace(r#""eventID":"1","#, "");
-    let failed = attach("2").replace(r#""eventID""#, r#""errorCode":"AccessDenied","eventID""#);
-    for inner in [later(attach_with("2", "ReadOnlyAccess")), later(failed)] {
-        for inner in [inner.clone(), quoted(&inner)] {
-            let text = outer.replacen('{', &format!(r#"{{"detail":{inner},"#), 1);
-            assert_eq!(hunt(&[text]).exits(0).alerts.len(), 1);
+    let inner = later(attach_with("2", "ReadOnlyAccess"));
+    for inner in [inner.clone(), quoted(&inner)] {
+        let text = outer.replacen('{', &format!(r#"{{"detail":{inner},"#), 1);
+        assert_eq!(hunt(&[text]).exits(0).alerts.len(), 1);
+    }
+    // Some of the fields of a record beside the whole one are no event of their own, whatever time is beside it: that at
+    // which it was stored, or one with milliseconds.
+    let failed = attach("1").replace(r#""eventID""#, r#""errorCode":"AccessDenied","eventID""#);
+    for time in ["2024-05-01T12:00:00.123Z", "2024-05-01T12:09:59Z"] {
+        for id in ["", r#""eventID":"1","#] {
+            let outer =
+                outer
+                    .replace("2024-05-01T12:00:00Z", time)
+                    .replacen('{', &format!("{{{id}"), 1);
+            let text = outer.replacen('{', &format!(r#"{{"_raw":{},"#, quoted(&failed)), 1);
+            hunt(&[text]).exits(0).finds(&[]);
         }
     }
-    // Some of the fields of a record beside the whole one are no event of their own.
     for inner in [attach("1"), later(attach("1"))] {
         let text = outer.replacen('{', &format!(r#"{{"_raw":{},"#, quoted(&inner)), 1);
         hunt(&[text]).exits(0).finds(&["1"]);
@@ -268,13 +302,17 @@ fn a_name_with_a_bracket_or_a_comma_is_damaged() {
         ("aws.cloudtrail]", "AttachUserPolicy"),
         ("aws.cloudtrailiam.amazonaws.com", "AttachUserPolicy"),
         ("aws.cloudcceil", "AttachUserPolicy"),
+        ("aws.cloudtrail-default", "AttachUserPolicy"),
         ("aws.cloudtrail", "AttachUserPolicy["),
         ("aws.cloudtrail", "AttachUserPolicy,"),
     ] {
         let found = hunt(&[document(dataset, action)]).exits(3).finds(&[]);
         assert_eq!(told(&found, "undecided"), [0], "{}", found.stderr);
     }
-    hunt(&[document("aws.cloudtrail", "DetachUserPolicy")])
-        .exits(0)
-        .finds(&[]);
+    for (dataset, action) in [
+        ("aws.cloudtrail", "DetachUserPolicy"),
+        ("aws.cloudwatch_logs", "AttachUserPolicy"),
+    ] {
+        hunt(&[document(dataset, action)]).exits(0).finds(&[]);
+    }
 }
