@@ -154,6 +154,8 @@ impl Event<'_> {
     /// repeat fields with their values, and a table may have columns twice.
     fn has_field_twice(&self) -> bool {
         match self.schema {
+            // Nearly all records end here.
+            Schema::CloudTrail if !self.record.has_duplicate_keys() => false,
             Schema::CloudTrail if self.names_of_call() > 1 => {
                 !self.is_row
                     && self

@@ -308,9 +308,6 @@ impl<'v> Record<'v> {
 
     /// Returns true if an own field occurs twice in it, with two values that `counts` applies to.
     pub(super) fn has_own_field_twice(&self, counts: fn(Value<'_>, Value<'_>) -> bool) -> bool {
-        if !self.has_duplicate_keys() {
-            return false;
-        }
         let mut own = self.value.members().filter(|(name, _)| is_own_field(name));
         let mut seen = HashMap::new();
         own.any(|(name, value)| {

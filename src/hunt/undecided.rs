@@ -132,7 +132,7 @@ impl Doubts {
         if !call.may_be_required {
             return None;
         }
-        if has_failed() && may_match(true, literals, None) && event.has_torn_request(&holds) {
+        if event.has_torn_request(&holds) && has_failed() && may_match(true, literals, None) {
             return Some(Doubt::Glued(Seam::RequestText));
         }
         if !may_match(is_open, literals, None) {
