@@ -4,6 +4,7 @@
 //! event can keep them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use simd_json::{Node, StaticNode, Tape};
@@ -161,6 +162,21 @@ impl<'v> Value<'v> {
             }
         }
         false
+    }
+
+    /// Returns true if a key that `is_meant` applies to occurs twice in this object, with two values that `counts` applies
+    /// to.
+    pub(crate) fn has_key_twice(
+        self,
+        is_meant: impl Fn(&str) -> bool,
+        counts: impl Fn(Self, Self) -> bool,
+    ) -> bool {
+        let mut meant = self.members().filter(|(key, _)| is_meant(key));
+        let mut seen = HashMap::new();
+        meant.any(|(key, value)| {
+            let before = seen.insert(key, value);
+            before.is_some_and(|before| counts(before, value))
+        })
     }
 
     fn has_duplicate_among_many(self) -> bool {

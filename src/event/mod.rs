@@ -5,10 +5,11 @@
 //! that Elastic and Security Lake built from them. `fields` says where the ECS fields of a record come from, `derived`
 //! derives them, `remembered` keeps them for the rules that follow, with `categories` and `flattened`, and `own` has
 //! the values by CloudTrail's own names. `names` and `exports` know how tables change CloudTrail's fields, `doubt`
-//! what a record may leave open, `open` whether it does, and `seam` the signs of two records that ran into each other. `leaves` visits what is inside its objects. `wrapper` has
-//! what the object around a record says about it. `calls` compares an event with what it carries. `java_map` prints
-//! objects as Elastic's pipeline does, and `object_text` reads objects that are stored as text, and `python` those
-//! that Python printed. This module knows no rule, and copies nothing except text that must be built.
+//! what a record may leave open, `open` whether it does, and `seam` the signs of two records that ran into each other.
+//! `leaves` visits what is inside its objects. `wrapper` has what the object around a record says about it. `calls`
+//! compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and `object_text`
+//! reads objects that are stored as text, and `python` those that Python printed. This module knows no rule, and copies
+//! nothing except text that must be built.
 //!
 //! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
 //! `event.outcome` has each outcome that some reading gives.

@@ -88,8 +88,8 @@ pub(crate) fn divides_fields(byte: u8) -> bool {
 }
 
 /// Returns true if the name of an action or a dataset is empty or contains what no name contains: quotes, brackets, commas,
-/// semicolons, equals signs, control characters, characters that are not seen, blanks at an end (as columns of a fixed width have), a backslash that
-/// escapes nothing, or bytes that are or were not UTF-8.
+/// semicolons, equals signs, control characters, characters that are not seen, blanks at an end (as columns of a fixed
+/// width have), a backslash that escapes nothing, or bytes that are or were not UTF-8.
 pub(crate) fn is_damaged(name: &[u8]) -> bool {
     // The letters of nearly all names.
     let is_usual = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');

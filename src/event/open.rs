@@ -3,7 +3,7 @@
 use super::doubt::{Doubt, Said, Sought, holds_below};
 use super::json::Value;
 use super::names::{is_field, is_nothing};
-use super::record::REQUEST;
+use super::record::{REQUEST, is_own_field};
 use super::{Event, Schema, Seam, cloudtrail, ecs, exports, object_text, ocsf};
 
 impl<'v> Event<'v> {
@@ -110,12 +110,11 @@ impl Event<'_> {
     /// two documents ran into each other inside it.
     #[must_use]
     pub fn is_near_dataset(&self, dataset: &str) -> bool {
-        const NEAR: &str = "aws.cloud";
-        const OTHERS: [&str; 3] = ["trail", "watch", "front"];
-        let rest = dataset.strip_prefix(NEAR).filter(|rest| *rest != OTHERS[0]);
-        let is_near = |rest: &str| !OTHERS[1..].iter().any(|other| rest.starts_with(other));
+        const OTHERS: [&str; 2] = ["aws.cloudfront", "aws.cloudwatch"];
         self.schema == Schema::Ecs
-            && rest.is_some_and(is_near)
+            && dataset.starts_with("aws.cloud")
+            && dataset != "aws.cloudtrail"
+            && !OTHERS.iter().any(|other| dataset.starts_with(other))
             && ecs::has_under(self.record.value(), "aws.cloudtrail")
     }
 
@@ -156,13 +155,12 @@ impl Event<'_> {
         match self.schema {
             // Nearly all records end here.
             Schema::CloudTrail if !self.record.has_duplicate_keys() => false,
-            Schema::CloudTrail if self.names_of_call() > 1 => {
-                !self.is_row
-                    && self
-                        .record
-                        .has_own_field_twice(|own, other| !own.is_equal(other))
+            Schema::CloudTrail => {
+                let has_one_action = self.names_of_call() < 2;
+                let counts = |own: Value<'_>, other| has_one_action || !own.is_equal(other);
+                let may_be = has_one_action || !self.is_row;
+                may_be && self.record.value().has_key_twice(is_own_field, counts)
             }
-            Schema::CloudTrail => self.record.has_own_field_twice(|_, _| true),
             Schema::Ecs | Schema::Ocsf => has_two_values(self.record.value()),
         }
     }
@@ -194,11 +192,7 @@ impl Event<'_> {
 
 /// Returns true if a key occurs twice in an object, or in one inside it, with different values.
 fn has_two_values(value: Value<'_>) -> bool {
-    let is_other = |(name, child): (&str, Value<'_>)| {
-        let mut members = value.members();
-        members.any(|(other, value)| other == name && !value.is_equal(child))
-    };
-    value.has_duplicate_keys() && value.members().any(is_other)
+    value.has_duplicate_keys() && value.has_key_twice(|_| true, |one, other| !one.is_equal(other))
         || value.members().any(|(_, child)| has_two_values(child))
         || value.elements().any(has_two_values)
 }

@@ -3,8 +3,6 @@
 //! Some hundred fields of a candidate are looked up. The table is made in one walk over the members, and each look-up
 //! then examines one member instead of all.
 
-use std::collections::HashMap;
-
 use super::json::{Members, Value};
 use super::known::Known;
 use super::names::{after_field, divides_fields, is_field, is_other_case};
@@ -304,16 +302,6 @@ impl<'v> Record<'v> {
     /// Returns the members with other names than AWS's; without a table, all members.
     pub(super) fn others(&self) -> Few<'v> {
         self.at(|table| table.with_others(0))
-    }
-
-    /// Returns true if an own field occurs twice in it, with two values that `counts` applies to.
-    pub(super) fn has_own_field_twice(&self, counts: fn(Value<'_>, Value<'_>) -> bool) -> bool {
-        let mut own = self.value.members().filter(|(name, _)| is_own_field(name));
-        let mut seen = HashMap::new();
-        own.any(|(name, value)| {
-            let before = seen.insert(name, value);
-            before.is_some_and(|before| counts(before, value))
-        })
     }
 
     /// Returns true if a key occurs more than once in it.

@@ -19,11 +19,10 @@ pub(crate) struct Wrapper<'v> {
 impl<'v> Wrapper<'v> {
     /// Creates the wrapper with these names.
     pub(crate) fn new(action: Option<&'v str>, provider: Option<&'v str>) -> Self {
-        let is_request = false;
         Self {
             action,
             provider,
-            is_request,
+            ..Self::default()
         }
     }
 

@@ -37,9 +37,7 @@ pub(super) fn row_criteria(rule: &Rule, is_related_requested: bool) -> RowCriter
                 .for_each(|run| *run = broken::beginning(run));
             runs.extend(terms.words);
             let prefilter = Prefilter::new(&runs);
-            Arc::new(move |line| {
-                prefilter.hits(line).first_from(0).is_some() || !may_be_whole(line)
-            })
+            Arc::new(move |line| prefilter.has_hit(line) || !may_be_whole(line))
         }),
     }
 }

@@ -234,7 +234,7 @@ struct Call {
     is_damaged: bool,
     /// True if the object around the record gives another name, which the rule requires.
     is_contradicted: bool,
-    /// A sign that two records ran into each other, of which one lost its names.
+    /// A sign that two records ran into each other: the names may be of the other one.
     seam: Option<Seam>,
     /// False if one is none of those that the rule requires.
     may_be_required: bool,

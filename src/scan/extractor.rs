@@ -147,7 +147,7 @@ impl Extractor {
     fn met_in<'v>(&self, value: Value<'v>) -> Vec<Met<'v>> {
         let mut found = Vec::new();
         envelope::recognise(value, &mut |met| match &met {
-            Met::Made(json) if self.prefilter.hits(json).first_from(0).is_none() => {}
+            Met::Made(json) if !self.prefilter.has_hit(json) => {}
             _ => found.push(met),
         });
         found
@@ -155,7 +155,7 @@ impl Extractor {
 
     /// Returns true if a value has the needle, but nothing that was found in it has a hit.
     fn has_needle_beside(&self, value: Value<'_>, bytes: &[u8], all: &[Met<'_>]) -> bool {
-        let is_hit = |text: &str| self.prefilter.hits(text.as_bytes()).first_from(0).is_some();
+        let is_hit = |text: &str| self.prefilter.has_hit(text.as_bytes());
         let has_hit = |met: &Met<'_>| match met {
             // Nearly always the value is the event.
             Met::Event(event) => event.record().is_same(value) || event.holds(&is_hit),
@@ -205,7 +205,7 @@ impl Extractor {
             return itself(self, visit);
         }
         let prefilter = Arc::clone(&self.prefilter);
-        let is_hit = |text: &str| prefilter.hits(text.as_bytes()).first_from(0).is_some();
+        let is_hit = |text: &str| prefilter.has_hit(text.as_bytes());
         let n_before = self.n_events;
         // A different event inside it is only mentioned by it.
         let mut is_itself = false;
@@ -222,9 +222,12 @@ impl Extractor {
                 let may_be = event.may_be(&candidate.event);
                 let is_apart = !may_be && event.is_apart_from(&candidate.event);
                 // One whose request is lost, where this one has it, is a part of what this one was.
-                let is_other = asks && candidate.event.lacks_request()
-                    || event.is_denied_by(&candidate.event, &|text| prefilter.word_at_hit(text));
-                is_itself |= may_be && !is_other;
+                let is_other = || {
+                    let word = |text: &str| prefilter.word_at_hit(text);
+                    asks && candidate.event.lacks_request()
+                        || event.is_denied_by(&candidate.event, &word)
+                };
+                is_itself |= may_be && !is_other();
                 is_run_into |= is_apart;
                 // Such an event, and one that asks for it itself, is judged after those inside it.
                 match is_apart || asks && !may_be {

@@ -102,6 +102,11 @@ impl Prefilter {
         }
     }
 
+    /// Returns true if a text has a hit.
+    pub(crate) fn has_hit(&self, text: &[u8]) -> bool {
+        self.hits(text).first_from(0).is_some()
+    }
+
     /// Returns the letters and digits around the first hit in a text.
     pub(super) fn word_at_hit(&self, text: &str) -> Option<String> {
         let hit = self.hits(text.as_bytes()).first_from(0)?;
