@@ -247,8 +247,8 @@ fn each_token(n_bytes: usize) -> impl Iterator<Item = Repeated> {
 
 #[test]
 fn each_token_costs_as_much_as_it_is_long() {
-    for repeated in each_token(3_750) {
-        for window_bytes in [2_000, usize::MAX / 2] {
+    for repeated in each_token(1_875) {
+        for window_bytes in [1_000, usize::MAX / 2] {
             check_linear(&repeated, |text| {
                 scan(text, Limits::default(), &[NEEDLE], window_bytes)
             });
@@ -372,7 +372,7 @@ fn seams(text: &str) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn a_scan_takes_steps_as_the_text_has_bytes(

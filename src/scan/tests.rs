@@ -884,7 +884,11 @@ fn a_string_of_an_envelope_that_is_never_held_whole_is_told() {
 /// Quadratic work on any of these would take minutes.
 #[test]
 fn work_grows_with_the_text_whatever_it_is_made_of() {
-    const BYTES: usize = 1 << 20;
+    const BYTES: usize = 1 << 18;
+    let limits = Limits {
+        envelope_bytes: BYTES as u64,
+        ..Limits::default()
+    };
     let fill = |piece: &str| piece.repeat(BYTES / piece.len());
     for (name, text) in [
         ("brackets", fill("[")),
@@ -929,13 +933,9 @@ fn work_grows_with_the_text_whatever_it_is_made_of() {
     ] {
         let text = format!("{text} NEEDLE");
         // Windows as the pipeline builds them, so that a text is not searched again for each byte.
-        let whole = scan(
-            text.as_bytes(),
-            Limits::default(),
-            &["NEEDLE"],
-            &[text.len().next_multiple_of(2)],
-        );
-        let parts = scan(text.as_bytes(), Limits::default(), &["NEEDLE"], &[1 << 18]);
+        let scan = |window_bytes| scan(text.as_bytes(), limits, &["NEEDLE"], &[window_bytes]);
+        let whole = scan(text.len().next_multiple_of(2));
+        let parts = scan(BYTES / 4);
         assert_eq!(whole.candidates.len(), parts.candidates.len(), "{name}");
         assert_eq!(whole.defects, parts.defects, "{name}");
     }

@@ -97,6 +97,8 @@ fn patterns_of(matcher: &Matcher) -> Option<ActionPatterns<'_>> {
         }
         Matcher::Number { .. }
         | Matcher::Ordered(..)
+        | Matcher::Time(..)
+        | Matcher::Address(..)
         | Matcher::Pattern(_)
         | Matcher::Networks(_)
         | Matcher::Indicators(_) => None,

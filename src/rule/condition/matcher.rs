@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::net::IpAddr;
 
 use memchr::{memchr2_iter, memmem};
 
+use super::comparison::Comparison;
 use super::indicators::Indicators;
-use super::network::Network;
+use super::moment::Moment;
+use super::network::{self, Network};
 use super::pattern::Pattern;
 use super::text::{Case, number_text};
 use super::wildcard::{Piece, Wildcard};
@@ -26,6 +29,10 @@ pub(in crate::rule) enum Matcher {
     },
     /// It is less than the bound, or greater.
     Ordered(Comparison, Bound),
+    /// It is a time that compares so with another one, or is in it.
+    Time(Option<Comparison>, Moment),
+    /// It is an address that is less than this one, or greater.
+    Address(Comparison, IpAddr),
     /// It has this text at this place. The text is folded.
     Part {
         place: Place,
@@ -85,45 +92,6 @@ impl Place {
 
 /// The number of places that are compared before a text is folded and searched.
 const PLACES_MAX: usize = 32;
-
-/// An order of two values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::rule) enum Comparison {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-impl Comparison {
-    /// Returns the equivalent one with its sides exchanged: `1 < a` is `a > 1`.
-    pub(in crate::rule) fn mirrored(self) -> Self {
-        match self {
-            Self::Less => Self::Greater,
-            Self::LessOrEqual => Self::GreaterOrEqual,
-            Self::Greater => Self::Less,
-            Self::GreaterOrEqual => Self::LessOrEqual,
-        }
-    }
-
-    fn accepts(self, order: Ordering) -> bool {
-        match self {
-            Self::Less => order.is_lt(),
-            Self::LessOrEqual => order.is_le(),
-            Self::Greater => order.is_gt(),
-            Self::GreaterOrEqual => order.is_ge(),
-        }
-    }
-
-    pub(super) fn symbol(self) -> &'static str {
-        match self {
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::Greater => ">",
-            Self::GreaterOrEqual => ">=",
-        }
-    }
-}
 
 /// What a value is compared with.
 #[derive(Debug, Clone, PartialEq)]
@@ -279,6 +247,10 @@ impl Matcher {
             Self::Ordered(comparison, bound) => {
                 order(value, bound).is_some_and(|order| comparison.accepts(order))
             }
+            Self::Time(comparison, moment) => moment.accepts(*comparison, value),
+            Self::Address(comparison, bound) => value
+                .parse()
+                .is_ok_and(|address| comparison.accepts(network::order(address, *bound))),
             Self::Part { place, text, case } => place.has_in_case(*case, value, text),
             Self::Wildcard(wildcard) => wildcard.matches(value),
             Self::Pattern(pattern) => pattern.matches(value),
@@ -305,6 +277,8 @@ impl Matcher {
             Self::Texts(_)
             | Self::Number { .. }
             | Self::Ordered(..)
+            | Self::Time(..)
+            | Self::Address(..)
             | Self::Pattern(_)
             | Self::Networks(_) => false,
         }
@@ -319,6 +293,8 @@ impl Matcher {
             Self::Indicators(indicators) => indicators.len(),
             Self::Number { .. }
             | Self::Ordered(..)
+            | Self::Time(..)
+            | Self::Address(..)
             | Self::Part { .. }
             | Self::Wildcard(_)
             | Self::Pattern(_) => 1,

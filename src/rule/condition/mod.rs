@@ -14,16 +14,19 @@
 
 mod actions;
 mod check;
+mod comparison;
 mod decided;
 mod evaluate;
 mod indicators;
 mod matcher;
+mod moment;
 mod needles;
 mod network;
 mod pattern;
 mod print;
 mod text;
 mod trace;
+mod typed;
 mod values;
 mod wildcard;
 mod words;
@@ -31,13 +34,16 @@ mod words;
 pub(crate) mod testing;
 
 pub use actions::ActionPatterns;
+pub(super) use comparison::Comparison;
 pub use indicators::{Indicators, IndicatorsError};
-pub(super) use matcher::{Bound, Comparison, Matcher, Place};
+pub(super) use matcher::{Bound, Matcher, Place};
+pub(super) use moment::Moment;
 pub use needles::Needles;
 pub(super) use network::Network;
 pub(super) use pattern::{Pattern, PatternOptions};
 pub(super) use text::{Case, number_text};
 pub use trace::{Outcome, Step};
+pub(super) use typed::{equal, ordered};
 pub(super) use wildcard::Piece;
 
 pub(super) use crate::event::Names;

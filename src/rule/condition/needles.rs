@@ -111,6 +111,8 @@ pub(super) fn runs_of(
         }
         Matcher::Number { .. }
         | Matcher::Ordered(..)
+        | Matcher::Time(..)
+        | Matcher::Address(..)
         | Matcher::Networks(_)
         | Matcher::Indicators(_) => None,
     }

@@ -1,5 +1,6 @@
-//! Networks of addresses, as in `203.0.113.0/24`.
+//! Networks of addresses, as in `203.0.113.0/24`, and the order of addresses.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
@@ -53,6 +54,15 @@ impl Display for Network {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix_bits)
     }
+}
+
+/// Returns how two addresses are ordered: as those of IPv6, of which those of IPv4 are a part.
+pub(super) fn order(one: IpAddr, other: IpAddr) -> Ordering {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    bits(one).cmp(&bits(other))
 }
 
 #[cfg(test)]

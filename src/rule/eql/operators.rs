@@ -3,8 +3,8 @@
 use super::literal::Literal;
 use super::lucene;
 use crate::rule::condition::{
-    Bound, Case, Comparison, Field, Matcher, Network, Node, Pattern, PatternOptions, Piece, Place,
-    Test,
+    self, Bound, Case, Comparison, Field, Matcher, Network, Node, Pattern, PatternOptions, Piece,
+    Place, Test,
 };
 use crate::rule::syntax::Problem;
 
@@ -67,20 +67,23 @@ fn case(ignores_case: bool) -> Case {
 }
 
 /// Returns the test of a value that equals a literal; `None` for null.
-fn equal(literal: &Literal, case: Case) -> Option<Matcher> {
-    let text = literal.text()?;
-    Some(match literal.number() {
-        Some(number) => Matcher::Number { number, text },
-        None => Matcher::text(text, case),
-    })
+fn equal(field: &Field, literal: &Literal, case: Case) -> Result<Option<Matcher>, Problem> {
+    let Some(text) = literal.text() else {
+        return Ok(None);
+    };
+    let matcher = condition::equal(field, &text, case).map_err(Problem::Unsupported)?;
+    Ok(Some(match (literal.number(), matcher) {
+        (Some(number), Matcher::Texts(_)) => Matcher::Number { number, text },
+        (_, matcher) => matcher,
+    }))
 }
 
 /// `==`. `== null` checks that the field does not exist.
-pub(super) fn equals(field: Field, literal: &Literal) -> Node {
-    match equal(literal, Case::Exact) {
+pub(super) fn equals(field: Field, literal: &Literal) -> Result<Node, Problem> {
+    Ok(match equal(&field, literal, Case::Exact)? {
         Some(matcher) => field.value(matcher),
         None => field.test(Test::Present).negated(),
-    }
+    })
 }
 
 pub(super) fn compares(
@@ -89,32 +92,37 @@ pub(super) fn compares(
     literal: &Literal,
 ) -> Result<Node, Problem> {
     let comparison = match operator {
-        Operator::Equal => return Ok(equals(field, literal)),
+        Operator::Equal => return equals(field, literal),
         Operator::NotEqual if *literal == Literal::Null => return Ok(field.test(Test::Present)),
-        Operator::NotEqual => return Ok(equals(field, literal).negated()),
+        Operator::NotEqual => return Ok(equals(field, literal)?.negated()),
         Operator::Ordered(comparison) => comparison,
     };
     if let Literal::Boolean(_) = literal {
         return Err(Problem::Unsupported("an order of booleans".to_owned()));
     }
-    let bound = match (literal.number(), literal.text()) {
-        (Some(number), _) => Bound::Number(number),
-        (None, Some(text)) => Bound::Text(text),
-        // Nothing is less or greater than null.
-        (None, None) => return Ok(Node::Constant(false)),
+    // Nothing is less or greater than null.
+    let Some(text) = literal.text() else {
+        return Ok(Node::Constant(false));
     };
-    Ok(field.value(Matcher::Ordered(comparison, bound)))
+    let bound = match literal.number() {
+        Some(number) => Bound::Number(number),
+        None => Bound::Text(text.clone()),
+    };
+    condition::ordered(field, comparison, &text, bound).map_err(Problem::Unsupported)
 }
 
 /// `in`. A `null` in the list equals nothing.
-pub(super) fn is_one_of(field: Field, literals: &[Literal], ignores_case: bool) -> Node {
-    let matchers = literals
-        .iter()
-        .filter_map(|one| equal(one, case(ignores_case)));
-    match matchers.collect::<Vec<_>>() {
+pub(super) fn is_one_of(
+    field: Field,
+    literals: &[Literal],
+    ignores_case: bool,
+) -> Result<Node, Problem> {
+    let matchers = literals.iter();
+    let matchers = matchers.filter_map(|one| equal(&field, one, case(ignores_case)).transpose());
+    Ok(match matchers.collect::<Result<Vec<_>, _>>()? {
         none if none.is_empty() => Node::Constant(false),
         matchers => field.value(Matcher::any(matchers)),
-    }
+    })
 }
 
 /// `:` and `like`. `*` and `?` are wildcards, which nothing escapes.

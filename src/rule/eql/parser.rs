@@ -49,11 +49,13 @@ impl<'q> Parser<'q> {
     pub(super) fn event_query(&mut self, category_field: &str) -> Result<Node, Fault> {
         let category = self.category()?;
         self.expect(&Kind::Name("where"), "`where`")?;
+        let offset = self.token.offset;
         let condition = self.disjunction()?;
         let Some(category) = category else {
             return Ok(condition);
         };
         let is_of = operators::equals(Field::ecs(category_field), &Literal::Text(category));
+        let is_of = is_of.map_err(|problem| Fault { offset, problem })?;
         // The condition is more often false than the category is another one.
         Ok(Node::And(vec![condition, is_of]))
     }
@@ -171,7 +173,8 @@ impl<'q> Parser<'q> {
             return Err(self.unsupported("`of`"));
         }
         // `where flag` is `where flag == true` (querytranslator_tests.txt, fieldNoEquals).
-        Ok(operators::equals(field, &Literal::Boolean(true)))
+        let test = operators::equals(field, &Literal::Boolean(true));
+        test.map_err(|problem| Fault { offset, problem })
     }
 
     /// Parses a test that begins with a literal at `offset`: the left side of a comparison, or a condition by itself.
@@ -260,8 +263,10 @@ impl<'q> Parser<'q> {
         if self.token.kind != Kind::Symbol("(") {
             return Err(self.unexpected("`(`"));
         }
+        let offset = self.token.offset;
         let literals = self.literals()?;
-        Ok(operators::is_one_of(field, &literals, ignores_case))
+        let test = operators::is_one_of(field, &literals, ignores_case);
+        test.map_err(|problem| Fault { offset, problem })
     }
 
     /// Parses a literal, or several in parentheses.

@@ -5,7 +5,7 @@
 //!
 //! A value is the whole keyword, with its case. Only a `*` outside of quotes is a wildcard; `?` never is. A list of
 //! values in parentheses is of one field. `field: *` checks that the field exists. Numbers and `true` are texts, as
-//! keywords are. `source.ip` takes networks.
+//! keywords are, except in fields of times and addresses.
 //!
 //! Deliberately not supported: text without a field, which Kibana searches for in all fields; wildcards in names of
 //! fields; nested queries; `null`.

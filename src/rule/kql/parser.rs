@@ -2,11 +2,8 @@
 
 use super::literal::{self, Literal, after_keyword, is_blank};
 use crate::event::fields_under;
-use crate::rule::condition::{Bound, Case, Comparison, Field, Matcher, Network, Node, Test};
+use crate::rule::condition::{self, Bound, Case, Comparison, Field, Matcher, Node, Test};
 use crate::rule::syntax::{Fault, NESTING_MAX, Problem};
-
-/// The field with addresses: a query can name networks in it.
-const ADDRESS: &str = "source.ip";
 
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     let mut parser = Parser {
@@ -124,10 +121,14 @@ impl Parser<'_> {
             return Err(unsupported(literal.offset, "wildcards in a range"));
         };
         let bound = match text.parse::<f64>() {
-            Ok(number) => Bound::Either { text, number },
-            Err(_) => Bound::Text(text),
+            Ok(number) => Bound::Either {
+                text: text.clone(),
+                number,
+            },
+            Err(_) => Bound::Text(text.clone()),
         };
-        Ok(Field::ecs(field).value(Matcher::Ordered(comparison, bound)))
+        let node = condition::ordered(Field::ecs(field), comparison, &text, bound);
+        node.map_err(|what| unsupported(literal.offset, &what))
     }
 
     fn value(&mut self, field: &str) -> Result<Node, Fault> {
@@ -142,11 +143,10 @@ impl Parser<'_> {
         if text == "null" && !literal.is_quoted {
             return Err(unsupported(literal.offset, "`null`; write `not FIELD: *`"));
         }
-        let network = Network::parse(&text).filter(|_| field == ADDRESS);
-        Ok(Field::ecs(field).value(match network {
-            Some(network) => Matcher::Networks(vec![network]),
-            None => Matcher::text(text, Case::Exact),
-        }))
+        let field = Field::ecs(field);
+        let matcher = condition::equal(&field, &text, Case::Exact);
+        let matcher = matcher.map_err(|what| unsupported(literal.offset, &what))?;
+        Ok(field.value(matcher))
     }
 
     fn literal(&mut self) -> Result<Literal, Fault> {
