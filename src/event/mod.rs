@@ -40,6 +40,7 @@ mod record;
 mod remembered;
 mod scalar;
 mod seam;
+pub(crate) mod elastic_date;
 pub(crate) mod time;
 mod wrapper;
 

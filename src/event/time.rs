@@ -1,4 +1,4 @@
-//! Times as logs and exports write them. This is the only place where they are read.
+//! Times as logs and exports write them. This is the only place where they are read; `elastic_date` reads those of rules.
 
 use std::ops::RangeInclusive;
 
@@ -200,7 +200,7 @@ fn without_zone(text: String) -> (String, Option<Offset>) {
 }
 
 /// Reads a zone such as `+02:00` or `+0200`.
-fn offset(text: &str) -> Option<Offset> {
+pub(super) fn offset(text: &str) -> Option<Offset> {
     let (is_west, digits) = match text.split_at_checked(1)? {
         ("+", digits) => (false, digits),
         ("-", digits) => (true, digits),

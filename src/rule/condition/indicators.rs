@@ -4,14 +4,13 @@
 //! names in AWS have (letters, digits and `+.@-_`) belong to a word, except a full stop that ends a sentence. Case counts. A
 //! network is in a text that has an address in it as a word; an IPv6 address is also in one that spells it in another way.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::Network;
+use super::network::{self, Network};
 use crate::event::Fields;
 use crate::event::names::{ends_word, is_of_name};
 
@@ -137,14 +136,13 @@ impl Indicators {
             found.for_each(|indicator| visit(indicator));
         }
         if !self.0.networks.is_empty() {
-            let of_ipv6 = addresses_in(text)
-                .flat_map(|one| [one.to_string(), one.to_canonical().to_string()]);
-            let words: Vec<_> = ipv4_in(text)
-                .map(Cow::Borrowed)
-                .chain(of_ipv6.map(Cow::Owned))
+            let of_ipv6 = addresses_in(text).map(IpAddr::from);
+            let of_ipv4 = ipv4_in(text).filter_map(network::address);
+            let addresses: Vec<IpAddr> = of_ipv4
+                .chain(of_ipv6.flat_map(|one| [one, one.to_canonical()]))
                 .collect();
             for (name, network) in &self.0.networks {
-                if words.iter().any(|word| network.contains(word)) {
+                if addresses.iter().any(|one| network.contains(*one)) {
                     visit(name);
                 }
             }

@@ -8,9 +8,9 @@ use memchr::{memchr2_iter, memmem};
 
 use super::comparison::Comparison;
 use super::indicators::Indicators;
-use super::moment::Moment;
 use super::network::{self, Network};
 use super::pattern::Pattern;
+use super::period::Period;
 use super::text::{Case, number_text};
 use super::wildcard::{Piece, Wildcard};
 use crate::event::Scalar;
@@ -29,8 +29,8 @@ pub(in crate::rule) enum Matcher {
     },
     /// It is less than the bound, or greater.
     Ordered(Comparison, Bound),
-    /// It is a time that compares so with another one, or is in it.
-    Time(Option<Comparison>, Moment),
+    /// It is a time before or after this one, or without a comparison inside it.
+    Time(Option<Comparison>, Period),
     /// It is an address that is less than this one, or greater.
     Address(Comparison, IpAddr),
     /// It has this text at this place. The text is folded.
@@ -206,12 +206,14 @@ impl Matcher {
         Self::pieces(&pieces.collect::<Vec<_>>(), case)
     }
 
-    /// Returns the test that a value passes one of these, with all texts of one kind in one set.
+    /// Returns the test that a value passes one of these, with all texts of one kind in one set, and all networks in one list.
     pub(in crate::rule) fn any(matchers: Vec<Matcher>) -> Self {
         let mut others = Vec::new();
+        let mut networks = Vec::new();
         let mut sets: Vec<TextSet> = Vec::new();
         for matcher in matchers {
             match matcher {
+                Self::Networks(some) => networks.extend(some),
                 Self::Texts(set) => match sets.iter_mut().find(|one| one.case == set.case) {
                     Some(one) => one.texts.extend(set.texts),
                     None => sets.push(set),
@@ -223,6 +225,9 @@ impl Matcher {
         let mut all: Vec<Matcher> = sets
             .map(|set| Self::Texts(TextSet::new(set.texts, set.case)))
             .collect();
+        if !networks.is_empty() {
+            all.push(Self::Networks(networks));
+        }
         all.extend(others);
         match all.len() {
             1 => all.remove(0),
@@ -232,8 +237,11 @@ impl Matcher {
 
     /// Returns whether a value passes.
     pub(super) fn accepts(&self, value: &Scalar<'_>) -> bool {
-        match value {
-            Scalar::Text(text) => self.accepts_text(text),
+        match (self, value) {
+            (_, Scalar::Text(text)) => self.accepts_text(text),
+            // Java's text of a large number has an exponent, and is no time.
+            (Self::Time(..), Scalar::Float(number)) => self.accepts_text(&number.to_string()),
+            (Self::AnyOf(matchers), _) => matchers.iter().any(|one| one.accepts(value)),
             _ => self.accepts_number(value) || self.accepts_text(&text_of(value)),
         }
     }
@@ -247,14 +255,14 @@ impl Matcher {
             Self::Ordered(comparison, bound) => {
                 order(value, bound).is_some_and(|order| comparison.accepts(order))
             }
-            Self::Time(comparison, moment) => moment.accepts(*comparison, value),
-            Self::Address(comparison, bound) => value
-                .parse()
-                .is_ok_and(|address| comparison.accepts(network::order(address, *bound))),
+            Self::Time(comparison, period) => period.accepts(*comparison, value),
+            Self::Address(comparison, bound) => network::address(value)
+                .is_some_and(|address| comparison.accepts(network::order(address, *bound))),
             Self::Part { place, text, case } => place.has_in_case(*case, value, text),
             Self::Wildcard(wildcard) => wildcard.matches(value),
             Self::Pattern(pattern) => pattern.matches(value),
-            Self::Networks(networks) => networks.iter().any(|network| network.contains(value)),
+            Self::Networks(networks) => network::address(value)
+                .is_some_and(|address| networks.iter().any(|one| one.contains(address))),
             Self::Indicators(indicators) => indicators.are_in(value),
         }
     }
@@ -262,7 +270,6 @@ impl Matcher {
     /// Returns whether a number passes by its value.
     fn accepts_number(&self, value: &Scalar<'_>) -> bool {
         match (self, value) {
-            (Self::AnyOf(matchers), _) => matchers.iter().any(|one| one.accepts_number(value)),
             (Self::Number { number, .. }, Scalar::Integer(own)) => *own as f64 == *number,
             (Self::Number { number, .. }, Scalar::Float(own)) => own == number,
             _ => false,

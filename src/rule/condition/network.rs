@@ -19,6 +19,10 @@ impl Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
+        let address = match prefix {
+            None => address.to_canonical(),
+            Some(_) => address,
+        };
         let bits_max = match address {
             IpAddr::V4(_) => 32,
             IpAddr::V6(_) => 128,
@@ -34,14 +38,14 @@ impl Network {
         })
     }
 
-    /// Returns whether a text is an address in this network. An IPv4 address is in no network of IPv6.
-    pub(super) fn contains(&self, text: &str) -> bool {
-        match (self.address, text.parse()) {
-            (IpAddr::V4(own), Ok(IpAddr::V4(other))) => {
+    /// Returns whether an address is in this network. An IPv4 address is in no network of IPv6.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
                 let differing = own.to_bits() ^ other.to_bits();
                 differing.leading_zeros() >= self.prefix_bits
             }
-            (IpAddr::V6(own), Ok(IpAddr::V6(other))) => {
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
                 let differing = own.to_bits() ^ other.to_bits();
                 differing.leading_zeros() >= self.prefix_bits
             }
@@ -54,6 +58,12 @@ impl Display for Network {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix_bits)
     }
+}
+
+/// Reads an address. One of IPv4 may be written as one of IPv6 (`::ffff:203.0.113.7`).
+pub(super) fn address(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 /// Returns how two addresses are ordered: as those of IPv6, of which those of IPv4 are a part.
@@ -81,10 +91,13 @@ mod tests {
             ("::/0", "198.51.100.1", false),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
+            ("203.0.113.0/24", "::ffff:203.0.113.7", true),
+            ("::ffff:203.0.113.7", "203.0.113.7", true),
             ("203.0.113.0/24", "iam.amazonaws.com", false),
         ] {
             let network = Network::parse(network).unwrap();
-            assert_eq!(network.contains(address), is_inside, "{network} {address}");
+            let contains = super::address(address).is_some_and(|one| network.contains(one));
+            assert_eq!(contains, is_inside, "{network} {address}");
         }
         for text in [
             "",

@@ -99,9 +99,13 @@ fn write_matcher(f: &mut Formatter<'_>, matcher: &Matcher) -> fmt::Result {
             }
             Bound::Number(number) => write!(f, "{} {number}", comparison.symbol()),
         },
-        Matcher::Time(None, moment) => write!(f, "is in {moment}"),
-        Matcher::Time(Some(comparison), moment) => write!(f, "{} {moment}", comparison.symbol()),
-        Matcher::Address(comparison, address) => write!(f, "{} {address}", comparison.symbol()),
+        Matcher::Time(None, period) => write!(f, "is in the time {period}"),
+        Matcher::Time(Some(comparison), period) => {
+            write!(f, "{} the time {period}", comparison.symbol())
+        }
+        Matcher::Address(comparison, address) => {
+            write!(f, "{} the address {address}", comparison.symbol())
+        }
         Matcher::Part { place, text, case } => {
             write!(f, "{} {text:?}{}", verb(*place), suffix(*case))
         }

@@ -1,8 +1,7 @@
 //! Fields that are no text in Elasticsearch: what is compared with them is read as it reads it.
 
-use std::net::IpAddr;
-
-use super::{Bound, Case, Comparison, Field, Matcher, Moment, Names, Network, Node};
+use super::network::address;
+use super::{Bound, Case, Comparison, Field, Matcher, Names, Network, Node, Period};
 
 /// The types beside text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,45 +27,45 @@ fn type_of(field: &Field) -> Option<Type> {
     Some(kind)
 }
 
-/// Returns the condition that a field equals a text.
+/// Returns the test that a value of a field equals a text.
 ///
 /// # Errors
 ///
-/// Why no value of the field can.
+/// The reason, if the field has times and the text is none.
 pub(in crate::rule) fn equal(field: &Field, text: &str, case: Case) -> Result<Matcher, String> {
-    // An IPv4 address has one spelling, and many texts are compared at once.
-    let network = |text: &str| match text.contains([':', '/']) {
-        true => Network::parse(text),
-        false => None,
-    };
+    let as_text = || Matcher::text(text, case);
     Ok(match type_of(field) {
-        Some(Type::Time) => Matcher::Time(None, Moment::parse(text)?),
-        Some(Type::Address) if let Some(network) = network(text) => {
-            Matcher::Networks(vec![network])
+        Some(Type::Time) => Matcher::Time(None, Period::parse(text)?),
+        // An IPv4 address is compared as text: it has one spelling, and of many texts one is found at once.
+        Some(Type::Address) if text.contains([':', '/']) => {
+            let network = Network::parse(text);
+            network.map_or_else(as_text, |network| Matcher::Networks(vec![network]))
         }
-        Some(Type::Address) | None => Matcher::text(text, case),
+        Some(Type::Address) | None => as_text(),
     })
 }
 
-/// Returns the condition that a field is less or greater than a text; `bound` is what it is in a field of text.
+/// Returns the condition that a field is less or greater than a text, which `of_text` makes the bound of where the field
+/// has neither times nor addresses.
 ///
 /// # Errors
 ///
-/// Why no value of the field can be.
+/// The reason, if the field has times or addresses and the text is none.
 pub(in crate::rule) fn ordered(
     field: Field,
     comparison: Comparison,
-    text: &str,
-    bound: Bound,
+    text: String,
+    of_text: impl FnOnce(String) -> Bound,
 ) -> Result<Node, String> {
     let matcher = match type_of(&field) {
-        Some(Type::Time) => Matcher::Time(Some(comparison), Moment::parse(text)?),
+        Some(Type::Time) => Matcher::Time(Some(comparison), Period::parse(&text)?),
         Some(Type::Address) => {
-            let address: Result<IpAddr, _> = text.parse();
-            let address = address.map_err(|_| format!("the order of addresses and {text:?}"))?;
+            let address = address(&text);
+            let address = address
+                .ok_or_else(|| format!("addresses less or greater than {text:?}, which is none"))?;
             Matcher::Address(comparison, address)
         }
-        None => Matcher::Ordered(comparison, bound),
+        None => Matcher::Ordered(comparison, of_text(text)),
     };
     Ok(field.value(matcher))
 }
@@ -95,16 +94,32 @@ mod tests {
 
     #[test]
     fn a_time_is_compared_as_a_time() {
-        check(r#"@timestamp >= "2024-05""#, true);
-        check(r#"@timestamp <= "2024-05""#, true);
-        check(r#"@timestamp > "2024-05""#, false);
+        check(r#"@timestamp >= "2024-05-31""#, true);
+        check(r#"@timestamp <= "2024-05-31""#, true);
+        check(r#"@timestamp > "2024-05-31""#, false);
+        check(r#"@timestamp > "2024-05""#, true);
+        check(r#"@timestamp < "9999""#, true);
         check(r#"@timestamp == "2024-05-31""#, true);
         check(r#"not @timestamp == "2024-05-31""#, false);
         check(r#"@timestamp < "2024-05-31T13:00:00+02:00""#, false);
         check("@timestamp >= 1717156800000", true);
         check("@timestamp > 1717156800000", false);
-        let either = eql::parse(r#"any where @timestamp in ("2023", "2024")"#).unwrap();
+        let either = eql::parse(r#"any where @timestamp in ("2023-05-31", "2024-05-31")"#).unwrap();
         assert!(either.matches(&event()) && !either.matches(&event().without("@timestamp")));
+    }
+
+    #[test]
+    fn a_number_is_a_time_whatever_it_is_written_like() {
+        for value in [
+            Event::new().float("@timestamp", 1_717_156_800_000.5),
+            Event::new().float("@timestamp", 1_717_156_800.25),
+            Event::new().integer("@timestamp", 1_717_156_800_000),
+        ] {
+            for day in [r#""2024-05-31""#, r#"("2024-05-30" or "2024-05-31")"#] {
+                let query = kql::parse(&format!("@timestamp: {day}")).unwrap();
+                assert!(query.matches(&value), "{value:?} {day}");
+            }
+        }
     }
 
     #[test]
@@ -115,6 +130,7 @@ mod tests {
         check(r#"source.ip < "2001:db8::1""#, true);
         check(r#"source.ip == "203.0.113.7""#, true);
         check(r#"source.ip == "203.0.113.0/24""#, true);
+        check(r#"source.ip == "::ffff:203.0.113.7""#, true);
         let long = eql::parse(r#"any where source.ip == "2001:DB8:0::1""#).unwrap();
         assert!(long.matches(&Event::new().text("source.ip", "2001:db8::1")));
     }

@@ -104,11 +104,8 @@ pub(super) fn compares(
     let Some(text) = literal.text() else {
         return Ok(Node::Constant(false));
     };
-    let bound = match literal.number() {
-        Some(number) => Bound::Number(number),
-        None => Bound::Text(text.clone()),
-    };
-    condition::ordered(field, comparison, &text, bound).map_err(Problem::Unsupported)
+    let of_text = |text| literal.number().map_or(Bound::Text(text), Bound::Number);
+    condition::ordered(field, comparison, text, of_text).map_err(Problem::Unsupported)
 }
 
 /// `in`. A `null` in the list equals nothing.

@@ -120,14 +120,12 @@ impl Parser<'_> {
         let Some(text) = literal.text() else {
             return Err(unsupported(literal.offset, "wildcards in a range"));
         };
-        let bound = match text.parse::<f64>() {
-            Ok(number) => Bound::Either {
-                text: text.clone(),
-                number,
-            },
-            Err(_) => Bound::Text(text.clone()),
-        };
-        let node = condition::ordered(Field::ecs(field), comparison, &text, bound);
+        let node = condition::ordered(Field::ecs(field), comparison, text, |text| {
+            match text.parse::<f64>() {
+                Ok(number) => Bound::Either { text, number },
+                Err(_) => Bound::Text(text),
+            }
+        });
         node.map_err(|what| unsupported(literal.offset, &what))
     }
 
