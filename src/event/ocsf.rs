@@ -198,7 +198,7 @@ fn is_unread_request(name: &str) -> bool {
 }
 
 /// ECS fields, each with the fields that it is copied from. The first one that has a value counts.
-const COPIED: [(&str, &[&str]); 22] = [
+const COPIED: [(&str, &[&str]); 26] = [
     (
         "aws.cloudtrail.session_credential_from_console",
         &["unmapped.sessionCredentialFromConsole"],
@@ -245,6 +245,22 @@ const COPIED: [(&str, &[&str]); 22] = [
         "aws.cloudtrail.user_identity.account_id",
         &["actor.user.account.uid", "actor.user.account_uid"],
     ),
+    (
+        "aws.cloudtrail.user_identity.session_context.creation_date",
+        &[
+            "actor.session.created_time_dt",
+            "actor.session.created_time",
+        ],
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.mfa_authenticated",
+        &["actor.session.is_mfa", "actor.session.mfa"],
+    ),
+    (
+        "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
+        &["actor.session.issuer"],
+    ),
+    ("aws.cloudtrail.vpc_endpoint_id", &["src_endpoint.uid"]),
 ];
 
 /// The fields of the actor's names. Each version has the ARN in a different one of them.

@@ -12,12 +12,13 @@
 //! fields = { "user.name" = ["deploy-*", "backup"], "aws.cloudtrail.recipient_account_id" = "111122223333" }
 //! ```
 //!
-//! Of `fields` all must fit, and of the values of one field one. A `*` in a value stands for any text.
+//! Of `fields` all must fit, and of the values of one field one. A `*` in a value stands for any text; without one, times and
+//! addresses are compared as KQL compares them.
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::condition::{Case, Condition, Field, Matcher, Network, Node};
+use super::condition::{self, Case, Condition, Field, Matcher, Network, Node};
 use super::kql;
 use super::model::Metadata;
 use super::select::Pattern;
@@ -167,7 +168,11 @@ fn matcher(field: &str, value: &toml::Value) -> Result<Matcher, String> {
     {
         return Ok(Matcher::Networks(vec![network]));
     }
-    Ok(Matcher::stars(&text, Case::Exact))
+    if text.contains('*') {
+        return Ok(Matcher::stars(&text, Case::Exact));
+    }
+    let matcher = condition::equal(&Field::ecs(field), &text, Case::Exact);
+    matcher.map_err(|what| format!("the field {field}: not supported: {what}"))
 }
 
 #[cfg(test)]
@@ -204,6 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn times_and_addresses_in_fields_are_no_texts() {
+        let event = Event::new()
+            .text("@timestamp", "2024-05-01T12:00:00Z")
+            .text("source.ip", "2001:db8::1");
+        for (fields, fits) in [
+            ("'@timestamp' = '2024-05-01'", true),
+            ("'@timestamp' = '2024-05-02'", false),
+            ("'source.ip' = '2001:DB8:0::1'", true),
+            ("'source.ip' = '2001:db8:*'", true),
+        ] {
+            let text = format!("[[exception]]\nfields = {{ {fields} }}\n");
+            let exceptions = Exceptions::from_toml(&text).unwrap();
+            assert_eq!(exceptions.0[0].condition.matches(&event), fits, "{fields}");
+        }
+    }
+
+    #[test]
     fn a_wrong_file_says_where_it_is_wrong() {
         for (text, expected) in [
             (
@@ -213,6 +235,10 @@ mod tests {
             (
                 "[[exception]]\nkql = 'a.*: b'\n",
                 "line 2: in the query: line 1, column 1",
+            ),
+            (
+                "[[exception]]\nfields = { '@timestamp' = 'now-1d' }\n",
+                "line 1: the field @timestamp: not supported: the computed time \"now-1d\"",
             ),
             (
                 "[[exception]]\nrule = 'a'\n",

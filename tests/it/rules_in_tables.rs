@@ -132,3 +132,63 @@ fn a_rule_finds_in_a_table_what_it_finds_in_json() {
         }
     }
 }
+
+/// Returns the number of alerts of a query over one file.
+fn n_alerts(name: &str, text: &str, query: &str) -> usize {
+    let lake = Lake::new().file(name, text);
+    let mut command = Command::new(TRAILSIFT);
+    command.current_dir(lake.beside(""));
+    command.args(["hunt", "--quiet", "-o", "-", "--query", query, "logs"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().count()
+}
+
+#[test]
+fn an_address_in_a_table_with_names_of_elastic_is_one() {
+    let header = "@timestamp,event.action,event.provider,event.outcome,event.id";
+    let row = "2024-05-01T12:00:00.000Z,CreateUser,iam.amazonaws.com,success,k0";
+    let both = format!("{header},source.address,source.ip\n{row},203.0.113.7,203.0.113.7\n");
+    let address = format!("{header},source.ip\n{row},203.0.113.7\n");
+    for table in [both, address] {
+        for (query, n) in [
+            (r#"any where source.ip == "203.0.113.7""#, 1),
+            (r#"any where cidrMatch(source.ip, "203.0.113.0/24")"#, 1),
+            (r#"any where not cidrMatch(source.ip, "203.0.113.0/24")"#, 0),
+            (
+                "kql: source.ip >= 203.0.113.0 and source.ip < 203.0.114.0",
+                1,
+            ),
+        ] {
+            assert_eq!(n_alerts("kibana.csv", &table, query), n, "{query}");
+        }
+    }
+}
+
+#[test]
+fn the_session_of_a_caller_is_found_in_ocsf() {
+    let document = r#"{"class_uid":3001,"metadata":{"product":{"name":"CloudTrail"},"uid":"1"},"time":1714564800000,"api":{"operation":"CreateUser","service":{"name":"iam.amazonaws.com"}},"status":"Success","src_endpoint":{"ip":"203.0.113.7","uid":"vpce-1"},"actor":{"user":{"type":"AssumedRole"},"session":{"created_time_dt":"2024-05-01T10:00:00.000-05:00","is_mfa":false,"issuer":"arn:aws:iam::111122223333:role/Admin"}}}"#;
+    let context = "aws.cloudtrail.user_identity.session_context";
+    for (condition, n) in [
+        (
+            format!(r#"{context}.session_issuer.arn : "*role/Admin""#),
+            1,
+        ),
+        (
+            format!(r#"not {context}.session_issuer.arn : "*role/Admin""#),
+            0,
+        ),
+        (
+            format!(r#"{context}.creation_date == "2024-05-01T15:00:00Z""#),
+            1,
+        ),
+        (format!(r#"{context}.mfa_authenticated == "false""#), 1),
+        (
+            r#"aws.cloudtrail.vpc_endpoint_id == "vpce-1""#.to_owned(),
+            1,
+        ),
+    ] {
+        let query = format!("any where {condition}");
+        assert_eq!(n_alerts("ocsf.json", document, &query), n, "{query}");
+    }
+}

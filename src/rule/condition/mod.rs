@@ -43,7 +43,7 @@ pub(super) use pattern::{Pattern, PatternOptions};
 pub(super) use period::Period;
 pub(super) use text::{Case, number_text};
 pub use trace::{Outcome, Step};
-pub(super) use typed::{equal, ordered};
+pub(super) use typed::{equal, has_times, ordered};
 pub(super) use wildcard::Piece;
 
 pub(super) use crate::event::Names;

@@ -22,9 +22,7 @@ impl Period {
     /// Why it cannot be compared with.
     pub(in crate::rule) fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with("now") || text.contains("||") {
-            return Err(format!(
-                "the computed time {text:?}: what it is depends on when the query runs; give a date"
-            ));
+            return Err(format!("the computed time {text:?}; write the date itself"));
         }
         let micros = elastic_date::read(text).ok_or_else(|| {
             format!("the time {text:?}, which is neither like 2024-05-01 or 2024-05-01T12:00:00Z, nor milliseconds since 1970")
@@ -42,6 +40,8 @@ impl Period {
         let time = time::micros(value);
         // A date alone, which is midnight in documents of Elastic.
         let time = time.or_else(|| Some(*elastic_date::read(value)?.start()));
+        // Elasticsearch keeps milliseconds.
+        let time = time.map(|time| time - time.rem_euclid(1000));
         time.is_some_and(|time| match comparison {
             None => self.micros.contains(&time),
             Some(Comparison::Less) => time < first,

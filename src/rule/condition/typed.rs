@@ -27,6 +27,11 @@ fn type_of(field: &Field) -> Option<Type> {
     Some(kind)
 }
 
+/// Returns whether a field has times, which are not compared with patterns or parts of texts.
+pub(in crate::rule) fn has_times(field: &Field) -> bool {
+    type_of(field) == Some(Type::Time)
+}
+
 /// Returns the test that a value of a field equals a text.
 ///
 /// # Errors
@@ -146,5 +151,21 @@ mod tests {
             assert_eq!(error.offset, offset, "{error}");
             assert!(eql::parse(&format!("any where {condition}")).is_err());
         }
+        let error = |condition: &str| {
+            let query = format!("any where {condition}");
+            eql::parse(&query).unwrap_err().problem.to_string()
+        };
+        for condition in [
+            r#"@timestamp : "2024-05-01""#,
+            r#"@timestamp like "2024*""#,
+            r#"startsWith(@timestamp, "2024")"#,
+        ] {
+            assert!(
+                error(condition).contains("in a field of times"),
+                "{condition}"
+            );
+        }
+        assert!(kql::parse("@timestamp: 2024*").is_err());
+        assert!(error(r#"@timestamp between "2023" and "2024""#).contains("a comparison"));
     }
 }

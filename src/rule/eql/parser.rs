@@ -8,7 +8,7 @@ use std::mem;
 use super::lexer::{Kind, Lexer, Token};
 use super::literal::Literal;
 use super::operators::{self, Function, Operator};
-use crate::rule::condition::{Field, Node};
+use crate::rule::condition::{self, Field, Node};
 use crate::rule::syntax::{Fault, NESTING_MAX, Problem};
 
 /// Words that are field names only in backticks (EqlBase.g4).
@@ -153,6 +153,13 @@ impl<'q> Parser<'q> {
         if self.accept(&Kind::Name("in"))? {
             return self.lookup(field);
         }
+        let is_of_text = matches!(
+            self.token.kind,
+            Kind::Symbol(":") | Kind::Name("like" | "regex")
+        );
+        if is_of_text {
+            self.check_is_text(&field)?;
+        }
         if self.accept(&Kind::Symbol(":"))? {
             let literals = self.literals()?;
             return Ok(operators::is_like(field, &literals, true));
@@ -174,7 +181,17 @@ impl<'q> Parser<'q> {
         }
         // `where flag` is `where flag == true` (querytranslator_tests.txt, fieldNoEquals).
         let test = operators::equals(field, &Literal::Boolean(true));
-        test.map_err(|problem| Fault { offset, problem })
+        test.map_err(|_| self.unexpected("a comparison of the field"))
+    }
+
+    /// Returns an error at this token if the field has times, which are no text.
+    fn check_is_text(&self, field: &Field) -> Result<(), Fault> {
+        match condition::has_times(field) {
+            true => Err(self.unsupported(
+                "patterns and parts of text in a field of times; write `==`, `<`, `<=`, `>` or `>=`",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Parses a test that begins with a literal at `offset`: the left side of a comparison, or a condition by itself.
@@ -208,6 +225,7 @@ impl<'q> Parser<'q> {
         };
         self.expect(&Kind::Symbol("("), "`(`")?;
         let field = Field::ecs(self.field("a field")?);
+        self.check_is_text(&field)?;
         self.expect(&Kind::Symbol(","), "`,`")?;
         let node = match function {
             Function::Cidr => self.networks(field)?,

@@ -135,8 +135,12 @@ impl Parser<'_> {
             return Ok(exists(field));
         }
         let Some(text) = literal.text() else {
+            let field = Field::ecs(field);
+            if condition::has_times(&field) {
+                return Err(unsupported(literal.offset, "wildcards in a time"));
+            }
             let matcher = Matcher::pieces(&literal.pieces, Case::Exact);
-            return Ok(Field::ecs(field).value(matcher));
+            return Ok(field.value(matcher));
         };
         if text == "null" && !literal.is_quoted {
             return Err(unsupported(literal.offset, "`null`; write `not FIELD: *`"));

@@ -386,9 +386,13 @@ fn own_names(names: Vec<String>) -> Vec<String> {
             .iter()
             .any(|name| self::column(without_prefix(name)) == Some(column))
     };
+    // Beside the other fields of Elastic it is one of these, else another program's name for CloudTrail's field.
+    let is_of_elastic = names
+        .iter()
+        .any(|name| without_prefix(name) == "event.action");
     let own = |name: &String| {
         let inner = without_prefix(name);
-        if is_ecs(inner) {
+        if is_ecs(inner) || is_of_elastic && inner == "source.ip" {
             inner.to_owned()
         } else if let Some(column) = column(inner) {
             column.to_owned()
