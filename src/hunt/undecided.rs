@@ -38,6 +38,8 @@ pub(super) struct Doubts {
     call: [Vec<String>; CALL.len()],
     /// True if a call that failed may be an alert.
     may_have_failed: bool,
+    /// True if the rule compares times.
+    compares_times: bool,
 }
 
 impl Doubts {
@@ -64,7 +66,14 @@ impl Doubts {
                 .values_of(OUTCOME)
                 .is_none_or(|outcomes| outcomes.contains(&FAILURE)),
             call: CALL.map(|field| required(field).into_iter().map(str::to_owned).collect()),
+            compares_times: rule.query().compares_times(),
         }
+    }
+
+    /// Returns a message if it is open whether `rule` matches an event, since a time in it cannot be read.
+    pub(super) fn of_time(&self, rule: &Rule, event: &Event<'_>) -> Option<&'static str> {
+        let is_open = self.compares_times && rule.query().depends_on_unreadable_time(event);
+        is_open.then_some("event has a time that cannot be read, and the rule compares it: whether it is an alert cannot be decided")
     }
 
     /// Returns a message if it is open whether an event that `rule` does not match is an alert.

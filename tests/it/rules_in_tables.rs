@@ -166,6 +166,38 @@ fn an_address_in_a_table_with_names_of_elastic_is_one() {
 }
 
 #[test]
+fn a_rule_that_compares_a_time_that_cannot_be_read_is_undecided() {
+    let table = "eventTime,eventSource,eventName,eventID\n05/04/2024 12:00:00,iam.amazonaws.com,CreateUser,e6\n";
+    let lake = Lake::new().file("a.csv", table);
+    for (condition, code) in [
+        (
+            r#"event.action == "CreateUser" and @timestamp >= "2024-01-01""#,
+            3,
+        ),
+        (
+            r#"event.action == "CreateUser" and not @timestamp >= "2024-01-01""#,
+            3,
+        ),
+        (
+            r#"event.action == "DeleteUser" and @timestamp >= "2024-01-01""#,
+            0,
+        ),
+        (r#"event.action == "DeleteUser" or @timestamp == null"#, 0),
+    ] {
+        let query = format!("any where {condition}");
+        let mut command = Command::new(TRAILSIFT);
+        command.current_dir(lake.beside(""));
+        let output = command
+            .args(["hunt", "--quiet", "-o", "-", "--query", &query, "logs"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{condition}: {output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.contains("cannot be read"), code == 3, "{stderr}");
+    }
+}
+
+#[test]
 fn the_session_of_a_caller_is_found_in_ocsf() {
     let document = r#"{"class_uid":3001,"metadata":{"product":{"name":"CloudTrail"},"uid":"1"},"time":1714564800000,"api":{"operation":"CreateUser","service":{"name":"iam.amazonaws.com"}},"status":"Success","src_endpoint":{"ip":"203.0.113.7","uid":"vpce-1"},"actor":{"user":{"type":"AssumedRole"},"session":{"created_time_dt":"2024-05-01T10:00:00.000-05:00","is_mfa":false,"issuer":"arn:aws:iam::111122223333:role/Admin"}}}"#;
     let context = "aws.cloudtrail.user_identity.session_context";

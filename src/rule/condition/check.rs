@@ -23,7 +23,7 @@ pub(super) fn warnings(condition: &Condition) -> Vec<String> {
     }
     useless_filters(node, &mut found);
     let mut fields = Vec::new();
-    each_field(node, &mut |field| fields.push(field));
+    node.each_field(&mut |field| fields.push(field));
     let mut misspelt: Vec<(&str, Cow<'_, str>)> = fields.into_iter().filter_map(meant).collect();
     misspelt.sort_unstable();
     misspelt.dedup();
@@ -50,19 +50,6 @@ fn meant(field: &Field) -> Option<(&str, Cow<'_, str>)> {
             let first = name.split('.').next()?;
             Some((first, Cow::Borrowed(near_field(first)?)))
         }
-    }
-}
-
-/// Visits the fields in a condition.
-fn each_field<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Field)) {
-    match node {
-        Node::And(nodes) | Node::Or(nodes) => {
-            nodes.iter().for_each(|node| each_field(node, visit));
-        }
-        Node::Not(node) => each_field(node, visit),
-        Node::Test { field, .. } => visit(field),
-        Node::Related { field, part, .. } => [field, part].into_iter().for_each(visit),
-        Node::Constant(_) | Node::Anywhere(_) => {}
     }
 }
 

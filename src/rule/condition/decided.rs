@@ -1,13 +1,14 @@
 //! A condition and some fields of an event -> true or false whatever the other fields are, or open.
 
-use super::{Field, Node, evaluate};
-use crate::event::{FieldNumber, Fields};
+use super::{Field, Node, Test, evaluate};
+use crate::event::Fields;
 
-/// Returns what the fields for which `is_known` is true decide; `None` if it depends on others too.
+/// Returns what the fields for which `is_known` is true decide; `None` if it depends on others too. It is told whether a
+/// value of the field is compared, or just asked for.
 pub(super) fn decided(
     node: &Node,
     event: &dyn Fields,
-    is_known: &mut dyn FnMut(FieldNumber) -> bool,
+    is_known: &mut dyn FnMut(&Field, bool) -> bool,
 ) -> Option<bool> {
     match node {
         Node::And(nodes) => all(nodes, event, is_known, true),
@@ -15,24 +16,23 @@ pub(super) fn decided(
         Node::Or(nodes) => all(nodes, event, is_known, false).map(|are_false| !are_false),
         Node::Not(node) => decided(node, event, is_known).map(|is_true| !is_true),
         Node::Constant(constant) => Some(*constant),
-        Node::Test { field, .. } => knows(field, is_known).then(|| evaluate::holds(node, event)),
+        Node::Test { field, test } => {
+            let is_compared = matches!(test, Test::Value(_));
+            is_known(field, is_compared).then(|| evaluate::holds(node, event))
+        }
         Node::Related { field, part, .. } => {
-            let knows_both = knows(field, is_known) & knows(part, is_known);
+            let knows_both = is_known(field, true) & is_known(part, true);
             knows_both.then(|| evaluate::holds(node, event))
         }
         Node::Anywhere(_) => None,
     }
 }
 
-fn knows(field: &Field, is_known: &mut dyn FnMut(FieldNumber) -> bool) -> bool {
-    field.number.is_some_and(is_known)
-}
-
 /// Returns whether all conditions are `wanted`, if that is decided.
 fn all(
     nodes: &[Node],
     event: &dyn Fields,
-    is_known: &mut dyn FnMut(FieldNumber) -> bool,
+    is_known: &mut dyn FnMut(&Field, bool) -> bool,
     wanted: bool,
 ) -> Option<bool> {
     let mut found = Some(true);

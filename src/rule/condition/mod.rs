@@ -233,6 +233,19 @@ impl Node {
         }
     }
 
+    /// Visits its fields.
+    fn each_field<'n>(&'n self, visit: &mut dyn FnMut(&'n Field)) {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                nodes.iter().for_each(|node| node.each_field(visit));
+            }
+            Self::Not(node) => node.each_field(visit),
+            Self::Test { field, .. } => visit(field),
+            Self::Related { field, part, .. } => [field, part].into_iter().for_each(visit),
+            Self::Constant(_) | Self::Anywhere(_) => {}
+        }
+    }
+
     fn collect_searched<'c>(&'c self, found: &mut Vec<(&'c str, &'c str)>) {
         match self {
             Self::And(nodes) | Self::Or(nodes) => {
@@ -318,7 +331,24 @@ impl Condition {
         event: &dyn Fields,
         is_known: &mut dyn FnMut(FieldNumber) -> bool,
     ) -> Option<bool> {
-        decided::decided(&self.0, event, is_known)
+        decided::decided(&self.0, event, &mut |field, _| {
+            field.number.is_some_and(&mut *is_known)
+        })
+    }
+
+    /// Returns whether the condition compares times.
+    #[must_use]
+    pub fn compares_times(&self) -> bool {
+        typed::any_has_times(&self.0)
+    }
+
+    /// Returns whether the condition may be true of `event` or not, since a time that it compares cannot be read.
+    #[must_use]
+    pub fn depends_on_unreadable_time(&self, event: &dyn Fields) -> bool {
+        let decided = decided::decided(&self.0, event, &mut |field, is_compared| {
+            !is_compared || !has_times(field) || typed::are_times(field, event)
+        });
+        decided.is_none()
     }
 
     /// Returns the literals, one of which is in the bytes of every record that can match.

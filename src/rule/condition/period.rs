@@ -37,12 +37,7 @@ impl Period {
     /// comparison, whether it is inside.
     pub(super) fn accepts(&self, comparison: Option<Comparison>, value: &str) -> bool {
         let (first, last) = (*self.micros.start(), *self.micros.end());
-        let time = time::micros(value);
-        // A date alone, which is midnight in documents of Elastic.
-        let time = time.or_else(|| Some(*elastic_date::read(value)?.start()));
-        // Elasticsearch keeps milliseconds.
-        let time = time.map(|time| time - time.rem_euclid(1000));
-        time.is_some_and(|time| match comparison {
+        time_of(value).is_some_and(|time| match comparison {
             None => self.micros.contains(&time),
             Some(Comparison::Less) => time < first,
             Some(Comparison::LessOrEqual) => time <= last,
@@ -50,6 +45,14 @@ impl Period {
             Some(Comparison::GreaterOrEqual) => time >= first,
         })
     }
+}
+
+/// Reads the time of a value, in microseconds since 1970.
+pub(super) fn time_of(value: &str) -> Option<i64> {
+    // A date alone is midnight in documents of Elastic.
+    let time = time::micros(value).or_else(|| Some(*elastic_date::read(value)?.start()))?;
+    // Elasticsearch keeps milliseconds.
+    Some(time - time.rem_euclid(1000))
 }
 
 impl Display for Period {

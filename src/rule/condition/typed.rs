@@ -1,7 +1,10 @@
 //! Fields that are no text in Elasticsearch: what is compared with them is read as it reads it.
 
+use super::matcher::text_of;
 use super::network::address;
+use super::period::time_of;
 use super::{Bound, Case, Comparison, Field, Matcher, Names, Network, Node, Period};
+use crate::event::{Fields, Scalar};
 
 /// The types beside text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,25 @@ fn type_of(field: &Field) -> Option<Type> {
 /// Returns whether a field has times, which are not compared with patterns or parts of texts.
 pub(in crate::rule) fn has_times(field: &Field) -> bool {
     type_of(field) == Some(Type::Time)
+}
+
+/// Returns whether one of the fields in a condition has times.
+pub(super) fn any_has_times(node: &Node) -> bool {
+    let mut found = false;
+    node.each_field(&mut |field| found |= has_times(field));
+    found
+}
+
+/// Returns whether all values of a field of times can be read.
+pub(super) fn are_times(field: &Field, event: &dyn Fields) -> bool {
+    let mut are_times = true;
+    field.each_value(event, &mut |value| {
+        are_times &= match value {
+            Scalar::Float(number) => time_of(&number.to_string()).is_some(),
+            value => time_of(&text_of(&value)).is_some(),
+        };
+    });
+    are_times
 }
 
 /// Returns the test that a value of a field equals a text.
