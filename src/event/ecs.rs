@@ -293,6 +293,19 @@ pub(crate) fn each_value(document: Value<'_>, field: &str, visit: &mut dyn FnMut
             // After the printed request, since only the first of a field's values is shown.
             each_flattened(document, visit);
         }
+        // A table may have just one of the two.
+        "source.address" => {
+            let mut is_found = false;
+            each_in_lists(document, field, &mut |value| {
+                is_found = true;
+                each_scalar(value, visit);
+            });
+            if !is_found {
+                each_in_lists(document, "source.ip", &mut |value| {
+                    each_scalar(value, visit)
+                });
+            }
+        }
         _ if is_of(field, FLATTENED) => each_in_lists(document, field, &mut |value| {
             each_scalar_but(value, java_map::is_dropped_text, visit);
         }),

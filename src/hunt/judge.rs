@@ -145,7 +145,7 @@ impl<'a> HuntRule<'a> {
             let message = "the event of an alert is in the request of an object that is no record: whether it is an event of its own, or data of a record that is damaged, cannot be decided";
             self.report_undecided(judged.at, message, out);
         }
-        if let Some(message) = self.doubts.of_time(rule, judged.event()) {
+        if let Some(message) = self.doubts.of_time(rule, judged.fields) {
             self.report_undecided(judged.at, message, out);
         }
         Verdict::Alert
@@ -156,7 +156,7 @@ impl<'a> HuntRule<'a> {
         let (doubts, rule) = (&self.doubts, self.row.rule());
         if let Some(message) = doubts.message(rule, judged.event(), judged.calls()) {
             self.report_undecided(judged.at, &message, out);
-        } else if let Some(message) = doubts.of_time(rule, judged.event()) {
+        } else if let Some(message) = doubts.of_time(rule, judged.fields) {
             self.report_undecided(judged.at, message, out);
         } else if doubts.may_have_failed()
             && let Some(folder) = judged.error_outside()

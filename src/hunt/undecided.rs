@@ -70,10 +70,10 @@ impl Doubts {
         }
     }
 
-    /// Returns a message if it is open whether `rule` matches an event, since a time in it cannot be read.
-    pub(super) fn of_time(&self, rule: &Rule, event: &Event<'_>) -> Option<&'static str> {
-        let is_open = self.compares_times && rule.query().depends_on_unreadable_time(event);
-        is_open.then_some("event has a time that cannot be read, and the rule compares it: whether it is an alert cannot be decided")
+    /// Returns a message if it is open whether `rule` matches an event, since its time is not known.
+    pub(super) fn of_time(&self, rule: &Rule, event: &dyn Fields) -> Option<&'static str> {
+        let is_open = self.compares_times && rule.query().depends_on_unknown_time(event);
+        is_open.then_some("the rule compares a time that the event does not have, or that cannot be read for certain: whether it is an alert cannot be decided")
     }
 
     /// Returns a message if it is open whether an event that `rule` does not match is an alert.

@@ -169,6 +169,9 @@ fn matcher(field: &str, value: &toml::Value) -> Result<Matcher, String> {
         return Ok(Matcher::Networks(vec![network]));
     }
     if text.contains('*') {
+        if condition::has_times(&Field::ecs(field)) {
+            return Err(format!("the field {field} has times, which have no `*`"));
+        }
         return Ok(Matcher::stars(&text, Case::Exact));
     }
     let matcher = condition::equal(&Field::ecs(field), &text, Case::Exact);

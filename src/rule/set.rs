@@ -239,7 +239,12 @@ impl RuleSet {
         let own = self.0.exceptions_of.get(usize::from(index))?;
         let is_true = |number: &&u16| {
             let exception = self.0.exceptions.get(usize::from(**number));
-            exception.is_some_and(|exception| exception.condition().matches(event))
+            exception.is_some_and(|exception| {
+                let condition = exception.condition();
+                // What is not known suppresses nothing.
+                condition.matches(event)
+                    && !(condition.compares_times() && condition.depends_on_unknown_time(event))
+            })
         };
         own.iter().find(is_true).copied()
     }

@@ -1,14 +1,14 @@
 //! A condition and some fields of an event -> true or false whatever the other fields are, or open.
 
-use super::{Field, Node, Test, evaluate};
+use super::{Field, Matcher, Node, Test, evaluate};
 use crate::event::Fields;
 
-/// Returns what the fields for which `is_known` is true decide; `None` if it depends on others too. It is told whether a
-/// value of the field is compared, or just asked for.
+/// Returns what the fields for which `is_known` is true decide; `None` if it depends on others too. It is told how
+/// a value of the field is compared, if it is.
 pub(super) fn decided(
     node: &Node,
     event: &dyn Fields,
-    is_known: &mut dyn FnMut(&Field, bool) -> bool,
+    is_known: &mut dyn FnMut(&Field, Option<&Matcher>) -> bool,
 ) -> Option<bool> {
     match node {
         Node::And(nodes) => all(nodes, event, is_known, true),
@@ -17,11 +17,14 @@ pub(super) fn decided(
         Node::Not(node) => decided(node, event, is_known).map(|is_true| !is_true),
         Node::Constant(constant) => Some(*constant),
         Node::Test { field, test } => {
-            let is_compared = matches!(test, Test::Value(_));
-            is_known(field, is_compared).then(|| evaluate::holds(node, event))
+            let matcher = match test {
+                Test::Value(matcher) => Some(matcher),
+                Test::Present | Test::Null => None,
+            };
+            is_known(field, matcher).then(|| evaluate::holds(node, event))
         }
         Node::Related { field, part, .. } => {
-            let knows_both = is_known(field, true) & is_known(part, true);
+            let knows_both = is_known(field, None) & is_known(part, None);
             knows_both.then(|| evaluate::holds(node, event))
         }
         Node::Anywhere(_) => None,
@@ -32,7 +35,7 @@ pub(super) fn decided(
 fn all(
     nodes: &[Node],
     event: &dyn Fields,
-    is_known: &mut dyn FnMut(&Field, bool) -> bool,
+    is_known: &mut dyn FnMut(&Field, Option<&Matcher>) -> bool,
     wanted: bool,
 ) -> Option<bool> {
     let mut found = Some(true);

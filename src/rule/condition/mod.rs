@@ -342,11 +342,12 @@ impl Condition {
         typed::any_has_times(&self.0)
     }
 
-    /// Returns whether the condition may be true of `event` or not, since a time that it compares cannot be read.
+    /// Returns whether the condition may be true of `event` or not, since a time that it compares is missing, cannot be read,
+    /// or may be another one, as one without its zone.
     #[must_use]
-    pub fn depends_on_unreadable_time(&self, event: &dyn Fields) -> bool {
-        let decided = decided::decided(&self.0, event, &mut |field, is_compared| {
-            !is_compared || !has_times(field) || typed::are_times(field, event)
+    pub fn depends_on_unknown_time(&self, event: &dyn Fields) -> bool {
+        let decided = decided::decided(&self.0, event, &mut |field, matcher| {
+            matcher.is_none_or(|matcher| typed::are_times_known(field, matcher, event))
         });
         decided.is_none()
     }

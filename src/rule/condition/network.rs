@@ -19,23 +19,31 @@ impl Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
-        let address = match prefix {
-            None => address.to_canonical(),
-            Some(_) => address,
-        };
         let bits_max = match address {
             IpAddr::V4(_) => 32,
             IpAddr::V6(_) => 128,
         };
         let is_number = |prefix: &&str| prefix.bytes().all(|byte| byte.is_ascii_digit());
-        let prefix_bits = match prefix {
+        let prefix_bits: u32 = match prefix {
             Some(prefix) => Some(prefix).filter(is_number)?.parse().ok()?,
             None => bits_max,
         };
-        (prefix_bits <= bits_max).then_some(Self {
-            address,
-            prefix_bits,
-        })
+        if prefix_bits > bits_max {
+            return None;
+        }
+        // IPv4 as a part of IPv6 (`::ffff:203.0.113.0/120`).
+        Some(
+            match (address.to_canonical(), prefix_bits.checked_sub(96)) {
+                (of_ipv4 @ IpAddr::V4(_), Some(prefix_bits)) => Self {
+                    address: of_ipv4,
+                    prefix_bits,
+                },
+                _ => Self {
+                    address,
+                    prefix_bits,
+                },
+            },
+        )
     }
 
     /// Returns whether an address is in this network. An IPv4 address is in no network of IPv6.
@@ -93,6 +101,8 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
             ("203.0.113.0/24", "::ffff:203.0.113.7", true),
             ("::ffff:203.0.113.7", "203.0.113.7", true),
+            ("::ffff:203.0.113.0/120", "203.0.113.7", true),
+            ("::ffff:203.0.113.0/120", "203.0.114.7", false),
             ("203.0.113.0/24", "iam.amazonaws.com", false),
         ] {
             let network = Network::parse(network).unwrap();

@@ -1,5 +1,6 @@
 //! Times in rules, with which fields of dates are compared.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 use std::ops::RangeInclusive;
 
@@ -36,23 +37,38 @@ impl Period {
     /// Returns whether the time that a value states is before or after this one, as the comparison asks; without a
     /// comparison, whether it is inside.
     pub(super) fn accepts(&self, comparison: Option<Comparison>, value: &str) -> bool {
-        let (first, last) = (*self.micros.start(), *self.micros.end());
-        time_of(value).is_some_and(|time| match comparison {
-            None => self.micros.contains(&time),
-            Some(Comparison::Less) => time < first,
-            Some(Comparison::LessOrEqual) => time <= last,
-            Some(Comparison::Greater) => time > last,
-            Some(Comparison::GreaterOrEqual) => time >= first,
-        })
+        time::read(value).is_some_and(|time| self.has(comparison, time.micros))
     }
-}
 
-/// Reads the time of a value, in microseconds since 1970.
-pub(super) fn time_of(value: &str) -> Option<i64> {
-    // A date alone is midnight in documents of Elastic.
-    let time = time::micros(value).or_else(|| Some(*elastic_date::read(value)?.start()))?;
-    // Elasticsearch keeps milliseconds.
-    Some(time - time.rem_euclid(1000))
+    /// Returns whether a value passes; `None` if it is no time, or one of which it depends on what is not known of it,
+    /// such as its zone.
+    pub(super) fn decides(&self, comparison: Option<Comparison>, value: &str) -> Option<bool> {
+        let time = time::read(value)?.may_be;
+        let ends = [*time.start(), *time.end()].map(|time| self.place(time));
+        let [first, last] = ends;
+        (first == last).then(|| self.has(comparison, *time.start()))
+    }
+
+    fn has(&self, comparison: Option<Comparison>, time: i64) -> bool {
+        let place = self.place(time);
+        match comparison {
+            None => place.is_eq(),
+            Some(Comparison::Less) => place.is_lt(),
+            Some(Comparison::LessOrEqual) => place.is_le(),
+            Some(Comparison::Greater) => place.is_gt(),
+            Some(Comparison::GreaterOrEqual) => place.is_ge(),
+        }
+    }
+
+    /// Returns whether a time is before this one, inside it or after it. Elasticsearch keeps milliseconds.
+    fn place(&self, time: i64) -> Ordering {
+        let time = time - time.rem_euclid(1000);
+        match () {
+            () if time < *self.micros.start() => Ordering::Less,
+            () if time > *self.micros.end() => Ordering::Greater,
+            () => Ordering::Equal,
+        }
+    }
 }
 
 impl Display for Period {
@@ -74,7 +90,7 @@ mod tests {
             ("2024-05-02T00:00:00Z", [false, true, true, true, false]),
             ("2024-05-02T23:59:59Z", [false, true, true, true, false]),
             ("1714694400000", [false, false, false, true, true]),
-            ("2024-05-02", [false, true, true, true, false]),
+            ("2024-05-02", [false; 5]),
             ("no time", [false; 5]),
         ] {
             let all = [
@@ -85,6 +101,22 @@ mod tests {
                 Some(Greater),
             ];
             assert_eq!(all.map(|one| day.accepts(one, time)), fitting, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_may_be_another_one_decides_only_what_both_decide() {
+        let day = Period::parse("2024-05-02").unwrap();
+        let in_some_zone = |day: &str| format!("May {day}, 2024 @ 12:00:00.000");
+        for (time, decided) in [
+            ("2024-05-02T00:00:00Z".to_owned(), Some(true)),
+            (in_some_zone("1"), None),
+            (in_some_zone("2"), None),
+            (in_some_zone("5"), Some(true)),
+            ("2024-05-02".to_owned(), None),
+            ("45413.5".to_owned(), None),
+        ] {
+            assert_eq!(day.decides(Some(GreaterOrEqual), &time), decided, "{time}");
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::matcher::text_of;
 use super::network::address;
-use super::period::time_of;
 use super::{Bound, Case, Comparison, Field, Matcher, Names, Network, Node, Period};
 use crate::event::{Fields, Scalar};
 
@@ -13,9 +12,12 @@ enum Type {
     Address,
 }
 
+/// The field with the time of the event.
+const TIME: &str = "@timestamp";
+
 /// The fields of other types.
 const TYPES: [(&str, Type); 3] = [
-    ("@timestamp", Type::Time),
+    (TIME, Type::Time),
     (
         "aws.cloudtrail.user_identity.session_context.creation_date",
         Type::Time,
@@ -42,16 +44,41 @@ pub(super) fn any_has_times(node: &Node) -> bool {
     found
 }
 
-/// Returns whether all values of a field of times can be read.
-pub(super) fn are_times(field: &Field, event: &dyn Fields) -> bool {
-    let mut are_times = true;
+/// Returns whether a test of a field is decided, if it has times: by one value that passes for certain, or by all.
+pub(super) fn are_times_known(field: &Field, matcher: &Matcher, event: &dyn Fields) -> bool {
+    if !has_times(field) {
+        return true;
+    }
+    // Each event has a time, but not each has a session.
+    let (mut is_passed, mut is_open) = (false, field.name == TIME);
+    let mut is_first = true;
     field.each_value(event, &mut |value| {
-        are_times &= match value {
-            Scalar::Float(number) => time_of(&number.to_string()).is_some(),
-            value => time_of(&text_of(&value)).is_some(),
+        is_open &= !std::mem::take(&mut is_first);
+        let text = match value {
+            Scalar::Float(number) => number.to_string(),
+            value => text_of(&value).into_owned(),
         };
+        match decides(matcher, &text) {
+            Some(passes) => is_passed |= passes,
+            None => is_open = true,
+        }
     });
-    are_times
+    is_passed || !is_open
+}
+
+/// Returns whether the text of a time passes, if that is certain.
+fn decides(matcher: &Matcher, text: &str) -> Option<bool> {
+    match matcher {
+        Matcher::Time(comparison, period) => period.decides(*comparison, text),
+        Matcher::AnyOf(matchers) => {
+            let all: Vec<_> = matchers.iter().map(|one| decides(one, text)).collect();
+            match all.contains(&Some(true)) {
+                true => Some(true),
+                false => all.into_iter().collect::<Option<Vec<_>>>().map(|_| false),
+            }
+        }
+        other => Some(other.accepts_text(text)),
+    }
 }
 
 /// Returns the test that a value of a field equals a text.
@@ -63,12 +90,11 @@ pub(in crate::rule) fn equal(field: &Field, text: &str, case: Case) -> Result<Ma
     let as_text = || Matcher::text(text, case);
     Ok(match type_of(field) {
         Some(Type::Time) => Matcher::Time(None, Period::parse(text)?),
-        // An IPv4 address is compared as text: it has one spelling, and of many texts one is found at once.
-        Some(Type::Address) if text.contains([':', '/']) => {
+        Some(Type::Address) => {
             let network = Network::parse(text);
             network.map_or_else(as_text, |network| Matcher::Networks(vec![network]))
         }
-        Some(Type::Address) | None => as_text(),
+        None => as_text(),
     })
 }
 
