@@ -8,8 +8,8 @@
 //! what a record may leave open, `open` whether it does, and `seam` the signs of two records that ran into each other.
 //! `leaves` visits what is inside its objects. `wrapper` has what the object around a record says about it. `calls`
 //! compares an event with what it carries. `java_map` prints objects as Elastic's pipeline does, and `object_text`
-//! reads objects that are stored as text, and `python` those that Python printed. This module knows no rule, and copies
-//! nothing except text that must be built.
+//! reads objects that are stored as text, and `python` those that Python printed. `time` reads the times of events, and
+//! `elastic_date` those in rules. This module knows no rule, and copies nothing except text that must be built.
 //!
 //! A record with duplicate keys is read in every possible way: a field that occurs twice has two values, and
 //! `event.outcome` has each outcome that some reading gives.
@@ -21,6 +21,7 @@ pub(crate) mod cloudtrail;
 mod derived;
 mod doubt;
 pub(crate) mod ecs;
+pub(crate) mod elastic_date;
 mod exports;
 mod fields;
 mod flattened;
@@ -40,7 +41,6 @@ mod record;
 mod remembered;
 mod scalar;
 mod seam;
-pub(crate) mod elastic_date;
 pub(crate) mod time;
 mod wrapper;
 

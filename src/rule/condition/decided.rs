@@ -3,8 +3,8 @@
 use super::{Field, Matcher, Node, Test, evaluate};
 use crate::event::Fields;
 
-/// Returns what the fields for which `is_known` is true decide; `None` if it depends on others too. It is told how
-/// a value of the field is compared, if it is.
+/// Returns whether the condition is true, if the fields for which `is_known` is true decide this; `None` if it depends on
+/// others too. `is_known` gets the field and, if its values are compared, the matcher.
 pub(super) fn decided(
     node: &Node,
     event: &dyn Fields,

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::matcher::{Matcher, Place, text_of};
+use super::matcher::{Matcher, Place};
+use super::text::text_of;
 use super::{Case, Field, Names, Node, Test};
 use crate::event::{Fields, OwnValue, Scalar};
 

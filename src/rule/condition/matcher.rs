@@ -1,6 +1,5 @@
 //! Tests of one value of a field.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
@@ -11,7 +10,7 @@ use super::indicators::Indicators;
 use super::network::{self, Network};
 use super::pattern::Pattern;
 use super::period::Period;
-use super::text::{Case, number_text};
+use super::text::{Case, text_of, time_text};
 use super::wildcard::{Piece, Wildcard};
 use crate::event::Scalar;
 
@@ -239,8 +238,7 @@ impl Matcher {
     pub(super) fn accepts(&self, value: &Scalar<'_>) -> bool {
         match (self, value) {
             (_, Scalar::Text(text)) => self.accepts_text(text),
-            // Java's text of a large number has an exponent, and is no time.
-            (Self::Time(..), Scalar::Float(number)) => self.accepts_text(&number.to_string()),
+            (Self::Time(..), _) => self.accepts_text(&time_text(value)),
             (Self::AnyOf(matchers), _) => matchers.iter().any(|one| one.accepts(value)),
             _ => self.accepts_number(value) || self.accepts_text(&text_of(value)),
         }
@@ -332,16 +330,6 @@ fn order(value: &str, bound: &Bound) -> Option<Ordering> {
         Bound::Text(text) => Some(value.cmp(text)),
         Bound::Number(number) => by_number(number),
         Bound::Either { text, number } => by_number(number).or_else(|| Some(value.cmp(text))),
-    }
-}
-
-/// Returns the text of a value, as Java writes it.
-pub(super) fn text_of<'v>(value: &'v Scalar<'_>) -> Cow<'v, str> {
-    match value {
-        Scalar::Text(text) => Cow::Borrowed(text),
-        Scalar::Integer(n) => Cow::Owned(n.to_string()),
-        Scalar::Float(n) => Cow::Owned(number_text(*n)),
-        Scalar::Boolean(b) => Cow::Borrowed(if *b { "true" } else { "false" }),
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn address(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Returns how two addresses are ordered: as those of IPv6, of which those of IPv4 are a part.
+/// Compares two addresses by their numbers. An IPv4 address has the number of the IPv6 address that stands for it.
 pub(super) fn order(one: IpAddr, other: IpAddr) -> Ordering {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),

@@ -40,33 +40,27 @@ impl Period {
         time::read(value).is_some_and(|time| self.has(comparison, time.micros))
     }
 
-    /// Returns whether a value passes; `None` if it is no time, or one of which it depends on what is not known of it,
-    /// such as its zone.
+    /// Returns whether a value passes. Returns `None` if it is not a time, or if the answer depends on something that
+    /// the value does not say, such as its zone.
     pub(super) fn decides(&self, comparison: Option<Comparison>, value: &str) -> Option<bool> {
-        let time = time::read(value)?.may_be;
-        let ends = [*time.start(), *time.end()].map(|time| self.place(time));
-        let [first, last] = ends;
-        (first == last).then(|| self.has(comparison, *time.start()))
+        let (first, last) = time::read(value)?.may_be.into_inner();
+        (self.place(first) == self.place(last)).then(|| self.has(comparison, first))
     }
 
     fn has(&self, comparison: Option<Comparison>, time: i64) -> bool {
         let place = self.place(time);
-        match comparison {
-            None => place.is_eq(),
-            Some(Comparison::Less) => place.is_lt(),
-            Some(Comparison::LessOrEqual) => place.is_le(),
-            Some(Comparison::Greater) => place.is_gt(),
-            Some(Comparison::GreaterOrEqual) => place.is_ge(),
-        }
+        comparison.map_or(place.is_eq(), |comparison| comparison.accepts(place))
     }
 
     /// Returns whether a time is before this one, inside it or after it. Elasticsearch keeps milliseconds.
     fn place(&self, time: i64) -> Ordering {
         let time = time - time.rem_euclid(1000);
-        match () {
-            () if time < *self.micros.start() => Ordering::Less,
-            () if time > *self.micros.end() => Ordering::Greater,
-            () => Ordering::Equal,
+        if time < *self.micros.start() {
+            Ordering::Less
+        } else if time > *self.micros.end() {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
         }
     }
 }

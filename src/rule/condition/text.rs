@@ -1,6 +1,8 @@
-//! Texts with and without case.
+//! Texts with and without case, and the texts of values that are none.
 
 use std::borrow::Cow;
+
+use crate::event::Scalar;
 
 /// Whether two texts that differ in case are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +65,24 @@ pub(in crate::rule) fn number_text(number: f64) -> String {
     let mut text = String::new();
     crate::event::write_double(number, &mut text);
     text
+}
+
+/// Returns the text of a value, as Java writes it.
+pub(super) fn text_of<'v>(value: &'v Scalar<'_>) -> Cow<'v, str> {
+    match value {
+        Scalar::Text(text) => Cow::Borrowed(text),
+        Scalar::Integer(n) => Cow::Owned(n.to_string()),
+        Scalar::Float(n) => Cow::Owned(number_text(*n)),
+        Scalar::Boolean(b) => Cow::Borrowed(if *b { "true" } else { "false" }),
+    }
+}
+
+/// Returns the text of a value in a field of times. Java's text of a large number has an exponent, and is no time.
+pub(super) fn time_text<'v>(value: &'v Scalar<'_>) -> Cow<'v, str> {
+    match value {
+        Scalar::Float(number) => Cow::Owned(number.to_string()),
+        value => text_of(value),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Fields that are no text in Elasticsearch: what is compared with them is read as it reads it.
 
-use super::matcher::text_of;
 use super::network::address;
+use super::text::time_text;
 use super::{Bound, Case, Comparison, Field, Matcher, Names, Network, Node, Period};
-use crate::event::{Fields, Scalar};
+use crate::event::Fields;
 
 /// The types beside text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,21 +49,13 @@ pub(super) fn are_times_known(field: &Field, matcher: &Matcher, event: &dyn Fiel
     if !has_times(field) {
         return true;
     }
-    // Each event has a time, but not each has a session.
-    let (mut is_passed, mut is_open) = (false, field.name == TIME);
-    let mut is_first = true;
+    let mut answers = Vec::new();
     field.each_value(event, &mut |value| {
-        is_open &= !std::mem::take(&mut is_first);
-        let text = match value {
-            Scalar::Float(number) => number.to_string(),
-            value => text_of(&value).into_owned(),
-        };
-        match decides(matcher, &text) {
-            Some(passes) => is_passed |= passes,
-            None => is_open = true,
-        }
+        answers.push(decides(matcher, &time_text(&value)));
     });
-    is_passed || !is_open
+    // Each event has a time, but not each has a session.
+    let is_missing = answers.is_empty() && field.name == TIME;
+    answers.contains(&Some(true)) || !is_missing && !answers.contains(&None)
 }
 
 /// Returns whether the text of a time passes, if that is certain.
