@@ -6,7 +6,8 @@
 PROGRAM is trailsift itself, whose `hunt --rules` runs over the records, gzipped; or the example `rules`
 (`cargo build --example rules`), which has no prefilter. RULES is a folder with packs of rules, made records in
 `synthetic`, an oracle in `oracle/rules_oracle.py`, and what it expects (`expected-*.ndjson`). With CORPORA, the records of
-those files are compared too. Prints each difference, and exits with 1 if there is one.
+those files are compared too, and trailsift finds in the log of each detonation there the rules that `data/stratus-by-technique.json`
+names. Prints each difference, and exits with 1 if there is one.
 """
 import collections
 import gzip
@@ -20,6 +21,9 @@ PACKS = ("elastic", "sigma", "suzaku")
 # Kinds of rules that decide on one record.
 KINDS = ("eql", "kql", "sigma")
 SHOWN_MAX = 40
+DETONATIONS = "DataDog__stratus-red-team/docs/detonation-logs"
+# A sequence of which only the second step is in the log: it is expected by its steps, and rightly does not fire.
+ONE_STEP_ALONE = {("aws.impact.bedrock-invoke-model", "discovery_bedrock_model_recon_and_invocation_via_long_term_key")}
 
 
 def expected_of(path):
@@ -94,6 +98,29 @@ def compare(name, expected, found, events):
     return n_different
 
 
+def detonations(program, rules, logs):
+    """Prints which rules ought to fire over the log of a detonation and do not, and returns how many."""
+    with open(os.path.join(rules, "data/stratus-by-technique.json"), encoding="utf-8") as file:
+        expected = json.load(file)
+    options = [part for pack in PACKS for part in ("--rules", os.path.join(rules, pack))]
+    n_fired = n_missed = 0
+    for technique, packs in expected.items():
+        command = [program, "hunt", "--no-config", "--quiet", *options, "--format", "ndjson", "-o", "-"]
+        # What is damaged in a log is no concern here.
+        done = subprocess.run([*command, os.path.join(logs, f"{technique}.json")], capture_output=True, check=False)
+        rows = map(json.loads, done.stdout.decode().splitlines())
+        fired = {(row["rule_pack"], os.path.splitext(os.path.basename(row["rule_file"]))[0]) for row in rows}
+        for pack, names in packs.items():
+            for name in names:
+                if (pack.rstrip("+"), name) in fired:
+                    n_fired += 1
+                elif (technique, name) not in ONE_STEP_ALONE:
+                    n_missed += 1
+                    print("missed", technique, pack, name)
+    print(f"{len(expected)} detonations: {n_fired} rules fire that ought to, {n_missed} do not")
+    return n_missed
+
+
 def main():
     program, rules, *corpora = sys.argv[1:]
     sys.path.insert(0, os.path.join(rules, "oracle"))
@@ -123,6 +150,9 @@ def main():
         for key, found in expected_of(os.path.join(rules, "expected-shared-suzaku.ndjson")).items():
             expected[key] |= found
         n_different += compare(root, expected, run(program, rules, PACKS, records), events)
+        logs = os.path.join(root, DETONATIONS)
+        if os.path.isdir(logs) and os.path.basename(program) != "rules":
+            n_different += detonations(program, rules, logs)
     return 1 if n_different else 0
 
 
