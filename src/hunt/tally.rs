@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
+use foldhash::fast::RandomState;
+
 use crate::config::HuntConfig;
 use crate::output::{Alert, Column, FiredEvents};
 use crate::report::{Affected, ExceptionReport, RuleReport, RuleReports, SeverityReport};
@@ -11,16 +13,19 @@ use crate::rule::{RuleInfo, RuleSet, Severity};
 /// The alerts that exceptions suppressed, with the rule and the exception of each.
 pub(super) type Suppressed = BTreeMap<(u16, u16), u64>;
 
+/// Hashes of values that are counted once.
+type Hashes = HashSet<u64, RandomState>;
+
 /// Counts alerts. Of events, users and accounts it keeps a hash of 8 bytes each, once for each rule.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     rules: Vec<OfRule>,
     severities: BTreeMap<Severity, OfSeverity>,
-    events: HashSet<u64>,
+    events: Hashes,
     /// The events of each rule count by themselves.
     n_events_of_rules: u64,
-    users: HashSet<u64>,
-    accounts: HashSet<u64>,
+    users: Hashes,
+    accounts: Hashes,
     suppressed: Suppressed,
     /// True if what each rule found is counted.
     is_by_rule: bool,
@@ -30,10 +35,10 @@ pub(super) struct Tally {
 struct OfRule {
     n_alerts: u64,
     n_left_out: u64,
-    events: HashSet<u64>,
+    events: Hashes,
     /// The number of events of a rule over several events.
     n_over_time: u64,
-    actors: HashSet<u64>,
+    actors: Hashes,
     first: Option<i64>,
     last: Option<i64>,
 }
@@ -41,7 +46,7 @@ struct OfRule {
 #[derive(Debug, Default)]
 struct OfSeverity {
     n_alerts: u64,
-    events: HashSet<u64>,
+    events: Hashes,
     /// The number of events of rules over several events.
     n_over_time: u64,
     /// The number of alerts of each day since 1970.

@@ -125,7 +125,7 @@ impl Parts {
 
     /// Sets the number of sightings that earlier outputs already counted.
     pub(crate) fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
-        self.sightings = Sightings(sightings);
+        self.sightings = Sightings::after(sightings);
     }
 
     /// Adds an alert. Returns a group when one is full, or when too many alerts wait.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::ArrowError;
+use foldhash::fast::RandomState;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -86,9 +87,14 @@ pub struct AlertSink<W: Write + Send> {
 
 /// The number of times that each event was seen.
 #[derive(Debug, Default)]
-pub(super) struct Sightings(pub(super) HashMap<[u8; 16], u32>);
+pub(super) struct Sightings(HashMap<[u8; 16], u32, RandomState>);
 
 impl Sightings {
+    /// Makes counts that go on from these.
+    pub(super) fn after(counted: HashMap<[u8; 16], u32>) -> Self {
+        Self(counted.into_iter().collect())
+    }
+
     /// Counts an alert. All alerts before it in the order of sources must have been counted before.
     pub(super) fn count(&mut self, alert: &mut Alert) {
         let n = self.0.entry(alert.event_key).or_default();
@@ -158,7 +164,7 @@ impl<W: Write + Send> AlertSink<W> {
 
     /// Sets the number of sightings that earlier outputs already counted.
     pub fn seed(&mut self, sightings: HashMap<[u8; 16], u32>) {
-        self.sightings = Sightings(sightings);
+        self.sightings = Sightings::after(sightings);
     }
 
     /// Returns the writer below the sink.

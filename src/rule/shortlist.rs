@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::set::RuleSet;
 use super::usual::{ACTION, Usual};
 use crate::event::Fields;
@@ -22,7 +24,7 @@ pub struct Shortlist<'s> {
     /// The first one is that of all events.
     branches: Vec<Branch>,
     /// The branch that follows another one, by its number and the values that it asks for.
-    next: HashMap<Box<[u8]>, usize>,
+    next: HashMap<Box<[u8]>, usize, RandomState>,
     key: Vec<u8>,
 }
 
@@ -50,7 +52,7 @@ impl<'s> Shortlist<'s> {
         Self {
             set,
             branches: vec![all],
-            next: HashMap::new(),
+            next: HashMap::default(),
             key: Vec::new(),
         }
     }

@@ -16,6 +16,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use regex::{Regex, RegexBuilder};
 
 use super::patterns::{ESCAPE, NEEDLE_BYTES_MAX, Passed};
@@ -34,11 +35,11 @@ const ACTION_BYTES_MAX: usize = 128;
 #[derive(Debug)]
 pub(super) struct ActionKeys {
     /// The actions, with small letters.
-    actions: HashSet<Box<[u8]>>,
+    actions: HashSet<Box<[u8]>, RandomState>,
     /// Finds something in each other name that is a hit.
     patterns: Option<Patterns>,
-    /// Words that are hits wherever they stand.
-    words: Vec<Box<[u8]>>,
+    /// Words that are hits wherever they stand, by their first byte as [`fold`] gives it.
+    words: Vec<Vec<Box<[u8]>>>,
     /// How these, the keys and escapes begin.
     beginnings: Beginnings,
     /// For each byte, with a small letter: whether one of them may begin with it.
@@ -98,10 +99,16 @@ impl ActionKeys {
         for byte in beginnings.iter().filter_map(|sets| sets.first()).flatten() {
             begins[usize::from(fold(*byte))] = true;
         }
+        let mut words_by_first = vec![Vec::new(); 256];
+        for word in words {
+            if let Some(first) = word.first() {
+                words_by_first[usize::from(fold(*first))].push(word);
+            }
+        }
         Some(Self {
             actions: actions.iter().map(small).collect(),
             patterns: Patterns::new(patterns),
-            words,
+            words: words_by_first,
             beginnings: Beginnings::new(&beginnings),
             begins,
         })
@@ -160,8 +167,18 @@ impl ActionKeys {
             let part = rest.get(..word.len());
             part.is_some_and(|part| part.eq_ignore_ascii_case(word))
         };
-        let is_hit = self.words.iter().any(|word| is_at(word));
+        let words = &self.words[usize::from(fold(*rest.first()?))];
+        let is_hit = words.iter().any(|word| is_at(word));
         is_hit.then_some(at)
+    }
+
+    /// Returns whether a name that is not longer than [`ACTION_BYTES_MAX`] is one of the actions, in any case.
+    fn is_action(&self, name: &[u8]) -> bool {
+        let mut small = [0; ACTION_BYTES_MAX];
+        let small = &mut small[..name.len()];
+        small.copy_from_slice(name);
+        small.make_ascii_lowercase();
+        self.actions.contains(&*small)
     }
 
     /// Returns the hit of a key of which one of [`key_beginnings`] is at `at`.
@@ -175,7 +192,7 @@ impl ActionKeys {
             Value::Unclear => Some(at),
             Value::Plain(from, to) => {
                 let name = &text[from..to];
-                let is_hit = self.actions.contains(name.to_ascii_lowercase().as_slice())
+                let is_hit = self.is_action(name)
                     || self
                         .patterns
                         .as_ref()
@@ -271,6 +288,18 @@ fn ends_value(text: &[u8], start: usize, end: usize) -> bool {
     }
 }
 
+/// For each byte whether it may be in a name that is plain.
+const IS_USUAL: [bool; 256] = {
+    let mut is_usual = [false; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        is_usual[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
+        byte += 1;
+    }
+    is_usual
+};
+
 /// What stands after a key.
 enum Value {
     /// The word goes on: it is not the key.
@@ -306,10 +335,8 @@ fn value(text: &[u8], end: usize, reach: usize) -> Value {
     if text.get(open) != Some(&b'"') {
         return Value::Unclear;
     }
-    let is_usual =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
     let from = open + 1;
-    let to = skip(from, is_usual);
+    let to = skip(from, |byte| IS_USUAL[usize::from(byte)]);
     // In a string inside a string a backslash stands before the quote.
     match text.get(skip(to, is_backslash)) {
         Some(b'"') if from < to && to - from <= ACTION_BYTES_MAX => Value::Plain(from, to),

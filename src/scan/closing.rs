@@ -3,12 +3,11 @@
 //! In: text from inside a value. Out: the index of the bracket that closes it, if the walk would come to that bracket
 //! too, and to nothing before it that ends the document.
 
-use super::vectors::{BLOCK_BYTES, BitWork, Structure, each_bit, structures, with_bit_counts};
+use super::vectors::{
+    BLOCK_BYTES, Instructions, Structure, StructureWork, each_bit, with_structure,
+};
 use super::window::{is_anchor_line, is_joint};
 use crate::steps;
-
-/// The number of blocks whose structure is found at once.
-const BATCH: usize = 8;
 
 /// Where the bracket is that closes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(super) enum Closing {
 /// Returns the index of the bracket that closes the innermost value that is open at `from`, if it is before `to`.
 /// `from` must not be in a string.
 pub(super) fn closing_bracket(text: &[u8], from: usize, to: usize) -> Closing {
-    with_bit_counts(Find { text, from, to })
+    with_structure(Find { text, from, to })
 }
 
 /// The search for the bracket.
@@ -33,13 +32,14 @@ struct Find<'t> {
     to: usize,
 }
 
-impl BitWork for Find<'_> {
+impl StructureWork for Find<'_> {
     type Result = Closing;
 
     #[inline(always)]
-    fn run(self) -> Closing {
+    fn run(self, instructions: impl Instructions) -> Closing {
         let Self { text, from, to } = self;
         let mut brackets = Brackets {
+            instructions,
             text,
             depth: 1,
             is_escaped: 0,
@@ -47,29 +47,25 @@ impl BitWork for Find<'_> {
             after_closing: 0,
         };
         let (blocks, rest) = text[from..to].as_chunks::<BLOCK_BYTES>();
-        let mut found = [Structure::default(); BATCH];
         let mut at = from;
-        for batch in blocks.chunks(BATCH) {
-            for structure in structures(batch, &mut found) {
-                match brackets.pass(at, *structure) {
-                    Passed::All => at += BLOCK_BYTES,
-                    Passed::To(closing) => return closing,
-                }
+        for block in blocks {
+            match brackets.pass(at, instructions.structure(block)) {
+                Passed::All => at += BLOCK_BYTES,
+                Passed::To(closing) => return closing,
             }
         }
         let mut last = [0; BLOCK_BYTES];
         last[..rest.len()].copy_from_slice(rest);
-        for structure in structures(&[last], &mut found) {
-            if let Passed::To(closing) = brackets.pass(at, *structure) {
-                return closing;
-            }
+        match brackets.pass(at, instructions.structure(&last)) {
+            Passed::All => Closing::NotUpTo(to),
+            Passed::To(closing) => closing,
         }
-        Closing::NotUpTo(to)
     }
 }
 
 /// What is known between two blocks. The three last numbers have the lowest bit or none, `in_string` all bits or none.
-struct Brackets<'t> {
+struct Brackets<'t, I> {
+    instructions: I,
     text: &'t [u8],
     /// The number of open brackets.
     depth: u32,
@@ -84,13 +80,14 @@ enum Passed {
     To(Closing),
 }
 
-impl Brackets<'_> {
+impl<I: Instructions> Brackets<'_, I> {
     /// Passes over the block at this index.
     #[inline(always)]
     fn pass(&mut self, at: usize, structure: Structure) -> Passed {
         steps::take(BLOCK_BYTES);
         let escaped = self.escaped(structure.backslashes);
-        let in_string = from_each_to_the_next(structure.quotes & !escaped) ^ self.in_string;
+        let quotes = structure.quotes & !escaped;
+        let in_string = self.instructions.between_pairs(quotes) ^ self.in_string;
         let opening = structure.opening & !in_string;
         let closing = structure.closing & !in_string;
         let end = self.end(opening, closing);
@@ -151,19 +148,11 @@ impl Brackets<'_> {
     }
 }
 
-/// Returns all bits from the first given one up to the second, from the third to the fourth, and so on, without the
-/// second and the fourth.
-#[inline(always)]
-fn from_each_to_the_next(bits: u64) -> u64 {
-    [1, 2, 4, 8, 16, 32]
-        .iter()
-        .fold(bits, |bits, n| bits ^ bits << n)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::vectors::Portable;
     use super::*;
 
     /// Returns the index of the bracket that closes the value, byte by byte.
@@ -265,7 +254,7 @@ mod tests {
             let found = closing_bracket(text.as_bytes(), from, text.len());
             let expected = walked(text.as_bytes(), from);
             let find = Find { text: text.as_bytes(), from, to: text.len() };
-            prop_assert_eq!(find.run(), found, "compiled for any processor");
+            prop_assert_eq!(find.run(Portable), found, "compiled for any processor");
             match found {
                 Closing::At(at) => prop_assert_eq!(expected, Some(at)),
                 Closing::NotUpTo(_) => prop_assert_eq!(expected, None),

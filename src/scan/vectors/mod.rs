@@ -12,7 +12,9 @@ mod wide;
 use crate::binary::CONTROL_MAX;
 pub(super) use beginnings::{Beginnings, PLACES};
 use beginnings::{Group, begins, differs_avx2};
-pub(super) use structure::{BitWork, Structure, structures, with_bit_counts};
+#[cfg(test)]
+pub(super) use structure::Portable;
+pub(super) use structure::{Instructions, Structure, StructureWork};
 
 /// The text examined in one step: the size of two registers of AVX2, or one of AVX-512.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -95,6 +97,25 @@ pub(super) enum Stop {
 pub(super) struct Probe {
     pub(super) offsets: [usize; 2],
     pub(super) bytes: [u8; 2],
+}
+
+/// Runs work with the best instructions that the processor has.
+#[inline]
+pub(super) fn with_structure<W: StructureWork>(work: W) -> W::Result {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(avx2) = structure::Avx2::detect() {
+            if let Some(wide) = wide::Wide::detect() {
+                #[expect(unsafe_code, reason = "half of the time of AVX2")]
+                // SAFETY: the processor has these instructions.
+                return unsafe { wide::run(work, wide) };
+            }
+            #[expect(unsafe_code, reason = "half of the time")]
+            // SAFETY: the processor has these instructions.
+            return unsafe { structure::run_avx2(work, avx2) };
+        }
+    }
+    work.run(structure::Portable)
 }
 
 /// Consecutive blocks of a text.

@@ -1,14 +1,15 @@
-//! The inner loop of the search with AVX-512, whose vectors hold a whole block. The places of times are noted without a
-//! branch: each record has one or two, and the processor cannot predict which block has one.
+//! The inner loop of the search with AVX-512, whose vectors hold a whole block, and the structure of a block. The places
+//! of times are noted without a branch: each record has one or two, and the processor cannot predict which block has one.
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_loadu_si512,
-    _mm512_min_epu8, _mm512_movm_epi8, _mm512_or_si512, _mm512_set1_epi8, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_subs_epu8, _mm512_ternarylogic_epi32,
-    _mm512_testn_epi8_mask, _mm512_xor_si512,
+    __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_cmpeq_epi8_mask,
+    _mm512_loadu_si512, _mm512_min_epu8, _mm512_movm_epi8, _mm512_or_si512, _mm512_set1_epi8,
+    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_subs_epu8,
+    _mm512_ternarylogic_epi32, _mm512_testn_epi8_mask, _mm512_xor_si512,
 };
 
 use super::beginnings::{Group, PLACES};
+use super::structure::{Avx2, CURLY, Instructions, Structure, StructureWork};
 use super::{BLOCK_BYTES, Blocks, KEY_BEFORE, KEY_BEFORE_BYTES, Places, Probe, Stop, TIME, Times};
 use crate::binary::CONTROL_MAX;
 
@@ -38,6 +39,52 @@ pub(super) fn is_supported() -> bool {
         && std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vbmi")
+}
+
+/// AVX-512, and what [`Avx2`] has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wide(Avx2);
+
+impl Wide {
+    /// Returns the instructions if the processor has them and gains by them.
+    #[inline]
+    pub(super) fn detect() -> Option<Self> {
+        Avx2::detect().filter(|_| is_supported()).map(Self)
+    }
+}
+
+impl Instructions for Wide {
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "vectors")]
+    fn structure(self, block: &[u8; BLOCK_BYTES]) -> Structure {
+        // SAFETY: a value of this type shows that the processor has AVX-512.
+        unsafe { structure(block) }
+    }
+
+    #[inline(always)]
+    fn between_pairs(self, bits: u64) -> u64 {
+        self.0.between_pairs(bits)
+    }
+}
+
+/// Runs work with these instructions.
+#[target_feature(enable = "avx2,avx512f,avx512bw,bmi1,bmi2,pclmulqdq,popcnt")]
+pub(super) fn run<W: StructureWork>(work: W, wide: Wide) -> W::Result {
+    work.run(wide)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn structure(block: &[u8; BLOCK_BYTES]) -> Structure {
+    let seen = own(block);
+    let curly = _mm512_or_si512(seen, all(CURLY));
+    Structure {
+        quotes: _mm512_cmpeq_epi8_mask(seen, all(b'"')),
+        backslashes: _mm512_cmpeq_epi8_mask(seen, all(b'\\')),
+        opening: _mm512_cmpeq_epi8_mask(curly, all(b'{')),
+        closing: _mm512_cmpeq_epi8_mask(curly, all(b'}')),
+        newlines: _mm512_cmpeq_epi8_mask(seen, all(b'\n')),
+    }
 }
 
 /// Searches blocks, as [`super::search`] does.
