@@ -75,10 +75,7 @@ fn added(all: &Command, typed: &ArgMatches, sources: &Sources) -> anyhow::Result
 fn warn_of_unknown(sources: &Sources, all: &Command) {
     for name in sources.unknown_variables(all) {
         let name = terminal::harmless(name, usize::MAX);
-        let warning = terminal::yellow("warning");
-        terminal::line(&format!(
-            "{warning}: the environment variable {name} is for no option"
-        ));
+        terminal::warn(&format!("the environment variable {name} is for no option"));
     }
 }
 

@@ -202,10 +202,7 @@ fn warn_of_fields(args: &HuntArgs, config: &HuntConfig) {
     let show = |place: &str, warnings: Vec<String>| {
         for warning in warnings {
             let warning = terminal::harmless(&warning, usize::MAX);
-            terminal::line(&format!(
-                "{}: {place}: {warning}",
-                terminal::yellow("warning")
-            ));
+            terminal::warn(&format!("{place}: {warning}"));
         }
     };
     let queries = args.rules.query.iter();

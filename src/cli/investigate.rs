@@ -291,7 +291,7 @@ fn warn(case: &Case, unwritten: Option<MissingFeature>, format: LogFormat) {
         LogFormat::Text if is_error => {
             terminal::line(&format!("{}: {text}", terminal::red("error")));
         }
-        LogFormat::Text => terminal::line(&format!("{}: {text}", terminal::yellow("warning"))),
+        LogFormat::Text => terminal::warn(text),
     };
     if let Some(feature) = unwritten {
         say(false, &format!("{PAGE} was not written: {feature}"));

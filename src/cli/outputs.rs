@@ -119,8 +119,7 @@ pub(super) fn warn(report: &Report, format: LogFormat) {
                 );
             }
             LogFormat::Text => {
-                let text = terminal::harmless(&text, usize::MAX);
-                terminal::line(&format!("{}: {text}", terminal::yellow("warning")));
+                terminal::warn(&terminal::harmless(&text, usize::MAX));
             }
         }
     }

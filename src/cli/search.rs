@@ -35,9 +35,60 @@ pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
     for path in &indicators {
         all.extend(of_file(path, column.as_deref())?);
     }
+    make_live(&mut all);
     let found = Indicators::new(&all).map_err(|error| usage(&error.to_string()))?;
     hunt.rules.search = Some(found);
     hunt::run(hunt)
+}
+
+/// Gives indicators that are written so that nobody follows them, such as `203[.]0[.]113[.]7`, their own form, and says so.
+fn make_live(indicators: &mut [String]) {
+    let mut first = None;
+    let mut n_others = 0_u64;
+    for text in indicators {
+        let Some(live) = live(text) else { continue };
+        let written = std::mem::replace(text, live);
+        match first {
+            None => first = Some((written, text.clone())),
+            Some(_) => n_others += 1,
+        }
+    }
+    if let Some((written, live)) = first {
+        let [written, live] = [written, live].map(|text| terminal::harmless(&text, usize::MAX));
+        let others = match n_others {
+            0 => String::new(),
+            n => format!(", and so are {}", terminal::plural(n, "other", "others")),
+        };
+        terminal::line(&format!("{written} is searched for as {live}{others}"));
+    }
+}
+
+/// Returns the own form of an indicator that is written so that nobody follows it; nothing if it is in its own form.
+fn live(text: &str) -> Option<String> {
+    const WRITTEN: [(&str, &str); 8] = [
+        ("[.]", "."),
+        ("(.)", "."),
+        ("{.}", "."),
+        ("[dot]", "."),
+        ("[:]", ":"),
+        ("[://]", "://"),
+        ("[@]", "@"),
+        ("[at]", "@"),
+    ];
+    let mut live = text.to_owned();
+    for (written, own) in WRITTEN {
+        live = live.replace(written, own);
+    }
+    for (written, own) in [("hxxps://", "https://"), ("hxxp://", "http://")] {
+        let rest = live.get(written.len()..).map(str::to_owned);
+        let begins = live
+            .get(..written.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(written));
+        if let (true, Some(rest)) = (begins, rest) {
+            live = own.to_owned() + &rest;
+        }
+    }
+    (live != text).then_some(live)
 }
 
 /// Returns the words that name what is searched, and adds the others to the indicators.
@@ -76,11 +127,8 @@ fn of_file(path: &Path, column: Option<&str>) -> anyhow::Result<Vec<String>> {
             let found = of_bundle(&bundle);
             for other in found.not_searched {
                 let other = terminal::harmless(&other, usize::MAX);
-                terminal::line(&format!(
-                    "{}: {}: not searched for: {other}",
-                    terminal::yellow("warning"),
-                    terminal::path(path)
-                ));
+                let path = terminal::path(path);
+                terminal::warn(&format!("{path}: not searched for: {other}"));
             }
             found.values
         }
@@ -132,6 +180,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn indicators_that_nobody_shall_follow_get_their_own_form() {
+        for (written, own) in [
+            ("203[.]0[.]113[.]7", "203.0.113.7"),
+            ("203(.)0[dot]113{.}7/32", "203.0.113.7/32"),
+            ("hxxps[://]example[.]com/a", "https://example.com/a"),
+            ("HXXP://example.com", "http://example.com"),
+            ("alice[@]example[.]com", "alice@example.com"),
+            ("2001[:]db8[:][:]1", "2001:db8::1"),
+        ] {
+            assert_eq!(live(written).as_deref(), Some(own), "{written}");
+        }
+        for text in [
+            "203.0.113.7",
+            "a[0].b",
+            "hxxp",
+            "",
+            "é",
+            "[.",
+            "http://example.com",
+        ] {
+            assert_eq!(live(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn indicators_are_read_from_lines_columns_and_bundles() {

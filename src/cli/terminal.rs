@@ -55,6 +55,11 @@ pub(super) fn line(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
+/// Prints a warning.
+pub(super) fn warn(text: &str) {
+    line(&format!("{}: {text}", yellow("warning")));
+}
+
 /// Prints an error about a path.
 pub(super) fn error(path: &Path, message: &str) {
     let text = harmless(&format!("{}: {message}", path.display()), usize::MAX);

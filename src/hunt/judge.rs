@@ -125,66 +125,80 @@ impl<'a> HuntRule<'a> {
         suppressed: &mut Suppressed,
         out: &mut Emit<'_, Finding>,
     ) -> Verdict {
-        let rule = self.row.rule();
-        if !rule.matches(judged.fields) {
-            self.no_match(judged, out);
-            return Verdict::NoMatch;
-        }
+        let is_match = self.row.rule().matches(judged.fields);
         let index = self.row.index();
-        if let Some(exception) = set.excepted(index, judged.fields) {
+        if is_match && let Some(exception) = set.excepted(index, judged.fields) {
             *suppressed.entry((index, exception)).or_default() += 1;
             return Verdict::NoAlert;
         }
+        let (verdict, reasons) = self.decided(is_match, judged);
+        for reason in reasons {
+            self.report_undecided(judged.at, &reason, out);
+        }
+        verdict
+    }
+
+    /// Returns what an event is to the rule, and what of this cannot be decided.
+    pub(super) fn verdict(&self, judged: &Judged<'_>) -> (Verdict, Vec<String>) {
+        self.decided(self.row.rule().matches(judged.fields), judged)
+    }
+
+    fn decided(&self, is_match: bool, judged: &Judged<'_>) -> (Verdict, Vec<String>) {
+        match is_match {
+            true => self.of_match(judged),
+            false => (
+                Verdict::NoMatch,
+                self.why_open(judged).into_iter().collect(),
+            ),
+        }
+    }
+
+    fn of_match(&self, judged: &Judged<'_>) -> (Verdict, Vec<String>) {
+        let rule = self.row.rule();
         if let Some(folder) = judged.error_outside()
             && !self.doubts.matches_failed(rule, judged.event())
         {
-            self.report_folder(judged.at, ("event would be an alert", folder), out);
-            return Verdict::NoAlert;
+            let reason = undecided_by_folder("event would be an alert", folder);
+            return (Verdict::NoAlert, vec![reason]);
         }
+        let mut reasons = Vec::new();
         if judged.event().is_in_request() {
-            let message = "the event of an alert is in the request of an object that is no record: whether it is an event of its own, or data of a record that is damaged, cannot be decided";
-            self.report_undecided(judged.at, message, out);
+            reasons.push("the event of an alert is in the request of an object that is no record: whether it is an event of its own, or data of a record that is damaged, cannot be decided".to_owned());
         }
-        if let Some(message) = self.doubts.of_time(rule, judged.fields) {
-            self.report_undecided(judged.at, message, out);
-        }
-        Verdict::Alert
+        let of_time = self.doubts.of_time(rule, judged.fields);
+        reasons.extend(of_time.map(str::to_owned));
+        (Verdict::Alert, reasons)
     }
 
-    /// Takes an event that the rule does not match, and that may be undecided.
-    fn no_match(&self, judged: &Judged<'_>, out: &mut Emit<'_, Finding>) {
+    /// Returns why an event that the rule does not match may be an alert all the same, if it may.
+    fn why_open(&self, judged: &Judged<'_>) -> Option<String> {
         let (doubts, rule) = (&self.doubts, self.row.rule());
         if let Some(message) = doubts.message(rule, judged.event(), judged.calls()) {
-            self.report_undecided(judged.at, &message, out);
-        } else if let Some(message) = doubts.of_time(rule, judged.fields) {
-            self.report_undecided(judged.at, message, out);
-        } else if doubts.may_have_failed()
-            && let Some(folder) = judged.error_outside()
-            && doubts.matches_failed(rule, judged.event())
-        {
-            let would = "event is no alert if it did not fail";
-            self.report_folder(judged.at, (would, folder), out);
+            return Some(message);
         }
-    }
-
-    /// Reports an event whose outcome, and so whether it is an alert, depends on the name of its folder.
-    fn report_folder(
-        &self,
-        at: &Location<'_>,
-        (would, folder): (&str, &str),
-        out: &mut Emit<'_, Finding>,
-    ) {
-        let message = format!(
-            "{would}, but the folder {} says that it failed: whether it did cannot be decided",
-            folder.escape_debug()
-        );
-        self.report_undecided(at, &message, out);
+        if let Some(message) = doubts.of_time(rule, judged.fields) {
+            return Some(message.to_owned());
+        }
+        if !doubts.may_have_failed() {
+            return None;
+        }
+        let folder = judged.error_outside()?;
+        let is_open = doubts.matches_failed(rule, judged.event());
+        is_open.then(|| undecided_by_folder("event is no alert if it did not fail", folder))
     }
 
     fn report_undecided(&self, at: &Location<'_>, message: &str, out: &mut Emit<'_, Finding>) {
         let message = format!("{message}{}", self.label);
         out.report(Defect::text(Code::Undecided, at.byte_offset, message));
     }
+}
+
+/// Returns the reason why it is open whether an event is an alert: only the name of its folder says that it failed.
+fn undecided_by_folder(would: &str, folder: &str) -> String {
+    format!(
+        "{would}, but the folder {} says that it failed: whether it did cannot be decided",
+        folder.escape_debug()
+    )
 }
 
 /// Returns the name of a rule at the end of messages, unless it is alone.

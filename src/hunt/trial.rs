@@ -1,5 +1,8 @@
-//! One rule tried on the events of some files: for each event, which part of the condition held.
+//! One rule tried on the events of some files: for each event, what a hunt makes of it, and which part of the condition
+//! held.
 
+use super::companion;
+use super::judge::{HuntRule, Judged, Verdict};
 use crate::config::ScanConfig;
 use crate::engine::{
     self, Analyzer, Candidate, Emit, Interest, Local, Location, ReadAll, Search, Sink, SizeBytes,
@@ -7,7 +10,7 @@ use crate::engine::{
 use crate::error::Error;
 use crate::input::table::RowCriteria;
 use crate::report::{Diagnostic, PassReport};
-use crate::rule::{Condition, Step};
+use crate::rule::{Rule, Step};
 
 /// What came of a rule for one event.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Trial {
     pub action: Option<String>,
     /// Whether the rule matches.
     pub matches: bool,
+    /// Why it cannot be decided whether the event is an alert. Empty if it can.
+    pub undecided: Vec<String>,
     /// The parts of the condition, and what came of each.
     pub steps: Vec<Step>,
 }
@@ -35,29 +40,29 @@ impl SizeBytes for Trial {
             let values: usize = step.values.iter().map(String::len).sum();
             size_of::<Step>() + step.text.len() + values
         });
-        size_of::<Self>() + self.log.len() + texts.sum::<usize>()
+        let undecided = self.undecided.iter().map(String::len);
+        size_of::<Self>() + self.log.len() + texts.chain(undecided).sum::<usize>()
     }
 }
 
-/// Tries a condition on every event of an archive, in the order of the sources. `visit` gets what came of it.
+/// Tries a rule on every event of an archive, in the order of the sources. `visit` gets what came of it.
 ///
 /// # Errors
 /// Those of a pass: no thread can be started, or the run was stopped. What cannot be read is in the report, and given
 /// to `report`.
 pub fn trial(
     scan: &ScanConfig,
-    condition: &Condition,
+    rule: &Rule,
     visit: &mut dyn FnMut(Trial),
     report: &mut dyn FnMut(&Diagnostic),
 ) -> Result<PassReport, Error> {
-    let analyzer = Trier(condition);
+    let analyzer = Trier(HuntRule::new(companion::row_rule(rule), String::new()));
     let mut sink = TrialSink { visit, report };
     engine::run(scan, ReadAll, &analyzer, &mut sink)
 }
 
-/// Tries a condition, on any thread.
-#[derive(Clone, Copy)]
-struct Trier<'a>(&'a Condition);
+/// Tries a rule, on any thread.
+struct Trier<'a>(HuntRule<'a>);
 
 struct TrialSink<'a> {
     visit: &'a mut dyn FnMut(Trial),
@@ -67,7 +72,7 @@ struct TrialSink<'a> {
 impl Analyzer for Trier<'_> {
     type Output = Trial;
     type Local<'a>
-        = Trier<'a>
+        = &'a Self
     where
         Self: 'a;
 
@@ -80,12 +85,12 @@ impl Analyzer for Trier<'_> {
         }
     }
 
-    fn local(&self) -> Trier<'_> {
-        *self
+    fn local(&self) -> &Self {
+        self
     }
 }
 
-impl Local for Trier<'_> {
+impl Local for &Trier<'_> {
     type Output = Trial;
 
     fn event(&mut self, event: &Candidate<'_>, at: &Location<'_>, out: &mut Emit<'_, Trial>) {
@@ -94,6 +99,7 @@ impl Local for Trier<'_> {
             Some(member) => format!("{file}!{}", member.path),
             None => file.to_string(),
         };
+        let (verdict, undecided) = self.0.verdict(&Judged::new(event, at, &event.event));
         let event = &event.event;
         out.output(Trial {
             log,
@@ -101,8 +107,9 @@ impl Local for Trier<'_> {
             event_id: event.text("event.id"),
             time: event.text("@timestamp"),
             action: event.text("event.action"),
-            matches: self.0.matches(event),
-            steps: self.0.trace(event),
+            matches: verdict == Verdict::Alert,
+            undecided,
+            steps: self.0.row.rule().query().trace(event),
         });
     }
 }

@@ -107,6 +107,17 @@ impl RuleSelection {
             && (self.tags.is_empty() || has_tag())
     }
 
+    /// Returns the patterns of [`RuleSelection::excluded`] that are of no rule, whether it runs or not.
+    pub fn excluded_in_vain(&self, loaded: &Loaded) -> impl Iterator<Item = &str> {
+        let is_of_any = |pattern: &&Pattern| {
+            loaded.rules.iter().any(|rule| pattern.is_of(rule))
+                || (loaded.over_time.iter()).any(|rule| pattern.names(&rule.metadata))
+                || (loaded.refused.iter()).any(|rule| pattern.is_of_refused(rule))
+        };
+        let in_vain = self.excluded.iter().filter(move |one| !is_of_any(one));
+        in_vain.map(|pattern| &*pattern.text)
+    }
+
     /// Leaves only what is selected. Of refused rules only ids and names are known, so the severity and tags of these do
     /// not count.
     ///
@@ -181,6 +192,18 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert!(found.starts_with(expected), "{found}");
+    }
+
+    #[test]
+    fn what_excludes_nothing_is_told() {
+        let excluded = patterns(&["one", "nosuch", "three", "rule t*", "two*x"]);
+        let selection = RuleSelection {
+            excluded,
+            ..RuleSelection::default()
+        };
+        let loaded = loaded();
+        let in_vain: Vec<&str> = selection.excluded_in_vain(&loaded).collect();
+        assert_eq!(in_vain, ["nosuch", "two*x"]);
     }
 
     #[test]

@@ -31,6 +31,13 @@ fn refuses(lake: &Lake, args: &[&str], why: &str) {
     assert!(stderr.contains(why), "{why:?} is not in {stderr}");
 }
 
+/// Returns the exit code, and what is printed on both outputs.
+fn exit_and_text(lake: &Lake, args: &[&str]) -> (Option<i32>, String) {
+    let output = run(lake, args);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
 /// A record of this user's call.
 fn call(id: &str, name: &str, action: &str) -> String {
     json!({
@@ -413,6 +420,56 @@ fn a_test_of_a_rule_says_what_held_in_each_event() {
 }
 
 #[test]
+fn a_test_of_a_rule_says_what_a_hunt_leaves_undecided() {
+    let record = r#"{"eventName":"ListUsers","eventSource":"iam.amazonaws.com","eventID":"1","eventTime":"yesterday"}"#;
+    let lake = Lake::new().file("a.json", record);
+    let query = r#"any where event.action == "ListUsers" and @timestamp >= "2024-05-01""#;
+    let (exit, text) = exit_and_text(&lake, &["rules", "test", query, "logs"]);
+    assert_eq!(exit, Some(3), "{text}");
+    let reason = "\n  the rule compares a time that the event does not have";
+    assert!(text.starts_with("undecided  yesterday"), "{text}");
+    assert!(text.contains(reason), "{text}");
+    assert!(text.ends_with("1 of them cannot be decided\n"), "{text}");
+    let (exit, _) = exit_and_text(
+        &lake,
+        &["hunt", "-q", "--query", query, "-o", "a.csv", "logs"],
+    );
+    assert_eq!(exit, Some(3), "as in a hunt");
+    let other = query.replace("ListUsers", "ListRoles");
+    let (exit, text) = exit_and_text(&lake, &["rules", "test", &other, "logs"]);
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.starts_with("no match"), "{text}");
+}
+
+#[test]
+fn a_rule_that_is_excluded_and_does_not_exist_is_told() {
+    let lake = archive();
+    let hunt = |excluded: &str| {
+        let args = ["hunt", "-q", "--rules", "sigma", "--exclude-rule", excluded];
+        exit_and_text(&lake, &[&args[..], &["-o", "a.csv", "logs"]].concat())
+    };
+    let (_, text) = hunt("nosuch*");
+    let warning = "warning: --exclude-rule nosuch*: no rule has this id or name\n";
+    assert!(text.contains(warning), "{text}");
+    let (_, text) = hunt("user");
+    assert!(!text.contains("--exclude-rule"), "{text}");
+}
+
+#[test]
+fn an_explanation_of_rules_that_cannot_run_says_so() {
+    let lake = archive();
+    let bad = sigma("bad", "low", "A").replace("condition: made", "condition: nosuch");
+    fs::write(lake.beside("bad.yml"), bad).unwrap();
+    let (exit, text) = exit_and_text(&lake, &["rules", "explain", "bad.yml"]);
+    assert_eq!(exit, Some(3), "{text}");
+    assert!(text.starts_with("cannot run "), "{text}");
+    assert!(
+        text.ends_with("0 rules, 0 for which every record must be parsed; 1 cannot run\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn many_rules_find_the_same_in_every_form_of_the_records() {
     // Enough rules that their actions are looked up by their key, and records in forms that name it otherwise.
     let lake = archive();
@@ -512,6 +569,32 @@ fn a_search_finds_indicators_in_any_field_and_says_which_stood_where() {
         &lake,
         &["search", "logs"],
         "there is no indicator to search for",
+    );
+    let cut = ["search", "203.0.113.0/33", "logs"];
+    refuses(&lake, &cut, "203.0.113.0/33 is no network");
+}
+
+#[test]
+fn indicators_as_reports_write_them_are_found() {
+    let lake = archive();
+    fs::write(
+        lake.beside("iocs.txt"),
+        "203[.]0[.]113[.]0/24\nhxxp://example[.]com\n",
+    )
+    .unwrap();
+    let args = [
+        "search",
+        "--indicators",
+        "iocs.txt",
+        "203[.]0[.]113[.]7",
+        "logs",
+    ];
+    let text = succeeds(&lake, &args);
+    let told = "203[.]0[.]113[.]7 is searched for as 203.0.113.7, and so are 2 others\n";
+    assert!(text.contains(told), "{text}");
+    assert!(
+        text.contains("2 of 3 indicators found, in 5 events"),
+        "{text}"
     );
 }
 

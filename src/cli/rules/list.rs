@@ -115,9 +115,7 @@ pub(super) fn check(args: &RuleArgs) -> anyhow::Result<Exit> {
     let loaded = selected(args)?;
     let mut text = String::new();
     let (mut n_warned, mut n_never) = (0_u64, 0_u64);
-    for one in &loaded.refused {
-        text += &format!("{} {}", red("cannot run"), refused_line(one));
-    }
+    text.extend(loaded.refused.iter().map(cannot_run));
     for (one, conditions) in with_conditions(&loaded) {
         let mut warnings: Vec<String> = conditions.iter().flat_map(|one| one.warnings()).collect();
         warnings.dedup();
@@ -160,12 +158,28 @@ pub(super) fn explain(args: &RuleArgs) -> anyhow::Result<Exit> {
         }
         n_all += u64::from(is_any);
     }
+    let n_rules = infos(&loaded).count();
+    if n_rules == 0 {
+        // Else they are what `rules check` is for.
+        text.extend(loaded.refused.iter().map(cannot_run));
+    }
     text += &format!(
-        "{}, {} for which every record must be parsed\n",
-        plural(infos(&loaded).count() as u64, "rule", "rules"),
-        n_all
+        "{}, {n_all} for which every record must be parsed",
+        plural(n_rules as u64, "rule", "rules")
     );
-    print_folded(&text)
+    text += &match loaded.refused.len() {
+        0 => "\n".to_owned(),
+        n => format!("; {n} cannot run\n"),
+    };
+    match print_folded(&text)? {
+        Exit::Complete if n_rules == 0 => Ok(Exit::Incomplete),
+        exit => Ok(exit),
+    }
+}
+
+/// Returns the line of a rule that cannot run, among those of other rules.
+fn cannot_run(one: &RefusedRule) -> String {
+    format!("{} {}", red("cannot run"), refused_line(one))
 }
 
 /// Adds how the events of a condition are found. Returns true if every record must be parsed.

@@ -16,9 +16,9 @@ use trailsift::rule_files;
 use super::args::{RuleArgs, RulesCommand};
 use super::exit::Exit;
 use super::fold::folded;
-use super::print_styled;
 use super::table::Room;
 use super::usage::usage;
+use super::{print_styled, terminal};
 
 /// The pack of queries that are typed.
 const QUERY_PACK: &str = "query";
@@ -91,6 +91,7 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
         false => read_rules(&args.rules)?,
     };
     let selection = selection(args);
+    warn_of_excluded(&selection, &loaded);
     match selection.apply(&mut loaded) {
         Ok(()) | Err(SelectionError::CannotRun { .. }) => {}
         Err(error) => return Err(usage(&error.to_string()).into()),
@@ -102,7 +103,9 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
 /// Returns the rules that a command line asks for.
 pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
     let mut loaded = load(args)?;
-    selection(args)
+    let selection = selection(args);
+    warn_of_excluded(&selection, &loaded);
+    selection
         .apply(&mut loaded)
         .map_err(|error| usage(&error.to_string()))?;
     if args.strict_rules && !loaded.refused.is_empty() {
@@ -129,6 +132,16 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
         None => set,
     };
     Ok(Chosen { set, refused })
+}
+
+/// Warns of rules that are excluded and do not exist: a rule with a similar name may run.
+fn warn_of_excluded(selection: &RuleSelection, loaded: &Loaded) {
+    for name in selection.excluded_in_vain(loaded) {
+        let name = terminal::harmless(name, usize::MAX);
+        terminal::warn(&format!(
+            "--exclude-rule {name}: no rule has this id or name"
+        ));
+    }
 }
 
 /// Leaves out the rules over several events if this is requested.

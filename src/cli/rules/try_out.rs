@@ -32,17 +32,19 @@ pub(super) fn run(
         roots: roots.collect::<Result<Vec<Root>, _>>()?,
         ..ScanConfig::default()
     };
-    // The first events that match, and the first of the others.
+    // The first events that match or are undecided, and the first of the others.
     let mut shown = [Vec::new(), Vec::new()];
-    let (mut n_events, mut n_matches) = (0, 0);
+    let (mut n_events, mut n_matches, mut n_undecided) = (0, 0, 0);
     let max_shown = usize::try_from(max).unwrap_or(usize::MAX);
     let report = trial(
         &scan,
-        rule.rule.query(),
+        &rule.rule,
         &mut |trial| {
             n_events += 1;
             n_matches += u64::from(trial.matches);
-            let of_kind = &mut shown[usize::from(!trial.matches)];
+            n_undecided += u64::from(!trial.undecided.is_empty());
+            let is_other = !trial.matches && trial.undecided.is_empty();
+            let of_kind = &mut shown[usize::from(is_other)];
             if of_kind.len() < max_shown {
                 of_kind.push(in_words(&trial));
             }
@@ -62,8 +64,13 @@ pub(super) fn run(
         plural(n_events, "event", "events"),
         harmless(&rule.rule.metadata.name, usize::MAX)
     );
+    if n_undecided > 0 {
+        text += &format!("{n_undecided} of them cannot be decided\n");
+    }
     match print_folded(&text)? {
-        Exit::Complete if !report.complete || n_events == 0 => Ok(Exit::Incomplete),
+        Exit::Complete if !report.complete || n_events == 0 || n_undecided > 0 => {
+            Ok(Exit::Incomplete)
+        }
         exit => Ok(exit),
     }
 }
@@ -105,9 +112,11 @@ fn one_rule(rule: &str, id: Option<String>) -> anyhow::Result<PackRule> {
 
 /// Returns an event, and what came of each part of the rule.
 fn in_words(trial: &Trial) -> String {
-    let verdict = match trial.matches {
-        true => green("match"),
-        false => "no match".to_owned(),
+    let verdict = match (trial.matches, &*trial.undecided) {
+        (true, []) => green("match"),
+        (true, _) => yellow("match, but undecided"),
+        (false, []) => "no match".to_owned(),
+        (false, _) => yellow("undecided"),
     };
     let shown = |text: &Option<String>| harmless(text.as_deref().unwrap_or("-"), VALUE_CHARS);
     let mut text = format!(
@@ -118,6 +127,9 @@ fn in_words(trial: &Trial) -> String {
         harmless(&trial.log, usize::MAX),
         trial.byte_offset
     );
+    for reason in &trial.undecided {
+        text += &format!("  {}\n", harmless(reason, usize::MAX));
+    }
     trial
         .steps
         .iter()

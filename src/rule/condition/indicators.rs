@@ -34,6 +34,9 @@ pub enum IndicatorsError {
     /// There is none.
     #[error("there is no indicator to search for")]
     Empty,
+    /// A text is an address with a prefix that its kind does not have, such as `203.0.113.0/33`.
+    #[error("{0} is no network: the number after the slash is 0 to 32 for IPv4, 0 to 128 for IPv6")]
+    NoNetwork(String),
     /// The search cannot be built.
     #[error("the indicators are too many or too long")]
     TooMany,
@@ -43,13 +46,16 @@ impl Indicators {
     /// Returns the set of these texts; those that are networks, such as `203.0.113.0/24`, are networks.
     ///
     /// # Errors
-    /// No text that is not blank, and more text than a search can have.
+    /// No text that is not blank, a text that looks like a network and is none, and more text than a search can have.
     pub fn new<T: AsRef<str>>(all: &[T]) -> Result<Self, IndicatorsError> {
         let (mut texts, mut networks) = (Vec::new(), Vec::new());
         for text in all.iter().map(|text| text.as_ref().trim()) {
             let network = Some(text).filter(|text| text.contains('/'));
             match network.and_then(Network::parse) {
                 _ if text.is_empty() => {}
+                None if is_broken_network(text) => {
+                    return Err(IndicatorsError::NoNetwork(text.to_owned()));
+                }
                 Some(network) => networks.push((text.to_owned(), network)),
                 None if texts.iter().any(|known| known == text) => {}
                 None => texts.push(text.to_owned()),
@@ -156,6 +162,14 @@ impl PartialEq for Indicators {
     }
 }
 
+/// Returns whether a text that is no network is an address, a slash and a number.
+fn is_broken_network(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(address, prefix)| {
+        let is_number = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && address.parse::<IpAddr>().is_ok()
+    })
+}
+
 /// Returns whether no character of a name stands directly before or after, except a full stop that ends a sentence.
 fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| text.get(at));
@@ -253,5 +267,29 @@ mod tests {
         let names = Indicators::new(&["alice", "AKIAIOSFODNN7EXAMPLE"]).unwrap();
         assert_eq!(names.names().map(<[String]>::len), Some(2));
         assert!(Indicators::new(&[""]).is_err());
+    }
+
+    #[test]
+    fn a_network_that_cannot_be_is_an_error() {
+        for text in [
+            "203.0.113.0/33",
+            "2001:db8::/129",
+            "203.0.113.0/999999999999",
+        ] {
+            let error = Indicators::new(&["alice", text]).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{text} is no network")),
+                "{error}"
+            );
+        }
+        for text in [
+            "203.0.113.0/32",
+            "203.0.113.0/x",
+            "203.0.113.0/",
+            "role/33",
+            "a/b",
+        ] {
+            assert!(Indicators::new(&[text]).is_ok(), "{text}");
+        }
     }
 }
