@@ -190,6 +190,6 @@ pub(crate) fn has_duplicate_keys(record: &Record<'_>) -> bool {
             || value.elements().any(anywhere)
     }
     record.has_duplicate_keys()
-        || record.get("userIdentity").any(Value::has_duplicate_keys)
+        || !record.knows_caller() && record.get("userIdentity").any(Value::has_duplicate_keys)
         || record.get("requestParameters").any(anywhere)
 }

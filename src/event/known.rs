@@ -38,8 +38,30 @@ impl<const N: usize, const SLOTS: usize> Known<N, SLOTS> {
     #[inline]
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         let number = usize::from(self.numbers[slot::<SLOTS>(name, self.factor)]);
-        (*self.names.get(number)? == name).then_some(number)
+        let known = *self.names.get(number)?;
+        is_same(known.as_bytes(), name.as_bytes()).then_some(number)
     }
+}
+
+/// Returns whether two names are the same. Some thirty names of a record are looked up, and the general comparison is a
+/// call for each: names of up to 32 bytes are compared by their first and last bytes, which overlap.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        4..8 => ends::<4>(a) == ends::<4>(b),
+        8..16 => ends::<8>(a) == ends::<8>(b),
+        16..=32 => ends::<16>(a) == ends::<16>(b),
+        _ => a == b,
+    }
+}
+
+/// Returns the first and the last `N` bytes of a name that has as many.
+#[inline]
+fn ends<const N: usize>(name: &[u8]) -> (Option<&[u8; N]>, Option<&[u8; N]>) {
+    (name.first_chunk(), name.last_chunk())
 }
 
 /// Returns the slot of a name, by its length and three of its letters.
@@ -57,6 +79,20 @@ const fn slot<const SLOTS: usize>(name: &str, factor: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_differ_in_one_byte_are_not_the_same() {
+        for n in 0..40 {
+            let name: Vec<u8> = (b'a'..).take(n).collect();
+            assert!(is_same(&name, &name.clone()));
+            assert!(!is_same(&name, &[&name[..], b"x"].concat()));
+            for at in 0..n {
+                let mut other = name.clone();
+                other[at] ^= 1;
+                assert!(!is_same(&name, &other), "{at} of {n}");
+            }
+        }
+    }
 
     const NAMES: [&str; 3] = ["eventName", "eventTime", "eventID"];
     const KNOWN: Known<3, 16> = Known::new(NAMES, 0xef0e_a675);

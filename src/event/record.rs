@@ -212,6 +212,11 @@ impl<'v> Record<'v> {
         }
     }
 
+    /// Returns true if its caller is sure to have only fields that AWS writes, each once.
+    pub(super) fn knows_caller(&self) -> bool {
+        self.caller.is_some()
+    }
+
     /// Returns true if it is sure to be as AWS writes it: all its members have AWS's names, one is the name of the call,
     /// and no object is stored as text.
     #[inline]

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -360,9 +361,11 @@ fn is_escape(text: &[u8]) -> bool {
 
 /// Returns the text with each escape that hides an ASCII letter or digit decoded once, or `None` if there is none.
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+    static FINDER: LazyLock<memmem::Finder<'static>> =
+        LazyLock::new(|| memmem::Finder::new(ESCAPE));
     let mut plain = Vec::new();
     let mut rest = text;
-    for at in memmem::find_iter(text, ESCAPE) {
+    for at in FINDER.find_iter(text) {
         let start = text.len() - rest.len();
         if at < start || !is_escape(&text[at..]) {
             continue;
