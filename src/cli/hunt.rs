@@ -30,6 +30,7 @@ use super::{
 
 /// Runs a hunt and reports the result.
 pub(super) fn run(mut args: HuntArgs) -> anyhow::Result<Exit> {
+    args.rules.log_format = args.messages.log_format;
     if args.output.overwrite
         && (!dataset::is_folder(&args.output.destination)
             || Uri::of(&args.output.destination).is_some())

@@ -1,9 +1,23 @@
 //! What is said of single things while a run goes on.
 
+use serde_json::json;
 use trailsift::report::{Diagnostic, Severity};
 
 use super::args::LogFormat;
 use super::terminal;
+
+/// Shows a warning on standard error.
+pub(super) fn warn(text: &str, format: LogFormat) {
+    match format {
+        LogFormat::Json => {
+            terminal::json(
+                "diagnostic",
+                &json!({"severity": "warning", "message": text}),
+            );
+        }
+        LogFormat::Text => terminal::warn(&terminal::harmless(text, usize::MAX)),
+    }
+}
 
 /// Shows a diagnostic on standard error.
 pub(super) fn show_diagnostic(diagnostic: &Diagnostic, format: LogFormat) {

@@ -4,11 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use trailsift::report::{Fate, Placed, Report};
 
 use super::args::{HuntArgs, LogFormat};
-use super::terminal;
+use super::messages;
 use super::usage::usage;
 
 /// The identity of a file, by which two names are recognized as the same file.
@@ -111,16 +110,6 @@ pub(super) fn warn(report: &Report, format: LogFormat) {
             continue;
         }
         let text = format!("written: {}", text(placed, &placed.name, report));
-        match format {
-            LogFormat::Json => {
-                terminal::json(
-                    "diagnostic",
-                    &json!({"severity": "warning", "message": text}),
-                );
-            }
-            LogFormat::Text => {
-                terminal::warn(&terminal::harmless(&text, usize::MAX));
-            }
-        }
+        messages::warn(&text, format);
     }
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use trailsift::rule::Indicators;
 
-use super::args::{HuntArgs, SearchArgs};
+use super::args::{HuntArgs, LogFormat, SearchArgs};
 use super::exit::Exit;
 use super::usage::{uri, usage};
-use super::{hunt, stix, terminal};
+use super::{hunt, messages, stix, terminal};
 
 /// Searches, and reports the result.
 pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
@@ -23,8 +23,8 @@ pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
     if !rules.rules.is_empty() || !rules.query.is_empty() {
         return Err(usage("a search has no rules; hunt with --rules or --query").into());
     }
-    let mut all = indicator;
-    hunt.input.paths = paths(&hunt, &mut all)?;
+    let (mut words, mut live) = (Vec::new(), Live::default());
+    hunt.input.paths = paths(&hunt, &mut words)?;
     if hunt.input.paths.is_empty()
         && hunt.input.files_from.is_none()
         && hunt.input.manifest.is_none()
@@ -32,30 +32,50 @@ pub(super) fn run(args: SearchArgs) -> anyhow::Result<Exit> {
         let message = "no file or folder to search is named; the words are taken for indicators";
         return Err(usage(message).into());
     }
+    let format = hunt.messages.log_format;
+    let mut all = indicator;
+    all.extend(words.into_iter().map(|word| live.form(word)));
     for path in &indicators {
-        all.extend(of_file(path, column.as_deref())?);
+        all.extend(of_file(path, column.as_deref(), &mut live, format)?);
     }
-    make_live(&mut all);
+    if !hunt.messages.quiet && format == LogFormat::Text {
+        live.tell();
+    }
     let found = Indicators::new(&all).map_err(|error| usage(&error.to_string()))?;
+    for text in found.no_networks() {
+        let text = format!("{text} is no network, and is searched for as it stands");
+        messages::warn(&text, format);
+    }
     hunt.rules.search = Some(found);
     hunt::run(hunt)
 }
 
-/// Gives indicators that are written so that nobody follows them, such as `203[.]0[.]113[.]7`, their own form, and says so.
-fn make_live(indicators: &mut [String]) {
-    let mut first = None;
-    let mut n_others = 0_u64;
-    for text in indicators {
-        let Some(live) = live(text) else { continue };
-        let written = std::mem::replace(text, live);
-        match first {
-            None => first = Some((written, text.clone())),
-            Some(_) => n_others += 1,
+/// Gives indicators that are written so that nobody follows them, such as `203[.]0[.]113[.]7`, their own form.
+#[derive(Debug, Default)]
+struct Live {
+    /// The first of them, and its own form.
+    first: Option<(String, String)>,
+    n_others: u64,
+}
+
+impl Live {
+    /// Returns the own form of an indicator.
+    fn form(&mut self, text: String) -> String {
+        let Some(live) = live(&text) else { return text };
+        match self.first {
+            None => self.first = Some((text, live.clone())),
+            Some(_) => self.n_others += 1,
         }
+        live
     }
-    if let Some((written, live)) = first {
+
+    /// Says what was done.
+    fn tell(self) {
+        let Some((written, live)) = self.first else {
+            return;
+        };
         let [written, live] = [written, live].map(|text| terminal::harmless(&text, usize::MAX));
-        let others = match n_others {
+        let others = match self.n_others {
             0 => String::new(),
             n => format!(", and so are {}", terminal::plural(n, "other", "others")),
         };
@@ -65,30 +85,32 @@ fn make_live(indicators: &mut [String]) {
 
 /// Returns the own form of an indicator that is written so that nobody follows it; nothing if it is in its own form.
 fn live(text: &str) -> Option<String> {
-    const WRITTEN: [(&str, &str); 8] = [
+    const WRITTEN: [(&str, &str); 10] = [
         ("[.]", "."),
         ("(.)", "."),
         ("{.}", "."),
         ("[dot]", "."),
+        ("(dot)", "."),
         ("[:]", ":"),
         ("[://]", "://"),
         ("[@]", "@"),
         ("[at]", "@"),
+        ("(at)", "@"),
     ];
-    let mut live = text.to_owned();
+    const SCHEMES: [(&str, &str); 2] = [("hxxps://", "https://"), ("hxxp://", "http://")];
+    let mut live = text.trim().to_owned();
     for (written, own) in WRITTEN {
-        live = live.replace(written, own);
-    }
-    for (written, own) in [("hxxps://", "https://"), ("hxxp://", "http://")] {
-        let rest = live.get(written.len()..).map(str::to_owned);
-        let begins = live
-            .get(..written.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(written));
-        if let (true, Some(rest)) = (begins, rest) {
-            live = own.to_owned() + &rest;
+        for written in [written.to_owned(), written.to_ascii_uppercase()] {
+            live = live.replace(&written, own);
         }
     }
-    (live != text).then_some(live)
+    for (written, own) in SCHEMES {
+        let scheme = live.get(..written.len());
+        if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(written)) {
+            live.replace_range(..written.len(), own);
+        }
+    }
+    (live != text.trim()).then_some(live)
 }
 
 /// Returns the words that name what is searched, and adds the others to the indicators.
@@ -114,25 +136,35 @@ fn paths(args: &HuntArgs, indicators: &mut Vec<String>) -> anyhow::Result<Vec<Pa
 }
 
 /// Returns the indicators of a file.
-fn of_file(path: &Path, column: Option<&str>) -> anyhow::Result<Vec<String>> {
+fn of_file(
+    path: &Path,
+    column: Option<&str>,
+    live: &mut Live,
+    format: LogFormat,
+) -> anyhow::Result<Vec<String>> {
     let failed = |message: String| usage(&format!("{}: {message}", path.display()));
     let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| failed("the file is not UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let found = match column {
-        Some(column) => of_column(text, column).map_err(failed)?,
+        Some(column) => {
+            let cells = of_column(text, column).map_err(failed)?.into_iter();
+            cells.map(|cell| live.form(cell)).collect()
+        }
         None if text.trim_start().starts_with('{') => {
             let bundle: Value =
                 serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
             let found = of_bundle(&bundle);
             for other in found.not_searched {
-                let other = terminal::harmless(&other, usize::MAX);
-                let path = terminal::path(path);
-                terminal::warn(&format!("{path}: not searched for: {other}"));
+                let text = format!("{}: not searched for: {other}", path.display());
+                messages::warn(&text, format);
             }
             found.values
         }
-        None => of_lines(text),
+        None => of_lines(text)
+            .into_iter()
+            .map(|line| live.form(line))
+            .collect(),
     };
     if found.is_empty() {
         terminal::line(&format!("{} has no indicator", terminal::path(path)));
@@ -188,6 +220,7 @@ mod tests {
             ("203(.)0[dot]113{.}7/32", "203.0.113.7/32"),
             ("hxxps[://]example[.]com/a", "https://example.com/a"),
             ("HXXP://example.com", "http://example.com"),
+            (" hxxp://example[DOT]com", "http://example.com"),
             ("alice[@]example[.]com", "alice@example.com"),
             ("2001[:]db8[:][:]1", "2001:db8::1"),
         ] {

@@ -25,7 +25,7 @@ pub struct Trial {
     pub time: Option<String>,
     /// The event's action.
     pub action: Option<String>,
-    /// Whether the rule matches.
+    /// Whether it is an alert of the rule.
     pub matches: bool,
     /// Why it cannot be decided whether the event is an alert. Empty if it can.
     pub undecided: Vec<String>,

@@ -107,14 +107,18 @@ impl RuleSelection {
             && (self.tags.is_empty() || has_tag())
     }
 
-    /// Returns the patterns of [`RuleSelection::excluded`] that are of no rule, whether it runs or not.
+    /// Returns the patterns of [`RuleSelection::excluded`] that are of no rule, whether it runs or not. There are none if the
+    /// id of a refused rule is not known.
     pub fn excluded_in_vain(&self, loaded: &Loaded) -> impl Iterator<Item = &str> {
         let is_of_any = |pattern: &&Pattern| {
             loaded.rules.iter().any(|rule| pattern.is_of(rule))
                 || (loaded.over_time.iter()).any(|rule| pattern.names(&rule.metadata))
                 || (loaded.refused.iter()).any(|rule| pattern.is_of_refused(rule))
         };
-        let in_vain = self.excluded.iter().filter(move |one| !is_of_any(one));
+        // A file that cannot be read may have had it.
+        let is_known = loaded.refused.iter().all(|rule| rule.id.is_some());
+        let excluded = self.excluded.iter().filter(move |_| is_known);
+        let in_vain = excluded.filter(move |one| !is_of_any(one));
         in_vain.map(|pattern| &*pattern.text)
     }
 

@@ -253,8 +253,12 @@ mod tests {
             let text = format!("{}{}", " ".repeat(from), parts.concat());
             let found = closing_bracket(text.as_bytes(), from, text.len());
             let expected = walked(text.as_bytes(), from);
-            let find = Find { text: text.as_bytes(), from, to: text.len() };
-            prop_assert_eq!(find.run(Portable), found, "compiled for any processor");
+            let find = || Find { text: text.as_bytes(), from, to: text.len() };
+            prop_assert_eq!(find().run(Portable), found, "for any processor");
+            #[cfg(target_arch = "x86_64")]
+            if let Some(avx2) = crate::scan::vectors::Avx2::detect() {
+                prop_assert_eq!(find().run(avx2), found, "with AVX2");
+            }
             match found {
                 Closing::At(at) => prop_assert_eq!(expected, Some(at)),
                 Closing::NotUpTo(_) => prop_assert_eq!(expected, None),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use trailsift::rule::{self, Indicators};
 
+use super::LogFormat;
+
 /// The rules of a hunt.
 #[derive(Debug, Default, ClapArgs)]
 pub(crate) struct RuleArgs {
@@ -81,6 +83,10 @@ pub(crate) struct RuleArgs {
     #[arg(skip)]
     pub(crate) search: Option<Indicators>,
 
+    /// The form of warnings about the rules.
+    #[arg(skip)]
+    pub(crate) log_format: LogFormat,
+
     /// Refuse to run if one of the rules cannot run
     #[arg(long, help_heading = "Rules", hide_short_help = true)]
     pub(crate) strict_rules: bool,
@@ -144,7 +150,7 @@ pub(crate) enum RulesCommand {
     },
     /// Test one rule: for each event of some files, which condition held, failed, or had no field
     ///
-    /// Events that match come first.
+    /// Events that match, or that cannot be decided, come first. Exit code 3 if one cannot be decided.
     ///
     /// For example: trailsift rules test my-rule.toml events.json
     Test {
@@ -159,11 +165,13 @@ pub(crate) enum RulesCommand {
         #[arg(long, value_name = "ID")]
         id: Option<String>,
 
-        /// The number of events to print, those that match first; the others are counted
+        /// The number of events to print, in this order; the others are counted
         #[arg(long, value_name = "N", default_value_t = 20)]
         max: u64,
     },
     /// Explain how rules are found: by which actions or words, and how much of an archive they let through
+    ///
+    /// Exit code 3 if none of the rules can run.
     Explain {
         /// Files and folders of rules; without any the built-in rule
         paths: Vec<PathBuf>,

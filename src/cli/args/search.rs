@@ -43,7 +43,7 @@ pub(crate) struct SearchArgs {
     )]
     pub(crate) column: Option<String>,
 
-    /// Search for this text, although there may be a file with this name
+    /// Search for this text as it stands, although there may be a file with this name
     #[arg(long, value_name = "TEXT", help_heading = "Indicators")]
     pub(crate) indicator: Vec<String>,
 

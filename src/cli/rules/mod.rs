@@ -13,12 +13,12 @@ use trailsift::rule::{
 };
 use trailsift::rule_files;
 
-use super::args::{RuleArgs, RulesCommand};
+use super::args::{LogFormat, RuleArgs, RulesCommand};
 use super::exit::Exit;
 use super::fold::folded;
 use super::table::Room;
 use super::usage::usage;
-use super::{print_styled, terminal};
+use super::{messages, print_styled};
 
 /// The pack of queries that are typed.
 const QUERY_PACK: &str = "query";
@@ -91,7 +91,7 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
         false => read_rules(&args.rules)?,
     };
     let selection = selection(args);
-    warn_of_excluded(&selection, &loaded);
+    warn_of_excluded(&selection, &loaded, args.log_format);
     match selection.apply(&mut loaded) {
         Ok(()) | Err(SelectionError::CannotRun { .. }) => {}
         Err(error) => return Err(usage(&error.to_string()).into()),
@@ -104,7 +104,7 @@ fn selected(args: &RuleArgs) -> anyhow::Result<Loaded> {
 pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
     let mut loaded = load(args)?;
     let selection = selection(args);
-    warn_of_excluded(&selection, &loaded);
+    warn_of_excluded(&selection, &loaded, args.log_format);
     selection
         .apply(&mut loaded)
         .map_err(|error| usage(&error.to_string()))?;
@@ -135,12 +135,10 @@ pub(super) fn choose(args: &RuleArgs) -> anyhow::Result<Chosen> {
 }
 
 /// Warns of rules that are excluded and do not exist: a rule with a similar name may run.
-fn warn_of_excluded(selection: &RuleSelection, loaded: &Loaded) {
+fn warn_of_excluded(selection: &RuleSelection, loaded: &Loaded, format: LogFormat) {
     for name in selection.excluded_in_vain(loaded) {
-        let name = terminal::harmless(name, usize::MAX);
-        terminal::warn(&format!(
-            "--exclude-rule {name}: no rule has this id or name"
-        ));
+        let text = format!("--exclude-rule {name}: no rule has this id or name");
+        messages::warn(&text, format);
     }
 }
 

@@ -65,7 +65,8 @@ pub(super) fn run(
         harmless(&rule.rule.metadata.name, usize::MAX)
     );
     if n_undecided > 0 {
-        text += &format!("{n_undecided} of them cannot be decided\n");
+        let events = plural(n_undecided, "event", "events");
+        text += &format!("{events} cannot be decided\n");
     }
     match print_folded(&text)? {
         Exit::Complete if !report.complete || n_events == 0 || n_undecided > 0 => {

@@ -34,9 +34,6 @@ pub enum IndicatorsError {
     /// There is none.
     #[error("there is no indicator to search for")]
     Empty,
-    /// A text is an address with a prefix that its kind does not have, such as `203.0.113.0/33`.
-    #[error("{0} is no network: the number after the slash is 0 to 32 for IPv4, 0 to 128 for IPv6")]
-    NoNetwork(String),
     /// The search cannot be built.
     #[error("the indicators are too many or too long")]
     TooMany,
@@ -46,16 +43,13 @@ impl Indicators {
     /// Returns the set of these texts; those that are networks, such as `203.0.113.0/24`, are networks.
     ///
     /// # Errors
-    /// No text that is not blank, a text that looks like a network and is none, and more text than a search can have.
+    /// No text that is not blank, and more text than a search can have.
     pub fn new<T: AsRef<str>>(all: &[T]) -> Result<Self, IndicatorsError> {
         let (mut texts, mut networks) = (Vec::new(), Vec::new());
         for text in all.iter().map(|text| text.as_ref().trim()) {
             let network = Some(text).filter(|text| text.contains('/'));
             match network.and_then(Network::parse) {
                 _ if text.is_empty() => {}
-                None if is_broken_network(text) => {
-                    return Err(IndicatorsError::NoNetwork(text.to_owned()));
-                }
                 Some(network) => networks.push((text.to_owned(), network)),
                 None if texts.iter().any(|known| known == text) => {}
                 None => texts.push(text.to_owned()),
@@ -95,6 +89,12 @@ impl Indicators {
     pub fn all(&self) -> impl Iterator<Item = &str> {
         let networks = self.0.networks.iter().map(|(name, _)| &**name);
         self.0.texts.iter().map(|text| &**text).chain(networks)
+    }
+
+    /// Returns the texts that look like networks, but have a prefix that no address has, such as `203.0.113.0/33`.
+    pub fn no_networks(&self) -> impl Iterator<Item = &str> {
+        let texts = self.0.texts.iter().map(|text| &**text);
+        texts.filter(|text| is_broken_network(text))
     }
 
     /// Returns the texts, one of which is in each event that has an indicator; `None` if networks or IPv6 addresses are
@@ -270,26 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_cannot_be_is_an_error() {
-        for text in [
-            "203.0.113.0/33",
-            "2001:db8::/129",
-            "203.0.113.0/999999999999",
-        ] {
-            let error = Indicators::new(&["alice", text]).unwrap_err().to_string();
-            assert!(
-                error.starts_with(&format!("{text} is no network")),
-                "{error}"
-            );
-        }
-        for text in [
-            "203.0.113.0/32",
-            "203.0.113.0/x",
-            "203.0.113.0/",
-            "role/33",
-            "a/b",
-        ] {
-            assert!(Indicators::new(&[text]).is_ok(), "{text}");
-        }
+    fn what_looks_like_a_network_and_is_none_is_told() {
+        let broken = ["203.0.113.0/33", "2001:db8::/129", "203.0.113.0/8080"];
+        let others = ["203.0.113.0/32", "203.0.113.0/x", "203.0.113.0/", "role/33"];
+        let indicators = Indicators::new(&[&broken[..], &others].concat()).unwrap();
+        assert_eq!(indicators.no_networks().collect::<Vec<_>>(), broken);
+        assert!(indicators.are_in("cidr 203.0.113.0/33 was refused"));
     }
 }

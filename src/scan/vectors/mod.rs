@@ -12,6 +12,8 @@ mod wide;
 use crate::binary::CONTROL_MAX;
 pub(super) use beginnings::{Beginnings, PLACES};
 use beginnings::{Group, begins, differs_avx2};
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(super) use structure::Avx2;
 #[cfg(test)]
 pub(super) use structure::Portable;
 pub(super) use structure::{Instructions, Structure, StructureWork};

@@ -65,12 +65,12 @@ impl Instructions for Portable {
 /// AVX2, and the instructions that count, find and multiply bits.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Avx2(());
+pub(in crate::scan) struct Avx2(());
 
 #[cfg(target_arch = "x86_64")]
 impl Avx2 {
     #[inline]
-    pub(super) fn detect() -> Option<Self> {
+    pub(in crate::scan) fn detect() -> Option<Self> {
         let is_there = std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("bmi1")
             && std::arch::is_x86_feature_detected!("bmi2")
@@ -138,7 +138,7 @@ fn structure_avx2(block: &[u8; BLOCK_BYTES]) -> Structure {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "pclmulqdq")]
 #[inline]
-pub(super) fn between_pairs(bits: u64) -> u64 {
+fn between_pairs(bits: u64) -> u64 {
     use std::arch::x86_64::{
         _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8,
     };
