@@ -15,6 +15,8 @@
 //! bare keys    THREADS FOLDER NAMES    walk, then read and inflate every gzip file, count its events, and look up the
 //!                              value of each `eventName` among the lines of the file NAMES
 //! bare keys-parse THREADS FOLDER NAMES    the same, and parse the records of these names with simd-json to a tape
+//! bare keys-rows  THREADS FOLDER NAMES    the same, and hash each of these records with SHA-256, and compress those of a
+//!                              file with zstd at level 1
 //! ```
 //!
 //! Each prints the bytes that it handled and how often the needle stood in them (or how many values parsed).
@@ -82,8 +84,9 @@ fn main() {
         "members" => members(path),
         "parse" => parse(path),
         "rows" => rows(path),
-        "keys" => keys(path, &names, false),
-        "keys-parse" => keys(path, &names, true),
+        "keys" => keys(path, &names, Least::Look),
+        "keys-parse" => keys(path, &names, Least::Parse),
+        "keys-rows" => keys(path, &names, Least::Row),
         _ => panic!("no such mode"),
     });
     println!("{n_bytes} bytes, {n_found} found");
@@ -179,7 +182,16 @@ fn inflate<'t>(inflater: &mut Decompressor, stored: &[u8], text: &'t mut Vec<u8>
     &text[..n_bytes]
 }
 
-fn keys(path: &Path, names: &HashSet<&[u8]>, parses: bool) -> Sum {
+/// What is done with a record whose action is one of the names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Least {
+    Look,
+    Parse,
+    /// It is hashed and compressed as well.
+    Row,
+}
+
+fn keys(path: &Path, names: &HashSet<&[u8]>, least: Least) -> Sum {
     let [name, time, record] = [NAME, TIME, RECORD].map(Finder::new);
     files(path)
         .par_iter()
@@ -190,6 +202,7 @@ fn keys(path: &Path, names: &HashSet<&[u8]>, parses: bool) -> Sum {
                 let text = inflate(inflater, stored, text);
                 std::hint::black_box(count_events(&time, text));
                 let mut n_found = 0;
+                let mut rows = Vec::new();
                 for at in name.find_iter(text) {
                     let value = &text[at + NAME.len()..];
                     let end = memchr::memchr(b'"', value).unwrap();
@@ -197,7 +210,7 @@ fn keys(path: &Path, names: &HashSet<&[u8]>, parses: bool) -> Sum {
                         continue;
                     }
                     n_found += 1;
-                    if parses {
+                    if least >= Least::Parse {
                         let start = memchr::memmem::rfind(&text[..at], RECORD).unwrap();
                         let next = record.find(&text[at..]).map(|next| at + next);
                         let rest = &text[start..next.unwrap_or(text.len())];
@@ -205,8 +218,15 @@ fn keys(path: &Path, names: &HashSet<&[u8]>, parses: bool) -> Sum {
                         let end = memchr::memrchr(b'}', &rest[..rest.len() - 1]).unwrap();
                         copy.clear();
                         copy.extend_from_slice(&rest[..=end]);
+                        if least == Least::Row {
+                            std::hint::black_box(Sha256::digest(&copy));
+                            rows.extend_from_slice(copy);
+                        }
                         std::hint::black_box(simd_json::to_tape(copy).unwrap());
                     }
+                }
+                if !rows.is_empty() {
+                    std::hint::black_box(zstd::bulk::compress(&rows, 1).unwrap());
                 }
                 (text.len() as u64, n_found)
             },
