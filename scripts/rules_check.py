@@ -37,7 +37,7 @@ def expected_of(path):
     return found
 
 
-def hunt(program, rules, packs, records):
+def hunt(program, rules, packs, records, *more_options):
     """What a hunt finds in records, each a (key, text): key -> {(rule file, id)}."""
     keys, offset = {}, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -49,10 +49,12 @@ def hunt(program, rules, packs, records):
                 offset += len(line)
                 out.write(line)
         options = [part for pack in packs for part in ("--rules", os.path.join(rules, pack))]
-        command = [program, "hunt", "--no-config", "--single-event", *options, "--format", "ndjson", "-o", alerts, archive]
+        command = [program, "hunt", "--no-config", "--single-event", *options, *more_options, "--format", "ndjson", "-o", alerts, archive]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         summary = done.stderr.decode().splitlines()
         errors = [line for line in summary if line.startswith("error:")]
+        if not os.path.exists(alerts):
+            sys.exit("\n".join(["the hunt wrote no file", *errors]))
         print(*(line for line in summary if line.split(" ")[0] in ("rules", "time", "candidates")), f"{len(errors)} errors", sep="; ")
         found = collections.defaultdict(set)
         with open(alerts, encoding="utf-8") as lines:

@@ -146,10 +146,7 @@ const ORIGINS: [(&str, Origin); 63] = [
         "aws.cloudtrail.user_identity.arn",
         copied("userIdentity.arn"),
     ),
-    (
-        "aws.cloudtrail.user_identity.account_id",
-        copied("userIdentity.accountId"),
-    ),
+    (CALLER_ACCOUNT, copied("userIdentity.accountId")),
     (
         "aws.cloudtrail.user_identity.access_key_id",
         copied("userIdentity.accessKeyId"),
@@ -194,6 +191,9 @@ static ECS: Known<{ ORIGINS.len() }, 512> = {
     }
     Known::new(names, 0xa6eb_8c9f)
 };
+
+/// A field that rows have and Elastic's documents do not: there it is `cloud.account.id` alone.
+const CALLER_ACCOUNT: &str = "aws.cloudtrail.user_identity.account_id";
 
 /// The beginnings of ECS fields that are inside an object, and that object.
 const FLATTENED: [(&str, &str); 4] = [
@@ -292,10 +292,11 @@ pub(super) fn ecs_fields() -> impl Iterator<Item = &'static str> {
     ORIGINS.iter().map(|(name, _)| *name)
 }
 
-/// Returns the ECS fields that are inside this one.
+/// Returns the fields of Elastic's documents that are inside this one.
 pub(crate) fn fields_under(field: &str) -> impl Iterator<Item = &'static str> {
     let names = ORIGINS.iter().map(|(name, _)| *name);
-    names.filter(move |name| {
+    let of_elastic = names.filter(|name| *name != CALLER_ACCOUNT);
+    of_elastic.filter(move |name| {
         let rest = name.strip_prefix(field);
         rest.is_some_and(|rest| rest.starts_with('.'))
     })
@@ -331,5 +332,7 @@ mod tests {
         assert!(!is_ecs_field("eventName"));
         let under = fields_under("aws.cloudtrail.resources");
         assert_eq!(under.count(), 3);
+        let mut of_caller = fields_under("aws.cloudtrail.user_identity");
+        assert!(is_ecs_field(CALLER_ACCOUNT) && !of_caller.any(|name| name == CALLER_ACCOUNT));
     }
 }

@@ -95,8 +95,7 @@ fn patterns_of(matcher: &Matcher) -> Option<ActionPatterns<'_>> {
             let texts: Vec<String> = texts.map(regex::escape).collect();
             (!texts.is_empty()).then(|| ActionPatterns::pattern(texts.join(".*")))
         }
-        Matcher::Number { .. }
-        | Matcher::Ordered(..)
+        Matcher::Ordered(..)
         | Matcher::Time(..)
         | Matcher::Address(..)
         | Matcher::Pattern(_)

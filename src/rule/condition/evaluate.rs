@@ -239,16 +239,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_by_value_and_as_text() {
+    fn numbers_are_equal_as_text_and_ordered_by_value() {
         check(
             &Event::new()
                 .integer("i", 3)
                 .float("f", 2.5)
+                .float("whole", 3.0)
+                .float("zero", -0.0)
                 .boolean("b", true)
                 .text("t", "3"),
             "
             yes i == 3
-            yes i == 3.0
+            no  i == 3.0
             yes i > 2.5
             yes i >= -1
             no  i < 3
@@ -265,6 +267,11 @@ mod tests {
             no  t != 3
             yes t < 4
             yes i == \"3\"
+            yes whole == 3.0
+            no  whole == 3
+            yes whole != 3
+            yes zero == -0.0
+            no  zero == 0
             no  i
             ",
         );
@@ -329,6 +336,7 @@ mod tests {
             &Event::new()
                 .text("a", "x=[*], y=b\\c")
                 .text("b", "Create?")
+                .text("star", "a=b*")
                 .text("ip", "203.0.113.7")
                 .text("n", "y="),
             r#"
@@ -336,6 +344,10 @@ mod tests {
             yes stringContains(a, "[\\*]")
             no  stringContains(a, "[\\*\\*]")
             yes stringContains(a, "b\\\\c")
+            no  stringContains(a, "b\\")
+            yes stringContains(star, "b\\")
+            yes stringContains(a, "b\\\\")
+            no  endsWith(star, "b\\")
             no  stringContains(a, "X=")
             yes stringContains~(a, "X=")
             yes endsWith(a, "y=*c")

@@ -21,11 +21,6 @@ pub(in crate::rule) enum Matcher {
     AnyOf(Vec<Matcher>),
     /// Its text is one of these.
     Texts(TextSet),
-    /// It is this number, or the number's text.
-    Number {
-        number: f64,
-        text: String,
-    },
     /// It is less than the bound, or greater.
     Ordered(Comparison, Bound),
     /// It is a time before or after this one, or without a comparison inside it.
@@ -240,7 +235,7 @@ impl Matcher {
             (_, Scalar::Text(text)) => self.accepts_text(text),
             (Self::Time(..), _) => self.accepts_text(&time_text(value)),
             (Self::AnyOf(matchers), _) => matchers.iter().any(|one| one.accepts(value)),
-            _ => self.accepts_number(value) || self.accepts_text(&text_of(value)),
+            _ => self.accepts_text(&text_of(value)),
         }
     }
 
@@ -249,7 +244,6 @@ impl Matcher {
         match self {
             Self::AnyOf(matchers) => matchers.iter().any(|one| one.accepts_text(value)),
             Self::Texts(set) => set.contains(value),
-            Self::Number { text, .. } => value == text,
             Self::Ordered(comparison, bound) => {
                 order(value, bound).is_some_and(|order| comparison.accepts(order))
             }
@@ -265,22 +259,12 @@ impl Matcher {
         }
     }
 
-    /// Returns whether a number passes by its value.
-    fn accepts_number(&self, value: &Scalar<'_>) -> bool {
-        match (self, value) {
-            (Self::Number { number, .. }, Scalar::Integer(own)) => *own as f64 == *number,
-            (Self::Number { number, .. }, Scalar::Float(own)) => own == number,
-            _ => false,
-        }
-    }
-
     /// Returns whether more texts pass than are written out.
     pub(super) fn has_wildcards(&self) -> bool {
         match self {
             Self::AnyOf(matchers) => matchers.iter().any(Self::has_wildcards),
             Self::Part { .. } | Self::Wildcard(_) | Self::Indicators(_) => true,
             Self::Texts(_)
-            | Self::Number { .. }
             | Self::Ordered(..)
             | Self::Time(..)
             | Self::Address(..)
@@ -296,8 +280,7 @@ impl Matcher {
             Self::Texts(set) => set.texts.len(),
             Self::Networks(networks) => networks.len(),
             Self::Indicators(indicators) => indicators.len(),
-            Self::Number { .. }
-            | Self::Ordered(..)
+            Self::Ordered(..)
             | Self::Time(..)
             | Self::Address(..)
             | Self::Part { .. }

@@ -109,8 +109,7 @@ pub(super) fn runs_of(
             };
             union(pattern.parts().iter().map(|part| one(part, case)))
         }
-        Matcher::Number { .. }
-        | Matcher::Ordered(..)
+        Matcher::Ordered(..)
         | Matcher::Time(..)
         | Matcher::Address(..)
         | Matcher::Networks(_)
@@ -168,12 +167,20 @@ pub(super) fn run(
         TextFidelity::ElasticText => |run| !is_number_text(run),
         TextFidelity::Derived => return None,
     };
+    if is_fraction(literal) {
+        return None;
+    }
     let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
     let has_case = |run: &str| is_sure_in_case || run.bytes().all(|b| b.is_ascii_digit());
     literal
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|run| run.len() >= RUN_BYTES_MIN && stands(run) && has_case(run))
         .min_by_key(|run| (share(run), Reverse(run.len())))
+}
+
+/// Returns whether a text is a number with a fraction, which JSON may write in many ways.
+fn is_fraction(text: &str) -> bool {
+    text.contains('.') && text.parse::<f64>().is_ok()
 }
 
 /// Returns whether `run` may be a part of a number that Java writes differently from JSON: JSON's `1e10` is Java's
@@ -245,7 +252,6 @@ mod tests {
         check(r#"not event.action == "AttachUserPolicy""#, &[]);
         check(r#"event.action not in ("AttachUserPolicy")"#, &[]);
         check(r#"event.action >= "AttachUserPolicy""#, &[]);
-        check("cloud.account.id == 123456789012", &[]);
         check(r#"event.outcome == "success""#, &[]);
         check(r#"event.dataset == "aws.cloudtrail""#, &[]);
     }
@@ -263,6 +269,11 @@ mod tests {
         );
         check(r#"stringContains(PARAMETERS, "10000000 abcd")"#, &["abcd"]);
         check(r#"cloud.account.id == "123456789012""#, &["123456789012"]);
+        check("cloud.account.id == 123456789012", &["123456789012"]);
+        // JSON may have `1.2345675e6`.
+        check("user.name == 1234567.5", &[]);
+        check(r#"user.name == "1234567.5""#, &[]);
+        check(r#"user.name == "1234567.5a""#, &["1234567"]);
     }
 
     #[test]

@@ -92,7 +92,6 @@ fn write_matcher(f: &mut Formatter<'_>, matcher: &Matcher) -> fmt::Result {
             }
             f.write_str(suffix(set.case()))
         }
-        Matcher::Number { text, .. } => write!(f, "is {text}"),
         Matcher::Ordered(comparison, bound) => match bound {
             Bound::Text(text) | Bound::Either { text, .. } => {
                 write!(f, "{} {text:?}", comparison.symbol())
@@ -153,7 +152,7 @@ mod tests {
             ),
             (r#"stringContains(a, "x*y")"#, r#"a is like "*x*y*""#),
             ("a == null", "not a exists"),
-            ("a >= 3 or b == 2.5", "a >= 3 or b is 2.5"),
+            ("a >= 3 or b == 2.5", r#"a >= 3 or b is "2.5""#),
             (r#"a regex "b+""#, "a matches /b+/"),
             (
                 "endsWith~(a, b)",

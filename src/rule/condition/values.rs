@@ -114,7 +114,7 @@ mod tests {
         check(r#"event.action != "A""#, None);
         check(r#"not event.action == "A""#, None);
         check(r#"event.action == null"#, None);
-        check(r#"event.action in ("A", 1)"#, None);
+        check(r#"event.action in ("A", 1)"#, Some(&["A", "1"]));
         check(r#"stringContains(event.action, "A")"#, None);
     }
 }

@@ -72,10 +72,7 @@ fn equal(field: &Field, literal: &Literal, case: Case) -> Result<Option<Matcher>
         return Ok(None);
     };
     let matcher = condition::equal(field, &text, case).map_err(Problem::Unsupported)?;
-    Ok(Some(match (literal.number(), matcher) {
-        (Some(number), Matcher::Texts(_)) => Matcher::Number { number, text },
-        (_, matcher) => matcher,
-    }))
+    Ok(Some(matcher))
 }
 
 /// `==`. `== null` checks that the field does not exist.
@@ -169,17 +166,14 @@ pub(super) fn matches_regex(
 }
 
 /// A function of a field and a literal. Elasticsearch makes of all except `startsWith` a query with wildcards, in which
-/// the literal is not escaped (QueryTranslator; elasticsearch#58922).
+/// the literal is not escaped (QueryTranslator; elasticsearch#58922). So a backslash at its end escapes the `*` behind it.
 pub(super) fn has_text(field: Field, place: Place, text: &str, ignores_case: bool) -> Node {
     let case = case(ignores_case);
     let mut pieces = vec![Piece::AnyText];
     match place {
         Place::Start => return field.value(Matcher::part(place, text, case)),
         Place::End => pieces.extend(lucene::wildcard(text)),
-        Place::Anywhere => {
-            pieces.extend(lucene::wildcard(text));
-            pieces.push(Piece::AnyText);
-        }
+        Place::Anywhere => pieces.extend(lucene::wildcard(&format!("{text}*"))),
     }
     field.value(Matcher::pieces(&pieces, case))
 }

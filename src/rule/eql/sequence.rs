@@ -150,10 +150,10 @@ mod tests {
             "sequence by u [any where a == 1] by x [any where true] by `y z`",
         ];
         expect![[r#"
-            Some(900000000): a is "x[]" by user.name; b is 1 and event.category is "iam" by user.name
-            Some(7200000000): a is 1 by u,v.w; b is 2 by u,v.w
-            None: a is 1 by x; true by y
-            None: a is 1 by u,x; true by u,y z
+            Some(900000000): a is "x[]" by user.name; b is "1" and event.category is "iam" by user.name
+            Some(7200000000): a is "1" by u,v.w; b is "2" by u,v.w
+            None: a is "1" by x; true by y
+            None: a is "1" by u,x; true by u,y z
         "#]]
         .assert_eq(&texts.map(told).concat());
         let sequence = parse_sequence(texts[0], "event.category").unwrap();
