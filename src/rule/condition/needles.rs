@@ -91,12 +91,14 @@ pub(super) fn runs_of(
     letters: Letters,
 ) -> Option<Vec<&str>> {
     let one = |text, case| Some(vec![run(text, fidelity, case, letters)?]);
+    let part = |text, case| one(text, case).filter(|_| !is_of_number(text));
     match matcher {
         Matcher::AnyOf(matchers) => {
             union(matchers.iter().map(|one| runs_of(one, fidelity, letters)))
         }
         Matcher::Texts(set) => union(set.texts().iter().map(|text| one(text, set.case()))),
-        Matcher::Part { text, case, .. } => one(text, *case),
+        Matcher::Part { text, case, .. } => part(text, *case),
+        Matcher::Wildcard(wildcard) if wildcard.texts().all(is_of_number) => None,
         Matcher::Wildcard(wildcard) => cheapest(
             wildcard
                 .texts()
@@ -107,7 +109,7 @@ pub(super) fn runs_of(
                 true => Case::Ignore,
                 false => Case::Exact,
             };
-            union(pattern.parts().iter().map(|part| one(part, case)))
+            union(pattern.parts().iter().map(|text| part(text, case)))
         }
         Matcher::Ordered(..)
         | Matcher::Time(..)
@@ -167,7 +169,7 @@ pub(super) fn run(
         TextFidelity::ElasticText => |run| !is_number_text(run),
         TextFidelity::Derived => return None,
     };
-    if is_fraction(literal) {
+    if is_number_of_many_forms(literal) {
         return None;
     }
     let is_sure_in_case = case == Case::Exact || letters == Letters::InAnyCase;
@@ -178,9 +180,15 @@ pub(super) fn run(
         .min_by_key(|run| (share(run), Reverse(run.len())))
 }
 
-/// Returns whether a text is a number with a fraction, which JSON may write in many ways.
-fn is_fraction(text: &str) -> bool {
-    text.contains('.') && text.parse::<f64>().is_ok()
+/// Returns whether a text is a number that JSON may write in several ways: one with a fraction or an exponent.
+fn is_number_of_many_forms(text: &str) -> bool {
+    is_of_number(text) && !text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text may be a part of such a number.
+fn is_of_number(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.Ee".contains(&byte))
 }
 
 /// Returns whether `run` may be a part of a number that Java writes differently from JSON: JSON's `1e10` is Java's
@@ -274,6 +282,13 @@ mod tests {
         check("user.name == 1234567.5", &[]);
         check(r#"user.name == "1234567.5""#, &[]);
         check(r#"user.name == "1234567.5a""#, &["1234567"]);
+        check(r#"user.name == "1e2345""#, &[]);
+        check(r#"user.name : "*1234567*""#, &[]);
+        check(r#"user.name : "*1234567*.5""#, &[]);
+        check(r#"user.name : "a*1234567*""#, &["1234567"]);
+        check(r#"startsWith(user.name, "1234567.")"#, &[]);
+        check(r#"user.name regex ".*1234567.*""#, &[]);
+        check(r#"user.name regex "a-1234567.*""#, &["1234567"]);
     }
 
     #[test]
